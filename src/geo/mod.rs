@@ -1,0 +1,1 @@
+//! Where a client is: countries, country databases and what is made of them.

@@ -1,0 +1,3 @@
+//! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
+
+pub mod geo;

@@ -1,0 +1,2 @@
+//! The `cvdns` command.
+fn main() {}
