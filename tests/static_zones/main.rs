@@ -4,6 +4,8 @@
 //! of negative answers, and a referral's NS and glue. Left out is what servers are free to add: the NS of positive
 //! answers, other additional records, and ANY (RFC 8482).
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -130,6 +130,15 @@ impl Daemon {
         fs::rename(&new, self.dir.path().join("feed.json")).expect("the feed renamed");
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status of a server that was told to end.
+    pub fn wait(mut self) -> ExitStatus {
+        tools::ended(&mut self.child).expect("the server ends within its grace")
+    }
+
     /// Stops the server by SIGTERM and returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         tools::stop(&mut self.child).expect("the server ends within its grace")

@@ -1,5 +1,7 @@
 //! Domain names between text and wire form.
 
+use std::fmt::Write as _;
+
 /// The wire form of `text`, which may use `\.` and `\ddd` (RFC 1035, 5.1). A final dot is optional: every name
 /// in the tests is absolute. Lengths are not checked, so that tests can make names that are too long.
 pub fn wire(text: &str) -> Vec<u8> {
@@ -52,7 +54,9 @@ pub fn text(wire: &[u8]) -> String {
                     out.push(char::from(byte));
                 }
                 0x21..=0x7e => out.push(char::from(byte)),
-                other => out.push_str(&format!("\\{other:03}")),
+                other => {
+                    let _ = write!(out, "\\{other:03}");
+                }
             }
         }
         out.push('.');

@@ -1,6 +1,7 @@
 //! The programs that the tests compare with, and how children are stopped.
 
-use super::{client, packet, ports, rr};
+use super::{client, packet, ports, reply, rr};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -36,6 +37,11 @@ pub fn stop(child: &mut Child) -> Option<ExitStatus> {
         return Some(status);
     }
     signal(child.id(), "TERM");
+    ended(child)
+}
+
+/// The exit status of a child that was told to end, or `None` when it has not ended within the grace.
+pub fn ended(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
@@ -64,7 +70,7 @@ impl Peer {
             dir = dir.path().display(),
         );
         for (origin, _) in zones {
-            config += &format!("zone \"{origin}\" {{ type primary; file \"{origin}.zone\"; }};\n");
+            let _ = writeln!(config, "zone \"{origin}\" {{ type primary; file \"{origin}.zone\"; }};");
         }
         fs::write(dir.path().join("named.conf"), config).expect("named.conf");
         let mut command = tool("named");
@@ -82,7 +88,7 @@ impl Peer {
              template:\n  - id: default\n    storage: {path}\n    semantic-checks: off\n    zonefile-sync: -1\nzone:\n"
         );
         for (origin, _) in zones {
-            config += &format!("  - domain: {origin}\n    file: {origin}.zone\n");
+            let _ = writeln!(config, "  - domain: {origin}\n    file: {origin}.zone");
         }
         fs::write(dir.path().join("knot.conf"), config).expect("knot.conf");
         let mut command = tool("knotd");
@@ -121,8 +127,10 @@ impl Peer {
         socket.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
         loop {
             let sent = socket.send(&query.build()).is_ok();
-            // Bits 0 to 3 of octet 3 are the rcode: SERVFAIL or REFUSED until the zone is loaded.
-            if sent && client::receive(&socket).is_some_and(|reply| reply[3] & 0xf == 0) {
+            // SERVFAIL or REFUSED until the zone is loaded.
+            let loaded =
+                |reply: Vec<u8>| reply::Reply::walk(&reply).is_ok_and(|reply| reply.rcode() == rr::NOERROR);
+            if sent && client::receive(&socket).is_some_and(loaded) {
                 return;
             }
             let log = || fs::read_to_string(log).unwrap_or_default();
