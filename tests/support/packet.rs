@@ -1,6 +1,7 @@
 //! Queries, octet by octet.
 
 use super::{name, rr};
+use std::fmt;
 
 pub const QR: u16 = 0x8000;
 pub const AA: u16 = 0x0400;
@@ -10,8 +11,8 @@ pub const RA: u16 = 0x0080;
 pub const AD: u16 = 0x0020;
 pub const CD: u16 = 0x0010;
 
-/// A query with one question. Its fields are what will be sent, however wrong; `raw_tail` follows the message.
-#[derive(Clone, Debug)]
+/// A query with one question. Its fields are what will be sent, however wrong.
+#[derive(Clone)]
 pub struct Query {
     pub id: u16,
     pub flags: u16,
@@ -80,6 +81,14 @@ impl Query {
         out.extend(self.question());
         out.extend(opt.unwrap_or_default());
         out
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, flags, name, qtype, qclass, edns } = self;
+        let name = name::text(name);
+        write!(f, "query {id} flags {flags:#06x} {name} TYPE{qtype} class{qclass} {edns:02x?}")
     }
 }
 

@@ -43,7 +43,7 @@ impl fmt::Debug for Record {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     pub id: u16,
     pub flags: u16,
@@ -193,7 +193,7 @@ impl Reply {
     }
 
     /// The whole message with the freedoms of a server taken out: names uncompressed, owners in lower case,
-    /// record sets and EDNS options sorted. All else is compared octet by octet.
+    /// record sets, additional records and EDNS options sorted. All else is compared octet by octet.
     pub fn canonical(&self) -> Vec<u8> {
         let counts = [
             self.questions.len(),
@@ -204,10 +204,11 @@ impl Reply {
         let counts = counts.map(|count| u16::try_from(count).expect("a count"));
         let mut out = packet::header(self.id, self.flags, counts);
         out.extend(self.questions.iter().flatten());
-        for section in [&self.answer, &self.authority, &self.additional] {
-            for record in sets(section).into_iter().flatten() {
-                record.build(&mut out);
-            }
+        let mut additional: Vec<Record> = self.additional.iter().map(Record::folded).collect();
+        additional.sort();
+        let ordered = [&self.answer, &self.authority].map(|section| sets(section).concat());
+        for record in ordered.iter().flatten().chain(&additional) {
+            record.build(&mut out);
         }
         if let Some(opt) = &self.opt {
             let mut opt = opt.clone();
@@ -220,10 +221,25 @@ impl Reply {
     /// Fails unless this is `expected`, whole.
     #[track_caller]
     pub fn must_be(&self, expected: &Self, what: &str) {
-        assert!(
-            self.canonical() == expected.canonical(),
-            "{what}\n     got {self:#?}\nexpected {expected:#?}"
-        );
+        assert!(self.canonical() == expected.canonical(), "{what}\ngot {self:?}\nexpected {expected:?}");
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "id {} flags {:#06x} rcode {}", self.id, self.flags, self.rcode())?;
+        for question in &self.questions {
+            let (name, rest) = question.split_at(question.len() - 4);
+            writeln!(f, "  question {} type and class {rest:02x?}", name::text(name))?;
+        }
+        let sections =
+            [("answer", &self.answer), ("authority", &self.authority), ("additional", &self.additional)];
+        for (title, record) in
+            sections.iter().flat_map(|(title, records)| records.iter().map(move |r| (title, r)))
+        {
+            writeln!(f, "  {title} {record:?}")?;
+        }
+        writeln!(f, "  {:02x?}", self.opt)
     }
 }
 
