@@ -1,0 +1,8 @@
+//! What a zone is made of: its TOML file with the dynamic names, and its master file with the static records.
+
+pub mod include;
+pub mod master;
+pub mod records;
+mod splitter;
+
+pub use records::{Records, Rrset};
