@@ -5,8 +5,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::{DeArray, DeTable, DeValue};
 use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::{Problems, Spot};
 
@@ -119,6 +119,23 @@ impl<'d> Table<'d> {
         placed(value.get_ref(), spot, key, expected, problems, read)
     }
 
+    /// Takes a key that must be there; `expected` says what to write when it is not.
+    pub fn require<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
+    ) -> Option<Placed<T>> {
+        if !self.has(key) {
+            self.known.push(key);
+            let what = format!("{} has no `{key}`", self.name);
+            problems.error(self.spot(), what, format!("add `{key}` = {expected}"));
+            return None;
+        }
+        self.get(key, expected, problems, read)
+    }
+
     /// Takes a list; each element is read on its own, so that all wrong ones are found.
     pub fn list<T>(
         &mut self,
@@ -187,11 +204,6 @@ impl<'d> Table<'d> {
                 None
             }
         }
-    }
-
-    /// Notes that a key is missing.
-    pub fn missing(&self, key: &str, help: &str, problems: &mut Problems) {
-        problems.error(self.spot(), format!("{} has no `{key}`", self.name), help);
     }
 
     /// Notes every key that nobody asked for.

@@ -51,13 +51,8 @@ impl Edns {
     /// When an option is cut off or a client subnet breaks RFC 7871.
     pub fn parse(class: u16, ttl: [u8; 4], rdata: &[u8], use_ecs: bool) -> Result<Self, Malformed> {
         let [_, version, flags, _] = ttl;
-        let mut edns = Self {
-            udp_size: class.max(512),
-            version,
-            dnssec_ok: flags & 0x80 != 0,
-            nsid: false,
-            ecs: None,
-        };
+        let mut edns =
+            Self { udp_size: class.max(512), version, dnssec_ok: flags & 0x80 != 0, nsid: false, ecs: None };
         // Options of another version cannot be understood: its answer is BADVERS whatever they hold.
         if version == 0 {
             edns.parse_options(rdata, use_ecs)?;

@@ -91,7 +91,8 @@ fn parse_rest(message: &[u8], question_end: usize, use_ecs: bool) -> Result<Opti
             if edns.is_some() || index < before_additional || !root_owned {
                 return Err(reject);
             }
-            let with_opt = Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns: true };
+            let with_opt =
+                Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns: true };
             edns = Some(Edns::parse(class, ttl, rdata, use_ecs).map_err(|Malformed| with_opt)?);
         }
     }

@@ -150,7 +150,9 @@ impl<'b> Writer<'b> {
     }
 
     fn remember(&mut self, at: usize) {
-        if at < POINTER_LIMIT && let Some(slot) = self.targets.get_mut(self.target_count) {
+        if at < POINTER_LIMIT
+            && let Some(slot) = self.targets.get_mut(self.target_count)
+        {
             *slot = at as u16;
             self.target_count += 1;
         }
