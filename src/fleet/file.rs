@@ -52,6 +52,7 @@ impl Fleet {
 }
 
 fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
+    let spot = table.key_spot("host");
     let host = table.require("host", "a host name such as \"clamav.example.de\"", problems, read::string);
     let country = table.require("country", COUNTRY, problems, read::parsed::<Country>);
     let ipv4 = table.list("ipv4", "[\"192.0.2.10\"]", problems, read::parsed).unwrap_or_default();
