@@ -124,8 +124,8 @@ impl Centroid {
     pub fn distance_km(self, other: Centroid) -> f64 {
         let (lat1, lat2) = (self.lat.to_radians(), other.lat.to_radians());
         let half = |a: f64, b: f64| ((b - a) / 2.0).sin().powi(2);
-        let h = half(lat1, lat2)
-            + lat1.cos() * lat2.cos() * half(self.lon.to_radians(), other.lon.to_radians());
+        let h =
+            half(lat1, lat2) + lat1.cos() * lat2.cos() * half(self.lon.to_radians(), other.lon.to_radians());
         // Rounding can lift antipodes above 1, where asin is NaN.
         2.0 * 6371.0 * h.sqrt().min(1.0).asin()
     }
@@ -253,7 +253,10 @@ impl fmt::Display for UnknownCountry {
                 write!(f, "{code:?} is not a country code; write {country} for {}", country.name())
             }
             UnknownCountry::Unknown { code, suggestion: None } => {
-                write!(f, "{code:?} is not a country code; write an ISO 3166-1 code of two letters, such as DE")
+                write!(
+                    f,
+                    "{code:?} is not a country code; write an ISO 3166-1 code of two letters, such as DE"
+                )
             }
         }
     }
@@ -454,8 +457,11 @@ mod tests {
         let all: Vec<_> = labels().collect();
         let distinct: HashSet<_> = all.iter().map(|(label, _)| *label).collect();
         assert_eq!(distinct.len(), all.len());
-        assert!(distinct.iter().all(|label| label.len() == 2 && label.bytes().all(|b| b.is_ascii_lowercase())));
-        for (label, code) in [("de", "DE"), ("uk", "GB"), ("yu", "RS"), ("tp", "TL"), ("an", "CW"), ("zr", "CD")]
+        assert!(
+            distinct.iter().all(|label| label.len() == 2 && label.bytes().all(|b| b.is_ascii_lowercase()))
+        );
+        for (label, code) in
+            [("de", "DE"), ("uk", "GB"), ("yu", "RS"), ("tp", "TL"), ("an", "CW"), ("zr", "CD")]
         {
             assert!(all.contains(&(label, country(code))), "{label}");
         }
