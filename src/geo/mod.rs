@@ -3,3 +3,4 @@
 //! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
 
 pub mod country;
+pub mod database;
