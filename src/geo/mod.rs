@@ -2,5 +2,8 @@
 //!
 //! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
 
+pub mod client_table;
 pub mod country;
+pub mod country_map;
 pub mod database;
+pub mod steps;
