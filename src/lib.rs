@@ -1,3 +1,13 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
+//!
+//! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
+//! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `cli`.
 
+pub mod config;
+pub mod fleet;
 pub mod geo;
+pub mod health;
+pub mod problem;
+pub mod release;
+pub mod wire;
+pub mod zone;

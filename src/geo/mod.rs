@@ -1,1 +1,9 @@
-//! Where a client is: countries, country databases and what is made of them.
+//! Where addresses are: countries, country databases and how they are made.
+//!
+//! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
+
+pub mod client_table;
+pub mod country;
+pub mod country_map;
+pub mod database;
+pub mod steps;

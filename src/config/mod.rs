@@ -1,0 +1,199 @@
+//! What `cvdns.toml` says of the server. The file's shape is read here; files that it names are read by `load`.
+
+mod server;
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::geo::country::Country;
+use crate::problem::Problems;
+use crate::problem::table::{Document, Placed, Table, read};
+
+pub use server::{Explain, Server, UdpMode};
+
+/// The server's configuration; paths are as written, relative to the file that names them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How it listens and answers.
+    pub server: Server,
+    /// The zones' files.
+    pub zones: Vec<Placed<String>>,
+    /// The country database.
+    pub database: Placed<String>,
+    /// What beats the database; the longest prefix wins.
+    pub overrides: Vec<(IpNet, Country)>,
+    /// Where the feed comes from.
+    pub feed: Feed,
+    /// TTL of the version record in seconds.
+    pub record_ttl: u32,
+    /// How much is logged.
+    pub log: Log,
+}
+
+/// `[feed]`.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Its file; none: all mirrors are up.
+    pub source: Option<Placed<String>>,
+    /// It is read at least this often, whatever the watch says.
+    pub interval: Duration,
+    /// Older than this it is stale.
+    pub max_age: Duration,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A level or a filter of `tracing`.
+    pub level: String,
+    /// Whether lines are JSON.
+    pub json: bool,
+}
+
+/// The country database of a configuration that names none.
+const DEFAULT_DATABASE: &str = "geoip/country.mmdb";
+
+impl Config {
+    /// Reads the file; everything wrong in it is noted.
+    pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Self> {
+        let document = Document::new(file, text);
+        let mut root = document.parse(problems)?;
+        let server = Server::read(root.table("server", problems), problems);
+        let zones: Vec<Placed<String>> = zones(&mut root, problems);
+        if zones.is_empty() {
+            problems.error(
+                document.whole(),
+                "no zone to serve",
+                "add [[zone]] with file = \"zones/NAME.toml\"",
+            );
+        }
+        let (database, overrides) = geoip(&mut root, problems);
+        let database =
+            database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
+        let feed = feed(&mut root, problems);
+        let record_ttl = record(&mut root, problems);
+        if let Some(mut table) = root.table("admin", problems) {
+            later(&mut table, &["listen"], problems);
+            table.finish(problems);
+        }
+        let log = log(&mut root, problems);
+        root.finish(problems);
+        Some(Self { server, zones, database, overrides, feed, record_ttl, log })
+    }
+}
+
+/// Keys of the format that this version does not honour yet: passing them over in silence would leave an operator
+/// believing that, say, signatures are checked.
+fn later(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
+    for key in keys {
+        let spot = table.key_spot(key);
+        if table.get(key, "", problems, |_| Ok(())).is_some() {
+            problems.error(spot, format!("`{key}` is not supported by this version"), "remove the line");
+        }
+    }
+}
+
+fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
+    let mut out: Vec<Placed<String>> = Vec::new();
+    for mut table in root.tables("zone", problems) {
+        let file = table.require(
+            "file",
+            "the zone's file, such as \"zones/clamav.net.toml\"",
+            problems,
+            read::string,
+        );
+        table.finish(problems);
+        let Some(file) = file else { continue };
+        if out.iter().any(|earlier| earlier.value == file.value) {
+            problems.error(file.spot, format!("the zone file {} is named twice", file.value), "keep one");
+        } else {
+            out.push(file);
+        }
+    }
+    out
+}
+
+fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String>>, Vec<(IpNet, Country)>) {
+    let Some(mut table) = root.table("geoip", problems) else { return (None, Vec::new()) };
+    let database = table.get("database", "the path of a country MMDB", problems, read::string);
+    let mut overrides: Vec<(IpNet, Country)> = Vec::new();
+    for mut entry in table.tables("override", problems) {
+        let spot = entry.spot();
+        let net = entry.require("net", "a network such as \"203.0.113.0/24\"", problems, network);
+        let country =
+            entry.require("country", "an ISO 3166 code such as \"DE\"", problems, read::parsed::<Country>);
+        entry.finish(problems);
+        let (Some(net), Some(country)) = (net, country) else { continue };
+        if overrides.iter().any(|(earlier, _)| *earlier == net.value) {
+            problems.error(spot, format!("{} is overridden twice", net.value), "keep one");
+        } else {
+            overrides.push((net.value, country.value));
+        }
+    }
+    table.finish(problems);
+    (database, overrides)
+}
+
+/// A network without bits beyond its prefix: with them, it is unclear which network is meant.
+fn network(value: &toml::de::DeValue<'_>) -> Result<IpNet, String> {
+    let net: IpNet = read::parsed(value)?;
+    if net.addr() == net.network() {
+        Ok(net)
+    } else {
+        Err(format!("{net} has bits beyond its prefix; {} has not", net.trunc()))
+    }
+}
+
+fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
+    let mut feed =
+        Feed { source: None, interval: Duration::from_secs(30), max_age: Duration::from_secs(3600) };
+    let Some(mut table) = root.table("feed", problems) else { return feed };
+    feed.source = table.get("source", "the path of the feed", problems, read::string);
+    if let Some(source) = &feed.source
+        && source.value.contains("://")
+    {
+        let what = "a feed by URL is not supported by this version";
+        problems.error(source.spot.clone(), what, "write the path of a file, which is watched");
+    }
+    let interval = table.get("interval", "a duration such as \"30s\"", problems, read::duration);
+    feed.interval = interval.map_or(feed.interval, |d| d.value.max(Duration::from_secs(1)));
+    let max_age = table.get("max-age", "a duration such as \"1h\"", problems, read::duration);
+    feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
+    later(&mut table, &["public-key", "max-loss", "settle", "ca-file", "state", "overrides"], problems);
+    table.finish(problems);
+    feed
+}
+
+fn record(root: &mut Table<'_>, problems: &mut Problems) -> u32 {
+    let default = 1800;
+    let Some(mut table) = root.table("record", problems) else { return default };
+    let ttl = table.get("ttl", "seconds", problems, read::integer(0..=0x7fff_ffff));
+    later(&mut table, &["lag", "quorum", "on-stale", "cvd-dir", "record-file"], problems);
+    table.finish(problems);
+    ttl.map_or(default, |ttl| ttl.value as u32)
+}
+
+fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {
+    let mut log = Log { level: "info".to_owned(), json: false };
+    let Some(mut table) = root.table("log", problems) else { return log };
+    let level =
+        table.get("level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", problems, |value| {
+            let text = read::string(value)?;
+            if ["error", "warn", "info", "debug", "trace"].contains(&text.as_str()) {
+                Ok(text)
+            } else {
+                Err(format!("\"{text}\" is no level"))
+            }
+        });
+    log.level = level.map_or(log.level, |level| level.value);
+    let format = table.get("format", "\"text\" or \"json\"", problems, |value| match value.as_str() {
+        Some("text") => Ok(false),
+        Some("json") => Ok(true),
+        _ => Err(String::new()),
+    });
+    log.json = format.is_some_and(|format| format.value);
+    later(&mut table, &["query-sample"], problems);
+    table.finish(problems);
+    log
+}

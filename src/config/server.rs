@@ -1,0 +1,141 @@
+//! The `[server]` section.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::problem::Problems;
+use crate::problem::table::{Table, read};
+
+/// How the server listens and answers.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// UDP and TCP on each.
+    pub listen: Vec<SocketAddr>,
+    /// UDP workers for each address; 0: one for each core.
+    pub workers: usize,
+    /// Name server identifier (RFC 5001).
+    pub nsid: Option<String>,
+    /// The account to drop to after binding when started as root.
+    pub user: Option<String>,
+    /// Largest UDP answer in octets, also what OPT records announce (RFC 6891 section 6.2.5).
+    pub edns_udp_size: u16,
+    /// Whether the client subnet option is honoured (RFC 7871).
+    pub ecs: bool,
+    /// Who may use the diagnostic names.
+    pub explain: Explain,
+    /// How UDP is served.
+    pub udp: UdpMode,
+    /// Most TCP connections at once.
+    pub tcp_max_connections: usize,
+    /// An idle TCP connection is closed after this long.
+    pub tcp_idle: Duration,
+}
+
+/// Who may use the diagnostic names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    /// Everyone.
+    Public,
+    /// Loopback and private addresses.
+    Local,
+    /// Nobody.
+    Off,
+}
+
+/// How UDP is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UdpMode {
+    /// The best there is on this system.
+    Auto,
+    /// `recvmmsg` and `sendmmsg` (Linux).
+    Mmsg,
+    /// hickory-server.
+    Portable,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![
+                SocketAddr::from(([127, 0, 0, 1], 5300)),
+                SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5300)),
+            ],
+            workers: 0,
+            nsid: None,
+            user: None,
+            edns_udp_size: 1232,
+            ecs: true,
+            explain: Explain::Local,
+            udp: UdpMode::Auto,
+            tcp_max_connections: 1024,
+            tcp_idle: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> Self {
+        let mut server = Self::default();
+        let Some(mut table) = table else { return server };
+        server.listen(&mut table, problems);
+        let workers = table.get("workers", "a number; 0 for one per core", problems, read::integer(0..=1024));
+        server.workers = workers.map_or(0, |workers| workers.value as usize);
+        // RFC 5001 section 2.3: opaque octets; kept well below what an answer has room for.
+        let nsid = table.get("nsid", "1 to 128 characters", problems, |value| match value.as_str() {
+            Some(text) if (1..=128).contains(&text.len()) => Ok(text.to_owned()),
+            _ => Err(String::new()),
+        });
+        server.nsid = nsid.map(|nsid| nsid.value);
+        server.user = table.get("user", "an account's name", problems, read::string).map(|user| user.value);
+        let size = table.get("edns-udp-size", "octets, 512 to 4096", problems, read::integer(512..=4096));
+        server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
+        server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);
+        server.modes(&mut table, problems);
+        let connections =
+            table.get("tcp-max-connections", "a number, at least 1", problems, read::integer(1..=1_000_000));
+        server.tcp_max_connections = connections.map_or(server.tcp_max_connections, |n| n.value as usize);
+        let idle = table.get("tcp-idle", "a duration such as \"10s\"", problems, read::duration);
+        server.tcp_idle = idle.map_or(server.tcp_idle, |idle| idle.value);
+        table.finish(problems);
+        server
+    }
+
+    fn listen(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
+        let spot = table.key_spot("listen");
+        let expected = "an address and a port: \"192.0.2.1:53\", \"[2001:db8::1]:53\", \"0.0.0.0:53\"";
+        let Some(listen) = table.list("listen", expected, problems, read::parsed::<SocketAddr>) else {
+            return;
+        };
+        self.listen.clear();
+        for placed in listen {
+            if self.listen.contains(&placed.value) {
+                problems.error(placed.spot, format!("{} is named twice", placed.value), "keep one");
+            } else {
+                self.listen.push(placed.value);
+            }
+        }
+        if self.listen.is_empty() && !problems.has_errors() {
+            problems.error(spot, "`listen` names no address", format!("write {expected}"));
+        }
+    }
+
+    fn modes(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
+        let explain = table.get("explain", "\"public\", \"local\" or \"off\"", problems, |value| match value
+            .as_str()
+        {
+            Some("public") => Ok(Explain::Public),
+            Some("local") => Ok(Explain::Local),
+            Some("off") => Ok(Explain::Off),
+            _ => Err(String::new()),
+        });
+        self.explain = explain.map_or(self.explain, |explain| explain.value);
+        let udp =
+            table.get("udp", "\"auto\", \"mmsg\" or \"portable\"", problems, |value| match value.as_str() {
+                Some("auto") => Ok(UdpMode::Auto),
+                Some("mmsg") => Ok(UdpMode::Mmsg),
+                Some("portable") => Ok(UdpMode::Portable),
+                _ => Err(String::new()),
+            });
+        self.udp = udp.map_or(self.udp, |udp| udp.value);
+    }
+}

@@ -1,0 +1,51 @@
+//! The country of every address: the database with the operator's overrides over it.
+
+use ipnet::IpNet;
+
+use super::client_table::ClientTable;
+use super::country::Country;
+use super::database::CountryDatabase;
+use super::steps::Steps;
+
+/// The country of every address; none where the database does not know.
+#[derive(Debug, Clone)]
+pub struct CountryMap {
+    v4: Steps<u32, Option<Country>>,
+    v6: Steps<u128, Option<Country>>,
+}
+
+impl CountryMap {
+    /// The database's countries; of the overrides that hold for an address, the longest prefix beats it.
+    pub fn new(database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Self {
+        let v4 = Steps::from_ranges(database.ranges_v4(), None);
+        let v6 = Steps::from_ranges(database.ranges_v6(), None);
+        Self::from_steps(&v4, &v6, overrides)
+    }
+
+    fn from_steps(
+        v4: &Steps<u32, Option<Country>>,
+        v6: &Steps<u128, Option<Country>>,
+        overrides: &[(IpNet, Country)],
+    ) -> Self {
+        let mut sorted = overrides.to_vec();
+        sorted.sort_by_key(|(net, _)| net.prefix_len());
+        let mut over_v4: Steps<u32, Option<Country>> = Steps::flat(None);
+        let mut over_v6: Steps<u128, Option<Country>> = Steps::flat(None);
+        for (net, country) in sorted {
+            match net {
+                IpNet::V4(net) => {
+                    over_v4.paint(net.network().to_bits(), net.broadcast().to_bits(), Some(country));
+                }
+                IpNet::V6(net) => {
+                    over_v6.paint(net.network().to_bits(), net.broadcast().to_bits(), Some(country));
+                }
+            }
+        }
+        Self { v4: v4.zip(&over_v4, |base, over| over.or(base)), v6: v6.zip(&over_v6, |base, over| over.or(base)) }
+    }
+
+    /// The table of what `f` makes of each country, and of not knowing it.
+    pub fn table(&self, f: impl Fn(Option<Country>) -> u16) -> ClientTable {
+        ClientTable::new(&self.v4.map(&f), &self.v6.map(&f))
+    }
+}

@@ -1,0 +1,241 @@
+//! The feed: the document in which the coordinator says how the mirrors are. All or nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use super::State;
+use crate::release::Release;
+
+/// Most octets of a feed: beyond it is no list of mirrors.
+pub(super) const MAX_SIZE: usize = 16 << 20;
+
+/// A feed that parsed and validates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Rises with each new feed.
+    pub serial: u64,
+    /// When the coordinator wrote it.
+    pub generated: Timestamp,
+    /// The database versions to announce.
+    pub release: Option<Release>,
+    /// By host. A mirror that is missing is up.
+    pub mirrors: BTreeMap<String, MirrorHealth>,
+}
+
+/// What a feed says of one mirror.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorHealth {
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Version of main.cvd on it.
+    #[serde(default)]
+    pub main: Option<u32>,
+    /// Version of daily.cvd on it.
+    #[serde(default)]
+    pub daily: Option<u32>,
+    /// Version of bytecode.cvd on it.
+    #[serde(default)]
+    pub bytecode: Option<u32>,
+    /// Addresses whose state differs from the mirror's.
+    #[serde(default, deserialize_with = "strict_map")]
+    pub addresses: BTreeMap<IpAddr, State>,
+    /// A remark for people.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Why a feed is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedError {
+    /// Over 16 MiB.
+    TooLarge(usize),
+    /// Not the JSON of the format; line and column, from 1, stand in the text.
+    Syntax(String),
+    /// Its serial is below the one in force.
+    SerialBehind {
+        /// The feed's.
+        offered: u64,
+        /// The one in force.
+        in_force: u64,
+    },
+    /// The serial in force, with other content.
+    SerialReused(u64),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u64,
+    serial: u64,
+    generated: Timestamp,
+    #[serde(default)]
+    release: Option<Release>,
+    #[serde(default, deserialize_with = "strict_map")]
+    mirrors: BTreeMap<String, MirrorHealth>,
+}
+
+#[derive(serde::Deserialize)]
+struct FormatOnly {
+    format: u64,
+}
+
+impl Feed {
+    /// Reads a feed.
+    ///
+    /// # Errors
+    /// When it is too large or is not format 1.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FeedError> {
+        if bytes.len() > MAX_SIZE {
+            return Err(FeedError::TooLarge(bytes.len()));
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(|error| {
+            // A later format fails on the first new key; that it is a later format says more.
+            match serde_json::from_slice::<FormatOnly>(bytes) {
+                Ok(FormatOnly { format }) if format != 1 => wrong_format(format),
+                _ => FeedError::Syntax(error.to_string()),
+            }
+        })?;
+        if document.format != 1 {
+            return Err(wrong_format(document.format));
+        }
+        let Document { serial, generated, release, mirrors, .. } = document;
+        Ok(Self { serial, generated, release, mirrors })
+    }
+
+    /// Whether this one may follow `in_force`: true when it is news, false when it is the same again.
+    ///
+    /// # Errors
+    /// When its serial is lower, or the same with other content.
+    pub fn follows(&self, in_force: &Self) -> Result<bool, FeedError> {
+        match self.serial.cmp(&in_force.serial) {
+            std::cmp::Ordering::Greater => Ok(true),
+            std::cmp::Ordering::Equal if self == in_force => Ok(false),
+            std::cmp::Ordering::Equal => Err(FeedError::SerialReused(self.serial)),
+            std::cmp::Ordering::Less => {
+                Err(FeedError::SerialBehind { offered: self.serial, in_force: in_force.serial })
+            }
+        }
+    }
+}
+
+fn wrong_format(format: u64) -> FeedError {
+    FeedError::Syntax(format!("format {format} is not known; this version reads format 1"))
+}
+
+/// Reads a JSON object into a map; a key that stands twice is an error, where JSON would take the last.
+///
+/// # Errors
+/// Those of the format, and a key named twice.
+pub fn strict_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord + fmt::Debug + Clone,
+    V: Deserialize<'de>,
+{
+    struct Strict<K, V>(PhantomData<(K, V)>);
+    impl<'de, K, V> Visitor<'de> for Strict<K, V>
+    where
+        K: Deserialize<'de> + Ord + fmt::Debug + Clone,
+        V: Deserialize<'de>,
+    {
+        type Value = BTreeMap<K, V>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some(key) = access.next_key::<K>()? {
+                let value = access.next_value()?;
+                if map.insert(key.clone(), value).is_some() {
+                    return Err(A::Error::custom(format!("{key:?} stands twice")));
+                }
+            }
+            Ok(map)
+        }
+    }
+    deserializer.deserialize_map(Strict(PhantomData))
+}
+
+impl fmt::Display for FeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(size) => write!(f, "{size} octets are more than the 16 MiB a feed may have"),
+            Self::Syntax(what) => f.write_str(what),
+            Self::SerialBehind { offered, in_force } => {
+                write!(f, "serial {offered} is lower than {in_force}, the one in force")
+            }
+            Self::SerialReused(serial) => {
+                write!(f, "serial {serial} is in force with other content: a new feed needs a higher serial")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FeedError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = r#"{
+      "format": 1, "serial": 5, "generated": "2026-11-22T17:00:00Z",
+      "mirrors": { "a.example": { "state": "up", "since": "2026-11-20T02:11:00Z", "main": 63,
+                                   "addresses": { "2001:db8::10": "down" }, "note": "" } }
+    }"#;
+
+    fn message(text: &str) -> String {
+        Feed::parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_feed_of_the_format_is_read() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(feed.mirrors["a.example"].addresses[&"2001:db8::10".parse().unwrap()], State::Down);
+        assert!(feed.release.is_none());
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_named_with_its_place() {
+        assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("unknown variant `upp`"));
+        assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("line 3"));
+        assert!(message(&GOOD.replace("\"format\": 1", "\"format\": 2")).contains("format 2"));
+        assert!(message(&GOOD.replace("\"note\"", "\"nope\"")).contains("unknown field `nope`"));
+        assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
+        let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
+        assert!(message(twice).contains("stands twice"));
+        assert!(Feed::parse(&vec![b' '; MAX_SIZE + 1]).unwrap_err().to_string().contains("16 MiB"));
+    }
+
+    #[test]
+    fn serials_only_rise() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        let newer = Feed { serial: 6, ..feed.clone() };
+        assert_eq!(newer.follows(&feed), Ok(true));
+        assert_eq!(feed.follows(&feed), Ok(false));
+        assert!(matches!(feed.follows(&newer), Err(FeedError::SerialBehind { .. })));
+        let other = Feed { mirrors: BTreeMap::new(), ..feed.clone() };
+        assert_eq!(other.follows(&feed), Err(FeedError::SerialReused(5)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_mutation_panics(at in 0usize..400, octet in any::<u8>(), cut in 0usize..400) {
+            let mut bytes = GOOD.as_bytes().to_vec();
+            if let Some(slot) = bytes.get_mut(at) { *slot = octet; }
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let _ = Feed::parse(&bytes);
+        }
+    }
+}

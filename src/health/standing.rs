@@ -1,0 +1,85 @@
+//! What holds for each mirror's addresses at a moment: the feed's word, and the downtimes announced beforehand.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Feed, MirrorHealth, State};
+use crate::fleet::{Downtime, Fleet, Mirror};
+
+/// The standing of every mirror of a fleet, indexed as the fleet is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// One for each mirror.
+    pub mirrors: Vec<Standing>,
+}
+
+/// How a mirror stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state as a whole.
+    pub state: State,
+    /// Who says so.
+    pub cause: Cause,
+    /// Since when, where the feed says it.
+    pub since: Option<Timestamp>,
+    /// The state of each IPv4 address, in the fleet's order.
+    pub ipv4: Vec<State>,
+    /// The state of each IPv6 address, in the fleet's order.
+    pub ipv6: Vec<State>,
+}
+
+/// Who determines a mirror's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Nobody says anything: it is up.
+    Unmentioned,
+    /// The feed.
+    Feed,
+    /// An announced downtime, which ends at this moment.
+    Downtime(Timestamp),
+}
+
+impl Health {
+    /// How the fleet stands at `now`. A downtime drains its mirror one `ttl` ahead, so that no cache still sends clients
+    /// there when it starts.
+    pub fn at(fleet: &Fleet, feed: Option<&Feed>, now: Timestamp, ttl: Duration) -> Self {
+        let said = |mirror: &Mirror| feed.and_then(|feed| feed.mirrors.get(&mirror.host));
+        let standing = |mirror| Standing::of(mirror, said(mirror), now, ttl);
+        Self { mirrors: fleet.mirrors.iter().map(standing).collect() }
+    }
+
+    /// The next moment after `now` at which a downtime changes it.
+    pub fn next_change(fleet: &Fleet, now: Timestamp, ttl: Duration) -> Option<Timestamp> {
+        let downtimes = fleet.enabled().flat_map(|(_, mirror)| &mirror.downtimes);
+        downtimes.flat_map(|d| [drain_start(d, ttl), d.to]).filter(|moment| *moment > now).min()
+    }
+}
+
+impl Standing {
+    fn of(mirror: &Mirror, said: Option<&MirrorHealth>, now: Timestamp, ttl: Duration) -> Self {
+        let current = mirror.downtimes.iter().find(|d| drain_start(d, ttl) <= now && now < d.to);
+        if let Some(downtime) = current {
+            return Self {
+                state: State::Drained,
+                cause: Cause::Downtime(downtime.to),
+                since: Some(drain_start(downtime, ttl)),
+                ipv4: vec![State::Drained; mirror.ipv4.len()],
+                ipv6: vec![State::Drained; mirror.ipv6.len()],
+            };
+        }
+        let state = said.map_or(State::Up, |said| said.state);
+        let of = |address| said.and_then(|said| said.addresses.get(&address)).copied().unwrap_or(state);
+        Self {
+            state,
+            cause: if said.is_some() { Cause::Feed } else { Cause::Unmentioned },
+            since: said.and_then(|said| said.since),
+            ipv4: mirror.ipv4.iter().map(|a| of((*a).into())).collect(),
+            ipv6: mirror.ipv6.iter().map(|a| of((*a).into())).collect(),
+        }
+    }
+}
+
+fn drain_start(downtime: &Downtime, ttl: Duration) -> Timestamp {
+    downtime.from.checked_sub(ttl).unwrap_or(downtime.from)
+}

@@ -1,0 +1,62 @@
+//! A place in a file.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A place in an input: its file and, where known, the bytes of its text that are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    file: Arc<str>,
+    text: Option<Arc<str>>,
+    span: Range<usize>,
+}
+
+impl Spot {
+    /// A whole file, when there is no place in it to point at.
+    pub fn file(file: &str) -> Self {
+        Self { file: file.into(), text: None, span: 0..0 }
+    }
+
+    /// The bytes `span` of `text`, the contents of `file`.
+    pub fn at(file: &Arc<str>, text: &Arc<str>, span: Range<usize>) -> Self {
+        let end = span.end.min(text.len());
+        Self { file: file.clone(), text: Some(text.clone()), span: span.start.min(end)..end }
+    }
+
+    /// The byte range of a position given by line and column, both counted from 1.
+    pub fn at_line(file: &Arc<str>, text: &Arc<str>, line: usize, column: usize) -> Self {
+        let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let rest = text.get(start..).unwrap_or_default();
+        let length = rest.lines().next().unwrap_or_default().len();
+        let from = start + column.saturating_sub(1).min(length);
+        Self::at(file, text, from..start + length)
+    }
+
+    /// The file's name as the user knows it.
+    pub fn file_name(&self) -> &str {
+        &self.file
+    }
+
+    /// The file's text and the bytes meant, where there is a place in it.
+    pub fn excerpt(&self) -> Option<(&str, Range<usize>)> {
+        self.text.as_deref().map(|text| (text, self.span.clone()))
+    }
+
+    /// Line and column (in characters), both counted from 1.
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        let before = self.text.as_ref()?.get(..self.span.start)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Some((line, column))
+    }
+}
+
+impl std::fmt::Display for Spot {
+    /// `FILE:LINE:COLUMN`, or the file alone.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line_column() {
+            Some((line, column)) => write!(f, "{}:{line}:{column}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The release: the database versions that the coordinator announces, and the TXT record made of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::health::strict_map;
+
+/// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
+pub const STAMP_PERIOD: i64 = 1800;
+
+/// What `safebrowsing` has been since its database was retired.
+const RETIRED_SAFEBROWSING: u32 = 49_192;
+
+/// What the coordinator announces.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Newest ClamAV version: digits and dots, for old clients compare nothing else.
+    #[serde(deserialize_with = "software")]
+    pub software: String,
+    /// Version of main.cvd.
+    #[serde(deserialize_with = "version")]
+    pub main: u32,
+    /// Version of daily.cvd.
+    #[serde(deserialize_with = "version")]
+    pub daily: u32,
+    /// Version of bytecode.cvd.
+    #[serde(deserialize_with = "version")]
+    pub bytecode: u32,
+    /// Lowest functionality level that the databases need.
+    pub flevel: u32,
+    /// Whether old clients are told that they are outdated.
+    #[serde(default = "yes")]
+    pub warn: bool,
+    /// Version of the retired safebrowsing.cvd.
+    #[serde(default = "retired")]
+    pub safebrowsing: u32,
+    /// Versions of extra databases.
+    #[serde(default, deserialize_with = "extra")]
+    pub extra: BTreeMap<String, u32>,
+}
+
+impl Release {
+    /// The databases and their versions, extra ones after the three that always exist.
+    pub fn databases(&self) -> impl Iterator<Item = (&str, u32)> {
+        let core = [("main", self.main), ("daily", self.daily), ("bytecode", self.bytecode)];
+        core.into_iter().chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
+    }
+
+    /// The record: eight fields with seven colons, none empty (clients count them).
+    pub fn record(&self, stamp: i64) -> String {
+        let Self { software, main, daily, bytecode, flevel, safebrowsing, .. } = self;
+        let flag = u8::from(self.warn);
+        format!("{software}:{main}:{daily}:{stamp}:{flag}:{flevel}:{safebrowsing}:{bytecode}")
+    }
+}
+
+/// The databases that every release has.
+pub const CORE_DATABASES: [&str; 3] = ["main", "daily", "bytecode"];
+
+/// The record of one database: `version:stamp`.
+pub fn database_record(version: u32, stamp: i64) -> String {
+    format!("{version}:{stamp}")
+}
+
+/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every server. It stops half an
+/// hour's grid short of `fresh_until`, the moment from which the feed counts as stale.
+pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
+    let seconds = now.min(fresh_until).as_second();
+    seconds - seconds.rem_euclid(STAMP_PERIOD)
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn retired() -> u32 {
+    RETIRED_SAFEBROWSING
+}
+
+fn software<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    // The record has 255 octets in all; its other seven fields take 87 at the most.
+    if text.len() <= 128 && text.split('.').all(digits) {
+        Ok(text)
+    } else {
+        let message = format!(
+            "software \"{text}\" is not digits and dots, as \"1.4.6\": clients would refuse the record"
+        );
+        Err(serde::de::Error::custom(message))
+    }
+}
+
+fn version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(serde::de::Error::custom("a database version is 0; versions start at 1")),
+        version => Ok(version),
+    }
+}
+
+fn extra<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u32>, D::Error> {
+    let extra: BTreeMap<String, u32> = strict_map(deserializer)?;
+    for (name, version) in &extra {
+        let label = (1..=32).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        if !label || CORE_DATABASES.contains(&name.as_str()) {
+            let message = format!(
+                "extra database \"{name}\": a name is 1 to 32 of a-z 0-9 - _, and none of main, daily, bytecode"
+            );
+            return Err(serde::de::Error::custom(message));
+        }
+        if *version == 0 {
+            return Err(serde::de::Error::custom(format!("extra database \"{name}\" has version 0")));
+        }
+    }
+    Ok(extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(json: &str) -> Result<Release, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn the_record_has_eight_fields() {
+        let text = r#"{"software":"1.4.6","main":63,"daily":28129,"bytecode":339,"flevel":90}"#;
+        let record = release(text).unwrap().record(1_789_910_940);
+        assert_eq!(record, "1.4.6:63:28129:1789910940:1:90:49192:339");
+    }
+
+    #[test]
+    fn releases_that_clients_would_choke_on_are_refused() {
+        for bad in [
+            r#"{"software":"1.4.6-rc","main":63,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"","main":63,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":0,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":63,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":63,"daily":1,"bytecode":339,"flevel":90,"extra":{"A b":1}}"#,
+            r#"{"software":"1.4","main":63,"daily":1,"bytecode":339,"flevel":90,"extra":{"t":1,"t":2}}"#,
+        ] {
+            assert!(release(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_stamp_is_the_half_hour_and_stops_with_a_stale_feed() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let late = at("2030-01-01T00:00:00Z");
+        assert_eq!(stamp(at("2026-11-22T17:29:59Z"), late), at("2026-11-22T17:00:00Z").as_second());
+        assert_eq!(stamp(at("2026-11-22T17:30:00Z"), late), at("2026-11-22T17:30:00Z").as_second());
+        assert_eq!(stamp(late, at("2026-11-22T17:40:00Z")), at("2026-11-22T17:30:00Z").as_second());
+    }
+}

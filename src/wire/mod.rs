@@ -1,0 +1,60 @@
+//! DNS bytes: names, the query as it comes in, EDNS and the client subnet, and a message writer.
+
+pub mod edns;
+pub mod name;
+pub mod query;
+pub mod writer;
+
+/// RR types that the answer path treats in a way of their own (IANA "DNS Parameters").
+pub mod rtype {
+    #![allow(missing_docs)] // each is named as IANA names it
+    pub const A: u16 = 1;
+    pub const NS: u16 = 2;
+    pub const CNAME: u16 = 5;
+    pub const SOA: u16 = 6;
+    pub const PTR: u16 = 12;
+    pub const HINFO: u16 = 13;
+    pub const MX: u16 = 15;
+    pub const TXT: u16 = 16;
+    pub const AAAA: u16 = 28;
+    pub const DNAME: u16 = 39;
+    pub const OPT: u16 = 41;
+    pub const DS: u16 = 43;
+    pub const TKEY: u16 = 249;
+    pub const TSIG: u16 = 250;
+    pub const IXFR: u16 = 251;
+    pub const AXFR: u16 = 252;
+    pub const MAILB: u16 = 253;
+    pub const MAILA: u16 = 254;
+    pub const ANY: u16 = 255;
+}
+
+/// Classes (RFC 1035 section 3.2.4).
+pub mod class {
+    /// The Internet.
+    pub const IN: u16 = 1;
+    /// CHAOS: what a server says of itself.
+    pub const CH: u16 = 3;
+}
+
+/// Response codes (RFC 1035 section 4.1.1, RFC 2136 section 2.2, RFC 6891 section 9).
+pub mod rcode {
+    #![allow(missing_docs)] // each is named as IANA names it
+    pub const NOERROR: u16 = 0;
+    pub const FORMERR: u16 = 1;
+    pub const SERVFAIL: u16 = 2;
+    pub const NXDOMAIN: u16 = 3;
+    pub const NOTIMP: u16 = 4;
+    pub const REFUSED: u16 = 5;
+    pub const YXDOMAIN: u16 = 6;
+    /// Its upper eight bits stand in the OPT record.
+    pub const BADVERS: u16 = 16;
+}
+
+/// Length of the message header in octets (RFC 1035 section 4.1.1).
+pub const HEADER: usize = 12;
+
+/// Reads a big-endian 16-bit number.
+pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_be_bytes)
+}

@@ -1,0 +1,323 @@
+//! Reads master files (RFC 1035 section 5, RFC 2308 section 4 for `$TTL`, RFC 3597 for unknown types).
+//!
+//! `domain` parses each entry; cutting the file into entries first lets one run find every bad one.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use domain::base::iana::Class;
+use domain::base::rdata::ComposeRecordData;
+use domain::base::{Name as DomainName, ToName};
+use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
+
+use super::include::Include;
+use super::records::Record;
+use super::splitter;
+use super::units::{parse_ttl, spell_out};
+use crate::problem::{Problems, Spot};
+use crate::wire::name::Name;
+
+/// How deep `$INCLUDE` may nest: deeper is a file that includes itself.
+const MAX_DEPTH: u32 = 8;
+
+/// RFC 2308 section 4: a zone without `$TTL` and TTLs has no default; BIND then refuses, and so do we.
+const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into the record";
+
+/// Reads a master file; every bad entry is noted and left out.
+pub fn parse(
+    file: &str,
+    text: &str,
+    origin: &Name,
+    include: &mut dyn Include,
+    problems: &mut Problems,
+) -> Vec<Record> {
+    let mut reader = Reader { include, problems, records: Vec::new() };
+    let mut state =
+        State { origin: origin.clone(), owner: None, default_ttl: None, last_ttl: None, depth: 0 };
+    reader.file(&file.into(), &text.into(), &mut state);
+    reader.records
+}
+
+struct Reader<'r> {
+    include: &'r mut dyn Include,
+    problems: &'r mut Problems,
+    records: Vec<Record>,
+}
+
+/// What one entry leaves for the next.
+#[derive(Clone)]
+struct State {
+    origin: Name,
+    owner: Option<Name>,
+    default_ttl: Option<u32>,
+    last_ttl: Option<u32>,
+    depth: u32,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, file: &Arc<str>, text: &Arc<str>, state: &mut State) {
+        for range in splitter::entries(text) {
+            let entry = text.get(range.clone()).unwrap_or_default();
+            let shown = range.start..range.start + entry.lines().next().unwrap_or_default().len();
+            let spot = Spot::at(file, text, shown);
+            if entry.starts_with('$') {
+                self.directive(entry, &spot, state);
+            } else {
+                self.entry(entry, file, text, range.start, &spot, state);
+            }
+        }
+    }
+
+    fn directive(&mut self, entry: &str, spot: &Spot, state: &mut State) {
+        let uncommented = entry.split(';').next().unwrap_or_default();
+        let mut words = uncommented.split_whitespace();
+        let (name, argument, second) = (words.next().unwrap_or_default(), words.next(), words.next());
+        match (name.to_ascii_uppercase().as_str(), argument) {
+            ("$ORIGIN", Some(argument)) => match Name::parse(argument, &state.origin) {
+                Ok(origin) => state.origin = origin,
+                Err(e) => {
+                    self.problems.error(spot.clone(), format!("`{argument}`: {e}"), "write a domain name")
+                }
+            },
+            ("$TTL", Some(argument)) => match parse_ttl(argument) {
+                Some(ttl) => state.default_ttl = Some(ttl),
+                None => self.problems.error(
+                    spot.clone(),
+                    format!("`{argument}` is no TTL"),
+                    "write seconds up to 2147483647, or 1h, 2d, 1w",
+                ),
+            },
+            ("$INCLUDE", Some(path)) => self.included(path, second, spot, state),
+            ("$ORIGIN" | "$TTL" | "$INCLUDE", None) => {
+                self.problems.error(spot.clone(), format!("{name} without an argument"), "");
+            }
+            _ => self.problems.error(
+                spot.clone(),
+                format!("unknown directive {name}"),
+                "known are $ORIGIN, $TTL and $INCLUDE; write generated records out",
+            ),
+        }
+    }
+
+    /// The included file's `$ORIGIN`, owner and TTL end with it (RFC 1035 section 5.1).
+    fn included(&mut self, path: &str, origin: Option<&str>, spot: &Spot, state: &State) {
+        if state.depth >= MAX_DEPTH {
+            let what = format!("{MAX_DEPTH} files include each other");
+            return self.problems.error(spot.clone(), what, "a file may not include itself");
+        }
+        let mut inner = State { depth: state.depth + 1, ..state.clone() };
+        if let Some(text) = origin {
+            match Name::parse(text, &state.origin) {
+                Ok(name) => inner.origin = name,
+                Err(e) => {
+                    return self.problems.error(
+                        spot.clone(),
+                        format!("`{text}`: {e}"),
+                        "write a domain name",
+                    );
+                }
+            }
+        }
+        let path = path.trim_matches('"');
+        match self.include.include(path, spot.file_name()) {
+            Ok(included) => self.file(&included.file.into(), &included.text.into(), &mut inner),
+            Err(e) => self.problems.error(spot.clone(), e, "check the path: it is relative to this file"),
+        }
+    }
+
+    fn entry(
+        &mut self,
+        entry: &str,
+        file: &Arc<str>,
+        text: &Arc<str>,
+        start: usize,
+        spot: &Spot,
+        state: &mut State,
+    ) {
+        let Some(source) = with_owner(&spell_out(entry), state) else {
+            let what = "the first record of the file has no owner";
+            return self.problems.error(spot.clone(), what, "write its name, or `@`, at the line's start");
+        };
+        let has_ttl = state.default_ttl.or(state.last_ttl);
+        match scan(&source, &state.origin, has_ttl) {
+            Ok(scanned) => {
+                let Some(record) = self.convert(&scanned, spot) else { return };
+                if record.ttl == UNSTATED_TTL {
+                    return self.problems.error(spot.clone(), "the record has no TTL", NO_TTL);
+                }
+                state.owner = Some(record.owner.clone());
+                state.last_ttl = Some(record.ttl);
+                self.records.push(record);
+            }
+            Err(error) => {
+                let shift = source.len().saturating_sub(entry.len());
+                let spot = error.spot(file, text, start, shift).unwrap_or_else(|| spot.clone());
+                self.problems.error(spot, format!("not a record: {}", error.what), error.help());
+            }
+        }
+    }
+
+    fn convert(&mut self, scanned: &ScannedRecord, spot: &Spot) -> Option<Record> {
+        let ttl = scanned.ttl().as_secs();
+        let mut rdata = Vec::new();
+        let composed = scanned.data().compose_rdata(&mut rdata).is_ok();
+        let owner = Name::from_wire(scanned.owner().to_vec().as_slice());
+        match owner {
+            _ if scanned.class() != Class::IN => {
+                self.problems.error(
+                    spot.clone(),
+                    format!("class {}", scanned.class()),
+                    "only IN is served: leave the class out",
+                );
+                None
+            }
+            Ok(owner) if composed && rdata.len() <= 65_535 => Some(Record {
+                owner,
+                rtype: scanned.rtype().to_int(),
+                ttl,
+                rdata: rdata.into(),
+                spot: spot.clone(),
+            }),
+            _ => {
+                self.problems.error(
+                    spot.clone(),
+                    "the record is too long",
+                    "RDATA holds 65,535 octets at most",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Stands for "no TTL was written"; not a valid TTL (RFC 2181 section 8), so no record can mean it.
+const UNSTATED_TTL: u32 = u32::MAX;
+
+/// The entry with its owner written out; none when there is no earlier owner to repeat.
+fn with_owner(entry: &str, state: &State) -> Option<String> {
+    if entry.starts_with([' ', '\t']) {
+        let owner = state.owner.as_ref()?;
+        let dot = if owner.wire().len() > 1 { "." } else { "" };
+        return Some(format!("{owner}{dot}{entry}"));
+    }
+    Some(entry.to_owned())
+}
+
+struct ScanError {
+    what: String,
+    line: usize,
+    column: usize,
+}
+
+/// Parses one entry.
+fn scan(entry: &str, origin: &Name, ttl: Option<u32>) -> Result<ScannedRecord, ScanError> {
+    let plain = |what: String| ScanError { what, line: 0, column: 0 };
+    let mut zonefile = Zonefile::new();
+    let origin = DomainName::from_str(&absolute(origin)).map_err(|e| plain(e.to_string()))?;
+    zonefile.set_origin(origin);
+    zonefile.set_default_class(Class::IN);
+    zonefile.extend_from_slice(format!("$TTL {}\n{entry}\n", ttl.unwrap_or(UNSTATED_TTL)).as_bytes());
+    match zonefile.next_entry() {
+        Ok(Some(Entry::Record(record))) => Ok(record),
+        Ok(_) => Err(plain("nothing but blanks".to_owned())),
+        Err(error) => Err(ScanError::parse(&error.to_string())),
+    }
+}
+
+fn absolute(name: &Name) -> String {
+    if name.wire().len() > 1 { format!("{name}.") } else { ".".to_owned() }
+}
+
+impl ScanError {
+    /// Reads `LINE:COLUMN: what`, the only form in which `domain` gives the place away.
+    fn parse(text: &str) -> Self {
+        let mut parts = text.splitn(3, ':');
+        let mut number = || parts.next().and_then(|p| p.trim().parse().ok());
+        let place = number().zip(number());
+        let what = parts.next().map(|p| p.trim().to_owned());
+        match (place, what) {
+            // The first line is the `$TTL` written before the entry.
+            (Some((line, column)), Some(what)) => Self { what, line: line - 1, column },
+            _ => Self { what: text.to_owned(), line: 0, column: 0 },
+        }
+    }
+
+    /// The word that the parser had read when it gave up; `start` is where the entry begins in the file, `shift` how much
+    /// longer its first line was made.
+    fn spot(&self, file: &Arc<str>, text: &Arc<str>, start: usize, shift: usize) -> Option<Spot> {
+        let mut lines = text.get(start..)?.split_inclusive('\n');
+        let line_start: usize =
+            start + lines.by_ref().take(self.line.checked_sub(1)?).map(str::len).sum::<usize>();
+        let added = if self.line == 1 { shift } else { 0 };
+        let at = line_start + self.column.checked_sub(1)?.saturating_sub(added);
+        let read = text.get(start..at.clamp(start, text.len()))?.trim_end();
+        let word = read.rfind(|c: char| c.is_whitespace() || c == '(').map_or(0, |blank| blank + 1);
+        Some(Spot::at(file, text, start + word..start + read.len()))
+    }
+
+    fn help(&self) -> &'static str {
+        match self.what.as_str() {
+            "expected rtype" => {
+                "write OWNER [TTL] [IN] TYPE DATA; a type unknown by name goes as TYPEnnn \\# LENGTH HEX (RFC 3597)"
+            }
+            "unexpected end of entry" => "something is missing at the end of the record",
+            "trailing tokens" => "something follows after the end of the record's data",
+            "unbalanced parens" => "close each ( with a )",
+            _ => "see RFC 1035 section 5.1 for the form of a record",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::include::NoFiles;
+
+    fn read(text: &str) -> (Vec<Record>, Vec<String>) {
+        let origin = Name::parse("example.org.", &Name::root()).unwrap();
+        let mut problems = Problems::default();
+        let records = parse("z", text, &origin, &mut NoFiles, &mut problems);
+        (records, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_forms_of_rfc_1035_section_5_1_are_read() {
+        let (records, problems) = read(
+            "$TTL 1h\n@ IN SOA ns1 hostmaster (\n 1 3600 900 604800 300 ) ; x\n NS ns1\nns1 300 IN A 192.0.2.1\n\
+             \tAAAA 2001:db8::1\nx TYPE65280 \\# 3 010203\n$ORIGIN sub\na\\.b TXT \"one; two\" three\n",
+        );
+        assert_eq!(problems, Vec::<String>::new());
+        let owners: Vec<String> = records.iter().map(|r| r.owner.to_string()).collect();
+        assert_eq!(
+            owners,
+            [
+                "example.org",
+                "example.org",
+                "ns1.example.org",
+                "ns1.example.org",
+                "x.example.org",
+                r"a\.b.sub.example.org"
+            ]
+        );
+        assert_eq!(records[2].ttl, 300);
+        assert_eq!(records[3].ttl, 3600);
+        assert_eq!(&*records[4].rdata, &[1, 2, 3]);
+        assert_eq!(&*records[5].rdata, b"\x08one; two\x05three");
+    }
+
+    #[test]
+    fn every_bad_entry_is_found_with_its_line() {
+        let (records, problems) =
+            read("$TTL 60\na A 192.0.2.300\nb NOSUCH x\nc A 192.0.2.1\n$GENERATE 1-2 x A 1\n\td A\n");
+        assert_eq!(records.len(), 1);
+        let places: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
+        assert_eq!(places, ["z:2:5", "z:3:3", "z:5:1", "z:6:2"], "{problems:?}");
+    }
+
+    #[test]
+    fn a_record_without_any_ttl_is_refused() {
+        let (records, problems) = read("a A 192.0.2.1\n");
+        assert!(records.is_empty());
+        assert!(problems[0].contains("no TTL"), "{problems:?}");
+    }
+}
