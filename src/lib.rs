@@ -9,5 +9,6 @@ pub mod geo;
 pub mod health;
 pub mod problem;
 pub mod release;
+pub mod snapshot;
 pub mod wire;
 pub mod zone;

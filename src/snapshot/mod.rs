@@ -1,0 +1,5 @@
+//! Everything that answering needs, compiled and immutable.
+
+pub mod pools;
+pub mod windows;
+pub mod yields;
