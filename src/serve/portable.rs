@@ -6,15 +6,16 @@
 //! What differs, as hickory-server 0.26.3 comes before and after us:
 //!
 //! - *Before*: datagrams under 12 bytes and from port 0, 0.0.0.0, :: or the broadcast address are dropped, as
-//!   is QR=1, none of which is counted here. What does not decode (any section, two OPTs included) gets a FORMERR
-//!   with neither question nor OPT, even when it has QR=1. Unknown opcodes do reach us. ECS is decoded too,
-//!   but the responder reads the raw bytes, so that leniency does not matter. Datagrams are cut at 4,096 bytes
-//!   without notice.
-//! - *After*: records are compressed anew, so lengths can differ; the counts, the order and the contents do
-//!   not, nor does the question, byte for byte. An answer that thereby gets too long, which hickory would cut
-//!   off in the middle of a section without OPT and with trailing garbage, is sent without records and with
-//!   TC=1 instead ([`Rendering::limit`]). The queue to the socket holds 32 answers and refuses more: we try
-//!   again. What cannot be decoded (a defect of ours or hickory's) becomes SERVFAIL.
+//!   is QR=1, none of which is counted here. What does not decode (in any section; two OPTs too) gets a
+//!   FORMERR with neither question nor OPT, even when it has QR=1. **ECS of family 0, which `dig +subnet=0/0`
+//!   sends, counts as not decodable**; stray address bits do not, and the responder, which reads the raw bytes,
+//!   sees them. Unknown opcodes reach us. Datagrams are cut at 4,096 bytes without notice.
+//! - *After*: names are compressed anew and never to the question (the library stores the question with its
+//!   type and class as if that were a name), so an answer is longer by its owner's name; order and contents
+//!   are the same, and so are the question's bytes. An answer that thereby gets too long, which hickory would
+//!   cut off within a section, without OPT and with trailing garbage, is sent without records and with TC=1
+//!   instead. The queue to the socket holds 32 answers and refuses more: we try again. What cannot be decoded
+//!   (a defect of ours or hickory's) becomes SERVFAIL.
 //! - *Silence*: a handler that does not call `send_response` sends nothing.
 //! - *Stop*: hickory drops what is in flight and unread. We first wait until it is quiet and then answer the
 //!   unread rest ourselves.
