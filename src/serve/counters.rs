@@ -97,6 +97,7 @@ tally! {
 }
 
 /// Adds to a counter that one thread alone writes: a load and a store need no locked bus.
+#[cfg(target_os = "linux")]
 pub(super) fn add_own(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
 }

@@ -46,6 +46,7 @@ use super::responder::{MakeResponder, Responder, Transport};
 
 /// The sockets of one address, served by hickory-server.
 pub(super) struct Portable<M: MakeResponder> {
+    address: SocketAddr,
     server: Server<Handler<M>>,
     handler: Handler<M>,
     /// The same sockets, for what is unread when the library has stopped.
@@ -89,7 +90,12 @@ const REST: usize = 16_384;
 
 impl<M: MakeResponder> Portable<M> {
     /// Takes over the sockets of one address. A runtime must be entered.
-    pub(super) fn new(sockets: Vec<UdpSocket>, make: M, tally: Arc<UdpTally>) -> io::Result<Self> {
+    pub(super) fn new(
+        address: SocketAddr,
+        sockets: Vec<UdpSocket>,
+        make: M,
+        tally: Arc<UdpTally>,
+    ) -> io::Result<Self> {
         let handler =
             Handler { make: Arc::new(make), benches: Arc::default(), tally, reported: Arc::default() };
         let mut server = Server::new(handler.clone());
@@ -99,7 +105,7 @@ impl<M: MakeResponder> Portable<M> {
             rest.push(socket.try_clone()?);
             server.register_socket(tokio::net::UdpSocket::from_std(socket)?);
         }
-        Ok(Self { server, handler, rest })
+        Ok(Self { address, server, handler, rest })
     }
 
     /// Serves until told to stop, and then answers what was received.
@@ -108,7 +114,7 @@ impl<M: MakeResponder> Portable<M> {
         let _ = stop.wait_for(|stop| *stop).await;
         self.wait_for_quiet().await;
         if let Err(error) = self.server.shutdown_gracefully().await {
-            error!(%error, "the UDP server ended with an error");
+            error!(%error, address = %self.address, "the UDP server ended with an error");
         }
         for socket in &self.rest {
             self.handler.answer_rest(socket);

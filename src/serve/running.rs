@@ -64,7 +64,7 @@ impl Serving {
                     let tally = Arc::new(UdpTally::default());
                     serving.udp.push(tally.clone());
                     let stop = serving.stop_tasks.subscribe();
-                    let portable = Portable::new(udp, make.clone(), tally)?;
+                    let portable = Portable::new(address, udp, make.clone(), tally)?;
                     serving.tasks.push(runtime.spawn(portable.run(stop)));
                 }
             }

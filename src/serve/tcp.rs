@@ -1,6 +1,7 @@
 //! DNS over TCP (RFC 7766, RFC 9210): accepts connections and keeps their number.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,16 +96,19 @@ impl<M: MakeResponder> Acceptor<M> {
             select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, client)) => self.serve(stream, client),
-                    Err(error) => {
-                        add(&self.tally.accept_errors, 1);
-                        if is_short_of_descriptors(&error) {
-                            self.room.make_room();
-                        }
-                        sleep(RECOVERY).await;
-                    }
+                    Err(error) => self.recover(&error).await,
                 },
                 Some(ended) = self.connections.join_next() => note_panic(&self.tally, ended),
             }
+        }
+    }
+
+    async fn recover(&self, error: &io::Error) {
+        add(&self.tally.accept_errors, 1);
+        // A peer that hung up before it was accepted is the one error that says nothing about us.
+        if error.kind() != io::ErrorKind::ConnectionAborted {
+            self.room.make_room();
+            sleep(RECOVERY).await;
         }
     }
 
@@ -125,11 +129,6 @@ impl<M: MakeResponder> Acceptor<M> {
             Connection::new(stream, client, self.make.make(), self.limits, guest, self.tally.clone());
         self.connections.spawn(connection.run(self.stop.clone()));
     }
-}
-
-fn is_short_of_descriptors(error: &std::io::Error) -> bool {
-    // A connection that was reset while it waited is the one error that says nothing about us.
-    error.kind() != std::io::ErrorKind::ConnectionAborted
 }
 
 fn note_panic(tally: &TcpTally, ended: Result<(), JoinError>) {
