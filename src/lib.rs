@@ -9,6 +9,7 @@ pub mod geo;
 pub mod health;
 pub mod problem;
 pub mod release;
+pub mod serve;
 pub mod snapshot;
 pub mod wire;
 pub mod zone;

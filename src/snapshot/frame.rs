@@ -46,6 +46,8 @@ pub struct Node {
     pub zone: u32,
     /// What it does to questions at and below it.
     pub kind: NodeKind,
+    /// A DNAME record, by its `RRset`: names below are renamed (RFC 6672).
+    pub subtree: Option<u32>,
     /// Its first holding.
     pub first: u32,
     /// How many holdings it has.
@@ -68,8 +70,6 @@ pub enum NodeKind {
     },
     /// A CNAME record, by its `RRset`.
     Alias(u32),
-    /// A DNAME record, by its `RRset`: names below are renamed.
-    Subtree(u32),
     /// A delegation.
     Cut(Cut),
 }
@@ -133,8 +133,8 @@ pub struct Plan {
     pub fleet: Arc<Fleet>,
     /// Its paths.
     pub paths: Paths,
-    /// Which path each client has.
-    pub clients: Arc<ClientTable>,
+    /// Which path each client has; none when no name asks.
+    pub clients: Option<Arc<ClientTable>>,
     /// Default TTL of its zone's answers in seconds: so long ahead of a downtime its mirror is drained.
     pub ttl: u32,
 }
