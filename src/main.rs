@@ -1,2 +1,27 @@
 //! The `cvdns` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cvdns::cli::geoip::{self, GeoipCommand};
+
+/// Authoritative GeoDNS server of a ClamAV-style mirror network.
+#[derive(Parser)]
+#[command(name = "cvdns", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make and read country databases.
+    #[command(subcommand)]
+    Geoip(GeoipCommand),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Geoip(command) => geoip::run(command),
+    }
+}

@@ -2,5 +2,6 @@
 //!
 //! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
 
+pub mod build;
 pub mod country;
 pub mod database;
