@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 
-/// Authoritative GeoDNS server of a ClamAV-style mirror network.
 #[derive(Parser)]
-#[command(name = "cvdns", version)]
+#[command(name = "cvdns", version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

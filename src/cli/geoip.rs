@@ -21,6 +21,13 @@ use crate::geo::database::{CountryDatabase, UnknownCode};
 #[derive(Clone, Debug, Subcommand)]
 pub enum GeoipCommand {
     /// Make a country database of lists of networks.
+    ///
+    /// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb (geoip, geoip6); the
+    /// registries' delegated and delegated-extended statistics; GeoLite2 Country CSV (Blocks-IPv4, Blocks-IPv6 and
+    /// Locations-en); plain lists of `network,CC` or `start,end,CC`.
+    ///
+    /// Where sources overlap the later one wins; inside a source the smaller network does, and of two of the same size
+    /// the later line. The same sources give the same bytes.
     Build(BuildArgs),
     /// Look addresses up: network, country and continent.
     Lookup(LookupArgs),
@@ -75,6 +82,7 @@ pub struct LookupArgs {
     /// IPv4 or IPv6 addresses.
     #[arg(required = true, value_name = "IP")]
     pub addresses: Vec<String>,
+    /// Which database is asked.
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Put a network in a country before the database is asked; the longest prefix wins. May be repeated.
@@ -174,6 +182,7 @@ fn lookup(args: &LookupArgs) -> Result<ExitCode, Failure> {
 /// Arguments of `cvdns geoip info`.
 #[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
+    /// Which database is asked.
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Print JSON.

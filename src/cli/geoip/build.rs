@@ -15,13 +15,7 @@ use crate::geo::build::{Built, Options, Problems, Source, build, date_text};
 use crate::geo::database::CountryDatabase;
 
 /// Arguments of `cvdns geoip build`.
-///
-/// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb (geoip, geoip6); the
-/// registries' delegated and delegated-extended statistics; GeoLite2 Country CSV (Blocks-IPv4, Blocks-IPv6 and
-/// Locations-en); plain lists of `network,CC`. Where they overlap the later source wins; inside a source the smaller
-/// network does, and of two of the same size the later line. The same sources give the same bytes.
 #[derive(Args, Clone, Debug)]
-#[command(verbatim_doc_comment)]
 pub struct BuildArgs {
     /// Where the database goes; an existing one is replaced at once, when all went well.
     #[arg(long, value_name = "FILE")]
