@@ -120,7 +120,9 @@ impl<'i> Compiler<'i> {
         let named: Vec<PoolRef> = pools.iter().map(|(pool, _)| (*pool).clone()).collect();
         let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named);
         for (pool, spot) in &pools {
-            if let PoolRef::Named(name) = pool && paths.members(&Pool::Named(name.clone())).is_none() {
+            if let PoolRef::Named(name) = pool
+                && paths.members(&Pool::Named(name.clone())).is_none()
+            {
                 problems.error(
                     (*spot).clone(),
                     format!("no mirror is in the pool {name}"),
@@ -133,12 +135,22 @@ impl<'i> Compiler<'i> {
             problems.error(input.file.whole.clone(), what, "add [[mirror]] entries to the fleet file");
         }
         let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
-        let clients = pools.iter().any(asks).then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
+        let clients = pools
+            .iter()
+            .any(asks)
+            .then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
         self.frame.plans.push(Plan { fleet: input.fleet.clone(), paths, clients, ttl: file.answer.ttl });
         self.frame.plans.len() as u32 - 1
     }
 
-    fn zone(&mut self, input: &ZoneInput, zone: &ExpandedZone, plan: u32, origins: &Origins, problems: &mut Problems) {
+    fn zone(
+        &mut self,
+        input: &ZoneInput,
+        zone: &ExpandedZone,
+        plan: u32,
+        origins: &Origins,
+        problems: &mut Problems,
+    ) {
         let number = self.frame.zones.len() as u32;
         let records = &zone.records;
         let mut owners = Owners::new(number, records, origins, problems);
@@ -168,7 +180,8 @@ impl<'i> Compiler<'i> {
         };
         let negative_ttl = records.negative_ttl();
         let origin = records.origin.wire();
-        let authority = Line::of(soa, writer::Owner::Name(origin)).map(|line| Line { ttl: negative_ttl, ..line });
+        let authority =
+            Line::of(soa, writer::Owner::Name(origin)).map(|line| Line { ttl: negative_ttl, ..line });
         let sections = Sections { authority: authority.collect(), ..Sections::default() };
         let negative = self.template(origin, &sections, soa, problems);
         let soa = self.rrset(soa);
@@ -179,7 +192,13 @@ impl<'i> Compiler<'i> {
         }
     }
 
-    fn dynamic(&mut self, name: &DynamicName, current: &Current<'_>, owners: &mut Owners<'_>, problems: &mut Problems) {
+    fn dynamic(
+        &mut self,
+        name: &DynamicName,
+        current: &Current<'_>,
+        owners: &mut Owners<'_>,
+        problems: &mut Problems,
+    ) {
         let owner = &name.owner;
         for (text, country) in expand(&owner.value, current.zone.country, &self.databases) {
             let parsed = match Name::parse(&text.name, &current.zone.records.origin) {
@@ -190,7 +209,11 @@ impl<'i> Compiler<'i> {
                     return;
                 }
                 Err(e) => {
-                    problems.error(owner.spot.clone(), format!("\"{}\": {e}", text.name), "write a domain name");
+                    problems.error(
+                        owner.spot.clone(),
+                        format!("\"{}\": {e}", text.name),
+                        "write a domain name",
+                    );
                     return;
                 }
             };
@@ -226,7 +249,10 @@ impl<'i> Compiler<'i> {
                     Families::V4 => &[rtype::A],
                     Families::V6 => &[rtype::AAAA],
                 };
-                types.iter().map(|rtype| Holding { rtype: *rtype, answer: Answer::Pool { rule, path } }).collect()
+                types
+                    .iter()
+                    .map(|rtype| Holding { rtype: *rtype, answer: Answer::Pool { rule, path } })
+                    .collect()
             }
             NameKind::Record | NameKind::Database => {
                 let text = self.text(database, name.ttl.unwrap_or(self.record_ttl));
@@ -283,7 +309,8 @@ impl<'i> Compiler<'i> {
         } else {
             NodeKind::Plain
         };
-        let subtree = find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
+        let subtree =
+            find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
         let count = (self.frame.holdings.len() - first as usize) as u16;
         self.names.push(lower.into());
         self.frame.nodes.push(Node { zone: current.number, kind, subtree, first, count, wildcard: None });
@@ -299,14 +326,23 @@ impl<'i> Compiler<'i> {
             .collect();
         let sections = Sections {
             authority: Line::of(ns, writer::Owner::Name(ns.owner.wire())).collect(),
-            additional: glue.iter().flat_map(|set| Line::of(set, writer::Owner::Name(set.owner.wire()))).collect(),
+            additional: glue
+                .iter()
+                .flat_map(|set| Line::of(set, writer::Owner::Name(set.owner.wire())))
+                .collect(),
             ..Sections::default()
         };
         let referral = self.template(records.origin.wire(), &sections, ns, problems);
         Cut { ns: self.rrset(ns), referral }
     }
 
-    fn template(&mut self, origin: &[u8], sections: &Sections<'_>, set: &Rrset, problems: &mut Problems) -> TemplateId {
+    fn template(
+        &mut self,
+        origin: &[u8],
+        sections: &Sections<'_>,
+        set: &Rrset,
+        problems: &mut Problems,
+    ) -> TemplateId {
         self.frame.templates.add(origin, sections).unwrap_or_else(|| {
             let what = format!("an answer with the records of {} is over 65,535 octets", set.owner);
             problems.error(set.spot.clone(), what, "remove some of them");
@@ -357,8 +393,15 @@ impl<'i> Compiler<'i> {
             self.frame.zones.iter().enumerate().map(|(number, zone)| (lower(zone), number as u32)).collect();
         for (number, zone) in self.frame.zones.iter().enumerate() {
             let above = zone.origin.to_lower().parent();
-            let Some((parent, _)) = above.and_then(|above| super::owners::zone_of(above.wire(), &origins)) else { continue };
-            let ds = self.parents.get(&(number as u32)).filter(|(holder, _)| *holder == parent).and_then(|(_, ds)| *ds);
+            let Some((parent, _)) = above.and_then(|above| super::owners::zone_of(above.wire(), &origins))
+            else {
+                continue;
+            };
+            let ds = self
+                .parents
+                .get(&(number as u32))
+                .filter(|(holder, _)| *holder == parent)
+                .and_then(|(_, ds)| *ds);
             let node = self.apexes.get(&(number as u32)).and_then(|node| self.frame.nodes.get_mut(*node));
             if let Some(node) = node {
                 node.kind = NodeKind::Apex { parent: Some(parent), ds };
@@ -379,9 +422,14 @@ struct Expanded<'d> {
 }
 
 /// Every name that an owner stands for, each with the country that it means.
-fn expand<'d>(owner: &str, country: Option<Country>, databases: &[&'d str]) -> Vec<(Expanded<'d>, Option<Country>)> {
+fn expand<'d>(
+    owner: &str,
+    country: Option<Country>,
+    databases: &[&'d str],
+) -> Vec<(Expanded<'d>, Option<Country>)> {
     if owner.contains(DB) {
-        let expanded = |database: &&'d str| Expanded { name: owner.replace(DB, database), database: Some(database) };
+        let expanded =
+            |database: &&'d str| Expanded { name: owner.replace(DB, database), database: Some(database) };
         return databases.iter().map(|database| (expanded(database), country)).collect();
     }
     if owner.contains(CC) {

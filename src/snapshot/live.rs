@@ -190,10 +190,18 @@ impl Live {
     fn write_texts(&mut self, frame: &Frame, now: &Now<'_>) {
         for text in &frame.texts {
             let release = now.feed.and_then(|feed| feed.release.as_ref());
-            let string = release.zip(now.stamp()).and_then(|(release, stamp)| string(text.database.as_deref(), release, stamp));
+            let string = release
+                .zip(now.stamp())
+                .and_then(|(release, stamp)| string(text.database.as_deref(), release, stamp));
             let id = string.and_then(|string| {
                 let rdata = txt(string.as_bytes());
-                let line = Line { owner: Owner::Question, rtype: rtype::TXT, class: class::IN, ttl: text.ttl, rdata: &rdata };
+                let line = Line {
+                    owner: Owner::Question,
+                    rtype: rtype::TXT,
+                    class: class::IN,
+                    ttl: text.ttl,
+                    rdata: &rdata,
+                };
                 self.templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })
             });
             self.texts.push(id);

@@ -58,7 +58,9 @@ impl NameTable {
             if slot.length == 0 {
                 return None;
             }
-            if slot.hash == hash && self.octets.get(slot.at as usize..)?.get(..usize::from(slot.length)) == Some(lower) {
+            if slot.hash == hash
+                && self.octets.get(slot.at as usize..)?.get(..usize::from(slot.length)) == Some(lower)
+            {
                 return Some(slot.node);
             }
             place = (place + 1) & mask;
@@ -87,7 +89,8 @@ mod tests {
 
     #[test]
     fn names_are_found_and_others_are_not() {
-        let names: Vec<Vec<u8>> = (0..500).map(|i: u32| format!("\x04{i:04}\x03net\0").into_bytes()).collect();
+        let names: Vec<Vec<u8>> =
+            (0..500).map(|i: u32| format!("\x04{i:04}\x03net\0").into_bytes()).collect();
         let table = NameTable::new(names.iter().map(Vec::as_slice));
         for (node, name) in names.iter().enumerate() {
             assert_eq!(table.get(name), Some(node as NodeId));

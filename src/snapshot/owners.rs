@@ -32,7 +32,7 @@ pub(super) struct Owners<'r> {
 
 impl<'r> Owners<'r> {
     /// The names of a zone's static records.
-    pub fn new(zone: u32, records: &'r Records, origins: &Origins, problems: &mut Problems) -> Self {
+    pub(super) fn new(zone: u32, records: &'r Records, origins: &Origins, problems: &mut Problems) -> Self {
         let mut owners = Self { names: BTreeMap::new(), child_ds: HashMap::new() };
         owners.names.entry(records.origin.to_lower().wire().into()).or_default();
         for (lower, sets) in &records.owners {
@@ -50,11 +50,23 @@ impl<'r> Owners<'r> {
     }
 
     /// Adds a dynamic answer.
-    pub fn add(&mut self, zone: u32, name: &Name, holding: Holding, spot: &Spot, place: &Place<'_>, problems: &mut Problems) {
+    pub(super) fn add(
+        &mut self,
+        zone: u32,
+        name: &Name,
+        holding: Holding,
+        spot: &Spot,
+        place: &Place<'_>,
+        problems: &mut Problems,
+    ) {
         let lower: Box<[u8]> = name.to_lower().wire().into();
         if zone_of(&lower, place.origins).is_none_or(|(closest, _)| closest != zone) {
             let help = "name it in that zone's own file";
-            return problems.error(spot.clone(), format!("{name} lies in another zone that is served here"), help);
+            return problems.error(
+                spot.clone(),
+                format!("{name} lies in another zone that is served here"),
+                help,
+            );
         }
         let cover = covered_by(&lower, place.records);
         let cut = place.records.get(name, rtype::NS).filter(|_| *name != place.records.origin);
@@ -66,7 +78,11 @@ impl<'r> Owners<'r> {
         let clash = owner.sets.iter().find(|set| set.rtype == holding.rtype || set.rtype == rtype::CNAME);
         if let Some(set) = clash {
             let what = format!("{name} is dynamic, and the master file defines it too");
-            return problems.error(spot.clone(), what, format!("remove one; the record stands at {}", set.spot));
+            return problems.error(
+                spot.clone(),
+                what,
+                format!("remove one; the record stands at {}", set.spot),
+            );
         }
         if let Some((_, earlier)) = owner.dynamic.iter().find(|(other, _)| other.rtype == holding.rtype) {
             let what = format!("{name} is defined twice for the same type");
@@ -76,7 +92,7 @@ impl<'r> Owners<'r> {
     }
 
     /// Names between an owner and the origin exist too (RFC 8020, RFC 4592 section 2.2.2).
-    pub fn fill_between(&mut self, origin: &Name) {
+    pub(super) fn fill_between(&mut self, origin: &Name) {
         let existing: Vec<Box<[u8]>> = self.names.keys().cloned().collect();
         for lower in existing {
             let mut rest: &[u8] = &lower;
@@ -91,7 +107,14 @@ impl<'r> Owners<'r> {
     }
 
     /// Records at or below the apex of a zone that is served too: the longest origin answers, except for DS.
-    fn beside(&mut self, child: u32, lower: &[u8], sets: &'r [Rrset], origins: &Origins, problems: &mut Problems) {
+    fn beside(
+        &mut self,
+        child: u32,
+        lower: &[u8],
+        sets: &'r [Rrset],
+        origins: &Origins,
+        problems: &mut Problems,
+    ) {
         let at_apex = origins.get(lower) == Some(&child);
         for set in sets {
             match set.rtype {
@@ -136,7 +159,8 @@ fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<&'r Rrset> {
     let mut rest = lower;
     while let Some(above) = parent(rest).filter(|above| above.len() >= origin) {
         let sets = records.owners.get(above).map(Vec::as_slice).unwrap_or_default();
-        let covers = |set: &&Rrset| set.rtype == rtype::DNAME || (set.rtype == rtype::NS && above.len() > origin);
+        let covers =
+            |set: &&Rrset| set.rtype == rtype::DNAME || (set.rtype == rtype::NS && above.len() > origin);
         found = sets.iter().find(covers).or(found);
         rest = above;
     }

@@ -122,10 +122,11 @@ impl Templates {
     pub fn get(&self, id: TemplateId) -> Option<Template<'_>> {
         let at = id as usize;
         let entry = self.entries.get(at)?;
-        let (octets_start, pointers_start) = match at.checked_sub(1).and_then(|before| self.entries.get(before)) {
-            Some(before) => (before.octets_end, before.pointers_end),
-            None => (0, 0),
-        };
+        let (octets_start, pointers_start) =
+            match at.checked_sub(1).and_then(|before| self.entries.get(before)) {
+                Some(before) => (before.octets_end, before.pointers_end),
+                None => (0, 0),
+            };
         Some(Template {
             octets: self.octets.get(octets_start as usize..entry.octets_end as usize)?,
             pointers: self.pointers.get(pointers_start as usize..entry.pointers_end as usize)?,
@@ -144,7 +145,9 @@ impl Template<'_> {
         let shift = name_length.wrapping_sub(self.origin_length) as u16;
         if shift != 0 {
             for pointer in self.pointers {
-                if let Some([high, low]) = slot.get_mut(usize::from(*pointer)..).and_then(|rest| rest.first_chunk_mut()) {
+                if let Some([high, low]) =
+                    slot.get_mut(usize::from(*pointer)..).and_then(|rest| rest.first_chunk_mut())
+                {
                     let moved = u16::from_be_bytes([*high, *low]).wrapping_add(shift);
                     [*high, *low] = moved.to_be_bytes();
                 }
