@@ -3,11 +3,14 @@
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
 //! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `cli`.
 
+pub mod cli;
 pub mod config;
 pub mod fleet;
 pub mod geo;
 pub mod health;
 pub mod problem;
 pub mod release;
+pub mod serve;
+pub mod snapshot;
 pub mod wire;
 pub mod zone;

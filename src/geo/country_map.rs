@@ -41,7 +41,10 @@ impl CountryMap {
                 }
             }
         }
-        Self { v4: v4.zip(&over_v4, |base, over| over.or(base)), v6: v6.zip(&over_v6, |base, over| over.or(base)) }
+        Self {
+            v4: v4.zip(&over_v4, |base, over| over.or(base)),
+            v6: v6.zip(&over_v6, |base, over| over.or(base)),
+        }
     }
 
     /// The table of what `f` makes of each country, and of not knowing it.

@@ -134,6 +134,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Left and right record of a node; `None` when it is not one.
+    #[allow(clippy::many_single_char_names, reason = "the bytes of a node, one by one")]
     fn node(&self, node: u32) -> Option<(u32, u32)> {
         let width = usize::from(self.record_size) / 4;
         let start = usize::try_from(node).ok()?.checked_mul(width)?;

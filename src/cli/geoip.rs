@@ -1,0 +1,334 @@
+//! `cvdns geoip`: makes and reads country databases.
+
+mod build;
+mod output;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ipnet::IpNet;
+use serde::Serialize;
+
+use self::build::BuildArgs;
+use self::output::{Failure, print_json, print_table};
+use crate::geo::build::date_text;
+use crate::geo::country::{Country, labels};
+use crate::geo::database::{CountryDatabase, UnknownCode};
+
+/// The subcommands of `cvdns geoip`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum GeoipCommand {
+    /// Make a country database of lists of networks.
+    ///
+    /// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb (geoip, geoip6); the
+    /// registries' delegated and delegated-extended statistics; GeoLite2 Country CSV (Blocks-IPv4, Blocks-IPv6 and
+    /// Locations-en); plain lists of `network,CC` or `start,end,CC`.
+    ///
+    /// Where sources overlap the later one wins; inside a source the smaller network does, and of two of the same size
+    /// the later line. The same sources give the same bytes.
+    Build(BuildArgs),
+    /// Look addresses up: network, country and continent.
+    Lookup(LookupArgs),
+    /// Say what a database is, and check all of it.
+    Info(InfoArgs),
+    /// List all countries, with the labels under which `{cc}` names are asked.
+    Countries(CountriesArgs),
+}
+
+/// Runs a subcommand. Exit status: 0 done, 1 bad input (2, bad usage, is clap's).
+pub fn run(command: GeoipCommand) -> ExitCode {
+    let result = match command {
+        GeoipCommand::Build(args) => build::run(&args),
+        GeoipCommand::Lookup(args) => lookup(&args),
+        GeoipCommand::Info(args) => info(&args),
+        GeoipCommand::Countries(args) => countries(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Which database is read.
+#[derive(Args, Clone, Debug)]
+pub struct DatabaseArgs {
+    /// The database: any MMDB with countries.
+    #[arg(long, value_name = "FILE", default_value = "geoip/country.mmdb")]
+    pub database: PathBuf,
+}
+
+impl DatabaseArgs {
+    fn open(&self) -> Result<CountryDatabase, Failure> {
+        read_database(&self.database)
+    }
+}
+
+/// Reads a database from its file.
+fn read_database(path: &Path) -> Result<CountryDatabase, Failure> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(format!(
+            "{name}: {error}; name a database with --database, or make one with `cvdns geoip build`"
+        ))
+    })?;
+    CountryDatabase::from_bytes(bytes, &name).map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Arguments of `cvdns geoip lookup`.
+#[derive(Args, Clone, Debug)]
+pub struct LookupArgs {
+    /// IPv4 or IPv6 addresses.
+    #[arg(required = true, value_name = "IP")]
+    pub addresses: Vec<String>,
+    /// Which database is asked.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Put a network in a country before the database is asked; the longest prefix wins. May be repeated.
+    #[arg(long = "override", value_name = "NET=CC", value_parser = parse_override)]
+    pub overrides: Vec<(IpNet, Country)>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_override(text: &str) -> Result<(IpNet, Country), String> {
+    let (net, code) = text.split_once('=').ok_or("expected NET=CC, such as 192.0.2.0/24=DE")?;
+    let net = match net.parse::<IpNet>() {
+        Ok(net) => net,
+        Err(_) => net
+            .parse::<IpAddr>()
+            .map(IpNet::from)
+            .map_err(|_| format!("{net:?} is not a network; expected one such as 192.0.2.0/24"))?,
+    };
+    if net.trunc() != net {
+        return Err(format!("{net} has bits beyond its prefix length; expected {}", net.trunc()));
+    }
+    Ok((net, Country::parse(code).map_err(|error| error.to_string())?))
+}
+
+#[derive(Serialize)]
+struct Found {
+    address: IpAddr,
+    network: Option<IpNet>,
+    country: Option<String>,
+    name: Option<&'static str>,
+    continent: Option<&'static str>,
+    source: &'static str,
+}
+
+impl Found {
+    fn of(address: IpAddr, database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Found {
+        let told = overrides.iter().filter(|(net, _)| net.contains(&address));
+        // Of two overrides of the same network the later one wins, as later sources do.
+        if let Some((net, country)) = told.max_by_key(|(net, _)| net.prefix_len()) {
+            return Found {
+                address,
+                network: Some(*net),
+                country: Some(country.code().to_owned()),
+                name: Some(country.name()),
+                continent: Some(country.continent().code()),
+                source: "override",
+            };
+        }
+        let found = database.lookup(address);
+        let code = found.and_then(|(code, _)| code);
+        let country = code.and_then(|code| Country::parse(code).ok());
+        Found {
+            address,
+            network: found.map(|(_, network)| network),
+            country: country.map(|country| country.code().to_owned()).or(code.map(str::to_owned)),
+            name: country.map(Country::name),
+            continent: country.map(|country| country.continent().code()),
+            source: if found.is_some() { "database" } else { "none" },
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        vec![
+            self.address.to_string(),
+            text(self.network.map(|network| network.to_string())),
+            text(self.country.clone()),
+            text(self.name.map(str::to_owned)),
+            text(self.continent.map(str::to_owned)),
+            self.source.to_owned(),
+        ]
+    }
+}
+
+fn lookup(args: &LookupArgs) -> Result<ExitCode, Failure> {
+    let database = args.database.open()?;
+    let mut found = Vec::new();
+    let mut status = ExitCode::SUCCESS;
+    for address in &args.addresses {
+        if let Ok(address) = address.parse() {
+            found.push(Found::of(address, &database, &args.overrides));
+        } else {
+            eprintln!("cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1");
+            status = ExitCode::FAILURE;
+        }
+    }
+    if args.json {
+        print_json(&found)?;
+    } else if !found.is_empty() {
+        let header = ["Address", "Network", "Code", "Country", "Continent", "From"];
+        print_table(&header, found.iter().map(Found::row))?;
+    }
+    Ok(status)
+}
+
+/// Arguments of `cvdns geoip info`.
+#[derive(Args, Clone, Debug)]
+pub struct InfoArgs {
+    /// Which database is asked.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Serialize)]
+struct Info {
+    file: String,
+    database_type: String,
+    build_epoch: u64,
+    build_date: String,
+    ip_version: u16,
+    node_count: u32,
+    record_size: u16,
+    networks: usize,
+    ranges_v4: usize,
+    ranges_v6: usize,
+    countries: usize,
+    languages: Vec<String>,
+    description: std::collections::BTreeMap<String, String>,
+    unknown_codes: Vec<Unknown>,
+}
+
+#[derive(Serialize)]
+struct Unknown {
+    code: String,
+    networks: usize,
+    first: IpAddr,
+    reason: String,
+}
+
+impl Unknown {
+    fn of(warning: &UnknownCode) -> Unknown {
+        Unknown {
+            code: warning.code.clone(),
+            networks: warning.networks,
+            first: warning.first,
+            reason: warning.reason.to_string(),
+        }
+    }
+}
+
+impl Info {
+    fn of(database: &CountryDatabase) -> Info {
+        let metadata = database.metadata();
+        let (v4, v6) = (database.ranges_v4(), database.ranges_v6());
+        let countries: std::collections::BTreeSet<Country> =
+            v4.iter().filter_map(|range| range.2).chain(v6.iter().filter_map(|range| range.2)).collect();
+        Info {
+            file: metadata.file,
+            database_type: metadata.database_type,
+            build_epoch: metadata.build_epoch,
+            build_date: date_text(i64::try_from(metadata.build_epoch).unwrap_or(i64::MAX)),
+            ip_version: metadata.ip_version,
+            node_count: metadata.node_count,
+            record_size: metadata.record_size,
+            networks: metadata.networks,
+            ranges_v4: v4.len(),
+            ranges_v6: v6.len(),
+            countries: countries.len(),
+            languages: metadata.languages,
+            description: metadata.description,
+            unknown_codes: database.warnings().iter().map(Unknown::of).collect(),
+        }
+    }
+}
+
+fn info(args: &InfoArgs) -> Result<ExitCode, Failure> {
+    let info = Info::of(&args.database.open()?);
+    if args.json {
+        print_json(&info)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![
+        vec!["File".to_owned(), info.file.clone()],
+        vec!["Type".to_owned(), info.database_type.clone()],
+        vec!["Built".to_owned(), info.build_date.clone()],
+        vec!["IP version".to_owned(), info.ip_version.to_string()],
+        vec!["Nodes".to_owned(), format!("{} of {} bits", info.node_count, u32::from(info.record_size) * 2)],
+        vec!["Networks".to_owned(), info.networks.to_string()],
+        vec!["IPv4 ranges".to_owned(), info.ranges_v4.to_string()],
+        vec!["IPv6 ranges".to_owned(), info.ranges_v6.to_string()],
+        vec!["Countries".to_owned(), info.countries.to_string()],
+        vec!["Languages".to_owned(), info.languages.join(" ")],
+    ];
+    rows.extend(
+        info.description.iter().map(|(lang, text)| vec![format!("Description ({lang})"), text.clone()]),
+    );
+    for unknown in &info.unknown_codes {
+        let text = format!("{} networks, first {}: {}", unknown.networks, unknown.first, unknown.reason);
+        rows.push(vec![format!("Unknown code {}", unknown.code), text]);
+    }
+    print_table(&[], rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments of `cvdns geoip countries`.
+#[derive(Args, Clone, Debug)]
+pub struct CountriesArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Serialize)]
+struct CountryRow {
+    code: &'static str,
+    labels: Vec<&'static str>,
+    name: &'static str,
+    continent: &'static str,
+    latitude: f64,
+    longitude: f64,
+}
+
+fn countries(args: &CountriesArgs) -> Result<ExitCode, Failure> {
+    let all: Vec<(&str, Country)> = labels().collect();
+    let rows = Country::all().map(|country| {
+        let centroid = country.centroid();
+        CountryRow {
+            code: country.code(),
+            labels: all.iter().filter(|(_, of)| *of == country).map(|(label, _)| *label).collect(),
+            name: country.name(),
+            continent: country.continent().code(),
+            latitude: centroid.lat,
+            longitude: centroid.lon,
+        }
+    });
+    if args.json {
+        print_json(&rows.collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let header = ["Code", "Labels", "Country", "Continent", "Latitude", "Longitude"];
+    print_table(
+        &header,
+        rows.map(|row| {
+            vec![
+                row.code.to_owned(),
+                row.labels.join(" "),
+                row.name.to_owned(),
+                row.continent.to_owned(),
+                format!("{:.1}", row.latitude),
+                format!("{:.1}", row.longitude),
+            ]
+        }),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,73 @@
+//! Tables and JSON on standard output, failures on standard error.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// What ends a command early.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The input is bad: what is to be said of it.
+    Input(String),
+    /// Whoever read the output went away (`| head`).
+    BrokenPipe,
+}
+
+impl Failure {
+    pub(super) fn new(message: impl Into<String>) -> Failure {
+        Failure::Input(message.into())
+    }
+
+    /// Says what is wrong.
+    pub(super) fn report(self) -> ExitCode {
+        match self {
+            Failure::Input(message) => {
+                eprintln!("cvdns: {message}");
+                ExitCode::FAILURE
+            }
+            Failure::BrokenPipe => ExitCode::SUCCESS,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+            _ => Failure::new(format!("writing to standard output: {error}")),
+        }
+    }
+}
+
+/// Prints a value as JSON, indented.
+pub(super) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
+    writeln!(io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// Prints a table without lines, so that `awk` and `sort` can use it; wrapped on a terminal only.
+pub(super) fn print_table(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    // Off a terminal there is no width to fit.
+    if io::IsTerminal::is_terminal(&io::stdout()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    if !header.is_empty() {
+        table.set_header(header.iter().copied());
+    }
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    writeln!(io::stdout().lock(), "{}", table.trim_fmt())?;
+    Ok(())
+}

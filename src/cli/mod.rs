@@ -1,0 +1,3 @@
+//! The commands, one file each. Files, the clock and the terminal belong here.
+
+pub mod geoip;

@@ -1,0 +1,205 @@
+//! Plain lists: `network,CC` with an optional header line.
+//!
+//! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`; `start,end,CC` (DB-IP) works too.
+//! Fields may be quoted; further fields after the code are not looked at.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+use super::problem::{Line, Problem, Problems};
+use super::reading::{Parsed, Reading, Span, UnknownCodes};
+
+/// Reads one file.
+///
+/// # Errors
+/// All lines that are not as described, no networks.
+pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Parsed, Problems> {
+    let mut reading = Reading::new(file, unknown_codes);
+    for (n, line) in Line::all(file, text).enumerate() {
+        if n == 0 && is_header(line.text) {
+            continue;
+        }
+        let fields = match fields_of(&line) {
+            Ok(fields) => fields,
+            Err(problem) => {
+                reading.problem(problem);
+                continue;
+            }
+        };
+        match network_and_code(&line, &fields) {
+            Ok((span, code)) => reading.add(&line, span, code),
+            Err(problem) => reading.problem(problem),
+        }
+    }
+    reading.finish(None, format!("list {}", file.rsplit(['/', '\\']).next().unwrap_or(file)))
+}
+
+/// Whether a line without comment may be one of this kind.
+pub(super) fn looks_like(line: &str) -> bool {
+    is_header(line)
+        || line.split(',').next().is_some_and(|field| field.contains(['.', ':', '/']) && line.contains(','))
+}
+
+/// Names of columns have no digit and no colon; every address has one of them.
+fn is_header(line: &str) -> bool {
+    let first = line.split(',').next().unwrap_or_default();
+    line.contains(',') && !first.contains(|c: char| c.is_ascii_digit() || c == ':')
+}
+
+/// The fields of a line, without their quotes (RFC 4180, section 2). A field never goes on in the next line.
+pub(super) fn fields_of<'a>(line: &Line<'a>) -> Result<Vec<Cow<'a, str>>, Problem> {
+    let mut fields = Vec::new();
+    let mut rest = line.text;
+    loop {
+        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            let end = closing_quote(quoted)
+                .ok_or_else(|| line.problem(rest, "the quoted field has no end; expected a closing `\"`"))?;
+            let (inner, after) = quoted.split_at(end);
+            let inner =
+                if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { inner.into() };
+            (inner, after.get(1..).unwrap_or_default())
+        } else {
+            let (field, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            (field.trim().into(), after)
+        };
+        fields.push(field);
+        if after.is_empty() {
+            return Ok(fields);
+        }
+        rest = after
+            .strip_prefix(',')
+            .ok_or_else(|| line.problem(after, "expected a comma after the quoted field"))?;
+    }
+}
+
+/// Where a quoted field ends: at the first quote that is not doubled.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut quotes = text.match_indices('"').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if(|next| *next == at + 1).is_none() {
+            return Some(at);
+        }
+    }
+    None
+}
+
+fn network_and_code<'a>(line: &Line<'a>, fields: &'a [Cow<'a, str>]) -> Result<(Span, &'a str), Problem> {
+    match fields {
+        [first, last, code, ..] if last.contains(['.', ':']) => Ok((range(line, first, last)?, code)),
+        [network, code, ..] => Ok((span(line, network)?, code)),
+        _ => Err(line.problem(line.text, "expected `network,CC`, such as `192.0.2.0/24,DE`")),
+    }
+}
+
+fn span(line: &Line<'_>, text: &str) -> Result<Span, Problem> {
+    if let Some((first, last)) = text.split_once('-') {
+        return range(line, first.trim(), last.trim());
+    }
+    network(line, text).map(Span::of)
+}
+
+fn range(line: &Line<'_>, first: &str, last: &str) -> Result<Span, Problem> {
+    let span = match (address(line, first)?, address(line, last)?) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => Span::V4(first.into(), last.into()),
+        (IpAddr::V6(first), IpAddr::V6(last)) => Span::V6(first.into(), last.into()),
+        _ => return Err(line.problem(last, "the range begins in one address family and ends in the other")),
+    };
+    match span {
+        Span::V4(first, last) if first <= last => Ok(span),
+        Span::V6(first, last) if first <= last => Ok(span),
+        _ => Err(line.problem(last, "the range ends before it starts; expected `start` <= `end`")),
+    }
+}
+
+fn address(line: &Line<'_>, text: &str) -> Result<IpAddr, Problem> {
+    text.parse().map_err(|_| line.problem(text, "expected an address such as 192.0.2.1 or 2001:db8::1"))
+}
+
+/// A network in CIDR notation, or an address, which is a network of one.
+pub(super) fn network(line: &Line<'_>, text: &str) -> Result<IpNet, Problem> {
+    let message = "expected a network such as 192.0.2.0/24 or 2001:db8::/32";
+    let net: IpNet = if text.contains('/') {
+        text.parse().map_err(|_| line.problem(text, message))?
+    } else {
+        IpNet::from(text.parse::<IpAddr>().map_err(|_| line.problem(text, message))?)
+    };
+    if net.trunc() != net {
+        let message = format!("the address has bits beyond its prefix length; expected {}", net.trunc());
+        return Err(line.problem(text, message));
+    }
+    // The IPv4 networks in ::ffff:0:0/96 are IPv4 networks; anything that is asked for them asks for those.
+    if let IpNet::V6(v6) = net
+        && let (Some(v4), length @ 96..) = (v6.addr().to_ipv4_mapped(), v6.prefix_len())
+        && let Ok(net) = IpNet::new(IpAddr::V4(Ipv4Addr::from(u32::from(v4))), length - 96)
+    {
+        return Ok(net);
+    }
+    Ok(net)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<String> {
+        let parsed = parse("dir/list.csv", text, UnknownCodes::Refuse).unwrap();
+        assert_eq!(parsed.credit, "list list.csv");
+        parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.country)).collect()
+    }
+
+    fn refuse(text: &str) -> String {
+        parse("list.csv", text, UnknownCodes::Refuse).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn networks_addresses_and_ranges() {
+        let text = "network,country\r\n192.0.2.0/25,de\n# ours\n\"192.0.2.200\" , \"UK\"\n192.0.2.128 - 192.0.2.130,FR,x\n\
+                    1.0.0.0,1.0.0.255,AU\n2001:db8::/127,JP\n2001:db8::4,2001:db8::7,JP\n::ffff:10.0.0.0/104,US\n";
+        // A blank between the quote and the comma is not CSV.
+        assert!(refuse(text).contains("list.csv:4:14: expected a comma after the quoted field"));
+        assert_eq!(
+            read(&text.replace("\" , \"", "\",\"")),
+            [
+                "192.0.2.0-192.0.2.127 DE",
+                "192.0.2.200-192.0.2.200 GB",
+                "192.0.2.128-192.0.2.130 FR",
+                "1.0.0.0-1.0.0.255 AU",
+                "2001:db8::-2001:db8::1 JP",
+                "2001:db8::4-2001:db8::7 JP",
+                "10.0.0.0-10.255.255.255 US"
+            ]
+        );
+        assert_eq!(read("192.0.2.1,DE").len(), 1);
+    }
+
+    #[test]
+    fn bad_lines_are_all_listed() {
+        let message = refuse(
+            "192.0.2.1/24,DE\n192.0.2.0/33,DE\n300.0.0.0/8,DE\n192.0.2.0/24\n192.0.2.9-192.0.2.1,DE\n192.0.2.0-::1,DE\n\
+             192.0.2.0/24,CS\n192.0.2.0/24,\n\"192.0.2.0/24,DE\nnetwork,country\n",
+        );
+        for part in [
+            "list.csv:1:1: the address has bits beyond its prefix length; expected 192.0.2.0/24",
+            "list.csv:2:1: expected a network",
+            "list.csv:3:1: expected a network",
+            "list.csv:4:1: expected `network,CC`",
+            "list.csv:5:11: the range ends before it starts",
+            "list.csv:6:11: the range begins in one address family",
+            "list.csv:7:14: CS (Serbia and Montenegro) was withdrawn",
+            "list.csv:8:14: \"\" is not a country code",
+            "list.csv:9:1: the quoted field has no end",
+            "list.csv:10:1: expected a network",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+        assert!(refuse("network,country\n").contains("no networks"));
+    }
+
+    #[test]
+    fn quotes() {
+        let line = Line { file: "", number: 1, text: "a,\"b, \"\"c\"\"\",,\"\"" };
+        assert_eq!(fields_of(&line).unwrap(), ["a", "b, \"c\"", "", ""]);
+    }
+}

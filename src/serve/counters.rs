@@ -1,0 +1,108 @@
+//! What the sockets have done, counted where it happens and summed by whoever asks.
+
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What all sockets have done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams.
+    pub udp: UdpCounters,
+    /// Connections and what came over them.
+    pub tcp: TcpCounters,
+}
+
+/// Makes a plain struct of sums and its counterpart of atomics, which has cache lines of its own.
+///
+/// 128 bytes: processors fetch lines of 64 bytes in pairs.
+macro_rules! tally {
+    ($(#[$doc:meta])* $sum:ident, $tally:ident { $($(#[$field_doc:meta])* $field:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $sum { $($(#[$field_doc])* pub $field: u64),+ }
+
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub(super) struct $tally { $(pub(super) $field: AtomicU64),+ }
+
+        impl $tally {
+            /// The figures of this moment; not of one instant, as the counting goes on.
+            pub(super) fn read(&self) -> $sum {
+                $sum { $($field: self.$field.load(Relaxed)),+ }
+            }
+        }
+
+        impl AddAssign for $sum {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field = self.$field.wrapping_add(other.$field);)+
+            }
+        }
+    };
+}
+
+tally! {
+    /// What has become of the datagrams.
+    ///
+    /// In portable mode the library drops some before they are seen; `received` leaves those out.
+    UdpCounters, UdpTally {
+        /// Datagrams received.
+        received,
+        /// Answers that the system took for sending.
+        answered,
+        /// Queries that the responder left unanswered.
+        dropped,
+        /// Datagrams dropped as longer than any query may be.
+        oversized,
+        /// Datagrams dropped as their source has port 0 or no usable address.
+        unanswerable,
+        /// Answers that the system refused to send.
+        send_errors,
+        /// Failed receptions.
+        receive_errors,
+        /// Receptions that brought at least one datagram.
+        batches,
+        /// Queries lost to a panic in the responder: a defect, and logged.
+        panics,
+    }
+}
+
+tally! {
+    /// What has become of the connections.
+    TcpCounters, TcpTally {
+        /// Connections accepted and served.
+        accepted,
+        /// Connections closed at once as all places were taken by busy ones.
+        refused,
+        /// Idle connections closed to make room.
+        evicted,
+        /// Failed accepts.
+        accept_errors,
+        /// Queries received.
+        received,
+        /// Answers written.
+        answered,
+        /// Queries that the responder left unanswered.
+        dropped,
+        /// Connections closed as they were idle for too long.
+        idle_timeouts,
+        /// Connections closed as a message that had begun did not end in time.
+        message_timeouts,
+        /// Connections closed as the peer did not read its answers.
+        write_timeouts,
+        /// Connections closed over an impossible length.
+        malformed,
+        /// Connections lost to a panic in the responder: a defect, and logged.
+        panics,
+    }
+}
+
+/// Adds to a counter that one thread alone writes: a load and a store need no locked bus.
+#[cfg(target_os = "linux")]
+pub(super) fn add_own(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
+}
+
+/// Adds to a counter that several threads write.
+pub(super) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Relaxed);
+}

@@ -1,0 +1,49 @@
+//! The seam between the sockets and the answers: bytes in, bytes out.
+
+use std::net::SocketAddr;
+
+/// By what a query came: decides how long an answer may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// A datagram: the answer keeps to what the client and the server can take (RFC 6891).
+    Udp,
+    /// A connection: the answer may have up to 65,535 bytes (RFC 7766).
+    Tcp,
+}
+
+/// What turns a query into its answer, one per thread (and per TCP connection).
+pub trait Responder: Send + 'static {
+    /// Takes over the newest snapshot; called once per batch, never per query.
+    fn refresh(&mut self);
+
+    /// Answers the query in `buffer[..length]` in place and returns the answer's length.
+    ///
+    /// `buffer` is always larger than the query. `None`: nothing is sent. An answer longer than the buffer
+    /// is taken for `None`.
+    fn respond(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        client: SocketAddr,
+        transport: Transport,
+    ) -> Option<usize>;
+}
+
+/// Makes the responders: one for every thread and connection.
+///
+/// Every closure that returns a [`Responder`] and can be shared among threads is one.
+pub trait MakeResponder: Clone + Send + Sync + 'static {
+    /// What is made.
+    type Responder: Responder;
+
+    /// Makes one.
+    fn make(&self) -> Self::Responder;
+}
+
+impl<R: Responder, F: Fn() -> R + Clone + Send + Sync + 'static> MakeResponder for F {
+    type Responder = R;
+
+    fn make(&self) -> R {
+        self()
+    }
+}

@@ -1,0 +1,108 @@
+//! UDP by batches: one thread for every socket.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
+
+use tracing::error;
+
+use super::batch::{Answering, Batch, Reception};
+use super::counters::UdpTally;
+use super::responder::MakeResponder;
+
+/// How long a worker sleeps when no query comes. It looks at the stop flag and for a new snapshot only
+/// when it wakes: at this pace a stop is not felt to hang, an old snapshot's memory is given back soon, and
+/// five wake-ups a second cost nothing. Under load it never comes to bear.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long an answer may wait for a full interface.
+pub(super) const SEND_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Batches that a worker still answers when told to stop: more than a socket's buffer holds, and an end in
+/// sight when queries come faster than they are answered.
+const LAST_BATCHES: usize = 256;
+
+/// How long a worker rests after its socket failed, so that a lasting failure is not a busy loop.
+const RECOVERY: Duration = Duration::from_millis(50);
+
+/// One socket and the thread that serves it.
+pub(super) struct Worker {
+    socket: UdpSocket,
+    batch: Batch,
+    tally: Arc<UdpTally>,
+    stop: Arc<AtomicBool>,
+    failing: bool,
+}
+
+impl Worker {
+    /// Starts the thread that serves `socket`, which listens on `address`; `number` tells it from the
+    /// others of that address.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(
+        socket: UdpSocket,
+        address: SocketAddr,
+        number: usize,
+        make: impl MakeResponder,
+        tally: Arc<UdpTally>,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<JoinHandle<()>> {
+        let batch = Batch::new(address.ip().is_unspecified());
+        let mut worker = Self { socket, batch, tally, stop, failing: false };
+        // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
+        Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || worker.run(&make))
+    }
+
+    fn run<M: MakeResponder>(&mut self, make: &M) {
+        let mut responder = make.make();
+        while !self.stop.load(Acquire) {
+            self.turn(true, make, &mut responder);
+        }
+        for _ in 0..LAST_BATCHES {
+            if !self.turn(false, make, &mut responder) {
+                return;
+            }
+        }
+    }
+
+    /// Receives, answers and sends one batch; false when there was none.
+    fn turn<M: MakeResponder>(&mut self, wait: bool, make: &M, responder: &mut M::Responder) -> bool {
+        match self.batch.receive(self.socket.as_fd(), wait, &self.tally) {
+            Reception::Some => self.failing = false,
+            Reception::None => {
+                // Lets go of an old snapshot, which else would stay in memory until the next query.
+                self.batch.answer(responder, &self.tally);
+                return false;
+            }
+            Reception::Failed(error) => {
+                self.report(&error);
+                return false;
+            }
+        }
+        while self.batch.is_unfinished() {
+            if self.batch.answer(responder, &self.tally) == Answering::Panicked {
+                error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
+                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make())) {
+                    *responder = fresh;
+                }
+            }
+        }
+        self.batch.send(self.socket.as_fd(), &self.tally);
+        true
+    }
+
+    /// Logs the first failure of a row, and waits a little.
+    fn report(&mut self, error: &io::Error) {
+        if !self.failing {
+            error!(%error, "receiving queries failed; going on");
+            self.failing = true;
+        }
+        sleep(RECOVERY);
+    }
+}

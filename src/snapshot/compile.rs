@@ -1,0 +1,440 @@
+//! Compiles inputs into a frame.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::frame::{Answer, Cut, Frame, Holding, Node, NodeKind, Plan, Rule, Text, Zone};
+use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
+use super::names::NameTable;
+use super::owners::{Origins, Owner, Owners, Place};
+use super::pools::{Paths, Pool};
+use super::template::{Line, Sections, TemplateId, Templates};
+use crate::geo::country::{self, Country};
+use crate::problem::Problems;
+use crate::release::CORE_DATABASES;
+use crate::wire::name::Name;
+use crate::wire::{class, rtype, writer};
+use crate::zone::file::{CC, DB, DynamicName, Families, NameKind, PING_TTL, PoolRef};
+use crate::zone::records::{Records, Rrset};
+
+/// TTL in seconds of the minimal answer to ANY: it never changes (RFC 8482 section 4.2).
+const ANY_TTL: u32 = 3600;
+
+/// Compiles a frame; `databases` are the release's extra ones, which have names. None when the inputs contradict each other.
+pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
+    let errors_before = problems.counts().0;
+    let mut compiler = Compiler::new(inputs, databases)?;
+    let origins = compiler.origins(inputs, problems);
+    for input in &inputs.zones {
+        let plan = compiler.plan(inputs, input, problems);
+        for zone in &input.zones {
+            compiler.zone(input, zone, plan, &origins, problems);
+        }
+    }
+    compiler.link_children();
+    (problems.counts().0 == errors_before).then(|| compiler.finish())
+}
+
+struct Compiler<'i> {
+    frame: Frame,
+    names: Vec<Box<[u8]>>,
+    rules: HashMap<Rule, u32>,
+    texts: HashMap<(Option<String>, u32), u32>,
+    /// DS records for the apex of a zone, and the zone that holds them.
+    parents: HashMap<u32, (u32, Option<u32>)>,
+    apexes: HashMap<u32, usize>,
+    databases: Vec<&'i str>,
+    record_ttl: u32,
+}
+
+/// The zone that is being compiled.
+struct Current<'c> {
+    number: u32,
+    plan: u32,
+    input: &'c ZoneInput,
+    zone: &'c ExpandedZone,
+    place: Place<'c>,
+}
+
+impl<'i> Compiler<'i> {
+    fn new(inputs: &Inputs, databases: &'i Databases) -> Option<Self> {
+        let mut templates = Templates::default();
+        let line = Line {
+            owner: writer::Owner::Question,
+            rtype: rtype::HINFO,
+            class: class::IN,
+            ttl: ANY_TTL,
+            rdata: b"\x07RFC8482\x00",
+        };
+        let minimal_any = templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })?;
+        let frame = Frame {
+            names: NameTable::default(),
+            nodes: Vec::new(),
+            holdings: Vec::new(),
+            rrsets: Vec::new(),
+            templates,
+            zones: Vec::new(),
+            plans: Vec::new(),
+            rules: Vec::new(),
+            texts: Vec::new(),
+            minimal_any,
+            settings: inputs.settings.clone(),
+        };
+        let extra = databases.iter().map(String::as_str);
+        Some(Self {
+            frame,
+            names: Vec::new(),
+            rules: HashMap::new(),
+            texts: HashMap::new(),
+            parents: HashMap::new(),
+            apexes: HashMap::new(),
+            databases: CORE_DATABASES.into_iter().chain(extra).collect(),
+            record_ttl: inputs.record_ttl,
+        })
+    }
+
+    fn origins(&mut self, inputs: &Inputs, problems: &mut Problems) -> Origins {
+        let mut origins = Origins::new();
+        let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
+        for (number, (input, zone)) in zones.enumerate() {
+            let origin = &zone.records.origin;
+            if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
+                problems.error(
+                    input.file.origin.spot.clone(),
+                    format!("the zone {origin} is served twice"),
+                    "each zone has one file: remove the other",
+                );
+            }
+        }
+        origins
+    }
+
+    /// The paths of a zone file's fleet.
+    fn plan(&mut self, inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) -> u32 {
+        let file = &input.file;
+        let pools = file.names.iter().filter_map(|name| match &name.kind {
+            NameKind::Pool { pool, .. } => Some((pool, &name.owner.spot)),
+            _ => None,
+        });
+        let pools: Vec<_> = pools.chain([(&file.unknown.value, &file.unknown.spot)]).collect();
+        let named: Vec<PoolRef> = pools.iter().map(|(pool, _)| (*pool).clone()).collect();
+        let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named);
+        for (pool, spot) in &pools {
+            if let PoolRef::Named(name) = pool
+                && paths.members(&Pool::Named(name.clone())).is_none()
+            {
+                problems.error(
+                    (*spot).clone(),
+                    format!("no mirror is in the pool {name}"),
+                    format!("add pools = [\"{name}\"] to its mirrors in the fleet file"),
+                );
+            }
+        }
+        if input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
+            let what = "the fleet has no mirror that takes part";
+            problems.error(input.file.whole.clone(), what, "add [[mirror]] entries to the fleet file");
+        }
+        let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
+        let clients = pools
+            .iter()
+            .any(asks)
+            .then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
+        self.frame.plans.push(Plan { fleet: input.fleet.clone(), paths, clients, ttl: file.answer.ttl });
+        self.frame.plans.len() as u32 - 1
+    }
+
+    fn zone(
+        &mut self,
+        input: &ZoneInput,
+        zone: &ExpandedZone,
+        plan: u32,
+        origins: &Origins,
+        problems: &mut Problems,
+    ) {
+        let number = self.frame.zones.len() as u32;
+        let records = &zone.records;
+        let mut owners = Owners::new(number, records, origins, problems);
+        let place = Place { origins, records };
+        let current = Current { number, plan, input, zone, place };
+        for name in &input.file.names {
+            self.dynamic(name, &current, &mut owners, problems);
+        }
+        owners.fill_between(&records.origin);
+        self.add_zone(&current, &owners, problems);
+        let first_node = self.frame.nodes.len();
+        for (lower, owner) in &owners.names {
+            if **lower == *records.origin.to_lower().wire() {
+                self.apexes.insert(number, self.frame.nodes.len());
+            }
+            self.node(lower, owner, &current, problems);
+        }
+        self.link_wildcards(first_node);
+    }
+
+    fn add_zone(&mut self, current: &Current<'_>, owners: &Owners<'_>, problems: &mut Problems) {
+        let records = &current.zone.records;
+        // A zone without a SOA was noted when its records were read; the compile ends in errors either way.
+        let Some(soa) = records.get(&records.origin, rtype::SOA) else {
+            let what = format!("the zone {} has no SOA record", records.origin);
+            return problems.error(current.input.file.whole.clone(), what, "add one at `@`");
+        };
+        let negative_ttl = records.negative_ttl();
+        let origin = records.origin.wire();
+        let authority =
+            Line::of(soa, writer::Owner::Name(origin)).map(|line| Line { ttl: negative_ttl, ..line });
+        let sections = Sections { authority: authority.collect(), ..Sections::default() };
+        let negative = self.template(origin, &sections, soa, problems);
+        let soa = self.rrset(soa);
+        self.frame.zones.push(Zone { origin: records.origin.clone(), soa, negative_ttl, negative });
+        for (child, set) in &owners.child_ds {
+            let set = self.rrset(set);
+            self.parents.insert(*child, (current.number, Some(set)));
+        }
+    }
+
+    fn dynamic(
+        &mut self,
+        name: &DynamicName,
+        current: &Current<'_>,
+        owners: &mut Owners<'_>,
+        problems: &mut Problems,
+    ) {
+        let owner = &name.owner;
+        for (text, country) in expand(&owner.value, current.zone.country, &self.databases) {
+            let parsed = match Name::parse(&text.name, &current.zone.records.origin) {
+                Ok(parsed) if parsed.is_within(&current.zone.records.origin) => parsed,
+                Ok(parsed) => {
+                    let what = format!("{parsed} is not within the zone {}", current.zone.records.origin);
+                    problems.error(owner.spot.clone(), what, "write the owner relative to the zone");
+                    return;
+                }
+                Err(e) => {
+                    problems.error(
+                        owner.spot.clone(),
+                        format!("\"{}\": {e}", text.name),
+                        "write a domain name",
+                    );
+                    return;
+                }
+            };
+            for holding in self.holdings(name, &parsed, text.database, country, current) {
+                owners.add(current.number, &parsed, holding, &owner.spot, &current.place, problems);
+            }
+        }
+    }
+
+    /// What a dynamic name holds.
+    fn holdings(
+        &mut self,
+        name: &DynamicName,
+        owner: &Name,
+        database: Option<&str>,
+        country: Option<Country>,
+        current: &Current<'_>,
+    ) -> Vec<Holding> {
+        let defaults = current.input.file.answer;
+        match &name.kind {
+            NameKind::Pool { pool, families } => {
+                let rule = self.rule(Rule {
+                    plan: current.plan,
+                    ttl: name.ttl.unwrap_or(defaults.ttl),
+                    max: name.max.unwrap_or(defaults.max),
+                    min: name.min.unwrap_or(defaults.min),
+                    families: *families,
+                });
+                let plan = self.frame.plans.get(current.plan as usize);
+                let path = plan.and_then(|plan| plan.paths.of_pool(pool, country));
+                let types: &[u16] = match families {
+                    Families::Both => &[rtype::A, rtype::AAAA],
+                    Families::V4 => &[rtype::A],
+                    Families::V6 => &[rtype::AAAA],
+                };
+                types
+                    .iter()
+                    .map(|rtype| Holding { rtype: *rtype, answer: Answer::Pool { rule, path } })
+                    .collect()
+            }
+            NameKind::Record | NameKind::Database => {
+                let text = self.text(database, name.ttl.unwrap_or(self.record_ttl));
+                vec![Holding { rtype: rtype::TXT, answer: Answer::Text(text) }]
+            }
+            NameKind::Ping => {
+                let set = Rrset {
+                    owner: owner.clone(),
+                    rtype: rtype::A,
+                    ttl: name.ttl.unwrap_or(PING_TTL),
+                    rdatas: vec![Box::new([127, 0, 0, 1])],
+                    spot: name.owner.spot.clone(),
+                };
+                let line = Line::of(&set, writer::Owner::Question);
+                let sections = Sections { answer: line.collect(), ..Sections::default() };
+                let Some(template) = self.frame.templates.add(&[0], &sections) else { return Vec::new() };
+                let rrset = self.rrset(&set);
+                vec![Holding { rtype: rtype::A, answer: Answer::Static { template, rrset } }]
+            }
+        }
+    }
+
+    fn node(&mut self, lower: &[u8], owner: &Owner<'_>, current: &Current<'_>, problems: &mut Problems) {
+        let records = &current.zone.records;
+        let origin = records.origin.wire();
+        let apex = lower.len() == origin.len();
+        let find = |rtype| owner.sets.iter().find(|set| set.rtype == rtype).copied();
+        let cut = find(rtype::NS).filter(|_| !apex);
+        let first = self.frame.holdings.len() as u32;
+        for set in &owner.sets {
+            // Beside a delegation only DS belongs to this side of the cut (RFC 4035 section 3.1.4.1).
+            if cut.is_some() && set.rtype != rtype::DS {
+                continue;
+            }
+            let answer = Line::of(set, writer::Owner::Question).collect();
+            let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
+            let answer = Answer::Static { template, rrset: self.rrset(set) };
+            self.frame.holdings.push(Holding { rtype: set.rtype, answer });
+        }
+        self.frame.holdings.extend(owner.dynamic.iter().map(|(holding, _)| *holding));
+        let static_set = |frame: &Frame, set: &Rrset| {
+            let held = frame.holdings.get(first as usize..).unwrap_or_default();
+            held.iter().find_map(|holding| match holding.answer {
+                Answer::Static { rrset, .. } if holding.rtype == set.rtype => Some(rrset),
+                _ => None,
+            })
+        };
+        let kind = if let Some(ns) = cut {
+            NodeKind::Cut(self.cut(ns, records, problems))
+        } else if apex {
+            NodeKind::Apex { parent: None, ds: None }
+        } else if let Some(set) = find(rtype::CNAME) {
+            static_set(&self.frame, set).map_or(NodeKind::Plain, NodeKind::Alias)
+        } else {
+            NodeKind::Plain
+        };
+        let subtree =
+            find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
+        let count = (self.frame.holdings.len() - first as usize) as u16;
+        self.names.push(lower.into());
+        self.frame.nodes.push(Node { zone: current.number, kind, subtree, first, count, wildcard: None });
+    }
+
+    /// The referral: the delegation's name servers, and every address of them that this zone knows (RFC 9471).
+    fn cut(&mut self, ns: &Rrset, records: &Records, problems: &mut Problems) -> Cut {
+        let targets: Vec<Name> = ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()).collect();
+        let glue: Vec<&Rrset> = targets
+            .iter()
+            .flat_map(|target| [records.get(target, rtype::A), records.get(target, rtype::AAAA)])
+            .flatten()
+            .collect();
+        let sections = Sections {
+            authority: Line::of(ns, writer::Owner::Name(ns.owner.wire())).collect(),
+            additional: glue
+                .iter()
+                .flat_map(|set| Line::of(set, writer::Owner::Name(set.owner.wire())))
+                .collect(),
+            ..Sections::default()
+        };
+        let referral = self.template(records.origin.wire(), &sections, ns, problems);
+        Cut { ns: self.rrset(ns), referral }
+    }
+
+    fn template(
+        &mut self,
+        origin: &[u8],
+        sections: &Sections<'_>,
+        set: &Rrset,
+        problems: &mut Problems,
+    ) -> TemplateId {
+        self.frame.templates.add(origin, sections).unwrap_or_else(|| {
+            let what = format!("an answer with the records of {} is over 65,535 octets", set.owner);
+            problems.error(set.spot.clone(), what, "remove some of them");
+            0
+        })
+    }
+
+    fn rrset(&mut self, set: &Rrset) -> u32 {
+        self.frame.rrsets.push(set.clone());
+        self.frame.rrsets.len() as u32 - 1
+    }
+
+    fn rule(&mut self, rule: Rule) -> u32 {
+        *self.rules.entry(rule).or_insert_with(|| {
+            self.frame.rules.push(rule);
+            self.frame.rules.len() as u32 - 1
+        })
+    }
+
+    fn text(&mut self, database: Option<&str>, ttl: u32) -> u32 {
+        let database = database.map(str::to_owned);
+        *self.texts.entry((database.clone(), ttl)).or_insert_with(|| {
+            self.frame.texts.push(Text { database, ttl });
+            self.frame.texts.len() as u32 - 1
+        })
+    }
+
+    /// Tells each node of the wildcard directly below it.
+    fn link_wildcards(&mut self, first_node: usize) {
+        let of_zone = || self.names.iter().enumerate().skip(first_node);
+        let numbers: HashMap<&[u8], usize> = of_zone().map(|(number, name)| (&**name, number)).collect();
+        let mut links = Vec::new();
+        for (number, name) in of_zone() {
+            let above = name.strip_prefix(b"\x01*").and_then(|above| numbers.get(above));
+            links.extend(above.map(|above| (*above, number as u32)));
+        }
+        for (above, wildcard) in links {
+            if let Some(node) = self.frame.nodes.get_mut(above) {
+                node.wildcard = Some(wildcard);
+            }
+        }
+    }
+
+    /// Tells the apex of each zone whose parent zone is served too where questions for its DS belong.
+    fn link_children(&mut self) {
+        let lower = |zone: &Zone| Box::<[u8]>::from(zone.origin.to_lower().wire());
+        let origins: Origins =
+            self.frame.zones.iter().enumerate().map(|(number, zone)| (lower(zone), number as u32)).collect();
+        for (number, zone) in self.frame.zones.iter().enumerate() {
+            let above = zone.origin.to_lower().parent();
+            let Some((parent, _)) = above.and_then(|above| super::owners::zone_of(above.wire(), &origins))
+            else {
+                continue;
+            };
+            let ds = self
+                .parents
+                .get(&(number as u32))
+                .filter(|(holder, _)| *holder == parent)
+                .and_then(|(_, ds)| *ds);
+            let node = self.apexes.get(&(number as u32)).and_then(|node| self.frame.nodes.get_mut(*node));
+            if let Some(node) = node {
+                node.kind = NodeKind::Apex { parent: Some(parent), ds };
+            }
+        }
+    }
+
+    fn finish(mut self) -> Frame {
+        self.frame.names = NameTable::new(self.names.iter().map(|name| &**name));
+        self.frame
+    }
+}
+
+/// An owner with its placeholders filled in.
+struct Expanded<'d> {
+    name: String,
+    database: Option<&'d str>,
+}
+
+/// Every name that an owner stands for, each with the country that it means.
+fn expand<'d>(
+    owner: &str,
+    country: Option<Country>,
+    databases: &[&'d str],
+) -> Vec<(Expanded<'d>, Option<Country>)> {
+    if owner.contains(DB) {
+        let expanded =
+            |database: &&'d str| Expanded { name: owner.replace(DB, database), database: Some(database) };
+        return databases.iter().map(|database| (expanded(database), country)).collect();
+    }
+    if owner.contains(CC) {
+        let expanded = |label: &str| Expanded { name: owner.replace(CC, label), database: None };
+        return country::labels().map(|(label, country)| (expanded(label), Some(country))).collect();
+    }
+    vec![(Expanded { name: owner.to_owned(), database: None }, country)]
+}

@@ -1,0 +1,192 @@
+//! The frame: all that does not change with feed or clock. Names, static answers, paths and the table of clients.
+
+use std::sync::Arc;
+
+use super::inputs::Settings;
+use super::names::{NameTable, NodeId};
+use super::pools::{PathId, Paths};
+use super::template::{TemplateId, Templates};
+use crate::fleet::Fleet;
+use crate::geo::client_table::ClientTable;
+use crate::wire::name::Name;
+use crate::zone::file::Families;
+use crate::zone::records::Rrset;
+
+/// What answering needs and neither feed nor clock change.
+#[derive(Debug)]
+pub struct Frame {
+    /// The names that exist; a name's node has the same number.
+    pub names: NameTable,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// What nodes hold, each node's side by side.
+    pub holdings: Vec<Holding>,
+    /// Static `RRset`s.
+    pub rrsets: Vec<Rrset>,
+    /// Ready-made static answers.
+    pub templates: Templates,
+    /// The zones.
+    pub zones: Vec<Zone>,
+    /// The fleets with their paths, one for each zone file.
+    pub plans: Vec<Plan>,
+    /// The different limits under which paths are followed.
+    pub rules: Vec<Rule>,
+    /// The TXT answers that the release fills in.
+    pub texts: Vec<Text>,
+    /// The minimal answer to ANY (RFC 8482 section 4.2).
+    pub minimal_any: TemplateId,
+    /// What holds for every answer.
+    pub settings: Settings,
+}
+
+/// A name that exists (RFC 4592 section 2.2), with or without data.
+#[derive(Debug, Clone, Copy)]
+pub struct Node {
+    /// Its zone.
+    pub zone: u32,
+    /// What it does to questions at and below it.
+    pub kind: NodeKind,
+    /// A DNAME record, by its `RRset`: names below are renamed (RFC 6672).
+    pub subtree: Option<u32>,
+    /// Its first holding.
+    pub first: u32,
+    /// How many holdings it has.
+    pub count: u16,
+    /// The node of the wildcard directly below it (RFC 4592 section 3.3.1).
+    pub wildcard: Option<NodeId>,
+}
+
+/// What a node does to questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKind {
+    /// It has data, or only names below it.
+    Plain,
+    /// The top of a zone; DS there belongs to the parent's zone, when that is served here too (RFC 4035 section 3.1.4.1).
+    Apex {
+        /// The zone above.
+        parent: Option<u32>,
+        /// The DS records there.
+        ds: Option<u32>,
+    },
+    /// A CNAME record, by its `RRset`.
+    Alias(u32),
+    /// A delegation.
+    Cut(Cut),
+}
+
+/// A delegation (RFC 1034 section 4.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Its NS records.
+    pub ns: u32,
+    /// The ready-made referral.
+    pub referral: TemplateId,
+}
+
+/// What a node holds of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The type.
+    pub rtype: u16,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// From where an answer is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Static records.
+    Static {
+        /// Ready-made.
+        template: TemplateId,
+        /// As data.
+        rrset: u32,
+    },
+    /// Addresses of mirrors.
+    Pool {
+        /// Under which limits.
+        rule: u32,
+        /// Along which path; none: the client's.
+        path: Option<PathId>,
+    },
+    /// What the release says.
+    Text(u32),
+}
+
+/// A zone.
+#[derive(Debug)]
+pub struct Zone {
+    /// Its name.
+    pub origin: Name,
+    /// Its SOA record.
+    pub soa: u32,
+    /// The SOA's TTL in negative answers, in seconds (RFC 2308 section 5).
+    pub negative_ttl: u32,
+    /// The ready-made authority section of negative answers.
+    pub negative: TemplateId,
+}
+
+/// A fleet with its paths.
+#[derive(Debug)]
+pub struct Plan {
+    /// The fleet.
+    pub fleet: Arc<Fleet>,
+    /// Its paths.
+    pub paths: Paths,
+    /// Which path each client has; none when no name asks.
+    pub clients: Option<Arc<ClientTable>>,
+    /// Default TTL of its zone's answers in seconds: so long ahead of a downtime its mirror is drained.
+    pub ttl: u32,
+}
+
+/// Limits under which the paths of a plan are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// The plan.
+    pub plan: u32,
+    /// Time to live in seconds.
+    pub ttl: u32,
+    /// Most addresses; 0: all.
+    pub max: u16,
+    /// The path is followed until there are this many.
+    pub min: u16,
+    /// Which types the name has.
+    pub families: Families,
+}
+
+/// A TXT answer that the release fills in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The database whose record it is; none: the record of all.
+    pub database: Option<String>,
+    /// Time to live in seconds.
+    pub ttl: u32,
+}
+
+impl Frame {
+    /// What the node holds of this type.
+    pub fn holding(&self, node: &Node, rtype: u16) -> Option<Answer> {
+        self.holdings(node).iter().find(|holding| holding.rtype == rtype).map(|holding| holding.answer)
+    }
+
+    /// All that the node holds.
+    pub fn holdings(&self, node: &Node) -> &[Holding] {
+        let first = node.first as usize;
+        self.holdings.get(first..first + usize::from(node.count)).unwrap_or_default()
+    }
+
+    /// The zone of this number.
+    pub fn zone(&self, zone: u32) -> Option<&Zone> {
+        self.zones.get(zone as usize)
+    }
+
+    /// The `RRset` of this number.
+    pub fn rrset(&self, rrset: u32) -> Option<&Rrset> {
+        self.rrsets.get(rrset as usize)
+    }
+
+    /// The plan of a rule.
+    pub fn plan_of(&self, rule: u32) -> Option<&Plan> {
+        self.plans.get(self.rules.get(rule as usize)?.plan as usize)
+    }
+}

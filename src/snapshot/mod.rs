@@ -1,0 +1,38 @@
+//! Everything that answering needs, compiled and immutable.
+//!
+//! The frame is what files say, compiled when they are read; the live part is what feed and clock say, compiled whenever one of
+//! them changes. A snapshot is both, and is replaced as a whole.
+
+mod compile;
+pub mod frame;
+pub mod inputs;
+pub mod live;
+pub mod names;
+mod owners;
+pub mod pools;
+pub mod template;
+pub mod windows;
+pub mod yields;
+
+use std::sync::Arc;
+
+pub use compile::compile;
+pub use frame::Frame;
+pub use live::{Live, Now};
+
+/// What workers answer from.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What neither feed nor clock change.
+    pub frame: Arc<Frame>,
+    /// What they do change.
+    pub live: Live,
+}
+
+impl Snapshot {
+    /// Compiles what holds now over a frame.
+    pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
+        let live = Live::compile(&frame, now);
+        Self { frame, live }
+    }
+}

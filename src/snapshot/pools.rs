@@ -1,0 +1,202 @@
+//! Pools and paths: who could be answered, whatever the mirrors' health.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::fleet::Fleet;
+use crate::geo::country::{Continent, Country};
+use crate::zone::file::PoolRef;
+
+/// How many neighbouring countries a path has when nobody names them.
+const NEIGHBOURS: usize = 2;
+
+/// A set of mirrors by what they have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Pool {
+    /// Mirrors that stand in the country or serve it.
+    Country(Country),
+    /// Mirrors that stand on the continent.
+    Continent(Continent),
+    /// All mirrors.
+    World,
+    /// Mirrors that name the pool.
+    Named(String),
+}
+
+/// A path's number.
+pub type PathId = u16;
+
+/// The ordered pools that a client's network is served from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// Indexes into [`Paths::pools`]; none is empty of mirrors.
+    pub pools: Vec<usize>,
+}
+
+/// All pools and paths of a fleet.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Each pool with its mirrors, by their index in the fleet.
+    pub pools: Vec<(Pool, Vec<usize>)>,
+    /// Distinct paths, by number.
+    pub paths: Vec<Path>,
+    of_country: Vec<PathId>,
+    unknown: PathId,
+}
+
+/// Gathers pools and paths, each once.
+struct Builder<'f> {
+    fleet: &'f Fleet,
+    neighbours: HashMap<Country, &'f [Country]>,
+    /// Countries in which mirrors stand.
+    hosts: Vec<Country>,
+    pools: Vec<(Pool, Vec<usize>)>,
+    pool_numbers: HashMap<Pool, Option<usize>>,
+    paths: Vec<Path>,
+    path_numbers: HashMap<Path, PathId>,
+}
+
+impl Paths {
+    /// The paths of every country, of `unknown` clients and of the pools that names refer to.
+    pub fn new(
+        fleet: &Fleet,
+        neighbours: &[(Country, Vec<Country>)],
+        unknown: &PoolRef,
+        named: &[PoolRef],
+    ) -> Self {
+        let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut builder = Builder {
+            fleet,
+            neighbours: neighbours.iter().map(|(country, next)| (*country, next.as_slice())).collect(),
+            hosts,
+            pools: Vec::new(),
+            pool_numbers: HashMap::new(),
+            paths: Vec::new(),
+            path_numbers: HashMap::new(),
+        };
+        let of_country = Country::all().map(|country| builder.country(country)).collect();
+        let unknown = builder.of(unknown);
+        for pool in named {
+            builder.of(pool);
+        }
+        Self { pools: builder.pools, paths: builder.paths, of_country, unknown }
+    }
+
+    /// The path of a client in this country, or of one that nobody can place.
+    pub fn of_client(&self, country: Option<Country>) -> PathId {
+        country.and_then(|country| self.of_country.get(country.index())).copied().unwrap_or(self.unknown)
+    }
+
+    /// The path that a name's pool stands for; `country` is the name's own. None for `client`, which has no one path.
+    pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> Option<PathId> {
+        match pool {
+            PoolRef::Client => None,
+            PoolRef::OfName => country.map(|country| self.of_client(Some(country))),
+            PoolRef::Country(country) => Some(self.of_client(Some(*country))),
+            PoolRef::World => self.starting_with(None),
+            PoolRef::Continent(continent) => self.starting_with(Some(&Pool::Continent(*continent))),
+            PoolRef::Named(name) => self.starting_with(Some(&Pool::Named(name.clone()))),
+        }
+    }
+
+    /// The path of this number.
+    pub fn get(&self, path: PathId) -> Option<&Path> {
+        self.paths.get(usize::from(path))
+    }
+
+    /// The pool's mirrors, by their index in the fleet; none when it has no mirrors at all.
+    pub fn members(&self, pool: &Pool) -> Option<&[usize]> {
+        self.pools.iter().find(|(other, _)| other == pool).map(|(_, members)| members.as_slice())
+    }
+
+    /// The path that is `first` (when it has mirrors) and the world.
+    fn starting_with(&self, first: Option<&Pool>) -> Option<PathId> {
+        let number = |pool: &Pool| self.pools.iter().position(|(other, _)| other == pool);
+        let pools: Vec<usize> = first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
+        self.paths.iter().position(|path| path.pools == pools).map(|at| at as PathId)
+    }
+}
+
+impl Builder<'_> {
+    fn of(&mut self, pool: &PoolRef) -> PathId {
+        match pool {
+            PoolRef::Country(country) => self.country(*country),
+            PoolRef::Continent(continent) => self.path(vec![Pool::Continent(*continent), Pool::World]),
+            PoolRef::Named(name) => self.path(vec![Pool::Named(name.clone()), Pool::World]),
+            PoolRef::World | PoolRef::OfName | PoolRef::Client => self.path(vec![Pool::World]),
+        }
+    }
+
+    /// Own country, neighbours, continent, world.
+    fn country(&mut self, country: Country) -> PathId {
+        let mut pools = vec![Pool::Country(country)];
+        pools.extend(self.next_to(country).into_iter().map(Pool::Country));
+        pools.push(Pool::Continent(country.continent()));
+        pools.push(Pool::World);
+        self.path(pools)
+    }
+
+    fn next_to(&self, country: Country) -> Vec<Country> {
+        if let Some(next) = self.neighbours.get(&country) {
+            return next.to_vec();
+        }
+        let mut others: Vec<(f64, Country)> =
+            self.hosts.iter().filter(|c| **c != country).map(|c| (country.distance_km(*c), *c)).collect();
+        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        others.into_iter().take(NEIGHBOURS).map(|(_, country)| country).collect()
+    }
+
+    fn path(&mut self, pools: Vec<Pool>) -> PathId {
+        let mut numbers: Vec<usize> = Vec::new();
+        for pool in pools {
+            if let Some(number) = self.pool(pool)
+                && !numbers.contains(&number)
+            {
+                numbers.push(number);
+            }
+        }
+        let path = Path { pools: numbers };
+        let next = self.paths.len() as PathId;
+        *self.path_numbers.entry(path.clone()).or_insert_with(|| {
+            self.paths.push(path);
+            next
+        })
+    }
+
+    /// The pool's number; none when no mirror is in it.
+    fn pool(&mut self, pool: Pool) -> Option<usize> {
+        if let Some(number) = self.pool_numbers.get(&pool) {
+            return *number;
+        }
+        let members: Vec<usize> = self
+            .fleet
+            .enabled()
+            .filter(|(_, mirror)| match &pool {
+                Pool::Country(country) => mirror.in_country(*country),
+                Pool::Continent(continent) => mirror.country.continent() == *continent,
+                Pool::World => true,
+                Pool::Named(name) => mirror.pools.contains(name),
+            })
+            .map(|(index, _)| index)
+            .collect();
+        let number = (!members.is_empty()).then_some(self.pools.len());
+        if number.is_some() {
+            self.pools.push((pool.clone(), members));
+        }
+        self.pool_numbers.insert(pool, number);
+        number
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Country(country) => f.write_str(country.code()),
+            Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
+            Self::World => f.write_str("world"),
+            Self::Named(name) => write!(f, "pool:{name}"),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What the socket tests share: a responder that obeys the question, a server on loopback, and clients.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use cvdns::serve::{Counters, Listeners, MakeResponder, Responder, Serving, TcpLimits, Transport, UdpMode};
+use tokio::runtime::Runtime;
+
+/// Longest wait for anything. Nothing is asserted about time; it only keeps a broken test from hanging.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Turns a query into its own answer by flipping QR, unless its first label says otherwise.
+#[derive(Clone, Copy)]
+pub struct Echo;
+
+impl Responder for Echo {
+    fn refresh(&mut self) {}
+
+    fn respond(&mut self, buffer: &mut [u8], length: usize, _: SocketAddr, by: Transport) -> Option<usize> {
+        assert!(buffer.len() > length);
+        let big = by == Transport::Tcp && buffer[13..].starts_with(b"big");
+        assert!(!buffer[13..].starts_with(b"panic"), "as the query asked");
+        if buffer[13..].starts_with(b"silence") {
+            return None;
+        }
+        buffer[2] |= 0x80;
+        Some(if big { 65_535 } else { length })
+    }
+}
+
+/// A query with a one-label name.
+pub fn query(id: u16, label: &str) -> Vec<u8> {
+    let mut bytes = id.to_be_bytes().to_vec();
+    bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    bytes.push(u8::try_from(label.len()).unwrap());
+    bytes.extend(label.as_bytes());
+    bytes.extend([0, 0, 1, 0, 1]);
+    bytes
+}
+
+/// What [`Echo`] makes of it.
+pub fn answer(id: u16, label: &str) -> Vec<u8> {
+    let mut bytes = query(id, label);
+    bytes[2] |= 0x80;
+    bytes
+}
+
+/// A message with its length in front.
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    let mut bytes = u16::try_from(message.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend(message);
+    bytes
+}
+
+/// A running server.
+pub struct TestServer {
+    pub addresses: Vec<SocketAddr>,
+    serving: Option<Serving>,
+    runtime: Runtime,
+}
+
+impl TestServer {
+    pub fn start(addresses: &[&str], workers: usize, mode: UdpMode, limits: TcpLimits) -> Self {
+        Self::start_with(addresses, workers, mode, limits, &|| Echo)
+    }
+
+    pub fn start_with<M: MakeResponder>(
+        addresses: &[&str],
+        workers: usize,
+        mode: UdpMode,
+        limits: TcpLimits,
+        make: &M,
+    ) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let listeners = Listeners::bind(&addresses, workers, mode).unwrap();
+        let addresses = listeners.addresses();
+        let serving = listeners.serve(make, limits, runtime.handle()).unwrap();
+        Self { addresses, serving: Some(serving), runtime }
+    }
+
+    /// Answers TCP with these limits, UDP with one worker.
+    pub fn tcp(limits: TcpLimits) -> Self {
+        Self::start(&["127.0.0.1:0"], 1, UdpMode::Auto, limits)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.serving.as_ref().unwrap().counters()
+    }
+
+    /// Waits until the counters are as wanted.
+    pub fn wait_for(&self, wanted: impl Fn(Counters) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !wanted(self.counters()) {
+            assert!(Instant::now() < end, "waited in vain: {:?}", self.counters());
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn stop(&mut self) -> Counters {
+        self.runtime.block_on(self.serving.take().unwrap().stop())
+    }
+}
+
+/// A UDP client that hears only what comes from `server`.
+pub fn udp_client(server: SocketAddr) -> UdpSocket {
+    let any = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let socket = UdpSocket::bind(any).unwrap();
+    socket.connect(server).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+pub fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut bytes = vec![0; 65_535];
+    let length = socket.recv(&mut bytes).unwrap();
+    bytes.truncate(length);
+    bytes
+}
+
+pub fn assert_udp_echo(server: SocketAddr) {
+    let client = udp_client(server);
+    client.send(&query(7, "echo")).unwrap();
+    assert_eq!(receive(&client), answer(7, "echo"), "{server}");
+}
+
+pub fn tcp_client(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The next message.
+pub fn read_message(stream: &mut TcpStream) -> Vec<u8> {
+    let mut prefix = [0; 2];
+    stream.read_exact(&mut prefix).unwrap();
+    let mut bytes = vec![0; usize::from(u16::from_be_bytes(prefix))];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+pub fn ask(stream: &mut TcpStream, id: u16) {
+    stream.write_all(&framed(&query(id, "tcp"))).unwrap();
+    assert_eq!(read_message(stream), answer(id, "tcp"));
+}
+
+/// The peer has closed: an orderly end or, if it left bytes unread, a reset.
+pub fn assert_closed(stream: &mut TcpStream) {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    match stream.read(&mut [0; 1]) {
+        Ok(0) => {}
+        Ok(_) => panic!("there was more to read"),
+        Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
+        Err(error) => panic!("not closed: {error}"),
+    }
+}

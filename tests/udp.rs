@@ -1,0 +1,120 @@
+//! UDP on loopback, in both modes.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use common::{TestServer, answer, assert_udp_echo, query, receive, udp_client};
+use cvdns::serve::{Listeners, TcpLimits, UdpMode};
+
+const MODES: [UdpMode; 2] = [UdpMode::Auto, UdpMode::Portable];
+
+fn start(addresses: &[&str], workers: usize, mode: UdpMode) -> TestServer {
+    TestServer::start(addresses, workers, mode, TcpLimits::default())
+}
+
+#[test]
+fn answers_over_ipv4_and_ipv6() {
+    for mode in MODES {
+        let mut server = start(&["127.0.0.1:0", "[::1]:0"], 2, mode);
+        for address in server.addresses.clone() {
+            assert_udp_echo(address);
+        }
+        let counters = server.stop().udp;
+        assert_eq!((counters.received, counters.answered), (2, 2), "{mode:?}");
+    }
+}
+
+/// The client's socket is connected: it hears no answer that leaves from another address.
+#[test]
+fn a_wildcard_answers_from_the_address_that_was_asked() {
+    let server = start(&["0.0.0.0:0", "[::]:0"], 2, UdpMode::Auto);
+    let (v4, v6) = (server.addresses[0].port(), server.addresses[1].port());
+    for address in [format!("127.0.0.2:{v4}"), format!("127.9.9.9:{v4}"), format!("[::1]:{v6}")] {
+        assert_udp_echo(address.parse().unwrap());
+    }
+}
+
+#[test]
+fn all_workers_answer() {
+    for mode in MODES {
+        let server = start(&["127.0.0.1:0"], 4, mode);
+        for _ in 0..64 {
+            assert_udp_echo(server.address());
+        }
+        assert_eq!(server.counters().udp.received, 64);
+    }
+}
+
+#[test]
+fn loses_none_of_ten_thousand() {
+    for (mode, window) in [(UdpMode::Auto, 200), (UdpMode::Portable, 50)] {
+        let mut server = start(&["127.0.0.1:0"], 2, mode);
+        let client = udp_client(server.address());
+        for first in (0..10_000).step_by(usize::from(window)) {
+            let ids: HashSet<u16> = (first..first + window).collect();
+            for &id in &ids {
+                client.send(&query(id, "burst")).unwrap();
+            }
+            let answers: HashSet<_> = ids.iter().map(|_| receive(&client)).collect();
+            assert_eq!(answers, ids.iter().map(|&id| answer(id, "burst")).collect());
+        }
+        let counters = server.stop().udp;
+        assert_eq!((counters.received, counters.answered), (10_000, 10_000), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_stop_answers_what_was_received() {
+    for mode in MODES {
+        let mut server = start(&["127.0.0.1:0"], 2, mode);
+        let client = udp_client(server.address());
+        for id in 0..150 {
+            client.send(&query(id, "last")).unwrap();
+        }
+        let counters = server.stop().udp;
+        let answers: HashSet<_> = (0..150).map(|_| receive(&client)).collect();
+        assert_eq!(answers, (0..150).map(|id| answer(id, "last")).collect(), "{mode:?}");
+        assert_eq!(counters.answered, 150);
+    }
+}
+
+#[test]
+fn a_panic_costs_one_query_and_no_worker() {
+    for mode in MODES {
+        let server = start(&["127.0.0.1:0"], 1, mode);
+        let client = udp_client(server.address());
+        for label in ["before", "panic", "silence", "after"] {
+            client.send(&query(1, label)).unwrap();
+        }
+        let answers = HashSet::from([receive(&client), receive(&client)]);
+        assert_eq!(answers, HashSet::from([answer(1, "before"), answer(1, "after")]), "{mode:?}");
+        assert_udp_echo(server.address());
+        server.wait_for(|counters| counters.udp.panics == 1 && counters.udp.dropped >= 1);
+    }
+}
+
+#[test]
+fn what_is_longer_than_any_query_is_dropped() {
+    let server = start(&["127.0.0.1:0"], 1, UdpMode::Auto);
+    let client = udp_client(server.address());
+    let mut longest = query(3, "long");
+    longest.resize(4096, 0);
+    client.send(&[longest.as_slice(), &[0]].concat()).unwrap();
+    client.send(&longest).unwrap();
+    longest[2] |= 0x80;
+    assert_eq!(receive(&client), longest);
+    assert_eq!(server.counters().udp.oversized, 1);
+}
+
+#[test]
+fn all_addresses_that_cannot_be_had_are_told() {
+    let server = start(&["127.0.0.1:0"], 1, UdpMode::Auto);
+    let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let foreign: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    let errors = Listeners::bind(&[server.address(), free, foreign], 1, UdpMode::Auto).unwrap_err();
+    let addresses: Vec<_> = errors.iter().map(|error| error.address).collect();
+    assert_eq!(addresses, [server.address(), foreign]);
+}
