@@ -11,6 +11,7 @@ mod ecs;
 mod edns;
 mod header;
 mod health;
+mod listen;
 mod malformed;
 mod negative;
 mod pools;

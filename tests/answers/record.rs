@@ -103,3 +103,25 @@ fn rfc1035_4_2_1_no_answer_without_edns_is_over_512() {
         }
     }
 }
+
+/// Several zones, also a child beside its parent: the longest origin answers, and negative answers are its own
+/// (RFC 1034, 4.3.2 step 2).
+#[test]
+fn rfc1034_4_3_2_the_record_in_a_child_zone() {
+    let files = fixture::files();
+    let config = files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"child.toml\"\n[geoip]\n");
+    let zone = "format = 1\norigin = \"child.clam.example\"\nrecords = \"child.zone\"\n\
+                [[name]]\nowner = \"current\"\ntxt = \"record\"\n";
+    let records = "$ORIGIN child.clam.example.\n$TTL 900\n@ 90 IN SOA ns1.clam.example. hostmaster 1 2 3 4 700\n\
+                   @ IN NS ns1.clam.example.\n";
+    let files = files.with("cvdns.toml", config).with("child.toml", zone).with("child.zone", records);
+    let server = super::Daemon::start(&files);
+    let child = text(server.client(), "current.child.clam.example");
+    assert_eq!(child, text(server.client(), NAME), "one release, one record");
+
+    let rdata = rr::soa("ns1.clam.example", "hostmaster.child.clam.example", [1, 2, 3, 4, 700]);
+    let soa = Record::new("child.clam.example", 90, rr::SOA, rdata);
+    let query = Query::new("nothing.child.clam.example", rr::A);
+    let expected = Reply::to(&query).with_rcode(rr::NXDOMAIN).with_authority(vec![soa]);
+    always(server.client(), &query, &expected);
+}
