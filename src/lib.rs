@@ -3,6 +3,7 @@
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
 //! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `cli`.
 
+pub mod answer;
 pub mod cli;
 pub mod config;
 pub mod fleet;

@@ -2,14 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// By what a query came: decides how long an answer may be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Transport {
-    /// A datagram: the answer keeps to what the client and the server can take (RFC 6891).
-    Udp,
-    /// A connection: the answer may have up to 65,535 bytes (RFC 7766).
-    Tcp,
-}
+pub use crate::answer::Transport;
 
 /// What turns a query into its answer, one per thread (and per TCP connection).
 pub trait Responder: Send + 'static {

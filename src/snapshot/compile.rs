@@ -41,7 +41,7 @@ struct Compiler<'i> {
     rules: HashMap<Rule, u32>,
     texts: HashMap<(Option<String>, u32), u32>,
     /// DS records for the apex of a zone, and the zone that holds them.
-    parents: HashMap<u32, (u32, Option<u32>)>,
+    parents: HashMap<u32, (u32, (TemplateId, u32))>,
     apexes: HashMap<u32, usize>,
     databases: Vec<&'i str>,
     record_ttl: u32,
@@ -187,8 +187,10 @@ impl<'i> Compiler<'i> {
         let soa = self.rrset(soa);
         self.frame.zones.push(Zone { origin: records.origin.clone(), soa, negative_ttl, negative });
         for (child, set) in &owners.child_ds {
-            let set = self.rrset(set);
-            self.parents.insert(*child, (current.number, Some(set)));
+            let answer = Line::of(set, writer::Owner::Question).collect();
+            let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
+            let rrset = self.rrset(set);
+            self.parents.insert(*child, (current.number, (template, rrset)));
         }
     }
 
@@ -333,7 +335,11 @@ impl<'i> Compiler<'i> {
             ..Sections::default()
         };
         let referral = self.template(records.origin.wire(), &sections, ns, problems);
-        Cut { ns: self.rrset(ns), referral }
+        let ns = self.rrset(ns);
+        for set in &glue {
+            self.rrset(set);
+        }
+        Cut { ns, glue: glue.len() as u32, referral }
     }
 
     fn template(
@@ -397,11 +403,8 @@ impl<'i> Compiler<'i> {
             else {
                 continue;
             };
-            let ds = self
-                .parents
-                .get(&(number as u32))
-                .filter(|(holder, _)| *holder == parent)
-                .and_then(|(_, ds)| *ds);
+            let ds =
+                self.parents.get(&(number as u32)).filter(|(holder, _)| *holder == parent).map(|(_, ds)| *ds);
             let node = self.apexes.get(&(number as u32)).and_then(|node| self.frame.nodes.get_mut(*node));
             if let Some(node) = node {
                 node.kind = NodeKind::Apex { parent: Some(parent), ds };

@@ -65,8 +65,8 @@ pub enum NodeKind {
     Apex {
         /// The zone above.
         parent: Option<u32>,
-        /// The DS records there.
-        ds: Option<u32>,
+        /// The DS records there, ready-made and as data.
+        ds: Option<(TemplateId, u32)>,
     },
     /// A CNAME record, by its `RRset`.
     Alias(u32),
@@ -79,6 +79,8 @@ pub enum NodeKind {
 pub struct Cut {
     /// Its NS records.
     pub ns: u32,
+    /// How many `RRset`s of glue follow them.
+    pub glue: u32,
     /// The ready-made referral.
     pub referral: TemplateId,
 }
@@ -183,6 +185,11 @@ impl Frame {
     /// The `RRset` of this number.
     pub fn rrset(&self, rrset: u32) -> Option<&Rrset> {
         self.rrsets.get(rrset as usize)
+    }
+
+    /// The addresses of a delegation's name servers.
+    pub fn glue(&self, cut: &Cut) -> impl Iterator<Item = &Rrset> {
+        (1..=cut.glue).filter_map(|after| self.rrset(cut.ns + after))
     }
 
     /// The plan of a rule.

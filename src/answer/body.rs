@@ -1,0 +1,290 @@
+//! Writes what was decided behind the question.
+
+use super::chain::{Chain, Link, substitute};
+use super::decide::{Decision, Outcome};
+use super::options::Ede;
+use crate::snapshot::Snapshot;
+use crate::snapshot::frame::{Cut, Frame, Zone};
+use crate::snapshot::live::{self, PoolAnswer, WindowSet};
+use crate::snapshot::template::Template;
+use crate::wire::name::MAX_NAME;
+use crate::wire::writer::{Owner, Writer};
+use crate::wire::{HEADER, class, rcode, rtype};
+use crate::zone::records::{Rrset, target};
+
+pub(super) use crate::snapshot::template::Counts;
+
+/// The sections of an answer and what its header and OPT record say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body {
+    /// Where the sections end in the message; 0: there are none. None: they do not fit.
+    pub end: Option<usize>,
+    /// How many records there are.
+    pub counts: Counts,
+    /// RCODE, extended bits included.
+    pub rcode: u16,
+    /// AA.
+    pub authoritative: bool,
+    /// ECS scope.
+    pub scope: u8,
+    /// Extended error.
+    pub ede: Option<Ede>,
+}
+
+impl Body {
+    /// Nothing but an RCODE.
+    pub(super) const fn code(rcode: u16) -> Self {
+        let counts = Counts { answer: 0, authority: 0, additional: 0 };
+        Self { end: Some(0), counts, rcode, authoritative: false, scope: 0, ede: None }
+    }
+
+    fn ours(rcode: u16) -> Self {
+        Self { authoritative: true, ..Self::code(rcode) }
+    }
+}
+
+/// Where sections are written.
+struct Target<'b> {
+    buffer: &'b mut [u8],
+    question_end: usize,
+    limit: usize,
+    turn: u64,
+}
+
+/// Writes a decision behind the question that ends at `question_end`; `turn` chooses the window.
+pub(super) fn write(
+    snapshot: &Snapshot,
+    decision: &Decision<'_>,
+    buffer: &mut [u8],
+    question_end: usize,
+    limit: usize,
+    turn: u64,
+) -> Body {
+    let target = Target { buffer, question_end, limit, turn };
+    let body = head(&decision.outcome);
+    if decision.chain.is_empty() {
+        target.direct(snapshot, decision, body)
+    } else {
+        // The answer to the question itself is ours, whatever the chain leads to (RFC 1034 section 4.3.2 step 3a).
+        target.chained(snapshot, decision, Body { authoritative: true, ..body })
+    }
+}
+
+/// What the outcome means for header and OPT.
+fn head(outcome: &Outcome<'_>) -> Body {
+    match outcome {
+        Outcome::NotOurs => Body::code(rcode::REFUSED),
+        Outcome::NotReady => Body { ede: Some(Ede::NOT_READY), ..Body::ours(rcode::SERVFAIL) },
+        Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
+        Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
+        Outcome::Referral(_) => Body::code(rcode::NOERROR),
+        Outcome::Pool { answer: PoolAnswer { fail_open: true, .. }, .. } => {
+            Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) }
+        }
+        _ => Body::ours(rcode::NOERROR),
+    }
+}
+
+/// A server's answer about itself (RFC 4892); none for names that it does not have.
+pub(super) fn chaos(
+    lower: &[u8],
+    snapshot: &Snapshot,
+    buffer: &mut [u8],
+    question_end: usize,
+) -> Option<Body> {
+    let text = live::chaos(lower, &snapshot.frame.settings)?;
+    let mut rdata = [0; 256];
+    let length = text.len().min(255);
+    let (first, rest) = rdata.split_first_mut()?;
+    *first = length as u8;
+    rest.get_mut(..length)?.copy_from_slice(text.as_bytes().get(..length)?);
+    let mut writer = Writer::new(buffer, question_end);
+    writer.record(Owner::Question, rtype::TXT, class::CH, 0, rdata.get(..=length)?);
+    let counts = Counts { answer: 1, ..Counts::default() };
+    Some(Body { end: writer.finish(), counts, ..Body::ours(rcode::NOERROR) })
+}
+
+impl Target<'_> {
+    /// The answer at the question's own name: ready-made octets.
+    fn direct(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body) -> Body {
+        let frame = &*snapshot.frame;
+        match decision.outcome {
+            Outcome::Static { template, .. } => self.template(frame.templates.get(template), body),
+            Outcome::Text(template) => self.template(Some(template), body),
+            Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
+            Outcome::Pool { answer, ipv6, .. } => self.window(snapshot, window_set(answer, ipv6), body),
+            Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
+            Outcome::NoData | Outcome::NxDomain => {
+                let zone = decision.zone.and_then(|zone| frame.zone(zone));
+                self.template(zone.and_then(|zone| frame.templates.get(zone.negative)), body)
+            }
+            Outcome::NotOurs | Outcome::NotReady | Outcome::TooLong | Outcome::ChainEnds => body,
+        }
+    }
+
+    fn template(self, template: Option<Template<'_>>, body: Body) -> Body {
+        let Some(template) = template else { return Body::code(rcode::SERVFAIL) };
+        let name_length = self.question_end - HEADER - 4;
+        let end = template.write(self.buffer, self.question_end, name_length);
+        Body { end, counts: template.counts, ..body }
+    }
+
+    fn window(self, snapshot: &Snapshot, set: &WindowSet, body: Body) -> Body {
+        let window = snapshot.live.window(set, self.turn);
+        let end = self.question_end + window.len();
+        let counts = Counts { answer: set.size, ..Counts::default() };
+        match self.buffer.get_mut(self.question_end..end) {
+            Some(slot) => {
+                slot.copy_from_slice(window);
+                Body { end: Some(end), counts, ..body }
+            }
+            None => Body { end: None, ..body },
+        }
+    }
+
+    /// The answer at the end of a chain: written record by record.
+    fn chained(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body) -> Body {
+        let frame = &*snapshot.frame;
+        let mut current = Current::of_question(self.buffer, self.question_end);
+        let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
+        let mut writer = Writer::new(room, self.question_end);
+        let mut counts = Counts::default();
+        write_chain(&decision.chain, frame, &mut current, &mut writer, &mut counts);
+        let zone = decision.zone.and_then(|zone| frame.zone(zone));
+        match decision.outcome {
+            Outcome::Static { rrset, .. } => {
+                if let Some(set) = frame.rrset(rrset) {
+                    counts.answer += write_set(&mut writer, current.owner(), set);
+                }
+            }
+            Outcome::Pool { answer, ipv6, .. } => {
+                let window = snapshot.live.window(window_set(answer, ipv6), self.turn);
+                counts.answer += write_window(&mut writer, current.owner(), window, ipv6);
+            }
+            Outcome::Text(Template { octets, .. }) => {
+                // A text template is one record behind a pointer: type, class, TTL, length, RDATA.
+                counts.answer += write_ready(&mut writer, current.owner(), octets);
+            }
+            Outcome::MinimalAny => {
+                if let Some(template) = frame.templates.get(frame.minimal_any) {
+                    counts.answer += write_ready(&mut writer, current.owner(), template.octets);
+                }
+            }
+            Outcome::NoData | Outcome::NxDomain => {
+                counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone))
+            }
+            Outcome::Referral(cut) => write_referral(&mut writer, frame, cut, &mut counts),
+            Outcome::ChainEnds | Outcome::TooLong | Outcome::NotReady | Outcome::NotOurs => {}
+        }
+        Body { end: writer.finish(), counts, ..body }
+    }
+}
+
+fn window_set(answer: &PoolAnswer, ipv6: bool) -> &WindowSet {
+    if ipv6 { &answer.ipv6 } else { &answer.ipv4 }
+}
+
+/// The name at which the chain stands, in the case in which it was written.
+struct Current {
+    octets: [u8; MAX_NAME],
+    length: usize,
+    question: bool,
+}
+
+impl Current {
+    fn of_question(buffer: &[u8], question_end: usize) -> Self {
+        let mut current = Self { octets: [0; MAX_NAME], length: 0, question: true };
+        current.set(buffer.get(HEADER..question_end.saturating_sub(4)).unwrap_or_default());
+        current
+    }
+
+    fn set(&mut self, wire: &[u8]) {
+        if let Some(slot) = self.octets.get_mut(..wire.len()) {
+            slot.copy_from_slice(wire);
+            self.length = wire.len();
+        }
+    }
+
+    fn wire(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+
+    fn owner(&self) -> Owner<'_> {
+        if self.question { Owner::Question } else { Owner::Name(self.wire()) }
+    }
+}
+
+fn write_chain(
+    chain: &Chain,
+    frame: &Frame,
+    current: &mut Current,
+    writer: &mut Writer<'_>,
+    counts: &mut Counts,
+) {
+    for link in chain.links() {
+        let (Link::Cname(rrset) | Link::Dname(rrset)) = link;
+        let Some(set) = frame.rrset(rrset) else { return };
+        let Some(target) = set.rdatas.first().and_then(|rdata| target(rdata)) else { return };
+        match link {
+            Link::Cname(_) => {
+                counts.answer += write_set(writer, current.owner(), set);
+                current.set(target);
+            }
+            Link::Dname(_) => {
+                counts.answer += write_set(writer, Owner::Name(set.owner.wire()), set);
+                let mut renamed = [0; MAX_NAME];
+                let owner_length = set.owner.wire().len();
+                let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed) else {
+                    return;
+                };
+                let renamed = renamed.get(..length).unwrap_or_default();
+                // The made-up CNAME has the DNAME's TTL (RFC 6672 section 3.1).
+                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl, renamed);
+                counts.answer += 1;
+                current.set(renamed);
+            }
+        }
+        current.question = false;
+    }
+}
+
+fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
+    for rdata in &set.rdatas {
+        writer.record(owner, set.rtype, class::IN, set.ttl, rdata);
+    }
+    set.rdatas.len() as u16
+}
+
+/// The records of a window, at another name than the question's.
+fn write_window(writer: &mut Writer<'_>, owner: Owner<'_>, window: &[u8], ipv6: bool) -> u16 {
+    let size = if ipv6 { live::AAAA_SIZE } else { live::A_SIZE };
+    window.chunks_exact(size).map(|record| write_ready(writer, owner, record)).sum()
+}
+
+/// A ready-made record without names in it, at another name than the question's.
+fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> u16 {
+    let [_, _, t1, t0, c1, c0, l3, l2, l1, l0, _, _, rdata @ ..] = record else { return 0 };
+    let class = u16::from_be_bytes([*c1, *c0]);
+    writer.record(
+        owner,
+        u16::from_be_bytes([*t1, *t0]),
+        class,
+        u32::from_be_bytes([*l3, *l2, *l1, *l0]),
+        rdata,
+    );
+    1
+}
+
+fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> u16 {
+    let Some(rdata) = frame.rrset(zone.soa).and_then(|set| set.rdatas.first()) else { return 0 };
+    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
+    1
+}
+
+fn write_referral(writer: &mut Writer<'_>, frame: &Frame, cut: Cut, counts: &mut Counts) {
+    let Some(ns) = frame.rrset(cut.ns) else { return };
+    counts.authority += write_set(writer, Owner::Name(ns.owner.wire()), ns);
+    for set in frame.glue(&cut) {
+        counts.additional += write_set(writer, Owner::Name(set.owner.wire()), set);
+    }
+}

@@ -1,0 +1,10 @@
+//! From a query to its answer: what is answered ([`decide`]), and how it is written ([`respond`]).
+
+mod body;
+mod chain;
+pub mod decide;
+mod options;
+pub mod respond;
+
+pub use decide::{Decision, Outcome, decide};
+pub use respond::{Answering, Transport};

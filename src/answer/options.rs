@@ -1,0 +1,92 @@
+//! The OPT record of an answer (RFC 6891).
+
+use crate::snapshot::inputs::Settings;
+use crate::wire::edns::{ClientSubnet, Edns, option};
+use crate::wire::rtype;
+
+/// Octets of an OPT record without options: root, type, class, TTL, length.
+const EMPTY: usize = 11;
+
+/// What an answer's OPT record says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opt<'o> {
+    /// Our largest UDP answer in octets.
+    pub udp_size: u16,
+    /// DNSSEC OK is copied from the query (RFC 3225 section 3).
+    pub dnssec_ok: bool,
+    /// The name server's identifier, when asked for (RFC 5001).
+    pub nsid: Option<&'o [u8]>,
+    /// The query's client subnet (RFC 7871).
+    pub ecs: Option<ClientSubnet>,
+}
+
+/// An extended DNS error (RFC 8914 section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ede(pub u16);
+
+impl Ede {
+    /// "Stale Answer": mirrors are answered that are not known to work.
+    pub(super) const STALE: Self = Self(3);
+    /// "Not Ready": no release is known yet.
+    pub(super) const NOT_READY: Self = Self(14);
+}
+
+impl<'o> Opt<'o> {
+    pub(super) fn new(edns: &Edns, settings: &'o Settings) -> Self {
+        Self {
+            udp_size: settings.udp_size,
+            dnssec_ok: edns.dnssec_ok,
+            nsid: settings.nsid.as_deref().filter(|_| edns.nsid),
+            ecs: edns.ecs,
+        }
+    }
+
+    /// Its size in octets.
+    pub(super) fn size(&self, ede: Option<Ede>) -> usize {
+        let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
+        let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_octets().len());
+        EMPTY + nsid + ecs + if ede.is_some() { 6 } else { 0 }
+    }
+
+    /// Writes it at `at`; where it ends.
+    pub(super) fn write(
+        &self,
+        buffer: &mut [u8],
+        at: usize,
+        rcode: u16,
+        scope: u8,
+        ede: Option<Ede>,
+    ) -> Option<usize> {
+        let end = at + self.size(ede);
+        let slot = buffer.get_mut(at..end)?;
+        let (head, mut rest) = slot.split_first_chunk_mut::<EMPTY>()?;
+        let [size1, size0] = self.udp_size.to_be_bytes();
+        let [length1, length0] = (rest.len() as u16).to_be_bytes();
+        let flags = if self.dnssec_ok { 0x80 } else { 0 };
+        *head = [0, 0, rtype::OPT as u8, size1, size0, (rcode >> 4) as u8, 0, flags, 0, length1, length0];
+        if let Some(nsid) = self.nsid {
+            rest = put(rest, option::NSID, &[], nsid)?;
+        }
+        if let Some(ecs) = self.ecs {
+            let [family1, family0] = ecs.family.to_be_bytes();
+            rest = put(rest, option::ECS, &[family1, family0, ecs.source, scope], ecs.address_octets())?;
+        }
+        if let Some(Ede(code)) = ede {
+            put(rest, option::EDE, &code.to_be_bytes(), &[])?;
+        }
+        Some(end)
+    }
+}
+
+/// Writes an option whose data is `head` and `tail`; what is left of the room.
+fn put<'b>(room: &'b mut [u8], code: u16, head: &[u8], tail: &[u8]) -> Option<&'b mut [u8]> {
+    let length = (head.len() + tail.len()) as u16;
+    let (slot, rest) = room.split_at_mut_checked(4 + usize::from(length))?;
+    let (front, data) = slot.split_first_chunk_mut::<4>()?;
+    let [[code1, code0], [length1, length0]] = [code.to_be_bytes(), length.to_be_bytes()];
+    *front = [code1, code0, length1, length0];
+    let (first, second) = data.split_at_mut_checked(head.len())?;
+    first.copy_from_slice(head);
+    second.copy_from_slice(tail);
+    Some(rest)
+}

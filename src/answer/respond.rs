@@ -1,0 +1,153 @@
+//! Turns a query into its answer, in place: no allocation, lock, log or clock.
+
+use std::net::IpAddr;
+
+use super::body::{self, Body};
+use super::decide::{Client, decide};
+use super::options::Opt;
+use crate::snapshot::Snapshot;
+use crate::wire::query::{LowerName, Query, Reject};
+use crate::wire::{HEADER, class, rcode, rtype};
+
+/// By what a query came: decides how long an answer may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// A datagram: the answer keeps to what the client and the server can take (RFC 6891).
+    Udp,
+    /// A connection: the answer may have up to 65,535 octets (RFC 7766).
+    Tcp,
+}
+
+/// What one thread keeps between queries.
+#[derive(Debug, Clone)]
+pub struct Answering {
+    name: LowerName,
+    turn: u64,
+}
+
+/// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
+/// third … of them (Weyl): a client that always asks A and AAAA in turn still sees every window.
+const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Largest UDP answer in octets to a client without EDNS (RFC 1035 section 4.2.1).
+const PLAIN_UDP: usize = 512;
+
+impl Answering {
+    /// Starts with this turn of the windows; different threads best start with different ones.
+    pub fn new(turn: u64) -> Self {
+        Self { name: LowerName::new(), turn: turn.wrapping_mul(STRIDE) }
+    }
+
+    /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
+    pub fn respond(
+        &mut self,
+        snapshot: &Snapshot,
+        buffer: &mut [u8],
+        length: usize,
+        client: IpAddr,
+        transport: Transport,
+    ) -> Option<usize> {
+        let settings = &snapshot.frame.settings;
+        let query = match Query::parse(buffer.get(..length)?, &mut self.name, settings.ecs) {
+            Ok(query) => query,
+            Err(Reject::Drop) => return None,
+            Err(Reject::Code { rcode, question_end, edns }) => {
+                let opt = edns.then_some(Opt {
+                    udp_size: settings.udp_size,
+                    dnssec_ok: false,
+                    nsid: None,
+                    ecs: None,
+                });
+                return reject(buffer, rcode, question_end, opt);
+            }
+        };
+        let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
+        let limit = limit(&query, settings.udp_size, transport).min(buffer.len());
+        let body = self.body(snapshot, buffer, &query, client, limit);
+        finish(buffer, &query, body, opt, limit)
+    }
+
+    /// Writes the answer's sections behind the question.
+    fn body(
+        &mut self,
+        snapshot: &Snapshot,
+        buffer: &mut [u8],
+        query: &Query,
+        client: IpAddr,
+        limit: usize,
+    ) -> Body {
+        if query.edns.is_some_and(|edns| edns.version > 0) {
+            return Body::code(rcode::BADVERS);
+        }
+        match (query.qclass, query.qtype) {
+            (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
+            (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
+            (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
+            (class::IN, qtype) => {
+                let subnet = query.edns.and_then(|edns| edns.ecs).and_then(|ecs| ecs.address());
+                let asked = Client { address: subnet.unwrap_or(client) };
+                self.turn = self.turn.wrapping_add(STRIDE);
+                let decision = decide(snapshot, &mut self.name, qtype, asked);
+                // A scope says something of the subnet that was sent; the resolver's own address has none.
+                let scope =
+                    decision.client.filter(|_| subnet.is_some()).map_or(0, |placement| placement.scope);
+                let body = body::write(snapshot, &decision, buffer, query.question_end, limit, self.turn);
+                Body { scope, ..body }
+            }
+            (class::CH, rtype::TXT | rtype::ANY) => {
+                body::chaos(self.name.wire(), snapshot, buffer, query.question_end)
+                    .unwrap_or(Body::code(rcode::REFUSED))
+            }
+            _ => Body::code(rcode::REFUSED),
+        }
+    }
+}
+
+/// Most octets that the answer may have.
+fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
+    match (transport, query.edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Udp, None) => PLAIN_UDP,
+        (Transport::Udp, Some(edns)) => usize::from(edns.udp_size.min(ours)),
+    }
+}
+
+/// Completes an answer: cuts it when it is too long, adds OPT, writes the header.
+fn finish(buffer: &mut [u8], query: &Query, body: Body, opt: Option<Opt<'_>>, limit: usize) -> Option<usize> {
+    let opt_size = opt.map_or(0, |opt| opt.size(body.ede));
+    let fits = body.end.filter(|end| (*end).max(query.question_end) + opt_size <= limit);
+    let (sections_end, counts) = match fits {
+        Some(end) => (end.max(query.question_end), body.counts),
+        None => (query.question_end, body::Counts::default()),
+    };
+    let end = match opt {
+        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, body.ede)?,
+        None => sections_end,
+    };
+    let [answer, authority] = [counts.answer.to_be_bytes(), counts.authority.to_be_bytes()];
+    let additional = (counts.additional + u16::from(opt.is_some())).to_be_bytes();
+    let header = buffer.first_chunk_mut::<HEADER>()?;
+    let [_, _, flags, code, _, _, an1, an0, ns1, ns0, ar1, ar0] = header;
+    let truncated = if fits.is_none() { 0x02 } else { 0 };
+    let authoritative = if body.authoritative { 0x04 } else { 0 };
+    *flags = 0x80 | authoritative | truncated | (*flags & 0x01);
+    *code = (body.rcode & 0x0f) as u8;
+    [[*an1, *an0], [*ns1, *ns0], [*ar1, *ar0]] = [answer, authority, additional];
+    Some(end)
+}
+
+/// An answer that only says why there is none.
+fn reject(buffer: &mut [u8], rcode: u16, question_end: Option<usize>, opt: Option<Opt<'_>>) -> Option<usize> {
+    let end = question_end.unwrap_or(HEADER);
+    let end = match opt {
+        Some(opt) => opt.write(buffer, end, rcode, 0, None)?,
+        None => end,
+    };
+    let header = buffer.first_chunk_mut::<HEADER>()?;
+    let [_, _, flags, code, counts @ ..] = header;
+    // The opcode and RD stay (RFC 1035 section 4.1.1).
+    *flags = 0x80 | (*flags & 0x79);
+    *code = (rcode & 0x0f) as u8;
+    *counts = [0, u8::from(question_end.is_some()), 0, 0, 0, 0, 0, u8::from(opt.is_some())];
+    Some(end)
+}
