@@ -77,12 +77,14 @@ fn rfc8020_2_names_with_names_below_are_nodata() {
     }
 }
 
-/// Of `db` alone the contract says NODATA.
+/// RFC 8020, 2: `db` is a leaf's label here; nothing is below `db.clam.example`, so nothing is there.
 #[test]
-fn formats_db_alone_is_nodata() {
+fn rfc8020_2_db_alone_does_not_exist() {
     let server = server();
-    let query = Query::new("db.clam.example", rr::A);
-    always(server.client(), &query, &nodata(&query));
+    for qtype in [rr::A, rr::TXT] {
+        let query = Query::new("db.clam.example", qtype);
+        always(server.client(), &query, &nxdomain(&query));
+    }
 }
 
 #[test]

@@ -240,7 +240,6 @@ country = "JP"
 
 [feed]
 source = "feed.json"
-max-loss = 1.0
 "#;
 
 fn zone_toml() -> String {
