@@ -1,6 +1,8 @@
 //! Reading a country database: any MMDB file that says which country a network is in.
 
 mod error;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
