@@ -2,6 +2,8 @@
 //!
 //! Needs `mmdblookup` (Debian: mmdb-bin) and `/usr/share/tor/geoip{,6}` (tor-geoipdb).
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking, also in its helpers")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -119,13 +121,21 @@ fn a_bad_source_is_refused_and_the_old_database_stays() {
 fn overrides_win_by_their_longest_prefix_and_bad_addresses_are_named() {
     let overrides =
         ["--override", "192.0.2.0/24=de", "--override", "192.0.0.0/8=FR", "--override", "2001:db8::1=JP"];
-    let mut arguments =
-        vec!["lookup", "--json", "--database", SHIPPED, "192.0.2.1", "192.1.1.1", "2001:db8::1"];
+    let mut arguments = vec![
+        "lookup",
+        "--json",
+        "--database",
+        SHIPPED,
+        "192.0.2.1",
+        "192.1.1.1",
+        "2001:db8::1",
+        "::ffff:192.0.2.1",
+    ];
     arguments.extend(overrides);
     let found = json(&arguments);
     let codes: Vec<_> =
         found.as_array().expect("array").iter().map(|found| found["country"].as_str()).collect();
-    assert_eq!(codes, [Some("DE"), Some("FR"), Some("JP")]);
+    assert_eq!(codes, [Some("DE"), Some("FR"), Some("JP"), Some("DE")]);
     assert_eq!((&found[0]["network"], &found[0]["source"]), (&"192.0.2.0/24".into(), &"override".into()));
 
     let output = cvdns(&["lookup", "--database", SHIPPED, "192.0.2.256", "133.1.1.1"]);
