@@ -9,6 +9,7 @@ pub mod config;
 pub mod fleet;
 pub mod geo;
 pub mod health;
+pub mod load;
 pub mod problem;
 pub mod release;
 pub mod serve;
