@@ -15,7 +15,7 @@ use self::build::BuildArgs;
 use self::output::{Failure, print_json, print_table};
 use crate::geo::build::date_text;
 use crate::geo::country::{Country, labels};
-use crate::geo::database::{CountryDatabase, UnknownCode};
+use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
 
 /// The subcommands of `cvdns geoip`.
 #[derive(Clone, Debug, Subcommand)]
@@ -120,7 +120,8 @@ struct Found {
 
 impl Found {
     fn of(address: IpAddr, database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Found {
-        let told = overrides.iter().filter(|(net, _)| net.contains(&address));
+        let embedded = embedded_v4(address);
+        let told = overrides.iter().filter(|(net, _)| net.contains(&address) || net.contains(&embedded));
         // Of two overrides of the same network the later one wins, as later sources do.
         if let Some((net, country)) = told.max_by_key(|(net, _)| net.prefix_len()) {
             return Found {

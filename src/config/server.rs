@@ -42,14 +42,18 @@ pub enum Explain {
     Off,
 }
 
-/// How UDP is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How UDP is served (`udp` in the configuration).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum UdpMode {
-    /// The best there is on this system.
+    /// The best that the system has.
+    #[default]
     Auto,
-    /// `recvmmsg` and `sendmmsg` (Linux).
+    /// Batches by recvmmsg(2) and sendmmsg(2): Linux.
     Mmsg,
-    /// hickory-server.
+    /// `hickory-server`'s UDP: everywhere.
+    ///
+    /// Bound to a wildcard, answers leave from the address that routing chooses, which need not be the one
+    /// that was asked: list the addresses one by one instead.
     Portable,
 }
 

@@ -22,6 +22,11 @@ impl CountryMap {
         Self::from_steps(&v4, &v6, overrides)
     }
 
+    /// Knows of nothing where it is.
+    pub fn empty() -> Self {
+        Self { v4: Steps::flat(None), v6: Steps::flat(None) }
+    }
+
     fn from_steps(
         v4: &Steps<u32, Option<Country>>,
         v6: &Steps<u128, Option<Country>>,

@@ -1,6 +1,8 @@
 //! Reading a country database: any MMDB file that says which country a network is in.
 
 mod error;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
@@ -343,8 +345,10 @@ fn warnings(records: &Records) -> Vec<UnknownCode> {
     warnings
 }
 
-/// The IPv4 address in one of the IPv6 forms that stand for it.
-fn embedded_v4(address: IpAddr) -> IpAddr {
+/// The IPv4 address in one of the IPv6 forms that stand for it (`::ffff:0:0/96`, `2002::/16`); else the address as it is.
+///
+/// Whoever searches [`CountryDatabase::ranges_v4`] and [`CountryDatabase::ranges_v6`] asks this first.
+pub fn embedded_v4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let Some(v4) = v6.to_ipv4_mapped() {
         return v4.into();

@@ -34,6 +34,7 @@ use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
 
+pub use crate::config::UdpMode;
 pub use counters::{Counters, TcpCounters, UdpCounters};
 pub use listen::BindError;
 pub use responder::{MakeResponder, Responder, Transport};
@@ -45,21 +46,6 @@ pub use tcp::TcpLimits;
 pub struct Listeners {
     bound: Vec<listen::Bound>,
     way: Way,
-}
-
-/// How UDP is served (`udp` in the configuration).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum UdpMode {
-    /// The best that the system has.
-    #[default]
-    Auto,
-    /// Batches by recvmmsg(2) and sendmmsg(2): Linux.
-    Mmsg,
-    /// `hickory-server`'s UDP: everywhere.
-    ///
-    /// Bound to a wildcard, answers leave from the address that routing chooses, which need not be the one
-    /// that was asked: list the addresses one by one instead.
-    Portable,
 }
 
 /// The mode that was settled on.

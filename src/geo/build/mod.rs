@@ -10,6 +10,8 @@ pub mod geolite2;
 pub mod ipfire;
 mod problem;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::BTreeSet;

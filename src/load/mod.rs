@@ -1,0 +1,60 @@
+//! Reads the files that a configuration names, into inputs for the compiler. The one floor below the commands that opens files.
+
+mod files;
+mod geoip;
+mod zones;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::problem::{Problems, Spot};
+use crate::snapshot::inputs::{Inputs, Settings};
+
+pub use files::read_feed;
+
+/// A configuration with everything it names.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What snapshots are compiled from.
+    pub inputs: Inputs,
+    /// The feed's file.
+    pub feed: Option<PathBuf>,
+    /// A line for the log: which country database, of what date.
+    pub database: String,
+}
+
+/// Reads a configuration and everything it names but the feed. All that is wrong is noted; none when it cannot be served.
+pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
+    let errors_before = problems.counts().0;
+    let name = path.display().to_string();
+    let text = match files::read_text(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
+            problems.error(Spot::file(&name), error, help);
+            return None;
+        }
+    };
+    let config = Config::parse(&name, &text, problems)?;
+    let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
+    let (countries, database) = geoip::read(path, &config, &zones, problems)?;
+    let settings = settings(&config);
+    let inputs = Inputs { zones, countries, settings, record_ttl: config.record_ttl };
+    let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
+    (problems.counts().0 == errors_before).then_some(Loaded { config, inputs, feed, database })
+}
+
+fn settings(config: &Config) -> Settings {
+    let server = &config.server;
+    let host =
+        || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    Settings {
+        udp_size: server.edns_udp_size,
+        ecs: server.ecs,
+        nsid: server.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
+        version: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
+        identity: server.nsid.clone().unwrap_or_else(host),
+    }
+}

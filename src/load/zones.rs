@@ -1,0 +1,82 @@
+//! Reads a zone file with the master file and the fleet that it names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::files::{Files, beside, read_text};
+use crate::fleet::Fleet;
+use crate::geo::country::{self, Country};
+use crate::problem::table::Placed;
+use crate::problem::{Problems, Spot};
+use crate::snapshot::inputs::{ExpandedZone, ZoneInput};
+use crate::wire::name::Name;
+use crate::zone::file::CC;
+use crate::zone::{Records, ZoneFile, master};
+
+/// Reads the zone file that `config` names; none when it cannot be served.
+pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problems) -> Option<ZoneInput> {
+    let path = beside(config, &named.value);
+    let text = text_of(&path, &named.spot, problems)?;
+    let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    let fleet = match &file.mirrors {
+        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems)?,
+        None => Fleet::default(),
+    };
+    let records = beside(&path, &file.records.value);
+    let master = text_of(&records, &file.records.spot, problems)?;
+    let mut zones = Vec::new();
+    for (origin, country) in origins(&file, problems) {
+        let mut found = Problems::default();
+        let records = parse(&records, &master, &origin, &mut found);
+        let failed = found.has_errors();
+        problems.append(found);
+        zones.push(ExpandedZone { country, records });
+        // The zones of one file only repeat what is wrong with it.
+        if failed {
+            break;
+        }
+    }
+    Some(ZoneInput { file, zones, fleet: Arc::new(fleet) })
+}
+
+fn parse(path: &Path, text: &str, origin: &Name, problems: &mut Problems) -> Records {
+    let name = path.display().to_string();
+    let records = master::parse(&name, text, origin, &mut Files, problems);
+    Records::build(origin, records, &Spot::file(&name), problems)
+}
+
+/// The zone's name; with `{cc}`, one for each country code.
+fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Country>)> {
+    let pattern = &file.origin.value;
+    let texts: Vec<(String, Option<Country>)> = if pattern.contains(CC) {
+        country::labels().map(|(label, country)| (pattern.replace(CC, label), Some(country))).collect()
+    } else {
+        vec![(pattern.clone(), None)]
+    };
+    let mut out = Vec::new();
+    for (text, country) in texts {
+        match Name::parse(&text, &Name::root()) {
+            Ok(name) => out.push((name, country)),
+            Err(e) => {
+                problems.error(file.origin.spot.clone(), format!("\"{text}\": {e}"), "write a domain name");
+                break;
+            }
+        }
+    }
+    out
+}
+
+fn fleet(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<Fleet> {
+    let text = text_of(path, spot, problems)?;
+    Some(Fleet::parse(&path.display().to_string(), &text, problems))
+}
+
+fn text_of(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<String> {
+    match read_text(path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            problems.error(spot.clone(), error, "check the path: it is relative to the file that names it");
+            None
+        }
+    }
+}
