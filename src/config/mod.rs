@@ -10,7 +10,7 @@ use crate::geo::country::Country;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 
-pub use server::{Explain, Server, UdpMode};
+pub use server::{Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
 #[derive(Debug, Clone)]
