@@ -1,11 +1,12 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
 //!
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
-//! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `cli`.
+//! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `daemon`, `cli`.
 
 pub mod answer;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod fleet;
 pub mod geo;
 pub mod health;

@@ -1,26 +1,39 @@
 //! The `cvdns` command.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::{check, serve};
 
+/// Authoritative GeoDNS server of a ClamAV-style mirror network.
 #[derive(Parser)]
 #[command(name = "cvdns", version, about)]
 struct Cli {
+    /// The configuration.
+    #[arg(long, global = true, value_name = "FILE", default_value = "cvdns.toml")]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve. SIGHUP reads everything again, SIGTERM and SIGINT stop.
+    Serve,
+    /// Read all that serve would read and say everything that is wrong with it.
+    Check,
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Geoip(command) => geoip::run(command),
+    let Cli { config, command } = Cli::parse();
+    match command {
+        Command::Serve => serve::run(&config),
+        Command::Check => check::run(&config),
+        Command::Geoip(command) => geoip::run(command, &config),
     }
 }

@@ -1,3 +1,6 @@
-//! The commands, one file each. Files, the clock and the terminal belong here.
+//! The commands, one file each. The terminal belongs here.
 
+pub mod check;
 pub mod geoip;
+mod problems;
+pub mod serve;

@@ -1,9 +1,11 @@
 //! Health: what the coordinator says of each mirror, and what follows for its addresses at a moment.
 
 mod feed;
+mod notes;
 mod standing;
 
 pub use feed::{Feed, FeedError, MirrorHealth, strict_map};
+pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
 
 use serde::Deserialize;

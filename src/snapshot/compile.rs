@@ -24,7 +24,7 @@ const ANY_TTL: u32 = 3600;
 pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
     let errors_before = problems.counts().0;
     let mut compiler = Compiler::new(inputs, databases)?;
-    let origins = compiler.origins(inputs, problems);
+    let origins = origins(inputs, problems);
     for input in &inputs.zones {
         let plan = compiler.plan(inputs, input, problems);
         for zone in &input.zones {
@@ -91,22 +91,6 @@ impl<'i> Compiler<'i> {
             databases: CORE_DATABASES.into_iter().chain(extra).collect(),
             record_ttl: inputs.record_ttl,
         })
-    }
-
-    fn origins(&mut self, inputs: &Inputs, problems: &mut Problems) -> Origins {
-        let mut origins = Origins::new();
-        let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
-        for (number, (input, zone)) in zones.enumerate() {
-            let origin = &zone.records.origin;
-            if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
-                problems.error(
-                    input.file.origin.spot.clone(),
-                    format!("the zone {origin} is served twice"),
-                    "each zone has one file: remove the other",
-                );
-            }
-        }
-        origins
     }
 
     /// The paths of a zone file's fleet.
@@ -416,6 +400,23 @@ impl<'i> Compiler<'i> {
         self.frame.names = NameTable::new(self.names.iter().map(|name| &**name));
         self.frame
     }
+}
+
+/// The zones that are served, by name.
+fn origins(inputs: &Inputs, problems: &mut Problems) -> Origins {
+    let mut origins = Origins::new();
+    let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
+    for (number, (input, zone)) in zones.enumerate() {
+        let origin = &zone.records.origin;
+        if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
+            problems.error(
+                input.file.origin.spot.clone(),
+                format!("the zone {origin} is served twice"),
+                "each zone has one file: remove the other",
+            );
+        }
+    }
+    origins
 }
 
 /// An owner with its placeholders filled in.

@@ -134,10 +134,9 @@ impl Live {
         self.answers.get(first as usize + usize::from(path))
     }
 
-    /// All answers of a rule, by path.
-    pub fn pools(&self, rule: u32, paths: usize) -> &[PoolAnswer] {
-        let first = self.first_of_rule.get(rule as usize).copied().unwrap_or_default() as usize;
-        self.answers.get(first..first + paths).unwrap_or_default()
+    /// How many answers are given although no mirror is known to work.
+    pub fn fail_open(&self) -> usize {
+        self.answers.iter().filter(|answer| answer.fail_open).count()
     }
 
     /// The records of one window; `turn` is a fraction of 2^64 that chooses it.

@@ -35,4 +35,9 @@ impl Snapshot {
         let live = Live::compile(&frame, now);
         Self { frame, live }
     }
+
+    /// How many paths, over all limits, have no usable mirror and are answered all the same.
+    pub fn fail_open_paths(&self) -> usize {
+        self.live.fail_open()
+    }
 }

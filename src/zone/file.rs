@@ -251,7 +251,7 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     let ping = table.get("ping", "true", problems, read::boolean).is_some_and(|ping| ping.value);
     let Limits { ttl, max, min } = limits(&mut table, problems);
     let has_types = types.is_some();
-    let families = families(types.unwrap_or_default());
+    let families = families(&types.unwrap_or_default());
     table.finish(problems);
     let given = usize::from(pool.is_some()) + usize::from(txt.is_some()) + usize::from(ping);
     let kind = match (pool, txt, ping) {
@@ -275,7 +275,7 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     Some(DynamicName { owner: owner?, kind, ttl, max, min })
 }
 
-fn families(types: Vec<Placed<Families>>) -> Families {
+fn families(types: &[Placed<Families>]) -> Families {
     let has = |family| types.iter().any(|placed| placed.value == family);
     match (has(Families::V4), has(Families::V6)) {
         (true, false) => Families::V4,

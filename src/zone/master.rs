@@ -76,7 +76,7 @@ impl Reader<'_> {
             ("$ORIGIN", Some(argument)) => match Name::parse(argument, &state.origin) {
                 Ok(origin) => state.origin = origin,
                 Err(e) => {
-                    self.problems.error(spot.clone(), format!("`{argument}`: {e}"), "write a domain name")
+                    self.problems.error(spot.clone(), format!("`{argument}`: {e}"), "write a domain name");
                 }
             },
             ("$TTL", Some(argument)) => match parse_ttl(argument) {

@@ -1,0 +1,61 @@
+//! `cvdns check`: reads all that serve would read and says everything that is wrong with it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+
+use super::problems::print;
+use crate::health::notes;
+use crate::load::{self, Loaded, load};
+use crate::problem::{Problems, Spot};
+use crate::snapshot::compile;
+use crate::snapshot::inputs::Databases;
+
+/// Checks a configuration. Exit status 1 when it could not be served.
+pub fn run(config: &Path) -> ExitCode {
+    let mut problems = Problems::default();
+    let loaded = load(config, &mut problems);
+    let mut summary = None;
+    if let Some(loaded) = &loaded {
+        let databases = check_feed(loaded, Timestamp::now(), &mut problems);
+        summary = compile(&loaded.inputs, &databases, &mut problems).map(|frame| {
+            format!("{} names in {} zones; {}", frame.nodes.len(), frame.zones.len(), loaded.database)
+        });
+    }
+    print(&problems);
+    match summary {
+        Some(summary) if !problems.has_errors() => {
+            println!("{} can be served: {summary}", config.display());
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// A bad feed keeps no server from starting, so all of this is warnings. The names of its extra databases, for the compile.
+fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Databases {
+    let Some(path) = &loaded.feed else { return Databases::new() };
+    let spot = Spot::file(&path.display().to_string());
+    let start = "serve would start with all mirrors up and without a record";
+    let feed = match load::read_feed(path) {
+        Ok((_, Ok(feed))) => feed,
+        Ok((_, Err(error))) => {
+            problems.warning(spot, format!("the feed is not usable: {error}"), start);
+            return Databases::new();
+        }
+        Err(error) => {
+            problems.warning(spot, error, start);
+            return Databases::new();
+        }
+    };
+    for note in notes(&feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
+        problems.warning(spot.clone(), note, "correct the host in the feed or in the fleet file");
+    }
+    let max_age = loaded.config.feed.max_age;
+    if feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= now) {
+        let what = format!("the feed is of {}, older than max-age", feed.generated);
+        problems.warning(spot, what, "its coordinator no longer renews it: stamps of the record stand still");
+    }
+    feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
+}

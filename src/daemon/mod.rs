@@ -1,0 +1,161 @@
+//! The running server: reads, compiles, follows the feed and the clock, and serves until it is told to stop.
+
+mod answerer;
+mod force;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::load::{self, Loaded};
+use crate::problem::{Problem, Problems, Severity};
+use crate::serve::privileges::{self, Privileges};
+use crate::serve::{Counters, Listeners, TcpLimits};
+use crate::snapshot::Snapshot;
+
+use answerer::Answerer;
+use force::Force;
+
+/// Why the server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// What it was told is wrong.
+    Inputs(Problems),
+    /// The system does not let it serve: each line a reason.
+    System(Vec<String>),
+}
+
+/// The longest sleep: a clock that was set is noticed within it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// A server that has read everything and holds its sockets.
+pub struct Daemon {
+    config: PathBuf,
+    force: Force,
+    listeners: Listeners,
+}
+
+impl Daemon {
+    /// Compiles what was read and binds the sockets; nothing is answered yet.
+    ///
+    /// # Errors
+    /// When inputs contradict each other, or an address cannot be had.
+    pub fn start(config: &Path, loaded: Loaded, mut problems: Problems) -> Result<Self, StartError> {
+        let server = loaded.config.server.clone();
+        let Some(force) = Force::new(loaded, Timestamp::now(), &mut problems) else {
+            return Err(StartError::Inputs(problems));
+        };
+        log_problems(&problems);
+        let listeners = Listeners::bind(&server.listen, server.workers, server.udp)
+            .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        if let Some(user) = &server.user {
+            match privileges::drop_to(user) {
+                Ok(Privileges::Dropped) => info!("now running as {user}"),
+                Ok(Privileges::NotRoot { is_user: true }) => {}
+                Ok(Privileges::NotRoot { is_user: false }) => {
+                    warn!("not started as root: goes on as the account that started it, not as {user}");
+                }
+                Err(error) => return Err(StartError::System(vec![error.to_string()])),
+            }
+        }
+        Ok(Self { config: config.to_owned(), force, listeners })
+    }
+
+    /// Serves until SIGTERM or SIGINT; SIGHUP reads everything again.
+    ///
+    /// # Errors
+    /// When the system gives no threads or signals.
+    pub fn run(self) -> std::io::Result<Counters> {
+        // Worker threads carry TCP; the loop that follows feed and clock is the main task.
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("cvdns-tcp").build()?;
+        let handle = runtime.handle().clone();
+        runtime.block_on(async move {
+            let Self { config, mut force, listeners } = self;
+            let server = force.server().clone();
+            let addresses = listeners.addresses();
+            let make = responders(force.snapshots().clone());
+            let limits = TcpLimits {
+                connections: server.tcp_max_connections,
+                idle: server.tcp_idle,
+                ..TcpLimits::default()
+            };
+            let serving = listeners.serve(&make, limits, &handle)?;
+            for address in addresses {
+                info!("answering on {address}, UDP and TCP");
+            }
+            follow(&config, &mut force).await?;
+            let counters = serving.stop().await;
+            info!(
+                "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
+                counters.udp.received, counters.tcp.received, counters.udp.answered, counters.tcp.answered
+            );
+            Ok(counters)
+        })
+    }
+}
+
+/// Answers for each thread and connection; they start at different turns of the windows.
+fn responders(snapshots: Arc<ArcSwap<Snapshot>>) -> impl Fn() -> Answerer + Clone + Send + Sync + 'static {
+    let turns = Arc::new(AtomicU64::new(0));
+    move || Answerer::new(snapshots.clone(), turns.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Follows the feed, the clock and the signals until one of them says to stop.
+async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut watch = watch::Watch::new(force.feed_path());
+    loop {
+        let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
+        let sleep = until_change.unwrap_or_default().min(LONGEST_SLEEP).min(force.poll_interval());
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                reload(config, force);
+                watch = watch::Watch::new(force.feed_path());
+            }
+            () = watch.changed() => force.read_feed(Timestamp::now()),
+            () = tokio::time::sleep(sleep) => {
+                force.read_feed(Timestamp::now());
+                force.tick(Timestamp::now());
+            }
+        }
+    }
+}
+
+/// Reads everything again; what is wrong changes nothing.
+fn reload(config: &Path, force: &mut Force) {
+    let mut problems = Problems::default();
+    let done = load::load(config, &mut problems)
+        .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
+    log_problems(&problems);
+    if done {
+        info!("reloaded {}", config.display());
+    } else {
+        error!("{} was not reloaded: what was served before goes on", config.display());
+    }
+}
+
+fn log_problems(problems: &Problems) {
+    for problem in problems.iter() {
+        log_problem(problem);
+    }
+}
+
+fn log_problem(problem: &Problem) {
+    match problem.severity {
+        Severity::Error => error!("{problem}"),
+        Severity::Warning => warn!("{problem}"),
+    }
+}

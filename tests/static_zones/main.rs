@@ -1,0 +1,161 @@
+//! A static zone is answered as BIND and Knot answer it.
+//!
+//! The three servers serve the same zone files at once. Compared are the response code, AA, TC, the answer, the SOA
+//! of negative answers, and a referral's NS and glue. Left out is what servers are free to add: the NS of positive
+//! answers, other additional records, and ANY (RFC 8482).
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cases;
+
+use cases::{CASES, Case, RARE, Right};
+use std::fmt::Write as _;
+use support::client::{Client, Transport};
+use support::daemon::{Daemon, Files};
+use support::packet::{AA, Query, TC};
+use support::reply::{Record, Reply, sets};
+use support::rr;
+use support::tools::Peer;
+
+type Zones = [(&'static str, &'static str)];
+
+const ZONES: &Zones = &[
+    ("corner.test", include_str!("corner.test.zone")),
+    ("kid.corner.test", include_str!("kid.corner.test.zone")),
+    ("apex.test", include_str!("apex.test.zone")),
+    ("types.test", include_str!("types.test.zone")),
+];
+
+const RARE_ZONES: &Zones = &[("rare.test", include_str!("rare.test.zone"))];
+
+#[test]
+fn answers_as_bind_and_knot_do() {
+    compare("auto", ZONES, all());
+}
+
+#[test]
+fn portable_udp_answers_as_bind_and_knot_do() {
+    compare("portable", ZONES, all());
+}
+
+/// "Any RR type" of the contract: these by their names, as operators write them.
+#[test]
+fn rare_types_are_answered_as_bind_and_knot_do() {
+    compare("auto", RARE_ZONES, table(RARE).collect());
+}
+
+/// What must be the same on all servers.
+#[derive(PartialEq, Eq, Debug)]
+struct Outcome {
+    rcode: u16,
+    authoritative: bool,
+    truncated: bool,
+    /// Record sets in the order of the chain.
+    answer: Vec<Vec<Record>>,
+    /// The SOA of a negative answer, or a referral's NS.
+    authority: Vec<Vec<Record>>,
+    /// A referral's addresses of name servers.
+    glue: Vec<Record>,
+}
+
+impl Outcome {
+    /// Without hickory-proto's opinion: it refuses records without rdata, which RFC 3597 allows.
+    fn asked(port: u16, query: &Query) -> Self {
+        let bytes = Client { port }.exchange(Transport::Udp4, &query.build());
+        let bytes = bytes.unwrap_or_else(|| panic!("no answer to {query:?}"));
+        Self::of(&Reply::walk(&bytes).unwrap_or_else(|error| panic!("{error} in {bytes:02x?}")))
+    }
+
+    fn of(reply: &Reply) -> Self {
+        let soa = sets(&reply.authority).into_iter().filter(|set| set[0].rtype == rr::SOA);
+        // A referral is what has NS in the authority section and neither AA nor, unless a CNAME led there, an answer.
+        let leads = reply.answer.last().is_none_or(|last| last.rtype == rr::CNAME);
+        let ns = sets(&reply.authority).into_iter().filter(|set| set[0].rtype == rr::NS && leads);
+        let authority: Vec<Vec<Record>> = soa.chain(ns).collect();
+        let mut glue: Vec<Record> = Vec::new();
+        if authority.iter().any(|set| set[0].rtype == rr::NS) {
+            glue = reply.additional.iter().map(Record::folded).collect();
+            glue.sort();
+        }
+        Self {
+            rcode: reply.rcode(),
+            authoritative: reply.has(AA),
+            truncated: reply.has(TC),
+            answer: sets(&reply.answer),
+            authority,
+            glue,
+        }
+    }
+}
+
+struct Asked {
+    name: String,
+    qtype: &'static str,
+    rule: &'static str,
+    right: Right,
+}
+
+fn table(cases: &'static [Case]) -> impl Iterator<Item = Asked> {
+    let asked = |case: &Case| Asked {
+        name: case.name.to_owned(),
+        qtype: case.qtype,
+        rule: case.rule,
+        right: case.right,
+    };
+    cases.iter().map(asked)
+}
+
+fn all() -> Vec<Asked> {
+    let long = cases::long().into_iter();
+    table(CASES).chain(long.map(|(name, qtype, rule, right)| Asked { name, qtype, rule, right })).collect()
+}
+
+fn compare(udp: &str, zones: &Zones, cases: Vec<Asked>) {
+    let named = Peer::named(zones);
+    let knotd = Peer::knotd(zones);
+    let ours = Daemon::start(&files(udp, zones));
+    let mut report = String::new();
+    let mut wrong = 0;
+    let count = cases.len();
+    for asked in cases {
+        let query = Query::new(&asked.name, rr::number(asked.qtype)).edns(1232);
+        let outcome = |port| Outcome::asked(port, &query);
+        let peer = |port| {
+            let mut outcome = outcome(port);
+            outcome.answer.iter_mut().for_each(Vec::dedup);
+            outcome
+        };
+        let (bind, knot, our) = (peer(named.port), peer(knotd.port), outcome(ours.port()));
+        let agree = bind == knot;
+        let expected = match asked.right {
+            Right::Both if !agree => Err("BIND and Knot disagree; say who is right and why"),
+            Right::Bind(_) | Right::Knot(_) if agree => Err("BIND and Knot agree here after all"),
+            Right::Both | Right::Bind(_) => Ok(&bind),
+            Right::Knot(_) => Ok(&knot),
+        };
+        if expected != Ok(&our) {
+            wrong += 1;
+            let Asked { name, qtype, rule, right } = asked;
+            let what = expected.err().unwrap_or("cvdns differs");
+            let _ = writeln!(report, "\n{name} {qtype} ({rule}) {right:?}: {what}");
+            let _ = writeln!(report, "  BIND  {bind:?}\n  Knot  {knot:?}\n  cvdns {our:?}");
+        }
+    }
+    assert!(wrong == 0, "{wrong} of {count} cases differ:\n{report}");
+}
+
+fn files(udp: &str, zones: &Zones) -> Files {
+    let mut config = format!(
+        "[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\nudp = \"{udp}\"\n"
+    );
+    let mut files = Files::default();
+    for &(origin, text) in zones {
+        let _ = writeln!(config, "[[zone]]\nfile = \"{origin}.toml\"");
+        let zone = format!("format = 1\norigin = \"{origin}\"\nrecords = \"{origin}.zone\"\n");
+        files = files.with(&format!("{origin}.toml"), zone).with(&format!("{origin}.zone"), text);
+    }
+    files.with("cvdns.toml", config)
+}

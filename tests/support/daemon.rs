@@ -1,0 +1,175 @@
+//! The real server in a directory of its own.
+
+use super::client::{Client, Transport, read, receive, send};
+use super::packet::Query;
+use super::{ports, rr, tools};
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A running `cvdns serve`, stopped when dropped.
+pub struct Daemon {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+/// The files of a server, by name. `cvdns.toml` is written with `@PORT@` replaced.
+#[derive(Clone, Default)]
+pub struct Files(Vec<(String, Vec<u8>)>);
+
+impl Files {
+    /// Adds a file, or replaces it.
+    pub fn with(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), content.into()));
+        self
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        let (_, content) = self.0.iter().find(|(known, _)| known == name).expect("a file of that name");
+        std::str::from_utf8(content).expect("text")
+    }
+}
+
+impl Daemon {
+    /// Starts the server with these files and waits until it answers over every transport.
+    pub fn start(files: &Files) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let port = ports::free();
+        for (name, content) in &files.0 {
+            fs::write(dir.path().join(name), content).expect("a file of the server");
+        }
+        let config = files.text("cvdns.toml").replace("@PORT@", &port.to_string());
+        fs::write(dir.path().join("cvdns.toml"), config).expect("the configuration");
+        let log = File::create(dir.path().join("log")).expect("the log");
+        let child = Command::new(env!("CARGO_BIN_EXE_cvdns"))
+            .args(["serve", "--config"])
+            .arg(dir.path().join("cvdns.toml"))
+            .current_dir(dir.path())
+            .env_remove("CVDNS_LOG")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log twice"))
+            .stderr(log)
+            .spawn()
+            .expect("the server started");
+        let mut daemon = Self { child, port, dir };
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // Whatever the zones are, a name under the root is answered somehow.
+        let probe = Query::new(".", rr::NS).build();
+        let client = self.client();
+        for transport in super::client::ALL {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("a child") {
+                    panic!("the server ended with {status}:\n{}", self.log());
+                }
+                if answers(client, transport, &probe) {
+                    break;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "the server does not answer {transport:?}:\n{}",
+                    self.log()
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn client(&self) -> Client {
+        Client { port: self.port }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// All that the server has written so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).expect("the log")
+    }
+
+    /// Waits until what the server logged since `before` (a length of the log) has `words` in it.
+    pub fn wait_for_log(&self, before: usize, words: &[&str]) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = self.log();
+            let news = log[before..].to_lowercase();
+            if words.iter().all(|word| news.contains(word)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {words:?} in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn sighup(&self) {
+        tools::signal(self.child.id(), "HUP");
+    }
+
+    pub fn write_file(&self, name: &str, content: &str) {
+        fs::write(self.dir.path().join(name), content).expect("a file of the server");
+    }
+
+    /// Replaces the feed as FORMATS.md asks: written beside it, then renamed.
+    pub fn write_feed(&self, feed: &str) {
+        let new = self.dir.path().join("feed.json.new");
+        fs::write(&new, feed).expect("the new feed");
+        fs::rename(&new, self.dir.path().join("feed.json")).expect("the feed renamed");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status of a server that was told to end.
+    pub fn wait(mut self) -> ExitStatus {
+        tools::ended(&mut self.child).expect("the server ends within its grace")
+    }
+
+    /// Stops the server by SIGTERM and returns its exit status.
+    pub fn terminate(mut self) -> ExitStatus {
+        tools::stop(&mut self.child).expect("the server ends within its grace")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if tools::stop(&mut self.child).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of the server ---\n{}", self.log());
+        }
+    }
+}
+
+/// One quick try; a server that is still starting refuses or is silent.
+fn answers(client: Client, transport: Transport, probe: &[u8]) -> bool {
+    let patience = Some(Duration::from_millis(500));
+    if transport.is_udp() {
+        let socket = client.udp(transport.ip());
+        socket.set_read_timeout(patience).expect("a timeout");
+        socket.send(probe).is_ok() && receive(&socket).is_some()
+    } else {
+        let Ok(mut stream) = TcpStream::connect(SocketAddr::new(transport.ip(), client.port)) else {
+            return false;
+        };
+        stream.set_read_timeout(patience).expect("a timeout");
+        send(&mut stream, probe);
+        read(&mut stream).is_some()
+    }
+}

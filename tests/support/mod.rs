@@ -1,0 +1,17 @@
+//! What the interop tests share: the real daemon, raw packets, a strict decoder and the tools compared with.
+//!
+//! Nothing here uses the `cvdns` library: a test that built its expectations with the code under test would
+//! only show that the code agrees with itself.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of the support code")]
+#![allow(missing_docs, reason = "a test crate has no readers of its documentation but those of its source")]
+
+pub mod client;
+pub mod daemon;
+pub mod fixture;
+pub mod name;
+pub mod packet;
+pub mod ports;
+pub mod reply;
+pub mod rr;
+pub mod tools;
