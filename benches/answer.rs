@@ -144,7 +144,7 @@ fn parts(c: &mut Criterion) {
     let known = addresses_of_database();
     let mut next = round(&known);
     group.bench_function("IPv6, of the database's networks", |b| {
-        b.iter(|| clients.get_v6(black_box(*next())))
+        b.iter(|| clients.get_v6(black_box(*next())));
     });
     group.finish();
 
@@ -229,10 +229,10 @@ fn compiling(c: &mut Criterion) {
     let mut group = c.benchmark_group("compile");
     group.sample_size(10);
     group.bench_function("live, at each feed", |b| {
-        b.iter(|| Live::compile(&shipped.frame, &now(&shipped.feed)))
+        b.iter(|| Live::compile(&shipped.frame, &now(&shipped.feed)));
     });
     group.bench_function("frame, at each reload", |b| {
-        b.iter(|| compile_frame(&shipped.loaded, &shipped.feed))
+        b.iter(|| compile_frame(&shipped.loaded, &shipped.feed));
     });
     let bytes = database_bytes();
     group.bench_function("load and check the country database", |b| {

@@ -14,6 +14,7 @@ use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, sna
 use cvdns::health::Feed;
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Frame, Snapshot};
+use hickory_proto::rr::rdata::opt::ClientSubnet;
 use oracle::{Oracle, Place, States};
 use proptest::prelude::*;
 
@@ -39,7 +40,8 @@ fn fixture(name: &str) -> PathBuf {
 fn configure(directory: &Path, zone: &Path) -> PathBuf {
     let config = directory.join("cvdns.toml");
     let database = project().join("geoip/country.mmdb");
-    let text = format!("[[zone]]\nfile = {zone:?}\n[geoip]\ndatabase = {database:?}\n");
+    let text =
+        format!("[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n", zone.display(), database.display());
     std::fs::write(&config, text).unwrap();
     config
 }
@@ -191,7 +193,7 @@ proptest! {
             let found = reached(&mut asker, &asked(other, whole), wanted.len());
             prop_assert_eq!(&found, &wanted, "{}/{}: {}", address, scope, other);
             let again = asker.send(&asked(other, whole));
-            prop_assert_eq!(again.subnet().map(|s| s.scope_prefix()), Some(scope), "{}/{}: {}", address, scope, other);
+            prop_assert_eq!(again.subnet().map(ClientSubnet::scope_prefix), Some(scope), "{}/{}: {}", address, scope, other);
         }
         prop_assert_eq!(oracle.other_path(masked(address, scope), scope, &path), None, "{}/{}", address, scope);
         if let Some(parent) = scope.checked_sub(1) {
@@ -226,7 +228,7 @@ fn client(known: &[(IpAddr, u8)], ipv6: bool, numbers: &mut Numbers) -> (IpAddr,
     }
 }
 
-/// 2001::/32 (Teredo) and 2002::/16 (6to4), which databases have as aliases of IPv4: unit tests look at them.
+/// Teredo (`2001::/32`) and 6to4 (`2002::/16`), which databases have as aliases of IPv4: unit tests look at them.
 fn stands_for_ipv4(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,

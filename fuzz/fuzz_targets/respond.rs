@@ -11,6 +11,7 @@ use cvdns::load::{load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Now, Snapshot, compile};
 use hickory_proto::op::Message;
+use hickory_proto::serialize::binary::DecodeError;
 use libfuzzer_sys::fuzz_target;
 
 /// The shipped example.
@@ -50,6 +51,10 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(answer[2] & 0xf9, 0x80 | packet[2] & 0x79, "QR, opcode, RD");
         // Without EDNS 512 octets, never over what the example allows; a question of 255 octets fits.
         assert!(transport == Transport::Tcp || length <= 1232, "{length} octets");
-        Message::from_vec(answer).expect("a message");
+        match Message::from_vec(answer) {
+            // Family 0 (RFC 7871 section 7.1.2, as `dig +subnet=0` sends it) is beyond hickory-proto.
+            Ok(_) | Err(DecodeError::UnknownAddressFamily(0)) => {}
+            Err(error) => panic!("no message: {error}"),
+        }
     });
 });
