@@ -230,7 +230,7 @@ impl Force {
                 countries.len()
             );
         }
-        info!("{} names in {} zones; {}", frame.nodes.len(), frame.zones.len(), self.loaded.database);
+        info!("{}; {}", frame.summary(), self.loaded.database);
     }
 }
 

@@ -28,16 +28,16 @@ pub struct Loaded {
     pub database: String,
 }
 
-/// Reads a configuration and everything it names but the feed. All that is wrong is noted; none when it cannot be served.
+/// Reads a configuration and everything it names but the feed. All that is wrong is noted; with errors, what is returned
+/// serves to find more of them only.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
-    let errors_before = problems.counts().0;
     let config = config(path, problems)?;
     let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
-    let (countries, database) = geoip::read(path, &config, &zones, problems)?;
+    let (countries, database) = geoip::read(path, &config, &zones, problems);
     let settings = settings(&config);
     let inputs = Inputs { zones, countries, settings, record_ttl: config.record_ttl };
     let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
-    (problems.counts().0 == errors_before).then_some(Loaded { config, inputs, feed, database })
+    Some(Loaded { config, inputs, feed, database })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.
