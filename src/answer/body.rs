@@ -222,8 +222,7 @@ fn write_chain(
     counts: &mut Counts,
 ) {
     for link in chain.links() {
-        let (Link::Cname(rrset) | Link::Dname(rrset)) = link;
-        let Some(set) = frame.rrset(rrset) else { return };
+        let Some(set) = frame.rrset(link.rrset()) else { return };
         let Some(target) = set.rdatas.first().and_then(|rdata| target(rdata)) else { return };
         match link {
             Link::Cname(_) => {

@@ -15,6 +15,14 @@ pub enum Link {
     Dname(u32),
 }
 
+impl Link {
+    /// Its `RRset`.
+    pub fn rrset(self) -> u32 {
+        let (Self::Cname(rrset) | Self::Dname(rrset)) = self;
+        rrset
+    }
+}
+
 /// The records followed so far, first one first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chain {
