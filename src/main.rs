@@ -34,6 +34,6 @@ fn main() -> ExitCode {
     match command {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
-        Command::Geoip(command) => geoip::run(command),
+        Command::Geoip(command) => geoip::run(command, &config),
     }
 }

@@ -171,7 +171,7 @@ impl Target<'_> {
                 }
             }
             Outcome::NoData | Outcome::NxDomain => {
-                counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone))
+                counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone));
             }
             Outcome::Referral(cut) => write_referral(&mut writer, frame, cut, &mut counts),
             Outcome::ChainEnds | Outcome::TooLong | Outcome::NotReady | Outcome::NotOurs => {}

@@ -19,9 +19,8 @@ pub fn run(config: &Path) -> ExitCode {
     let mut summary = None;
     if let Some(loaded) = &loaded {
         let databases = check_feed(loaded, Timestamp::now(), &mut problems);
-        summary = compile(&loaded.inputs, &databases, &mut problems).map(|frame| {
-            format!("{} names in {} zones; {}", frame.nodes.len(), frame.zones.len(), loaded.database)
-        });
+        summary = compile(&loaded.inputs, &databases, &mut problems)
+            .map(|frame| format!("{}; {}", frame.summary(), loaded.database));
     }
     print(&problems);
     match summary {

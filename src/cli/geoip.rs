@@ -13,9 +13,12 @@ use serde::Serialize;
 
 use self::build::BuildArgs;
 use self::output::{Failure, print_json, print_table};
+use super::problems::print;
 use crate::geo::build::date_text;
 use crate::geo::country::{Country, labels};
 use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
+use crate::load;
+use crate::problem::Problems;
 
 /// The subcommands of `cvdns geoip`.
 #[derive(Clone, Debug, Subcommand)]
@@ -37,12 +40,13 @@ pub enum GeoipCommand {
     Countries(CountriesArgs),
 }
 
-/// Runs a subcommand. Exit status: 0 done, 1 bad input (2, bad usage, is clap's).
-pub fn run(command: GeoipCommand) -> ExitCode {
+/// Runs a subcommand; what it is not told it takes from the configuration. Exit status: 0 done, 1 bad input (2, bad
+/// usage, is clap's).
+pub fn run(command: GeoipCommand, config: &Path) -> ExitCode {
     let result = match command {
         GeoipCommand::Build(args) => build::run(&args),
-        GeoipCommand::Lookup(args) => lookup(&args),
-        GeoipCommand::Info(args) => info(&args),
+        GeoipCommand::Lookup(args) => lookup(&args, config),
+        GeoipCommand::Info(args) => info(&args, config),
         GeoipCommand::Countries(args) => countries(&args),
     };
     match result {
@@ -54,14 +58,25 @@ pub fn run(command: GeoipCommand) -> ExitCode {
 /// Which database is read.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The database: any MMDB with countries.
-    #[arg(long, value_name = "FILE", default_value = "geoip/country.mmdb")]
-    pub database: PathBuf,
+    /// The database: any MMDB with countries; by default the one of the configuration, with its overrides.
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
-    fn open(&self) -> Result<CountryDatabase, Failure> {
-        read_database(&self.database)
+    /// The database, and the overrides that go with it.
+    fn open(&self, config: &Path) -> Result<(CountryDatabase, Vec<(IpNet, Country)>), Failure> {
+        if let Some(path) = &self.database {
+            return Ok((read_database(path)?, Vec::new()));
+        }
+        let mut problems = Problems::default();
+        let Some((path, overrides)) = load::geoip_of(config, &mut problems) else {
+            print(&problems);
+            return Err(Failure::new(
+                "name a database with --database, or a configuration with --config".to_owned(),
+            ));
+        };
+        Ok((read_database(&path)?, overrides))
     }
 }
 
@@ -159,13 +174,14 @@ impl Found {
     }
 }
 
-fn lookup(args: &LookupArgs) -> Result<ExitCode, Failure> {
-    let database = args.database.open()?;
+fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let (database, mut overrides) = args.database.open(config)?;
+    overrides.extend_from_slice(&args.overrides);
     let mut found = Vec::new();
     let mut status = ExitCode::SUCCESS;
     for address in &args.addresses {
         if let Ok(address) = address.parse() {
-            found.push(Found::of(address, &database, &args.overrides));
+            found.push(Found::of(address, &database, &overrides));
         } else {
             eprintln!("cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1");
             status = ExitCode::FAILURE;
@@ -253,8 +269,8 @@ impl Info {
     }
 }
 
-fn info(args: &InfoArgs) -> Result<ExitCode, Failure> {
-    let info = Info::of(&args.database.open()?);
+fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let info = Info::of(&args.database.open(config)?.0);
     if args.json {
         print_json(&info)?;
         return Ok(ExitCode::SUCCESS);

@@ -4,13 +4,19 @@ use std::io::IsTerminal;
 
 use crate::problem::{Problems, render};
 
-/// Prints all problems and a line that counts them, on standard error.
+/// Beyond this many nobody reads on; most have one cause.
+const SHOWN: usize = 100;
+
+/// Prints the problems, errors first, and a line that counts them, on standard error.
 pub(super) fn print(problems: &Problems) {
     let colour = std::io::stderr().is_terminal();
-    for problem in problems.iter() {
+    for problem in problems.by_severity().take(SHOWN) {
         eprintln!("{}\n", render(problem, colour));
     }
     let (errors, warnings) = problems.counts();
+    if let Some(more @ 1..) = (errors + warnings).checked_sub(SHOWN) {
+        eprintln!("… and {more} more: mend these first\n");
+    }
     if errors + warnings > 0 {
         eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
     }

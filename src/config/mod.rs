@@ -10,7 +10,7 @@ use crate::geo::country::Country;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 
-pub use server::{Explain, Server, UdpMode};
+pub use server::{Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Config {
         let feed = feed(&mut root, problems);
         let record_ttl = record(&mut root, problems);
         if let Some(mut table) = root.table("admin", problems) {
-            later(&mut table, &["listen"], problems);
+            unheeded(&mut table, &["listen"], problems);
             table.finish(problems);
         }
         let log = log(&mut root, problems);
@@ -83,13 +83,24 @@ impl Config {
     }
 }
 
-/// Keys of the format that this version does not honour yet: passing them over in silence would leave an operator
-/// believing that, say, signatures are checked.
-fn later(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
+/// Keys of the format without which this version would serve something else than it was told, or trust what it should
+/// not: an error.
+fn refused(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
     for key in keys {
         let spot = table.key_spot(key);
         if table.get(key, "", problems, |_| Ok(())).is_some() {
             problems.error(spot, format!("`{key}` is not supported by this version"), "remove the line");
+        }
+    }
+}
+
+/// Keys of the format that this version does not honour yet, and that change nothing while all is well: said, not refused.
+fn unheeded(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
+    for key in keys {
+        let spot = table.key_spot(key);
+        if table.get(key, "", problems, |_| Ok(())).is_some() {
+            let help = "it has no effect; remove the line, or leave it for a later version";
+            problems.warning(spot, format!("`{key}` is not supported by this version"), help);
         }
     }
 }
@@ -160,7 +171,8 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.interval = interval.map_or(feed.interval, |d| d.value.max(Duration::from_secs(1)));
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, read::duration);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
-    later(&mut table, &["public-key", "max-loss", "settle", "ca-file", "state", "overrides"], problems);
+    refused(&mut table, &["public-key", "ca-file", "overrides"], problems);
+    unheeded(&mut table, &["max-loss", "settle", "state"], problems);
     table.finish(problems);
     feed
 }
@@ -169,7 +181,8 @@ fn record(root: &mut Table<'_>, problems: &mut Problems) -> u32 {
     let default = 1800;
     let Some(mut table) = root.table("record", problems) else { return default };
     let ttl = table.get("ttl", "seconds", problems, read::integer(0..=0x7fff_ffff));
-    later(&mut table, &["lag", "quorum", "on-stale", "cvd-dir", "record-file"], problems);
+    refused(&mut table, &["cvd-dir", "record-file"], problems);
+    unheeded(&mut table, &["lag", "quorum", "on-stale"], problems);
     table.finish(problems);
     ttl.map_or(default, |ttl| ttl.value as u32)
 }
@@ -193,7 +206,7 @@ fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {
         _ => Err(String::new()),
     });
     log.json = format.is_some_and(|format| format.value);
-    later(&mut table, &["query-sample"], problems);
+    unheeded(&mut table, &["query-sample"], problems);
     table.finish(problems);
     log
 }

@@ -21,25 +21,12 @@ pub struct Server {
     pub edns_udp_size: u16,
     /// Whether the client subnet option is honoured (RFC 7871).
     pub ecs: bool,
-    /// Who may use the diagnostic names.
-    pub explain: Explain,
     /// How UDP is served.
     pub udp: UdpMode,
     /// Most TCP connections at once.
     pub tcp_max_connections: usize,
     /// An idle TCP connection is closed after this long.
     pub tcp_idle: Duration,
-}
-
-/// Who may use the diagnostic names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Explain {
-    /// Everyone.
-    Public,
-    /// Loopback and private addresses.
-    Local,
-    /// Nobody.
-    Off,
 }
 
 /// How UDP is served (`udp` in the configuration).
@@ -70,7 +57,6 @@ impl Default for Server {
             user: None,
             edns_udp_size: 1232,
             ecs: true,
-            explain: Explain::Local,
             udp: UdpMode::Auto,
             tcp_max_connections: 1024,
             tcp_idle: Duration::from_secs(10),
@@ -95,13 +81,14 @@ impl Server {
         let size = table.get("edns-udp-size", "octets, 512 to 4096", problems, read::integer(512..=4096));
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
         server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);
-        server.modes(&mut table, problems);
+        server.udp_mode(&mut table, problems);
         server.check_wildcards(wildcards, problems);
         let connections =
             table.get("tcp-max-connections", "a number, at least 1", problems, read::integer(1..=1_000_000));
         server.tcp_max_connections = connections.map_or(server.tcp_max_connections, |n| n.value as usize);
         let idle = table.get("tcp-idle", "a duration such as \"10s\"", problems, read::duration);
         server.tcp_idle = idle.map_or(server.tcp_idle, |idle| idle.value);
+        super::unheeded(&mut table, &["explain"], problems);
         table.finish(problems);
         server
     }
@@ -147,16 +134,7 @@ impl Server {
         }
     }
 
-    fn modes(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
-        let explain = table.get("explain", "\"public\", \"local\" or \"off\"", problems, |value| match value
-            .as_str()
-        {
-            Some("public") => Ok(Explain::Public),
-            Some("local") => Ok(Explain::Local),
-            Some("off") => Ok(Explain::Off),
-            _ => Err(String::new()),
-        });
-        self.explain = explain.map_or(self.explain, |explain| explain.value);
+    fn udp_mode(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
         let udp =
             table.get("udp", "\"auto\", \"mmsg\" or \"portable\"", problems, |value| match value.as_str() {
                 Some("auto") => Ok(UdpMode::Auto),

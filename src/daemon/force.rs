@@ -51,11 +51,10 @@ impl Force {
         force.log_start();
         force.read_feed(now);
         if force.feed.is_none() {
-            match force.feed_path() {
-                Some(path) => {
-                    warn!("no feed from {}: all mirrors count as up, and there is no record", path.display())
-                }
-                None => info!("no feed is configured: all mirrors count as up, and there is no record"),
+            if let Some(path) = force.feed_path() {
+                warn!("no feed from {}: all mirrors count as up, and there is no record", path.display());
+            } else {
+                info!("no feed is configured: all mirrors count as up, and there is no record");
             }
         }
         Some(force)
@@ -156,17 +155,14 @@ impl Force {
     /// The frame with names for these extra databases.
     fn with_databases(&mut self, databases: Databases) -> Arc<Frame> {
         let mut problems = Problems::default();
-        match compile(&self.loaded.inputs, &databases, &mut problems) {
-            Some(frame) => {
-                self.databases = databases;
-                Arc::new(frame)
+        if let Some(frame) = compile(&self.loaded.inputs, &databases, &mut problems) {
+            self.databases = databases;
+            Arc::new(frame)
+        } else {
+            for problem in problems.iter() {
+                warn!("no names for the feed's extra databases: {problem}");
             }
-            None => {
-                for problem in problems.iter() {
-                    warn!("no names for the feed's extra databases: {problem}");
-                }
-                self.frame()
-            }
+            self.frame()
         }
     }
 
@@ -234,7 +230,7 @@ impl Force {
                 countries.len()
             );
         }
-        info!("{} names in {} zones; {}", frame.nodes.len(), frame.zones.len(), self.loaded.database);
+        info!("{}; {}", frame.summary(), self.loaded.database);
     }
 }
 

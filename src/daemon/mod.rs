@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::load::{self, Loaded};
-use crate::problem::{Problem, Problems, Severity};
+use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
 use crate::snapshot::Snapshot;
@@ -147,15 +147,18 @@ fn reload(config: &Path, force: &mut Force) {
     }
 }
 
-fn log_problems(problems: &Problems) {
-    for problem in problems.iter() {
-        log_problem(problem);
-    }
-}
+/// A log is no place for hundreds of lines about one cause; `cvdns check` shows more.
+const LOGGED: usize = 20;
 
-fn log_problem(problem: &Problem) {
-    match problem.severity {
-        Severity::Error => error!("{problem}"),
-        Severity::Warning => warn!("{problem}"),
+fn log_problems(problems: &Problems) {
+    for problem in problems.by_severity().take(LOGGED) {
+        match problem.severity {
+            Severity::Error => error!("{problem}"),
+            Severity::Warning => warn!("{problem}"),
+        }
+    }
+    let (errors, warnings) = problems.counts();
+    if let Some(more @ 1..) = (errors + warnings).checked_sub(LOGGED) {
+        warn!("{more} more problems: `cvdns check` shows them");
     }
 }

@@ -33,7 +33,7 @@ impl Watch {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -9,7 +9,7 @@ use super::steps::Steps;
 
 /// Leading bits of an IPv4 address that select its bucket.
 const V4_BITS: u32 = 16;
-/// Leading bits after 2000::/3 that select a bucket of global unicast addresses (RFC 4291 section 2.4).
+/// Leading bits after `2000::/3` that select a bucket of global unicast addresses (RFC 4291 section 2.4).
 const V6_BITS: u32 = 20;
 
 /// What an address maps to.

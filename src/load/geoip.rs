@@ -23,12 +23,12 @@ pub(super) fn read(
     config: &Config,
     zones: &[ZoneInput],
     problems: &mut Problems,
-) -> Option<(CountryMap, String)> {
+) -> (CountryMap, String) {
     let asks = |zone: &ZoneInput| {
         zone.file.names.iter().any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
     };
     if !zones.iter().any(asks) {
-        return Some((CountryMap::empty(), "no country database: no name asks where clients are".to_owned()));
+        return (CountryMap::empty(), "no country database: no name asks where clients are".to_owned());
     }
     let named = &config.database;
     let file = beside(path, &named.value);
@@ -38,18 +38,18 @@ pub(super) fn read(
         Ok(bytes) => bytes,
         Err(error) => {
             problems.error(named.spot.clone(), error, help);
-            return None;
+            return (CountryMap::empty(), String::new());
         }
     };
     match CountryDatabase::from_bytes(bytes, &name) {
         Ok(database) => {
             warn_unknown(&database, &named.spot, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
-            Some((CountryMap::new(&database, &config.overrides), format!("{name} of {built}")))
+            (CountryMap::new(&database, &config.overrides), format!("{name} of {built}"))
         }
         Err(error) => {
             problems.error(named.spot.clone(), error.to_string(), help);
-            None
+            (CountryMap::empty(), String::new())
         }
     }
 }

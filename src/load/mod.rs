@@ -6,7 +6,10 @@ mod zones;
 
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
+
 use crate::config::Config;
+use crate::geo::country::Country;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
@@ -25,25 +28,34 @@ pub struct Loaded {
     pub database: String,
 }
 
-/// Reads a configuration and everything it names but the feed. All that is wrong is noted; none when it cannot be served.
+/// Reads a configuration and everything it names but the feed. All that is wrong is noted; with errors, what is returned
+/// serves to find more of them only.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
-    let errors_before = problems.counts().0;
-    let name = path.display().to_string();
-    let text = match files::read_text(path) {
-        Ok(text) => text,
-        Err(error) => {
-            let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
-            problems.error(Spot::file(&name), error, help);
-            return None;
-        }
-    };
-    let config = Config::parse(&name, &text, problems)?;
+    let config = config(path, problems)?;
     let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
-    let (countries, database) = geoip::read(path, &config, &zones, problems)?;
+    let (countries, database) = geoip::read(path, &config, &zones, problems);
     let settings = settings(&config);
     let inputs = Inputs { zones, countries, settings, record_ttl: config.record_ttl };
     let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
-    (problems.counts().0 == errors_before).then_some(Loaded { config, inputs, feed, database })
+    Some(Loaded { config, inputs, feed, database })
+}
+
+/// The path of a configuration's country database, and the overrides that beat it.
+pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
+    let config = config(path, problems)?;
+    Some((files::beside(path, &config.database.value), config.overrides))
+}
+
+fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
+    let name = path.display().to_string();
+    match files::read_text(path) {
+        Ok(text) => Config::parse(&name, &text, problems),
+        Err(error) => {
+            let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
+            problems.error(Spot::file(&name), error, help);
+            None
+        }
+    }
 }
 
 fn settings(config: &Config) -> Settings {

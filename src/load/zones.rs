@@ -10,16 +10,17 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{ExpandedZone, ZoneInput};
 use crate::wire::name::Name;
+use crate::wire::rtype;
 use crate::zone::file::CC;
 use crate::zone::{Records, ZoneFile, master};
 
-/// Reads the zone file that `config` names; none when it cannot be served.
+/// Reads the zone file that `config` names; none when nothing can be made of it.
 pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problems) -> Option<ZoneInput> {
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.spot, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
     let fleet = match &file.mirrors {
-        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems)?,
+        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems).unwrap_or_default(),
         None => Fleet::default(),
     };
     let records = beside(&path, &file.records.value);
@@ -30,7 +31,9 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
         let records = parse(&records, &master, &origin, &mut found);
         let failed = found.has_errors();
         problems.append(found);
-        zones.push(ExpandedZone { country, records });
+        if records.get(&records.origin, rtype::SOA).is_some() {
+            zones.push(ExpandedZone { country, records });
+        }
         // The zones of one file only repeat what is wrong with it.
         if failed {
             break;

@@ -38,12 +38,19 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes something that makes the input unusable.
     pub fn error(&mut self, spot: Spot, what: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Problem { severity: Severity::Error, spot, what: what.into(), help: help.into() });
+        self.push(Problem { severity: Severity::Error, spot, what: what.into(), help: help.into() });
     }
 
     /// Notes something that its author should know.
     pub fn warning(&mut self, spot: Spot, what: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Problem { severity: Severity::Warning, spot, what: what.into(), help: help.into() });
+        self.push(Problem { severity: Severity::Warning, spot, what: what.into(), help: help.into() });
+    }
+
+    /// The same again, as for the A and the AAAA of one name, tells nobody more.
+    fn push(&mut self, problem: Problem) {
+        if self.0.last() != Some(&problem) {
+            self.0.push(problem);
+        }
     }
 
     /// Takes over all that `other` holds.
@@ -65,6 +72,12 @@ impl Problems {
     /// The problems in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
+    }
+
+    /// The errors, then the warnings, each in the order in which they were found.
+    pub fn by_severity(&self) -> impl Iterator<Item = &Problem> {
+        let of = |severity| self.0.iter().filter(move |problem| problem.severity == severity);
+        of(Severity::Error).chain(of(Severity::Warning))
     }
 
     /// Whether there are none.

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::spot::Excerpt;
 use super::{Problem, Severity};
 
 /// Draws one problem: what, `file:line:column`, the line itself and the help; `colour` for a terminal.
@@ -12,8 +13,9 @@ pub fn render(problem: &Problem, colour: bool) -> String {
         Severity::Warning => Level::WARNING,
     };
     let mut group = match problem.spot.excerpt() {
-        Some((text, span)) => level.primary_title(problem.what.as_str()).element(
-            Snippet::source(text)
+        Some(Excerpt { lines, line, span }) => level.primary_title(problem.what.as_str()).element(
+            Snippet::source(lines)
+                .line_start(line)
                 .path(problem.spot.file_name())
                 .annotation(AnnotationKind::Primary.span(span)),
         ),

@@ -11,6 +11,17 @@ pub struct Spot {
     span: Range<usize>,
 }
 
+/// The part of a file that a problem is about.
+#[derive(Debug, Clone)]
+pub struct Excerpt<'t> {
+    /// Whole lines.
+    pub lines: &'t str,
+    /// Number of the first, from 1.
+    pub line: usize,
+    /// The bytes of `lines` that are meant.
+    pub span: Range<usize>,
+}
+
 impl Spot {
     /// A whole file, when there is no place in it to point at.
     pub fn file(file: &str) -> Self {
@@ -37,9 +48,15 @@ impl Spot {
         &self.file
     }
 
-    /// The file's text and the bytes meant, where there is a place in it.
-    pub fn excerpt(&self) -> Option<(&str, Range<usize>)> {
-        self.text.as_deref().map(|text| (text, self.span.clone()))
+    /// The lines that are meant, the number of the first (from 1) and the bytes meant within them.
+    pub fn excerpt(&self) -> Option<Excerpt<'_>> {
+        let text = self.text.as_deref()?;
+        let start = text.get(..self.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+        let after = text.get(self.span.end..)?;
+        let end = self.span.end + after.find('\n').unwrap_or(after.len());
+        let (line, _) = self.line_column()?;
+        let span = self.span.start - start..self.span.end - start;
+        Some(Excerpt { lines: text.get(start..end)?, line, span })
     }
 
     /// Line and column (in characters), both counted from 1.

@@ -281,6 +281,8 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Readers of single values, for [`Table::get`] and [`Table::list`].
 pub mod read {
+    #![allow(clippy::missing_errors_doc)] // each fails when the value is not what its first line says
+
     use std::str::FromStr;
     use std::time::Duration;
 
@@ -338,7 +340,13 @@ pub mod read {
         };
         let kbit = number * factor;
         // 1 Pbit/s: beyond it is a slip of the pen, and the weights' arithmetic stays exact below.
-        if (1.0..=1e12).contains(&kbit) { Ok(kbit.round() as u64) } else { Err(bad()) }
+        if (1.0..=1e12).contains(&kbit) { Ok(whole(kbit)) } else { Err(bad()) }
+    }
+
+    /// A number that is known to be positive and far below 2^53.
+    #[allow(clippy::cast_sign_loss)]
+    fn whole(number: f64) -> u64 {
+        number.round() as u64
     }
 
     /// A moment: a TOML date-time with an offset.

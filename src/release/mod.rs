@@ -17,7 +17,7 @@ const RETIRED_SAFEBROWSING: u32 = 49_192;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// Newest ClamAV version: digits and dots, for old clients compare nothing else.
+    /// Newest `ClamAV` version: digits and dots, for old clients compare nothing else.
     #[serde(deserialize_with = "software")]
     pub software: String,
     /// Version of main.cvd.

@@ -22,9 +22,10 @@ const ANY_TTL: u32 = 3600;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names. None when the inputs contradict each other.
 pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
-    let errors_before = problems.counts().0;
-    let mut compiler = Compiler::new(inputs, databases)?;
-    let origins = compiler.origins(inputs, problems);
+    // Inputs that were not read whole are compiled for the problems alone.
+    let whole = !problems.has_errors();
+    let mut compiler = Compiler::new(inputs, databases, whole)?;
+    let origins = origins(inputs, problems);
     for input in &inputs.zones {
         let plan = compiler.plan(inputs, input, problems);
         for zone in &input.zones {
@@ -32,7 +33,7 @@ pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) 
         }
     }
     compiler.link_children();
-    (problems.counts().0 == errors_before).then(|| compiler.finish())
+    (!problems.has_errors()).then(|| compiler.finish())
 }
 
 struct Compiler<'i> {
@@ -45,6 +46,8 @@ struct Compiler<'i> {
     apexes: HashMap<u32, usize>,
     databases: Vec<&'i str>,
     record_ttl: u32,
+    /// Whether the fleets are all there: where mirrors could not be read, missing pools mean nothing.
+    whole: bool,
 }
 
 /// The zone that is being compiled.
@@ -57,7 +60,7 @@ struct Current<'c> {
 }
 
 impl<'i> Compiler<'i> {
-    fn new(inputs: &Inputs, databases: &'i Databases) -> Option<Self> {
+    fn new(inputs: &Inputs, databases: &'i Databases, whole: bool) -> Option<Self> {
         let mut templates = Templates::default();
         let line = Line {
             owner: writer::Owner::Question,
@@ -90,23 +93,8 @@ impl<'i> Compiler<'i> {
             apexes: HashMap::new(),
             databases: CORE_DATABASES.into_iter().chain(extra).collect(),
             record_ttl: inputs.record_ttl,
+            whole,
         })
-    }
-
-    fn origins(&mut self, inputs: &Inputs, problems: &mut Problems) -> Origins {
-        let mut origins = Origins::new();
-        let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
-        for (number, (input, zone)) in zones.enumerate() {
-            let origin = &zone.records.origin;
-            if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
-                problems.error(
-                    input.file.origin.spot.clone(),
-                    format!("the zone {origin} is served twice"),
-                    "each zone has one file: remove the other",
-                );
-            }
-        }
-        origins
     }
 
     /// The paths of a zone file's fleet.
@@ -121,6 +109,7 @@ impl<'i> Compiler<'i> {
         let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named);
         for (pool, spot) in &pools {
             if let PoolRef::Named(name) = pool
+                && self.whole
                 && paths.members(&Pool::Named(name.clone())).is_none()
             {
                 problems.error(
@@ -130,7 +119,7 @@ impl<'i> Compiler<'i> {
                 );
             }
         }
-        if input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
+        if self.whole && input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
             let what = "the fleet has no mirror that takes part";
             problems.error(input.file.whole.clone(), what, "add [[mirror]] entries to the fleet file");
         }
@@ -416,6 +405,23 @@ impl<'i> Compiler<'i> {
         self.frame.names = NameTable::new(self.names.iter().map(|name| &**name));
         self.frame
     }
+}
+
+/// The zones that are served, by name.
+fn origins(inputs: &Inputs, problems: &mut Problems) -> Origins {
+    let mut origins = Origins::new();
+    let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
+    for (number, (input, zone)) in zones.enumerate() {
+        let origin = &zone.records.origin;
+        if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
+            problems.error(
+                input.file.origin.spot.clone(),
+                format!("the zone {origin} is served twice"),
+                "each zone has one file: remove the other",
+            );
+        }
+    }
+    origins
 }
 
 /// An owner with its placeholders filled in.

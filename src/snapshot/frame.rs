@@ -166,6 +166,13 @@ pub struct Text {
 }
 
 impl Frame {
+    /// How much there is, for people.
+    pub fn summary(&self) -> String {
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        let (names, zones) = (self.nodes.len(), self.zones.len());
+        format!("{names} name{} in {zones} zone{}", s(names), s(zones))
+    }
+
     /// What the node holds of this type.
     pub fn holding(&self, node: &Node, rtype: u16) -> Option<Answer> {
         self.holdings(node).iter().find(|holding| holding.rtype == rtype).map(|holding| holding.answer)

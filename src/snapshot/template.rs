@@ -79,14 +79,14 @@ pub struct Sections<'r> {
 impl<'r> Line<'r> {
     /// The lines of an `RRset` with this owner, in class IN.
     pub fn of(set: &'r Rrset, owner: Owner<'r>) -> impl Iterator<Item = Self> {
-        let line = move |rdata: &'r Box<[u8]>| Self {
+        let line = move |rdata: &'r [u8]| Self {
             owner,
             rtype: set.rtype,
             class: crate::wire::class::IN,
             ttl: set.ttl,
             rdata,
         };
-        set.rdatas.iter().map(line)
+        set.rdatas.iter().map(AsRef::as_ref).map(line)
     }
 }
 

@@ -120,7 +120,7 @@ fn spread(weights: &[u64], seed: u64) -> Vec<u32> {
     places.into_iter().map(|(_, _, candidate)| candidate).collect()
 }
 
-/// One step of SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every server.
+/// One step of `SplitMix64` (Steele, Lea, Flood 2014): the same numbers on every server.
 fn shuffle(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

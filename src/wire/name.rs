@@ -215,7 +215,7 @@ impl fmt::Display for Name {
             for &octet in label {
                 match octet {
                     b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                        write!(f, "\\{}", octet as char)?
+                        write!(f, "\\{}", octet as char)?;
                     }
                     0x21..=0x7e => write!(f, "{}", octet as char)?,
                     _ => write!(f, "\\{octet:03}")?,

@@ -188,8 +188,9 @@ impl Default for LowerName {
 fn lower(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let low = word & (0x7f * ONES);
-    let above_z = low + (0x7f - b'Z' as u64) * ONES;
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    // 0x7f - 'Z' and 0x80 - 'A': what carries into the top bit from the letter after Z, and from A on.
+    let above_z = low + 0x25 * ONES;
+    let from_a = low + 0x3f * ONES;
     let upper = (from_a ^ above_z) & !word & (0x80 * ONES);
     word | (upper >> 2)
 }

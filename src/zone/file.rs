@@ -236,6 +236,8 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     let owner =
         table.require("owner", "a name relative to the zone, such as \"db.local\"", problems, read::string);
     let spot = table.spot();
+    let given = ["pool", "txt", "ping"].into_iter().filter(|key| table.has(key)).count();
+    let errors_before = problems.counts().0;
     let pool = table.get("pool", POOLS, problems, read::parsed::<PoolRef>);
     let types = table.list("types", "[\"A\"], [\"AAAA\"] or both", problems, |value| match value.as_str() {
         Some("A") => Ok(Families::V4),
@@ -251,13 +253,14 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     let ping = table.get("ping", "true", problems, read::boolean).is_some_and(|ping| ping.value);
     let Limits { ttl, max, min } = limits(&mut table, problems);
     let has_types = types.is_some();
-    let families = families(types.unwrap_or_default());
+    let families = families(&types.unwrap_or_default());
     table.finish(problems);
-    let given = usize::from(pool.is_some()) + usize::from(txt.is_some()) + usize::from(ping);
     let kind = match (pool, txt, ping) {
         (Some(pool), None, false) => NameKind::Pool { pool: pool.value, families },
         (None, Some(txt), false) if !has_types => txt.value,
         (None, None, true) if !has_types => NameKind::Ping,
+        // A value that could not be read was noted already.
+        _ if given == 1 && problems.counts().0 > errors_before => return None,
         _ => {
             let what = if given == 1 {
                 "`types` goes with `pool` only"
@@ -275,7 +278,7 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     Some(DynamicName { owner: owner?, kind, ttl, max, min })
 }
 
-fn families(types: Vec<Placed<Families>>) -> Families {
+fn families(types: &[Placed<Families>]) -> Families {
     let has = |family| types.iter().any(|placed| placed.value == family);
     match (has(Families::V4), has(Families::V6)) {
         (true, false) => Families::V4,

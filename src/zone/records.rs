@@ -1,4 +1,4 @@
-//! The static records of a zone, sorted into RRsets and checked against the rules that hold between them.
+//! The static records of a zone, sorted into `RRsets` and checked against the rules that hold between them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::wire::rtype;
 pub struct Records {
     /// The zone's name.
     pub origin: Name,
-    /// RRsets by owner in lower case, in wire form.
+    /// `RRsets` by owner in lower case, in wire form.
     pub owners: BTreeMap<Box<[u8]>, Vec<Rrset>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Record {
 }
 
 impl Records {
-    /// Sorts records into RRsets and notes everything that cannot be served.
+    /// Sorts records into `RRsets` and notes everything that cannot be served.
     pub fn build(origin: &Name, records: Vec<Record>, whole: &Spot, problems: &mut Problems) -> Self {
         let mut zone = Self { origin: origin.clone(), owners: BTreeMap::new() };
         for record in records {
@@ -60,7 +60,7 @@ impl Records {
         zone
     }
 
-    /// The RRset of this owner and type.
+    /// The `RRset` of this owner and type.
     pub fn get(&self, owner: &Name, rtype: u16) -> Option<&Rrset> {
         self.owners.get(owner.to_lower().wire())?.iter().find(|set| set.rtype == rtype)
     }

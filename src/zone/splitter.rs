@@ -24,6 +24,19 @@ pub(super) fn entries(text: &str) -> Vec<Range<usize>> {
     out
 }
 
+/// Whether every parenthesis of an entry is closed.
+pub(super) fn closes(entry: &str) -> bool {
+    let mut state = State::default();
+    for octet in entry.bytes() {
+        if octet == b'\n' {
+            state.ends_entry();
+        } else {
+            state.step(octet);
+        }
+    }
+    state.parentheses == 0
+}
+
 #[derive(Default)]
 struct State {
     parentheses: u32,

@@ -185,6 +185,10 @@ pub fn build(
         summaries.push(summary);
     }
     let aliased = database.aliased;
+    if database.networks == 0 {
+        let what = "all networks lie where IPv6 repeats IPv4, which no database holds twice";
+        return Err(Problem::of_file("sources", what).into());
+    }
     let fail = |error| Problems::from(Problem::of_file("the database", format!("writing MMDB: {error}")));
     let bytes = database.finish().map_err(fail)?;
     Ok(Built { bytes, date, sources: summaries, countries: countries.len(), aliased })

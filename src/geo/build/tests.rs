@@ -32,6 +32,14 @@ fn country_at(database: &CountryDatabase, address: IpAddr) -> Option<Country> {
 }
 
 #[test]
+fn a_database_of_nothing_is_not_made() {
+    for text in ["::0,FR\n", "2002::/16,DE\n"] {
+        let error = refuse(&[source("a.csv", text)]);
+        assert!(error.contains("all networks lie where IPv6 repeats IPv4"), "{error}");
+    }
+}
+
+#[test]
 fn kinds_are_told_apart_by_content() {
     for (text, kind) in [
         ("# x\n16777216,16777471,AU\n", Some(Kind::Ipfire)),

@@ -28,6 +28,8 @@ pub(super) struct Database {
     records: Vec<Value>,
     /// Ranges, or parts of them, that lie where IPv6 repeats IPv4.
     pub(super) aliased: usize,
+    /// Networks written.
+    pub(super) networks: usize,
 }
 
 impl Database {
@@ -39,7 +41,7 @@ impl Database {
             .description(&[("en", description)])
             .build_epoch(built)
             .build();
-        Database { writer, records: Country::all().map(record).collect(), aliased: 0 }
+        Database { writer, records: Country::all().map(record).collect(), aliased: 0, networks: 0 }
     }
 
     /// Adds a source's ranges over what is there. Where they overlap each other the smaller one wins, and of two of
@@ -90,6 +92,7 @@ impl Database {
         if let Some(record) = self.records.get(country.index()) {
             for net in nets {
                 self.writer.insert_value(net, record.clone())?;
+                self.networks += 1;
             }
         }
         Ok(())

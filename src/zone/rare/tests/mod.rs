@@ -155,7 +155,10 @@ fn what_is_wrong_is_told_by_word() {
 
 /// Words that mean something somewhere in a master file, and some that mean nothing anywhere.
 fn word() -> impl Strategy<Value = String> {
-    let names = TABLE.iter().map(|layout| layout.name.to_owned()).collect::<Vec<_>>();
+    let common = "A AAAA CAA CNAME DNAME HINFO HTTPS IN IPSECKEY MINFO MX NAPTR NS NSEC NSEC3 NSEC3PARAM OPENPGPKEY PTR RP SOA SRV \
+                  SSHFP SVCB TLSA TXT ZONEMD $INCLUDE $ORIGIN $TTL alpn=h2,h3 mandatory=alpn ipv4hint=192.0.2.1 key1=x ech=AQID";
+    let common = common.split_whitespace().map(str::to_owned);
+    let names = TABLE.iter().map(|layout| layout.name.to_owned()).chain(common).collect::<Vec<_>>();
     let texts = RECORDS.iter().flat_map(|(text, ..)| text.split(' ').map(str::to_owned)).collect::<Vec<_>>();
     prop_oneof![
         proptest::sample::select(names),

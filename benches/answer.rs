@@ -1,0 +1,259 @@
+//! What a query costs without sockets, and what a start and a feed cost: docs/performance.md has the figures.
+//!
+//! `cargo bench` runs all; `cargo bench -- respond` some. Queries come in a shuffled order from a set of many: one query over and over
+//! would only measure the branch predictor.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use cvdns::answer::decide::Client;
+use cvdns::answer::{Answering, Transport, decide};
+use cvdns::geo::client_table::ClientTable;
+use cvdns::geo::country_map::CountryMap;
+use cvdns::geo::database::CountryDatabase;
+use cvdns::health::Feed;
+use cvdns::load::{Loaded, load, read_feed};
+use cvdns::problem::Problems;
+use cvdns::snapshot::{Frame, Live, Now, Snapshot, compile};
+use cvdns::wire::query::{LowerName, Query};
+
+const A: u16 = 1;
+const TXT: u16 = 16;
+
+/// How many different queries a benchmark goes through.
+const SET: usize = 4096;
+
+struct Shipped {
+    loaded: Loaded,
+    feed: Feed,
+    frame: Arc<Frame>,
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shipped example with the shipped country database.
+fn shipped() -> Shipped {
+    let mut problems = Problems::default();
+    let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
+    let (_, feed) = read_feed(loaded.feed.as_deref().unwrap()).unwrap();
+    let feed = feed.unwrap();
+    let frame = Arc::new(compile_frame(&loaded, &feed));
+    Shipped { loaded, feed, frame }
+}
+
+fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
+    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
+    compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
+}
+
+fn now(feed: &Feed) -> Now<'_> {
+    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
+}
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn v4(&mut self) -> u32 {
+        self.next() as u32
+    }
+
+    /// Global unicast (RFC 4291 section 2.4), where clients are.
+    fn v6(&mut self) -> u128 {
+        let any = u128::from(self.next()) << 64 | u128::from(self.next());
+        any >> 3 | 1 << 125
+    }
+}
+
+/// A query; with `subnet` also OPT and ECS with a /24 or a /56.
+fn query(name: &str, qtype: u16, subnet: Option<IpAddr>) -> Vec<u8> {
+    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
+    for label in name.split('.') {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes.extend(qtype.to_be_bytes());
+    bytes.extend([0, 1]);
+    let (family, prefix, octets) = match subnet {
+        None => return bytes,
+        Some(IpAddr::V4(address)) => (1, 24, address.octets().get(..3).unwrap().to_vec()),
+        Some(IpAddr::V6(address)) => (2, 56, address.octets().get(..7).unwrap().to_vec()),
+    };
+    let length = octets.len() as u8 + 4;
+    bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, length + 4, 0, 8, 0, length, 0, family, prefix, 0]);
+    bytes.extend(octets);
+    bytes
+}
+
+fn set_of(mut one: impl FnMut(&mut Numbers) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut numbers = Numbers(1);
+    (0..SET).map(|_| one(&mut numbers)).collect()
+}
+
+fn with_v4(numbers: &mut Numbers) -> Vec<u8> {
+    query("db.local.clamav.net", A, Some(IpAddr::V4(numbers.v4().into())))
+}
+
+fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
+    query("db.local.clamav.net", A, Some(IpAddr::V6(numbers.v6().into())))
+}
+
+fn of_country(numbers: &mut Numbers) -> Vec<u8> {
+    const CODES: [&str; 12] = ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
+    let code = CODES.get(numbers.next() as usize % CODES.len()).unwrap();
+    query(&format!("db.{code}.clamav.net"), A, None)
+}
+
+/// Goes round a set for ever.
+fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
+    let mut turn = 0;
+    move || {
+        turn = (turn + 1) % set.len();
+        set.get(turn).unwrap()
+    }
+}
+
+fn parts(c: &mut Criterion) {
+    let shipped = shipped();
+    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let clients: &ClientTable = shipped.frame.plans.first().unwrap().clients.as_deref().unwrap();
+    let mut numbers = Numbers(2);
+    let v4: Vec<u32> = (0..1 << 16).map(|_| numbers.v4()).collect();
+    let v6: Vec<u128> = (0..1 << 16).map(|_| numbers.v6()).collect();
+    let mut group = c.benchmark_group("lookup");
+    let mut next = round(&v4);
+    group.bench_function("IPv4", |b| b.iter(|| clients.get_v4(black_box(*next()))));
+    let mut next = round(&v6);
+    group.bench_function("IPv6, any of 2000::/3", |b| b.iter(|| clients.get_v6(black_box(*next()))));
+    let known = addresses_of_database();
+    let mut next = round(&known);
+    group.bench_function("IPv6, of the database's networks", |b| {
+        b.iter(|| clients.get_v6(black_box(*next())));
+    });
+    group.finish();
+
+    let mut group = c.benchmark_group("parse");
+    let mut name = LowerName::new();
+    for (label, set) in [("plain", set_of(of_country)), ("with ECS", set_of(with_v4))] {
+        let mut next = round(&set);
+        group.bench_function(label, |b| b.iter(|| Query::parse(black_box(next()), &mut name, true).is_ok()));
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("decide");
+    for (label, set) in [("db.XY", set_of(of_country)), ("db.local", set_of(with_v4))] {
+        let asked: Vec<(LowerName, Client)> = set
+            .iter()
+            .map(|bytes| {
+                let mut name = LowerName::new();
+                let query = Query::parse(bytes, &mut name, true).unwrap();
+                let address = query.edns.and_then(|edns| edns.ecs).and_then(|ecs| ecs.address());
+                (name, Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()) })
+            })
+            .collect();
+        let mut next = round(&asked);
+        group.bench_function(label, |b| {
+            b.iter(|| {
+                let (asked, client) = next();
+                name.clone_from(asked);
+                decide(&snapshot, &mut name, A, *client).zone
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Addresses within networks that the shipped database knows.
+fn addresses_of_database() -> Vec<u128> {
+    let database = CountryDatabase::from_bytes(database_bytes(), "country.mmdb").unwrap();
+    let mut numbers = Numbers(3);
+    let ranges = database.ranges_v6();
+    (0..1 << 16)
+        .map(|_| {
+            let (first, last, _) = ranges.get(numbers.next() as usize % ranges.len()).unwrap();
+            first + u128::from(numbers.next()) % (last - first + 1)
+        })
+        .collect()
+}
+
+fn database_bytes() -> Vec<u8> {
+    std::fs::read(project().join("geoip/country.mmdb")).unwrap()
+}
+
+fn respond(c: &mut Criterion) {
+    let shipped = shipped();
+    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let mut answering = Answering::new(0);
+    let mut buffer = vec![0; 4096];
+    let mut group = c.benchmark_group("respond");
+    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
+    let cases = [
+        ("record", set_of(|_| query("current.cvd.clamav.net", TXT, None))),
+        ("db.XY", set_of(of_country)),
+        ("db.local, ECS IPv4", set_of(with_v4)),
+        ("db.local, ECS IPv6", set_of(with_v6)),
+        ("NXDOMAIN", set_of(|n| query(&format!("x{}.clamav.net", n.next()), A, None))),
+    ];
+    for (label, set) in cases {
+        let mut next = round(&set);
+        group.bench_function(label, |b| {
+            b.iter(|| {
+                let query = next();
+                // The copy stands for what the kernel does.
+                buffer.get_mut(..query.len()).unwrap().copy_from_slice(query);
+                answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Udp)
+            });
+        });
+    }
+    group.finish();
+}
+
+fn compiling(c: &mut Criterion) {
+    let shipped = shipped();
+    let mut group = c.benchmark_group("compile");
+    group.sample_size(10);
+    group.bench_function("live, at each feed", |b| {
+        b.iter(|| Live::compile(&shipped.frame, &now(&shipped.feed)));
+    });
+    group.bench_function("frame, at each reload", |b| {
+        b.iter(|| compile_frame(&shipped.loaded, &shipped.feed));
+    });
+    let bytes = database_bytes();
+    group.bench_function("load and check the country database", |b| {
+        b.iter_batched(
+            || bytes.clone(),
+            |bytes| CountryDatabase::from_bytes(bytes, "country.mmdb").unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
+    let database = CountryDatabase::from_bytes(bytes, "country.mmdb").unwrap();
+    group.bench_function("flatten the country database", |b| {
+        b.iter(|| {
+            let map = CountryMap::new(&database, &[]);
+            map.table(|country| country.map_or(0, |country| country.index() as u16 + 1)).sizes()
+        });
+    });
+    group.bench_function("load everything", |b| {
+        b.iter(|| load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, parts, respond, compiling);
+criterion_main!(benches);

@@ -1,0 +1,70 @@
+#![no_main]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cvdns::answer::{Answering, Transport};
+use cvdns::fleet::Fleet;
+use cvdns::geo::country_map::CountryMap;
+use cvdns::problem::{Problems, Spot};
+use cvdns::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
+use cvdns::snapshot::{Now, Snapshot, compile};
+use cvdns::wire::name::Name;
+use cvdns::zone::include::NoFiles;
+use cvdns::zone::{Records, ZoneFile, master};
+use hickory_proto::op::Message;
+use libfuzzer_sys::fuzz_target;
+
+/// What is asked, beside every owner of the zone, of each of these types.
+const TYPES: [u16; 8] = [1, 2, 5, 16, 28, 39, 43, 255];
+
+// Zone file, master file and fleet file, divided by lines of `---`. What compiles must answer everything.
+fuzz_target!(|text: &str| {
+    let mut parts = text.split("\n---\n");
+    let [Some(zone), Some(records), Some(mirrors)] = [0; 3].map(|_| parts.next()) else { return };
+    let mut problems = Problems::default();
+    let Some(file) = ZoneFile::parse("zone.toml", zone, &mut problems) else { return };
+    // A placeholder makes 250 zones: too slow to look at many.
+    if file.origin.value.contains('{') {
+        return;
+    }
+    let Ok(origin) = Name::parse(&file.origin.value, &Name::root()) else { return };
+    let parsed = master::parse("db", records, &origin, &mut NoFiles, &mut problems);
+    let owners: Vec<Name> = parsed.iter().map(|record| record.owner.clone()).collect();
+    let records = Records::build(&origin, parsed, &Spot::file("db"), &mut problems);
+    let fleet = Arc::new(Fleet::parse("mirrors.toml", mirrors, &mut problems));
+    if problems.has_errors() {
+        return;
+    }
+    let zones = vec![ZoneInput { file, zones: vec![ExpandedZone { country: None, records }], fleet }];
+    let settings =
+        Settings { udp_size: 1232, ecs: true, nsid: None, version: String::new(), identity: String::new() };
+    let inputs = Inputs { zones, countries: CountryMap::empty(), settings, record_ttl: 1800 };
+    let Some(frame) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
+    let now =
+        Now { feed: None, time: "2026-11-22T17:00:00Z".parse().unwrap(), max_age: Duration::from_secs(3600) };
+    let snapshot = Snapshot::new(Arc::new(frame), &now);
+    let mut answering = Answering::new(0);
+    let mut buffer = vec![0; 65_535];
+    let names = ["", "db.de", "db.local", "a.db.local", "current.cvd", "x.ping", "a.b.c.d"];
+    let names = names.iter().filter_map(|name| Name::parse(name, &origin).ok());
+    for name in owners.into_iter().chain([origin.clone()]).chain(names).take(40) {
+        for qtype in TYPES {
+            let mut query = vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            query.extend(name.wire());
+            query.extend([(qtype >> 8) as u8, qtype as u8, 0, 1]);
+            buffer[..query.len()].copy_from_slice(&query);
+            let client = IpAddr::from([192, 0, 2, 1]);
+            let length = answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Tcp);
+            let answer = &buffer[..length.expect("an answer")];
+            // hickory-proto refuses RDATA that it knows better than the zone file did: only the frame is held to it.
+            assert!(answer.len() >= query.len() && answer[12..query.len()] == query[12..]);
+            assert!(
+                Message::from_vec(&answer[..query.len()]).is_err()
+                    || answer.len() == query.len()
+                    || answer[6..12] != [0; 6]
+            );
+        }
+    }
+});

@@ -1,0 +1,17 @@
+#![no_main]
+
+use cvdns::problem::{Problems, Spot, render};
+use cvdns::wire::name::Name;
+use cvdns::zone::include::NoFiles;
+use cvdns::zone::{Records, master};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let mut problems = Problems::default();
+    let origin = Name::parse("clamav.net", &Name::root()).unwrap();
+    let records = master::parse("db", text, &origin, &mut NoFiles, &mut problems);
+    let _ = Records::build(&origin, records, &Spot::file("db"), &mut problems);
+    for problem in problems.iter().take(5) {
+        let _ = (render(problem, false), problem.to_string());
+    }
+});

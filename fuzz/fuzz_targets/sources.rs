@@ -1,0 +1,24 @@
+#![no_main]
+
+use cvdns::geo::build::{Options, Source, build};
+use cvdns::geo::database::CountryDatabase;
+use libfuzzer_sys::fuzz_target;
+
+// An odd first octet leaves unknown codes out; the rest is the source. Two of them, divided by a line of `---`, are joined.
+fuzz_target!(|input: &[u8]| {
+    let Some((first, rest)) = input.split_first() else { return };
+    let options = Options { date: None, fallback_date: 0, leave_out_unknown: first % 2 == 1 };
+    let Ok(text) = std::str::from_utf8(rest) else {
+        let _ = Source::from_bytes("bytes", rest.to_vec());
+        return;
+    };
+    let sources: Result<Vec<Source>, _> =
+        text.split("\n---\n").map(|text| Source::from_bytes("source", text.into())).collect();
+    let Ok(sources) = sources else { return };
+    match build(&sources, &options, &mut |_, _| {}) {
+        Ok(built) => {
+            drop(CountryDatabase::from_bytes(built.bytes, "built").expect("what is built can be read"))
+        }
+        Err(problems) => drop(problems.to_string()),
+    }
+});

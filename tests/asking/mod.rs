@@ -1,0 +1,182 @@
+//! What tests share that ask a snapshot without sockets: loading a configuration, writing queries, and reading answers with
+//! `hickory-proto`, which knows nothing of how they were written.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cvdns::answer::{Answering, Transport};
+use cvdns::health::Feed;
+use cvdns::load::{Loaded, load};
+use cvdns::problem::Problems;
+use cvdns::snapshot::{Frame, Now, Snapshot, compile};
+use hickory_proto::op::Message;
+use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
+
+pub const A: u16 = 1;
+pub const TXT: u16 = 16;
+pub const AAAA: u16 = 28;
+
+/// Where the project's own files are.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Loads a configuration that must have nothing wrong with it.
+pub fn loaded(config: &Path) -> Loaded {
+    let mut problems = Problems::default();
+    let loaded = load(config, &mut problems);
+    assert!(problems.is_empty(), "{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    loaded.expect("nothing was wrong")
+}
+
+/// Compiles what was loaded, with the names that this feed's release has.
+pub fn frame(loaded: &Loaded, feed: Option<&Feed>) -> Arc<Frame> {
+    let release = feed.and_then(|feed| feed.release.as_ref());
+    let databases = release.map(|release| release.extra.keys().cloned().collect()).unwrap_or_default();
+    let mut problems = Problems::default();
+    let frame = compile(&loaded.inputs, &databases, &mut problems);
+    assert!(problems.is_empty(), "{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Arc::new(frame.expect("nothing was wrong"))
+}
+
+/// The snapshot at a moment.
+pub fn snapshot(frame: &Arc<Frame>, feed: Option<&Feed>, time: &str) -> Snapshot {
+    let now = Now { feed, time: time.parse().unwrap(), max_age: Duration::from_secs(3600) };
+    Snapshot::new(Arc::clone(frame), &now)
+}
+
+/// A query in class IN with a random-looking id, RD set, and, with a subnet, OPT and ECS (RFC 7871 section 6).
+pub fn query(name: &str, qtype: u16, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
+    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        bytes.push(u8::try_from(label.len()).unwrap());
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes.extend(qtype.to_be_bytes());
+    bytes.extend([0, 1]);
+    if let Some((address, prefix)) = subnet {
+        let (family, octets) = match address {
+            IpAddr::V4(address) => (1, address.octets().to_vec()),
+            IpAddr::V6(address) => (2, address.octets().to_vec()),
+        };
+        let kept = octets.get(..usize::from(prefix).div_ceil(8)).unwrap();
+        let data = u8::try_from(kept.len()).unwrap() + 4;
+        bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, data + 4, 0, 8, 0, data, 0, family, prefix, 0]);
+        bytes.extend(kept);
+    }
+    bytes
+}
+
+/// Asks a snapshot.
+pub struct Asker<'s> {
+    snapshot: &'s Snapshot,
+    answering: Answering,
+    buffer: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub message: Message,
+    pub length: usize,
+}
+
+impl<'s> Asker<'s> {
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Self { snapshot, answering: Answering::new(1), buffer: vec![0; 65_535] }
+    }
+
+    /// Sends a query of the wire over UDP.
+    pub fn send(&mut self, query: &[u8]) -> Answer {
+        self.send_by(query, Transport::Udp)
+    }
+
+    pub fn send_by(&mut self, query: &[u8], transport: Transport) -> Answer {
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.buffer[..query.len()].copy_from_slice(query);
+        let length = self
+            .answering
+            .respond(self.snapshot, &mut self.buffer, query.len(), client, transport)
+            .expect("an answer");
+        Answer { message: Message::from_vec(&self.buffer[..length]).expect("a message"), length }
+    }
+
+    pub fn ask(&mut self, name: &str, qtype: u16) -> Answer {
+        self.send(&query(name, qtype, None))
+    }
+}
+
+impl Answer {
+    /// The addresses in the answer section, in their order.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let address = |data: &RData| match data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        };
+        self.message.answers.iter().filter_map(|record| address(&record.data)).collect()
+    }
+
+    /// The strings of the TXT records in the answer section.
+    pub fn strings(&self) -> Vec<String> {
+        let texts = self.message.answers.iter().filter_map(|record| match &record.data {
+            RData::TXT(txt) => Some(&txt.txt_data),
+            _ => None,
+        });
+        texts.flat_map(|strings| strings.iter()).map(|s| String::from_utf8(s.to_vec()).unwrap()).collect()
+    }
+
+    /// The client subnet that it says it holds for.
+    pub fn subnet(&self) -> Option<&ClientSubnet> {
+        match self.message.edns.as_ref()?.option(EdnsCode::Subnet)? {
+            EdnsOption::Subnet(subnet) => Some(subnet),
+            _ => None,
+        }
+    }
+}
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+#[derive(Clone)]
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn wide(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+}
+
+/// The address with every bit behind the prefix cleared.
+pub fn masked(address: IpAddr, prefix: u8) -> IpAddr {
+    spread(address, prefix, 0)
+}
+
+/// An address within the prefix, with the bits of `rest` behind it.
+pub fn spread(address: IpAddr, prefix: u8, rest: u128) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+            IpAddr::V4(((address.to_bits() & !host) | (rest as u32 & host)).into())
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
+            IpAddr::V6(((address.to_bits() & !host) | (rest & host)).into())
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The mirror network of 2006 served over the real country database, against an independent oracle.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod asking;
+mod oracle;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, snapshot, spread};
+use cvdns::health::Feed;
+use cvdns::problem::Problems;
+use cvdns::snapshot::{Frame, Snapshot};
+use hickory_proto::rr::rdata::opt::ClientSubnet;
+use oracle::{Oracle, Place, States};
+use proptest::prelude::*;
+
+const TIME: &str = "2026-11-22T17:05:00Z";
+/// The zone's limit.
+const MAX: usize = 8;
+/// Feeds and clients: 10,000 in all, half of them IPv6.
+const FEEDS: usize = 20;
+const CLIENTS: usize = 500;
+
+/// The fleet is loaded and compiled once for all tests.
+static NETWORK: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    let loaded = loaded(&configure(directory.path(), &fixture("zone.toml")));
+    (frame(&loaded, None), Oracle::new(project(), &fixture("mirrors.csv")))
+});
+
+fn fixture(name: &str) -> PathBuf {
+    project().join("tests/fixtures/mirrors-2006").join(name)
+}
+
+/// Writes a configuration that serves this zone file with the shipped database.
+fn configure(directory: &Path, zone: &Path) -> PathBuf {
+    let config = directory.join("cvdns.toml");
+    let database = project().join("geoip/country.mmdb");
+    let text =
+        format!("[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n", zone.display(), database.display());
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+#[test]
+fn the_fleet_file_is_the_list() {
+    let mut problems = Problems::default();
+    let text = std::fs::read_to_string(fixture("mirrors.toml")).unwrap();
+    let fleet = cvdns::fleet::Fleet::parse("mirrors.toml", &text, &mut problems);
+    assert!(problems.is_empty());
+    let of_fleet: BTreeSet<(String, Ipv4Addr, String)> = fleet
+        .mirrors
+        .iter()
+        .flat_map(|m| m.ipv4.iter().map(|a| (m.host.clone(), *a, m.country.code().to_owned())))
+        .collect();
+    let of_list: BTreeSet<_> =
+        NETWORK.1.places.iter().map(|p| (p.host.clone(), p.address, p.country.clone())).collect();
+    assert_eq!(of_fleet, of_list);
+    assert_eq!((of_list.len(), fleet.mirrors.len()), (135, 134));
+}
+
+#[test]
+fn the_withdrawn_code_is_refused_with_its_place_and_its_successors() {
+    let directory = tempfile::tempdir().unwrap();
+    let zone = std::fs::read_to_string(fixture("zone.toml")).unwrap();
+    let zone = zone.replace("mirrors.toml", "mirrors-with-cs.toml");
+    std::fs::write(directory.path().join("zone.toml"), zone).unwrap();
+    for name in ["zone.zone", "mirrors-with-cs.toml"] {
+        std::fs::copy(fixture(name), directory.path().join(name)).unwrap();
+    }
+    let config = configure(directory.path(), Path::new("zone.toml"));
+    let mut problems = Problems::default();
+    let loaded = cvdns::load::load(&config, &mut problems).unwrap();
+    assert!(
+        cvdns::snapshot::compile(&loaded.inputs, &std::collections::BTreeSet::new(), &mut problems).is_none()
+    );
+    let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let [message] = messages.as_slice() else { panic!("{messages:#?}") };
+    let text = std::fs::read_to_string(fixture("mirrors-with-cs.toml")).unwrap();
+    let line = text.lines().position(|line| line.contains("\"CS\"")).unwrap() + 1;
+    let place = format!("{}:{line}:11: ", directory.path().join("mirrors-with-cs.toml").display());
+    assert!(message.starts_with(&place), "{message}");
+    for word in ["CS", "Serbia and Montenegro", "2006", "RS", "ME"] {
+        assert!(message.contains(word), "{word} is not in: {message}");
+    }
+}
+
+#[test]
+fn a_country_with_mirrors_is_answered_with_exactly_them() {
+    let (frame, oracle) = &*NETWORK;
+    let snapshot = snapshot(frame, None, TIME);
+    let mut asker = Asker::new(&snapshot);
+    let mut of_country: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+    for Place { address, country, .. } in &oracle.places {
+        of_country.entry(country).or_default().insert((*address).into());
+    }
+    assert!(of_country.len() > 35);
+    for (country, mirrors) in of_country {
+        let name = format!("db.{country}.big.clamav.net");
+        let big = query(&name, A, None);
+        let answer = asker.send_by(&big, cvdns::answer::Transport::Tcp).addresses();
+        assert_eq!(answer.len(), mirrors.len(), "{name}");
+        assert_eq!(answer.into_iter().collect::<BTreeSet<_>>(), mirrors, "{name}");
+
+        let name = format!("db.{country}.clamav.net");
+        let wanted = oracle.answers(&oracle.path(Some(country)), &States::default());
+        assert_eq!(reached(&mut asker, &query(&name, A, None), wanted.len()), wanted, "{name}");
+        // No mirror of 2006 had IPv6: the name exists all the same.
+        let none = asker.ask(&name, AAAA);
+        assert_eq!((none.message.response_code.low(), none.message.answers.len()), (0, 0), "{name}");
+        assert_eq!(none.message.authorities.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn ten_thousand_networks_get_what_the_oracle_says() {
+    let (frame, oracle) = &*NETWORK;
+    let mut numbers = Numbers(2006);
+    let mut paths_seen = BTreeSet::new();
+    for round in 0..FEEDS {
+        let (feed, states) = random_feed(&oracle.places, round, &mut numbers);
+        let snapshot = snapshot(frame, Some(&feed), TIME);
+        let mut asker = Asker::new(&snapshot);
+        for number in 0..CLIENTS {
+            let ipv6 = number % 2 == 1;
+            let (address, prefix) = client(&SAMPLES[usize::from(ipv6)], ipv6, &mut numbers);
+            let path = oracle.path(oracle.country(address).as_deref());
+            let wanted = oracle.answers(&path, &states);
+            let asked = query("db.local.clamav.net", A, Some((address, prefix)));
+            let found = reached(&mut asker, &asked, wanted.len());
+            assert_eq!(found, wanted, "feed {round}, client {address}/{prefix}, path {path:?}");
+            paths_seen.insert(path);
+        }
+    }
+    // The clients were not all in a few places.
+    assert!(paths_seen.len() > 80, "{}", paths_seen.len());
+}
+
+#[test]
+fn every_address_of_a_pool_is_answered_alike() {
+    let (frame, oracle) = &*NETWORK;
+    let mut numbers = Numbers(7);
+    for round in 0..4 {
+        let (feed, states) = random_feed(&oracle.places, round, &mut numbers);
+        let snapshot = snapshot(frame, Some(&feed), TIME);
+        let mut asker = Asker::new(&snapshot);
+        let hosts = oracle.hosts();
+        for country in hosts.iter().copied().chain(["KE", "NZ", "AQ", "LU"]) {
+            let size = oracle.answers(&oracle.path(Some(country)), &states).len();
+            let queries = 200 * size;
+            let asked = query(&format!("db.{country}.clamav.net"), A, None);
+            let mut counts: HashMap<IpAddr, (usize, usize)> = HashMap::new();
+            for _ in 0..queries {
+                let addresses = asker.send(&asked).addresses();
+                counts.entry(addresses[0]).or_default().1 += 1;
+                for address in addresses {
+                    counts.entry(address).or_default().0 += 1;
+                }
+            }
+            for (address, (times, first)) in counts {
+                // Every one stands in the same share of the answers and leads the same share of them.
+                let fair = 200 * MAX.min(size);
+                assert!(times.abs_diff(fair) * 10 <= fair, "{country} {address}: {times}, fair is {fair}");
+                assert!(first.abs_diff(200) * 10 <= 200, "{country} {address}: first {first} times of 200");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// RFC 7871 section 7.3.1: an answer holds for every address within the scope. And not for twice as many: a scope that is longer
+    /// than it must be fills resolvers' caches with copies.
+    #[test]
+    fn a_scope_holds_within_and_not_beyond(seed in any::<u64>(), ipv6 in any::<bool>()) {
+        let oracle = &NETWORK.1;
+        let mut asker = Asker::new(&ALL_UP);
+        let mut numbers = Numbers(seed);
+        let (address, prefix) = client(&SAMPLES[usize::from(ipv6)], ipv6, &mut numbers);
+        let asked = |address, prefix| query("db.local.clamav.net", A, Some((address, prefix)));
+        let answer = asker.send(&asked(address, prefix));
+        let subnet = answer.subnet().expect("an ECS option");
+        prop_assert_eq!((subnet.addr(), subnet.source_prefix()), (address, prefix));
+        let scope = subnet.scope_prefix();
+        let path = oracle.path(oracle.country(address).as_deref());
+        let wanted = oracle.answers(&path, &States::default());
+        for _ in 0..6 {
+            let other = spread(address, scope, numbers.wide());
+            prop_assert_eq!(oracle.path(oracle.country(other).as_deref()), path.clone(), "{}/{}: {}", address, scope, other);
+            let whole = if ipv6 { 128 } else { 32 };
+            let found = reached(&mut asker, &asked(other, whole), wanted.len());
+            prop_assert_eq!(&found, &wanted, "{}/{}: {}", address, scope, other);
+            let again = asker.send(&asked(other, whole));
+            prop_assert_eq!(again.subnet().map(ClientSubnet::scope_prefix), Some(scope), "{}/{}: {}", address, scope, other);
+        }
+        prop_assert_eq!(oracle.other_path(masked(address, scope), scope, &path), None, "{}/{}", address, scope);
+        if let Some(parent) = scope.checked_sub(1) {
+            let beyond = oracle.other_path(masked(address, parent), parent, &path);
+            prop_assert!(beyond.is_some(), "{}/{} could be /{}", address, scope, parent);
+        }
+    }
+}
+
+/// The network without a feed.
+static ALL_UP: LazyLock<Snapshot> = LazyLock::new(|| snapshot(&NETWORK.0, None, TIME));
+
+/// Networks of the database, IPv4 and IPv6.
+static SAMPLES: LazyLock<[Vec<(IpAddr, u8)>; 2]> =
+    LazyLock::new(|| [false, true].map(|ipv6| NETWORK.1.networks(ipv6, 40_000)));
+
+/// A client's network: mostly one within a random network of the database, else any.
+fn client(known: &[(IpAddr, u8)], ipv6: bool, numbers: &mut Numbers) -> (IpAddr, u8) {
+    let (shortest, longest): (u8, u8) = if ipv6 { (24, 64) } else { (8, 32) };
+    loop {
+        let (network, length) = known[numbers.below(known.len())];
+        let address = match (numbers.below(8), ipv6) {
+            (0, false) => IpAddr::V4((numbers.next() as u32).into()),
+            (0, true) => spread("2000::".parse().unwrap(), 3, numbers.wide()),
+            _ => spread(network, length, numbers.wide()),
+        };
+        let prefix = shortest + (numbers.next() % u64::from(longest - shortest + 1)) as u8;
+        let address = masked(address, prefix);
+        if !stands_for_ipv4(address) {
+            return (address, prefix);
+        }
+    }
+}
+
+/// Teredo (`2001::/32`) and 6to4 (`2002::/16`), which databases have as aliases of IPv4: unit tests look at them.
+fn stands_for_ipv4(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => matches!(address.segments(), [0x2001, 0, ..] | [0x2002, ..]),
+    }
+}
+
+/// All addresses that come up when the query is asked often enough to see each of `size` windows; every answer is checked alone too.
+fn reached(asker: &mut Asker<'_>, query: &[u8], size: usize) -> BTreeSet<Ipv4Addr> {
+    let mut all = BTreeSet::new();
+    for _ in 0..4 * size + 8 {
+        let answer = asker.send(query);
+        assert!(answer.length <= 512);
+        assert!(answer.message.authoritative && !answer.message.truncation);
+        let addresses = answer.addresses();
+        let different: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+        assert_eq!(different.len(), addresses.len(), "an address stands twice in an answer");
+        assert_eq!(addresses.len(), size.min(MAX));
+        all.extend(addresses.into_iter().filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }));
+    }
+    all
+}
+
+/// A feed that says something of most mirrors. Of the first ones: everything up; everything down; whole countries down.
+fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, States) {
+    let mut states = States::default();
+    let mut json = String::new();
+    let struck: BTreeSet<&str> =
+        places.iter().map(|p| p.country.as_str()).filter(|_| numbers.below(3) == 0).collect();
+    for Place { host, address, country } in places {
+        let any =
+            ["up", "up", "up", "up", "up", "up", "old", "down", "drained", "removed"][numbers.below(10)];
+        let state = match round {
+            0 => "up",
+            1 => "down",
+            2 if struck.contains(country.as_str()) => "removed",
+            3 => ["old", "down", "down"][numbers.below(3)],
+            _ => any,
+        };
+        if states.hosts.contains_key(host) || (round > 3 && numbers.below(10) == 0) {
+            continue;
+        }
+        states.hosts.insert(host.clone(), state);
+        let mut differing = String::new();
+        if round > 3 && numbers.below(8) == 0 {
+            let other = ["up", "old", "down"][numbers.below(3)];
+            states.addresses.insert(*address, other);
+            differing = format!(",\"addresses\":{{\"{address}\":\"{other}\"}}");
+        }
+        let comma = if json.is_empty() { "" } else { "," };
+        write!(json, "{comma}\"{host}\":{{\"state\":\"{state}\"{differing}}}").unwrap();
+    }
+    let text = format!(
+        "{{\"format\":1,\"serial\":{},\"generated\":\"2026-11-22T17:00:00Z\",\"mirrors\":{{{json}}}}}",
+        round + 1
+    );
+    (Feed::parse(text.as_bytes()).unwrap(), states)
+}

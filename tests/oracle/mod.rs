@@ -1,0 +1,171 @@
+//! A second opinion on whom a client is sent to: the plain `maxminddb` reader, lists, and nothing of this crate.
+//!
+//! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two nearest countries in which mirrors
+//! stand, continent, world; on along them until there are `min` addresses; `old` ones only where there are too few.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use maxminddb::{Reader, WithinOptions, path};
+
+/// Fewest addresses before a path ends.
+pub const MIN: usize = 2;
+
+/// An address of a mirror.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub host: String,
+    pub address: Ipv4Addr,
+    pub country: String,
+}
+
+/// States by host, and those of addresses that differ.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    pub hosts: HashMap<String, &'static str>,
+    pub addresses: HashMap<Ipv4Addr, &'static str>,
+}
+
+pub struct Oracle {
+    reader: Reader<Vec<u8>>,
+    countries: BTreeMap<String, Country>,
+    pub places: Vec<Place>,
+}
+
+struct Country {
+    continent: String,
+    /// On the unit sphere.
+    point: [f64; 3],
+}
+
+/// The pools of a path, by name.
+pub type Pools = Vec<String>;
+
+impl Oracle {
+    /// Reads the shipped database and table of countries, and the list of mirrors `host,ipv4,country`.
+    pub fn new(project: &Path, mirrors: &Path) -> Self {
+        let reader = Reader::open_readfile(project.join("geoip/country.mmdb")).unwrap();
+        let table = std::fs::read_to_string(project.join("geoip/countries.csv")).unwrap();
+        let mirrors = std::fs::read_to_string(mirrors).unwrap();
+        let places = mirrors.lines().skip(1).map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            // Serbia and Montenegro: its mirror stood in Belgrade.
+            let country = if fields[2] == "CS" { "RS" } else { fields[2] };
+            let (host, address) = (fields[0].to_owned(), fields[1].parse().unwrap());
+            Place { host, address, country: country.to_owned() }
+        });
+        Self { reader, countries: countries(&table), places: places.collect() }
+    }
+
+    /// The country of an address; none when nobody knows it, or when it is no country of the table.
+    pub fn country(&self, address: IpAddr) -> Option<String> {
+        let result = self.reader.lookup(address).ok()?;
+        let code: Option<String> = result.decode_path(&path!["country", "iso_code"]).ok()?;
+        code.filter(|code| self.countries.contains_key(code))
+    }
+
+    /// Countries in which mirrors stand.
+    pub fn hosts(&self) -> BTreeSet<&str> {
+        self.places.iter().map(|place| place.country.as_str()).collect()
+    }
+
+    /// The pools from which a client in this country is served, in their order.
+    pub fn path(&self, country: Option<&str>) -> Pools {
+        let Some(code) = country else { return vec!["world".to_owned()] };
+        let here = &self.countries[code];
+        let mut path = vec![code.to_owned()];
+        let mut others: Vec<&str> = self.hosts().into_iter().filter(|other| *other != code).collect();
+        others.sort_by(|a, b| {
+            angle(here.point, self.countries[*a].point)
+                .total_cmp(&angle(here.point, self.countries[*b].point))
+        });
+        path.extend(others.into_iter().take(2).map(str::to_owned));
+        path.push(format!("continent:{}", here.continent));
+        path.push("world".to_owned());
+        path.retain(|pool| !self.members(pool).is_empty());
+        path
+    }
+
+    /// Who may be answered to a client of this path.
+    pub fn answers(&self, path: &Pools, states: &States) -> BTreeSet<Ipv4Addr> {
+        let usable = self.walk(path, |place| states.of(place));
+        if usable.is_empty() { self.walk(path, |_| "up") } else { usable }
+    }
+
+    fn walk(&self, path: &Pools, state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
+        let mut out = BTreeSet::new();
+        for pool in path {
+            for wanted in ["up", "old"] {
+                if out.len() < MIN || wanted == "up" {
+                    let members = self.members(pool);
+                    out.extend(members.iter().filter(|p| state(p) == wanted).map(|p| p.address));
+                }
+            }
+            if out.len() >= MIN {
+                break;
+            }
+        }
+        out
+    }
+
+    fn members(&self, pool: &str) -> Vec<&Place> {
+        let within = |place: &&Place| match pool.strip_prefix("continent:") {
+            Some(continent) => self.countries[&place.country].continent == continent,
+            None => pool == "world" || place.country == pool,
+        };
+        self.places.iter().filter(within).collect()
+    }
+
+    /// Networks of the database, about as many as asked for, evenly from all of it; IPv6 without what repeats IPv4.
+    pub fn networks(&self, ipv6: bool, about: usize) -> Vec<(IpAddr, u8)> {
+        let range = if ipv6 { "2000::/3" } else { "0.0.0.0/0" }.parse().unwrap();
+        let networks = self.reader.within(range, WithinOptions::default()).unwrap();
+        let networks: Vec<_> = networks.map(|found| found.unwrap().network().unwrap()).collect();
+        let step = (networks.len() / about).max(1);
+        networks.iter().step_by(step).map(|network| (network.network(), network.prefix())).collect()
+    }
+
+    /// Whether a network beside that of this path lies within the prefix; the first such.
+    pub fn other_path(&self, address: IpAddr, prefix: u8, than: &Pools) -> Option<(IpAddr, u8)> {
+        let range = format!("{address}/{prefix}").parse().unwrap();
+        let all = WithinOptions::default().include_networks_without_data();
+        let mut paths: HashMap<Option<String>, bool> = HashMap::new();
+        self.reader.within(range, all).unwrap().find_map(|found| {
+            let found = found.unwrap();
+            let code: Option<String> = found.decode_path(&path!["country", "iso_code"]).unwrap();
+            let code = code.filter(|code| self.countries.contains_key(code));
+            let same = *paths.entry(code).or_insert_with_key(|code| self.path(code.as_deref()) == *than);
+            let network = found.network().unwrap();
+            (!same).then(|| (network.network(), network.prefix()))
+        })
+    }
+}
+
+impl States {
+    fn of(&self, place: &Place) -> &'static str {
+        let host = self.hosts.get(&place.host).copied().unwrap_or("up");
+        self.addresses.get(&place.address).copied().unwrap_or(host)
+    }
+}
+
+/// code,aliases,name,continent,latitude,longitude, the name maybe in quotes with commas.
+fn countries(table: &str) -> BTreeMap<String, Country> {
+    let lines = table.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let country = |line: &str| {
+        let code = line.split(',').next().unwrap().to_owned();
+        let fields: Vec<&str> = line.rsplitn(4, ',').collect();
+        let [longitude, latitude] = [0, 1].map(|at: usize| fields[at].parse::<f64>().unwrap().to_radians());
+        let point = [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()];
+        (code, Country { continent: fields[2].to_owned(), point })
+    };
+    lines.map(country).collect()
+}
+
+/// The angle between two points of the sphere: great-circle distance in earth radii.
+fn angle(a: [f64; 3], b: [f64; 3]) -> f64 {
+    let cross = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    let length = cross.iter().map(|c| c * c).sum::<f64>().sqrt();
+    length.atan2(a.iter().zip(b).map(|(a, b)| a * b).sum())
+}
