@@ -46,9 +46,7 @@ pub fn run(config: &Path) -> ExitCode {
 
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
 fn start_log(log: &Log) {
-    // The library logs every query at `info`: that is never wanted here.
-    let quiet = format!("{},hickory_server=warn,hickory_proto=warn", log.level);
-    let filter = EnvFilter::try_from_env("CVDNS_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
+    let filter = EnvFilter::try_from_env("CVDNS_LOG").unwrap_or_else(|_| EnvFilter::new(&log.level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::problem::Problems;
 use crate::problem::table::{Table, read};
+use crate::problem::{Problems, Spot};
 
 /// How the server listens and answers.
 #[derive(Debug, Clone)]
@@ -37,10 +37,11 @@ pub enum UdpMode {
     Auto,
     /// Batches by recvmmsg(2) and sendmmsg(2): Linux.
     Mmsg,
-    /// `hickory-server`'s UDP: everywhere.
+    /// One datagram after the other, by calls that every system has.
     ///
     /// Bound to a wildcard, answers leave from the address that routing chooses, which need not be the one
-    /// that was asked: list the addresses one by one instead.
+    /// that was asked (RFC 2181 section 4.1): list the addresses one by one instead. The configuration's
+    /// reader warns of it.
     Portable,
 }
 
@@ -67,7 +68,7 @@ impl Server {
     pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> Self {
         let mut server = Self::default();
         let Some(mut table) = table else { return server };
-        server.listen(&mut table, problems);
+        let wildcards = server.listen(&mut table, problems);
         let workers = table.get("workers", "a number; 0 for one per core", problems, read::integer(0..=1024));
         server.workers = workers.map_or(0, |workers| workers.value as usize);
         // RFC 5001 section 2.3: opaque octets; kept well below what an answer has room for.
@@ -81,6 +82,7 @@ impl Server {
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
         server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);
         server.udp_mode(&mut table, problems);
+        server.check_wildcards(wildcards, problems);
         let connections =
             table.get("tcp-max-connections", "a number, at least 1", problems, read::integer(1..=1_000_000));
         server.tcp_max_connections = connections.map_or(server.tcp_max_connections, |n| n.value as usize);
@@ -91,22 +93,44 @@ impl Server {
         server
     }
 
-    fn listen(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
+    /// Reads the addresses; returns where wildcards stand.
+    fn listen(&mut self, table: &mut Table<'_>, problems: &mut Problems) -> Vec<Spot> {
+        let mut wildcards = Vec::new();
         let spot = table.key_spot("listen");
         let expected = "an address and a port: \"192.0.2.1:53\", \"[2001:db8::1]:53\", \"0.0.0.0:53\"";
         let Some(listen) = table.list("listen", expected, problems, read::parsed::<SocketAddr>) else {
-            return;
+            return wildcards;
         };
         self.listen.clear();
         for placed in listen {
             if self.listen.contains(&placed.value) {
                 problems.error(placed.spot, format!("{} is named twice", placed.value), "keep one");
-            } else {
-                self.listen.push(placed.value);
+                continue;
             }
+            if placed.value.ip().is_unspecified() {
+                wildcards.push(placed.spot);
+            }
+            self.listen.push(placed.value);
         }
         if self.listen.is_empty() && !problems.has_errors() {
             problems.error(spot, "`listen` names no address", format!("write {expected}"));
+        }
+        wildcards
+    }
+
+    /// RFC 2181 section 4.1: answers come from the address that was asked. On a wildcard that takes packet info.
+    fn check_wildcards(&self, wildcards: Vec<Spot>, problems: &mut Problems) {
+        let portable = match self.udp {
+            UdpMode::Portable => true,
+            UdpMode::Auto => !cfg!(target_os = "linux"),
+            UdpMode::Mmsg => false,
+        };
+        for spot in wildcards.into_iter().filter(|_| portable) {
+            problems.warning(
+                spot,
+                "portable UDP on a wildcard answers from the address that routing chooses, not from the one asked",
+                "resolvers drop such answers where a machine has several addresses: list them one by one",
+            );
         }
     }
 

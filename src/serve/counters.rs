@@ -42,8 +42,6 @@ macro_rules! tally {
 
 tally! {
     /// What has become of the datagrams.
-    ///
-    /// In portable mode the library drops some before they are seen; `received` leaves those out.
     UdpCounters, UdpTally {
         /// Datagrams received.
         received,

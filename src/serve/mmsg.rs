@@ -11,12 +11,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
+use super::pace::QUERY_MAX;
+
 /// Datagrams in a batch. The kernel's share of the cost is flat from 16 on; 64 let a worker that was away for
 /// a moment catch up in few calls, and the headers still fit the first-level cache.
 pub(super) const WIDTH: usize = 64;
-
-/// Longest query in bytes: the largest UDP size that servers commonly offer, and DNS flag day's upper end.
-pub(super) const QUERY_MAX: usize = 4096;
 
 /// Bytes of a slot. A cache line more than a page: with slots a page apart all 64 headers would compete for
 /// the same eight places of the first-level cache. It also leaves every query room to grow.

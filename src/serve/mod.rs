@@ -5,9 +5,9 @@
 //! ```
 //!
 //! UDP has two ways. On Linux each socket has a thread that takes queries in batches (`udp`, `batch` and
-//! `mmsg`, the one module with `unsafe`); elsewhere, or if so configured, `hickory-server` carries it
-//! (`portable`). TCP is ours everywhere (`tcp`, `connection`, `room`). All of them ask a [`Responder`], which
-//! knows nothing of sockets.
+//! `mmsg`, the one module with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
+//! by one (`portable`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
+//! [`Responder`], which knows nothing of sockets.
 
 #[cfg(target_os = "linux")]
 mod batch;
@@ -17,6 +17,7 @@ mod listen;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 mod mmsg;
+mod pace;
 mod portable;
 #[cfg(unix)]
 pub mod privileges;

@@ -1,309 +1,166 @@
-//! UDP by `hickory-server`, for systems without recvmmsg(2) and for comparison.
+//! UDP by calls that every system has: one task a socket, one datagram after the other.
 //!
-//! The same [`Responder`] makes the same bytes; as the library takes no bytes, they are decoded and rendered
-//! again from their parts. Both ways so carry the same decision.
+//! For systems without recvmmsg(2), and for comparison. What is answered is the same to the octet, as the same
+//! [`Responder`] answers in place; what it costs is two system calls a query. One thing cannot be had this
+//! way: a socket bound to a wildcard answers from the address that routing chooses.
 //!
-//! What differs, as hickory-server 0.26.3 comes before and after us:
+//! `hickory-server` carried this once and was given up, as it decodes every query before a handler sees it
+//! and renders the answer anew. That broke what is promised of every answer:
 //!
-//! - *Before*: datagrams under 12 bytes and from port 0, 0.0.0.0, :: or the broadcast address are dropped, as
-//!   is QR=1, none of which is counted here. What does not decode (in any section; two OPTs too) gets a
-//!   FORMERR with neither question nor OPT, even when it has QR=1. **ECS of family 0, which `dig +subnet=0/0`
-//!   sends, counts as not decodable**; stray address bits do not, and the responder, which reads the raw bytes,
-//!   sees them. Unknown opcodes reach us. Datagrams are cut at 4,096 bytes without notice.
-//! - *After*: names are compressed anew and never to the question (the library stores the question with its
-//!   type and class as if that were a name), so an answer is longer by its owner's name; order and contents
-//!   are the same, and so are the question's bytes. An answer that thereby gets too long, which hickory would
-//!   cut off within a section, without OPT and with trailing garbage, is sent without records and with TC=1
-//!   instead. The queue to the socket holds 32 answers and refuses more: we try again. What cannot be decoded
-//!   (a defect of ours or hickory's) becomes SERVFAIL.
-//! - *Silence*: a handler that does not call `send_response` sends nothing.
-//! - *Stop*: hickory drops what is in flight and unread. We first wait until it is quiet and then answer the
-//!   unread rest ourselves.
-//! - Answers from a socket that is bound to a wildcard leave from the address that routing chooses.
-//! - It logs two lines a query at level info: the log's filter has to keep `hickory_server` at warn.
+//! - ECS of family 0, which `dig +subnet=0/0` sends, got FORMERR instead of an answer for the resolver;
+//! - FORMERR to a bad ECS option had no OPT, where RFC 6891 section 6.1.1 wants one;
+//! - a bad option under an EDNS version above 0 got FORMERR instead of BADVERS;
+//! - a record without RDATA, which RFC 3597 section 5 allows, became SERVFAIL;
+//! - what has QR=1 and does not decode was answered, so that two servers could keep each other busy;
+//! - names were not compressed to the question's, so that answers were truncated which need not be.
+//!
+//! For the encrypted transports it stays the plan: there it is TLS, QUIC and HTTP/2 that it carries.
 
-use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
 
-use hickory_server::net::runtime::Time;
-use hickory_server::proto::op::{Header, Message, MessageType, Metadata, ResponseCode};
-use hickory_server::proto::serialize::binary::{BinDecodable, BinDecoder, BinEncoder};
-use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo, Server};
-use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
+use tokio::net::UdpSocket;
+use tokio::select;
 use tokio::sync::watch;
-use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::counters::{UdpTally, add};
+use super::pace::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
 use super::responder::{MakeResponder, Responder, Transport};
 
-/// The sockets of one address, served by hickory-server.
+/// One socket and what answers on it.
 pub(super) struct Portable<M: MakeResponder> {
-    address: SocketAddr,
-    server: Server<Handler<M>>,
-    handler: Handler<M>,
-    /// The same sockets, for what is unread when the library has stopped.
-    rest: Vec<UdpSocket>,
-}
-
-/// Answers one request after the other, several at once.
-struct Handler<M: MakeResponder> {
-    make: Arc<M>,
-    /// Responders that are not in use, with their buffers.
-    benches: Arc<Mutex<Vec<Bench<M::Responder>>>>,
-    tally: Arc<UdpTally>,
-    /// Whether an answer that cannot be rendered has been logged: once is enough.
-    reported: Arc<AtomicBool>,
-}
-
-/// What one request needs.
-struct Bench<R> {
-    responder: R,
+    socket: UdpSocket,
+    /// The same socket without the runtime, which would not look again for what came just before the stop.
+    unread: std::net::UdpSocket,
+    make: M,
+    responder: M::Responder,
     buffer: Box<[u8]>,
+    tally: Arc<UdpTally>,
+    failing: bool,
+    /// Whether an answer of this batch has waited for a full interface in vain.
+    clogged: bool,
 }
 
-/// An answer taken apart.
-struct Rendering {
-    message: Message,
-    queries: Queries,
-}
+/// Datagrams that are answered by one snapshot before the runtime's other tasks get their turn.
+const WIDTH: usize = 64;
 
-/// Longest datagram that hickory reads.
-const QUERY_MAX: usize = 4096;
-/// Bytes of a buffer: every query has room to grow.
+/// Bytes of the buffer: every query has room to grow, and one that is too long is seen to be.
 const BUFFER: usize = QUERY_MAX + 64;
-/// How often an answer is offered to a full queue.
-const OFFERS: usize = 1000;
-/// How long nothing may happen before the library is taken to be at rest.
-const QUIET: Duration = Duration::from_millis(20);
-/// How often that is waited for.
-const QUIET_TRIES: usize = 25;
-/// Datagrams per socket that are answered after the stop: more than a socket's buffer holds.
-const REST: usize = 16_384;
 
 impl<M: MakeResponder> Portable<M> {
-    /// Takes over the sockets of one address. A runtime must be entered.
-    pub(super) fn new(
-        address: SocketAddr,
-        sockets: Vec<UdpSocket>,
-        make: M,
-        tally: Arc<UdpTally>,
-    ) -> io::Result<Self> {
-        let handler =
-            Handler { make: Arc::new(make), benches: Arc::default(), tally, reported: Arc::default() };
-        let mut server = Server::new(handler.clone());
-        let mut rest = Vec::new();
-        for socket in sockets {
-            socket.set_nonblocking(true)?;
-            rest.push(socket.try_clone()?);
-            server.register_socket(tokio::net::UdpSocket::from_std(socket)?);
-        }
-        Ok(Self { address, server, handler, rest })
+    /// Takes over a socket. A runtime must be entered.
+    ///
+    /// # Errors
+    /// When the system does not let the runtime have it.
+    pub(super) fn new(socket: std::net::UdpSocket, make: M, tally: Arc<UdpTally>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let unread = socket.try_clone()?;
+        let responder = make.make();
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        let socket = UdpSocket::from_std(socket)?;
+        Ok(Self { socket, unread, make, responder, buffer, tally, failing: false, clogged: false })
     }
 
     /// Serves until told to stop, and then answers what was received.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        // An error means that the server is gone, which is a stop as well.
-        let _ = stop.wait_for(|stop| *stop).await;
-        self.wait_for_quiet().await;
-        if let Err(error) = self.server.shutdown_gracefully().await {
-            error!(%error, address = %self.address, "the UDP server ended with an error");
-        }
-        for socket in &self.rest {
-            self.handler.answer_rest(socket);
-        }
-    }
-
-    async fn wait_for_quiet(&self) {
-        let mut before = self.handler.tally.read();
-        for _ in 0..QUIET_TRIES {
-            sleep(QUIET).await;
-            let now = self.handler.tally.read();
-            if now == before {
-                return;
-            }
-            before = now;
-        }
-    }
-}
-
-impl<M: MakeResponder> Clone for Handler<M> {
-    fn clone(&self) -> Self {
-        Self {
-            make: self.make.clone(),
-            benches: self.benches.clone(),
-            tally: self.tally.clone(),
-            reported: self.reported.clone(),
-        }
-    }
-}
-
-impl<M: MakeResponder> Handler<M> {
-    /// The answer's bytes, or `None` for silence.
-    fn respond<T>(&self, query: &[u8], client: SocketAddr, with: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        let spare = self.benches().pop();
-        let mut bench = spare.unwrap_or_else(|| Bench {
-            responder: self.make.make(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+        let mut stopped = pin!(async {
+            // An error means that the server is gone, which is a stop as well.
+            let _ = stop.wait_for(|stop| *stop).await;
         });
-        // A bench over which something panicked is not used again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| bench.respond(query, client)));
-        let Ok(length) = outcome else {
-            add(&self.tally.panics, 1);
-            error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
-            return None;
-        };
-        let result = length.and_then(|length| bench.buffer.get(..length)).map(with);
-        self.benches().push(bench);
-        result
-    }
-
-    fn benches(&self) -> std::sync::MutexGuard<'_, Vec<Bench<M::Responder>>> {
-        // A vector is whole between two calls.
-        self.benches.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn handle(&self, request: &Request, mut sender: impl ResponseHandler) -> ResponseInfo {
-        add(&self.tally.received, 1);
-        add(&self.tally.batches, 1);
-        let rendered = self.respond(request.as_slice(), request.src(), Rendering::read);
-        match rendered {
-            None => {
-                add(&self.tally.dropped, 1);
-                silence(request)
+        loop {
+            select! {
+                biased;
+                () = &mut stopped => break,
+                // Also woken without a query: an old snapshot would else stay in memory until the next one.
+                _ = timeout(PATIENCE, self.socket.readable()) => {}
             }
-            Some(Some(rendering)) => self.send(&rendering, request, &mut sender).await,
-            Some(None) => {
-                if !self.reported.swap(true, Relaxed) {
-                    error!("hickory-server cannot render one of our answers: a defect, please report it");
+            self.batch(WIDTH, |own| own.socket.try_recv_from(&mut own.buffer)).await;
+        }
+        self.batch(LAST_QUERIES, |own| own.unread.recv_from(&mut own.buffer)).await;
+    }
+
+    /// Answers what the socket has, `most` datagrams of it.
+    async fn batch(&mut self, most: usize, receive: impl Fn(&mut Self) -> io::Result<(usize, SocketAddr)>) {
+        self.contained(|responder, _| responder.refresh());
+        self.clogged = false;
+        for turn in 0..most {
+            match receive(self) {
+                Ok((length, client)) => {
+                    add(&self.tally.batches, u64::from(turn == 0));
+                    self.failing = false;
+                    self.answer(length, client).await;
                 }
-                let builder = MessageResponseBuilder::from_message_request(request);
-                let response = builder.error_msg(&request.metadata, ResponseCode::ServFail);
-                sender.send_response(response).await.unwrap_or_else(|_| silence(request))
+                Err(error) if is_nothing(&error) => return,
+                Err(error) => return self.report(&error).await,
             }
         }
     }
 
-    async fn send(
-        &self,
-        rendering: &Rendering,
-        request: &Request,
-        sender: &mut impl ResponseHandler,
-    ) -> ResponseInfo {
-        let message = &rendering.message;
-        let fits = rendering.fits(usize::from(request.max_payload()));
-        let mut metadata = message.metadata;
-        metadata.truncation |= !fits;
-        for _ in 0..OFFERS {
-            let (answers, authorities, additionals) = if fits {
-                (message.answers.as_slice(), message.authorities.as_slice(), message.additionals.as_slice())
-            } else {
-                Default::default()
-            };
-            let response = MessageResponseBuilder::new(&rendering.queries, message.edns.as_ref()).build(
-                metadata,
-                answers,
-                authorities,
-                [],
-                additionals,
-            );
-            if let Ok(info) = sender.send_response(response).await {
-                add(&self.tally.answered, 1);
-                return info;
-            }
-            // The queue to the socket is full. Its task gets its turn.
-            yield_now().await;
+    async fn answer(&mut self, length: usize, client: SocketAddr) {
+        add(&self.tally.received, 1);
+        if length > QUERY_MAX {
+            return add(&self.tally.oversized, 1);
         }
-        add(&self.tally.send_errors, 1);
-        silence(request)
-    }
-
-    /// Answers what the library has left unread in the socket.
-    fn answer_rest(&self, socket: &UdpSocket) {
-        let mut query = [0; QUERY_MAX];
-        for _ in 0..REST {
-            let Ok((length, client)) = socket.recv_from(&mut query) else { return };
-            add(&self.tally.received, 1);
-            if client.port() == 0 {
-                add(&self.tally.unanswerable, 1);
-                continue;
-            }
-            let query = query.get(..length).unwrap_or_default();
-            match self.respond(query, client, |answer| socket.send_to(answer, client)) {
-                None => add(&self.tally.dropped, 1),
-                Some(Ok(_)) => add(&self.tally.answered, 1),
-                Some(Err(_)) => add(&self.tally.send_errors, 1),
-            }
+        if client.port() == 0 {
+            return add(&self.tally.unanswerable, 1);
+        }
+        let answered =
+            self.contained(|responder, buffer| responder.respond(buffer, length, client, Transport::Udp));
+        let Some(length) = answered else { return };
+        match length.filter(|length| *length <= self.buffer.len()) {
+            Some(length) => self.send(length, client).await,
+            None => add(&self.tally.dropped, 1),
         }
     }
-}
 
-impl<R: Responder> Bench<R> {
-    fn respond(&mut self, query: &[u8], client: SocketAddr) -> Option<usize> {
-        self.responder.refresh();
-        self.buffer.get_mut(..query.len())?.copy_from_slice(query);
-        self.responder.respond(&mut self.buffer, query.len(), client, Transport::Udp)
+    async fn send(&mut self, length: usize, client: SocketAddr) {
+        let answer = self.buffer.get(..length).unwrap_or_default();
+        let sent = match self.socket.try_send_to(answer, client) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.clogged => {
+                // The interface is full. After one such wait the others of the batch would wait as long each,
+                // and their clients have asked again by then.
+                timeout(SEND_PATIENCE, self.socket.send_to(answer, client)).await.unwrap_or_else(|_| {
+                    self.clogged = true;
+                    Err(error)
+                })
+            }
+            sent => sent,
+        };
+        add(if sent.is_ok() { &self.tally.answered } else { &self.tally.send_errors }, 1);
+    }
+
+    /// Lets the responder do something. Should it panic that is counted and logged, and a fresh one takes over.
+    fn contained<T>(&mut self, act: impl FnOnce(&mut M::Responder, &mut [u8]) -> T) -> Option<T> {
+        let (responder, buffer) = (&mut self.responder, &mut self.buffer);
+        // Whatever a panic leaves half done is the responder's, which is replaced, or the buffer's, whose query
+        // is dropped.
+        if let Ok(done) = catch_unwind(AssertUnwindSafe(|| act(responder, buffer))) {
+            return Some(done);
+        }
+        add(&self.tally.panics, 1);
+        error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
+        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make())) {
+            self.responder = fresh;
+        }
+        None
+    }
+
+    /// Logs the first failure of a row, and waits a little.
+    async fn report(&mut self, error: &io::Error) {
+        add(&self.tally.receive_errors, 1);
+        if !self.failing {
+            error!(%error, "receiving queries failed; going on");
+            self.failing = true;
+        }
+        sleep(RECOVERY).await;
     }
 }
 
-// The trait is made by `async_trait`: this is what its macro would write.
-#[allow(clippy::multiple_bound_locations)]
-impl<M: MakeResponder> RequestHandler for Handler<M> {
-    fn handle_request<'life0, 'life1, 'async_trait, R: ResponseHandler, T: Time>(
-        &'life0 self,
-        request: &'life1 Request,
-        response_handle: R,
-    ) -> Pin<Box<dyn Future<Output = ResponseInfo> + Send + 'async_trait>>
-    where
-        R: 'async_trait,
-        T: 'async_trait,
-        'life0: 'async_trait,
-        'life1: 'async_trait,
-        Self: 'async_trait,
-    {
-        Box::pin(self.handle(request, response_handle))
-    }
-}
-
-impl Rendering {
-    /// Takes an answer apart; `None` when hickory cannot decode it.
-    fn read(answer: &[u8]) -> Option<Self> {
-        let message = Message::from_vec(answer).ok()?;
-        // The question's bytes of our answer, not of the query: so FORMERR may go without.
-        let mut decoder = BinDecoder::new(answer);
-        let header = Header::read(&mut decoder).ok()?;
-        let queries = Queries::read(&mut decoder, usize::from(header.counts.queries)).ok()?;
-        Some(Self { message, queries })
-    }
-
-    /// Whether hickory's rendering keeps to what client and server can take.
-    fn fits(&self, client: usize) -> bool {
-        let limit = self.limit(client);
-        let message = &self.message;
-        let mut bytes = Vec::with_capacity(limit);
-        MessageResponseBuilder::new(&self.queries, message.edns.as_ref())
-            .build(message.metadata, &message.answers, &message.authorities, [], &message.additionals)
-            .destructive_emit(&mut BinEncoder::new(&mut bytes))
-            .is_ok()
-            && bytes.len() <= limit
-    }
-
-    /// Longest answer in bytes: hickory looks at the server's size alone.
-    fn limit(&self, client: usize) -> usize {
-        let server = self.message.edns.as_ref().map_or(512, |edns| usize::from(edns.max_payload()));
-        server.min(client).max(512)
-    }
-}
-
-/// What a handler returns that has sent nothing.
-fn silence(request: &Request) -> ResponseInfo {
-    let metadata = Metadata::new(request.metadata.id, MessageType::Response, request.metadata.op_code);
-    Header { metadata, counts: hickory_server::proto::op::HeaderCounts::default() }.into()
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

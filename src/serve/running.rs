@@ -61,11 +61,13 @@ impl Serving {
                     }
                 }
                 Way::Portable => {
-                    let tally = Arc::new(UdpTally::default());
-                    serving.udp.push(tally.clone());
-                    let stop = serving.stop_tasks.subscribe();
-                    let portable = Portable::new(address, udp, make.clone(), tally)?;
-                    serving.tasks.push(runtime.spawn(portable.run(stop)));
+                    for socket in udp {
+                        let tally = Arc::new(UdpTally::default());
+                        serving.udp.push(tally.clone());
+                        let stop = serving.stop_tasks.subscribe();
+                        let portable = Portable::new(socket, make.clone(), tally)?;
+                        serving.tasks.push(runtime.spawn(portable.run(stop)));
+                    }
                 }
             }
         }
@@ -80,7 +82,8 @@ impl Serving {
         number: usize,
         make: &M,
     ) -> io::Result<()> {
-        use super::udp::{PATIENCE, SEND_PATIENCE, Worker};
+        use super::pace::{PATIENCE, SEND_PATIENCE};
+        use super::udp::Worker;
 
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(SEND_PATIENCE))?;

@@ -7,28 +7,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::thread::{Builder, JoinHandle, sleep};
-use std::time::Duration;
 
 use tracing::error;
 
 use super::batch::{Answering, Batch, Reception};
 use super::counters::UdpTally;
+use super::mmsg::WIDTH;
+use super::pace::{LAST_QUERIES, RECOVERY};
 use super::responder::MakeResponder;
 
-/// How long a worker sleeps when no query comes. It looks at the stop flag and for a new snapshot only
-/// when it wakes: at this pace a stop is not felt to hang, an old snapshot's memory is given back soon, and
-/// five wake-ups a second cost nothing. Under load it never comes to bear.
-pub(super) const PATIENCE: Duration = Duration::from_millis(200);
-
-/// How long an answer may wait for a full interface.
-pub(super) const SEND_PATIENCE: Duration = Duration::from_millis(100);
-
-/// Batches that a worker still answers when told to stop: more than a socket's buffer holds, and an end in
-/// sight when queries come faster than they are answered.
-const LAST_BATCHES: usize = 256;
-
-/// How long a worker rests after its socket failed, so that a lasting failure is not a busy loop.
-const RECOVERY: Duration = Duration::from_millis(50);
+/// Batches that a worker still answers when told to stop.
+const LAST_BATCHES: usize = LAST_QUERIES / WIDTH;
 
 /// One socket and the thread that serves it.
 pub(super) struct Worker {

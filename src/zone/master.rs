@@ -1,19 +1,23 @@
 //! Reads master files (RFC 1035 section 5, RFC 2308 section 4 for `$TTL`, RFC 3597 for unknown types).
 //!
-//! `domain` parses each entry; cutting the file into entries first lets one run find every bad one.
+//! `domain` parses each entry, but for those of types that it does not know by name, which `rare` reads. Cutting
+//! the file into entries first lets one run find every bad one.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use domain::base::iana::Class;
-use domain::base::rdata::ComposeRecordData;
+use domain::base::iana::{Class, Rtype};
+use domain::base::name::ParsedName;
+use domain::base::rdata::{ComposeRecordData, ParseRecordData};
 use domain::base::{Name as DomainName, ToName};
+use domain::dep::octseq::Parser;
+use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 use super::include::Include;
 use super::records::Record;
-use super::splitter;
 use super::units::{parse_ttl, spell_out};
+use super::{rare, splitter};
 use crate::problem::{Problems, Spot};
 use crate::wire::name::Name;
 
@@ -22,6 +26,10 @@ const MAX_DEPTH: u32 = 8;
 
 /// RFC 2308 section 4: a zone without `$TTL` and TTLs has no default; BIND then refuses, and so do we.
 const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into the record";
+
+/// What is wrong with an entry that starts with a blank when there was none before it, and what to do.
+const NO_OWNER: (&str, &str) =
+    ("the first record of the file has no owner", "write its name, or `@`, at the line's start");
 
 /// Reads a master file; every bad entry is noted and left out.
 pub fn parse(
@@ -134,9 +142,16 @@ impl Reader<'_> {
         spot: &Spot,
         state: &mut State,
     ) {
+        match rare::read(entry, &state.origin) {
+            Some(Ok(read)) => return self.rare(read, spot, state),
+            Some(Err(fault)) => {
+                let spot = Spot::at(file, text, start + fault.span.start..start + fault.span.end);
+                return self.problems.error(spot, format!("not a record: {}", fault.what), fault.help);
+            }
+            None => {}
+        }
         let Some(source) = with_owner(&spell_out(entry), state) else {
-            let what = "the first record of the file has no owner";
-            return self.problems.error(spot.clone(), what, "write its name, or `@`, at the line's start");
+            return self.problems.error(spot.clone(), NO_OWNER.0, NO_OWNER.1);
         };
         let has_ttl = state.default_ttl.or(state.last_ttl);
         match scan(&source, &state.origin, has_ttl) {
@@ -145,9 +160,7 @@ impl Reader<'_> {
                 if record.ttl == UNSTATED_TTL {
                     return self.problems.error(spot.clone(), "the record has no TTL", NO_TTL);
                 }
-                state.owner = Some(record.owner.clone());
-                state.last_ttl = Some(record.ttl);
-                self.records.push(record);
+                self.keep(record, state);
             }
             Err(error) => {
                 let shift = source.len().saturating_sub(entry.len());
@@ -157,10 +170,44 @@ impl Reader<'_> {
         }
     }
 
+    fn rare(&mut self, read: rare::Read, spot: &Spot, state: &mut State) {
+        let rare::Read { owner, ttl, rtype, rdata } = read;
+        let Some(owner) = owner.or_else(|| state.owner.clone()) else {
+            return self.problems.error(spot.clone(), NO_OWNER.0, NO_OWNER.1);
+        };
+        let Some(ttl) = ttl.or(state.default_ttl).or(state.last_ttl) else {
+            return self.problems.error(spot.clone(), "the record has no TTL", NO_TTL);
+        };
+        if self.is_rdata(Rtype::from_int(rtype), &rdata, spot) {
+            self.keep(Record { owner, rtype, ttl, rdata: rdata.into(), spot: spot.clone() }, state);
+        }
+    }
+
+    /// Whether octets, maybe written as `\# LENGTH HEX`, have the form of their type; if not, it is noted.
+    fn is_rdata(&mut self, rtype: Rtype, rdata: &[u8], spot: &Spot) -> bool {
+        let good = is_rdata_of(rtype, rdata);
+        if !good {
+            let what = format!("the octets are no {rtype} data");
+            self.problems.error(spot.clone(), what, "write it in its type's own form (RFC 3597 section 5)");
+        }
+        good
+    }
+
+    fn keep(&mut self, record: Record, state: &mut State) {
+        state.owner = Some(record.owner.clone());
+        state.last_ttl = Some(record.ttl);
+        self.records.push(record);
+    }
+
     fn convert(&mut self, scanned: &ScannedRecord, spot: &Spot) -> Option<Record> {
         let ttl = scanned.ttl().as_secs();
         let mut rdata = Vec::new();
         let composed = scanned.data().compose_rdata(&mut rdata).is_ok();
+        if matches!(scanned.data(), ZoneRecordData::Unknown(_))
+            && !self.is_rdata(scanned.rtype(), &rdata, spot)
+        {
+            return None;
+        }
         let owner = Name::from_wire(scanned.owner().to_vec().as_slice());
         match owner {
             _ if scanned.class() != Class::IN => {
@@ -228,6 +275,16 @@ fn scan(entry: &str, origin: &Name, ttl: Option<u32>) -> Result<ScannedRecord, S
     }
 }
 
+/// Whether octets have the form of their type, with names uncompressed: what answers relies on it. All are right for
+/// unknown types.
+fn is_rdata_of(rtype: Rtype, rdata: &[u8]) -> bool {
+    let mut parser = Parser::from_ref(rdata);
+    let parsed = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(rtype, &mut parser);
+    let Ok(Some(parsed)) = parsed else { return false };
+    let mut again = Vec::new();
+    parser.remaining() == 0 && parsed.compose_rdata(&mut again).is_ok() && again == rdata
+}
+
 fn absolute(name: &Name) -> String {
     if name.wire().len() > 1 { format!("{name}.") } else { ".".to_owned() }
 }
@@ -236,12 +293,12 @@ impl ScanError {
     /// Reads `LINE:COLUMN: what`, the only form in which `domain` gives the place away.
     fn parse(text: &str) -> Self {
         let mut parts = text.splitn(3, ':');
-        let mut number = || parts.next().and_then(|p| p.trim().parse().ok());
+        let mut number = || parts.next().and_then(|p| p.trim().parse::<usize>().ok());
         let place = number().zip(number());
         let what = parts.next().map(|p| p.trim().to_owned());
         match (place, what) {
             // The first line is the `$TTL` written before the entry.
-            (Some((line, column)), Some(what)) => Self { what, line: line - 1, column },
+            (Some((line, column)), Some(what)) => Self { what, line: line.saturating_sub(1), column },
             _ => Self { what: text.to_owned(), line: 0, column: 0 },
         }
     }
@@ -328,6 +385,21 @@ mod tests {
         assert_eq!(records.len(), 1);
         let places: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
         assert_eq!(places, ["z:2:5", "z:3:3", "z:5:1", "z:6:2"], "{problems:?}");
+    }
+
+    /// RFC 3597 section 5; names in it uncompressed (section 4).
+    #[test]
+    fn the_generic_form_of_a_known_type_must_be_of_its_form() {
+        let (records, problems) = read(
+            "$TTL 60\na A \\# 4 c0000201\nb TYPE2 \\# 3 016100\nc TYPE6 \\# 22 ( 0000 00000001\n 00000002\n\
+             00000003 00000004 00000005 )\nd TYPE65280 \\# 0\ne MX \\# 3 000a00\n",
+        );
+        assert_eq!(records.len(), 5, "{problems:?}");
+        let (records, problems) = read(
+            "$TTL 60\na A \\# 3 c00002\nb NS \\# 2 c00c\nc CNAME \\# 4 016100c0\nd MX \\# 4 0000c000\n\
+             e TXT \\# 2 0261\nf AAAA \\# 0\n",
+        );
+        assert_eq!((records.len(), problems.len()), (0, 6), "{problems:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod include;
 pub mod master;
+mod rare;
 pub mod records;
 mod splitter;
 mod units;

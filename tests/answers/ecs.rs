@@ -6,7 +6,7 @@ use super::support::fixture::{GEO, MAX, RESOLVER4, RESOLVER6, States, TTL, locat
 use super::support::packet::{AA, Query};
 use super::support::reply::Reply;
 use super::support::{name, rr};
-use super::{Daemon, always, cname, fixture, nodata, nxdomain, records, server, www};
+use super::{Daemon, always, cname, nodata, nxdomain, records, server, www};
 use std::net::IpAddr;
 
 /// The option's family, source, scope and address as they must come back (RFC 7871, 7.2.1): as sent, but for scope.
@@ -220,7 +220,7 @@ fn rfc7871_6_malformed_options_are_formerr() {
 /// `ecs = false`: as if the option were not there.
 #[test]
 fn formats_ecs_can_be_switched_off() {
-    let files = fixture::files();
+    let files = super::files();
     let config = files.text("cvdns.toml").replace("[server]\n", "[server]\necs = false\n");
     let server = Daemon::start(&files.with("cvdns.toml", config));
     for transport in ALL {

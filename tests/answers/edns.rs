@@ -89,7 +89,7 @@ fn rfc5001_2_nsid_is_sent_when_asked_for() {
 
 #[test]
 fn rfc5001_2_no_nsid_without_one_configured() {
-    let files = super::fixture::files();
+    let files = super::files();
     let config = files.text("cvdns.toml").replace("nsid = \"ns1\"\n", "");
     let server = super::Daemon::start(&files.with("cvdns.toml", config));
     let query = Query::new("www.clam.example", rr::A).option(rr::NSID, &[]);

@@ -10,7 +10,7 @@ use super::support::rr;
 use super::{nodata, records};
 
 fn server(states: &States) -> Daemon {
-    Daemon::start(&fixture::files().with("feed.json", fixture::feed(1_000, states)))
+    Daemon::start(&super::files().with("feed.json", fixture::feed(1_000, states)))
 }
 
 #[track_caller]
@@ -64,7 +64,7 @@ fn formats_single_addresses_can_be_down() {
         "\"mirrors\": {",
         "\"mirrors\": { \"de1.example\": { \"state\": \"up\", \"addresses\": { \"2001:db8:1::11\": \"down\" } }",
     );
-    let server = Daemon::start(&fixture::files().with("feed.json", feed));
+    let server = Daemon::start(&super::files().with("feed.json", feed));
     let (v4, _) = yields(&path("DE"), &States::new(), false);
     let v6 = [rr::aaaa("2001:db8:1::12")].into();
     for transport in ALL {

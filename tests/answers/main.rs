@@ -1,76 +1,16 @@
-//! Every rule under "Answers" in FORMATS.md, as whole packets of the real server over IPv4, IPv6, UDP and TCP.
+//! Every rule under "Answers" in FORMATS.md, as whole packets of the real server over IPv4, IPv6, UDP and TCP, and
+//! over both ways of serving UDP: what is promised does not depend on the system that it runs on.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod any;
-mod chaos;
-mod ecs;
-mod edns;
-mod header;
-mod health;
-mod listen;
-mod malformed;
-mod negative;
-mod pools;
-mod record;
-mod tcp;
-mod truncation;
+/// The cases with `udp = "auto"`.
+#[path = "cases.rs"]
+mod auto;
 
-use support::client::{ALL, Client, Transport};
-use support::daemon::Daemon;
-use support::fixture;
-use support::packet::Query;
-use support::reply::{Record, Reply};
-use support::rr;
-
-/// The fixture's server.
-fn server() -> Daemon {
-    Daemon::start(&fixture::files())
-}
-
-/// Sends the query over every transport; each answer must be `expected`, whole.
-#[track_caller]
-fn always(client: Client, query: &Query, expected: &Reply) {
-    for transport in ALL {
-        client.ask(transport, query).must_be(expected, &format!("{transport:?}: {query:?}"));
-    }
-}
-
-/// The same over the given transports.
-#[track_caller]
-fn over(transports: &[Transport], client: Client, query: &Query, expected: &Reply) {
-    for &transport in transports {
-        client.ask(transport, query).must_be(expected, &format!("{transport:?}: {query:?}"));
-    }
-}
-
-/// The SOA of the fixture's zone as negative answers carry it (RFC 2308, 3 and 5).
-fn negative_soa() -> Vec<Record> {
-    let rdata =
-        rr::soa("ns1.clam.example", "hostmaster.clam.example", [2_026_112_201, 7200, 900, 1_209_600, 300]);
-    vec![Record::new(fixture::ORIGIN, fixture::NEGATIVE_TTL, rr::SOA, rdata)]
-}
-
-fn nodata(query: &Query) -> Reply {
-    Reply::to(query).with_authority(negative_soa())
-}
-
-fn nxdomain(query: &Query) -> Reply {
-    nodata(query).with_rcode(rr::NXDOMAIN)
-}
-
-/// What the name `www` has.
-fn www(owner: &str) -> Vec<Record> {
-    ["192.0.2.3", "192.0.2.4"].iter().map(|address| Record::new(owner, 120, rr::A, rr::a(address))).collect()
-}
-
-fn records(owner: &str, ttl: u32, rtype: u16, rdata: impl IntoIterator<Item = Vec<u8>>) -> Vec<Record> {
-    rdata.into_iter().map(|rdata| Record::new(owner, ttl, rtype, rdata)).collect()
-}
-
-fn cname(owner: &str, ttl: u32, target: &str) -> Record {
-    Record::new(owner, ttl, rr::CNAME, support::name::wire(target))
-}
+/// The same with `udp = "portable"`.
+#[allow(clippy::duplicate_mod, reason = "the same cases against another server")]
+#[path = "cases.rs"]
+mod portable;

@@ -85,7 +85,7 @@ fn rfc2308_2_2_other_types_at_the_record_are_nodata() {
 #[test]
 fn clients_flag_0_silences() {
     let feed = fixture::feed(1_000, &fixture::States::new()).replace("\"warn\": true", "\"warn\": false");
-    let server = super::Daemon::start(&fixture::files().with("feed.json", feed));
+    let server = super::Daemon::start(&super::files().with("feed.json", feed));
     assert_eq!(text(server.client(), NAME).split(':').nth(4), Some("0"));
 }
 
@@ -108,7 +108,7 @@ fn rfc1035_4_2_1_no_answer_without_edns_is_over_512() {
 /// (RFC 1034, 4.3.2 step 2).
 #[test]
 fn rfc1034_4_3_2_the_record_in_a_child_zone() {
-    let files = fixture::files();
+    let files = super::files();
     let config = files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"child.toml\"\n[geoip]\n");
     let zone = "format = 1\norigin = \"child.clam.example\"\nrecords = \"child.zone\"\n\
                 [[name]]\nowner = \"current\"\ntxt = \"record\"\n";

@@ -66,7 +66,7 @@ fn formats_over_the_servers_size_is_truncated() {
 
 #[test]
 fn formats_the_servers_size_can_be_raised() {
-    let files = super::fixture::files();
+    let files = super::files();
     let config = files.text("cvdns.toml").replace("[server]\n", "[server]\nedns-udp-size = 4096\n");
     let server = super::Daemon::start(&files.with("cvdns.toml", config));
     let with_size = |query: &Query| {

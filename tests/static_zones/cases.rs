@@ -277,14 +277,3 @@ pub(crate) const CASES: &[Case] = &[
     case(".", "NS", "RFC 1034, 4.3.2"),
     case("xcorner.test", "A", "RFC 1034, 4.3.2: labels, not octets, are compared"),
 ];
-
-/// Asked of `rare.test`.
-pub(crate) const RARE: &[Case] = &[
-    case("t.rare.test", "AFSDB", "RFC 1183, 1"),
-    case("t.rare.test", "LOC", "RFC 1876, 2"),
-    case("tls.rare.test", "URI", "RFC 7553, 4.5"),
-    case("e.rare.test", "EUI48", "RFC 7043, 3"),
-    case("k.rare.test", "KX", "RFC 2230, 3"),
-    case("k.rare.test", "CERT", "RFC 4398, 2"),
-    case("k.rare.test", "APL", "RFC 3123, 4"),
-];
