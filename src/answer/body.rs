@@ -78,7 +78,7 @@ fn head(outcome: &Outcome<'_>) -> Body {
         Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
-        Outcome::Pool { answer: PoolAnswer { fail_open: true, .. }, .. } => {
+        Outcome::Pool { answer, ipv6, .. } if window_set(answer, *ipv6).fail_open => {
             Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) }
         }
         _ => Body::ours(rcode::NOERROR),
@@ -124,6 +124,9 @@ impl Target<'_> {
 
     fn template(self, template: Option<Template<'_>>, body: Body) -> Body {
         let Some(template) = template else { return Body::code(rcode::SERVFAIL) };
+        if self.question_end + template.octets.len() > self.limit {
+            return Body { end: None, ..body };
+        }
         let name_length = self.question_end - HEADER - 4;
         let end = template.write(self.buffer, self.question_end, name_length);
         Body { end, counts: template.counts, ..body }
@@ -249,6 +252,9 @@ fn write_chain(
 
 fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
     for rdata in &set.rdatas {
+        if writer.overflowed() {
+            break;
+        }
         writer.record(owner, set.rtype, class::IN, set.ttl, rdata);
     }
     set.rdatas.len() as u16
@@ -257,6 +263,10 @@ fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
 /// The records of a window, at another name than the question's.
 fn write_window(writer: &mut Writer<'_>, owner: Owner<'_>, window: &[u8], ipv6: bool) -> u16 {
     let size = if ipv6 { live::AAAA_SIZE } else { live::A_SIZE };
+    if window.len() > writer.room() {
+        writer.give_up();
+        return 0;
+    }
     window.chunks_exact(size).map(|record| write_ready(writer, owner, record)).sum()
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::chain::{self, Chain, Link};
 use crate::geo::client_table::Place;
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind};
+use crate::snapshot::frame::{Along, Answer, Cut, Frame, Node, NodeKind, ParentDs};
 use crate::snapshot::live::PoolAnswer;
 use crate::snapshot::pools::PathId;
 use crate::snapshot::template::{Template, TemplateId};
@@ -150,9 +150,13 @@ impl<'s> Decision<'s> {
         let frame = &*snapshot.frame;
         match node.kind {
             NodeKind::Cut(cut) if qtype != rtype::DS => return Outcome::Referral(cut),
-            NodeKind::Apex { parent: Some(parent), ds } if qtype == rtype::DS => {
-                self.zone = Some(parent);
-                return ds.map_or(Outcome::NoData, |(template, rrset)| Outcome::Static { template, rrset });
+            NodeKind::Apex { parent: Some(parent) } if qtype == rtype::DS => {
+                self.zone = Some(parent.zone);
+                return match parent.ds {
+                    ParentDs::None => Outcome::NoData,
+                    ParentDs::Records { template, rrset } => Outcome::Static { template, rrset },
+                    ParentDs::Referral(cut) => Outcome::Referral(cut),
+                };
             }
             _ => {}
         }
@@ -163,8 +167,11 @@ impl<'s> Decision<'s> {
             None => Outcome::NoData,
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(text)) => snapshot.live.text(text).map_or(Outcome::NotReady, Outcome::Text),
-            Some(Answer::Pool { rule, path }) => {
-                let path = path.unwrap_or_else(|| self.place(frame, rule, client));
+            Some(Answer::Pool { rule, along }) => {
+                let path = match along {
+                    Along::Path(path) => path,
+                    Along::Client => self.place(frame, rule, client),
+                };
                 pool(snapshot, rule, path, qtype == rtype::AAAA)
             }
         }

@@ -19,10 +19,12 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.spot, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    let errors_before = problems.counts().0;
     let fleet = match &file.mirrors {
         Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems).unwrap_or_default(),
         None => Fleet::default(),
     };
+    let fleet_complete = problems.counts().0 == errors_before;
     let records = beside(&path, &file.records.value);
     let master = text_of(&records, &file.records.spot, problems)?;
     let mut zones = Vec::new();
@@ -39,7 +41,7 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
             break;
         }
     }
-    Some(ZoneInput { file, zones, fleet: Arc::new(fleet) })
+    Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
 fn parse(path: &Path, text: &str, origin: &Name, problems: &mut Problems) -> Records {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::frame::{Answer, Cut, Frame, Holding, Node, NodeKind, Plan, Rule, Text, Zone};
+use super::frame::{
+    Along, Answer, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone,
+};
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
@@ -12,7 +14,7 @@ use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;
 use crate::release::CORE_DATABASES;
-use crate::wire::name::Name;
+use crate::wire::name::{Name, parent as wire_parent};
 use crate::wire::{class, rtype, writer};
 use crate::zone::file::{CC, DB, DynamicName, Families, NameKind, PING_TTL, PoolRef};
 use crate::zone::records::{Records, Rrset};
@@ -22,9 +24,8 @@ const ANY_TTL: u32 = 3600;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names. None when the inputs contradict each other.
 pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
-    // Inputs that were not read whole are compiled for the problems alone.
-    let whole = !problems.has_errors();
-    let mut compiler = Compiler::new(inputs, databases, whole)?;
+    // Inputs in which something was wrong before are compiled for the problems alone.
+    let mut compiler = Compiler::new(inputs, databases)?;
     let origins = origins(inputs, problems);
     for input in &inputs.zones {
         let plan = compiler.plan(inputs, input, problems);
@@ -32,7 +33,6 @@ pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) 
             compiler.zone(input, zone, plan, &origins, problems);
         }
     }
-    compiler.link_children();
     (!problems.has_errors()).then(|| compiler.finish())
 }
 
@@ -42,12 +42,10 @@ struct Compiler<'i> {
     rules: HashMap<Rule, u32>,
     texts: HashMap<(Option<String>, u32), u32>,
     /// DS records for the apex of a zone, and the zone that holds them.
-    parents: HashMap<u32, (u32, (TemplateId, u32))>,
+    parents: HashMap<u32, Parent>,
     apexes: HashMap<u32, usize>,
     databases: Vec<&'i str>,
     record_ttl: u32,
-    /// Whether the fleets are all there: where mirrors could not be read, missing pools mean nothing.
-    whole: bool,
 }
 
 /// The zone that is being compiled.
@@ -60,7 +58,7 @@ struct Current<'c> {
 }
 
 impl<'i> Compiler<'i> {
-    fn new(inputs: &Inputs, databases: &'i Databases, whole: bool) -> Option<Self> {
+    fn new(inputs: &Inputs, databases: &'i Databases) -> Option<Self> {
         let mut templates = Templates::default();
         let line = Line {
             owner: writer::Owner::Question,
@@ -93,7 +91,6 @@ impl<'i> Compiler<'i> {
             apexes: HashMap::new(),
             databases: CORE_DATABASES.into_iter().chain(extra).collect(),
             record_ttl: inputs.record_ttl,
-            whole,
         })
     }
 
@@ -109,7 +106,7 @@ impl<'i> Compiler<'i> {
         let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named);
         for (pool, spot) in &pools {
             if let PoolRef::Named(name) = pool
-                && self.whole
+                && input.fleet_complete
                 && paths.members(&Pool::Named(name.clone())).is_none()
             {
                 problems.error(
@@ -119,7 +116,7 @@ impl<'i> Compiler<'i> {
                 );
             }
         }
-        if self.whole && input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
+        if input.fleet_complete && input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
             let what = "the fleet has no mirror that takes part";
             problems.error(input.file.whole.clone(), what, "add [[mirror]] entries to the fleet file");
         }
@@ -128,7 +125,7 @@ impl<'i> Compiler<'i> {
             .iter()
             .any(asks)
             .then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
-        self.frame.plans.push(Plan { fleet: input.fleet.clone(), paths, clients, ttl: file.answer.ttl });
+        self.frame.plans.push(Plan { fleet: input.fleet.clone(), paths, clients, ttl: 0 });
         self.frame.plans.len() as u32 - 1
     }
 
@@ -179,7 +176,8 @@ impl<'i> Compiler<'i> {
             let answer = Line::of(set, writer::Owner::Question).collect();
             let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
             let rrset = self.rrset(set);
-            self.parents.insert(*child, (current.number, (template, rrset)));
+            let ds = ParentDs::Records { template, rrset };
+            self.parents.insert(*child, Parent { zone: current.number, ds });
         }
     }
 
@@ -234,7 +232,7 @@ impl<'i> Compiler<'i> {
                     families: *families,
                 });
                 let plan = self.frame.plans.get(current.plan as usize);
-                let path = plan.and_then(|plan| plan.paths.of_pool(pool, country));
+                let along = plan.map_or(Along::Client, |plan| plan.paths.of_pool(pool, country));
                 let types: &[u16] = match families {
                     Families::Both => &[rtype::A, rtype::AAAA],
                     Families::V4 => &[rtype::A],
@@ -242,7 +240,7 @@ impl<'i> Compiler<'i> {
                 };
                 types
                     .iter()
-                    .map(|rtype| Holding { rtype: *rtype, answer: Answer::Pool { rule, path } })
+                    .map(|rtype| Holding { rtype: *rtype, answer: Answer::Pool { rule, along } })
                     .collect()
             }
             NameKind::Record | NameKind::Database => {
@@ -294,7 +292,7 @@ impl<'i> Compiler<'i> {
         let kind = if let Some(ns) = cut {
             NodeKind::Cut(self.cut(ns, records, problems))
         } else if apex {
-            NodeKind::Apex { parent: None, ds: None }
+            NodeKind::Apex { parent: None }
         } else if let Some(set) = find(rtype::CNAME) {
             static_set(&self.frame, set).map_or(NodeKind::Plain, NodeKind::Alias)
         } else {
@@ -381,28 +379,37 @@ impl<'i> Compiler<'i> {
         }
     }
 
-    /// Tells the apex of each zone whose parent zone is served too where questions for its DS belong.
+    /// Tells the apex of each zone whose parent zone is served too what that says of it.
     fn link_children(&mut self) {
-        let lower = |zone: &Zone| Box::<[u8]>::from(zone.origin.to_lower().wire());
-        let origins: Origins =
-            self.frame.zones.iter().enumerate().map(|(number, zone)| (lower(zone), number as u32)).collect();
-        for (number, zone) in self.frame.zones.iter().enumerate() {
-            let above = zone.origin.to_lower().parent();
-            let Some((parent, _)) = above.and_then(|above| super::owners::zone_of(above.wire(), &origins))
-            else {
-                continue;
-            };
-            let ds =
-                self.parents.get(&(number as u32)).filter(|(holder, _)| *holder == parent).map(|(_, ds)| *ds);
-            let node = self.apexes.get(&(number as u32)).and_then(|node| self.frame.nodes.get_mut(*node));
-            if let Some(node) = node {
-                node.kind = NodeKind::Apex { parent: Some(parent), ds };
+        let apexes: Vec<(u32, usize)> = self.apexes.iter().map(|(zone, node)| (*zone, *node)).collect();
+        for (zone, node) in apexes {
+            let parent = self.parents.get(&zone).copied().or_else(|| self.parent_of(node));
+            if let Some(node) = self.frame.nodes.get_mut(node) {
+                node.kind = NodeKind::Apex { parent };
             }
         }
     }
 
+    /// The zone above an apex, found by the names that exist above it.
+    fn parent_of(&self, apex: usize) -> Option<Parent> {
+        let above = wire_parent(self.names.get(apex)?)?;
+        let (closest, _) = self.frame.names.closest(above)?;
+        let node = self.frame.nodes.get(closest as usize)?;
+        let ds = match node.kind {
+            NodeKind::Cut(cut) => ParentDs::Referral(cut),
+            _ => ParentDs::None,
+        };
+        Some(Parent { zone: node.zone, ds })
+    }
+
     fn finish(mut self) -> Frame {
         self.frame.names = NameTable::new(self.names.iter().map(|name| &**name));
+        self.link_children();
+        for (number, plan) in self.frame.plans.iter_mut().enumerate() {
+            let of_plan = self.frame.rules.iter().filter(|rule| rule.plan as usize == number);
+            plan.ttl = of_plan.map(|rule| rule.ttl).max().unwrap_or_default();
+        }
+        self.frame.templates.shrink();
         self.frame
     }
 }

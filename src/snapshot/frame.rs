@@ -61,17 +61,40 @@ pub struct Node {
 pub enum NodeKind {
     /// It has data, or only names below it.
     Plain,
-    /// The top of a zone; DS there belongs to the parent's zone, when that is served here too (RFC 4035 section 3.1.4.1).
+    /// The top of a zone.
     Apex {
-        /// The zone above.
-        parent: Option<u32>,
-        /// The DS records there, ready-made and as data.
-        ds: Option<(TemplateId, u32)>,
+        /// The zone above, when it is served here too.
+        parent: Option<Parent>,
     },
     /// A CNAME record, by its `RRset`.
     Alias(u32),
     /// A delegation.
     Cut(Cut),
+}
+
+/// What the zone above says of a zone: DS at the top of a zone is asked there (RFC 4035 section 3.1.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parent {
+    /// The zone above.
+    pub zone: u32,
+    /// What it says.
+    pub ds: ParentDs,
+}
+
+/// What a zone says of DS records at the top of a zone below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParentDs {
+    /// There are none.
+    None,
+    /// These.
+    Records {
+        /// Ready-made.
+        template: TemplateId,
+        /// As data.
+        rrset: u32,
+    },
+    /// Ask the servers of a zone between the two, which is delegated elsewhere.
+    Referral(Cut),
 }
 
 /// A delegation (RFC 1034 section 4.2.1).
@@ -108,11 +131,20 @@ pub enum Answer {
     Pool {
         /// Under which limits.
         rule: u32,
-        /// Along which path; none: the client's.
-        path: Option<PathId>,
+        /// Along which path.
+        along: Along,
     },
     /// What the release says.
     Text(u32),
+}
+
+/// Along which path a name is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// The client's.
+    Client,
+    /// Always the same.
+    Path(PathId),
 }
 
 /// A zone.
@@ -137,7 +169,7 @@ pub struct Plan {
     pub paths: Paths,
     /// Which path each client has; none when no name asks.
     pub clients: Option<Arc<ClientTable>>,
-    /// Default TTL of its zone's answers in seconds: so long ahead of a downtime its mirror is drained.
+    /// Longest TTL of its answers in seconds: so long ahead of a downtime its mirror is drained.
     pub ttl: u32,
 }
 

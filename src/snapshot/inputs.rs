@@ -30,6 +30,8 @@ pub struct ZoneInput {
     pub zones: Vec<ExpandedZone>,
     /// Its mirrors; empty for a static zone.
     pub fleet: Arc<Fleet>,
+    /// Whether all its mirrors could be read: where not, a pool without any means nothing.
+    pub fleet_complete: bool,
 }
 
 /// A zone after `{cc}` was filled in.

@@ -47,15 +47,13 @@ pub struct PoolAnswer {
     pub ipv4: WindowSet,
     /// AAAA.
     pub ipv6: WindowSet,
-    /// No mirror of the path is usable, and these are answered all the same.
-    pub fail_open: bool,
 }
 
 /// Windows of one address family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowSet {
     /// Where its records start in the block.
-    records: u32,
+    records: usize,
     /// Where its starts begin.
     first_start: u32,
     /// How many windows there are; 0: no address.
@@ -64,6 +62,8 @@ pub struct WindowSet {
     octets: u32,
     /// Records of a window.
     pub size: u16,
+    /// No address of the path is usable, and these are answered all the same.
+    pub fail_open: bool,
 }
 
 /// What is true now.
@@ -118,10 +118,9 @@ impl Live {
             let walk = plan.walk(rule, health);
             for path in &plan.paths.paths {
                 let found = walk.along(path);
-                let ttl = if found.fail_open { rule.ttl.min(FAIL_OPEN_TTL) } else { rule.ttl };
-                let ipv4 = live.windows(&found.ipv4, rule, ttl, seed, |a| a.octets());
-                let ipv6 = live.windows(&found.ipv6, rule, ttl, seed, |a| a.octets());
-                live.answers.push(PoolAnswer { ipv4, ipv6, fail_open: found.fail_open });
+                let ipv4 = live.windows(&found.ipv4, rule, found.ipv4_open, seed, |a| a.octets());
+                let ipv6 = live.windows(&found.ipv6, rule, found.ipv6_open, seed, |a| a.octets());
+                live.answers.push(PoolAnswer { ipv4, ipv6 });
             }
         }
         live.write_texts(frame, now);
@@ -136,14 +135,14 @@ impl Live {
 
     /// How many answers are given although no mirror is known to work.
     pub fn fail_open(&self) -> usize {
-        self.answers.iter().filter(|answer| answer.fail_open).count()
+        self.answers.iter().filter(|answer| answer.ipv4.fail_open || answer.ipv6.fail_open).count()
     }
 
     /// The records of one window; `turn` is a fraction of 2^64 that chooses it.
     pub fn window(&self, set: &WindowSet, turn: u64) -> &[u8] {
         let chosen = ((u128::from(turn) * u128::from(set.count)) >> 64) as u32;
         let start = self.starts.get((set.first_start + chosen) as usize).copied().unwrap_or_default();
-        let from = (set.records + start) as usize;
+        let from = set.records + start as usize;
         self.octets.get(from..from + set.octets as usize).unwrap_or_default()
     }
 
@@ -156,10 +155,11 @@ impl Live {
         &mut self,
         candidates: &[Candidate<A>],
         rule: &Rule,
-        ttl: u32,
+        fail_open: bool,
         seed: u64,
         octets: impl Fn(A) -> [u8; N],
     ) -> WindowSet {
+        let ttl = if fail_open { rule.ttl.min(FAIL_OPEN_TTL) } else { rule.ttl };
         let record_size = 12 + N;
         let most = ROOM / record_size;
         let max = if rule.max == 0 { most } else { usize::from(rule.max).min(most) };
@@ -167,11 +167,12 @@ impl Live {
         let windows = Windows::new(&capacities, max, seed);
         let rtype = if N == 4 { rtype::A } else { rtype::AAAA };
         let set = WindowSet {
-            records: self.octets.len() as u32,
+            records: self.octets.len(),
             first_start: self.starts.len() as u32,
             count: windows.starts.len() as u32,
             octets: (windows.size * record_size) as u32,
             size: windows.size as u16,
+            fail_open,
         };
         for index in &windows.layout {
             let Some(candidate) = candidates.get(*index as usize) else { continue };

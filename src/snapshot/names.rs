@@ -1,5 +1,6 @@
 //! All names that exist, in one table that is asked once per query.
 
+use crate::wire::name::parent;
 use crate::wire::query::hash;
 
 /// A node's number in the frame.
@@ -10,6 +11,8 @@ pub type NodeId = u32;
 pub struct NameTable {
     slots: Box<[Slot]>,
     octets: Vec<u8>,
+    /// Most labels of any name: a longer name is not asked for, only its end.
+    labels: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +29,7 @@ impl NameTable {
     /// The table of these names, each in lower case and different from the others; a name's place is its node.
     pub fn new<'n>(names: impl ExactSizeIterator<Item = &'n [u8]>) -> Self {
         let size = (names.len() * 2).next_power_of_two().max(2);
-        let mut table = Self { slots: vec![Slot::default(); size].into(), octets: Vec::new() };
+        let mut table = Self { slots: vec![Slot::default(); size].into(), octets: Vec::new(), labels: 0 };
         for (node, name) in names.enumerate() {
             table.insert(name, node as NodeId);
         }
@@ -35,6 +38,7 @@ impl NameTable {
 
     fn insert(&mut self, name: &[u8], node: NodeId) {
         let at = self.octets.len() as u32;
+        self.labels = self.labels.max(labels(name));
         self.octets.extend_from_slice(name);
         let hash = hash(name);
         let mask = self.slots.len() - 1;
@@ -70,6 +74,9 @@ impl NameTable {
     /// The name at or nearest above `lower` that exists: its node and how many octets stand before it.
     pub fn closest(&self, lower: &[u8]) -> Option<(NodeId, usize)> {
         let mut before = 0;
+        for _ in self.labels..labels(lower) {
+            before += 1 + usize::from(*lower.get(before)?);
+        }
         loop {
             let rest = lower.get(before..)?;
             if let Some(node) = self.get(rest) {
@@ -81,6 +88,16 @@ impl NameTable {
             }
         }
     }
+}
+
+/// How many labels a name has, the root label not counted.
+fn labels(mut wire: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(rest) = parent(wire) {
+        wire = rest;
+        count += 1;
+    }
+    count
 }
 
 #[cfg(test)]
@@ -97,6 +114,7 @@ mod tests {
         }
         assert_eq!(table.get(b"\x049999\x03net\0"), None);
         assert_eq!(table.closest(b"\x01x\x040007\x03net\0"), Some((7, 2)));
+        assert_eq!(table.closest(b"\x01x\x01y\x01z\x040007\x03net\0"), Some((7, 6)));
         assert_eq!(table.closest(b"\x03com\0"), None);
         assert_eq!(NameTable::default().get(b"\0"), None);
     }

@@ -38,14 +38,14 @@ impl<'r> Owners<'r> {
         for (lower, sets) in &records.owners {
             let Some((closest, _)) = zone_of(lower, origins) else { continue };
             if closest != zone {
-                owners.beside(closest, lower, sets, origins, problems);
+                owners.beside(closest, lower, sets, covered_by(lower, records).is_some(), origins, problems);
             } else if let Some(cover) = covered_by(lower, records) {
                 warn_hidden(cover, sets, problems);
             } else {
                 owners.names.entry(lower.clone()).or_default().sets.extend(sets);
             }
         }
-        owners.fill_between(&records.origin);
+        owners.reach_children(zone, records, origins);
         owners
     }
 
@@ -106,19 +106,37 @@ impl<'r> Owners<'r> {
         }
     }
 
+    /// A zone that is served below this one makes the names between them exist, delegated or not: as an NXDOMAIN, one of
+    /// them would deny the whole zone below (RFC 8020).
+    fn reach_children(&mut self, zone: u32, records: &Records, origins: &Origins) {
+        for child in origins.keys() {
+            let above =
+                parent(child).and_then(|above| zone_of(above, origins).map(|(closest, _)| (above, closest)));
+            let Some((mut above, closest)) = above else { continue };
+            while closest == zone && above.len() > records.origin.wire().len() {
+                if covered_by(above, records).is_none() {
+                    self.names.entry(above.into()).or_default();
+                }
+                let Some(next) = parent(above) else { break };
+                above = next;
+            }
+        }
+    }
+
     /// Records at or below the apex of a zone that is served too: the longest origin answers, except for DS.
     fn beside(
         &mut self,
         child: u32,
         lower: &[u8],
         sets: &'r [Rrset],
+        hidden: bool,
         origins: &Origins,
         problems: &mut Problems,
     ) {
         let at_apex = origins.get(lower) == Some(&child);
         for set in sets {
             match set.rtype {
-                rtype::DS if at_apex => {
+                rtype::DS if at_apex && !hidden => {
                     self.child_ds.insert(child, set);
                 }
                 // The delegation and its glue: what a parent is meant to hold.

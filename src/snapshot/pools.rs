@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::frame::Along;
 use crate::fleet::Fleet;
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
@@ -89,16 +90,16 @@ impl Paths {
         country.and_then(|country| self.of_country.get(country.index())).copied().unwrap_or(self.unknown)
     }
 
-    /// The path that a name's pool stands for; `country` is the name's own. None for `client`, which has no one path.
-    pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> Option<PathId> {
-        match pool {
-            PoolRef::Client => None,
-            PoolRef::OfName => country.map(|country| self.of_client(Some(country))),
-            PoolRef::Country(country) => Some(self.of_client(Some(*country))),
+    /// The path that a name's pool stands for; `country` is the name's own.
+    pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> Along {
+        Along::Path(match pool {
+            PoolRef::Client => return Along::Client,
+            PoolRef::OfName => self.of_client(country),
+            PoolRef::Country(country) => self.of_client(Some(*country)),
             PoolRef::World => self.starting_with(None),
             PoolRef::Continent(continent) => self.starting_with(Some(&Pool::Continent(*continent))),
             PoolRef::Named(name) => self.starting_with(Some(&Pool::Named(name.clone()))),
-        }
+        })
     }
 
     /// The path of this number.
@@ -111,11 +112,12 @@ impl Paths {
         self.pools.iter().find(|(other, _)| other == pool).map(|(_, members)| members.as_slice())
     }
 
-    /// The path that is `first` (when it has mirrors) and the world.
-    fn starting_with(&self, first: Option<&Pool>) -> Option<PathId> {
+    /// The path that is `first` (when it has mirrors) and the world; it is there for every pool that a name refers to.
+    fn starting_with(&self, first: Option<&Pool>) -> PathId {
         let number = |pool: &Pool| self.pools.iter().position(|(other, _)| other == pool);
         let pools: Vec<usize> = first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
-        self.paths.iter().position(|path| path.pools == pools).map(|at| at as PathId)
+        let at = self.paths.iter().position(|path| path.pools == pools);
+        at.map_or(self.unknown, |at| at as PathId)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Templates {
     octets: Vec<u8>,
     pointers: Vec<u16>,
     entries: Vec<Entry>,
+    /// Where messages are written before their length is known; kept between templates.
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +95,8 @@ impl<'r> Line<'r> {
 impl Templates {
     /// Writes a template behind a question for `origin`; none when no message could hold it.
     pub fn add(&mut self, origin: &[u8], sections: &Sections<'_>) -> Option<TemplateId> {
-        let mut message = vec![0; 65_535];
+        let mut message = std::mem::take(&mut self.scratch);
+        message.resize(65_535, 0);
         let question_end = HEADER + origin.len() + 4;
         message.get_mut(HEADER..HEADER + origin.len())?.copy_from_slice(origin);
         let mut pointers = Vec::new();
@@ -115,7 +118,13 @@ impl Templates {
                 additional: count(&sections.additional),
             },
         });
+        self.scratch = message;
         Some(self.entries.len() as TemplateId - 1)
+    }
+
+    /// Gives back what only the writing needed.
+    pub fn shrink(&mut self) {
+        self.scratch = Vec::new();
     }
 
     /// The template of this number.

@@ -4,8 +4,11 @@
 //! each place of that sequence. Each address so stands in its weight's share of the windows and leads its weight's share of
 //! them, and there are as many record sets as places rather than C(n, max) subsets.
 
-/// Most windows of one yield: weights are coarsened until the sequence is at most about this long (or n, when that is more).
-const MAX_WINDOWS: u64 = 4096;
+/// Longest sequence of one yield: weights are coarsened until it is no longer, or no longer than four places each.
+const MAX_PLACES: u64 = 4096;
+
+/// Most candidates in all windows of one yield together: beyond it, every second, third … place starts a window.
+const MAX_LAYOUT: usize = 16_384;
 
 /// The greatest weight: finer differences of capacity do not matter to mirrors.
 const MAX_WEIGHT: u64 = 64;
@@ -67,7 +70,9 @@ impl Windows {
         let mut layout = Vec::with_capacity(sequence.len() * size);
         let mut starts = Vec::with_capacity(sequence.len());
         let mut taken_by = vec![u32::MAX; n];
-        for place in 0..sequence.len() {
+        // At most `size` apart, so that windows still reach every place.
+        let apart = (sequence.len() * size).div_ceil(MAX_LAYOUT).clamp(1, size);
+        for place in (0..sequence.len()).step_by(apart) {
             let start = layout.len();
             starts.push(start as u32);
             for &candidate in sequence.iter().cycle().skip(place).take(sequence.len()) {
@@ -90,14 +95,17 @@ impl Windows {
 fn weights(capacities: &[u64]) -> Vec<u64> {
     let common = capacities.iter().copied().fold(0, greatest_common_divisor).max(1);
     let largest = capacities.iter().copied().max().unwrap_or(1) / common;
-    let n = capacities.len() as u64;
-    let scale = MAX_WEIGHT.min((MAX_WINDOWS / n.max(1)).max(1));
-    let scaled: Vec<u64> = if largest <= scale {
-        capacities.iter().map(|capacity| (capacity / common).max(1)).collect()
-    } else {
-        let rounded = |capacity: &u64| (capacity / common * scale + largest / 2) / largest.max(1);
-        capacities.iter().map(|capacity| rounded(capacity).max(1)).collect()
-    };
+    let most = MAX_PLACES.max(4 * capacities.len() as u64);
+    let exact: Vec<u64> = capacities.iter().map(|capacity| (capacity / common).max(1)).collect();
+    let mut scale = MAX_WEIGHT;
+    let mut scaled = exact.clone();
+    while largest > scale || scaled.iter().sum::<u64>() > most {
+        scaled = exact.iter().map(|weight| ((weight * scale + largest / 2) / largest).max(1)).collect();
+        if scale == 1 || scaled.iter().sum::<u64>() <= most {
+            break;
+        }
+        scale /= 2;
+    }
     let common = scaled.iter().copied().fold(0, greatest_common_divisor).max(1);
     scaled.into_iter().map(|weight| weight / common).collect()
 }

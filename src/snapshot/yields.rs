@@ -28,8 +28,10 @@ pub struct Yield {
     pub ipv4: Vec<Candidate<Ipv4Addr>>,
     /// IPv6 addresses, from the same pools.
     pub ipv6: Vec<Candidate<Ipv6Addr>>,
-    /// Nothing on the whole path was usable: these are answered as if all were up.
-    pub fail_open: bool,
+    /// No IPv4 address on the whole path was usable: these are answered as if all were up.
+    pub ipv4_open: bool,
+    /// The same of IPv6.
+    pub ipv6_open: bool,
 }
 
 /// What the walk along a path looks at.
@@ -51,35 +53,41 @@ pub struct Walk<'w> {
 impl Walk<'_> {
     /// Walks a path. An empty answer helps nobody: where nothing is usable, all mirrors count as up.
     pub fn along(&self, path: &Path) -> Yield {
-        let found = self.gather(path, false);
-        if self.counted(&found) > 0 {
+        let counts_ipv6 = self.families == Families::V6 || !self.has_ipv4(path);
+        let counted = |found: &Yield| if counts_ipv6 { found.ipv6.len() } else { found.ipv4.len() };
+        let found = self.gather(path, false, counted);
+        if counted(&found) > 0 {
             return found;
         }
-        let open = self.gather(path, true);
-        if self.counted(&open) == 0 {
-            return found;
+        let open = self.gather(path, true, counted);
+        // Addresses of the family that is not counted stay when they are known to work: they are the better answer.
+        let keeps_ipv6 = !counts_ipv6 && !found.ipv6.is_empty();
+        Yield {
+            ipv4_open: !open.ipv4.is_empty(),
+            ipv6_open: !keeps_ipv6 && !open.ipv6.is_empty(),
+            ipv6: if keeps_ipv6 { found.ipv6 } else { open.ipv6 },
+            ..open
         }
-        // With no usable IPv4 address, the IPv6 ones that are known to work stay the better answer.
-        let ipv6 =
-            if found.ipv6.is_empty() || self.families == Families::V6 { open.ipv6 } else { found.ipv6 };
-        Yield { ipv6, fail_open: true, ..open }
     }
 
-    fn counted(&self, found: &Yield) -> usize {
-        if self.families == Families::V6 { found.ipv6.len() } else { found.ipv4.len() }
+    /// Whether any mirror of the path has an IPv4 address: where none has, IPv6 ones are what is counted.
+    fn has_ipv4(&self, path: &Path) -> bool {
+        let members =
+            path.pools.iter().filter_map(|pool| self.paths.pools.get(*pool)).flat_map(|(_, members)| members);
+        members.filter_map(|index| self.mirror(*index)).any(|(mirror, _)| !mirror.ipv4.is_empty())
     }
 
-    fn gather(&self, path: &Path, all_up: bool) -> Yield {
-        let mut found = Yield { fail_open: all_up, ..Yield::default() };
+    fn gather(&self, path: &Path, all_up: bool, counted: impl Fn(&Yield) -> usize) -> Yield {
+        let mut found = Yield::default();
         let mut seen: HashSet<IpAddr> = HashSet::new();
         for number in &path.pools {
             let Some((_, members)) = self.paths.pools.get(*number) else { continue };
             found.pools += 1;
             self.add(members, State::Up, all_up, &mut found, &mut seen);
-            if self.counted(&found) < self.min {
+            if counted(&found) < self.min {
                 self.add(members, State::Old, all_up, &mut found, &mut seen);
             }
-            if self.counted(&found) >= self.min {
+            if counted(&found) >= self.min {
                 break;
             }
         }

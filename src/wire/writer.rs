@@ -9,6 +9,10 @@ const POINTER_LIMIT: usize = 0x4000 - 256;
 /// How many names are remembered as targets of compression.
 const REMEMBERED: usize = 48;
 
+/// How many of the question's labels, from its end, are targets: those of the zone's name and a few more. A long question must
+/// not leave room for no other name.
+const QUESTION_LABELS: usize = 12;
+
 /// Who owns a record that is written.
 #[derive(Debug, Clone, Copy)]
 pub enum Owner<'n> {
@@ -51,6 +55,21 @@ impl<'b> Writer<'b> {
         writer
     }
 
+    /// Whether the buffer was too small already: nothing more is written.
+    pub fn overflowed(&self) -> bool {
+        self.overflow
+    }
+
+    /// Octets for which there is room yet.
+    pub fn room(&self) -> usize {
+        self.buffer.len().saturating_sub(self.at)
+    }
+
+    /// Ends the writing, as what is to come does not fit.
+    pub fn give_up(&mut self) {
+        self.overflow = true;
+    }
+
     /// Octets written so far, from the start of the message; none when the buffer was too small.
     pub fn finish(self) -> Option<usize> {
         (!self.overflow).then_some(self.at)
@@ -58,6 +77,9 @@ impl<'b> Writer<'b> {
 
     /// Writes a record; `rdata` is uncompressed, and names in it are compressed where its type allows (RFC 3597 section 4).
     pub fn record(&mut self, owner: Owner<'_>, rtype: u16, class: u16, ttl: u32, rdata: &[u8]) {
+        if self.overflow {
+            return;
+        }
         match owner {
             Owner::Question => self.octets(&[0xc0, super::HEADER as u8]),
             Owner::Name(wire) => self.name(wire),
@@ -158,10 +180,16 @@ impl<'b> Writer<'b> {
         }
     }
 
-    fn remember_labels(&mut self, mut at: usize) {
-        while let Some(length @ 1..=63) = self.buffer.get(at).copied() {
-            self.remember(at);
-            at += usize::from(length) + 1;
+    fn remember_labels(&mut self, first: usize) {
+        let label = |at: &usize| self.buffer.get(*at).copied().filter(|length| (1..=63).contains(length));
+        let next = |at: &usize| label(at).map(|length| at + usize::from(length) + 1);
+        let count = std::iter::successors(Some(first), next).filter(|at| label(at).is_some()).count();
+        let mut at = first;
+        for index in 0..count {
+            if index + QUESTION_LABELS >= count {
+                self.remember(at);
+            }
+            at += usize::from(self.buffer.get(at).copied().unwrap_or_default()) + 1;
         }
     }
 }
