@@ -1,4 +1,4 @@
-//! From a query to its answer: what is answered ([`decide`]), and how it is written ([`respond`]).
+//! From a query to its answer: what is answered ([`mod@decide`]), and how it is written ([`respond`]).
 
 mod body;
 mod chain;
