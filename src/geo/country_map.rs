@@ -54,6 +54,6 @@ impl CountryMap {
 
     /// The table of what `f` makes of each country, and of not knowing it.
     pub fn table(&self, f: impl Fn(Option<Country>) -> u16) -> ClientTable {
-        ClientTable::new(&self.v4.map(&f), &self.v6.map(&f))
+        ClientTable::new(&self.v4.map(&f), self.v6.map(&f))
     }
 }

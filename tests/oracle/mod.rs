@@ -129,14 +129,29 @@ impl Oracle {
 
     /// Whether a network beside that of this path lies within the prefix; the first such.
     pub fn other_path(&self, address: IpAddr, prefix: u8, than: &Pools) -> Option<(IpAddr, u8)> {
+        let mut paths: HashMap<Option<String>, bool> = HashMap::new();
+        self.other(address, prefix, |code| {
+            *paths.entry(code).or_insert_with_key(|code| self.path(code.as_deref()) == *than)
+        })
+    }
+
+    /// Whether a network of another country lies within the prefix; the first such.
+    pub fn other_country(&self, address: IpAddr, prefix: u8, than: Option<&str>) -> Option<(IpAddr, u8)> {
+        self.other(address, prefix, |code| code.as_deref() == than)
+    }
+
+    fn other(
+        &self,
+        address: IpAddr,
+        prefix: u8,
+        mut same: impl FnMut(Option<String>) -> bool,
+    ) -> Option<(IpAddr, u8)> {
         let range = format!("{address}/{prefix}").parse().unwrap();
         let all = WithinOptions::default().include_networks_without_data();
-        let mut paths: HashMap<Option<String>, bool> = HashMap::new();
         self.reader.within(range, all).unwrap().find_map(|found| {
             let found = found.unwrap();
             let code: Option<String> = found.decode_path(&path!["country", "iso_code"]).unwrap();
-            let code = code.filter(|code| self.countries.contains_key(code));
-            let same = *paths.entry(code).or_insert_with_key(|code| self.path(code.as_deref()) == *than);
+            let same = same(code.filter(|code| self.countries.contains_key(code)));
             let network = found.network().unwrap();
             (!same).then(|| (network.network(), network.prefix()))
         })
