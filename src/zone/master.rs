@@ -111,14 +111,14 @@ impl Reader<'_> {
                     self.problems.error(spot.clone(), format!("`{argument}`: {e}"), "write a domain name");
                 }
             },
-            ("$TTL", Some(argument)) => match parse_ttl(argument) {
-                Some(ttl) => state.default_ttl = Some(ttl),
-                None => {
-                    state.default_ttl.get_or_insert(STAND_IN_TTL);
+            ("$TTL", Some(argument)) => {
+                let ttl = parse_ttl(argument);
+                if ttl.is_none() {
                     let what = format!("`{argument}` is no TTL");
                     self.problems.error(spot.clone(), what, "write seconds up to 2147483647, or 1h, 2d, 1w");
                 }
-            },
+                state.default_ttl = ttl.or(state.default_ttl).or(Some(STAND_IN_TTL));
+            }
             ("$INCLUDE", Some(path)) => self.included(path, second, spot, state),
             (name @ ("$ORIGIN" | "$TTL" | "$INCLUDE"), None) => {
                 if name == "$TTL" {
