@@ -14,9 +14,9 @@ use serde::Serialize;
 use self::build::BuildArgs;
 use self::output::{Failure, print_json, print_table};
 use super::problems::print;
-use crate::geo::build::date_text;
 use crate::geo::country::{Country, labels};
 use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
+use crate::geo::date::date_text;
 use crate::load;
 use crate::problem::Problems;
 

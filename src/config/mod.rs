@@ -2,9 +2,10 @@
 
 mod server;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::geo::country::Country;
 use crate::problem::Problems;
@@ -136,6 +137,11 @@ fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String
             entry.require("country", "an ISO 3166 code such as \"DE\"", problems, read::parsed::<Country>);
         entry.finish(problems);
         let (Some(net), Some(country)) = (net, country) else { continue };
+        if let Some(v4) = looked_up_as(net.value) {
+            let what = format!("no client is looked up in {}: it is by the IPv4 address in it", net.value);
+            problems.error(net.spot, what, format!("write {v4}"));
+            continue;
+        }
         if overrides.iter().any(|(earlier, _)| *earlier == net.value) {
             problems.error(spot, format!("{} is overridden twice", net.value), "keep one");
         } else {
@@ -156,6 +162,27 @@ fn network(value: &toml::de::DeValue<'_>) -> Result<IpNet, String> {
     }
 }
 
+/// A duration of a second or more: with less, the server would do nothing else, or nothing at all.
+fn of_seconds(value: &toml::de::DeValue<'_>) -> Result<Duration, String> {
+    let duration = read::duration(value)?;
+    if duration < Duration::from_secs(1) { Err("less than a second".to_owned()) } else { Ok(duration) }
+}
+
+/// The IPv4 network that clients of an IPv6 one are looked up by: IPv4-mapped addresses (RFC 4291 section 2.5.5.2)
+/// and 6to4 (RFC 3056 section 2) are placed by the IPv4 address in them.
+fn looked_up_as(net: IpNet) -> Option<IpNet> {
+    let IpNet::V6(net) = net else { return None };
+    let bits = net.network().to_bits();
+    let (lead, shift) = match net.prefix_len() {
+        length if length >= 96 && bits >> 32 == 0xffff => (96, 0),
+        length if length >= 16 && bits >> 112 == 0x2002 => (16, 80),
+        _ => return None,
+    };
+    let address = Ipv4Addr::from_bits((bits >> shift) as u32);
+    let net = Ipv4Net::new(address, (net.prefix_len() - lead).min(32)).ok()?;
+    Some(IpNet::V4(net.trunc()))
+}
+
 fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     let mut feed =
         Feed { source: None, interval: Duration::from_secs(30), max_age: Duration::from_secs(3600) };
@@ -167,9 +194,9 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
         let what = "a feed by URL is not supported by this version";
         problems.error(source.spot.clone(), what, "write the path of a file, which is watched");
     }
-    let interval = table.get("interval", "a duration such as \"30s\"", problems, read::duration);
-    feed.interval = interval.map_or(feed.interval, |d| d.value.max(Duration::from_secs(1)));
-    let max_age = table.get("max-age", "a duration such as \"1h\"", problems, read::duration);
+    let interval = table.get("interval", "a duration such as \"30s\"", problems, of_seconds);
+    feed.interval = interval.map_or(feed.interval, |d| d.value);
+    let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
     refused(&mut table, &["public-key", "ca-file", "overrides"], problems);
     unheeded(&mut table, &["max-loss", "settle", "state"], problems);
@@ -209,4 +236,64 @@ fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {
     unheeded(&mut table, &["query-sample"], problems);
     table.finish(problems);
     log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a configuration of these lines.
+    fn problems(text: &str) -> Vec<String> {
+        let mut problems = Problems::default();
+        Config::parse("c", &format!("zone = [{{ file = \"z\" }}]\n{text}\n"), &mut problems);
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn durations_are_a_second_at_least() {
+        for (section, key) in [("feed", "interval"), ("feed", "max-age"), ("server", "tcp-idle")] {
+            for short in ["0s", "999ms"] {
+                let found = problems(&format!("[{section}]\n{key} = \"{short}\""));
+                assert!(found.len() == 1 && found[0].contains("less than a second"), "{found:?}");
+            }
+            assert_eq!(problems(&format!("[{section}]\n{key} = \"1s\"")), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_wildcard_has_its_port_alone_within_its_family() {
+        for (listen, good) in [
+            (r#""127.0.0.1:53", "0.0.0.0:53""#, false),
+            (r#""0.0.0.0:53", "127.0.0.1:53""#, false),
+            (r#""[::]:53", "[::1]:53""#, false),
+            (r#""0.0.0.0:53", "[::]:53", "[::1]:54", "127.0.0.1:54""#, true),
+        ] {
+            let found = problems(&format!("[server]\nudp = \"mmsg\"\nlisten = [{listen}]"));
+            assert_eq!(found.is_empty(), good, "{listen}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_nsid_is_called_empty() {
+        let found = problems("[server]\nnsid = \"\"");
+        assert!(found.len() == 1 && found[0].contains("it is empty"), "{found:?}");
+    }
+
+    #[test]
+    fn overrides_of_networks_that_hold_ipv4_name_it() {
+        for (net, write) in [
+            ("2002:c633:6400::/40", "write 198.51.100.0/24"),
+            ("2002:c633:6401:5::/64", "write 198.51.100.1/32"),
+            ("2002::/16", "write 0.0.0.0/0"),
+            ("::ffff:198.51.100.0/120", "write 198.51.100.0/24"),
+            ("::ffff:0:0/96", "write 0.0.0.0/0"),
+        ] {
+            let found = problems(&format!("[[geoip.override]]\nnet = \"{net}\"\ncountry = \"DE\""));
+            assert!(found.len() == 1 && found[0].contains(write), "{net}: {found:?}");
+        }
+        for net in ["2001:db8::/32", "2000::/3", "::/64", "198.51.100.0/24"] {
+            let found = problems(&format!("[[geoip.override]]\nnet = \"{net}\"\ncountry = \"DE\""));
+            assert_eq!(found, Vec::<String>::new(), "{net}");
+        }
+    }
 }

@@ -64,6 +64,13 @@ impl Default for Server {
     }
 }
 
+/// Whether one of two addresses is the wildcard of the other's family, at the same port.
+fn covers(one: SocketAddr, other: SocketAddr) -> bool {
+    one.is_ipv4() == other.is_ipv4()
+        && one.port() == other.port()
+        && one.ip().is_unspecified() != other.ip().is_unspecified()
+}
+
 impl Server {
     pub(super) fn read(table: Option<Table<'_>>, problems: &mut Problems) -> Self {
         let mut server = Self::default();
@@ -74,7 +81,9 @@ impl Server {
         // RFC 5001 section 2.3: opaque octets; kept well below what an answer has room for.
         let nsid = table.get("nsid", "1 to 128 characters", problems, |value| match value.as_str() {
             Some(text) if (1..=128).contains(&text.len()) => Ok(text.to_owned()),
-            _ => Err(String::new()),
+            Some("") => Err("it is empty".to_owned()),
+            Some(text) => Err(format!("{} octets are too many", text.len())),
+            None => Err(String::new()),
         });
         server.nsid = nsid.map(|nsid| nsid.value);
         server.user = table.get("user", "an account's name", problems, read::string).map(|user| user.value);
@@ -86,7 +95,7 @@ impl Server {
         let connections =
             table.get("tcp-max-connections", "a number, at least 1", problems, read::integer(1..=1_000_000));
         server.tcp_max_connections = connections.map_or(server.tcp_max_connections, |n| n.value as usize);
-        let idle = table.get("tcp-idle", "a duration such as \"10s\"", problems, read::duration);
+        let idle = table.get("tcp-idle", "a duration such as \"10s\"", problems, super::of_seconds);
         server.tcp_idle = idle.map_or(server.tcp_idle, |idle| idle.value);
         super::unheeded(&mut table, &["explain"], problems);
         table.finish(problems);
@@ -105,6 +114,13 @@ impl Server {
         for placed in listen {
             if self.listen.contains(&placed.value) {
                 problems.error(placed.spot, format!("{} is named twice", placed.value), "keep one");
+                continue;
+            }
+            if let Some(other) = self.listen.iter().find(|other| covers(**other, placed.value)) {
+                let (all, one) =
+                    if other.ip().is_unspecified() { (*other, placed.value) } else { (placed.value, *other) };
+                let what = format!("{one} is one of the addresses of {all}");
+                problems.error(placed.spot, what, "keep the wildcard, or list addresses one by one");
                 continue;
             }
             if placed.value.ip().is_unspecified() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::{Downtime, Fleet, Mirror};
+use super::{Downtime, Fleet, Mirror, host_key};
 use crate::geo::country::Country;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::problem::{Problems, Spot};
@@ -59,19 +59,22 @@ fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
     let ipv6 = table.list("ipv6", "[\"2001:db8::10\"]", problems, read::parsed).unwrap_or_default();
     let capacity = table.get("capacity", "a rate such as \"1Gbit/s\"", problems, read::rate);
     let serves = table.list("serves", "[\"LI\", \"CH\"]", problems, read::parsed::<Country>);
-    let pools = table.list("pools", "[\"other\"]", problems, read::string);
+    let pools = table.list("pools", "[\"other\"]", problems, |value| match read::string(value)?.as_str() {
+        "" => Err("a pool's name is empty".to_owned()),
+        name => Ok(name.to_owned()),
+    });
     let downtimes = table.tables("downtime", problems);
     let enabled = table.get("enabled", "true or false", problems, read::boolean);
     table.finish(problems);
 
     let mirror = Mirror {
-        host: host?.value,
+        host: host_key(&host?.value),
         country: country?.value,
         ipv4: checked(ipv4, problems),
         ipv6: checked(ipv6, problems),
         capacity: capacity.map_or(DEFAULT_CAPACITY, |capacity| capacity.value),
-        serves: values(serves.unwrap_or_default()),
-        pools: values(pools.unwrap_or_default()),
+        serves: different("serves", serves.unwrap_or_default(), problems),
+        pools: different("pools", pools.unwrap_or_default(), problems),
         downtimes: downtimes.into_iter().filter_map(|table| downtime(table, problems)).collect(),
         enabled: enabled.is_none_or(|enabled| enabled.value),
         spot,
@@ -104,15 +107,63 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
 }
 
 fn checked<T: Copy + Into<IpAddr>>(addresses: Vec<Placed<T>>, problems: &mut Problems) -> Vec<T> {
-    let usable = |address: IpAddr| !address.is_unspecified() && !address.is_multicast();
     for placed in &addresses {
         let address: IpAddr = placed.value.into();
-        if !usable(address) {
-            let what = format!("{address} is no address of a host");
-            problems.error(placed.spot.clone(), what, "write the mirror's public address");
+        let help = "write the mirror's public address";
+        if let Some(what) = no_host(address) {
+            problems.error(placed.spot.clone(), format!("{address} is no address of a host: {what}"), help);
+        } else if let Some(what) = not_public(address) {
+            problems.warning(placed.spot.clone(), format!("{address} is {what}: few can reach it"), help);
         }
     }
     values(addresses)
+}
+
+/// Why nothing can have this address.
+fn no_host(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("it means \"this network\""),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is the broadcast address"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("write it as IPv4, into `ipv4`"),
+        _ if address.is_unspecified() => Some("it is the unspecified one"),
+        _ if address.is_multicast() => Some("it is a multicast group"),
+        _ => None,
+    }
+}
+
+/// From where an address cannot be reached. Addresses for documentation pass: examples are made of them.
+fn not_public(address: IpAddr) -> Option<&'static str> {
+    let (private, link_local) = match address {
+        // 100.64.0.0/10: RFC 6598.
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            (v4.is_private() || shared, v4.is_link_local())
+        }
+        IpAddr::V6(v6) => (v6.is_unique_local(), v6.is_unicast_link_local()),
+    };
+    match () {
+        () if address.is_loopback() => Some("a loopback address"),
+        () if link_local => Some("a link-local address"),
+        () if private => Some("a private address"),
+        () => None,
+    }
+}
+
+/// The values of a list; one that stands there twice is kept once and noted.
+fn different<T: PartialEq + std::fmt::Display>(
+    key: &str,
+    list: Vec<Placed<T>>,
+    problems: &mut Problems,
+) -> Vec<T> {
+    let mut out = Vec::with_capacity(list.len());
+    for Placed { value, spot } in list {
+        if out.contains(&value) {
+            problems.warning(spot, format!("{value} stands in `{key}` twice"), "remove one");
+        } else {
+            out.push(value);
+        }
+    }
+    out
 }
 
 fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
@@ -131,4 +182,76 @@ fn downtime(mut table: Table<'_>, problems: &mut Problems) -> Option<Downtime> {
         return None;
     }
     Some(downtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fleet(text: &str) -> (Fleet, (usize, usize), String) {
+        let mut problems = Problems::default();
+        let fleet = Fleet::parse("m", text, &mut problems);
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        (fleet, problems.counts(), lines.join("\n"))
+    }
+
+    fn mirror(host: &str, rest: &str) -> String {
+        format!("[[mirror]]\nhost = {host:?}\ncountry = \"DE\"\n{rest}\n")
+    }
+
+    /// RFC 4343: names of hosts are compared without regard to case.
+    #[test]
+    fn a_host_has_one_name() {
+        let text =
+            mirror("A.Example.", "ipv4 = [\"192.0.2.1\"]") + &mirror("a.example", "ipv4 = [\"192.0.2.2\"]");
+        let (fleet, counts, lines) = fleet(&text);
+        assert_eq!(counts, (1, 0));
+        assert!(lines.contains("a.example is named twice"), "{lines}");
+        assert!(fleet.get("a.EXAMPLE.").is_some());
+    }
+
+    #[test]
+    fn what_is_said_of_a_host_is_said_once() {
+        let said = |hosts: &[&str]| {
+            super::super::by_host_key(hosts.iter().map(|host| ((*host).to_owned(), ())).collect())
+        };
+        assert_eq!(said(&["B.Example.", "a"]).unwrap().into_keys().collect::<Vec<_>>(), ["a", "b.example"]);
+        assert!(said(&["b", "B"]).is_err());
+    }
+
+    #[test]
+    fn addresses_that_nobody_can_reach_are_said() {
+        for (key, address, counts) in [
+            ("ipv4", "0.0.0.0", (1, 0)),
+            ("ipv4", "0.1.2.3", (1, 0)),
+            ("ipv4", "255.255.255.255", (1, 0)),
+            ("ipv4", "224.0.0.1", (1, 0)),
+            ("ipv6", "::", (1, 0)),
+            ("ipv6", "ff02::1", (1, 0)),
+            ("ipv6", "::ffff:192.0.2.1", (1, 0)),
+            ("ipv4", "127.0.0.1", (0, 1)),
+            ("ipv4", "10.0.0.1", (0, 1)),
+            ("ipv4", "100.64.0.1", (0, 1)),
+            ("ipv4", "169.254.0.1", (0, 1)),
+            ("ipv6", "::1", (0, 1)),
+            ("ipv6", "fd00::1", (0, 1)),
+            ("ipv6", "fe80::1", (0, 1)),
+            ("ipv4", "192.0.2.1", (0, 0)),
+            ("ipv4", "100.128.0.1", (0, 0)),
+            ("ipv6", "2001:db8::1", (0, 0)),
+        ] {
+            let (_, found, lines) = fleet(&mirror("a", &format!("{key} = [\"{address}\"]")));
+            assert_eq!(found, counts, "{address}: {lines}");
+        }
+    }
+
+    #[test]
+    fn lists_have_no_doubles_and_no_empty_names() {
+        let addresses = "ipv4 = [\"192.0.2.1\"]";
+        let lists = "serves = [\"LI\", \"CH\", \"LI\"]\npools = [\"a\", \"a\"]";
+        let (fleet_read, counts, lines) = fleet(&mirror("a", &format!("{addresses}\n{lists}")));
+        assert_eq!(counts, (0, 2), "{lines}");
+        assert_eq!((fleet_read.mirrors[0].serves.len(), fleet_read.mirrors[0].pools.len()), (2, 1));
+        assert_eq!(fleet(&mirror("a", &format!("{addresses}\npools = [\"\"]"))).1, (1, 0));
+    }
 }

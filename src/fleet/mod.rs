@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use crate::problem::Spot;
 /// A host that serves the databases.
 #[derive(Debug, Clone)]
 pub struct Mirror {
-    /// Its name in feed, logs and explanations: unique.
+    /// Its name in feed, logs and explanations, as [`host_key`] has it: unique.
     pub host: String,
     /// Where it stands.
     pub country: Country,
@@ -50,6 +51,25 @@ pub struct Fleet {
     pub mirrors: Vec<Mirror>,
 }
 
+/// The one form of a host's name by which fleets and feeds know it: in lower case, without a final dot.
+pub fn host_key(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// What is said of hosts, by [`host_key`].
+///
+/// # Errors
+/// When two of the hosts are one.
+pub fn by_host_key<T>(said: BTreeMap<String, T>) -> Result<BTreeMap<String, T>, String> {
+    let mut out = BTreeMap::new();
+    for (host, said) in said {
+        if out.insert(host_key(&host), said).is_some() {
+            return Err(format!("the host {host} stands here twice, in other letters"));
+        }
+    }
+    Ok(out)
+}
+
 impl Mirror {
     /// All its addresses, IPv4 first.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
@@ -65,7 +85,8 @@ impl Mirror {
 impl Fleet {
     /// The mirror of this name.
     pub fn get(&self, host: &str) -> Option<&Mirror> {
-        self.mirrors.iter().find(|mirror| mirror.host == host)
+        let key = host_key(host);
+        self.mirrors.iter().find(|mirror| mirror.host == key)
     }
 
     /// The mirrors that take part, with their index.

@@ -7,4 +7,5 @@ pub mod client_table;
 pub mod country;
 pub mod country_map;
 pub mod database;
+pub mod date;
 pub mod steps;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::State;
+use crate::fleet::by_host_key;
 use crate::release::Release;
 
 /// Most octets of a feed: beyond it is no list of mirrors.
@@ -108,7 +109,7 @@ impl Feed {
             return Err(wrong_format(document.format));
         }
         let Document { serial, generated, release, mirrors, .. } = document;
-        Ok(Self { serial, generated, release, mirrors })
+        Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(FeedError::Syntax)? })
     }
 
     /// Whether this one may follow `in_force`: true when it is news, false when it is the same again.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::files::{beside, read_bytes};
 use crate::config::Config;
-use crate::geo::build::date_text;
 use crate::geo::country_map::CountryMap;
 use crate::geo::database::CountryDatabase;
+use crate::geo::date::date_text;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::ZoneInput;
 use crate::zone::file::{NameKind, PoolRef};

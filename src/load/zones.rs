@@ -32,11 +32,13 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
         let mut found = Problems::default();
         let records = parse(&records, &master, &origin, &mut found);
         let failed = found.has_errors();
-        problems.append(found);
+        // The zones of one file only repeat what is wrong with it.
+        if failed || zones.is_empty() {
+            problems.append(found);
+        }
         if records.get(&records.origin, rtype::SOA).is_some() {
             zones.push(ExpandedZone { country, records });
         }
-        // The zones of one file only repeat what is wrong with it.
         if failed {
             break;
         }

@@ -9,6 +9,13 @@ pub mod table;
 pub use render::render;
 pub use spot::Spot;
 
+/// What some editors put before a text in UTF-8.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// That a text has one, and what to do.
+pub const HAS_MARK: (&str, &str) =
+    ("the file starts with a byte order mark", "it is passed over here; save the file as UTF-8 without one");
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::{Problems, Spot};
+use super::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
 
 /// One TOML file while it is read.
 pub struct Document {
     file: Arc<str>,
     text: Arc<str>,
+    has_mark: bool,
 }
 
 /// A table of the file; keys are taken out of it, and what is left at the end is unknown.
@@ -45,11 +46,15 @@ pub struct Placed<T> {
 impl Document {
     /// A document of this text, called `file` in messages.
     pub fn new(file: &str, text: &str) -> Self {
-        Self { file: file.into(), text: text.into() }
+        let plain = text.strip_prefix(BYTE_ORDER_MARK);
+        Self { file: file.into(), text: plain.unwrap_or(text).into(), has_mark: plain.is_some() }
     }
 
     /// Parses the document; every syntax error is noted.
     pub fn parse(&self, problems: &mut Problems) -> Option<Table<'_>> {
+        if self.has_mark {
+            problems.warning(self.whole(), HAS_MARK.0, HAS_MARK.1);
+        }
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
@@ -357,5 +362,19 @@ pub mod read {
             _ => return Err(String::new()),
         };
         text.parse().map_err(|_| format!("{text} is no moment with an offset (write Z for UTC)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let mut problems = Problems::default();
+        let document = Document::new("t", "\u{feff}a = 1\n");
+        let table = document.parse(&mut problems).unwrap();
+        assert_eq!(table.key_spot("a").line_column(), Some((1, 1)));
+        assert_eq!(problems.counts(), (0, 1));
     }
 }

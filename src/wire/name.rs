@@ -92,11 +92,6 @@ impl Name {
         wire.eq_ignore_ascii_case(&ancestor.0)
     }
 
-    /// How many labels it has, the root label not counted.
-    pub fn label_count(&self) -> usize {
-        std::iter::successors(Some(&*self.0), |wire| parent(wire)).count() - 1
-    }
-
     /// Whether the first label is `*` (RFC 4592 section 2.1.1).
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with(b"\x01*")

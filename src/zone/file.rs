@@ -140,8 +140,7 @@ impl ZoneFile {
         let (answer, unknown) = answer_section(&mut root, problems);
         let names = root.tables("name", problems);
         let names: Vec<DynamicName> = names.into_iter().filter_map(|table| name(table, problems)).collect();
-        let neighbours = root.tables("neighbours", problems);
-        let neighbours = neighbours.into_iter().filter_map(|table| neighbour(table, problems)).collect();
+        let neighbours = neighbours(root.tables("neighbours", problems), problems);
         root.finish(problems);
         let unknown = unknown.unwrap_or_else(|| Placed { value: PoolRef::World, spot: whole.clone() });
         let file =
@@ -159,9 +158,18 @@ impl ZoneFile {
                 "write a pool or a country: \"world\", \"pool:other\", \"US\"",
             );
         }
+        check_pattern(&self.origin, &[CC], problems);
+        if self.answer.max != 0 && self.answer.min > self.answer.max {
+            warn_limits(&self.whole, "[answer]", self.answer.min, self.answer.max, problems);
+        }
         for name in &self.names {
             let spot = name.owner.spot.clone();
             let owner = &name.owner.value;
+            check_pattern(&name.owner, &[CC, DB], problems);
+            let (min, max) = (name.min.unwrap_or(self.answer.min), name.max.unwrap_or(self.answer.max));
+            if (name.min.is_some() || name.max.is_some()) && max != 0 && min > max {
+                warn_limits(&spot, &format!("`{owner}`"), min, max, problems);
+            }
             let pool = matches!(name.kind, NameKind::Pool { .. });
             if pool && self.mirrors.is_none() {
                 problems.error(
@@ -186,13 +194,42 @@ impl ZoneFile {
                 );
             }
         }
-        for (index, (country, _)) in self.neighbours.iter().enumerate() {
-            if self.neighbours.iter().take(index).any(|(earlier, _)| earlier == country) {
-                let what = format!("the neighbours of {country} are given twice");
-                problems.error(self.whole.clone(), what, "keep one [[neighbours]] for each country");
-            }
-        }
     }
+}
+
+/// Whether nothing but known placeholders and a name are in an origin or owner; what else is there is noted.
+fn check_pattern(pattern: &Placed<String>, known: &[&str], problems: &mut Problems) {
+    let text = &pattern.value;
+    let rest = known.iter().fold(text.clone(), |rest, placeholder| rest.replace(placeholder, ""));
+    if rest.contains(['{', '}']) {
+        problems.error(
+            pattern.spot.clone(),
+            format!("`{text}` has a placeholder that is not known"),
+            format!("known here: {}", known.join(", ")),
+        );
+    }
+    if known.iter().filter(|placeholder| text.contains(**placeholder)).count() > 1 {
+        problems.error(
+            pattern.spot.clone(),
+            format!("`{text}` has several placeholders"),
+            "a name stands for countries or for databases: make two of it",
+        );
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        problems.error(
+            pattern.spot.clone(),
+            format!("`{}` has blanks", text.escape_debug()),
+            "write a domain name; a blank that is meant is written \\032",
+        );
+    }
+}
+
+fn warn_limits(spot: &Spot, whose: &str, min: u16, max: u16, problems: &mut Problems) {
+    problems.warning(
+        spot.clone(),
+        format!("{whose} gathers {min} addresses at least and answers {max} at most"),
+        "lower `min` or raise `max` (0: all)",
+    );
 }
 
 fn answer_section(
@@ -238,6 +275,12 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     let spot = table.spot();
     let given = ["pool", "txt", "ping"].into_iter().filter(|key| table.has(key)).count();
     let errors_before = problems.counts().0;
+    if given == 1 && !table.has("pool") {
+        for key in ["types", "max", "min"].into_iter().filter(|key| table.has(key)) {
+            let what = format!("`{key}` goes with `pool` only");
+            problems.error(table.key_spot(key), what, "remove the line");
+        }
+    }
     let pool = table.get("pool", POOLS, problems, read::parsed::<PoolRef>);
     let types = table.list("types", "[\"A\"], [\"AAAA\"] or both", problems, |value| match value.as_str() {
         Some("A") => Ok(Families::V4),
@@ -252,24 +295,22 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
     });
     let ping = table.get("ping", "true", problems, read::boolean).is_some_and(|ping| ping.value);
     let Limits { ttl, max, min } = limits(&mut table, problems);
-    let has_types = types.is_some();
+    if types.as_ref().is_some_and(Vec::is_empty) && problems.counts().0 == errors_before {
+        let what = "`types` names no type";
+        problems.error(table.key_spot("types"), what, "write [\"A\"] or [\"AAAA\"], or remove it for both");
+    }
     let families = families(&types.unwrap_or_default());
     table.finish(problems);
     let kind = match (pool, txt, ping) {
         (Some(pool), None, false) => NameKind::Pool { pool: pool.value, families },
-        (None, Some(txt), false) if !has_types => txt.value,
-        (None, None, true) if !has_types => NameKind::Ping,
+        (None, Some(txt), false) => txt.value,
+        (None, None, true) => NameKind::Ping,
         // A value that could not be read was noted already.
         _ if given == 1 && problems.counts().0 > errors_before => return None,
         _ => {
-            let what = if given == 1 {
-                "`types` goes with `pool` only"
-            } else {
-                "the name has not exactly one of pool, txt, ping"
-            };
             problems.error(
                 spot,
-                what,
+                "the name has not exactly one of pool, txt, ping",
                 "write pool = \"…\", txt = \"record\", txt = \"database\" or ping = true",
             );
             return None;
@@ -287,13 +328,36 @@ fn families(types: &[Placed<Families>]) -> Families {
     }
 }
 
-fn neighbour(mut table: Table<'_>, problems: &mut Problems) -> Option<(Country, Vec<Country>)> {
+fn neighbours(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<(Country, Vec<Country>)> {
+    let mut out: Vec<(Country, Vec<Country>)> = Vec::new();
+    for table in tables {
+        let Some((country, next)) = neighbour(table, problems) else { continue };
+        if out.iter().any(|(earlier, _)| *earlier == country.value) {
+            let what = format!("the neighbours of {} are given twice", country.value);
+            problems.error(country.spot, what, "keep one [[neighbours]] for each country");
+        } else {
+            out.push((country.value, next));
+        }
+    }
+    out
+}
+
+fn neighbour(mut table: Table<'_>, problems: &mut Problems) -> Option<(Placed<Country>, Vec<Country>)> {
     let expected = "an ISO 3166 code such as \"LI\"";
     let country = table.require("country", expected, problems, read::parsed::<Country>);
-    let next = table.list("next", "[\"CH\", \"AT\"]", problems, read::parsed::<Country>);
+    let errors_before = problems.counts().0;
+    let next = table.list("next", "[\"CH\", \"AT\"]", problems, read::parsed::<Country>).unwrap_or_default();
+    if next.is_empty() && problems.counts().0 == errors_before {
+        let help = "write next = [\"CH\", \"AT\"], or remove the table: the nearest are then measured";
+        problems.error(table.key_spot("next"), "no neighbours are given", help);
+    }
     table.finish(problems);
-    let next = next.unwrap_or_default().into_iter().map(|placed| placed.value).collect();
-    Some((country?.value, next))
+    let country = country?;
+    for own in next.iter().filter(|next| next.value == country.value) {
+        let what = format!("{} is given as a neighbour of itself", own.value);
+        problems.error(own.spot.clone(), what, "its own pool comes first anyway: remove it");
+    }
+    Some((country, next.into_iter().map(|placed| placed.value).collect()))
 }
 
 const POOLS: &str = "\"client\", \"{cc}\", \"world\", \"continent:EU\", \"pool:NAME\" or a country code";
@@ -328,6 +392,87 @@ impl fmt::Display for PoolRef {
             Self::Country(country) => f.write_str(country.code()),
             Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
             Self::Named(name) => write!(f, "pool:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a zone file that goes on with `text`: how many errors and warnings, and their lines.
+    fn problems(text: &str) -> (usize, usize, String) {
+        let text =
+            format!("format = 1\norigin = \"clam.example\"\nrecords = \"z\"\nmirrors = \"m\"\n{text}\n");
+        let mut problems = Problems::default();
+        ZoneFile::parse("z", &text, &mut problems);
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let (errors, warnings) = problems.counts();
+        (errors, warnings, lines.join("\n"))
+    }
+
+    fn name(owner: &str, rest: &str) -> (usize, usize, String) {
+        problems(&format!("[[name]]\nowner = {owner:?}\n{rest}"))
+    }
+
+    #[test]
+    fn only_known_placeholders_are_taken() {
+        let pool = "pool = \"client\"";
+        for owner in ["db.{country}", "db.{cc", "db.}", "db.{CC}"] {
+            let (errors, _, lines) = name(owner, pool);
+            assert!(errors == 1 && lines.contains("placeholder"), "{owner}: {lines}");
+        }
+        assert_eq!(name("{cc}.{db}", "txt = \"database\"").0, 1);
+        assert_eq!(name("db.{cc}", "pool = \"{cc}\"").0, 0);
+        assert_eq!(name("{db}.cvd", "txt = \"database\"").0, 0);
+        for owner in ["db local", " db", "db\t"] {
+            let (errors, _, lines) = name(owner, pool);
+            assert!(errors == 1 && lines.contains("has blanks"), "{owner:?}: {lines}");
+        }
+        let mut of_origin = Problems::default();
+        ZoneFile::parse("z", "format = 1\norigin = \"{db}.net\"\nrecords = \"z\"\n", &mut of_origin);
+        assert_eq!(of_origin.counts(), (1, 0));
+    }
+
+    #[test]
+    fn limits_and_types_go_with_pools() {
+        for (kind, rest) in [
+            ("txt = \"record\"", "max = 1"),
+            ("ping = true", "min = 1"),
+            ("ping = true", "types = [\"A\"]"),
+            ("txt = \"record\"", "types = []"),
+        ] {
+            let (errors, _, lines) = name("x", &format!("{kind}\n{rest}"));
+            assert!(errors > 0 && lines.contains("z:8:1: ") && lines.contains("goes with `pool`"), "{lines}");
+        }
+        let (errors, _, lines) = name("x", "pool = \"client\"\ntypes = []");
+        assert!(errors == 1 && lines.contains("names no type"), "{lines}");
+        assert_eq!(name("x", "ping = true\nttl = 5").0, 0);
+    }
+
+    #[test]
+    fn more_than_is_answered_need_not_be_gathered() {
+        let pool = "pool = \"client\"";
+        assert_eq!(name("x", &format!("{pool}\nmax = 1")).1, 1);
+        assert_eq!(name("x", &format!("{pool}\nmin = 9")).1, 1);
+        assert_eq!(name("x", &format!("{pool}\nmin = 9\nmax = 0")).1, 0);
+        assert_eq!(problems("[answer]\nmin = 3\nmax = 2").1, 1);
+        assert_eq!(problems("[answer]\nmin = 2\nmax = 2").1, 0);
+    }
+
+    #[test]
+    fn neighbours_are_others_and_given_once() {
+        for (text, said) in [
+            ("[[neighbours]]\ncountry = \"DE\"\nnext = []", "z:7:1: no neighbours"),
+            ("[[neighbours]]\ncountry = \"DE\"", "z:5:1: no neighbours"),
+            ("[[neighbours]]\ncountry = \"DE\"\nnext = [\"FR\", \"DE\"]", "z:7:15: DE is given"),
+            (
+                "[[neighbours]]\ncountry = \"DE\"\nnext = [\"FR\"]\n[[neighbours]]\ncountry = \"DE\"\nnext = [\"CH\"]",
+                "z:9:11: the neighbours of DE are given twice",
+            ),
+        ] {
+            let (errors, _, lines) = problems(text);
+            assert!(errors == 1 && lines.starts_with(said), "{lines}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `domain` parses each entry, but for those of types that it does not know by name, which `rare` reads. Cutting
 //! the file into entries first lets one run find every bad one.
 
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,11 +19,14 @@ use super::include::Include;
 use super::records::Record;
 use super::units::{parse_ttl, spell_out};
 use super::{rare, splitter};
-use crate::problem::{Problems, Spot};
+use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
 use crate::wire::name::Name;
 
-/// How deep `$INCLUDE` may nest: deeper is a file that includes itself.
-const MAX_DEPTH: u32 = 8;
+/// How deep `$INCLUDE` may nest: deeper is a file that includes itself under ever other names.
+const MAX_DEPTH: usize = 8;
+
+/// Stands in for a `$TTL` that cannot be read, so that the records behind it are not blamed for it.
+const STAND_IN_TTL: u32 = 3600;
 
 /// RFC 2308 section 4: a zone without `$TTL` and TTLs has no default; BIND then refuses, and so do we.
 const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into the record";
@@ -30,6 +34,12 @@ const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into th
 /// What is wrong with an entry that starts with a blank when there was none before it, and what to do.
 const NO_OWNER: (&str, &str) =
     ("the first record of the file has no owner", "write its name, or `@`, at the line's start");
+
+/// What is wrong with a quote that its line does not close, and what to do.
+const OPEN_QUOTE: (&str, &str) = (
+    "not a record: the quote is not closed",
+    "close it on its own line; a quote within a string is written \\\"",
+);
 
 /// Reads a master file; every bad entry is noted and left out.
 pub fn parse(
@@ -39,10 +49,10 @@ pub fn parse(
     include: &mut dyn Include,
     problems: &mut Problems,
 ) -> Vec<Record> {
-    let mut reader = Reader { include, problems, records: Vec::new() };
-    let mut state =
-        State { origin: origin.clone(), owner: None, default_ttl: None, last_ttl: None, depth: 0 };
-    reader.file(&file.into(), &text.into(), &mut state);
+    let mut reader =
+        Reader { include, problems, records: Vec::new(), open: Vec::new(), includes_itself: false };
+    let mut state = State { origin: origin.clone(), owner: None, default_ttl: None, last_ttl: None };
+    reader.file(file, text, &mut state);
     reader.records
 }
 
@@ -50,6 +60,10 @@ struct Reader<'r> {
     include: &'r mut dyn Include,
     problems: &'r mut Problems,
     records: Vec<Record>,
+    /// The files that are being read, each including the next.
+    open: Vec<PathBuf>,
+    /// Whether files nested too deep: no more are included then, as their number would double with each level.
+    includes_itself: bool,
 }
 
 /// What one entry leaves for the next.
@@ -59,11 +73,21 @@ struct State {
     owner: Option<Name>,
     default_ttl: Option<u32>,
     last_ttl: Option<u32>,
-    depth: u32,
 }
 
 impl Reader<'_> {
-    fn file(&mut self, file: &Arc<str>, text: &Arc<str>, state: &mut State) {
+    fn file(&mut self, file: &str, text: &str, state: &mut State) {
+        let plain = text.strip_prefix(BYTE_ORDER_MARK);
+        let (file, text) = (&Arc::from(file), &Arc::from(plain.unwrap_or(text)));
+        if plain.is_some() {
+            self.problems.warning(Spot::file(file), HAS_MARK.0, HAS_MARK.1);
+        }
+        self.open.push(plain_path(file));
+        self.entries(file, text, state);
+        self.open.pop();
+    }
+
+    fn entries(&mut self, file: &Arc<str>, text: &Arc<str>, state: &mut State) {
         for range in splitter::entries(text) {
             let entry = text.get(range.clone()).unwrap_or_default();
             let shown = range.start..range.start + entry.lines().next().unwrap_or_default().len();
@@ -87,16 +111,19 @@ impl Reader<'_> {
                     self.problems.error(spot.clone(), format!("`{argument}`: {e}"), "write a domain name");
                 }
             },
-            ("$TTL", Some(argument)) => match parse_ttl(argument) {
-                Some(ttl) => state.default_ttl = Some(ttl),
-                None => self.problems.error(
-                    spot.clone(),
-                    format!("`{argument}` is no TTL"),
-                    "write seconds up to 2147483647, or 1h, 2d, 1w",
-                ),
-            },
+            ("$TTL", Some(argument)) => {
+                let ttl = parse_ttl(argument);
+                if ttl.is_none() {
+                    let what = format!("`{argument}` is no TTL");
+                    self.problems.error(spot.clone(), what, "write seconds up to 2147483647, or 1h, 2d, 1w");
+                }
+                state.default_ttl = ttl.or(state.default_ttl).or(Some(STAND_IN_TTL));
+            }
             ("$INCLUDE", Some(path)) => self.included(path, second, spot, state),
-            ("$ORIGIN" | "$TTL" | "$INCLUDE", None) => {
+            (name @ ("$ORIGIN" | "$TTL" | "$INCLUDE"), None) => {
+                if name == "$TTL" {
+                    state.default_ttl.get_or_insert(STAND_IN_TTL);
+                }
                 self.problems.error(spot.clone(), format!("{name} without an argument"), "");
             }
             _ => self.problems.error(
@@ -109,11 +136,15 @@ impl Reader<'_> {
 
     /// The included file's `$ORIGIN`, owner and TTL end with it (RFC 1035 section 5.1).
     fn included(&mut self, path: &str, origin: Option<&str>, spot: &Spot, state: &State) {
-        if state.depth >= MAX_DEPTH {
+        if self.includes_itself {
+            return;
+        }
+        if self.open.len() > MAX_DEPTH {
+            self.includes_itself = true;
             let what = format!("{MAX_DEPTH} files include each other");
             return self.problems.error(spot.clone(), what, "a file may not include itself");
         }
-        let mut inner = State { depth: state.depth + 1, ..state.clone() };
+        let mut inner = state.clone();
         if let Some(text) = origin {
             match Name::parse(text, &state.origin) {
                 Ok(name) => inner.origin = name,
@@ -128,7 +159,11 @@ impl Reader<'_> {
         }
         let path = path.trim_matches('"');
         match self.include.include(path, spot.file_name()) {
-            Ok(included) => self.file(&included.file.into(), &included.text.into(), &mut inner),
+            Ok(included) if self.open.contains(&plain_path(&included.file)) => {
+                let what = format!("{} includes itself", included.file);
+                self.problems.error(spot.clone(), what, "remove the line, or name another file");
+            }
+            Ok(included) => self.file(&included.file, &included.text, &mut inner),
             Err(e) => self.problems.error(spot.clone(), e, "check the path: it is relative to this file"),
         }
     }
@@ -163,6 +198,9 @@ impl Reader<'_> {
                 self.keep(record, state);
             }
             Err(error) => {
+                if let Some(spot) = open_quote(file, text, entry, start) {
+                    return self.problems.error(spot, OPEN_QUOTE.0, OPEN_QUOTE.1);
+                }
                 let shift = source.len().saturating_sub(entry.len());
                 let spot = error.spot(file, text, start, shift).unwrap_or_else(|| spot.clone());
                 self.problems.error(spot, format!("not a record: {}", error.what), error.help());
@@ -248,6 +286,29 @@ fn with_owner(entry: &str, state: &State) -> Option<String> {
         return Some(format!("{owner}{dot}{entry}"));
     }
     Some(entry.to_owned())
+}
+
+/// The first quote of an entry that its line does not close.
+fn open_quote(file: &Arc<str>, text: &Arc<str>, entry: &str, start: usize) -> Option<Spot> {
+    let quote = splitter::open_quote(entry)?;
+    let line = entry.get(quote..)?.lines().next()?;
+    Some(Spot::at(file, text, start + quote..start + quote + line.trim_end().len()))
+}
+
+/// A path without `.` and, as far as it can be told without looking, without `..`.
+fn plain_path(path: &str) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in Path::new(path).components() {
+        let within = matches!(out.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if within => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 struct ScanError {
@@ -400,6 +461,65 @@ mod tests {
              e TXT \\# 2 0261\nf AAAA \\# 0\n",
         );
         assert_eq!((records.len(), problems.len()), (0, 6), "{problems:?}");
+    }
+
+    /// Finds every file, with the same text; counts how often.
+    struct Same(&'static str, usize, bool);
+
+    impl Include for Same {
+        fn include(&mut self, path: &str, from: &str) -> Result<crate::zone::include::Included, String> {
+            self.1 += 1;
+            let file = if self.2 { format!("{from}/{path}") } else { path.to_owned() };
+            Ok(crate::zone::include::Included { file, text: self.0.to_owned() })
+        }
+    }
+
+    /// Eight levels of five lines would be 390,625 errors.
+    #[test]
+    fn a_file_that_includes_itself_is_an_error_where_it_does() {
+        const TEXT: &str = "$INCLUDE z\n$INCLUDE ./z\n$INCLUDE a/../z\n$INCLUDE z\n$INCLUDE z\n";
+        for (renames, errors) in [(false, 5), (true, 1)] {
+            let mut files = Same(TEXT, 0, renames);
+            let mut problems = Problems::default();
+            parse("z", TEXT, &Name::root(), &mut files, &mut problems);
+            assert_eq!(problems.counts(), (errors, 0));
+            assert!(files.1 < 10, "{}", files.1);
+        }
+    }
+
+    #[test]
+    fn a_file_may_be_included_twice() {
+        const TEXT: &str = "a 60 A 192.0.2.1\n";
+        let mut problems = Problems::default();
+        let text = "$INCLUDE x one.\n$INCLUDE x two.\n";
+        let records = parse("z", text, &Name::root(), &mut Same(TEXT, 0, false), &mut problems);
+        assert_eq!((records.len(), problems.is_empty()), (2, true));
+    }
+
+    #[test]
+    fn a_bad_default_ttl_is_one_error() {
+        for bad in ["$TTL", "$TTL soon", "$TTL 1y"] {
+            let (records, problems) = read(&format!("{bad}\na A 192.0.2.1\nb A 192.0.2.2\n"));
+            assert_eq!((records.len(), problems.len()), (2, 1), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let (records, problems) = read("\u{feff}a 60 A 192.0.2.1\n");
+        assert_eq!((records.len(), problems.len()), (1, 1), "{problems:?}");
+        assert!(problems[0].contains("byte order mark"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_open_quote_is_named() {
+        let (records, problems) = read(
+            "$TTL 60\na TXT \"one\" \"two\nb TXT \"x\" ; it's \"y\nc HINFO \"a \"b\"\nd WALLET \"x\ne TXT ( \"x\n \"y\" )\n",
+        );
+        assert_eq!(records.len(), 1, "{problems:?}");
+        let places: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
+        assert_eq!(places, ["z:2:13", "z:4:14", "z:5:10", "z:6:9"], "{problems:?}");
+        assert!(problems.iter().all(|p| p.contains("the quote is not closed")), "{problems:?}");
     }
 
     #[test]

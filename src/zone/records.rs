@@ -1,6 +1,8 @@
 //! The static records of a zone, sorted into `RRsets` and checked against the rules that hold between them.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use crate::problem::{Problems, Spot};
 use crate::wire::name::{Name, wire_length};
@@ -45,18 +47,47 @@ pub struct Record {
     pub spot: Spot,
 }
 
+/// An `RRset` while it grows.
+struct Growing {
+    set: Rrset,
+    /// The RDATA of each record with its names in lower case; empty while there is one record only.
+    seen: HashSet<Box<[u8]>>,
+    /// Octets that its records take in an answer.
+    size: usize,
+}
+
+/// Most octets of the records of one `RRset`: header, longest question and OPT stand beside them in an answer.
+const MAX_SET: usize = 65_535 - 1024;
+
+/// How many aliases in a row are followed: answers follow no more.
+const MAX_CHAIN: usize = 16;
+
+/// SRV (RFC 2782).
+const SRV: u16 = 33;
+
+/// RRSIG, NSEC, DNSKEY, NSEC3 and NSEC3PARAM (RFC 4034, RFC 5155).
+const SIGNING: [u16; 5] = [46, 47, 48, 50, 51];
+
 impl Records {
     /// Sorts records into `RRsets` and notes everything that cannot be served.
     pub fn build(origin: &Name, records: Vec<Record>, whole: &Spot, problems: &mut Problems) -> Self {
-        let mut zone = Self { origin: origin.clone(), owners: BTreeMap::new() };
+        let mut owners: BTreeMap<Box<[u8]>, Vec<Growing>> = BTreeMap::new();
         for record in records {
-            zone.add(record, problems);
+            if is_servable(&record, origin, problems) {
+                let sets = owners.entry(record.owner.to_lower().wire().into()).or_default();
+                add(sets, record, problems);
+            }
         }
+        let grown = |sets: Vec<Growing>| sets.into_iter().map(|growing| growing.set).collect();
+        let owners = owners.into_iter().map(|(owner, sets)| (owner, grown(sets))).collect();
+        let zone = Self { origin: origin.clone(), owners };
         zone.check_apex(whole, problems);
         for sets in zone.owners.values() {
             check_owner(sets, problems);
         }
         zone.check_glue(problems);
+        zone.check_aliases(problems);
+        zone.warn_signed(problems);
         zone
     }
 
@@ -81,44 +112,6 @@ impl Records {
         let Some(soa) = self.get(&self.origin, rtype::SOA) else { return 0 };
         let minimum = soa.rdatas.first().and_then(|rdata| rdata.last_chunk::<4>());
         minimum.map_or(0, |bytes| u32::from_be_bytes(*bytes)).min(soa.ttl)
-    }
-
-    fn add(&mut self, record: Record, problems: &mut Problems) {
-        if !record.owner.is_within(&self.origin) {
-            problems.error(
-                record.spot,
-                format!("{} is not within the zone {}", record.owner, self.origin),
-                "move the record to its own zone, or check the final dot of its name",
-            );
-            return;
-        }
-        if matches!(record.rtype, rtype::OPT | 128..=255) {
-            problems.error(
-                record.spot,
-                format!("type {} exists in messages only", record.rtype),
-                "remove the record",
-            );
-            return;
-        }
-        let sets = self.owners.entry(record.owner.to_lower().wire().into()).or_default();
-        let Some(set) = sets.iter_mut().find(|set| set.rtype == record.rtype) else {
-            let Record { owner, rtype, ttl, rdata, spot } = record;
-            sets.push(Rrset { owner, rtype, ttl, rdatas: vec![rdata], spot });
-            return;
-        };
-        if set.ttl != record.ttl {
-            problems.warning(
-                record.spot.clone(),
-                format!("TTL {} differs from the {} of the records beside it", record.ttl, set.ttl),
-                "the lower one is served (RFC 2181 section 5.2)",
-            );
-            set.ttl = set.ttl.min(record.ttl);
-        }
-        if set.rdatas.contains(&record.rdata) {
-            problems.warning(record.spot, "the record stands here twice", "remove one; it is served once");
-        } else {
-            set.rdatas.push(record.rdata);
-        }
     }
 
     fn check_apex(&self, whole: &Spot, problems: &mut Problems) {
@@ -172,6 +165,167 @@ impl Records {
             }
         }
     }
+
+    /// Names that must not be aliases, and aliases that lead nowhere.
+    fn check_aliases(&self, problems: &mut Problems) {
+        for set in self.owners.values().flatten() {
+            if set.rtype == rtype::CNAME && self.leads_back(set) {
+                problems.warning(
+                    set.spot.clone(),
+                    format!("the CNAME at {} leads back to itself", set.owner),
+                    "nobody gets an answer from it: write what it is an alias of",
+                );
+            }
+            // RFC 2181 section 10.3; RFC 2782 for SRV.
+            let (kind, at) = match set.rtype {
+                rtype::NS => ("name server", 0),
+                rtype::MX => ("mail server", 2),
+                SRV => ("server", 6),
+                _ => continue,
+            };
+            for target in set.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata.get(at..)?).ok()) {
+                if let Some(alias) = self.get(&target, rtype::CNAME) {
+                    problems.warning(
+                        set.spot.clone(),
+                        format!("the {kind} {target} of {} is an alias", set.owner),
+                        format!("name what the CNAME at {} points at (RFC 2181 section 10.3)", alias.spot),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Whether following a CNAME within the zone comes back to where it began.
+    fn leads_back(&self, alias: &Rrset) -> bool {
+        let mut at = alias;
+        for _ in 0..MAX_CHAIN {
+            let target = at.rdatas.first().and_then(|rdata| Name::from_wire(rdata).ok());
+            let Some(next) = target.and_then(|target| self.get(&target, rtype::CNAME)) else { return false };
+            if next.owner == alias.owner {
+                return true;
+            }
+            at = next;
+        }
+        false
+    }
+
+    /// Signatures would be served as data only, never beside what they sign: a validating resolver takes that for
+    /// an attack.
+    fn warn_signed(&self, problems: &mut Problems) {
+        let signature = self.owners.values().flatten().find(|set| SIGNING.contains(&set.rtype));
+        if let Some(set) = signature {
+            problems.warning(
+                set.spot.clone(),
+                format!("the zone {} holds records of DNSSEC", self.origin),
+                "answers are not signed: leave RRSIG, NSEC, NSEC3 and DNSKEY out, and DS out of the parent",
+            );
+        }
+    }
+}
+
+/// Whether a record can be served from this zone at all; if not, it is noted.
+fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool {
+    if !record.owner.is_within(origin) {
+        problems.error(
+            record.spot.clone(),
+            format!("{} is not within the zone {origin}", record.owner),
+            "move the record to its own zone, or check the final dot of its name",
+        );
+        return false;
+    }
+    if matches!(record.rtype, rtype::OPT | 128..=255) {
+        problems.error(
+            record.spot.clone(),
+            format!("type {} exists in messages only", record.rtype),
+            "remove the record",
+        );
+        return false;
+    }
+    true
+}
+
+/// Adds a record to those of its owner.
+fn add(sets: &mut Vec<Growing>, record: Record, problems: &mut Problems) {
+    let Record { owner, rtype, ttl, rdata, spot } = record;
+    let place = sets.iter().position(|growing| growing.set.rtype == rtype).unwrap_or_else(|| {
+        let set = Rrset { owner, rtype, ttl, rdatas: Vec::new(), spot: spot.clone() };
+        sets.push(Growing { set, seen: HashSet::new(), size: 0 });
+        sets.len() - 1
+    });
+    let Some(Growing { set, seen, size: whole }) = sets.get_mut(place) else { return };
+    if *whole > MAX_SET {
+        return; // It was said.
+    }
+    if set.ttl != ttl {
+        problems.warning(
+            spot.clone(),
+            format!("TTL {ttl} differs from the {} of the records beside it", set.ttl),
+            "the lower one is served (RFC 2181 section 5.2)",
+        );
+        set.ttl = set.ttl.min(ttl);
+    }
+    // Most sets have one record: nothing is kept beside those.
+    if let ([first], true) = (&*set.rdatas, seen.is_empty()) {
+        seen.insert(folded(rtype, first).into());
+    }
+    if !set.rdatas.is_empty() && !seen.insert(folded(rtype, &rdata).into()) {
+        return problems.warning(spot, "the record stands here twice", "remove one; it is served once");
+    }
+    *whole += size(&rdata);
+    set.rdatas.push(rdata);
+    if *whole > MAX_SET {
+        problems.error(
+            set.spot.clone(),
+            format!("the records of {} take more than {MAX_SET} octets together", set.owner),
+            "no answer can hold more than 65,535: remove some",
+        );
+    }
+}
+
+/// What a record takes in an answer: a pointer, type, class, TTL and length stand before its RDATA.
+fn size(rdata: &[u8]) -> usize {
+    rdata.len() + 12
+}
+
+/// RDATA as it is compared: names in lower case, for the types of RFC 4034 section 6.2.
+fn folded(rtype: u16, rdata: &[u8]) -> Cow<'_, [u8]> {
+    let names = names_in(rtype, rdata);
+    if !rdata.get(names.clone()).is_some_and(|names| names.iter().any(u8::is_ascii_uppercase)) {
+        return Cow::Borrowed(rdata);
+    }
+    let mut folded = rdata.to_vec();
+    if let Some(names) = folded.get_mut(names) {
+        // Length octets are at most 63, below 'A'.
+        names.make_ascii_lowercase();
+    }
+    Cow::Owned(folded)
+}
+
+/// Which octets of RDATA are names without regard to case (RFC 4034 section 6.2, RFC 6840 section 5.1).
+fn names_in(rtype: u16, rdata: &[u8]) -> Range<usize> {
+    let name_at = |at: usize| {
+        let length = rdata.get(at..).and_then(wire_length).unwrap_or(0);
+        at..at + length
+    };
+    match rtype {
+        // NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME: a name; MINFO, RP: two.
+        2..=5 | 7..=9 | 12 | 39 | 14 | 17 => 0..rdata.len(),
+        // SOA: two names, five numbers.
+        6 => 0..rdata.len().saturating_sub(20),
+        // MX, AFSDB, RT, KX: a number, a name; PX: a number, two names.
+        15 | 18 | 21 | 36 | 26 => 2..rdata.len(),
+        // SRV: three numbers, a name.
+        33 => 6..rdata.len(),
+        // NAPTR: two numbers, three strings, a name.
+        35 => name_at((0..3).fold(4, |at, _| at + 1 + usize::from(rdata.get(at).copied().unwrap_or(0)))),
+        // SIG, RRSIG: 18 octets, a name, the signature.
+        24 | 46 => name_at(18),
+        // NXT: a name, a bitmap.
+        30 => name_at(0),
+        // A6: a length, as much of an address as it leaves, a name.
+        38 => name_at(1 + (128 - usize::from(rdata.first().copied().unwrap_or(0).min(128))).div_ceil(8)),
+        _ => 0..0,
+    }
 }
 
 /// What may not stand together at one owner.
@@ -200,17 +354,6 @@ fn check_owner(sets: &[Rrset], problems: &mut Problems) {
             );
         }
     }
-    for set in sets {
-        // A pointer, type, class, TTL and length stand before each RDATA; header, longest question and OPT beside them.
-        let size: usize = set.rdatas.iter().map(|rdata| rdata.len() + 12).sum();
-        if size > 65_535 - 1024 {
-            problems.error(
-                set.spot.clone(),
-                format!("the records of {} take {size} octets together", set.owner),
-                "no answer can hold more than 65,535: remove some",
-            );
-        }
-    }
 }
 
 fn single(set: &Rrset, name: &str, source: &str, problems: &mut Problems) {
@@ -226,4 +369,72 @@ fn single(set: &Rrset, name: &str, source: &str, problems: &mut Problems) {
 /// The name that the RDATA of a CNAME, DNAME or NS record is.
 pub fn target(rdata: &[u8]) -> Option<&[u8]> {
     (wire_length(rdata)? == rdata.len()).then_some(rdata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::include::NoFiles;
+    use crate::zone::master;
+
+    /// The zone `dup`, with what it needs, and what is wrong with it.
+    fn zone(text: &str) -> (Records, Vec<String>) {
+        let origin = Name::parse("dup.", &Name::root()).unwrap();
+        let mut problems = Problems::default();
+        let text = format!("$TTL 60\n@ SOA n h 1 2 3 4 5\n@ NS n\nn A 192.0.2.1\n{text}");
+        let records = master::parse("z", &text, &origin, &mut NoFiles, &mut problems);
+        let zone = Records::build(&origin, records, &Spot::file("z"), &mut problems);
+        (zone, problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn count(zone: &Records, owner: &str, rtype: u16) -> usize {
+        let owner = Name::parse(owner, &zone.origin).unwrap();
+        zone.get(&owner, rtype).map_or(0, |set| set.rdatas.len())
+    }
+
+    /// RFC 4034 section 6.2.
+    #[test]
+    fn names_in_data_are_compared_without_regard_to_case() {
+        let (zone, problems) = zone(
+            "s NS NS1.net.\ns NS ns1.net.\nm MX 5 A.net.\nm MX 5 a.net.\nv SRV 1 2 3 A.net.\nv SRV 1 2 3 a.net.\n\
+             p NAPTR 1 2 \"U\" \"x\" \"\" A.net.\np NAPTR 1 2 \"U\" \"x\" \"\" a.net.\n\
+             p NAPTR 1 2 \"u\" \"x\" \"\" a.net.\nt TXT A\nt TXT a\n",
+        );
+        assert_eq!(problems.iter().filter(|p| p.contains("stands here twice")).count(), 4, "{problems:?}");
+        let counts = [("s", 2), ("m", 15), ("v", 33), ("p", 35), ("t", 16)].map(|(o, t)| count(&zone, o, t));
+        assert_eq!(counts, [1, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn too_many_records_at_one_owner_are_one_error_soon() {
+        let many: Vec<String> =
+            (0..40_000u32).map(|i| format!("x A 10.0.{}.{}\n", i / 256, i % 256)).collect();
+        let (zone, problems) = zone(&many.concat());
+        assert_eq!(problems.len(), 1, "{:?}", problems.first());
+        assert!(problems[0].contains("take more than"), "{}", problems[0]);
+        assert!(count(&zone, "x", rtype::A) < 5000);
+    }
+
+    #[test]
+    fn one_record_can_be_too_many() {
+        let strings = vec![format!("\"{}\"", "x".repeat(250)); 258].join(" ");
+        let (zone, problems) = self::zone(&format!("x TXT {strings}\n"));
+        assert!(problems.len() == 1 && problems[0].contains("take more than"), "{problems:?}");
+        assert_eq!(count(&zone, "x", rtype::TXT), 1);
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_said() {
+        for (text, said) in [
+            ("q CNAME q\n", "the CNAME at q.dup leads back"),
+            ("a CNAME b\nb CNAME a\n", "the CNAME at b.dup leads back"),
+            ("m MX 5 w\nw CNAME n\n", "the mail server w.dup of m.dup is an alias"),
+            ("s NS w\nw CNAME n\n", "the name server w.dup of s.dup is an alias"),
+            ("n NSEC @ A\n", "holds records of DNSSEC"),
+        ] {
+            let (_, problems) = zone(text);
+            assert!(problems.iter().any(|p| p.contains(said)), "{text}: {problems:?}");
+        }
+        assert_eq!(zone("w CNAME n\nv CNAME w\nm MX 5 n\n").1, Vec::<String>::new());
+    }
 }

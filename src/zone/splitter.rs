@@ -37,6 +37,27 @@ pub(super) fn closes(entry: &str) -> bool {
     state.parentheses == 0
 }
 
+/// Where the first quote of an entry stands that its line does not close.
+pub(super) fn open_quote(entry: &str) -> Option<usize> {
+    let mut state = State::default();
+    let mut opened = None;
+    for (at, octet) in entry.bytes().enumerate() {
+        if octet == b'\n' {
+            if state.quoted {
+                return opened;
+            }
+            state.ends_entry();
+            continue;
+        }
+        let before = state.quoted;
+        state.step(octet);
+        if state.quoted && !before {
+            opened = Some(at);
+        }
+    }
+    opened.filter(|_| state.quoted)
+}
+
 #[derive(Default)]
 struct State {
     parentheses: u32,

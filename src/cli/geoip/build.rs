@@ -11,8 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::output::{Failure, print_json, print_table};
-use crate::geo::build::{Built, Options, Problems, Source, build, date_text};
+use crate::geo::build::{Built, Options, Problems, Source, build};
 use crate::geo::database::CountryDatabase;
+use crate::geo::date::date_text;
 
 /// Arguments of `cvdns geoip build`.
 #[derive(Args, Clone, Debug)]

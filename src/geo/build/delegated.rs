@@ -14,7 +14,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::Ipv6Net;
 
 use super::problem::{Line, Problem, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes, compact_date, day};
+use super::reading::{Parsed, Reading, Span, UnknownCodes, compact_date};
+use crate::geo::date::date_text;
 
 /// Reads one file.
 ///
@@ -44,7 +45,7 @@ pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Pars
     }
     counts.check(&mut reading, &version, records);
     let credit = match date {
-        Some(date) => format!("{registry} delegation statistics {}", day(date)),
+        Some(date) => format!("{registry} delegation statistics {}", date_text(date)),
         None => format!("{registry} delegation statistics"),
     };
     reading.finish(date, credit)

@@ -6,7 +6,8 @@
 use std::net::Ipv6Addr;
 
 use super::problem::{Line, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes, day};
+use super::reading::{Parsed, Reading, Span, UnknownCodes};
+use crate::geo::date::date_text;
 
 /// Reads one file.
 ///
@@ -88,7 +89,7 @@ fn credit(text: &str, date: Option<i64>) -> String {
     let mut credit = "IPFire Location".to_owned();
     if let Some(date) = date {
         credit.push(' ');
-        credit.push_str(&day(date));
+        credit.push_str(&date_text(date));
     }
     if let Some(licence) = header(text, "License:") {
         credit = format!("{credit}, {licence}, https://location.ipfire.org/");

@@ -18,7 +18,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use self::problem::{Place, Problem, Problems};
-use self::reading::day;
 pub use self::reading::{Entry, LeftOut, Parsed, Span, UnknownCodes};
 use self::writer::Database;
 
@@ -275,9 +274,4 @@ fn unknown_kind(source: &Source) -> Problem {
                    file, GeoLite2 Country CSV, or `network,CC`";
     let at = Some(Place { line: index + 1, column: 1, text: line.to_owned() });
     Problem { file: source.name.clone(), at, message: message.to_owned() }
-}
-
-/// The day of a Unix time as `YYYY-MM-DD`, UTC.
-pub fn date_text(epoch: i64) -> String {
-    day(epoch)
 }

@@ -207,11 +207,3 @@ pub(super) fn compact_date(text: &str) -> Option<i64> {
     let zoned = date.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
     Some(zoned.timestamp().as_second())
 }
-
-/// The day of a Unix time as `YYYY-MM-DD`.
-pub(super) fn day(epoch: i64) -> String {
-    match jiff::Timestamp::from_second(epoch) {
-        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
-        Err(_) => epoch.to_string(),
-    }
-}
