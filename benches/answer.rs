@@ -42,7 +42,7 @@ fn project() -> &'static Path {
 fn shipped() -> Shipped {
     let mut problems = Problems::default();
     let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-    let (_, feed) = read_feed(loaded.feed.as_deref().unwrap()).unwrap();
+    let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap());
     let feed = feed.unwrap();
     let frame = Arc::new(compile_frame(&loaded, &feed));
     Shipped { loaded, feed, frame }

@@ -18,8 +18,8 @@ const TIME: &str = "2026-11-22T17:05:00Z";
 
 fn example() -> (Loaded, Feed) {
     let loaded = loaded(&project().join("cvdns.toml"));
-    let (_, feed) = read_feed(loaded.feed.as_deref().expect("a feed")).expect("a readable feed");
-    (loaded, feed.expect("a feed that validates"))
+    let octets = read_feed(loaded.feed.as_deref().expect("a feed")).expect("a readable feed");
+    (loaded, Feed::parse(&octets).expect("a feed that validates"))
 }
 
 fn serving() -> Snapshot {
@@ -138,6 +138,27 @@ fn the_feed_takes_mirrors_out_of_answers() {
     assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), wanted);
 }
 
+/// The clock alone ends a record: at the moment that is announced, and not before.
+#[test]
+fn a_record_expires_by_the_clock() {
+    let (loaded, feed) = example();
+    let frame = frame(&loaded, Some(&feed));
+    // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two and a half.
+    let now = |time: &str| cvdns::snapshot::Now {
+        feed: Some(&feed),
+        time: time.parse().unwrap(),
+        max_age: std::time::Duration::from_secs(3600),
+    };
+    assert_eq!(frame.next_expiry(&now(TIME)).unwrap().to_string(), "2026-11-22T20:30:00Z");
+    let strings = |time: &str| {
+        let snapshot = snapshot(&frame, Some(&feed), time);
+        Asker::new(&snapshot).ask("current.cvd.clamav.net", TXT).strings().len()
+    };
+    assert_eq!(strings("2026-11-22T20:29:59Z"), 1);
+    assert_eq!(strings("2026-11-22T20:30:00Z"), 0);
+    assert_eq!(frame.next_expiry(&now("2026-11-22T20:30:00Z")), None);
+}
+
 /// What the configuration shows behind a `#` is what holds without it.
 #[test]
 fn commented_out_values_are_the_defaults() {
@@ -155,7 +176,7 @@ fn commented_out_values_are_the_defaults() {
         let config = cvdns::config::Config::parse("cvdns.toml", text, &mut problems);
         assert!(problems.is_empty(), "{:?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
         let config = config.unwrap();
-        format!("{:?} {:?} {:?} {}", config.server, config.feed.interval, config.log, config.record_ttl)
+        format!("{:?} {:?} {:?} {:?}", config.server, config.feed.interval, config.log, config.record)
     };
     assert_eq!(parse(&text), parse(&uncommented));
 }

@@ -120,7 +120,7 @@ fn formats_broken_feeds_change_nothing() {
 
     let other = states(&[("de2.example", "down")]);
     let next = fixture::feed(1_001, &other);
-    let broken: [(&str, String); 11] = [
+    let broken: [(&str, String); 12] = [
         ("cut off", next[..next.len() / 2].to_owned()),
         ("empty", String::new()),
         ("not JSON", "up".to_owned()),
@@ -131,6 +131,7 @@ fn formats_broken_feeds_change_nothing() {
         ("the same serial with other content", next.replace("\"serial\": 1001", "\"serial\": 1000")),
         ("an unknown state", next.replace("\"down\"", "\"sideways\"")),
         ("a time that is none", next.replace("\"generated\": \"20", "\"generated\": \"yesterday 20")),
+        ("from the future", next.replace("\"generated\": \"20", "\"generated\": \"21")),
         ("over 16 MiB", format!("{next}{}", " ".repeat(16 << 20))),
     ];
     for (what, feed) in broken {
@@ -153,6 +154,13 @@ fn formats_an_unknown_host_is_no_error() {
     let after = pool_of("DE", &news);
     until(&daemon, "a feed with an unknown host", || answer(daemon.client(), "db.de") == after);
     daemon.wait_for_log(logged, &["nowhere.example"]);
+
+    // The same again is not said again.
+    let logged = daemon.log().len();
+    let news = states(&[("de2.example", "down"), ("nowhere.example", "up"), ("elsewhere.example", "up")]);
+    daemon.write_feed(&fixture::feed(1_002, &news));
+    daemon.wait_for_log(logged, &["elsewhere.example"]);
+    assert!(!daemon.log()[logged..].contains("nowhere.example"), "{}", daemon.log());
 }
 
 #[test]
@@ -221,4 +229,228 @@ fn formats_sigterm_and_sigint_end_well() {
     let daemon = Daemon::start(&files());
     tools::signal(daemon.pid(), "INT");
     assert_eq!(daemon.wait().code(), Some(0));
+}
+
+/// Another feed has serials of its own, and takes the place of the one before in one step.
+#[test]
+fn formats_a_reload_with_another_feed() {
+    let (first, second) = (states(&[("de1.example", "down")]), states(&[("de2.example", "down")]));
+    let other = fixture::feed(5, &second).replace("\"test\": 6", "\"other\": 7");
+    let files = files().with("feed.json", fixture::feed(1_000, &first)).with("other.json", other);
+    let daemon = Daemon::start(&files);
+    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let (client, pools) = (daemon.client(), [pool_of("DE", &first), pool_of("DE", &second)]);
+    assert_eq!(answer(client, "db.de"), pools[0]);
+
+    // What cannot be read leaves the feed in force, and the rest is taken.
+    let zone = files.text("clam.zone").replace("192.0.2.3", "192.0.2.7");
+    daemon.write_file("clam.zone", &zone);
+    daemon.write_file("cvdns.toml", &config.replace("feed.json", "missing.json"));
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["missing.json is not taken", "feed 1000 of", "reloaded"]);
+    assert_eq!(answer(client, "www"), Set::from([rr::a("192.0.2.7"), rr::a("192.0.2.4")]));
+    assert_eq!(answer(client, "db.de"), pools[0]);
+
+    daemon.write_file("cvdns.toml", &config.replace("feed.json", "other.json"));
+    let logged = daemon.log().len();
+    daemon.sighup();
+    until(&daemon, "the other feed", || {
+        let set = answer(client, "db.de");
+        assert!(pools.contains(&set), "something in between: {set:?}");
+        set == pools[1]
+    });
+    daemon.wait_for_log(logged, &["feed 5 of"]);
+    assert_eq!(texts(client, "other.cvd"), 1);
+    assert_eq!(rcode(client, "test.cvd"), rr::NXDOMAIN, "a name of the feed before");
+
+    let without = config.replace("source = \"feed.json\"", "");
+    daemon.write_file("cvdns.toml", &without);
+    daemon.sighup();
+    until(&daemon, "no feed", || answer(client, "db.de") == pool_of("DE", &States::new()));
+    assert_eq!(rcode(client, "other.cvd"), rr::NXDOMAIN, "a name of the feed before");
+    assert_eq!(rcode(client, "current.cvd"), SERVFAIL, "no release");
+}
+
+const SERVFAIL: u16 = 2;
+
+fn ask_text(client: Client, name: &str) -> Reply {
+    client.ask(Transport::Udp4, &Query::new(&format!("{name}.clam.example"), rr::TXT).edns(1232))
+}
+
+fn texts(client: Client, name: &str) -> usize {
+    ask_text(client, name).rdata(rr::TXT).len()
+}
+
+fn rcode(client: Client, name: &str) -> u16 {
+    ask_text(client, name).rcode()
+}
+
+/// `cvdns check` in the server's directory: whether it succeeds, and what it says.
+fn check(daemon: &Daemon) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    let output = command.arg("check").current_dir(daemon.path()).output().expect("cvdns check");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A pipe, which nobody writes to, holds nothing up.
+#[test]
+fn a_feed_that_is_a_pipe_is_refused() {
+    let daemon = Daemon::start(&files());
+    let pipe = daemon.path().join("pipe");
+    tools::output(std::process::Command::new("mkfifo").arg(&pipe));
+    let logged = daemon.log().len();
+    std::fs::rename(&pipe, daemon.path().join("feed.json")).expect("the pipe renamed");
+    daemon.wait_for_log(logged, &["it is a pipe, not a regular file"]);
+    let (good, text) = check(&daemon);
+    assert!(good && text.contains("it is a pipe"), "{text}");
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["reloaded"]);
+    let news = states(&[("de1.example", "down")]);
+    daemon.write_feed(&fixture::feed(1_001, &news));
+    until(&daemon, "a feed after a pipe", || answer(daemon.client(), "db.de") == pool_of("DE", &news));
+}
+
+/// A feed from the future is said by `check` too.
+#[test]
+fn check_warns_of_a_feed_from_the_future() {
+    let feed = fixture::feed(1_000, &States::new()).replace("\"generated\": \"20", "\"generated\": \"21");
+    let daemon = Daemon::start(&files().with("feed.json", feed));
+    let (good, text) = check(&daemon);
+    assert!(good && text.contains("more than 5 minutes in the future"), "{text}");
+}
+
+/// An extra database whose name a file defines gets no name; the others do, in `serve` and `check` alike.
+#[test]
+fn a_colliding_database_costs_its_own_name_only() {
+    let zone = fixture::files().text("clam.toml").to_owned();
+    let zone = format!("{zone}\n[[name]]\nowner = \"test.cvd\"\ntxt = \"record\"\nttl = 77\n");
+    let feed = |serial| {
+        let feed = fixture::feed(serial, &States::new());
+        feed.replace("\"test\": 6", "\"other\": 7, \"test\": 6, \"www\": 8")
+    };
+    let daemon = Daemon::start(&files().with("clam.toml", zone).with("feed.json", feed(1_000)));
+    daemon.wait_for_log(0, &["the feed's database test gets no name", "defined twice"]);
+    let all = |what: &str| {
+        assert_eq!(texts(daemon.client(), "other.cvd"), 1, "{what}");
+        assert_eq!(texts(daemon.client(), "www.cvd"), 1, "{what}");
+        let reply = ask_text(daemon.client(), "test.cvd");
+        assert!(reply.rdata(rr::TXT)[0].contains(&b'.'), "the file's record, {what}: {reply:?}");
+    };
+    all("at start");
+    let (good, text) = check(&daemon);
+    assert!(good && text.contains("the feed's database test gets no name"), "{text}");
+
+    // However the feed came to have it.
+    daemon.write_feed(&fixture::feed(1_001, &States::new()).replace("\"test\": 6", "\"few\": 7"));
+    until(&daemon, "other databases", || texts(daemon.client(), "few.cvd") == 1);
+    assert_eq!(rcode(daemon.client(), "other.cvd"), rr::NXDOMAIN);
+    let logged = daemon.log().len();
+    daemon.write_feed(&feed(1_002));
+    until(&daemon, "the databases again", || texts(daemon.client(), "other.cvd") == 1);
+    all("by a feed");
+    daemon.wait_for_log(logged, &["the feed's database test gets no name"]);
+}
+
+/// Each reload names what is not in effect yet.
+#[test]
+fn a_reload_names_what_needs_a_restart() {
+    let daemon = Daemon::start(&files());
+    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let changed = config.replace("tcp-idle = \"2s\"", "tcp-idle = \"3s\"\ntcp-max-connections = 9")
+        + "[log]\nlevel = \"debug\"\nformat = \"json\"\n";
+    daemon.write_file("cvdns.toml", &changed);
+    for _ in 0..2 {
+        let logged = daemon.log().len();
+        daemon.sighup();
+        let keys = "at the next start only: tcp-max-connections, tcp-idle, log.level, log.format";
+        daemon.wait_for_log(logged, &[keys, "reloaded"]);
+    }
+    daemon.write_file("cvdns.toml", &config);
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["reloaded"]);
+    assert!(!daemon.log()[logged..].contains("next start"), "{}", daemon.log());
+}
+
+/// Directories and links on the way to the feed may be replaced, as Kubernetes does; none of this waits for `interval`.
+#[test]
+fn a_feed_behind_replaced_links_and_directories() {
+    let files = fixture::files();
+    let config = files.text("cvdns.toml").replace("\"feed.json\"", "\"mount/feed.json\"\ninterval = \"1h\"");
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    let down = |host: &str| states(&[(host, "down")]);
+    let seen = |host: &str| {
+        until(&daemon, host, || answer(daemon.client(), "db.de") == pool_of("DE", &down(host)));
+    };
+    let write = |path: &str, serial: u64, host: &str| {
+        std::fs::create_dir_all(daemon.path().join(path)).expect("a directory");
+        daemon.write_file(&format!("{path}/feed.json"), &fixture::feed(serial, &down(host)));
+    };
+    let rename = |from: &str, to: &str| {
+        std::fs::rename(daemon.path().join(from), daemon.path().join(to)).expect("renamed");
+    };
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, daemon.path().join(name)).expect("a link");
+    };
+
+    // The directory comes late.
+    write("staged/..one", 1, "de1.example");
+    link("..one", "staged/..data");
+    link("..data/feed.json", "staged/feed.json");
+    rename("staged", "mount");
+    seen("de1.example");
+
+    // The link in the middle is replaced.
+    write("mount/..two", 2, "de2.example");
+    link("..two", "mount/..new");
+    rename("mount/..new", "mount/..data");
+    seen("de2.example");
+
+    // The directory is renamed away, and there is another.
+    rename("mount", "gone");
+    write("staged", 3, "de3.example");
+    rename("staged", "mount");
+    seen("de3.example");
+    write("staged", 4, "de1.example");
+    rename("staged/feed.json", "mount/feed.json");
+    seen("de1.example");
+}
+
+/// A record whose stamp clients would not trust is SERVFAIL, so that resolvers ask another server.
+#[test]
+fn formats_a_record_of_a_stale_feed_expires() {
+    let now = jiff::Timestamp::now();
+    let old = |age: i64| now.checked_sub(jiff::SignedDuration::from_secs(age)).expect("a moment").to_string();
+    let feed = |serial, age| {
+        let feed = fixture::feed(serial, &States::new());
+        let (head, tail) = feed.split_once("\"generated\": \"").expect("a time");
+        let (_, tail) = tail.split_once('"').expect("its end");
+        format!("{head}\"generated\": \"{}\"{tail}", old(age))
+    };
+    // Stale after 1 h; its stamp is at most half an hour older than that, and may be 2 h 30 min old.
+    let daemon = Daemon::start(&files().with("feed.json", feed(1_000, 4 * 3600)));
+    for name in ["current.cvd", "main.cvd", "test.cvd"] {
+        let reply = ask_text(daemon.client(), name);
+        assert_eq!(reply.rcode(), SERVFAIL, "{name}: {reply:?}");
+        assert_eq!(reply.option(rr::EDE).map(|ede| &ede[..2]), Some(&[0, 3][..]), "Stale Answer");
+    }
+    assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &States::new()), "mirrors stay");
+    daemon.wait_for_log(0, &["too old"]);
+
+    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    daemon.write_file("cvdns.toml", &format!("{config}\n[record]\non-stale = \"serve\"\n"));
+    daemon.sighup();
+    until(&daemon, "on-stale = serve", || texts(daemon.client(), "current.cvd") == 1);
+    daemon.write_file("cvdns.toml", &config);
+    daemon.sighup();
+    until(&daemon, "on-stale as it was", || rcode(daemon.client(), "current.cvd") == SERVFAIL);
+
+    // Stale, but not too old; and then too old by the clock alone is a matter of the unit tests.
+    daemon.write_feed(&feed(1_001, 3600 + 600));
+    until(&daemon, "a feed that is merely stale", || texts(daemon.client(), "current.cvd") == 1);
+    daemon.write_feed(&fixture::feed(1_002, &States::new()));
+    until(&daemon, "a fresh feed", || texts(daemon.client(), "main.cvd") == 1);
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use asking::{A, AAAA, Answer, Asker, frame, loaded, snapshot};
@@ -21,7 +22,7 @@ const SERVER: &str =
 fn configure(directory: &Path, zones: &[(&str, &str, &str)]) {
     let mut config = String::new();
     for (name, toml, records) in zones {
-        config.push_str(&format!("[[zone]]\nfile = \"{name}.toml\"\n"));
+        writeln!(config, "[[zone]]\nfile = \"{name}.toml\"").unwrap();
         let toml = format!("format = 1\nrecords = \"{name}.zone\"\n{toml}");
         std::fs::write(directory.join(format!("{name}.toml")), toml).unwrap();
         std::fs::write(directory.join(format!("{name}.zone")), format!("{SERVER}{records}")).unwrap();

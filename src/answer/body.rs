@@ -75,6 +75,7 @@ fn head(outcome: &Outcome<'_>) -> Body {
     match outcome {
         Outcome::NotOurs => Body::code(rcode::REFUSED),
         Outcome::NotReady => Body { ede: Some(Ede::NOT_READY), ..Body::ours(rcode::SERVFAIL) },
+        Outcome::Expired => Body { ede: Some(Ede::STALE), ..Body::ours(rcode::SERVFAIL) },
         Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
@@ -118,7 +119,11 @@ impl Target<'_> {
                 let zone = decision.zone.and_then(|zone| frame.zone(zone));
                 self.template(zone.and_then(|zone| frame.templates.get(zone.negative)), body)
             }
-            Outcome::NotOurs | Outcome::NotReady | Outcome::TooLong | Outcome::ChainEnds => body,
+            Outcome::NotOurs
+            | Outcome::NotReady
+            | Outcome::Expired
+            | Outcome::TooLong
+            | Outcome::ChainEnds => body,
         }
     }
 
@@ -177,7 +182,11 @@ impl Target<'_> {
                 counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone));
             }
             Outcome::Referral(cut) => write_referral(&mut writer, frame, cut, &mut counts),
-            Outcome::ChainEnds | Outcome::TooLong | Outcome::NotReady | Outcome::NotOurs => {}
+            Outcome::ChainEnds
+            | Outcome::TooLong
+            | Outcome::NotReady
+            | Outcome::Expired
+            | Outcome::NotOurs => {}
         }
         Body { end: writer.finish(), counts, ..body }
     }

@@ -62,6 +62,8 @@ pub enum Outcome<'s> {
     TooLong,
     /// Nothing is known yet that could be answered: SERVFAIL, so that resolvers ask another server.
     NotReady,
+    /// The record is too old to be trusted: SERVFAIL too.
+    Expired,
     /// Not below any zone of ours.
     NotOurs,
 }
@@ -166,7 +168,7 @@ impl<'s> Decision<'s> {
         match frame.holding(node, qtype) {
             None => Outcome::NoData,
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
-            Some(Answer::Text(text)) => snapshot.live.text(text).map_or(Outcome::NotReady, Outcome::Text),
+            Some(Answer::Text(number)) => text(snapshot, number),
             Some(Answer::Pool { rule, along }) => {
                 let path = match along {
                     Along::Path(path) => path,
@@ -186,6 +188,11 @@ impl<'s> Decision<'s> {
     }
 }
 
+fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
+    let missing = if snapshot.live.expired(number) { Outcome::Expired } else { Outcome::NotReady };
+    snapshot.live.text(number).map_or(missing, Outcome::Text)
+}
+
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
     let Some(answer) = snapshot.live.pool(rule, path) else { return Outcome::NotReady };
     let windows = if ipv6 { answer.ipv6.count } else { answer.ipv4.count };
@@ -198,7 +205,7 @@ fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
     let holdings = snapshot.frame.holdings(node);
     for holding in holdings {
         match holding.answer {
-            Answer::Text(text) => return snapshot.live.text(text).map_or(Outcome::NotReady, Outcome::Text),
+            Answer::Text(number) => return text(snapshot, number),
             Answer::Static { template, rrset } if holding.rtype == rtype::CNAME => {
                 return Outcome::Static { template, rrset };
             }

@@ -25,7 +25,7 @@ pub(super) struct Opt<'o> {
 pub(super) struct Ede(pub u16);
 
 impl Ede {
-    /// "Stale Answer": mirrors are answered that are not known to work.
+    /// "Stale Answer": mirrors that are not known to work, or a record too old to be answered.
     pub(super) const STALE: Self = Self(3);
     /// "Not Ready": no release is known yet.
     pub(super) const NOT_READY: Self = Self(14);

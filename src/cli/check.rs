@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::problems::print;
-use crate::health::notes;
+use crate::health::{Feed, notes};
 use crate::load::{self, Loaded, load};
 use crate::problem::{Problems, Spot};
 use crate::snapshot::compile;
@@ -38,11 +38,13 @@ fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Datab
     let spot = Spot::file(&path.display().to_string());
     let start = "serve would start with all mirrors up and without a record";
     let feed = match load::read_feed(path) {
-        Ok((_, Ok(feed))) => feed,
-        Ok((_, Err(error))) => {
-            problems.warning(spot, format!("the feed is not usable: {error}"), start);
-            return Databases::new();
-        }
+        Ok(bytes) => match Feed::parse(&bytes).and_then(|feed| feed.timely(now).map(|()| feed)) {
+            Ok(feed) => feed,
+            Err(error) => {
+                problems.warning(spot, format!("the feed is not usable: {error}"), start);
+                return Databases::new();
+            }
+        },
         Err(error) => {
             problems.warning(spot, error, start);
             return Databases::new();
@@ -56,5 +58,5 @@ fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Datab
         let what = format!("the feed is of {}, older than max-age", feed.generated);
         problems.warning(spot, what, "its coordinator no longer renews it: stamps of the record stand still");
     }
-    feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
+    feed.extra_databases()
 }

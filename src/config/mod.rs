@@ -26,8 +26,8 @@ pub struct Config {
     pub overrides: Vec<(IpNet, Country)>,
     /// Where the feed comes from.
     pub feed: Feed,
-    /// TTL of the version record in seconds.
-    pub record_ttl: u32,
+    /// The version record.
+    pub record: Record,
     /// How much is logged.
     pub log: Log,
 }
@@ -41,6 +41,15 @@ pub struct Feed {
     pub interval: Duration,
     /// Older than this it is stale.
     pub max_age: Duration,
+}
+
+/// `[record]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its TTL in seconds.
+    pub ttl: u32,
+    /// Whether it is no longer answered when its stamp is too old (`on-stale`).
+    pub expire: bool,
 }
 
 /// `[log]`.
@@ -73,14 +82,14 @@ impl Config {
         let database =
             database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
         let feed = feed(&mut root, problems);
-        let record_ttl = record(&mut root, problems);
+        let record = record(&mut root, problems);
         if let Some(mut table) = root.table("admin", problems) {
             unheeded(&mut table, &["listen"], problems);
             table.finish(problems);
         }
         let log = log(&mut root, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record_ttl, log })
+        Some(Self { server, zones, database, overrides, feed, record, log })
     }
 }
 
@@ -204,14 +213,21 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed
 }
 
-fn record(root: &mut Table<'_>, problems: &mut Problems) -> u32 {
-    let default = 1800;
-    let Some(mut table) = root.table("record", problems) else { return default };
+fn record(root: &mut Table<'_>, problems: &mut Problems) -> Record {
+    let mut record = Record { ttl: 1800, expire: true };
+    let Some(mut table) = root.table("record", problems) else { return record };
     let ttl = table.get("ttl", "seconds", problems, read::integer(0..=0x7fff_ffff));
+    record.ttl = ttl.map_or(record.ttl, |ttl| ttl.value as u32);
+    let expire = table.get("on-stale", "\"servfail\" or \"serve\"", problems, |value| match value.as_str() {
+        Some("servfail") => Ok(true),
+        Some("serve") => Ok(false),
+        _ => Err(String::new()),
+    });
+    record.expire = expire.is_none_or(|expire| expire.value);
     refused(&mut table, &["cvd-dir", "record-file"], problems);
-    unheeded(&mut table, &["lag", "quorum", "on-stale"], problems);
+    unheeded(&mut table, &["lag", "quorum"], problems);
     table.finish(problems);
-    ttl.map_or(default, |ttl| ttl.value as u32)
+    record
 }
 
 fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {

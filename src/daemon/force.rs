@@ -1,5 +1,6 @@
 //! What is in force: the inputs, the feed, and the snapshot made of them. Nothing that is wrong gets in.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
-use crate::config::Server;
+use super::LOGGED;
+use super::offer::{InForce, Offer, Seen};
+use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
-use crate::load::{self, Loaded};
-use crate::problem::Problems;
+use crate::load::{Loaded, Version};
+use crate::problem::{Problem, Problems};
 use crate::release::STAMP_PERIOD;
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Frame, Now, Snapshot, compile};
@@ -19,13 +22,21 @@ use crate::snapshot::{Frame, Now, Snapshot, compile};
 /// The state that the server answers from.
 pub(super) struct Force {
     loaded: Loaded,
-    feed: Option<Feed>,
-    /// The octets of the feed that was read last, taken or not: the same again is not news.
-    offered: Option<Vec<u8>>,
+    /// What it was started with, of which some holds until it ends.
+    started: (Server, Log),
+    feed: Option<InForce>,
+    seen: Option<Seen>,
+    /// The version of the feed's file that was read last.
+    version: Option<Version>,
     /// What is wrong with reading the feed, as it was logged last.
     complaint: Option<String>,
+    /// What was noted about the feed in force.
+    noted: HashSet<String>,
     stale: bool,
+    expired: bool,
     databases: Databases,
+    /// What was wrong when the frame was compiled, as it was logged.
+    known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
@@ -34,22 +45,34 @@ pub(super) struct Force {
 impl Force {
     /// Compiles what was read, with the feed as it is now; without one, all mirrors are up.
     pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
-        let databases = Databases::new();
+        let version = loaded.feed.as_deref().and_then(Version::of);
+        let offer = loaded.feed.as_deref().map(|source| Offer::read(source, None, None, now));
+        let databases = offer.as_ref().and_then(Offer::news).map(Feed::extra_databases).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now { feed: None, time: now, max_age: loaded.config.feed.max_age };
-        let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::new(frame, &none)));
+        let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::new(frame.clone(), &none)));
         let mut force = Self {
+            started: (loaded.config.server.clone(), loaded.config.log.clone()),
             loaded,
             feed: None,
-            offered: None,
+            seen: None,
+            version,
             complaint: None,
+            noted: HashSet::new(),
             stale: false,
+            expired: false,
             databases,
+            known: problems.iter().map(Problem::to_string).collect(),
             snapshots,
             compiled: now,
         };
         force.log_start();
-        force.read_feed(now);
+        if let Some(offer) = offer
+            && force.settle(offer)
+        {
+            force.publish(frame, now);
+            force.log_feed();
+        }
         if force.feed.is_none() {
             if let Some(path) = force.feed_path() {
                 warn!("no feed from {}: all mirrors count as up, and there is no record", path.display());
@@ -70,9 +93,9 @@ impl Force {
         self.loaded.feed.as_deref()
     }
 
-    /// How the server was told to listen.
+    /// How the server was told to listen when it was started.
     pub(super) fn server(&self) -> &Server {
-        &self.loaded.config.server
+        &self.started.0
     }
 
     /// How often the feed is read, whatever the watch says.
@@ -80,7 +103,8 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, or the feed's becoming stale.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed becomes
+    /// stale or a record too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let seconds = self.compiled.as_second();
         let half_hour = seconds - seconds.rem_euclid(STAMP_PERIOD) + STAMP_PERIOD;
@@ -88,7 +112,8 @@ impl Force {
         let snapshot = self.snapshots.load();
         let downtimes = snapshot.frame.plans.iter().filter_map(|plan| plan.next_change(self.compiled)).min();
         let stale = self.stale_from().filter(|moment| *moment > self.compiled);
-        [Some(half_hour), downtimes, stale].into_iter().flatten().min().unwrap_or(half_hour)
+        let expiry = snapshot.frame.next_expiry(&self.moment(self.compiled));
+        [Some(half_hour), downtimes, stale, expiry].into_iter().flatten().min().unwrap_or(half_hour)
     }
 
     /// Takes over what the clock changes, when its time has come.
@@ -98,72 +123,127 @@ impl Force {
         }
     }
 
-    /// Reads the feed's file and takes it over when it is good and new.
-    pub(super) fn read_feed(&mut self, now: Timestamp) {
-        let Some(path) = self.loaded.feed.clone() else { return };
-        match load::read_feed(&path) {
-            Err(error) => self.complain(&path, &error),
-            Ok((bytes, _)) if self.offered.as_ref() == Some(&bytes) => {}
-            Ok((bytes, parsed)) => {
-                self.offered = Some(bytes);
-                let news = parsed.and_then(|feed| match &self.feed {
-                    Some(in_force) => feed.follows(in_force).map(|news| news.then_some(feed)),
-                    None => Ok(Some(feed)),
-                });
-                match news {
-                    Ok(Some(feed)) => self.take_feed(feed, now),
-                    Ok(None) => self.complaint = None,
-                    Err(error) => self.complain(&path, &error.to_string()),
-                }
-            }
+    /// Reads the feed's file if it is another than was read last.
+    pub(super) fn look(&mut self, now: Timestamp) {
+        let version = self.feed_path().and_then(Version::of);
+        if version.is_none() || version != self.version {
+            self.read_feed(now);
         }
     }
 
-    /// Takes over new inputs; false when they contradict each other, and the old ones go on.
+    /// Reads the feed's file and takes it over when it is good and new.
+    pub(super) fn read_feed(&mut self, now: Timestamp) {
+        let Some(path) = self.feed_path() else { return };
+        let version = Version::of(path);
+        let offer = Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now);
+        self.version = version;
+        if self.settle(offer) {
+            let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
+            let frame =
+                if databases == self.databases { self.frame() } else { self.with_databases(databases) };
+            self.publish(frame, now);
+            self.log_feed();
+        }
+    }
+
+    /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
+    /// Where the feed cannot be read, the one in force goes on.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
-        let Some(frame) = compile(&loaded.inputs, &self.databases, problems) else { return false };
-        let old = self.server();
-        let new = &loaded.config.server;
-        if (&old.listen, old.workers, old.udp, &old.user) != (&new.listen, new.workers, new.udp, &new.user) {
-            warn!("listen, workers, udp and user take effect at the next start only");
-        }
-        if self.loaded.feed != loaded.feed {
-            // Another source has serials of its own.
-            (self.feed, self.offered) = (None, None);
-        }
+        let source = loaded.feed.as_deref();
+        let offer = source.map(|source| Offer::read(source, self.seen.as_ref(), self.feed.as_ref(), now));
+        let feed = match &offer {
+            None => None,
+            Some(offer) => offer.news().or(self.feed()),
+        };
+        let databases = feed.map(Feed::extra_databases).unwrap_or_default();
+        let Some(frame) = compile(&loaded.inputs, &databases, problems) else { return false };
+        self.warn_of_restart(&loaded.config);
+        let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
-        self.log_start();
+        self.databases = databases;
+        self.known = problems.iter().map(Problem::to_string).collect();
+        if moved {
+            (self.version, self.complaint) = (None, None);
+        }
+        let news = if let Some(offer) = offer {
+            self.settle(offer)
+        } else {
+            if moved {
+                info!("no feed is configured any more: all mirrors count as up, and there is no record");
+            }
+            (self.feed, self.seen) = (None, None);
+            false
+        };
         self.publish(Arc::new(frame), now);
-        self.read_feed(now);
+        self.log_start();
+        if news {
+            self.log_feed();
+        } else {
+            self.log_notes();
+        }
         true
     }
 
-    fn take_feed(&mut self, feed: Feed, now: Timestamp) {
-        self.complaint = None;
-        let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
-        for note in notes(&feed, fleets) {
-            warn!("feed {}: {note}", feed.serial);
+    /// Names what was changed in the configuration and holds at the next start only.
+    fn warn_of_restart(&self, new: &Config) {
+        let (server, log) = &self.started;
+        let changed: Vec<&str> = [
+            ("listen", server.listen != new.server.listen),
+            ("workers", server.workers != new.server.workers),
+            ("udp", server.udp != new.server.udp),
+            ("user", server.user != new.server.user),
+            ("tcp-max-connections", server.tcp_max_connections != new.server.tcp_max_connections),
+            ("tcp-idle", server.tcp_idle != new.server.tcp_idle),
+            ("log.level", log.level != new.log.level),
+            ("log.format", log.json != new.log.json),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect();
+        if !changed.is_empty() {
+            warn!("changed, but in effect at the next start only: {}", changed.join(", "));
         }
-        info!("feed {} of {} is in force: {}", feed.serial, feed.generated, summary(&feed));
-        let databases: Databases =
-            feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
-        self.feed = Some(feed);
-        let frame = if databases == self.databases { self.frame() } else { self.with_databases(databases) };
-        self.publish(frame, now);
+    }
+
+    /// Remembers what a look brought; true when it is a feed to publish.
+    fn settle(&mut self, offer: Offer) -> bool {
+        match offer {
+            Offer::Same => false,
+            Offer::Known(seen) => {
+                (self.seen, self.complaint) = (Some(seen), None);
+                false
+            }
+            Offer::News(feed, seen) => {
+                let source = self.loaded.feed.clone().unwrap_or_default();
+                self.feed = Some(InForce { feed: *feed, source });
+                (self.seen, self.complaint) = (Some(seen), None);
+                true
+            }
+            Offer::Unusable(error, seen) => {
+                self.complain(&error);
+                if seen.is_some() {
+                    self.seen = seen;
+                }
+                false
+            }
+        }
     }
 
     /// The frame with names for these extra databases.
     fn with_databases(&mut self, databases: Databases) -> Arc<Frame> {
         let mut problems = Problems::default();
-        if let Some(frame) = compile(&self.loaded.inputs, &databases, &mut problems) {
-            self.databases = databases;
-            Arc::new(frame)
-        } else {
-            for problem in problems.iter() {
-                warn!("no names for the feed's extra databases: {problem}");
-            }
-            self.frame()
-        }
+        let frame = compile(&self.loaded.inputs, &databases, &mut problems);
+        let found: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        log_some(found.iter().filter(|problem| !self.known.contains(*problem)));
+        self.known = found.into_iter().collect();
+        // What was compiled before is compiled again: extra databases are never an error.
+        let Some(frame) = frame else { return self.frame() };
+        self.databases = databases;
+        Arc::new(frame)
+    }
+
+    fn feed(&self) -> Option<&Feed> {
+        self.feed.as_ref().map(|in_force| &in_force.feed)
     }
 
     fn frame(&self) -> Arc<Frame> {
@@ -172,8 +252,8 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        let moment = Now { feed: self.feed.as_ref(), time: now, max_age: self.loaded.config.feed.max_age };
-        let snapshot = Snapshot::new(frame, &moment);
+        let snapshot = Snapshot::new(frame, &self.moment(now));
+        let expired = snapshot.live.has_expired();
         self.log_fail_open(&snapshot);
         self.snapshots.store(Arc::new(snapshot));
         self.compiled = now;
@@ -184,23 +264,49 @@ impl Force {
         } else if self.stale && !stale {
             info!("the feed is fresh again");
         }
-        self.stale = stale;
+        if expired && !self.expired {
+            warn!("the record is too old to be trusted: SERVFAIL, until a fresh feed comes (`on-stale`)");
+        }
+        (self.stale, self.expired) = (stale, expired);
+    }
+
+    fn moment(&self, time: Timestamp) -> Now<'_> {
+        Now { feed: self.feed(), time, max_age: self.loaded.config.feed.max_age }
     }
 
     fn stale_from(&self) -> Option<Timestamp> {
-        self.feed.as_ref()?.generated.checked_add(self.loaded.config.feed.max_age).ok()
+        self.feed()?.generated.checked_add(self.loaded.config.feed.max_age).ok()
     }
 
     /// Says once what keeps the feed from being taken, and again when it is something else.
-    fn complain(&mut self, path: &Path, error: &str) {
+    fn complain(&mut self, error: &str) {
+        let Some(path) = self.feed_path() else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
-                Some(feed) => format!("feed {} goes on", feed.serial),
+                Some(InForce { feed, source }) if source == path => format!("feed {} goes on", feed.serial),
+                Some(InForce { feed, source }) => {
+                    format!("feed {} of {} goes on", feed.serial, source.display())
+                }
                 None => "all mirrors count as up".to_owned(),
             };
-            warn!("{} is not taken: {error}; {in_force}", path.display());
+            warn!("the feed {} is not taken: {error}; {in_force}", path.display());
             self.complaint = Some(error.to_owned());
         }
+    }
+
+    fn log_feed(&mut self) {
+        if let Some(feed) = self.feed() {
+            info!("feed {} of {} is in force: {}", feed.serial, feed.generated, summary(feed));
+        }
+        self.log_notes();
+    }
+
+    /// What the feed says of mirrors that nobody has, unless it said so before.
+    fn log_notes(&mut self) {
+        let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        let found = self.feed().map(|feed| notes(feed, fleets)).unwrap_or_default();
+        log_some(found.iter().filter(|note| !self.noted.contains(*note)).map(|note| format!("feed: {note}")));
+        self.noted = found.into_iter().collect();
     }
 
     fn log_fail_open(&self, snapshot: &Snapshot) {
@@ -231,6 +337,18 @@ impl Force {
             );
         }
         info!("{}; {}", frame.summary(), self.loaded.database);
+    }
+}
+
+/// Warns of the first few.
+fn log_some(lines: impl Iterator<Item = impl std::fmt::Display>) {
+    let mut lines = lines.fuse();
+    for line in lines.by_ref().take(LOGGED) {
+        warn!("{line}");
+    }
+    let more = lines.count();
+    if more > 0 {
+        warn!("{more} more like these: `cvdns check` shows them");
     }
 }
 

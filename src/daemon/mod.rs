@@ -2,6 +2,7 @@
 
 mod answerer;
 mod force;
+mod offer;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -113,7 +114,7 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut watch = watch::Watch::new(force.feed_path());
+    let mut watch = watched(force);
     loop {
         let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
         let sleep = until_change.unwrap_or_default().min(LONGEST_SLEEP).min(force.poll_interval());
@@ -123,15 +124,25 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
             _ = interrupt.recv() => return Ok(()),
             _ = hangup.recv() => {
                 reload(config, force);
-                watch = watch::Watch::new(force.feed_path());
+                watch = watched(force);
             }
-            () = watch.changed() => force.read_feed(Timestamp::now()),
+            () = watch.changed() => force.look(Timestamp::now()),
             () = tokio::time::sleep(sleep) => {
                 force.read_feed(Timestamp::now());
                 force.tick(Timestamp::now());
             }
         }
+        if watch.renew() {
+            force.read_feed(Timestamp::now());
+        }
     }
+}
+
+/// Watches the feed, and reads it once more: it may have changed before it was watched.
+fn watched(force: &mut Force) -> watch::Watch {
+    let watch = watch::Watch::new(force.feed_path());
+    force.read_feed(Timestamp::now());
+    watch
 }
 
 /// Reads everything again; what is wrong changes nothing.

@@ -1,63 +1,174 @@
 //! Tells when the feed's file may have changed.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc::{Receiver, channel};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::warn;
 
-/// Watches the directory of a file: the file itself is replaced by rename, and a watch on it would follow the old one.
+/// Most symbolic links on the way to a file, as for the system.
+const MAX_LINKS: usize = 40;
+
+/// Watches the directory of a file, and those of symbolic links on the way: files and links are replaced by rename, and a
+/// watch on them would follow the old ones. Anything that happens there is reason to look.
 pub(super) struct Watch {
-    changes: Option<Receiver<()>>,
-    /// Kept for its drop: it ends the watch.
-    _watcher: Option<RecommendedWatcher>,
+    file: Option<PathBuf>,
+    places: Vec<Place>,
+    changes: Receiver<()>,
+    sender: Sender<()>,
+    /// None: it could not be made, and was said so. Its drop ends the watch.
+    watcher: Option<RecommendedWatcher>,
+    /// The system lost something, or what is watched went away.
+    broken: Arc<AtomicBool>,
+    complained: bool,
+}
+
+/// A directory, and which one it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
 }
 
 impl Watch {
     /// Watches a file; none is never changed. Where the system does not let it, polling alone must do.
     pub(super) fn new(file: Option<&Path>) -> Self {
-        let Some(file) = file else { return Self { changes: None, _watcher: None } };
-        match start(file) {
-            Ok((watcher, changes)) => Self { changes: Some(changes), _watcher: Some(watcher) },
-            Err(error) => {
-                warn!("{} is not watched ({error}): it is read every `interval` only", file.display());
-                Self { changes: None, _watcher: None }
-            }
-        }
+        // One place: changes that come while one is being read need one more read, however many they are.
+        let (sender, changes) = channel(1);
+        let mut watch = Self {
+            file: file.map(ToOwned::to_owned),
+            places: Vec::new(),
+            changes,
+            sender,
+            watcher: None,
+            broken: Arc::default(),
+            complained: false,
+        };
+        watch.renew();
+        watch
     }
 
     /// Waits for the next change.
     pub(super) async fn changed(&mut self) {
-        if let Some(changes) = &mut self.changes
-            && changes.recv().await.is_some()
-        {
-            return;
+        // It keeps a sender itself, so that there is always one to wait for.
+        let _ = self.changes.recv().await;
+    }
+
+    /// Makes the watch anew when it is broken, or other directories lead to the file now. True when it did: the file may
+    /// have changed meanwhile.
+    pub(super) fn renew(&mut self) -> bool {
+        let Some(file) = &self.file else { return false };
+        let places = places(file);
+        if self.watcher.is_some() && !self.broken.load(Ordering::Relaxed) && places == self.places {
+            return false;
         }
-        std::future::pending::<()>().await;
+        self.watcher = None;
+        self.broken = Arc::default();
+        match start(&places, &self.broken, &self.sender) {
+            Ok(watcher) => (self.watcher, self.complained) = (Some(watcher), false),
+            Err(error) if self.complained => tracing::debug!("{} is not watched: {error}", file.display()),
+            Err(error) => {
+                warn!("{} is not watched ({error}): it is read every `interval` only", file.display());
+                self.complained = true;
+            }
+        }
+        self.places = places;
+        true
     }
 }
 
-fn start(file: &Path) -> notify::Result<(RecommendedWatcher, Receiver<()>)> {
-    let name = file.file_name().map(ToOwned::to_owned);
-    // One place: changes that come while one is being read need one more read, however many they are.
-    let (sender, receiver) = channel(1);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let concerns = match &event {
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
-            Ok(event) => event.paths.iter().any(|path| path.file_name() == name.as_deref()),
-            Err(_) => true,
-        };
-        if concerns {
-            let _ = sender.try_send(());
+fn start(
+    places: &[Place],
+    broken: &Arc<AtomicBool>,
+    sender: &Sender<()>,
+) -> notify::Result<RecommendedWatcher> {
+    let (watched, broken, sender) = (places.to_vec(), Arc::clone(broken), sender.clone());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            return;
         }
+        if event.is_err() || event.is_ok_and(|event| takes_away(&event, &watched)) {
+            broken.store(true, Ordering::Relaxed);
+        }
+        let _ = sender.try_send(());
     })?;
-    watcher.watch(&directory(file), RecursiveMode::NonRecursive)?;
-    Ok((watcher, receiver))
+    for place in places {
+        watcher.watch(&place.path, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
 }
 
-fn directory(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
+/// Whether a watched directory itself was removed or renamed.
+fn takes_away(event: &Event, places: &[Place]) -> bool {
+    matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)))
+        && event.paths.iter().any(|path| places.iter().any(|place| place.path == *path))
+}
+
+/// The directories in which a rename may change what the file's path leads to: its own, and those of symbolic links on the
+/// way. Where there is no way, the last one that exists.
+fn places(file: &Path) -> Vec<Place> {
+    let mut paths = Vec::new();
+    let mut at = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let mut rest = parts(file);
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        match Path::new(&part).components().next() {
+            Some(Component::RootDir) => at = PathBuf::from("/"),
+            Some(Component::ParentDir) => {
+                at.pop();
+            }
+            Some(Component::Normal(name)) => {
+                let next = at.join(name);
+                match next.symlink_metadata() {
+                    Ok(metadata) if metadata.is_symlink() && links < MAX_LINKS => {
+                        links += 1;
+                        paths.push(at.clone());
+                        rest.extend(std::fs::read_link(&next).iter().flat_map(|target| parts(target)));
+                    }
+                    Ok(metadata) if metadata.is_dir() => at = next,
+                    _ => break,
+                }
+            }
+            _ => {}
+        }
+    }
+    paths.push(at);
+    paths.sort();
+    paths.dedup();
+    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    paths.into_iter().map(|path| Place { identity: identity(&path), path }).collect()
+}
+
+/// The components of a path, the first one last.
+fn parts(path: &Path) -> Vec<OsString> {
+    path.components().rev().map(|component| component.as_os_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directory_that_a_rename_may_change_is_a_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("mount/..one")).unwrap();
+        std::fs::write(root.join("mount/..one/feed.json"), "").unwrap();
+        let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        link("..one", "mount/..data");
+        link("..data/feed.json", "mount/feed.json");
+        link("mount", "current");
+        let of =
+            |path: &str| places(&root.join(path)).into_iter().map(|place| place.path).collect::<Vec<_>>();
+        let mount = root.join("mount");
+        assert_eq!(of("current/feed.json"), [root.clone(), mount.clone(), mount.join("..one")]);
+        assert_eq!(of("mount/none/feed.json"), [mount.clone()]);
+        assert_eq!(of("mount/../mount/..one/feed.json"), [mount.join("..one")]);
+        link("loop", "loop");
+        assert_eq!(of("loop"), [root]);
     }
 }

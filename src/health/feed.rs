@@ -1,19 +1,22 @@
 //! The feed: the document in which the coordinator says how the mirrors are. All or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::State;
 use crate::fleet::by_host_key;
+use crate::problem::json::strict_map;
 use crate::release::Release;
 
 /// Most octets of a feed: beyond it is no list of mirrors.
 pub(super) const MAX_SIZE: usize = 16 << 20;
+
+/// How far the coordinator's clock may be ahead.
+const MAX_AHEAD: Duration = Duration::from_secs(300);
 
 /// A feed that parsed and validates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +73,8 @@ pub enum FeedError {
     },
     /// The serial in force, with other content.
     SerialReused(u64),
+    /// It was generated more than 5 minutes after now.
+    FromTheFuture(Timestamp),
 }
 
 #[derive(serde::Deserialize)]
@@ -112,6 +117,22 @@ impl Feed {
         Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(FeedError::Syntax)? })
     }
 
+    /// Names of the release's databases beside those that every release has.
+    pub fn extra_databases(&self) -> BTreeSet<String> {
+        self.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
+    }
+
+    /// Whether it may be taken at this moment. What comes from the future would count as fresh for too long.
+    ///
+    /// # Errors
+    /// When it was generated more than 5 minutes after `now`.
+    pub fn timely(&self, now: Timestamp) -> Result<(), FeedError> {
+        match now.checked_add(MAX_AHEAD) {
+            Ok(latest) if self.generated > latest => Err(FeedError::FromTheFuture(self.generated)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether this one may follow `in_force`: true when it is news, false when it is the same again.
     ///
     /// # Errors
@@ -132,42 +153,6 @@ fn wrong_format(format: u64) -> FeedError {
     FeedError::Syntax(format!("format {format} is not known; this version reads format 1"))
 }
 
-/// Reads a JSON object into a map; a key that stands twice is an error, where JSON would take the last.
-///
-/// # Errors
-/// Those of the format, and a key named twice.
-pub fn strict_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-where
-    D: Deserializer<'de>,
-    K: Deserialize<'de> + Ord + fmt::Debug + Clone,
-    V: Deserialize<'de>,
-{
-    struct Strict<K, V>(PhantomData<(K, V)>);
-    impl<'de, K, V> Visitor<'de> for Strict<K, V>
-    where
-        K: Deserialize<'de> + Ord + fmt::Debug + Clone,
-        V: Deserialize<'de>,
-    {
-        type Value = BTreeMap<K, V>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some(key) = access.next_key::<K>()? {
-                let value = access.next_value()?;
-                if map.insert(key.clone(), value).is_some() {
-                    return Err(A::Error::custom(format!("{key:?} stands twice")));
-                }
-            }
-            Ok(map)
-        }
-    }
-    deserializer.deserialize_map(Strict(PhantomData))
-}
-
 impl fmt::Display for FeedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,6 +163,12 @@ impl fmt::Display for FeedError {
             }
             Self::SerialReused(serial) => {
                 write!(f, "serial {serial} is in force with other content: a new feed needs a higher serial")
+            }
+            Self::FromTheFuture(generated) => {
+                write!(
+                    f,
+                    "it was generated at {generated}, more than 5 minutes in the future: set the clocks right"
+                )
             }
         }
     }
@@ -228,6 +219,15 @@ mod tests {
         assert!(matches!(feed.follows(&newer), Err(FeedError::SerialBehind { .. })));
         let other = Feed { mirrors: BTreeMap::new(), ..feed.clone() };
         assert_eq!(other.follows(&feed), Err(FeedError::SerialReused(5)));
+    }
+
+    #[test]
+    fn a_clock_may_be_five_minutes_ahead() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        let at = |time: &str| feed.timely(time.parse().unwrap());
+        assert_eq!(at("2026-11-22T17:00:00Z"), Ok(()));
+        assert_eq!(at("2026-11-22T16:55:00Z"), Ok(()));
+        assert_eq!(at("2026-11-22T16:54:59Z"), Err(FeedError::FromTheFuture(feed.generated)));
     }
 
     proptest! {

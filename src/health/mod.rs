@@ -4,7 +4,7 @@ mod feed;
 mod notes;
 mod standing;
 
-pub use feed::{Feed, FeedError, MirrorHealth, strict_map};
+pub use feed::{Feed, FeedError, MirrorHealth};
 pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
 

@@ -1,9 +1,10 @@
 //! Reading files, with errors that say what to do.
 
+use std::fs::{FileType, Metadata, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::health::{Feed, FeedError};
 use crate::zone::include::{Include, Included};
 
 /// Most octets of a text file; a zone file with a million records is about half of it.
@@ -27,7 +28,13 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 /// Reads a file of at most `limit` octets.
 pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let cannot = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
-    let file = std::fs::File::open(path).map_err(cannot)?;
+    // A pipe or a terminal must hold nobody up, neither when it is opened nor when it is read.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(cannot)?;
+    let file_type = file.metadata().map_err(cannot)?.file_type();
+    if !file_type.is_file() {
+        return Err(format!("cannot read {}: it is {}, not a regular file", path.display(), kind(file_type)));
+    }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > limit {
@@ -36,15 +43,54 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads the feed: its octets, so that a caller sees whether they are new, and what they say.
+fn kind(file_type: FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a directory"
+    } else if file_type.is_fifo() {
+        "a pipe"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+/// Reads the octets of the feed: a caller that has the same ones already need not parse them.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn read_feed(path: &Path) -> Result<(Vec<u8>, Result<Feed, FeedError>), String> {
+pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
     // One octet more than a feed may have, so that the feed's own check says what is wrong.
-    let bytes = read_bytes(path, (16 << 20) + 1)?;
-    let feed = Feed::parse(&bytes);
-    Ok((bytes, feed))
+    read_bytes(path, (16 << 20) + 1)
+}
+
+/// Tells versions of a file apart without reading them: what it is, and when it was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    /// Of the file that is there now; none when there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&Metadata> for Version {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
 }
 
 /// Follows `$INCLUDE` in the file system.
@@ -54,5 +100,24 @@ impl Include for Files {
     fn include(&mut self, path: &str, from: &str) -> Result<Included, String> {
         let path = beside(Path::new(from), path);
         Ok(Included { text: read_text(&path)?, file: path.display().to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let message = |path: &Path| read_text(path).unwrap_err();
+        assert!(message(&pipe).ends_with("it is a pipe, not a regular file"), "{}", message(&pipe));
+        assert!(message(dir.path()).ends_with("it is a directory, not a regular file"));
+        assert!(message(Path::new("/dev/zero")).ends_with("it is a device, not a regular file"));
+        std::fs::write(dir.path().join("file"), "text").unwrap();
+        std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+        assert_eq!(read_text(&dir.path().join("link")).unwrap(), "text");
     }
 }

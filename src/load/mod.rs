@@ -13,7 +13,7 @@ use crate::geo::country::Country;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::read_feed;
+pub use files::{Version, read_feed};
 
 /// A configuration with everything it names.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
     let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
     let (countries, database) = geoip::read(path, &config, &zones, problems);
     let settings = settings(&config);
-    let inputs = Inputs { zones, countries, settings, record_ttl: config.record_ttl };
+    let inputs = Inputs { zones, countries, settings, record_ttl: config.record.ttl };
     let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
     Some(Loaded { config, inputs, feed, database })
 }
@@ -68,5 +68,6 @@ fn settings(config: &Config) -> Settings {
         nsid: server.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
         version: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
         identity: server.nsid.clone().unwrap_or_else(host),
+        expire: config.record.expire,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Readers gather problems and go on, so that one run of `cvdns check` shows them all.
 
+pub mod json;
 mod render;
 mod spot;
 pub mod table;

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::health::strict_map;
+use crate::problem::json::strict_map;
 
 /// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
 pub const STAMP_PERIOD: i64 = 1800;
+
+/// Seconds after which clients no longer trust a stamp; caches hold a record for its TTL on top of its age.
+const TRUSTED: i64 = 3 * 3600;
 
 /// What `safebrowsing` has been since its database was retired.
 const RETIRED_SAFEBROWSING: u32 = 49_192;
@@ -70,6 +73,13 @@ pub fn database_record(version: u32, stamp: i64) -> String {
 pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
     let seconds = now.min(fresh_until).as_second();
     seconds - seconds.rem_euclid(STAMP_PERIOD)
+}
+
+/// The moment from which a record with this TTL is too old to be answered, when no newer feed comes: caches would hold it
+/// longer than clients trust its stamp. While the feed is fresh it never is.
+pub fn expiry(fresh_until: Timestamp, ttl: u32) -> Timestamp {
+    let last = stamp(fresh_until, fresh_until) + TRUSTED - i64::from(ttl);
+    Timestamp::from_second(last).unwrap_or(Timestamp::MAX).max(fresh_until)
 }
 
 fn yes() -> bool {
@@ -155,5 +165,7 @@ mod tests {
         assert_eq!(stamp(at("2026-11-22T17:29:59Z"), late), at("2026-11-22T17:00:00Z").as_second());
         assert_eq!(stamp(at("2026-11-22T17:30:00Z"), late), at("2026-11-22T17:30:00Z").as_second());
         assert_eq!(stamp(late, at("2026-11-22T17:40:00Z")), at("2026-11-22T17:30:00Z").as_second());
+        assert_eq!(expiry(at("2026-11-22T17:40:00Z"), 1800), at("2026-11-22T20:00:00Z"));
+        assert_eq!(expiry(at("2026-11-22T17:40:00Z"), 86_400), at("2026-11-22T17:40:00Z"));
     }
 }

@@ -22,7 +22,8 @@ use crate::zone::records::{Records, Rrset};
 /// TTL in seconds of the minimal answer to ANY: it never changes (RFC 8482 section 4.2).
 const ANY_TTL: u32 = 3600;
 
-/// Compiles a frame; `databases` are the release's extra ones, which have names. None when the inputs contradict each other.
+/// Compiles a frame; `databases` are the release's extra ones, which have names: where one collides with what the files say, it
+/// gets none, and that is a warning. None when the inputs contradict each other.
 pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
     // Inputs in which something was wrong before are compiled for the problems alone.
     let mut compiler = Compiler::new(inputs, databases)?;
@@ -44,7 +45,8 @@ struct Compiler<'i> {
     /// DS records for the apex of a zone, and the zone that holds them.
     parents: HashMap<u32, Parent>,
     apexes: HashMap<u32, usize>,
-    databases: Vec<&'i str>,
+    /// The release's extra databases.
+    extra: Vec<&'i str>,
     record_ttl: u32,
 }
 
@@ -81,7 +83,6 @@ impl<'i> Compiler<'i> {
             minimal_any,
             settings: inputs.settings.clone(),
         };
-        let extra = databases.iter().map(String::as_str);
         Some(Self {
             frame,
             names: Vec::new(),
@@ -89,7 +90,7 @@ impl<'i> Compiler<'i> {
             texts: HashMap::new(),
             parents: HashMap::new(),
             apexes: HashMap::new(),
-            databases: CORE_DATABASES.into_iter().chain(extra).collect(),
+            extra: databases.iter().map(String::as_str).collect(),
             record_ttl: inputs.record_ttl,
         })
     }
@@ -145,6 +146,10 @@ impl<'i> Compiler<'i> {
         for name in &input.file.names {
             self.dynamic(name, &current, &mut owners, problems);
         }
+        // What files say comes first, whatever a feed adds.
+        for name in &input.file.names {
+            self.extra(name, &current, &mut owners, problems);
+        }
         owners.fill_between(&records.origin);
         self.add_zone(&current, &owners, problems);
         let first_node = self.frame.nodes.len();
@@ -188,28 +193,63 @@ impl<'i> Compiler<'i> {
         owners: &mut Owners<'_>,
         problems: &mut Problems,
     ) {
-        let owner = &name.owner;
-        for (text, country) in expand(&owner.value, current.zone.country, &self.databases) {
-            let parsed = match Name::parse(&text.name, &current.zone.records.origin) {
-                Ok(parsed) if parsed.is_within(&current.zone.records.origin) => parsed,
-                Ok(parsed) => {
-                    let what = format!("{parsed} is not within the zone {}", current.zone.records.origin);
-                    problems.error(owner.spot.clone(), what, "write the owner relative to the zone");
-                    return;
-                }
-                Err(e) => {
-                    problems.error(
-                        owner.spot.clone(),
-                        format!("\"{}\": {e}", text.name),
-                        "write a domain name",
-                    );
-                    return;
-                }
-            };
-            for holding in self.holdings(name, &parsed, text.database, country, current) {
-                owners.add(current.number, &parsed, holding, &owner.spot, &current.place, problems);
+        for (text, country) in expand(&name.owner.value, current.zone.country, &CORE_DATABASES) {
+            if !self.expanded(name, &text, country, current, owners, problems) {
+                return;
             }
         }
+    }
+
+    /// The names of the release's extra databases. No feed keeps a server from serving: what is wrong with one of them costs
+    /// that one its name.
+    fn extra(
+        &mut self,
+        name: &DynamicName,
+        current: &Current<'_>,
+        owners: &mut Owners<'_>,
+        problems: &mut Problems,
+    ) {
+        if !name.owner.value.contains(DB) {
+            return;
+        }
+        for (text, country) in expand(&name.owner.value, current.zone.country, &self.extra.clone()) {
+            let mut found = Problems::default();
+            self.expanded(name, &text, country, current, owners, &mut found);
+            for problem in found.iter() {
+                let database = text.database.unwrap_or_default();
+                let what = format!("the feed's database {database} gets no name: {}", problem.what);
+                problems.warning(problem.spot.clone(), what, problem.help.clone());
+            }
+        }
+    }
+
+    /// One name that a dynamic name stands for; false when it is none.
+    fn expanded(
+        &mut self,
+        name: &DynamicName,
+        text: &Expanded<'_>,
+        country: Option<Country>,
+        current: &Current<'_>,
+        owners: &mut Owners<'_>,
+        problems: &mut Problems,
+    ) -> bool {
+        let spot = &name.owner.spot;
+        let parsed = match Name::parse(&text.name, &current.zone.records.origin) {
+            Ok(parsed) if parsed.is_within(&current.zone.records.origin) => parsed,
+            Ok(parsed) => {
+                let what = format!("{parsed} is not within the zone {}", current.zone.records.origin);
+                problems.error(spot.clone(), what, "write the owner relative to the zone");
+                return false;
+            }
+            Err(e) => {
+                problems.error(spot.clone(), format!("\"{}\": {e}", text.name), "write a domain name");
+                return false;
+            }
+        };
+        for holding in self.holdings(name, &parsed, text.database, country, current) {
+            owners.add(current.number, &parsed, holding, spot, &current.place, problems);
+        }
+        true
     }
 
     /// What a dynamic name holds.

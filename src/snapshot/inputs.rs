@@ -56,6 +56,8 @@ pub struct Settings {
     pub version: String,
     /// What `id.server` and `hostname.bind` say (RFC 4892).
     pub identity: String,
+    /// Whether a record whose stamp is too old is no longer answered.
+    pub expire: bool,
 }
 
 /// Names of the databases that have a name of their own each.

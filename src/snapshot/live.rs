@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::frame::{Frame, Plan, Rule};
+use super::frame::{Frame, Plan, Rule, Text};
 use super::inputs::Settings;
 use super::template::{Line, Sections, Template, TemplateId, Templates};
 use super::windows::Windows;
@@ -37,6 +37,8 @@ pub struct Live {
     /// Starts of windows, in octets from the start of their layout.
     starts: Vec<u32>,
     texts: Vec<Option<TemplateId>>,
+    /// Which of the texts are too old to be answered.
+    expired: Vec<bool>,
     templates: Templates,
 }
 
@@ -80,9 +82,25 @@ pub struct Now<'n> {
 impl Now<'_> {
     /// The stamp of records, in Unix seconds; none without a release.
     pub fn stamp(&self) -> Option<i64> {
-        let feed = self.feed?;
-        let fresh_until = feed.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX);
-        Some(release::stamp(self.time, fresh_until))
+        Some(release::stamp(self.time, self.fresh_until()?))
+    }
+
+    fn fresh_until(&self) -> Option<Timestamp> {
+        Some(self.feed?.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX))
+    }
+}
+
+impl Frame {
+    /// From when on a text is too old to be answered.
+    fn expiry(&self, text: &Text, now: &Now<'_>) -> Option<Timestamp> {
+        let fresh_until = now.fresh_until().filter(|_| self.settings.expire)?;
+        Some(release::expiry(fresh_until, text.ttl))
+    }
+
+    /// The next moment after now at which a text becomes too old.
+    pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
+        let moments = self.texts.iter().filter_map(|text| self.expiry(text, now));
+        moments.filter(|moment| *moment > now.time).min()
     }
 }
 
@@ -151,6 +169,16 @@ impl Live {
         self.templates.get((*self.texts.get(text as usize)?)?)
     }
 
+    /// Whether the text of this number is too old to be answered.
+    pub fn expired(&self, text: u32) -> bool {
+        self.expired.get(text as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether any text is.
+    pub fn has_expired(&self) -> bool {
+        self.expired.contains(&true)
+    }
+
     fn windows<A: Copy, const N: usize>(
         &mut self,
         candidates: &[Candidate<A>],
@@ -190,7 +218,11 @@ impl Live {
     fn write_texts(&mut self, frame: &Frame, now: &Now<'_>) {
         for text in &frame.texts {
             let release = now.feed.and_then(|feed| feed.release.as_ref());
+            let expired =
+                release.is_some() && frame.expiry(text, now).is_some_and(|moment| now.time >= moment);
+            self.expired.push(expired);
             let string = release
+                .filter(|_| !expired)
                 .zip(now.stamp())
                 .and_then(|(release, stamp)| string(text.database.as_deref(), release, stamp));
             let id = string.and_then(|string| {
