@@ -177,9 +177,9 @@ impl Force {
         self.publish(Arc::new(frame), now);
         self.log_start();
         if news {
-            self.log_feed()
+            self.log_feed();
         } else {
-            self.log_notes()
+            self.log_notes();
         }
         true
     }
