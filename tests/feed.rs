@@ -186,6 +186,34 @@ fn formats_a_missing_feed_changes_nothing() {
     assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &states));
 }
 
+/// Whatever else happens in the feed's directory, the clock is heeded: here a downtime begins, one TTL ahead.
+#[test]
+fn the_clock_goes_on_in_a_busy_directory() {
+    let from = jiff::Timestamp::now().as_second() + i64::from(fixture::TTL) + 3;
+    let at = |second| jiff::Timestamp::from_second(second).expect("a moment");
+    let downtime = format!("downtime = [ {{ from = {}, to = {} }} ]", at(from), at(from + 3600));
+    let files = files();
+    let host = "host = \"de1.example\"\n";
+    let mirrors = files.text("mirrors.toml").replace(host, &format!("{host}{downtime}\n"));
+    let daemon = Daemon::start(&files.with("mirrors.toml", mirrors));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                daemon.write_file("busy", "");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let drained = pool_of("DE", &states(&[("de1.example", "drained")]));
+        let deadline = Instant::now() + LATEST;
+        while answer(daemon.client(), "db.de") != drained && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(answer(daemon.client(), "db.de"), drained);
+    });
+}
+
 /// SIGHUP with something broken keeps all that was in force; mended, it takes effect.
 #[test]
 fn formats_a_bad_reload_changes_nothing() {

@@ -38,8 +38,14 @@ fuzz_target!(|text: &str| {
         return;
     }
     let zones = vec![ZoneInput { file, zones: vec![ExpandedZone { country: None, records }], fleet }];
-    let settings =
-        Settings { udp_size: 1232, ecs: true, nsid: None, version: String::new(), identity: String::new() };
+    let settings = Settings {
+        udp_size: 1232,
+        ecs: true,
+        nsid: None,
+        version: String::new(),
+        identity: String::new(),
+        expire: true,
+    };
     let inputs = Inputs { zones, countries: CountryMap::empty(), settings, record_ttl: 1800 };
     let Some(frame) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
     let now =

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cvdns::answer::{Answering, Transport};
+use cvdns::health::Feed;
 use cvdns::load::{load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Now, Snapshot, compile};
@@ -19,9 +20,8 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let mut problems = Problems::default();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvdns.toml");
     let loaded = load(&config, &mut problems).expect("the example");
-    let feed = read_feed(loaded.feed.as_deref().unwrap()).unwrap().1.unwrap();
-    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
-    let frame = compile(&loaded.inputs, &databases, &mut problems).expect("the example");
+    let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap()).unwrap();
+    let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
     let now = Now { feed: Some(&feed), time: feed.generated, max_age: Duration::from_secs(3600) };
     Snapshot::new(Arc::new(frame), &now)
 });

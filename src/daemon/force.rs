@@ -30,6 +30,8 @@ pub(super) struct Force {
     version: Option<Version>,
     /// What is wrong with reading the feed, as it was logged last.
     complaint: Option<String>,
+    /// That complaint ends when the file says again what it said before.
+    unreadable: bool,
     /// What was noted about the feed in force.
     noted: HashSet<String>,
     stale: bool,
@@ -58,6 +60,7 @@ impl Force {
             seen: None,
             version,
             complaint: None,
+            unreadable: false,
             noted: HashSet::new(),
             stale: false,
             expired: false,
@@ -208,7 +211,12 @@ impl Force {
     /// Remembers what a look brought; true when it is a feed to publish.
     fn settle(&mut self, offer: Offer) -> bool {
         match offer {
-            Offer::Same => false,
+            Offer::Same => {
+                if self.unreadable {
+                    (self.complaint, self.unreadable) = (None, false);
+                }
+                false
+            }
             Offer::Known(seen) => {
                 (self.seen, self.complaint) = (Some(seen), None);
                 false
@@ -221,9 +229,8 @@ impl Force {
             }
             Offer::Unusable(error, seen) => {
                 self.complain(&error);
-                if seen.is_some() {
-                    self.seen = seen;
-                }
+                self.unreadable = seen.is_none();
+                self.seen = seen.or(self.seen.take());
                 false
             }
         }

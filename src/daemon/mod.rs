@@ -8,7 +8,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -35,6 +35,9 @@ pub enum StartError {
 
 /// The longest sleep: a clock that was set is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Changes of files come in bursts: so long they are gathered.
+const BURST: Duration = Duration::from_millis(5);
 
 /// A server that has read everything and holds its sockets.
 pub struct Daemon {
@@ -115,9 +118,11 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut watch = watched(force);
+    let mut read = Instant::now();
     loop {
         let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
-        let sleep = until_change.unwrap_or_default().min(LONGEST_SLEEP).min(force.poll_interval());
+        let until_read = force.poll_interval().saturating_sub(read.elapsed());
+        let sleep = until_change.unwrap_or_default().min(LONGEST_SLEEP).min(until_read);
         tokio::select! {
             biased;
             _ = terminate.recv() => return Ok(()),
@@ -126,15 +131,18 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
                 reload(config, force);
                 watch = watched(force);
             }
-            () = watch.changed() => force.look(Timestamp::now()),
-            () = tokio::time::sleep(sleep) => {
-                force.read_feed(Timestamp::now());
-                force.tick(Timestamp::now());
+            () = watch.changed() => {
+                tokio::time::sleep(BURST).await;
+                force.look(Timestamp::now());
             }
+            () = tokio::time::sleep(sleep) => {}
         }
-        if watch.renew() {
+        // Whatever woke it: in a busy directory it is never the clock.
+        if watch.renew() || read.elapsed() >= force.poll_interval() {
             force.read_feed(Timestamp::now());
+            read = Instant::now();
         }
+        force.tick(Timestamp::now());
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
             |path: &str| places(&root.join(path)).into_iter().map(|place| place.path).collect::<Vec<_>>();
         let mount = root.join("mount");
         assert_eq!(of("current/feed.json"), [root.clone(), mount.clone(), mount.join("..one")]);
-        assert_eq!(of("mount/none/feed.json"), [mount.clone()]);
+        assert_eq!(of("mount/none/feed.json"), std::slice::from_ref(&mount));
         assert_eq!(of("mount/../mount/..one/feed.json"), [mount.join("..one")]);
         link("loop", "loop");
         assert_eq!(of("loop"), [root]);
