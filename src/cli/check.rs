@@ -20,7 +20,7 @@ pub fn run(config: &Path) -> ExitCode {
     if let Some(loaded) = &loaded {
         let databases = check_feed(loaded, Timestamp::now(), &mut problems);
         summary = compile(&loaded.inputs, &databases, &mut problems)
-            .map(|frame| format!("{}; {}", frame.summary(), loaded.database));
+            .map(|frame| format!("{}; {}", frame.summary(), loaded.countries.described));
     }
     print(&problems);
     match summary {

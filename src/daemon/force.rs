@@ -86,6 +86,11 @@ impl Force {
         Some(force)
     }
 
+    /// What was read last.
+    pub(super) fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
     /// The snapshot of this moment, for workers.
     pub(super) fn snapshots(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.snapshots
@@ -343,7 +348,7 @@ impl Force {
                 countries.len()
             );
         }
-        info!("{}; {}", frame.summary(), self.loaded.database);
+        info!("{}; {}", frame.summary(), self.loaded.countries.described);
     }
 }
 

@@ -156,7 +156,7 @@ fn watched(force: &mut Force) -> watch::Watch {
 /// Reads everything again; what is wrong changes nothing.
 fn reload(config: &Path, force: &mut Force) {
     let mut problems = Problems::default();
-    let done = load::load(config, &mut problems)
+    let done = load::reload(config, Some(force.loaded()), &mut problems)
         .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
     log_problems(&problems);
     if done {

@@ -1,9 +1,13 @@
 //! Reads the country database.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::files::{beside, read_bytes};
+use ipnet::IpNet;
+
+use super::files::{Version, beside, read_bytes};
 use crate::config::Config;
+use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
 use crate::geo::database::CountryDatabase;
 use crate::geo::date::date_text;
@@ -17,41 +21,62 @@ const MAX_DATABASE: u64 = 1 << 30;
 /// How many unknown codes are named one by one.
 const NAMED_CODES: usize = 5;
 
-/// Reads the database, when any name asks where clients are: the map, and a line about it for the log.
+/// The country of every address, and from what it was made.
+#[derive(Debug, Clone)]
+pub struct Countries {
+    /// The map.
+    pub map: Arc<CountryMap>,
+    /// A line for the log: which country database, of what date.
+    pub described: String,
+    /// The database's file and the overrides; none when nothing was read.
+    source: Option<(Version, Vec<(IpNet, Country)>)>,
+}
+
+impl Countries {
+    fn unread(described: &str) -> Self {
+        Self { map: Arc::new(CountryMap::empty()), described: described.to_owned(), source: None }
+    }
+}
+
+/// Reads the database, when any name asks where clients are. The same file with the same overrides as `before` is not read
+/// again: a reload mostly concerns other files, and both maps in memory at once would be most of the server's memory.
 pub(super) fn read(
     path: &Path,
     config: &Config,
     zones: &[ZoneInput],
+    before: Option<&Countries>,
     problems: &mut Problems,
-) -> (CountryMap, String) {
+) -> Countries {
     let asks = |zone: &ZoneInput| {
         zone.file.names.iter().any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
     };
     if !zones.iter().any(asks) {
-        return (CountryMap::empty(), "no country database: no name asks where clients are".to_owned());
+        return Countries::unread("no country database: no name asks where clients are");
     }
     let named = &config.database;
     let file = beside(path, &named.value);
-    let name = file.display().to_string();
-    let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
-    let bytes = match read_bytes(&file, MAX_DATABASE) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            problems.error(named.spot.clone(), error, help);
-            return (CountryMap::empty(), String::new());
-        }
-    };
-    match CountryDatabase::from_bytes(bytes, &name) {
+    let source = Version::of(&file).map(|version| (version, config.overrides.clone()));
+    if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source) {
+        return before.clone();
+    }
+    match open(&file) {
         Ok(database) => {
             warn_unknown(&database, &named.spot, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
-            (CountryMap::new(&database, &config.overrides), format!("{name} of {built}"))
+            let map = Arc::new(CountryMap::new(&database, &config.overrides));
+            Countries { map, described: format!("{} of {built}", file.display()), source }
         }
         Err(error) => {
-            problems.error(named.spot.clone(), error.to_string(), help);
-            (CountryMap::empty(), String::new())
+            let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
+            problems.error(named.spot.clone(), error, help);
+            Countries::unread("no country database")
         }
     }
+}
+
+fn open(file: &Path) -> Result<CountryDatabase, String> {
+    let bytes = read_bytes(file, MAX_DATABASE)?;
+    CountryDatabase::from_bytes(bytes, &file.display().to_string()).map_err(|error| error.to_string())
 }
 
 fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems) {

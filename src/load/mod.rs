@@ -14,6 +14,7 @@ use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
 pub use files::{Version, read_feed};
+pub use geoip::Countries;
 
 /// A configuration with everything it names.
 #[derive(Debug)]
@@ -24,20 +25,26 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The feed's file.
     pub feed: Option<PathBuf>,
-    /// A line for the log: which country database, of what date.
-    pub database: String,
+    /// Where addresses are, as the inputs have it, and from what that was made.
+    pub countries: Countries,
 }
 
 /// Reads a configuration and everything it names but the feed. All that is wrong is noted; with errors, what is returned
 /// serves to find more of them only.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
+    reload(path, None, problems)
+}
+
+/// The same, with what was read before: a country database that is still the same is not read again.
+pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> Option<Loaded> {
     let config = config(path, problems)?;
     let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
-    let (countries, database) = geoip::read(path, &config, &zones, problems);
+    let before = before.map(|before| &before.countries);
+    let countries = geoip::read(path, &config, &zones, before, problems);
     let settings = settings(&config);
-    let inputs = Inputs { zones, countries, settings, record_ttl: config.record.ttl };
+    let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
-    Some(Loaded { config, inputs, feed, database })
+    Some(Loaded { config, inputs, feed, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.

@@ -14,7 +14,7 @@ pub struct Inputs {
     /// The zones.
     pub zones: Vec<ZoneInput>,
     /// The country of every address; none when no name asks for it.
-    pub countries: CountryMap,
+    pub countries: Arc<CountryMap>,
     /// What holds for every answer.
     pub settings: Settings,
     /// TTL of the version record in seconds.
