@@ -1,0 +1,71 @@
+//! The query path does not allocate (docs/design.md): counted, over every kind of answer.
+#![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
+
+mod asking;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::IpAddr;
+
+use asking::{A, AAAA, TXT, frame, loaded, project, query, snapshot};
+use cvdns::answer::{Answering, Transport};
+use cvdns::health::Feed;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches a thread-local cell without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above; the memory came from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn no_answer_allocates() {
+    let loaded = loaded(&project().join("cvdns.toml"));
+    let feed = Feed::parse(&std::fs::read(project().join("feed.json")).unwrap()).unwrap();
+    let frame = frame(&loaded, Some(&feed));
+    let snapshot = snapshot(&frame, Some(&feed), "2026-11-22T18:00:00Z");
+    let client: IpAddr = "127.0.0.1".parse().unwrap();
+    let subnet = |text: &str, bits| Some((text.parse().unwrap(), bits));
+    let queries = [
+        query("current.cvd.clamav.net.", TXT, None),
+        query("db.de.clamav.net.", A, None),
+        query("db.us.big.clamav.net.", A, None),
+        query("db.local.clamav.net.", A, subnet("133.1.1.0", 24)),
+        query("db.local.clamav.net.", AAAA, subnet("2001:200::", 32)),
+        query("www.clamav.net.", A, None),
+        query("nothing.here.clamav.net.", A, None),
+        query("de.clamav.net.", A, None),
+        query("clamav.net.", 255, None),
+        query("elsewhere.test.", A, None),
+    ];
+    let mut answering = Answering::new(1);
+    let mut buffer = vec![0; 65_535];
+    for query in &queries {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let before = ALLOCATIONS.with(Cell::get);
+            for _ in 0..100 {
+                buffer[..query.len()].copy_from_slice(query);
+                answering.respond(&snapshot, &mut buffer, query.len(), client, transport).unwrap();
+            }
+            assert_eq!(ALLOCATIONS.with(Cell::get), before, "{query:?}");
+        }
+    }
+    drop(vec![0u8; 8]);
+    assert!(ALLOCATIONS.with(Cell::get) > 0, "the counter counts");
+}
