@@ -37,7 +37,12 @@ fuzz_target!(|text: &str| {
     if problems.has_errors() {
         return;
     }
-    let zones = vec![ZoneInput { file, zones: vec![ExpandedZone { country: None, records }], fleet }];
+    let zones = vec![ZoneInput {
+        file,
+        zones: vec![ExpandedZone { country: None, records }],
+        fleet,
+        fleet_complete: true,
+    }];
     let settings = Settings {
         udp_size: 1232,
         ecs: true,
@@ -46,7 +51,7 @@ fuzz_target!(|text: &str| {
         identity: String::new(),
         expire: true,
     };
-    let inputs = Inputs { zones, countries: CountryMap::empty(), settings, record_ttl: 1800 };
+    let inputs = Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
     let Some(frame) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
     let now =
         Now { feed: None, time: "2026-11-22T17:00:00Z".parse().unwrap(), max_age: Duration::from_secs(3600) };

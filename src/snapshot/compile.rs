@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::frame::{
-    Along, Answer, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone,
-};
+use super::frame::{Answer, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone};
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
-use super::pools::{Paths, Pool};
+use super::pools::{Along, Paths, Pool};
 use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::inputs::Settings;
 use super::names::{NameTable, NodeId};
-use super::pools::{PathId, Paths};
+use super::pools::{Along, Paths};
 use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
@@ -136,15 +136,6 @@ pub enum Answer {
     },
     /// What the release says.
     Text(u32),
-}
-
-/// Along which path a name is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Along {
-    /// The client's.
-    Client,
-    /// Always the same.
-    Path(PathId),
 }
 
 /// A zone.

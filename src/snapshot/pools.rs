@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::frame::Along;
 use crate::fleet::Fleet;
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
@@ -26,6 +25,15 @@ pub enum Pool {
 
 /// A path's number.
 pub type PathId = u16;
+
+/// Along which path a name is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// The client's.
+    Client,
+    /// Always the same.
+    Path(PathId),
+}
 
 /// The ordered pools that a client's network is served from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
