@@ -185,11 +185,8 @@ impl<'d> Table<'d> {
         match value.into_inner() {
             DeValue::Table(table) => Some(Table::new(self.document, table, &format!("[{key}]"), span)),
             other => {
-                problems.error(
-                    self.document.spot(span),
-                    format!("`{key}` is {}", article(other.type_str())),
-                    format!("write it as a table: `[{key}]` with its keys below"),
-                );
+                let help = format!("write it as a table: `[{key}]` with its keys below");
+                self.wrong_kind(key, span, &other, help, problems);
                 None
             }
         }
@@ -201,14 +198,23 @@ impl<'d> Table<'d> {
         match value.into_inner() {
             DeValue::Array(array) => Some(array),
             other => {
-                problems.error(
-                    self.document.spot(span),
-                    format!("`{key}` is {}", article(other.type_str())),
-                    format!("write a list in brackets: {expected}"),
-                );
+                let help = format!("write a list in brackets: {expected}");
+                self.wrong_kind(key, span, &other, help, problems);
                 None
             }
         }
+    }
+
+    fn wrong_kind(
+        &self,
+        key: &str,
+        span: Range<usize>,
+        value: &DeValue<'_>,
+        help: String,
+        problems: &mut Problems,
+    ) {
+        let what = format!("`{key}` is {}", article(value.type_str()));
+        problems.error(self.document.spot(span), what, help);
     }
 
     /// Notes every key that nobody asked for.

@@ -13,7 +13,7 @@ use crate::zone::{Records, ZoneFile};
 pub struct Inputs {
     /// The zones.
     pub zones: Vec<ZoneInput>,
-    /// The country of every address; none when no name asks for it.
+    /// The country of every address; nowhere any when no name asks for it.
     pub countries: Arc<CountryMap>,
     /// What holds for every answer.
     pub settings: Settings,

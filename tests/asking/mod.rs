@@ -1,6 +1,14 @@
 //! What tests share that ask a snapshot without sockets: loading a configuration, writing queries, and reading answers with
 //! `hickory-proto`, which knows nothing of how they were written.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test binary uses its own part of it, and fails by panicking"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

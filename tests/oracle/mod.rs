@@ -2,7 +2,15 @@
 //!
 //! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two nearest countries in which mirrors
 //! stand, continent, world; on along them until there are `min` addresses; `old` ones only where there are too few.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test binary uses its own part of it, and fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
