@@ -1,16 +1,20 @@
 //! From an address to a small number (a path's) and the ECS scope for which it holds.
 //!
-//! The whole address space is cut into ranges of one number each, adjacent equal ones merged. An entry is where a range
-//! starts; the scope is computed from the range's two ends, which gives the prefix at which a merged bit trie would end.
+//! The whole address space is cut into ranges of one number each, adjacent equal ones merged; the scope is the length of the
+//! longest prefix around an address that lies in its range.
 
 use std::net::IpAddr;
 
 use super::steps::Steps;
+use networks::Networks;
+use trie::Trie;
 
+mod networks;
 #[cfg(test)]
 mod tests;
+mod trie;
 
-/// Stands for a number that another list has: IPv4's, or that of /64 networks which are cut deeper.
+/// Stands for IPv4's numbers.
 const ELSEWHERE: u16 = u16::MAX;
 /// Addresses that stand for the IPv4 address in them, first and last: IPv4-mapped (RFC 4291 section 2.5.5.2), 6to4
 /// (RFC 3056).
@@ -26,21 +30,17 @@ pub struct Place {
     pub scope: u8,
 }
 
-/// The flat table of all addresses.
+/// The table of all addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTable {
-    v4: Ranges<u32>,
-    /// By the upper half of addresses, as hardly a range starts within a /64: half the memory, and twice as many starts
-    /// in a cache line.
-    v6: Ranges<u64>,
-    /// The inside of the /64 networks that are cut.
-    deep: Ranges<u128>,
+    v4: Trie,
+    v6: Networks,
     /// Shortest scope of an IPv4 address: 0 means all addresses, IPv6 too (RFC 7871 section 7.3.1).
     least: u8,
 }
 
 impl ClientTable {
-    /// Makes the table of numbers below `u16::MAX`.
+    /// Makes the table of numbers below 2^16 − 2.
     pub fn new(v4: &Steps<u32, u16>, mut v6: Steps<u128, u16>) -> Self {
         for (first, last) in EMBEDDING {
             v6.paint(first, last, ELSEWHERE);
@@ -52,13 +52,7 @@ impl ClientTable {
         if uniform {
             v6 = Steps::flat(first);
         }
-        let (upper, deep) = halves(&v6);
-        Self {
-            v4: Ranges::new(v4),
-            v6: Ranges::new(&upper),
-            deep: Ranges::new(&deep),
-            least: u8::from(!uniform),
-        }
+        Self { v4: Trie::new(v4), v6: Networks::new(&v6), least: u8::from(!uniform) }
     }
 
     /// Looks an address up.
@@ -71,7 +65,7 @@ impl ClientTable {
 
     /// Looks an IPv4 address up.
     pub fn get_v4(&self, address: u32) -> Place {
-        let place = self.v4.place(address);
+        let place = self.v4.get(address);
         Place { scope: place.scope.max(self.least), ..place }
     }
 
@@ -84,180 +78,17 @@ impl ClientTable {
         if address >> 112 == 0x2002 {
             return self.embedded((address >> 80) as u32, 16);
         }
-        let place = self.v6.place((address >> 64) as u64);
-        if place.value == ELSEWHERE { self.deep.place(address) } else { place }
+        self.v6.get(address)
     }
 
     fn embedded(&self, address: u32, prefix: u8) -> Place {
-        let place = self.v4.place(address);
+        let place = self.v4.get(address);
         // The whole of an embedding prefix is claimed, and no more unless it is everything.
         if self.least == 0 { place } else { Place { scope: place.scope + prefix, ..place } }
     }
 
-    /// How many ranges it holds: IPv4, IPv6.
-    pub fn sizes(&self) -> (usize, usize) {
-        (self.v4.starts.len(), self.v6.starts.len() + self.deep.starts.len())
-    }
-
     /// How much memory it takes.
     pub fn octets(&self) -> usize {
-        self.v4.octets() + self.v6.octets() + self.deep.octets()
-    }
-}
-
-/// Starts and their values.
-type List<A> = Vec<(A, u16)>;
-
-/// The starts by the upper half of their address; and those within /64 networks that are cut, each of which is a range of
-/// `ELSEWHERE` in the first list.
-///
-/// Scopes come out as from one list. Within a cut /64 a start in it is nearer than all that the second list leaves out.
-/// From outside, whether a range ends at the /64 or within it, the longest prefix without that end is the same.
-fn halves(steps: &[(u128, u16)]) -> (List<u64>, List<u128>) {
-    let (mut upper, mut deep) = (Vec::with_capacity(steps.len()), Vec::new());
-    let mut before = 0;
-    for network in steps.chunk_by(|(a, _), (b, _)| a >> 64 == b >> 64) {
-        let (Some((first, value)), Some((last, behind))) = (network.first(), network.last()) else {
-            continue;
-        };
-        let half = (first >> 64) as u64;
-        // Where the /64 before was cut, its end is no news.
-        if upper.last().is_some_and(|(start, _)| *start == half) {
-            upper.pop();
-        }
-        if *last as u64 == 0 {
-            upper.push((half, *value));
-        } else {
-            upper.push((half, ELSEWHERE));
-            upper.extend(half.checked_add(1).map(|next| (next, *behind)));
-            if *first as u64 != 0 {
-                deep.push((u128::from(half) << 64, before));
-            }
-            deep.extend_from_slice(network);
-        }
-        before = *behind;
-    }
-    (upper, deep)
-}
-
-/// An address, or its upper half.
-trait Key: Copy + Ord {
-    /// Its first 64 bits, zeros behind if there are fewer.
-    fn lead(self) -> u64;
-    /// How long a prefix around it must be to leave the other out.
-    fn parting(self, other: Self) -> u32;
-    /// The address before.
-    fn before(self) -> Option<Self>;
-}
-
-macro_rules! key {
-    ($type:ty, $address:ident => $lead:expr) => {
-        impl Key for $type {
-            fn lead(self) -> u64 {
-                let $address = self;
-                $lead
-            }
-            fn parting(self, other: Self) -> u32 {
-                (self ^ other).leading_zeros() + 1
-            }
-            fn before(self) -> Option<Self> {
-                self.checked_sub(1)
-            }
-        }
-    };
-}
-
-key!(u32, address => u64::from(address) << 32);
-key!(u64, address => address);
-key!(u128, address => (address >> 64) as u64);
-
-/// Ranges by where they start, and a way to find one in few steps.
-///
-/// A bucket holds what starts with the same 16 bits. Buckets are uneven: of a country database's IPv6 ranges a third lies
-/// in two /16. So each is cut into equal slots, one for four to eight starts, which leaves few of them to search. More slots
-/// were no faster: the index then takes the cache that the starts should have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Ranges<A> {
-    starts: Box<[A]>,
-    /// Apart, as padding next to the starts would take as much memory again.
-    values: Box<[u16]>,
-    /// Up to the last in which a range starts.
-    buckets: Box<[Bucket]>,
-    /// For each slot the first range that starts in it or later; one more at the end.
-    slots: Box<[u32]>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    first_slot: u32,
-    /// How many of an address's bits do not select its slot.
-    shift: u8,
-}
-
-/// Leading bits that select the bucket.
-const BUCKET_BITS: u32 = 16;
-/// The bits behind them.
-const REST_BITS: u32 = 64 - BUCKET_BITS;
-
-fn bucket_of(lead: u64) -> usize {
-    (lead >> REST_BITS) as usize
-}
-
-impl Bucket {
-    fn slot(self, lead: u64) -> usize {
-        let rest = lead & ((1 << REST_BITS) - 1);
-        self.first_slot as usize + (rest >> self.shift) as usize
-    }
-}
-
-impl<A: Key> Ranges<A> {
-    fn new(steps: &[(A, u16)]) -> Self {
-        let starts: Box<[A]> = steps.iter().map(|(start, _)| *start).collect();
-        let values = steps.iter().map(|(_, value)| *value).collect();
-        let (mut buckets, mut slots) = (Vec::new(), Vec::new());
-        let mut position = 0;
-        for within in starts.chunk_by(|a, b| bucket_of(a.lead()) == bucket_of(b.lead())) {
-            let lead = within.first().map_or(0, |start| start.lead());
-            while buckets.len() < bucket_of(lead) {
-                buckets.push(Bucket { first_slot: slots.len() as u32, shift: REST_BITS as u8 });
-                slots.push(position);
-            }
-            let bits = within.len().ilog2().saturating_sub(2);
-            let bucket = Bucket { first_slot: slots.len() as u32, shift: (REST_BITS - bits) as u8 };
-            buckets.push(bucket);
-            for start in within {
-                slots.resize(slots.len().max(bucket.slot(start.lead()) + 1), position);
-                position += 1;
-            }
-            slots.resize(bucket.first_slot as usize + (1 << bits), position);
-        }
-        slots.push(position);
-        Self { starts, values, buckets: buckets.into(), slots: slots.into() }
-    }
-
-    fn place(&self, address: A) -> Place {
-        let next = self.next(address).unwrap_or(self.starts.len());
-        let at = next.checked_sub(1);
-        // The longest prefix that leaves out both neighbours leaves out the nearer one.
-        let before = at.and_then(|at| self.starts.get(at)?.before());
-        let after = self.starts.get(next);
-        let scope = before.map_or(0, |before| address.parting(before));
-        let scope = scope.max(after.map_or(0, |after| address.parting(*after)));
-        let value = at.and_then(|at| self.values.get(at).copied());
-        Place { value: value.unwrap_or_default(), scope: scope as u8 }
-    }
-
-    /// The first range that starts behind the address; none where all starts are in buckets before.
-    fn next(&self, address: A) -> Option<usize> {
-        let slot = self.buckets.get(bucket_of(address.lead()))?.slot(address.lead());
-        let (low, high) = (*self.slots.get(slot)? as usize, *self.slots.get(slot + 1)? as usize);
-        Some(low + self.starts.get(low..high)?.partition_point(|start| *start <= address))
-    }
-
-    fn octets(&self) -> usize {
-        size_of_val(&*self.starts)
-            + size_of_val(&*self.values)
-            + size_of_val(&*self.buckets)
-            + size_of_val(&*self.slots)
+        self.v4.octets() + self.v6.octets()
     }
 }
