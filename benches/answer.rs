@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use cvdns::answer::decide::Client;
+use cvdns::answer::decide::{Client, Question, Trail, find};
 use cvdns::answer::{Answering, Transport, decide};
 use cvdns::geo::client_table::ClientTable;
 use cvdns::geo::country_map::CountryMap;
@@ -20,7 +20,8 @@ use cvdns::health::Feed;
 use cvdns::load::{Loaded, load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Frame, Live, Now, Snapshot, compile};
-use cvdns::wire::query::{LowerName, Query};
+use cvdns::wire::lower::LowerName;
+use cvdns::wire::query::Query;
 
 const A: u16 = 1;
 const TXT: u16 = 16;
@@ -162,17 +163,17 @@ fn parts(c: &mut Criterion) {
             .iter()
             .map(|bytes| {
                 let mut name = LowerName::new();
-                let query = Query::parse(bytes, &mut name, true).unwrap();
-                let address = query.edns.and_then(|edns| edns.ecs).and_then(|ecs| ecs.address());
-                (name, Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()) })
+                let address = Query::parse(bytes, &mut name, true).unwrap().subnet();
+                (name, Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()), placed: None })
             })
             .collect();
         let mut next = round(&asked);
+        let mut trail = Trail::default();
         group.bench_function(label, |b| {
             b.iter(|| {
-                let (asked, client) = next();
-                name.clone_from(asked);
-                decide(&snapshot, &mut name, A, *client).zone
+                let (name, client) = next();
+                let question = Question { name: name.wire(), qtype: A, found: find(&snapshot.frame, name) };
+                decide(&snapshot, question, *client, &mut trail).zone
             });
         });
     }

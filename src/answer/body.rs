@@ -55,6 +55,7 @@ struct Target<'b> {
 pub(super) fn write(
     snapshot: &Snapshot,
     decision: &Decision<'_>,
+    chain: &Chain,
     buffer: &mut [u8],
     question_end: usize,
     limit: usize,
@@ -62,11 +63,11 @@ pub(super) fn write(
 ) -> Body {
     let target = Target { buffer, question_end, limit, turn };
     let body = head(&decision.outcome);
-    if decision.chain.is_empty() {
+    if chain.is_empty() {
         target.direct(snapshot, decision, body)
     } else {
         // The answer to the question itself is ours, whatever the chain leads to (RFC 1034 section 4.3.2 step 3a).
-        target.chained(snapshot, decision, Body { authoritative: true, ..body })
+        target.chained(snapshot, decision, chain, Body { authoritative: true, ..body })
     }
 }
 
@@ -151,13 +152,13 @@ impl Target<'_> {
     }
 
     /// The answer at the end of a chain: written record by record.
-    fn chained(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body) -> Body {
+    fn chained(self, snapshot: &Snapshot, decision: &Decision<'_>, chain: &Chain, body: Body) -> Body {
         let frame = &*snapshot.frame;
         let mut current = Current::of_question(self.buffer, self.question_end);
         let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
         let mut writer = Writer::new(room, self.question_end);
         let mut counts = Counts::default();
-        write_chain(&decision.chain, frame, &mut current, &mut writer, &mut counts);
+        write_chain(chain, frame, &mut current, &mut writer, &mut counts);
         let zone = decision.zone.and_then(|zone| frame.zone(zone));
         match decision.outcome {
             Outcome::Static { rrset, .. } => {

@@ -1,7 +1,7 @@
 //! The CNAME and DNAME records that an answer runs through.
 
+use crate::wire::lower::LowerName;
 use crate::wire::name::MAX_NAME;
-use crate::wire::query::{LowerName, hash};
 
 /// Most records that are followed: as many as BIND follows. A longer chain ends with what was gathered.
 pub(super) const MAX_LINKS: usize = 16;
@@ -34,7 +34,12 @@ pub struct Chain {
 impl Chain {
     /// The links, in order.
     pub fn links(&self) -> impl Iterator<Item = Link> {
-        self.links.iter().map_while(|link| *link)
+        self.links.iter().take(self.length).filter_map(|link| *link)
+    }
+
+    /// Starts anew.
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
     }
 
     /// Whether the answer stands at the question's own name.
@@ -50,15 +55,14 @@ impl Chain {
             return false;
         };
         *slot = Some(link);
-        *visited = hash(name.wire());
+        *visited = name.hash();
         self.length += 1;
         true
     }
 
     /// Whether a link was found at `name` before: the chain is a loop.
     pub(super) fn visited(&self, name: &LowerName) -> bool {
-        let hash = hash(name.wire());
-        self.visited.iter().take(self.length).any(|visited| *visited == hash)
+        self.visited.iter().take(self.length).any(|visited| *visited == name.hash())
     }
 }
 

@@ -5,24 +5,23 @@ use std::net::IpAddr;
 use super::chain::{self, Chain, Link};
 use crate::geo::client_table::Place;
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
+use crate::snapshot::frame::{Answer, Below, Cut, Frame, Node, NodeKind, Parent, ParentDs};
 use crate::snapshot::live::PoolAnswer;
+use crate::snapshot::names::NodeId;
 use crate::snapshot::pools::{Along, PathId};
 use crate::snapshot::template::{Template, TemplateId};
-use crate::wire::query::LowerName;
+use crate::wire::lower::LowerName;
 use crate::wire::rtype;
 
-/// Why an answer is what it is.
+/// Why an answer is what it is. The records on the way to it stand in the [`Trail`].
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'s> {
     /// The zone that answers; none: not ours.
     pub zone: Option<u32>,
-    /// The CNAME and DNAME records on the way.
-    pub chain: Chain,
-    /// What stands at its end.
+    /// What stands at the end of the chain, or at the name itself.
     pub outcome: Outcome<'s>,
     /// Where the client was placed, when the answer depends on that.
-    pub client: Option<Placement>,
+    pub client: Option<Place>,
 }
 
 /// What an answer says.
@@ -68,39 +67,65 @@ pub enum Outcome<'s> {
     NotOurs,
 }
 
+/// What is asked, in class IN.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'q> {
+    /// The name as it was asked, in wire form and not compressed.
+    pub name: &'q [u8],
+    /// QTYPE.
+    pub qtype: u16,
+    /// Where that name stands.
+    pub found: Found,
+}
+
 /// Who asks, as far as answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
     /// Its address, or a network's.
     pub address: IpAddr,
+    /// Where this plan's table has it, when it was looked up already.
+    pub placed: Option<(u32, Place)>,
 }
 
-/// Where a client was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placement {
-    /// Its path.
-    pub path: PathId,
-    /// Length in bits of the prefix for which that holds (RFC 7871 section 7.2.1).
-    pub scope: u8,
+/// The way from the question's name to the name that has the answer; kept by its user between queries.
+#[derive(Debug, Clone, Default)]
+pub struct Trail {
+    /// The CNAME and DNAME records on the way.
+    pub chain: Chain,
+    /// The name at the chain's end, when there is a chain.
+    pub name: LowerName,
 }
 
 /// What was found of a name.
-enum Found<'s> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
     /// The name itself, or the wildcard that stands for it.
-    Node(&'s Node),
+    Node(NodeId),
     /// A DNAME above it, with the length of its owner in octets.
-    Subtree { node: &'s Node, rrset: u32, owner_length: usize },
+    Subtree {
+        /// The DNAME's node.
+        node: NodeId,
+        /// Its `RRset`.
+        rrset: u32,
+        /// In octets.
+        owner_length: usize,
+    },
     /// Only names above it, down to this node.
-    Above(&'s Node),
+    Above(NodeId),
     /// Nothing of ours.
     Nothing,
 }
 
-/// Chooses the answer to a question in class IN. `name` is changed on the way: at the end it is the chain's last name.
-pub fn decide<'s>(snapshot: &'s Snapshot, name: &mut LowerName, qtype: u16, client: Client) -> Decision<'s> {
-    let mut decision =
-        Decision { zone: None, chain: Chain::default(), outcome: Outcome::NotOurs, client: None };
-    decision.outcome = decision.follow(snapshot, name, qtype, client);
+/// Chooses the answer to a question in class IN.
+pub fn decide<'s>(
+    snapshot: &'s Snapshot,
+    question: Question<'_>,
+    client: Client,
+    trail: &mut Trail,
+) -> Decision<'s> {
+    trail.chain.clear();
+    let mut decision = Decision { zone: None, outcome: Outcome::NotOurs, client: None };
+    decision.outcome = decision.follow(snapshot, question, client, trail);
     decision
 }
 
@@ -109,15 +134,15 @@ impl<'s> Decision<'s> {
     fn follow(
         &mut self,
         snapshot: &'s Snapshot,
-        name: &mut LowerName,
-        qtype: u16,
+        question: Question<'_>,
         client: Client,
+        trail: &mut Trail,
     ) -> Outcome<'s> {
         let frame = &*snapshot.frame;
+        let Question { qtype, mut found, .. } = question;
         loop {
-            let found = find(frame, name);
-            let (Found::Node(node) | Found::Subtree { node, .. } | Found::Above(node)) = found else {
-                return if self.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
+            let Some(node) = found.node().and_then(|node| frame.nodes.get(node as usize)) else {
+                return if trail.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
             };
             // A chain is followed inside its zone only: another one may change hands without this one's knowledge.
             if *self.zone.get_or_insert(node.zone) != node.zone {
@@ -125,25 +150,31 @@ impl<'s> Decision<'s> {
             }
             let (link, owner_length) = match (found, node.kind) {
                 (Found::Node(_), NodeKind::Alias(rrset)) if !matches!(qtype, rtype::CNAME | rtype::ANY) => {
-                    (Link::Cname(rrset), name.wire().len())
+                    (Link::Cname(rrset), None)
                 }
                 (Found::Node(_), _) => return self.at(snapshot, node, qtype, client),
-                (Found::Subtree { rrset, owner_length, .. }, _) => (Link::Dname(rrset), owner_length),
-                (Found::Above(_), NodeKind::Cut(cut)) => return Outcome::Referral(cut),
+                (Found::Subtree { rrset, owner_length, .. }, _) => (Link::Dname(rrset), Some(owner_length)),
+                (Found::Above(_), NodeKind::Cut(cut)) => return referral(frame, cut),
                 (Found::Above(_) | Found::Nothing, _) => return Outcome::NxDomain,
             };
-            if !self.chain.push(link, name) {
+            if trail.chain.is_empty() {
+                trail.name.set(question.name);
+            }
+            if !trail.chain.push(link, &trail.name) {
                 return Outcome::ChainEnds;
             }
+            let name = &mut trail.name;
+            let owner_length = owner_length.unwrap_or(name.wire().len());
             let target = frame.rrset(link.rrset()).and_then(|set| set.rdatas.first());
             if !target.is_some_and(|target| chain::rename(name, owner_length, target)) {
                 return Outcome::TooLong;
             }
             // The CNAME made up from a DNAME is itself the answer to a question for CNAME.
             let asked_for = matches!(link, Link::Dname(_)) && qtype == rtype::CNAME;
-            if asked_for || self.chain.visited(name) {
+            if asked_for || trail.chain.visited(name) {
                 return Outcome::ChainEnds;
             }
+            found = find(frame, name);
         }
     }
 
@@ -151,14 +182,11 @@ impl<'s> Decision<'s> {
     fn at(&mut self, snapshot: &'s Snapshot, node: &Node, qtype: u16, client: Client) -> Outcome<'s> {
         let frame = &*snapshot.frame;
         match node.kind {
-            NodeKind::Cut(cut) if qtype != rtype::DS => return Outcome::Referral(cut),
-            NodeKind::Apex { parent: Some(parent) } if qtype == rtype::DS => {
-                self.zone = Some(parent.zone);
-                return match parent.ds {
-                    ParentDs::None => Outcome::NoData,
-                    ParentDs::Records { template, rrset } => Outcome::Static { template, rrset },
-                    ParentDs::Referral(cut) => Outcome::Referral(cut),
-                };
+            NodeKind::Cut(cut) if qtype != rtype::DS => return referral(frame, cut),
+            NodeKind::Apex if qtype == rtype::DS => {
+                if let Some(parent) = frame.zone(node.zone).and_then(|zone| zone.parent) {
+                    return self.above(parent);
+                }
             }
             _ => {}
         }
@@ -179,13 +207,54 @@ impl<'s> Decision<'s> {
         }
     }
 
+    /// What the zone above says of DS records at the top of this one.
+    fn above(&mut self, parent: Parent) -> Outcome<'s> {
+        self.zone = Some(parent.zone);
+        match parent.ds {
+            ParentDs::None => Outcome::NoData,
+            ParentDs::Records { template, rrset } => Outcome::Static { template, rrset },
+            ParentDs::Referral(cut) => Outcome::Referral(cut),
+        }
+    }
+
     /// The client's path.
     fn place(&mut self, frame: &Frame, rule: u32, client: Client) -> PathId {
-        let clients = frame.plan_of(rule).and_then(|plan| plan.clients.as_deref());
-        let place = clients.map_or(Place { value: 0, scope: 0 }, |clients| clients.get(client.address));
-        self.client = Some(Placement { path: place.value, scope: place.scope });
+        let plan = frame.rules.get(rule as usize).map_or(0, |rule| rule.plan);
+        let place = match client.placed {
+            Some((of, place)) if of == plan => place,
+            _ => place_in(frame, plan, client.address),
+        };
+        self.client = Some(place);
         place.value
     }
+}
+
+impl Found {
+    fn node(self) -> Option<NodeId> {
+        match self {
+            Self::Node(node) | Self::Subtree { node, .. } | Self::Above(node) => Some(node),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The plan in whose table the client of a question must be looked up, when its own name needs that.
+pub(super) fn asks_for_client(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
+    let Found::Node(node) = found else { return None };
+    match frame.holding(frame.nodes.get(node as usize)?, qtype)? {
+        Answer::Pool { rule, along: Along::Client } => Some(frame.rules.get(rule as usize)?.plan),
+        _ => None,
+    }
+}
+
+/// The path of an address in a plan, and the ECS scope for which that holds.
+pub(super) fn place_in(frame: &Frame, plan: u32, address: IpAddr) -> Place {
+    let clients = frame.plans.get(plan as usize).and_then(|plan| plan.clients.as_deref());
+    clients.map_or(Place { value: 0, scope: 0 }, |clients| clients.get(address))
+}
+
+fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
+    frame.cut(cut).map_or(Outcome::NotReady, Outcome::Referral)
 }
 
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
@@ -216,21 +285,17 @@ fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
 }
 
 /// Finds what rules a name: itself, a wildcard, or what stands above it (RFC 1034 section 4.3.2, RFC 4592 section 3.3).
-fn find<'s>(frame: &'s Frame, name: &LowerName) -> Found<'s> {
-    let wire = name.wire();
-    let Some((closest, before)) = frame.names.closest(wire) else { return Found::Nothing };
-    let Some(node) = frame.nodes.get(closest as usize) else { return Found::Nothing };
+pub fn find(frame: &Frame, name: &LowerName) -> Found {
+    let Some((closest, before)) = frame.names.closest(name) else { return Found::Nothing };
     if before == 0 {
-        return Found::Node(node);
+        return Found::Node(closest);
     }
-    if let NodeKind::Cut(_) = node.kind {
-        return Found::Above(node);
-    }
-    if let Some(rrset) = node.subtree {
-        return Found::Subtree { node, rrset, owner_length: wire.len() - before };
-    }
-    match node.wildcard.and_then(|wildcard| frame.nodes.get(wildcard as usize)) {
-        Some(wildcard) => Found::Node(wildcard),
-        None => Found::Above(node),
+    let Some(node) = frame.nodes.get(closest as usize) else { return Found::Nothing };
+    match (node.kind, node.below) {
+        (NodeKind::Cut(_), _) | (_, Below::Nothing) => Found::Above(closest),
+        (_, Below::Wildcard(wildcard)) => Found::Node(wildcard),
+        (_, Below::Subtree(rrset)) => {
+            Found::Subtree { node: closest, rrset, owner_length: name.wire().len() - before }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! From a query to its answer: what is answered ([`mod@decide`]), and how it is written ([`respond`]).
 
+mod asked;
 mod body;
 mod chain;
 pub mod decide;

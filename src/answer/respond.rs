@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::asked::Asked;
 use super::body::{self, Body};
-use super::decide::{Client, decide};
+use super::decide::{Question, Trail, decide};
 use super::options::Opt;
 use crate::snapshot::Snapshot;
-use crate::wire::query::{LowerName, Query, Reject};
+use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
 
 /// By what a query came: decides how long an answer may be.
@@ -19,9 +20,10 @@ pub enum Transport {
 }
 
 /// What one thread keeps between queries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answering {
-    name: LowerName,
+    trail: Trail,
+    expected: Vec<Option<Asked>>,
     turn: u64,
 }
 
@@ -32,10 +34,13 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Largest UDP answer in octets to a client without EDNS (RFC 1035 section 4.2.1).
 const PLAIN_UDP: usize = 512;
 
+/// QTYPE and QCLASS behind a question's name.
+const QUESTION_TAIL: usize = 4;
+
 impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
-        Self { name: LowerName::new(), turn: turn.wrapping_mul(STRIDE) }
+        Self { turn: turn.wrapping_mul(STRIDE), ..Self::default() }
     }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
@@ -47,8 +52,47 @@ impl Answering {
         client: IpAddr,
         transport: Transport,
     ) -> Option<usize> {
+        let asked = Asked::read(snapshot, buffer.get(..length)?, client, &mut self.trail.name);
+        self.answer(snapshot, &asked, buffer, transport)
+    }
+
+    /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
+    /// all wait for together. None stands for what is no query. Room is taken once, for the most that ever came.
+    pub fn expect<'q>(
+        &mut self,
+        snapshot: &Snapshot,
+        queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
+    ) {
+        let Self { trail, expected, .. } = self;
+        expected.clear();
+        expected.extend(queries.map(|query| {
+            query.map(|(message, source)| Asked::read(snapshot, message, source, &mut trail.name))
+        }));
+        // A loop of its own, and short, so that the processor reads for the next clients before it has the first one's path.
+        expected.iter_mut().flatten().for_each(|asked| asked.place(snapshot));
+    }
+
+    /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.
+    pub fn respond_expected(
+        &mut self,
+        number: usize,
+        snapshot: &Snapshot,
+        buffer: &mut [u8],
+        transport: Transport,
+    ) -> Option<usize> {
+        let asked = (*self.expected.get(number)?)?;
+        self.answer(snapshot, &asked, buffer, transport)
+    }
+
+    fn answer(
+        &mut self,
+        snapshot: &Snapshot,
+        asked: &Asked,
+        buffer: &mut [u8],
+        transport: Transport,
+    ) -> Option<usize> {
         let settings = &snapshot.frame.settings;
-        let query = match Query::parse(buffer.get(..length)?, &mut self.name, settings.ecs) {
+        let query = match &asked.query {
             Ok(query) => query,
             Err(Reject::Drop) => return None,
             Err(Reject::Code { rcode, question_end, edns }) => {
@@ -58,13 +102,13 @@ impl Answering {
                     nsid: None,
                     ecs: None,
                 });
-                return reject(buffer, rcode, question_end, opt);
+                return reject(buffer, *rcode, *question_end, opt);
             }
         };
         let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
-        let limit = limit(&query, settings.udp_size, transport).min(buffer.len());
-        let body = self.body(snapshot, buffer, &query, client, limit);
-        finish(buffer, &query, body, opt, limit)
+        let limit = limit(query, settings.udp_size, transport).min(buffer.len());
+        let body = self.body(snapshot, buffer, query, asked, limit);
+        finish(buffer, query, body, opt, limit)
     }
 
     /// Writes the answer's sections behind the question.
@@ -73,7 +117,7 @@ impl Answering {
         snapshot: &Snapshot,
         buffer: &mut [u8],
         query: &Query,
-        client: IpAddr,
+        asked: &Asked,
         limit: usize,
     ) -> Body {
         if query.edns.is_some_and(|edns| edns.version > 0) {
@@ -84,18 +128,21 @@ impl Answering {
             (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
             (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
             (class::IN, qtype) => {
-                let subnet = query.edns.and_then(|edns| edns.ecs).and_then(|ecs| ecs.address());
-                let asked = Client { address: subnet.unwrap_or(client) };
                 self.turn = self.turn.wrapping_add(STRIDE);
-                let decision = decide(snapshot, &mut self.name, qtype, asked);
+                let name = buffer.get(HEADER..query.question_end - QUESTION_TAIL).unwrap_or_default();
+                let question = Question { name, qtype, found: asked.found };
+                let decision = decide(snapshot, question, asked.client, &mut self.trail);
                 // A scope says something of the subnet that was sent; the resolver's own address has none.
                 let scope =
-                    decision.client.filter(|_| subnet.is_some()).map_or(0, |placement| placement.scope);
-                let body = body::write(snapshot, &decision, buffer, query.question_end, limit, self.turn);
+                    decision.client.filter(|_| query.subnet().is_some()).map_or(0, |place| place.scope);
+                let chain = &self.trail.chain;
+                let body =
+                    body::write(snapshot, &decision, chain, buffer, query.question_end, limit, self.turn);
                 Body { scope, ..body }
             }
             (class::CH, rtype::TXT | rtype::ANY) => {
-                body::chaos(self.name.wire(), snapshot, buffer, query.question_end)
+                self.trail.name.read(buffer);
+                body::chaos(self.trail.name.wire(), snapshot, buffer, query.question_end)
                     .unwrap_or(Body::code(rcode::REFUSED))
             }
             _ => Body::code(rcode::REFUSED),

@@ -40,4 +40,20 @@ impl Responder for Answerer {
     ) -> Option<usize> {
         self.answering.respond(&self.current, buffer, length, client.ip(), transport)
     }
+
+    fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
+        let queries = queries.map(|query| query.map(|(message, client)| (message, client.ip())));
+        self.answering.expect(&self.current, queries);
+    }
+
+    fn respond_expected(
+        &mut self,
+        number: usize,
+        buffer: &mut [u8],
+        _length: usize,
+        _client: SocketAddr,
+        transport: Transport,
+    ) -> Option<usize> {
+        self.answering.respond_expected(number, &self.current, buffer, transport)
+    }
 }

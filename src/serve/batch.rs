@@ -72,10 +72,10 @@ impl Batch {
         // which is skipped.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             responder.refresh();
-            while self.is_unfinished() {
-                let slot = self.next;
+            responder.expect((first..self.received).map(|slot| self.ring.query(slot)));
+            for slot in first..self.received {
                 self.next = slot.saturating_add(1);
-                self.answer_one(slot, responder, tally);
+                self.answer_one(slot, slot.saturating_sub(first), responder, tally);
             }
         }));
         if outcome.is_ok() {
@@ -87,13 +87,18 @@ impl Batch {
         Answering::Panicked
     }
 
-    fn answer_one(&mut self, slot: usize, responder: &mut impl Responder, tally: &UdpTally) {
+    fn answer_one(&mut self, slot: usize, number: usize, responder: &mut impl Responder, tally: &UdpTally) {
         match self.ring.datagram(slot) {
-            Some(Datagram::Query { buffer, length, client }) => {
-                let room = buffer.len();
-                match responder.respond(buffer, length, client, Transport::Udp) {
-                    Some(length) if length <= room => self.ring.stage(slot, length),
-                    _ => add_own(&tally.dropped, 1),
+            Some(Datagram::Query { message, client }) => {
+                let length = message.len();
+                let answer = self.ring.buffer(slot).and_then(|buffer| {
+                    let room = buffer.len();
+                    let answer = responder.respond_expected(number, buffer, length, client, Transport::Udp);
+                    answer.filter(|answer| *answer <= room)
+                });
+                match answer {
+                    Some(length) => self.ring.stage(slot, length),
+                    None => add_own(&tally.dropped, 1),
                 }
             }
             Some(Datagram::Oversized) => add_own(&tally.oversized, 1),

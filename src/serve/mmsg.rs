@@ -41,12 +41,10 @@ pub(super) struct Ring {
 
 /// What a slot holds.
 pub(super) enum Datagram<'a> {
-    /// `buffer[..length]` is the query; the buffer is the whole slot.
+    /// What may be a query.
     Query {
-        /// The slot's bytes.
-        buffer: &'a mut [u8],
-        /// Bytes of the query.
-        length: usize,
+        /// Its bytes.
+        message: &'a [u8],
         /// From where it came.
         client: SocketAddr,
     },
@@ -137,7 +135,7 @@ impl Ring {
     }
 
     /// What the slot holds; `None` when it was not filled by the last reception.
-    pub(super) fn datagram(&mut self, slot: usize) -> Option<Datagram<'_>> {
+    pub(super) fn datagram(&self, slot: usize) -> Option<Datagram<'_>> {
         if slot >= self.received {
             return None;
         }
@@ -152,10 +150,28 @@ impl Ring {
         let Some(client) = self.source(slot).filter(|client| client.port() != 0) else {
             return Some(Datagram::Unanswerable);
         };
+        // SAFETY: in range; tied to the shared borrow of `self`. The slot's bytes are changed only by the kernel and
+        // through `buffer`, in calls that borrow `self` for themselves.
+        let buffer = unsafe { &(*self.arena.as_ptr()).buffers[slot] };
+        buffer.get(..length).map(|message| Datagram::Query { message, client })
+    }
+
+    /// The slot's query and from where it came, when it holds one.
+    pub(super) fn query(&self, slot: usize) -> Option<(&[u8], SocketAddr)> {
+        match self.datagram(slot) {
+            Some(Datagram::Query { message, client }) => Some((message, client)),
+            _ => None,
+        }
+    }
+
+    /// The whole slot, the datagram at its start; `None` when it was not filled by the last reception.
+    pub(super) fn buffer(&mut self, slot: usize) -> Option<&mut [u8]> {
+        if slot >= self.received {
+            return None;
+        }
         // SAFETY: in range; the only reference to the slot's bytes, tied to the borrow of `self`. The kernel
         // touches them only in calls that borrow `self` too.
-        let buffer = unsafe { &mut (*self.arena.as_ptr()).buffers[slot] };
-        Some(Datagram::Query { buffer, length, client })
+        unsafe { Some(&mut (*self.arena.as_ptr()).buffers[slot]) }
     }
 
     /// Stages the first `length` bytes of the slot to be sent whence its query came.

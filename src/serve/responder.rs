@@ -20,6 +20,24 @@ pub trait Responder: Send + 'static {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize>;
+
+    /// Shows all queries of a batch before the first is to be answered; none stands for a datagram that is no query.
+    fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
+        let _ = queries;
+    }
+
+    /// As [`Responder::respond`], for the query that was shown under this number.
+    fn respond_expected(
+        &mut self,
+        number: usize,
+        buffer: &mut [u8],
+        length: usize,
+        client: SocketAddr,
+        transport: Transport,
+    ) -> Option<usize> {
+        let _ = number;
+        self.respond(buffer, length, client, transport)
+    }
 }
 
 /// Makes the responders: one for every thread and connection.

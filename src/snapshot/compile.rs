@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::frame::{Answer, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone};
+use super::frame::{
+    Answer, Below, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone,
+};
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
@@ -12,6 +14,7 @@ use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;
 use crate::release::CORE_DATABASES;
+use crate::wire::lower::LowerName;
 use crate::wire::name::{Name, parent as wire_parent};
 use crate::wire::{class, rtype, writer};
 use crate::zone::file::{CC, DB, DynamicName, Families, NameKind, PING_TTL, PoolRef};
@@ -73,6 +76,7 @@ impl<'i> Compiler<'i> {
             nodes: Vec::new(),
             holdings: Vec::new(),
             rrsets: Vec::new(),
+            cuts: Vec::new(),
             templates,
             zones: Vec::new(),
             plans: Vec::new(),
@@ -174,7 +178,13 @@ impl<'i> Compiler<'i> {
         let sections = Sections { authority: authority.collect(), ..Sections::default() };
         let negative = self.template(origin, &sections, soa, problems);
         let soa = self.rrset(soa);
-        self.frame.zones.push(Zone { origin: records.origin.clone(), soa, negative_ttl, negative });
+        self.frame.zones.push(Zone {
+            origin: records.origin.clone(),
+            soa,
+            negative_ttl,
+            negative,
+            parent: None,
+        });
         for (child, set) in &owners.child_ds {
             let answer = Line::of(set, writer::Owner::Question).collect();
             let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
@@ -330,7 +340,7 @@ impl<'i> Compiler<'i> {
         let kind = if let Some(ns) = cut {
             NodeKind::Cut(self.cut(ns, records, problems))
         } else if apex {
-            NodeKind::Apex { parent: None }
+            NodeKind::Apex
         } else if let Some(set) = find(rtype::CNAME) {
             static_set(&self.frame, set).map_or(NodeKind::Plain, NodeKind::Alias)
         } else {
@@ -338,13 +348,14 @@ impl<'i> Compiler<'i> {
         };
         let subtree =
             find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
+        let below = subtree.map_or(Below::Nothing, Below::Subtree);
         let count = (self.frame.holdings.len() - first as usize) as u16;
         self.names.push(lower.into());
-        self.frame.nodes.push(Node { zone: current.number, kind, subtree, first, count, wildcard: None });
+        self.frame.nodes.push(Node { zone: current.number, kind, below, first, count });
     }
 
     /// The referral: the delegation's name servers, and every address of them that this zone knows (RFC 9471).
-    fn cut(&mut self, ns: &Rrset, records: &Records, problems: &mut Problems) -> Cut {
+    fn cut(&mut self, ns: &Rrset, records: &Records, problems: &mut Problems) -> u32 {
         let targets: Vec<Name> = ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()).collect();
         let glue: Vec<&Rrset> = targets
             .iter()
@@ -364,7 +375,8 @@ impl<'i> Compiler<'i> {
         for set in &glue {
             self.rrset(set);
         }
-        Cut { ns, glue: glue.len() as u32, referral }
+        self.frame.cuts.push(Cut { ns, glue: glue.len() as u32, referral });
+        self.frame.cuts.len() as u32 - 1
     }
 
     fn template(
@@ -411,8 +423,11 @@ impl<'i> Compiler<'i> {
             links.extend(above.map(|above| (*above, number as u32)));
         }
         for (above, wildcard) in links {
-            if let Some(node) = self.frame.nodes.get_mut(above) {
-                node.wildcard = Some(wildcard);
+            // A DNAME hides what stands below it.
+            if let Some(node) = self.frame.nodes.get_mut(above)
+                && node.below == Below::Nothing
+            {
+                node.below = Below::Wildcard(wildcard);
             }
         }
     }
@@ -422,8 +437,8 @@ impl<'i> Compiler<'i> {
         let apexes: Vec<(u32, usize)> = self.apexes.iter().map(|(zone, node)| (*zone, *node)).collect();
         for (zone, node) in apexes {
             let parent = self.parents.get(&zone).copied().or_else(|| self.parent_of(node));
-            if let Some(node) = self.frame.nodes.get_mut(node) {
-                node.kind = NodeKind::Apex { parent };
+            if let Some(zone) = self.frame.zones.get_mut(zone as usize) {
+                zone.parent = parent;
             }
         }
     }
@@ -431,12 +446,15 @@ impl<'i> Compiler<'i> {
     /// The zone above an apex, found by the names that exist above it.
     fn parent_of(&self, apex: usize) -> Option<Parent> {
         let above = wire_parent(self.names.get(apex)?)?;
-        let (closest, _) = self.frame.names.closest(above)?;
+        let mut name = LowerName::new();
+        name.set(above);
+        let (closest, _) = self.frame.names.closest(&name)?;
         let node = self.frame.nodes.get(closest as usize)?;
-        let ds = match node.kind {
-            NodeKind::Cut(cut) => ParentDs::Referral(cut),
-            _ => ParentDs::None,
+        let cut = match node.kind {
+            NodeKind::Cut(cut) => self.frame.cut(cut),
+            _ => None,
         };
+        let ds = cut.map_or(ParentDs::None, ParentDs::Referral);
         Some(Parent { zone: node.zone, ds })
     }
 

@@ -23,6 +23,8 @@ pub struct Frame {
     pub holdings: Vec<Holding>,
     /// Static `RRset`s.
     pub rrsets: Vec<Rrset>,
+    /// Delegations.
+    pub cuts: Vec<Cut>,
     /// Ready-made static answers.
     pub templates: Templates,
     /// The zones.
@@ -44,16 +46,14 @@ pub struct Frame {
 pub struct Node {
     /// Its zone.
     pub zone: u32,
-    /// What it does to questions at and below it.
+    /// What it does to questions.
     pub kind: NodeKind,
-    /// A DNAME record, by its `RRset`: names below are renamed (RFC 6672).
-    pub subtree: Option<u32>,
+    /// What it does to questions for names below it that do not exist.
+    pub below: Below,
     /// Its first holding.
     pub first: u32,
     /// How many holdings it has.
     pub count: u16,
-    /// The node of the wildcard directly below it (RFC 4592 section 3.3.1).
-    pub wildcard: Option<NodeId>,
 }
 
 /// What a node does to questions.
@@ -61,15 +61,23 @@ pub struct Node {
 pub enum NodeKind {
     /// It has data, or only names below it.
     Plain,
-    /// The top of a zone.
-    Apex {
-        /// The zone above, when it is served here too.
-        parent: Option<Parent>,
-    },
+    /// The top of its zone.
+    Apex,
     /// A CNAME record, by its `RRset`.
     Alias(u32),
-    /// A delegation.
-    Cut(Cut),
+    /// A delegation, by its number.
+    Cut(u32),
+}
+
+/// What holds for names below a node that do not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Just that.
+    Nothing,
+    /// The node of the wildcard directly below stands for them (RFC 4592 section 3.3.1).
+    Wildcard(NodeId),
+    /// A DNAME record, by its `RRset`, renames them (RFC 6672).
+    Subtree(u32),
 }
 
 /// What the zone above says of a zone: DS at the top of a zone is asked there (RFC 4035 section 3.1.4.1).
@@ -149,6 +157,8 @@ pub struct Zone {
     pub negative_ttl: u32,
     /// The ready-made authority section of negative answers.
     pub negative: TemplateId,
+    /// The zone above, when it is served here too.
+    pub parent: Option<Parent>,
 }
 
 /// A fleet with its paths.
@@ -210,6 +220,11 @@ impl Frame {
     /// The zone of this number.
     pub fn zone(&self, zone: u32) -> Option<&Zone> {
         self.zones.get(zone as usize)
+    }
+
+    /// The delegation of this number.
+    pub fn cut(&self, cut: u32) -> Option<Cut> {
+        self.cuts.get(cut as usize).copied()
     }
 
     /// The `RRset` of this number.

@@ -1,7 +1,6 @@
 //! All names that exist, in one table that is asked once per query.
 
-use crate::wire::name::parent;
-use crate::wire::query::hash;
+use crate::wire::lower::{LowerName, WORD, hash, labels};
 
 /// A node's number in the frame.
 pub type NodeId = u32;
@@ -10,7 +9,8 @@ pub type NodeId = u32;
 #[derive(Debug, Clone, Default)]
 pub struct NameTable {
     slots: Box<[Slot]>,
-    octets: Vec<u8>,
+    /// Names, each with zeros behind up to whole words.
+    words: Vec<[u8; WORD]>,
     /// Most labels of any name: a longer name is not asked for, only its end.
     labels: usize,
 }
@@ -19,7 +19,7 @@ pub struct NameTable {
 struct Slot {
     hash: u32,
     node: NodeId,
-    /// Where the name stands in `octets`.
+    /// Where the name stands in `words`.
     at: u32,
     /// Its length; 0: the slot is free.
     length: u8,
@@ -29,7 +29,7 @@ impl NameTable {
     /// The table of these names, each in lower case and different from the others; a name's place is its node.
     pub fn new<'n>(names: impl ExactSizeIterator<Item = &'n [u8]>) -> Self {
         let size = (names.len() * 2).next_power_of_two().max(2);
-        let mut table = Self { slots: vec![Slot::default(); size].into(), octets: Vec::new(), labels: 0 };
+        let mut table = Self { slots: vec![Slot::default(); size].into(), words: Vec::new(), labels: 0 };
         for (node, name) in names.enumerate() {
             table.insert(name, node as NodeId);
         }
@@ -37,9 +37,11 @@ impl NameTable {
     }
 
     fn insert(&mut self, name: &[u8], node: NodeId) {
-        let at = self.octets.len() as u32;
+        let at = self.words.len() as u32;
         self.labels = self.labels.max(labels(name));
-        self.octets.extend_from_slice(name);
+        let mut padded = name.to_vec();
+        padded.resize(name.len().next_multiple_of(WORD), 0);
+        self.words.extend_from_slice(padded.as_chunks().0);
         let hash = hash(name);
         let mask = self.slots.len() - 1;
         let mut place = hash as usize & mask;
@@ -52,33 +54,27 @@ impl NameTable {
         }
     }
 
-    /// The node of a name in lower case.
-    pub fn get(&self, lower: &[u8]) -> Option<NodeId> {
-        let hash = hash(lower);
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut place = hash as usize & mask;
-        loop {
-            let slot = self.slots.get(place)?;
-            if slot.length == 0 {
-                return None;
-            }
-            if slot.hash == hash
-                && self.octets.get(slot.at as usize..)?.get(..usize::from(slot.length)) == Some(lower)
-            {
-                return Some(slot.node);
-            }
-            place = (place + 1) & mask;
-        }
+    /// The name at or nearest above `name` that exists: its node and how many octets stand before it.
+    pub fn closest(&self, name: &LowerName) -> Option<(NodeId, usize)> {
+        let exact = self.find(name.hash(), |slot, words| {
+            usize::from(slot.length) == name.wire().len()
+                && words
+                    .iter()
+                    .zip(name.words())
+                    .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        });
+        exact.map(|node| (node, 0)).or_else(|| self.above(name))
     }
 
-    /// The name at or nearest above `lower` that exists: its node and how many octets stand before it.
-    pub fn closest(&self, lower: &[u8]) -> Option<(NodeId, usize)> {
+    fn above(&self, name: &LowerName) -> Option<(NodeId, usize)> {
+        let wire = name.wire();
         let mut before = 0;
-        for _ in self.labels..labels(lower) {
-            before += 1 + usize::from(*lower.get(before)?);
+        // The name itself does not exist, nor does any with more labels than all.
+        for _ in self.labels.min(name.labels().saturating_sub(1))..name.labels() {
+            before += 1 + usize::from(*wire.get(before)?);
         }
         loop {
-            let rest = lower.get(before..)?;
+            let rest = wire.get(before..)?;
             if let Some(node) = self.get(rest) {
                 return Some((node, before));
             }
@@ -88,16 +84,28 @@ impl NameTable {
             }
         }
     }
-}
 
-/// How many labels a name has, the root label not counted.
-fn labels(mut wire: &[u8]) -> usize {
-    let mut count = 0;
-    while let Some(rest) = parent(wire) {
-        wire = rest;
-        count += 1;
+    /// The node of a name in lower case.
+    fn get(&self, lower: &[u8]) -> Option<NodeId> {
+        self.find(hash(lower), |slot, words| {
+            words.as_flattened().get(..usize::from(slot.length)) == Some(lower)
+        })
     }
-    count
+
+    fn find(&self, hash: u32, is_it: impl Fn(&Slot, &[[u8; WORD]]) -> bool) -> Option<NodeId> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut place = hash as usize & mask;
+        loop {
+            let slot = self.slots.get(place)?;
+            if slot.length == 0 {
+                return None;
+            }
+            if slot.hash == hash && is_it(slot, self.words.get(slot.at as usize..)?) {
+                return Some(slot.node);
+            }
+            place = (place + 1) & mask;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,13 +117,18 @@ mod tests {
         let names: Vec<Vec<u8>> =
             (0..500).map(|i: u32| format!("\x04{i:04}\x03net\0").into_bytes()).collect();
         let table = NameTable::new(names.iter().map(Vec::as_slice));
+        let closest = |table: &NameTable, wire: &[u8]| {
+            let mut name = LowerName::new();
+            assert!(name.set(wire));
+            table.closest(&name)
+        };
         for (node, name) in names.iter().enumerate() {
-            assert_eq!(table.get(name), Some(node as NodeId));
+            assert_eq!(closest(&table, name), Some((node as NodeId, 0)));
         }
-        assert_eq!(table.get(b"\x049999\x03net\0"), None);
-        assert_eq!(table.closest(b"\x01x\x040007\x03net\0"), Some((7, 2)));
-        assert_eq!(table.closest(b"\x01x\x01y\x01z\x040007\x03net\0"), Some((7, 6)));
-        assert_eq!(table.closest(b"\x03com\0"), None);
-        assert_eq!(NameTable::default().get(b"\0"), None);
+        assert_eq!(closest(&table, b"\x049999\x03net\0"), None);
+        assert_eq!(closest(&table, b"\x01x\x040007\x03net\0"), Some((7, 2)));
+        assert_eq!(closest(&table, b"\x01x\x01y\x01z\x040007\x03net\0"), Some((7, 6)));
+        assert_eq!(closest(&table, b"\x03com\0"), None);
+        assert_eq!(closest(&NameTable::default(), b"\0"), None);
     }
 }

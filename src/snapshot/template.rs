@@ -47,10 +47,12 @@ pub struct Templates {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    octets_end: u32,
-    pointers_end: u32,
-    origin_length: u8,
+    octets: u32,
+    pointers: u32,
+    octets_length: u16,
+    pointers_length: u16,
     counts: Counts,
+    origin_length: u8,
 }
 
 /// A record of a template under construction.
@@ -105,12 +107,15 @@ impl Templates {
             writer.record(line.owner, line.rtype, line.class, line.ttl, line.rdata);
         }
         let end = writer.finish()?;
+        let (octets_start, pointers_start) = (self.octets.len() as u32, self.pointers.len() as u32);
         self.octets.extend_from_slice(message.get(question_end..end)?);
         self.pointers.extend(pointers.iter().map(|at| at - question_end as u16));
         let count = |lines: &Vec<Line<'_>>| lines.len() as u16;
         self.entries.push(Entry {
-            octets_end: self.octets.len() as u32,
-            pointers_end: self.pointers.len() as u32,
+            octets: octets_start,
+            pointers: pointers_start,
+            octets_length: (end - question_end) as u16,
+            pointers_length: pointers.len() as u16,
             origin_length: origin.len() as u8,
             counts: Counts {
                 answer: count(&sections.answer),
@@ -129,16 +134,11 @@ impl Templates {
 
     /// The template of this number.
     pub fn get(&self, id: TemplateId) -> Option<Template<'_>> {
-        let at = id as usize;
-        let entry = self.entries.get(at)?;
-        let (octets_start, pointers_start) =
-            match at.checked_sub(1).and_then(|before| self.entries.get(before)) {
-                Some(before) => (before.octets_end, before.pointers_end),
-                None => (0, 0),
-            };
+        let entry = self.entries.get(id as usize)?;
+        let (octets, pointers) = (entry.octets as usize, entry.pointers as usize);
         Some(Template {
-            octets: self.octets.get(octets_start as usize..entry.octets_end as usize)?,
-            pointers: self.pointers.get(pointers_start as usize..entry.pointers_end as usize)?,
+            octets: self.octets.get(octets..octets + usize::from(entry.octets_length))?,
+            pointers: self.pointers.get(pointers..pointers + usize::from(entry.pointers_length))?,
             origin_length: usize::from(entry.origin_length),
             counts: entry.counts,
         })

@@ -1,6 +1,7 @@
 //! DNS bytes: names, the query as it comes in, EDNS and the client subnet, and a message writer.
 
 pub mod edns;
+pub mod lower;
 pub mod name;
 pub mod query;
 pub mod writer;

@@ -1,7 +1,9 @@
 //! A query as it comes in, read in one pass without allocation.
 
+use std::net::IpAddr;
+
 use super::edns::{Edns, Malformed};
-use super::name::{MAX_LABEL, MAX_NAME};
+use super::lower::LowerName;
 use super::{HEADER, rcode, rtype, u16_at};
 
 /// What an answer depends on; the name stands in the [`LowerName`] that was read into.
@@ -33,13 +35,6 @@ pub enum Reject {
     },
 }
 
-/// The question's name in lower case with room to read eight octets at a time; kept by its user between queries.
-#[derive(Debug, Clone)]
-pub struct LowerName {
-    octets: [u8; MAX_NAME + 9],
-    length: usize,
-}
-
 impl Query {
     /// Reads a message of the wire; its name goes into `name`.
     ///
@@ -64,6 +59,11 @@ impl Query {
         let question_end = name_end + 4;
         let edns = parse_rest(message, question_end, use_ecs)?;
         Ok(Self { qtype, qclass, question_end, edns })
+    }
+
+    /// The client subnet's address, when the query has one to look up.
+    pub fn subnet(&self) -> Option<IpAddr> {
+        self.edns?.ecs?.address()
     }
 }
 
@@ -118,100 +118,6 @@ fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-impl LowerName {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self { octets: [0; MAX_NAME + 9], length: 1 }
-    }
-
-    /// Takes over a name in wire form, lowered; false when it is over 255 octets.
-    pub fn set(&mut self, wire: &[u8]) -> bool {
-        if wire.len() > MAX_NAME {
-            return false;
-        }
-        self.fill(wire);
-        true
-    }
-
-    /// The name's octets, root label included.
-    pub fn wire(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
-    }
-
-    /// Reads the uncompressed name at the question's place; where it ends in the message.
-    fn read(&mut self, message: &[u8]) -> Option<usize> {
-        let mut at = HEADER;
-        loop {
-            let label = usize::from(*message.get(at)?);
-            if label == 0 {
-                break;
-            }
-            // No message but the first name's own header stands before it: a pointer here leads nowhere.
-            if label > MAX_LABEL {
-                return None;
-            }
-            at += 1 + label;
-            if at - HEADER >= MAX_NAME {
-                return None;
-            }
-        }
-        let end = at + 1;
-        self.fill(message.get(HEADER..end)?);
-        Some(end)
-    }
-
-    fn fill(&mut self, wire: &[u8]) {
-        self.length = wire.len();
-        let mut chunks = wire.chunks_exact(8);
-        let mut slots = self.octets.chunks_exact_mut(8);
-        for (chunk, slot) in chunks.by_ref().zip(slots.by_ref()) {
-            let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-            slot.copy_from_slice(&lower(word).to_le_bytes());
-        }
-        if let Some(slot) = slots.next() {
-            let mut last = [0; 8];
-            for (to, from) in last.iter_mut().zip(chunks.remainder()) {
-                *to = *from;
-            }
-            slot.copy_from_slice(&lower(u64::from_le_bytes(last)).to_le_bytes());
-        }
-    }
-}
-
-impl Default for LowerName {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// ASCII letters of eight octets in lower case. Length octets are at most 63, below 'A', and stay.
-fn lower(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let low = word & (0x7f * ONES);
-    // 0x7f - 'Z' and 0x80 - 'A': what carries into the top bit from the letter after Z, and from A on.
-    let above_z = low + 0x25 * ONES;
-    let from_a = low + 0x3f * ONES;
-    let upper = (from_a ^ above_z) & !word & (0x80 * ONES);
-    word | (upper >> 2)
-}
-
-/// A hash of a lower-case wire name. Its table holds only configured names, so it need not withstand chosen keys.
-pub fn hash(lower: &[u8]) -> u32 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut state = (lower.len() as u64).wrapping_mul(K);
-    let mut chunks = lower.chunks_exact(8);
-    for chunk in chunks.by_ref() {
-        state = mix(state ^ u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
-    }
-    let last = chunks.remainder().iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet));
-    (mix(state ^ last) >> 32) as u32
-}
-
-fn mix(word: u64) -> u64 {
-    let wide = u128::from(word) * 0xd6e8_feb8_6659_fd93;
-    (wide as u64) ^ ((wide >> 64) as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,13 +158,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn lowering_equals_the_plain_way(name in proptest::collection::vec(any::<u8>(), 0..=255)) {
-            let mut lower = LowerName::new();
-            prop_assert!(lower.set(&name));
-            prop_assert_eq!(lower.wire(), name.to_ascii_lowercase());
-        }
-
         #[test]
         fn no_message_panics(message in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = Query::parse(&message, &mut LowerName::new(), true);

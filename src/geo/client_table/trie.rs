@@ -144,7 +144,7 @@ impl Growing {
     }
 }
 
-impl<'s> Block<'s> {
+impl Block<'_> {
     fn halves(self) -> (Self, Self) {
         let middle = self.first | (1 << 31) >> self.length;
         let (left, right) = self.inner.split_at(self.inner.partition_point(|(start, _)| *start < middle));
