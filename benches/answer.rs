@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use cvdns::answer::decide::{Client, Question, Trail, find};
@@ -28,6 +28,10 @@ const TXT: u16 = 16;
 
 /// How many different queries a benchmark goes through.
 const SET: usize = 4096;
+
+/// Queries that a worker receives at once, and the octets that each has: as in `serve`.
+const BATCH: usize = 64;
+const SLOT: usize = 4096 + 64;
 
 struct Shipped {
     loaded: Loaded,
@@ -150,10 +154,10 @@ fn parts(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("parse");
-    let mut name = LowerName::new();
+    let (mut name, mut query) = (LowerName::new(), Query::default());
     for (label, set) in [("plain", set_of(of_country)), ("with ECS", set_of(with_v4))] {
         let mut next = round(&set);
-        group.bench_function(label, |b| b.iter(|| Query::parse(black_box(next()), &mut name, true).is_ok()));
+        group.bench_function(label, |b| b.iter(|| query.read(black_box(next()), &mut name, true).is_ok()));
     }
     group.finish();
 
@@ -163,7 +167,9 @@ fn parts(c: &mut Criterion) {
             .iter()
             .map(|bytes| {
                 let mut name = LowerName::new();
-                let address = Query::parse(bytes, &mut name, true).unwrap().subnet();
+                let mut query = Query::default();
+                query.read(bytes, &mut name, true).unwrap();
+                let address = query.subnet();
                 (name, Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()), placed: None })
             })
             .collect();
@@ -173,7 +179,7 @@ fn parts(c: &mut Criterion) {
             b.iter(|| {
                 let (name, client) = next();
                 let question = Question { name: name.wire(), qtype: A, found: find(&snapshot.frame, name) };
-                decide(&snapshot, question, *client, &mut trail).zone
+                decide(&snapshot, question, client, &mut trail).zone
             });
         });
     }
@@ -200,9 +206,6 @@ fn database_bytes() -> Vec<u8> {
 fn respond(c: &mut Criterion) {
     let shipped = shipped();
     let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
-    let mut answering = Answering::new(0);
-    let mut buffer = vec![0; 4096];
-    let mut group = c.benchmark_group("respond");
     let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
     let cases = [
         ("record", set_of(|_| query("current.cvd.clamav.net", TXT, None))),
@@ -211,14 +214,41 @@ fn respond(c: &mut Criterion) {
         ("db.local, ECS IPv6", set_of(with_v6)),
         ("NXDOMAIN", set_of(|n| query(&format!("x{}.clamav.net", n.next()), A, None))),
     ];
-    for (label, set) in cases {
-        let mut next = round(&set);
-        group.bench_function(label, |b| {
+    let mut group = c.benchmark_group("respond");
+    for (label, set) in &cases {
+        let (mut answering, mut buffer, mut next) = (Answering::new(0), vec![0; 4096], round(set));
+        group.bench_function(*label, |b| {
             b.iter(|| {
                 let query = next();
                 // The copy stands for what the kernel does.
                 buffer.get_mut(..query.len()).unwrap().copy_from_slice(query);
                 answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Udp)
+            });
+        });
+    }
+    group.finish();
+    let mut group = c.benchmark_group("respond, in batches as workers do");
+    for (label, set) in &cases {
+        let (mut answering, mut next) = (Answering::new(0), round(set));
+        let mut slots = vec![(vec![0; SLOT], 0); BATCH];
+        group.bench_function(*label, |b| {
+            b.iter_custom(|iterations| {
+                let batches = iterations.div_ceil(BATCH as u64);
+                let start = Instant::now();
+                for _ in 0..batches {
+                    for (slot, length) in &mut slots {
+                        let query = next();
+                        slot.get_mut(..query.len()).unwrap().copy_from_slice(query);
+                        *length = query.len();
+                    }
+                    let queries = slots.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
+                    answering.expect(&snapshot, queries);
+                    for (number, (slot, _)) in slots.iter_mut().enumerate() {
+                        black_box(answering.respond_expected(number, &snapshot, slot, Transport::Udp));
+                    }
+                }
+                // The share of the queries that were to be timed.
+                start.elapsed().mul_f64(iterations as f64 / (batches * BATCH as u64) as f64)
             });
         });
     }

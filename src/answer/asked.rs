@@ -1,6 +1,6 @@
 //! A query as far as it can be read before anything is decided.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::decide::{self, Client, Found, find};
 use crate::snapshot::Snapshot;
@@ -11,29 +11,36 @@ use crate::wire::query::{Query, Reject};
 /// A query that was read, and where its name and its client stand.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    pub query: Result<Query, Reject>,
+    pub query: Query,
+    /// Why it is not answered as a query.
+    pub reject: Option<Reject>,
     /// Where the name stands, in class IN.
     pub found: Found,
     pub client: Client,
 }
 
 impl Asked {
+    /// No query.
+    pub(super) fn nothing() -> Self {
+        let client = Client { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), placed: None };
+        Self { query: Query::default(), reject: Some(Reject::Drop), found: Found::Nothing, client }
+    }
+
     /// Reads a message that came from `source`; `name` is scratch room.
-    pub(super) fn read(snapshot: &Snapshot, message: &[u8], source: IpAddr, name: &mut LowerName) -> Self {
-        let query = Query::parse(message, name, snapshot.frame.settings.ecs);
-        let found = match &query {
-            Ok(query) if query.qclass == class::IN => find(&snapshot.frame, name),
-            _ => Found::Nothing,
-        };
-        let subnet = query.ok().and_then(|query| query.subnet());
-        Self { query, found, client: Client { address: subnet.unwrap_or(source), placed: None } }
+    pub(super) fn read(&mut self, snapshot: &Snapshot, message: &[u8], source: IpAddr, name: &mut LowerName) {
+        self.reject = self.query.read(message, name, snapshot.frame.settings.ecs).err();
+        self.client = Client { address: source, placed: None };
+        self.found = Found::Nothing;
+        if self.reject.is_none() && self.query.qclass == class::IN {
+            self.found = find(&snapshot.frame, name);
+            self.client.address = self.query.subnet().unwrap_or(source);
+        }
     }
 
     /// Looks the client up if the answer is going to depend on it.
     pub(super) fn place(&mut self, snapshot: &Snapshot) {
-        let Ok(query) = &self.query else { return };
         let frame = &*snapshot.frame;
-        self.client.placed = decide::asks_for_client(frame, self.found, query.qtype)
+        self.client.placed = decide::asks_for_client(frame, self.found, self.query.qtype)
             .map(|plan| (plan, decide::place_in(frame, plan, self.client.address)));
     }
 }

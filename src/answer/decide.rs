@@ -120,7 +120,7 @@ pub enum Found {
 pub fn decide<'s>(
     snapshot: &'s Snapshot,
     question: Question<'_>,
-    client: Client,
+    client: &Client,
     trail: &mut Trail,
 ) -> Decision<'s> {
     trail.chain.clear();
@@ -135,7 +135,7 @@ impl<'s> Decision<'s> {
         &mut self,
         snapshot: &'s Snapshot,
         question: Question<'_>,
-        client: Client,
+        client: &Client,
         trail: &mut Trail,
     ) -> Outcome<'s> {
         let frame = &*snapshot.frame;
@@ -179,7 +179,7 @@ impl<'s> Decision<'s> {
     }
 
     /// The answer at a node that exists.
-    fn at(&mut self, snapshot: &'s Snapshot, node: &Node, qtype: u16, client: Client) -> Outcome<'s> {
+    fn at(&mut self, snapshot: &'s Snapshot, node: &Node, qtype: u16, client: &Client) -> Outcome<'s> {
         let frame = &*snapshot.frame;
         match node.kind {
             NodeKind::Cut(cut) if qtype != rtype::DS => return referral(frame, cut),
@@ -218,7 +218,7 @@ impl<'s> Decision<'s> {
     }
 
     /// The client's path.
-    fn place(&mut self, frame: &Frame, rule: u32, client: Client) -> PathId {
+    fn place(&mut self, frame: &Frame, rule: u32, client: &Client) -> PathId {
         let plan = frame.rules.get(rule as usize).map_or(0, |rule| rule.plan);
         let place = match client.placed {
             Some((of, place)) if of == plan => place,

@@ -44,7 +44,7 @@ impl<'o> Opt<'o> {
     /// Its size in octets.
     pub(super) fn size(&self, ede: Option<Ede>) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
-        let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_octets().len());
+        let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
         EMPTY + nsid + ecs + if ede.is_some() { 6 } else { 0 }
     }
 
@@ -69,7 +69,9 @@ impl<'o> Opt<'o> {
         }
         if let Some(ecs) = self.ecs {
             let [family1, family0] = ecs.family.to_be_bytes();
-            rest = put(rest, option::ECS, &[family1, family0, ecs.source, scope], ecs.address_octets())?;
+            let octets = ecs.address_octets();
+            let address = octets.get(..ecs.address_length())?;
+            rest = put(rest, option::ECS, &[family1, family0, ecs.source, scope], address)?;
         }
         if let Some(Ede(code)) = ede {
             put(rest, option::EDE, &code.to_be_bytes(), &[])?;

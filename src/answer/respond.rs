@@ -20,10 +20,11 @@ pub enum Transport {
 }
 
 /// What one thread keeps between queries.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Answering {
     trail: Trail,
-    expected: Vec<Option<Asked>>,
+    asked: Asked,
+    expected: Vec<Asked>,
     turn: u64,
 }
 
@@ -40,7 +41,8 @@ const QUESTION_TAIL: usize = 4;
 impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
-        Self { turn: turn.wrapping_mul(STRIDE), ..Self::default() }
+        let turn = turn.wrapping_mul(STRIDE);
+        Self { trail: Trail::default(), asked: Asked::nothing(), expected: Vec::new(), turn }
     }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
@@ -52,8 +54,9 @@ impl Answering {
         client: IpAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let asked = Asked::read(snapshot, buffer.get(..length)?, client, &mut self.trail.name);
-        self.answer(snapshot, &asked, buffer, transport)
+        let Self { trail, asked, turn, .. } = self;
+        asked.read(snapshot, buffer.get(..length)?, client, &mut trail.name);
+        answer(snapshot, asked, trail, turn, buffer, transport)
     }
 
     /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
@@ -63,13 +66,15 @@ impl Answering {
         snapshot: &Snapshot,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
-        let Self { trail, expected, .. } = self;
-        expected.clear();
-        expected.extend(queries.map(|query| {
-            query.map(|(message, source)| Asked::read(snapshot, message, source, &mut trail.name))
-        }));
+        self.expected.clear();
+        for query in queries {
+            self.expected.push(Asked::nothing());
+            if let (Some(asked), Some((message, source))) = (self.expected.last_mut(), query) {
+                asked.read(snapshot, message, source, &mut self.trail.name);
+            }
+        }
         // A loop of its own, and short, so that the processor reads for the next clients before it has the first one's path.
-        expected.iter_mut().flatten().for_each(|asked| asked.place(snapshot));
+        self.expected.iter_mut().for_each(|asked| asked.place(snapshot));
     }
 
     /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.
@@ -80,73 +85,70 @@ impl Answering {
         buffer: &mut [u8],
         transport: Transport,
     ) -> Option<usize> {
-        let asked = (*self.expected.get(number)?)?;
-        self.answer(snapshot, &asked, buffer, transport)
+        let Self { trail, expected, turn, .. } = self;
+        answer(snapshot, expected.get(number)?, trail, turn, buffer, transport)
     }
+}
 
-    fn answer(
-        &mut self,
-        snapshot: &Snapshot,
-        asked: &Asked,
-        buffer: &mut [u8],
-        transport: Transport,
-    ) -> Option<usize> {
-        let settings = &snapshot.frame.settings;
-        let query = match &asked.query {
-            Ok(query) => query,
-            Err(Reject::Drop) => return None,
-            Err(Reject::Code { rcode, question_end, edns }) => {
-                let opt = edns.then_some(Opt {
-                    udp_size: settings.udp_size,
-                    dnssec_ok: false,
-                    nsid: None,
-                    ecs: None,
-                });
-                return reject(buffer, *rcode, *question_end, opt);
-            }
-        };
-        let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
-        let limit = limit(query, settings.udp_size, transport).min(buffer.len());
-        let body = self.body(snapshot, buffer, query, asked, limit);
-        finish(buffer, query, body, opt, limit)
+fn answer(
+    snapshot: &Snapshot,
+    asked: &Asked,
+    trail: &mut Trail,
+    turn: &mut u64,
+    buffer: &mut [u8],
+    transport: Transport,
+) -> Option<usize> {
+    let (settings, query) = (&snapshot.frame.settings, &asked.query);
+    match asked.reject {
+        None => {}
+        Some(Reject::Drop) => return None,
+        Some(Reject::Code { rcode, question_end, edns }) => {
+            let opt =
+                edns.then_some(Opt { udp_size: settings.udp_size, dnssec_ok: false, nsid: None, ecs: None });
+            return reject(buffer, rcode, question_end, opt);
+        }
     }
+    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
+    let limit = limit(query, settings.udp_size, transport).min(buffer.len());
+    let body = body(snapshot, asked, trail, turn, buffer, limit);
+    finish(buffer, query, body, opt, limit)
+}
 
-    /// Writes the answer's sections behind the question.
-    fn body(
-        &mut self,
-        snapshot: &Snapshot,
-        buffer: &mut [u8],
-        query: &Query,
-        asked: &Asked,
-        limit: usize,
-    ) -> Body {
-        if query.edns.is_some_and(|edns| edns.version > 0) {
-            return Body::code(rcode::BADVERS);
+/// Writes the answer's sections behind the question.
+fn body(
+    snapshot: &Snapshot,
+    asked: &Asked,
+    trail: &mut Trail,
+    turn: &mut u64,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Body {
+    let query = &asked.query;
+    if query.edns.is_some_and(|edns| edns.version > 0) {
+        return Body::code(rcode::BADVERS);
+    }
+    match (query.qclass, query.qtype) {
+        (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
+        (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
+        (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
+        (class::IN, qtype) => {
+            *turn = turn.wrapping_add(STRIDE);
+            let name = buffer.get(HEADER..query.question_end - QUESTION_TAIL).unwrap_or_default();
+            let decision =
+                decide(snapshot, Question { name, qtype, found: asked.found }, &asked.client, trail);
+            // A scope says something of the subnet that was sent; the resolver's own address has none.
+            let placed = decision.client.filter(|_| query.subnet().is_some());
+            let scope = placed.map_or(0, |place| place.scope);
+            let body =
+                body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
+            Body { scope, ..body }
         }
-        match (query.qclass, query.qtype) {
-            (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
-            (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
-            (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
-            (class::IN, qtype) => {
-                self.turn = self.turn.wrapping_add(STRIDE);
-                let name = buffer.get(HEADER..query.question_end - QUESTION_TAIL).unwrap_or_default();
-                let question = Question { name, qtype, found: asked.found };
-                let decision = decide(snapshot, question, asked.client, &mut self.trail);
-                // A scope says something of the subnet that was sent; the resolver's own address has none.
-                let scope =
-                    decision.client.filter(|_| query.subnet().is_some()).map_or(0, |place| place.scope);
-                let chain = &self.trail.chain;
-                let body =
-                    body::write(snapshot, &decision, chain, buffer, query.question_end, limit, self.turn);
-                Body { scope, ..body }
-            }
-            (class::CH, rtype::TXT | rtype::ANY) => {
-                self.trail.name.read(buffer);
-                body::chaos(self.trail.name.wire(), snapshot, buffer, query.question_end)
-                    .unwrap_or(Body::code(rcode::REFUSED))
-            }
-            _ => Body::code(rcode::REFUSED),
+        (class::CH, rtype::TXT | rtype::ANY) => {
+            trail.name.read(buffer);
+            body::chaos(trail.name.wire(), snapshot, buffer, query.question_end)
+                .unwrap_or(Body::code(rcode::REFUSED))
         }
+        _ => Body::code(rcode::REFUSED),
     }
 }
 

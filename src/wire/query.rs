@@ -7,7 +7,7 @@ use super::lower::LowerName;
 use super::{HEADER, rcode, rtype, u16_at};
 
 /// What an answer depends on; the name stands in the [`LowerName`] that was read into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Query {
     /// QTYPE.
     pub qtype: u16,
@@ -36,11 +36,11 @@ pub enum Reject {
 }
 
 impl Query {
-    /// Reads a message of the wire; its name goes into `name`.
+    /// Reads a message of the wire; its name goes into `name`. In place, as moving it would cost as much as the reading.
     ///
     /// # Errors
-    /// What to do instead of answering it.
-    pub fn parse(message: &[u8], name: &mut LowerName, use_ecs: bool) -> Result<Self, Reject> {
+    /// What to do instead of answering it; the query then means nothing.
+    pub fn read(&mut self, message: &[u8], name: &mut LowerName, use_ecs: bool) -> Result<(), Reject> {
         let Some(&[_, _, flags, _, ..]) = message.get(..HEADER) else { return Err(Reject::Drop) };
         if flags & 0x80 != 0 {
             return Err(Reject::Drop);
@@ -54,53 +54,46 @@ impl Query {
             return Err(formerr);
         }
         let name_end = name.read(message).ok_or(formerr)?;
-        let qtype = u16_at(message, name_end).ok_or(formerr)?;
-        let qclass = u16_at(message, name_end + 2).ok_or(formerr)?;
-        let question_end = name_end + 4;
-        let edns = parse_rest(message, question_end, use_ecs)?;
-        Ok(Self { qtype, qclass, question_end, edns })
+        self.qtype = u16_at(message, name_end).ok_or(formerr)?;
+        self.qclass = u16_at(message, name_end + 2).ok_or(formerr)?;
+        self.question_end = name_end + 4;
+        self.edns = None;
+        self.read_rest(message, use_ecs)
+    }
+
+    /// Everything after the question: only an OPT record in the additional section matters, the rest must be well formed.
+    fn read_rest(&mut self, message: &[u8], use_ecs: bool) -> Result<(), Reject> {
+        let question_end = self.question_end;
+        let reject = |edns| Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns };
+        let counts = |at| u32::from(u16_at(message, at).unwrap_or_default());
+        let before_additional = counts(6) + counts(8);
+        let records = before_additional + counts(10);
+        let mut at = question_end;
+        for index in 0..records {
+            let seen = self.edns.is_some();
+            let (owner, fields) = (at, skip_name(message, at).ok_or(reject(seen))?);
+            let fixed = message.get(fields..).and_then(|rest| rest.first_chunk()).ok_or(reject(seen))?;
+            let [t1, t0, c1, c0, ttl3, ttl2, ttl1, ttl0, l1, l0] = *fixed;
+            let rdata = fields + fixed.len();
+            at = rdata + usize::from(u16::from_be_bytes([l1, l0]));
+            let rdata = message.get(rdata..at).ok_or(reject(seen))?;
+            if u16::from_be_bytes([t1, t0]) == rtype::OPT {
+                // One OPT, in the additional section, owned by the root (RFC 6891 section 6.1.1).
+                let root_owned = message.get(owner) == Some(&0);
+                if seen || index < before_additional || !root_owned {
+                    return Err(reject(seen));
+                }
+                let edns =
+                    self.edns.insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
+                edns.read_options(rdata, use_ecs).map_err(|Malformed| reject(true))?;
+            }
+        }
+        if at == message.len() { Ok(()) } else { Err(reject(self.edns.is_some())) }
     }
 
     /// The client subnet's address, when the query has one to look up.
     pub fn subnet(&self) -> Option<IpAddr> {
         self.edns?.ecs?.address()
-    }
-}
-
-/// Everything after the question: only an OPT record in the additional section matters, the rest must be well formed.
-fn parse_rest(message: &[u8], question_end: usize, use_ecs: bool) -> Result<Option<Edns>, Reject> {
-    let counts = |at| u32::from(u16_at(message, at).unwrap_or_default());
-    let before_additional = counts(6) + counts(8);
-    let records = before_additional + counts(10);
-    let mut edns = None;
-    let mut at = question_end;
-    for index in 0..records {
-        let reject =
-            Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns: edns.is_some() };
-        let owner = at;
-        at = skip_name(message, at).ok_or(reject)?;
-        let rtype = u16_at(message, at).ok_or(reject)?;
-        let class = u16_at(message, at + 2).ok_or(reject)?;
-        let ttl = message.get(at + 4..at + 8).and_then(|b| b.try_into().ok()).ok_or(reject)?;
-        let length = usize::from(u16_at(message, at + 8).ok_or(reject)?);
-        let rdata = message.get(at + 10..at + 10 + length).ok_or(reject)?;
-        at += 10 + length;
-        if rtype == rtype::OPT {
-            // One OPT, in the additional section, owned by the root (RFC 6891 section 6.1.1).
-            let root_owned = message.get(owner) == Some(&0);
-            if edns.is_some() || index < before_additional || !root_owned {
-                return Err(reject);
-            }
-            let with_opt =
-                Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns: true };
-            edns = Some(Edns::parse(class, ttl, rdata, use_ecs).map_err(|Malformed| with_opt)?);
-        }
-    }
-    if at == message.len() {
-        Ok(edns)
-    } else {
-        let edns = edns.is_some();
-        Err(Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns })
     }
 }
 
@@ -130,10 +123,15 @@ mod tests {
         message
     }
 
+    fn parse(message: &[u8], name: &mut LowerName) -> Result<Query, Reject> {
+        let mut query = Query::default();
+        query.read(message, name, true).map(|()| query)
+    }
+
     #[test]
     fn a_plain_question_is_read() {
         let mut name = LowerName::new();
-        let query = Query::parse(&question(b"\x02Db\x02DE\x06clamAV\x03NET\0"), &mut name, true).unwrap();
+        let query = parse(&question(b"\x02Db\x02DE\x06clamAV\x03NET\0"), &mut name).unwrap();
         assert_eq!((query.qtype, query.qclass, query.edns), (1, 1, None));
         assert_eq!(name.wire(), b"\x02db\x02de\x06clamav\x03net\0");
     }
@@ -142,7 +140,7 @@ mod tests {
     fn what_is_no_query_is_rejected() {
         let mut name = LowerName::new();
         let formerr = |end| Reject::Code { rcode: rcode::FORMERR, question_end: end, edns: false };
-        let mut parse = |message: &[u8]| Query::parse(message, &mut name, true);
+        let mut parse = |message: &[u8]| self::parse(message, &mut name);
         assert_eq!(parse(&[0; 11]), Err(Reject::Drop));
         let mut answer = question(b"\0");
         answer[2] |= 0x80;
@@ -160,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_message_panics(message in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let _ = Query::parse(&message, &mut LowerName::new(), true);
+            let _ = parse(&message, &mut LowerName::new());
         }
 
         #[test]
@@ -172,7 +170,7 @@ mod tests {
             message.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100]);
             if let Some(slot) = message.get_mut(at) { *slot = octet; }
             message.truncate(message.len().saturating_sub(cut));
-            let _ = Query::parse(&message, &mut LowerName::new(), true);
+            let _ = parse(&message, &mut LowerName::new());
         }
     }
 }
