@@ -264,7 +264,7 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        let snapshot = Snapshot::new(frame, &self.moment(now));
+        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.log_fail_open(&snapshot);
         self.snapshots.store(Arc::new(snapshot));
