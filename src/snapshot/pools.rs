@@ -269,9 +269,9 @@ mod tests {
         let gathered = gather(&fleet);
         assert_eq!(gathered.len(), 9, "DE LI JP FR, EU AS, world, big other");
         for (pool, members) in gathered {
-            let held = fleet.enabled().filter(|(_, mirror)| pool.has(mirror));
-            assert!(held.clone().map(|(index, _)| index as u32).eq(members.mirrors), "{pool}");
-            assert_eq!(members.has_ipv4, held.clone().any(|(_, mirror)| !mirror.ipv4.is_empty()), "{pool}");
+            let held = || fleet.enabled().filter(|(_, mirror)| pool.has(mirror));
+            assert!(held().map(|(index, _)| index as u32).eq(members.mirrors), "{pool}");
+            assert_eq!(members.has_ipv4, held().any(|(_, mirror)| !mirror.ipv4.is_empty()), "{pool}");
             assert_eq!(members.pool, pool);
         }
     }
