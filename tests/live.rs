@@ -12,7 +12,6 @@ use asking::{frame, loaded, project};
 use cvdns::health::{Feed, MirrorHealth, State};
 use cvdns::snapshot::live::{PoolAnswer, WindowSet};
 use cvdns::snapshot::{Frame, Live, Now};
-use jiff::Timestamp;
 use large::Network;
 use proptest::prelude::*;
 

@@ -255,16 +255,14 @@ mod tests {
     #[test]
     fn pools_are_gathered_as_mirrors_are_in_them() {
         let mut problems = Problems::default();
-        let mut text = String::new();
-        for (host, rest) in [
+        let text = [
             ("a", "country = \"DE\"\nserves = [\"LI\", \"DE\"]\npools = [\"big\"]\nipv4 = [\"192.0.2.1\"]"),
             ("b", "country = \"JP\"\nipv6 = [\"2001:db8::1\"]"),
             ("c", "country = \"DE\"\nenabled = false\nipv4 = [\"192.0.2.2\"]"),
             ("d", "country = \"FR\"\npools = [\"big\", \"other\"]\nipv6 = [\"2001:db8::2\"]"),
-        ] {
-            text += &format!("[[mirror]]\nhost = \"{host}\"\n{rest}\n");
-        }
-        let fleet = Fleet::parse("mirrors.toml", &text, &mut problems);
+        ]
+        .map(|(host, rest)| format!("[[mirror]]\nhost = \"{host}\"\n{rest}\n"));
+        let fleet = Fleet::parse("mirrors.toml", &text.concat(), &mut problems);
         assert!(!problems.has_errors());
         let gathered = gather(&fleet);
         assert_eq!(gathered.len(), 9, "DE LI JP FR, EU AS, world, big other");

@@ -1,6 +1,6 @@
 //! A large network: the shipped zone over a fleet of any size, for tests and benchmarks of how cost grows.
 //!
-//! Addresses are those for benchmarks (RFC 2544, 198.18.0.0/15) and documentation (RFC 3849, 2001:db8::/32).
+//! Addresses are those for benchmarks (RFC 2544, `198.18.0.0/15`) and documentation (RFC 3849, `2001:db8::/32`).
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fmt::Write as _;
@@ -20,24 +20,27 @@ pub struct Network {
 pub const LARGE: Network = Network { mirrors: 10_000, countries: 200 };
 
 impl Network {
-    /// Writes its configuration with all that it names but the feed; the path of `cvdns.toml`. The feed is `feed.json`
-    /// beside it.
-    pub fn write(self, directory: &Path) -> PathBuf {
+    /// Its configuration with all that it names but the feed, which is `feed.json` beside it. Names and contents of files.
+    pub fn files(self, port: &str) -> [(&'static str, String); 3] {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let zone = std::fs::read_to_string(project.join("zones/clamav.net.toml")).unwrap();
         let records = format!("'{}'", project.join("zones/clamav.net.zone").display());
         let zone = zone.replace("\"clamav.net.zone\"", &records);
-        std::fs::write(directory.join("zone.toml"), zone).unwrap();
-        std::fs::write(directory.join("mirrors.toml"), self.fleet()).unwrap();
         let database = project.join("geoip/country.mmdb");
         let config = format!(
-            "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"zone.toml\"\n[geoip]\ndatabase = '{}'\n\
-             [feed]\nsource = \"feed.json\"\nmax-age = \"876000h\"\n",
+            "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[[zone]]\nfile = \"zone.toml\"\n\
+             [geoip]\ndatabase = '{}'\n[feed]\nsource = \"feed.json\"\nmax-age = \"876000h\"\n",
             database.display(),
         );
-        let path = directory.join("cvdns.toml");
-        std::fs::write(&path, config).unwrap();
-        path
+        [("zone.toml", zone), ("mirrors.toml", self.fleet()), ("cvdns.toml", config)]
+    }
+
+    /// Writes them; the path of `cvdns.toml`.
+    pub fn write(self, directory: &Path) -> PathBuf {
+        for (name, content) in self.files("5300") {
+            std::fs::write(directory.join(name), content).unwrap();
+        }
+        directory.join("cvdns.toml")
     }
 
     fn fleet(self) -> String {
