@@ -4,24 +4,29 @@
 //! would only measure the branch predictor.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../tests/large/mod.rs"]
+mod large;
+
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use cvdns::answer::decide::{Client, Question, Trail, find};
 use cvdns::answer::{Answering, Transport, decide};
 use cvdns::geo::client_table::ClientTable;
 use cvdns::geo::country_map::CountryMap;
 use cvdns::geo::database::CountryDatabase;
-use cvdns::health::Feed;
+use cvdns::health::{Feed, State};
 use cvdns::load::{Loaded, load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Frame, Live, Now, Snapshot, compile};
 use cvdns::wire::lower::LowerName;
 use cvdns::wire::query::Query;
+use large::LARGE;
 
 const A: u16 = 1;
 const TXT: u16 = 16;
@@ -259,12 +264,13 @@ fn compiling(c: &mut Criterion) {
     let shipped = shipped();
     let mut group = c.benchmark_group("compile");
     group.sample_size(10);
-    group.bench_function("live, at each feed", |b| {
-        b.iter(|| Live::compile(&shipped.frame, &now(&shipped.feed)));
-    });
+    let mut news = shipped.feed.clone();
+    news.mirrors.get_mut("ftp.de.example.com").unwrap().state = State::Up;
+    live(&mut group, "live", &shipped.frame, &shipped.feed, &[("one mirror changed", news)]);
     group.bench_function("frame, at each reload", |b| {
         b.iter(|| compile_frame(&shipped.loaded, &shipped.feed));
     });
+    large(&mut group);
     let bytes = database_bytes();
     group.bench_function("load and check the country database", |b| {
         b.iter_batched(
@@ -284,6 +290,41 @@ fn compiling(c: &mut Criterion) {
         b.iter(|| load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap());
     });
     group.finish();
+}
+
+/// A network of 10,000 mirrors in 200 countries.
+fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let directory = tempfile::tempdir().unwrap();
+    let loaded = load(&LARGE.write(directory.path()), &mut Problems::default()).unwrap();
+    let some = |number| if number % 20 == 0 { "down" } else { "up" };
+    let feed = LARGE.feed(1, some);
+    let frame = compile_frame(&loaded, &feed);
+    let one = LARGE.feed(2, |number| if number == 777 { "down" } else { some(number) });
+    // Every path leads to the one country that is up.
+    let few = LARGE.feed(3, |number| if number % 200 == 7 { "up" } else { "down" });
+    let none = LARGE.feed(4, |_| "down");
+    let cases = [("one mirror changed", one), ("one country left", few), ("no mirror left", none)];
+    live(group, "live of 10,000 mirrors", &frame, &feed, &cases);
+    group.bench_function("frame of 10,000 mirrors", |b| b.iter(|| compile_frame(&loaded, &feed)));
+    let text = LARGE.feed_text(1, some);
+    group.bench_function("parse a feed of 10,000 mirrors", |b| b.iter(|| Feed::parse(text.as_bytes())));
+}
+
+/// The live part from nothing, and after a feed, when the next one comes.
+fn live(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    label: &str,
+    frame: &Frame,
+    feed: &Feed,
+    next: &[(&str, Feed)],
+) {
+    group.bench_function(format!("{label}, all of it"), |b| b.iter(|| Live::compile(frame, &now(feed))));
+    let before = Live::compile(frame, &now(feed));
+    for (change, next) in next {
+        group.bench_function(format!("{label}, {change}"), |b| {
+            b.iter(|| Live::after(&before, frame, &now(next)));
+        });
+    }
 }
 
 criterion_group!(benches, parts, respond, compiling);

@@ -114,7 +114,7 @@ impl Target<'_> {
             Outcome::Static { template, .. } => self.template(frame.templates.get(template), body),
             Outcome::Text(template) => self.template(Some(template), body),
             Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
-            Outcome::Pool { answer, ipv6, .. } => self.window(snapshot, window_set(answer, ipv6), body),
+            Outcome::Pool { answer, ipv6, .. } => self.window(window_set(answer, ipv6), body),
             Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
             Outcome::NoData | Outcome::NxDomain => {
                 let zone = decision.zone.and_then(|zone| frame.zone(zone));
@@ -138,8 +138,8 @@ impl Target<'_> {
         Body { end, counts: template.counts, ..body }
     }
 
-    fn window(self, snapshot: &Snapshot, set: &WindowSet, body: Body) -> Body {
-        let window = snapshot.live.window(set, self.turn);
+    fn window(self, set: &WindowSet, body: Body) -> Body {
+        let window = set.window(self.turn);
         let end = self.question_end + window.len();
         let counts = Counts { answer: set.size, ..Counts::default() };
         match self.buffer.get_mut(self.question_end..end) {
@@ -167,7 +167,7 @@ impl Target<'_> {
                 }
             }
             Outcome::Pool { answer, ipv6, .. } => {
-                let window = snapshot.live.window(window_set(answer, ipv6), self.turn);
+                let window = window_set(answer, ipv6).window(self.turn);
                 counts.answer += write_window(&mut writer, current.owner(), window, ipv6);
             }
             Outcome::Text(Template { octets, .. }) => {

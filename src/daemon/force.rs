@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::LOGGED;
+use super::memory;
 use super::offer::{InForce, Offer, Seen};
+use super::retired::Retired;
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
 use crate::load::{Loaded, Version};
@@ -40,6 +42,7 @@ pub(super) struct Force {
     /// What was wrong when the frame was compiled, as it was logged.
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
+    retired: Retired,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
 }
@@ -67,6 +70,7 @@ impl Force {
             databases,
             known: problems.iter().map(Problem::to_string).collect(),
             snapshots,
+            retired: Retired::default(),
             compiled: now,
         };
         force.log_start();
@@ -83,6 +87,8 @@ impl Force {
                 info!("no feed is configured: all mirrors count as up, and there is no record");
             }
         }
+        force.free();
+        memory::give_back();
         Some(force)
     }
 
@@ -129,6 +135,14 @@ impl Force {
         if now >= self.next_change() || now < self.compiled {
             self.publish(self.frame(), now);
         }
+    }
+
+    /// Frees snapshots that everybody has left; in what time to do it again, if there are more.
+    pub(super) fn free(&mut self) -> Option<Duration> {
+        if self.retired.free() {
+            memory::give_back();
+        }
+        self.retired.look()
     }
 
     /// Reads the feed's file if it is another than was read last.
@@ -264,10 +278,10 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        let snapshot = Snapshot::new(frame, &self.moment(now));
+        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.log_fail_open(&snapshot);
-        self.snapshots.store(Arc::new(snapshot));
+        self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
         self.compiled = now;
         debug!("compiled in {:?}", started.elapsed());
         let stale = self.stale_from().is_some_and(|moment| now >= moment);
@@ -371,3 +385,6 @@ fn summary(feed: &Feed) -> String {
     let parts: Vec<String> = states.into_iter().map(|state| format!("{} {state}", count(state))).collect();
     parts.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 
 mod answerer;
 mod force;
+#[allow(unsafe_code)]
+mod memory;
 mod offer;
+mod retired;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -122,7 +125,8 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
     loop {
         let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
         let until_read = force.poll_interval().saturating_sub(read.elapsed());
-        let sleep = until_change.unwrap_or_default().min(LONGEST_SLEEP).min(until_read);
+        let until_free = force.free().unwrap_or(LONGEST_SLEEP);
+        let sleep = until_change.unwrap_or_default().min(until_free).min(until_read);
         tokio::select! {
             biased;
             _ = terminate.recv() => return Ok(()),

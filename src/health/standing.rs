@@ -12,6 +12,8 @@ use crate::fleet::{Downtime, Fleet, Mirror};
 pub struct Health {
     /// One for each mirror.
     pub mirrors: Vec<Standing>,
+    /// The states that each mirror's addresses have, a bit for each: walks mostly pass mirrors by, and need no more of them.
+    states: Vec<u8>,
 }
 
 /// How a mirror stands.
@@ -46,7 +48,14 @@ impl Health {
     pub fn at(fleet: &Fleet, feed: Option<&Feed>, now: Timestamp, ttl: Duration) -> Self {
         let said = |mirror: &Mirror| feed.and_then(|feed| feed.mirrors.get(&mirror.host));
         let standing = |mirror| Standing::of(mirror, said(mirror), now, ttl);
-        Self { mirrors: fleet.mirrors.iter().map(standing).collect() }
+        let mirrors: Vec<Standing> = fleet.mirrors.iter().map(standing).collect();
+        let states = mirrors.iter().map(Standing::states).collect();
+        Self { mirrors, states }
+    }
+
+    /// Whether the mirror of this index has an address in this state.
+    pub fn has(&self, mirror: usize, state: State) -> bool {
+        self.states.get(mirror).is_some_and(|states| states & bit(state) != 0)
     }
 
     /// The next moment after `now` at which a downtime changes it.
@@ -57,6 +66,10 @@ impl Health {
 }
 
 impl Standing {
+    fn states(&self) -> u8 {
+        self.ipv4.iter().chain(&self.ipv6).fold(0, |states, state| states | bit(*state))
+    }
+
     fn of(mirror: &Mirror, said: Option<&MirrorHealth>, now: Timestamp, ttl: Duration) -> Self {
         let current = mirror.downtimes.iter().find(|d| drain_start(d, ttl) <= now && now < d.to);
         if let Some(downtime) = current {
@@ -78,6 +91,11 @@ impl Standing {
             ipv6: mirror.ipv6.iter().map(|a| of((*a).into())).collect(),
         }
     }
+}
+
+/// A state's place in a set of states.
+fn bit(state: State) -> u8 {
+    1 << state as u8
 }
 
 fn drain_start(downtime: &Downtime, ttl: Duration) -> Timestamp {

@@ -1,4 +1,4 @@
-//! The one module with `unsafe`: `recvmmsg`, `sendmmsg` and the socket options that have no safe wrapper.
+//! Almost all `unsafe` there is: `recvmmsg`, `sendmmsg` and the socket options that have no safe wrapper.
 //!
 //! Everything that the kernel reads or writes lies in one [`Arena`] on the heap, which never moves and which
 //! only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts of it live no

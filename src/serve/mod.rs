@@ -5,7 +5,7 @@
 //! ```
 //!
 //! UDP has two ways. On Linux each socket has a thread that takes queries in batches (`udp`, `batch` and
-//! `mmsg`, the one module with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
+//! `mmsg`, the one module here with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
 //! by one (`portable`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
 //! [`Responder`], which knows nothing of sockets.
 

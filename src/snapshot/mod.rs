@@ -36,6 +36,12 @@ impl Snapshot {
         Self { frame, live }
     }
 
+    /// The same, where `before` was in force: what is still the same is not compiled again.
+    pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
+        let live = Live::after(&before.live, &frame, now);
+        Self { frame, live }
+    }
+
     /// How many paths, over all limits, have no usable mirror and are answered all the same.
     pub fn fail_open_paths(&self) -> usize {
         self.live.fail_open()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Mirror};
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
 
@@ -42,11 +42,22 @@ pub struct Path {
     pub pools: Vec<usize>,
 }
 
+/// A pool that has mirrors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    /// What they have in common.
+    pub pool: Pool,
+    /// Their index in the fleet, rising.
+    pub mirrors: Vec<u32>,
+    /// Whether any has an IPv4 address.
+    pub has_ipv4: bool,
+}
+
 /// All pools and paths of a fleet.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// Each pool with its mirrors, by their index in the fleet.
-    pub pools: Vec<(Pool, Vec<usize>)>,
+    /// The pools that paths lead through.
+    pub pools: Vec<Members>,
     /// Distinct paths, by number.
     pub paths: Vec<Path>,
     of_country: Vec<PathId>,
@@ -55,12 +66,13 @@ pub struct Paths {
 
 /// Gathers pools and paths, each once.
 struct Builder<'f> {
-    fleet: &'f Fleet,
     neighbours: HashMap<Country, &'f [Country]>,
     /// Countries in which mirrors stand.
     hosts: Vec<Country>,
-    pools: Vec<(Pool, Vec<usize>)>,
-    pool_numbers: HashMap<Pool, Option<usize>>,
+    /// Those that no path led through yet.
+    unused: HashMap<Pool, Members>,
+    pools: Vec<Members>,
+    pool_numbers: HashMap<Pool, usize>,
     paths: Vec<Path>,
     path_numbers: HashMap<Path, PathId>,
 }
@@ -77,9 +89,9 @@ impl Paths {
         hosts.sort_unstable();
         hosts.dedup();
         let mut builder = Builder {
-            fleet,
             neighbours: neighbours.iter().map(|(country, next)| (*country, next.as_slice())).collect(),
             hosts,
+            unused: gather(fleet),
             pools: Vec::new(),
             pool_numbers: HashMap::new(),
             paths: Vec::new(),
@@ -116,13 +128,18 @@ impl Paths {
     }
 
     /// The pool's mirrors, by their index in the fleet; none when it has no mirrors at all.
-    pub fn members(&self, pool: &Pool) -> Option<&[usize]> {
-        self.pools.iter().find(|(other, _)| other == pool).map(|(_, members)| members.as_slice())
+    pub fn members(&self, pool: &Pool) -> Option<&[u32]> {
+        self.pools.iter().find(|other| other.pool == *pool).map(|members| members.mirrors.as_slice())
+    }
+
+    /// The pools of a path, in their order.
+    pub fn along(&self, path: &Path) -> impl Iterator<Item = &Members> {
+        path.pools.iter().filter_map(|pool| self.pools.get(*pool))
     }
 
     /// The path that is `first` (when it has mirrors) and the world; it is there for every pool that a name refers to.
     fn starting_with(&self, first: Option<&Pool>) -> PathId {
-        let number = |pool: &Pool| self.pools.iter().position(|(other, _)| other == pool);
+        let number = |pool: &Pool| self.pools.iter().position(|other| other.pool == *pool);
         let pools: Vec<usize> = first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
         let at = self.paths.iter().position(|path| path.pools == pools);
         at.map_or(self.unknown, |at| at as PathId)
@@ -178,25 +195,44 @@ impl Builder<'_> {
     /// The pool's number; none when no mirror is in it.
     fn pool(&mut self, pool: Pool) -> Option<usize> {
         if let Some(number) = self.pool_numbers.get(&pool) {
-            return *number;
+            return Some(*number);
         }
-        let members: Vec<usize> = self
-            .fleet
-            .enabled()
-            .filter(|(_, mirror)| match &pool {
-                Pool::Country(country) => mirror.in_country(*country),
-                Pool::Continent(continent) => mirror.country.continent() == *continent,
-                Pool::World => true,
-                Pool::Named(name) => mirror.pools.contains(name),
-            })
-            .map(|(index, _)| index)
-            .collect();
-        let number = (!members.is_empty()).then_some(self.pools.len());
-        if number.is_some() {
-            self.pools.push((pool.clone(), members));
+        let members = self.unused.remove(&pool)?;
+        self.pools.push(members);
+        self.pool_numbers.insert(pool, self.pools.len() - 1);
+        Some(self.pools.len() - 1)
+    }
+}
+
+/// Every pool that has mirrors, in one pass over the fleet.
+fn gather(fleet: &Fleet) -> HashMap<Pool, Members> {
+    let mut out: HashMap<Pool, Members> = HashMap::new();
+    for (index, mirror) in fleet.enabled() {
+        let countries = std::iter::once(mirror.country).chain(mirror.serves.iter().copied());
+        let named = mirror.pools.iter().cloned().map(Pool::Named);
+        let wide = [Pool::Continent(mirror.country.continent()), Pool::World];
+        for pool in countries.map(Pool::Country).chain(wide).chain(named) {
+            let new = || Members { pool: pool.clone(), mirrors: Vec::new(), has_ipv4: false };
+            let members = out.entry(pool.clone()).or_insert_with(new);
+            // Whatever a mirror says twice, it is in a pool once.
+            if members.mirrors.last() != Some(&(index as u32)) {
+                members.mirrors.push(index as u32);
+            }
+            members.has_ipv4 |= !mirror.ipv4.is_empty();
         }
-        self.pool_numbers.insert(pool, number);
-        number
+    }
+    out
+}
+
+impl Pool {
+    /// Whether a mirror is in it.
+    pub fn has(&self, mirror: &Mirror) -> bool {
+        match self {
+            Self::Country(country) => mirror.in_country(*country),
+            Self::Continent(continent) => mirror.country.continent() == *continent,
+            Self::World => true,
+            Self::Named(name) => mirror.pools.contains(name),
+        }
     }
 }
 
@@ -207,6 +243,34 @@ impl fmt::Display for Pool {
             Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
             Self::World => f.write_str("world"),
             Self::Named(name) => write!(f, "pool:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Problems;
+
+    #[test]
+    fn pools_are_gathered_as_mirrors_are_in_them() {
+        let mut problems = Problems::default();
+        let text = [
+            ("a", "country = \"DE\"\nserves = [\"LI\", \"DE\"]\npools = [\"big\"]\nipv4 = [\"192.0.2.1\"]"),
+            ("b", "country = \"JP\"\nipv6 = [\"2001:db8::1\"]"),
+            ("c", "country = \"DE\"\nenabled = false\nipv4 = [\"192.0.2.2\"]"),
+            ("d", "country = \"FR\"\npools = [\"big\", \"other\"]\nipv6 = [\"2001:db8::2\"]"),
+        ]
+        .map(|(host, rest)| format!("[[mirror]]\nhost = \"{host}\"\n{rest}\n"));
+        let fleet = Fleet::parse("mirrors.toml", &text.concat(), &mut problems);
+        assert!(!problems.has_errors());
+        let gathered = gather(&fleet);
+        assert_eq!(gathered.len(), 9, "DE LI JP FR, EU AS, world, big other");
+        for (pool, members) in gathered {
+            let held = || fleet.enabled().filter(|(_, mirror)| pool.has(mirror));
+            assert!(held().map(|(index, _)| index as u32).eq(members.mirrors), "{pool}");
+            assert_eq!(members.has_ipv4, held().any(|(_, mirror)| !mirror.ipv4.is_empty()), "{pool}");
+            assert_eq!(members.pool, pool);
         }
     }
 }

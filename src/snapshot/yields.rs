@@ -1,9 +1,8 @@
 //! What a path yields now: the usable addresses of as many of its pools as are needed, and why the rest is left out.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::pools::{Path, Paths};
+use super::pools::{Members, Path, Paths};
 use crate::fleet::{Fleet, Mirror};
 use crate::health::{Health, Standing, State};
 use crate::zone::file::Families;
@@ -16,7 +15,7 @@ pub struct Candidate<A> {
     /// Capacity of its mirror in kbit/s.
     pub capacity: u64,
     /// Its mirror's index in the fleet.
-    pub mirror: usize,
+    pub mirror: u32,
 }
 
 /// What a path yields.
@@ -72,55 +71,57 @@ impl Walk<'_> {
 
     /// Whether any mirror of the path has an IPv4 address: where none has, IPv6 ones are what is counted.
     fn has_ipv4(&self, path: &Path) -> bool {
-        let members =
-            path.pools.iter().filter_map(|pool| self.paths.pools.get(*pool)).flat_map(|(_, members)| members);
-        members.filter_map(|index| self.mirror(*index)).any(|(mirror, _)| !mirror.ipv4.is_empty())
+        self.paths.along(path).any(|members| members.has_ipv4)
     }
 
     fn gather(&self, path: &Path, all_up: bool, counted: impl Fn(&Yield) -> usize) -> Yield {
         let mut found = Yield::default();
-        let mut seen: HashSet<IpAddr> = HashSet::new();
-        for number in &path.pools {
-            let Some((_, members)) = self.paths.pools.get(*number) else { continue };
+        let mut earlier: Vec<&Members> = Vec::new();
+        for members in self.paths.along(path) {
             found.pools += 1;
-            self.add(members, State::Up, all_up, &mut found, &mut seen);
+            self.add(members, &earlier, State::Up, all_up, &mut found);
             if counted(&found) < self.min {
-                self.add(members, State::Old, all_up, &mut found, &mut seen);
+                self.add(members, &earlier, State::Old, all_up, &mut found);
             }
             if counted(&found) >= self.min {
                 break;
             }
+            earlier.push(members);
         }
         found
     }
 
-    fn add(
-        &self,
-        members: &[usize],
-        wanted: State,
-        all_up: bool,
-        found: &mut Yield,
-        seen: &mut HashSet<IpAddr>,
-    ) {
-        let usable = |state: State| if all_up { wanted == State::Up } else { state == wanted };
-        for &index in members {
+    /// Adds the addresses of a pool's mirrors, but for those in the earlier pools: of these all that is up or old was taken,
+    /// or the path would have ended there. Fleets have each address once.
+    fn add(&self, members: &Members, earlier: &[&Members], wanted: State, all_up: bool, found: &mut Yield) {
+        if all_up && wanted != State::Up {
+            return;
+        }
+        let usable = |state: State| all_up || state == wanted;
+        for &index in &members.mirrors {
+            if !all_up && !self.health.has(index as usize, wanted) {
+                continue;
+            }
             let Some((mirror, standing)) = self.mirror(index) else { continue };
-            let candidate = |address| Candidate { address, capacity: mirror.capacity, mirror: index };
+            if earlier.iter().any(|earlier| earlier.pool.has(mirror)) {
+                continue;
+            }
+            let capacity = mirror.capacity;
             for (address, state) in mirror.ipv4.iter().zip(&standing.ipv4) {
-                if usable(*state) && seen.insert((*address).into()) {
-                    found.ipv4.push(candidate(*address));
+                if usable(*state) {
+                    found.ipv4.push(Candidate { address: *address, capacity, mirror: index });
                 }
             }
-            let candidate = |address| Candidate { address, capacity: mirror.capacity, mirror: index };
             for (address, state) in mirror.ipv6.iter().zip(&standing.ipv6) {
-                if usable(*state) && seen.insert((*address).into()) {
-                    found.ipv6.push(candidate(*address));
+                if usable(*state) {
+                    found.ipv6.push(Candidate { address: *address, capacity, mirror: index });
                 }
             }
         }
     }
 
-    fn mirror(&self, index: usize) -> Option<(&Mirror, &Standing)> {
+    fn mirror(&self, index: u32) -> Option<(&Mirror, &Standing)> {
+        let index = index as usize;
         Some((self.fleet.mirrors.get(index)?, self.health.mirrors.get(index)?))
     }
 }

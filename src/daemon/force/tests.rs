@@ -1,0 +1,79 @@
+use std::sync::Weak;
+
+use super::*;
+use crate::answer::Transport;
+use crate::daemon::answerer::Answerer;
+use crate::load::load;
+use crate::serve::Responder;
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The example's server with a feed of the test's own.
+fn example(feed: &Path) -> Force {
+    let mut problems = Problems::default();
+    let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
+    loaded.feed = Some(feed.to_owned());
+    Force::new(loaded, Timestamp::now(), &mut problems).unwrap()
+}
+
+fn in_force(force: &Force) -> Weak<Snapshot> {
+    Arc::downgrade(&force.snapshots.load())
+}
+
+#[test]
+fn what_is_no_longer_in_force_is_freed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("feed.json");
+    let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
+    std::fs::write(&path, &feed).unwrap();
+    let mut force = example(&path);
+    let first = in_force(&force);
+    let mut workers = [0, 1].map(|turn| Answerer::new(force.snapshots.clone(), turn));
+    let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
+    let mut seen: Vec<Weak<Snapshot>> = Vec::new();
+    for serial in 0..200u64 {
+        let state = if serial % 2 == 0 { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
+        let next = feed.replace("1763800000", &(1_763_800_001 + serial).to_string());
+        std::fs::write(&path, next.replace("\"down\", \"since\"", state)).unwrap();
+        force.read_feed(Timestamp::now());
+        // The first worker is always there, the second comes every third time.
+        for (worker, every) in workers.iter_mut().zip([1, 3]) {
+            if serial % every == 0 {
+                worker.refresh();
+            }
+            let mut buffer = [0; 512];
+            buffer[..query.len()].copy_from_slice(query);
+            let client = "127.0.0.1:53".parse().unwrap();
+            assert!(worker.respond(&mut buffer, query.len(), client, Transport::Udp).is_some());
+        }
+        force.free();
+        seen.push(in_force(&force));
+        let held = seen.iter().filter(|snapshot| snapshot.strong_count() > 0).count();
+        assert!(held <= 2, "{held} snapshots are held: the newest, and one where the second worker is");
+    }
+    assert_eq!(first.strong_count(), 0);
+    workers.iter_mut().for_each(Responder::refresh);
+    assert_eq!(force.free(), None, "nobody holds any other than the newest");
+    assert_eq!(seen.iter().filter(|snapshot| snapshot.strong_count() > 0).count(), 1);
+}
+
+/// A worker only ever lets go: what it held is freed elsewhere.
+#[test]
+fn no_worker_frees_a_snapshot() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("feed.json");
+    let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
+    std::fs::write(&path, &feed).unwrap();
+    let mut force = example(&path);
+    let mut worker = Answerer::new(force.snapshots.clone(), 0);
+    let before = in_force(&force);
+    std::fs::write(&path, feed.replace("1763800000", "1763800001")).unwrap();
+    force.read_feed(Timestamp::now());
+    assert!(force.free().is_some(), "the worker holds it");
+    worker.refresh();
+    assert_eq!(before.strong_count(), 1);
+    assert_eq!(force.free(), None);
+    assert_eq!(before.strong_count(), 0);
+}

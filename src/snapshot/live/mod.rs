@@ -1,0 +1,193 @@
+//! What feed and clock change: the windows of every path under every rule, and the texts of the release.
+
+mod blocks;
+mod texts;
+mod window_set;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::frame::{Frame, Plan, Rule};
+use super::inputs::Settings;
+use super::template::Template;
+use super::yields::Walk;
+use crate::health::{Feed, Health};
+use crate::release;
+use crate::zone::file::Families;
+
+use blocks::Blocks;
+use texts::Texts;
+
+pub use texts::txt;
+pub use window_set::{A_SIZE, AAAA_SIZE, WindowSet};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// Answers that follow feed and clock.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// One for each rule and path of its plan.
+    answers: Vec<PoolAnswer>,
+    /// Where each rule's answers start.
+    first_of_rule: Vec<u32>,
+    /// What the next snapshot may take over.
+    blocks: Blocks,
+    texts: Texts,
+}
+
+/// What a path yields under a rule, as ready answers: one cache line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[repr(align(64))]
+pub struct PoolAnswer {
+    /// A.
+    pub ipv4: WindowSet,
+    /// AAAA.
+    pub ipv6: WindowSet,
+}
+
+/// What is true now.
+#[derive(Debug, Clone, Copy)]
+pub struct Now<'n> {
+    /// The feed in force.
+    pub feed: Option<&'n Feed>,
+    /// The time.
+    pub time: Timestamp,
+    /// How long after it was generated a feed counts as fresh.
+    pub max_age: Duration,
+}
+
+/// Rules under which paths yield the same.
+struct Alike {
+    plan: u32,
+    min: u16,
+    families: Families,
+    /// Their numbers.
+    rules: Vec<usize>,
+}
+
+impl Now<'_> {
+    /// The stamp of records, in Unix seconds; none without a release.
+    pub fn stamp(&self) -> Option<i64> {
+        Some(release::stamp(self.time, self.fresh_until()?))
+    }
+
+    fn fresh_until(&self) -> Option<Timestamp> {
+        Some(self.feed?.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The UTC day by which windows are ordered. A mirror so stands behind the same other for a day at most, and a feed moves
+    /// no address that it does not concern. It is the feed's day, not the clock's: servers with the same feed have the
+    /// same windows, at midnight too.
+    fn day(&self) -> u64 {
+        let moment = self.feed.map_or(self.time, |feed| feed.generated);
+        moment.as_second().div_euclid(DAY).cast_unsigned()
+    }
+}
+
+impl Plan {
+    /// How its fleet stands now.
+    pub fn health(&self, now: &Now<'_>) -> Health {
+        Health::at(&self.fleet, now.feed, now.time, Duration::from_secs(self.ttl.into()))
+    }
+
+    /// The next moment at which a downtime changes that.
+    pub fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
+        Health::next_change(&self.fleet, time, Duration::from_secs(self.ttl.into()))
+    }
+
+    /// The walk along its paths under rules with these limits.
+    pub fn walk<'p>(&'p self, min: u16, families: Families, health: &'p Health) -> Walk<'p> {
+        Walk { fleet: &self.fleet, health, paths: &self.paths, min: min.into(), families }
+    }
+}
+
+impl Live {
+    /// Compiles what holds now.
+    pub fn compile(frame: &Frame, now: &Now<'_>) -> Self {
+        Self::after(&Self::default(), frame, now)
+    }
+
+    /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
+    /// [`Live::compile`] makes.
+    pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
+        let healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
+        let mut live = Self { texts: Texts::new(frame, now), ..Self::default() };
+        for rule in &frame.rules {
+            live.first_of_rule.push(live.answers.len() as u32);
+            let paths = frame.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
+            live.answers.resize(live.answers.len() + paths, PoolAnswer::default());
+        }
+        let day = now.day();
+        for alike in alike(&frame.rules) {
+            let plan = alike.plan as usize;
+            let (Some(plan), Some(health)) = (frame.plans.get(plan), healths.get(plan)) else { continue };
+            let walk = plan.walk(alike.min, alike.families, health);
+            for (number, path) in plan.paths.paths.iter().enumerate() {
+                let found = walk.along(path);
+                for &rule in &alike.rules {
+                    let (Some(limits), Some(first)) = (frame.rules.get(rule), live.first_of_rule.get(rule))
+                    else {
+                        continue;
+                    };
+                    if let Some(answer) = live.answers.get_mut(*first as usize + number) {
+                        *answer = live.blocks.answer(&before.blocks, &found, limits, day);
+                    }
+                }
+            }
+        }
+        live
+    }
+
+    /// The answer of a path under a rule.
+    pub fn pool(&self, rule: u32, path: u16) -> Option<&PoolAnswer> {
+        let first = *self.first_of_rule.get(rule as usize)?;
+        self.answers.get(first as usize + usize::from(path))
+    }
+
+    /// How many answers are given although no mirror is known to work.
+    pub fn fail_open(&self) -> usize {
+        self.answers.iter().filter(|answer| answer.ipv4.fail_open || answer.ipv6.fail_open).count()
+    }
+
+    /// Octets of all windows; those that answers share count once.
+    pub fn octets(&self) -> usize {
+        self.blocks.octets()
+    }
+
+    /// The text of this number; none when there is no release to make it of.
+    pub fn text(&self, text: u32) -> Option<Template<'_>> {
+        self.texts.get(text)
+    }
+
+    /// Whether the text of this number is too old to be answered.
+    pub fn expired(&self, text: u32) -> bool {
+        self.texts.expired(text)
+    }
+
+    /// Whether any text is.
+    pub fn has_expired(&self) -> bool {
+        self.texts.has_expired()
+    }
+}
+
+fn alike(rules: &[Rule]) -> Vec<Alike> {
+    let mut out: Vec<Alike> = Vec::new();
+    for (number, &Rule { plan, min, families, .. }) in rules.iter().enumerate() {
+        match out.iter_mut().find(|a| a.plan == plan && a.min == min && a.families == families) {
+            Some(alike) => alike.rules.push(number),
+            None => out.push(Alike { plan, min, families, rules: vec![number] }),
+        }
+    }
+    out
+}
+
+/// A server's answers about itself in class CHAOS (RFC 4892), for the names that operators ask.
+pub fn chaos<'s>(lower: &[u8], settings: &'s Settings) -> Option<&'s str> {
+    match lower {
+        b"\x07version\x04bind\0" | b"\x07version\x06server\0" => Some(&settings.version),
+        b"\x02id\x06server\0" | b"\x08hostname\x04bind\0" => Some(&settings.identity),
+        _ => None,
+    }
+}

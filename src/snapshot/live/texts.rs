@@ -1,0 +1,94 @@
+//! The TXT answers of a release, and when they are too old.
+
+use jiff::Timestamp;
+
+use super::Now;
+use crate::release::{self, Release};
+use crate::snapshot::frame::{Frame, Text};
+use crate::snapshot::template::{Line, Sections, Template, TemplateId, Templates};
+use crate::wire::writer::Owner;
+use crate::wire::{class, rtype};
+
+/// The texts of a frame at a moment.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    of: Vec<Option<TemplateId>>,
+    /// Which of them are too old to be answered.
+    expired: Vec<bool>,
+    templates: Templates,
+}
+
+impl Frame {
+    /// From when on a text is too old to be answered.
+    fn expiry(&self, text: &Text, now: &Now<'_>) -> Option<Timestamp> {
+        let fresh_until = now.fresh_until().filter(|_| self.settings.expire)?;
+        Some(release::expiry(fresh_until, text.ttl))
+    }
+
+    /// The next moment after now at which a text becomes too old.
+    pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
+        let moments = self.texts.iter().filter_map(|text| self.expiry(text, now));
+        moments.filter(|moment| *moment > now.time).min()
+    }
+}
+
+impl Texts {
+    /// Writes all.
+    pub(super) fn new(frame: &Frame, now: &Now<'_>) -> Self {
+        let mut texts = Self::default();
+        let release = now.feed.and_then(|feed| feed.release.as_ref());
+        for text in &frame.texts {
+            let expired =
+                release.is_some() && frame.expiry(text, now).is_some_and(|moment| now.time >= moment);
+            texts.expired.push(expired);
+            let string = release
+                .filter(|_| !expired)
+                .zip(now.stamp())
+                .and_then(|(release, stamp)| string(text.database.as_deref(), release, stamp));
+            let id = string.and_then(|string| texts.add(&string, text.ttl));
+            texts.of.push(id);
+        }
+        texts.templates.shrink();
+        texts
+    }
+
+    fn add(&mut self, string: &str, ttl: u32) -> Option<TemplateId> {
+        let rdata = txt(string.as_bytes());
+        let line = Line { owner: Owner::Question, rtype: rtype::TXT, class: class::IN, ttl, rdata: &rdata };
+        self.templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })
+    }
+
+    /// The text of this number; none when there is no release to make it of.
+    pub(super) fn get(&self, text: u32) -> Option<Template<'_>> {
+        self.templates.get((*self.of.get(text as usize)?)?)
+    }
+
+    /// Whether the text of this number is too old to be answered.
+    pub(super) fn expired(&self, text: u32) -> bool {
+        self.expired.get(text as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether any text is.
+    pub(super) fn has_expired(&self) -> bool {
+        self.expired.contains(&true)
+    }
+}
+
+/// The TXT strings of a release.
+fn string(database: Option<&str>, release: &Release, stamp: i64) -> Option<String> {
+    match database {
+        None => Some(release.record(stamp)),
+        Some(name) => {
+            let (_, version) = release.databases().find(|(other, _)| *other == name)?;
+            Some(release::database_record(version, stamp))
+        }
+    }
+}
+
+/// RDATA of a TXT record with one string of at most 255 octets (RFC 1035 section 3.3.14).
+pub fn txt(string: &[u8]) -> Vec<u8> {
+    let length = string.len().min(255);
+    let mut rdata = vec![length as u8];
+    rdata.extend(string.iter().take(length));
+    rdata
+}
