@@ -8,7 +8,7 @@
 mod large;
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,13 +148,15 @@ fn parts(c: &mut Criterion) {
     let v6: Vec<u128> = (0..1 << 16).map(|_| numbers.v6()).collect();
     let mut group = c.benchmark_group("lookup");
     let mut next = round(&v4);
-    group.bench_function("IPv4", |b| b.iter(|| clients.get_v4(black_box(*next()))));
+    group.bench_function("IPv4", |b| b.iter(|| clients.get(Ipv4Addr::from_bits(black_box(*next())).into())));
     let mut next = round(&v6);
-    group.bench_function("IPv6, any of 2000::/3", |b| b.iter(|| clients.get_v6(black_box(*next()))));
+    group.bench_function("IPv6, any of 2000::/3", |b| {
+        b.iter(|| clients.get(Ipv6Addr::from_bits(black_box(*next())).into()));
+    });
     let known = addresses_of_database();
     let mut next = round(&known);
     group.bench_function("IPv6, of the database's networks", |b| {
-        b.iter(|| clients.get_v6(black_box(*next())));
+        b.iter(|| clients.get(Ipv6Addr::from_bits(black_box(*next())).into()));
     });
     group.finish();
 

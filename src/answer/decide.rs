@@ -222,7 +222,10 @@ impl<'s> Decision<'s> {
         let plan = frame.rules.get(rule as usize).map_or(0, |rule| rule.plan);
         let place = match client.placed {
             Some((of, place)) if of == plan => place,
-            _ => place_in(frame, plan, client.address),
+            _ => {
+                let clients = frame.clients(plan);
+                clients.map_or(Place { value: 0, scope: 0 }, |clients| clients.get(client.address))
+            }
         };
         self.client = Some(place);
         place.value
@@ -245,12 +248,6 @@ pub(super) fn asks_for_client(frame: &Frame, found: Found, qtype: u16) -> Option
         Answer::Pool { rule, along: Along::Client } => Some(frame.rules.get(rule as usize)?.plan),
         _ => None,
     }
-}
-
-/// The path of an address in a plan, and the ECS scope for which that holds.
-pub(super) fn place_in(frame: &Frame, plan: u32, address: IpAddr) -> Place {
-    let clients = frame.plans.get(plan as usize).and_then(|plan| plan.clients.as_deref());
-    clients.map_or(Place { value: 0, scope: 0 }, |clients| clients.get(address))
 }
 
 fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {

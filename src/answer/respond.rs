@@ -73,8 +73,9 @@ impl Answering {
                 asked.read(snapshot, message, source, &mut self.trail.name);
             }
         }
-        // A loop of its own, and short, so that the processor reads for the next clients before it has the first one's path.
-        self.expected.iter_mut().for_each(|asked| asked.place(snapshot));
+        // Loops of their own, and short, so that the processor reads for the next clients before it has the first one's path.
+        self.expected.iter_mut().for_each(|asked| asked.seek_client(snapshot));
+        self.expected.iter_mut().for_each(|asked| asked.place_client(snapshot));
     }
 
     /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.

@@ -30,6 +30,13 @@ pub struct Place {
     pub scope: u8,
 }
 
+/// Where a look-up goes on: places in one of the two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seek {
+    low: u32,
+    high: u32,
+}
+
 /// The table of all addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTable {
@@ -57,38 +64,56 @@ impl ClientTable {
 
     /// Looks an address up.
     pub fn get(&self, address: IpAddr) -> Place {
-        match address {
-            IpAddr::V4(address) => self.get_v4(address.to_bits()),
-            IpAddr::V6(address) => self.get_v6(address.to_bits()),
+        self.found(address, self.seek(address))
+    }
+
+    /// The first half of a look-up: where its second half is going to read. Who looks several addresses up does all first
+    /// halves first: then what one waits for in memory, all wait for together.
+    pub fn seek(&self, address: IpAddr) -> Seek {
+        match ipv4_of(address) {
+            Ok((address, _)) => Seek { low: self.v4.seek(address), high: 0 },
+            Err(address) => {
+                let (low, high) = self.v6.seek(address);
+                Seek { low, high }
+            }
         }
     }
 
-    /// Looks an IPv4 address up.
-    pub fn get_v4(&self, address: u32) -> Place {
-        let place = self.v4.get(address);
-        Place { scope: place.scope.max(self.least), ..place }
-    }
-
-    /// Looks an IPv6 address up. IPv4-mapped and 6to4 addresses stand where their IPv4 address stands, and no scope of
-    /// another address reaches into them.
-    pub fn get_v6(&self, address: u128) -> Place {
-        if address >> 32 == 0xffff {
-            return self.embedded(address as u32, 96);
+    /// The second half of a look-up of the same address. IPv4-mapped and 6to4 addresses stand where their IPv4 address
+    /// stands, and no scope of another address reaches into them.
+    pub fn found(&self, address: IpAddr, at: Seek) -> Place {
+        match ipv4_of(address) {
+            Ok((address, embedding)) => {
+                let place = self.v4.found(address, at.low);
+                let scope = match embedding {
+                    0 => place.scope.max(self.least),
+                    // The whole of an embedding prefix is claimed, and no more unless it is everything.
+                    prefix => place.scope + if self.least == 0 { 0 } else { prefix },
+                };
+                Place { scope, ..place }
+            }
+            Err(address) => self.v6.found(address, (at.low, at.high)),
         }
-        if address >> 112 == 0x2002 {
-            return self.embedded((address >> 80) as u32, 16);
-        }
-        self.v6.get(address)
-    }
-
-    fn embedded(&self, address: u32, prefix: u8) -> Place {
-        let place = self.v4.get(address);
-        // The whole of an embedding prefix is claimed, and no more unless it is everything.
-        if self.least == 0 { place } else { Place { scope: place.scope + prefix, ..place } }
     }
 
     /// How much memory it takes.
     pub fn octets(&self) -> usize {
         self.v4.octets() + self.v6.octets()
     }
+}
+
+/// The IPv4 address that an address is or stands for, and the length of the prefix behind which it is embedded; or the IPv6
+/// address.
+fn ipv4_of(address: IpAddr) -> Result<(u32, u8), u128> {
+    let bits = match address {
+        IpAddr::V4(address) => return Ok((address.to_bits(), 0)),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    if bits >> 32 == 0xffff {
+        return Ok((bits as u32, 96));
+    }
+    if bits >> 112 == 0x2002 {
+        return Ok(((bits >> 80) as u32, 16));
+    }
+    Err(bits)
 }

@@ -237,8 +237,8 @@ impl Frame {
         (1..=cut.glue).filter_map(|after| self.rrset(cut.ns + after))
     }
 
-    /// The plan of a rule.
-    pub fn plan_of(&self, rule: u32) -> Option<&Plan> {
-        self.plans.get(self.rules.get(rule as usize)?.plan as usize)
+    /// The table of the clients of a plan, when a name asks for it.
+    pub fn clients(&self, plan: u32) -> Option<&ClientTable> {
+        self.plans.get(plan as usize)?.clients.as_deref()
     }
 }

@@ -25,10 +25,15 @@ impl Networks {
         Self { upper: Ranges::new(&upper), deep: Ranges::new(&deep) }
     }
 
-    /// Looks an address up.
-    pub(super) fn get(&self, address: u128) -> Place {
-        let place = self.upper.place((address >> 64) as u64);
-        if place.value == DEEPER { self.deep.place(address) } else { place }
+    /// Between which two places the first range that starts behind the address is.
+    pub(super) fn seek(&self, address: u128) -> (u32, u32) {
+        self.upper.seek((address >> 64) as u64)
+    }
+
+    /// Looks an address up between these places.
+    pub(super) fn found(&self, address: u128, between: (u32, u32)) -> Place {
+        let place = self.upper.found((address >> 64) as u64, between);
+        if place.value == DEEPER { self.deep.found(address, self.deep.seek(address)) } else { place }
     }
 
     /// How much memory it takes.
@@ -166,8 +171,20 @@ impl<A: Key> Ranges<A> {
         Self { starts, values, buckets: buckets.into(), slots: slots.into() }
     }
 
-    fn place(&self, address: A) -> Place {
-        let next = self.next(address).unwrap_or(self.starts.len());
+    /// Behind all starts where these are in buckets before.
+    fn seek(&self, address: A) -> (u32, u32) {
+        let lead = address.lead();
+        let slot = self.buckets.get(bucket_of(lead)).map_or(usize::MAX, |bucket| bucket.slot(lead));
+        let ends = slot.checked_add(2).and_then(|end| self.slots.get(slot..end));
+        match ends {
+            Some([low, high]) => (*low, *high),
+            _ => (self.starts.len() as u32, self.starts.len() as u32),
+        }
+    }
+
+    fn found(&self, address: A, (low, high): (u32, u32)) -> Place {
+        let within = self.starts.get(low as usize..high as usize).unwrap_or_default();
+        let next = low as usize + within.partition_point(|start| *start <= address);
         let at = next.checked_sub(1);
         // The longest prefix that leaves out both neighbours leaves out the nearer one.
         let before = at.and_then(|at| self.starts.get(at)?.before());
@@ -176,13 +193,6 @@ impl<A: Key> Ranges<A> {
         let scope = scope.max(after.map_or(0, |after| address.parting(*after)));
         let value = at.and_then(|at| self.values.get(at).copied());
         Place { value: value.unwrap_or_default(), scope: scope as u8 }
-    }
-
-    /// The first range that starts behind the address; none where all starts are in buckets before.
-    fn next(&self, address: A) -> Option<usize> {
-        let slot = self.buckets.get(bucket_of(address.lead()))?.slot(address.lead());
-        let (low, high) = (*self.slots.get(slot)? as usize, *self.slots.get(slot + 1)? as usize);
-        Some(low + self.starts.get(low..high)?.partition_point(|start| *start <= address))
     }
 
     fn octets(&self) -> usize {

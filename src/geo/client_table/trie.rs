@@ -13,8 +13,8 @@ const LEAD: u32 = 16;
 /// The numbers and scopes of all IPv4 addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trie {
-    /// By the first 16 bits.
-    root: Box<[Entry]>,
+    /// By the first 16 bits: an entry's place, or a network that is cut.
+    root: Box<[Root]>,
     /// Four for each network that is cut.
     quarters: Box<[Quarter]>,
     entries: Box<[Entry]>,
@@ -33,19 +33,23 @@ struct Quarter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry(u32);
 
-impl Entry {
-    const CUT: u32 = 1 << 31;
+/// The place of an entry, or the number of a network that is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Root(u32);
 
+const CUT: u32 = 1 << 31;
+
+impl Entry {
     fn leaf(value: u16, scope: u8) -> Self {
         Self(u32::from(scope) << 16 | u32::from(value))
     }
 
     fn cut(network: usize) -> Self {
-        Self(Self::CUT | network as u32)
+        Self(CUT | network as u32)
     }
 
-    fn network(self) -> Option<usize> {
-        (self.0 & Self::CUT != 0).then_some((self.0 & !Self::CUT) as usize)
+    fn network(self) -> Option<u32> {
+        (self.0 & CUT != 0).then_some(self.0 & !CUT)
     }
 
     fn place(self) -> Place {
@@ -57,30 +61,46 @@ impl Trie {
     /// The trie of ranges, each a start and a number; they rise, the first starts at the first address.
     pub(super) fn new(steps: &[(u32, u16)]) -> Self {
         let mut growing = Growing::default();
-        let mut root = Vec::with_capacity(1 << LEAD);
+        let mut parts = Vec::with_capacity(1 << LEAD);
         let (value, inner) = steps.split_first().map_or((0, steps), |((_, value), inner)| (*value, inner));
         let whole = Block { first: 0, length: 0, value, inner };
-        growing.cut(whole, LEAD as u8, &mut root);
-        Self { root: root.into(), quarters: growing.quarters.into(), entries: growing.entries.into() }
+        growing.cut(whole, LEAD as u8, &mut parts);
+        let root = growing.root(&parts);
+        Self { root, quarters: growing.quarters.into(), entries: growing.entries.into() }
     }
 
-    /// Looks an address up.
+    /// The place of the entry that has an address, or the network of 24 bits around it.
     #[inline]
-    pub(super) fn get(&self, address: u32) -> Place {
-        let [.., third, fourth] = address.to_be_bytes();
-        let mut entry = self.root.get((address >> (32 - LEAD)) as usize).copied();
-        for octet in [third, fourth] {
-            let Some(network) = entry.and_then(Entry::network) else { break };
-            entry = self.part(network, octet);
+    pub(super) fn seek(&self, address: u32) -> u32 {
+        let [_, _, third, _] = address.to_be_bytes();
+        let root = self.root.get((address >> (32 - LEAD)) as usize).map_or(0, |root| root.0);
+        if root & CUT == 0 { root } else { self.part(root & !CUT, third) }
+    }
+
+    /// Looks an address up from that place on.
+    #[inline]
+    pub(super) fn found(&self, address: u32, at: u32) -> Place {
+        let mut entry = self.entry(at);
+        if let Some(network) = entry.network() {
+            let [.., fourth] = address.to_be_bytes();
+            entry = self.entry(self.part(network, fourth));
         }
-        entry.map_or(Place { value: 0, scope: 0 }, Entry::place)
+        entry.place()
+    }
+
+    /// The place of the entry of a network's part.
+    #[inline]
+    fn part(&self, network: u32, octet: u8) -> u32 {
+        let quarter = self.quarters.get(network as usize * 4 + usize::from(octet >> 6));
+        quarter.map_or(0, |quarter| {
+            let up_to_here = quarter.changes & (u64::MAX >> (63 - (octet & 63)));
+            quarter.first + up_to_here.count_ones() - 1
+        })
     }
 
     #[inline]
-    fn part(&self, network: usize, octet: u8) -> Option<Entry> {
-        let quarter = self.quarters.get(network * 4 + usize::from(octet >> 6))?;
-        let up_to_here = quarter.changes & (u64::MAX >> (63 - (octet & 63)));
-        self.entries.get((quarter.first + up_to_here.count_ones()) as usize - 1).copied()
+    fn entry(&self, at: u32) -> Entry {
+        self.entries.get(at as usize).copied().unwrap_or(Entry::leaf(0, 0))
     }
 
     /// How much memory it takes.
@@ -107,6 +127,19 @@ struct Block<'s> {
 }
 
 impl Growing {
+    /// The first step to these entries.
+    fn root(&mut self, parts: &[Entry]) -> Box<[Root]> {
+        let mut before = None;
+        let place = |part: &Entry| {
+            if part.network().is_none() && before != Some(*part) {
+                self.entries.push(*part);
+            }
+            before = Some(*part);
+            Root(part.network().map_or(self.entries.len() as u32 - 1, |network| CUT | network))
+        };
+        parts.iter().map(place).collect()
+    }
+
     /// Appends the entries of a block's parts that are `depth` bits long, in order.
     fn cut(&mut self, block: Block<'_>, depth: u8, parts: &mut Vec<Entry>) {
         if block.inner.is_empty() {
