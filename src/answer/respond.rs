@@ -6,6 +6,7 @@ use super::asked::Asked;
 use super::body::{self, Body};
 use super::decide::{Question, Trail, decide};
 use super::options::Opt;
+use crate::geo::client_table::Sought;
 use crate::snapshot::Snapshot;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -25,6 +26,7 @@ pub struct Answering {
     trail: Trail,
     asked: Asked,
     expected: Vec<Asked>,
+    sought: Sought,
     turn: u64,
 }
 
@@ -42,7 +44,13 @@ impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
         let turn = turn.wrapping_mul(STRIDE);
-        Self { trail: Trail::default(), asked: Asked::nothing(), expected: Vec::new(), turn }
+        Self {
+            trail: Trail::default(),
+            asked: Asked::nothing(),
+            expected: Vec::new(),
+            sought: Sought::default(),
+            turn,
+        }
     }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
@@ -67,15 +75,28 @@ impl Answering {
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
         self.expected.clear();
-        for query in queries {
+        self.sought.clear();
+        let mut plan = None;
+        for (number, query) in queries.enumerate() {
             self.expected.push(Asked::nothing());
             if let (Some(asked), Some((message, source))) = (self.expected.last_mut(), query) {
                 asked.read(snapshot, message, source, &mut self.trail.name);
+                // Clients of another plan than the first are looked up when their answer is decided.
+                let asks = asked.asks_for_client(snapshot);
+                if asks.is_some_and(|asks| asks == *plan.get_or_insert(asks)) {
+                    self.sought.push(number, asked.client.address);
+                }
             }
         }
-        // Loops of their own, and short, so that the processor reads for the next clients before it has the first one's path.
-        self.expected.iter_mut().for_each(|asked| asked.seek_client(snapshot));
-        self.expected.iter_mut().for_each(|asked| asked.place_client(snapshot));
+        let Some((plan, clients)) = plan.and_then(|plan| Some((plan, snapshot.frame.clients(plan)?))) else {
+            return;
+        };
+        clients.get_all(&mut self.sought);
+        for (number, place) in self.sought.found() {
+            if let Some(asked) = self.expected.get_mut(number) {
+                asked.client.placed = Some((plan, place));
+            }
+        }
     }
 
     /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.

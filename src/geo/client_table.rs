@@ -30,11 +30,47 @@ pub struct Place {
     pub scope: u8,
 }
 
-/// Where a look-up goes on: places in one of the two tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seek {
-    low: u32,
-    high: u32,
+/// Addresses to be looked up together; kept by its user for its room.
+#[derive(Debug, Clone, Default)]
+pub struct Sought {
+    v4: Vec<LookUp<u32>>,
+    v6: Vec<LookUp<u128>>,
+}
+
+/// One of them. Each step of a look-up is taken for all before the next: the steps wait for memory, and short loops of
+/// one step let the processor have many reads under way.
+#[derive(Debug, Clone, Copy)]
+struct LookUp<A> {
+    address: A,
+    /// What its user knows it by.
+    number: usize,
+    /// Where the next step reads, from and up to.
+    at: (u32, u32),
+    embedding: u8,
+    place: Place,
+}
+
+impl Sought {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
+    }
+
+    /// Adds an address, under a number that is its user's.
+    pub fn push(&mut self, number: usize, address: IpAddr) {
+        let (at, place) = ((0, 0), Place { value: 0, scope: 0 });
+        match ipv4_of(address) {
+            Ok((address, embedding)) => self.v4.push(LookUp { address, number, at, embedding, place }),
+            Err(address) => self.v6.push(LookUp { address, number, at, embedding: 0, place }),
+        }
+    }
+
+    /// The numbers, in no order, and where their addresses were found.
+    pub fn found(&self) -> impl Iterator<Item = (usize, Place)> {
+        let v4 = self.v4.iter().map(|look_up| (look_up.number, look_up.place));
+        v4.chain(self.v6.iter().map(|look_up| (look_up.number, look_up.place)))
+    }
 }
 
 /// The table of all addresses.
@@ -64,36 +100,29 @@ impl ClientTable {
 
     /// Looks an address up.
     pub fn get(&self, address: IpAddr) -> Place {
-        self.found(address, self.seek(address))
-    }
-
-    /// The first half of a look-up: where its second half is going to read. Who looks several addresses up does all first
-    /// halves first: then what one waits for in memory, all wait for together.
-    pub fn seek(&self, address: IpAddr) -> Seek {
         match ipv4_of(address) {
-            Ok((address, _)) => Seek { low: self.v4.seek(address), high: 0 },
-            Err(address) => {
-                let (low, high) = self.v6.seek(address);
-                Seek { low, high }
-            }
+            Ok((address, embedding)) => self.of_v4(self.v4.get(address), embedding),
+            Err(address) => self.v6.get(address),
         }
     }
 
-    /// The second half of a look-up of the same address. IPv4-mapped and 6to4 addresses stand where their IPv4 address
-    /// stands, and no scope of another address reaches into them.
-    pub fn found(&self, address: IpAddr, at: Seek) -> Place {
-        match ipv4_of(address) {
-            Ok((address, embedding)) => {
-                let place = self.v4.found(address, at.low);
-                let scope = match embedding {
-                    0 => place.scope.max(self.least),
-                    // The whole of an embedding prefix is claimed, and no more unless it is everything.
-                    prefix => place.scope + if self.least == 0 { 0 } else { prefix },
-                };
-                Place { scope, ..place }
-            }
-            Err(address) => self.v6.found(address, (at.low, at.high)),
+    /// Looks several addresses up, which costs less than one after the other.
+    pub fn get_all(&self, sought: &mut Sought) {
+        self.v4.get_all(&mut sought.v4);
+        self.v6.get_all(&mut sought.v6);
+        for look_up in &mut sought.v4 {
+            look_up.place = self.of_v4(look_up.place, look_up.embedding);
         }
+    }
+
+    /// IPv4-mapped and 6to4 addresses stand where their IPv4 address stands, and no scope of another address reaches into them.
+    fn of_v4(&self, place: Place, embedding: u8) -> Place {
+        let scope = match embedding {
+            0 => place.scope.max(self.least),
+            // The whole of an embedding prefix is claimed, and no more unless it is everything.
+            prefix => place.scope + if self.least == 0 { 0 } else { prefix },
+        };
+        Place { scope, ..place }
     }
 
     /// How much memory it takes.

@@ -3,7 +3,7 @@
 //! An entry is where a range starts; the scope is computed from the range's two ends, which gives the prefix at which a merged
 //! trie of bits would end. IPv6 networks are too sparse for IPv4's trie, which takes twice the time and 6 MB for them.
 
-use super::Place;
+use super::{LookUp, Place};
 
 /// Stands for the list of networks that are cut deeper.
 const DEEPER: u16 = u16::MAX - 1;
@@ -25,13 +25,22 @@ impl Networks {
         Self { upper: Ranges::new(&upper), deep: Ranges::new(&deep) }
     }
 
-    /// Between which two places the first range that starts behind the address is.
-    pub(super) fn seek(&self, address: u128) -> (u32, u32) {
-        self.upper.seek((address >> 64) as u64)
+    /// Looks an address up.
+    pub(super) fn get(&self, address: u128) -> Place {
+        self.found(address, self.upper.seek((address >> 64) as u64))
     }
 
-    /// Looks an address up between these places.
-    pub(super) fn found(&self, address: u128, between: (u32, u32)) -> Place {
+    /// Looks several addresses up.
+    pub(super) fn get_all(&self, look_ups: &mut [LookUp<u128>]) {
+        for look_up in &mut *look_ups {
+            look_up.at = self.upper.seek((look_up.address >> 64) as u64);
+        }
+        for look_up in look_ups {
+            look_up.place = self.found(look_up.address, look_up.at);
+        }
+    }
+
+    fn found(&self, address: u128, between: (u32, u32)) -> Place {
         let place = self.upper.found((address >> 64) as u64, between);
         if place.value == DEEPER { self.deep.found(address, self.deep.seek(address)) } else { place }
     }
@@ -171,7 +180,8 @@ impl<A: Key> Ranges<A> {
         Self { starts, values, buckets: buckets.into(), slots: slots.into() }
     }
 
-    /// Behind all starts where these are in buckets before.
+    /// Between which two places the first range that starts behind the address is: behind all starts where these are in
+    /// buckets before.
     fn seek(&self, address: A) -> (u32, u32) {
         let lead = address.lead();
         let slot = self.buckets.get(bucket_of(lead)).map_or(usize::MAX, |bucket| bucket.slot(lead));

@@ -5,7 +5,7 @@
 //! neighbour's is one kept, found by counting bits (after Degermark et al. 1997 and Poptrie, 2015). So a /24 is found by reading
 //! three places, and a database of 400,000 IPv4 ranges takes under 5 MB.
 
-use super::Place;
+use super::{LookUp, Place};
 
 /// Bits of the first step.
 const LEAD: u32 = 16;
@@ -69,23 +69,45 @@ impl Trie {
         Self { root, quarters: growing.quarters.into(), entries: growing.entries.into() }
     }
 
-    /// The place of the entry that has an address, or the network of 24 bits around it.
-    #[inline]
-    pub(super) fn seek(&self, address: u32) -> u32 {
-        let [_, _, third, _] = address.to_be_bytes();
-        let root = self.root.get((address >> (32 - LEAD)) as usize).map_or(0, |root| root.0);
-        if root & CUT == 0 { root } else { self.part(root & !CUT, third) }
+    /// Looks an address up.
+    pub(super) fn get(&self, address: u32) -> Place {
+        let entry = self.entry(self.second(address, self.first(address)));
+        self.last(address, entry).place()
     }
 
-    /// Looks an address up from that place on.
-    #[inline]
-    pub(super) fn found(&self, address: u32, at: u32) -> Place {
-        let mut entry = self.entry(at);
-        if let Some(network) = entry.network() {
-            let [.., fourth] = address.to_be_bytes();
-            entry = self.entry(self.part(network, fourth));
+    /// Looks several addresses up.
+    pub(super) fn get_all(&self, look_ups: &mut [LookUp<u32>]) {
+        for look_up in &mut *look_ups {
+            look_up.at.0 = self.first(look_up.address).0;
         }
-        entry.place()
+        for look_up in &mut *look_ups {
+            look_up.at.0 = self.second(look_up.address, Root(look_up.at.0));
+        }
+        for look_up in &mut *look_ups {
+            look_up.at.0 = self.entry(look_up.at.0).0;
+        }
+        for look_up in look_ups {
+            look_up.place = self.last(look_up.address, Entry(look_up.at.0)).place();
+        }
+    }
+
+    #[inline]
+    fn first(&self, address: u32) -> Root {
+        self.root.get((address >> (32 - LEAD)) as usize).copied().unwrap_or(Root(0))
+    }
+
+    /// The place of the entry of the /24 around the address.
+    #[inline]
+    fn second(&self, address: u32, root: Root) -> u32 {
+        let [_, _, third, _] = address.to_be_bytes();
+        if root.0 & CUT == 0 { root.0 } else { self.part(root.0 & !CUT, third) }
+    }
+
+    /// The entry of the address itself.
+    #[inline]
+    fn last(&self, address: u32, entry: Entry) -> Entry {
+        let [.., fourth] = address.to_be_bytes();
+        entry.network().map_or(entry, |network| self.entry(self.part(network, fourth)))
     }
 
     /// The place of the entry of a network's part.
