@@ -6,9 +6,6 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use cvdns::answer::decide::Client;
@@ -16,109 +13,16 @@ use cvdns::answer::{Answering, Transport, decide};
 use cvdns::geo::client_table::ClientTable;
 use cvdns::geo::country_map::CountryMap;
 use cvdns::geo::database::CountryDatabase;
-use cvdns::health::Feed;
-use cvdns::load::{Loaded, load, read_feed};
+use cvdns::load::load;
 use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Live, Now, Snapshot, compile};
+use cvdns::snapshot::Live;
 use cvdns::wire::query::{LowerName, Query};
 
-const A: u16 = 1;
-const TXT: u16 = 16;
+use queries::{A, Kind, Numbers, kinds, of_country, set_of, with_v4};
+use shipped::{Shipped, compile_frame, now, project};
 
-/// How many different queries a benchmark goes through.
-const SET: usize = 4096;
-
-struct Shipped {
-    loaded: Loaded,
-    feed: Feed,
-    frame: Arc<Frame>,
-}
-
-fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The shipped example with the shipped country database.
-fn shipped() -> Shipped {
-    let mut problems = Problems::default();
-    let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-    let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap());
-    let feed = feed.unwrap();
-    let frame = Arc::new(compile_frame(&loaded, &feed));
-    Shipped { loaded, feed, frame }
-}
-
-fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
-    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
-    compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
-}
-
-fn now(feed: &Feed) -> Now<'_> {
-    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
-}
-
-/// Numbers that look random and are the same in every run (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn v4(&mut self) -> u32 {
-        self.next() as u32
-    }
-
-    /// Global unicast (RFC 4291 section 2.4), where clients are.
-    fn v6(&mut self) -> u128 {
-        let any = u128::from(self.next()) << 64 | u128::from(self.next());
-        any >> 3 | 1 << 125
-    }
-}
-
-/// A query; with `subnet` also OPT and ECS with a /24 or a /56.
-fn query(name: &str, qtype: u16, subnet: Option<IpAddr>) -> Vec<u8> {
-    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
-    for label in name.split('.') {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.push(0);
-    bytes.extend(qtype.to_be_bytes());
-    bytes.extend([0, 1]);
-    let (family, prefix, octets) = match subnet {
-        None => return bytes,
-        Some(IpAddr::V4(address)) => (1, 24, address.octets().get(..3).unwrap().to_vec()),
-        Some(IpAddr::V6(address)) => (2, 56, address.octets().get(..7).unwrap().to_vec()),
-    };
-    let length = octets.len() as u8 + 4;
-    bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, length + 4, 0, 8, 0, length, 0, family, prefix, 0]);
-    bytes.extend(octets);
-    bytes
-}
-
-fn set_of(mut one: impl FnMut(&mut Numbers) -> Vec<u8>) -> Vec<Vec<u8>> {
-    let mut numbers = Numbers(1);
-    (0..SET).map(|_| one(&mut numbers)).collect()
-}
-
-fn with_v4(numbers: &mut Numbers) -> Vec<u8> {
-    query("db.local.clamav.net", A, Some(IpAddr::V4(numbers.v4().into())))
-}
-
-fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
-    query("db.local.clamav.net", A, Some(IpAddr::V6(numbers.v6().into())))
-}
-
-fn of_country(numbers: &mut Numbers) -> Vec<u8> {
-    const CODES: [&str; 12] = ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
-    let code = CODES.get(numbers.next() as usize % CODES.len()).unwrap();
-    query(&format!("db.{code}.clamav.net"), A, None)
-}
+mod queries;
+mod shipped;
 
 /// Goes round a set for ever.
 fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
@@ -130,8 +34,8 @@ fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
 }
 
 fn parts(c: &mut Criterion) {
-    let shipped = shipped();
-    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let shipped = Shipped::load();
+    let snapshot = shipped.snapshot();
     let clients: &ClientTable = shipped.frame.plans.first().unwrap().clients.as_deref().unwrap();
     let mut numbers = Numbers(2);
     let v4: Vec<u32> = (0..1 << 16).map(|_| numbers.v4()).collect();
@@ -197,20 +101,13 @@ fn database_bytes() -> Vec<u8> {
 }
 
 fn respond(c: &mut Criterion) {
-    let shipped = shipped();
-    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let shipped = Shipped::load();
+    let snapshot = shipped.snapshot();
     let mut answering = Answering::new(0);
     let mut buffer = vec![0; 4096];
     let mut group = c.benchmark_group("respond");
     let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
-    let cases = [
-        ("record", set_of(|_| query("current.cvd.clamav.net", TXT, None))),
-        ("db.XY", set_of(of_country)),
-        ("db.local, ECS IPv4", set_of(with_v4)),
-        ("db.local, ECS IPv6", set_of(with_v6)),
-        ("NXDOMAIN", set_of(|n| query(&format!("x{}.clamav.net", n.next()), A, None))),
-    ];
-    for (label, set) in cases {
+    for Kind { label, set } in kinds() {
         let mut next = round(&set);
         group.bench_function(label, |b| {
             b.iter(|| {
@@ -225,7 +122,7 @@ fn respond(c: &mut Criterion) {
 }
 
 fn compiling(c: &mut Criterion) {
-    let shipped = shipped();
+    let shipped = Shipped::load();
     let mut group = c.benchmark_group("compile");
     group.sample_size(10);
     group.bench_function("live, at each feed", |b| {

@@ -1,0 +1,81 @@
+//! What the kernel tells of a server's processes, and on which core they run.
+
+use std::fs;
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::mmsg;
+
+/// CPU time in nanoseconds that a process and its descendants have taken so far, all threads together.
+pub fn cpu_time(pid: u32) -> u64 {
+    threads(pid).iter().filter_map(|(pid, thread)| schedstat(*pid, *thread)).sum()
+}
+
+/// The first field of proc(5)'s schedstat: time on a core.
+fn schedstat(pid: u32, thread: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
+    text.split(' ').next()?.parse().ok()
+}
+
+/// Resident memory of a process in octets.
+pub fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
+    kib * 1024
+}
+
+/// Binds all threads of a process and its descendants to one core. Where there is only one, nothing is left to choose.
+pub fn pin(pid: u32, core: usize) {
+    if cores() < 2 {
+        return;
+    }
+    let mut set = CpuSet::new();
+    set.set(core).expect("a core that the kernel can number");
+    for (_, thread) in threads(pid) {
+        // A thread may have ended since.
+        let _ = sched_setaffinity(id(thread), &set);
+    }
+}
+
+/// Lets a process and its descendants run before the machine's other work, if this process may.
+pub fn favour(pid: u32) {
+    for (_, thread) in threads(pid) {
+        mmsg::favour(thread);
+    }
+}
+
+/// As the safe wrappers of system calls take it.
+pub fn id(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed())
+}
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A process and its descendants: NSD answers from a child of a child.
+pub fn tree(pid: u32) -> Vec<u32> {
+    let mut all = vec![pid];
+    let mut seen = 0;
+    while let Some(parent) = all.get(seen).copied() {
+        seen += 1;
+        for thread in threads_of(parent) {
+            let path = format!("/proc/{parent}/task/{thread}/children");
+            let children = fs::read_to_string(path).unwrap_or_default();
+            all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    all
+}
+
+fn threads(pid: u32) -> Vec<(u32, u32)> {
+    let of = |pid| threads_of(pid).into_iter().map(move |thread| (pid, thread));
+    tree(pid).into_iter().flat_map(of).collect()
+}
+
+fn threads_of(pid: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
