@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::fleet::Fleet;
 use crate::load::Load;
 use crate::outcome::Outcome;
+use crate::process::FavouredSession;
 use crate::race::Track;
 use crate::server::Server;
 use crate::workload::Workload;
@@ -19,6 +20,7 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let deck = track.deck(Workload::Mixed);
     let cvdns = cvdns::start(&track.fleet, cvdns::Options::default());
     let reflector = deck.reflector(&cvdns);
+    let _favoured = FavouredSession::new();
     for server in [&cvdns, &reflector] {
         process::favour(server.pid());
     }
