@@ -3,8 +3,8 @@
 use std::net::UdpSocket;
 
 use crate::deck::{Card, Deck};
-use crate::mmsg::{self, Batch, WIDTH};
 use crate::server::{BUFFER, connected};
+use crate::system::{self, Batch, WIDTH};
 
 /// Queries that one socket has under way at most. A power of two, so that ids, which wrap at one, find their slots.
 const SLOTS: usize = 2048;
@@ -60,7 +60,7 @@ impl Flight {
         for (ahead, packet) in packets.iter_mut().enumerate().take(count) {
             *packet = deck.packet(deck.card(ahead));
         }
-        let sent = mmsg::send(&self.socket, &packets[..count]);
+        let sent = system::send(&self.socket, &packets[..count]);
         for ahead in 0..sent {
             let (id, card) = (self.next_id, deck.card(ahead));
             self.slots[usize::from(id) % SLOTS] = Some(Pending { id, sent: now, card });

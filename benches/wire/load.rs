@@ -8,10 +8,10 @@ use clap::Parser;
 
 use crate::deck::Deck;
 use crate::flight::{Flight, Tally};
-use crate::mmsg::{self, Batch, WIDTH};
 use crate::outcome::{Latency, Outcome};
-use crate::process;
+use crate::process::{self, Spent};
 use crate::server::{LOAD_CORE, Server, myself};
+use crate::system::{self, Batch, WIDTH};
 
 /// A query that has no answer after this long is lost.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -79,6 +79,7 @@ impl Load {
         for (flag, set) in [("--judge", self.judge), ("--sleep", self.sleep), ("--pin", self.pin)] {
             command.args(set.then_some(flag));
         }
+        system::end_with_parent(&mut command);
         let output = command.stderr(std::process::Stdio::inherit()).output().expect("a load process");
         assert!(output.status.success(), "the load ended with {}", output.status);
         serde_json::from_slice(&output.stdout).expect("the load's report")
@@ -91,7 +92,7 @@ impl Load {
         }
         if self.rate.is_some() {
             process::favour(std::process::id());
-            mmsg::sleep_exactly();
+            system::sleep_exactly();
         }
         let mut deck = Deck::read(&self.deck).expect("the queries");
         deck.cut(self.cut);
@@ -122,7 +123,9 @@ impl<'a> Running<'a> {
     }
 
     fn run(mut self) -> Outcome {
-        let cpu = process::cpu_time(self.load.pid);
+        let server = self.load.pid;
+        let spent = || [server, std::process::id()].map(Spent::by);
+        let before = spent();
         self.start = Instant::now();
         let end = per_second(1e9, self.load.seconds);
         match self.load.rate {
@@ -131,10 +134,11 @@ impl<'a> Running<'a> {
         }
         let seconds = self.start.elapsed().as_secs_f64();
         self.drain();
-        let cpu = process::cpu_time(self.load.pid) - cpu;
+        let after = spent();
+        let [server, load] = [0, 1].map(|which| after[which].since(before[which]));
         let Tally { sent, answered, wrong, octets, latencies } = self.tally;
         let octets = octets as f64 / answered.max(1) as f64;
-        Outcome { sent, answered, wrong, seconds, octets, cpu, latency: Latency::of(latencies) }
+        Outcome { sent, answered, wrong, seconds, octets, server, load, latency: Latency::of(latencies) }
     }
 
     /// Nanoseconds since the start.
@@ -216,7 +220,7 @@ impl<'a> Running<'a> {
 
     fn idle(&self, timeout: Duration) {
         if self.load.sleep {
-            mmsg::wait(self.flights.iter().map(|flight| &flight.socket), timeout);
+            system::wait(self.flights.iter().map(|flight| &flight.socket), timeout);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::Spent;
+
 /// Counts and costs of one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
@@ -13,8 +15,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Mean octets of an answer.
     pub octets: f64,
-    /// CPU time of the server in nanoseconds.
-    pub cpu: u64,
+    pub server: Spent,
+    pub load: Spent,
     pub latency: Latency,
 }
 
@@ -33,7 +35,7 @@ pub struct Latency {
 impl Outcome {
     /// Microseconds of CPU that the server takes for an answer.
     pub fn cost(&self) -> f64 {
-        self.cpu as f64 / 1e3 / self.answered.max(1) as f64
+        self.server.cpu as f64 / 1e3 / self.answered.max(1) as f64
     }
 
     pub fn per_second(&self) -> f64 {

@@ -44,6 +44,7 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
         "max",
         "within 1 ms",
         "µs CPU",
+        "server, load waited ms",
     ];
     let mut table = table::new(&header);
     table.add_row(row("reflector", &floor));
@@ -89,5 +90,7 @@ fn row(name: &str, outcome: &Outcome) -> Vec<String> {
     row.extend(percentiles.map(|nanoseconds| format!("{:.0}", f64::from(nanoseconds) / 1e3)));
     row.push(format!("{:.3} %", latency.within_1ms * 100.0));
     row.push(format!("{:.3}", outcome.cost()));
+    let waited = [outcome.server, outcome.load].map(|spent| format!("{:.1}", spent.waiting as f64 / 1e6));
+    row.push(waited.join(", "));
     row
 }

@@ -4,18 +4,39 @@ use std::fs;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
-use crate::mmsg;
+use crate::system;
 
-/// CPU time in nanoseconds that a process and its descendants have taken so far, all threads together.
-pub fn cpu_time(pid: u32) -> u64 {
-    threads(pid).iter().filter_map(|(pid, thread)| schedstat(*pid, *thread)).sum()
+/// Nanoseconds that the threads of a process and its descendants have spent so far.
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
+pub struct Spent {
+    /// On a core.
+    pub cpu: u64,
+    /// Ready to run, while others had the cores.
+    pub waiting: u64,
 }
 
-/// The first field of proc(5)'s schedstat: time on a core.
-fn schedstat(pid: u32, thread: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
-    text.split(' ').next()?.parse().ok()
+impl Spent {
+    pub fn by(pid: u32) -> Self {
+        let mut all = Self::default();
+        for (pid, thread) in threads(pid) {
+            // Nothing is left of a thread that has ended since.
+            let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).unwrap_or_default();
+            let mut fields = text.split(' ').map(|field| field.parse().unwrap_or(0));
+            all.cpu += fields.next().unwrap_or(0);
+            all.waiting += fields.next().unwrap_or(0);
+        }
+        all
+    }
+
+    /// What came since `before`.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(before.cpu),
+            waiting: self.waiting.saturating_sub(before.waiting),
+        }
+    }
 }
 
 /// Resident memory of a process in octets.
@@ -61,7 +82,7 @@ impl Drop for FavouredSession {
 /// Lets a process and its descendants run before the machine's other work, if this process may.
 pub fn favour(pid: u32) {
     for (_, thread) in threads(pid) {
-        mmsg::favour(thread);
+        system::favour(thread);
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::process;
 use crate::queries::{Edns, TXT, query};
+use crate::system;
 
 /// Octets of receive buffer that sockets of the benchmark ask for: more than what is in flight takes.
 pub const BUFFER: usize = 4 << 20;
@@ -30,6 +31,7 @@ impl Server {
     /// Starts a server and waits until it answers the record's name.
     pub fn start(name: &'static str, mut command: Command, place: Place) -> Self {
         let log = File::create(place.path().join("log")).expect("the log");
+        system::end_with_parent(&mut command);
         let child = command
             .current_dir(place.path())
             .env_remove("CVDNS_LOG")

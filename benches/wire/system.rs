@@ -1,8 +1,11 @@
-//! The one file with `unsafe`: datagrams in batches by recvmmsg(2) and sendmmsg(2), waiting for them, and being on time.
+//! The one file with `unsafe`, for what has no safe wrapper: datagrams in batches by recvmmsg(2) and sendmmsg(2), waiting for
+//! them, being on time, and children that end with their parent.
 #![allow(unsafe_code)]
 
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr::null_mut;
 use std::time::Duration;
 
@@ -136,4 +139,15 @@ pub fn sleep_exactly() {
 pub fn favour(thread: u32) {
     // SAFETY: takes numbers only. Linux takes a thread's id for a process's.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, thread as libc::id_t, -20) };
+}
+
+/// Has the kernel end the command's process when the thread that starts it ends, however that comes about.
+pub fn end_with_parent(command: &mut Command) {
+    let ask = || {
+        // SAFETY: takes numbers, touches no memory of ours.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec only one system call is made, which is safe for a signal handler, too.
+    unsafe { command.pre_exec(ask) };
 }
