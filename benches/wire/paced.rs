@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::fleet::Fleet;
 use crate::load::Load;
 use crate::outcome::Outcome;
-use crate::process::FavouredSession;
 use crate::race::Track;
 use crate::server::Server;
 use crate::workload::Workload;
@@ -20,7 +19,7 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let deck = track.deck(Workload::Mixed);
     let cvdns = cvdns::start(&track.fleet, cvdns::Options::default());
     let reflector = deck.reflector(&cvdns);
-    let _favoured = FavouredSession::new();
+    let flood = Load::of(&cvdns, &deck.path, seconds.min(3.0)).measure();
     for server in [&cvdns, &reflector] {
         process::favour(server.pid());
     }
@@ -31,7 +30,6 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let quiet = steady(&cvdns);
     let (swapped, feeds) = while_feeds_change(&cvdns, &track.fleet, || steady(&cvdns));
     let floor = steady(&reflector);
-    let flood = Load::of(&cvdns, &deck.path, seconds.min(3.0)).measure();
     let header = [
         "mixed",
         "answers/s",

@@ -60,26 +60,8 @@ pub fn pin(pid: u32, core: usize) {
     }
 }
 
-/// A session that runs before others, if it may, until this is dropped. Where the kernel groups by session (sched(7)),
-/// [`favour`] counts within the group only.
-pub struct FavouredSession;
-
-const AUTOGROUP: &str = "/proc/self/autogroup";
-
-impl FavouredSession {
-    pub fn new() -> Self {
-        let _ = fs::write(AUTOGROUP, "-20");
-        Self
-    }
-}
-
-impl Drop for FavouredSession {
-    fn drop(&mut self) {
-        let _ = fs::write(AUTOGROUP, "0");
-    }
-}
-
-/// Lets a process and its descendants run before the machine's other work, if this process may.
+/// Lets a process and its descendants run before the machine's other work, if this process may. Not for those that take a
+/// whole core: the kernel stops them for 50 ms in each second.
 pub fn favour(pid: u32) {
     for (_, thread) in threads(pid) {
         system::favour(thread);

@@ -135,10 +135,12 @@ pub fn sleep_exactly() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
 }
 
-/// Lets a thread run before others, if this process may: priority -20 of setpriority(2).
+/// Lets a thread run before all that is not urgent, if this process may: `SCHED_RR` of sched(7), with the lowest priority.
+/// Niceness would not do: many kernels weigh it within a session only.
 pub fn favour(thread: u32) {
-    // SAFETY: takes numbers only. Linux takes a thread's id for a process's.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, thread as libc::id_t, -20) };
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameter lives through the call, which touches no other memory of ours.
+    unsafe { libc::sched_setscheduler(thread.cast_signed(), libc::SCHED_RR, &raw const lowest) };
 }
 
 /// Has the kernel end the command's process when the thread that starts it ends, however that comes about.
