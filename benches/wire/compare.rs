@@ -6,7 +6,7 @@ use comfy_table::Table;
 
 use crate::fleet::Fleet;
 use crate::outcome::Outcome;
-use crate::peers::{self, Peer};
+use crate::peers::{self, Absence, Peer};
 use crate::race::{Effort, Race, Track};
 use crate::ratios::Ratios;
 use crate::server::Server;
@@ -17,25 +17,31 @@ use crate::{cvdns, table};
 pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) -> ExitCode {
     let track = Track::new(Fleet::race());
     let cvdns = cvdns::start(&track.fleet, cvdns::Options::default()).pinned();
-    let wanted: Vec<&Peer> = peers::ALL.iter().filter(|peer| peer.is_among(peers)).collect();
-    let started: Vec<(&Peer, Option<Server>)> =
-        wanted.into_iter().map(|peer| (peer, peer.start(&track.fleet).map(Server::pinned))).collect();
+    let wanted: Vec<&'static Peer> = peers::ALL.iter().filter(|peer| peer.is_among(peers)).collect();
+    let start = |peer: &'static Peer| (peer, peer.start(&track.fleet).map(Server::pinned));
+    let started: Vec<(&Peer, Result<Server, Absence>)> = wanted.into_iter().map(start).collect();
+    for error in started.iter().filter_map(|(_, server)| server.as_ref().err()) {
+        if let Absence::DoesNotStart(error) = error {
+            eprintln!("{error}");
+        }
+    }
     let mut ratios = Ratios::default();
     for workload in workloads {
         let takes_part = |peer: &Peer| peer.geography || !workload.needs_geography();
         let others: Vec<&Server> = started
             .iter()
             .filter(|(peer, _)| takes_part(peer))
-            .filter_map(|(_, server)| server.as_ref())
+            .filter_map(|(_, server)| server.as_ref().ok())
             .collect();
         let race = Race::run(*workload, &track, &cvdns, &others, effort);
         ratios.set(*workload, race.ratio(1));
         let mut table = rows(&race);
         for (peer, server) in &started {
             match server {
-                None => drop(table.add_row([peer.name, "not installed"])),
-                Some(_) if !takes_part(peer) => drop(table.add_row([peer.name, "takes no part"])),
-                Some(_) => {}
+                _ if !takes_part(peer) => _ = table.add_row([peer.name, "takes no part"]),
+                Err(Absence::NotInstalled) => _ = table.add_row([peer.name, "not installed"]),
+                Err(Absence::DoesNotStart(_)) => _ = table.add_row([peer.name, "does not start"]),
+                Ok(_) => {}
             }
         }
         println!("\n{workload}: medians of {} runs of {} s\n{table}", effort.rounds, effort.seconds);

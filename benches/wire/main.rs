@@ -56,7 +56,7 @@ struct Args {
     #[arg(long, group = "mode")]
     commit: bool,
     /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
-    #[arg(long, value_name = "LIST", default_value = "all")]
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
     /// Seconds of each run: 1.5, or 20 with --paced.
     #[arg(long)]

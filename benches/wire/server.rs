@@ -28,8 +28,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it answers the record's name.
-    pub fn start(name: &'static str, mut command: Command, place: Place) -> Self {
+    /// Starts a server of the project's own.
+    pub fn start(name: &'static str, command: Command, place: Place) -> Self {
+        Self::try_start(name, command, place).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts a server and waits until it answers the record's name. The error has what it wrote.
+    pub fn try_start(name: &'static str, mut command: Command, place: Place) -> Result<Self, String> {
         let log = File::create(place.path().join("log")).expect("the log");
         system::end_with_parent(&mut command);
         let child = command
@@ -39,13 +44,13 @@ impl Server {
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+            .map_err(|error| format!("{name} does not start: {error}"))?;
         let mut server = Self { name, place, child };
-        server.wait_until_ready();
-        server
+        server.wait_until_ready()?;
+        Ok(server)
     }
 
-    fn wait_until_ready(&mut self) {
+    fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(30);
         let probe = query("current.cvd.clamav.net", TXT, Edns::Plain);
         let socket = self.place.socket();
@@ -55,11 +60,13 @@ impl Server {
             let sent = socket.send(&probe).is_ok();
             // Until its zone is loaded, a server refuses; RCODE has the lower four bits.
             if sent && matches!(socket.recv(&mut answer), Ok(12..)) && answer[3].trailing_zeros() >= 4 {
-                return;
+                return Ok(());
             }
             let ended = self.child.try_wait().expect("a child");
-            assert!(ended.is_none(), "{} ended:\n{}", self.name, self.log());
-            assert!(Instant::now() < deadline, "{} does not answer:\n{}", self.name, self.log());
+            if ended.is_some() || Instant::now() > deadline {
+                let how = if ended.is_some() { "ended" } else { "does not answer" };
+                return Err(format!("{} {how}:\n{}", self.name, self.log()));
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -47,13 +47,35 @@ impl Peer {
         wanted.split(',').any(|word| named(word.trim()))
     }
 
-    /// Starts it, or `None` when it is not installed.
-    pub fn start(&self, fleet: &Fleet) -> Option<Server> {
-        let program = find(self.program)?;
+    /// Starts it.
+    pub fn start(&self, fleet: &Fleet) -> Result<Server, Absence> {
+        let program = find(self.program).ok_or(Absence::NotInstalled)?;
         let place = Place::new();
         let command = (self.configure)(&program, &place, fleet);
-        Some(Server::start(self.name, command, place))
+        Server::try_start(self.name, command, place).map_err(Absence::DoesNotStart)
     }
+}
+
+/// Why a name server takes no part.
+pub enum Absence {
+    NotInstalled,
+    /// With what it wrote: mostly a module that comes in a package of its own.
+    DoesNotStart(String),
+}
+
+/// Checks what `--peers` says.
+pub fn parse_list(list: &str) -> Result<String, String> {
+    let known = |word: &str| word == "none" || ALL.iter().any(|peer| peer.is_among(word));
+    match list.split(',').find(|word| !known(word.trim())) {
+        None => Ok(list.to_owned()),
+        Some(word) => {
+            Err(format!("no name server {word:?}: all, none, or some of {}", programs().join(", ")))
+        }
+    }
+}
+
+fn programs() -> Vec<&'static str> {
+    ALL.iter().map(|peer| peer.program).collect()
 }
 
 /// A program in PATH, or where daemons live, which is often not in a user's PATH.
