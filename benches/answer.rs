@@ -4,14 +4,9 @@
 //! would only measure the branch predictor.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../tests/large/mod.rs"]
-mod large;
-
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -21,114 +16,22 @@ use cvdns::geo::client_table::ClientTable;
 use cvdns::geo::country_map::CountryMap;
 use cvdns::geo::database::CountryDatabase;
 use cvdns::health::{Feed, State};
-use cvdns::load::{Loaded, load, read_feed};
+use cvdns::load::load;
 use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Live, Now, Snapshot, compile};
+use cvdns::snapshot::{Frame, Live};
 use cvdns::wire::lower::LowerName;
 use cvdns::wire::query::Query;
+
 use large::LARGE;
+use queries::{A, Kind, Numbers, kinds, of_country, set_of, with_v4};
+use shipped::{Shipped, compile_frame, now, project};
+use worker::{BATCH, Worker};
 
-const A: u16 = 1;
-const TXT: u16 = 16;
-
-/// How many different queries a benchmark goes through.
-const SET: usize = 4096;
-
-/// Queries that a worker receives at once, and the octets that each has: as in `serve`.
-const BATCH: usize = 64;
-const SLOT: usize = 4096 + 64;
-
-struct Shipped {
-    loaded: Loaded,
-    feed: Feed,
-    frame: Arc<Frame>,
-}
-
-fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The shipped example with the shipped country database.
-fn shipped() -> Shipped {
-    let mut problems = Problems::default();
-    let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-    let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap());
-    let feed = feed.unwrap();
-    let frame = Arc::new(compile_frame(&loaded, &feed));
-    Shipped { loaded, feed, frame }
-}
-
-fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
-    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
-    compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
-}
-
-fn now(feed: &Feed) -> Now<'_> {
-    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
-}
-
-/// Numbers that look random and are the same in every run (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn v4(&mut self) -> u32 {
-        self.next() as u32
-    }
-
-    /// Global unicast (RFC 4291 section 2.4), where clients are.
-    fn v6(&mut self) -> u128 {
-        let any = u128::from(self.next()) << 64 | u128::from(self.next());
-        any >> 3 | 1 << 125
-    }
-}
-
-/// A query; with `subnet` also OPT and ECS with a /24 or a /56.
-fn query(name: &str, qtype: u16, subnet: Option<IpAddr>) -> Vec<u8> {
-    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
-    for label in name.split('.') {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.push(0);
-    bytes.extend(qtype.to_be_bytes());
-    bytes.extend([0, 1]);
-    let (family, prefix, octets) = match subnet {
-        None => return bytes,
-        Some(IpAddr::V4(address)) => (1, 24, address.octets().get(..3).unwrap().to_vec()),
-        Some(IpAddr::V6(address)) => (2, 56, address.octets().get(..7).unwrap().to_vec()),
-    };
-    let length = octets.len() as u8 + 4;
-    bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, length + 4, 0, 8, 0, length, 0, family, prefix, 0]);
-    bytes.extend(octets);
-    bytes
-}
-
-fn set_of(mut one: impl FnMut(&mut Numbers) -> Vec<u8>) -> Vec<Vec<u8>> {
-    let mut numbers = Numbers(1);
-    (0..SET).map(|_| one(&mut numbers)).collect()
-}
-
-fn with_v4(numbers: &mut Numbers) -> Vec<u8> {
-    query("db.local.clamav.net", A, Some(IpAddr::V4(numbers.v4().into())))
-}
-
-fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
-    query("db.local.clamav.net", A, Some(IpAddr::V6(numbers.v6().into())))
-}
-
-fn of_country(numbers: &mut Numbers) -> Vec<u8> {
-    const CODES: [&str; 12] = ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
-    let code = CODES.get(numbers.next() as usize % CODES.len()).unwrap();
-    query(&format!("db.{code}.clamav.net"), A, None)
-}
+#[path = "../tests/large/mod.rs"]
+mod large;
+mod queries;
+mod shipped;
+mod worker;
 
 /// Goes round a set for ever.
 fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
@@ -140,8 +43,8 @@ fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
 }
 
 fn parts(c: &mut Criterion) {
-    let shipped = shipped();
-    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let shipped = Shipped::load();
+    let snapshot = shipped.snapshot();
     let clients: &ClientTable = shipped.frame.plans.first().unwrap().clients.as_deref().unwrap();
     let mut numbers = Numbers(2);
     let v4: Vec<u32> = (0..1 << 16).map(|_| numbers.v4()).collect();
@@ -151,7 +54,7 @@ fn parts(c: &mut Criterion) {
     group.bench_function("IPv4", |b| b.iter(|| clients.get(Ipv4Addr::from_bits(black_box(*next())).into())));
     let mut next = round(&v6);
     group.bench_function("IPv6, any of 2000::/3", |b| {
-        b.iter(|| clients.get(Ipv6Addr::from_bits(black_box(*next())).into()));
+        b.iter(|| clients.get(Ipv6Addr::from_bits(black_box(*next())).into()))
     });
     let known = addresses_of_database();
     let mut next = round(&known);
@@ -211,18 +114,12 @@ fn database_bytes() -> Vec<u8> {
 }
 
 fn respond(c: &mut Criterion) {
-    let shipped = shipped();
-    let snapshot = Snapshot::new(Arc::clone(&shipped.frame), &now(&shipped.feed));
+    let shipped = Shipped::load();
+    let snapshot = shipped.snapshot();
     let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
-    let cases = [
-        ("record", set_of(|_| query("current.cvd.clamav.net", TXT, None))),
-        ("db.XY", set_of(of_country)),
-        ("db.local, ECS IPv4", set_of(with_v4)),
-        ("db.local, ECS IPv6", set_of(with_v6)),
-        ("NXDOMAIN", set_of(|n| query(&format!("x{}.clamav.net", n.next()), A, None))),
-    ];
+    let kinds = kinds();
     let mut group = c.benchmark_group("respond");
-    for (label, set) in &cases {
+    for Kind { label, set } in &kinds {
         let (mut answering, mut buffer, mut next) = (Answering::new(0), vec![0; 4096], round(set));
         group.bench_function(*label, |b| {
             b.iter(|| {
@@ -235,24 +132,14 @@ fn respond(c: &mut Criterion) {
     }
     group.finish();
     let mut group = c.benchmark_group("respond, in batches as workers do");
-    for (label, set) in &cases {
-        let (mut answering, mut next) = (Answering::new(0), round(set));
-        let mut slots = vec![(vec![0; SLOT], 0); BATCH];
+    for Kind { label, set } in &kinds {
+        let (mut worker, mut next) = (Worker::new(&snapshot), round(set));
         group.bench_function(*label, |b| {
             b.iter_custom(|iterations| {
                 let batches = iterations.div_ceil(BATCH as u64);
                 let start = Instant::now();
                 for _ in 0..batches {
-                    for (slot, length) in &mut slots {
-                        let query = next();
-                        slot.get_mut(..query.len()).unwrap().copy_from_slice(query);
-                        *length = query.len();
-                    }
-                    let queries = slots.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
-                    answering.expect(&snapshot, queries);
-                    for (number, (slot, _)) in slots.iter_mut().enumerate() {
-                        black_box(answering.respond_expected(number, &snapshot, slot, Transport::Udp));
-                    }
+                    worker.batch(std::iter::repeat_with(|| next().as_slice()).take(BATCH));
                 }
                 // The share of the queries that were to be timed.
                 start.elapsed().mul_f64(iterations as f64 / (batches * BATCH as u64) as f64)
@@ -263,7 +150,7 @@ fn respond(c: &mut Criterion) {
 }
 
 fn compiling(c: &mut Criterion) {
-    let shipped = shipped();
+    let shipped = Shipped::load();
     let mut group = c.benchmark_group("compile");
     group.sample_size(10);
     let mut news = shipped.feed.clone();

@@ -1,0 +1,124 @@
+//! Queries for every benchmark, octet by octet, and numbers to choose them by.
+#![allow(dead_code, unreachable_pub, reason = "each benchmark uses its own part")]
+
+use std::net::IpAddr;
+
+pub const A: u16 = 1;
+pub const TXT: u16 = 16;
+pub const AAAA: u16 = 28;
+
+/// How many different queries a benchmark without sockets goes through.
+pub const SET: usize = 4096;
+
+/// What a query says beyond its question.
+#[derive(Clone, Copy)]
+pub enum Edns {
+    /// No OPT.
+    None,
+    /// OPT with a payload size of 1232 octets.
+    Plain,
+    /// That, and the client's subnet: a /24 or a /56.
+    Subnet(IpAddr),
+}
+
+/// One kind of query that is measured without sockets.
+pub struct Kind {
+    pub label: &'static str,
+    pub set: Vec<Vec<u8>>,
+}
+
+/// Every kind of answer, each by queries enough that no branch predictor learns them.
+pub fn kinds() -> Vec<Kind> {
+    let kind = |label, one: fn(&mut Numbers) -> Vec<u8>| Kind { label, set: set_of(one) };
+    vec![
+        kind("record", |_| query("current.cvd.clamav.net", TXT, Edns::None)),
+        kind("db.XY", of_country),
+        kind("db.local, ECS IPv4", with_v4),
+        kind("db.local, ECS IPv6", with_v6),
+        kind("NXDOMAIN", |numbers| query(&format!("x{}.clamav.net", numbers.next()), A, Edns::None)),
+    ]
+}
+
+pub fn set_of(mut one: impl FnMut(&mut Numbers) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut numbers = Numbers(1);
+    (0..SET).map(|_| one(&mut numbers)).collect()
+}
+
+pub fn with_v4(numbers: &mut Numbers) -> Vec<u8> {
+    query("db.local.clamav.net", A, Edns::Subnet(IpAddr::V4(numbers.v4().into())))
+}
+
+pub fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
+    query("db.local.clamav.net", A, Edns::Subnet(IpAddr::V6(numbers.v6().into())))
+}
+
+pub fn of_country(numbers: &mut Numbers) -> Vec<u8> {
+    const CODES: [&str; 12] = ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
+    query(&format!("db.{}.clamav.net", numbers.one_of(&CODES)), A, Edns::None)
+}
+
+/// A query with a fixed id.
+pub fn query(name: &str, qtype: u16, edns: Edns) -> Vec<u8> {
+    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!matches!(edns, Edns::None))];
+    for label in name.split('.') {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes.extend(qtype.to_be_bytes());
+    bytes.extend([0, 1]);
+    let options = match edns {
+        Edns::None => return bytes,
+        Edns::Plain => Vec::new(),
+        Edns::Subnet(IpAddr::V4(address)) => subnet(1, 24, &address.octets()),
+        Edns::Subnet(IpAddr::V6(address)) => subnet(2, 56, &address.octets()),
+    };
+    bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, options.len() as u8]);
+    bytes.extend(options);
+    bytes
+}
+
+/// The ECS option (RFC 7871 section 6).
+fn subnet(family: u8, prefix: u8, address: &[u8]) -> Vec<u8> {
+    let octets = address.get(..usize::from(prefix / 8)).unwrap();
+    let mut option = vec![0, 8, 0, octets.len() as u8 + 4, 0, family, prefix, 0];
+    option.extend(octets);
+    option
+}
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        choices.get(self.below(choices.len())).expect("something to choose from")
+    }
+
+    /// True in `percent` of a hundred calls.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn v4(&mut self) -> u32 {
+        self.next() as u32
+    }
+
+    /// Global unicast (RFC 4291 section 2.4), where clients are.
+    pub fn v6(&mut self) -> u128 {
+        let any = u128::from(self.next()) << 64 | u128::from(self.next());
+        any >> 3 | 1 << 125
+    }
+}

@@ -1,0 +1,46 @@
+//! The shipped example with the shipped country database, for the benchmarks without sockets.
+#![allow(dead_code, unreachable_pub, reason = "each benchmark uses its own part")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cvdns::health::Feed;
+use cvdns::load::{Loaded, load, read_feed};
+use cvdns::problem::Problems;
+use cvdns::snapshot::{Frame, Now, Snapshot, compile};
+
+pub struct Shipped {
+    pub loaded: Loaded,
+    pub feed: Feed,
+    pub frame: Arc<Frame>,
+}
+
+impl Shipped {
+    pub fn load() -> Self {
+        let mut problems = Problems::default();
+        let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
+        let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap());
+        let feed = feed.unwrap();
+        let frame = Arc::new(compile_frame(&loaded, &feed));
+        Self { loaded, feed, frame }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(Arc::clone(&self.frame), &now(&self.feed))
+    }
+}
+
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
+    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
+    compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
+}
+
+/// The moment at which the feed was written.
+pub fn now(feed: &Feed) -> Now<'_> {
+    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
+}

@@ -1,0 +1,105 @@
+//! The server of the project with all that a user has on: the example's whole zone, client subnets, health from a feed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::fleet::Fleet;
+use crate::server::{Place, Server};
+
+/// How a server differs from that of the race.
+#[derive(Clone, Copy)]
+pub struct Options {
+    pub workers: usize,
+    /// Names `h0`, `h1` … with an A record each in the master file.
+    pub static_names: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { workers: 1, static_names: 0 }
+    }
+}
+
+/// Starts the daemon for a fleet.
+pub fn start(fleet: &Fleet, options: Options) -> Server {
+    let place = Place::new();
+    let shipped = |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
+    place.write("clamav.net.toml", &shipped("clamav.net.toml"));
+    place.write("clamav.net.zone", &(shipped("clamav.net.zone") + &static_names(options.static_names)));
+    place.write("mirrors.toml", &mirrors(fleet));
+    place.write("feed.json", &fleet.feed(1));
+    place.write("cvdns.toml", &config(place.port, options.workers));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    command.args(["serve", "--config", "cvdns.toml"]);
+    Server::start("cvdns", command, place)
+}
+
+/// Replaces the feed of a running server by rename.
+pub fn replace_feed(server: &Server, feed: &str) {
+    server.place.write("feed.json.new", feed);
+    let path = server.place.path();
+    fs::rename(path.join("feed.json.new"), path.join("feed.json")).expect("the feed renamed");
+}
+
+/// The country database that every server looks clients up in.
+pub fn database() -> PathBuf {
+    project().join("geoip/country.mmdb")
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn config(port: u16, workers: usize) -> String {
+    let database = database();
+    let database = database.display();
+    format!(
+        r#"[server]
+listen = ["127.0.0.1:{port}"]
+workers = {workers}
+nsid = "ns1"
+
+[[zone]]
+file = "clamav.net.toml"
+
+[geoip]
+database = "{database}"
+
+[feed]
+source = "feed.json"
+"#
+    )
+}
+
+fn mirrors(fleet: &Fleet) -> String {
+    let mut text = String::new();
+    for (number, mirror) in fleet.mirrors.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "[[mirror]]\nhost = {:?}\ncountry = {:?}",
+            mirror.host,
+            mirror.country.to_uppercase()
+        );
+        let _ = writeln!(text, "ipv4 = [\"{}\"]", mirror.v4);
+        if let Some(v6) = mirror.v6 {
+            let _ = writeln!(text, "ipv6 = [\"{v6}\"]");
+        }
+        // The pool that the example's zone names.
+        if number % 20 == 0 {
+            text.push_str("pools = [\"other\"]\n");
+        }
+    }
+    text
+}
+
+fn static_names(count: usize) -> String {
+    let mut text = String::from("\n$ORIGIN clamav.net.\n");
+    for number in 0..count {
+        let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + number as u32);
+        let _ = writeln!(text, "h{number} IN A {address}");
+    }
+    text
+}

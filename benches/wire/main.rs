@@ -1,0 +1,103 @@
+//! What an answer costs on the wire: the real daemon, a reflector as the floor, and other name servers where they are installed.
+//!
+//! `cargo bench --bench wire`; benches/README.md says what is measured and how to read it.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod check;
+mod compare;
+mod cvdns;
+mod deck;
+mod fleet;
+mod flight;
+mod growth;
+mod load;
+mod outcome;
+mod paced;
+mod peers;
+mod process;
+#[path = "../queries/mod.rs"]
+mod queries;
+mod race;
+mod ratios;
+mod reflector;
+mod server;
+mod system;
+mod table;
+mod workers;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use load::Load;
+use race::Effort;
+use reflector::Reflector;
+use workload::Workload;
+
+/// Measures CPU time per answer and latencies over loopback.
+#[derive(Parser)]
+#[command(name = "wire")]
+#[allow(clippy::struct_excessive_bools, reason = "so are flags")]
+struct Args {
+    /// Fail when a ratio to the reflector is more than 20 % worse than the committed one.
+    #[arg(long, group = "mode")]
+    check: bool,
+    /// Latencies at a steady rate while feeds change.
+    #[arg(long, group = "mode")]
+    paced: bool,
+    /// Larger and larger fleets and zones.
+    #[arg(long, group = "mode")]
+    growth: bool,
+    /// Two workers against one.
+    #[arg(long, group = "mode")]
+    workers: bool,
+    /// Write the ratios of this run to benches/wire/ratios.toml.
+    #[arg(long, group = "mode")]
+    commit: bool,
+    /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
+    peers: String,
+    /// Seconds of each run: 1.5, or 20 with --paced.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Runs of each server.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Queries a second of --paced.
+    #[arg(long, default_value_t = 30_000.0)]
+    rate: f64,
+    /// Workloads whose names contain this.
+    filter: Option<String>,
+    /// What cargo passes to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args();
+    // The first is the program; of the rest clap takes the first for the program's name.
+    match args.nth(1).as_deref() {
+        Some("--reflector") => Reflector::parse_from(std::env::args().skip(1)).run(),
+        Some("--load") => Load::parse_from(std::env::args().skip(1)).run(),
+        _ => measure(&Args::parse()),
+    }
+}
+
+fn measure(args: &Args) -> ExitCode {
+    if process::cores() < 2 {
+        println!("One core only: server and load share it, and CPU times are higher than they need be.");
+    }
+    let effort = Effort { seconds: args.seconds.unwrap_or(1.5), rounds: args.runs.max(1) };
+    let filter = args.filter.as_deref().unwrap_or_default();
+    let chosen = workload::ALL.into_iter().filter(|workload| workload.to_string().contains(filter));
+    let chosen: Vec<Workload> = chosen.collect();
+    match args {
+        _ if chosen.is_empty() => ExitCode::SUCCESS,
+        Args { check: true, .. } => check::run(),
+        Args { paced: true, .. } => paced::run(args.seconds.unwrap_or(20.0), args.rate),
+        Args { growth: true, .. } => growth::run(effort),
+        Args { workers: true, .. } => workers::run(effort),
+        Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
+    }
+}

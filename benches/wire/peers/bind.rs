@@ -1,0 +1,23 @@
+//! BIND: static answers only.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::fleet::Fleet;
+use crate::server::Place;
+
+pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
+    let (port, dir) = (place.port, place.path().display());
+    place.write("clamav.net.zone", &super::master_file(fleet));
+    place.write(
+        "named.conf",
+        &format!(
+            "options {{ directory \"{dir}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\
+             pid-file none; session-keyfile none; minimal-responses yes; dnssec-validation no; empty-zones-enable no; notify no; }};\n\
+             controls {{ }};\nzone \"clamav.net\" {{ type primary; file \"clamav.net.zone\"; }};\n"
+        ),
+    );
+    let mut command = Command::new(program);
+    command.args(["-g", "-n", "1", "-c", "named.conf"]);
+    command
+}

@@ -1,0 +1,65 @@
+//! Knot DNS: mod-geoip for clients, static answers for the rest.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::{MAX, v4, v6};
+use crate::cvdns;
+use crate::fleet::Fleet;
+use crate::server::Place;
+
+pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
+    let (port, dir) = (place.port, place.path().display());
+    place.write("clamav.net.zone", &super::master_file(fleet));
+    place.write("geo.conf", &geography(fleet));
+    place.write("db/.keep", "");
+    place.write(
+        "knot.conf",
+        &format!(
+            r#"server:
+    rundir: "{dir}"
+    listen: 127.0.0.1@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+    edns-client-subnet: on
+database:
+    storage: "{dir}/db"
+log:
+  - target: stderr
+    any: warning
+mod-geoip:
+  - id: geo
+    config-file: {dir}/geo.conf
+    ttl: 60
+    mode: geodb
+    geodb-file: {database}
+    geodb-key: country/iso_code
+zone:
+  - domain: clamav.net
+    storage: {dir}
+    file: clamav.net.zone
+    module: mod-geoip/geo
+"#,
+            database = cvdns::database().display(),
+        ),
+    );
+    let mut command = Command::new(program);
+    command.args(["-c", "knot.conf"]);
+    command
+}
+
+fn geography(fleet: &Fleet) -> String {
+    let mut text = String::from("db.local.clamav.net:\n");
+    for (country, mirrors) in fleet.by_country() {
+        let mirrors = mirrors.get(..MAX).unwrap_or(mirrors);
+        let _ =
+            writeln!(text, "  - geo: \"{}\"\n    A: [{}]", country.to_uppercase(), v4(mirrors).join(", "));
+        let v6 = v6(mirrors);
+        if !v6.is_empty() {
+            let _ = writeln!(text, "    AAAA: [{}]", v6.join(", "));
+        }
+    }
+    text
+}

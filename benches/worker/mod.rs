@@ -1,0 +1,44 @@
+//! Answers queries as a UDP worker does, without its sockets: in batches, each query in a slot of its own.
+
+#![allow(unreachable_pub, reason = "shared by benchmarks")]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+
+use cvdns::answer::{Answering, Transport};
+use cvdns::snapshot::Snapshot;
+
+/// Queries that a worker receives at once, and the octets that each has room for: as in `serve`.
+pub const BATCH: usize = 64;
+const SLOT: usize = 4096 + 64;
+
+pub struct Worker<'s> {
+    snapshot: &'s Snapshot,
+    answering: Answering,
+    /// Slots and the length of what is in them.
+    slots: Vec<(Vec<u8>, usize)>,
+}
+
+impl<'s> Worker<'s> {
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Self { snapshot, answering: Answering::new(0), slots: vec![(vec![0; SLOT], 0); BATCH] }
+    }
+
+    /// Answers as many queries as there are, or a batch of them.
+    pub fn batch<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
+        let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
+        let mut count = 0;
+        for ((slot, length), query) in self.slots.iter_mut().zip(queries) {
+            // The copy stands for what the kernel does.
+            slot.get_mut(..query.len()).unwrap().copy_from_slice(query);
+            *length = query.len();
+            count += 1;
+        }
+        let filled = self.slots.get_mut(..count).unwrap();
+        let queries = filled.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
+        self.answering.expect(self.snapshot, queries);
+        for (number, (slot, _)) in filled.iter_mut().enumerate() {
+            black_box(self.answering.respond_expected(number, self.snapshot, slot, Transport::Udp));
+        }
+    }
+}
