@@ -1,5 +1,6 @@
 //! The one place where an answer is chosen. What is served, explained and exported is what [`decide`] says.
 
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use super::chain::{self, Chain, Link};
@@ -7,7 +8,7 @@ use crate::geo::client_table::Place;
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Answer, Below, Cut, Frame, Node, NodeKind, Parent, ParentDs};
 use crate::snapshot::live::PoolAnswer;
-use crate::snapshot::names::NodeId;
+use crate::snapshot::names::{NodeId, Probe};
 use crate::snapshot::pools::{Along, PathId};
 use crate::snapshot::template::{Template, TemplateId};
 use crate::wire::lower::LowerName;
@@ -70,8 +71,8 @@ pub enum Outcome<'s> {
 /// What is asked, in class IN.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'q> {
-    /// The name as it was asked, in wire form and not compressed.
-    pub name: &'q [u8],
+    /// The name.
+    pub name: &'q LowerName,
     /// QTYPE.
     pub qtype: u16,
     /// Where that name stands.
@@ -158,7 +159,7 @@ impl<'s> Decision<'s> {
                 (Found::Above(_) | Found::Nothing, _) => return Outcome::NxDomain,
             };
             if trail.chain.is_empty() {
-                trail.name.set(question.name);
+                trail.name.clone_from(question.name);
             }
             if !trail.chain.push(link, &trail.name) {
                 return Outcome::ChainEnds;
@@ -174,7 +175,7 @@ impl<'s> Decision<'s> {
             if asked_for || trail.chain.visited(name) {
                 return Outcome::ChainEnds;
             }
-            found = find(frame, name);
+            found = find(frame, name, frame.names.probe(name));
         }
     }
 
@@ -241,11 +242,17 @@ impl Found {
     }
 }
 
-/// The plan in whose table the client of a question must be looked up, when its own name needs that.
-pub(super) fn asks_for_client(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
+/// The plan in whose table the client of a question must be looked up, when its own name needs that; reads what the answer is
+/// going to be taken from.
+pub(super) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
     let Found::Node(node) = found else { return None };
     match frame.holding(frame.nodes.get(node as usize)?, qtype)? {
         Answer::Pool { rule, along: Along::Client } => Some(frame.rules.get(rule as usize)?.plan),
+        Answer::Static { template, .. } => {
+            // A zone of many names does not fit the cache.
+            black_box(frame.templates.get(template).and_then(|template| template.octets.first()).copied());
+            None
+        }
         _ => None,
     }
 }
@@ -282,8 +289,8 @@ fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
 }
 
 /// Finds what rules a name: itself, a wildcard, or what stands above it (RFC 1034 section 4.3.2, RFC 4592 section 3.3).
-pub fn find(frame: &Frame, name: &LowerName) -> Found {
-    let Some((closest, before)) = frame.names.closest(name) else { return Found::Nothing };
+pub fn find(frame: &Frame, name: &LowerName, probe: Probe) -> Found {
+    let Some((closest, before)) = frame.names.closest(name, probe) else { return Found::Nothing };
     if before == 0 {
         return Found::Node(closest);
     }

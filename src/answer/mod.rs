@@ -4,6 +4,7 @@ mod asked;
 mod body;
 mod chain;
 pub mod decide;
+mod expected;
 mod options;
 pub mod respond;
 

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::asked::Asked;
 use super::body::{self, Body};
-use super::decide::{Question, Trail, decide};
+use super::decide::{Trail, decide};
+use super::expected::Expected;
 use super::options::Opt;
-use crate::geo::client_table::Sought;
 use crate::snapshot::Snapshot;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -25,8 +25,7 @@ pub enum Transport {
 pub struct Answering {
     trail: Trail,
     asked: Asked,
-    expected: Vec<Asked>,
-    sought: Sought,
+    expected: Expected,
     turn: u64,
 }
 
@@ -37,20 +36,11 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Largest UDP answer in octets to a client without EDNS (RFC 1035 section 4.2.1).
 const PLAIN_UDP: usize = 512;
 
-/// QTYPE and QCLASS behind a question's name.
-const QUESTION_TAIL: usize = 4;
-
 impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
         let turn = turn.wrapping_mul(STRIDE);
-        Self {
-            trail: Trail::default(),
-            asked: Asked::nothing(),
-            expected: Vec::new(),
-            sought: Sought::default(),
-            turn,
-        }
+        Self { trail: Trail::default(), asked: Asked::nothing(), expected: Expected::default(), turn }
     }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
@@ -63,7 +53,9 @@ impl Answering {
         transport: Transport,
     ) -> Option<usize> {
         let Self { trail, asked, turn, .. } = self;
-        asked.read(snapshot, buffer.get(..length)?, client, &mut trail.name);
+        asked.read(snapshot, buffer.get(..length)?, client);
+        asked.probe(snapshot);
+        asked.find(snapshot);
         answer(snapshot, asked, trail, turn, buffer, transport)
     }
 
@@ -74,29 +66,7 @@ impl Answering {
         snapshot: &Snapshot,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
-        self.expected.clear();
-        self.sought.clear();
-        let mut plan = None;
-        for (number, query) in queries.enumerate() {
-            self.expected.push(Asked::nothing());
-            if let (Some(asked), Some((message, source))) = (self.expected.last_mut(), query) {
-                asked.read(snapshot, message, source, &mut self.trail.name);
-                // Clients of another plan than the first are looked up when their answer is decided.
-                let asks = asked.asks_for_client(snapshot);
-                if asks.is_some_and(|asks| asks == *plan.get_or_insert(asks)) {
-                    self.sought.push(number, asked.client.address);
-                }
-            }
-        }
-        let Some((plan, clients)) = plan.and_then(|plan| Some((plan, snapshot.frame.clients(plan)?))) else {
-            return;
-        };
-        clients.get_all(&mut self.sought);
-        for (number, place) in self.sought.found() {
-            if let Some(asked) = self.expected.get_mut(number) {
-                asked.client.placed = Some((plan, place));
-            }
-        }
+        self.expected.read(snapshot, queries);
     }
 
     /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.
@@ -153,11 +123,9 @@ fn body(
         (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
         (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
-        (class::IN, qtype) => {
+        (class::IN, _) => {
             *turn = turn.wrapping_add(STRIDE);
-            let name = buffer.get(HEADER..query.question_end - QUESTION_TAIL).unwrap_or_default();
-            let decision =
-                decide(snapshot, Question { name, qtype, found: asked.found }, &asked.client, trail);
+            let decision = decide(snapshot, asked.question(), &asked.client, trail);
             // A scope says something of the subnet that was sent; the resolver's own address has none.
             let placed = decision.client.filter(|_| query.subnet().is_some());
             let scope = placed.map_or(0, |place| place.scope);
@@ -166,8 +134,7 @@ fn body(
             Body { scope, ..body }
         }
         (class::CH, rtype::TXT | rtype::ANY) => {
-            trail.name.read(buffer);
-            body::chaos(trail.name.wire(), snapshot, buffer, query.question_end)
+            body::chaos(asked.name.wire(), snapshot, buffer, query.question_end)
                 .unwrap_or(Body::code(rcode::REFUSED))
         }
         _ => Body::code(rcode::REFUSED),

@@ -448,7 +448,7 @@ impl<'i> Compiler<'i> {
         let above = wire_parent(self.names.get(apex)?)?;
         let mut name = LowerName::new();
         name.set(above);
-        let (closest, _) = self.frame.names.closest(&name)?;
+        let (closest, _) = self.frame.names.closest(&name, self.frame.names.probe(&name))?;
         let node = self.frame.nodes.get(closest as usize)?;
         let cut = match node.kind {
             NodeKind::Cut(cut) => self.frame.cut(cut),

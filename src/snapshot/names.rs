@@ -15,6 +15,10 @@ pub struct NameTable {
     labels: usize,
 }
 
+/// The first slot of a look-up. It is most often the only one, and read before what it leads to is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Probe(Slot);
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     hash: u32,
@@ -54,16 +58,28 @@ impl NameTable {
         }
     }
 
+    /// Where a look-up begins.
+    #[inline]
+    pub fn probe(&self, name: &LowerName) -> Probe {
+        let mask = self.slots.len().wrapping_sub(1);
+        Probe(self.slots.get(name.hash() as usize & mask).copied().unwrap_or_default())
+    }
+
     /// The name at or nearest above `name` that exists: its node and how many octets stand before it.
-    pub fn closest(&self, name: &LowerName) -> Option<(NodeId, usize)> {
-        let exact = self.find(name.hash(), |slot, words| {
+    pub fn closest(&self, name: &LowerName, Probe(slot): Probe) -> Option<(NodeId, usize)> {
+        let is_it = |slot: &Slot, words: &[[u8; WORD]]| {
             usize::from(slot.length) == name.wire().len()
                 && words
                     .iter()
                     .zip(name.words())
                     .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
-        });
-        exact.map(|node| (node, 0)).or_else(|| self.above(name))
+        };
+        if slot.hash == name.hash()
+            && self.words.get(slot.at as usize..).is_some_and(|words| is_it(&slot, words))
+        {
+            return Some((slot.node, 0));
+        }
+        self.find(name.hash(), is_it).map(|node| (node, 0)).or_else(|| self.above(name))
     }
 
     fn above(&self, name: &LowerName) -> Option<(NodeId, usize)> {
@@ -120,7 +136,7 @@ mod tests {
         let closest = |table: &NameTable, wire: &[u8]| {
             let mut name = LowerName::new();
             assert!(name.set(wire));
-            table.closest(&name)
+            table.closest(&name, table.probe(&name))
         };
         for (node, name) in names.iter().enumerate() {
             assert_eq!(closest(&table, name), Some((node as NodeId, 0)));
