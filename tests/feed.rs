@@ -387,13 +387,14 @@ fn a_colliding_database_costs_its_own_name_only() {
 fn a_reload_names_what_needs_a_restart() {
     let daemon = Daemon::start(&files());
     let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
-    let changed = config.replace("tcp-idle = \"2s\"", "tcp-idle = \"3s\"\ntcp-max-connections = 9")
+    let changed = config
+        .replace("tcp-idle = \"2s\"", "tcp-idle = \"3s\"\ntcp-max-connections = 9\naffinity = true")
         + "[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     daemon.write_file("cvdns.toml", &changed);
     for _ in 0..2 {
         let logged = daemon.log().len();
         daemon.sighup();
-        let keys = "at the next start only: tcp-max-connections, tcp-idle, log.level, log.format";
+        let keys = "at the next start only: affinity, tcp-max-connections, tcp-idle, log.level, log.format";
         daemon.wait_for_log(logged, &[keys, "reloaded"]);
     }
     daemon.write_file("cvdns.toml", &config);

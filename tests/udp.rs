@@ -114,7 +114,7 @@ fn all_addresses_that_cannot_be_had_are_told() {
     let server = start(&["127.0.0.1:0"], 1, UdpMode::Auto);
     let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let foreign: SocketAddr = "192.0.2.1:0".parse().unwrap();
-    let errors = Listeners::bind(&[server.address(), free, foreign], 1, UdpMode::Auto).unwrap_err();
+    let errors = Listeners::bind(&[server.address(), free, foreign], 1, UdpMode::Auto, false).unwrap_err();
     let addresses: Vec<_> = errors.iter().map(|error| error.address).collect();
     assert_eq!(addresses, [server.address(), foreign]);
 }

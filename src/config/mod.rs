@@ -290,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn affinity_is_for_workers() {
+        for (keys, warnings) in [
+            ("affinity = true\nudp = \"portable\"", 1),
+            ("affinity = false\nudp = \"portable\"", 0),
+            ("affinity = true\nudp = \"mmsg\"", 0),
+        ] {
+            let found = problems(&format!("[server]\n{keys}"));
+            assert_eq!(found.len(), warnings, "{keys}: {found:?}");
+            assert!(found.iter().all(|found| found.contains("no effect on portable UDP")), "{found:?}");
+        }
+        let found = problems("[server]\naffinity = \"yes\"");
+        assert!(found.len() == 1 && found[0].contains("true or false"), "{found:?}");
+    }
+
+    #[test]
     fn an_empty_nsid_is_called_empty() {
         let found = problems("[server]\nnsid = \"\"");
         assert!(found.len() == 1 && found[0].contains("it is empty"), "{found:?}");

@@ -23,6 +23,8 @@ pub struct Server {
     pub ecs: bool,
     /// How UDP is served.
     pub udp: UdpMode,
+    /// Whether each UDP worker keeps to a core and is given what that core handles.
+    pub affinity: bool,
     /// Most TCP connections at once.
     pub tcp_max_connections: usize,
     /// An idle TCP connection is closed after this long.
@@ -58,6 +60,7 @@ impl Default for Server {
             edns_udp_size: 1232,
             ecs: true,
             udp: UdpMode::Auto,
+            affinity: false,
             tcp_max_connections: 1024,
             tcp_idle: Duration::from_secs(10),
         }
@@ -91,6 +94,7 @@ impl Server {
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
         server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);
         server.udp_mode(&mut table, problems);
+        server.affinity(&mut table, problems);
         server.check_wildcards(wildcards, problems);
         let connections =
             table.get("tcp-max-connections", "a number, at least 1", problems, read::integer(1..=1_000_000));
@@ -136,17 +140,34 @@ impl Server {
 
     /// RFC 2181 section 4.1: answers come from the address that was asked. On a wildcard that takes packet info.
     fn check_wildcards(&self, wildcards: Vec<Spot>, problems: &mut Problems) {
-        let portable = match self.udp {
-            UdpMode::Portable => true,
-            UdpMode::Auto => !cfg!(target_os = "linux"),
-            UdpMode::Mmsg => false,
-        };
-        for spot in wildcards.into_iter().filter(|_| portable) {
+        for spot in wildcards.into_iter().filter(|_| self.is_portable()) {
             problems.warning(
                 spot,
                 "portable UDP on a wildcard answers from the address that routing chooses, not from the one asked",
                 "resolvers drop such answers where a machine has several addresses: list them one by one",
             );
+        }
+    }
+
+    /// Off by default: where all queries come by one core (a card with one queue, loopback), one worker would get them all.
+    fn affinity(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
+        let Some(affinity) = table.get("affinity", "true or false", problems, read::boolean) else { return };
+        self.affinity = affinity.value;
+        if affinity.value && self.is_portable() {
+            problems.warning(
+                affinity.spot,
+                "`affinity` has no effect on portable UDP, which has no threads of its own",
+                "take it out, or serve with `udp = \"mmsg\"` on Linux",
+            );
+        }
+    }
+
+    /// Whether this system serves UDP in portable mode.
+    fn is_portable(&self) -> bool {
+        match self.udp {
+            UdpMode::Portable => true,
+            UdpMode::Auto => !cfg!(target_os = "linux"),
+            UdpMode::Mmsg => false,
         }
     }
 

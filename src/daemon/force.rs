@@ -213,6 +213,7 @@ impl Force {
             ("listen", server.listen != new.server.listen),
             ("workers", server.workers != new.server.workers),
             ("udp", server.udp != new.server.udp),
+            ("affinity", server.affinity != new.server.affinity),
             ("user", server.user != new.server.user),
             ("tcp-max-connections", server.tcp_max_connections != new.server.tcp_max_connections),
             ("tcp-idle", server.tcp_idle != new.server.tcp_idle),

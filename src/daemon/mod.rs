@@ -60,7 +60,7 @@ impl Daemon {
             return Err(StartError::Inputs(problems));
         };
         log_problems(&problems);
-        let listeners = Listeners::bind(&server.listen, server.workers, server.udp)
+        let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
             .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
         if let Some(user) = &server.user {
             match privileges::drop_to(user) {

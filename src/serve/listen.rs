@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::responder::Transport;
+#[cfg(target_os = "linux")]
+use super::steering::Steering;
 
 /// The sockets of one listen address.
 #[derive(Debug)]
@@ -16,6 +18,30 @@ pub(super) struct Bound {
     /// One for each worker.
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: TcpListener,
+}
+
+#[cfg(target_os = "linux")]
+impl Bound {
+    /// Has the kernel hand each datagram to the worker of the core that handles it.
+    ///
+    /// To be called while the group is what was bound: the kernel counts the sockets in that order.
+    ///
+    /// # Errors
+    /// When the kernel does not take the program.
+    pub(super) fn steer(&self, steering: &Steering) -> Result<(), BindError> {
+        use std::os::fd::AsFd;
+
+        // One of them speaks for the group.
+        let Some(socket) = self.udp.first() else { return Ok(()) };
+        super::mmsg::steer(socket.as_fd(), &steering.program()).map_err(|error| {
+            let what = format!(
+                "the kernel does not steer datagrams to {} cores ({error}); `affinity = true` needs Linux 4.5 and, for \
+                 hundreds of cores with gaps between them, room in `net.core.optmem_max`: take it out otherwise",
+                steering.workers()
+            );
+            BindError { address: self.address, transport: Transport::Udp, source: io::Error::other(what) }
+        })
+    }
 }
 
 /// A listen address that could not be taken.

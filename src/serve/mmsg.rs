@@ -323,3 +323,26 @@ pub(super) fn set_option(
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Gives the `SO_REUSEPORT` group of a bound socket a program that chooses the socket of each datagram, by
+/// its place in the order in which the group was bound.
+///
+/// # Errors
+/// Those of setsockopt(2): `EINVAL` for what is no program, `ENOMEM` for one over `net.core.optmem_max`.
+pub(super) fn steer(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<()> {
+    let len = program.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    // SAFETY: pointer and length are those of a live local, which in turn holds those of a live slice. The
+    // kernel copies the instructions and writes to none of them, whatever `filter` would allow; it verifies
+    // them before they run. The descriptor is open as it is borrowed.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
+        )
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -6,12 +6,15 @@
 //!
 //! UDP has two ways. On Linux each socket has a thread that takes queries in batches (`udp`, `batch` and
 //! `mmsg`, the one module here with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
-//! by one (`portable`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
+//! by one (`portable`). Threads may keep to a core each, with the kernel handing them what that core handles
+//! (`steering`, `cores`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
 //! [`Responder`], which knows nothing of sockets.
 
 #[cfg(target_os = "linux")]
 mod batch;
 mod connection;
+#[cfg(target_os = "linux")]
+mod cores;
 mod counters;
 mod listen;
 #[cfg(target_os = "linux")]
@@ -24,6 +27,8 @@ pub mod privileges;
 mod responder;
 mod room;
 mod running;
+#[cfg(target_os = "linux")]
+mod steering;
 mod tcp;
 #[cfg(target_os = "linux")]
 mod udp;
@@ -50,32 +55,45 @@ pub struct Listeners {
 }
 
 /// The mode that was settled on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 enum Way {
     #[cfg(target_os = "linux")]
-    Batches,
+    Batches {
+        /// Without it the kernel spreads datagrams by their addresses, and threads go where it puts them.
+        steering: Option<steering::Steering>,
+    },
     Portable,
 }
 
 impl Listeners {
     /// Takes all addresses, UDP and TCP, with `workers` UDP sockets each; 0 means one per core.
     ///
+    /// With `affinity` each worker keeps to a core of the process's own and is given what that core handles;
+    /// workers beyond the number of cores are left out, with a warning. Portable mode does not heed it, of which
+    /// the configuration's reader warns.
+    ///
     /// With port 0 the kernel chooses one, the same for UDP and TCP; [`Listeners::addresses`] tells it.
     ///
     /// # Errors
     /// All addresses that could not be taken. The others are given back.
-    pub fn bind(addresses: &[SocketAddr], workers: usize, mode: UdpMode) -> Result<Self, Vec<BindError>> {
-        let way = settle(mode)
-            .ok_or_else(|| addresses.iter().map(|&address| unsupported(address)).collect::<Vec<_>>())?;
+    pub fn bind(
+        addresses: &[SocketAddr],
+        workers: usize,
+        mode: UdpMode,
+        affinity: bool,
+    ) -> Result<Self, Vec<BindError>> {
         let workers = match workers {
             0 => available_parallelism().map_or(1, NonZero::get),
             workers => workers,
         };
+        let way = settle(mode, workers, affinity)
+            .map_err(|error| addresses.iter().map(|&address| refused(address, &error)).collect::<Vec<_>>())?;
+        let workers = way.most_workers().map_or(workers, |most| workers.min(most));
         // Elsewhere a second socket on the same port would take all or nothing.
         let workers = if cfg!(target_os = "linux") { workers } else { 1 };
         let (mut bound, mut errors) = (Vec::new(), Vec::new());
         for &address in addresses {
-            match listen::bind(address, workers) {
+            match listen::bind(address, workers).and_then(|bound| way.steer(bound)) {
                 Ok(sockets) => bound.push(sockets),
                 Err(error) => errors.push(error),
             }
@@ -102,22 +120,69 @@ impl Listeners {
     }
 }
 
-// Only some systems have every mode.
-#[allow(clippy::unnecessary_wraps)]
-fn settle(mode: UdpMode) -> Option<Way> {
-    match mode {
+impl Way {
+    /// How many workers an address can do with, if that is limited.
+    fn most_workers(&self) -> Option<usize> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Batches { steering } => steering.as_ref().map(steering::Steering::workers),
+            Self::Portable => None,
+        }
+    }
+
+    // Elsewhere there is nothing that could fail.
+    #[allow(clippy::unnecessary_wraps)]
+    fn steer(&self, bound: listen::Bound) -> Result<listen::Bound, BindError> {
         #[cfg(target_os = "linux")]
-        UdpMode::Auto | UdpMode::Mmsg => Some(Way::Batches),
-        #[cfg(not(target_os = "linux"))]
-        UdpMode::Auto => Some(Way::Portable),
-        #[cfg(not(target_os = "linux"))]
-        UdpMode::Mmsg => None,
-        UdpMode::Portable => Some(Way::Portable),
+        if let Self::Batches { steering: Some(steering) } = self {
+            bound.steer(steering)?;
+        }
+        Ok(bound)
     }
 }
 
-fn unsupported(address: SocketAddr) -> BindError {
-    let what = "udp = \"mmsg\" needs Linux; \"auto\" takes what this system has";
-    let source = io::Error::new(io::ErrorKind::Unsupported, what);
+// Only some systems have every mode.
+#[allow(clippy::unnecessary_wraps)]
+#[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
+fn settle(mode: UdpMode, workers: usize, affinity: bool) -> io::Result<Way> {
+    match mode {
+        #[cfg(target_os = "linux")]
+        UdpMode::Auto | UdpMode::Mmsg => {
+            Ok(Way::Batches { steering: affinity.then(|| one_for_each_core(workers)).transpose()? })
+        }
+        #[cfg(not(target_os = "linux"))]
+        UdpMode::Auto => Ok(Way::Portable),
+        #[cfg(not(target_os = "linux"))]
+        UdpMode::Mmsg => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "udp = \"mmsg\" needs Linux; \"auto\" takes what this system has",
+        )),
+        UdpMode::Portable => Ok(Way::Portable),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn one_for_each_core(workers: usize) -> io::Result<steering::Steering> {
+    let cores = cores::allowed().map_err(|error| {
+        io::Error::other(format!(
+            "the system does not tell the cores of this process ({error}); `affinity = true` needs sched_getaffinity(2) \
+             and at most 1,024 cores: take it out"
+        ))
+    })?;
+    let many = cores.len();
+    let steering = steering::Steering::new(cores, workers)
+        .ok_or_else(|| io::Error::other("`affinity = true` finds no core for this process: take it out"))?;
+    // No reason not to start: fewer workers answer the same, and the machine may just have become smaller.
+    if steering.workers() < workers {
+        tracing::warn!(
+            "`workers = {workers}` is more than the {many} cores that this process may use: with `affinity = true` others \
+             would be given no queries, so each address has {many} workers; write `workers = 0`"
+        );
+    }
+    Ok(steering)
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> BindError {
+    let source = io::Error::new(error.kind(), error.to_string());
     BindError { address, transport: Transport::Udp, source }
 }

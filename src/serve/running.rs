@@ -48,16 +48,18 @@ impl Serving {
             udp: Vec::new(),
             tcp: Arc::default(),
         };
-        for Bound { address, udp, tcp } in listeners.bound {
+        let Listeners { bound, way } = listeners;
+        for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let (tally, stop) = (serving.tcp.clone(), serving.stop_tasks.subscribe());
             let acceptor = Acceptor::new(listener, make.clone(), limits, room.clone(), tally, stop);
             serving.tasks.push(runtime.spawn(acceptor.run()));
-            match listeners.way {
+            match &way {
                 #[cfg(target_os = "linux")]
-                Way::Batches => {
+                Way::Batches { steering } => {
                     for (number, socket) in udp.into_iter().enumerate() {
-                        serving.start_worker(socket, address, number, make)?;
+                        let core = steering.as_ref().and_then(|steering| steering.core(number));
+                        serving.start_worker(socket, address, number, core, make)?;
                     }
                 }
                 Way::Portable => {
@@ -80,6 +82,7 @@ impl Serving {
         socket: std::net::UdpSocket,
         address: std::net::SocketAddr,
         number: usize,
+        core: Option<usize>,
         make: &M,
     ) -> io::Result<()> {
         use super::pace::{PATIENCE, SEND_PATIENCE};
@@ -90,7 +93,7 @@ impl Serving {
         let tally = Arc::new(UdpTally::default());
         self.udp.push(tally.clone());
         let stop = self.stop_threads.clone();
-        self.threads.push(Worker::start(socket, address, number, make.clone(), tally, stop)?);
+        self.threads.push(Worker::start(socket, address, number, core, make.clone(), tally, stop)?);
         Ok(())
     }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::thread::{Builder, JoinHandle, sleep};
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::batch::{Answering, Batch, Reception};
+use super::cores;
 use super::counters::UdpTally;
 use super::mmsg::WIDTH;
 use super::pace::{LAST_QUERIES, RECOVERY};
@@ -30,7 +31,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the thread that serves `socket`, which listens on `address`; `number` tells it from the
-    /// others of that address.
+    /// others of that address. With a `core` it stays there.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -38,6 +39,7 @@ impl Worker {
         socket: UdpSocket,
         address: SocketAddr,
         number: usize,
+        core: Option<usize>,
         make: impl MakeResponder,
         tally: Arc<UdpTally>,
         stop: Arc<AtomicBool>,
@@ -45,7 +47,12 @@ impl Worker {
         let batch = Batch::new(address.ip().is_unspecified());
         let mut worker = Self { socket, batch, tally, stop, failing: false };
         // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
-        Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || worker.run(&make))
+        Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {
+            if let Some(core) = core {
+                stay(core, number, address);
+            }
+            worker.run(&make);
+        })
     }
 
     fn run<M: MakeResponder>(&mut self, make: &M) {
@@ -93,5 +100,16 @@ impl Worker {
             self.failing = true;
         }
         sleep(RECOVERY);
+    }
+}
+
+/// Pins the calling worker to its core. Where that is refused it goes on: answers are the same from any core.
+fn stay(core: usize, number: usize, address: SocketAddr) {
+    if let Err(error) = cores::pin(core) {
+        warn!(
+            "UDP worker {number} of {address} cannot be pinned to core {core} and runs where the system puts it: {error}; \
+             let it use sched_setaffinity(2) (systemd: `@resources`), restart it when its cores have changed, or take \
+             `affinity = true` out"
+        );
     }
 }

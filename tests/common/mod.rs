@@ -81,10 +81,26 @@ impl TestServer {
         limits: TcpLimits,
         make: &M,
     ) -> Self {
+        Self::start_at(addresses, workers, mode, false, limits, make)
+    }
+
+    /// With one core for each worker.
+    pub fn start_pinned<M: MakeResponder>(addresses: &[&str], workers: usize, make: &M) -> Self {
+        Self::start_at(addresses, workers, UdpMode::Mmsg, true, TcpLimits::default(), make)
+    }
+
+    fn start_at<M: MakeResponder>(
+        addresses: &[&str],
+        workers: usize,
+        mode: UdpMode,
+        affinity: bool,
+        limits: TcpLimits,
+        make: &M,
+    ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let listeners = Listeners::bind(&addresses, workers, mode).unwrap();
+        let listeners = Listeners::bind(&addresses, workers, mode, affinity).unwrap();
         let addresses = listeners.addresses();
         let serving = listeners.serve(make, limits, runtime.handle()).unwrap();
         Self { addresses, serving: Some(serving), runtime }
