@@ -37,7 +37,7 @@ mod worker;
 fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
     let mut turn = 0;
     move || {
-        turn = (turn + 1) % set.len();
+        turn = if turn + 1 == set.len() { 0 } else { turn + 1 };
         set.get(turn).unwrap()
     }
 }

@@ -87,7 +87,13 @@ impl LowerName {
         self.length = wire.len();
         let mut hasher = Hasher::new(wire.len());
         let slots = self.octets.as_chunks_mut().0;
-        for (slot, word) in slots.iter_mut().zip(words(wire)) {
+        let (whole, last) = words(wire);
+        for (slot, word) in slots.iter_mut().zip(whole) {
+            let word = lower(u64::from_le_bytes(*word));
+            *slot = word.to_le_bytes();
+            hasher.add(word);
+        }
+        if let (Some(word), Some(slot)) = (last, slots.get_mut(whole.len())) {
             let word = lower(word);
             *slot = word.to_le_bytes();
             hasher.add(word);
@@ -115,12 +121,13 @@ pub fn labels(mut wire: &[u8]) -> usize {
 /// A hash of a name in wire form and lower case. Its table holds only configured names, so it need not withstand chosen keys.
 pub fn hash(lower: &[u8]) -> u32 {
     let mut hasher = Hasher::new(lower.len());
-    words(lower).for_each(|word| hasher.add(word));
+    let (whole, last) = words(lower);
+    whole.iter().map(|word| u64::from_le_bytes(*word)).chain(last).for_each(|word| hasher.add(word));
     hasher.finish()
 }
 
-/// Eight octets at a time, the first one lowest; zeros behind the last.
-fn words(wire: &[u8]) -> impl Iterator<Item = u64> {
+/// Eight octets at a time; and those behind them, the first one lowest, zeros behind the last.
+fn words(wire: &[u8]) -> (&[[u8; WORD]], Option<u64>) {
     let (whole, rest) = wire.as_chunks();
     let last = match (rest.len(), wire.last_chunk()) {
         (0, _) => None,
@@ -128,7 +135,7 @@ fn words(wire: &[u8]) -> impl Iterator<Item = u64> {
         (count, Some(last)) => Some(u64::from_le_bytes(*last) >> (8 * (WORD - count))),
         (_, None) => Some(rest.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet))),
     };
-    whole.iter().map(|word| u64::from_le_bytes(*word)).chain(last)
+    (whole, last)
 }
 
 /// Multiplications that do not wait for each other.
