@@ -136,6 +136,14 @@ fn respond(c: &mut Criterion) {
     }
     group.finish();
     let mut group = c.benchmark_group("respond, in batches as workers do");
+    let (records, mut slots) = (&kinds.first().unwrap().set, vec![vec![0; 4096 + 64]; BATCH]);
+    let mut next = (0..BATCH).cycle().zip(records.iter().cycle());
+    group.bench_function("the copy of a query, which is in all of these", |b| {
+        b.iter(|| {
+            let (slot, query) = next.next().unwrap();
+            black_box(slots.get_mut(slot).unwrap()).get_mut(..query.len()).unwrap().copy_from_slice(query);
+        });
+    });
     for Kind { label, set } in &kinds {
         let (mut worker, mut next) = (Worker::new(&snapshot), round(set));
         group.bench_function(*label, |b| {
