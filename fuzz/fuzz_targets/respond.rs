@@ -28,6 +28,8 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
 
 thread_local! {
     static STATE: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0), vec![0; 65_535]));
+    /// The same, for queries that are read ahead.
+    static AHEAD: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0), vec![0; 65_535]));
 }
 
 // The first octet: bit 0 TCP, bit 1 an IPv6 client, bit 2 a small buffer. The rest is the packet.
@@ -43,6 +45,13 @@ fuzz_target!(|input: &[u8]| {
         let buffer = &mut buffer[..room];
         buffer[..packet.len()].copy_from_slice(packet);
         let answer = answering.respond(&SNAPSHOT, buffer, packet.len(), client, transport);
+        AHEAD.with_borrow_mut(|(ahead, room)| {
+            let room = &mut room[..buffer.len()];
+            room[..packet.len()].copy_from_slice(packet);
+            ahead.expect(&SNAPSHOT, [None, Some((packet, client))].into_iter());
+            let again = ahead.respond_expected(1, &SNAPSHOT, room, transport);
+            assert_eq!(again.map(|length| &room[..length]), answer.map(|length| &buffer[..length]));
+        });
         let silent = packet.len() < 12 || packet[2] & 0x80 != 0;
         let Some(length) = answer else { return assert!(silent, "a query was not answered") };
         assert!(!silent, "something was answered that is no query");
