@@ -1,7 +1,12 @@
 //! Queries for every benchmark, octet by octet, and numbers to choose them by.
-#![allow(dead_code, unreachable_pub, reason = "each benchmark uses its own part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each benchmark uses its own part")]
+
+#[path = "../../tests/asking/numbers.rs"]
+mod numbers;
 
 use std::net::IpAddr;
+
+pub use numbers::Numbers;
 
 pub const A: u16 = 1;
 pub const TXT: u16 = 16;
@@ -84,41 +89,4 @@ fn subnet(family: u8, prefix: u8, address: &[u8]) -> Vec<u8> {
     let mut option = vec![0, 8, 0, octets.len() as u8 + 4, 0, family, prefix, 0];
     option.extend(octets);
     option
-}
-
-/// Numbers that look random and are the same in every run (SplitMix64).
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        choices.get(self.below(choices.len())).expect("something to choose from")
-    }
-
-    /// True in `percent` of a hundred calls.
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    pub fn v4(&mut self) -> u32 {
-        self.next() as u32
-    }
-
-    /// Global unicast (RFC 4291 section 2.4), where clients are.
-    pub fn v6(&mut self) -> u128 {
-        let any = u128::from(self.next()) << 64 | u128::from(self.next());
-        any >> 3 | 1 << 125
-    }
 }

@@ -44,7 +44,7 @@ struct LookUp<A> {
     address: A,
     /// What its user knows it by.
     number: usize,
-    /// Where the next step reads, from and up to.
+    /// What the next step reads, in the terms of the table: a place, an entry, or from where up to where.
     at: (u32, u32),
     embedding: u8,
     place: Place,

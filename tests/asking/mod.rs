@@ -4,11 +4,14 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "each test binary uses its own part of it, and fails by panicking"
 )]
+
+mod numbers;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -23,6 +26,8 @@ use cvdns::snapshot::{Frame, Now, Snapshot, compile};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
+
+pub use numbers::Numbers;
 
 pub const A: u16 = 1;
 pub const TXT: u16 = 16;
@@ -145,28 +150,6 @@ impl Answer {
             EdnsOption::Subnet(subnet) => Some(subnet),
             _ => None,
         }
-    }
-}
-
-/// Numbers that look random and are the same in every run (SplitMix64).
-#[derive(Clone)]
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn wide(&mut self) -> u128 {
-        u128::from(self.next()) << 64 | u128::from(self.next())
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
     }
 }
 
