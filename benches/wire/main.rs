@@ -59,13 +59,13 @@ struct Args {
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
     /// Seconds of each run: 1.5, or 20 with --paced.
-    #[arg(long)]
+    #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
     /// Runs of each server.
     #[arg(long, default_value_t = 3)]
     runs: usize,
     /// Queries a second of --paced.
-    #[arg(long, default_value_t = 30_000.0)]
+    #[arg(long, value_parser = positive, default_value_t = 30_000.0)]
     rate: f64,
     /// Workloads whose names contain this.
     filter: Option<String>,
@@ -100,4 +100,9 @@ fn measure(args: &Args) -> ExitCode {
         Args { workers: true, .. } => workers::run(effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
     }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "expected a number above 0".to_owned())
 }
