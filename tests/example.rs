@@ -144,10 +144,9 @@ fn a_record_expires_by_the_clock() {
     let (loaded, feed) = example();
     let frame = frame(&loaded, Some(&feed));
     // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two and a half.
-    let now = |time: &str| cvdns::snapshot::Now {
-        feed: Some(&feed),
-        time: time.parse().unwrap(),
-        max_age: std::time::Duration::from_secs(3600),
+    let now = |time: &str| {
+        let max_age = std::time::Duration::from_secs(3600);
+        cvdns::snapshot::Now::new(Some(&feed), time.parse().unwrap(), max_age)
     };
     assert_eq!(frame.next_expiry(&now(TIME)).unwrap().to_string(), "2026-11-22T20:30:00Z");
     let strings = |time: &str| {

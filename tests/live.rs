@@ -26,7 +26,7 @@ static FRAMES: LazyLock<[(Arc<Frame>, Feed); 2]> = LazyLock::new(|| {
 });
 
 fn now(feed: &Feed) -> Now<'_> {
-    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
+    Now::new(Some(feed), feed.generated, Duration::from_secs(3600))
 }
 
 /// The answers of all paths under all rules.

@@ -42,5 +42,5 @@ pub fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
 
 /// The moment at which the feed was written.
 pub fn now(feed: &Feed) -> Now<'_> {
-    Now { feed: Some(feed), time: feed.generated, max_age: Duration::from_secs(3600) }
+    Now::new(Some(feed), feed.generated, Duration::from_secs(3600))
 }

@@ -8,6 +8,7 @@ use cvdns::answer::{Answering, Transport};
 use cvdns::fleet::Fleet;
 use cvdns::geo::country_map::CountryMap;
 use cvdns::problem::{Problems, Spot};
+use cvdns::release::Share;
 use cvdns::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
 use cvdns::snapshot::{Now, Snapshot, compile};
 use cvdns::wire::name::Name;
@@ -50,11 +51,13 @@ fuzz_target!(|text: &str| {
         version: String::new(),
         identity: String::new(),
         expire: true,
+        quorum: Share::MOST,
+        lag: 1,
     };
     let inputs = Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
     let Some(frame) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
     let now =
-        Now { feed: None, time: "2026-11-22T17:00:00Z".parse().unwrap(), max_age: Duration::from_secs(3600) };
+        Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
     let snapshot = Snapshot::new(Arc::new(frame), &now);
     let mut answering = Answering::new(0);
     let mut buffer = vec![0; 65_535];

@@ -22,7 +22,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let loaded = load(&config, &mut problems).expect("the example");
     let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap()).unwrap();
     let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
-    let now = Now { feed: Some(&feed), time: feed.generated, max_age: Duration::from_secs(3600) };
+    let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
     Snapshot::new(Arc::new(frame), &now)
 });
 

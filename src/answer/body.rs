@@ -112,7 +112,7 @@ impl Target<'_> {
         let frame = &*snapshot.frame;
         match decision.outcome {
             Outcome::Static { template, .. } => self.template(frame.templates.get(template), body),
-            Outcome::Text(template) => self.template(Some(template), body),
+            Outcome::Text { template, .. } => self.template(Some(template), body),
             Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
             Outcome::Pool { answer, ipv6, .. } => self.window(window_set(answer, ipv6), body),
             Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
@@ -170,7 +170,7 @@ impl Target<'_> {
                 let window = window_set(answer, ipv6).window(self.turn);
                 counts.answer += write_window(&mut writer, current.owner(), window, ipv6);
             }
-            Outcome::Text(Template { octets, .. }) => {
+            Outcome::Text { template: Template { octets, .. }, .. } => {
                 // A text template is one record behind a pointer: type, class, TTL, length, RDATA.
                 counts.answer += write_ready(&mut writer, current.owner(), octets);
             }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::chain::{self, Chain, Link};
 use crate::geo::client_table::Place;
+use crate::release::Announced;
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Answer, Below, Cut, Frame, Node, NodeKind, Parent, ParentDs};
 use crate::snapshot::live::PoolAnswer;
@@ -46,8 +47,13 @@ pub enum Outcome<'s> {
         /// AAAA instead of A.
         ipv6: bool,
     },
-    /// What the release says.
-    Text(Template<'s>),
+    /// What is announced of the release.
+    Text {
+        /// Ready-made.
+        template: Template<'s>,
+        /// What that follows from.
+        announced: &'s Announced,
+    },
     /// ANY, answered minimally (RFC 8482).
     MinimalAny,
     /// The name exists, the type does not (RFC 2308 section 2.2).
@@ -263,7 +269,8 @@ fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
 
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
     let missing = if snapshot.live.expired(number) { Outcome::Expired } else { Outcome::NotReady };
-    snapshot.live.text(number).map_or(missing, Outcome::Text)
+    let text = snapshot.live.text(number).zip(snapshot.live.announced());
+    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced })
 }
 
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {

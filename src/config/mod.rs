@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net};
 use crate::geo::country::Country;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
+use crate::release::Share;
 
 pub use server::{Server, UdpMode};
 
@@ -50,6 +51,10 @@ pub struct Record {
     pub ttl: u32,
     /// Whether it is no longer answered when its stamp is too old (`on-stale`).
     pub expire: bool,
+    /// The share of the usable mirrors' capacity that must hold a version before it is announced.
+    pub quorum: Share,
+    /// How many versions a mirror may be behind the record and still be answered.
+    pub lag: u32,
 }
 
 /// `[log]`.
@@ -214,7 +219,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
 }
 
 fn record(root: &mut Table<'_>, problems: &mut Problems) -> Record {
-    let mut record = Record { ttl: 1800, expire: true };
+    let mut record = Record { ttl: 1800, expire: true, quorum: Share::MOST, lag: 1 };
     let Some(mut table) = root.table("record", problems) else { return record };
     let ttl = table.get("ttl", "seconds", problems, read::integer(0..=0x7fff_ffff));
     record.ttl = ttl.map_or(record.ttl, |ttl| ttl.value as u32);
@@ -224,8 +229,14 @@ fn record(root: &mut Table<'_>, problems: &mut Problems) -> Record {
         _ => Err(String::new()),
     });
     record.expire = expire.is_none_or(|expire| expire.value);
+    let quorum = table.get("quorum", "a share such as 0.9; 0 for none", problems, |value| {
+        let share = read::number(value)?;
+        Share::new(share).ok_or_else(|| format!("{share} is not within 0 to 1"))
+    });
+    record.quorum = quorum.map_or(record.quorum, |quorum| quorum.value);
+    let lag = table.get("lag", "a number of versions", problems, read::integer(0..=u32::MAX.into()));
+    record.lag = lag.map_or(record.lag, |lag| lag.value as u32);
     refused(&mut table, &["cvd-dir", "record-file"], problems);
-    unheeded(&mut table, &["lag", "quorum"], problems);
     table.finish(problems);
     record
 }

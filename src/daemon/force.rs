@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::LOGGED;
+use super::announcement;
 use super::memory;
 use super::offer::{InForce, Offer, Seen};
 use super::retired::Retired;
@@ -54,7 +55,7 @@ impl Force {
         let offer = loaded.feed.as_deref().map(|source| Offer::read(source, None, None, now));
         let databases = offer.as_ref().and_then(Offer::news).map(Feed::extra_databases).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
-        let none = Now { feed: None, time: now, max_age: loaded.config.feed.max_age };
+        let none = Now::new(None, now, loaded.config.feed.max_age);
         let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::new(frame.clone(), &none)));
         let mut force = Self {
             started: (loaded.config.server.clone(), loaded.config.log.clone()),
@@ -282,6 +283,7 @@ impl Force {
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.log_fail_open(&snapshot);
+        announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
         self.compiled = now;
         debug!("compiled in {:?}", started.elapsed());
@@ -298,7 +300,7 @@ impl Force {
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
-        Now { feed: self.feed(), time, max_age: self.loaded.config.feed.max_age }
+        Now::new(self.feed(), time, self.loaded.config.feed.max_age)
     }
 
     fn stale_from(&self) -> Option<Timestamp> {

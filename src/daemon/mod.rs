@@ -1,5 +1,6 @@
 //! The running server: reads, compiles, follows the feed and the clock, and serves until it is told to stop.
 
+mod announcement;
 mod answerer;
 mod force;
 #[allow(unsafe_code)]

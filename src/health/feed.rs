@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::State;
 use crate::fleet::by_host_key;
 use crate::problem::json::strict_map;
-use crate::release::Release;
+use crate::release::{Offered, Release};
 
 /// Most octets of a feed: beyond it is no list of mirrors.
 pub(super) const MAX_SIZE: usize = 16 << 20;
@@ -41,13 +41,13 @@ pub struct MirrorHealth {
     #[serde(default)]
     pub since: Option<Timestamp>,
     /// Version of main.cvd on it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "held")]
     pub main: Option<u32>,
     /// Version of daily.cvd on it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "held")]
     pub daily: Option<u32>,
     /// Version of bytecode.cvd on it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "held")]
     pub bytecode: Option<u32>,
     /// Addresses whose state differs from the mirror's.
     #[serde(default, deserialize_with = "strict_map")]
@@ -122,6 +122,11 @@ impl Feed {
         self.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
     }
 
+    /// Its release, as old as the feed is.
+    pub fn offered(&self) -> Option<Offered<'_>> {
+        Some(Offered { release: self.release.as_ref()?, generated: self.generated })
+    }
+
     /// Whether it may be taken at this moment. What comes from the future would count as fresh for too long.
     ///
     /// # Errors
@@ -146,6 +151,14 @@ impl Feed {
                 Err(FeedError::SerialBehind { offered: self.serial, in_force: in_force.serial })
             }
         }
+    }
+}
+
+/// A version that a mirror holds.
+fn held<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match <Option<u32> as serde::Deserialize>::deserialize(deserializer)? {
+        Some(0) => Err(serde::de::Error::custom("a mirror's version is 0: leave out what is not known")),
+        version => Ok(version),
     }
 }
 

@@ -6,13 +6,15 @@ use jiff::Timestamp;
 
 use super::{Feed, MirrorHealth, State};
 use crate::fleet::{Downtime, Fleet, Mirror};
+use crate::release::Announced;
 
 /// The standing of every mirror of a fleet, indexed as the fleet is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// One for each mirror.
     pub mirrors: Vec<Standing>,
-    /// The states that each mirror's addresses have, a bit for each: walks mostly pass mirrors by, and need no more of them.
+    /// The states that each mirror's addresses have, a bit for each, and none of mirrors that lag or do not take part: walks
+    /// mostly pass mirrors by, and need no more of them.
     states: Vec<u8>,
 }
 
@@ -25,6 +27,10 @@ pub struct Standing {
     pub cause: Cause,
     /// Since when, where the feed says it.
     pub since: Option<Timestamp>,
+    /// Its versions of main, daily and bytecode, where the feed says them.
+    pub versions: [Option<u32>; 3],
+    /// How many versions it is behind the record.
+    pub behind: u32,
     /// The state of each IPv4 address, in the fleet's order.
     pub ipv4: Vec<State>,
     /// The state of each IPv6 address, in the fleet's order.
@@ -49,11 +55,29 @@ impl Health {
         let said = |mirror: &Mirror| feed.and_then(|feed| feed.mirrors.get(&mirror.host));
         let standing = |mirror| Standing::of(mirror, said(mirror), now, ttl);
         let mirrors: Vec<Standing> = fleet.mirrors.iter().map(standing).collect();
-        let states = mirrors.iter().map(Standing::states).collect();
+        let enabled = fleet.mirrors.iter().map(|mirror| mirror.enabled);
+        let states = mirrors
+            .iter()
+            .zip(enabled)
+            .map(|(standing, enabled)| if enabled { standing.states() } else { 0 });
+        let states = states.collect();
         Self { mirrors, states }
     }
 
-    /// Whether the mirror of this index has an address in this state.
+    /// Compares what mirrors hold with the record. Those further behind than `lag` are not usable. How many these are.
+    pub fn compare(&mut self, record: &Announced, lag: u32) -> usize {
+        let mut lagging = 0;
+        for (standing, states) in self.mirrors.iter_mut().zip(&mut self.states) {
+            standing.behind = record.behind(standing.versions);
+            if standing.behind > lag {
+                lagging += usize::from(*states & (bit(State::Up) | bit(State::Old)) != 0);
+                *states = 0;
+            }
+        }
+        lagging
+    }
+
+    /// Whether the mirror of this index is usable with an address in this state.
     pub fn has(&self, mirror: usize, state: State) -> bool {
         self.states.get(mirror).is_some_and(|states| states & bit(state) != 0)
     }
@@ -71,12 +95,15 @@ impl Standing {
     }
 
     fn of(mirror: &Mirror, said: Option<&MirrorHealth>, now: Timestamp, ttl: Duration) -> Self {
+        let versions = said.map_or([None; 3], |said| [said.main, said.daily, said.bytecode]);
         let current = mirror.downtimes.iter().find(|d| drain_start(d, ttl) <= now && now < d.to);
         if let Some(downtime) = current {
             return Self {
                 state: State::Drained,
                 cause: Cause::Downtime(downtime.to),
                 since: Some(drain_start(downtime, ttl)),
+                versions,
+                behind: 0,
                 ipv4: vec![State::Drained; mirror.ipv4.len()],
                 ipv6: vec![State::Drained; mirror.ipv6.len()],
             };
@@ -87,6 +114,8 @@ impl Standing {
             state,
             cause: if said.is_some() { Cause::Feed } else { Cause::Unmentioned },
             since: said.and_then(|said| said.since),
+            versions,
+            behind: 0,
             ipv4: mirror.ipv4.iter().map(|a| of((*a).into())).collect(),
             ipv6: mirror.ipv6.iter().map(|a| of((*a).into())).collect(),
         }

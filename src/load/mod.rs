@@ -76,5 +76,7 @@ fn settings(config: &Config) -> Settings {
         version: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
         identity: server.nsid.clone().unwrap_or_else(host),
         expire: config.record.expire,
+        quorum: config.record.quorum,
+        lag: config.record.lag,
     }
 }

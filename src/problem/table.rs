@@ -328,6 +328,16 @@ pub mod read {
         }
     }
 
+    /// A number, whole or not.
+    pub fn number(value: &DeValue<'_>) -> Result<f64, String> {
+        let text = match value {
+            DeValue::Float(float) => float.as_str(),
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            _ => return Err(String::new()),
+        };
+        text.parse().map_err(|_| format!("{text} is no number"))
+    }
+
     /// A duration such as `"90s"`, `"10m"`, `"3h"` (also `"1h 30m"`).
     pub fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
         let text = value.as_str().ok_or_else(String::new)?;

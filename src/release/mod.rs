@@ -1,5 +1,7 @@
 //! The release: the database versions that the coordinator announces, and the TXT record made of them.
 
+mod gate;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,11 +9,17 @@ use serde::Deserialize;
 
 use crate::problem::json::strict_map;
 
+pub use gate::{Announced, Gate, Holder, Share};
+
 /// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
 pub const STAMP_PERIOD: i64 = 1800;
 
 /// Seconds after which clients no longer trust a stamp; caches hold a record for its TTL on top of its age.
 const TRUSTED: i64 = 3 * 3600;
+
+/// Longest TTL in seconds with which no cache holds a record that clients no longer trust: it may be half an hour old when it
+/// is answered.
+pub const LONGEST_TTL: u32 = (TRUSTED - STAMP_PERIOD) as u32;
 
 /// What `safebrowsing` has been since its database was retired.
 const RETIRED_SAFEBROWSING: u32 = 49_192;
@@ -43,13 +51,38 @@ pub struct Release {
     /// Versions of extra databases.
     #[serde(default, deserialize_with = "extra")]
     pub extra: BTreeMap<String, u32>,
+    /// Whether versions lower than those announced before are meant.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+/// A release that is offered for announcing, and how old it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered<'o> {
+    /// The release.
+    pub release: &'o Release,
+    /// When whoever offers it last said so.
+    pub generated: Timestamp,
 }
 
 impl Release {
+    /// The versions of main, daily and bytecode, in this order.
+    pub fn core(&self) -> [u32; 3] {
+        [self.main, self.daily, self.bytecode]
+    }
+
+    /// The same release with these versions of main, daily and bytecode.
+    #[must_use]
+    pub fn with_core(&self, [main, daily, bytecode]: [u32; 3]) -> Self {
+        Self { main, daily, bytecode, ..self.clone() }
+    }
+
     /// The databases and their versions, extra ones after the three that always exist.
     pub fn databases(&self) -> impl Iterator<Item = (&str, u32)> {
-        let core = [("main", self.main), ("daily", self.daily), ("bytecode", self.bytecode)];
-        core.into_iter().chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
+        CORE_DATABASES
+            .into_iter()
+            .zip(self.core())
+            .chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
     }
 
     /// The record: eight fields with seven colons, none empty (clients count them).

@@ -13,7 +13,7 @@ use super::pools::{Along, Paths, Pool};
 use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;
-use crate::release::CORE_DATABASES;
+use crate::release::{CORE_DATABASES, LONGEST_TTL};
 use crate::wire::lower::LowerName;
 use crate::wire::name::{Name, parent as wire_parent};
 use crate::wire::{class, rtype, writer};
@@ -22,6 +22,9 @@ use crate::zone::records::{Records, Rrset};
 
 /// TTL in seconds of the minimal answer to ANY: it never changes (RFC 8482 section 4.2).
 const ANY_TTL: u32 = 3600;
+
+/// Longest owner of a record in octets of wire form: 127 characters (CLIENTS: "Owner names stay under 128 bytes").
+const LONGEST_RECORD_OWNER: usize = 127 + 2;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names: where one collides with what the files say, it
 /// gets none, and that is a warning. None when the inputs contradict each other.
@@ -201,6 +204,9 @@ impl<'i> Compiler<'i> {
         owners: &mut Owners<'_>,
         problems: &mut Problems,
     ) {
+        if matches!(name.kind, NameKind::Record | NameKind::Database) {
+            warn_of_ttl(name, name.ttl.unwrap_or(self.record_ttl), problems);
+        }
         for (text, country) in expand(&name.owner.value, current.zone.country, &CORE_DATABASES) {
             if !self.expanded(name, &text, country, current, owners, problems) {
                 return;
@@ -254,6 +260,13 @@ impl<'i> Compiler<'i> {
                 return false;
             }
         };
+        if matches!(name.kind, NameKind::Record | NameKind::Database)
+            && parsed.wire().len() > LONGEST_RECORD_OWNER
+        {
+            let what = format!("{parsed} is longer than freshclam can take the record of a name");
+            problems.error(spot.clone(), what, "write a name of fewer than 128 characters");
+            return false;
+        }
         for holding in self.holdings(name, &parsed, text.database, country, current) {
             owners.add(current.number, &parsed, holding, spot, &current.place, problems);
         }
@@ -467,6 +480,17 @@ impl<'i> Compiler<'i> {
         }
         self.frame.templates.shrink();
         self.frame
+    }
+}
+
+/// A long TTL is no error: it is the operator's to choose.
+fn warn_of_ttl(name: &DynamicName, ttl: u32, problems: &mut Problems) {
+    if ttl > LONGEST_TTL {
+        let owner = &name.owner.value;
+        let what =
+            format!("caches may hold `{owner}` for {ttl} s, until clients no longer trust its stamp (3 h)");
+        let help = format!("a `ttl` of {LONGEST_TTL} s is the longest that keeps it younger; 1800 is usual");
+        problems.warning(name.owner.spot.clone(), what, help);
     }
 }
 

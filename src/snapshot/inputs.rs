@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
+use crate::release::Share;
 use crate::zone::{Records, ZoneFile};
 
 /// Everything that was read and validated, but for feed and clock.
@@ -58,6 +59,10 @@ pub struct Settings {
     pub identity: String,
     /// Whether a record whose stamp is too old is no longer answered.
     pub expire: bool,
+    /// The share of the usable mirrors' capacity that must hold a version before it is announced.
+    pub quorum: Share,
+    /// How many versions a mirror may be behind the record and still be answered.
+    pub lag: u32,
 }
 
 /// Names of the databases that have a name of their own each.

@@ -31,6 +31,19 @@ pub struct Yield {
     pub ipv4_open: bool,
     /// The same of IPv6.
     pub ipv6_open: bool,
+    /// All mirrors of the path that work lag behind the record: these lag least.
+    pub lagging: bool,
+}
+
+/// Whom a walk takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// Mirrors that are usable, those that are up first.
+    Usable,
+    /// Mirrors that work and are this many versions behind the record.
+    Behind(u32),
+    /// All, as if they were up.
+    All,
 }
 
 /// What the walk along a path looks at.
@@ -50,22 +63,27 @@ pub struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Walks a path. An empty answer helps nobody: where nothing is usable, all mirrors count as up.
+    /// Walks a path. An empty answer helps nobody: where nothing is usable, those that lag least are taken, and where nothing
+    /// works, all mirrors count as up.
     pub fn along(&self, path: &Path) -> Yield {
         let counts_ipv6 = self.families == Families::V6 || !self.has_ipv4(path);
         let counted = |found: &Yield| if counts_ipv6 { found.ipv6.len() } else { found.ipv4.len() };
-        let found = self.gather(path, false, counted);
+        let found = self.gather(path, Take::Usable, counted);
         if counted(&found) > 0 {
             return found;
         }
-        let open = self.gather(path, true, counted);
+        let lagging = self.least_behind(path, counts_ipv6);
+        let take = lagging.map_or(Take::All, Take::Behind);
+        let rest = self.gather(path, take, counted);
+        let open = take == Take::All;
         // Addresses of the family that is not counted stay when they are known to work: they are the better answer.
         let keeps_ipv6 = !counts_ipv6 && !found.ipv6.is_empty();
         Yield {
-            ipv4_open: !open.ipv4.is_empty(),
-            ipv6_open: !keeps_ipv6 && !open.ipv6.is_empty(),
-            ipv6: if keeps_ipv6 { found.ipv6 } else { open.ipv6 },
-            ..open
+            ipv4_open: open && !rest.ipv4.is_empty(),
+            ipv6_open: open && !keeps_ipv6 && !rest.ipv6.is_empty(),
+            lagging: !open,
+            ipv6: if keeps_ipv6 { found.ipv6 } else { rest.ipv6 },
+            ..rest
         }
     }
 
@@ -74,14 +92,25 @@ impl Walk<'_> {
         self.paths.along(path).any(|members| members.has_ipv4)
     }
 
-    fn gather(&self, path: &Path, all_up: bool, counted: impl Fn(&Yield) -> usize) -> Yield {
+    /// By how many versions those mirrors of the path are behind the record which work and are behind it least.
+    fn least_behind(&self, path: &Path, ipv6: bool) -> Option<u32> {
+        let mirrors = self.paths.along(path).flat_map(|members| &members.mirrors);
+        let standings = mirrors.filter_map(|index| self.health.mirrors.get(*index as usize));
+        let works = |standing: &&Standing| {
+            let states = if ipv6 { &standing.ipv6 } else { &standing.ipv4 };
+            states.iter().any(|state| matches!(state, State::Up | State::Old))
+        };
+        standings.filter(works).map(|standing| standing.behind).min()
+    }
+
+    fn gather(&self, path: &Path, take: Take, counted: impl Fn(&Yield) -> usize) -> Yield {
         let mut found = Yield::default();
         let mut earlier: Vec<&Members> = Vec::new();
         for members in self.paths.along(path) {
             found.pools += 1;
-            self.add(members, &earlier, State::Up, all_up, &mut found);
+            self.add(members, &earlier, State::Up, take, &mut found);
             if counted(&found) < self.min {
-                self.add(members, &earlier, State::Old, all_up, &mut found);
+                self.add(members, &earlier, State::Old, take, &mut found);
             }
             if counted(&found) >= self.min {
                 break;
@@ -93,17 +122,19 @@ impl Walk<'_> {
 
     /// Adds the addresses of a pool's mirrors, but for those in the earlier pools: of these all that is up or old was taken,
     /// or the path would have ended there. Fleets have each address once.
-    fn add(&self, members: &Members, earlier: &[&Members], wanted: State, all_up: bool, found: &mut Yield) {
-        if all_up && wanted != State::Up {
+    fn add(&self, members: &Members, earlier: &[&Members], wanted: State, take: Take, found: &mut Yield) {
+        let all = take == Take::All;
+        if all && wanted != State::Up {
             return;
         }
-        let usable = |state: State| all_up || state == wanted;
+        let usable = |state: State| all || state == wanted;
         for &index in &members.mirrors {
-            if !all_up && !self.health.has(index as usize, wanted) {
+            if take == Take::Usable && !self.health.has(index as usize, wanted) {
                 continue;
             }
             let Some((mirror, standing)) = self.mirror(index) else { continue };
-            if earlier.iter().any(|earlier| earlier.pool.has(mirror)) {
+            let is_other = matches!(take, Take::Behind(behind) if standing.behind != behind);
+            if is_other || earlier.iter().any(|earlier| earlier.pool.has(mirror)) {
                 continue;
             }
             let capacity = mirror.capacity;

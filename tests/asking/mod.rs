@@ -58,7 +58,7 @@ pub fn frame(loaded: &Loaded, feed: Option<&Feed>) -> Arc<Frame> {
 
 /// The snapshot at a moment.
 pub fn snapshot(frame: &Arc<Frame>, feed: Option<&Feed>, time: &str) -> Snapshot {
-    let now = Now { feed, time: time.parse().unwrap(), max_age: Duration::from_secs(3600) };
+    let now = Now::new(feed, time.parse().unwrap(), Duration::from_secs(3600));
     Snapshot::new(Arc::clone(frame), &now)
 }
 

@@ -1,5 +1,6 @@
 //! What feed and clock change: the windows of every path under every rule, and the texts of the release.
 
+mod announcing;
 mod blocks;
 mod texts;
 mod window_set;
@@ -13,7 +14,7 @@ use super::inputs::Settings;
 use super::template::Template;
 use super::yields::Walk;
 use crate::health::{Feed, Health};
-use crate::release;
+use crate::release::{self, Announced, Offered};
 use crate::zone::file::Families;
 
 use blocks::Blocks;
@@ -35,6 +36,12 @@ pub struct Live {
     /// What the next snapshot may take over.
     blocks: Blocks,
     texts: Texts,
+    /// What was announced last.
+    announced: Option<Box<Announced>>,
+    /// How many mirrors, over all fleets, work and are too far behind the record.
+    lagging: usize,
+    /// How many paths, over all limits, have only such.
+    lagging_paths: usize,
 }
 
 /// What a path yields under a rule, as ready answers: one cache line.
@@ -52,6 +59,8 @@ pub struct PoolAnswer {
 pub struct Now<'n> {
     /// The feed in force.
     pub feed: Option<&'n Feed>,
+    /// The release that is offered.
+    pub release: Option<Offered<'n>>,
     /// The time.
     pub time: Timestamp,
     /// How long after it was generated a feed counts as fresh.
@@ -67,14 +76,19 @@ struct Alike {
     rules: Vec<usize>,
 }
 
-impl Now<'_> {
+impl<'n> Now<'n> {
+    /// A moment at which the feed's release is what is offered.
+    pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
+        Self { feed, release: feed.and_then(Feed::offered), time, max_age }
+    }
+
     /// The stamp of records, in Unix seconds; none without a release.
     pub fn stamp(&self) -> Option<i64> {
         Some(release::stamp(self.time, self.fresh_until()?))
     }
 
     fn fresh_until(&self) -> Option<Timestamp> {
-        Some(self.feed?.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX))
+        Some(self.release?.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX))
     }
 
     /// The UTC day by which windows are ordered. A mirror so stands behind the same other for a day at most, and a feed moves
@@ -110,10 +124,16 @@ impl Live {
     }
 
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
-    /// [`Live::compile`] makes.
+    /// [`Live::compile`] makes, but that what was announced is not taken back.
     pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
-        let healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
-        let mut live = Self { texts: Texts::new(frame, now), ..Self::default() };
+        let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
+        let announced = announcing::announce(frame, &healths, now, before.announced());
+        let mut live = Self { texts: Texts::new(frame, now, announced.as_ref()), ..Self::default() };
+        if let Some(announced) = &announced {
+            let lag = frame.settings.lag;
+            live.lagging = healths.iter_mut().map(|health| health.compare(announced, lag)).sum();
+        }
+        live.announced = announced.map(Box::new).or_else(|| before.announced.clone());
         for rule in &frame.rules {
             live.first_of_rule.push(live.answers.len() as u32);
             let paths = frame.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
@@ -126,6 +146,7 @@ impl Live {
             let walk = plan.walk(alike.min, alike.families, health);
             for (number, path) in plan.paths.paths.iter().enumerate() {
                 let found = walk.along(path);
+                live.lagging_paths += usize::from(found.lagging);
                 for &rule in &alike.rules {
                     let (Some(limits), Some(first)) = (frame.rules.get(rule), live.first_of_rule.get(rule))
                     else {
@@ -149,6 +170,21 @@ impl Live {
     /// How many answers are given although no mirror is known to work.
     pub fn fail_open(&self) -> usize {
         self.answers.iter().filter(|answer| answer.ipv4.fail_open || answer.ipv6.fail_open).count()
+    }
+
+    /// What is announced, or was when there last was a release.
+    pub fn announced(&self) -> Option<&Announced> {
+        self.announced.as_deref()
+    }
+
+    /// How many mirrors work and are not answered, as they are too far behind the record.
+    pub fn lagging(&self) -> usize {
+        self.lagging
+    }
+
+    /// How many paths, over all limits, are answered with mirrors too far behind the record as there are no others.
+    pub fn lagging_paths(&self) -> usize {
+        self.lagging_paths
     }
 
     /// Octets of all windows; those that answers share count once.

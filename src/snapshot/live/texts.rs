@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Now;
-use crate::release::{self, Release};
+use crate::release::{self, Announced};
 use crate::snapshot::frame::{Frame, Text};
 use crate::snapshot::template::{Line, Sections, Template, TemplateId, Templates};
 use crate::wire::writer::Owner;
@@ -33,18 +33,15 @@ impl Frame {
 }
 
 impl Texts {
-    /// Writes all.
-    pub(super) fn new(frame: &Frame, now: &Now<'_>) -> Self {
+    /// Writes all that are announced.
+    pub(super) fn new(frame: &Frame, now: &Now<'_>, announced: Option<&Announced>) -> Self {
         let mut texts = Self::default();
-        let release = now.feed.and_then(|feed| feed.release.as_ref());
         for text in &frame.texts {
             let expired =
-                release.is_some() && frame.expiry(text, now).is_some_and(|moment| now.time >= moment);
+                announced.is_some() && frame.expiry(text, now).is_some_and(|moment| now.time >= moment);
             texts.expired.push(expired);
-            let string = release
-                .filter(|_| !expired)
-                .zip(now.stamp())
-                .and_then(|(release, stamp)| string(text.database.as_deref(), release, stamp));
+            let announced = announced.filter(|_| !expired);
+            let string = announced.and_then(|announced| string(text.database.as_deref(), announced));
             let id = string.and_then(|string| texts.add(&string, text.ttl));
             texts.of.push(id);
         }
@@ -74,13 +71,14 @@ impl Texts {
     }
 }
 
-/// The TXT strings of a release.
-fn string(database: Option<&str>, release: &Release, stamp: i64) -> Option<String> {
+/// The TXT string of a database, or of all.
+fn string(database: Option<&str>, announced: &Announced) -> Option<String> {
+    let Announced { release, stamp, .. } = announced;
     match database {
-        None => Some(release.record(stamp)),
+        None => Some(release.record(*stamp)),
         Some(name) => {
             let (_, version) = release.databases().find(|(other, _)| *other == name)?;
-            Some(release::database_record(version, stamp))
+            Some(release::database_record(version, *stamp))
         }
     }
 }

@@ -1,0 +1,51 @@
+//! Says in the log what is announced, and why, when it changes.
+
+use tracing::{info, warn};
+
+use crate::release::{Announced, Gate};
+use crate::snapshot::Live;
+
+/// Says what is announced otherwise than before.
+pub(super) fn log(before: &Live, now: &Live) {
+    if let Some(announced) = now.announced() {
+        match before.announced() {
+            None => log_all(announced),
+            Some(before) => log_changes(before, announced),
+        }
+    }
+    log_lagging(before, now);
+}
+
+fn log_all(announced: &Announced) {
+    let gates: Vec<String> = announced.gates.iter().map(Gate::to_string).collect();
+    info!("announced: {}", gates.join(", "));
+}
+
+fn log_changes(before: &Announced, now: &Announced) {
+    for (before, gate) in before.gates.iter().zip(&now.gates) {
+        let Gate { database, released, announced, held, quorum } = *gate;
+        if announced < before.announced {
+            warn!("announced: {gate}, taken back from {} as the release says", before.announced);
+        } else if announced > before.announced {
+            info!("announced: {gate}, held by {held} of the usable mirrors' capacity");
+        } else if released > announced && released != before.released {
+            info!("{database} {released} waits: held by {held} of {quorum}; {announced} stays announced");
+        } else if released < announced && released != before.released {
+            warn!("announced: {gate}");
+        }
+    }
+}
+
+/// Mirrors that lag come and go with every version: what is said is how many.
+fn log_lagging(before: &Live, now: &Live) {
+    if now.lagging() != before.lagging() {
+        info!("{} mirrors are too far behind the record, and not answered (`lag`)", now.lagging());
+    }
+    match (before.lagging_paths(), now.lagging_paths()) {
+        (before, now) if now > 0 && now != before => {
+            warn!("{now} paths have only mirrors too far behind the record: those least behind are answered");
+        }
+        (1.., 0) => info!("every path has mirrors that hold the record again"),
+        _ => {}
+    }
+}
