@@ -40,8 +40,11 @@ fn fixture(name: &str) -> PathBuf {
 fn configure(directory: &Path, zone: &Path) -> PathBuf {
     let config = directory.join("cvdns.toml");
     let database = project().join("geoip/country.mmdb");
-    let text =
-        format!("[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n", zone.display(), database.display());
+    let text = format!(
+        "[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n[record]\nquorum = 0\n",
+        zone.display(),
+        database.display()
+    );
     std::fs::write(&config, text).unwrap();
     config
 }
@@ -258,7 +261,11 @@ fn reached(asker: &mut Asker<'_>, query: &[u8], size: usize) -> BTreeSet<Ipv4Add
     all
 }
 
-/// A feed that says something of most mirrors. Of the first ones: everything up; everything down; whole countries down.
+/// The version that the feed releases.
+const RELEASED: u32 = 100;
+
+/// A feed that says something of most mirrors. Of the first ones: everything up; everything down; whole countries down; few up, and
+/// then all behind.
 fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, States) {
     let mut states = States::default();
     let mut json = String::new();
@@ -274,6 +281,12 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
             3 => ["old", "down", "down"][numbers.below(3)],
             _ => any,
         };
+        let behind = match round {
+            0..4 => 0,
+            4 => 5 + numbers.below(3) as u32,
+            5 if !struck.contains(country.as_str()) => 0,
+            _ => [0, 0, 0, 1, 1, 2, 3, 9][numbers.below(8)],
+        };
         if states.hosts.contains_key(host) || (round > 3 && numbers.below(10) == 0) {
             continue;
         }
@@ -285,10 +298,13 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
             differing = format!(",\"addresses\":{{\"{address}\":\"{other}\"}}");
         }
         let comma = if json.is_empty() { "" } else { "," };
-        write!(json, "{comma}\"{host}\":{{\"state\":\"{state}\"{differing}}}").unwrap();
+        states.behind.insert(host.clone(), behind);
+        let daily = RELEASED - behind;
+        write!(json, "{comma}\"{host}\":{{\"state\":\"{state}\",\"daily\":{daily}{differing}}}").unwrap();
     }
     let text = format!(
-        "{{\"format\":1,\"serial\":{},\"generated\":\"2026-11-22T17:00:00Z\",\"mirrors\":{{{json}}}}}",
+        "{{\"format\":1,\"serial\":{},\"generated\":\"2026-11-22T17:00:00Z\",\"release\":{{\"software\":\"1.4.6\",\"main\":63,\
+         \"daily\":{RELEASED},\"bytecode\":339,\"flevel\":90}},\"mirrors\":{{{json}}}}}",
         round + 1
     );
     (Feed::parse(text.as_bytes()).unwrap(), states)

@@ -39,7 +39,7 @@ fn log_changes(before: &Announced, now: &Announced) {
 /// Mirrors that lag come and go with every version: what is said is how many.
 fn log_lagging(before: &Live, now: &Live) {
     if now.lagging() != before.lagging() {
-        info!("{} mirrors are too far behind the record, and not answered (`lag`)", now.lagging());
+        info!("mirrors too far behind the record, and not answered (`lag`): {}", now.lagging());
     }
     match (before.lagging_paths(), now.lagging_paths()) {
         (before, now) if now > 0 && now != before => {

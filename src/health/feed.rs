@@ -217,6 +217,7 @@ mod tests {
         assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("line 3"));
         assert!(message(&GOOD.replace("\"format\": 1", "\"format\": 2")).contains("format 2"));
         assert!(message(&GOOD.replace("\"note\"", "\"nope\"")).contains("unknown field `nope`"));
+        assert!(message(&GOOD.replace("\"main\": 63", "\"main\": 0")).contains("version is 0"));
         assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
         let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
         assert!(message(twice).contains("stands twice"));

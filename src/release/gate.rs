@@ -176,3 +176,98 @@ impl fmt::Display for Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn release(core: [u32; 3], rollback: bool) -> Release {
+        let text = r#"{"software":"1.4.6","main":1,"daily":1,"bytecode":1,"flevel":90,"extra":{"test":6}}"#;
+        let release: Release = serde_json::from_str(text).unwrap();
+        Release { rollback, ..release.with_core(core) }
+    }
+
+    fn holder() -> impl Strategy<Value = Holder> {
+        let version = || prop::option::weighted(0.9, 1u32..12);
+        (1u64..5, [version(), version(), version()])
+            .prop_map(|(capacity, versions)| Holder { capacity, versions })
+    }
+
+    /// In hundredths.
+    fn quorum() -> impl Strategy<Value = u32> {
+        prop_oneof![3 => Just(90u32), 1 => 0u32..=100]
+    }
+
+    proptest! {
+        /// Against one version after the other, from the released one down.
+        #[test]
+        fn what_is_announced_is_held_and_no_older_than_it_must_be(
+            releases in prop::collection::vec(
+                ([1u32..12, 1u32..12, 1u32..12], any::<bool>(), prop::collection::vec(holder(), 0..9)), 1..6),
+            quorum in quorum(),
+        ) {
+            let share = Share::new(f64::from(quorum) / 100.0).unwrap();
+            let mut before: Option<Announced> = None;
+            for (core, rollback, holders) in releases {
+                let now = Announced::new(&release(core, rollback), 0, &holders, share, before.as_ref());
+                for (number, released) in core.into_iter().enumerate() {
+                    let capacity = |wanted: u32| -> u64 {
+                        let holds = |h: &&Holder| h.versions[number].unwrap_or(released) >= wanted;
+                        holders.iter().filter(holds).map(|h| h.capacity).sum()
+                    };
+                    let enough = |version: &u32| {
+                        quorum == 0 || capacity(*version) * 100 >= capacity(0) * u64::from(quorum)
+                    };
+                    let held = (1..=released).rev().find(enough).unwrap();
+                    let known = before.as_ref().map(|before| before.gates[number].announced);
+                    let wanted = match known {
+                        Some(known) if known > held && !rollback => known,
+                        Some(known) if rollback => held.max(known.min(released)),
+                        _ => held,
+                    };
+                    prop_assert_eq!(now.gates[number].announced, wanted);
+                    prop_assert_eq!(now.release.core()[number], wanted);
+                }
+                before = Some(now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_quorum_is_reached_exactly() {
+        let holders = |with: u64| {
+            [(with, 10), (100 - with, 9)]
+                .map(|(capacity, version)| Holder { capacity, versions: [None, Some(version), None] })
+        };
+        let gate =
+            |with| Announced::new(&release([5, 10, 5], false), 0, &holders(with), Share::MOST, None).gates[1];
+        assert_eq!(gate(90).announced, 10);
+        assert_eq!(gate(89).announced, 9);
+        assert_eq!(gate(89).to_string(), "daily 9 (10 is held by 89 % of 90 %)");
+        assert_eq!(Share::of(89_999, 100_000).to_string(), "89.9 %");
+        assert_eq!((Share::new(1.1), Share::new(-0.1), Share::new(f64::NAN)), (None, None, None));
+    }
+
+    #[test]
+    fn extra_databases_do_not_go_back_either() {
+        let at = |version, rollback, before: Option<&Announced>| {
+            let mut release = release([1, 1, 1], rollback);
+            release.extra.insert("test".to_owned(), version);
+            Announced::new(&release, 0, &[], Share::MOST, before)
+        };
+        let first = at(6, false, None);
+        let second = at(5, false, Some(&first));
+        assert_eq!(second.release.extra["test"], 6);
+        assert_eq!(at(7, false, Some(&second)).release.extra["test"], 7);
+        assert_eq!(at(5, true, Some(&second)).release.extra["test"], 5);
+    }
+
+    #[test]
+    fn who_is_behind_is_so_by_the_worst_database() {
+        let announced = Announced::new(&release([63, 100, 339], false), 0, &[], Share::MOST, None);
+        assert_eq!(announced.behind([None; 3]), 0);
+        assert_eq!(announced.behind([Some(63), Some(98), Some(339)]), 2);
+        assert_eq!(announced.behind([Some(60), Some(120), None]), 3);
+    }
+}

@@ -1,7 +1,8 @@
 //! A second opinion on whom a client is sent to: the plain `maxminddb` reader, lists, and nothing of this crate.
 //!
 //! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two nearest countries in which mirrors
-//! stand, continent, world; on along them until there are `min` addresses; `old` ones only where there are too few.
+//! stand, continent, world; on along them until there are `min` addresses; `old` ones only where there are too few; those that lag behind
+//! the record only where there are no others.
 #![allow(
     dead_code,
     missing_docs,
@@ -21,6 +22,9 @@ use maxminddb::{Reader, WithinOptions, path};
 /// Fewest addresses before a path ends.
 pub const MIN: usize = 2;
 
+/// How many versions a mirror may be behind the record and still be answered.
+pub const LAG: u32 = 1;
+
 /// An address of a mirror.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -34,6 +38,8 @@ pub struct Place {
 pub struct States {
     pub hosts: HashMap<String, &'static str>,
     pub addresses: HashMap<Ipv4Addr, &'static str>,
+    /// How many versions hosts are behind the record, where they are.
+    pub behind: HashMap<String, u32>,
 }
 
 pub struct Oracle {
@@ -98,8 +104,18 @@ impl Oracle {
 
     /// Who may be answered to a client of this path.
     pub fn answers(&self, path: &Pools, states: &States) -> BTreeSet<Ipv4Addr> {
-        let usable = self.walk(path, |place| states.of(place));
-        if usable.is_empty() { self.walk(path, |_| "up") } else { usable }
+        let behind = |place: &Place| states.behind.get(&place.host).copied().unwrap_or_default();
+        let among = |who: &dyn Fn(&Place) -> bool| {
+            self.walk(path, |place| if who(place) { states.of(place) } else { "down" })
+        };
+        let usable = among(&|place| behind(place) <= LAG);
+        let works = |place: &&Place| matches!(states.of(place), "up" | "old");
+        let working = path.iter().flat_map(|pool| self.members(pool)).filter(works);
+        match (usable.is_empty(), working.map(behind).min()) {
+            (false, _) => usable,
+            (true, Some(least)) => among(&|place| behind(place) == least),
+            (true, None) => self.walk(path, |_| "up"),
+        }
     }
 
     fn walk(&self, path: &Pools, state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
