@@ -82,6 +82,7 @@ fn feed(step: usize, hour: &Hour) -> Feed {
     Feed::parse(text.as_bytes()).unwrap()
 }
 
+#[allow(clippy::cast_possible_wrap, reason = "a day has 288 steps")]
 fn time(step: usize) -> Timestamp {
     let midnight: Timestamp = MIDNIGHT.parse().unwrap();
     midnight.checked_add(SignedDuration::from_mins(5 * step as i64)).unwrap()
