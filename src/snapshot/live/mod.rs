@@ -123,8 +123,14 @@ impl Live {
         Self::after(&Self::default(), frame, now)
     }
 
+    /// Compiles what holds now where `announced` is all that is known of before: it is not taken back.
+    pub fn remembering(announced: Option<&Announced>, frame: &Frame, now: &Now<'_>) -> Self {
+        let announced = announced.cloned().map(Box::new);
+        Self::after(&Self { announced, ..Self::default() }, frame, now)
+    }
+
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
-    /// [`Live::compile`] makes, but that what was announced is not taken back.
+    /// [`Live::remembering`] makes of what was announced before.
     pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
         let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
         let announced = announcing::announce(frame, &healths, now, before.announced());
