@@ -1,6 +1,9 @@
 //! The release: the database versions that the coordinator announces, and the TXT record made of them.
 
+pub mod cvd;
 mod gate;
+mod line;
+mod supply;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,8 @@ use serde::Deserialize;
 use crate::problem::json::strict_map;
 
 pub use gate::{Announced, Gate, Holder, Share};
+pub use line::{Line, LineError};
+pub use supply::{Source, Supply};
 
 /// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
 pub const STAMP_PERIOD: i64 = 1800;
@@ -125,9 +130,7 @@ fn retired() -> u32 {
 
 fn software<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    // The record has 255 octets in all; its other seven fields take 87 at the most.
-    if text.len() <= 128 && text.split('.').all(digits) {
+    if is_software(&text) {
         Ok(text)
     } else {
         let message = format!(
@@ -135,6 +138,16 @@ fn software<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String,
         );
         Err(serde::de::Error::custom(message))
     }
+}
+
+/// Digits and dots. The record has 255 octets in all; its other seven fields take 87 at the most.
+fn is_software(text: &str) -> bool {
+    text.len() <= 128 && text.split('.').all(is_number)
+}
+
+/// Digits alone: no sign, and no empty field.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
 }
 
 fn version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
