@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::{check, serve};
 
@@ -24,6 +25,8 @@ enum Command {
     Serve,
     /// Read all that serve would read and say everything that is wrong with it.
     Check,
+    /// Print the header fields of CVD and CLD files, or the record that they make.
+    Cvd(CvdArgs),
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     match command {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
+        Command::Cvd(args) => cvd::run(&args, &config),
         Command::Geoip(command) => geoip::run(command, &config),
     }
 }

@@ -297,10 +297,8 @@ fn formats_a_reload_with_another_feed() {
     daemon.sighup();
     until(&daemon, "no feed", || answer(client, "db.de") == pool_of("DE", &States::new()));
     assert_eq!(rcode(client, "other.cvd"), rr::NXDOMAIN, "a name of the feed before");
-    assert_eq!(rcode(client, "current.cvd"), SERVFAIL, "no release");
+    assert_eq!(rcode(client, "current.cvd"), rr::SERVFAIL, "no release");
 }
-
-const SERVFAIL: u16 = 2;
 
 fn ask_text(client: Client, name: &str) -> Reply {
     client.ask(Transport::Udp4, &Query::new(&format!("{name}.clam.example"), rr::TXT).edns(1232))
@@ -463,7 +461,7 @@ fn formats_a_record_of_a_stale_feed_expires() {
     let daemon = Daemon::start(&files().with("feed.json", feed(1_000, 4 * 3600)));
     for name in ["current.cvd", "main.cvd", "test.cvd"] {
         let reply = ask_text(daemon.client(), name);
-        assert_eq!(reply.rcode(), SERVFAIL, "{name}: {reply:?}");
+        assert_eq!(reply.rcode(), rr::SERVFAIL, "{name}: {reply:?}");
         assert_eq!(reply.option(rr::EDE).map(|ede| &ede[..2]), Some(&[0, 3][..]), "Stale Answer");
     }
     assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &States::new()), "mirrors stay");
@@ -475,7 +473,7 @@ fn formats_a_record_of_a_stale_feed_expires() {
     until(&daemon, "on-stale = serve", || texts(daemon.client(), "current.cvd") == 1);
     daemon.write_file("cvdns.toml", &config);
     daemon.sighup();
-    until(&daemon, "on-stale as it was", || rcode(daemon.client(), "current.cvd") == SERVFAIL);
+    until(&daemon, "on-stale as it was", || rcode(daemon.client(), "current.cvd") == rr::SERVFAIL);
 
     // Stale, but not too old; and then too old by the clock alone is a matter of the unit tests.
     daemon.write_feed(&feed(1_001, 3600 + 600));

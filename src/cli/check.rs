@@ -9,6 +9,7 @@ use super::problems::print;
 use crate::health::{Feed, notes};
 use crate::load::{self, Loaded, load};
 use crate::problem::{Problems, Spot};
+use crate::release::{Source, Supply};
 use crate::snapshot::compile;
 use crate::snapshot::inputs::Databases;
 
@@ -18,7 +19,9 @@ pub fn run(config: &Path) -> ExitCode {
     let loaded = load(config, &mut problems);
     let mut summary = None;
     if let Some(loaded) = &loaded {
-        let databases = check_feed(loaded, Timestamp::now(), &mut problems);
+        let now = Timestamp::now();
+        let databases = check_feed(loaded, now, &mut problems);
+        check_supply(loaded, now, &mut problems);
         summary = compile(&loaded.inputs, &databases, &mut problems)
             .map(|frame| format!("{}; {}", frame.summary(), loaded.countries.described));
     }
@@ -59,4 +62,27 @@ fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Datab
         problems.warning(spot, what, "its coordinator no longer renews it: stamps of the record stand still");
     }
     feed.extra_databases()
+}
+
+/// Nor do files of the record.
+fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
+    let record = &loaded.config.record;
+    let mut errors = Vec::new();
+    let supply = loaded.supply.read(&Supply::default(), now, &mut errors);
+    // In the order in which they are read.
+    let line = record.file.iter().filter(|_| supply.line == Source::Silent);
+    let directory = record.cvd_dir.iter().filter(|_| supply.versions == Source::Silent);
+    for (named, error) in line.chain(directory).zip(errors) {
+        problems.warning(named.spot.clone(), error, "serve would start without a record");
+    }
+    if let (Some(file), Source::Says(line)) = (&record.file, supply.line)
+        && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
+    {
+        let what = format!("the stamp of the record in {} is {}, older than max-age", file.value, line.stamp);
+        problems.warning(
+            file.spot.clone(),
+            what,
+            "whoever writes it no longer renews it: its stamp stands still",
+        );
+    }
 }

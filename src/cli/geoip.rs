@@ -1,7 +1,6 @@
 //! `cvdns geoip`: makes and reads country databases.
 
 mod build;
-mod output;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use self::build::BuildArgs;
-use self::output::{Failure, print_json, print_table};
+use super::output::{Failure, print_json, print_table};
 use super::problems::print;
 use crate::geo::country::{Country, labels};
 use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};

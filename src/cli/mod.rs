@@ -1,6 +1,8 @@
 //! The commands, one file each. The terminal belongs here.
 
 pub mod check;
+pub mod cvd;
 pub mod geoip;
+mod output;
 mod problems;
 pub mod serve;

@@ -45,7 +45,7 @@ pub struct Feed {
 }
 
 /// `[record]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Record {
     /// Its TTL in seconds.
     pub ttl: u32,
@@ -55,6 +55,10 @@ pub struct Record {
     pub quorum: Share,
     /// How many versions a mirror may be behind the record and still be answered.
     pub lag: u32,
+    /// The directory whose databases' versions are taken instead of the feed's.
+    pub cvd_dir: Option<Placed<String>>,
+    /// The file with the record that is taken instead of the feed's release.
+    pub file: Option<Placed<String>>,
 }
 
 /// `[log]`.
@@ -87,7 +91,7 @@ impl Config {
         let database =
             database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
         let feed = feed(&mut root, problems);
-        let record = record(&mut root, problems);
+        let record = record(&mut root, feed.source.is_some(), problems);
         if let Some(mut table) = root.table("admin", problems) {
             unheeded(&mut table, &["listen"], problems);
             table.finish(problems);
@@ -218,8 +222,9 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed
 }
 
-fn record(root: &mut Table<'_>, problems: &mut Problems) -> Record {
-    let mut record = Record { ttl: 1800, expire: true, quorum: Share::MOST, lag: 1 };
+fn record(root: &mut Table<'_>, has_feed: bool, problems: &mut Problems) -> Record {
+    let mut record =
+        Record { ttl: 1800, expire: true, quorum: Share::MOST, lag: 1, cvd_dir: None, file: None };
     let Some(mut table) = root.table("record", problems) else { return record };
     let ttl = table.get("ttl", "seconds", problems, read::integer(0..=0x7fff_ffff));
     record.ttl = ttl.map_or(record.ttl, |ttl| ttl.value as u32);
@@ -236,7 +241,14 @@ fn record(root: &mut Table<'_>, problems: &mut Problems) -> Record {
     record.quorum = quorum.map_or(record.quorum, |quorum| quorum.value);
     let lag = table.get("lag", "a number of versions", problems, read::integer(0..=u32::MAX.into()));
     record.lag = lag.map_or(record.lag, |lag| lag.value as u32);
-    refused(&mut table, &["cvd-dir", "record-file"], problems);
+    record.file = table.get("record-file", "the path of a text file", problems, read::string);
+    record.cvd_dir = table.get("cvd-dir", "the path of a directory", problems, read::string);
+    if let (Some(directory), None, false) = (&record.cvd_dir, &record.file, has_feed) {
+        let what =
+            "headers of databases have no software version, and nothing else that is configured has one";
+        let help = "name a feed (`source` in [feed]) or a `record-file` for the rest of the record";
+        problems.error(directory.spot.clone(), what, help);
+    }
     table.finish(problems);
     record
 }
@@ -313,6 +325,15 @@ mod tests {
         }
         let found = problems("[server]\naffinity = \"yes\"");
         assert!(found.len() == 1 && found[0].contains("true or false"), "{found:?}");
+    }
+
+    #[test]
+    fn a_directory_of_databases_needs_the_rest_of_the_record() {
+        let found = problems("[record]\ncvd-dir = \"d\"");
+        assert!(found.len() == 1 && found[0].contains("no software version"), "{found:?}");
+        for rest in ["record-file = \"dns.txt\"", "[feed]\nsource = \"feed.json\""] {
+            assert_eq!(problems(&format!("[record]\ncvd-dir = \"d\"\n{rest}")), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is in force: the inputs, the feed, and the snapshot made of them. Nothing that is wrong gets in.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::LOGGED;
 use super::announcement;
 use super::memory;
 use super::offer::{InForce, Offer, Seen};
+use super::offering::Offering;
 use super::retired::Retired;
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
@@ -21,6 +22,14 @@ use crate::problem::{Problem, Problems};
 use crate::release::STAMP_PERIOD;
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Frame, Now, Snapshot, compile};
+
+/// Something that ages, and what is said when it is too old and when it is fresh again.
+struct Aging {
+    /// From when on it is too old.
+    from: Option<Timestamp>,
+    stale: &'static str,
+    fresh: &'static str,
+}
 
 /// The state that the server answers from.
 pub(super) struct Force {
@@ -37,7 +46,9 @@ pub(super) struct Force {
     unreadable: bool,
     /// What was noted about the feed in force.
     noted: HashSet<String>,
-    stale: bool,
+    offering: Offering,
+    /// What was too old when it was last looked at.
+    stale: [bool; 2],
     expired: bool,
     databases: Databases,
     /// What was wrong when the frame was compiled, as it was logged.
@@ -66,7 +77,8 @@ impl Force {
             complaint: None,
             unreadable: false,
             noted: HashSet::new(),
-            stale: false,
+            offering: Offering::default(),
+            stale: [false; 2],
             expired: false,
             databases,
             known: problems.iter().map(Problem::to_string).collect(),
@@ -75,18 +87,16 @@ impl Force {
             compiled: now,
         };
         force.log_start();
-        if let Some(offer) = offer
-            && force.settle(offer)
-        {
+        let files = force.offering.read(&force.loaded.supply, now);
+        let news = offer.is_some_and(|offer| force.settle(offer));
+        if news || files {
             force.publish(frame, now);
+        }
+        if news {
             force.log_feed();
         }
         if force.feed.is_none() {
-            if let Some(path) = force.feed_path() {
-                warn!("no feed from {}: all mirrors count as up, and there is no record", path.display());
-            } else {
-                info!("no feed is configured: all mirrors count as up, and there is no record");
-            }
+            force.log_without_feed();
         }
         force.free();
         memory::give_back();
@@ -103,8 +113,12 @@ impl Force {
         &self.snapshots
     }
 
-    /// The feed's file.
-    pub(super) fn feed_path(&self) -> Option<&Path> {
+    /// The files whose change may change answers.
+    pub(super) fn followed(&self) -> Vec<PathBuf> {
+        self.loaded.feed.iter().cloned().chain(self.loaded.supply.watched()).collect()
+    }
+
+    fn feed_path(&self) -> Option<&Path> {
         self.loaded.feed.as_deref()
     }
 
@@ -118,17 +132,18 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed becomes
-    /// stale or a record too old.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed or a record
+    /// becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let seconds = self.compiled.as_second();
         let half_hour = seconds - seconds.rem_euclid(STAMP_PERIOD) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
         let snapshot = self.snapshots.load();
         let downtimes = snapshot.frame.plans.iter().filter_map(|plan| plan.next_change(self.compiled)).min();
-        let stale = self.stale_from().filter(|moment| *moment > self.compiled);
         let expiry = snapshot.frame.next_expiry(&self.moment(self.compiled));
-        [Some(half_hour), downtimes, stale, expiry].into_iter().flatten().min().unwrap_or(half_hour)
+        let stale = self.aging().map(|aging| aging.from.filter(|moment| *moment > self.compiled));
+        let moments = [downtimes, expiry].into_iter().chain(stale).flatten();
+        moments.chain([half_hour]).min().unwrap_or(half_hour)
     }
 
     /// Takes over what the clock changes, when its time has come.
@@ -146,27 +161,38 @@ impl Force {
         self.retired.look()
     }
 
-    /// Reads the feed's file if it is another than was read last.
+    /// Reads the files of the record, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
         let version = self.feed_path().and_then(Version::of);
-        if version.is_none() || version != self.version {
-            self.read_feed(now);
-        }
+        self.take(version.is_none() || version != self.version, now);
     }
 
-    /// Reads the feed's file and takes it over when it is good and new.
-    pub(super) fn read_feed(&mut self, now: Timestamp) {
-        let Some(path) = self.feed_path() else { return };
-        let version = Version::of(path);
-        let offer = Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now);
-        self.version = version;
-        if self.settle(offer) {
+    /// Reads all files that are followed and takes over what is good and new.
+    pub(super) fn read(&mut self, now: Timestamp) {
+        self.take(true, now);
+    }
+
+    fn take(&mut self, feed: bool, now: Timestamp) {
+        let files = self.offering.read(&self.loaded.supply, now);
+        let news = feed && self.read_feed(now);
+        if news || files {
             let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
             let frame =
                 if databases == self.databases { self.frame() } else { self.with_databases(databases) };
             self.publish(frame, now);
+        }
+        if news {
             self.log_feed();
         }
+    }
+
+    /// Reads the feed's file; true when there is a new feed to take over.
+    fn read_feed(&mut self, now: Timestamp) -> bool {
+        let Some(path) = self.feed_path() else { return false };
+        let version = Version::of(path);
+        let offer = Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now);
+        self.version = version;
+        self.settle(offer)
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
@@ -191,12 +217,13 @@ impl Force {
         let news = if let Some(offer) = offer {
             self.settle(offer)
         } else {
-            if moved {
-                info!("no feed is configured any more: all mirrors count as up, and there is no record");
-            }
             (self.feed, self.seen) = (None, None);
+            if moved {
+                self.log_without_feed();
+            }
             false
         };
+        self.offering.read(&self.loaded.supply, now);
         self.publish(Arc::new(frame), now);
         self.log_start();
         if news {
@@ -280,6 +307,7 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
+        self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.log_fail_open(&snapshot);
@@ -287,24 +315,43 @@ impl Force {
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
         self.compiled = now;
         debug!("compiled in {:?}", started.elapsed());
-        let stale = self.stale_from().is_some_and(|moment| now >= moment);
-        if stale && !self.stale {
-            warn!("the feed is older than max-age: stamps are no longer renewed, mirrors stay as last known");
-        } else if self.stale && !stale {
-            info!("the feed is fresh again");
+        let aging = self.aging();
+        for (aging, before) in aging.iter().zip(self.stale) {
+            match (before, aging.is_stale(now)) {
+                (false, true) => warn!("{}", aging.stale),
+                (true, false) => info!("{}", aging.fresh),
+                _ => {}
+            }
         }
+        self.stale = aging.map(|aging| aging.is_stale(now));
         if expired && !self.expired {
             warn!("the record is too old to be trusted: SERVFAIL, until a fresh feed comes (`on-stale`)");
         }
-        (self.stale, self.expired) = (stale, expired);
+        self.expired = expired;
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
-        Now::new(self.feed(), time, self.loaded.config.feed.max_age)
+        let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
+        Now { release: self.offering.offered(), ..now }
     }
 
-    fn stale_from(&self) -> Option<Timestamp> {
-        self.feed()?.generated.checked_add(self.loaded.config.feed.max_age).ok()
+    /// The feed, and the record in a file.
+    fn aging(&self) -> [Aging; 2] {
+        let from = |since: Timestamp| since.checked_add(self.loaded.config.feed.max_age).ok();
+        let feed = self.feed().and_then(|feed| from(feed.generated));
+        let stale = if self.offering.is_the_feeds() {
+            "the feed is older than max-age: stamps are no longer renewed, mirrors stay as last known"
+        } else {
+            "the feed is older than max-age: mirrors stay as last known"
+        };
+        [
+            Aging { from: feed, stale, fresh: "the feed is fresh again" },
+            Aging {
+                from: self.offering.line_stamp().and_then(from),
+                stale: "the stamp of the record in `record-file` is older than max-age: stamps are no longer renewed",
+                fresh: "the record in `record-file` is fresh again",
+            },
+        ]
     }
 
     /// Says once what keeps the feed from being taken, and again when it is something else.
@@ -320,6 +367,16 @@ impl Force {
             };
             warn!("the feed {} is not taken: {error}; {in_force}", path.display());
             self.complaint = Some(error.to_owned());
+        }
+    }
+
+    /// Without a feed all mirrors are up.
+    fn log_without_feed(&self) {
+        let record = if self.offering.is_the_feeds() { ", and there is no record" } else { "" };
+        if let Some(path) = self.feed_path() {
+            warn!("no feed from {}: all mirrors count as up{record}", path.display());
+        } else {
+            info!("no feed is configured: all mirrors count as up{record}");
         }
     }
 
@@ -366,6 +423,12 @@ impl Force {
             );
         }
         info!("{}; {}", frame.summary(), self.loaded.countries.described);
+    }
+}
+
+impl Aging {
+    fn is_stale(&self, now: Timestamp) -> bool {
+        self.from.is_some_and(|moment| now >= moment)
     }
 }
 

@@ -6,6 +6,7 @@ mod force;
 #[allow(unsafe_code)]
 mod memory;
 mod offer;
+mod offering;
 mod retired;
 mod watch;
 
@@ -144,17 +145,17 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
         }
         // Whatever woke it: in a busy directory it is never the clock.
         if watch.renew() || read.elapsed() >= force.poll_interval() {
-            force.read_feed(Timestamp::now());
+            force.read(Timestamp::now());
             read = Instant::now();
         }
         force.tick(Timestamp::now());
     }
 }
 
-/// Watches the feed, and reads it once more: it may have changed before it was watched.
+/// Watches the files that are followed, and reads them once more: they may have changed before they were watched.
 fn watched(force: &mut Force) -> watch::Watch {
-    let watch = watch::Watch::new(force.feed_path());
-    force.read_feed(Timestamp::now());
+    let watch = watch::Watch::new(force.followed());
+    force.read(Timestamp::now());
     watch
 }
 

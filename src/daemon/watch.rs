@@ -1,4 +1,4 @@
-//! Tells when the feed's file may have changed.
+//! Tells when a file that is followed may have changed.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -13,10 +13,10 @@ use tracing::warn;
 /// Most symbolic links on the way to a file, as for the system.
 const MAX_LINKS: usize = 40;
 
-/// Watches the directory of a file, and those of symbolic links on the way: files and links are replaced by rename, and a
+/// Watches the directories of files, and those of symbolic links on the way: files and links are replaced by rename, and a
 /// watch on them would follow the old ones. Anything that happens there is reason to look.
 pub(super) struct Watch {
-    file: Option<PathBuf>,
+    files: Vec<PathBuf>,
     places: Vec<Place>,
     changes: Receiver<()>,
     sender: Sender<()>,
@@ -35,12 +35,12 @@ struct Place {
 }
 
 impl Watch {
-    /// Watches a file; none is never changed. Where the system does not let it, polling alone must do.
-    pub(super) fn new(file: Option<&Path>) -> Self {
+    /// Watches files; none are never changed. Where the system does not let it, polling alone must do.
+    pub(super) fn new(files: Vec<PathBuf>) -> Self {
         // One place: changes that come while one is being read need one more read, however many they are.
         let (sender, changes) = channel(1);
         let mut watch = Self {
-            file: file.map(ToOwned::to_owned),
+            files,
             places: Vec::new(),
             changes,
             sender,
@@ -58,11 +58,13 @@ impl Watch {
         let _ = self.changes.recv().await;
     }
 
-    /// Makes the watch anew when it is broken, or other directories lead to the file now. True when it did: the file may
-    /// have changed meanwhile.
+    /// Makes the watch anew when it is broken, or other directories lead to a file now. True when it did: files may have
+    /// changed meanwhile.
     pub(super) fn renew(&mut self) -> bool {
-        let Some(file) = &self.file else { return false };
-        let places = places(file);
+        if self.files.is_empty() {
+            return false;
+        }
+        let places = places_of(&self.files);
         if self.watcher.is_some() && !self.broken.load(Ordering::Relaxed) && places == self.places {
             return false;
         }
@@ -70,9 +72,10 @@ impl Watch {
         self.broken = Arc::default();
         match start(&places, &self.broken, &self.sender) {
             Ok(watcher) => (self.watcher, self.complained) = (Some(watcher), false),
-            Err(error) if self.complained => tracing::debug!("{} is not watched: {error}", file.display()),
+            Err(error) if self.complained => tracing::debug!("no watch: {error}"),
             Err(error) => {
-                warn!("{} is not watched ({error}): it is read every `interval` only", file.display());
+                let files: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
+                warn!("not watched ({error}), and read every `interval` only: {}", files.join(", "));
                 self.complained = true;
             }
         }
@@ -108,9 +111,17 @@ fn takes_away(event: &Event, places: &[Place]) -> bool {
         && event.paths.iter().any(|path| places.iter().any(|place| place.path == *path))
 }
 
-/// The directories in which a rename may change what the file's path leads to: its own, and those of symbolic links on the
-/// way. Where there is no way, the last one that exists.
-fn places(file: &Path) -> Vec<Place> {
+/// The directories in which a rename may change what the files' paths lead to.
+fn places_of(files: &[PathBuf]) -> Vec<Place> {
+    let mut paths: Vec<PathBuf> = files.iter().flat_map(|file| places(file)).collect();
+    paths.sort();
+    paths.dedup();
+    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    paths.into_iter().map(|path| Place { identity: identity(&path), path }).collect()
+}
+
+/// Those of one file: its own, and those of symbolic links on the way. Where there is no way, the last one that exists.
+fn places(file: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut at = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut rest = parts(file);
@@ -137,10 +148,7 @@ fn places(file: &Path) -> Vec<Place> {
         }
     }
     paths.push(at);
-    paths.sort();
-    paths.dedup();
-    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
-    paths.into_iter().map(|path| Place { identity: identity(&path), path }).collect()
+    paths
 }
 
 /// The components of a path, the first one last.
@@ -162,8 +170,9 @@ mod tests {
         link("..one", "mount/..data");
         link("..data/feed.json", "mount/feed.json");
         link("mount", "current");
-        let of =
-            |path: &str| places(&root.join(path)).into_iter().map(|place| place.path).collect::<Vec<_>>();
+        let of = |path: &str| {
+            places_of(&[root.join(path)]).into_iter().map(|place| place.path).collect::<Vec<_>>()
+        };
         let mount = root.join("mount");
         assert_eq!(of("current/feed.json"), [root.clone(), mount.clone(), mount.join("..one")]);
         assert_eq!(of("mount/none/feed.json"), std::slice::from_ref(&mount));

@@ -1,7 +1,7 @@
 //! Reading files, with errors that say what to do.
 
-use std::fs::{FileType, Metadata, OpenOptions};
-use std::io::Read;
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,19 +27,40 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 
 /// Reads a file of at most `limit` octets.
 pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let cannot = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
-    // A pipe or a terminal must hold nobody up, neither when it is opened nor when it is read.
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(cannot)?;
-    let file_type = file.metadata().map_err(cannot)?.file_type();
-    if !file_type.is_file() {
-        return Err(format!("cannot read {}: it is {}, not a regular file", path.display(), kind(file_type)));
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    let bytes = open(path).and_then(|file| read_at_most(file, limit + 1));
+    let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > limit {
-        return Err(format!("{} is over {} MiB", path.display(), limit >> 20));
+        let limit =
+            if limit < 1 << 20 { format!("{} KiB", limit >> 10) } else { format!("{} MiB", limit >> 20) };
+        return Err(format!("{} is over {limit}", path.display()));
     }
+    Ok(bytes)
+}
+
+/// Reads the first `size` octets of a file, or all if there are fewer.
+pub(super) fn read_head(path: &Path, size: usize) -> io::Result<Vec<u8>> {
+    read_at_most(open(path)?, size as u64)
+}
+
+/// That a file cannot be read, for people.
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {error}", path.display())
+}
+
+/// Opens a regular file. A pipe or a terminal must hold nobody up, neither when it is opened nor when it is read.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file_type = file.metadata()?.file_type();
+    if file_type.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other(format!("it is {}, not a regular file", kind(file_type))))
+}
+
+fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod geoip;
+mod supply;
 mod zones;
 
 use std::path::{Path, PathBuf};
@@ -10,11 +11,16 @@ use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::geo::country::Country;
+use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
 pub use files::{Version, read_feed};
 pub use geoip::Countries;
+pub use supply::{EXTENSIONS, SupplyFiles, read_header};
+
+/// A path as it is written, and where.
+type Named = Placed<String>;
 
 /// A configuration with everything it names.
 #[derive(Debug)]
@@ -25,11 +31,13 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The feed's file.
     pub feed: Option<PathBuf>,
+    /// The files that have a word in the release.
+    pub supply: SupplyFiles,
     /// Where addresses are, as the inputs have it, and from what that was made.
     pub countries: Countries,
 }
 
-/// Reads a configuration and everything it names but the feed. All that is wrong is noted; with errors, what is returned
+/// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is noted; with errors, what is returned
 /// serves to find more of them only.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
     reload(path, None, problems)
@@ -43,14 +51,25 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let countries = geoip::read(path, &config, &zones, before, problems);
     let settings = settings(&config);
     let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
-    let feed = config.feed.source.as_ref().map(|source| files::beside(path, &source.value));
-    Some(Loaded { config, inputs, feed, countries })
+    let feed = feed_of(path, &config);
+    let supply = SupplyFiles::of(path, &config);
+    Some(Loaded { config, inputs, feed, supply, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.
 pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
     let config = config(path, problems)?;
     Some((files::beside(path, &config.database.value), config.overrides))
+}
+
+/// The path of a configuration's feed, and the files that have a word in the release.
+pub fn followed_of(path: &Path, problems: &mut Problems) -> Option<(Option<PathBuf>, SupplyFiles)> {
+    let config = config(path, problems)?;
+    Some((feed_of(path, &config), SupplyFiles::of(path, &config)))
+}
+
+fn feed_of(path: &Path, config: &Config) -> Option<PathBuf> {
+    config.feed.source.as_ref().map(|source| files::beside(path, &source.value))
 }
 
 fn config(path: &Path, problems: &mut Problems) -> Option<Config> {

@@ -71,6 +71,21 @@ pub struct Offered<'o> {
 }
 
 impl Release {
+    /// A release of which nothing else is known: old clients are told that they are outdated.
+    pub fn of(software: &str, [main, daily, bytecode]: [u32; 3], flevel: u32) -> Self {
+        Self {
+            software: software.to_owned(),
+            main,
+            daily,
+            bytecode,
+            flevel,
+            warn: yes(),
+            safebrowsing: retired(),
+            extra: BTreeMap::new(),
+            rollback: false,
+        }
+    }
+
     /// The versions of main, daily and bytecode, in this order.
     pub fn core(&self) -> [u32; 3] {
         [self.main, self.daily, self.bytecode]

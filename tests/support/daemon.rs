@@ -29,6 +29,14 @@ impl Files {
         self
     }
 
+    pub fn write(&self, dir: &Path, port: u16) {
+        for (name, content) in &self.0 {
+            fs::write(dir.join(name), content).expect("a file of the server");
+        }
+        let config = self.text("cvdns.toml").replace("@PORT@", &port.to_string());
+        fs::write(dir.join("cvdns.toml"), config).expect("the configuration");
+    }
+
     pub fn text(&self, name: &str) -> &str {
         let (_, content) = self.0.iter().find(|(known, _)| known == name).expect("a file of that name");
         std::str::from_utf8(content).expect("text")
@@ -40,11 +48,7 @@ impl Daemon {
     pub fn start(files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let port = ports::free();
-        for (name, content) in &files.0 {
-            fs::write(dir.path().join(name), content).expect("a file of the server");
-        }
-        let config = files.text("cvdns.toml").replace("@PORT@", &port.to_string());
-        fs::write(dir.path().join("cvdns.toml"), config).expect("the configuration");
+        files.write(dir.path(), port);
         let log = File::create(dir.path().join("log")).expect("the log");
         let child = Command::new(env!("CARGO_BIN_EXE_cvdns"))
             .args(["serve", "--config"])

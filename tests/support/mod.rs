@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod daemon;
+pub mod databases;
 pub mod fixture;
 pub mod name;
 pub mod packet;

@@ -24,6 +24,7 @@ pub const CH: u16 = 3;
 
 pub const NOERROR: u16 = 0;
 pub const FORMERR: u16 = 1;
+pub const SERVFAIL: u16 = 2;
 pub const NXDOMAIN: u16 = 3;
 pub const NOTIMP: u16 = 4;
 pub const REFUSED: u16 = 5;

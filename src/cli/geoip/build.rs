@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::output::{Failure, print_json, print_table};
+use super::super::output::{Failure, print_json, print_table};
 use crate::geo::build::{Built, Options, Problems, Source, build};
 use crate::geo::database::CountryDatabase;
 use crate::geo::date::date_text;

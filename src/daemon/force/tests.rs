@@ -37,7 +37,7 @@ fn what_is_no_longer_in_force_is_freed() {
         let state = if serial % 2 == 0 { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
         let next = feed.replace("1763800000", &(1_763_800_001 + serial).to_string());
         std::fs::write(&path, next.replace("\"down\", \"since\"", state)).unwrap();
-        force.read_feed(Timestamp::now());
+        force.read(Timestamp::now());
         // The first worker is always there, the second comes every third time.
         for (worker, every) in workers.iter_mut().zip([1, 3]) {
             if serial % every == 0 {
@@ -70,7 +70,7 @@ fn no_worker_frees_a_snapshot() {
     let mut worker = Answerer::new(force.snapshots.clone(), 0);
     let before = in_force(&force);
     std::fs::write(&path, feed.replace("1763800000", "1763800001")).unwrap();
-    force.read_feed(Timestamp::now());
+    force.read(Timestamp::now());
     assert!(force.free().is_some(), "the worker holds it");
     worker.refresh();
     assert_eq!(before.strong_count(), 1);

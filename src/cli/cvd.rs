@@ -1,0 +1,220 @@
+//! `cvdns cvd`: what database files say of themselves, and the record that they make.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::output::{Failure, print_json, print_table};
+use super::problems::print;
+use crate::health::Feed;
+use crate::load::{self, EXTENSIONS, SupplyFiles};
+use crate::problem::Problems;
+use crate::release::cvd::Header;
+use crate::release::{self, CORE_DATABASES, Line, Release, STAMP_PERIOD, Supply, database_record};
+use crate::snapshot::inputs::Databases;
+use crate::snapshot::{Now, Snapshot, compile};
+
+/// Arguments of `cvdns cvd`.
+#[derive(Args, Clone, Debug)]
+pub struct CvdArgs {
+    /// CVD and CLD files, such as /var/lib/clamav/*.c[vl]d.
+    #[arg(value_name = "FILE", required_unless_present = "record")]
+    pub files: Vec<PathBuf>,
+    /// Print the record alone, as a line for dns.txt: the one that these files make, with the rest of it from the
+    /// configuration's feed or `record-file`; without files the one that serve would answer with now.
+    #[arg(long)]
+    pub record: bool,
+    /// The record's software version, instead of the configuration's.
+    #[arg(long, value_name = "VERSION", requires = "record")]
+    pub software: Option<String>,
+    /// Print the header fields as JSON.
+    #[arg(long, conflicts_with = "record")]
+    pub json: bool,
+}
+
+/// A file and what its header says.
+#[derive(Serialize)]
+struct Database {
+    file: String,
+    #[serde(skip)]
+    name: Option<&'static str>,
+    #[serde(flatten)]
+    header: Header,
+}
+
+/// Prints headers or a record. Exit status 1 when a file is not what it must be.
+pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
+    let now = Timestamp::now();
+    let mut databases = Vec::new();
+    let mut all_good = true;
+    for path in &args.files {
+        match load::read_header(path, now) {
+            Ok(header) => databases.push(Database::new(path, header)),
+            Err(error) => {
+                eprintln!("cvdns: {error}");
+                all_good = false;
+            }
+        }
+    }
+    let done = match (args.record, args.json) {
+        (true, _) if !all_good => Ok(()),
+        (true, _) => print_record(args, &databases, config, now),
+        (false, true) => print_json(&databases),
+        (false, false) => print_headers(&databases),
+    };
+    match done {
+        Ok(()) if all_good => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Database {
+    fn new(path: &Path, header: Header) -> Self {
+        let is =
+            |name: &&&str| EXTENSIONS.iter().any(|extension| path.ends_with(format!("{name}.{extension}")));
+        Self { file: path.display().to_string(), name: CORE_DATABASES.iter().find(is).copied(), header }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let Header { version, signatures, flevel, time, builder, md5, .. } = &self.header;
+        vec![
+            self.file.clone(),
+            version.to_string(),
+            signatures.to_string(),
+            flevel.to_string(),
+            time.to_string(),
+            builder.clone(),
+            md5.clone(),
+        ]
+    }
+}
+
+fn print_headers(databases: &[Database]) -> Result<(), Failure> {
+    if databases.is_empty() {
+        return Ok(());
+    }
+    let header = ["FILE", "VERSION", "SIGNATURES", "FLEVEL", "BUILT", "BUILDER", "MD5"];
+    print_table(&header, databases.iter().map(Database::row))
+}
+
+fn print_record(
+    args: &CvdArgs,
+    databases: &[Database],
+    config: &Path,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let (mut release, stamp) = if databases.is_empty() {
+        announced(config, now)?
+    } else {
+        let stamp = now.as_second() - now.as_second().rem_euclid(STAMP_PERIOD);
+        say_others(databases, stamp);
+        (of_files(databases, offered(config, now)?, args.software.as_deref())?, stamp)
+    };
+    if let Some(software) = &args.software {
+        release.software.clone_from(software);
+    }
+    let record = release.record(stamp);
+    // Whoever reads it is to take it.
+    Line::parse(&record, now).map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
+    writeln!(std::io::stdout().lock(), "{record}")?;
+    Ok(())
+}
+
+/// What serve would announce if it started now.
+fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
+    let mut problems = Problems::default();
+    let loaded = load::load(config, &mut problems);
+    let frame = loaded.as_ref().and_then(|loaded| compile(&loaded.inputs, &Databases::new(), &mut problems));
+    let (Some(loaded), Some(frame)) = (loaded, frame) else {
+        print(&problems);
+        return Err(Failure::new(format!("{} cannot be served", config.display())));
+    };
+    let (feed, supply) = read_sources(loaded.feed.as_deref(), &loaded.supply, now)?;
+    let release = supply.release(feed.as_ref().and_then(Feed::offered));
+    let offered =
+        release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
+    let moment = Now { release: offered, ..Now::new(feed.as_ref(), now, loaded.config.feed.max_age) };
+    let snapshot = Snapshot::new(Arc::new(frame), &moment);
+    let announced = snapshot.live.announced();
+    announced.map(|announced| (announced.release.clone(), announced.stamp)).ok_or_else(|| {
+        Failure::new("no release: the configuration names no feed that has one, and no `record-file`")
+    })
+}
+
+/// The release that a configuration offers; none when there is no configuration.
+fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
+    if !config.exists() {
+        return Ok(None);
+    }
+    let mut problems = Problems::default();
+    let Some((feed, supply)) = load::followed_of(config, &mut problems).filter(|_| !problems.has_errors())
+    else {
+        print(&problems);
+        return Err(Failure::new("name another configuration with --config"));
+    };
+    // The versions are to come from the files that were named.
+    let supply = SupplyFiles { directory: None, ..supply };
+    let (feed, supply) = read_sources(feed.as_deref(), &supply, now)?;
+    Ok(supply.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
+}
+
+fn read_sources(
+    feed: Option<&Path>,
+    files: &SupplyFiles,
+    now: Timestamp,
+) -> Result<(Option<Feed>, Supply), Failure> {
+    let feed = feed.map(|path| {
+        let octets = load::read_feed(path)?;
+        let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
+        feed.map_err(|error| format!("the feed {} is not usable: {error}", path.display()))
+    });
+    let mut errors = Vec::new();
+    let supply = files.read(&Supply::default(), now, &mut errors);
+    match errors.first() {
+        Some(error) => Err(Failure::new(error)),
+        None => Ok((feed.transpose().map_err(Failure::new)?, supply)),
+    }
+}
+
+/// The release that files make, with the rest from `base`.
+fn of_files(
+    databases: &[Database],
+    base: Option<Release>,
+    software: Option<&str>,
+) -> Result<Release, Failure> {
+    let mut versions = [0; 3];
+    for (number, (version, database)) in versions.iter_mut().zip(CORE_DATABASES).enumerate() {
+        let of_file =
+            databases.iter().filter(|of| of.name == Some(database)).map(|of| of.header.version).max();
+        let of_base = || base.as_ref().and_then(|base| base.core().get(number).copied());
+        *version = of_file.or_else(of_base).ok_or_else(|| {
+            Failure::new(format!(
+                "the record needs a version of {database}: name its file too, or a configuration"
+            ))
+        })?;
+    }
+    if let Some(base) = base {
+        return Ok(base.with_core(versions));
+    }
+    let Some(software) = software else {
+        let what = "no file has the record's software version: name it with --software 1.4.6, \
+                    or a configuration whose feed or `record-file` has it";
+        return Err(Failure::new(what));
+    };
+    let flevel = databases.iter().map(|database| database.header.flevel).max().unwrap_or_default();
+    Ok(Release::of(software, versions, flevel))
+}
+
+/// Files whose versions are not in the record.
+fn say_others(databases: &[Database], stamp: i64) {
+    for Database { file, header, .. } in databases.iter().filter(|database| database.name.is_none()) {
+        let own = database_record(header.version, stamp);
+        eprintln!("cvdns: {file} is not in the record of main, daily and bytecode; its own is {own}");
+    }
+}

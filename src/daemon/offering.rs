@@ -1,0 +1,82 @@
+//! The release that is offered: what the feed says of it, and the files that have a word in it.
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::health::Feed;
+use crate::load::SupplyFiles;
+use crate::release::{CORE_DATABASES, Offered, Release, Source, Supply};
+
+/// What is offered now, and what it was put together from.
+#[derive(Debug, Default)]
+pub(super) struct Offering {
+    supply: Supply,
+    /// What keeps files from being used, as it was logged last.
+    complaints: Vec<String>,
+    release: Option<(Release, Timestamp)>,
+}
+
+impl Offering {
+    /// Reads the files; true when they say something else than before. What is wrong with them is logged once, and what
+    /// they said before goes on.
+    pub(super) fn read(&mut self, files: &SupplyFiles, now: Timestamp) -> bool {
+        let mut errors = Vec::new();
+        let supply = files.read(&self.supply, now, &mut errors);
+        for error in errors.iter().filter(|error| !self.complaints.contains(error)) {
+            let silent = supply.line == Source::Silent || supply.versions == Source::Silent;
+            let goes_on = if silent {
+                "until it can be used there is no record"
+            } else {
+                "what it said before goes on"
+            };
+            warn!("{error}; {goes_on}");
+        }
+        if errors.is_empty() && !self.complaints.is_empty() {
+            info!("the files of the record can be used again");
+        }
+        self.complaints = errors;
+        if supply == self.supply {
+            return false;
+        }
+        log_news(files, &self.supply, &supply);
+        self.supply = supply;
+        true
+    }
+
+    /// Puts the release together anew.
+    pub(super) fn combine(&mut self, feed: Option<&Feed>) {
+        self.release = self.supply.release(feed.and_then(Feed::offered));
+    }
+
+    /// What is offered.
+    pub(super) fn offered(&self) -> Option<Offered<'_>> {
+        self.release.as_ref().map(|(release, generated)| Offered { release, generated: *generated })
+    }
+
+    /// The stamp of the record in a file, where that is what counts.
+    pub(super) fn line_stamp(&self) -> Option<Timestamp> {
+        match &self.supply.line {
+            Source::Says(line) => Some(line.stamp),
+            _ => None,
+        }
+    }
+
+    /// Whether the feed's age is the release's.
+    pub(super) fn is_the_feeds(&self) -> bool {
+        self.supply.line == Source::Unused
+    }
+}
+
+fn log_news(files: &SupplyFiles, before: &Supply, now: &Supply) {
+    if let (Some(path), Source::Says(line)) = (&files.line, &now.line)
+        && before.line != now.line
+    {
+        info!("the record in {}: {}", path.display(), line.release.record(line.stamp.as_second()));
+    }
+    if let (Some(directory), Source::Says(versions)) = (&files.directory, now.versions)
+        && before.versions != now.versions
+    {
+        let said = CORE_DATABASES.iter().zip(versions).map(|(name, version)| format!("{name} {version}"));
+        info!("databases in {}: {}", directory.display(), said.collect::<Vec<_>>().join(", "));
+    }
+}

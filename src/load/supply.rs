@@ -1,0 +1,180 @@
+//! Reads what files say of the release: a record, and the headers of a directory's databases.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::files::{beside, read_bytes, read_head};
+use crate::config::Config;
+use crate::release::cvd::{HEADER_SIZE, Header};
+use crate::release::{CORE_DATABASES, Line, Source, Supply};
+
+/// Most octets of a file with a record: a record has 255.
+const MAX_LINE: u64 = 64 << 10;
+
+/// A database's file is the one as it is published, or the one that freshclam assembled.
+pub const EXTENSIONS: [&str; 2] = ["cvd", "cld"];
+
+/// The files that have a word in the release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SupplyFiles {
+    /// The record as a line of text (`record-file`).
+    pub line: Option<PathBuf>,
+    /// Where main, daily and bytecode lie (`cvd-dir`).
+    pub directory: Option<PathBuf>,
+}
+
+impl SupplyFiles {
+    pub(super) fn of(path: &Path, config: &Config) -> Self {
+        let beside =
+            |named: &Option<_>| named.as_ref().map(|named: &super::Named| beside(path, &named.value));
+        Self { line: beside(&config.record.file), directory: beside(&config.record.cvd_dir) }
+    }
+
+    /// Every file whose change may change what they say.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        let databases = self.directory.iter().flat_map(|directory| {
+            CORE_DATABASES.into_iter().flat_map(|database| candidates(directory, database))
+        });
+        self.line.iter().cloned().chain(databases).collect()
+    }
+
+    /// Reads them. What cannot be used is told in `errors`, a line each, and what was said `before` goes on.
+    pub fn read(&self, before: &Supply, now: Timestamp, errors: &mut Vec<String>) -> Supply {
+        let line = self.line.as_deref().map(|path| read_line(path, now));
+        let versions = self.directory.as_deref().map(|directory| read_versions(directory, now));
+        Supply {
+            line: source(line, &before.line, errors),
+            versions: source(versions, &before.versions, errors),
+        }
+    }
+}
+
+fn source<T: Clone>(
+    read: Option<Result<T, String>>,
+    before: &Source<T>,
+    errors: &mut Vec<String>,
+) -> Source<T> {
+    match (read, before) {
+        (None, _) => Source::Unused,
+        (Some(Ok(said)), _) => Source::Says(said),
+        (Some(Err(error)), before) => {
+            errors.push(error);
+            if let Source::Says(said) = before { Source::Says(said.clone()) } else { Source::Silent }
+        }
+    }
+}
+
+/// Reads a record from its file.
+///
+/// # Errors
+/// When it cannot be read, or is none; the error names the file.
+fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
+    let octets = read_bytes(path, MAX_LINE)?;
+    let text = String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
+    Line::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads the header of a database from its file.
+///
+/// # Errors
+/// When it cannot be read, or has none; the error names the file.
+pub fn read_header(path: &Path, now: Timestamp) -> Result<Header, String> {
+    let octets = read_head(path, HEADER_SIZE).map_err(|error| super::files::cannot_read(path, &error))?;
+    Header::parse(&octets, now).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The versions of main, daily and bytecode in a directory: of a CVD and a CLD the higher. All or nothing.
+fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
+    let mut versions = [0; 3];
+    for (version, database) in versions.iter_mut().zip(CORE_DATABASES) {
+        for path in candidates(directory, database) {
+            match read_head(&path, HEADER_SIZE) {
+                // Between the two looks freshclam may replace one by the other.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(super::files::cannot_read(&path, &error)),
+                Ok(octets) => {
+                    let header = Header::parse(&octets, now);
+                    let header = header.map_err(|error| format!("{}: {error}", path.display()))?;
+                    *version = header.version.max(*version);
+                }
+            }
+        }
+        if *version == 0 {
+            return Err(format!("neither {database}.cvd nor {database}.cld is in {}", directory.display()));
+        }
+    }
+    Ok(versions)
+}
+
+fn candidates(directory: &Path, database: &str) -> [PathBuf; 2] {
+    EXTENSIONS.map(|extension| directory.join(format!("{database}.{extension}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-24T00:00:00Z";
+
+    fn header(version: &str) -> String {
+        let text = format!("ClamAV-VDB:16 Dec 2025 23-18 +0000:{version}:1:90:X:X:neo:1765927102");
+        format!("{text:512}signatures")
+    }
+
+    fn read(files: &SupplyFiles, before: &Supply) -> (Supply, Vec<String>) {
+        let mut errors = Vec::new();
+        (files.read(before, NOW.parse().unwrap(), &mut errors), errors)
+    }
+
+    #[test]
+    fn of_cvd_and_cld_the_higher_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = SupplyFiles { line: None, directory: Some(dir.path().to_owned()) };
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        let (silent, errors) = read(&files, &Supply::default());
+        assert_eq!(silent.versions, Source::Silent);
+        assert!(errors[0].starts_with("neither main.cvd nor main.cld is in "), "{errors:?}");
+
+        for (name, version) in
+            [("main.cvd", "63"), ("daily.cvd", "10"), ("daily.cld", "12"), ("bytecode.cld", "339")]
+        {
+            write(name, &header(version));
+        }
+        let (said, errors) = read(&files, &silent);
+        assert_eq!((said.versions, errors.len()), (Source::Says([63, 12, 339]), 0));
+        write("daily.cvd", &header("13"));
+        assert_eq!(read(&files, &said).0.versions, Source::Says([63, 13, 339]));
+
+        // Bad input: what was said last goes on, and the file is named.
+        let cut = header("14");
+        for (text, words) in [
+            (&cut[..200], "daily.cvd: cut off: 200 octets"),
+            (&header("0"), "daily.cvd: the version in its header is \"0\""),
+            ("<html></html>", "daily.cvd: no database of ClamAV"),
+        ] {
+            write("daily.cvd", text);
+            let (kept, errors) = read(&files, &said);
+            assert_eq!(kept.versions, said.versions);
+            assert!(errors.len() == 1 && errors[0].contains(words), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_from_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dns.txt");
+        let files = SupplyFiles { line: Some(path.clone()), directory: None };
+        std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
+        let (said, errors) = read(&files, &Supply::default());
+        assert!(matches!(&said.line, Source::Says(line) if line.release.daily == 28_129), "{errors:?}");
+        std::fs::write(&path, "1.4.6:63::1789910940:1:90:49192:339\n").unwrap();
+        let (kept, errors) = read(&files, &said);
+        assert_eq!(kept, said);
+        assert!(
+            errors[0].ends_with("dns.txt: field 3 is \"\"; expected a database version, 1 or more"),
+            "{errors:?}"
+        );
+    }
+}
