@@ -1,8 +1,9 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
 //!
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
-//! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `daemon`, `cli`.
+//! `health`, `release`, `geo`), `snapshot`, `answer`, `serve`, `admin`, `daemon`, `cli`.
 
+pub mod admin;
 pub mod answer;
 pub mod cli;
 pub mod config;

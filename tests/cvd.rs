@@ -1,6 +1,6 @@
 //! `cvdns cvd`: what it prints of database files, and the record that it makes of them.
 
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 

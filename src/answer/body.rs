@@ -111,7 +111,9 @@ impl Target<'_> {
     fn direct(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body) -> Body {
         let frame = &*snapshot.frame;
         match decision.outcome {
-            Outcome::Static { template, .. } => self.template(frame.templates.get(template), body),
+            Outcome::Static { template, .. } | Outcome::Ping { template, .. } => {
+                self.template(frame.templates.get(template), body)
+            }
             Outcome::Text { template, .. } => self.template(Some(template), body),
             Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
             Outcome::Pool { answer, ipv6, .. } => self.window(window_set(answer, ipv6), body),
@@ -161,7 +163,7 @@ impl Target<'_> {
         write_chain(chain, frame, &mut current, &mut writer, &mut counts);
         let zone = decision.zone.and_then(|zone| frame.zone(zone));
         match decision.outcome {
-            Outcome::Static { rrset, .. } => {
+            Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
                 if let Some(set) = frame.rrset(rrset) {
                     counts.answer += write_set(&mut writer, current.owner(), set);
                 }

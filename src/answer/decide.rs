@@ -54,6 +54,15 @@ pub enum Outcome<'s> {
         /// What that follows from.
         announced: &'s Announced,
     },
+    /// The answer to a download report.
+    Ping {
+        /// Ready-made.
+        template: TemplateId,
+        /// As data.
+        rrset: u32,
+        /// Octets of the name below which reports are asked.
+        suffix: u8,
+    },
     /// ANY, answered minimally (RFC 8482).
     MinimalAny,
     /// The name exists, the type does not (RFC 2308 section 2.2).
@@ -204,6 +213,7 @@ impl<'s> Decision<'s> {
             None => Outcome::NoData,
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
+            Some(Answer::Ping { template, rrset, suffix }) => Outcome::Ping { template, rrset, suffix },
             Some(Answer::Pool { rule, along }) => {
                 let path = match along {
                     Along::Path(path) => path,

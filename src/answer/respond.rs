@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::asked::Asked;
 use super::body::{self, Body};
-use super::decide::{Trail, decide};
+use super::decide::{Outcome, Trail, decide};
 use super::expected::Expected;
 use super::options::Opt;
 use crate::snapshot::Snapshot;
@@ -23,10 +23,19 @@ pub enum Transport {
 /// What one thread keeps between queries.
 #[derive(Debug, Clone)]
 pub struct Answering {
-    trail: Trail,
     asked: Asked,
     expected: Expected,
+    own: Own,
+}
+
+/// What every answer uses, beside its query.
+#[derive(Debug, Clone)]
+struct Own {
+    trail: Trail,
+    /// Chooses the next window.
     turn: u64,
+    /// Where this thread counts.
+    lane: usize,
 }
 
 /// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
@@ -39,8 +48,8 @@ const PLAIN_UDP: usize = 512;
 impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
-        let turn = turn.wrapping_mul(STRIDE);
-        Self { trail: Trail::default(), asked: Asked::nothing(), expected: Expected::default(), turn }
+        let own = Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize };
+        Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
@@ -52,11 +61,11 @@ impl Answering {
         client: IpAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { trail, asked, turn, .. } = self;
+        let Self { asked, own, .. } = self;
         asked.read(snapshot, buffer.get(..length)?, client);
         asked.probe(snapshot);
         asked.find(snapshot);
-        answer(snapshot, asked, trail, turn, buffer, transport)
+        answer(snapshot, asked, own, buffer, transport)
     }
 
     /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
@@ -77,16 +86,15 @@ impl Answering {
         buffer: &mut [u8],
         transport: Transport,
     ) -> Option<usize> {
-        let Self { trail, expected, turn, .. } = self;
-        answer(snapshot, expected.get(number)?, trail, turn, buffer, transport)
+        let Self { expected, own, .. } = self;
+        answer(snapshot, expected.get(number)?, own, buffer, transport)
     }
 }
 
 fn answer(
     snapshot: &Snapshot,
     asked: &Asked,
-    trail: &mut Trail,
-    turn: &mut u64,
+    own: &mut Own,
     buffer: &mut [u8],
     transport: Transport,
 ) -> Option<usize> {
@@ -102,19 +110,12 @@ fn answer(
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, transport).min(buffer.len());
-    let body = body(snapshot, asked, trail, turn, buffer, limit);
+    let body = body(snapshot, asked, own, buffer, limit);
     finish(buffer, query, body, opt, limit)
 }
 
 /// Writes the answer's sections behind the question.
-fn body(
-    snapshot: &Snapshot,
-    asked: &Asked,
-    trail: &mut Trail,
-    turn: &mut u64,
-    buffer: &mut [u8],
-    limit: usize,
-) -> Body {
+fn body(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], limit: usize) -> Body {
     let query = &asked.query;
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
@@ -124,8 +125,13 @@ fn body(
         (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
-            *turn = turn.wrapping_add(STRIDE);
+            own.turn = own.turn.wrapping_add(STRIDE);
+            let Own { trail, turn, lane } = own;
             let decision = decide(snapshot, asked.question(), &asked.client, trail);
+            // Behind an alias it is no client's report.
+            if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
+                snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+            }
             // A scope says something of the subnet that was sent; the resolver's own address has none.
             let placed = decision.client.filter(|_| query.subnet().is_some());
             let scope = placed.map_or(0, |place| place.scope);

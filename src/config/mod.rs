@@ -2,7 +2,7 @@
 
 mod server;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -29,6 +29,8 @@ pub struct Config {
     pub feed: Feed,
     /// The version record.
     pub record: Record,
+    /// Where it is looked after: HTTP; none: nowhere.
+    pub admin: Option<SocketAddr>,
     /// How much is logged.
     pub log: Log,
 }
@@ -92,13 +94,10 @@ impl Config {
             database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
         let feed = feed(&mut root, problems);
         let record = record(&mut root, feed.source.is_some(), problems);
-        if let Some(mut table) = root.table("admin", problems) {
-            unheeded(&mut table, &["listen"], problems);
-            table.finish(problems);
-        }
+        let admin = admin(&mut root, problems);
         let log = log(&mut root, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record, log })
+        Some(Self { server, zones, database, overrides, feed, record, admin, log })
     }
 }
 
@@ -251,6 +250,14 @@ fn record(root: &mut Table<'_>, has_feed: bool, problems: &mut Problems) -> Reco
     }
     table.finish(problems);
     record
+}
+
+fn admin(root: &mut Table<'_>, problems: &mut Problems) -> Option<SocketAddr> {
+    let mut table = root.table("admin", problems)?;
+    let expected = "an address and a port, such as \"127.0.0.1:8053\"";
+    let listen = table.get("listen", expected, problems, read::parsed::<SocketAddr>);
+    table.finish(problems);
+    listen.map(|listen| listen.value)
 }
 
 fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {

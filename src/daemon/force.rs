@@ -1,6 +1,7 @@
 //! What is in force: the inputs, the feed, and the snapshot made of them. Nothing that is wrong gets in.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::memory;
 use super::offer::{InForce, Offer, Seen};
 use super::offering::Offering;
 use super::retired::Retired;
+use crate::admin::{FeedInForce, Standing};
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
 use crate::load::{Loaded, Version};
@@ -35,7 +37,7 @@ struct Aging {
 pub(super) struct Force {
     loaded: Loaded,
     /// What it was started with, of which some holds until it ends.
-    started: (Server, Log),
+    started: (Server, Option<SocketAddr>, Log),
     feed: Option<InForce>,
     seen: Option<Seen>,
     /// The version of the feed's file that was read last.
@@ -54,6 +56,7 @@ pub(super) struct Force {
     /// What was wrong when the frame was compiled, as it was logged.
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
+    standing: Arc<ArcSwap<Standing>>,
     retired: Retired,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
@@ -69,7 +72,7 @@ impl Force {
         let none = Now::new(None, now, loaded.config.feed.max_age);
         let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::new(frame.clone(), &none)));
         let mut force = Self {
-            started: (loaded.config.server.clone(), loaded.config.log.clone()),
+            started: (loaded.config.server.clone(), loaded.config.admin, loaded.config.log.clone()),
             loaded,
             feed: None,
             seen: None,
@@ -83,6 +86,7 @@ impl Force {
             databases,
             known: problems.iter().map(Problem::to_string).collect(),
             snapshots,
+            standing: Arc::default(),
             retired: Retired::default(),
             compiled: now,
         };
@@ -98,6 +102,7 @@ impl Force {
         if force.feed.is_none() {
             force.log_without_feed();
         }
+        force.show();
         force.free();
         memory::give_back();
         Some(force)
@@ -113,6 +118,11 @@ impl Force {
         &self.snapshots
     }
 
+    /// How the server stands, for those who look after it.
+    pub(super) fn standing(&self) -> &Arc<ArcSwap<Standing>> {
+        &self.standing
+    }
+
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
         self.loaded.feed.iter().cloned().chain(self.loaded.supply.watched()).collect()
@@ -125,6 +135,11 @@ impl Force {
     /// How the server was told to listen when it was started.
     pub(super) fn server(&self) -> &Server {
         &self.started.0
+    }
+
+    /// The admin address that it was started with.
+    pub(super) fn admin(&self) -> Option<SocketAddr> {
+        self.started.1
     }
 
     /// How often the feed is read, whatever the watch says.
@@ -205,7 +220,8 @@ impl Force {
             Some(offer) => offer.news().or(self.feed()),
         };
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
-        let Some(frame) = compile(&loaded.inputs, &databases, problems) else { return false };
+        let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
+        frame.pings.take_over(&self.frame().pings);
         self.warn_of_restart(&loaded.config);
         let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
@@ -236,7 +252,7 @@ impl Force {
 
     /// Names what was changed in the configuration and holds at the next start only.
     fn warn_of_restart(&self, new: &Config) {
-        let (server, log) = &self.started;
+        let (server, admin, log) = &self.started;
         let changed: Vec<&str> = [
             ("listen", server.listen != new.server.listen),
             ("workers", server.workers != new.server.workers),
@@ -245,6 +261,7 @@ impl Force {
             ("user", server.user != new.server.user),
             ("tcp-max-connections", server.tcp_max_connections != new.server.tcp_max_connections),
             ("tcp-idle", server.tcp_idle != new.server.tcp_idle),
+            ("admin.listen", *admin != new.admin),
             ("log.level", log.level != new.log.level),
             ("log.format", log.json != new.log.json),
         ]
@@ -292,7 +309,8 @@ impl Force {
         log_some(found.iter().filter(|problem| !self.known.contains(*problem)));
         self.known = found.into_iter().collect();
         // What was compiled before is compiled again: extra databases are never an error.
-        let Some(frame) = frame else { return self.frame() };
+        let Some(mut frame) = frame else { return self.frame() };
+        frame.pings.take_over(&self.frame().pings);
         self.databases = databases;
         Arc::new(frame)
     }
@@ -328,6 +346,27 @@ impl Force {
             warn!("the record is too old to be trusted: SERVFAIL, until a fresh feed comes (`on-stale`)");
         }
         self.expired = expired;
+        self.show();
+    }
+
+    /// Shows how the server stands.
+    fn show(&self) {
+        let [stale, stale_line] = self.stale;
+        let feed = self.feed().map(|feed| FeedInForce {
+            serial: feed.serial,
+            generated: feed.generated,
+            fresh: !stale,
+        });
+        let not_ready = if feed.is_none() && self.loaded.feed.is_some() {
+            Some("no feed: all mirrors count as up")
+        } else if stale {
+            Some("the feed is older than max-age")
+        } else if stale_line {
+            Some("the record in `record-file` is older than max-age")
+        } else {
+            None
+        };
+        self.standing.store(Arc::new(Standing { feed, not_ready: not_ready.map(str::to_owned) }));
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {

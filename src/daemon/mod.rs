@@ -10,6 +10,7 @@ mod offering;
 mod retired;
 mod watch;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::admin::{Admin, View};
 use crate::load::{self, Loaded};
 use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
@@ -49,6 +51,7 @@ pub struct Daemon {
     config: PathBuf,
     force: Force,
     listeners: Listeners,
+    admin: Option<Admin>,
 }
 
 impl Daemon {
@@ -64,6 +67,7 @@ impl Daemon {
         log_problems(&problems);
         let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
             .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        let admin = force.admin().map(bind_admin).transpose()?;
         if let Some(user) = &server.user {
             match privileges::drop_to(user) {
                 Ok(Privileges::Dropped) => info!("now running as {user}"),
@@ -74,7 +78,7 @@ impl Daemon {
                 Err(error) => return Err(StartError::System(vec![error.to_string()])),
             }
         }
-        Ok(Self { config: config.to_owned(), force, listeners })
+        Ok(Self { config: config.to_owned(), force, listeners, admin })
     }
 
     /// Serves until SIGTERM or SIGINT; SIGHUP reads everything again.
@@ -87,7 +91,7 @@ impl Daemon {
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("cvdns-tcp").build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
-            let Self { config, mut force, listeners } = self;
+            let Self { config, mut force, listeners, admin } = self;
             let server = force.server().clone();
             let addresses = listeners.addresses();
             let make = responders(force.snapshots().clone());
@@ -100,6 +104,11 @@ impl Daemon {
             for address in addresses {
                 info!("answering on {address}, UDP and TCP");
             }
+            if let Some(admin) = admin {
+                info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
+                let (snapshots, standing) = (force.snapshots().clone(), force.standing().clone());
+                admin.serve(View { snapshots, tallies: serving.tallies(), standing })?;
+            }
             follow(&config, &mut force).await?;
             let counters = serving.stop().await;
             info!(
@@ -109,6 +118,12 @@ impl Daemon {
             Ok(counters)
         })
     }
+}
+
+fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
+    Admin::bind(address).map_err(|error| {
+        StartError::System(vec![format!("cannot listen on {address} (`listen` in [admin]): {error}")])
+    })
 }
 
 /// Answers for each thread and connection; they start at different turns of the windows.

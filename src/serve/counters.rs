@@ -1,6 +1,7 @@
 //! What the sockets have done, counted where it happens and summed by whoever asks.
 
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What all sockets have done since the start.
@@ -10,6 +11,24 @@ pub struct Counters {
     pub udp: UdpCounters,
     /// Connections and what came over them.
     pub tcp: TcpCounters,
+}
+
+/// Where all sockets count: their figures at any moment.
+#[derive(Clone, Debug, Default)]
+pub struct Tallies {
+    pub(super) udp: Vec<Arc<UdpTally>>,
+    pub(super) tcp: Arc<TcpTally>,
+}
+
+impl Tallies {
+    /// The sums of this moment; not of one instant, as the counting goes on.
+    pub fn read(&self) -> Counters {
+        let mut udp = UdpCounters::default();
+        for tally in &self.udp {
+            udp += tally.read();
+        }
+        Counters { udp, tcp: self.tcp.read() }
+    }
 }
 
 /// Makes a plain struct of sums and its counterpart of atomics, which has cache lines of its own.

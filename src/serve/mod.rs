@@ -41,7 +41,7 @@ use std::thread::available_parallelism;
 use tokio::runtime::Handle;
 
 pub use crate::config::UdpMode;
-pub use counters::{Counters, TcpCounters, UdpCounters};
+pub use counters::{Counters, Tallies, TcpCounters, UdpCounters};
 pub use listen::BindError;
 pub use responder::{MakeResponder, Responder, Transport};
 pub use running::Serving;

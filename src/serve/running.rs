@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 use tracing::error;
 
-use super::counters::{Counters, TcpTally, UdpCounters, UdpTally};
+use super::counters::{Counters, Tallies, UdpTally};
 use super::listen::Bound;
 use super::portable::Portable;
 use super::responder::MakeResponder;
@@ -26,8 +26,7 @@ pub struct Serving {
     stop_tasks: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     tasks: Vec<Task<()>>,
-    udp: Vec<Arc<UdpTally>>,
-    tcp: Arc<TcpTally>,
+    tallies: Tallies,
 }
 
 impl Serving {
@@ -45,13 +44,12 @@ impl Serving {
             stop_tasks: watch::Sender::new(false),
             threads: Vec::new(),
             tasks: Vec::new(),
-            udp: Vec::new(),
-            tcp: Arc::default(),
+            tallies: Tallies::default(),
         };
         let Listeners { bound, way } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
-            let (tally, stop) = (serving.tcp.clone(), serving.stop_tasks.subscribe());
+            let (tally, stop) = (serving.tallies.tcp.clone(), serving.stop_tasks.subscribe());
             let acceptor = Acceptor::new(listener, make.clone(), limits, room.clone(), tally, stop);
             serving.tasks.push(runtime.spawn(acceptor.run()));
             match &way {
@@ -65,7 +63,7 @@ impl Serving {
                 Way::Portable => {
                     for socket in udp {
                         let tally = Arc::new(UdpTally::default());
-                        serving.udp.push(tally.clone());
+                        serving.tallies.udp.push(tally.clone());
                         let stop = serving.stop_tasks.subscribe();
                         let portable = Portable::new(socket, make.clone(), tally)?;
                         serving.tasks.push(runtime.spawn(portable.run(stop)));
@@ -91,7 +89,7 @@ impl Serving {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(SEND_PATIENCE))?;
         let tally = Arc::new(UdpTally::default());
-        self.udp.push(tally.clone());
+        self.tallies.udp.push(tally.clone());
         let stop = self.stop_threads.clone();
         self.threads.push(Worker::start(socket, address, number, core, make.clone(), tally, stop)?);
         Ok(())
@@ -99,11 +97,12 @@ impl Serving {
 
     /// What the sockets have done so far.
     pub fn counters(&self) -> Counters {
-        let mut udp = UdpCounters::default();
-        for tally in &self.udp {
-            udp += tally.read();
-        }
-        Counters { udp, tcp: self.tcp.read() }
+        self.tallies.read()
+    }
+
+    /// Where the sockets count, for whoever asks while they are served.
+    pub fn tallies(&self) -> Tallies {
+        self.tallies.clone()
     }
 
     /// Answers what was received, closes all sockets and returns the final counters.

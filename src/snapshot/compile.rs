@@ -9,6 +9,7 @@ use super::frame::{
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
+use super::pings::Pings;
 use super::pools::{Along, Paths, Pool};
 use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
@@ -86,6 +87,7 @@ impl<'i> Compiler<'i> {
             rules: Vec::new(),
             texts: Vec::new(),
             minimal_any,
+            pings: Pings::of(inputs.zones.iter().map(|zone| &*zone.fleet)),
             settings: inputs.settings.clone(),
         };
         Some(Self {
@@ -320,7 +322,10 @@ impl<'i> Compiler<'i> {
                 let sections = Sections { answer: line.collect(), ..Sections::default() };
                 let Some(template) = self.frame.templates.add(&[0], &sections) else { return Vec::new() };
                 let rrset = self.rrset(&set);
-                vec![Holding { rtype: rtype::A, answer: Answer::Static { template, rrset } }]
+                // Reports stand in the place of the wildcard; a name without one never is a report.
+                let below = owner.wire().strip_prefix(b"\x01*").unwrap_or(owner.wire());
+                let suffix = below.len() as u8;
+                vec![Holding { rtype: rtype::A, answer: Answer::Ping { template, rrset, suffix } }]
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::inputs::Settings;
 use super::names::{NameTable, NodeId};
+use super::pings::Pings;
 use super::pools::{Along, Paths};
 use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
@@ -37,6 +38,8 @@ pub struct Frame {
     pub texts: Vec<Text>,
     /// The minimal answer to ANY (RFC 8482 section 4.2).
     pub minimal_any: TemplateId,
+    /// Counts of download reports.
+    pub pings: Pings,
     /// What holds for every answer.
     pub settings: Settings,
 }
@@ -144,6 +147,15 @@ pub enum Answer {
     },
     /// What the release says.
     Text(u32),
+    /// The answer to a download report, which is counted.
+    Ping {
+        /// Ready-made.
+        template: TemplateId,
+        /// As data.
+        rrset: u32,
+        /// Octets of the name below which reports are asked.
+        suffix: u8,
+    },
 }
 
 /// A zone.

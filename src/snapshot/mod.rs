@@ -9,6 +9,7 @@ pub mod inputs;
 pub mod live;
 pub mod names;
 mod owners;
+pub mod pings;
 pub mod pools;
 pub mod template;
 pub mod windows;

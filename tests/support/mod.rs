@@ -10,6 +10,7 @@ pub mod client;
 pub mod daemon;
 pub mod databases;
 pub mod fixture;
+pub mod http;
 pub mod name;
 pub mod packet;
 pub mod ports;

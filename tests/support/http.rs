@@ -1,0 +1,33 @@
+//! A plain HTTP request, as far as the admin address needs one.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+/// Status and body of a GET request.
+pub fn get(port: u16, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+/// The samples of a page of metrics, by name and labels. Every line must be one, or a comment of the format, which ends
+/// with `# EOF` (`OpenMetrics` 1.0, "Overall Structure").
+pub fn samples(page: &str) -> std::collections::BTreeMap<String, f64> {
+    assert!(page.ends_with("# EOF\n"), "{page}");
+    let mut out = std::collections::BTreeMap::new();
+    for line in page.lines() {
+        if ["# HELP ", "# TYPE ", "# EOF"].iter().any(|comment| line.starts_with(comment)) {
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+        let value = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
+        assert!(out.insert(name.to_owned(), value).is_none(), "twice: {name}");
+    }
+    out
+}
