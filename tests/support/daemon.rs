@@ -46,8 +46,12 @@ impl Files {
 impl Daemon {
     /// Starts the server with these files and waits until it answers over every transport.
     pub fn start(files: &Files) -> Self {
+        Self::start_on(ports::free(), files)
+    }
+
+    /// The same on this port, which must be free.
+    pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let port = ports::free();
         files.write(dir.path(), port);
         let log = File::create(dir.path().join("log")).expect("the log");
         let child = Command::new(env!("CARGO_BIN_EXE_cvdns"))

@@ -9,13 +9,18 @@ use std::time::{Duration, Instant};
 
 const WANTED: &str = "install bind9, bind9-dnsutils, knot and knot-dnsutils: tests need them";
 
-/// A command of the Debian packages named in `WANTED`. Its absence is a failure, never a skip.
+/// A command of the Debian packages named in `WANTED`.
 pub fn tool(name: &str) -> Command {
+    tool_of(name, WANTED)
+}
+
+/// A command whose absence is a failure that says what is `wanted`, never a skip.
+pub fn tool_of(name: &str, wanted: &str) -> Command {
     // Daemons live in sbin, which is often not in a user's PATH.
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     let found = std::env::var("PATH").unwrap_or_default();
     let path = found.split(':').chain(places).map(|dir| Path::new(dir).join(name)).find(|path| path.exists());
-    Command::new(path.unwrap_or_else(|| panic!("no {name}: {WANTED}")))
+    Command::new(path.unwrap_or_else(|| panic!("no {name}: {wanted}")))
 }
 
 /// What a command prints; it must succeed.

@@ -1,0 +1,17 @@
+//! freshclam and cvdupdate, as their users have them, update from mirrors that the real server names (CLIENTS: "Running the real
+//! clients against a local server"). Each test has a network of its own: clients ask port 53 only.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod apart;
+mod cvdupdate;
+mod freshclam;
+mod installing;
+mod network;
+mod process;
+mod stale;
+mod versions;
+mod web;
+
+#[path = "../support/mod.rs"]
+mod support;
