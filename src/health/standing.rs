@@ -82,6 +82,11 @@ impl Health {
         self.states.get(mirror).is_some_and(|states| states & bit(state) != 0)
     }
 
+    /// Whether the mirror of this index may be answered where a pool has no better.
+    pub fn is_usable(&self, mirror: usize) -> bool {
+        self.has(mirror, State::Up) || self.has(mirror, State::Old)
+    }
+
     /// The next moment after `now` at which a downtime changes it.
     pub fn next_change(fleet: &Fleet, now: Timestamp, ttl: Duration) -> Option<Timestamp> {
         let downtimes = fleet.enabled().flat_map(|(_, mirror)| &mirror.downtimes);

@@ -36,6 +36,8 @@ pub struct Live {
     /// What the next snapshot may take over.
     blocks: Blocks,
     texts: Texts,
+    /// How each plan's fleet stands.
+    healths: Vec<Health>,
     /// What was announced last.
     announced: Option<Box<Announced>>,
     /// How many mirrors, over all fleets, work and are too far behind the record.
@@ -164,7 +166,13 @@ impl Live {
                 }
             }
         }
+        live.healths = healths;
         live
+    }
+
+    /// How the fleet of a plan stands.
+    pub fn health(&self, plan: u32) -> Option<&Health> {
+        self.healths.get(plan as usize)
     }
 
     /// The answer of a path under a rule.
