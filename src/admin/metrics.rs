@@ -18,7 +18,7 @@ pub(super) struct Metrics(pub View);
 impl Collector for Metrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut page = Page(encoder);
-        let View { snapshots, tallies, standing } = &self.0;
+        let View { snapshots, tallies, standing, .. } = &self.0;
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1u64)];
         page.gauges("build_info", "1, for the version of the program", version)?;
         let counters = tallies.read();
@@ -31,7 +31,12 @@ impl Collector for Metrics {
             by_transport(received.0, received.1),
         )?;
         page.counters("answers_sent", "Answers that were sent", by_transport(answered.0, answered.1))?;
-        if let Some(feed) = &standing.load().feed {
+        let standing = standing.load();
+        let refusals = standing.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        page.counters("feed_errors", "Looks at the feed that brought none to take, by reason", refusals)?;
+        let held = standing.held.as_ref().map_or(0, |held| held.serial);
+        page.gauge("feed_held_serial", "Serial of the feed that is held back; 0: none is", held)?;
+        if let Some(feed) = &standing.feed {
             page.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
             let generated = feed.generated.as_second();
             page.gauge(

@@ -1,7 +1,9 @@
 //! What operators see of the running server, over HTTP: metrics, and whether it serves and is ready.
 
+mod feed;
 mod metrics;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,9 +13,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::serve::Tallies;
@@ -21,7 +25,7 @@ use crate::snapshot::Snapshot;
 
 use metrics::Metrics;
 
-/// What is shown.
+/// What is shown, and who acts on what is told.
 #[derive(Debug, Clone)]
 pub struct View {
     /// What is answered from.
@@ -30,6 +34,17 @@ pub struct View {
     pub tallies: Tallies,
     /// How the server stands.
     pub standing: Arc<ArcSwap<Standing>>,
+    /// Takes over a feed that is held back.
+    pub accepts: mpsc::Sender<Accept>,
+}
+
+/// An operator's word that the feed of this serial be taken, and who waits for what comes of it: nothing, or why not.
+#[derive(Debug)]
+pub struct Accept {
+    /// The serial.
+    pub serial: u64,
+    /// Gets the outcome.
+    pub done: oneshot::Sender<Result<(), String>>,
 }
 
 /// How the server stands, as far as no snapshot says it.
@@ -37,12 +52,16 @@ pub struct View {
 pub struct Standing {
     /// The feed in force.
     pub feed: Option<FeedInForce>,
+    /// A feed that is held back.
+    pub held: Option<HeldFeed>,
+    /// How often no feed could be taken, by reason.
+    pub refusals: BTreeMap<&'static str, u64>,
     /// What keeps the server from being ready, for people; none: it is.
     pub not_ready: Option<String>,
 }
 
 /// A feed, without what it says of mirrors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FeedInForce {
     /// Its serial.
     pub serial: u64,
@@ -50,6 +69,19 @@ pub struct FeedInForce {
     pub generated: Timestamp,
     /// Whether it is younger than `max-age`.
     pub fresh: bool,
+}
+
+/// A feed that takes away too much to be believed at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldFeed {
+    /// Its serial.
+    pub serial: u64,
+    /// When it was generated.
+    pub generated: Timestamp,
+    /// What it would take away, for people: `3 of 4 of DE`.
+    pub takes_away: String,
+    /// When that was first said.
+    pub since: Timestamp,
 }
 
 /// The admin address, bound.
@@ -99,8 +131,11 @@ impl Admin {
             .route("/metrics", get(metrics))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
+            .route("/api/v1/feed", get(feed::show))
+            .route("/api/v1/feed/accept", post(feed::accept))
             .with_state(Arc::new(Shared { registry, view }));
         tokio::spawn(async move {
+            let router = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(listener, router).await {
                 error!("the admin address is no longer served: {error}");
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::geo::country::Country;
+use crate::health::Key;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
@@ -44,6 +45,12 @@ pub struct Feed {
     pub interval: Duration,
     /// Older than this it is stale.
     pub max_age: Duration,
+    /// The coordinator's key; none: feeds need no signature.
+    pub public_key: Option<Key>,
+    /// An update that takes away more than this share of the usable mirrors is held back.
+    pub max_loss: Share,
+    /// Where the last good feed and record are kept for the next start; none: nowhere.
+    pub state: Option<Placed<String>>,
 }
 
 /// `[record]`.
@@ -201,8 +208,14 @@ fn looked_up_as(net: IpNet) -> Option<IpNet> {
 }
 
 fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
-    let mut feed =
-        Feed { source: None, interval: Duration::from_secs(30), max_age: Duration::from_secs(3600) };
+    let mut feed = Feed {
+        source: None,
+        interval: Duration::from_secs(30),
+        max_age: Duration::from_secs(3600),
+        public_key: None,
+        max_loss: Share::HALF,
+        state: None,
+    };
     let Some(mut table) = root.table("feed", problems) else { return feed };
     feed.source = table.get("source", "the path of the feed", problems, read::string);
     if let Some(source) = &feed.source
@@ -215,10 +228,20 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.interval = interval.map_or(feed.interval, |d| d.value);
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
-    refused(&mut table, &["public-key", "ca-file", "overrides"], problems);
-    unheeded(&mut table, &["max-loss", "settle", "state"], problems);
+    let key = table.get("public-key", "a minisign public key, \"RW…\"", problems, read::parsed::<Key>);
+    feed.public_key = key.map(|key| key.value);
+    let max_loss = table.get("max-loss", "a share such as 0.5; 1 for any", problems, share);
+    feed.max_loss = max_loss.map_or(feed.max_loss, |share| share.value);
+    feed.state = table.get("state", "the path of a directory", problems, read::string);
+    refused(&mut table, &["ca-file", "overrides"], problems);
+    unheeded(&mut table, &["settle"], problems);
     table.finish(problems);
     feed
+}
+
+fn share(value: &toml::de::DeValue<'_>) -> Result<Share, String> {
+    let share = read::number(value)?;
+    Share::new(share).ok_or_else(|| format!("{share} is not within 0 to 1"))
 }
 
 fn record(root: &mut Table<'_>, has_feed: bool, problems: &mut Problems) -> Record {
@@ -233,10 +256,7 @@ fn record(root: &mut Table<'_>, has_feed: bool, problems: &mut Problems) -> Reco
         _ => Err(String::new()),
     });
     record.expire = expire.is_none_or(|expire| expire.value);
-    let quorum = table.get("quorum", "a share such as 0.9; 0 for none", problems, |value| {
-        let share = read::number(value)?;
-        Share::new(share).ok_or_else(|| format!("{share} is not within 0 to 1"))
-    });
+    let quorum = table.get("quorum", "a share such as 0.9; 0 for none", problems, share);
     record.quorum = quorum.map_or(record.quorum, |quorum| quorum.value);
     let lag = table.get("lag", "a number of versions", problems, read::integer(0..=u32::MAX.into()));
     record.lag = lag.map_or(record.lag, |lag| lag.value as u32);

@@ -1,6 +1,6 @@
 //! What is in force: the inputs, the feed, and the snapshot made of them. Nothing that is wrong gets in.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,18 +12,20 @@ use tracing::{debug, info, warn};
 
 use super::LOGGED;
 use super::announcement;
+use super::guard::{self, Held, Verdict};
+use super::kept::{Kept, KeptFeed};
 use super::memory;
-use super::offer::{InForce, Offer, Seen};
+use super::offer::{InForce, Offer, Refusal, Seen, Terms, signature_of, versions};
 use super::offering::Offering;
 use super::retired::Retired;
-use crate::admin::{FeedInForce, Standing};
+use crate::admin::{FeedInForce, HeldFeed, Standing};
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
 use crate::load::{Loaded, Version};
 use crate::problem::{Problem, Problems};
-use crate::release::STAMP_PERIOD;
+use crate::release::{Offered, STAMP_PERIOD};
 use crate::snapshot::inputs::Databases;
-use crate::snapshot::{Frame, Now, Snapshot, compile};
+use crate::snapshot::{Frame, Loss, Now, Snapshot, compile};
 
 /// Something that ages, and what is said when it is too old and when it is fresh again.
 struct Aging {
@@ -39,9 +41,14 @@ pub(super) struct Force {
     /// What it was started with, of which some holds until it ends.
     started: (Server, Option<SocketAddr>, Log),
     feed: Option<InForce>,
-    seen: Option<Seen>,
-    /// The version of the feed's file that was read last.
-    version: Option<Version>,
+    seen: Option<Arc<Seen>>,
+    /// A feed that takes away too much.
+    held: Option<Held>,
+    kept: Kept,
+    /// The versions of the feed's file, and of its signature's, that were read last.
+    version: [Option<Version>; 2],
+    /// How often no feed could be taken, by reason.
+    refusals: BTreeMap<&'static str, u64>,
     /// What is wrong with reading the feed, as it was logged last.
     complaint: Option<String>,
     /// That complaint ends when the file says again what it said before.
@@ -65,18 +72,25 @@ pub(super) struct Force {
 impl Force {
     /// Compiles what was read, with the feed as it is now; without one, all mirrors are up.
     pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
-        let version = loaded.feed.as_deref().and_then(Version::of);
-        let offer = loaded.feed.as_deref().map(|source| Offer::read(source, None, None, now));
-        let databases = offer.as_ref().and_then(Offer::news).map(Feed::extra_databases).unwrap_or_default();
+        let mut kept = Kept::new(loaded.state.clone());
+        let key = loaded.config.feed.public_key.as_ref();
+        let source = loaded.feed.clone().unwrap_or_default();
+        let last = kept.feed(&source.display().to_string(), key, now);
+        let announced = kept.announced(now);
+        let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
-        let snapshots = Arc::new(ArcSwap::from_pointee(Snapshot::new(frame.clone(), &none)));
+        let snapshot = Snapshot::remembering(announced.as_ref(), frame.clone(), &none);
+        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
         let mut force = Self {
             started: (loaded.config.server.clone(), loaded.config.admin, loaded.config.log.clone()),
             loaded,
             feed: None,
             seen: None,
-            version,
+            held: None,
+            kept,
+            version: [None, None],
+            refusals: BTreeMap::new(),
             complaint: None,
             unreadable: false,
             noted: HashSet::new(),
@@ -91,14 +105,10 @@ impl Force {
             compiled: now,
         };
         force.log_start();
-        let files = force.offering.read(&force.loaded.supply, now);
-        let news = offer.is_some_and(|offer| force.settle(offer));
-        if news || files {
-            force.publish(frame, now);
+        if let Some(last) = last {
+            force.go_on(last, source, now);
         }
-        if news {
-            force.log_feed();
-        }
+        force.read(now);
         if force.feed.is_none() {
             force.log_without_feed();
         }
@@ -106,6 +116,16 @@ impl Force {
         force.free();
         memory::give_back();
         Some(force)
+    }
+
+    /// Goes on with the feed that was in force when the server last ran.
+    fn go_on(&mut self, last: KeptFeed, source: PathBuf, now: Timestamp) {
+        let KeptFeed { feed, octets, signature } = last;
+        self.adopt(feed, Arc::new(Seen { source, octets, signature }));
+        self.offering.read(&self.loaded.supply, now);
+        self.publish(self.frame(), now);
+        info!("going on with what was kept in {}", self.kept.directory().unwrap_or(Path::new("")).display());
+        self.log_feed();
     }
 
     /// What was read last.
@@ -125,7 +145,8 @@ impl Force {
 
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
-        self.loaded.feed.iter().cloned().chain(self.loaded.supply.watched()).collect()
+        let feed = self.loaded.feed.iter().flat_map(|feed| [feed.clone(), signature_of(feed)]);
+        feed.chain(self.loaded.supply.watched()).collect()
     }
 
     fn feed_path(&self) -> Option<&Path> {
@@ -178,8 +199,8 @@ impl Force {
 
     /// Reads the files of the record, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
-        let version = self.feed_path().and_then(Version::of);
-        self.take(version.is_none() || version != self.version, now);
+        let version = self.feed_path().map(versions).unwrap_or_default();
+        self.take(version[0].is_none() || version != self.version, now);
     }
 
     /// Reads all files that are followed and takes over what is good and new.
@@ -191,30 +212,57 @@ impl Force {
         let files = self.offering.read(&self.loaded.supply, now);
         let news = feed && self.read_feed(now);
         if news || files {
-            let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
-            let frame =
-                if databases == self.databases { self.frame() } else { self.with_databases(databases) };
-            self.publish(frame, now);
+            self.take_over(now);
         }
         if news {
+            self.keep_feed();
             self.log_feed();
         }
+    }
+
+    /// Publishes what was taken.
+    fn take_over(&mut self, now: Timestamp) {
+        let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
+        let frame = if databases == self.databases { self.frame() } else { self.with_databases(databases) };
+        self.publish(frame, now);
+    }
+
+    /// Takes over the feed of this serial that is held back, as an operator says; why not, where it is not.
+    pub(super) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
+        let Some(held) = self.held.take_if(|held| held.feed.serial == serial) else {
+            return Err(match &self.held {
+                Some(held) => format!("serial {serial} is not held back, but {} is", held.feed.serial),
+                None => "no feed is held back".to_owned(),
+            });
+        };
+        info!("feed {serial} is accepted by an operator");
+        self.adopt(*held.feed, held.document);
+        self.take_over(now);
+        self.keep_feed();
+        self.log_feed();
+        Ok(())
     }
 
     /// Reads the feed's file; true when there is a new feed to take over.
     fn read_feed(&mut self, now: Timestamp) -> bool {
         let Some(path) = self.feed_path() else { return false };
-        let version = Version::of(path);
-        let offer = Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now);
+        let version = versions(path);
+        let offer = Offer::read(path, self.terms(now));
         self.version = version;
-        self.settle(offer)
+        let frame = self.frame();
+        self.settle(offer, &frame, now)
+    }
+
+    fn terms(&self, now: Timestamp) -> Terms<'_> {
+        let (seen, in_force) = (self.seen.as_deref(), self.feed.as_ref());
+        Terms { seen, in_force, key: self.loaded.config.feed.public_key.as_ref(), now }
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
     /// Where the feed cannot be read, the one in force goes on.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
-        let source = loaded.feed.as_deref();
-        let offer = source.map(|source| Offer::read(source, self.seen.as_ref(), self.feed.as_ref(), now));
+        let terms = Terms { key: loaded.config.feed.public_key.as_ref(), ..self.terms(now) };
+        let offer = loaded.feed.as_deref().map(|source| Offer::read(source, terms));
         let feed = match &offer {
             None => None,
             Some(offer) => offer.news().or(self.feed()),
@@ -222,26 +270,34 @@ impl Force {
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
         let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
         frame.pings.take_over(&self.frame().pings);
+        let frame = Arc::new(frame);
         self.warn_of_restart(&loaded.config);
         let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
         self.databases = databases;
         self.known = problems.iter().map(Problem::to_string).collect();
         if moved {
-            (self.version, self.complaint) = (None, None);
+            (self.version, self.complaint) = ([None, None], None);
+        }
+        let state_moved = self.kept.directory() != self.loaded.state.as_deref();
+        if state_moved {
+            self.kept = Kept::new(self.loaded.state.clone());
         }
         let news = if let Some(offer) = offer {
-            self.settle(offer)
+            self.settle(offer, &frame, now)
         } else {
-            (self.feed, self.seen) = (None, None);
+            (self.feed, self.seen, self.held) = (None, None, None);
             if moved {
                 self.log_without_feed();
             }
             false
         };
         self.offering.read(&self.loaded.supply, now);
-        self.publish(Arc::new(frame), now);
+        self.publish(frame, now);
         self.log_start();
+        if news || state_moved {
+            self.keep_feed();
+        }
         if news {
             self.log_feed();
         } else {
@@ -273,8 +329,8 @@ impl Force {
         }
     }
 
-    /// Remembers what a look brought; true when it is a feed to publish.
-    fn settle(&mut self, offer: Offer) -> bool {
+    /// Remembers what a look brought; true when it is a feed to publish over this frame.
+    fn settle(&mut self, offer: Offer, frame: &Frame, now: Timestamp) -> bool {
         match offer {
             Offer::Same => {
                 if self.unreadable {
@@ -287,17 +343,79 @@ impl Force {
                 false
             }
             Offer::News(feed, seen) => {
-                let source = self.loaded.feed.clone().unwrap_or_default();
-                self.feed = Some(InForce { feed: *feed, source });
-                (self.seen, self.complaint) = (Some(seen), None);
+                if !self.admits(&feed, &seen, frame, now) {
+                    return false;
+                }
+                self.adopt(*feed, seen);
                 true
             }
-            Offer::Unusable(error, seen) => {
+            Offer::Unusable(Refusal { error, reason, seen }) => {
                 self.complain(&error);
+                self.count_refusal(reason);
                 self.unreadable = seen.is_none();
                 self.seen = seen.or(self.seen.take());
                 false
             }
+        }
+    }
+
+    fn adopt(&mut self, feed: Feed, document: Arc<Seen>) {
+        self.feed = Some(InForce { feed, document: document.clone() });
+        (self.seen, self.complaint, self.held) = (Some(document), None, None);
+    }
+
+    /// Whether a feed may be taken over, or is held back as it takes away too much.
+    fn admits(&mut self, feed: &Feed, document: &Arc<Seen>, frame: &Frame, now: Timestamp) -> bool {
+        let config = &self.loaded.config.feed;
+        let before = self.moment(now);
+        let release = self.offering.of(feed);
+        let release = release.as_ref().map(|(release, generated)| Offered { release, generated: *generated });
+        let after = Now { release, ..Now::new(Some(feed), now, config.max_age) };
+        let announced = self.snapshots.load();
+        let announced = announced.live.announced();
+        let loss =
+            before.feed.and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
+        let verdict = guard::judge(
+            loss.as_ref(),
+            feed.serial,
+            self.held.as_ref(),
+            config.max_loss,
+            config.interval,
+            now,
+        );
+        let (Some(loss), Verdict::Hold(since)) = (loss, &verdict) else {
+            match (verdict, &self.held) {
+                (Verdict::Confirmed, _) => warn!("feed {} says what was held back: it is taken", feed.serial),
+                (_, Some(held)) => {
+                    info!("feed {} is no longer held back: a newer one is taken", held.feed.serial);
+                }
+                _ => {}
+            }
+            return true;
+        };
+        let in_force = before.feed.map_or(0, |feed| feed.serial);
+        warn!(
+            "feed {} is held back: it takes away {loss} usable mirrors (`max-loss`); feed {in_force} goes on until a \
+             newer one says the same, or `cvdns feed accept`",
+            feed.serial
+        );
+        let held = Held { feed: Box::new(feed.clone()), document: document.clone(), loss, since: *since };
+        (self.seen, self.held) = (Some(document.clone()), Some(held));
+        self.count_refusal("held");
+        self.show();
+        false
+    }
+
+    fn count_refusal(&mut self, reason: &'static str) {
+        *self.refusals.entry(reason).or_default() += 1;
+        self.show();
+    }
+
+    /// Keeps the feed in force for the next start.
+    fn keep_feed(&mut self) {
+        if let Some(InForce { document, .. }) = &self.feed {
+            let Seen { source, octets, signature } = &**document;
+            self.kept.keep_feed(&source.display().to_string(), octets, signature.as_deref());
         }
     }
 
@@ -332,6 +450,7 @@ impl Force {
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
         self.compiled = now;
+        self.kept.keep_announced(self.snapshots.load().live.announced());
         debug!("compiled in {:?}", started.elapsed());
         let aging = self.aging();
         for (aging, before) in aging.iter().zip(self.stale) {
@@ -366,7 +485,14 @@ impl Force {
         } else {
             None
         };
-        self.standing.store(Arc::new(Standing { feed, not_ready: not_ready.map(str::to_owned) }));
+        let held = self.held.as_ref().map(|held| HeldFeed {
+            serial: held.feed.serial,
+            generated: held.feed.generated,
+            takes_away: held.loss.to_string(),
+            since: held.since,
+        });
+        let (not_ready, refusals) = (not_ready.map(str::to_owned), self.refusals.clone());
+        self.standing.store(Arc::new(Standing { feed, held, refusals, not_ready }));
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
@@ -398,9 +524,11 @@ impl Force {
         let Some(path) = self.feed_path() else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
-                Some(InForce { feed, source }) if source == path => format!("feed {} goes on", feed.serial),
-                Some(InForce { feed, source }) => {
-                    format!("feed {} of {} goes on", feed.serial, source.display())
+                Some(InForce { feed, document }) if document.source == path => {
+                    format!("feed {} goes on", feed.serial)
+                }
+                Some(InForce { feed, document }) => {
+                    format!("feed {} of {} goes on", feed.serial, document.source.display())
                 }
                 None => "all mirrors count as up".to_owned(),
             };

@@ -3,6 +3,8 @@
 mod announcement;
 mod answerer;
 mod force;
+mod guard;
+mod kept;
 #[allow(unsafe_code)]
 mod memory;
 mod offer;
@@ -19,9 +21,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::admin::{Admin, View};
+use crate::admin::{Accept, Admin, View};
 use crate::load::{self, Loaded};
 use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
@@ -104,12 +107,19 @@ impl Daemon {
             for address in addresses {
                 info!("answering on {address}, UDP and TCP");
             }
+            let (accepts, accepted) = mpsc::channel(1);
             if let Some(admin) = admin {
                 info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
                 let (snapshots, standing) = (force.snapshots().clone(), force.standing().clone());
-                admin.serve(View { snapshots, tallies: serving.tallies(), standing })?;
+                admin.serve(View {
+                    snapshots,
+                    tallies: serving.tallies(),
+                    standing,
+                    accepts: accepts.clone(),
+                })?;
             }
-            follow(&config, &mut force).await?;
+            follow(&config, &mut force, accepted).await?;
+            drop(accepts);
             let counters = serving.stop().await;
             info!(
                 "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
@@ -133,7 +143,11 @@ fn responders(snapshots: Arc<ArcSwap<Snapshot>>) -> impl Fn() -> Answerer + Clon
 }
 
 /// Follows the feed, the clock and the signals until one of them says to stop.
-async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
+async fn follow(
+    config: &Path,
+    force: &mut Force,
+    mut accepted: mpsc::Receiver<Accept>,
+) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -151,6 +165,10 @@ async fn follow(config: &Path, force: &mut Force) -> std::io::Result<()> {
             _ = hangup.recv() => {
                 reload(config, force);
                 watch = watched(force);
+            }
+            Some(Accept { serial, done }) = accepted.recv() => {
+                // Who asked may have gone.
+                let _ = done.send(force.accept(serial, Timestamp::now()));
             }
             () = watch.changed() => {
                 tokio::time::sleep(BURST).await;

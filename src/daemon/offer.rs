@@ -1,61 +1,101 @@
-//! What a look at the feed's file brings.
+//! What a look at the feed brings.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::health::{Feed, FeedError};
-use crate::load;
+use crate::health::{Feed, FeedError, Key, SIGNATURE_EXTENSION};
+use crate::load::{self, Version};
 
-/// A feed that was taken, and the file that it is of: another file has serials of its own.
+/// A feed that was taken, and what was read: another source has serials of its own.
 #[derive(Debug)]
 pub(super) struct InForce {
     pub feed: Feed,
-    pub source: PathBuf,
+    pub document: Arc<Seen>,
 }
 
 /// What was read last, taken or not: the same octets again are not news.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Seen {
-    source: PathBuf,
-    octets: Vec<u8>,
+    pub source: PathBuf,
+    pub octets: Vec<u8>,
+    /// Its signature, where one is asked for and there is one.
+    pub signature: Option<Vec<u8>>,
 }
 
-/// What a look at the feed's file brought.
+/// What a look at the feed brought.
 #[derive(Debug)]
 pub(super) enum Offer {
     /// What was seen before.
     Same,
     /// Other octets that say the same.
-    Known(Seen),
+    Known(Arc<Seen>),
     /// A feed to take.
-    News(Box<Feed>, Seen),
-    /// None that could be taken. Without octets it may be another time, though the file stays the same.
-    Unusable(String, Option<Seen>),
+    News(Box<Feed>, Arc<Seen>),
+    /// None that could be taken.
+    Unusable(Refusal),
 }
+
+/// Why no feed could be taken.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// For people.
+    pub error: String,
+    /// For metrics.
+    pub reason: &'static str,
+    /// What was read; none: it may be another time, though the source stays the same.
+    pub seen: Option<Arc<Seen>>,
+}
+
+/// What decides whether a feed may be taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms<'t> {
+    pub seen: Option<&'t Seen>,
+    pub in_force: Option<&'t InForce>,
+    /// The key that must have signed it.
+    pub key: Option<&'t Key>,
+    pub now: Timestamp,
+}
+
+/// How often a feed is read that is being replaced while it is read.
+const TRIES: usize = 3;
 
 impl Offer {
     /// Looks at the feed's file.
-    pub(super) fn read(
-        source: &Path,
-        seen: Option<&Seen>,
-        in_force: Option<&InForce>,
-        now: Timestamp,
-    ) -> Self {
-        let octets = match load::read_feed(source) {
-            Ok(octets) => octets,
-            Err(error) => return Self::Unusable(error, None),
-        };
-        let found = Seen { source: source.to_owned(), octets };
-        if seen == Some(&found) {
+    pub(super) fn read(source: &Path, terms: Terms<'_>) -> Self {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let version = versions(source);
+            let offer = match read(source, terms.key.is_some()) {
+                Ok(found) => Self::judge(found, terms),
+                Err(error) => return Self::Unusable(Refusal { error, reason: "unreadable", seen: None }),
+            };
+            // A feed and its signature are two files: one may be of the next feed already.
+            let is_torn = matches!(&offer, Self::Unusable(refusal) if refusal.reason == "signature");
+            if !is_torn || tries == TRIES || version == versions(source) {
+                return offer;
+            }
+        }
+    }
+
+    /// Judges what was read.
+    pub(super) fn judge(found: Seen, terms: Terms<'_>) -> Self {
+        if terms.seen == Some(&found) {
             return Self::Same;
         }
-        let before = in_force.filter(|in_force| in_force.source == source);
-        match accept(&found.octets, before.map(|in_force| &in_force.feed), now) {
+        let before = terms.in_force.filter(|in_force| in_force.document.source == found.source);
+        let before = before.map(|in_force| &in_force.feed);
+        let found = Arc::new(found);
+        match accept(&found, before, terms) {
             Ok(Some(feed)) => Self::News(Box::new(feed), found),
             Ok(None) => Self::Known(found),
-            Err(error @ FeedError::FromTheFuture(_)) => Self::Unusable(error.to_string(), None),
-            Err(error) => Self::Unusable(error.to_string(), Some(found)),
+            Err(error) => {
+                let is_lasting = !matches!(error, FeedError::FromTheFuture(_));
+                let (reason, seen) = (error.reason(), is_lasting.then_some(found));
+                Self::Unusable(Refusal { error: error.to_string(), reason, seen })
+            }
         }
     }
 
@@ -68,10 +108,32 @@ impl Offer {
     }
 }
 
+/// The versions of the feed's file and of its signature's.
+pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
+    [Version::of(source), Version::of(&signature_of(source))]
+}
+
+/// The path of a feed's signature.
+pub(super) fn signature_of(source: &Path) -> PathBuf {
+    let mut path = source.as_os_str().to_owned();
+    path.push(SIGNATURE_EXTENSION);
+    path.into()
+}
+
+/// Reads a feed, and its signature when one is asked for. One that cannot be read is none.
+fn read(source: &Path, signed: bool) -> Result<Seen, String> {
+    let octets = load::read_feed(source)?;
+    let signature = if signed { load::read_signature(&signature_of(source)) } else { None };
+    Ok(Seen { source: source.to_owned(), octets, signature })
+}
+
 /// The feed, when it may be taken and is news.
-fn accept(octets: &[u8], in_force: Option<&Feed>, now: Timestamp) -> Result<Option<Feed>, FeedError> {
-    let feed = Feed::parse(octets)?;
-    feed.timely(now)?;
+fn accept(found: &Seen, in_force: Option<&Feed>, terms: Terms<'_>) -> Result<Option<Feed>, FeedError> {
+    if let Some(key) = terms.key {
+        key.verify(&found.octets, found.signature.as_deref())?;
+    }
+    let feed = Feed::parse(&found.octets)?;
+    feed.timely(terms.now)?;
     let news = in_force.map_or(Ok(true), |in_force| feed.follows(in_force))?;
     Ok(news.then_some(feed))
 }

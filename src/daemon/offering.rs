@@ -48,6 +48,11 @@ impl Offering {
         self.release = self.supply.release(feed.and_then(Feed::offered));
     }
 
+    /// What would be offered with this feed.
+    pub(super) fn of(&self, feed: &Feed) -> Option<(Release, Timestamp)> {
+        self.supply.release(feed.offered())
+    }
+
     /// What is offered.
     pub(super) fn offered(&self) -> Option<Offered<'_>> {
         self.release.as_ref().map(|(release, generated)| Offered { release, generated: *generated })

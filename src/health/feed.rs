@@ -75,6 +75,10 @@ pub enum FeedError {
     SerialReused(u64),
     /// It was generated more than 5 minutes after now.
     FromTheFuture(Timestamp),
+    /// There is no signature, and one is asked for.
+    Unsigned,
+    /// The signature is not what it must be; the text says what it is.
+    WrongSignature(String),
 }
 
 #[derive(serde::Deserialize)]
@@ -166,6 +170,21 @@ fn wrong_format(format: u64) -> FeedError {
     FeedError::Syntax(format!("format {format} is not known; this version reads format 1"))
 }
 
+impl FeedError {
+    /// A word for it that stays the same, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "too-large",
+            Self::Syntax(_) => "syntax",
+            Self::SerialBehind { .. } => "serial-behind",
+            Self::SerialReused(_) => "serial-reused",
+            Self::FromTheFuture(_) => "future",
+            Self::Unsigned => "unsigned",
+            Self::WrongSignature(_) => "signature",
+        }
+    }
+}
+
 impl fmt::Display for FeedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,6 +202,10 @@ impl fmt::Display for FeedError {
                     "it was generated at {generated}, more than 5 minutes in the future: set the clocks right"
                 )
             }
+            Self::Unsigned => {
+                write!(f, "it has no signature, and `public-key` asks for one: sign it with `minisign -S`")
+            }
+            Self::WrongSignature(what) => write!(f, "its signature is not good: {what}"),
         }
     }
 }

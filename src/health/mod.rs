@@ -3,10 +3,12 @@
 mod feed;
 mod notes;
 mod standing;
+mod trust;
 
 pub use feed::{Feed, FeedError, MirrorHealth};
 pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
+pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};
 
 use serde::Deserialize;
 

@@ -85,6 +85,11 @@ pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
     read_bytes(path, (16 << 20) + 1)
 }
 
+/// Reads a feed's signature, which has four lines; none when there is none.
+pub fn read_signature(path: &Path) -> Option<Vec<u8>> {
+    read_bytes(path, 64 << 10).ok()
+}
+
 /// Tells versions of a file apart without reading them: what it is, and when it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {

@@ -15,7 +15,7 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_feed};
+pub use files::{Version, read_feed, read_signature};
 pub use geoip::Countries;
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
@@ -33,6 +33,8 @@ pub struct Loaded {
     pub feed: Option<PathBuf>,
     /// The files that have a word in the release.
     pub supply: SupplyFiles,
+    /// Where the last good feed and record are kept.
+    pub state: Option<PathBuf>,
     /// Where addresses are, as the inputs have it, and from what that was made.
     pub countries: Countries,
 }
@@ -53,7 +55,8 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let feed = feed_of(path, &config);
     let supply = SupplyFiles::of(path, &config);
-    Some(Loaded { config, inputs, feed, supply, countries })
+    let state = config.feed.state.as_ref().map(|state| files::beside(path, &state.value));
+    Some(Loaded { config, inputs, feed, supply, state, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.

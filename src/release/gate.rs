@@ -73,6 +73,15 @@ impl Announced {
         Self { release: announced, gates, stamp }
     }
 
+    /// What was announced by another who is gone, as far as it is known: for what must not be taken back.
+    pub fn known(release: &Release, stamp: i64) -> Self {
+        let mut gates = CORE_DATABASES.map(|database| Gate::closed(database, Share::NONE));
+        for (gate, version) in gates.iter_mut().zip(release.core()) {
+            (gate.released, gate.announced) = (version, version);
+        }
+        Self { release: release.clone(), gates, stamp }
+    }
+
     /// By how many versions a mirror is behind the record, in the database in which it is the farthest.
     pub fn behind(&self, versions: [Option<u32>; 3]) -> u32 {
         let behind = |(gate, held): (&Gate, Option<u32>)| gate.announced.saturating_sub(held?).into();
@@ -123,6 +132,8 @@ impl Share {
     pub const NONE: Self = Self(0);
     /// The quorum of a configuration that names none.
     pub const MOST: Self = Self(900_000);
+    /// The most that a feed may take away where nobody says otherwise.
+    pub const HALF: Self = Self(500_000);
     /// All.
     pub const WHOLE: Self = Self(1_000_000);
 
@@ -132,8 +143,8 @@ impl Share {
         (0.0..=1.0).contains(&share).then(|| Self((share * 1e6).round() as u32))
     }
 
-    /// Of a part in a whole; the whole of nothing is held.
-    fn of(part: u128, whole: u128) -> Self {
+    /// Of a part in a whole; all of nothing is all.
+    pub fn of(part: u128, whole: u128) -> Self {
         let millionths = part.saturating_mul(1_000_000).checked_div(whole);
         millionths.map_or(Self::WHOLE, |share| Self(share.min(1_000_000) as u32))
     }

@@ -7,6 +7,7 @@ mod compile;
 pub mod frame;
 pub mod inputs;
 pub mod live;
+mod loss;
 pub mod names;
 mod owners;
 pub mod pings;
@@ -17,9 +18,12 @@ pub mod yields;
 
 use std::sync::Arc;
 
+use crate::release::Announced;
+
 pub use compile::compile;
 pub use frame::Frame;
 pub use live::{Live, Now};
+pub use loss::{Loss, PoolLoss};
 
 /// What workers answer from.
 #[derive(Debug)]
@@ -34,6 +38,12 @@ impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
+        Self { frame, live }
+    }
+
+    /// The same, where `announced` is all that is known of before: it is not taken back.
+    pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
+        let live = Live::remembering(announced, &frame, now);
         Self { frame, live }
     }
 

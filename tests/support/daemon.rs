@@ -53,20 +53,21 @@ impl Daemon {
     pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files.write(dir.path(), port);
-        let log = File::create(dir.path().join("log")).expect("the log");
-        let child = Command::new(env!("CARGO_BIN_EXE_cvdns"))
-            .args(["serve", "--config"])
-            .arg(dir.path().join("cvdns.toml"))
-            .current_dir(dir.path())
-            .env_remove("CVDNS_LOG")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("the log twice"))
-            .stderr(log)
-            .spawn()
-            .expect("the server started");
-        let mut daemon = Self { child, port, dir };
+        let mut daemon = Self { child: serve(dir.path()), port, dir };
         daemon.wait_until_ready();
         daemon
+    }
+
+    /// Ends the server without a word (SIGKILL), and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Starts a server that was ended again, with its files as they are and a new log.
+    pub fn start_again(&mut self) {
+        self.child = serve(self.dir.path());
+        self.wait_until_ready();
     }
 
     fn wait_until_ready(&mut self) {
@@ -163,6 +164,20 @@ impl Drop for Daemon {
             eprintln!("--- log of the server ---\n{}", self.log());
         }
     }
+}
+
+fn serve(dir: &Path) -> Child {
+    let log = File::create(dir.join("log")).expect("the log");
+    Command::new(env!("CARGO_BIN_EXE_cvdns"))
+        .args(["serve", "--config"])
+        .arg(dir.join("cvdns.toml"))
+        .current_dir(dir)
+        .env_remove("CVDNS_LOG")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log twice"))
+        .stderr(log)
+        .spawn()
+        .expect("the server started")
 }
 
 /// One quick try; a server that is still starting refuses or is silent.

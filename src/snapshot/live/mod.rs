@@ -69,6 +69,15 @@ pub struct Now<'n> {
     pub max_age: Duration,
 }
 
+/// How mirrors stand at a moment, and what is announced to clients of them.
+pub(super) struct Standings {
+    /// One for each plan.
+    pub(super) healths: Vec<Health>,
+    pub(super) announced: Option<Announced>,
+    /// How many mirrors work and are too far behind.
+    lagging: usize,
+}
+
 /// Rules under which paths yield the same.
 struct Alike {
     plan: u32,
@@ -99,6 +108,18 @@ impl<'n> Now<'n> {
     fn day(&self) -> u64 {
         let moment = self.feed.map_or(self.time, |feed| feed.generated);
         moment.as_second().div_euclid(DAY).cast_unsigned()
+    }
+}
+
+impl Standings {
+    /// How mirrors stand now, where `before` was announced.
+    pub(super) fn of(frame: &Frame, now: &Now<'_>, before: Option<&Announced>) -> Self {
+        let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
+        let announced = announcing::announce(frame, &healths, now, before);
+        let lag = frame.settings.lag;
+        let compare = |announced| healths.iter_mut().map(|health| health.compare(announced, lag)).sum();
+        let lagging = announced.as_ref().map_or(0, compare);
+        Self { healths, announced, lagging }
     }
 }
 
@@ -134,13 +155,9 @@ impl Live {
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
     /// [`Live::remembering`] makes of what was announced before.
     pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
-        let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
-        let announced = announcing::announce(frame, &healths, now, before.announced());
-        let mut live = Self { texts: Texts::new(frame, now, announced.as_ref()), ..Self::default() };
-        if let Some(announced) = &announced {
-            let lag = frame.settings.lag;
-            live.lagging = healths.iter_mut().map(|health| health.compare(announced, lag)).sum();
-        }
+        let Standings { healths, announced, lagging } = Standings::of(frame, now, before.announced());
+        let texts = Texts::new(frame, now, announced.as_ref());
+        let mut live = Self { texts, lagging, ..Self::default() };
         live.announced = announced.map(Box::new).or_else(|| before.announced.clone());
         for rule in &frame.rules {
             live.first_of_rule.push(live.answers.len() as u32);

@@ -1,0 +1,185 @@
+//! Which feeds are believed: those with the coordinator's signature, and those that do not take away too much at once.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::client::Transport;
+use support::daemon::{Daemon, Files};
+use support::fixture::{self, States, mirrors};
+use support::packet::Query;
+use support::{http, ports, rr, tools};
+
+/// The fixture's server with an admin address and these lines in `[feed]`.
+fn start(files: Files, lines: &str) -> (Daemon, u16) {
+    let port = ports::free();
+    let config = files.text("cvdns.toml").replace("[feed]\n", &format!("[feed]\n{lines}\n"));
+    let config = format!("{config}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n");
+    (Daemon::start(&files.with("cvdns.toml", config)), port)
+}
+
+fn metric(port: u16, name: &str) -> u64 {
+    let value = http::samples(&http::get(port, "/metrics").1).get(&format!("cvdns_{name}")).copied();
+    value.unwrap_or_default().to_string().parse().expect("a whole number")
+}
+
+/// The feed in which these are down.
+fn without(serial: u64, is_down: impl Fn(&str) -> bool) -> String {
+    let down = mirrors().into_iter().map(|mirror| mirror.host).filter(|host| is_down(host));
+    fixture::feed(serial, &down.map(|host| (host, "down")).collect::<States>())
+}
+
+fn answered(daemon: &Daemon, name: &str) -> BTreeSet<Vec<u8>> {
+    let query = Query::new(name, rr::A);
+    (0..40).flat_map(|_| daemon.client().ask(Transport::Udp4, &query).rdata(rr::A)).collect()
+}
+
+/// A key pair of minisign in a directory; the public key.
+fn key(dir: &Path, name: &str) -> String {
+    let mut command = tools::tool_of("minisign", "install minisign");
+    tools::output(
+        command
+            .args(["-G", "-W", "-p", &format!("{name}.pub"), "-s", &format!("{name}.key")])
+            .current_dir(dir),
+    );
+    let text = fs::read_to_string(dir.join(format!("{name}.pub"))).expect("a key");
+    text.lines().last().expect("a key").to_owned()
+}
+
+/// The signature of a text.
+fn sign(dir: &Path, key: &str, text: &str) -> String {
+    fs::write(dir.join("text"), text).expect("a file");
+    let mut command: Command = tools::tool_of("minisign", "install minisign");
+    tools::output(command.args(["-S", "-s", &format!("{key}.key"), "-m", "text"]).current_dir(dir));
+    fs::read_to_string(dir.join("text.minisig")).expect("a signature")
+}
+
+#[test]
+fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (public, _) = (key(dir.path(), "ours"), key(dir.path(), "theirs"));
+    let first = fixture::feed(1_000, &States::new());
+    let files = fixture::files()
+        .with("feed.json", first.clone())
+        .with("feed.json.minisig", sign(dir.path(), "ours", &first));
+    let (daemon, port) = start(files, &format!("public-key = \"{public}\""));
+    assert!(daemon.log().contains("feed 1000 of "), "{}", daemon.log());
+    let all = answered(&daemon, "db.de.clam.example");
+    assert_eq!(all.len(), 3);
+
+    let mut serial = 1_000;
+    let mut next = |is_signed: &dyn Fn(&str) -> String, says: &str, reason: &str| {
+        serial += 1;
+        let feed = without(serial, |host| host == "de1.example");
+        daemon.write_file("feed.json.minisig", &is_signed(&feed));
+        let before = daemon.log().len();
+        daemon.write_feed(&feed);
+        daemon.wait_for_log(before, &[says]);
+        if !reason.is_empty() {
+            assert!(metric(port, &format!("feed_errors_total{{reason=\"{reason}\"}}")) > 0, "{reason}");
+            assert_eq!(answered(&daemon, "db.de.clam.example"), all, "{says}");
+            let log = daemon.log()[before..].to_owned();
+            assert_eq!(log.matches("feed 1000 goes on").count(), 1, "{log}");
+        }
+    };
+    next(&|feed| sign(dir.path(), "theirs", feed), "another key than `public-key`", "signature");
+    next(
+        &|feed| sign(dir.path(), "ours", &feed.replace("1.4.6", "1.4.7")),
+        "not of these octets",
+        "signature",
+    );
+    next(&|_| "signed, really".to_owned(), "no minisign signature", "signature");
+    next(&|feed| sign(dir.path(), "ours", feed), "feed 1004 of ", "");
+    assert_eq!(answered(&daemon, "db.de.clam.example").len(), 2);
+
+    // A signature that comes after its feed.
+    fs::remove_file(daemon.path().join("feed.json.minisig")).expect("removed");
+    let late = fixture::feed(2_000, &States::new());
+    let before = daemon.log().len();
+    daemon.write_feed(&late);
+    daemon.wait_for_log(before, &["it has no signature"]);
+    assert_eq!(metric(port, "feed_errors_total{reason=\"unsigned\"}"), 1);
+    daemon.write_file("feed.json.minisig", &sign(dir.path(), "ours", &late));
+    daemon.wait_for_log(before, &["feed 2000 of "]);
+    assert_eq!(answered(&daemon, "db.de.clam.example"), all);
+}
+
+#[test]
+fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
+    let (daemon, port) = start(fixture::files(), "interval = \"2s\"");
+    let next = |feed: &str, says: &[&str]| {
+        let before = daemon.log().len();
+        daemon.write_feed(feed);
+        daemon.wait_for_log(before, says);
+    };
+    let all = answered(&daemon, "db.us.clam.example");
+    // 23 of 46 is half, and no more than half; of US's 40 it is more.
+    let some_us = |host: &str| host.starts_with("us1") || host.starts_with("us2") || host == "us3.example";
+    assert_eq!(mirrors().iter().filter(|mirror| some_us(&mirror.host)).count(), 23);
+    next(
+        &without(1_001, some_us),
+        &["feed 1001 is held back: it takes away 23 of 40 of us", "feed 1000 goes on"],
+    );
+    assert_eq!(answered(&daemon, "db.us.clam.example"), all);
+    assert_eq!(metric(port, "feed_held_serial"), 1_001);
+    assert_eq!(metric(port, "feed_serial"), 1_000);
+    let (status, shown) = http::get(port, "/api/v1/feed");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(
+        (status, shown["held"]["serial"].as_u64(), shown["in_force"]["serial"].as_u64()),
+        (200, Some(1_001), Some(1_000))
+    );
+
+    // Less than that is taken at once, and what was held back is no longer.
+    next(
+        &without(1_002, |host| host == "us1.example"),
+        &["feed 1001 is no longer held back", "feed 1002 of "],
+    );
+    assert_eq!(metric(port, "feed_held_serial"), 0);
+
+    // DE's three are too few to be missed alone, and of the continent's five they are more than half.
+    next(
+        &without(1_003, |host| host.starts_with("de")),
+        &["feed 1003 is held back: it takes away 3 of 5 of continent:eu"],
+    );
+    // Said again at once it waits on; an interval later it is believed.
+    next(&without(1_004, |host| host.starts_with("de")), &["feed 1004 is held back"]);
+    assert_eq!(answered(&daemon, "db.de.clam.example").len(), 3);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(metric(port, "feed_serial"), 1_002, "nobody said it again");
+    next(
+        &without(1_005, |host| host.starts_with("de")),
+        &["feed 1005 says what was held back", "feed 1005 of "],
+    );
+    assert!(!answered(&daemon, "db.de.clam.example").contains(&rr::a("192.0.2.11")));
+    assert_eq!(metric(port, "feed_errors_total{reason=\"held\"}"), 3);
+}
+
+/// A coordinator that has lost its own network calls all mirrors dead.
+#[test]
+fn formats_a_feed_that_is_held_back_can_be_accepted() {
+    let (daemon, port) = start(fixture::files(), "interval = \"30s\"");
+    let accept = |serial: u64| {
+        http::post(port, "/api/v1/feed/accept", "application/json", &format!("{{\"serial\": {serial}}}"))
+    };
+    assert_eq!(accept(1_001), (409, "no feed is held back\n".to_owned()));
+    let before = daemon.log().len();
+    daemon.write_feed(&without(1_001, |_| true));
+    daemon.wait_for_log(before, &["feed 1001 is held back: it takes away 46 of 46 of world, 40 of 40 of us"]);
+    assert_eq!(accept(1_000), (409, "serial 1000 is not held back, but 1001 is\n".to_owned()));
+    assert_eq!(accept(1_001), (200, "feed 1001 is in force\n".to_owned()));
+    daemon.wait_for_log(before, &["feed 1001 is accepted by an operator", "feed 1001 of "]);
+    assert_eq!(metric(port, "feed_serial"), 1_001);
+    assert_eq!(metric(port, "feed_held_serial"), 0);
+    // Bad input.
+    let path = "/api/v1/feed/accept";
+    assert_eq!(http::get(port, path).0, 405);
+    assert_eq!(http::post(port, path, "text/plain", "{\"serial\": 1001}").0, 415);
+    assert_eq!(http::post(port, path, "application/json", "{}").0, 400);
+    assert_eq!(http::post(port, path, "application/json", "{\"serial\": \"1001\"}").0, 400);
+}
