@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::geoip::{self, GeoipCommand};
-use cvdns::cli::{check, serve};
+use cvdns::cli::{DEFAULT_CONFIG, check, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
 #[derive(Parser)]
 #[command(name = "cvdns", version, about)]
 struct Cli {
     /// The configuration.
-    #[arg(long, global = true, value_name = "FILE", default_value = "cvdns.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,

@@ -112,6 +112,9 @@ fn what_is_announced_and_why_is_shown() {
         // 38 of 46.
         ("record_released_held_ratio{database=\"daily\"}", 0.826_086),
         ("record_released_held_ratio{database=\"main\"}", 1.0),
+        ("record_held_ratio{database=\"daily\"}", 1.0),
+        ("record_available", 1.0),
+        ("record_files_unusable", 0.0),
         ("record_quorum_ratio{database=\"daily\"}", 0.9),
         ("record_stamp_timestamp_seconds", fields[3]),
         ("record_expired", 0.0),
@@ -144,6 +147,55 @@ fn health_and_readiness_are_told() {
     let (_daemon, port) = start(fixture::files().with("feed.json", "{}"));
     assert_eq!(http::get(port, "/readyz"), (503, "no feed: all mirrors count as up\n".to_owned()));
     assert!(!metrics(port).contains_key("cvdns_feed_serial"));
+}
+
+/// A feed may lose its release: then there is no record, which must not go unnoticed.
+#[test]
+fn a_record_that_is_gone_is_told() {
+    let (daemon, port) = start(fixture::files());
+    let (before, feed) = (daemon.log().len(), fixture::feed(1_001, &States::new()));
+    let (head, rest) = feed.split_once("\"release\"").expect("a release");
+    let (_, mirrors) = rest.split_once("\"mirrors\"").expect("mirrors");
+    daemon.write_feed(&format!("{head}\"mirrors\"{mirrors}"));
+    daemon.wait_for_log(before, &["there is no release any more", "feed 1001 "]);
+    let reply = daemon.client().ask(Transport::Udp4, &Query::new("current.cvd.clam.example", rr::TXT));
+    assert_eq!(reply.rcode(), rr::SERVFAIL);
+    assert_eq!(http::get(port, "/readyz"), (503, "no release: there is no record\n".to_owned()));
+    let shown = metrics(port);
+    assert!(shown["cvdns_record_available"].abs() < 1e-6, "{shown:?}");
+    assert!(!shown.keys().any(|name| name.starts_with("cvdns_record_version")), "{shown:?}");
+    // What was announced is not forgotten.
+    daemon.write_feed(&fixture::feed(1_002, &States::new()).replace("28129", "28128"));
+    daemon.wait_for_log(before, &["announced: main 63, daily 28129 (the release has 28128, which is older"]);
+}
+
+#[test]
+fn files_of_the_record_that_cannot_be_used_are_told() {
+    let files = fixture::files();
+    let config = format!("{}\n[record]\ncvd-dir = \"databases\"\n", files.text("cvdns.toml"));
+    let (daemon, port) = start(files.with("cvdns.toml", config));
+    let (status, why) = http::get(port, "/readyz");
+    assert!(status == 503 && why.contains("neither main.cvd nor main.cld is in "), "{why}");
+    let shown = metrics(port);
+    assert!(
+        shown["cvdns_record_available"].abs() < 1e-6
+            && (shown["cvdns_record_files_unusable"] - 1.0).abs() < 1e-6
+    );
+    drop(daemon);
+}
+
+/// Whoever can reach the admin address must not take the server's files and sockets.
+#[test]
+fn idle_admin_connections_do_not_add_up() {
+    let (daemon, port) = start(fixture::files());
+    let connect = || std::net::TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    // As many as the system queues beside those that are served.
+    let idle: Vec<_> = (0..120).map(|_| connect()).collect();
+    let held = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).expect("files").count();
+    assert!(held < 100, "{held} files are open");
+    // They are closed in turn, and who has a question is heard.
+    drop(idle);
+    assert_eq!(http::get(port, "/healthz").0, 200);
 }
 
 /// An address that is taken keeps the server from starting: who relies on its metrics must not find out later.

@@ -111,6 +111,46 @@ fn the_record_is_made_of_files_and_of_what_the_configuration_knows() {
     assert_eq!(without_stamp(&out), "1.4.6:63:28128:1:90:49192:339", "{error}");
 }
 
+/// "can be … written (`cvdns cvd --record > dns.txt`)", also where the configuration reads that very file: the shell has emptied
+/// it before the command begins.
+#[test]
+fn a_record_can_be_written_over_itself() {
+    let dir = databases_of("28130");
+    let files = fixture::files().with("dns.txt", "");
+    let config = format!("{}\n[record]\nrecord-file = \"dns.txt\"\n", files.text("cvdns.toml"));
+    files.with("cvdns.toml", config).write(dir.path(), 5300);
+    let (code, out, error) = cvd(dir.path(), &["--record", "main.cvd", "daily.cld", "bytecode.cvd"]);
+    assert_eq!((code, without_stamp(&out).as_str()), (Some(0), "1.4.6:63:28130:1:90:49192:339"), "{error}");
+    assert!(
+        error.contains("dns.txt: 0 lines; expected one, the record; the rest of the record is taken"),
+        "{error}"
+    );
+}
+
+/// What serve would not answer is not printed, and a configuration that is named must be there.
+#[test]
+fn no_record_is_made_up() {
+    let dir = databases_of("28130");
+    let missing = [
+        "--config",
+        "other.toml",
+        "--record",
+        "--software",
+        "1.5.0",
+        "main.cvd",
+        "daily.cld",
+        "bytecode.cvd",
+    ];
+    let (code, out, error) = cvd(dir.path(), &missing);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
+    let feed = fixture::feed(1_000, &fixture::States::new());
+    let now = feed.split("\"generated\": \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time");
+    fixture::files().with("feed.json", feed.replace(now, "2026-01-01T00:00:00Z")).write(dir.path(), 5300);
+    let (code, out, error) = cvd(dir.path(), &["--record"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(error.contains("serve would answer SERVFAIL"), "{error}");
+}
+
 /// "Headers cut off, not CVD, with fields missing, version 0 or not a number, a time in the future: a clear error with the
 /// file's name."
 #[test]

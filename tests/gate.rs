@@ -5,7 +5,7 @@
 mod support;
 
 use support::client::Transport;
-use support::daemon::Daemon;
+use support::daemon::{Daemon, Files};
 use support::fixture::{self, mirrors};
 use support::packet::{Query, RD};
 use support::rr;
@@ -19,6 +19,13 @@ fn feed(serial: u64, release: &str, held: impl Fn(usize) -> u32) -> String {
     let all: Vec<String> = mirrors().into_iter().enumerate().map(of).collect();
     let feed = feed.replace("\"mirrors\": { ", &format!("\"mirrors\": {{ {}", all.join(", ")));
     feed.replace("\"daily\": 28129, \"bytecode\"", &format!("{release}, \"bytecode\""))
+}
+
+/// The fixture's server with this feed, which believes every other.
+fn unguarded(feed: &str) -> Files {
+    let files = fixture::files().with("feed.json", feed);
+    let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\nmax-loss = 1\n");
+    files.with("cvdns.toml", config)
 }
 
 fn daily(daemon: &Daemon) -> u32 {
@@ -43,8 +50,7 @@ fn next(daemon: &Daemon, feed: &str, says: &[&str]) {
 
 #[test]
 fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
-    let files = fixture::files().with("feed.json", feed(1_000, "\"daily\": 28129", |_| 28_129));
-    let daemon = Daemon::start(&files);
+    let daemon = Daemon::start(&unguarded(&feed(1_000, "\"daily\": 28129", |_| 28_129)));
     assert_eq!(daily(&daemon), 28_129);
     assert!(daemon.log().contains("announced: main 63, daily 28129, bytecode 339"), "{}", daemon.log());
 
@@ -84,6 +90,26 @@ fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
     let says = ["taken back from 28131 as the release says", "hold the record again", "feed 1005 "];
     next(&daemon, &feed(1_005, "\"rollback\": true, \"daily\": 28101", broken), &says);
     assert_eq!(daily(&daemon), 28_101);
+    assert_eq!(addresses(&daemon, "db.de.clam.example").len(), 3);
+}
+
+/// A coordinator that has lost its own network calls all mirrors dead, and knows nobody's version any more: what it releases meanwhile
+/// is held by nobody who could say so.
+#[test]
+fn clients_no_version_is_announced_that_only_the_dead_may_hold() {
+    let daemon = Daemon::start(&unguarded(&feed(1_000, "\"daily\": 28129", |_| 28_129)));
+    let dead: Vec<String> =
+        mirrors().iter().map(|mirror| format!("\"{}\": {{ \"state\": \"down\" }}", mirror.host)).collect();
+    let all_down = |serial: u64, daily: u32| {
+        let empty = feed(serial, &format!("\"daily\": {daily}"), |_| 1);
+        let (head, _) = empty.split_once("\"mirrors\"").expect("mirrors");
+        format!("{head}\"mirrors\": {{ {} }} }}", dead.join(","))
+    };
+    next(&daemon, &all_down(1_001, 28_131), &["daily 28131 waits", "feed 1001 "]);
+    assert_eq!(daily(&daemon), 28_129);
+    // They come back as they were, and are answered.
+    next(&daemon, &feed(1_002, "\"daily\": 28131", |_| 28_129), &["feed 1002 "]);
+    assert_eq!(daily(&daemon), 28_129);
     assert_eq!(addresses(&daemon, "db.de.clam.example").len(), 3);
 }
 

@@ -119,7 +119,7 @@ proptest! {
                 apply(&mut feed, frame, change);
             }
             // What was announced is not taken back, taken over or not: it decides who lags.
-            let anew = Live::remembering(live.announced(), frame, &now(&feed));
+            let anew = Live::remembering(live.remembered(), frame, &now(&feed));
             live = Live::after(&live, frame, &now(&feed));
             prop_assert_eq!(live.announced(), anew.announced());
             prop_assert_eq!(live.lagging(), anew.lagging());

@@ -28,8 +28,8 @@ struct Accepted {
 const JSON: &str = "application/json";
 
 pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Response {
-    let standing = shared.view.standing.load();
-    let feeds = Feeds { in_force: standing.feed.as_ref(), held: standing.held.as_ref() };
+    let condition = shared.view.condition.load();
+    let feeds = Feeds { in_force: condition.feed.as_ref(), held: condition.held.as_ref() };
     match serde_json::to_string(&feeds) {
         Ok(text) => ([(header::CONTENT_TYPE, JSON)], text + "\n").into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),

@@ -18,7 +18,7 @@ pub(super) struct Metrics(pub View);
 impl Collector for Metrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut page = Page(encoder);
-        let View { snapshots, tallies, standing, .. } = &self.0;
+        let View { snapshots, tallies, condition, .. } = &self.0;
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1u64)];
         page.gauges("build_info", "1, for the version of the program", version)?;
         let counters = tallies.read();
@@ -31,12 +31,12 @@ impl Collector for Metrics {
             by_transport(received.0, received.1),
         )?;
         page.counters("answers_sent", "Answers that were sent", by_transport(answered.0, answered.1))?;
-        let standing = standing.load();
-        let refusals = standing.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        let condition = condition.load();
+        let refusals = condition.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
         page.counters("feed_errors", "Looks at the feed that brought none to take, by reason", refusals)?;
-        let held = standing.held.as_ref().map_or(0, |held| held.serial);
+        let held = condition.held.as_ref().map_or(0, |held| held.serial);
         page.gauge("feed_held_serial", "Serial of the feed that is held back; 0: none is", held)?;
-        if let Some(feed) = &standing.feed {
+        if let Some(feed) = &condition.feed {
             page.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
             let generated = feed.generated.as_second();
             page.gauge(
@@ -47,6 +47,10 @@ impl Collector for Metrics {
             page.gauge("feed_fresh", "1: the feed in force is younger than max-age", i64::from(feed.fresh))?;
         }
         let snapshot = snapshots.load();
+        let available = snapshot.live.announced().is_some() && !snapshot.live.has_expired();
+        page.gauge("record_available", "1: there is a record to answer", i64::from(available))?;
+        let unusable = condition.unusable_files as u64;
+        page.gauge("record_files_unusable", "Files of the record that cannot be used", unusable)?;
         if let Some(announced) = snapshot.live.announced() {
             page.record(announced)?;
         }
@@ -68,6 +72,9 @@ impl Page<'_> {
         let released = gates().map(|(labels, gate)| (labels, gate.released));
         self.gauges("record_released_version", "Version that the release has", released)?;
         let held = gates().map(|(labels, gate)| (labels, gate.held.ratio()));
+        let help = "Share of the usable mirrors' capacity that holds the announced version";
+        self.gauges("record_held_ratio", help, held)?;
+        let held = gates().map(|(labels, gate)| (labels, gate.released_held.ratio()));
         let help = "Share of the usable mirrors' capacity that holds the released version";
         self.gauges("record_released_held_ratio", help, held)?;
         let quorum = gates().map(|(labels, gate)| (labels, gate.quorum.ratio()));

@@ -1,5 +1,6 @@
 //! What operators see of the running server, over HTTP: metrics, and whether it serves and is ready.
 
+mod connections;
 mod feed;
 mod metrics;
 
@@ -18,7 +19,6 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 
 use crate::serve::Tallies;
 use crate::snapshot::Snapshot;
@@ -33,7 +33,7 @@ pub struct View {
     /// What the sockets have done.
     pub tallies: Tallies,
     /// How the server stands.
-    pub standing: Arc<ArcSwap<Standing>>,
+    pub condition: Arc<ArcSwap<Condition>>,
     /// Takes over a feed that is held back.
     pub accepts: mpsc::Sender<Accept>,
 }
@@ -49,13 +49,15 @@ pub struct Accept {
 
 /// How the server stands, as far as no snapshot says it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Condition {
     /// The feed in force.
     pub feed: Option<FeedInForce>,
     /// A feed that is held back.
     pub held: Option<HeldFeed>,
     /// How often no feed could be taken, by reason.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// How many files of the record cannot be used.
+    pub unusable_files: usize,
     /// What keeps the server from being ready, for people; none: it is.
     pub not_ready: Option<String>,
 }
@@ -134,12 +136,7 @@ impl Admin {
             .route("/api/v1/feed", get(feed::show))
             .route("/api/v1/feed/accept", post(feed::accept))
             .with_state(Arc::new(Shared { registry, view }));
-        tokio::spawn(async move {
-            let router = router.into_make_service_with_connect_info::<SocketAddr>();
-            if let Err(error) = axum::serve(listener, router).await {
-                error!("the admin address is no longer served: {error}");
-            }
-        });
+        tokio::spawn(connections::accept(listener, router));
         Ok(())
     }
 }
@@ -153,7 +150,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    match &shared.view.standing.load().not_ready {
+    match &shared.view.condition.load().not_ready {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }

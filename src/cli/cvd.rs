@@ -9,13 +9,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::DEFAULT_CONFIG;
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
 use crate::health::Feed;
 use crate::load::{self, EXTENSIONS, SupplyFiles};
 use crate::problem::Problems;
 use crate::release::cvd::Header;
-use crate::release::{self, CORE_DATABASES, Line, Release, STAMP_PERIOD, Supply, database_record};
+use crate::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Now, Snapshot, compile};
 
@@ -112,7 +113,7 @@ fn print_record(
     let (mut release, stamp) = if databases.is_empty() {
         announced(config, now)?
     } else {
-        let stamp = now.as_second() - now.as_second().rem_euclid(STAMP_PERIOD);
+        let stamp = release::half_hour(now);
         say_others(databases, stamp);
         (of_files(databases, offered(config, now)?, args.software.as_deref())?, stamp)
     };
@@ -141,6 +142,11 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
         release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
     let moment = Now { release: offered, ..Now::new(feed.as_ref(), now, loaded.config.feed.max_age) };
     let snapshot = Snapshot::new(Arc::new(frame), &moment);
+    if snapshot.live.has_expired() {
+        return Err(Failure::new(
+            "the record is too old to be trusted: serve would answer SERVFAIL (`on-stale`)",
+        ));
+    }
     let announced = snapshot.live.announced();
     announced.map(|announced| (announced.release.clone(), announced.stamp)).ok_or_else(|| {
         Failure::new("no release: the configuration names no feed that has one, and no `record-file`")
@@ -149,7 +155,8 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
 
 /// The release that a configuration offers; none when there is no configuration.
 fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
-    if !config.exists() {
+    // Nobody need have a configuration; one that was named must be there.
+    if !config.exists() && config == Path::new(DEFAULT_CONFIG) {
         return Ok(None);
     }
     let mut problems = Problems::default();
@@ -160,6 +167,13 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     };
     // The versions are to come from the files that were named.
     let supply = SupplyFiles { directory: None, ..supply };
+    let mut errors = Vec::new();
+    supply.read(&Supply::default(), now, &mut errors);
+    // It may be what is just being written: `cvdns cvd --record … > dns.txt` begins with an empty file.
+    let supply = if errors.is_empty() { supply } else { SupplyFiles::default() };
+    for error in errors {
+        eprintln!("cvdns: {error}; the rest of the record is taken from elsewhere");
+    }
     let (feed, supply) = read_sources(feed.as_deref(), &supply, now)?;
     Ok(supply.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
 }

@@ -1,5 +1,8 @@
 //! The commands, one file each. The terminal belongs here.
 
+/// The configuration that is read when none is named.
+pub const DEFAULT_CONFIG: &str = "cvdns.toml";
+
 pub mod check;
 pub mod cvd;
 pub mod geoip;

@@ -46,7 +46,9 @@ pub fn run(config: &Path) -> ExitCode {
 
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
 fn start_log(log: &Log) {
-    let filter = EnvFilter::try_from_env("CVDNS_LOG").unwrap_or_else(|_| EnvFilter::new(&log.level));
+    // What notify says of directories that went away is no news: the watch is made anew.
+    let filter = EnvFilter::try_from_env("CVDNS_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{},notify=error", log.level)));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

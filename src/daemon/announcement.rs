@@ -7,11 +7,11 @@ use crate::snapshot::Live;
 
 /// Says what is announced otherwise than before.
 pub(super) fn log(before: &Live, now: &Live) {
-    if let Some(announced) = now.announced() {
-        match before.announced() {
-            None => log_all(announced),
-            Some(before) => log_changes(before, announced),
-        }
+    match (before.announced(), now.announced()) {
+        (None, Some(now)) => log_all(now),
+        (Some(before), Some(now)) => log_changes(before, now),
+        (Some(_), None) => warn!("there is no release any more, and so no record: SERVFAIL"),
+        (None, None) => {}
     }
     log_lagging(before, now);
 }
@@ -23,13 +23,18 @@ fn log_all(announced: &Announced) {
 
 fn log_changes(before: &Announced, now: &Announced) {
     for (before, gate) in before.gates.iter().zip(&now.gates) {
-        let Gate { database, released, announced, held, quorum } = *gate;
+        let Gate { database, released, announced, held, released_held, quorum } = *gate;
         if announced < before.announced {
             warn!("announced: {gate}, taken back from {} as the release says", before.announced);
         } else if announced > before.announced {
-            info!("announced: {gate}, held by {held} of the usable mirrors' capacity");
+            info!("announced: {database} {announced}, held by {held} of the usable mirrors' capacity");
+            if released > announced {
+                info!("{database} {released} waits: held by {released_held} of {quorum}");
+            }
         } else if released > announced && released != before.released {
-            info!("{database} {released} waits: held by {held} of {quorum}; {announced} stays announced");
+            info!(
+                "{database} {released} waits: held by {released_held} of {quorum}; {announced} stays announced"
+            );
         } else if released < announced && released != before.released {
             warn!("announced: {gate}");
         }

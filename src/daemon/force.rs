@@ -18,12 +18,12 @@ use super::memory;
 use super::offer::{InForce, Offer, Refusal, Seen, Terms, signature_of, versions};
 use super::offering::Offering;
 use super::retired::Retired;
-use crate::admin::{FeedInForce, HeldFeed, Standing};
+use crate::admin::{Condition, FeedInForce, HeldFeed};
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
 use crate::load::{Loaded, Version};
 use crate::problem::{Problem, Problems};
-use crate::release::{Offered, STAMP_PERIOD};
+use crate::release::{self, Offered, STAMP_PERIOD};
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Frame, Loss, Now, Snapshot, compile};
 
@@ -63,7 +63,7 @@ pub(super) struct Force {
     /// What was wrong when the frame was compiled, as it was logged.
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
-    standing: Arc<ArcSwap<Standing>>,
+    condition: Arc<ArcSwap<Condition>>,
     retired: Retired,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
@@ -100,7 +100,7 @@ impl Force {
             databases,
             known: problems.iter().map(Problem::to_string).collect(),
             snapshots,
-            standing: Arc::default(),
+            condition: Arc::default(),
             retired: Retired::default(),
             compiled: now,
         };
@@ -139,8 +139,8 @@ impl Force {
     }
 
     /// How the server stands, for those who look after it.
-    pub(super) fn standing(&self) -> &Arc<ArcSwap<Standing>> {
-        &self.standing
+    pub(super) fn condition(&self) -> &Arc<ArcSwap<Condition>> {
+        &self.condition
     }
 
     /// The files whose change may change answers.
@@ -171,8 +171,7 @@ impl Force {
     /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed or a record
     /// becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
-        let seconds = self.compiled.as_second();
-        let half_hour = seconds - seconds.rem_euclid(STAMP_PERIOD) + STAMP_PERIOD;
+        let half_hour = release::half_hour(self.compiled) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
         let snapshot = self.snapshots.load();
         let downtimes = snapshot.frame.plans.iter().filter_map(|plan| plan.next_change(self.compiled)).min();
@@ -218,6 +217,7 @@ impl Force {
             self.keep_feed();
             self.log_feed();
         }
+        self.show();
     }
 
     /// Publishes what was taken.
@@ -372,7 +372,7 @@ impl Force {
         let release = release.as_ref().map(|(release, generated)| Offered { release, generated: *generated });
         let after = Now { release, ..Now::new(Some(feed), now, config.max_age) };
         let announced = self.snapshots.load();
-        let announced = announced.live.announced();
+        let announced = announced.live.remembered();
         let loss =
             before.feed.and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
         let verdict = guard::judge(
@@ -462,7 +462,7 @@ impl Force {
         }
         self.stale = aging.map(|aging| aging.is_stale(now));
         if expired && !self.expired {
-            warn!("the record is too old to be trusted: SERVFAIL, until a fresh feed comes (`on-stale`)");
+            warn!("the record is too old to be trusted: SERVFAIL until it is renewed (`on-stale`)");
         }
         self.expired = expired;
         self.show();
@@ -476,23 +476,26 @@ impl Force {
             generated: feed.generated,
             fresh: !stale,
         });
-        let not_ready = if feed.is_none() && self.loaded.feed.is_some() {
-            Some("no feed: all mirrors count as up")
-        } else if stale {
-            Some("the feed is older than max-age")
-        } else if stale_line {
-            Some("the record in `record-file` is older than max-age")
-        } else {
-            None
-        };
+        let snapshot = self.snapshots.load();
+        let no_record = !snapshot.frame.texts.is_empty() && snapshot.live.announced().is_none();
+        let reasons = [
+            (feed.is_none() && self.loaded.feed.is_some())
+                .then(|| "no feed: all mirrors count as up".to_owned()),
+            stale.then(|| "the feed is older than max-age".to_owned()),
+            stale_line.then(|| "the record in `record-file` is older than max-age".to_owned()),
+            self.offering.complaints().first().cloned(),
+            no_record.then(|| "no release: there is no record".to_owned()),
+        ];
+        let not_ready = reasons.into_iter().flatten().next();
+        let unusable_files = self.offering.complaints().len();
         let held = self.held.as_ref().map(|held| HeldFeed {
             serial: held.feed.serial,
             generated: held.feed.generated,
             takes_away: held.loss.to_string(),
             since: held.since,
         });
-        let (not_ready, refusals) = (not_ready.map(str::to_owned), self.refusals.clone());
-        self.standing.store(Arc::new(Standing { feed, held, refusals, not_ready }));
+        let refusals = self.refusals.clone();
+        self.condition.store(Arc::new(Condition { feed, held, refusals, unusable_files, not_ready }));
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {

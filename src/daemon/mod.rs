@@ -110,11 +110,11 @@ impl Daemon {
             let (accepts, accepted) = mpsc::channel(1);
             if let Some(admin) = admin {
                 info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
-                let (snapshots, standing) = (force.snapshots().clone(), force.standing().clone());
+                let (snapshots, condition) = (force.snapshots().clone(), force.condition().clone());
                 admin.serve(View {
                     snapshots,
                     tallies: serving.tallies(),
-                    standing,
+                    condition,
                     accepts: accepts.clone(),
                 })?;
             }

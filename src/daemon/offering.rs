@@ -17,21 +17,18 @@ pub(super) struct Offering {
 }
 
 impl Offering {
-    /// Reads the files; true when they say something else than before. What is wrong with them is logged once, and what
-    /// they said before goes on.
+    /// Reads the files; true when they say something else than before. What is wrong with them is logged once, and what was
+    /// last read goes on.
     pub(super) fn read(&mut self, files: &SupplyFiles, now: Timestamp) -> bool {
         let mut errors = Vec::new();
         let supply = files.read(&self.supply, now, &mut errors);
+        let silent = supply.line == Source::Silent || supply.versions == Source::Silent;
+        let meanwhile = if silent { "there is no record" } else { "what was last read goes on" };
         for error in errors.iter().filter(|error| !self.complaints.contains(error)) {
-            let silent = supply.line == Source::Silent || supply.versions == Source::Silent;
-            let goes_on = if silent {
-                "until it can be used there is no record"
-            } else {
-                "what it said before goes on"
-            };
-            warn!("{error}; {goes_on}");
+            warn!("{error}; until it can be used, {meanwhile}");
         }
-        if errors.is_empty() && !self.complaints.is_empty() {
+        let asked = files.line.is_some() || files.directory.is_some();
+        if errors.is_empty() && !self.complaints.is_empty() && asked {
             info!("the files of the record can be used again");
         }
         self.complaints = errors;
@@ -46,6 +43,11 @@ impl Offering {
     /// Puts the release together anew.
     pub(super) fn combine(&mut self, feed: Option<&Feed>) {
         self.release = self.supply.release(feed.and_then(Feed::offered));
+    }
+
+    /// What keeps files from being used.
+    pub(super) fn complaints(&self) -> &[String] {
+        &self.complaints
     }
 
     /// What would be offered with this feed.

@@ -24,7 +24,8 @@ pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
     /// The system lost something, or what is watched went away.
     broken: Arc<AtomicBool>,
-    complained: bool,
+    /// What is not watched and why, as it was said last.
+    complaint: Option<String>,
 }
 
 /// A directory, and which one it was.
@@ -46,7 +47,7 @@ impl Watch {
             sender,
             watcher: None,
             broken: Arc::default(),
-            complained: false,
+            complaint: None,
         };
         watch.renew();
         watch
@@ -70,17 +71,30 @@ impl Watch {
         }
         self.watcher = None;
         self.broken = Arc::default();
+        let mut unwatched = Vec::new();
         match start(&places, &self.broken, &self.sender) {
-            Ok(watcher) => (self.watcher, self.complained) = (Some(watcher), false),
-            Err(error) if self.complained => tracing::debug!("no watch: {error}"),
-            Err(error) => {
-                let files: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
-                warn!("not watched ({error}), and read every `interval` only: {}", files.join(", "));
-                self.complained = true;
+            Ok(mut watcher) => {
+                for place in &places {
+                    if let Err(error) = watcher.watch(&place.path, RecursiveMode::NonRecursive) {
+                        unwatched.push(format!("{}: {error}", place.path.display()));
+                    }
+                }
+                self.watcher = Some(watcher);
             }
+            Err(error) => unwatched.push(format!("no directory can be: {error}")),
         }
+        self.say(&unwatched);
         self.places = places;
         true
+    }
+
+    /// Says once what is not watched.
+    fn say(&mut self, unwatched: &[String]) {
+        let complaint = (!unwatched.is_empty()).then(|| unwatched.join("; "));
+        if let Some(text) = complaint.as_ref().filter(|_| complaint != self.complaint) {
+            warn!("not watched, and looked at every `interval` only: {text}");
+        }
+        self.complaint = complaint;
     }
 }
 
@@ -90,7 +104,7 @@ fn start(
     sender: &Sender<()>,
 ) -> notify::Result<RecommendedWatcher> {
     let (watched, broken, sender) = (places.to_vec(), Arc::clone(broken), sender.clone());
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+    notify::recommended_watcher(move |event: notify::Result<Event>| {
         if event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
             return;
         }
@@ -98,11 +112,7 @@ fn start(
             broken.store(true, Ordering::Relaxed);
         }
         let _ = sender.try_send(());
-    })?;
-    for place in places {
-        watcher.watch(&place.path, RecursiveMode::NonRecursive)?;
-    }
-    Ok(watcher)
+    })
 }
 
 /// Whether a watched directory itself was removed or renamed.

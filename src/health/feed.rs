@@ -3,20 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::State;
 use crate::fleet::by_host_key;
 use crate::problem::json::strict_map;
-use crate::release::{Offered, Release};
+use crate::release::{MAX_AHEAD, Offered, Release};
 
 /// Most octets of a feed: beyond it is no list of mirrors.
 pub(super) const MAX_SIZE: usize = 16 << 20;
-
-/// How far the coordinator's clock may be ahead.
-const MAX_AHEAD: Duration = Duration::from_secs(300);
 
 /// A feed that parsed and validates.
 #[derive(Debug, Clone, PartialEq, Eq)]

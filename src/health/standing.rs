@@ -64,13 +64,16 @@ impl Health {
         Self { mirrors, states }
     }
 
-    /// Compares what mirrors hold with the record. Those further behind than `lag` are not usable. How many these are.
-    pub fn compare(&mut self, record: &Announced, lag: u32) -> usize {
-        let mut lagging = 0;
-        for (standing, states) in self.mirrors.iter_mut().zip(&mut self.states) {
+    /// Compares what mirrors hold with the record. Those further behind than `lag` are not usable: the indexes of those that
+    /// else would be.
+    pub fn compare(&mut self, record: &Announced, lag: u32) -> Vec<usize> {
+        let mut lagging = Vec::new();
+        for (index, (standing, states)) in self.mirrors.iter_mut().zip(&mut self.states).enumerate() {
             standing.behind = record.behind(standing.versions);
             if standing.behind > lag {
-                lagging += usize::from(*states & (bit(State::Up) | bit(State::Old)) != 0);
+                if *states & (bit(State::Up) | bit(State::Old)) != 0 {
+                    lagging.push(index);
+                }
                 *states = 0;
             }
         }

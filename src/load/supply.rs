@@ -89,11 +89,11 @@ pub fn read_header(path: &Path, now: Timestamp) -> Result<Header, String> {
 fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
     let mut versions = [0; 3];
     for (version, database) in versions.iter_mut().zip(CORE_DATABASES) {
-        for path in candidates(directory, database) {
-            match read_head(&path, HEADER_SIZE) {
-                // Between the two looks freshclam may replace one by the other.
+        // Between two looks freshclam may replace one by the other: the first is looked for again.
+        for path in candidates(directory, database).iter().cycle().take(EXTENSIONS.len() + 1) {
+            match read_head(path, HEADER_SIZE) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(super::files::cannot_read(&path, &error)),
+                Err(error) => return Err(super::files::cannot_read(path, &error)),
                 Ok(octets) => {
                     let header = Header::parse(&octets, now);
                     let header = header.map_err(|error| format!("{}: {error}", path.display()))?;

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::is_number;
+use super::{MAX_AHEAD, is_number};
 
 /// Octets of a header.
 pub const HEADER_SIZE: usize = 512;
@@ -18,9 +18,6 @@ const MAGIC: &str = "ClamAV-VDB";
 
 /// How build times are written: `16 Dec 2025 23-18 +0000`.
 const BUILD_TIME: &str = "%d %b %Y %H-%M %z";
-
-/// How far the clock of whoever built a database may be ahead.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -25,8 +25,11 @@ pub struct Gate {
     pub released: u32,
     /// The version that is announced.
     pub announced: u32,
-    /// The share of the usable mirrors' capacity that holds the released version, or a later one.
+    /// The share of the usable mirrors' capacity that holds the announced version, or a later one; of several fleets the
+    /// least.
     pub held: Share,
+    /// The same of the released version.
+    pub released_held: Share,
     /// The share that it takes.
     pub quorum: Share,
 }
@@ -36,7 +39,7 @@ pub struct Gate {
 pub struct Holder {
     /// Its capacity in kbit/s.
     pub capacity: u64,
-    /// Its versions of main, daily and bytecode; none: it is taken to hold what is released.
+    /// Its versions of main, daily and bytecode; none: it says nothing of that database.
     pub versions: [Option<u32>; 3],
 }
 
@@ -45,12 +48,13 @@ pub struct Holder {
 pub struct Share(u32);
 
 impl Announced {
-    /// Decides what is announced of `release`. `before` is what was announced until now: versions do not go back below it,
-    /// nor does the stamp, but for versions that the release itself takes back.
+    /// Decides what is announced of `release`, to clients of these fleets' usable mirrors: what the quorum of each holds.
+    /// `before` is what was announced until now: versions do not go back below it, nor does the stamp, but for versions
+    /// that the release itself takes back.
     pub fn new(
         release: &Release,
         stamp: i64,
-        holders: &[Holder],
+        fleets: &[Vec<Holder>],
         quorum: Share,
         before: Option<&Self>,
     ) -> Self {
@@ -58,11 +62,9 @@ impl Announced {
         let known = before.map(|before| before.release.core());
         for (number, (gate, released)) in gates.iter_mut().zip(release.core()).enumerate() {
             gate.released = released;
-            let held = |holder: &Holder| holder.versions.get(number).copied().flatten().unwrap_or(released);
-            let mut held: Vec<(u32, u64)> =
-                holders.iter().map(|holder| (held(holder), holder.capacity)).collect();
             let known = known.and_then(|known| known.get(number).copied());
-            gate.open(&mut held, floor(known, released, release.rollback));
+            let tallies = fleets.iter().filter_map(|fleet| Tally::of(fleet, number)).collect::<Vec<_>>();
+            gate.open(&tallies, known, floor(known, released, release.rollback));
         }
         let mut announced = release.with_core(gates.map(|gate| gate.announced));
         for (name, version) in &mut announced.extra {
@@ -98,27 +100,62 @@ fn floor(known: Option<u32>, released: u32, rollback: bool) -> u32 {
     }
 }
 
-impl Gate {
-    fn closed(database: &'static str, quorum: Share) -> Self {
-        Self { database, released: 0, announced: 0, held: Share::WHOLE, quorum }
+/// What the mirrors of a fleet that say something hold of a database: each version, from the newest, with the capacity of
+/// those that hold it or a later one.
+struct Tally(Vec<(u32, u128)>);
+
+impl Tally {
+    /// None: nobody says anything.
+    fn of(fleet: &[Holder], database: usize) -> Option<Self> {
+        let versions = fleet.iter().filter_map(|holder| {
+            let version = holder.versions.get(database).copied().flatten()?;
+            Some((version, u128::from(holder.capacity)))
+        });
+        let mut versions: Vec<(u32, u128)> = versions.collect();
+        versions.sort_unstable_by_key(|(version, _)| std::cmp::Reverse(*version));
+        let mut sum = 0;
+        for (_, capacity) in &mut versions {
+            sum += *capacity;
+            *capacity = sum;
+        }
+        (!versions.is_empty()).then_some(Self(versions))
     }
 
-    /// Announces the newest version up to the released one that the quorum holds, by versions with capacities.
-    fn open(&mut self, held: &mut [(u32, u64)], floor: u32) {
-        held.sort_unstable_by_key(|(version, _)| std::cmp::Reverse(*version));
-        let sum = |sum: &mut u128, (version, capacity): &(u32, u64)| {
-            *sum += u128::from(*capacity);
-            Some((*version, *sum))
+    fn total(&self) -> u128 {
+        self.0.last().map_or(0, |(_, sum)| *sum)
+    }
+
+    /// The share that holds this version, or a later one.
+    fn held(&self, wanted: u32) -> Share {
+        let holding = self.0.iter().take_while(|(version, _)| *version >= wanted).last();
+        Share::of(holding.map_or(0, |(_, sum)| *sum), self.total())
+    }
+
+    /// The newest version that a quorum holds.
+    fn newest(&self, quorum: Share) -> Option<u32> {
+        let reached = self.0.iter().find(|(_, sum)| quorum.is_reached(*sum, self.total()));
+        reached.map(|(version, _)| *version)
+    }
+}
+
+impl Gate {
+    fn closed(database: &'static str, quorum: Share) -> Self {
+        let (held, released_held) = (Share::WHOLE, Share::WHOLE);
+        Self { database, released: 0, announced: 0, held, released_held, quorum }
+    }
+
+    /// Announces the newest version, up to the released one, that the quorum of each fleet holds.
+    fn open(&mut self, fleets: &[Tally], known: Option<u32>, floor: u32) {
+        let newest = if self.quorum == Share::NONE {
+            self.released
+        } else {
+            // When nobody says anything any more, nothing is known that clients could be told.
+            let of_all = fleets.iter().filter_map(|fleet| fleet.newest(self.quorum)).min();
+            of_all.or(known).unwrap_or(self.released)
         };
-        let sums = || held.iter().scan(0, sum);
-        let total = sums().last().map_or(0, |(_, sum)| sum);
-        let newest = sums().find(|(_, sum)| self.quorum.is_reached(*sum, total));
-        // Where there is nobody, or nobody is asked, nobody holds it back.
-        let newest =
-            newest.filter(|_| self.quorum != Share::NONE).map_or(self.released, |(version, _)| version);
         self.announced = newest.min(self.released).max(floor);
-        let holding = sums().take_while(|(version, _)| *version >= self.released).last();
-        self.held = Share::of(holding.map_or(0, |(_, sum)| sum), total);
+        let least = |version| fleets.iter().map(|fleet| fleet.held(version)).min().unwrap_or(Share::WHOLE);
+        (self.held, self.released_held) = (least(self.announced), least(self.released));
     }
 
     /// Whether the released version waits for mirrors.
@@ -173,16 +210,14 @@ impl fmt::Display for Share {
 /// `daily 28129`, or `daily 28128 (28129 is held by 83 % of 90 %)`.
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database, released, announced, held, quorum } = self;
+        let Self { database, released, announced, released_held, quorum, .. } = self;
         write!(f, "{database} {announced}")?;
         match announced.cmp(released) {
-            std::cmp::Ordering::Less => write!(f, " ({released} is held by {held} of {quorum})"),
+            std::cmp::Ordering::Less => write!(f, " ({released} is held by {released_held} of {quorum})"),
             std::cmp::Ordering::Equal => Ok(()),
             std::cmp::Ordering::Greater => {
-                write!(
-                    f,
-                    " (the release has {released}, which is older: only `\"rollback\": true` takes back)"
-                )
+                let only = "only `\"rollback\": true` takes back";
+                write!(f, " (the release has {released}, which is older: {only})")
             }
         }
     }
@@ -215,23 +250,30 @@ mod tests {
         #[test]
         fn what_is_announced_is_held_and_no_older_than_it_must_be(
             releases in prop::collection::vec(
-                ([1u32..12, 1u32..12, 1u32..12], any::<bool>(), prop::collection::vec(holder(), 0..9)), 1..6),
+                ([1u32..12, 1u32..12, 1u32..12], any::<bool>(),
+                 prop::collection::vec(prop::collection::vec(holder(), 0..9), 0..3)), 1..6),
             quorum in quorum(),
         ) {
             let share = Share::new(f64::from(quorum) / 100.0).unwrap();
             let mut before: Option<Announced> = None;
-            for (core, rollback, holders) in releases {
-                let now = Announced::new(&release(core, rollback), 0, &holders, share, before.as_ref());
+            for (core, rollback, fleets) in releases {
+                let now = Announced::new(&release(core, rollback), 0, &fleets, share, before.as_ref());
                 for (number, released) in core.into_iter().enumerate() {
-                    let capacity = |wanted: u32| -> u64 {
-                        let holds = |h: &&Holder| h.versions[number].unwrap_or(released) >= wanted;
-                        holders.iter().filter(holds).map(|h| h.capacity).sum()
+                    let capacity = |fleet: &[Holder], wanted: u32| -> u64 {
+                        let holds = |h: &&Holder| h.versions[number].is_some_and(|version| version >= wanted);
+                        fleet.iter().filter(holds).map(|h| h.capacity).sum()
                     };
                     let enough = |version: &u32| {
-                        quorum == 0 || capacity(*version) * 100 >= capacity(0) * u64::from(quorum)
+                        let of_fleet = |fleet: &Vec<Holder>| {
+                            capacity(fleet, *version) * 100 >= capacity(fleet, 0) * u64::from(quorum)
+                        };
+                        quorum == 0 || fleets.iter().all(of_fleet)
                     };
-                    let held = (1..=released).rev().find(enough).unwrap();
                     let known = before.as_ref().map(|before| before.gates[number].announced);
+                    let held = match known {
+                        Some(known) if quorum > 0 && fleets.iter().all(|f| capacity(f, 0) == 0) => known.min(released),
+                        _ => (1..=released).rev().find(enough).unwrap(),
+                    };
                     let wanted = match known {
                         Some(known) if known > held && !rollback => known,
                         Some(known) if rollback => held.max(known.min(released)),
@@ -239,6 +281,12 @@ mod tests {
                     };
                     prop_assert_eq!(now.gates[number].announced, wanted);
                     prop_assert_eq!(now.release.core()[number], wanted);
+                    let share = |version| {
+                        let of = |f: &Vec<Holder>| capacity(f, version) as f64 / capacity(f, 0) as f64;
+                        fleets.iter().filter(|f| capacity(f, 0) > 0).map(of).fold(1.0, f64::min)
+                    };
+                    prop_assert!((now.gates[number].held.ratio() - share(wanted)).abs() < 1e-5);
+                    prop_assert!((now.gates[number].released_held.ratio() - share(released)).abs() < 1e-5);
                 }
                 before = Some(now);
             }
@@ -248,16 +296,31 @@ mod tests {
     #[test]
     fn a_quorum_is_reached_exactly() {
         let holders = |with: u64| {
-            [(with, 10), (100 - with, 9)]
-                .map(|(capacity, version)| Holder { capacity, versions: [None, Some(version), None] })
+            let of = |(capacity, version)| Holder { capacity, versions: [None, Some(version), None] };
+            vec![of((with, 10)), of((100 - with, 9))]
         };
-        let gate =
-            |with| Announced::new(&release([5, 10, 5], false), 0, &holders(with), Share::MOST, None).gates[1];
+        let gate = |with| {
+            Announced::new(&release([5, 10, 5], false), 0, &[holders(with)], Share::MOST, None).gates[1]
+        };
         assert_eq!(gate(90).announced, 10);
         assert_eq!(gate(89).announced, 9);
         assert_eq!(gate(89).to_string(), "daily 9 (10 is held by 89 % of 90 %)");
+        assert_eq!(gate(89).held, Share::WHOLE);
         assert_eq!(Share::of(89_999, 100_000).to_string(), "89.9 %");
         assert_eq!((Share::new(1.1), Share::new(-0.1), Share::new(f64::NAN)), (None, None, None));
+    }
+
+    /// A coordinator that has lost its network knows nobody's version any more.
+    #[test]
+    fn when_nobody_says_anything_what_was_announced_stays() {
+        let holder = |version| Holder { capacity: 1, versions: [Some(1), version, Some(1)] };
+        let at = |daily, fleet: Vec<Holder>, before: Option<&Announced>| {
+            Announced::new(&release([1, daily, 1], false), 0, &[fleet], Share::MOST, before)
+        };
+        let first = at(8, vec![holder(Some(8))], None);
+        assert_eq!(at(9, vec![], Some(&first)).gates[1].announced, 8);
+        assert_eq!(at(9, vec![holder(None)], Some(&first)).gates[1].announced, 8);
+        assert_eq!(at(9, vec![], None).gates[1].announced, 9);
     }
 
     #[test]

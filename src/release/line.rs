@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{Release, is_number, is_software};
-
-/// How far the clock of whoever wrote it may be ahead.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+use super::{MAX_AHEAD, Release, is_number, is_software};
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +77,9 @@ impl Line {
 }
 
 fn wrong(number: usize, text: &str, expected: &'static str) -> LineError {
-    LineError::Field { number, text: text.to_owned(), expected }
+    // No field of a record is that long: whatever else it is, it need not all be said.
+    let text = text.chars().take(40).collect();
+    LineError::Field { number, text, expected }
 }
 
 fn whole(number: usize, text: &str, expected: &'static str) -> Result<u32, LineError> {

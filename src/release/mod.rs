@@ -7,7 +7,7 @@ mod supply;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::json::strict_map;
@@ -25,6 +25,9 @@ const TRUSTED: i64 = 3 * 3600;
 /// Longest TTL in seconds with which no cache holds a record that clients no longer trust: it may be half an hour old when it
 /// is answered.
 pub const LONGEST_TTL: u32 = (TRUSTED - STAMP_PERIOD) as u32;
+
+/// How far the clock of whoever says something may be ahead of ours.
+pub const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What `safebrowsing` has been since its database was retired.
 const RETIRED_SAFEBROWSING: u32 = 49_192;
@@ -124,7 +127,12 @@ pub fn database_record(version: u32, stamp: i64) -> String {
 /// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every server. It stops half an
 /// hour's grid short of `fresh_until`, the moment from which the feed counts as stale.
 pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
-    let seconds = now.min(fresh_until).as_second();
+    half_hour(now.min(fresh_until))
+}
+
+/// The start of the half hour of UTC in which `time` lies, in Unix seconds.
+pub fn half_hour(time: Timestamp) -> i64 {
+    let seconds = time.as_second();
     seconds - seconds.rem_euclid(STAMP_PERIOD)
 }
 

@@ -36,7 +36,7 @@ impl Network {
         let database = project.join("geoip/country.mmdb");
         let config = format!(
             "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[[zone]]\nfile = \"zone.toml\"\n\
-             [geoip]\ndatabase = '{}'\n[feed]\nsource = \"feed.json\"\nmax-age = \"876000h\"\n",
+             [geoip]\ndatabase = '{}'\n[feed]\nsource = \"feed.json\"\nmax-age = \"876000h\"\nmax-loss = 1\n",
             database.display(),
         );
         [("zone.toml", zone), ("mirrors.toml", self.fleet()), ("cvdns.toml", config)]

@@ -1,11 +1,9 @@
 //! What is announced, by what the mirrors of all fleets hold.
 
-use std::collections::HashSet;
-
 use super::Now;
 use crate::health::{Health, State};
 use crate::release::{Announced, Holder};
-use crate::snapshot::frame::Frame;
+use crate::snapshot::frame::{Frame, Plan};
 
 /// Decides what is announced now; none without a release.
 pub(super) fn announce(
@@ -15,22 +13,28 @@ pub(super) fn announce(
     before: Option<&Announced>,
 ) -> Option<Announced> {
     let (offered, stamp) = (now.release?, now.stamp()?);
-    let holders = holders(frame, healths);
-    Some(Announced::new(offered.release, stamp, &holders, frame.settings.quorum, before))
+    let released = offered.release.core();
+    let fleets = frame.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
+    let fleets: Vec<Vec<Holder>> = fleets.collect();
+    Some(Announced::new(offered.release, stamp, &fleets, frame.settings.quorum, before))
 }
 
-/// Those whose versions count: the mirrors that are up. Where none is, all are answered, and all count.
-fn holders(frame: &Frame, healths: &[Health]) -> Vec<Holder> {
-    let (mut usable, mut others) = (Vec::new(), Vec::new());
-    let mut seen = HashSet::new();
-    for (plan, health) in frame.plans.iter().zip(healths) {
-        for (index, mirror) in plan.fleet.enabled() {
-            // Several zones may have one fleet.
-            let is_new = frame.plans.len() == 1 || seen.insert(mirror.host.as_str());
-            let Some(standing) = health.mirrors.get(index).filter(|_| is_new) else { continue };
-            let holder = Holder { capacity: mirror.capacity, versions: standing.versions };
-            if health.has(index, State::Up) { usable.push(holder) } else { others.push(holder) }
-        }
-    }
-    if usable.is_empty() { others } else { usable }
+/// Those whose versions count: the mirrors of a fleet that are up, and where none is, those that are old, for these are what is
+/// answered. One that is up is taken to hold what is released, unless its versions are known; of an old one that
+/// would be a bold guess.
+fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<Holder> {
+    let of = |state: State| {
+        let mirrors = plan.fleet.enabled().filter(move |(index, _)| health.has(*index, state));
+        mirrors.filter_map(|(index, mirror)| {
+            let said = health.mirrors.get(index)?.versions;
+            Some(Holder { capacity: mirror.capacity, versions: said })
+        })
+    };
+    let holds = |holder: Holder| {
+        let mut versions = holder.versions;
+        versions.iter_mut().zip(released).for_each(|(said, released)| *said = said.or(Some(released)));
+        Holder { versions, ..holder }
+    };
+    let up: Vec<Holder> = of(State::Up).map(holds).collect();
+    if up.is_empty() { of(State::Old).collect() } else { up }
 }

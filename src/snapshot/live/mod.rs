@@ -5,6 +5,7 @@ mod blocks;
 mod texts;
 mod window_set;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,8 +39,10 @@ pub struct Live {
     texts: Texts,
     /// How each plan's fleet stands.
     healths: Vec<Health>,
-    /// What was announced last.
-    announced: Option<Box<Announced>>,
+    /// What is announced, or was when there last was a release.
+    remembered: Option<Box<Announced>>,
+    /// Whether there is a release.
+    announces: bool,
     /// How many mirrors, over all fleets, work and are too far behind the record.
     lagging: usize,
     /// How many paths, over all limits, have only such.
@@ -116,9 +119,14 @@ impl Standings {
     pub(super) fn of(frame: &Frame, now: &Now<'_>, before: Option<&Announced>) -> Self {
         let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
         let announced = announcing::announce(frame, &healths, now, before);
-        let lag = frame.settings.lag;
-        let compare = |announced| healths.iter_mut().map(|health| health.compare(announced, lag)).sum();
-        let lagging = announced.as_ref().map_or(0, compare);
+        let mut lagging = HashSet::new();
+        for (plan, health) in frame.plans.iter().zip(&mut healths) {
+            let behind = announced.iter().flat_map(|announced| health.compare(announced, frame.settings.lag));
+            // Several zones may have one fleet.
+            lagging
+                .extend(behind.filter_map(|index| plan.fleet.mirrors.get(index)).map(|mirror| &mirror.host));
+        }
+        let lagging = lagging.len();
         Self { healths, announced, lagging }
     }
 }
@@ -148,17 +156,18 @@ impl Live {
 
     /// Compiles what holds now where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: &Frame, now: &Now<'_>) -> Self {
-        let announced = announced.cloned().map(Box::new);
-        Self::after(&Self { announced, ..Self::default() }, frame, now)
+        let remembered = announced.cloned().map(Box::new);
+        Self::after(&Self { remembered, ..Self::default() }, frame, now)
     }
 
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
     /// [`Live::remembering`] makes of what was announced before.
     pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
-        let Standings { healths, announced, lagging } = Standings::of(frame, now, before.announced());
+        let Standings { healths, announced, lagging } = Standings::of(frame, now, before.remembered());
         let texts = Texts::new(frame, now, announced.as_ref());
         let mut live = Self { texts, lagging, ..Self::default() };
-        live.announced = announced.map(Box::new).or_else(|| before.announced.clone());
+        live.announces = announced.is_some();
+        live.remembered = announced.map(Box::new).or_else(|| before.remembered.clone());
         for rule in &frame.rules {
             live.first_of_rule.push(live.answers.len() as u32);
             let paths = frame.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
@@ -203,9 +212,14 @@ impl Live {
         self.answers.iter().filter(|answer| answer.ipv4.fail_open || answer.ipv6.fail_open).count()
     }
 
-    /// What is announced, or was when there last was a release.
+    /// What is announced; none without a release.
     pub fn announced(&self) -> Option<&Announced> {
-        self.announced.as_deref()
+        self.remembered().filter(|_| self.announces)
+    }
+
+    /// What is announced, or was when there last was a release: it is not taken back.
+    pub fn remembered(&self) -> Option<&Announced> {
+        self.remembered.as_deref()
     }
 
     /// How many mirrors work and are not answered, as they are too far behind the record.
