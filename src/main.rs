@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::{check, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
@@ -27,6 +28,8 @@ enum Command {
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Check the mirrors and write the feed: the coordinator.
+    Monitor(MonitorArgs),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +38,6 @@ fn main() -> ExitCode {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
         Command::Geoip(command) => geoip::run(command, &config),
+        Command::Monitor(args) => monitor::run(&args, &config),
     }
 }

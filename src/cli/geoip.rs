@@ -1,7 +1,7 @@
 //! `cvdns geoip`: makes and reads country databases.
 
 mod build;
-mod output;
+pub(super) mod output;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

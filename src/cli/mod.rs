@@ -2,5 +2,6 @@
 
 pub mod check;
 pub mod geoip;
+pub mod monitor;
 mod problems;
 pub mod serve;

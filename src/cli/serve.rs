@@ -45,7 +45,7 @@ pub fn run(config: &Path) -> ExitCode {
 }
 
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
-fn start_log(log: &Log) {
+pub(super) fn start_log(log: &Log) {
     let filter = EnvFilter::try_from_env("CVDNS_LOG").unwrap_or_else(|_| EnvFilter::new(&log.level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,5 +1,6 @@
 //! What `cvdns.toml` says of the server. The file's shape is read here; files that it names are read by `load`.
 
+mod monitor;
 mod server;
 
 use std::net::Ipv4Addr;
@@ -12,6 +13,7 @@ use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
 
+pub use monitor::Monitor;
 pub use server::{Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
@@ -31,6 +33,8 @@ pub struct Config {
     pub record: Record,
     /// How much is logged.
     pub log: Log,
+    /// The coordinator.
+    pub monitor: Monitor,
 }
 
 /// `[feed]`.
@@ -93,8 +97,9 @@ impl Config {
             table.finish(problems);
         }
         let log = log(&mut root, problems);
+        let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record, log })
+        Some(Self { server, zones, database, overrides, feed, record, log, monitor })
     }
 }
 

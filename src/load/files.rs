@@ -26,7 +26,10 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 }
 
 /// Reads a file of at most `limit` octets.
-pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+/// When it cannot be read, is larger, or is no regular file.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let cannot = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
     // A pipe or a terminal must hold nobody up, neither when it is opened nor when it is read.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;

@@ -2,6 +2,8 @@
 
 mod files;
 mod geoip;
+mod monitor;
+mod replace;
 mod zones;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +15,10 @@ use crate::geo::country::Country;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_feed};
+pub use files::{Version, read_bytes, read_feed};
 pub use geoip::Countries;
+pub use monitor::{MonitorInputs, monitor};
+pub use replace::replace;
 
 /// A configuration with everything it names.
 #[derive(Debug)]

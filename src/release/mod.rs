@@ -8,7 +8,7 @@ mod supply;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::problem::json::strict_map;
 
@@ -30,7 +30,7 @@ pub const LONGEST_TTL: u32 = (TRUSTED - STAMP_PERIOD) as u32;
 const RETIRED_SAFEBROWSING: u32 = 49_192;
 
 /// What the coordinator announces.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
     /// Newest `ClamAV` version: digits and dots, for old clients compare nothing else.
