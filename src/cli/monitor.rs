@@ -1,5 +1,7 @@
 //! `cvdns monitor`: the coordinator.
 
+mod trial;
+
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +24,14 @@ pub struct MonitorArgs {
     /// Check every address once, write the feed, print a summary and end: for cron.
     #[arg(long)]
     pub once: bool,
-    /// Print the summary as JSON.
+    /// Try a mirror once, as its admin does after setting it up, and say what to change: a host of the fleet, another host or an
+    /// address. Nothing is written.
+    #[arg(long = "try", value_name = "HOST|IP", conflicts_with = "once")]
+    pub trial: Option<String>,
+    /// With --try: the network's domain, where there is no configuration; its mirrors answer to database.NAME and db.*.NAME.
+    #[arg(long, value_name = "NAME", requires = "trial")]
+    pub origin: Option<String>,
+    /// Print the summary, or the report, as JSON.
     #[arg(long)]
     pub json: bool,
     /// Take this for the time: shows in seconds what the rules make of days.
@@ -30,9 +39,14 @@ pub struct MonitorArgs {
     pub at: Option<Timestamp>,
 }
 
-/// Checks the mirrors and writes the feed. Exit status 1 when the configuration is bad or the feed cannot be written.
+/// Checks the mirrors and writes the feed, or tries one. Exit status 1 when the configuration is bad, the feed cannot be written, or
+/// the mirror does not do what it must.
 pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
-    match coordinate(args, config) {
+    let result = match &args.trial {
+        Some(mirror) => trial::run(mirror, args, config),
+        None => coordinate(args, config),
+    };
+    match result {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

@@ -20,6 +20,8 @@ mod schedule;
 mod sign;
 mod target;
 pub mod timestamp;
+pub mod trial;
 
 pub use coordinator::Row;
 pub use run::{Start, once, watch};
+pub use target::hosts_of;

@@ -62,7 +62,7 @@ fn of(mirror: &Mirror, hosts: &[String; 2]) -> impl Iterator<Item = Target> {
 ///
 /// # Errors
 /// When the origin stands for many.
-pub(super) fn hosts_of(origin: &str) -> Result<[String; 2], String> {
+pub fn hosts_of(origin: &str) -> Result<[String; 2], String> {
     let origin = origin.strip_suffix('.').unwrap_or(origin);
     if origin.contains(CC) || origin.is_empty() {
         return Err(format!(
