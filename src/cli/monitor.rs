@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::geoip::output::{Failure, print_json, print_table};
 use super::problems::print;
 use super::serve::start_log;
-use crate::load;
+use crate::load::{self, MonitorInputs};
 use crate::monitor::rule::span;
 use crate::monitor::{Row, Start, once, watch};
 use crate::problem::Problems;
@@ -53,14 +53,11 @@ pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
 }
 
 fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let mut problems = Problems::default();
-    let inputs = load::monitor(config, &mut problems);
-    print(&problems);
-    let Some(inputs) = inputs.filter(|_| !problems.has_errors()) else { return Ok(ExitCode::FAILURE) };
+    let Some(inputs) = read(config) else { return Ok(ExitCode::FAILURE) };
     start_log(&inputs.log);
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     if !args.once {
-        watch(start).map_err(Failure::new)?;
+        watch(start, &mut || read(config)).map_err(Failure::new)?;
         return Ok(ExitCode::SUCCESS);
     }
     let bar = progress_bar();
@@ -76,6 +73,14 @@ fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
         print_summary(&rows, args.at.unwrap_or_else(Timestamp::now))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads what the coordinator needs, and says what is wrong with it.
+fn read(config: &Path) -> Option<MonitorInputs> {
+    let mut problems = Problems::default();
+    let inputs = load::monitor(config, &mut problems);
+    print(&problems);
+    inputs.filter(|_| !problems.has_errors())
 }
 
 fn progress_bar() -> ProgressBar {

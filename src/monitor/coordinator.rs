@@ -55,6 +55,13 @@ impl Coordinator {
         Self { targets, memory, rule, schedule, under_way: HashSet::new() }
     }
 
+    /// Takes over another fleet and other settings; what is under way counts no longer.
+    pub(super) fn renew(&mut self, targets: Vec<Target>, rule: Rule, schedule: Schedule) {
+        self.memory.keep(&targets);
+        (self.targets, self.rule, self.schedule) = (targets, rule, schedule);
+        self.under_way.clear();
+    }
+
     /// Takes the targets whose time has come, or all; mirrors with an announced downtime are left in peace.
     pub(super) fn take_due(&mut self, now: Timestamp, all: bool) -> Vec<usize> {
         let is_due = |target: &Target| {

@@ -1,6 +1,6 @@
 //! What the coordinator remembers from one check to the next, and over restarts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -117,10 +117,10 @@ impl Memory {
 
     /// Forgets whom the fleet no longer has.
     pub(super) fn keep(&mut self, targets: &[Target]) {
+        let there: HashSet<(&str, IpAddr)> =
+            targets.iter().map(|target| (target.host.as_str(), target.address)).collect();
         for (host, mirror) in &mut self.mirrors {
-            mirror.addresses.retain(|address, _| {
-                targets.iter().any(|target| target.address == *address && target.host == *host)
-            });
+            mirror.addresses.retain(|address, _| there.contains(&(host.as_str(), *address)));
         }
         self.mirrors.retain(|_, mirror| !mirror.addresses.is_empty());
     }

@@ -5,7 +5,7 @@ mod stop;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,17 +13,18 @@ use nix::fcntl::{Flock, FlockArg};
 use tracing::{error, info, warn};
 
 use self::pool::{Event, Pool};
-use self::stop::Stop;
+use self::stop::{Signal, Stop};
 use super::check::Client;
 use super::coordinator::{Coordinator, Row};
 use super::document::Mirrors;
 use super::memory::Memory;
+use super::metrics;
 use super::notify::{Change, Notifier};
 use super::publish::Publisher;
-use super::rule::Rule;
+use super::rule::{Evidence, Rule};
 use super::schedule::Schedule;
 use super::sign::Signer;
-use super::{metrics, target};
+use super::target::{self, Target};
 use crate::config::Monitor;
 use crate::health::State;
 use crate::load::{MonitorInputs, replace};
@@ -46,6 +47,7 @@ pub struct Start {
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
+    pools: u64,
     /// Held as long as it runs.
     _lock: Flock<std::fs::File>,
 }
@@ -82,34 +84,42 @@ impl Start {
     /// # Errors
     /// When something that it was told cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
-        let MonitorInputs { settings, fleets, feed, secret_key, release, state, .. } = inputs;
-        let feed = feed.ok_or("there is no place for the feed")?;
-        let targets = target::all(&fleets, settings.hosts.as_ref())?;
-        let signer = secret_key.as_deref().map(Signer::load).transpose()?;
-        let lock = lock(&state)?;
-        let (memory, warning) = Memory::load(&memory_path(&state));
+        let parts = Parts::of(&inputs)?;
+        let lock = lock(&inputs.state)?;
+        let (memory, warning) = Memory::load(&memory_path(&inputs.state));
         if let Some(warning) = warning {
             warn!("{warning}");
         }
-        let rule = Rule {
-            old_after: settings.old_after,
-            removed_after: settings.removed_after,
-            good_checks: settings.good_checks,
-        };
-        let schedule = Schedule { interval: settings.interval, retry: settings.retry_interval };
+        let Parts { targets, publisher, notifier, rule, schedule } = parts;
         Ok(Self {
             coordinator: Coordinator::new(targets, memory, rule, schedule),
-            publisher: Publisher::new(feed, signer, release),
-            notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
-            settings,
-            state,
+            publisher,
+            notifier,
+            settings: inputs.settings,
+            state: inputs.state,
             clock: at.map_or(Clock::System, Clock::Fixed),
             published: None,
+            pools: 0,
             _lock: lock,
         })
     }
 
-    fn pool(&self, stop: &Stop, events: &std::sync::mpsc::Sender<Event>) -> std::io::Result<Pool> {
+    /// Takes over what was read anew. The memory stays where it is.
+    fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
+        let Parts { targets, publisher, notifier, rule, schedule } = Parts::of(&inputs)?;
+        if inputs.state != self.state {
+            warn!("changed, but in effect at the next start only: state");
+        }
+        self.coordinator.renew(targets, rule, schedule);
+        (self.publisher, self.settings) = (publisher, inputs.settings);
+        // What the old one still has to tell, it tells on its own.
+        self.notifier = notifier;
+        Ok(())
+    }
+
+    /// Threads for the targets that there are now.
+    fn pool(&mut self, events: &Sender<Event>) -> Result<Pool, String> {
+        self.pools += 1;
         let Monitor { port, confirm, confirm_interval, connect_timeout, timeout, .. } = self.settings;
         let checker = pool::Checker {
             client: Client::new(connect_timeout, timeout),
@@ -120,14 +130,16 @@ impl Start {
                 Clock::System => None,
                 Clock::Fixed(now) => Some(now),
             },
-            stop: stop.clone(),
+            stop: Stop::default(),
+            pool: self.pools,
         };
-        Pool::start(self.settings.concurrency.min(self.coordinator.targets.len().max(1)), &checker, events)
+        let threads = self.settings.concurrency.min(self.coordinator.targets.len().max(1));
+        Pool::start(threads, &checker, events).map_err(|error| format!("cannot start threads: {error}"))
     }
 
-    fn learn(&mut self, target: usize, evidence: &super::rule::Evidence) {
+    fn learn(&mut self, target: usize, evidence: &Evidence) {
         let chance = RandomState::new().build_hasher().finish();
-        if let super::rule::Evidence::Unchecked(reason) = evidence
+        if let Evidence::Unchecked(reason) = evidence
             && let Some(of) = self.coordinator.targets.get(target)
         {
             warn!("{} {}: {reason}", of.host, of.address);
@@ -165,6 +177,14 @@ impl Start {
         self.coordinator.memory.save(&memory_path(&self.state))
     }
 
+    /// In what time an address is due.
+    fn until_due(&self) -> Duration {
+        let now = self.clock.now();
+        let due = self.coordinator.next_due().map(|due| due.duration_since(now));
+        // One with a downtime stays due without being checked.
+        due.map_or(LONGEST_SLEEP, |due| Duration::try_from(due).unwrap_or_default().max(GATHER))
+    }
+
     /// In what time a feed is due.
     fn until_publish(&self, started: Instant) -> Duration {
         let every = self.settings.publish_every;
@@ -180,13 +200,41 @@ impl Start {
     }
 }
 
+/// What follows from the inputs alone.
+struct Parts {
+    targets: Vec<Target>,
+    publisher: Publisher,
+    notifier: Option<Notifier>,
+    rule: Rule,
+    schedule: Schedule,
+}
+
+impl Parts {
+    fn of(inputs: &MonitorInputs) -> Result<Self, String> {
+        let settings = &inputs.settings;
+        let feed = inputs.feed.clone().ok_or("there is no place for the feed")?;
+        let signer = inputs.secret_key.as_deref().map(Signer::load).transpose()?;
+        Ok(Self {
+            targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
+            publisher: Publisher::new(feed, signer, inputs.release.clone()),
+            notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
+            rule: Rule {
+                old_after: settings.old_after,
+                removed_after: settings.removed_after,
+                good_checks: settings.good_checks,
+            },
+            schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
+        })
+    }
+}
+
 /// Checks every address once and writes the feed; `progress` is told how many of how many are done.
 ///
 /// # Errors
 /// When the feed cannot be written, or a signal ends it before.
 pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<Vec<Row>, String> {
-    let (stop, events, received) = threads()?;
-    let mut pool = start.pool(&stop, &events).map_err(|error| error.to_string())?;
+    let (events, received) = events()?;
+    let pool = start.pool(&events)?;
     let due = start.coordinator.take_due(start.clock.now(), true);
     let total = due.len();
     progress(0, total);
@@ -196,13 +244,13 @@ pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<
     let mut done = 0;
     while done < total {
         match received.recv() {
-            Ok(Event::Checked(target, evidence)) => {
+            Ok(Event::Checked(_, target, evidence)) => {
                 start.learn(target, &evidence);
                 done += 1;
                 progress(done, total);
             }
+            Ok(Event::Reload) => {}
             Ok(Event::Stop) | Err(_) => {
-                stop.stop();
                 start.save()?;
                 return Err(format!("ended after {done} of {total} addresses; the feed is as it was"));
             }
@@ -216,13 +264,14 @@ pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<
     Ok(rows)
 }
 
-/// Checks addresses when their time comes, and writes feeds, until SIGTERM or SIGINT.
+/// Checks addresses when their time comes, and writes feeds, until SIGTERM or SIGINT. SIGHUP has `reload` read everything
+/// again; where it gives nothing, what was read before goes on.
 ///
 /// # Errors
-/// When the system gives no threads or signals, or its memory cannot be kept.
-pub fn watch(mut start: Start) -> Result<(), String> {
-    let (stop, events, received) = threads()?;
-    let mut pool = start.pool(&stop, &events).map_err(|error| error.to_string())?;
+/// When the system gives no threads or signals, or the memory cannot be kept.
+pub fn watch(mut start: Start, reload: &mut dyn FnMut() -> Option<MonitorInputs>) -> Result<(), String> {
+    let (events, received) = events()?;
+    let mut pool = start.pool(&events)?;
     let begun = Instant::now();
     info!("checking {} addresses", start.coordinator.targets.len());
     let mut failed: Option<Instant> = None;
@@ -239,33 +288,45 @@ pub fn watch(mut start: Start) -> Result<(), String> {
             });
             continue;
         }
-        let due = start.coordinator.next_due().map(|due| due.duration_since(start.clock.now()));
-        let until_due = due.map_or(LONGEST_SLEEP, |due| Duration::try_from(due).unwrap_or_default());
-        // A downtime keeps an address due without it being checked.
-        let sleep = until_publish.min(until_due.max(GATHER)).min(LONGEST_SLEEP);
-        match received.recv_timeout(sleep) {
-            Ok(Event::Checked(target, evidence)) => start.learn(target, &evidence),
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        let sleep = until_publish.min(start.until_due()).min(LONGEST_SLEEP);
+        let first = received.recv_timeout(sleep);
+        let first =
+            first.or_else(|error| if error == RecvTimeoutError::Timeout { Err(()) } else { Ok(Event::Stop) });
+        for event in first.into_iter().chain(received.try_iter()) {
+            match event {
+                Event::Checked(by, target, evidence) if by == start.pools => start.learn(target, &evidence),
+                // Of targets that were read before a reload.
+                Event::Checked(..) => {}
+                Event::Reload => match reload().map(|inputs| start.renew(inputs)) {
+                    Some(Ok(())) => {
+                        pool = start.pool(&events)?;
+                        info!("reloaded; checking {} addresses", start.coordinator.targets.len());
+                    }
+                    Some(Err(error)) => error!("not reloaded, what was read before goes on: {error}"),
+                    None => error!("not reloaded, what was read before goes on"),
+                },
+                Event::Stop => {
+                    info!("stopped");
+                    return start.save();
+                }
+            }
         }
     }
-    stop.stop();
-    info!("stopped");
-    start.save()
 }
 
-type Threads = (Stop, std::sync::mpsc::Sender<Event>, std::sync::mpsc::Receiver<Event>);
-
-/// What the threads share, and one that listens for signals.
-fn threads() -> Result<Threads, String> {
-    let stop = Stop::default();
+/// Where threads report, and one that listens for signals.
+fn events() -> Result<(Sender<Event>, Receiver<Event>), String> {
     let (events, received) = channel();
     let signals = events.clone();
-    stop::on_signal(move || {
-        let _ = signals.send(Event::Stop);
+    stop::on_signal(move |signal| {
+        let event = match signal {
+            Signal::Reload => Event::Reload,
+            Signal::Stop => Event::Stop,
+        };
+        let _ = signals.send(event);
     })
     .map_err(|error| format!("cannot listen for signals: {error}"))?;
-    Ok((stop, events, received))
+    Ok((events, received))
 }
 
 fn memory_path(state: &Path) -> PathBuf {

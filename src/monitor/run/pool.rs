@@ -16,9 +16,11 @@ use crate::monitor::target::Target;
 
 /// What the threads report.
 pub(super) enum Event {
-    /// What a target showed.
-    Checked(usize, Evidence),
-    /// A signal says to end.
+    /// What a target showed, by the pool of this number.
+    Checked(u64, usize, Evidence),
+    /// SIGHUP.
+    Reload,
+    /// SIGTERM or SIGINT.
     Stop,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Checker {
     /// The time to take in place of the clock's.
     pub(super) fixed: Option<Timestamp>,
     pub(super) stop: Stop,
+    /// The pool's number: after a reload, numbers of targets mean others.
+    pub(super) pool: u64,
 }
 
 struct Job {
@@ -42,6 +46,13 @@ struct Job {
 /// The threads. They end when it is dropped, each after the check that it is at.
 pub(super) struct Pool {
     jobs: Sender<Job>,
+    stop: Stop,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
 }
 
 impl Pool {
@@ -54,11 +65,11 @@ impl Pool {
                 .name("check".to_owned())
                 .spawn(move || work(&checker, &waiting, &events))?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, stop: checker.stop.clone() })
     }
 
     /// Has a target checked.
-    pub(super) fn check(&mut self, number: usize, targets: &[Target]) {
+    pub(super) fn check(&self, number: usize, targets: &[Target]) {
         if let Some(target) = targets.get(number) {
             // Threads end after the pool only.
             let _ = self.jobs.send(Job { number, target: target.clone() });
@@ -77,7 +88,7 @@ fn work(checker: &Checker, waiting: &Mutex<Receiver<Job>>, events: &Sender<Event
         let evidence = catch_unwind(AssertUnwindSafe(|| checker.check(&target))).unwrap_or_else(|_| {
             Evidence::Unchecked("the check failed by a defect of the program".to_owned())
         });
-        if events.send(Event::Checked(number, evidence)).is_err() {
+        if events.send(Event::Checked(checker.pool, number, evidence)).is_err() {
             return;
         }
     }

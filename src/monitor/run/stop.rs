@@ -31,22 +31,30 @@ impl Stop {
     }
 }
 
-/// Calls `then` at SIGTERM and SIGINT.
-pub(super) fn on_signal(then: impl Fn() + Send + 'static) -> std::io::Result<()> {
+/// A signal that was received.
+pub(super) enum Signal {
+    /// SIGHUP.
+    Reload,
+    /// SIGTERM or SIGINT.
+    Stop,
+}
+
+/// Calls `then` at SIGTERM, SIGINT and SIGHUP.
+pub(super) fn on_signal(then: impl Fn(Signal) + Send + 'static) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Signals are registered before the first address is checked.
-    let (mut terminate, mut interrupt) = {
+    let (mut terminate, mut interrupt, mut hangup) = {
         let _guard = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?)
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
             loop {
                 tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => then(Signal::Stop),
+                    _ = interrupt.recv() => then(Signal::Stop),
+                    _ = hangup.recv() => then(Signal::Reload),
                 }
-                then();
             }
         });
     })?;
