@@ -4,6 +4,7 @@ use crate::network::{self, Mirror, QUICK, database, mirror, round, states};
 use crate::support::ports;
 use crate::wicked::{Asked, Talk, Way, Wicked};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A way of failing: the state that follows at once, words of the note, and what the server does.
@@ -27,6 +28,11 @@ fn say(talk: &mut Talk, asked: &Asked, path: &str, status: &str, headers: &str, 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
     Case("good", "up", "", |_, _| false),
+    // One failure is none: it is tried again.
+    Case("flaky", "up", "", |talk, _| {
+        static FAILED: AtomicBool = AtomicBool::new(false);
+        !FAILED.swap(true, Ordering::Relaxed) && talk.answer("503 Service Unavailable", "Content-Length: 0\r\n", b"")
+    }),
     Case("hang", "down", "connected, but no answer within 1s", |talk, _| { talk.hang(); true }),
     Case("drip", "down", "the answer is not complete within 1s: ", |talk, asked| only(asked, TIMESTAMP, || {
         talk.answer("200 OK", "Content-Length: 1000\r\n", b"");
