@@ -121,10 +121,15 @@ impl Coordinator {
 
     /// What is known of every address.
     pub(super) fn rows(&self) -> Vec<Row> {
-        self.targets.iter().map(|target| self.row(target)).collect()
+        self.targets.iter().map(|target| self.row_of(target)).collect()
     }
 
-    fn row(&self, target: &Target) -> Row {
+    /// What is known of the address of this number.
+    pub(super) fn row(&self, target: usize) -> Option<Row> {
+        self.targets.get(target).map(|target| self.row_of(target))
+    }
+
+    fn row_of(&self, target: &Target) -> Row {
         let of = self.memory.of(target);
         let known = of.and_then(|of| of.known.as_ref());
         let version = |i: usize| known.and_then(|known| known.versions?.get(i).copied());

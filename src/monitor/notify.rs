@@ -70,11 +70,18 @@ impl Notifier {
         }
     }
 
-    /// Waits until the command has been told all.
-    pub(super) fn finish(self) {
+    /// Waits until the command has been told all, but no longer than `patience`.
+    pub(super) fn finish(self, patience: Duration) {
         let Self { queue, thread } = self;
         drop(queue);
-        let _ = thread.join();
+        let started = Instant::now();
+        while !thread.is_finished() {
+            if started.elapsed() >= patience {
+                warn!("on-change is not told all: it takes too long");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

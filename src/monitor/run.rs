@@ -3,6 +3,7 @@
 mod pool;
 mod stop;
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -38,6 +39,9 @@ const GATHER: Duration = Duration::from_secs(1);
 /// A feed that could not be written is tried again after this long.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// What `on-change` gets at the end to be told what it was not told yet.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// A coordinator that has read everything.
 pub struct Start {
     coordinator: Coordinator,
@@ -47,6 +51,8 @@ pub struct Start {
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
+    /// Targets that cannot be checked from here, and were said so.
+    unchecked: HashSet<usize>,
     pools: u64,
     /// Held as long as it runs.
     _lock: Flock<std::fs::File>,
@@ -99,6 +105,7 @@ impl Start {
             state: inputs.state,
             clock: at.map_or(Clock::System, Clock::Fixed),
             published: None,
+            unchecked: HashSet::new(),
             pools: 0,
             _lock: lock,
         })
@@ -111,6 +118,7 @@ impl Start {
             warn!("changed, but in effect at the next start only: state");
         }
         self.coordinator.renew(targets, rule, schedule);
+        self.unchecked.clear();
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // What the old one still has to tell, it tells on its own.
         self.notifier = notifier;
@@ -139,14 +147,26 @@ impl Start {
 
     fn learn(&mut self, target: usize, evidence: &Evidence) {
         let chance = RandomState::new().build_hasher().finish();
-        if let Evidence::Unchecked(reason) = evidence
-            && let Some(of) = self.coordinator.targets.get(target)
-        {
-            warn!("{} {}: {reason}", of.host, of.address);
-        }
+        let Some(before) = self.coordinator.row(target) else { return };
         let change = self.coordinator.learn(target, evidence, self.clock.now(), chance);
+        let Row { mirror, address, .. } = &before;
+        if let Evidence::Unchecked(reason) = evidence {
+            // A coordinator without IPv6 would say the same of every mirror again and again.
+            if self.unchecked.insert(target) {
+                warn!("{mirror} {address}: {reason}");
+            }
+            return;
+        }
+        self.unchecked.remove(&target);
         if let Some(change) = change {
             self.tell(change);
+        } else if let Some(after) = self.coordinator.row(target) {
+            let was_well = before.reason.is_empty() || before.state.is_none();
+            match (was_well, after.reason.is_empty()) {
+                (true, false) => warn!("{mirror} {address} fails, and stays up for now: {}", after.reason),
+                (false, true) if before.state.is_some() => info!("{mirror} {address} no longer fails"),
+                _ => {}
+            }
         }
     }
 
@@ -259,7 +279,7 @@ pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<
     start.publish()?;
     let rows = start.coordinator.rows();
     if let Some(notifier) = start.notifier {
-        notifier.finish();
+        notifier.finish(Duration::MAX);
     }
     Ok(rows)
 }
@@ -306,8 +326,12 @@ pub fn watch(mut start: Start, reload: &mut dyn FnMut() -> Option<MonitorInputs>
                     None => error!("not reloaded, what was read before goes on"),
                 },
                 Event::Stop => {
+                    let saved = start.save();
+                    if let Some(notifier) = start.notifier {
+                        notifier.finish(FAREWELL);
+                    }
                     info!("stopped");
-                    return start.save();
+                    return saved;
                 }
             }
         }

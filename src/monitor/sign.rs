@@ -1,8 +1,10 @@
 //! Signs the feed in minisign's format.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use minisign::{SecretKey, SecretKeyBox};
+use tracing::warn;
 
 use crate::load::read_bytes;
 
@@ -16,6 +18,10 @@ impl Signer {
     /// Reads a secret key file.
     pub(super) fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
+        let open = std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0);
+        if open {
+            warn!("others than its owner can use the secret key {shown}: chmod 600 takes that from them");
+        }
         let text = String::from_utf8(read_bytes(path, MAX_KEY)?)
             .map_err(|_| format!("{shown} is not text; expected a minisign secret key file"))?;
         let key = SecretKeyBox::from_string(&text).and_then(SecretKeyBox::into_unencrypted_secret_key);

@@ -1,6 +1,6 @@
 //! Web servers that misbehave: the monitor calls them what they are, and goes on.
 
-use crate::network::{self, Mirror, QUICK, database, mirror, round, states};
+use crate::network::{self, Mirror, QUICK, database, mirror, round, round_and_log, states};
 use crate::support::ports;
 use crate::wicked::{Asked, Talk, Way, Wicked};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -138,12 +138,17 @@ fn each_misbehaviour_has_its_name_and_its_state() {
         })
         .collect();
 
-    let feed = round(dir.path(), now);
+    let (feed, log) = round_and_log(dir.path(), now);
     for Case(name, state, words, _) in CASES {
         let entry = &feed["mirrors"][host(name)];
         assert_eq!(entry["state"], *state, "{name}: {entry}");
         let note = entry["note"].as_str().unwrap_or_default();
         assert!(note.contains(words) && note.is_empty() == words.is_empty(), "{name}: {note}");
+        // Whoever fails is in the log, whether that changes its state or not yet.
+        let says = if *state == "up" { "fails, and stays up for now" } else { "is down, it was up" };
+        let line =
+            log.lines().find(|line| line.contains(&format!(" {} ", host(name))) && line.contains(says));
+        assert_eq!(line.is_some(), !words.is_empty(), "{name}: {log}");
         // Whose versions are not known has none; 28129 is that of a mirror without ranges, too.
         let daily = entry["daily"].as_u64();
         assert_eq!(daily, words.is_empty().then_some(28_129), "{name}: {entry}");

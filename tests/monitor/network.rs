@@ -106,11 +106,16 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
 
 /// One round at a moment, which must go well; the feed that it wrote.
 pub fn round(dir: &Path, at: i64) -> Feed {
+    round_and_log(dir, at).0
+}
+
+/// The same, with what it logged.
+pub fn round_and_log(dir: &Path, at: i64) -> (Feed, String) {
     let time = jiff::Timestamp::from_second(at).expect("a moment").to_string();
     let output = run(dir, &["--once", "--json", "--at", &time]);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {error}", output.status);
-    feed(dir)
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {log}", output.status);
+    (feed(dir), log)
 }
 
 pub type Feed = serde_json::Value;
