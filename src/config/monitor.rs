@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::{Span, SpanRelativeTo};
+
 use super::of_seconds;
 use crate::problem::Problems;
 use crate::problem::table::{Placed, Table, read};
@@ -122,7 +124,7 @@ impl Monitor {
 
     fn read_times(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
         let mut time = |key, expected: &str, slot: &mut Duration| {
-            let read = table.get(key, &format!("a duration such as \"{expected}\""), problems, of_seconds);
+            let read = table.get(key, &format!("a duration such as \"{expected}\""), problems, of_days);
             *slot = read.map_or(*slot, |read| read.value);
         };
         time("interval", "1h", &mut self.interval);
@@ -150,6 +152,17 @@ impl Monitor {
         let mut port = u32::from(self.port);
         count("port", 65_535, &mut port);
         self.port = port as u16;
+    }
+}
+
+/// A duration of a second or more, in which days may stand: `"1d"`, `"1d 12h"`.
+fn of_days(value: &toml::de::DeValue<'_>) -> Result<Duration, String> {
+    let days = value.as_str().filter(|text| text.contains('d')).and_then(|text| text.parse::<Span>().ok());
+    let Some(span) = days else { return of_seconds(value) };
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok();
+    match duration.and_then(|duration| Duration::try_from(duration).ok()) {
+        Some(duration) if duration >= Duration::from_secs(1) => Ok(duration),
+        _ => Err(format!("\"{}\" is no duration of a second or more", value.as_str().unwrap_or_default())),
     }
 }
 
@@ -194,7 +207,7 @@ mod tests {
             confirm-interval = "0s"
             good-checks = 5
             old-after = "25h"
-            removed-after = "49h"
+            removed-after = "2d 1h"
             publish-every = "11m"
             concurrency = 7
             connect-timeout = "3s"
@@ -208,6 +221,7 @@ mod tests {
         );
         assert_eq!(monitor.hosts.unwrap()[1], "db.test.a.example");
         assert_eq!(monitor.old_after, Duration::from_secs(25 * 3600));
+        assert_eq!(monitor.removed_after, Duration::from_secs(49 * 3600));
         assert_eq!(monitor.confirm_interval, Duration::ZERO);
         assert_eq!(monitor.on_change, ["a", "b"]);
     }
@@ -221,6 +235,9 @@ mod tests {
             ("hosts = [\"a b\", \"c\"]", "\"a b\" is no host name"),
             ("timeout = \"0s\"", "less than a second"),
             ("old-after = \"tomorrow\"", "is no duration"),
+            ("old-after = \"0d\"", "is no duration of a second or more"),
+            ("old-after = \"-1d\"", "is no duration of a second or more"),
+            ("old-after = \"1 month 1d\"", "is no duration"),
             ("secret-key = \"\"", "it is empty"),
             ("on-change = \"mail\"", "write a list in brackets"),
             ("publish-every = \"40m\"", "stale after 3600s"),
