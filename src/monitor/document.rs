@@ -103,3 +103,56 @@ fn note(notes: &[(IpAddr, &str)], addresses: usize) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Feed;
+    use crate::monitor::memory::Address;
+    use crate::monitor::rule::{Evidence, Known, Rule};
+    use std::time::Duration;
+
+    fn known(evidence: &Evidence) -> Option<Known> {
+        let day = Duration::from_secs(86_400);
+        let rule = Rule { old_after: day, removed_after: 2 * day, good_checks: 2 };
+        rule.judge(None, evidence, Timestamp::UNIX_EPOCH)
+    }
+
+    fn serves(daily: u32) -> Option<Known> {
+        known(&Evidence::Serves { timestamp: Timestamp::UNIX_EPOCH, versions: [63, daily, 339] })
+    }
+
+    /// The entry of a mirror with these addresses, 192.0.2.1 and so on, as a server reads it.
+    fn entry(addresses: Vec<Option<Known>>, state: State) -> crate::health::MirrorHealth {
+        let now = Timestamp::UNIX_EPOCH;
+        let address = |(n, known)| (IpAddr::from([192, 0, 2, n]), Address { checked: now, due: now, known });
+        let listed: Vec<IpAddr> = (1..=addresses.len() as u8).map(|n| IpAddr::from([192, 0, 2, n])).collect();
+        let addresses = (1u8..).zip(addresses).map(address).collect();
+        let entry = Entry::of(&Mirror { state, since: now, addresses }, &listed);
+        let mirrors = Mirrors::from([("a.example".to_owned(), entry)]);
+        let document = Document { format: 1, serial: 1, generated: now, release: None, mirrors: &mirrors };
+        let mut feed = Feed::parse(&serde_json::to_vec(&document).unwrap()).unwrap();
+        feed.mirrors.remove("a.example").unwrap()
+    }
+
+    #[test]
+    fn versions_are_the_lowest_of_the_addresses_in_the_mirrors_state() {
+        let dead = known(&Evidence::Dead("refused".to_owned()));
+        let gone = Known { versions: Some([1, 1, 1]), ..dead.clone().unwrap() };
+        let said = entry(vec![serves(10), serves(9), Some(gone)], State::Up);
+        assert_eq!((said.main, said.daily, said.bytecode), (Some(63), Some(9), Some(339)));
+        assert_eq!(said.addresses, BTreeMap::from([([192, 0, 2, 3].into(), State::Down)]));
+        assert_eq!(said.note, "192.0.2.3: refused");
+        // What nobody can use holds nothing.
+        let said = entry(vec![dead.clone(), dead], State::Down);
+        assert_eq!((said.state, said.daily, said.addresses.len()), (State::Down, None, 0));
+        assert_eq!(said.note, "refused");
+    }
+
+    #[test]
+    fn an_address_that_was_never_checked_is_not_answered_beside_others() {
+        let said = entry(vec![serves(10), None], State::Up);
+        assert_eq!(said.addresses, BTreeMap::from([([192, 0, 2, 2].into(), State::Down)]));
+        assert_eq!((said.daily, said.note.as_str()), (Some(10), "192.0.2.2: never checked"));
+    }
+}
