@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod geo;
 pub mod health;
 pub mod load;
+pub mod monitor;
 pub mod problem;
 pub mod release;
 pub mod serve;

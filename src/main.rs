@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
@@ -30,6 +31,8 @@ enum Command {
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Check the mirrors and write the feed: the coordinator.
+    Monitor(MonitorArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,5 +42,6 @@ fn main() -> ExitCode {
         Command::Check => check::run(&config),
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Geoip(command) => geoip::run(command, &config),
+        Command::Monitor(args) => monitor::run(&args, &config),
     }
 }

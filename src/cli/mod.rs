@@ -6,6 +6,7 @@ pub const DEFAULT_CONFIG: &str = "cvdns.toml";
 pub mod check;
 pub mod cvd;
 pub mod geoip;
+pub mod monitor;
 mod output;
 mod problems;
 pub mod serve;

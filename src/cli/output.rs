@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// What ends a command early.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(in crate::cli) enum Failure {
     /// The input is bad: what is to be said of it.
     Input(String),
     /// Whoever read the output went away (`| head`).
@@ -16,12 +16,12 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn new(message: impl Into<String>) -> Failure {
+    pub(in crate::cli) fn new(message: impl Into<String>) -> Failure {
         Failure::Input(message.into())
     }
 
     /// Says what is wrong.
-    pub(super) fn report(self) -> ExitCode {
+    pub(in crate::cli) fn report(self) -> ExitCode {
         match self {
             Failure::Input(message) => {
                 eprintln!("cvdns: {message}");
@@ -42,14 +42,14 @@ impl From<io::Error> for Failure {
 }
 
 /// Prints a value as JSON, indented.
-pub(super) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+pub(in crate::cli) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
     writeln!(io::stdout().lock(), "{text}")?;
     Ok(())
 }
 
 /// Prints a table without lines, so that `awk` and `sort` can use it; wrapped on a terminal only.
-pub(super) fn print_table(
+pub(in crate::cli) fn print_table(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> Result<(), Failure> {

@@ -45,7 +45,7 @@ pub fn run(config: &Path) -> ExitCode {
 }
 
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
-fn start_log(log: &Log) {
+pub(super) fn start_log(log: &Log) {
     // What notify says of directories that went away is no news: the watch is made anew.
     let filter = EnvFilter::try_from_env("CVDNS_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},notify=error", log.level)));

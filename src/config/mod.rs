@@ -1,5 +1,6 @@
 //! What `cvdns.toml` says of the server. The file's shape is read here; files that it names are read by `load`.
 
+mod monitor;
 mod server;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
 
+pub use monitor::Monitor;
 pub use server::{Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
@@ -34,6 +36,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// How much is logged.
     pub log: Log,
+    /// The coordinator.
+    pub monitor: Monitor,
 }
 
 /// `[feed]`.
@@ -103,8 +107,9 @@ impl Config {
         let record = record(&mut root, feed.source.is_some(), problems);
         let admin = admin(&mut root, problems);
         let log = log(&mut root, problems);
+        let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record, admin, log })
+        Some(Self { server, zones, database, overrides, feed, record, admin, log, monitor })
     }
 }
 

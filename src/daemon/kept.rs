@@ -1,7 +1,7 @@
 //! The last good feed and what was announced, kept in a directory for the next start.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::health::{Feed, Key};
+use crate::load::replace;
 use crate::release::{Announced, Release};
 
 /// The directory. What cannot be written is said once and not fatal: only the next start misses it.
@@ -52,11 +53,14 @@ const FEED: &str = "feed.json";
 const RECORD: &str = "record.json";
 
 /// How far a stamp may be ahead: beyond it the clock was wrong when it was written, or is now.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(30);
+const MAX_STAMP_AHEAD: SignedDuration = SignedDuration::from_mins(30);
 
 impl Kept {
     /// What is kept in `directory`; none: nothing is.
     pub(super) fn new(directory: Option<PathBuf>) -> Self {
+        if let Some(directory) = &directory {
+            tidy(directory);
+        }
         Self { directory, announced: None, complaint: None }
     }
 
@@ -90,7 +94,7 @@ impl Kept {
         let path = self.directory.as_ref()?.join(RECORD);
         let kept: KeptRecord = read(&path)?;
         let mut announced = Announced::known(&kept.release, kept.stamp);
-        let latest = now.checked_add(MAX_AHEAD).unwrap_or(Timestamp::MAX).as_second();
+        let latest = now.checked_add(MAX_STAMP_AHEAD).unwrap_or(Timestamp::MAX).as_second();
         if kept.stamp > latest {
             warn!(
                 "the stamp {} kept in {} lies in the future: it is not gone on from",
@@ -131,7 +135,8 @@ impl Kept {
         let Some(directory) = &self.directory else { return };
         let path = directory.join(name);
         let written = serde_json::to_vec_pretty(value).map_err(io::Error::other);
-        let complaint = match written.and_then(|octets| replace(directory, &path, &octets)) {
+        let made = fs::create_dir_all(directory);
+        let complaint = match made.and(written).and_then(|octets| replace(&path, &octets)) {
             Ok(()) => None,
             Err(error) => Some(format!("cannot write {}: {error}", path.display())),
         };
@@ -142,15 +147,14 @@ impl Kept {
     }
 }
 
-/// Writes a file so that at every moment, also when the machine stops, the old or the new one is there as a whole.
-fn replace(directory: &Path, path: &Path, octets: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(directory)?.sync_all()
+/// Removes what a server that was killed while it wrote has left.
+fn tidy(directory: &Path) {
+    let left = |name: &str| [FEED, RECORD].iter().any(|file| name.starts_with(&format!(".{file}.")));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(left) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

@@ -10,10 +10,10 @@ pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
 pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The state of a mirror or of one of its addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Answered.

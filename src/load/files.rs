@@ -26,7 +26,10 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 }
 
 /// Reads a file of at most `limit` octets.
-pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+/// When it cannot be read, is larger, or is no regular file.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let bytes = open(path).and_then(|file| read_at_most(file, limit + 1));
     let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > limit {

@@ -2,6 +2,8 @@
 
 mod files;
 mod geoip;
+mod monitor;
+mod replace;
 mod supply;
 mod zones;
 
@@ -15,8 +17,10 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_feed, read_signature};
+pub use files::{Version, read_bytes, read_feed, read_signature};
 pub use geoip::Countries;
+pub use monitor::{MonitorInputs, monitor};
+pub use replace::replace;
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.

@@ -46,6 +46,20 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
     Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
+/// Reads the origin and the fleet of the zone file that `config` names; none where it has no mirrors.
+pub(super) fn read_fleet(
+    config: &Path,
+    named: &Placed<String>,
+    problems: &mut Problems,
+) -> Option<(String, Fleet)> {
+    let path = beside(config, &named.value);
+    let text = text_of(&path, &named.spot, problems)?;
+    let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    let mirrors = file.mirrors.as_ref()?;
+    let fleet = fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems)?;
+    Some((file.origin.value, fleet))
+}
+
 fn parse(path: &Path, text: &str, origin: &Name, problems: &mut Problems) -> Records {
     let name = path.display().to_string();
     let records = master::parse(&name, text, origin, &mut Files, problems);

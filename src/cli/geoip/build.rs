@@ -1,8 +1,8 @@
 //! `cvdns geoip build`: lists of networks in, a country database out.
 
-use std::fs::{self, File};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
 
@@ -14,6 +14,7 @@ use super::super::output::{Failure, print_json, print_table};
 use crate::geo::build::{Built, Options, Problems, Source, build};
 use crate::geo::database::CountryDatabase;
 use crate::geo::date::date_text;
+use crate::load::replace;
 
 /// Arguments of `cvdns geoip build`.
 #[derive(Args, Clone, Debug)]
@@ -111,35 +112,6 @@ fn progress_bar() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Writes a file beside `path` and renames it: a reader sees the old one or the new one, whole.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file_name = path.file_name().ok_or_else(|| std::io::Error::other("expected a file name"))?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(file_name);
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = directory.join(name);
-    let written = File::create(&temporary)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(&temporary);
-        return written;
-    }
-    // The name is in the directory, which is a file of its own. Not all systems let one be opened.
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
-    }
-    Ok(())
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,117 @@
+//! `cvdns monitor`: the coordinator.
+
+mod trial;
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::output::{Failure, print_json, print_table};
+use super::problems::print;
+use super::serve::start_log;
+use crate::load::{self, MonitorInputs};
+use crate::monitor::rule::span;
+use crate::monitor::{Row, Start, once, watch};
+use crate::problem::Problems;
+
+/// Arguments of `cvdns monitor`.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    /// Check every address once, write the feed, print a summary and end: for cron.
+    #[arg(long)]
+    pub once: bool,
+    /// Try a mirror once, as its admin does after setting it up, and say what to change: a host of the fleet, another host or an
+    /// address. Nothing is written.
+    #[arg(long = "try", value_name = "HOST|IP", conflicts_with = "once")]
+    pub trial: Option<String>,
+    /// With --try: the network's domain, where there is no configuration; its mirrors answer to database.NAME and db.*.NAME.
+    #[arg(long, value_name = "NAME", requires = "trial")]
+    pub origin: Option<String>,
+    /// Print the summary, or the report, as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Take this for the time: shows in seconds what the rules make of days.
+    #[arg(long, value_name = "TIME", hide = true, requires = "once")]
+    pub at: Option<Timestamp>,
+}
+
+/// Checks the mirrors and writes the feed, or tries one. Exit status 1 when the configuration is bad, the feed cannot be written, or
+/// the mirror does not do what it must.
+pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
+    let result = match &args.trial {
+        Some(mirror) => trial::run(mirror, args, config),
+        None => coordinate(args, config),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let Some(inputs) = read(config) else { return Ok(ExitCode::FAILURE) };
+    start_log(&inputs.log);
+    let start = Start::new(inputs, args.at).map_err(Failure::new)?;
+    if !args.once {
+        watch(start, &mut || read(config)).map_err(Failure::new)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let bar = progress_bar();
+    let rows = once(start, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let rows = rows.map_err(Failure::new)?;
+    if args.json {
+        print_json(&rows)?;
+    } else {
+        print_summary(&rows, args.at.unwrap_or_else(Timestamp::now))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads what the coordinator needs, and says what is wrong with it.
+fn read(config: &Path) -> Option<MonitorInputs> {
+    let mut problems = Problems::default();
+    let inputs = load::monitor(config, &mut problems);
+    print(&problems);
+    inputs.filter(|_| !problems.has_errors())
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} addresses, {elapsed}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn print_summary(rows: &[Row], now: Timestamp) -> Result<(), Failure> {
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let age = |moment: Option<Timestamp>| text(moment.map(|moment| span(now.duration_since(moment))));
+    let header = ["Mirror", "Address", "State", "For", "Timestamp", "main", "daily", "bytecode", "Reason"];
+    let rows = rows.iter().map(|row| {
+        let version = |version: Option<u32>| text(version.map(|version| version.to_string()));
+        vec![
+            row.mirror.clone(),
+            row.address.to_string(),
+            row.state.map_or_else(|| "unknown".to_owned(), |state| state.to_string()),
+            age(row.since),
+            age(row.timestamp),
+            version(row.main),
+            version(row.daily),
+            version(row.bytecode),
+            row.reason.clone(),
+        ]
+    });
+    print_table(&header, rows)
+}

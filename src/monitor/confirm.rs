@@ -1,0 +1,58 @@
+//! Several tries before a failure is believed.
+
+use super::rule::Evidence;
+
+/// Checks up to `tries` times, until one shows that the address serves; `pause` waits between two, and says whether to go on.
+pub(super) fn confirmed(
+    tries: u32,
+    mut check: impl FnMut() -> Evidence,
+    mut pause: impl FnMut() -> bool,
+) -> Evidence {
+    let mut verdict = check();
+    for _ in 1..tries {
+        if matches!(verdict, Evidence::Serves { .. }) || !pause() {
+            break;
+        }
+        verdict = both(verdict, check());
+    }
+    verdict
+}
+
+/// What two tries show: that it serves; that it answers, if wrongly; that it is dead only where both say so.
+fn both(first: Evidence, second: Evidence) -> Evidence {
+    let rank = |evidence: &Evidence| match evidence {
+        Evidence::Serves { .. } => 0,
+        Evidence::Faulty(_) => 1,
+        Evidence::Unchecked(_) => 2,
+        Evidence::Dead(_) => 3,
+    };
+    // Of two alike the later one: it is the newer news.
+    if rank(&first) < rank(&second) { first } else { second }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(tries: u32, shown: &[Evidence]) -> (Evidence, usize) {
+        let mut left = shown.iter();
+        let verdict = confirmed(tries, || left.next().unwrap().clone(), || true);
+        (verdict, shown.len() - left.len())
+    }
+
+    #[test]
+    fn one_failure_is_none() {
+        let text = |text: &str| text.to_owned();
+        let serves = Evidence::Serves { timestamp: jiff::Timestamp::UNIX_EPOCH, versions: [1; 3] };
+        let dead = |n: &str| Evidence::Dead(text(n));
+        let faulty = |n: &str| Evidence::Faulty(text(n));
+        let unchecked = Evidence::Unchecked(text("u"));
+        assert_eq!(of(3, std::slice::from_ref(&serves)), (serves.clone(), 1));
+        assert_eq!(of(3, &[dead("1"), faulty("2"), serves.clone()]), (serves, 3));
+        assert_eq!(of(3, &[dead("1"), dead("2"), dead("3")]), (dead("3"), 3));
+        assert_eq!(of(3, &[dead("1"), faulty("2"), dead("3")]), (faulty("2"), 3));
+        assert_eq!(of(3, &[faulty("1"), faulty("2"), unchecked.clone()]), (faulty("2"), 3));
+        assert_eq!(of(3, &[dead("1"), unchecked.clone(), dead("3")]), (unchecked, 3));
+        assert_eq!(of(1, &[dead("1")]), (dead("1"), 1));
+    }
+}
