@@ -40,8 +40,15 @@ pub fn kinds() -> Vec<Kind> {
         kind("db.XY", of_country),
         kind("db.local, ECS IPv4", with_v4),
         kind("db.local, ECS IPv6", with_v6),
+        kind("download report", |numbers| query(&report(numbers), A, Edns::None)),
         kind("NXDOMAIN", |numbers| query(&format!("x{}.clamav.net", numbers.next()), A, Edns::None)),
     ]
+}
+
+/// As freshclam 0.97.1 to 0.101 sends it, for one of the example's mirrors or somebody else.
+fn report(numbers: &mut Numbers) -> String {
+    let address = 0xc000_0200 + (numbers.next() & 0xff);
+    format!("daily.{}.105.1.0.{address:08X}.ping.clamav.net", 25_000 + numbers.below(1000))
 }
 
 pub fn set_of(mut one: impl FnMut(&mut Numbers) -> Vec<u8>) -> Vec<Vec<u8>> {

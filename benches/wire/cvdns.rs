@@ -70,6 +70,8 @@ database = "{database}"
 
 [feed]
 source = "feed.json"
+# Of some small country all mirrors go at once.
+max-loss = 1
 "#
     )
 }

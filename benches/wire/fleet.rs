@@ -11,6 +11,9 @@ use crate::queries::Numbers;
 const FIRST: &str = "us de fr gb nl pl it es se no fi dk cz at ch be ro hu bg ua ru jp kr tw cn hk sg th id my in au nz br ar cl co mx \
      ca za eg tr il ir pt ie gr sk si hr lt lv ee is lu";
 
+/// The version of daily.cvd that feeds begin with.
+pub const DAILY: u64 = 28_129;
+
 /// One mirror with one IPv4 address.
 pub struct Mirror {
     pub host: String,
@@ -63,15 +66,20 @@ impl Fleet {
 
     /// What a coordinator says of the fleet: a twentieth is down, another one in each turn. `turn` is the serial.
     pub fn feed(&self, turn: u64) -> String {
+        self.feed_with(turn, DAILY)
+    }
+
+    /// The same with this version of daily.cvd, which all mirrors hold.
+    pub fn feed_with(&self, turn: u64, daily: u64) -> String {
         let mut numbers = Numbers(turn);
         let health = |mirror: &Mirror| {
             let state = if numbers.chance(5) { "down" } else { "up" };
-            let health = json!({ "state": state, "main": 63, "daily": 28129, "bytecode": 339 });
+            let health = json!({ "state": state, "main": 63, "daily": daily, "bytecode": 339 });
             (mirror.host.clone(), health)
         };
         let mirrors: serde_json::Map<String, Value> = self.mirrors.iter().map(health).collect();
         let release = json!({
-            "software": "1.4.6", "main": 63, "daily": 28129, "bytecode": 339,
+            "software": "1.4.6", "main": 63, "daily": daily, "bytecode": 339,
             "flevel": 90, "warn": true, "safebrowsing": 49192,
         });
         let generated = jiff::Timestamp::now().to_string();

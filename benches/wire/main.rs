@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod cvdns;
 mod deck;
+mod effect;
 mod fleet;
 mod flight;
 mod growth;
@@ -46,6 +47,9 @@ struct Args {
     /// Latencies at a steady rate while feeds change.
     #[arg(long, group = "mode")]
     paced: bool,
+    /// From a feed's rename to its effect.
+    #[arg(long, group = "mode")]
+    effect: bool,
     /// Larger and larger fleets and zones.
     #[arg(long, group = "mode")]
     growth: bool,
@@ -58,15 +62,15 @@ struct Args {
     /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
-    /// Seconds of each run: 1.5, or 20 with --paced.
+    /// Seconds of each run: 1.5, or 20 with --paced and --effect.
     #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
     /// Runs of each server.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Queries a second of --paced.
-    #[arg(long, value_parser = positive, default_value_t = 30_000.0)]
-    rate: f64,
+    /// Queries a second: 30,000 with --paced, 20,000 with --effect.
+    #[arg(long, value_parser = positive)]
+    rate: Option<f64>,
     /// Workloads whose names contain this.
     filter: Option<String>,
     /// What cargo passes to every benchmark.
@@ -95,7 +99,8 @@ fn measure(args: &Args) -> ExitCode {
     match args {
         _ if chosen.is_empty() => ExitCode::SUCCESS,
         Args { check: true, .. } => check::run(),
-        Args { paced: true, .. } => paced::run(args.seconds.unwrap_or(20.0), args.rate),
+        Args { paced: true, .. } => paced::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(30_000.0)),
+        Args { effect: true, .. } => effect::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(20_000.0)),
         Args { growth: true, .. } => growth::run(effort),
         Args { workers: true, .. } => workers::run(effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
