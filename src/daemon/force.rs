@@ -623,4 +623,6 @@ fn summary(feed: &Feed) -> String {
 }
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ fn project() -> &'static Path {
 }
 
 /// The example's server with a feed of the test's own.
-fn example(feed: &Path) -> Force {
+pub(super) fn example(feed: &Path) -> Force {
     let mut problems = Problems::default();
     let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
     loaded.feed = Some(feed.to_owned());
