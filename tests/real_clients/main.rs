@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod apart;
+mod coordinated;
 mod cvdupdate;
 mod freshclam;
 mod installing;

@@ -80,7 +80,11 @@ impl Web {
     }
 
     pub(crate) fn publish(&self, name: &str, file: &str) {
-        fs::write(self.dir.path().join("www").join(name), database(file)).expect("a file of the mirrors");
+        self.write(name, &database(file));
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
+        fs::write(self.dir.path().join("www").join(name), content).expect("a file of the mirrors");
     }
 
     /// All requests of clients so far. nginx logs a request after it was answered, and here does one thing at a time: once a
