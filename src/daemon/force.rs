@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::LOGGED;
 use super::announcement;
+use super::fetching;
 use super::memory;
 use super::offer::{InForce, Offer, Seen};
 use super::offering::Offering;
@@ -19,7 +20,8 @@ use super::retired::Retired;
 use crate::admin::{FeedInForce, Standing};
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
-use crate::load::{Loaded, Version};
+use crate::load::remote::Fetched;
+use crate::load::{Loaded, Source, Version};
 use crate::problem::{Problem, Problems};
 use crate::release::STAMP_PERIOD;
 use crate::snapshot::inputs::Databases;
@@ -65,8 +67,9 @@ pub(super) struct Force {
 impl Force {
     /// Compiles what was read, with the feed as it is now; without one, all mirrors are up.
     pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
-        let version = loaded.feed.as_deref().and_then(Version::of);
-        let offer = loaded.feed.as_deref().map(|source| Offer::read(source, None, None, now));
+        let path = loaded.feed.as_ref().and_then(Source::file);
+        let version = path.and_then(Version::of);
+        let offer = path.map(|path| Offer::read(path, None, None, now));
         let databases = offer.as_ref().and_then(Offer::news).map(Feed::extra_databases).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
@@ -99,7 +102,8 @@ impl Force {
         if news {
             force.log_feed();
         }
-        if force.feed.is_none() {
+        // What comes from a URL is still to be fetched.
+        if force.feed.is_none() && force.loaded.feed.as_ref().is_none_or(|source| source.url().is_none()) {
             force.log_without_feed();
         }
         force.show();
@@ -125,11 +129,16 @@ impl Force {
 
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
-        self.loaded.feed.iter().cloned().chain(self.loaded.supply.watched()).collect()
+        self.feed_path().map(Path::to_owned).into_iter().chain(self.loaded.supply.watched()).collect()
     }
 
     fn feed_path(&self) -> Option<&Path> {
-        self.loaded.feed.as_deref()
+        self.loaded.feed.as_ref().and_then(Source::file)
+    }
+
+    /// Whether any feed is in force.
+    pub(super) fn has_feed(&self) -> bool {
+        self.feed.is_some()
     }
 
     /// How the server was told to listen when it was started.
@@ -179,17 +188,35 @@ impl Force {
     /// Reads the files of the record, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
         let version = self.feed_path().and_then(Version::of);
-        self.take(version.is_none() || version != self.version, now);
+        let offer = if version.is_none() || version != self.version { self.read_feed(now) } else { None };
+        self.take(offer, now);
     }
 
     /// Reads all files that are followed and takes over what is good and new.
     pub(super) fn read(&mut self, now: Timestamp) {
-        self.take(true, now);
+        let offer = self.read_feed(now);
+        self.take(offer, now);
     }
 
-    fn take(&mut self, feed: bool, now: Timestamp) {
+    /// Takes over what was fetched, if it is good and new. False: it could not be judged once and for all, and has to be
+    /// fetched again though it stays the same.
+    pub(super) fn fetched(&mut self, fetched: fetching::Brought, now: Timestamp) -> bool {
+        let Some(source) = self.loaded.feed.clone() else { return true };
+        let offer = match fetched {
+            Ok(Fetched::NotModified) => Offer::Same,
+            Ok(Fetched::New { octets, .. }) => {
+                Offer::judge(source, octets, self.seen.as_ref(), self.feed.as_ref(), now)
+            }
+            Err(error) => Offer::Unusable(error.to_string(), None),
+        };
+        let judged = !matches!(offer, Offer::Unusable(_, None));
+        self.take(Some(offer), now);
+        judged
+    }
+
+    fn take(&mut self, offer: Option<Offer>, now: Timestamp) {
         let files = self.offering.read(&self.loaded.supply, now);
-        let news = feed && self.read_feed(now);
+        let news = offer.is_some_and(|offer| self.settle(offer));
         if news || files {
             let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
             let frame =
@@ -201,24 +228,22 @@ impl Force {
         }
     }
 
-    /// Reads the feed's file; true when there is a new feed to take over.
-    fn read_feed(&mut self, now: Timestamp) -> bool {
-        let Some(path) = self.feed_path() else { return false };
+    /// Looks at the feed's file, if it has one.
+    fn read_feed(&mut self, now: Timestamp) -> Option<Offer> {
+        let path = self.feed_path()?;
         let version = Version::of(path);
         let offer = Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now);
         self.version = version;
-        self.settle(offer)
+        Some(offer)
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
-    /// Where the feed cannot be read, the one in force goes on.
+    /// Where the feed cannot be read, the one in force goes on, as it does until one was fetched.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
-        let source = loaded.feed.as_deref();
-        let offer = source.map(|source| Offer::read(source, self.seen.as_ref(), self.feed.as_ref(), now));
-        let feed = match &offer {
-            None => None,
-            Some(offer) => offer.news().or(self.feed()),
-        };
+        let path = loaded.feed.as_ref().and_then(Source::file);
+        let offer = path.map(|path| Offer::read(path, self.seen.as_ref(), self.feed.as_ref(), now));
+        let in_force = loaded.feed.as_ref().and(self.feed());
+        let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
         let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
         frame.pings.take_over(&self.frame().pings);
@@ -230,15 +255,13 @@ impl Force {
         if moved {
             (self.version, self.complaint) = (None, None);
         }
-        let news = if let Some(offer) = offer {
-            self.settle(offer)
-        } else {
+        let news = offer.is_some_and(|offer| self.settle(offer));
+        if self.loaded.feed.is_none() {
             (self.feed, self.seen) = (None, None);
             if moved {
                 self.log_without_feed();
             }
-            false
-        };
+        }
         self.offering.read(&self.loaded.supply, now);
         self.publish(Arc::new(frame), now);
         self.log_start();
@@ -287,8 +310,8 @@ impl Force {
                 false
             }
             Offer::News(feed, seen) => {
-                let source = self.loaded.feed.clone().unwrap_or_default();
-                self.feed = Some(InForce { feed: *feed, source });
+                let source = self.loaded.feed.clone();
+                self.feed = source.map(|source| InForce { feed: *feed, source });
                 (self.seen, self.complaint) = (Some(seen), None);
                 true
             }
@@ -395,25 +418,23 @@ impl Force {
 
     /// Says once what keeps the feed from being taken, and again when it is something else.
     fn complain(&mut self, error: &str) {
-        let Some(path) = self.feed_path() else { return };
+        let Some(wanted) = &self.loaded.feed else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
-                Some(InForce { feed, source }) if source == path => format!("feed {} goes on", feed.serial),
-                Some(InForce { feed, source }) => {
-                    format!("feed {} of {} goes on", feed.serial, source.display())
-                }
+                Some(InForce { feed, source }) if source == wanted => format!("feed {} goes on", feed.serial),
+                Some(InForce { feed, source }) => format!("feed {} of {source} goes on", feed.serial),
                 None => "all mirrors count as up".to_owned(),
             };
-            warn!("the feed {} is not taken: {error}; {in_force}", path.display());
+            warn!("the feed {wanted} is not taken: {error}; {in_force}");
             self.complaint = Some(error.to_owned());
         }
     }
 
     /// Without a feed all mirrors are up.
-    fn log_without_feed(&self) {
+    pub(super) fn log_without_feed(&self) {
         let record = if self.offering.is_the_feeds() { ", and there is no record" } else { "" };
-        if let Some(path) = self.feed_path() {
-            warn!("no feed from {}: all mirrors count as up{record}", path.display());
+        if let Some(source) = &self.loaded.feed {
+            warn!("no feed from {source}: all mirrors count as up{record}");
         } else {
             info!("no feed is configured: all mirrors count as up{record}");
         }

@@ -1,27 +1,27 @@
-//! What a look at the feed's file brings.
+//! What a look at the feed brings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use crate::health::{Feed, FeedError};
-use crate::load;
+use crate::load::{self, Source};
 
-/// A feed that was taken, and the file that it is of: another file has serials of its own.
+/// A feed that was taken, and from where: another source has serials of its own.
 #[derive(Debug)]
 pub(super) struct InForce {
     pub feed: Feed,
-    pub source: PathBuf,
+    pub source: Source,
 }
 
 /// What was read last, taken or not: the same octets again are not news.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    source: PathBuf,
+    source: Source,
     octets: Vec<u8>,
 }
 
-/// What a look at the feed's file brought.
+/// What a look at the feed brought.
 #[derive(Debug)]
 pub(super) enum Offer {
     /// What was seen before.
@@ -36,21 +36,26 @@ pub(super) enum Offer {
 
 impl Offer {
     /// Looks at the feed's file.
-    pub(super) fn read(
-        source: &Path,
+    pub(super) fn read(path: &Path, seen: Option<&Seen>, in_force: Option<&InForce>, now: Timestamp) -> Self {
+        match load::read_feed(path) {
+            Ok(octets) => Self::judge(Source::File(path.to_owned()), octets, seen, in_force, now),
+            Err(error) => Self::Unusable(error, None),
+        }
+    }
+
+    /// Judges what a source has.
+    pub(super) fn judge(
+        source: Source,
+        octets: Vec<u8>,
         seen: Option<&Seen>,
         in_force: Option<&InForce>,
         now: Timestamp,
     ) -> Self {
-        let octets = match load::read_feed(source) {
-            Ok(octets) => octets,
-            Err(error) => return Self::Unusable(error, None),
-        };
-        let found = Seen { source: source.to_owned(), octets };
+        let found = Seen { source, octets };
         if seen == Some(&found) {
             return Self::Same;
         }
-        let before = in_force.filter(|in_force| in_force.source == source);
+        let before = in_force.filter(|in_force| in_force.source == found.source);
         match accept(&found.octets, before.map(|in_force| &in_force.feed), now) {
             Ok(Some(feed)) => Self::News(Box::new(feed), found),
             Ok(None) => Self::Known(found),

@@ -13,7 +13,7 @@ use crate::problem::json::strict_map;
 use crate::release::{Offered, Release};
 
 /// Most octets of a feed: beyond it is no list of mirrors.
-pub(super) const MAX_SIZE: usize = 16 << 20;
+pub const MAX_SIZE: usize = 16 << 20;
 
 /// How far the coordinator's clock may be ahead.
 const MAX_AHEAD: Duration = Duration::from_secs(300);

@@ -4,7 +4,7 @@ mod feed;
 mod notes;
 mod standing;
 
-pub use feed::{Feed, FeedError, MirrorHealth};
+pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
 
