@@ -10,7 +10,7 @@ use asking::{A, AAAA, Asker, TXT, frame, loaded, project, query, snapshot};
 use cvdns::answer::Transport;
 use cvdns::fleet::Fleet;
 use cvdns::health::{Feed, State};
-use cvdns::load::{Loaded, read_feed};
+use cvdns::load::{Loaded, Source, read_feed};
 use cvdns::snapshot::Snapshot;
 use ipnet::IpNet;
 
@@ -18,7 +18,8 @@ const TIME: &str = "2026-11-22T17:05:00Z";
 
 fn example() -> (Loaded, Feed) {
     let loaded = loaded(&project().join("cvdns.toml"));
-    let octets = read_feed(loaded.feed.as_deref().expect("a feed")).expect("a readable feed");
+    let octets =
+        read_feed(loaded.feed.as_ref().and_then(Source::file).expect("a feed")).expect("a readable feed");
     (loaded, Feed::parse(&octets).expect("a feed that validates"))
 }
 

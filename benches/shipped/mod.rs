@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvdns::health::Feed;
-use cvdns::load::{Loaded, load, read_feed};
+use cvdns::load::{Loaded, Source, load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Frame, Now, Snapshot, compile};
 
@@ -20,7 +20,7 @@ impl Shipped {
     pub fn load() -> Self {
         let mut problems = Problems::default();
         let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-        let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap());
+        let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap());
         let feed = feed.unwrap();
         let frame = Arc::new(compile_frame(&loaded, &feed));
         Self { loaded, feed, frame }

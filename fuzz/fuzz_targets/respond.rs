@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cvdns::answer::{Answering, Transport};
 use cvdns::health::Feed;
-use cvdns::load::{load, read_feed};
+use cvdns::load::{Source, load, read_feed};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Now, Snapshot, compile};
 use hickory_proto::op::Message;
@@ -20,7 +20,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let mut problems = Problems::default();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvdns.toml");
     let loaded = load(&config, &mut problems).expect("the example");
-    let feed = Feed::parse(&read_feed(loaded.feed.as_deref().unwrap()).unwrap()).unwrap();
+    let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap()).unwrap();
     let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
     let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
     Snapshot::new(Arc::new(frame), &now)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::problems::print;
 use crate::health::{Feed, notes};
-use crate::load::{self, Loaded, load};
+use crate::load::{Loaded, load};
 use crate::problem::{Problems, Spot};
 use crate::release::{Source, Supply};
 use crate::snapshot::compile;
@@ -37,10 +37,10 @@ pub fn run(config: &Path) -> ExitCode {
 
 /// A bad feed keeps no server from starting, so all of this is warnings. The names of its extra databases, for the compile.
 fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Databases {
-    let Some(path) = &loaded.feed else { return Databases::new() };
-    let spot = Spot::file(&path.display().to_string());
+    let Some(source) = &loaded.feed else { return Databases::new() };
+    let spot = Spot::file(&source.to_string());
     let start = "serve would start with all mirrors up and without a record";
-    let feed = match load::read_feed(path) {
+    let feed = match source.read(&loaded.roots) {
         Ok(bytes) => match Feed::parse(&bytes).and_then(|feed| feed.timely(now).map(|()| feed)) {
             Ok(feed) => feed,
             Err(error) => {

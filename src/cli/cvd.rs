@@ -13,7 +13,7 @@ use super::DEFAULT_CONFIG;
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
 use crate::health::Feed;
-use crate::load::{self, EXTENSIONS, SupplyFiles};
+use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
 use crate::problem::Problems;
 use crate::release::cvd::Header;
 use crate::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
@@ -136,7 +136,7 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
         print(&problems);
         return Err(Failure::new(format!("{} cannot be served", config.display())));
     };
-    let (feed, supply) = read_sources(loaded.feed.as_deref(), &loaded.supply, now)?;
+    let (feed, supply) = read_sources(loaded.feed.as_ref(), &loaded.roots, &loaded.supply, now)?;
     let release = supply.release(feed.as_ref().and_then(Feed::offered));
     let offered =
         release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
@@ -160,7 +160,8 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
         return Ok(None);
     }
     let mut problems = Problems::default();
-    let Some((feed, supply)) = load::followed_of(config, &mut problems).filter(|_| !problems.has_errors())
+    let Some(Followed { feed, roots, supply }) =
+        load::followed_of(config, &mut problems).filter(|_| !problems.has_errors())
     else {
         print(&problems);
         return Err(Failure::new("name another configuration with --config"));
@@ -174,19 +175,20 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     for error in errors {
         eprintln!("cvdns: {error}; the rest of the record is taken from elsewhere");
     }
-    let (feed, supply) = read_sources(feed.as_deref(), &supply, now)?;
+    let (feed, supply) = read_sources(feed.as_ref(), &roots, &supply, now)?;
     Ok(supply.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
 }
 
 fn read_sources(
-    feed: Option<&Path>,
+    feed: Option<&Source>,
+    roots: &Roots,
     files: &SupplyFiles,
     now: Timestamp,
 ) -> Result<(Option<Feed>, Supply), Failure> {
-    let feed = feed.map(|path| {
-        let octets = load::read_feed(path)?;
+    let feed = feed.map(|source| {
+        let octets = source.read(roots)?;
         let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
-        feed.map_err(|error| format!("the feed {} is not usable: {error}", path.display()))
+        feed.map_err(|error| format!("the feed {source} is not usable: {error}"))
     });
     let mut errors = Vec::new();
     let supply = files.read(&Supply::default(), now, &mut errors);

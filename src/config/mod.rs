@@ -43,10 +43,12 @@ pub struct Config {
 /// `[feed]`.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Its file; none: all mirrors are up.
+    /// The path of its file, or its URL; none: all mirrors are up.
     pub source: Option<Placed<String>>,
-    /// It is read at least this often, whatever the watch says.
+    /// A URL is fetched this often. A file is read at least this often, whatever the watch says.
     pub interval: Duration,
+    /// The file of the certificates that a server by https must have one of, instead of the system's.
+    pub ca_file: Option<Placed<String>>,
     /// Older than this it is stale.
     pub max_age: Duration,
     /// The coordinator's key; none: feeds need no signature.
@@ -216,19 +218,15 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     let mut feed = Feed {
         source: None,
         interval: Duration::from_secs(30),
+        ca_file: None,
         max_age: Duration::from_secs(3600),
         public_key: None,
         max_loss: Share::HALF,
         state: None,
     };
     let Some(mut table) = root.table("feed", problems) else { return feed };
-    feed.source = table.get("source", "the path of the feed", problems, read::string);
-    if let Some(source) = &feed.source
-        && source.value.contains("://")
-    {
-        let what = "a feed by URL is not supported by this version";
-        problems.error(source.spot.clone(), what, "write the path of a file, which is watched");
-    }
+    feed.source = table.get("source", "the path of the feed, or its URL", problems, read::string);
+    feed.ca_file = table.get("ca-file", "the path of certificates in PEM", problems, read::string);
     let interval = table.get("interval", "a duration such as \"30s\"", problems, of_seconds);
     feed.interval = interval.map_or(feed.interval, |d| d.value);
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
@@ -238,7 +236,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     let max_loss = table.get("max-loss", "a share such as 0.5; 1 for any", problems, share);
     feed.max_loss = max_loss.map_or(feed.max_loss, |share| share.value);
     feed.state = table.get("state", "the path of a directory", problems, read::string);
-    refused(&mut table, &["ca-file", "overrides"], problems);
+    refused(&mut table, &["overrides"], problems);
     unheeded(&mut table, &["settle"], problems);
     table.finish(problems);
     feed

@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::LOGGED;
 use super::announcement;
+use super::fetching;
 use super::guard::{self, Held, Verdict};
 use super::kept::{Kept, KeptFeed};
 use super::memory;
@@ -21,7 +22,8 @@ use super::retired::Retired;
 use crate::admin::{Condition, FeedInForce, HeldFeed};
 use crate::config::{Config, Log, Server};
 use crate::health::{Feed, State, notes};
-use crate::load::{Loaded, Version};
+use crate::load::remote::Fetched;
+use crate::load::{Loaded, Source, Version};
 use crate::problem::{Problem, Problems};
 use crate::release::{self, Offered, STAMP_PERIOD};
 use crate::snapshot::inputs::Databases;
@@ -74,8 +76,7 @@ impl Force {
     pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
         let mut kept = Kept::new(loaded.state.clone());
         let key = loaded.config.feed.public_key.as_ref();
-        let source = loaded.feed.clone().unwrap_or_default();
-        let last = kept.feed(&source.display().to_string(), key, now);
+        let last = loaded.feed.as_ref().and_then(|source| kept.feed(&source.to_string(), key, now));
         let announced = kept.announced(now);
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
@@ -106,10 +107,11 @@ impl Force {
         };
         force.log_start();
         if let Some(last) = last {
-            force.go_on(last, source, now);
+            force.go_on(last, now);
         }
         force.read(now);
-        if force.feed.is_none() {
+        // What comes from a URL is still to be fetched.
+        if force.feed.is_none() && force.loaded.feed.as_ref().is_none_or(|source| source.url().is_none()) {
             force.log_without_feed();
         }
         force.show();
@@ -119,8 +121,9 @@ impl Force {
     }
 
     /// Goes on with the feed that was in force when the server last ran.
-    fn go_on(&mut self, last: KeptFeed, source: PathBuf, now: Timestamp) {
+    fn go_on(&mut self, last: KeptFeed, now: Timestamp) {
         let KeptFeed { feed, octets, signature } = last;
+        let Some(source) = self.loaded.feed.clone() else { return };
         self.adopt(feed, Arc::new(Seen { source, octets, signature }));
         self.offering.read(&self.loaded.supply, now);
         self.publish(self.frame(), now);
@@ -145,12 +148,17 @@ impl Force {
 
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
-        let feed = self.loaded.feed.iter().flat_map(|feed| [feed.clone(), signature_of(feed)]);
+        let feed = self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
         feed.chain(self.loaded.supply.watched()).collect()
     }
 
     fn feed_path(&self) -> Option<&Path> {
-        self.loaded.feed.as_deref()
+        self.loaded.feed.as_ref().and_then(Source::file)
+    }
+
+    /// Whether any feed is in force.
+    pub(super) fn has_feed(&self) -> bool {
+        self.feed.is_some()
     }
 
     /// How the server was told to listen when it was started.
@@ -199,17 +207,42 @@ impl Force {
     /// Reads the files of the record, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
         let version = self.feed_path().map(versions).unwrap_or_default();
-        self.take(version[0].is_none() || version != self.version, now);
+        let is_new = version[0].is_none() || version != self.version;
+        let offer = if is_new { self.read_feed(now) } else { None };
+        self.take(offer, now);
     }
 
     /// Reads all files that are followed and takes over what is good and new.
     pub(super) fn read(&mut self, now: Timestamp) {
-        self.take(true, now);
+        let offer = self.read_feed(now);
+        self.take(offer, now);
     }
 
-    fn take(&mut self, feed: bool, now: Timestamp) {
+    /// Takes over what was fetched, if it is good and new. False: it could not be judged once and for all, and has to be
+    /// fetched again though it stays the same.
+    pub(super) fn fetched(&mut self, fetched: fetching::Brought, now: Timestamp) -> bool {
+        let Some(source) = self.loaded.feed.clone() else { return true };
+        let offer = match fetched {
+            Ok(Fetched::NotModified) => Offer::Same,
+            Ok(Fetched::New { octets, signature }) => {
+                Offer::judge(Seen { source, octets, signature }, self.terms(now))
+            }
+            Err(error) => {
+                let reason = error.reason();
+                Offer::Unusable(Refusal { error: error.to_string(), reason, seen: None })
+            }
+        };
+        // A feed and its signature are two documents: one may be of the next feed already.
+        let judged = !matches!(&offer, Offer::Unusable(refusal)
+            if refusal.seen.is_none() || refusal.reason == "signature");
+        self.take(Some(offer), now);
+        judged
+    }
+
+    fn take(&mut self, offer: Option<Offer>, now: Timestamp) {
         let files = self.offering.read(&self.loaded.supply, now);
-        let news = feed && self.read_feed(now);
+        let frame = self.frame();
+        let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
         if news || files {
             self.take_over(now);
         }
@@ -243,14 +276,13 @@ impl Force {
         Ok(())
     }
 
-    /// Reads the feed's file; true when there is a new feed to take over.
-    fn read_feed(&mut self, now: Timestamp) -> bool {
-        let Some(path) = self.feed_path() else { return false };
+    /// Looks at the feed's file, if it has one.
+    fn read_feed(&mut self, now: Timestamp) -> Option<Offer> {
+        let path = self.feed_path()?;
         let version = versions(path);
         let offer = Offer::read(path, self.terms(now));
         self.version = version;
-        let frame = self.frame();
-        self.settle(offer, &frame, now)
+        Some(offer)
     }
 
     fn terms(&self, now: Timestamp) -> Terms<'_> {
@@ -259,14 +291,13 @@ impl Force {
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
-    /// Where the feed cannot be read, the one in force goes on.
+    /// Where the feed cannot be read, the one in force goes on, as it does until one was fetched.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
         let terms = Terms { key: loaded.config.feed.public_key.as_ref(), ..self.terms(now) };
-        let offer = loaded.feed.as_deref().map(|source| Offer::read(source, terms));
-        let feed = match &offer {
-            None => None,
-            Some(offer) => offer.news().or(self.feed()),
-        };
+        let path = loaded.feed.as_ref().and_then(Source::file);
+        let offer = path.map(|path| Offer::read(path, terms));
+        let in_force = loaded.feed.as_ref().and(self.feed());
+        let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
         let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
         frame.pings.take_over(&self.frame().pings);
@@ -283,15 +314,13 @@ impl Force {
         if state_moved {
             self.kept = Kept::new(self.loaded.state.clone());
         }
-        let news = if let Some(offer) = offer {
-            self.settle(offer, &frame, now)
-        } else {
+        let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
+        if self.loaded.feed.is_none() {
             (self.feed, self.seen, self.held) = (None, None, None);
             if moved {
                 self.log_without_feed();
             }
-            false
-        };
+        }
         self.offering.read(&self.loaded.supply, now);
         self.publish(frame, now);
         self.log_start();
@@ -415,7 +444,7 @@ impl Force {
     fn keep_feed(&mut self) {
         if let Some(InForce { document, .. }) = &self.feed {
             let Seen { source, octets, signature } = &**document;
-            self.kept.keep_feed(&source.display().to_string(), octets, signature.as_deref());
+            self.kept.keep_feed(&source.to_string(), octets, signature.as_deref());
         }
     }
 
@@ -524,27 +553,27 @@ impl Force {
 
     /// Says once what keeps the feed from being taken, and again when it is something else.
     fn complain(&mut self, error: &str) {
-        let Some(path) = self.feed_path() else { return };
+        let Some(wanted) = &self.loaded.feed else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
-                Some(InForce { feed, document }) if document.source == path => {
+                Some(InForce { feed, document }) if document.source == *wanted => {
                     format!("feed {} goes on", feed.serial)
                 }
                 Some(InForce { feed, document }) => {
-                    format!("feed {} of {} goes on", feed.serial, document.source.display())
+                    format!("feed {} of {} goes on", feed.serial, document.source)
                 }
                 None => "all mirrors count as up".to_owned(),
             };
-            warn!("the feed {} is not taken: {error}; {in_force}", path.display());
+            warn!("the feed {wanted} is not taken: {error}; {in_force}");
             self.complaint = Some(error.to_owned());
         }
     }
 
     /// Without a feed all mirrors are up.
-    fn log_without_feed(&self) {
+    pub(super) fn log_without_feed(&self) {
         let record = if self.offering.is_the_feeds() { ", and there is no record" } else { "" };
-        if let Some(path) = self.feed_path() {
-            warn!("no feed from {}: all mirrors count as up{record}", path.display());
+        if let Some(source) = &self.loaded.feed {
+            warn!("no feed from {source}: all mirrors count as up{record}");
         } else {
             info!("no feed is configured: all mirrors count as up{record}");
         }

@@ -70,7 +70,9 @@ mod tests {
     fn held(hosts: &[&str], serial: u64) -> Held {
         let text = format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}");
         let feed = Box::new(Feed::parse(text.as_bytes()).unwrap());
-        Held { feed, document: Arc::default(), loss: loss(hosts), since: at(0) }
+        let source = crate::load::Source::File("feed.json".into());
+        let document = Arc::new(Seen { source, octets: Vec::new(), signature: None });
+        Held { feed, document, loss: loss(hosts), since: at(0) }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod announcement;
 mod answerer;
+mod backoff;
+mod fetching;
 mod force;
 mod guard;
 mod kept;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -32,6 +34,7 @@ use crate::serve::{Counters, Listeners, TcpLimits};
 use crate::snapshot::Snapshot;
 
 use answerer::Answerer;
+use fetching::Fetching;
 use force::Force;
 
 /// Why the server does not start.
@@ -45,6 +48,9 @@ pub enum StartError {
 
 /// The longest sleep: a clock that was set is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How long the first answer waits for a feed that is fetched.
+const FIRST_FETCH: Duration = Duration::from_secs(2);
 
 /// Changes of files come in bursts: so long they are gathered.
 const BURST: Duration = Duration::from_millis(5);
@@ -95,6 +101,9 @@ impl Daemon {
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
             let Self { config, mut force, listeners, admin } = self;
+            let signals = Signals::new()?;
+            let mut fetching = Fetching::start(force.loaded());
+            fetch_first(&mut fetching, &mut force).await;
             let server = force.server().clone();
             let addresses = listeners.addresses();
             let make = responders(force.snapshots().clone());
@@ -118,7 +127,7 @@ impl Daemon {
                     accepts: accepts.clone(),
                 })?;
             }
-            follow(&config, &mut force, accepted).await?;
+            follow(&config, &mut force, fetching, signals, accepted).await;
             drop(accepts);
             let counters = serving.stop().await;
             info!(
@@ -142,15 +151,50 @@ fn responders(snapshots: Arc<ArcSwap<Snapshot>>) -> impl Fn() -> Answerer + Clon
     move || Answerer::new(snapshots.clone(), turns.fetch_add(1, Ordering::Relaxed))
 }
 
+/// The signals that are heeded.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// Waits a moment for the feed, so that the first answers follow it. Queries wait in the sockets meanwhile.
+async fn fetch_first(fetching: &mut Option<Fetching>, force: &mut Force) {
+    let Some(first) = fetching else { return };
+    if let Ok(fetched) = tokio::time::timeout(FIRST_FETCH, first.next()).await {
+        take_in(first, fetched, force);
+    } else {
+        warn!("the feed takes longer than {FIRST_FETCH:?} to come: it is not waited for");
+    }
+    if !force.has_feed() {
+        force.log_without_feed();
+    }
+}
+
+fn take_in(fetching: &Fetching, fetched: fetching::Brought, force: &mut Force) {
+    if !force.fetched(fetched, Timestamp::now()) {
+        fetching.forget();
+    }
+}
+
 /// Follows the feed, the clock and the signals until one of them says to stop.
 async fn follow(
     config: &Path,
     force: &mut Force,
+    mut fetching: Option<Fetching>,
+    mut signals: Signals,
     mut accepted: mpsc::Receiver<Accept>,
-) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+) {
     let mut watch = watched(force);
     let mut read = Instant::now();
     loop {
@@ -160,15 +204,22 @@ async fn follow(
         let sleep = until_change.unwrap_or_default().min(until_free).min(until_read);
         tokio::select! {
             biased;
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                reload(config, force);
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hangup.recv() => {
+                if reload(config, force) {
+                    fetching = Fetching::start(force.loaded());
+                }
                 watch = watched(force);
             }
             Some(Accept { serial, done }) = accepted.recv() => {
                 // Who asked may have gone.
                 let _ = done.send(force.accept(serial, Timestamp::now()));
+            }
+            fetched = fetching::next(&mut fetching) => {
+                if let Some(fetching) = &fetching {
+                    take_in(fetching, fetched, force);
+                }
             }
             () = watch.changed() => {
                 tokio::time::sleep(BURST).await;
@@ -192,8 +243,8 @@ fn watched(force: &mut Force) -> watch::Watch {
     watch
 }
 
-/// Reads everything again; what is wrong changes nothing.
-fn reload(config: &Path, force: &mut Force) {
+/// Reads everything again; what is wrong changes nothing, and false is returned.
+fn reload(config: &Path, force: &mut Force) -> bool {
     let mut problems = Problems::default();
     let done = load::reload(config, Some(force.loaded()), &mut problems)
         .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
@@ -203,6 +254,7 @@ fn reload(config: &Path, force: &mut Force) {
     } else {
         error!("{} was not reloaded: what was served before goes on", config.display());
     }
+    done
 }
 
 /// A log is no place for hundreds of lines about one cause; `cvdns check` shows more.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::health::{Feed, FeedError, Key, SIGNATURE_EXTENSION};
-use crate::load::{self, Version};
+use crate::load::{self, Source, Version};
 
 /// A feed that was taken, and what was read: another source has serials of its own.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(super) struct InForce {
 }
 
 /// What was read last, taken or not: the same octets again are not news.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    pub source: PathBuf,
+    pub source: Source,
     pub octets: Vec<u8>,
     /// Its signature, where one is asked for and there is one.
     pub signature: Option<Vec<u8>>,
@@ -128,7 +128,7 @@ pub(super) fn signature_of(source: &Path) -> PathBuf {
 fn read(source: &Path, signed: bool) -> Result<Seen, String> {
     let octets = load::read_feed(source)?;
     let signature = if signed { load::read_signature(&signature_of(source)) } else { None };
-    Ok(Seen { source: source.to_owned(), octets, signature })
+    Ok(Seen { source: Source::File(source.to_owned()), octets, signature })
 }
 
 /// The feed, when it may be taken and is news.

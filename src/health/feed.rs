@@ -12,7 +12,7 @@ use crate::problem::json::strict_map;
 use crate::release::{MAX_AHEAD, Offered, Release};
 
 /// Most octets of a feed: beyond it is no list of mirrors.
-pub(super) const MAX_SIZE: usize = 16 << 20;
+pub const MAX_SIZE: usize = 16 << 20;
 
 /// A feed that parsed and validates.
 #[derive(Debug, Clone, PartialEq, Eq)]

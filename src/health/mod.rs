@@ -5,7 +5,7 @@ mod notes;
 mod standing;
 mod trust;
 
-pub use feed::{Feed, FeedError, MirrorHealth};
+pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
 pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};

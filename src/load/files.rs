@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::health::MAX_SIZE;
 use crate::zone::include::{Include, Included};
 
 /// Most octets of a text file; a zone file with a million records is about half of it.
@@ -79,13 +80,13 @@ fn kind(file_type: FileType) -> &'static str {
     }
 }
 
-/// Reads the octets of the feed: a caller that has the same ones already need not parse them.
+/// Reads the octets of a feed's file: a caller that has the same ones already need not parse them.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
     // One octet more than a feed may have, so that the feed's own check says what is wrong.
-    read_bytes(path, (16 << 20) + 1)
+    read_bytes(path, MAX_SIZE as u64 + 1)
 }
 
 /// Reads a feed's signature, which has four lines; none when there is none.

@@ -3,7 +3,9 @@
 mod files;
 mod geoip;
 mod monitor;
+pub mod remote;
 mod replace;
+mod source;
 mod supply;
 mod zones;
 
@@ -20,7 +22,9 @@ use crate::snapshot::inputs::{Inputs, Settings};
 pub use files::{Version, read_bytes, read_feed, read_signature};
 pub use geoip::Countries;
 pub use monitor::{MonitorInputs, monitor};
+pub use remote::Roots;
 pub use replace::replace;
+pub use source::Source;
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.
@@ -33,14 +37,27 @@ pub struct Loaded {
     pub config: Config,
     /// What snapshots are compiled from.
     pub inputs: Inputs,
-    /// The feed's file.
-    pub feed: Option<PathBuf>,
+    /// From where the feed comes.
+    pub feed: Option<Source>,
+    /// Whom its web server must be certified by.
+    pub roots: Roots,
     /// The files that have a word in the release.
     pub supply: SupplyFiles,
     /// Where the last good feed and record are kept.
     pub state: Option<PathBuf>,
     /// Where addresses are, as the inputs have it, and from what that was made.
     pub countries: Countries,
+}
+
+/// What is read again and again.
+#[derive(Debug)]
+pub struct Followed {
+    /// From where the feed comes.
+    pub feed: Option<Source>,
+    /// Whom its web server must be certified by.
+    pub roots: Roots,
+    /// The files that have a word in the release.
+    pub supply: SupplyFiles,
 }
 
 /// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is noted; with errors, what is returned
@@ -57,10 +74,9 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let countries = geoip::read(path, &config, &zones, before, problems);
     let settings = settings(&config);
     let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
-    let feed = feed_of(path, &config);
-    let supply = SupplyFiles::of(path, &config);
+    let Followed { feed, roots, supply } = Followed::of(path, &config, problems);
     let state = config.feed.state.as_ref().map(|state| files::beside(path, &state.value));
-    Some(Loaded { config, inputs, feed, supply, state, countries })
+    Some(Loaded { config, inputs, feed, roots, supply, state, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.
@@ -69,14 +85,32 @@ pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(I
     Some((files::beside(path, &config.database.value), config.overrides))
 }
 
-/// The path of a configuration's feed, and the files that have a word in the release.
-pub fn followed_of(path: &Path, problems: &mut Problems) -> Option<(Option<PathBuf>, SupplyFiles)> {
+/// From where a configuration's feed comes, and the files that have a word in the release.
+pub fn followed_of(path: &Path, problems: &mut Problems) -> Option<Followed> {
     let config = config(path, problems)?;
-    Some((feed_of(path, &config), SupplyFiles::of(path, &config)))
+    Some(Followed::of(path, &config, problems))
 }
 
-fn feed_of(path: &Path, config: &Config) -> Option<PathBuf> {
-    config.feed.source.as_ref().map(|source| files::beside(path, &source.value))
+impl Followed {
+    fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
+        let feed = Source::of(path, config, problems);
+        let roots = roots(path, config, feed.as_ref(), problems);
+        Self { feed, roots, supply: SupplyFiles::of(path, config) }
+    }
+}
+
+/// The certificates of `ca-file`, else the system's.
+fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut Problems) -> Roots {
+    let Some(named) = &config.feed.ca_file else { return Roots::System };
+    if source.is_some_and(|source| !source.is_secure()) {
+        let help = "take it out, or name a source by https";
+        problems.warning(named.spot.clone(), "`ca-file` has no effect on a source without TLS", help);
+    }
+    Roots::read(&files::beside(path, &named.value)).unwrap_or_else(|error| {
+        let help = "write the path of a file of certificates in PEM (-----BEGIN CERTIFICATE-----)";
+        problems.error(named.spot.clone(), error, help);
+        Roots::System
+    })
 }
 
 fn config(path: &Path, problems: &mut Problems) -> Option<Config> {

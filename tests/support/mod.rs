@@ -6,12 +6,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of the support code")]
 #![allow(missing_docs, reason = "a test crate has no readers of its documentation but those of its source")]
 
+pub mod bad_web;
 pub mod client;
 pub mod daemon;
 pub mod databases;
 pub mod fixture;
 pub mod http;
 pub mod name;
+pub mod nginx;
 pub mod packet;
 pub mod ports;
 pub mod reply;

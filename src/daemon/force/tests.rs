@@ -14,7 +14,7 @@ fn project() -> &'static Path {
 pub(super) fn example(feed: &Path) -> Force {
     let mut problems = Problems::default();
     let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
-    loaded.feed = Some(feed.to_owned());
+    loaded.feed = Some(Source::File(feed.to_owned()));
     Force::new(loaded, Timestamp::now(), &mut problems).unwrap()
 }
 

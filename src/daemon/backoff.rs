@@ -1,0 +1,67 @@
+//! When a source is asked again.
+
+use std::time::Duration;
+
+/// The longest delay, jitter aside, unless the interval itself is longer. A source that is there again is so noticed well
+/// within the hour after which a feed counts as stale.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// The delays between fetches: the interval while all is well, doubled with each failure in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backoff {
+    interval: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval, failures: 0 }
+    }
+
+    /// The delay after a fetch that succeeded.
+    pub(super) fn succeeded(&mut self) -> Duration {
+        self.failures = 0;
+        self.interval
+    }
+
+    /// The delay after one that failed. `jitter`, any number, makes it up to a quarter longer: servers that failed at the same
+    /// moment do not all come back at the same one.
+    pub(super) fn failed(&mut self, jitter: u16) -> Duration {
+        let doubled = 2u32.checked_pow(self.failures).unwrap_or(u32::MAX);
+        let delay = self.interval.saturating_mul(doubled).min(LONGEST.max(self.interval));
+        self.failures = self.failures.saturating_add(1);
+        delay.saturating_add((delay / (4 * 65_536)).saturating_mul(jitter.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(backoff: &mut Backoff, count: usize) -> Vec<u64> {
+        (0..count).map(|_| backoff.failed(0).as_secs()).collect()
+    }
+
+    #[test]
+    fn delays_double_up_to_a_limit_and_start_anew() {
+        let mut backoff = Backoff::new(Duration::from_secs(30));
+        assert_eq!(seconds(&mut backoff, 7), [30, 60, 120, 240, 300, 300, 300]);
+        assert_eq!(backoff.succeeded().as_secs(), 30);
+        assert_eq!(seconds(&mut backoff, 2), [30, 60]);
+        assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(3600)), 3), [3600; 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_adds_a_quarter_at_the_most(interval: u32, failures in 0usize..100, jitter: u16) {
+            let interval = Duration::from_secs(interval.into());
+            let mut backoff = Backoff::new(interval);
+            seconds(&mut backoff, failures);
+            let least = backoff.clone().failed(0);
+            let delay = backoff.failed(jitter);
+            prop_assert!(delay >= least && delay <= least + least / 4);
+            prop_assert!(least >= interval && least <= interval.max(LONGEST));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use flate2::{Compression, write::GzEncoder};
+
+use super::*;
+
+const SHORT: Patience = Patience { connect: Duration::from_millis(500), total: Duration::from_secs(1) };
+
+/// A web server that does with each connection what it is told to; its URL. Given is the head of the request.
+fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut octet = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut octet).is_ok_and(|count| count > 0) {
+                head.push(octet[0]);
+            }
+            behave(&mut stream, &String::from_utf8_lossy(&head));
+        }
+    });
+    url
+}
+
+/// A server that sends these octets to everyone and closes.
+fn sends(octets: impl Into<Vec<u8>>) -> String {
+    let octets = octets.into();
+    server(move |stream, _| drop(stream.write_all(&octets)))
+}
+
+fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
+fn fetch(url: &str) -> Result<Fetched, FetchError> {
+    Fetcher::new(url, &Roots::System, false, SHORT).fetch()
+}
+
+/// What is said of a server that fails, after its stable reason.
+fn refusal(url: &str) -> (&'static str, String) {
+    let error = fetch(url).unwrap_err();
+    (error.reason(), error.to_string())
+}
+
+fn gzip(octets: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(octets).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn document(octets: &[u8]) -> Fetched {
+    Fetched::New { octets: octets.to_vec(), signature: None }
+}
+
+#[test]
+fn a_document_is_fetched_however_it_is_framed() {
+    let packed = gzip(b"{\"a\": 1}\n");
+    for octets in [
+        answer("200 OK", b"{\"a\": 1}\n"),
+        answer("200 OK\r\nContent-Encoding: gzip", &packed),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n5\r\n: 1}\n\r\n0\r\n\r\n"
+            .to_vec(),
+        b"HTTP/1.0 200 OK\r\n\r\n{\"a\": 1}\n".to_vec(),
+    ] {
+        assert_eq!(fetch(&sends(octets)), Ok(document(b"{\"a\": 1}\n")));
+    }
+}
+
+#[test]
+fn every_way_of_failing_has_its_name() {
+    let gzipped = |body: &[u8]| answer("200 OK\r\nContent-Encoding: gzip", body);
+    let broken = {
+        let mut packed = gzip(b"{\"a\": 1}");
+        packed[12] ^= 0xff;
+        packed
+    };
+    for (octets, reason, words) in [
+        (Vec::new(), "closed", "closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), "closed", "closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\": 1}".to_vec(), "closed", "before the end"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n".to_vec(),
+            "closed",
+            "before the end",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{\"a\": 1}".to_vec(),
+            "cut",
+            "Content-Length too small",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{\"a\": 1}".to_vec(),
+            "length",
+            "length of its answer",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\nContent-Length: 9\r\n\r\n{\"a\": 1}".to_vec(),
+            "length",
+            "conflicting",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{".to_vec(), "too-large", "over 16 MiB"),
+        (
+            answer("301 Moved\r\nLocation: http://127.0.0.1:1/x", b""),
+            "redirect",
+            "write http://127.0.0.1:1/x",
+        ),
+        (answer("302 Found\r\nLocation: http://127.0.0.1:1/x", b"<p>"), "redirect", "status 302"),
+        (answer("404 Not Found", b"<html>no</html>"), "status", "status 404 instead of 200"),
+        (answer("304 Not Modified", b""), "status", "status 304"),
+        (answer("503 Busy", b""), "status", "status 503"),
+        (answer("206 Partial Content", b"{}"), "status", "status 206"),
+        (answer("200 OK\r\nContent-Type: text/html; charset=utf-8", b"log in"), "html", "HTML"),
+        (answer("200 OK\r\nContent-Type: application/json", b"\n <!DOCTYPE html>"), "html", "HTML"),
+        (answer("200 OK\r\nContent-Encoding: br", b"x"), "encoding", "\"br\"; expected plain or gzip"),
+        (gzipped(&broken), "encoding", "gzip that is broken"),
+        (gzipped(&gzip(b"{\"a\": 1}")[..20]), "cut", "ends in the middle"),
+        (gzipped(&gzip(&vec![b' '; 64 << 20])), "too-large", "over 16 MiB"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec(), "protocol", "no HTTP"),
+        (
+            format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into(),
+            "protocol",
+            "head of its answer",
+        ),
+    ] {
+        let start = String::from_utf8_lossy(&octets[..octets.len().min(80)]).into_owned();
+        let (found, text) = refusal(&sends(octets));
+        assert!(found == reason && text.contains(words), "{start:?}: {found}: {text}");
+    }
+}
+
+#[test]
+fn servers_that_take_their_time_are_left() {
+    let hang = server(|_, _| std::thread::sleep(Duration::from_secs(30)));
+    let drip = server(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{");
+        while stream.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let drip_head = server(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let endless = server(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    for (url, reason, words) in [
+        (hang.clone(), "answer-timeout", "no answer within 1s"),
+        (drip, "end-timeout", "did not end within 1s"),
+        (drip_head, "answer-timeout", "no answer within 1s"),
+        (endless, "too-large", "over 16 MiB"),
+        // It takes the connection and never says anything of TLS.
+        (hang.replace("http:", "https:"), "connect-timeout", "no connection within 500ms"),
+    ] {
+        let started = Instant::now();
+        let given = Roots::Given(Vec::new());
+        let error = Fetcher::new(&url, &given, false, SHORT).fetch().unwrap_err();
+        assert!(error.reason() == reason && error.to_string().contains(words), "{}: {error}", error.reason());
+        assert!(started.elapsed() < Duration::from_secs(10), "{reason}");
+    }
+}
+
+#[test]
+fn connections_that_fail_are_told_apart() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(refusal(&format!("http://{nobody}/")).0, "refused");
+    // A label of 64 octets is in no name (RFC 1035 section 2.3.4): no resolver is asked.
+    let (reason, text) = refusal(&format!("http://{}.invalid/", "a".repeat(64)));
+    assert!(reason == "unresolved" && text.contains("cannot be resolved"), "{reason}: {text}");
+    let given = Roots::Given(Vec::new());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = format!("https://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    let error = Fetcher::new(&plain, &given, false, SHORT).fetch().unwrap_err();
+    assert_eq!(error.reason(), "tls", "{error}");
+}
+
+/// A server with a document and its signature. Requests are noted: the path, and the `ETag` that it has.
+fn signing(requests: &Arc<Mutex<Vec<String>>>, signature_status: &Arc<Mutex<&'static str>>) -> String {
+    let (requests, status) = (requests.clone(), signature_status.clone());
+    server(move |stream, head| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let etag = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("if-none-match: ").map(str::to_owned));
+        requests.lock().unwrap().push(format!("{path} {}", etag.as_deref().unwrap_or("-")));
+        let octets = match (path, etag) {
+            ("/feed.json.minisig?k=v", _) => answer(*status.lock().unwrap(), b"signed"),
+            (_, Some(_)) => answer("304 Not Modified", b""),
+            _ => answer("200 OK\r\nETag: \"one\"", b"{}"),
+        };
+        let _ = stream.write_all(&octets);
+    })
+}
+
+#[test]
+fn an_etag_is_remembered_once_document_and_signature_were_read() {
+    let (requests, status) = (Arc::default(), Arc::new(Mutex::new("404 Not Found")));
+    let url = format!("{}?k=v", signing(&requests, &status));
+    let mut fetcher = Fetcher::new(&url, &Roots::System, true, SHORT);
+    let signed = Fetched::New { octets: b"{}".to_vec(), signature: Some(b"signed".to_vec()) };
+    let asked = || std::mem::take(&mut *requests.lock().unwrap());
+
+    let error = fetcher.fetch().unwrap_err();
+    assert_eq!((error.part, error.reason()), (Part::Signature, "status"));
+    assert_eq!(error.to_string(), "its signature: status 404 instead of 200");
+    assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
+    *status.lock().unwrap() = "200 OK";
+    assert_eq!(fetcher.fetch().unwrap(), signed);
+    assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
+    assert_eq!(fetcher.fetch().unwrap(), Fetched::NotModified);
+    assert_eq!(asked(), ["/feed.json?k=v \"one\""]);
+    fetcher.forget();
+    assert_eq!(fetcher.fetch().unwrap(), signed);
+    assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
+}
+
+#[test]
+fn patience_follows_the_interval() {
+    for (interval, connect, total) in [(1, 3, 3), (10, 5, 10), (600, 5, 30)] {
+        let [interval, connect, total] = [interval, connect, total].map(Duration::from_secs);
+        assert_eq!(Patience::of(interval), Patience { connect, total });
+    }
+}
