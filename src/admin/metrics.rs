@@ -31,7 +31,10 @@ impl Collector for Metrics {
             by_transport(received.0, received.1),
         )?;
         page.counters("answers_sent", "Answers that were sent", by_transport(answered.0, answered.1))?;
-        if let Some(feed) = &standing.load().feed {
+        let standing = standing.load();
+        let overrides = standing.overrides as u64;
+        page.gauge("overrides_in_force", "Overrides of the operator that are in force", overrides)?;
+        if let Some(feed) = &standing.feed {
             page.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
             let generated = feed.generated.as_second();
             page.gauge(

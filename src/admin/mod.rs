@@ -39,6 +39,8 @@ pub struct Standing {
     pub feed: Option<FeedInForce>,
     /// What keeps the server from being ready, for people; none: it is.
     pub not_ready: Option<String>,
+    /// How many overrides are in force.
+    pub overrides: usize,
 }
 
 /// A feed, without what it says of mirrors.

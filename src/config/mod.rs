@@ -44,6 +44,8 @@ pub struct Feed {
     pub interval: Duration,
     /// Older than this it is stale.
     pub max_age: Duration,
+    /// The file in which an operator overrides it.
+    pub overrides: Option<Placed<String>>,
 }
 
 /// `[record]`.
@@ -201,8 +203,12 @@ fn looked_up_as(net: IpNet) -> Option<IpNet> {
 }
 
 fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
-    let mut feed =
-        Feed { source: None, interval: Duration::from_secs(30), max_age: Duration::from_secs(3600) };
+    let mut feed = Feed {
+        source: None,
+        interval: Duration::from_secs(30),
+        max_age: Duration::from_secs(3600),
+        overrides: None,
+    };
     let Some(mut table) = root.table("feed", problems) else { return feed };
     feed.source = table.get("source", "the path of the feed", problems, read::string);
     if let Some(source) = &feed.source
@@ -215,7 +221,8 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.interval = interval.map_or(feed.interval, |d| d.value);
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
-    refused(&mut table, &["public-key", "ca-file", "overrides"], problems);
+    feed.overrides = table.get("overrides", "the path of a file of overrides", problems, read::string);
+    refused(&mut table, &["public-key", "ca-file"], problems);
     unheeded(&mut table, &["max-loss", "settle", "state"], problems);
     table.finish(problems);
     feed

@@ -15,10 +15,11 @@ use super::announcement;
 use super::memory;
 use super::offer::{InForce, Offer, Seen};
 use super::offering::Offering;
+use super::overriding::Overriding;
 use super::retired::Retired;
 use crate::admin::{FeedInForce, Standing};
 use crate::config::{Config, Log, Server};
-use crate::health::{Feed, State, notes};
+use crate::health::{Feed, State, Word, notes};
 use crate::load::{Loaded, Version};
 use crate::problem::{Problem, Problems};
 use crate::release::STAMP_PERIOD;
@@ -49,6 +50,7 @@ pub(super) struct Force {
     /// What was noted about the feed in force.
     noted: HashSet<String>,
     offering: Offering,
+    overriding: Overriding,
     /// What was too old when it was last looked at.
     stale: [bool; 2],
     expired: bool,
@@ -81,6 +83,7 @@ impl Force {
             unreadable: false,
             noted: HashSet::new(),
             offering: Offering::default(),
+            overriding: Overriding::default(),
             stale: [false; 2],
             expired: false,
             databases,
@@ -91,9 +94,10 @@ impl Force {
             compiled: now,
         };
         force.log_start();
+        force.overriding.take_over(&force.loaded.overrides);
         let files = force.offering.read(&force.loaded.supply, now);
         let news = offer.is_some_and(|offer| force.settle(offer));
-        if news || files {
+        if news || files || force.overriding.in_force(now) > 0 {
             force.publish(frame, now);
         }
         if news {
@@ -125,7 +129,8 @@ impl Force {
 
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
-        self.loaded.feed.iter().cloned().chain(self.loaded.supply.watched()).collect()
+        let files = self.loaded.feed.iter().cloned().chain(self.overriding.watched());
+        files.chain(self.loaded.supply.watched()).collect()
     }
 
     fn feed_path(&self) -> Option<&Path> {
@@ -147,18 +152,16 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed or a record
-    /// becomes too old.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, or that the
+    /// feed or a record becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let seconds = self.compiled.as_second();
         let half_hour = seconds - seconds.rem_euclid(STAMP_PERIOD) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
         let snapshot = self.snapshots.load();
-        let downtimes = snapshot.frame.plans.iter().filter_map(|plan| plan.next_change(self.compiled)).min();
-        let expiry = snapshot.frame.next_expiry(&self.moment(self.compiled));
+        let change = snapshot.frame.next_change(&self.moment(self.compiled));
         let stale = self.aging().map(|aging| aging.from.filter(|moment| *moment > self.compiled));
-        let moments = [downtimes, expiry].into_iter().chain(stale).flatten();
-        moments.chain([half_hour]).min().unwrap_or(half_hour)
+        change.into_iter().chain(stale.into_iter().flatten()).chain([half_hour]).min().unwrap_or(half_hour)
     }
 
     /// Takes over what the clock changes, when its time has come.
@@ -176,7 +179,7 @@ impl Force {
         self.retired.look()
     }
 
-    /// Reads the files of the record, and the feed's if it is another than was read last.
+    /// Reads the files of the record and the overrides, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
         let version = self.feed_path().and_then(Version::of);
         self.take(version.is_none() || version != self.version, now);
@@ -189,8 +192,10 @@ impl Force {
 
     fn take(&mut self, feed: bool, now: Timestamp) {
         let files = self.offering.read(&self.loaded.supply, now);
+        let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        let overrides = self.overriding.read(fleets, now);
         let news = feed && self.read_feed(now);
-        if news || files {
+        if news || files || overrides {
             let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
             let frame =
                 if databases == self.databases { self.frame() } else { self.with_databases(databases) };
@@ -240,6 +245,7 @@ impl Force {
             false
         };
         self.offering.read(&self.loaded.supply, now);
+        self.overriding.take_over(&self.loaded.overrides);
         self.publish(Arc::new(frame), now);
         self.log_start();
         if news {
@@ -328,6 +334,7 @@ impl Force {
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
+        self.overriding.log(now);
         self.log_fail_open(&snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
@@ -366,12 +373,14 @@ impl Force {
         } else {
             None
         };
-        self.standing.store(Arc::new(Standing { feed, not_ready: not_ready.map(str::to_owned) }));
+        let overrides = self.overriding.in_force(self.compiled);
+        self.standing.store(Arc::new(Standing { feed, not_ready: not_ready.map(str::to_owned), overrides }));
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
         let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
-        Now { release: self.offering.offered(), ..now }
+        let word = Word { overrides: Some(self.overriding.overrides()), ..now.word };
+        Now { word, release: self.offering.offered(), ..now }
     }
 
     /// The feed, and the record in a file.

@@ -7,6 +7,7 @@ mod force;
 mod memory;
 mod offer;
 mod offering;
+mod overriding;
 mod retired;
 mod watch;
 

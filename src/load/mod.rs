@@ -2,6 +2,7 @@
 
 mod files;
 mod geoip;
+mod overrides;
 mod supply;
 mod zones;
 
@@ -17,6 +18,7 @@ use crate::snapshot::inputs::{Inputs, Settings};
 
 pub use files::{Version, read_feed};
 pub use geoip::Countries;
+pub use overrides::{OverridesFile, OverridesLook};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.
@@ -31,6 +33,8 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The feed's file.
     pub feed: Option<PathBuf>,
+    /// The operator's overrides.
+    pub overrides: OverridesFile,
     /// The files that have a word in the release.
     pub supply: SupplyFiles,
     /// Where addresses are, as the inputs have it, and from what that was made.
@@ -53,7 +57,8 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let feed = feed_of(path, &config);
     let supply = SupplyFiles::of(path, &config);
-    Some(Loaded { config, inputs, feed, supply, countries })
+    let overrides = OverridesFile::of(path, &config, &inputs, problems);
+    Some(Loaded { config, inputs, feed, overrides, supply, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.
