@@ -164,7 +164,7 @@ fn a_record_expires_by_the_clock() {
 fn commented_out_values_are_the_defaults() {
     let text = std::fs::read_to_string(project().join("cvdns.toml")).unwrap();
     let without_default = |line: &str| {
-        ["user", "public-key", "state", "cvd-dir", "record-file", "listen = \"127.0.0.1:8053"]
+        ["user", "public-key", "state", "overrides", "cvd-dir", "record-file", "listen = \"127.0.0.1:8053"]
             .iter()
             .any(|key| line.starts_with(key))
     };

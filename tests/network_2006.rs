@@ -9,11 +9,12 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, snapshot, spread};
-use cvdns::health::Feed;
+use cvdns::health::{Feed, Overrides, Word};
 use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Snapshot};
+use cvdns::snapshot::{Frame, Now, Snapshot};
 use hickory_proto::rr::rdata::opt::ClientSubnet;
 use oracle::{Oracle, Place, States};
 use proptest::prelude::*;
@@ -125,8 +126,12 @@ fn ten_thousand_networks_get_what_the_oracle_says() {
     let mut numbers = Numbers(2006);
     let mut paths_seen = BTreeSet::new();
     for round in 0..FEEDS {
-        let (feed, states) = random_feed(&oracle.places, round, &mut numbers);
-        let snapshot = snapshot(frame, Some(&feed), TIME);
+        let (feed, mut states) = random_feed(&oracle.places, round, &mut numbers);
+        let overrides = random_overrides(&oracle.places, round, &mut numbers, &mut states);
+        let word = Word { feed: Some(&feed), overrides: Some(&overrides) };
+        let hour = Duration::from_secs(3600);
+        let now = Now { word, ..Now::new(Some(&feed), TIME.parse().unwrap(), hour) };
+        let snapshot = Snapshot::new(Arc::clone(frame), &now);
         let mut asker = Asker::new(&snapshot);
         for number in 0..CLIENTS {
             let ipv6 = number % 2 == 1;
@@ -308,4 +313,38 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
         round + 1
     );
     (Feed::parse(text.as_bytes()).unwrap(), states)
+}
+
+/// In every other round some overrides, and what they make of the states: by a mirror's name, or by the end of several mirrors' names.
+/// Those that have ended make nothing of them.
+fn random_overrides(places: &[Place], round: usize, numbers: &mut Numbers, states: &mut States) -> Overrides {
+    let (mut text, mut said) = (String::new(), BTreeSet::new());
+    for _ in 0..round % 2 * 6 {
+        let host = numbers.one_of(places).host.as_str();
+        let end = host.rsplit_once('.').map_or(host, |(_, end)| end);
+        let (glob, hosts) = match numbers.below(3) {
+            0 => (format!("*.{}.", end.to_uppercase()), format!(".{end}")),
+            _ => (host.to_owned(), host.to_owned()),
+        };
+        let state = *numbers.one_of(&["up", "old", "down", "drained", "removed"]);
+        let until = *numbers.one_of(&["", "until = 2026-11-22T17:05:00Z", "until = 2026-11-22T17:05:01Z"]);
+        writeln!(text, "[[override]]\nhost = \"{glob}\"\nstate = \"{state}\"\nreason = \"because\"\n{until}")
+            .unwrap();
+        if until.contains("05:00") {
+            continue;
+        }
+        let is_meant =
+            |host: &str| if hosts.starts_with('.') { host.ends_with(&hosts) } else { host == hosts };
+        for place in places.iter().filter(|place| is_meant(&place.host)) {
+            // Of several on a host the first holds.
+            if said.insert(place.address) {
+                states.hosts.insert(place.host.clone(), state);
+                states.addresses.remove(&place.address);
+            }
+        }
+    }
+    let mut problems = Problems::default();
+    let overrides = Overrides::parse("overrides.toml", &text, &mut problems);
+    assert!(problems.is_empty(), "{text}");
+    overrides
 }

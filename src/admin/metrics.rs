@@ -36,6 +36,8 @@ impl Collector for Metrics {
         page.counters("feed_errors", "Looks at the feed that brought none to take, by reason", refusals)?;
         let held = condition.held.as_ref().map_or(0, |held| held.serial);
         page.gauge("feed_held_serial", "Serial of the feed that is held back; 0: none is", held)?;
+        let overrides = condition.overrides as u64;
+        page.gauge("overrides_in_force", "Overrides of the operator that are in force", overrides)?;
         if let Some(feed) = &condition.feed {
             page.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
             let generated = feed.generated.as_second();

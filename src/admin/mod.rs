@@ -60,6 +60,8 @@ pub struct Condition {
     pub unusable_files: usize,
     /// What keeps the server from being ready, for people; none: it is.
     pub not_ready: Option<String>,
+    /// How many overrides are in force.
+    pub overrides: usize,
 }
 
 /// A feed, without what it says of mirrors.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::DEFAULT_CONFIG;
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
-use crate::health::Feed;
+use crate::health::{Feed, Word};
 use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
 use crate::problem::Problems;
 use crate::release::cvd::Header;
@@ -140,7 +140,9 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
     let release = supply.release(feed.as_ref().and_then(Feed::offered));
     let offered =
         release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
-    let moment = Now { release: offered, ..Now::new(feed.as_ref(), now, loaded.config.feed.max_age) };
+    let word = Word { feed: feed.as_ref(), overrides: Some(&loaded.overrides.overrides) };
+    let max_age = loaded.config.feed.max_age;
+    let moment = Now { word, release: offered, time: now, max_age };
     let snapshot = Snapshot::new(Arc::new(frame), &moment);
     if snapshot.live.has_expired() {
         return Err(Failure::new(

@@ -57,6 +57,8 @@ pub struct Feed {
     pub max_loss: Share,
     /// Where the last good feed and record are kept for the next start; none: nowhere.
     pub state: Option<Placed<String>>,
+    /// The file in which an operator overrides it.
+    pub overrides: Option<Placed<String>>,
 }
 
 /// `[record]`.
@@ -112,17 +114,6 @@ impl Config {
         let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
         Some(Self { server, zones, database, overrides, feed, record, admin, log, monitor })
-    }
-}
-
-/// Keys of the format without which this version would serve something else than it was told, or trust what it should
-/// not: an error.
-fn refused(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
-    for key in keys {
-        let spot = table.key_spot(key);
-        if table.get(key, "", problems, |_| Ok(())).is_some() {
-            problems.error(spot, format!("`{key}` is not supported by this version"), "remove the line");
-        }
     }
 }
 
@@ -223,6 +214,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
         public_key: None,
         max_loss: Share::HALF,
         state: None,
+        overrides: None,
     };
     let Some(mut table) = root.table("feed", problems) else { return feed };
     feed.source = table.get("source", "the path of the feed, or its URL", problems, read::string);
@@ -236,7 +228,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     let max_loss = table.get("max-loss", "a share such as 0.5; 1 for any", problems, share);
     feed.max_loss = max_loss.map_or(feed.max_loss, |share| share.value);
     feed.state = table.get("state", "the path of a directory", problems, read::string);
-    refused(&mut table, &["overrides"], problems);
+    feed.overrides = table.get("overrides", "the path of a file of overrides", problems, read::string);
     unheeded(&mut table, &["settle"], problems);
     table.finish(problems);
     feed

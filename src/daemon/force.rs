@@ -18,10 +18,11 @@ use super::kept::{Kept, KeptFeed};
 use super::memory;
 use super::offer::{InForce, Offer, Refusal, Seen, Terms, signature_of, versions};
 use super::offering::Offering;
+use super::overriding::Overriding;
 use super::retired::Retired;
 use crate::admin::{Condition, FeedInForce, HeldFeed};
 use crate::config::{Config, Log, Server};
-use crate::health::{Feed, State, notes};
+use crate::health::{Feed, State, Word, notes};
 use crate::load::remote::Fetched;
 use crate::load::{Loaded, Source, Version};
 use crate::problem::{Problem, Problems};
@@ -58,6 +59,7 @@ pub(super) struct Force {
     /// What was noted about the feed in force.
     noted: HashSet<String>,
     offering: Offering,
+    overriding: Overriding,
     /// What was too old when it was last looked at.
     stale: [bool; 2],
     expired: bool,
@@ -96,6 +98,7 @@ impl Force {
             unreadable: false,
             noted: HashSet::new(),
             offering: Offering::default(),
+            overriding: Overriding::default(),
             stale: [false; 2],
             expired: false,
             databases,
@@ -106,6 +109,10 @@ impl Force {
             compiled: now,
         };
         force.log_start();
+        force.overriding.take_over(&force.loaded.overrides);
+        if force.overriding.in_force(now) > 0 {
+            force.publish(frame, now);
+        }
         if let Some(last) = last {
             force.go_on(last, now);
         }
@@ -149,7 +156,7 @@ impl Force {
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
         let feed = self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
-        feed.chain(self.loaded.supply.watched()).collect()
+        feed.chain(self.overriding.watched()).chain(self.loaded.supply.watched()).collect()
     }
 
     fn feed_path(&self) -> Option<&Path> {
@@ -176,17 +183,15 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, or that the feed or a record
-    /// becomes too old.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, or that the
+    /// feed or a record becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let half_hour = release::half_hour(self.compiled) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
         let snapshot = self.snapshots.load();
-        let downtimes = snapshot.frame.plans.iter().filter_map(|plan| plan.next_change(self.compiled)).min();
-        let expiry = snapshot.frame.next_expiry(&self.moment(self.compiled));
+        let change = snapshot.frame.next_change(&self.moment(self.compiled));
         let stale = self.aging().map(|aging| aging.from.filter(|moment| *moment > self.compiled));
-        let moments = [downtimes, expiry].into_iter().chain(stale).flatten();
-        moments.chain([half_hour]).min().unwrap_or(half_hour)
+        change.into_iter().chain(stale.into_iter().flatten()).chain([half_hour]).min().unwrap_or(half_hour)
     }
 
     /// Takes over what the clock changes, when its time has come.
@@ -204,7 +209,7 @@ impl Force {
         self.retired.look()
     }
 
-    /// Reads the files of the record, and the feed's if it is another than was read last.
+    /// Reads the files of the record and the overrides, and the feed's if it is another than was read last.
     pub(super) fn look(&mut self, now: Timestamp) {
         let version = self.feed_path().map(versions).unwrap_or_default();
         let is_new = version[0].is_none() || version != self.version;
@@ -241,9 +246,11 @@ impl Force {
 
     fn take(&mut self, offer: Option<Offer>, now: Timestamp) {
         let files = self.offering.read(&self.loaded.supply, now);
+        let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        let overrides = self.overriding.read(fleets, now);
         let frame = self.frame();
         let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
-        if news || files {
+        if news || files || overrides {
             self.take_over(now);
         }
         if news {
@@ -322,6 +329,7 @@ impl Force {
             }
         }
         self.offering.read(&self.loaded.supply, now);
+        self.overriding.take_over(&self.loaded.overrides);
         self.publish(frame, now);
         self.log_start();
         if news || state_moved {
@@ -399,11 +407,12 @@ impl Force {
         let before = self.moment(now);
         let release = self.offering.of(feed);
         let release = release.as_ref().map(|(release, generated)| Offered { release, generated: *generated });
-        let after = Now { release, ..Now::new(Some(feed), now, config.max_age) };
+        let word = Word { feed: Some(feed), ..before.word };
+        let after = Now { word, release, ..before };
         let announced = self.snapshots.load();
         let announced = announced.live.remembered();
         let loss =
-            before.feed.and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
+            before.word.feed.and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
         let verdict = guard::judge(
             loss.as_ref(),
             feed.serial,
@@ -422,7 +431,7 @@ impl Force {
             }
             return true;
         };
-        let in_force = before.feed.map_or(0, |feed| feed.serial);
+        let in_force = before.word.feed.map_or(0, |feed| feed.serial);
         warn!(
             "feed {} is held back: it takes away {loss} usable mirrors (`max-loss`); feed {in_force} goes on until a \
              newer one says the same, or `cvdns feed accept`",
@@ -475,6 +484,7 @@ impl Force {
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
+        self.overriding.log(now);
         self.log_fail_open(&snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
@@ -515,21 +525,26 @@ impl Force {
             self.offering.complaints().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
         ];
-        let not_ready = reasons.into_iter().flatten().next();
-        let unusable_files = self.offering.complaints().len();
         let held = self.held.as_ref().map(|held| HeldFeed {
             serial: held.feed.serial,
             generated: held.feed.generated,
             takes_away: held.loss.to_string(),
             since: held.since,
         });
-        let refusals = self.refusals.clone();
-        self.condition.store(Arc::new(Condition { feed, held, refusals, unusable_files, not_ready }));
+        self.condition.store(Arc::new(Condition {
+            feed,
+            held,
+            refusals: self.refusals.clone(),
+            unusable_files: self.offering.complaints().len(),
+            overrides: self.overriding.in_force(self.compiled),
+            not_ready: reasons.into_iter().flatten().next(),
+        }));
     }
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
         let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
-        Now { release: self.offering.offered(), ..now }
+        let word = Word { overrides: Some(self.overriding.overrides()), ..now.word };
+        Now { word, release: self.offering.offered(), ..now }
     }
 
     /// The feed, and the record in a file.

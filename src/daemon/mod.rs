@@ -11,6 +11,7 @@ mod kept;
 mod memory;
 mod offer;
 mod offering;
+mod overriding;
 mod retired;
 mod watch;
 

@@ -1,14 +1,18 @@
-//! Health: what the coordinator says of each mirror, and what follows for its addresses at a moment.
+//! Health: what coordinator and operator say of each mirror, and what follows for its addresses at a moment.
 
 mod feed;
 mod notes;
+mod overrides;
 mod standing;
 mod trust;
+mod word;
 
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
+pub use overrides::{Override, Overrides};
 pub use standing::{Cause, Health, Standing};
 pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};
+pub use word::Word;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,5 +41,14 @@ impl std::fmt::Display for State {
             Self::Drained => "drained",
             Self::Removed => "removed",
         })
+    }
+}
+
+impl std::str::FromStr for State {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let states = [Self::Up, Self::Old, Self::Down, Self::Drained, Self::Removed];
+        states.into_iter().find(|state| state.to_string() == text).ok_or("no state")
     }
 }

@@ -18,7 +18,18 @@ pub(super) fn beside(from: &Path, path: &str) -> PathBuf {
 
 /// Reads a text file.
 pub(super) fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = read_bytes(path, MAX_TEXT)?;
+    text(read_bytes(path, MAX_TEXT)?)
+}
+
+/// Reads a text file of at most `limit` octets that need not be there.
+pub(super) fn read_optional_text(path: &Path, limit: u64) -> Result<Option<String>, String> {
+    match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => text(read_opened(path, opened, limit)?).map(Some),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| {
         let line =
             e.as_bytes().iter().take(e.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count() + 1;
@@ -31,7 +42,11 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 /// # Errors
 /// When it cannot be read, is larger, or is no regular file.
 pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let bytes = open(path).and_then(|file| read_at_most(file, limit + 1));
+    read_opened(path, open(path), limit)
+}
+
+fn read_opened(path: &Path, opened: io::Result<File>, limit: u64) -> Result<Vec<u8>, String> {
+    let bytes = opened.and_then(|file| read_at_most(file, limit + 1));
     let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > limit {
         let limit =

@@ -3,6 +3,7 @@
 mod files;
 mod geoip;
 mod monitor;
+mod overrides;
 pub mod remote;
 mod replace;
 mod source;
@@ -22,6 +23,7 @@ use crate::snapshot::inputs::{Inputs, Settings};
 pub use files::{Version, read_bytes, read_feed, read_signature};
 pub use geoip::Countries;
 pub use monitor::{MonitorInputs, monitor};
+pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
 pub use replace::replace;
 pub use source::Source;
@@ -41,6 +43,8 @@ pub struct Loaded {
     pub feed: Option<Source>,
     /// Whom its web server must be certified by.
     pub roots: Roots,
+    /// The operator's overrides.
+    pub overrides: OverridesFile,
     /// The files that have a word in the release.
     pub supply: SupplyFiles,
     /// Where the last good feed and record are kept.
@@ -76,7 +80,8 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let Followed { feed, roots, supply } = Followed::of(path, &config, problems);
     let state = config.feed.state.as_ref().map(|state| files::beside(path, &state.value));
-    Some(Loaded { config, inputs, feed, roots, supply, state, countries })
+    let overrides = OverridesFile::of(path, &config, &inputs, problems);
+    Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.

@@ -14,7 +14,7 @@ use super::frame::{Frame, Plan, Rule};
 use super::inputs::Settings;
 use super::template::Template;
 use super::yields::Walk;
-use crate::health::{Feed, Health};
+use crate::health::{Feed, Health, Word};
 use crate::release::{self, Announced, Offered};
 use crate::zone::file::Families;
 
@@ -62,8 +62,8 @@ pub struct PoolAnswer {
 /// What is true now.
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'n> {
-    /// The feed in force.
-    pub feed: Option<&'n Feed>,
+    /// What is said of mirrors.
+    pub word: Word<'n>,
     /// The release that is offered.
     pub release: Option<Offered<'n>>,
     /// The time.
@@ -91,9 +91,9 @@ struct Alike {
 }
 
 impl<'n> Now<'n> {
-    /// A moment at which the feed's release is what is offered.
+    /// A moment at which the feed alone says how mirrors are, and its release is what is offered.
     pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
-        Self { feed, release: feed.and_then(Feed::offered), time, max_age }
+        Self { word: Word { feed, ..Word::default() }, release: feed.and_then(Feed::offered), time, max_age }
     }
 
     /// The stamp of records, in Unix seconds; none without a release.
@@ -109,7 +109,7 @@ impl<'n> Now<'n> {
     /// no address that it does not concern. It is the feed's day, not the clock's: servers with the same feed have the
     /// same windows, at midnight too.
     fn day(&self) -> u64 {
-        let moment = self.feed.map_or(self.time, |feed| feed.generated);
+        let moment = self.word.feed.map_or(self.time, |feed| feed.generated);
         moment.as_second().div_euclid(DAY).cast_unsigned()
     }
 }
@@ -134,17 +134,25 @@ impl Standings {
 impl Plan {
     /// How its fleet stands now.
     pub fn health(&self, now: &Now<'_>) -> Health {
-        Health::at(&self.fleet, now.feed, now.time, Duration::from_secs(self.ttl.into()))
+        Health::at(&self.fleet, now.word, now.time, Duration::from_secs(self.ttl.into()))
     }
 
     /// The next moment at which a downtime changes that.
-    pub fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
-        Health::next_change(&self.fleet, time, Duration::from_secs(self.ttl.into()))
+    fn next_downtime(&self, time: Timestamp) -> Option<Timestamp> {
+        Health::next_downtime(&self.fleet, time, Duration::from_secs(self.ttl.into()))
     }
 
     /// The walk along its paths under rules with these limits.
     pub fn walk<'p>(&'p self, min: u16, families: Families, health: &'p Health) -> Walk<'p> {
         Walk { fleet: &self.fleet, health, paths: &self.paths, min: min.into(), families }
+    }
+}
+
+impl Frame {
+    /// The next moment after now at which the clock alone changes answers, but for the stamp of records.
+    pub fn next_change(&self, now: &Now<'_>) -> Option<Timestamp> {
+        let downtimes = self.plans.iter().filter_map(|plan| plan.next_downtime(now.time));
+        downtimes.chain(now.word.next_change(now.time)).chain(self.next_expiry(now)).min()
     }
 }
 

@@ -1,0 +1,21 @@
+//! What is said of mirrors, and by whom.
+
+use jiff::Timestamp;
+
+use super::{Feed, Overrides};
+
+/// All that is said of mirrors beside the fleet file. Overrides beat the feed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Word<'w> {
+    /// The coordinator's word; none: all mirrors are up.
+    pub feed: Option<&'w Feed>,
+    /// The operator's.
+    pub overrides: Option<&'w Overrides>,
+}
+
+impl Word<'_> {
+    /// The next moment after `now` at which the clock alone changes what is said.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        self.overrides.and_then(|overrides| overrides.next_end(now))
+    }
+}
