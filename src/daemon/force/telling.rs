@@ -1,0 +1,146 @@
+//! Tells how the server stands: in the log, and to those who ask.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::Force;
+use crate::admin::{Condition, FeedInForce, HeldFeed};
+use crate::config::Config;
+use crate::daemon::LOGGED;
+use crate::health::{Feed, State, notes};
+use crate::snapshot::Snapshot;
+
+impl Force {
+    /// Shows how the server stands.
+    pub(super) fn show(&self) {
+        let [stale, stale_line] = self.stale;
+        let feed = self.feed().map(|feed| FeedInForce {
+            serial: feed.serial,
+            generated: feed.generated,
+            fresh: !stale,
+        });
+        let snapshot = self.snapshots.load();
+        let no_record = !snapshot.frame.texts.is_empty() && snapshot.live.announced().is_none();
+        let reasons = [
+            (feed.is_none() && self.loaded.feed.is_some())
+                .then(|| "no feed: all mirrors count as up".to_owned()),
+            stale.then(|| "the feed is older than max-age".to_owned()),
+            stale_line.then(|| "the record in `record-file` is older than max-age".to_owned()),
+            self.offering.complaints().first().cloned(),
+            no_record.then(|| "no release: there is no record".to_owned()),
+        ];
+        let held = self.held.as_ref().map(|held| HeldFeed {
+            serial: held.feed.serial,
+            generated: held.feed.generated,
+            takes_away: held.loss.to_string(),
+            since: held.since,
+        });
+        self.condition.store(Arc::new(Condition {
+            feed,
+            held,
+            refusals: self.refusals.clone(),
+            unusable_files: self.offering.complaints().len(),
+            overrides: self.overriding.in_force(self.compiled),
+            not_ready: reasons.into_iter().flatten().next(),
+        }));
+    }
+
+    /// Without a feed all mirrors are up.
+    pub(in crate::daemon) fn log_without_feed(&self) {
+        let record = if self.offering.is_the_feeds() { ", and there is no record" } else { "" };
+        if let Some(source) = &self.loaded.feed {
+            warn!("no feed from {source}: all mirrors count as up{record}");
+        } else {
+            info!("no feed is configured: all mirrors count as up{record}");
+        }
+    }
+
+    /// Names what was changed in the configuration and holds at the next start only.
+    pub(super) fn warn_of_restart(&self, new: &Config) {
+        let (server, admin, log) = &self.started;
+        let changed: Vec<&str> = [
+            ("listen", server.listen != new.server.listen),
+            ("workers", server.workers != new.server.workers),
+            ("udp", server.udp != new.server.udp),
+            ("affinity", server.affinity != new.server.affinity),
+            ("user", server.user != new.server.user),
+            ("tcp-max-connections", server.tcp_max_connections != new.server.tcp_max_connections),
+            ("tcp-idle", server.tcp_idle != new.server.tcp_idle),
+            ("admin.listen", *admin != new.admin),
+            ("log.level", log.level != new.log.level),
+            ("log.format", log.json != new.log.json),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect();
+        if !changed.is_empty() {
+            warn!("changed, but in effect at the next start only: {}", changed.join(", "));
+        }
+    }
+
+    pub(super) fn log_feed(&mut self) {
+        if let Some(feed) = self.feed() {
+            info!("feed {} of {} is in force: {}", feed.serial, feed.generated, summary(feed));
+        }
+        self.log_notes();
+    }
+
+    /// What the feed says of mirrors that nobody has, unless it said so before.
+    pub(super) fn log_notes(&mut self) {
+        let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        let found = self.feed().map(|feed| notes(feed, fleets)).unwrap_or_default();
+        log_some(found.iter().filter(|note| !self.noted.contains(*note)).map(|note| format!("feed: {note}")));
+        self.noted = found.into_iter().collect();
+    }
+
+    pub(super) fn log_fail_open(&self, snapshot: &Snapshot) {
+        let open = |snapshot: &Snapshot| snapshot.fail_open_paths();
+        let (before, now) = (open(&self.snapshots.load()), open(snapshot));
+        if now > 0 && now != before {
+            warn!(
+                "{now} paths have no usable mirror: all their mirrors are answered as if they were up, for 30 s at a time"
+            );
+        } else if now == 0 && before > 0 {
+            info!("every path has usable mirrors again");
+        }
+    }
+
+    pub(super) fn log_start(&self) {
+        let frame = self.frame();
+        for zone in &self.loaded.inputs.zones {
+            let mirrors = zone.fleet.enabled().count();
+            let mut countries: Vec<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+            countries.sort_unstable();
+            countries.dedup();
+            let origins = zone.zones.len();
+            let shape = if origins == 1 { String::new() } else { format!(" ({origins} zones)") };
+            info!(
+                "zone {}{shape}: {mirrors} mirrors in {} countries",
+                zone.file.origin.value,
+                countries.len()
+            );
+        }
+        info!("{}; {}", frame.summary(), self.loaded.countries.described);
+    }
+}
+
+/// Warns of the first few.
+pub(super) fn log_some(lines: impl Iterator<Item = impl std::fmt::Display>) {
+    let mut lines = lines.fuse();
+    for line in lines.by_ref().take(LOGGED) {
+        warn!("{line}");
+    }
+    let more = lines.count();
+    if more > 0 {
+        warn!("{more} more like these: `cvdns check` shows them");
+    }
+}
+
+/// How many mirrors are in which state.
+fn summary(feed: &Feed) -> String {
+    let count = |state| feed.mirrors.values().filter(|mirror| mirror.state == state).count();
+    let states = [State::Up, State::Old, State::Down, State::Drained, State::Removed];
+    let parts: Vec<String> = states.into_iter().map(|state| format!("{} {state}", count(state))).collect();
+    parts.join(", ")
+}
