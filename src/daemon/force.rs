@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::LOGGED;
 use super::announcement;
+use super::flapping::Flapping;
 use super::memory;
 use super::offer::{InForce, Offer, Seen};
 use super::offering::Offering;
@@ -51,6 +52,7 @@ pub(super) struct Force {
     noted: HashSet<String>,
     offering: Offering,
     overriding: Overriding,
+    flapping: Flapping,
     /// What was too old when it was last looked at.
     stale: [bool; 2],
     expired: bool,
@@ -84,6 +86,7 @@ impl Force {
             noted: HashSet::new(),
             offering: Offering::default(),
             overriding: Overriding::default(),
+            flapping: Flapping::default(),
             stale: [false; 2],
             expired: false,
             databases,
@@ -95,6 +98,7 @@ impl Force {
         };
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
+        force.flapping.set(force.loaded.config.feed.settle);
         let files = force.offering.read(&force.loaded.supply, now);
         let news = offer.is_some_and(|offer| force.settle(offer));
         if news || files || force.overriding.in_force(now) > 0 {
@@ -152,8 +156,8 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, or that the
-    /// feed or a record becomes too old.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, a mirror that
+    /// settles, or that the feed or a record becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let seconds = self.compiled.as_second();
         let half_hour = seconds - seconds.rem_euclid(STAMP_PERIOD) + STAMP_PERIOD;
@@ -246,6 +250,7 @@ impl Force {
         };
         self.offering.read(&self.loaded.supply, now);
         self.overriding.take_over(&self.loaded.overrides);
+        self.flapping.set(self.loaded.config.feed.settle);
         self.publish(Arc::new(frame), now);
         self.log_start();
         if news {
@@ -331,10 +336,13 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
+        let feed = self.feed.as_ref().map(|in_force| &in_force.feed);
+        self.offering.combine(feed);
+        self.flapping.follow(feed, self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet), now);
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
+        self.flapping.log(now);
         self.log_fail_open(&snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
@@ -379,7 +387,8 @@ impl Force {
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
         let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
-        let word = Word { overrides: Some(self.overriding.overrides()), ..now.word };
+        let (overrides, settling) = (self.overriding.overrides(), self.flapping.settling());
+        let word = Word { overrides: Some(overrides), settling: Some(settling), ..now.word };
         Now { word, release: self.offering.offered(), ..now }
     }
 
@@ -500,5 +509,7 @@ fn summary(feed: &Feed) -> String {
     parts.join(", ")
 }
 
+#[cfg(test)]
+mod stepped;
 #[cfg(test)]
 mod tests;

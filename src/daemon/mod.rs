@@ -2,6 +2,7 @@
 
 mod announcement;
 mod answerer;
+mod flapping;
 mod force;
 #[allow(unsafe_code)]
 mod memory;

@@ -3,12 +3,14 @@
 mod feed;
 mod notes;
 mod overrides;
+mod settling;
 mod standing;
 mod word;
 
 pub use feed::{Feed, FeedError, MirrorHealth};
 pub use notes::notes;
 pub use overrides::{Override, Overrides};
+pub use settling::{Settling, Unrest};
 pub use standing::{Cause, Health, Standing};
 pub use word::Word;
 
