@@ -181,7 +181,8 @@ fn commented_out_values_are_the_defaults() {
         let config = cvdns::config::Config::parse("cvdns.toml", text, &mut problems);
         assert!(problems.is_empty(), "{:?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
         let config = config.unwrap();
-        format!("{:?} {:?} {:?} {:?}", config.server, config.feed.interval, config.log, config.record)
+        let feed = (config.feed.interval, config.feed.settle);
+        format!("{:?} {:?} {:?} {:?}", config.server, feed, config.log, config.record)
     };
     assert_eq!(parse(&text), parse(&uncommented));
 }

@@ -128,7 +128,7 @@ fn ten_thousand_networks_get_what_the_oracle_says() {
     for round in 0..FEEDS {
         let (feed, mut states) = random_feed(&oracle.places, round, &mut numbers);
         let overrides = random_overrides(&oracle.places, round, &mut numbers, &mut states);
-        let word = Word { feed: Some(&feed), overrides: Some(&overrides) };
+        let word = Word { feed: Some(&feed), overrides: Some(&overrides), settling: None };
         let hour = Duration::from_secs(3600);
         let now = Now { word, ..Now::new(Some(&feed), TIME.parse().unwrap(), hour) };
         let snapshot = Snapshot::new(Arc::clone(frame), &now);

@@ -91,6 +91,8 @@ impl Page<'_> {
         self.gauge("record_expired", "1: the record is too old to be answered, SERVFAIL", expired)?;
         let lagging = live.lagging() as u64;
         self.gauge("mirrors_lagging", "Mirrors that work and are too far behind the record", lagging)?;
+        let settling = live.settling() as u64;
+        self.gauge("mirrors_settling", "Mirrors that are out for changing state too often", settling)?;
         let lagging = live.lagging_paths() as u64;
         self.gauge("paths_lagging", "Paths, over all limits, that have only such mirrors", lagging)?;
         let open = live.fail_open() as u64;

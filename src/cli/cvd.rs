@@ -23,7 +23,7 @@ use crate::snapshot::{Now, Snapshot, compile};
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
 pub struct CvdArgs {
-    /// CVD and CLD files, such as /var/lib/clamav/*.c[vl]d.
+    /// CVD and CLD files, such as `/var/lib/clamav/*.c[vl]d`.
     #[arg(value_name = "FILE", required_unless_present = "record")]
     pub files: Vec<PathBuf>,
     /// Print the record alone, as a line for dns.txt: the one that these files make, with the rest of it from the
@@ -140,7 +140,7 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
     let release = supply.release(feed.as_ref().and_then(Feed::offered));
     let offered =
         release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
-    let word = Word { feed: feed.as_ref(), overrides: Some(&loaded.overrides.overrides) };
+    let word = Word { feed: feed.as_ref(), overrides: Some(&loaded.overrides.overrides), settling: None };
     let max_age = loaded.config.feed.max_age;
     let moment = Now { word, release: offered, time: now, max_age };
     let snapshot = Snapshot::new(Arc::new(frame), &moment);

@@ -59,6 +59,8 @@ pub struct Feed {
     pub state: Option<Placed<String>>,
     /// The file in which an operator overrides it.
     pub overrides: Option<Placed<String>>,
+    /// Mirrors that change their state too often stay out until they were up for so long; 0: they do not.
+    pub settle: Duration,
 }
 
 /// `[record]`.
@@ -190,6 +192,12 @@ fn of_seconds(value: &toml::de::DeValue<'_>) -> Result<Duration, String> {
     if duration < Duration::from_secs(1) { Err("less than a second".to_owned()) } else { Ok(duration) }
 }
 
+/// The same, or none at all.
+fn off_or_seconds(value: &toml::de::DeValue<'_>) -> Result<Duration, String> {
+    let duration = read::duration(value)?;
+    if duration.is_zero() { Ok(duration) } else { of_seconds(value) }
+}
+
 /// The IPv4 network that clients of an IPv6 one are looked up by: IPv4-mapped addresses (RFC 4291 section 2.5.5.2)
 /// and 6to4 (RFC 3056 section 2) are placed by the IPv4 address in them.
 fn looked_up_as(net: IpNet) -> Option<IpNet> {
@@ -215,6 +223,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
         max_loss: Share::HALF,
         state: None,
         overrides: None,
+        settle: Duration::ZERO,
     };
     let Some(mut table) = root.table("feed", problems) else { return feed };
     feed.source = table.get("source", "the path of the feed, or its URL", problems, read::string);
@@ -229,7 +238,8 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.max_loss = max_loss.map_or(feed.max_loss, |share| share.value);
     feed.state = table.get("state", "the path of a directory", problems, read::string);
     feed.overrides = table.get("overrides", "the path of a file of overrides", problems, read::string);
-    unheeded(&mut table, &["settle"], problems);
+    let settle = table.get("settle", "a duration such as \"10s\"; \"0s\" for none", problems, off_or_seconds);
+    feed.settle = settle.map_or(feed.settle, |settle| settle.value);
     table.finish(problems);
     feed
 }
@@ -318,6 +328,14 @@ mod tests {
                 assert!(found.len() == 1 && found[0].contains("less than a second"), "{found:?}");
             }
             assert_eq!(problems(&format!("[{section}]\n{key} = \"1s\"")), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn settling_is_off_or_of_a_second_at_least() {
+        for (settle, good) in [("0s", true), ("999ms", false), ("1s", true), ("1h", true)] {
+            let found = problems(&format!("[feed]\nsettle = \"{settle}\""));
+            assert_eq!(found.is_empty(), good, "{settle}: {found:?}");
         }
     }
 

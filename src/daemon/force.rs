@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::announcement;
+use super::flapping::Flapping;
 use super::guard::Held;
 use super::kept::Kept;
 use super::memory;
@@ -62,6 +63,7 @@ pub(super) struct Force {
     noted: HashSet<String>,
     offering: Offering,
     overriding: Overriding,
+    flapping: Flapping,
     /// What was too old when it was last looked at.
     stale: [bool; 2],
     expired: bool,
@@ -101,6 +103,7 @@ impl Force {
             noted: HashSet::new(),
             offering: Offering::default(),
             overriding: Overriding::default(),
+            flapping: Flapping::default(),
             stale: [false; 2],
             expired: false,
             databases,
@@ -112,6 +115,7 @@ impl Force {
         };
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
+        force.flapping.set(force.loaded.config.feed.settle);
         if force.overriding.in_force(now) > 0 {
             force.publish(frame, now);
         }
@@ -174,8 +178,8 @@ impl Force {
         self.loaded.config.feed.interval
     }
 
-    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, or that the
-    /// feed or a record becomes too old.
+    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an override, a mirror that
+    /// settles, or that the feed or a record becomes too old.
     pub(super) fn next_change(&self) -> Timestamp {
         let half_hour = release::half_hour(self.compiled) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
@@ -233,6 +237,7 @@ impl Force {
         }
         self.offering.read(&self.loaded.supply, now);
         self.overriding.take_over(&self.loaded.overrides);
+        self.flapping.set(self.loaded.config.feed.settle);
         self.publish(frame, now);
         self.log_start();
         if news || state_moved {
@@ -270,10 +275,13 @@ impl Force {
 
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
+        let feed = self.feed.as_ref().map(|in_force| &in_force.feed);
+        self.offering.combine(feed);
+        self.flapping.follow(feed, self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet), now);
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
+        self.flapping.log(now);
         self.log_fail_open(&snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
@@ -298,7 +306,8 @@ impl Force {
 
     fn moment(&self, time: Timestamp) -> Now<'_> {
         let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
-        let word = Word { overrides: Some(self.overriding.overrides()), ..now.word };
+        let (overrides, settling) = (self.overriding.overrides(), self.flapping.settling());
+        let word = Word { overrides: Some(overrides), settling: Some(settling), ..now.word };
         Now { word, release: self.offering.offered(), ..now }
     }
 
@@ -330,5 +339,7 @@ impl Aging {
 
 #[cfg(test)]
 mod mutations;
+#[cfg(test)]
+mod stepped;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod announcement;
 mod answerer;
 mod backoff;
 mod fetching;
+mod flapping;
 mod force;
 mod guard;
 mod kept;

@@ -3,6 +3,7 @@
 mod feed;
 mod notes;
 mod overrides;
+mod settling;
 mod standing;
 mod trust;
 mod word;
@@ -10,6 +11,7 @@ mod word;
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
 pub use overrides::{Override, Overrides};
+pub use settling::{Settling, Unrest};
 pub use standing::{Cause, Health, Standing};
 pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};
 pub use word::Word;

@@ -1,5 +1,5 @@
 //! What holds for each mirror's addresses at a moment: the operator's word, else the downtimes announced beforehand, else the
-//! feed's word.
+//! feed's word, unless that changes too often.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{MirrorHealth, State, Word};
+use super::{MirrorHealth, State, Unrest, Word};
 use crate::fleet::{Downtime, Fleet, Mirror};
 use crate::release::Announced;
 
@@ -17,7 +17,7 @@ pub struct Health {
     /// One for each mirror.
     pub mirrors: Vec<Standing>,
     /// The states that each mirror's addresses have, a bit for each, and none of mirrors that lag or do not take part: walks
-    /// mostly pass mirrors by, and need no more of them.
+    /// mostly pass mirrors by, and need no more of them. Beside them [`UNSETTLED`], of mirrors that lag too.
     states: Vec<u8>,
 }
 
@@ -34,6 +34,8 @@ pub struct Standing {
     pub versions: [Option<u32>; 3],
     /// How many versions it is behind the record.
     pub behind: u32,
+    /// The feed determines its state, and changed it in the last 10 minutes.
+    pub unsettled: bool,
     /// The state of each IPv4 address, in the fleet's order.
     pub ipv4: Vec<State>,
     /// The state of each IPv6 address, in the fleet's order.
@@ -56,7 +58,19 @@ pub enum Cause {
         /// When it ends by itself.
         until: Option<Timestamp>,
     },
+    /// The feed says that it works, but changed its word too often; it is answered again at this moment, or, without one, a
+    /// while after it will be up.
+    Settling(Option<Timestamp>),
 }
+
+/// How [`Cause::Settling`] is shown.
+const TOO_MANY: &str = "settling: more than 3 changes in 10 minutes";
+
+/// Beside the states that a mirror's addresses have: its state changed lately.
+const UNSETTLED: u8 = 1 << 7;
+
+/// The states in which addresses are answered.
+const USABLE: u8 = bit(State::Up) | bit(State::Old);
 
 impl Health {
     /// How the fleet stands at `now`. A downtime drains its mirror one `ttl` ahead, so that no cache still sends clients
@@ -65,10 +79,8 @@ impl Health {
         let standing = |mirror| Standing::of(mirror, word, now, ttl);
         let mirrors: Vec<Standing> = fleet.mirrors.iter().map(standing).collect();
         let enabled = fleet.mirrors.iter().map(|mirror| mirror.enabled);
-        let states = mirrors
-            .iter()
-            .zip(enabled)
-            .map(|(standing, enabled)| if enabled { standing.states() } else { 0 });
+        let states =
+            mirrors.iter().zip(enabled).map(|(standing, enabled)| if enabled { standing.flags() } else { 0 });
         let states = states.collect();
         Self { mirrors, states }
     }
@@ -80,10 +92,10 @@ impl Health {
         for (index, (standing, states)) in self.mirrors.iter_mut().zip(&mut self.states).enumerate() {
             standing.behind = record.behind(standing.versions);
             if standing.behind > lag {
-                if *states & (bit(State::Up) | bit(State::Old)) != 0 {
+                if *states & USABLE != 0 {
                     lagging.push(index);
                 }
-                *states = 0;
+                *states &= UNSETTLED;
             }
         }
         lagging
@@ -94,9 +106,19 @@ impl Health {
         self.states.get(mirror).is_some_and(|states| states & bit(state) != 0)
     }
 
+    /// Whether the state of the mirror of this index changed lately, by the feed's word.
+    pub fn is_unsettled(&self, mirror: usize) -> bool {
+        self.states.get(mirror).is_some_and(|states| states & UNSETTLED != 0)
+    }
+
+    /// How many mirrors are out for changing too often.
+    pub fn settling(&self) -> usize {
+        self.mirrors.iter().filter(|standing| matches!(standing.cause, Cause::Settling(_))).count()
+    }
+
     /// Whether the mirror of this index may be answered where a pool has no better.
     pub fn is_usable(&self, mirror: usize) -> bool {
-        self.has(mirror, State::Up) || self.has(mirror, State::Old)
+        self.states.get(mirror).is_some_and(|states| states & USABLE != 0)
     }
 
     /// The next moment after `now` at which a downtime changes it.
@@ -111,6 +133,11 @@ impl Standing {
         self.ipv4.iter().chain(&self.ipv6).fold(0, |states, state| states | bit(*state))
     }
 
+    /// Its states, and whether it is unsettled.
+    fn flags(&self) -> u8 {
+        self.states() | if self.unsettled { UNSETTLED } else { 0 }
+    }
+
     fn of(mirror: &Mirror, word: Word<'_>, now: Timestamp, ttl: Duration) -> Self {
         let said = word.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
         if let Some(said_so) = word.overrides.and_then(|overrides| overrides.of(&mirror.host, now)) {
@@ -122,7 +149,8 @@ impl Standing {
             let standing = Self::whole(mirror, State::Drained, Cause::Downtime(downtime.to), said);
             return Self { since: Some(drain_start(downtime, ttl)), ..standing };
         }
-        Self::by_feed(mirror, said)
+        let unrest = word.settling.map(|settling| settling.of(&mirror.host, now)).unwrap_or_default();
+        Self::by_feed(mirror, said).with(unrest)
     }
 
     /// What the feed says, address by address.
@@ -138,6 +166,21 @@ impl Standing {
         }
     }
 
+    /// A mirror that flaps is answered with none of its addresses.
+    fn with(mut self, unrest: Unrest) -> Self {
+        self.unsettled = unrest.changed;
+        if unrest.flaps && self.states() & USABLE != 0 {
+            self.state = State::Drained;
+            self.cause = Cause::Settling(unrest.until);
+            for state in self.ipv4.iter_mut().chain(&mut self.ipv6) {
+                if bit(*state) & USABLE != 0 {
+                    *state = State::Drained;
+                }
+            }
+        }
+        self
+    }
+
     /// All addresses in one state; what the mirror holds stands in the feed all the same.
     fn whole(mirror: &Mirror, state: State, cause: Cause, said: Option<&MirrorHealth>) -> Self {
         Self {
@@ -146,6 +189,7 @@ impl Standing {
             since: None,
             versions: said.map_or([None; 3], |said| [said.main, said.daily, said.bytecode]),
             behind: 0,
+            unsettled: false,
             ipv4: vec![state; mirror.ipv4.len()],
             ipv6: vec![state; mirror.ipv6.len()],
         }
@@ -158,6 +202,7 @@ impl fmt::Display for Standing {
         match (&self.cause, self.since) {
             (Cause::Unmentioned | Cause::Feed, None) => write!(f, "{}", self.state),
             (Cause::Unmentioned | Cause::Feed, Some(since)) => write!(f, "{} since {since}", self.state),
+            (cause @ Cause::Settling(_), _) => write!(f, "out ({cause})"),
             (cause, _) => write!(f, "{} ({cause})", self.state),
         }
     }
@@ -171,12 +216,14 @@ impl fmt::Display for Cause {
             Self::Downtime(to) => write!(f, "downtime, until {to}"),
             Self::Override { reason, until: None } => write!(f, "override: {reason}"),
             Self::Override { reason, until: Some(until) } => write!(f, "override: {reason}, until {until}"),
+            Self::Settling(Some(until)) => write!(f, "{TOO_MANY}, until {until}"),
+            Self::Settling(None) => write!(f, "{TOO_MANY}, until it stays up"),
         }
     }
 }
 
 /// A state's place in a set of states.
-fn bit(state: State) -> u8 {
+const fn bit(state: State) -> u8 {
     1 << state as u8
 }
 
@@ -209,7 +256,7 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
         let overrides = Overrides::parse("o", said, &mut problems);
         assert!(problems.is_empty());
         let read = Feed::parse(FEED.as_bytes()).unwrap();
-        let word = Word { feed: feed.then_some(&read), overrides: Some(&overrides) };
+        let word = Word { feed: feed.then_some(&read), overrides: Some(&overrides), settling: None };
         Health::at(&fleet, word, time.parse().unwrap(), Duration::from_secs(60)).mirrors.remove(0)
     }
 

@@ -20,6 +20,7 @@ pub struct Candidate<A> {
 
 /// What a path yields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 pub struct Yield {
     /// How many of the path's pools were drawn from.
     pub pools: usize,
@@ -33,6 +34,8 @@ pub struct Yield {
     pub ipv6_open: bool,
     /// All mirrors of the path that work lag behind the record: these lag least.
     pub lagging: bool,
+    /// A member of one of the pools changed its state in the last 10 minutes: soon the path may yield something else.
+    pub unsettled: bool,
 }
 
 /// Whom a walk takes.
@@ -82,6 +85,8 @@ impl Walk<'_> {
             ipv4_open: open && !rest.ipv4.is_empty(),
             ipv6_open: open && !keeps_ipv6 && !rest.ipv6.is_empty(),
             lagging: !open,
+            // The first walk went over all pools, to no avail.
+            unsettled: found.unsettled,
             ipv6: if keeps_ipv6 { found.ipv6 } else { rest.ipv6 },
             ..rest
         }
@@ -129,6 +134,7 @@ impl Walk<'_> {
         }
         let usable = |state: State| all || state == wanted;
         for &index in &members.mirrors {
+            found.unsettled |= self.health.is_unsettled(index as usize);
             if take == Take::Usable && !self.health.has(index as usize, wanted) {
                 continue;
             }

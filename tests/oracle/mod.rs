@@ -118,7 +118,21 @@ impl Oracle {
         }
     }
 
-    fn walk(&self, path: &Pools, state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
+    /// All members of the pools that were looked into for that.
+    pub fn taken(&self, path: &Pools, states: &States) -> Vec<&Place> {
+        let behind = |place: &Place| states.behind.get(&place.host).copied().unwrap_or_default();
+        let state = |place: &Place| if behind(place) <= LAG { states.of(place) } else { "down" };
+        let enough = |pools: &usize| self.walk(&path[..*pools], state).len() >= MIN;
+        let pools = (1..=path.len()).find(enough).unwrap_or(path.len());
+        path[..pools].iter().flat_map(|pool| self.members(pool)).collect()
+    }
+
+    /// Whether nothing on the path works.
+    pub fn is_dead(&self, path: &Pools, states: &States) -> bool {
+        path.iter().flat_map(|pool| self.members(pool)).all(|place| !matches!(states.of(place), "up" | "old"))
+    }
+
+    fn walk(&self, path: &[String], state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
         let mut out = BTreeSet::new();
         for pool in path {
             for wanted in ["up", "old"] {

@@ -38,8 +38,10 @@ struct Block<A> {
 impl Blocks {
     /// The answer that a yield makes under a rule: from here, else from `before`, else laid out.
     pub(super) fn answer(&mut self, before: &Self, found: &Yield, rule: &Rule, day: u64) -> PoolAnswer {
+        // A TTL of 0 stays what it is; none becomes that.
+        let ttl = if found.unsettled { (rule.ttl / 2).max(rule.ttl.min(1)) } else { rule.ttl };
         let terms = |fail_open| Terms {
-            ttl: if fail_open { rule.ttl.min(FAIL_OPEN_TTL) } else { rule.ttl },
+            ttl: if fail_open { ttl.min(FAIL_OPEN_TTL) } else { ttl },
             max: rule.max,
             fail_open,
             day,

@@ -235,6 +235,11 @@ impl Live {
         self.lagging
     }
 
+    /// How many mirrors work, and are not answered as they changed their state too often.
+    pub fn settling(&self) -> usize {
+        self.healths.iter().map(Health::settling).sum()
+    }
+
     /// How many paths, over all limits, are answered with mirrors too far behind the record as there are no others.
     pub fn lagging_paths(&self) -> usize {
         self.lagging_paths

@@ -1,0 +1,119 @@
+//! What the clock does, with the clock as an argument.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::answer::Transport;
+use crate::daemon::answerer::Answerer;
+use crate::load::load;
+use crate::serve::Responder;
+
+const FEED: &str = include_str!("../../../feed.json");
+
+/// A second after the feed was generated.
+fn at(second: i64) -> Timestamp {
+    "2026-11-22T17:00:00Z"
+        .parse::<Timestamp>()
+        .unwrap()
+        .checked_add(jiff::SignedDuration::from_secs(second))
+        .unwrap()
+}
+
+/// The example's server on files in this directory; its mirrors settle in half a minute.
+struct Server {
+    directory: tempfile::TempDir,
+    force: Force,
+    serial: u64,
+}
+
+impl Server {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let feed = directory.path().join("feed.json");
+        std::fs::write(&feed, FEED).unwrap();
+        let mut problems = Problems::default();
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
+        let mut loaded = load(&config, &mut problems).unwrap();
+        loaded.feed = Some(Source::File(feed));
+        loaded.config.feed.settle = Duration::from_secs(30);
+        loaded.overrides.path = Some(directory.path().join("overrides.toml"));
+        let force = Force::new(loaded, at(0), &mut problems).unwrap();
+        Self { directory, force, serial: 1_763_800_000 }
+    }
+
+    /// A feed in which one of Germany's mirrors is in this state.
+    fn feed(&mut self, second: i64, state: &str) {
+        self.serial += 1;
+        let old = "\"mirror.de.example.org\": { \"state\": \"up\"";
+        let feed =
+            FEED.replace(old, &old.replace("up", state)).replace("1763800000", &self.serial.to_string());
+        std::fs::write(self.directory.path().join("feed.json"), feed).unwrap();
+        self.force.read(at(second));
+    }
+
+    fn overrides(&mut self, second: i64, text: &str) {
+        std::fs::write(self.directory.path().join("overrides.toml"), text).unwrap();
+        self.force.look(at(second));
+    }
+
+    /// Asks for A at `db.de`: whether that mirror is answered, and the TTL. By the clock alone.
+    fn answer(&mut self, second: i64) -> (bool, u32) {
+        self.force.tick(at(second));
+        let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
+        let mut buffer = [0; 512];
+        buffer[..query.len()].copy_from_slice(query);
+        let mut answerer = Answerer::new(self.force.snapshots.clone(), 0);
+        let client = "127.0.0.1:53".parse().unwrap();
+        let length = answerer.respond(&mut buffer, query.len(), client, Transport::Udp).unwrap();
+        let records = buffer[query.len()..length].as_chunks::<16>().0;
+        let mirror = Ipv4Addr::new(192, 0, 2, 12).octets();
+        let ttl = records[0].get(6..10).and_then(|ttl| ttl.first_chunk()).unwrap();
+        (records.iter().any(|record| record[12..] == mirror), u32::from_be_bytes(*ttl))
+    }
+
+    fn next(&self) -> Timestamp {
+        self.force.next_change()
+    }
+}
+
+#[test]
+fn changes_count_for_ten_minutes() {
+    let mut server = Server::start();
+    assert_eq!(server.answer(0), (true, 60));
+    assert_eq!(server.next(), at(1800), "the half hour");
+    server.feed(10, "down");
+    assert_eq!(server.answer(10), (false, 30));
+    assert_eq!(server.next(), at(610));
+    assert_eq!((server.answer(609), server.answer(610)), ((false, 30), (false, 60)));
+
+    // Four changes within ten minutes: out until it was up for half a minute, and then for the rest of ten minutes with half the TTL.
+    for (second, state) in [(620, "up"), (630, "down"), (640, "up"), (650, "down")] {
+        server.feed(second, state);
+    }
+    server.feed(700, "up");
+    assert_eq!((server.answer(700), server.next()), ((false, 30), at(730)));
+    assert_eq!((server.answer(729), server.answer(730)), ((false, 30), (true, 30)));
+    assert_eq!((server.answer(1299), server.next()), ((true, 30), at(1300)));
+    assert_eq!((server.answer(1300), server.next()), ((true, 60), at(1800)));
+}
+
+#[test]
+fn an_override_ends_at_its_moment() {
+    let mut server = Server::start();
+    let said = "[[override]]\nhost = \"mirror.de.*\"\nstate = \"removed\"\nreason = \"moves\"\nuntil = 2026-11-22T17:20:00Z\n";
+    server.overrides(5, said);
+    let in_force = |server: &Server| server.force.condition.load().overrides;
+    assert_eq!((server.answer(5), in_force(&server), server.next()), ((false, 60), 1, at(1200)));
+    let plan = server.force.snapshots.load().live.health(0).unwrap().mirrors[1].to_string();
+    assert_eq!(plan, "removed (override: moves, until 2026-11-22T17:20:00Z)");
+    // What the feed says meanwhile of the mirror moves nobody.
+    server.feed(900, "down");
+    server.feed(1000, "up");
+    assert_eq!((server.answer(1199), in_force(&server)), ((false, 60), 1));
+    // When its own word counts again, its last change does too.
+    assert_eq!((server.answer(1200), in_force(&server)), ((true, 30), 0));
+    assert_eq!(server.next(), at(1600));
+
+    // A clock that is set back has it in force again, as if nothing had been.
+    assert_eq!((server.answer(1100), in_force(&server)), ((false, 60), 1));
+}
