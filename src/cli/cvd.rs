@@ -22,7 +22,7 @@ use crate::snapshot::{Now, Snapshot, compile};
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
 pub struct CvdArgs {
-    /// CVD and CLD files, such as /var/lib/clamav/*.c[vl]d.
+    /// CVD and CLD files, such as /var/lib/clamav/*.c?d.
     #[arg(value_name = "FILE", required_unless_present = "record")]
     pub files: Vec<PathBuf>,
     /// Print the record alone, as a line for dns.txt: the one that these files make, with the rest of it from the
