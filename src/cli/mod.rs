@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod cvd;
+pub mod feed;
 pub mod geoip;
 mod output;
 mod problems;

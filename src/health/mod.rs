@@ -1,9 +1,11 @@
 //! Health: what the coordinator says of each mirror, and what follows for its addresses at a moment.
 
+mod faults;
 mod feed;
 mod notes;
 mod standing;
 
+pub use faults::{Fault, faults};
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
 pub use standing::{Cause, Health, Standing};
