@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
+use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
@@ -28,6 +29,9 @@ enum Command {
     Check,
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
+    /// Look at feeds.
+    #[command(subcommand)]
+    Feed(FeedCommand),
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
         Command::Cvd(args) => cvd::run(&args, &config),
+        Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
     }

@@ -178,7 +178,24 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     daemon.write_feed(&without(1_001, |_| true));
     daemon.wait_for_log(before, &["feed 1001 is held back: it takes away 46 of 46 of world, 40 of 40 of us"]);
     assert_eq!(accept(1_000), (409, "serial 1000 is not held back, but 1001 is\n".to_owned()));
-    assert_eq!(accept(1_001), (200, "feed 1001 is in force\n".to_owned()));
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        let done = command.args(["feed", "accept"]).args(arguments).current_dir(daemon.path()).output();
+        let done = done.expect("cvdns");
+        let text = |octets| String::from_utf8(octets).expect("text");
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    let (code, out, error) = command(&["--serial", "1000"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(error.contains("serial 1000 is not held back, but 1001 is"), "{error}");
+    let (code, out, error) = command(&[]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(
+        out.starts_with("feed 1001 is in force; it took away 46 of 46 of world, 40 of 40 of US"),
+        "{out}"
+    );
+    let (code, _, error) = command(&[]);
+    assert!(code == Some(1) && error.contains("no feed is held back"), "{error}");
     daemon.wait_for_log(before, &["feed 1001 is accepted by an operator", "feed 1001 of "]);
     assert_eq!(metric(port, "feed_serial"), 1_001);
     assert_eq!(metric(port, "feed_held_serial"), 0);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cvdns::health::Feed;
+use cvdns::health::{Feed, faults};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -16,4 +16,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => drop(error.to_string()),
     }
+    assert_eq!(faults(bytes).is_empty(), Feed::parse(bytes).is_ok());
 });

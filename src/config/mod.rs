@@ -234,6 +234,12 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
     let key = table.get("public-key", "a minisign public key, \"RW…\"", problems, read::parsed::<Key>);
     feed.public_key = key.map(|key| key.value);
+    if let (Some(source), None) = (&feed.source, &feed.public_key)
+        && is_open(&source.value)
+    {
+        let what = "whoever is on the way to this server can write the feed, and so where clients go";
+        problems.warning(source.spot.clone(), what, "use https://, or have it signed and set `public-key`");
+    }
     let max_loss = table.get("max-loss", "a share such as 0.5; 1 for any", problems, share);
     feed.max_loss = max_loss.map_or(feed.max_loss, |share| share.value);
     feed.state = table.get("state", "the path of a directory", problems, read::string);
@@ -242,6 +248,13 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.settle = settle.map_or(feed.settle, |settle| settle.value);
     table.finish(problems);
     feed
+}
+
+/// Whether a URL leads over a network without TLS.
+fn is_open(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let is_here = ["127.", "[::1]", "localhost"].iter().any(|host| rest.starts_with(host));
+    scheme.eq_ignore_ascii_case("http") && !is_here
 }
 
 fn share(value: &toml::de::DeValue<'_>) -> Result<Share, String> {
@@ -373,6 +386,21 @@ mod tests {
         assert!(found.len() == 1 && found[0].contains("no software version"), "{found:?}");
         for rest in ["record-file = \"dns.txt\"", "[feed]\nsource = \"feed.json\""] {
             assert_eq!(problems(&format!("[record]\ncvd-dir = \"d\"\n{rest}")), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_feed_that_anyone_may_write_is_warned_of() {
+        let key = "public-key = \"RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5\"";
+        for (source, more, warnings) in [
+            ("http://feed.example.org/feed.json", "", 1),
+            ("http://feed.example.org/feed.json", key, 0),
+            ("https://feed.example.org/feed.json", "", 0),
+            ("http://127.0.0.1:8080/feed.json", "", 0),
+            ("feed.json", "", 0),
+        ] {
+            let found = problems(&format!("[feed]\nsource = \"{source}\"\n{more}"));
+            assert_eq!(found.len(), warnings, "{source}: {found:?}");
         }
     }
 

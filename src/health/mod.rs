@@ -1,5 +1,6 @@
 //! Health: what coordinator and operator say of each mirror, and what follows for its addresses at a moment.
 
+mod faults;
 mod feed;
 mod notes;
 mod overrides;
@@ -8,6 +9,7 @@ mod standing;
 mod trust;
 mod word;
 
+pub use faults::{Fault, faults};
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;
 pub use overrides::{Override, Overrides};

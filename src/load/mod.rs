@@ -10,6 +10,7 @@ mod source;
 mod supply;
 mod zones;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -82,6 +83,11 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let state = config.feed.state.as_ref().map(|state| files::beside(path, &state.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
+}
+
+/// Where the server of a configuration is looked after.
+pub fn admin_of(path: &Path, problems: &mut Problems) -> Option<Option<SocketAddr>> {
+    Some(config(path, problems)?.admin)
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.

@@ -4,6 +4,7 @@
 //! them changes. A snapshot is both, and is replaced as a whole.
 
 mod compile;
+pub mod difference;
 pub mod frame;
 pub mod inputs;
 pub mod live;

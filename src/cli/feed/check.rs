@@ -1,0 +1,142 @@
+//! `cvdns feed check`: everything that is wrong with a feed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::super::problems::print;
+use super::{Bench, CheckArgs, Failure};
+use crate::geo::country::Country;
+use crate::health::{Feed, faults, notes};
+use crate::problem::{Problems, Spot};
+use crate::release::CORE_DATABASES;
+use crate::snapshot::Snapshot;
+
+pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let bench = Bench::load(config)?;
+    let source = bench.source(args.feed.as_deref())?;
+    let octets = source.read(&bench.loaded.roots).map_err(Failure::new)?;
+    let mut problems = Problems::default();
+    let name = source.to_string();
+    check_text(&name, &octets, &mut problems);
+    let mut summary = String::new();
+    if let Ok(feed) = Feed::parse(&octets) {
+        let snapshot = bench.snapshot(&feed, None)?;
+        let mut checker =
+            Checker { bench: &bench, feed: &feed, spot: Spot::file(&name), problems: &mut problems };
+        checker.check(&snapshot);
+        summary = format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
+    }
+    print(&problems);
+    if problems.has_errors() {
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("{name} can be taken: {summary}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What makes it no feed, with line and column.
+fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
+    let (file, text): (Arc<str>, Arc<str>) = (name.into(), String::from_utf8_lossy(octets).into());
+    for fault in faults(octets) {
+        let spot = match fault.at {
+            Some((line, octet)) => Spot::at_line(&file, &text, line, octet),
+            None => Spot::file(name),
+        };
+        problems.error(spot, fault.what, "feed.json of the project shows every key of the format");
+    }
+}
+
+/// Looks at what a feed says.
+struct Checker<'c> {
+    bench: &'c Bench,
+    feed: &'c Feed,
+    spot: Spot,
+    problems: &'c mut Problems,
+}
+
+impl Checker<'_> {
+    fn check(&mut self, snapshot: &Snapshot) {
+        self.check_times();
+        if self.feed.serial == 0 {
+            self.warn(
+                "its serial is 0, which can follow no other feed",
+                "start at 1, or at the time in seconds",
+            );
+        }
+        let fleets = self.bench.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        for note in notes(self.feed, fleets) {
+            self.warn(note, "correct the host in the feed or in the fleet file");
+        }
+        self.check_versions();
+        self.check_countries(snapshot);
+        self.check_paths(snapshot);
+    }
+
+    fn warn(&mut self, what: impl Into<String>, help: &str) {
+        self.problems.warning(self.spot.clone(), what, help);
+    }
+
+    fn check_times(&mut self) {
+        if let Err(error) = self.feed.timely(self.bench.now) {
+            self.problems.error(self.spot.clone(), error.to_string(), "it would be refused until then");
+        }
+        let max_age = self.bench.loaded.config.feed.max_age;
+        if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.bench.now) {
+            let what =
+                format!("it is of {}, older than max-age: it would count as stale", self.feed.generated);
+            self.warn(what, "its coordinator has to write it anew well within max-age");
+        }
+    }
+
+    /// Nobody can hold what was not released.
+    fn check_versions(&mut self) {
+        let Some(release) = &self.feed.release else {
+            let help = "add `release`, or name a `record-file` in [record]";
+            if self.bench.supply.release(None).is_none() {
+                self.warn("it has no release: there would be no record", help);
+            }
+            return;
+        };
+        for (host, said) in &self.feed.mirrors {
+            let held = [said.main, said.daily, said.bytecode];
+            for ((database, released), held) in CORE_DATABASES.iter().zip(release.core()).zip(held) {
+                if let Some(held) = held.filter(|held| *held > released) {
+                    let what = format!("{host} holds {database} {held}, the release has {released}");
+                    self.warn(what, "the release is behind its mirrors, or the mirror's version is wrong");
+                }
+            }
+        }
+    }
+
+    /// Countries in which mirrors stand, of which none is usable.
+    fn check_countries(&mut self, snapshot: &Snapshot) {
+        let mut usable: BTreeMap<Country, (usize, usize)> = BTreeMap::new();
+        for (plan, number) in snapshot.frame.plans.iter().zip(0..) {
+            let Some(health) = snapshot.live.health(number) else { continue };
+            for (index, mirror) in plan.fleet.enabled() {
+                let (all, good) = usable.entry(mirror.country).or_default();
+                *all += 1;
+                *good += usize::from(health.is_usable(index));
+            }
+        }
+        for (country, (all, _)) in usable.into_iter().filter(|(_, (_, good))| *good == 0) {
+            let what = format!("{country} has no usable mirror, of {all}");
+            self.warn(what, "its clients are sent along their path: `cvdns feed diff` says where to");
+        }
+    }
+
+    fn check_paths(&mut self, snapshot: &Snapshot) {
+        let lagging = snapshot.live.lagging();
+        if lagging > 0 {
+            let what = format!("{lagging} mirrors work and are too far behind the record to be answered");
+            self.warn(what, "`cvdns feed show` says what they hold");
+        }
+        let open = snapshot.fail_open_paths();
+        if open > 0 {
+            let what = format!("{open} paths, over all limits, have no mirror that works");
+            self.warn(what, "all their mirrors would be answered as if they were up, for 30 s at a time");
+        }
+    }
+}
