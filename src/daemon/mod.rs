@@ -72,6 +72,11 @@ impl Daemon {
     /// When inputs contradict each other, or an address cannot be had.
     pub fn start(config: &Path, loaded: Loaded, mut problems: Problems) -> Result<Self, StartError> {
         let server = loaded.config.server.clone();
+        if let (Some(user), Some(state)) = (&server.user, &loaded.state)
+            && let Err(error) = privileges::make_directory(state, user)
+        {
+            warn!("cannot make {} (`state` in [feed]) for {user}: {error}", state.display());
+        }
         let Some(force) = Force::new(loaded, Timestamp::now(), &mut problems) else {
             return Err(StartError::Inputs(problems));
         };

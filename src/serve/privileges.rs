@@ -1,6 +1,7 @@
 //! Gives up root once the ports are taken.
 
 use std::fmt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::unistd::{Uid, User, geteuid, setgid, setuid};
@@ -75,6 +76,21 @@ pub fn drop_to(user: &str) -> Result<Privileges, PrivilegeError> {
         return Err(PrivilegeError::StillRoot);
     }
     Ok(Privileges::Dropped)
+}
+
+/// Makes a directory that `user` can write, where there is none and the process runs as root. One that is there is its
+/// owner's affair.
+///
+/// # Errors
+/// When there is no such user, or the system refuses.
+pub fn make_directory(path: &Path, user: &str) -> std::io::Result<()> {
+    if path.exists() || !geteuid().is_root() {
+        return Ok(());
+    }
+    let unknown = || std::io::Error::other(format!("this system has no user {user:?}"));
+    let entry = User::from_name(user)?.ok_or_else(unknown)?;
+    std::fs::create_dir_all(path)?;
+    Ok(nix::unistd::chown(path, Some(entry.uid), Some(entry.gid))?)
 }
 
 #[cfg(not(target_vendor = "apple"))]
