@@ -115,14 +115,16 @@ impl Force {
         };
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
-        force.flapping.set(force.loaded.config.feed.settle);
         if force.overriding.in_force(now) > 0 {
             force.publish(frame, now);
         }
         if let Some(last) = last {
             force.go_on(last, now);
         }
+        // A feed that was kept is of earlier: what the feed's file says otherwise may have been so for long.
+        force.flapping.set(force.loaded.config.feed.settle);
         force.read(now);
+        force.follow_changes(now);
         // What comes from a URL is still to be fetched.
         if force.feed.is_none() && force.loaded.feed.as_ref().is_none_or(|source| source.url().is_none()) {
             force.log_without_feed();
@@ -219,6 +221,8 @@ impl Force {
         self.warn_of_restart(&loaded.config);
         let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
+        self.overriding.take_over(&self.loaded.overrides);
+        self.flapping.set(self.loaded.config.feed.settle);
         self.databases = databases;
         self.known = problems.iter().map(Problem::to_string).collect();
         if moved {
@@ -236,8 +240,6 @@ impl Force {
             }
         }
         self.offering.read(&self.loaded.supply, now);
-        self.overriding.take_over(&self.loaded.overrides);
-        self.flapping.set(self.loaded.config.feed.settle);
         self.publish(frame, now);
         self.log_start();
         if news || state_moved {
@@ -273,11 +275,16 @@ impl Force {
         self.snapshots.load().frame.clone()
     }
 
+    /// Remembers which mirrors' states changed, if any did.
+    fn follow_changes(&mut self, now: Timestamp) {
+        let feed = self.feed.as_ref().map(|in_force| &in_force.feed);
+        self.flapping.follow(feed, self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet), now);
+    }
+
     fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
         let started = std::time::Instant::now();
-        let feed = self.feed.as_ref().map(|in_force| &in_force.feed);
-        self.offering.combine(feed);
-        self.flapping.follow(feed, self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet), now);
+        self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
+        self.follow_changes(now);
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);

@@ -111,9 +111,10 @@ impl Health {
         self.states.get(mirror).is_some_and(|states| states & UNSETTLED != 0)
     }
 
-    /// How many mirrors are out for changing too often.
-    pub fn settling(&self) -> usize {
-        self.mirrors.iter().filter(|standing| matches!(standing.cause, Cause::Settling(_))).count()
+    /// The indexes of mirrors that are out for changing too often.
+    pub fn settling(&self) -> impl Iterator<Item = usize> {
+        let settles = |standing: &Standing| matches!(standing.cause, Cause::Settling(_));
+        self.mirrors.iter().enumerate().filter(move |(_, standing)| settles(standing)).map(|(index, _)| index)
     }
 
     /// Whether the mirror of this index may be answered where a pool has no better.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::answer::Transport;
 use crate::daemon::answerer::Answerer;
-use crate::load::load;
+use crate::load::{OverridesLook, load};
 use crate::serve::Responder;
 
 const FEED: &str = include_str!("../../../feed.json");
@@ -19,6 +19,17 @@ fn at(second: i64) -> Timestamp {
         .unwrap()
 }
 
+/// What the example's configuration names, with a feed, a state and overrides of this directory.
+fn read(directory: &Path) -> Loaded {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
+    let mut loaded = load(&config, &mut Problems::default()).unwrap();
+    loaded.feed = Some(Source::File(directory.join("feed.json")));
+    loaded.state = Some(directory.join("state"));
+    loaded.config.feed.settle = Duration::from_secs(30);
+    loaded.overrides.path = Some(directory.join("overrides.toml"));
+    loaded
+}
+
 /// The example's server on files in this directory; its mirrors settle in half a minute.
 struct Server {
     directory: tempfile::TempDir,
@@ -29,16 +40,14 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let feed = directory.path().join("feed.json");
-        std::fs::write(&feed, FEED).unwrap();
-        let mut problems = Problems::default();
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
-        let mut loaded = load(&config, &mut problems).unwrap();
-        loaded.feed = Some(Source::File(feed));
-        loaded.config.feed.settle = Duration::from_secs(30);
-        loaded.overrides.path = Some(directory.path().join("overrides.toml"));
-        let force = Force::new(loaded, at(0), &mut problems).unwrap();
+        std::fs::write(directory.path().join("feed.json"), FEED).unwrap();
+        let force = Force::new(read(directory.path()), at(0), &mut Problems::default()).unwrap();
         Self { directory, force, serial: 1_763_800_000 }
+    }
+
+    /// Starts it anew on what the one before left there.
+    fn restart(&mut self, second: i64) {
+        self.force = Force::new(read(self.directory.path()), at(second), &mut Problems::default()).unwrap();
     }
 
     /// A feed in which one of Germany's mirrors is in this state.
@@ -116,4 +125,49 @@ fn an_override_ends_at_its_moment() {
 
     // A clock that is set back has it in force again, as if nothing had been.
     assert_eq!((server.answer(1100), in_force(&server)), ((false, 60), 1));
+}
+
+/// What the feed said before a start, and what it says since, are no changes: nobody knows when they were.
+#[test]
+fn a_feed_that_was_kept_is_not_compared_with() {
+    let mut server = Server::start();
+    server.feed(10, "down");
+    let feed = std::fs::read_to_string(server.directory.path().join("feed.json")).unwrap();
+    assert_eq!(server.answer(10), (false, 30));
+    std::fs::remove_file(server.directory.path().join("feed.json")).unwrap();
+    server.restart(1000);
+    assert_eq!(server.answer(1000), (false, 60), "the one that was kept goes on");
+    // The next one that is read is a change, as one is in force by now.
+    server.feed(1010, "up");
+    assert_eq!(server.answer(1010), (true, 30));
+
+    // Here a file is read at the start.
+    server.serial += 1;
+    let feed = feed.replace("1763800001", &server.serial.to_string());
+    std::fs::write(server.directory.path().join("feed.json"), feed).unwrap();
+    server.restart(2000);
+    assert_eq!(server.answer(2000), (false, 60));
+    server.feed(2010, "up");
+    assert_eq!(server.answer(2010), (true, 30));
+}
+
+/// What an operator says at the same time is in force when a feed's loss is measured.
+#[test]
+fn overrides_of_a_reload_hold_when_losses_are_measured() {
+    let mut server = Server::start();
+    let up = "[[override]]\nhost = \"*\"\nstate = \"up\"\nreason = \"the coordinator is ill\"\n";
+    std::fs::write(server.directory.path().join("overrides.toml"), up).unwrap();
+    let mut loaded = read(server.directory.path());
+    let hosts = loaded.inputs.zones[0].fleet.mirrors.iter().map(|mirror| mirror.host.as_str());
+    let down: Vec<String> = hosts.map(|host| format!("\"{host}\": {{ \"state\": \"down\" }}")).collect();
+    let all_down = format!(
+        "{{ \"format\": 1, \"serial\": 1763800001, \"generated\": \"2026-11-22T17:00:00Z\", \"mirrors\": {{ {} }} }}",
+        down.join(", ")
+    );
+    std::fs::write(server.directory.path().join("feed.json"), all_down).unwrap();
+    let OverridesLook::News(file, _) = loaded.overrides.look(&[]) else { panic!("no overrides") };
+    loaded.overrides = file;
+    assert!(server.force.reload(loaded, at(10), &mut Problems::default()));
+    let serial = |server: &Server| server.force.condition.load().feed.as_ref().map(|feed| feed.serial);
+    assert_eq!((serial(&server), server.answer(10).0), (Some(1_763_800_001), true));
 }

@@ -47,6 +47,8 @@ pub struct Live {
     lagging: usize,
     /// How many paths, over all limits, have only such.
     lagging_paths: usize,
+    /// How many mirrors work and changed their state too often.
+    settling: usize,
 }
 
 /// What a path yields under a rule, as ready answers: one cache line.
@@ -79,6 +81,8 @@ pub(super) struct Standings {
     pub(super) announced: Option<Announced>,
     /// How many mirrors work and are too far behind.
     lagging: usize,
+    /// How many work and changed their state too often.
+    settling: usize,
 }
 
 /// Rules under which paths yield the same.
@@ -119,15 +123,17 @@ impl Standings {
     pub(super) fn of(frame: &Frame, now: &Now<'_>, before: Option<&Announced>) -> Self {
         let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
         let announced = announcing::announce(frame, &healths, now, before);
-        let mut lagging = HashSet::new();
+        let (mut lagging, mut settling) = (HashSet::new(), HashSet::new());
         for (plan, health) in frame.plans.iter().zip(&mut healths) {
             let behind = announced.iter().flat_map(|announced| health.compare(announced, frame.settings.lag));
             // Several zones may have one fleet.
             lagging
                 .extend(behind.filter_map(|index| plan.fleet.mirrors.get(index)).map(|mirror| &mirror.host));
+            let settles = health.settling().filter_map(|index| plan.fleet.mirrors.get(index));
+            settling.extend(settles.map(|mirror| &mirror.host));
         }
-        let lagging = lagging.len();
-        Self { healths, announced, lagging }
+        let (lagging, settling) = (lagging.len(), settling.len());
+        Self { healths, announced, lagging, settling }
     }
 }
 
@@ -171,9 +177,10 @@ impl Live {
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
     /// [`Live::remembering`] makes of what was announced before.
     pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
-        let Standings { healths, announced, lagging } = Standings::of(frame, now, before.remembered());
+        let Standings { healths, announced, lagging, settling } =
+            Standings::of(frame, now, before.remembered());
         let texts = Texts::new(frame, now, announced.as_ref());
-        let mut live = Self { texts, lagging, ..Self::default() };
+        let mut live = Self { texts, lagging, settling, ..Self::default() };
         live.announces = announced.is_some();
         live.remembered = announced.map(Box::new).or_else(|| before.remembered.clone());
         for rule in &frame.rules {
@@ -237,7 +244,7 @@ impl Live {
 
     /// How many mirrors work, and are not answered as they changed their state too often.
     pub fn settling(&self) -> usize {
-        self.healths.iter().map(Health::settling).sum()
+        self.settling
     }
 
     /// How many paths, over all limits, are answered with mirrors too far behind the record as there are no others.
