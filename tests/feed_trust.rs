@@ -117,7 +117,7 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
 
 #[test]
 fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
-    let (daemon, port) = start(fixture::files(), "interval = \"2s\"");
+    let (daemon, port) = start(fixture::files(), "interval = \"5s\"");
     let next = |feed: &str, says: &[&str]| {
         let before = daemon.log().len();
         daemon.write_feed(feed);
@@ -156,7 +156,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     // Said again at once it waits on; an interval later it is believed.
     next(&without(1_004, |host| host.starts_with("de")), &["feed 1004 is held back"]);
     assert_eq!(answered(&daemon, "db.de.clam.example").len(), 3);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(5));
     assert_eq!(metric(port, "feed_serial"), 1_002, "nobody said it again");
     next(
         &without(1_005, |host| host.starts_with("de")),
