@@ -6,14 +6,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use support::client::Transport;
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, States, mirrors};
+use support::minisign::{key, sign};
 use support::packet::Query;
-use support::{http, ports, rr, tools};
+use support::{http, ports, rr};
 
 /// The fixture's server with an admin address and these lines in `[feed]`.
 fn start(files: Files, lines: &str) -> (Daemon, u16) {
@@ -37,26 +37,6 @@ fn without(serial: u64, is_down: impl Fn(&str) -> bool) -> String {
 fn answered(daemon: &Daemon, name: &str) -> BTreeSet<Vec<u8>> {
     let query = Query::new(name, rr::A);
     (0..40).flat_map(|_| daemon.client().ask(Transport::Udp4, &query).rdata(rr::A)).collect()
-}
-
-/// A key pair of minisign in a directory; the public key.
-fn key(dir: &Path, name: &str) -> String {
-    let mut command = tools::tool_of("minisign", "install minisign");
-    tools::output(
-        command
-            .args(["-G", "-W", "-p", &format!("{name}.pub"), "-s", &format!("{name}.key")])
-            .current_dir(dir),
-    );
-    let text = fs::read_to_string(dir.join(format!("{name}.pub"))).expect("a key");
-    text.lines().last().expect("a key").to_owned()
-}
-
-/// The signature of a text.
-fn sign(dir: &Path, key: &str, text: &str) -> String {
-    fs::write(dir.join("text"), text).expect("a file");
-    let mut command: Command = tools::tool_of("minisign", "install minisign");
-    tools::output(command.args(["-S", "-s", &format!("{key}.key"), "-m", "text"]).current_dir(dir));
-    fs::read_to_string(dir.join("text.minisig")).expect("a signature")
 }
 
 #[test]

@@ -12,6 +12,7 @@ use support::bad_web::{BadWeb, Way};
 use support::client::{Client, Transport};
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, Set, States, path, states, yields};
+use support::minisign::{key, sign};
 use support::nginx::Nginx;
 use support::packet::Query;
 use support::rr;
@@ -93,6 +94,37 @@ fn a_feed_of_nginx_is_fetched_when_it_changes() {
         assert_eq!(text.contains("`ca-file` has no effect"), coming == "http", "{text}");
         assert_eq!(refusals(&daemon, 0), Vec::<String>::new());
     }
+}
+
+/// FORMATS: "`SOURCE.minisig` must verify", also where the source is a URL.
+#[test]
+fn formats_a_signed_feed_is_fetched_with_its_signature() {
+    let (nginx, dir) = (Nginx::start(), tempfile::tempdir().expect("a directory"));
+    let public = key(dir.path(), "ours");
+    let publish = |feed: &str, signed: &str| {
+        // nginx tells versions apart by their second and size.
+        std::thread::sleep(Duration::from_millis(1100));
+        nginx.publish("feed.json.minisig", &sign(dir.path(), "ours", signed));
+        nginx.publish("feed.json", feed);
+    };
+    let first = fixture::feed(1_000, &down("de1.example"));
+    publish(&first, &first);
+    let config = format!("source = \"{}\"\npublic-key = \"{public}\"", nginx.http("feed.json"));
+    let daemon = Daemon::start(&files(&config));
+    assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")), "{}", daemon.log());
+    let second = fixture::feed(1_001, &down("de2.example"));
+    publish(&second, &second);
+    until_down(&daemon, "de2.example");
+
+    let third = fixture::feed(1_002, &down("de3.example"));
+    let before = daemon.log().len();
+    publish(&third, &second);
+    until(&daemon, "a refusal", || refusals(&daemon, before).len() == 1);
+    assert!(refusals(&daemon, before)[0].contains("its signature is not good"), "{}", daemon.log());
+    assert_eq!(answer(daemon.client()), pool_of(&down("de2.example")));
+    // The feed stays as it is; its signature alone is mended.
+    nginx.publish("feed.json.minisig", &sign(dir.path(), "ours", &third));
+    until_down(&daemon, "de3.example");
 }
 
 #[test]
