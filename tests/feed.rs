@@ -33,12 +33,8 @@ fn answer(client: Client, name: &str) -> Set {
     client.ask(Transport::Udp4, &query).rdata(rr::A).into_iter().collect()
 }
 
-fn until(daemon: &Daemon, what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATEST;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in time: {what}\n{}", daemon.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+fn until(daemon: &Daemon, what: &str, holds: impl FnMut() -> bool) {
+    daemon.until(LATEST, what, holds);
 }
 
 /// The first or the last 13 of the 40 US mirrors are down: fewer than half of those that were up before, which no

@@ -6,7 +6,7 @@ mod support;
 
 use std::io::Write as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::bad_web::{BadWeb, Way};
 use support::client::{Client, Transport};
@@ -45,12 +45,8 @@ fn answer(client: Client) -> Set {
     client.ask(Transport::Udp4, &query).rdata(rr::A).into_iter().collect()
 }
 
-fn until(daemon: &Daemon, what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATEST;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in time: {what}\n{}", daemon.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+fn until(daemon: &Daemon, what: &str, holds: impl FnMut() -> bool) {
+    daemon.until(LATEST, what, holds);
 }
 
 fn until_down(daemon: &Daemon, host: &str) {

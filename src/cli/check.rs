@@ -9,7 +9,7 @@ use super::problems::print;
 use crate::health::{Feed, notes};
 use crate::load::{Loaded, load};
 use crate::problem::{Problems, Spot};
-use crate::release::{Source, Supply};
+use crate::release::{Said, Supply};
 use crate::snapshot::compile;
 use crate::snapshot::inputs::Databases;
 
@@ -70,12 +70,12 @@ fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
     let mut errors = Vec::new();
     let supply = loaded.supply.read(&Supply::default(), now, &mut errors);
     // In the order in which they are read.
-    let line = record.file.iter().filter(|_| supply.line == Source::Silent);
-    let directory = record.cvd_dir.iter().filter(|_| supply.versions == Source::Silent);
+    let line = record.file.iter().filter(|_| supply.line == Said::Silent);
+    let directory = record.cvd_dir.iter().filter(|_| supply.versions == Said::Silent);
     for (named, error) in line.chain(directory).zip(errors) {
         problems.warning(named.spot.clone(), error, "serve would start without a record");
     }
-    if let (Some(file), Source::Says(line)) = (&record.file, supply.line)
+    if let (Some(file), Said::Says(line)) = (&record.file, supply.line)
         && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
     {
         let what = format!("the stamp of the record in {} is {}, older than max-age", file.value, line.stamp);

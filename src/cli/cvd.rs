@@ -16,7 +16,7 @@ use crate::health::{Feed, Word};
 use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
 use crate::problem::Problems;
 use crate::release::cvd::Header;
-use crate::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
+use crate::release::{self, CORE_DATABASES, Line, Offered, Release, Supply, database_record};
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Now, Snapshot, compile};
 
@@ -136,10 +136,14 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
         print(&problems);
         return Err(Failure::new(format!("{} cannot be served", config.display())));
     };
-    let (feed, supply) = read_sources(loaded.feed.as_ref(), &loaded.roots, &loaded.supply, now)?;
+    let mut errors = Vec::new();
+    let supply = loaded.supply.read(&Supply::default(), now, &mut errors);
+    if let Some(error) = errors.first() {
+        return Err(Failure::new(error));
+    }
+    let feed = read_feed(loaded.feed.as_ref(), &loaded.roots, now)?;
     let release = supply.release(feed.as_ref().and_then(Feed::offered));
-    let offered =
-        release.as_ref().map(|(release, generated)| release::Offered { release, generated: *generated });
+    let offered = release.as_ref().map(Offered::of);
     let word = Word { feed: feed.as_ref(), overrides: Some(&loaded.overrides.overrides), settling: None };
     let max_age = loaded.config.feed.max_age;
     let moment = Now { word, release: offered, time: now, max_age };
@@ -171,33 +175,23 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     // The versions are to come from the files that were named.
     let supply = SupplyFiles { directory: None, ..supply };
     let mut errors = Vec::new();
-    supply.read(&Supply::default(), now, &mut errors);
+    let said = supply.read(&Supply::default(), now, &mut errors);
     // It may be what is just being written: `cvdns cvd --record … > dns.txt` begins with an empty file.
-    let supply = if errors.is_empty() { supply } else { SupplyFiles::default() };
+    let said = if errors.is_empty() { said } else { Supply::default() };
     for error in errors {
         eprintln!("cvdns: {error}; the rest of the record is taken from elsewhere");
     }
-    let (feed, supply) = read_sources(feed.as_ref(), &roots, &supply, now)?;
-    Ok(supply.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
+    let feed = read_feed(feed.as_ref(), &roots, now)?;
+    Ok(said.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
 }
 
-fn read_sources(
-    feed: Option<&Source>,
-    roots: &Roots,
-    files: &SupplyFiles,
-    now: Timestamp,
-) -> Result<(Option<Feed>, Supply), Failure> {
-    let feed = feed.map(|source| {
+fn read_feed(source: Option<&Source>, roots: &Roots, now: Timestamp) -> Result<Option<Feed>, Failure> {
+    let read = |source: &Source| {
         let octets = source.read(roots)?;
         let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
         feed.map_err(|error| format!("the feed {source} is not usable: {error}"))
-    });
-    let mut errors = Vec::new();
-    let supply = files.read(&Supply::default(), now, &mut errors);
-    match errors.first() {
-        Some(error) => Err(Failure::new(error)),
-        None => Ok((feed.transpose().map_err(Failure::new)?, supply)),
-    }
+    };
+    source.map(read).transpose().map_err(Failure::new)
 }
 
 /// The release that files make, with the rest from `base`.

@@ -145,7 +145,7 @@ impl Bench {
         };
         let frame: Arc<Frame> = Arc::new(frame);
         let release = self.supply.release(Some(feed).and_then(Feed::offered));
-        let release = release.as_ref().map(|(release, generated)| Offered { release, generated: *generated });
+        let release = release.as_ref().map(Offered::of);
         let overrides = Some(&self.loaded.overrides.overrides);
         let word = Word { feed: Some(feed), overrides, settling: None };
         let now = Now { word, release, time: self.now, max_age: self.loaded.config.feed.max_age };

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use crate::health::Feed;
 use crate::load::SupplyFiles;
-use crate::release::{CORE_DATABASES, Offered, Release, Source, Supply};
+use crate::release::{CORE_DATABASES, Offered, Release, Said, Supply};
 
 /// What is offered now, and what it was put together from.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Offering {
     pub(super) fn read(&mut self, files: &SupplyFiles, now: Timestamp) -> bool {
         let mut errors = Vec::new();
         let supply = files.read(&self.supply, now, &mut errors);
-        let silent = supply.line == Source::Silent || supply.versions == Source::Silent;
+        let silent = supply.line == Said::Silent || supply.versions == Said::Silent;
         let meanwhile = if silent { "there is no record" } else { "what was last read goes on" };
         for error in errors.iter().filter(|error| !self.complaints.contains(error)) {
             warn!("{error}; until it can be used, {meanwhile}");
@@ -57,30 +57,30 @@ impl Offering {
 
     /// What is offered.
     pub(super) fn offered(&self) -> Option<Offered<'_>> {
-        self.release.as_ref().map(|(release, generated)| Offered { release, generated: *generated })
+        self.release.as_ref().map(Offered::of)
     }
 
     /// The stamp of the record in a file, where that is what counts.
     pub(super) fn line_stamp(&self) -> Option<Timestamp> {
         match &self.supply.line {
-            Source::Says(line) => Some(line.stamp),
+            Said::Says(line) => Some(line.stamp),
             _ => None,
         }
     }
 
     /// Whether the feed's age is the release's.
     pub(super) fn is_the_feeds(&self) -> bool {
-        self.supply.line == Source::Unused
+        self.supply.line == Said::Unused
     }
 }
 
 fn log_news(files: &SupplyFiles, before: &Supply, now: &Supply) {
-    if let (Some(path), Source::Says(line)) = (&files.line, &now.line)
+    if let (Some(path), Said::Says(line)) = (&files.line, &now.line)
         && before.line != now.line
     {
         info!("the record in {}: {}", path.display(), line.release.record(line.stamp.as_second()));
     }
-    if let (Some(directory), Source::Says(versions)) = (&files.directory, now.versions)
+    if let (Some(directory), Said::Says(versions)) = (&files.directory, now.versions)
         && before.versions != now.versions
     {
         let said = CORE_DATABASES.iter().zip(versions).map(|(name, version)| format!("{name} {version}"));

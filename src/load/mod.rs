@@ -65,8 +65,8 @@ pub struct Followed {
     pub supply: SupplyFiles,
 }
 
-/// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is noted; with errors, what is returned
-/// serves to find more of them only.
+/// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is
+/// noted; with errors, what is returned serves to find more of them only.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
     reload(path, None, problems)
 }

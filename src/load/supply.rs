@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::files::{beside, read_bytes, read_head};
 use crate::config::Config;
 use crate::release::cvd::{HEADER_SIZE, Header};
-use crate::release::{CORE_DATABASES, Line, Source, Supply};
+use crate::release::{CORE_DATABASES, Line, Said, Supply};
 
 /// Most octets of a file with a record: a record has 255.
 const MAX_LINE: u64 = 64 << 10;
@@ -45,23 +45,19 @@ impl SupplyFiles {
         let line = self.line.as_deref().map(|path| read_line(path, now));
         let versions = self.directory.as_deref().map(|directory| read_versions(directory, now));
         Supply {
-            line: source(line, &before.line, errors),
-            versions: source(versions, &before.versions, errors),
+            line: goes_on(line, &before.line, errors),
+            versions: goes_on(versions, &before.versions, errors),
         }
     }
 }
 
-fn source<T: Clone>(
-    read: Option<Result<T, String>>,
-    before: &Source<T>,
-    errors: &mut Vec<String>,
-) -> Source<T> {
+fn goes_on<T: Clone>(read: Option<Result<T, String>>, before: &Said<T>, errors: &mut Vec<String>) -> Said<T> {
     match (read, before) {
-        (None, _) => Source::Unused,
-        (Some(Ok(said)), _) => Source::Says(said),
+        (None, _) => Said::Unused,
+        (Some(Ok(said)), _) => Said::Says(said),
         (Some(Err(error)), before) => {
             errors.push(error);
-            if let Source::Says(said) = before { Source::Says(said.clone()) } else { Source::Silent }
+            if let Said::Says(said) = before { Said::Says(said.clone()) } else { Said::Silent }
         }
     }
 }
@@ -134,7 +130,7 @@ mod tests {
         let files = SupplyFiles { line: None, directory: Some(dir.path().to_owned()) };
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let (silent, errors) = read(&files, &Supply::default());
-        assert_eq!(silent.versions, Source::Silent);
+        assert_eq!(silent.versions, Said::Silent);
         assert!(errors[0].starts_with("neither main.cvd nor main.cld is in "), "{errors:?}");
 
         for (name, version) in
@@ -143,9 +139,9 @@ mod tests {
             write(name, &header(version));
         }
         let (said, errors) = read(&files, &silent);
-        assert_eq!((said.versions, errors.len()), (Source::Says([63, 12, 339]), 0));
+        assert_eq!((said.versions, errors.len()), (Said::Says([63, 12, 339]), 0));
         write("daily.cvd", &header("13"));
-        assert_eq!(read(&files, &said).0.versions, Source::Says([63, 13, 339]));
+        assert_eq!(read(&files, &said).0.versions, Said::Says([63, 13, 339]));
 
         // Bad input: what was said last goes on, and the file is named.
         let cut = header("14");
@@ -168,7 +164,7 @@ mod tests {
         let files = SupplyFiles { line: Some(path.clone()), directory: None };
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
         let (said, errors) = read(&files, &Supply::default());
-        assert!(matches!(&said.line, Source::Says(line) if line.release.daily == 28_129), "{errors:?}");
+        assert!(matches!(&said.line, Said::Says(line) if line.release.daily == 28_129), "{errors:?}");
         std::fs::write(&path, "1.4.6:63::1789910940:1:90:49192:339\n").unwrap();
         let (kept, errors) = read(&files, &said);
         assert_eq!(kept, said);

@@ -14,7 +14,7 @@ use crate::problem::json::strict_map;
 
 pub use gate::{Announced, Gate, Holder, Share};
 pub use line::{Line, LineError};
-pub use supply::{Source, Supply};
+pub use supply::{Said, Supply};
 
 /// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
 pub const STAMP_PERIOD: i64 = 1800;
@@ -71,6 +71,13 @@ pub struct Offered<'o> {
     pub release: &'o Release,
     /// When whoever offers it last said so.
     pub generated: Timestamp,
+}
+
+impl<'o> Offered<'o> {
+    /// What [`Supply::release`] put together.
+    pub fn of((release, generated): &'o (Release, Timestamp)) -> Self {
+        Self { release, generated: *generated }
+    }
 }
 
 impl Release {

@@ -9,14 +9,14 @@ use super::{Offered, Release};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Supply {
     /// The record in a file: all of the release but extra databases.
-    pub line: Source<Line>,
+    pub line: Said<Line>,
     /// The versions of main, daily and bytecode in a directory.
-    pub versions: Source<[u32; 3]>,
+    pub versions: Said<[u32; 3]>,
 }
 
 /// What a file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Source<T> {
+pub enum Said<T> {
     /// It is not asked.
     #[default]
     Unused,
@@ -31,9 +31,9 @@ impl Supply {
     /// stamp, else the feed's time. None where somebody who is asked is silent.
     pub fn release(&self, feed: Option<Offered<'_>>) -> Option<(Release, Timestamp)> {
         let (mut release, generated) = match &self.line {
-            Source::Unused => feed.map(|feed| (feed.release.clone(), feed.generated))?,
-            Source::Silent => return None,
-            Source::Says(line) => {
+            Said::Unused => feed.map(|feed| (feed.release.clone(), feed.generated))?,
+            Said::Silent => return None,
+            Said::Says(line) => {
                 let mut release = line.release.clone();
                 // A record has no place for these.
                 if let Some(Offered { release: Release { extra, rollback, .. }, .. }) = feed {
@@ -43,9 +43,9 @@ impl Supply {
             }
         };
         match self.versions {
-            Source::Unused => {}
-            Source::Silent => return None,
-            Source::Says(versions) => release = release.with_core(versions),
+            Said::Unused => {}
+            Said::Silent => return None,
+            Said::Says(versions) => release = release.with_core(versions),
         }
         Some((release, generated))
     }
@@ -64,19 +64,19 @@ mod tests {
         let generated = Timestamp::from_second(1_795_000_000).unwrap();
         let offered = Some(Offered { release: &feed, generated });
         let line = Line::parse("1.5.0:64:20:1794999600:0:91:49192:340", generated).unwrap();
-        let of = |line: Source<Line>, versions, feed| {
+        let of = |line: Said<Line>, versions, feed| {
             let (release, since) = Supply { line, versions }.release(feed)?;
             Some((release.record(0), release.extra.len(), since.as_second()))
         };
         let some = |record: &str, extra, since| Some((record.to_owned(), extra, since));
         let (fed, read) = (1_795_000_000, 1_794_999_600);
-        let (unused, says, dir) = (Source::Unused, Source::Says(line), Source::Says([65, 30, 341]));
-        assert_eq!(of(unused, Source::Unused, offered), some("1.4.6:63:10:0:1:90:49192:339", 1, fed));
-        assert_eq!(of(Source::Unused, dir, offered), some("1.4.6:65:30:0:1:90:49192:341", 1, fed));
-        assert_eq!(of(says.clone(), Source::Unused, offered), some("1.5.0:64:20:0:0:91:49192:340", 1, read));
+        let (unused, says, dir) = (Said::Unused, Said::Says(line), Said::Says([65, 30, 341]));
+        assert_eq!(of(unused, Said::Unused, offered), some("1.4.6:63:10:0:1:90:49192:339", 1, fed));
+        assert_eq!(of(Said::Unused, dir, offered), some("1.4.6:65:30:0:1:90:49192:341", 1, fed));
+        assert_eq!(of(says.clone(), Said::Unused, offered), some("1.5.0:64:20:0:0:91:49192:340", 1, read));
         assert_eq!(of(says.clone(), dir, None), some("1.5.0:65:30:0:0:91:49192:341", 0, read));
-        assert_eq!(of(Source::Unused, dir, None), None);
-        assert_eq!(of(Source::Silent, dir, offered), None);
-        assert_eq!(of(says, Source::Silent, offered), None);
+        assert_eq!(of(Said::Unused, dir, None), None);
+        assert_eq!(of(Said::Silent, dir, offered), None);
+        assert_eq!(of(says, Said::Silent, offered), None);
     }
 }

@@ -124,6 +124,15 @@ impl Daemon {
         }
     }
 
+    /// Waits until something holds; no longer than `latest`.
+    pub fn until(&self, latest: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + latest;
+        while !holds() {
+            assert!(Instant::now() < deadline, "not in time: {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn sighup(&self) {
         tools::signal(self.child.id(), "HUP");
     }

@@ -79,6 +79,7 @@ impl Force {
         self.log_feed();
     }
 
+    /// Takes over what was offered and what else is new.
     pub(super) fn take(&mut self, offer: Option<Offer>, now: Timestamp) {
         let files = self.offering.read(&self.loaded.supply, now);
         let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
@@ -103,7 +104,7 @@ impl Force {
     }
 
     /// Looks at the feed's file, if it has one.
-    pub(super) fn read_feed(&mut self, now: Timestamp) -> Option<Offer> {
+    fn read_feed(&mut self, now: Timestamp) -> Option<Offer> {
         let path = self.feed_path()?;
         let version = versions(path);
         let offer = Offer::read(path, self.terms(now));
@@ -146,23 +147,17 @@ impl Force {
         }
     }
 
-    pub(super) fn adopt(&mut self, feed: Feed, document: Arc<Seen>) {
+    fn adopt(&mut self, feed: Feed, document: Arc<Seen>) {
         self.feed = Some(InForce { feed, document: document.clone() });
         (self.seen, self.complaint, self.held) = (Some(document), None, None);
     }
 
     /// Whether a feed may be taken over, or is held back as it takes away too much.
-    pub(super) fn admits(
-        &mut self,
-        feed: &Feed,
-        document: &Arc<Seen>,
-        frame: &Frame,
-        now: Timestamp,
-    ) -> bool {
+    fn admits(&mut self, feed: &Feed, document: &Arc<Seen>, frame: &Frame, now: Timestamp) -> bool {
         let config = &self.loaded.config.feed;
         let before = self.moment(now);
         let release = self.offering.of(feed);
-        let release = release.as_ref().map(|(release, generated)| Offered { release, generated: *generated });
+        let release = release.as_ref().map(Offered::of);
         let word = Word { feed: Some(feed), ..before.word };
         let after = Now { word, release, ..before };
         let announced = self.snapshots.load();
@@ -200,7 +195,7 @@ impl Force {
         false
     }
 
-    pub(super) fn count_refusal(&mut self, reason: &'static str) {
+    fn count_refusal(&mut self, reason: &'static str) {
         *self.refusals.entry(reason).or_default() += 1;
         self.show();
     }
@@ -214,7 +209,7 @@ impl Force {
     }
 
     /// Says once what keeps the feed from being taken, and again when it is something else.
-    pub(super) fn complain(&mut self, error: &str) {
+    fn complain(&mut self, error: &str) {
         let Some(wanted) = &self.loaded.feed else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
