@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use cvdns::answer::decide::{Client, Question, Trail, find};
-use cvdns::answer::{Answering, Transport, decide};
+use cvdns::answer::{Answering, Transport};
+use cvdns::decision::{Client, Question, Trail, decide, find};
 use cvdns::geo::client_table::ClientTable;
 use cvdns::geo::country_map::CountryMap;
 use cvdns::geo::database::CountryDatabase;

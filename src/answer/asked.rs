@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::decide::{self, Client, Found, Question, find};
+use crate::decision::{self, Client, Found, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
 use crate::wire::class;
@@ -63,7 +63,7 @@ impl Asked {
 
     /// The plan in whose table the client must be looked up, when the question's own name needs that.
     pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<u32> {
-        decide::look_ahead(&snapshot.frame, self.found, self.query.qtype)
+        decision::look_ahead(&snapshot.frame, self.found, self.query.qtype)
     }
 
     /// What is asked, when it is asked in class IN.

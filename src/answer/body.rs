@@ -1,8 +1,7 @@
 //! Writes what was decided behind the question.
 
-use super::chain::{Chain, Link, substitute};
-use super::decide::{Decision, Outcome};
 use super::options::Ede;
+use crate::decision::{Chain, Decision, Link, Outcome, substitute};
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Cut, Frame, Zone};
 use crate::snapshot::live::{self, PoolAnswer, WindowSet};

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::asked::Asked;
 use super::body::{self, Body};
-use super::decide::{Outcome, Trail, decide};
 use super::expected::Expected;
 use super::options::Opt;
+use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};

@@ -3,22 +3,20 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::DEFAULT_CONFIG;
+use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
-use crate::health::{Feed, Word};
+use crate::health::{Feed, FeedError};
 use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
 use crate::problem::Problems;
 use crate::release::cvd::Header;
-use crate::release::{self, CORE_DATABASES, Line, Offered, Release, Supply, database_record};
-use crate::snapshot::inputs::Databases;
-use crate::snapshot::{Now, Snapshot, compile};
+use crate::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -129,25 +127,15 @@ fn print_record(
 
 /// What serve would announce if it started now.
 fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
-    let mut problems = Problems::default();
-    let loaded = load::load(config, &mut problems);
-    let frame = loaded.as_ref().and_then(|loaded| compile(&loaded.inputs, &Databases::new(), &mut problems));
-    let (Some(loaded), Some(frame)) = (loaded, frame) else {
-        print(&problems);
-        return Err(Failure::new(format!("{} cannot be served", config.display())));
-    };
-    let mut errors = Vec::new();
-    let supply = loaded.supply.read(&Supply::default(), now, &mut errors);
-    if let Some(error) = errors.first() {
+    let offline = Offline::load(config, now)?.remembering();
+    if let Some(error) = offline.errors.first() {
         return Err(Failure::new(error));
     }
-    let feed = read_feed(loaded.feed.as_ref(), &loaded.roots, now)?;
-    let release = supply.release(feed.as_ref().and_then(Feed::offered));
-    let offered = release.as_ref().map(Offered::of);
-    let word = Word { feed: feed.as_ref(), overrides: Some(&loaded.overrides.overrides), settling: None };
-    let max_age = loaded.config.feed.max_age;
-    let moment = Now { word, release: offered, time: now, max_age };
-    let snapshot = Snapshot::new(Arc::new(frame), &moment);
+    let named = offline.feed(None)?;
+    if let Some(Named { source, feed }) = &named {
+        feed.timely(now).map_err(|error| Failure::new(unusable(source, &error)))?;
+    }
+    let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
     if snapshot.live.has_expired() {
         return Err(Failure::new(
             "the record is too old to be trusted: serve would answer SERVFAIL (`on-stale`)",
@@ -189,9 +177,13 @@ fn read_feed(source: Option<&Source>, roots: &Roots, now: Timestamp) -> Result<O
     let read = |source: &Source| {
         let octets = source.read(roots)?;
         let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
-        feed.map_err(|error| format!("the feed {source} is not usable: {error}"))
+        feed.map_err(|error| unusable(source, &error))
     };
     source.map(read).transpose().map_err(Failure::new)
+}
+
+fn unusable(source: &Source, error: &FeedError) -> String {
+    format!("the feed {source} is not usable: {error}")
 }
 
 /// The release that files make, with the rest from `base`.

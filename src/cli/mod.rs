@@ -8,6 +8,7 @@ pub mod cvd;
 pub mod feed;
 pub mod geoip;
 pub mod monitor;
+mod offline;
 mod output;
 mod problems;
 pub mod serve;

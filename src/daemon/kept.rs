@@ -93,15 +93,13 @@ impl Kept {
     pub(super) fn announced(&mut self, now: Timestamp) -> Option<Announced> {
         let path = self.directory.as_ref()?.join(RECORD);
         let kept: KeptRecord = read(&path)?;
-        let mut announced = Announced::known(&kept.release, kept.stamp);
-        let latest = now.checked_add(MAX_STAMP_AHEAD).unwrap_or(Timestamp::MAX).as_second();
-        if kept.stamp > latest {
+        let announced = kept.announced(now);
+        if announced.stamp != kept.stamp {
             warn!(
                 "the stamp {} kept in {} lies in the future: it is not gone on from",
                 kept.stamp,
                 path.display()
             );
-            announced.stamp = 0;
         }
         self.announced = Some(kept);
         Some(announced)
@@ -145,6 +143,22 @@ impl Kept {
         }
         self.complaint = complaint;
     }
+}
+
+impl KeptRecord {
+    /// What to go on from: a stamp of the future is not.
+    fn announced(&self, now: Timestamp) -> Announced {
+        let latest = now.checked_add(MAX_STAMP_AHEAD).unwrap_or(Timestamp::MAX).as_second();
+        let stamp = if self.stamp > latest { 0 } else { self.stamp };
+        Announced::known(&self.release, stamp)
+    }
+}
+
+/// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
+pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
+    let octets = fs::read(directory.join(RECORD)).ok()?;
+    let kept: KeptRecord = serde_json::from_slice(&octets).ok()?;
+    Some(kept.announced(now))
 }
 
 /// Removes what a server that was killed while it wrote has left.

@@ -39,6 +39,8 @@ use answerer::Answerer;
 use fetching::Fetching;
 use force::Force;
 
+pub use kept::announced_before;
+
 /// Why the server does not start.
 #[derive(Debug)]
 pub enum StartError {

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::super::problems::print;
-use super::{Bench, CheckArgs, Failure};
+use super::{CheckArgs, Failure, Offline};
 use crate::geo::country::Country;
 use crate::health::{Feed, faults, notes};
 use crate::problem::{Problems, Spot};
@@ -14,17 +16,18 @@ use crate::release::CORE_DATABASES;
 use crate::snapshot::Snapshot;
 
 pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let bench = Bench::load(config)?;
-    let source = bench.source(args.feed.as_deref())?;
-    let octets = source.read(&bench.loaded.roots).map_err(Failure::new)?;
+    let offline = Offline::load(config, Timestamp::now())?;
+    offline.say_errors();
+    let source = offline.source(args.feed.as_deref())?;
+    let octets = source.read(&offline.loaded.roots).map_err(Failure::new)?;
     let mut problems = Problems::default();
     let name = source.to_string();
     check_text(&name, &octets, &mut problems);
     let mut summary = String::new();
     if let Ok(feed) = Feed::parse(&octets) {
-        let snapshot = bench.snapshot(&feed, None)?;
+        let snapshot = offline.snapshot(Some(&feed), None)?;
         let mut checker =
-            Checker { bench: &bench, feed: &feed, spot: Spot::file(&name), problems: &mut problems };
+            Checker { offline: &offline, feed: &feed, spot: Spot::file(&name), problems: &mut problems };
         checker.check(&snapshot);
         summary = format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
     }
@@ -50,7 +53,7 @@ fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
 
 /// Looks at what a feed says.
 struct Checker<'c> {
-    bench: &'c Bench,
+    offline: &'c Offline,
     feed: &'c Feed,
     spot: Spot,
     problems: &'c mut Problems,
@@ -65,7 +68,7 @@ impl Checker<'_> {
                 "start at 1, or at the time in seconds",
             );
         }
-        let fleets = self.bench.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
+        let fleets = self.offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
         for note in notes(self.feed, fleets) {
             self.warn(note, "correct the host in the feed or in the fleet file");
         }
@@ -79,11 +82,11 @@ impl Checker<'_> {
     }
 
     fn check_times(&mut self) {
-        if let Err(error) = self.feed.timely(self.bench.now) {
+        if let Err(error) = self.feed.timely(self.offline.time) {
             self.problems.error(self.spot.clone(), error.to_string(), "it would be refused until then");
         }
-        let max_age = self.bench.loaded.config.feed.max_age;
-        if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.bench.now) {
+        let max_age = self.offline.loaded.config.feed.max_age;
+        if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.offline.time) {
             let what =
                 format!("it is of {}, older than max-age: it would count as stale", self.feed.generated);
             self.warn(what, "its coordinator has to write it anew well within max-age");
@@ -94,7 +97,7 @@ impl Checker<'_> {
     fn check_versions(&mut self) {
         let Some(release) = &self.feed.release else {
             let help = "add `release`, or name a `record-file` in [record]";
-            if self.bench.supply.release(None).is_none() {
+            if self.offline.supply.release(None).is_none() {
                 self.warn("it has no release: there would be no record", help);
             }
             return;

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::output::{print_json, print_table};
-use super::{Bench, DiffArgs, Failure, Named};
+use super::{DiffArgs, Failure, Named, Offline};
 use crate::snapshot::Snapshot;
 use crate::snapshot::difference::{Change, PathChange, Quality, Served, changes};
 use crate::wire::rtype;
@@ -70,16 +71,17 @@ struct Share {
 }
 
 pub(super) fn run(args: &DiffArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let bench = Bench::load(config)?;
-    let named = |word| bench.source(Some(word)).and_then(|source| bench.read(source));
+    let offline = Offline::load(config, Timestamp::now())?;
+    offline.say_errors();
+    let named = |word| offline.source(Some(word)).and_then(|source| offline.read(source));
     let (before, after) = (named(&args.before)?, named(&args.after)?);
     if let Err(error) = after.feed.follows(&before.feed) {
         eprintln!("cvdns: {} would be refused after {}: {error}", after.source, before.source);
     }
-    let old = bench.snapshot(&before.feed, None)?;
-    let new = bench.snapshot(&after.feed, Some(&old))?;
+    let old = offline.snapshot(Some(&before.feed), None)?;
+    let new = offline.snapshot(Some(&after.feed), Some(&old))?;
     let record = record(&old, &new);
-    let paths = changes(&old, &new).iter().filter_map(|change| Row::of(&bench, &new, change)).collect();
+    let paths = changes(&old, &new).iter().filter_map(|change| Row::of(&offline, &new, change)).collect();
     let difference = Difference { before: Side::of(&before), after: Side::of(&after), record, paths };
     if args.json {
         print_json(&difference)?;
@@ -127,9 +129,9 @@ impl Side {
 }
 
 impl Row {
-    fn of(bench: &Bench, snapshot: &Snapshot, change: &PathChange<'_>) -> Option<Self> {
+    fn of(offline: &Offline, snapshot: &Snapshot, change: &PathChange<'_>) -> Option<Self> {
         let plan = snapshot.frame.plans.get(change.plan)?;
-        let zone = bench.loaded.inputs.zones.get(change.plan)?;
+        let zone = offline.loaded.inputs.zones.get(change.plan)?;
         let share = |mirror: &crate::snapshot::difference::MirrorChange<'_>| Share {
             host: mirror.host.to_owned(),
             before: mirror.before,

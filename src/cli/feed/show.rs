@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::output::{print_json, print_table};
-use super::{Bench, Failure, ShowArgs};
+use super::{Failure, Offline, ShowArgs};
 use crate::fleet::Mirror;
 use crate::health::{Standing, State};
 use crate::release::CORE_DATABASES;
@@ -46,9 +46,10 @@ struct Row {
 }
 
 pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let bench = Bench::load(config)?;
-    let named = bench.read(bench.source(args.feed.as_deref())?)?;
-    let snapshot = bench.snapshot(&named.feed, None)?;
+    let offline = Offline::load(config, Timestamp::now())?;
+    offline.say_errors();
+    let named = offline.read(offline.source(args.feed.as_deref())?)?;
+    let snapshot = offline.snapshot(Some(&named.feed), None)?;
     let countries = rows(&snapshot);
     if args.json {
         let (serial, generated) = (named.feed.serial, named.feed.generated);

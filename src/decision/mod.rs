@@ -1,9 +1,10 @@
 //! The one place where an answer is chosen. What is served, explained and exported is what [`decide`] says.
 
+mod chain;
+
 use std::hint::black_box;
 use std::net::IpAddr;
 
-use super::chain::{self, Chain, Link};
 use crate::geo::client_table::Place;
 use crate::release::Announced;
 use crate::snapshot::Snapshot;
@@ -14,6 +15,9 @@ use crate::snapshot::pools::{Along, PathId};
 use crate::snapshot::template::{Template, TemplateId};
 use crate::wire::lower::LowerName;
 use crate::wire::rtype;
+
+pub(crate) use chain::substitute;
+pub use chain::{Chain, Link};
 
 /// Why an answer is what it is. The records on the way to it stand in the [`Trail`].
 #[derive(Debug, Clone, Copy)]
@@ -260,7 +264,7 @@ impl Found {
 
 /// The plan in whose table the client of a question must be looked up, when its own name needs that; reads what the answer is
 /// going to be taken from.
-pub(super) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
+pub(crate) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
     let Found::Node(node) = found else { return None };
     match frame.holding(frame.nodes.get(node as usize)?, qtype)? {
         Answer::Pool { rule, along: Along::Client } => Some(frame.rules.get(rule as usize)?.plan),

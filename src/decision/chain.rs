@@ -76,7 +76,7 @@ pub(super) fn rename(name: &mut LowerName, owner_length: usize, target: &[u8]) -
 }
 
 /// Writes `name` with its last `owner_length` octets replaced by `target`; the length, or none when it is too long.
-pub(super) fn substitute(
+pub(crate) fn substitute(
     name: &[u8],
     owner_length: usize,
     target: &[u8],

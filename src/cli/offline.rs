@@ -1,0 +1,115 @@
+//! What serve would answer from, without serving: for commands that show, compare and export it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::output::Failure;
+use super::problems::print;
+use crate::daemon;
+use crate::health::{Feed, Word};
+use crate::load::{self, Loaded, Source};
+use crate::problem::Problems;
+use crate::release::{Announced, Offered, Supply};
+use crate::snapshot::{Frame, Now, Snapshot, compile};
+
+/// A configuration that can be served, as of a moment.
+pub(in crate::cli) struct Offline {
+    pub loaded: Loaded,
+    pub supply: Supply,
+    /// Why files have no word in the release that should have one.
+    pub errors: Vec<String>,
+    /// The moment.
+    pub time: Timestamp,
+    /// What the server announced before.
+    announced: Option<Announced>,
+}
+
+/// A feed, and from where it is.
+pub(in crate::cli) struct Named {
+    pub source: Source,
+    pub feed: Feed,
+}
+
+impl Offline {
+    /// Reads all that serve would read, but for the feed. What was announced before is not known.
+    pub(in crate::cli) fn load(config: &Path, time: Timestamp) -> Result<Self, Failure> {
+        let mut problems = Problems::default();
+        let loaded = load::load(config, &mut problems).filter(|_| !problems.has_errors());
+        let Some(loaded) = loaded else {
+            print(&problems);
+            return Err(Failure::new(format!("{} cannot be served", config.display())));
+        };
+        let mut errors = Vec::new();
+        let supply = loaded.supply.read(&Supply::default(), time, &mut errors);
+        Ok(Self { loaded, supply, errors, time, announced: None })
+    }
+
+    /// Says why files have no word in the release.
+    pub(in crate::cli) fn say_errors(&self) {
+        for error in &self.errors {
+            eprintln!("cvdns: {error}");
+        }
+    }
+
+    /// Goes on from what the server that has this configuration announced, if it keeps that (`state`).
+    pub(in crate::cli) fn remembering(self) -> Self {
+        let state = self.loaded.state.as_deref();
+        let announced = state.and_then(|state| daemon::announced_before(state, self.time));
+        Self { announced, ..self }
+    }
+
+    /// What a word of the command line means; without one the configuration's.
+    pub(in crate::cli) fn source(&self, word: Option<&str>) -> Result<Source, Failure> {
+        match word {
+            Some(word) => Source::of_argument(word).map_err(Failure::new),
+            None => {
+                self.loaded.feed.clone().ok_or_else(|| {
+                    Failure::new("the configuration has no feed (`source` in [feed]): name one")
+                })
+            }
+        }
+    }
+
+    /// Reads a feed.
+    pub(in crate::cli) fn read(&self, source: Source) -> Result<Named, Failure> {
+        let octets = source.read(&self.loaded.roots).map_err(Failure::new)?;
+        let feed = Feed::parse(&octets).map_err(|error| {
+            Failure::new(format!("{source}: {error} (`cvdns feed check` says all that is wrong with it)"))
+        })?;
+        Ok(Named { source, feed })
+    }
+
+    /// The feed that a word of the command line names, else the configuration's; none: the configuration has none.
+    pub(in crate::cli) fn feed(&self, word: Option<&str>) -> Result<Option<Named>, Failure> {
+        if word.is_none() && self.loaded.feed.is_none() {
+            return Ok(None);
+        }
+        self.read(self.source(word)?).map(Some)
+    }
+
+    /// What would be answered from with this feed; with a snapshot that was in force before it.
+    pub(in crate::cli) fn snapshot(
+        &self,
+        feed: Option<&Feed>,
+        before: Option<&Snapshot>,
+    ) -> Result<Snapshot, Failure> {
+        let mut problems = Problems::default();
+        let databases = feed.map(Feed::extra_databases).unwrap_or_default();
+        let Some(frame) = compile(&self.loaded.inputs, &databases, &mut problems) else {
+            print(&problems);
+            return Err(Failure::new("the configuration cannot be served"));
+        };
+        let frame: Arc<Frame> = Arc::new(frame);
+        let release = self.supply.release(feed.and_then(Feed::offered));
+        let release = release.as_ref().map(Offered::of);
+        let overrides = Some(&self.loaded.overrides.overrides);
+        let word = Word { feed, overrides, settling: None };
+        let now = Now { word, release, time: self.time, max_age: self.loaded.config.feed.max_age };
+        Ok(match before {
+            None => Snapshot::remembering(self.announced.as_ref(), frame, &now),
+            Some(before) => Snapshot::after(before, frame, &now),
+        })
+    }
+}
