@@ -1,11 +1,13 @@
 //! Turns a query into its answer, in place: no allocation, lock, log or clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
 use super::expected::Expected;
-use super::options::Opt;
+use super::options::{Ede, Opt};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
 use crate::wire::query::{Query, Reject};
@@ -18,6 +20,14 @@ pub enum Transport {
     Udp,
     /// A connection: the answer may have up to 65,535 octets (RFC 7766).
     Tcp,
+}
+
+/// From whom a query came, and how.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    #[expect(dead_code, reason = "for the diagnostic names")]
+    client: SocketAddr,
+    transport: Transport,
 }
 
 /// What one thread keeps between queries.
@@ -36,7 +46,12 @@ struct Own {
     turn: u64,
     /// Where this thread counts.
     lane: usize,
+    #[expect(dead_code, reason = "for the diagnostic names")]
+    clock: Clock,
 }
+
+/// Tells the time.
+pub type Clock = fn() -> Timestamp;
 
 /// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
 /// third … of them (Weyl): a client that always asks A and AAAA in turn still sees every window.
@@ -46,9 +61,11 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 const PLAIN_UDP: usize = 512;
 
 impl Answering {
-    /// Starts with this turn of the windows; different threads best start with different ones.
-    pub fn new(turn: u64) -> Self {
-        let own = Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize };
+    /// Starts with this turn of the windows; different threads best start with different ones. The clock is asked by
+    /// diagnostic names alone.
+    pub fn new(turn: u64, clock: Clock) -> Self {
+        let own =
+            Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize, clock };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
@@ -58,14 +75,14 @@ impl Answering {
         snapshot: &Snapshot,
         buffer: &mut [u8],
         length: usize,
-        client: IpAddr,
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
         let Self { asked, own, .. } = self;
-        asked.read(snapshot, buffer.get(..length)?, client);
+        asked.read(snapshot, buffer.get(..length)?, client.ip());
         asked.probe(snapshot);
         asked.find(snapshot);
-        answer(snapshot, asked, own, buffer, transport)
+        answer(snapshot, asked, own, buffer, Peer { client, transport })
     }
 
     /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
@@ -84,38 +101,39 @@ impl Answering {
         number: usize,
         snapshot: &Snapshot,
         buffer: &mut [u8],
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
         let Self { expected, own, .. } = self;
-        answer(snapshot, expected.get(number)?, own, buffer, transport)
+        answer(snapshot, expected.get(number)?, own, buffer, Peer { client, transport })
     }
 }
 
-fn answer(
-    snapshot: &Snapshot,
-    asked: &Asked,
-    own: &mut Own,
-    buffer: &mut [u8],
-    transport: Transport,
-) -> Option<usize> {
+fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], peer: Peer) -> Option<usize> {
     let (settings, query) = (&snapshot.frame.settings, &asked.query);
     match asked.reject {
         None => {}
         Some(Reject::Drop) => return None,
-        Some(Reject::Code { rcode, question_end, edns }) => {
+        Some(Reject::Code { rcode, question_end, edns, subnet }) => {
             let opt =
                 edns.then_some(Opt { udp_size: settings.udp_size, dnssec_ok: false, nsid: None, ecs: None });
-            return reject(buffer, rcode, question_end, opt);
+            return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
-    let limit = limit(query, settings.udp_size, transport).min(buffer.len());
+    let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
     let body = body(snapshot, asked, own, buffer, limit);
     finish(buffer, query, body, opt, limit)
 }
 
 /// Writes the answer's sections behind the question.
-fn body(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], limit: usize) -> Body {
+fn body<'s>(
+    snapshot: &'s Snapshot,
+    asked: &Asked,
+    own: &mut Own,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Body<'s> {
     let query = &asked.query;
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
@@ -126,7 +144,7 @@ fn body(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], li
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             own.turn = own.turn.wrapping_add(STRIDE);
-            let Own { trail, turn, lane } = own;
+            let Own { trail, turn, lane, .. } = own;
             let decision = decide(snapshot, asked.question(), &asked.client, trail);
             // Behind an alias it is no client's report.
             if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
@@ -157,15 +175,24 @@ fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
 }
 
 /// Completes an answer: cuts it when it is too long, adds OPT, writes the header.
-fn finish(buffer: &mut [u8], query: &Query, body: Body, opt: Option<Opt<'_>>, limit: usize) -> Option<usize> {
-    let opt_size = opt.map_or(0, |opt| opt.size(body.ede));
-    let fits = body.end.filter(|end| (*end).max(query.question_end) + opt_size <= limit);
+fn finish(
+    buffer: &mut [u8],
+    query: &Query,
+    body: Body<'_>,
+    opt: Option<Opt<'_>>,
+    limit: usize,
+) -> Option<usize> {
+    let size = |ede| opt.map_or(0, |opt| opt.size(ede));
+    let fits_with = |ede| body.end.filter(|end| (*end).max(query.question_end) + size(ede) <= limit);
+    // No record is left out for words about it.
+    let ede = body.ede.filter(|_| fits_with(body.ede).is_some());
+    let fits = fits_with(ede);
     let (sections_end, counts) = match fits {
         Some(end) => (end.max(query.question_end), body.counts),
         None => (query.question_end, body::Counts::default()),
     };
     let end = match opt {
-        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, body.ede)?,
+        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, ede)?,
         None => sections_end,
     };
     let [answer, authority] = [counts.answer.to_be_bytes(), counts.authority.to_be_bytes()];
@@ -181,10 +208,16 @@ fn finish(buffer: &mut [u8], query: &Query, body: Body, opt: Option<Opt<'_>>, li
 }
 
 /// An answer that only says why there is none.
-fn reject(buffer: &mut [u8], rcode: u16, question_end: Option<usize>, opt: Option<Opt<'_>>) -> Option<usize> {
+fn reject(
+    buffer: &mut [u8],
+    rcode: u16,
+    question_end: Option<usize>,
+    opt: Option<Opt<'_>>,
+    ede: Option<Ede<'_>>,
+) -> Option<usize> {
     let end = question_end.unwrap_or(HEADER);
     let end = match opt {
-        Some(opt) => opt.write(buffer, end, rcode, 0, None)?,
+        Some(opt) => opt.write(buffer, end, rcode, 0, ede)?,
         None => end,
     };
     let header = buffer.first_chunk_mut::<HEADER>()?;

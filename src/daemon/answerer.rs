@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
+use jiff::Timestamp;
 
 use crate::answer::{Answering, Transport};
 use crate::serve::Responder;
@@ -19,7 +20,7 @@ pub(super) struct Answerer {
 impl Answerer {
     pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, turn: u64) -> Self {
         let current = snapshots.load_full();
-        Self { newest: Cache::new(snapshots), current, answering: Answering::new(turn) }
+        Self { newest: Cache::new(snapshots), current, answering: Answering::new(turn, Timestamp::now) }
     }
 }
 
@@ -38,7 +39,7 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond(&self.current, buffer, length, client.ip(), transport)
+        self.answering.respond(&self.current, buffer, length, client, transport)
     }
 
     fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
@@ -51,9 +52,9 @@ impl Responder for Answerer {
         number: usize,
         buffer: &mut [u8],
         _length: usize,
-        _client: SocketAddr,
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond_expected(number, &self.current, buffer, transport)
+        self.answering.respond_expected(number, &self.current, buffer, client, transport)
     }
 }

@@ -285,7 +285,8 @@ impl Force {
         let started = std::time::Instant::now();
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         self.follow_changes(now);
-        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        let mut snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        snapshot.about.held = self.held.as_ref().map(Held::told);
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
         self.flapping.log(now);

@@ -57,6 +57,8 @@ pub enum Outcome<'s> {
         template: Template<'s>,
         /// What that follows from.
         announced: &'s Announced,
+        /// It is too old to be trusted, and answered all the same (`on-stale`).
+        stale: bool,
     },
     /// The answer to a download report.
     Ping {
@@ -284,13 +286,13 @@ fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
     let missing = if snapshot.live.expired(number) { Outcome::Expired } else { Outcome::NotReady };
     let text = snapshot.live.text(number).zip(snapshot.live.announced());
-    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced })
+    let stale = snapshot.live.stale(number);
+    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced, stale })
 }
 
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
     let Some(answer) = snapshot.live.pool(rule, path) else { return Outcome::NotReady };
-    let windows = if ipv6 { answer.ipv6.count } else { answer.ipv4.count };
-    if windows == 0 { Outcome::NoData } else { Outcome::Pool { rule, path, answer, ipv6 } }
+    if answer.windows(ipv6).count == 0 { Outcome::NoData } else { Outcome::Pool { rule, path, answer, ipv6 } }
 }
 
 /// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record

@@ -3,6 +3,7 @@
 //! The frame is what files say, compiled when they are read; the live part is what feed and clock say, compiled whenever one of
 //! them changes. A snapshot is both, and is replaced as a whole.
 
+mod about;
 mod compile;
 pub mod difference;
 pub mod frame;
@@ -13,6 +14,7 @@ pub mod names;
 mod owners;
 pub mod pings;
 pub mod pools;
+pub mod reach;
 pub mod template;
 pub mod windows;
 pub mod yields;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 
 use crate::release::Announced;
 
+pub use about::{About, FeedInForce, HeldFeed};
 pub use compile::compile;
 pub use frame::Frame;
 pub use live::{Live, Now};
@@ -33,25 +36,27 @@ pub struct Snapshot {
     pub frame: Arc<Frame>,
     /// What they do change.
     pub live: Live,
+    /// What is told beside answers.
+    pub about: About,
 }
 
 impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
-        Self { frame, live }
+        Self { frame, live, about: About::at(now) }
     }
 
     /// The same, where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::remembering(announced, &frame, now);
-        Self { frame, live }
+        Self { frame, live, about: About::at(now) }
     }
 
     /// The same, where `before` was in force: what is still the same is not compiled again.
     pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::after(&before.live, &frame, now);
-        Self { frame, live }
+        Self { frame, live, about: About::at(now) }
     }
 
     /// How many paths, over all limits, have no usable mirror and are answered all the same.
