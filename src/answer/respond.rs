@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
+use super::diagnose::{self, Room, diagnose};
 use super::expected::Expected;
 use super::options::{Ede, Opt};
 use crate::decision::{Outcome, Trail, decide};
@@ -24,10 +25,9 @@ pub enum Transport {
 
 /// From whom a query came, and how.
 #[derive(Debug, Clone, Copy)]
-struct Peer {
-    #[expect(dead_code, reason = "for the diagnostic names")]
-    client: SocketAddr,
-    transport: Transport,
+pub(super) struct Peer {
+    pub client: SocketAddr,
+    pub transport: Transport,
 }
 
 /// What one thread keeps between queries.
@@ -46,7 +46,6 @@ struct Own {
     turn: u64,
     /// Where this thread counts.
     lane: usize,
-    #[expect(dead_code, reason = "for the diagnostic names")]
     clock: Clock,
 }
 
@@ -122,7 +121,7 @@ fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], 
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
-    let body = body(snapshot, asked, own, buffer, limit);
+    let body = body(snapshot, asked, own, peer, buffer, limit);
     finish(buffer, query, body, opt, limit)
 }
 
@@ -131,6 +130,7 @@ fn body<'s>(
     snapshot: &'s Snapshot,
     asked: &Asked,
     own: &mut Own,
+    peer: Peer,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
@@ -144,6 +144,12 @@ fn body<'s>(
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             own.turn = own.turn.wrapping_add(STRIDE);
+            if diagnose::may_be(asked.name.wire()) {
+                let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
+                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, (own.clock)(), room) {
+                    return body;
+                }
+            }
             let Own { trail, turn, lane, .. } = own;
             let decision = decide(snapshot, asked.question(), &asked.client, trail);
             // Behind an alias it is no client's report.
