@@ -97,14 +97,27 @@ impl RecordStory {
 
 impl std::fmt::Display for Asker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.address)?;
-        if let Some(prefix) = self.prefix {
-            write!(f, "/{prefix}")?;
-        }
+        f.write_str(&self.network())?;
         f.write_str(match self.from {
             AddressSource::Ecs => " (ecs)",
             AddressSource::Source => " (source)",
+            AddressSource::Given => "",
         })
+    }
+}
+
+impl Asker {
+    /// As people say it.
+    pub fn words(&self) -> String {
+        if self.prefix == Some(0) { "anybody".to_owned() } else { self.to_string() }
+    }
+
+    /// The address or network alone.
+    pub fn network(&self) -> String {
+        match self.prefix {
+            Some(prefix) => format!("{}/{prefix}", self.address),
+            None => self.address.to_string(),
+        }
     }
 }
 
@@ -230,7 +243,7 @@ pub fn by_state(snapshot: &Snapshot) -> String {
 pub fn whoami_lines(client: SocketAddr, transport: &str, asker: Asker) -> Vec<String> {
     let ecs = match asker.from {
         AddressSource::Ecs => format!("ecs={}/{}", asker.address, asker.prefix.unwrap_or_default()),
-        AddressSource::Source => "ecs=none".to_owned(),
+        AddressSource::Source | AddressSource::Given => "ecs=none".to_owned(),
     };
     let address = client.ip().to_canonical();
     vec![
