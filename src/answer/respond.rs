@@ -151,7 +151,7 @@ fn body<'s>(
             own.turn = own.turn.wrapping_add(STRIDE);
             if diagnose::may_be(asked.name.wire()) {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, (own.clock)(), room) {
+                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
                     return body;
                 }
             }

@@ -4,6 +4,7 @@
 //! them changes. A snapshot is both, and is replaced as a whole.
 
 mod about;
+mod budget;
 mod compile;
 pub mod difference;
 pub mod frame;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::release::Announced;
 
 pub use about::{About, FeedInForce, HeldFeed};
+pub use budget::Budget;
 pub use compile::compile;
 pub use frame::Frame;
 pub use live::{Live, Now};
@@ -38,25 +40,27 @@ pub struct Snapshot {
     pub live: Live,
     /// What is told beside answers.
     pub about: About,
+    /// How much time that may take.
+    pub budget: Budget,
 }
 
 impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
-        Self { frame, live, about: About::at(now) }
+        Self { frame, live, about: About::at(now), budget: Budget::default() }
     }
 
     /// The same, where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::remembering(announced, &frame, now);
-        Self { frame, live, about: About::at(now) }
+        Self { frame, live, about: About::at(now), budget: Budget::default() }
     }
 
     /// The same, where `before` was in force: what is still the same is not compiled again.
     pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::after(&before.live, &frame, now);
-        Self { frame, live, about: About::at(now) }
+        Self { frame, live, about: About::at(now), budget: Budget::default() }
     }
 
     /// How many paths, over all limits, have no usable mirror and are answered all the same.
