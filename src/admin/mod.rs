@@ -20,6 +20,7 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::answer::{Ledger, QueryTallies};
 use crate::serve::Tallies;
 use crate::snapshot::Snapshot;
 
@@ -32,6 +33,10 @@ pub struct View {
     pub snapshots: Arc<ArcSwap<Snapshot>>,
     /// What the sockets have done.
     pub tallies: Tallies,
+    /// What was asked, and how it was answered.
+    pub queries: QueryTallies,
+    /// What paths and mirrors were answered.
+    pub ledger: Arc<Ledger>,
     /// How the server stands.
     pub condition: Arc<ArcSwap<Condition>>,
     /// Takes over a feed that is held back.

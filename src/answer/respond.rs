@@ -1,13 +1,17 @@
 //! Turns a query into its answer, in place: no allocation, lock, log or clock.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::asked::Asked;
 use super::body::{self, Body};
 use super::expected::Expected;
 use super::options::Opt;
+use super::tally::{Desk, Tally};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
+use crate::snapshot::live::WindowSet;
+use crate::snapshot::name_class::NameClass;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
 
@@ -34,8 +38,32 @@ struct Own {
     trail: Trail,
     /// Chooses the next window.
     turn: u64,
-    /// Where this thread counts.
+    /// Where this thread counts download reports.
     lane: usize,
+    /// Where it counts what it answers.
+    desk: Desk,
+}
+
+/// What was written of an answer, and as what it is counted.
+struct Written<'s> {
+    body: Body,
+    class: NameClass,
+    mirrors: Option<Mirrors<'s>>,
+}
+
+/// An answer that is ready to be sent.
+struct Finished {
+    /// Its length.
+    end: usize,
+    /// It was too long.
+    truncated: bool,
+}
+
+/// Mirrors that an answer consists of.
+struct Mirrors<'s> {
+    place: u32,
+    ipv6: bool,
+    windows: &'s WindowSet,
 }
 
 /// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
@@ -48,7 +76,12 @@ const PLAIN_UDP: usize = 512;
 impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones.
     pub fn new(turn: u64) -> Self {
-        let own = Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize };
+        Self::counting(turn, Desk::own(Arc::new(Tally::default()), 1))
+    }
+
+    /// The same, with its answers counted there.
+    pub fn counting(turn: u64, desk: Desk) -> Self {
+        let own = Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize, desk };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
@@ -105,45 +138,92 @@ fn answer(
         Some(Reject::Code { rcode, question_end, edns }) => {
             let opt =
                 edns.then_some(Opt { udp_size: settings.udp_size, dnssec_ok: false, nsid: None, ecs: None });
+            let class = if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
+            own.desk.count(class, question_end.map_or(0, |_| query.qtype), rcode);
             return reject(buffer, rcode, question_end, opt);
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, transport).min(buffer.len());
-    let body = body(snapshot, asked, own, buffer, limit);
-    finish(buffer, query, body, opt, limit)
+    let written = body(snapshot, asked, own, buffer, limit);
+    let Finished { end, truncated } = finish(buffer, query, written.body, opt, limit)?;
+    count(&own.desk, snapshot, query, &written, truncated);
+    Some(end)
 }
 
 /// Writes the answer's sections behind the question.
-fn body(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], limit: usize) -> Body {
+fn body<'s>(
+    snapshot: &'s Snapshot,
+    asked: &Asked,
+    own: &mut Own,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Written<'s> {
     let query = &asked.query;
+    let refused = |class, rcode| Written { body: Body::code(rcode), class, mirrors: None };
     if query.edns.is_some_and(|edns| edns.version > 0) {
-        return Body::code(rcode::BADVERS);
+        return refused(NameClass::Other, rcode::BADVERS);
     }
     match (query.qclass, query.qtype) {
-        (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
-        (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
-        (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
-        (class::IN, _) => {
-            own.turn = own.turn.wrapping_add(STRIDE);
-            let Own { trail, turn, lane } = own;
-            let decision = decide(snapshot, asked.question(), &asked.client, trail);
-            // Behind an alias it is no client's report.
-            if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
-                snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
-            }
-            // A scope says something of the subnet that was sent; the resolver's own address has none.
-            let placed = decision.client.filter(|_| query.subnet().is_some());
-            let scope = placed.map_or(0, |place| place.scope);
-            let body =
-                body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
-            Body { scope, ..body }
-        }
+        (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => refused(NameClass::Other, rcode::FORMERR),
+        (class::IN, rtype::AXFR | rtype::IXFR) => refused(NameClass::Other, rcode::REFUSED),
+        (class::IN, rtype::MAILA | rtype::MAILB) => refused(NameClass::Other, rcode::NOTIMP),
+        (class::IN, _) => decided(snapshot, asked, own, buffer, limit),
         (class::CH, rtype::TXT | rtype::ANY) => {
-            body::chaos(asked.name.wire(), snapshot, buffer, query.question_end)
-                .unwrap_or(Body::code(rcode::REFUSED))
+            match body::chaos(asked.name.wire(), snapshot, buffer, query.question_end) {
+                Some(body) => Written { body, class: NameClass::Server, mirrors: None },
+                None => refused(NameClass::Foreign, rcode::REFUSED),
+            }
         }
-        _ => Body::code(rcode::REFUSED),
+        _ => refused(NameClass::Foreign, rcode::REFUSED),
+    }
+}
+
+/// Writes what is decided of a question in class IN.
+fn decided<'s>(
+    snapshot: &'s Snapshot,
+    asked: &Asked,
+    own: &mut Own,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Written<'s> {
+    let query = &asked.query;
+    own.turn = own.turn.wrapping_add(STRIDE);
+    let Own { trail, turn, lane, .. } = own;
+    let decision = decide(snapshot, asked.question(), &asked.client, trail);
+    // Behind an alias it is no client's report.
+    if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
+        snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+    }
+    // A scope says something of the subnet that was sent; the resolver's own address has none.
+    let placed = decision.client.filter(|_| query.subnet().is_some());
+    let scope = placed.map_or(0, |place| place.scope);
+    let body = body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
+    let mirrors = match decision.outcome {
+        Outcome::Pool { answer, place, ipv6, .. } => {
+            let windows = if ipv6 { &answer.ipv6 } else { &answer.ipv4 };
+            Some(Mirrors { place, ipv6, windows })
+        }
+        _ => None,
+    };
+    Written { body: Body { scope, ..body }, class: decision.class, mirrors }
+}
+
+/// Counts an answer that is finished.
+fn count(desk: &Desk, snapshot: &Snapshot, query: &Query, written: &Written<'_>, truncated: bool) {
+    desk.count(written.class, query.qtype, written.body.rcode);
+    if query.edns.is_some_and(|edns| edns.ecs.is_some()) {
+        desk.add(&desk.tally().ecs);
+    }
+    if truncated {
+        desk.add(&desk.tally().truncated);
+    } else if let Some(Mirrors { place, ipv6, windows }) = written.mirrors {
+        if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
+            desk.add(counter);
+        }
+        if windows.fail_open {
+            desk.add(&desk.tally().fail_open);
+        }
     }
 }
 
@@ -157,7 +237,13 @@ fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
 }
 
 /// Completes an answer: cuts it when it is too long, adds OPT, writes the header.
-fn finish(buffer: &mut [u8], query: &Query, body: Body, opt: Option<Opt<'_>>, limit: usize) -> Option<usize> {
+fn finish(
+    buffer: &mut [u8],
+    query: &Query,
+    body: Body,
+    opt: Option<Opt<'_>>,
+    limit: usize,
+) -> Option<Finished> {
     let opt_size = opt.map_or(0, |opt| opt.size(body.ede));
     let fits = body.end.filter(|end| (*end).max(query.question_end) + opt_size <= limit);
     let (sections_end, counts) = match fits {
@@ -177,7 +263,7 @@ fn finish(buffer: &mut [u8], query: &Query, body: Body, opt: Option<Opt<'_>>, li
     *flags = 0x80 | authoritative | truncated | (*flags & 0x01);
     *code = (body.rcode & 0x0f) as u8;
     [[*an1, *an0], [*ns1, *ns0], [*ar1, *ar0]] = [answer, authority, additional];
-    Some(end)
+    Some(Finished { end, truncated: fits.is_none() })
 }
 
 /// An answer that only says why there is none.

@@ -9,8 +9,10 @@ pub mod frame;
 pub mod inputs;
 pub mod live;
 mod loss;
+pub mod name_class;
 pub mod names;
 mod owners;
+pub mod path_counts;
 pub mod pings;
 pub mod pools;
 pub mod template;
@@ -20,6 +22,8 @@ pub mod yields;
 use std::sync::Arc;
 
 use crate::release::Announced;
+
+use path_counts::PathCounts;
 
 pub use compile::compile;
 pub use frame::Frame;
@@ -33,25 +37,34 @@ pub struct Snapshot {
     pub frame: Arc<Frame>,
     /// What they do change.
     pub live: Live,
+    /// How many answers each path has given. Workers write these, and nothing else of a snapshot but the counts of reports.
+    pub counts: PathCounts,
 }
 
 impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
-        Self { frame, live }
+        Self { frame, live, counts: PathCounts::default() }
     }
 
     /// The same, where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::remembering(announced, &frame, now);
-        Self { frame, live }
+        Self { frame, live, counts: PathCounts::default() }
     }
 
     /// The same, where `before` was in force: what is still the same is not compiled again.
     pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::after(&before.live, &frame, now);
-        Self { frame, live }
+        Self { frame, live, counts: PathCounts::default() }
+    }
+
+    /// The same, with counters of answers for this many threads that have one each, and a lane that all others share.
+    #[must_use]
+    pub fn counting(mut self, threads: usize) -> Self {
+        self.counts = PathCounts::new(self.live.places(), threads + 1);
+        self
     }
 
     /// How many paths, over all limits, have no usable mirror and are answered all the same.
