@@ -15,14 +15,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{Ledger, QueryTallies};
 use crate::serve::Tallies;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{FeedInForce, HeldFeed, Snapshot};
 
 use metrics::Metrics;
 
@@ -67,30 +65,6 @@ pub struct Condition {
     pub not_ready: Option<String>,
     /// How many overrides are in force.
     pub overrides: usize,
-}
-
-/// A feed, without what it says of mirrors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FeedInForce {
-    /// Its serial.
-    pub serial: u64,
-    /// When it was generated.
-    pub generated: Timestamp,
-    /// Whether it is younger than `max-age`.
-    pub fresh: bool,
-}
-
-/// A feed that takes away too much to be believed at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HeldFeed {
-    /// Its serial.
-    pub serial: u64,
-    /// When it was generated.
-    pub generated: Timestamp,
-    /// What it would take away, for people: `3 of 4 of DE`.
-    pub takes_away: String,
-    /// When that was first said.
-    pub since: Timestamp,
 }
 
 /// The admin address, bound.

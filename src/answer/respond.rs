@@ -1,17 +1,20 @@
 //! Turns a query into its answer, in place: no allocation, lock, log or clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
 use super::expected::Expected;
-use super::options::Opt;
+use super::options::{Ede, Opt};
 use super::tally::{Desk, Tally};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::WindowSet;
 use crate::snapshot::name_class::NameClass;
+use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
 
@@ -22,6 +25,14 @@ pub enum Transport {
     Udp,
     /// A connection: the answer may have up to 65,535 octets (RFC 7766).
     Tcp,
+}
+
+/// From whom a query came, and how.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    #[expect(dead_code, reason = "for the diagnostic names")]
+    client: SocketAddr,
+    transport: Transport,
 }
 
 /// What one thread keeps between queries.
@@ -40,13 +51,15 @@ struct Own {
     turn: u64,
     /// Where this thread counts download reports.
     lane: usize,
+    #[expect(dead_code, reason = "for the diagnostic names")]
+    clock: Clock,
     /// Where it counts what it answers.
     desk: Desk,
 }
 
 /// What was written of an answer, and as what it is counted.
 struct Written<'s> {
-    body: Body,
+    body: Body<'s>,
     class: NameClass,
     mirrors: Option<Mirrors<'s>>,
 }
@@ -66,6 +79,9 @@ struct Mirrors<'s> {
     windows: &'s WindowSet,
 }
 
+/// Tells the time.
+pub type Clock = fn() -> Timestamp;
+
 /// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
 /// third … of them (Weyl): a client that always asks A and AAAA in turn still sees every window.
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -74,14 +90,16 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 const PLAIN_UDP: usize = 512;
 
 impl Answering {
-    /// Starts with this turn of the windows; different threads best start with different ones.
-    pub fn new(turn: u64) -> Self {
-        Self::counting(turn, Desk::own(Arc::new(Tally::default()), 1))
+    /// Starts with this turn of the windows; different threads best start with different ones. The clock is asked by
+    /// diagnostic names alone.
+    pub fn new(turn: u64, clock: Clock) -> Self {
+        Self::counting(turn, clock, Desk::own(Arc::new(Tally::default()), 1))
     }
 
     /// The same, with its answers counted there.
-    pub fn counting(turn: u64, desk: Desk) -> Self {
-        let own = Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize, desk };
+    pub fn counting(turn: u64, clock: Clock, desk: Desk) -> Self {
+        let (trail, lane) = (Trail::default(), turn as usize);
+        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
@@ -91,14 +109,14 @@ impl Answering {
         snapshot: &Snapshot,
         buffer: &mut [u8],
         length: usize,
-        client: IpAddr,
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
         let Self { asked, own, .. } = self;
-        asked.read(snapshot, buffer.get(..length)?, client);
+        asked.read(snapshot, buffer.get(..length)?, client.ip());
         asked.probe(snapshot);
         asked.find(snapshot);
-        answer(snapshot, asked, own, buffer, transport)
+        answer(snapshot, asked, own, buffer, Peer { client, transport })
     }
 
     /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
@@ -117,34 +135,29 @@ impl Answering {
         number: usize,
         snapshot: &Snapshot,
         buffer: &mut [u8],
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
         let Self { expected, own, .. } = self;
-        answer(snapshot, expected.get(number)?, own, buffer, transport)
+        answer(snapshot, expected.get(number)?, own, buffer, Peer { client, transport })
     }
 }
 
-fn answer(
-    snapshot: &Snapshot,
-    asked: &Asked,
-    own: &mut Own,
-    buffer: &mut [u8],
-    transport: Transport,
-) -> Option<usize> {
+fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], peer: Peer) -> Option<usize> {
     let (settings, query) = (&snapshot.frame.settings, &asked.query);
     match asked.reject {
         None => {}
         Some(Reject::Drop) => return None,
-        Some(Reject::Code { rcode, question_end, edns }) => {
+        Some(Reject::Code { rcode, question_end, edns, subnet }) => {
             let opt =
                 edns.then_some(Opt { udp_size: settings.udp_size, dnssec_ok: false, nsid: None, ecs: None });
             let class = if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
             own.desk.count(class, question_end.map_or(0, |_| query.qtype), rcode);
-            return reject(buffer, rcode, question_end, opt);
+            return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
-    let limit = limit(query, settings.udp_size, transport).min(buffer.len());
+    let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
     let written = body(snapshot, asked, own, buffer, limit);
     let Finished { end, truncated } = finish(buffer, query, written.body, opt, limit)?;
     count(&own.desk, snapshot, query, &written, truncated);
@@ -201,8 +214,7 @@ fn decided<'s>(
     let body = body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
     let mirrors = match decision.outcome {
         Outcome::Pool { answer, place, ipv6, .. } => {
-            let windows = if ipv6 { &answer.ipv6 } else { &answer.ipv4 };
-            Some(Mirrors { place, ipv6, windows })
+            Some(Mirrors { place, ipv6, windows: answer.windows(ipv6) })
         }
         _ => None,
     };
@@ -221,9 +233,13 @@ fn count(desk: &Desk, snapshot: &Snapshot, query: &Query, written: &Written<'_>,
         if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
             desk.add(counter);
         }
-        if windows.fail_open {
-            desk.add(&desk.tally().fail_open);
-        }
+        let counter = match windows.reach {
+            Reach::Near => return,
+            Reach::Further => &desk.tally().widened,
+            Reach::Lagging => &desk.tally().lagging,
+            Reach::Open => &desk.tally().fail_open,
+        };
+        desk.add(counter);
     }
 }
 
@@ -240,18 +256,21 @@ fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
 fn finish(
     buffer: &mut [u8],
     query: &Query,
-    body: Body,
+    body: Body<'_>,
     opt: Option<Opt<'_>>,
     limit: usize,
 ) -> Option<Finished> {
-    let opt_size = opt.map_or(0, |opt| opt.size(body.ede));
-    let fits = body.end.filter(|end| (*end).max(query.question_end) + opt_size <= limit);
+    let size = |ede| opt.map_or(0, |opt| opt.size(ede));
+    let fits_with = |ede| body.end.filter(|end| (*end).max(query.question_end) + size(ede) <= limit);
+    // No record is left out for words about it.
+    let ede = body.ede.filter(|_| fits_with(body.ede).is_some());
+    let fits = fits_with(ede);
     let (sections_end, counts) = match fits {
         Some(end) => (end.max(query.question_end), body.counts),
         None => (query.question_end, body::Counts::default()),
     };
     let end = match opt {
-        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, body.ede)?,
+        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, ede)?,
         None => sections_end,
     };
     let [answer, authority] = [counts.answer.to_be_bytes(), counts.authority.to_be_bytes()];
@@ -267,10 +286,16 @@ fn finish(
 }
 
 /// An answer that only says why there is none.
-fn reject(buffer: &mut [u8], rcode: u16, question_end: Option<usize>, opt: Option<Opt<'_>>) -> Option<usize> {
+fn reject(
+    buffer: &mut [u8],
+    rcode: u16,
+    question_end: Option<usize>,
+    opt: Option<Opt<'_>>,
+    ede: Option<Ede<'_>>,
+) -> Option<usize> {
     let end = question_end.unwrap_or(HEADER);
     let end = match opt {
-        Some(opt) => opt.write(buffer, end, rcode, 0, None)?,
+        Some(opt) => opt.write(buffer, end, rcode, 0, ede)?,
         None => end,
     };
     let header = buffer.first_chunk_mut::<HEADER>()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, Cache};
+use jiff::Timestamp;
 
 use crate::answer::{Answering, QueryTallies, Transport};
 use crate::serve::{MakeResponder, Place, Responder};
@@ -49,7 +50,7 @@ impl MakeResponder for MakeAnswerer {
             Place::Connection => self.tallies.of_connections(),
         };
         let turn = self.turns.fetch_add(1, Relaxed);
-        Answerer::new(self.snapshots.clone(), Answering::counting(turn, desk))
+        Answerer::new(self.snapshots.clone(), Answering::counting(turn, Timestamp::now, desk))
     }
 }
 
@@ -68,7 +69,7 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond(&self.current, buffer, length, client.ip(), transport)
+        self.answering.respond(&self.current, buffer, length, client, transport)
     }
 
     fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
@@ -81,9 +82,9 @@ impl Responder for Answerer {
         number: usize,
         buffer: &mut [u8],
         _length: usize,
-        _client: SocketAddr,
+        client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond_expected(number, &self.current, buffer, transport)
+        self.answering.respond_expected(number, &self.current, buffer, client, transport)
     }
 }

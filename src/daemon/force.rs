@@ -307,8 +307,9 @@ impl Force {
         let started = std::time::Instant::now();
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         self.follow_changes(now);
-        let snapshot =
-            Snapshot::after(&self.snapshots.load(), frame, &self.moment(now)).counting(self.threads);
+        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        let mut snapshot = snapshot.counting(self.threads);
+        snapshot.about.held = self.held.as_ref().map(Held::told);
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
         self.flapping.log(now);

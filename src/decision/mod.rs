@@ -62,6 +62,8 @@ pub enum Outcome<'s> {
         template: Template<'s>,
         /// What that follows from.
         announced: &'s Announced,
+        /// It is too old to be trusted, and answered all the same (`on-stale`).
+        stale: bool,
     },
     /// The answer to a download report.
     Ping {
@@ -292,7 +294,8 @@ fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
     let missing = if snapshot.live.expired(number) { Outcome::Expired } else { Outcome::NotReady };
     let text = snapshot.live.text(number).zip(snapshot.live.announced());
-    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced })
+    let stale = snapshot.live.stale(number);
+    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced, stale })
 }
 
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
@@ -301,8 +304,8 @@ fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_>
     else {
         return Outcome::NotReady;
     };
-    let windows = if ipv6 { answer.ipv6.count } else { answer.ipv4.count };
-    if windows == 0 { Outcome::NoData } else { Outcome::Pool { rule, path, answer, place, ipv6 } }
+    let has_windows = answer.windows(ipv6).count > 0;
+    if has_windows { Outcome::Pool { rule, path, answer, place, ipv6 } } else { Outcome::NoData }
 }
 
 /// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record

@@ -89,6 +89,7 @@ impl<'i> Compiler<'i> {
             texts: Vec::new(),
             minimal_any,
             pings: Pings::of(inputs.zones.iter().map(|zone| &*zone.fleet)),
+            countries: inputs.countries.clone(),
             settings: inputs.settings.clone(),
         };
         Some(Self {

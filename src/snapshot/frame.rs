@@ -10,6 +10,7 @@ use super::pools::{Along, Paths};
 use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
+use crate::geo::country_map::CountryMap;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
 use crate::zone::records::Rrset;
@@ -41,6 +42,8 @@ pub struct Frame {
     pub minimal_any: TemplateId,
     /// Counts of download reports.
     pub pings: Pings,
+    /// The country of every address.
+    pub countries: Arc<CountryMap>,
     /// What holds for every answer.
     pub settings: Settings,
 }

@@ -3,6 +3,7 @@
 //! The frame is what files say, compiled when they are read; the live part is what feed and clock say, compiled whenever one of
 //! them changes. A snapshot is both, and is replaced as a whole.
 
+mod about;
 mod compile;
 pub mod difference;
 pub mod frame;
@@ -15,6 +16,7 @@ mod owners;
 pub mod path_counts;
 pub mod pings;
 pub mod pools;
+pub mod reach;
 pub mod template;
 pub mod windows;
 pub mod yields;
@@ -25,6 +27,7 @@ use crate::release::Announced;
 
 use path_counts::PathCounts;
 
+pub use about::{About, FeedInForce, HeldFeed};
 pub use compile::compile;
 pub use frame::Frame;
 pub use live::{Live, Now};
@@ -39,25 +42,27 @@ pub struct Snapshot {
     pub live: Live,
     /// How many answers each path has given. Workers write these, and nothing else of a snapshot but the counts of reports.
     pub counts: PathCounts,
+    /// What is told beside answers.
+    pub about: About,
 }
 
 impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
-        Self { frame, live, counts: PathCounts::default() }
+        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
     }
 
     /// The same, where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::remembering(announced, &frame, now);
-        Self { frame, live, counts: PathCounts::default() }
+        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
     }
 
     /// The same, where `before` was in force: what is still the same is not compiled again.
     pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::after(&before.live, &frame, now);
-        Self { frame, live, counts: PathCounts::default() }
+        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
     }
 
     /// The same, with counters of answers for this many threads that have one each, and a lane that all others share.
