@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -15,8 +16,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
 use crate::answer::{Ledger, QueryTallies};
 use crate::serve::Tallies;
@@ -65,6 +68,14 @@ pub struct Condition {
     pub not_ready: Option<String>,
     /// How many overrides are in force.
     pub overrides: usize,
+    /// When the server was started.
+    pub started: Timestamp,
+    /// How many reloads were done, and how many failed.
+    pub reloads: [u64; 2],
+    /// How many snapshots were compiled.
+    pub compiled: u64,
+    /// How long the newest took.
+    pub compile_time: Duration,
 }
 
 /// The admin address, bound.
@@ -123,9 +134,14 @@ impl Admin {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
-        Ok(()) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+    // With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
+    let encoded = spawn_blocking(move || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &shared.registry).map(|()| text)
+    });
+    match encoded.await {
+        Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+        Ok(Err(error)) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
     }
 }

@@ -45,6 +45,17 @@ struct Aging {
     fresh: &'static str,
 }
 
+/// What happened since the start.
+#[derive(Debug)]
+struct SinceStart {
+    started: Timestamp,
+    /// Reloads that were done, and that failed.
+    reloads: [u64; 2],
+    /// How many snapshots were compiled, and how long the newest took.
+    snapshots: u64,
+    compile_time: Duration,
+}
+
 /// The state that the server answers from.
 pub(super) struct Force {
     loaded: Loaded,
@@ -82,6 +93,7 @@ pub(super) struct Force {
     threads: usize,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
+    since_start: SinceStart,
 }
 
 impl Force {
@@ -94,7 +106,9 @@ impl Force {
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
+        let begun = std::time::Instant::now();
         let snapshot = Snapshot::remembering(announced.as_ref(), frame.clone(), &none);
+        let compile_time = begun.elapsed();
         let server = &loaded.config.server;
         let threads = Listeners::most_sockets(&server.listen, server.workers);
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot.counting(threads)));
@@ -123,6 +137,7 @@ impl Force {
             threads,
             snapshots,
             compiled: now,
+            since_start: SinceStart { started: now, reloads: [0; 2], snapshots: 1, compile_time },
         };
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
@@ -144,6 +159,13 @@ impl Force {
         force.free();
         memory::give_back();
         Some(force)
+    }
+
+    /// Notes how a reload went.
+    pub(super) fn note_reload(&mut self, done: bool) {
+        let [good, bad] = &mut self.since_start.reloads;
+        *if done { good } else { bad } += 1;
+        self.show();
     }
 
     /// What was read last.
@@ -310,6 +332,9 @@ impl Force {
         let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
         let mut snapshot = snapshot.counting(self.threads);
         snapshot.about.held = self.held.as_ref().map(Held::told);
+        self.since_start.compile_time = started.elapsed();
+        self.since_start.snapshots += 1;
+        debug!("compiled in {:?}", self.since_start.compile_time);
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
         self.flapping.log(now);
@@ -318,7 +343,6 @@ impl Force {
         self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;
         self.kept.keep_announced(self.snapshots.load().live.announced());
-        debug!("compiled in {:?}", started.elapsed());
         let aging = self.aging();
         for (aging, before) in aging.iter().zip(self.stale) {
             match (before, aging.is_stale(now)) {

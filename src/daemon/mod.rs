@@ -248,6 +248,7 @@ fn reload(config: &Path, force: &mut Force) -> bool {
     let done = load::reload(config, Some(force.loaded()), &mut problems)
         .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
     log_problems(&problems);
+    force.note_reload(done);
     if done {
         info!("reloaded {}", config.display());
     } else {

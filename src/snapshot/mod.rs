@@ -21,8 +21,10 @@ pub mod template;
 pub mod windows;
 pub mod yields;
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::health::MirrorCondition;
 use crate::release::Announced;
 
 use path_counts::PathCounts;
@@ -70,6 +72,24 @@ impl Snapshot {
     pub fn counting(mut self, threads: usize) -> Self {
         self.counts = PathCounts::new(self.live.places(), threads + 1);
         self
+    }
+
+    /// How many mirrors stand how, over all fleets; each host counts once, as the first fleet that has it says.
+    pub fn mirrors_by_condition(&self) -> BTreeMap<MirrorCondition, u64> {
+        let mut seen = HashSet::new();
+        let mut counts: BTreeMap<MirrorCondition, u64> =
+            MirrorCondition::ALL.into_iter().map(|condition| (condition, 0)).collect();
+        for (number, plan) in self.frame.plans.iter().enumerate() {
+            let Some(health) = self.live.health(number as u32) else { continue };
+            for (mirror, standing) in plan.fleet.mirrors.iter().zip(&health.mirrors) {
+                if seen.insert(&mirror.host) {
+                    *counts
+                        .entry(MirrorCondition::of(mirror, standing, self.frame.settings.lag))
+                        .or_default() += 1;
+                }
+            }
+        }
+        counts
     }
 
     /// How many paths, over all limits, have no usable mirror and are answered all the same.

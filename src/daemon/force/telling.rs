@@ -33,6 +33,10 @@ impl Force {
             unusable_files: self.offering.complaints().len(),
             overrides: self.overriding.in_force(self.compiled),
             not_ready: reasons.into_iter().flatten().next(),
+            started: self.since_start.started,
+            reloads: self.since_start.reloads,
+            compiled: self.since_start.snapshots,
+            compile_time: self.since_start.compile_time,
         }));
     }
 
