@@ -2,6 +2,7 @@
 
 mod asked;
 mod body;
+mod diagnose;
 mod expected;
 mod ledger;
 mod options;

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
+use super::diagnose::{self, Room, diagnose};
 use super::expected::Expected;
 use super::options::{Ede, Opt};
 use super::tally::{Desk, Tally};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
-use crate::snapshot::live::WindowSet;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
@@ -29,10 +29,9 @@ pub enum Transport {
 
 /// From whom a query came, and how.
 #[derive(Debug, Clone, Copy)]
-struct Peer {
-    #[expect(dead_code, reason = "for the diagnostic names")]
-    client: SocketAddr,
-    transport: Transport,
+pub(super) struct Peer {
+    pub client: SocketAddr,
+    pub transport: Transport,
 }
 
 /// What one thread keeps between queries.
@@ -51,17 +50,11 @@ struct Own {
     turn: u64,
     /// Where this thread counts download reports.
     lane: usize,
-    #[expect(dead_code, reason = "for the diagnostic names")]
     clock: Clock,
     /// Where it counts what it answers.
     desk: Desk,
-}
-
-/// What was written of an answer, and as what it is counted.
-struct Written<'s> {
-    body: Body<'s>,
-    class: NameClass,
-    mirrors: Option<Mirrors<'s>>,
+    /// As what the answer at hand is counted.
+    noted: Noted,
 }
 
 /// An answer that is ready to be sent.
@@ -72,11 +65,12 @@ struct Finished {
     truncated: bool,
 }
 
-/// Mirrors that an answer consists of.
-struct Mirrors<'s> {
-    place: u32,
-    ipv6: bool,
-    windows: &'s WindowSet,
+/// As what an answer is counted.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    class: NameClass,
+    /// The mirrors that it consists of: their path's place, family and reach.
+    mirrors: Option<(u32, bool, Reach)>,
 }
 
 /// Tells the time.
@@ -99,7 +93,8 @@ impl Answering {
     /// The same, with its answers counted there.
     pub fn counting(turn: u64, clock: Clock, desk: Desk) -> Self {
         let (trail, lane) = (Trail::default(), turn as usize);
-        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk };
+        let noted = Noted { class: NameClass::Other, mirrors: None };
+        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk, noted };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
@@ -158,9 +153,9 @@ fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], 
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
-    let written = body(snapshot, asked, own, buffer, limit);
-    let Finished { end, truncated } = finish(buffer, query, written.body, opt, limit)?;
-    count(&own.desk, snapshot, query, &written, truncated);
+    let body = body(snapshot, asked, own, peer, buffer, limit);
+    let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
+    count(snapshot, own, query, body.rcode, truncated);
     Some(end)
 }
 
@@ -169,26 +164,39 @@ fn body<'s>(
     snapshot: &'s Snapshot,
     asked: &Asked,
     own: &mut Own,
+    peer: Peer,
     buffer: &mut [u8],
     limit: usize,
-) -> Written<'s> {
+) -> Body<'s> {
     let query = &asked.query;
-    let refused = |class, rcode| Written { body: Body::code(rcode), class, mirrors: None };
+    own.noted = Noted { class: NameClass::Other, mirrors: None };
     if query.edns.is_some_and(|edns| edns.version > 0) {
-        return refused(NameClass::Other, rcode::BADVERS);
+        return Body::code(rcode::BADVERS);
     }
     match (query.qclass, query.qtype) {
-        (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => refused(NameClass::Other, rcode::FORMERR),
-        (class::IN, rtype::AXFR | rtype::IXFR) => refused(NameClass::Other, rcode::REFUSED),
-        (class::IN, rtype::MAILA | rtype::MAILB) => refused(NameClass::Other, rcode::NOTIMP),
-        (class::IN, _) => decided(snapshot, asked, own, buffer, limit),
-        (class::CH, rtype::TXT | rtype::ANY) => {
-            match body::chaos(asked.name.wire(), snapshot, buffer, query.question_end) {
-                Some(body) => Written { body, class: NameClass::Server, mirrors: None },
-                None => refused(NameClass::Foreign, rcode::REFUSED),
+        (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
+        (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
+        (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
+        (class::IN, _) => {
+            own.turn = own.turn.wrapping_add(STRIDE);
+            if diagnose::may_be(asked.name.wire()) {
+                let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
+                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, (own.clock)(), room) {
+                    own.noted.class = NameClass::Diagnostic;
+                    return body;
+                }
             }
+            decided(snapshot, asked, own, buffer, limit)
         }
-        _ => refused(NameClass::Foreign, rcode::REFUSED),
+        (class::CH, rtype::TXT | rtype::ANY) => {
+            let body = body::chaos(asked.name.wire(), snapshot, buffer, query.question_end);
+            own.noted.class = if body.is_some() { NameClass::Server } else { NameClass::Foreign };
+            body.unwrap_or(Body::code(rcode::REFUSED))
+        }
+        _ => {
+            own.noted.class = NameClass::Foreign;
+            Body::code(rcode::REFUSED)
+        }
     }
 }
 
@@ -199,47 +207,47 @@ fn decided<'s>(
     own: &mut Own,
     buffer: &mut [u8],
     limit: usize,
-) -> Written<'s> {
+) -> Body<'s> {
     let query = &asked.query;
-    own.turn = own.turn.wrapping_add(STRIDE);
-    let Own { trail, turn, lane, .. } = own;
+    let Own { trail, turn, lane, noted, .. } = own;
     let decision = decide(snapshot, asked.question(), &asked.client, trail);
-    // Behind an alias it is no client's report.
-    if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
-        snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+    noted.class = decision.class;
+    match decision.outcome {
+        // Behind an alias it is no client's report.
+        Outcome::Ping { suffix, .. } if trail.chain.is_empty() => {
+            snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+        }
+        Outcome::Pool { answer, place, ipv6, .. } => {
+            noted.mirrors = Some((place, ipv6, answer.windows(ipv6).reach));
+        }
+        _ => {}
     }
     // A scope says something of the subnet that was sent; the resolver's own address has none.
     let placed = decision.client.filter(|_| query.subnet().is_some());
     let scope = placed.map_or(0, |place| place.scope);
     let body = body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
-    let mirrors = match decision.outcome {
-        Outcome::Pool { answer, place, ipv6, .. } => {
-            Some(Mirrors { place, ipv6, windows: answer.windows(ipv6) })
-        }
-        _ => None,
-    };
-    Written { body: Body { scope, ..body }, class: decision.class, mirrors }
+    Body { scope, ..body }
 }
 
 /// Counts an answer that is finished.
-fn count(desk: &Desk, snapshot: &Snapshot, query: &Query, written: &Written<'_>, truncated: bool) {
-    desk.count(written.class, query.qtype, written.body.rcode);
+fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: bool) {
+    let Own { desk, noted, .. } = own;
+    desk.count(noted.class, query.qtype, rcode);
     if query.edns.is_some_and(|edns| edns.ecs.is_some()) {
         desk.add(&desk.tally().ecs);
     }
     if truncated {
-        desk.add(&desk.tally().truncated);
-    } else if let Some(Mirrors { place, ipv6, windows }) = written.mirrors {
-        if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
-            desk.add(counter);
-        }
-        let counter = match windows.reach {
-            Reach::Near => return,
-            Reach::Further => &desk.tally().widened,
-            Reach::Lagging => &desk.tally().lagging,
-            Reach::Open => &desk.tally().fail_open,
-        };
+        return desk.add(&desk.tally().truncated);
+    }
+    let Some((place, ipv6, reach)) = noted.mirrors else { return };
+    if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
         desk.add(counter);
+    }
+    match reach {
+        Reach::Near => {}
+        Reach::Further => desk.add(&desk.tally().widened),
+        Reach::Lagging => desk.add(&desk.tally().lagging),
+        Reach::Open => desk.add(&desk.tally().fail_open),
     }
 }
 

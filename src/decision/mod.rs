@@ -31,6 +31,8 @@ pub struct Decision<'s> {
     pub client: Option<Place>,
     /// As what it is counted: by the name that has the answer.
     pub class: NameClass,
+    /// The rule and path of a name that is answered with mirrors, whether they have addresses of the type or not.
+    pub along: Option<(u32, PathId)>,
 }
 
 /// What an answer says.
@@ -151,13 +153,17 @@ pub fn decide<'s>(
     trail: &mut Trail,
 ) -> Decision<'s> {
     trail.chain.clear();
-    let mut decision =
-        Decision { zone: None, outcome: Outcome::NotOurs, client: None, class: NameClass::Foreign };
+    let mut decision = Decision::new(None, Outcome::NotOurs);
     decision.outcome = decision.follow(snapshot, question, client, trail);
     decision
 }
 
 impl<'s> Decision<'s> {
+    /// An answer that depends neither on clients nor on mirrors.
+    pub fn new(zone: Option<u32>, outcome: Outcome<'s>) -> Self {
+        Self { zone, outcome, client: None, class: NameClass::Foreign, along: None }
+    }
+
     /// Goes from name to name until one has the answer.
     fn follow(
         &mut self,
@@ -233,6 +239,7 @@ impl<'s> Decision<'s> {
                     Along::Path(path) => path,
                     Along::Client => self.place(frame, rule, client),
                 };
+                self.along = Some((rule, path));
                 pool(snapshot, rule, path, qtype == rtype::AAAA)
             }
         }

@@ -18,6 +18,8 @@ pub struct MirrorStory {
     pub host: String,
     /// The code of its country.
     pub country: &'static str,
+    /// Whether it takes part at all (`enabled`).
+    pub enabled: bool,
     /// Its capacity in kbit/s.
     pub capacity: u64,
     /// Its addresses, IPv4 first.
@@ -78,6 +80,7 @@ impl MirrorStory {
         Some(Self {
             host: mirror.host.clone(),
             country: mirror.country.code(),
+            enabled: mirror.enabled,
             capacity: mirror.capacity,
             addresses: addresses(mirror, standing),
             state: standing.state,
