@@ -2,12 +2,10 @@
 //!
 //! They are made when they are asked, off the path that other names take: they allocate, and ask the clock.
 
-use jiff::Timestamp;
-
 use super::asked::Asked;
 use super::body::{self, Body, Counts};
 use super::options::Ede;
-use super::respond::{Peer, Transport};
+use super::respond::{Clock, Peer, Transport};
 use crate::config::Explain;
 use crate::decision::{Chain, Decision, Found, Outcome, find};
 use crate::explain::{
@@ -50,7 +48,7 @@ pub(super) fn diagnose<'s>(
     asked: &Asked,
     peer: Peer,
     turn: u64,
-    now: Timestamp,
+    clock: Clock,
     room: Room<'_>,
 ) -> Option<Body<'s>> {
     let frame = &*snapshot.frame;
@@ -71,7 +69,7 @@ pub(super) fn diagnose<'s>(
         let Room { buffer, question_end, limit } = room;
         return Some(body::write(snapshot, &no_data, &Chain::default(), buffer, question_end, limit, 0));
     }
-    let asker = asker(asked, peer);
+    let (asker, now) = (asker(asked, peer), clock());
     let tell = |qtype| Story::of(snapshot, &Inquiry { name: &name, qtype, asker, turn, time: now });
     let (lines, scope) = match topic {
         Topic::Explain => {

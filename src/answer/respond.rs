@@ -151,9 +151,8 @@ fn body<'s>(
             own.turn = own.turn.wrapping_add(STRIDE);
             if diagnose::may_be(asked.name.wire()) {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                if let Some(body) =
-                    diagnose(snapshot, asked, peer, own.turn.wrapping_add(STRIDE), (own.clock)(), room)
-                {
+                let turn = own.turn.wrapping_add(STRIDE);
+                if let Some(body) = diagnose(snapshot, asked, peer, turn, own.clock, room) {
                     return body;
                 }
             }
