@@ -12,7 +12,7 @@ mod support;
 mod ask;
 mod names;
 mod oracle;
-// mod page;
+mod page;
 mod server_itself;
 mod sizes;
 mod states;

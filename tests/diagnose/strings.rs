@@ -4,6 +4,7 @@ use super::ask::{Ask, TOOLS, unescape};
 use super::files;
 use super::support::daemon::Daemon;
 use super::support::fixture::States;
+use std::fmt::Write as _;
 
 /// What files may hold: quotes, backslashes, semicolons, digits behind a backslash, UTF-8, and 300 characters.
 fn reasons() -> Vec<String> {
@@ -24,8 +25,10 @@ fn reasons_come_back_as_they_were_meant() {
     let mut overrides = String::new();
     for (host, reason) in hosts.iter().zip(reasons()) {
         let quoted = serde_json::to_string(&reason).expect("a string, which TOML writes alike");
-        overrides +=
-            &format!("[[override]]\nhost = \"{host}.example\"\nstate = \"drained\"\nreason = {quoted}\n");
+        let _ = writeln!(
+            overrides,
+            "[[override]]\nhost = \"{host}.example\"\nstate = \"drained\"\nreason = {quoted}"
+        );
     }
     let files = files(&States::new());
     let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\noverrides = \"overrides.toml\"\n");

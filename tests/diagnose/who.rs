@@ -86,8 +86,12 @@ fn is_refused(answer: &Answer) {
 fn local_is_for_loopback_and_private_addresses_and_the_default() {
     for files in [with("local"), files(&States::new())] {
         for name in NAMES {
-            LOCAL.iter().for_each(|from| is_told(&asked(&files, from, name)));
-            FOREIGN.iter().for_each(|from| is_refused(&asked(&files, from, name)));
+            for from in LOCAL {
+                is_told(&asked(&files, from, name));
+            }
+            for from in FOREIGN {
+                is_refused(&asked(&files, from, name));
+            }
         }
     }
     // What is no diagnostic name is anybody's.
@@ -99,7 +103,9 @@ fn local_is_for_loopback_and_private_addresses_and_the_default() {
 fn public_is_for_all() {
     let files = with("public");
     for name in NAMES {
-        LOCAL.iter().chain(&FOREIGN).for_each(|from| is_told(&asked(&files, from, name)));
+        for from in LOCAL.iter().chain(&FOREIGN) {
+            is_told(&asked(&files, from, name));
+        }
     }
     let whoami = asked(&files, "192.0.2.1", "_whoami").strings();
     assert_eq!(whoami, ["address=192.0.2.1", "port=4711", "transport=udp", "ecs=10.0.0.0/8"]);
