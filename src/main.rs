@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
+use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::monitor::{self, MonitorArgs};
@@ -28,6 +29,8 @@ enum Command {
     Serve,
     /// Read all that serve would read and say everything that is wrong with it.
     Check,
+    /// Say why a name is answered as it is: the decision and the answer, by the code that serves.
+    Explain(ExplainArgs),
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
     /// Look at feeds.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     match command {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
+        Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),

@@ -6,6 +6,7 @@ pub const DEFAULT_CONFIG: &str = "cvdns.toml";
 mod asking;
 pub mod check;
 pub mod cvd;
+pub mod explain;
 pub mod feed;
 pub mod geoip;
 pub mod monitor;
