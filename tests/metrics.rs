@@ -1,6 +1,7 @@
 //! Metrics against the queries that were sent, to the last one: the real daemon, and the parser that Prometheus publishes.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
 mod support;
 
