@@ -1,7 +1,7 @@
 //! A sample as a line of JSON. The decoder is not the one that answers: what this cannot read was not answered well.
 
 use domain::base::message::Message;
-use domain::base::{ParsedName, Question};
+use domain::base::{ParsedName, Question, ToName as _};
 use domain::rdata::AllRecordData;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,7 +70,7 @@ impl Line {
         self.truncated = message.header().tc();
         if let Some(Ok(question)) = message.question().next() {
             let question: Question<ParsedName<&[u8]>> = question;
-            self.name = Some(format!("{}.", question.qname().to_string().trim_end_matches('.')));
+            self.name = Some(question.qname().fmt_with_dot().to_string());
             self.rtype = Some(question.qtype().to_string());
             self.class = Some(question.qclass().to_string());
         }
