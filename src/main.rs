@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
 
@@ -35,6 +36,8 @@ enum Command {
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Make a fleet file of a list of mirrors in CSV.
+    Import(ImportArgs),
     /// Check the mirrors and write the feed: the coordinator.
     Monitor(MonitorArgs),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
+        Command::Import(args) => import::run(&args),
         Command::Monitor(args) => monitor::run(&args, &config),
     }
 }

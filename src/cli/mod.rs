@@ -7,6 +7,7 @@ pub mod check;
 pub mod cvd;
 pub mod feed;
 pub mod geoip;
+pub mod import;
 pub mod monitor;
 mod offline;
 mod output;
