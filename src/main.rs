@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
+use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::monitor::{self, MonitorArgs};
@@ -29,6 +30,9 @@ enum Command {
     Check,
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
+    /// Export to BIND and other name servers.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Look at feeds.
     #[command(subcommand)]
     Feed(FeedCommand),
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
         Command::Cvd(args) => cvd::run(&args, &config),
+        Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
