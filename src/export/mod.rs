@@ -33,6 +33,7 @@ pub use directory::{Changes, Directory, DirectoryError, Reload};
 pub use exporter::{Exporter, Exporting};
 pub use header::trap;
 pub use reload::{Commands, Template};
+use zone_file::Sheet;
 pub use zone_file::ZoneFile;
 
 /// What is exported.
@@ -108,7 +109,7 @@ impl Maker<'_> {
         for zone in &self.zones {
             let plan = zone.asks.and_then(|plan| self.subject.snapshot.frame.plans.get(plan as usize));
             let client = plan.map_or(0, |plan| plan.paths.of_client(None));
-            let file = ZoneFile::new(self.subject, zone, client, None);
+            let file = Sheet::new(self.subject, zone).file(client, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
             let statement = Statement::file(&path, &file);
             named::zone(&mut self.config, "", zone.origin, self.directory, &statement);
@@ -125,6 +126,8 @@ impl Maker<'_> {
             ),
             Acl::Prefixes => self.networks(&views),
         }
+        let sheets: Vec<Sheet<'_, '_>> =
+            self.zones.iter().map(|zone| Sheet::new(self.subject, zone)).collect();
         let mut loaded: BTreeMap<(usize, PathId), &str> = BTreeMap::new();
         for view in &views {
             named::open(&mut self.config, &format!("view {}", named::quoted(&view.name)));
@@ -133,7 +136,7 @@ impl Maker<'_> {
                 _ => view.by_country(&self.subject.places.overrides),
             };
             named::list(&mut self.config, "    ", "match-clients", &elements);
-            for (number, zone) in self.zones.iter().enumerate() {
+            for (number, (zone, sheet)) in self.zones.iter().zip(&sheets).enumerate() {
                 let asked = zone.asks.and_then(|plan| view.paths.get(plan as usize).copied());
                 let client = asked.unwrap_or_default();
                 if let Some(first) = loaded.get(&(number, client)) {
@@ -142,7 +145,7 @@ impl Maker<'_> {
                     continue;
                 }
                 loaded.insert((number, client), &view.name);
-                let file = ZoneFile::new(self.subject, zone, client, Some(&view.name));
+                let file = sheet.file(client, Some(&view.name));
                 let of_view = asked.map(|_| format!("@{}", view.name)).unwrap_or_default();
                 let path = format!("zones/{}{of_view}.zone", zone_file::stem(zone.origin));
                 let statement = Statement::file(&path, &file);

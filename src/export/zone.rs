@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Cut, Frame, NodeKind, ParentDs};
-use crate::snapshot::live::WindowSet;
+use crate::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
+use crate::snapshot::live::{PoolAnswer, WindowSet};
 use crate::snapshot::names::NodeId;
 use crate::snapshot::pools::{Along, PathId};
 use crate::wire::lower::LowerName;
@@ -77,37 +77,83 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
     zones
 }
 
-impl Zone<'_> {
-    /// All records but the SOA, for clients of this path.
-    pub(super) fn records(&self, client: PathId) -> Vec<Record> {
-        let frame = &*self.snapshot.frame;
-        let mut out = Writer { zone: self, client, records: Vec::new(), glue: Vec::new() };
-        for (&name, &id) in &self.nodes {
-            let Some(node) = frame.nodes.get(id as usize) else { continue };
+/// The records of a zone that are the same for all clients.
+pub(super) struct Shared<'s> {
+    /// All but the SOA.
+    pub(super) records: Vec<Record>,
+    /// Names that exist, and that these records do not make exist.
+    missing: Vec<&'s [u8]>,
+}
+
+impl<'s> Zone<'s> {
+    /// The records that do not depend on the client.
+    pub(super) fn shared(&self) -> Shared<'s> {
+        let mut out = Writer { zone: self, records: Vec::new(), glue: Vec::new() };
+        for (name, node) in self.nodes() {
             if let NodeKind::Cut(cut) = node.kind
-                && let Some(cut) = frame.cut(cut)
+                && let Some(cut) = self.snapshot.frame.cut(cut)
             {
                 out.cut(&cut);
             }
-            for holding in frame.holdings(node) {
+            for holding in self.snapshot.frame.holdings(node) {
                 out.holding(name, holding.answer, holding.rtype);
             }
         }
         out.children();
         out.add_glue();
-        out.hold_places();
-        out.records
+        let records = out.records;
+        let exist = self.existing(&records);
+        let missing = self.nodes.keys().filter(|name| !exist.contains(**name)).copied().collect();
+        Shared { records, missing }
     }
 
-    /// The node of this name, if it is one of the zone's.
-    fn node(&self, lower: &[u8]) -> Option<NodeId> {
-        self.nodes.get(lower).copied()
+    /// The records for clients of this path beside those. Names that exist and have neither a record now nor one below them
+    /// get one that nobody asks for: they would else be denied with all that is below.
+    pub(super) fn of_client(&self, shared: &Shared<'_>, client: PathId) -> Vec<Record> {
+        let Snapshot { frame, live } = self.snapshot;
+        let mut records = Vec::new();
+        for (name, node) in self.nodes() {
+            for holding in frame.holdings(node) {
+                if let Answer::Pool { rule, along: Along::Client } = holding.answer {
+                    records.extend(addresses(name, holding.rtype, live.pool(rule, client)));
+                }
+            }
+        }
+        let exist = self.existing(&records);
+        let missing = shared.missing.iter().filter(|name| !exist.contains(**name));
+        let places: Vec<Record> = missing.map(|name| self.placeholder(name)).collect();
+        records.extend(places);
+        records
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = (&'s [u8], &'s Node)> {
+        let frame: &'s Frame = &self.snapshot.frame;
+        self.nodes.iter().filter_map(|(name, id)| Some((*name, frame.nodes.get(*id as usize)?)))
+    }
+
+    /// The names that records make exist: their owners, and all above up to the zone's own, which its SOA does.
+    fn existing(&self, records: &[Record]) -> HashSet<Vec<u8>> {
+        let origin = self.origin.to_lower().wire().to_vec();
+        let length = origin.len();
+        let mut exist = HashSet::from([origin]);
+        for record in records {
+            let lower = record.owner.to_ascii_lowercase();
+            let mut at: &[u8] = &lower;
+            while at.len() > length && exist.insert(at.to_vec()) {
+                let Some(above) = parent(at) else { break };
+                at = above;
+            }
+        }
+        exist
+    }
+
+    fn placeholder(&self, name: &[u8]) -> Record {
+        Record { owner: name.into(), rtype: PLACEHOLDER, ttl: self.soa.ttl, rdata: Box::new([0]) }
     }
 }
 
 struct Writer<'z, 's> {
     zone: &'z Zone<'s>,
-    client: PathId,
     records: Vec<Record>,
     /// Addresses of name servers, some of which may stand among the records already.
     glue: Vec<Record>,
@@ -119,25 +165,17 @@ impl<'s> Writer<'_, 's> {
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
             Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {
-                if let Some(set) = frame.rrset(rrset) {
-                    self.records.extend(of_set(set));
-                }
+                self.records.extend(frame.rrset(rrset).into_iter().flat_map(of_set));
             }
             Answer::Text(number) => {
                 if let Some(template) = live.text(number) {
                     self.records.extend(ready(name, template.octets));
                 }
             }
-            Answer::Pool { rule, along } => {
-                let path = match along {
-                    Along::Path(path) => path,
-                    Along::Client => self.client,
-                };
-                if let Some(answer) = live.pool(rule, path) {
-                    let windows = if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 };
-                    self.records.extend(addresses(name, windows));
-                }
+            Answer::Pool { rule, along: Along::Path(path) } => {
+                self.records.extend(addresses(name, rtype, live.pool(rule, path)));
             }
+            Answer::Pool { along: Along::Client, .. } => {}
         }
     }
 
@@ -188,7 +226,7 @@ impl<'s> Writer<'_, 's> {
     fn add_glue(&mut self) {
         let has = |name: &[u8], rtype| {
             let frame = &self.zone.snapshot.frame;
-            let node = self.zone.node(name).and_then(|id| frame.nodes.get(id as usize));
+            let node = self.zone.nodes.get(name).and_then(|id| frame.nodes.get(*id as usize));
             node.is_some_and(|node| frame.holding(node, rtype).is_some())
         };
         let mut seen = HashSet::new();
@@ -201,30 +239,6 @@ impl<'s> Writer<'_, 's> {
             .collect();
         self.records.extend(glue);
     }
-
-    /// Names that exist and have neither a record now nor one below them would be denied with all that is below.
-    fn hold_places(&mut self) {
-        let origin = self.zone.origin.wire().len();
-        let mut exist: HashSet<Vec<u8>> = HashSet::new();
-        for record in &self.records {
-            let lower = record.owner.to_ascii_lowercase();
-            let mut at: &[u8] = &lower;
-            while at.len() > origin && exist.insert(at.to_vec()) {
-                let Some(above) = parent(at) else { break };
-                at = above;
-            }
-        }
-        let missing = self.zone.nodes.keys().filter(|name| name.len() > origin && !exist.contains(**name));
-        // The deepest ones alone would do; each gets one, which does no harm.
-        let placeholder = |name: &&[u8]| Record {
-            owner: (*name).into(),
-            rtype: PLACEHOLDER,
-            ttl: self.zone.soa.ttl,
-            rdata: Box::new([0]),
-        };
-        let places: Vec<Record> = missing.map(placeholder).collect();
-        self.records.extend(places);
-    }
 }
 
 fn of_set(set: &Rrset) -> impl Iterator<Item = Record> {
@@ -236,9 +250,10 @@ fn of_set(set: &Rrset) -> impl Iterator<Item = Record> {
     })
 }
 
-/// All addresses that windows hold, each once and in an order that no feed changes.
-fn addresses(name: &[u8], windows: &WindowSet) -> Vec<Record> {
-    let mut records = ready(name, windows.records());
+/// All addresses that an answer's windows hold, each once and in an order that no feed changes.
+fn addresses(name: &[u8], rtype: u16, answer: Option<&PoolAnswer>) -> Vec<Record> {
+    let windows = answer.map(|answer| if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 });
+    let mut records = ready(name, windows.map(WindowSet::records).unwrap_or_default());
     records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
     records.dedup();
     records

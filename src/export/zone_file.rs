@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::zone::{Record, Zone};
+use super::zone::{Record, Shared, Zone};
 use super::{Subject, header, serial, text};
 use crate::release::STAMP_PERIOD;
 use crate::snapshot::pools::PathId;
@@ -32,28 +32,53 @@ const SERIAL_END: &str = " ; serial";
 /// Octets that the name of a file has at the most, but for its end.
 const LONGEST_STEM: usize = 150;
 
-impl ZoneFile {
-    /// A zone for clients of this path.
-    pub(super) fn new(subject: &Subject, zone: &Zone<'_>, client: PathId, view: Option<&str>) -> Self {
-        let records = zone.records(client);
+/// A zone with what all its files have in common.
+pub(super) struct Sheet<'z, 's> {
+    zone: &'z Zone<'s>,
+    ecs: bool,
+    shared: Shared<'s>,
+    lines: String,
+    most_alike: usize,
+    sum: u32,
+}
+
+impl<'z, 's> Sheet<'z, 's> {
+    pub(super) fn new(subject: &Subject, zone: &'z Zone<'s>) -> Self {
         let live = &subject.snapshot.live;
         let half_hour =
             live.announced().map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
-        let (soa, soa_rest, master) = soa(zone.soa);
+        let shared = zone.shared();
+        let (.., master) = soa(zone.soa);
         Self {
-            zone: name(zone.origin),
-            view: view.map(str::to_owned),
-            most_alike: most_alike(&records),
-            before: header::of_zone(zone, subject.snapshot.frame.settings.ecs, view) + &soa,
+            zone,
+            ecs: subject.snapshot.frame.settings.ecs,
+            lines: lines(&shared.records),
+            most_alike: most_alike(&shared.records),
+            shared,
             sum: serial::sum(
                 master,
                 subject.feed.filter(|_| zone.has_pools || zone.has_texts),
                 half_hour.filter(|_| zone.has_texts),
             ),
-            after: soa_rest + &lines(&records),
         }
     }
 
+    /// The zone's file for clients of this path.
+    pub(super) fn file(&self, client: PathId, view: Option<&str>) -> ZoneFile {
+        let records = self.zone.of_client(&self.shared, client);
+        let (soa, soa_rest, _) = soa(self.zone.soa);
+        ZoneFile {
+            zone: name(self.zone.origin),
+            view: view.map(str::to_owned),
+            most_alike: self.most_alike.max(most_alike(&records)),
+            before: header::of_zone(self.zone, self.ecs, view) + &soa,
+            sum: self.sum,
+            after: soa_rest + &self.lines + &lines(&records),
+        }
+    }
+}
+
+impl ZoneFile {
     /// The file, where `replaced` is what it replaces, and `others` are further files of the same zone. None: what it replaces
     /// says the same.
     pub(super) fn render(&self, replaced: Option<&str>, others: &[String]) -> Option<String> {
