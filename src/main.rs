@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
+use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
@@ -30,6 +31,9 @@ enum Command {
     Check,
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
+    /// Export to BIND and other name servers.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Look at feeds.
     #[command(subcommand)]
     Feed(FeedCommand),
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
         Command::Cvd(args) => cvd::run(&args, &config),
+        Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),

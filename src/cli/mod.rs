@@ -5,6 +5,7 @@ pub const DEFAULT_CONFIG: &str = "cvdns.toml";
 
 pub mod check;
 pub mod cvd;
+pub mod export;
 pub mod feed;
 pub mod geoip;
 pub mod import;

@@ -12,6 +12,9 @@ pub trait Bits: Copy + Ord {
     const ZERO: Self;
     /// The address after this one; none after the highest.
     fn next(self) -> Option<Self>;
+    /// The address before this one; before the lowest, itself.
+    #[must_use]
+    fn before(self) -> Self;
 }
 
 impl Bits for u32 {
@@ -19,12 +22,18 @@ impl Bits for u32 {
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
+    fn before(self) -> Self {
+        self.saturating_sub(1)
+    }
 }
 
 impl Bits for u128 {
     const ZERO: Self = 0;
     fn next(self) -> Option<Self> {
         self.checked_add(1)
+    }
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 

@@ -27,7 +27,7 @@ pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
 pub use replace::{create, replace};
-pub use source::Source;
+pub use source::{Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.
