@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{Accept, FeedInForce, HeldFeed, Shared};
+use super::{Accept, Shared};
+use crate::snapshot::{FeedInForce, HeldFeed};
 
 /// `/api/v1/feed`.
 #[derive(Serialize)]
