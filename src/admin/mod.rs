@@ -1,8 +1,10 @@
 //! What operators see of the running server, over HTTP: metrics, and whether it serves and is ready.
 
+mod api;
 mod connections;
 mod feed;
 mod metrics;
+pub mod status;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -64,8 +66,12 @@ pub struct Condition {
     pub refusals: BTreeMap<&'static str, u64>,
     /// How many files of the record cannot be used.
     pub unusable_files: usize,
-    /// What keeps the server from being ready, for people; none: it is.
-    pub not_ready: Option<String>,
+    /// What keeps the server from being ready, for people; empty: it is.
+    pub not_ready: Vec<String>,
+    /// From where the feed comes.
+    pub source: Option<String>,
+    /// The country database, for people.
+    pub database: String,
     /// How many overrides are in force.
     pub overrides: usize,
     /// When the server was started.
@@ -125,6 +131,10 @@ impl Admin {
             .route("/metrics", get(metrics))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
+            .route("/api/v1/status", get(api::status))
+            .route("/api/v1/mirrors", get(api::mirrors))
+            .route("/api/v1/pools", get(api::pools))
+            .route("/api/v1/record", get(api::record))
             .route("/api/v1/feed", get(feed::show))
             .route("/api/v1/feed/accept", post(feed::accept))
             .with_state(Arc::new(Shared { registry, view }));
@@ -147,8 +157,10 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    match &shared.view.condition.load().not_ready {
-        None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    let condition = shared.view.condition.load();
+    if condition.not_ready.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, condition.not_ready.join("\n") + "\n")
     }
 }

@@ -98,6 +98,11 @@ impl Answering {
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
+    /// What chooses the window of the next query in class IN: a fraction of 2^64.
+    pub fn next_turn(&self) -> u64 {
+        self.own.turn.wrapping_add(STRIDE)
+    }
+
     /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
     pub fn respond(
         &mut self,
@@ -181,7 +186,7 @@ fn body<'s>(
             own.turn = own.turn.wrapping_add(STRIDE);
             if diagnose::may_be(asked.name.wire()) {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, (own.clock)(), room) {
+                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
                     own.noted.class = NameClass::Diagnostic;
                     return body;
                 }

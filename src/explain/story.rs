@@ -50,6 +50,8 @@ pub enum AddressSource {
     Ecs,
     /// The query's source.
     Source,
+    /// Somebody names it, to see what would be.
+    Given,
 }
 
 /// Why an answer is what it is.

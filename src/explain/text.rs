@@ -11,7 +11,7 @@ const MARGIN: usize = 10;
 impl Story {
     /// What was asked, and why it is answered so; the records themselves are not in it.
     pub fn text(&self) -> String {
-        let mut page = Page(format!("{} {}, asked by {}\n", self.name, self.r#type, self.client));
+        let mut page = Page(format!("{} {}, asked by {}\n", self.name, self.r#type, self.client.words()));
         page.line("zone", self.zone.as_deref().unwrap_or("none of this server's"));
         for alias in &self.aliases {
             page.line("alias", &format!("{} {} {}", alias.owner, alias.r#type, alias.target));

@@ -9,10 +9,16 @@ pub(super) fn name(wire: &[u8]) -> String {
     Name::from_wire(wire).map(|name| name.to_string()).unwrap_or_default()
 }
 
-/// An age in seconds: `12s`, `2h 5m 10s`; a negative one lies ahead.
+/// An age in seconds: `12s`, `2h 5m 10s`, `3d 2h`; a negative one lies ahead.
 pub fn age(seconds: i64) -> String {
-    format!("{:#}", SignedDuration::from_secs(seconds))
+    match seconds / DAY {
+        days @ 2.. => format!("{days}d {:#}", SignedDuration::from_hours(seconds % DAY / 3600)),
+        _ => format!("{:#}", SignedDuration::from_secs(seconds)),
+    }
 }
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// A capacity in kbit/s: `1Gbit/s`.
 pub fn capacity(kbit: u64) -> String {

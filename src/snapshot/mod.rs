@@ -4,6 +4,7 @@
 //! them changes. A snapshot is both, and is replaced as a whole.
 
 mod about;
+mod budget;
 mod compile;
 pub mod difference;
 pub mod frame;
@@ -30,6 +31,7 @@ use crate::release::Announced;
 use path_counts::PathCounts;
 
 pub use about::{About, FeedInForce, HeldFeed};
+pub use budget::Budget;
 pub use compile::compile;
 pub use frame::Frame;
 pub use live::{Live, Now};
@@ -46,25 +48,32 @@ pub struct Snapshot {
     pub counts: PathCounts,
     /// What is told beside answers.
     pub about: About,
+    /// How much time that may take.
+    pub budget: Budget,
 }
 
 impl Snapshot {
     /// Compiles what holds now over a frame.
     pub fn new(frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::compile(&frame, now);
-        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
+        Self::of(frame, live, now)
     }
 
     /// The same, where `announced` is all that is known of before: it is not taken back.
     pub fn remembering(announced: Option<&Announced>, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::remembering(announced, &frame, now);
-        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
+        Self::of(frame, live, now)
     }
 
     /// The same, where `before` was in force: what is still the same is not compiled again.
     pub fn after(before: &Self, frame: Arc<Frame>, now: &Now<'_>) -> Self {
         let live = Live::after(&before.live, &frame, now);
-        Self { frame, live, about: About::at(now), counts: PathCounts::default() }
+        Self::of(frame, live, now)
+    }
+
+    fn of(frame: Arc<Frame>, live: Live, now: &Now<'_>) -> Self {
+        let (about, budget, counts) = (About::at(now), Budget::default(), PathCounts::default());
+        Self { frame, live, counts, about, budget }
     }
 
     /// The same, with counters of answers for this many threads that have one each, and a lane that all others share.
