@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
-use super::diagnose::{self, Room, diagnose};
+use super::diagnose::{Room, diagnose};
 use super::expected::Expected;
 use super::options::{Ede, Opt};
 use super::tally::{Desk, Tally};
@@ -184,7 +184,7 @@ fn body<'s>(
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             own.turn = own.turn.wrapping_add(STRIDE);
-            if diagnose::may_be(asked.name.wire()) {
+            if asked.name.begins_with_underscore() {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
                 if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
                     own.noted.class = NameClass::Diagnostic;
@@ -273,13 +273,13 @@ fn finish(
     opt: Option<Opt<'_>>,
     limit: usize,
 ) -> Option<Finished> {
-    let size = |ede| opt.map_or(0, |opt| opt.size(ede));
-    let fits_with = |ede| body.end.filter(|end| (*end).max(query.question_end) + size(ede) <= limit);
+    let opt_size = opt.map_or(0, |opt| opt.size());
+    let end = body.end.map(|end| end.max(query.question_end));
+    let fits = end.filter(|end| end + opt_size <= limit);
     // No record is left out for words about it.
-    let ede = body.ede.filter(|_| fits_with(body.ede).is_some());
-    let fits = fits_with(ede);
+    let ede = body.ede.filter(|ede| fits.is_some_and(|end| end + opt_size + ede.size() <= limit));
     let (sections_end, counts) = match fits {
-        Some(end) => (end.max(query.question_end), body.counts),
+        Some(end) => (end, body.counts),
         None => (query.question_end, body::Counts::default()),
     };
     let end = match opt {
