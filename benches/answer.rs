@@ -124,13 +124,14 @@ fn respond(c: &mut Criterion) {
     let kinds = kinds();
     let mut group = c.benchmark_group("respond");
     for Kind { label, set } in &kinds {
-        let (mut answering, mut buffer, mut next) = (Answering::new(0), vec![0; 4096], round(set));
+        let (mut answering, mut buffer, mut next) =
+            (Answering::new(0, jiff::Timestamp::now), vec![0; 4096], round(set));
         group.bench_function(*label, |b| {
             b.iter(|| {
                 let query = next();
                 // The copy stands for what the kernel does.
                 buffer.get_mut(..query.len()).unwrap().copy_from_slice(query);
-                answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Udp)
+                answering.respond(&snapshot, &mut buffer, query.len(), (client, 4711).into(), Transport::Udp)
             });
         });
     }

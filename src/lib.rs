@@ -1,7 +1,7 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
 //!
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
-//! `health`, `release`, `geo`), `snapshot`, `decision`, `answer`, `serve` and `export`, `admin`, `daemon`, `cli`.
+//! `health`, `release`, `geo`), `snapshot`, `decision`, `explain`, `answer`, `serve` and `export`, `admin`, `daemon`, `cli`.
 
 pub mod admin;
 pub mod answer;
@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 pub mod daemon;
 pub mod decision;
+pub mod explain;
 pub mod export;
 pub mod fleet;
 pub mod geo;

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
+use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
@@ -28,6 +30,8 @@ enum Command {
     Serve,
     /// Read all that serve would read and say everything that is wrong with it.
     Check,
+    /// Say why a name is answered as it is: the decision and the answer, by the code that serves.
+    Explain(ExplainArgs),
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
     /// Export to BIND and other name servers.
@@ -41,6 +45,10 @@ enum Command {
     Geoip(GeoipCommand),
     /// Check the mirrors and write the feed: the coordinator.
     Monitor(MonitorArgs),
+    /// Show how the running server stands: what it serves, feed, record, mirrors and queries.
+    ///
+    /// It is asked at its admin address. Exit status: 0 it is ready, 1 it is not, or cannot be asked.
+    Status(StatusArgs),
 }
 
 fn main() -> ExitCode {
@@ -48,10 +56,12 @@ fn main() -> ExitCode {
     match command {
         Command::Serve => serve::run(&config),
         Command::Check => check::run(&config),
+        Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
+        Command::Status(args) => status::run(&args, &config),
     }
 }

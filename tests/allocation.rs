@@ -5,7 +5,7 @@ mod asking;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use asking::{A, AAAA, TXT, frame, loaded, project, query, snapshot};
 use cvdns::answer::{Answering, Transport};
@@ -57,7 +57,8 @@ fn no_answer_allocates() {
         query("clamav.net.", 255, None),
         query("elsewhere.test.", A, None),
     ];
-    let mut answering = Answering::new(1);
+    let from = SocketAddr::new(client, 4711);
+    let mut answering = Answering::new(1, jiff::Timestamp::now);
     let mut buffer = vec![0; 65_535];
     let all = || queries.iter().map(|query| Some((query.as_slice(), client)));
     // The first batch takes its room.
@@ -67,7 +68,7 @@ fn no_answer_allocates() {
         answering.expect(&snapshot, all());
         for (number, query) in queries.iter().enumerate() {
             buffer[..query.len()].copy_from_slice(query);
-            answering.respond_expected(number, &snapshot, &mut buffer, Transport::Udp).unwrap();
+            answering.respond_expected(number, &snapshot, &mut buffer, from, Transport::Udp).unwrap();
         }
     }
     assert_eq!(ALLOCATIONS.with(Cell::get), before, "in batches");
@@ -76,7 +77,7 @@ fn no_answer_allocates() {
             let before = ALLOCATIONS.with(Cell::get);
             for _ in 0..100 {
                 buffer[..query.len()].copy_from_slice(query);
-                answering.respond(&snapshot, &mut buffer, query.len(), client, transport).unwrap();
+                answering.respond(&snapshot, &mut buffer, query.len(), from, transport).unwrap();
             }
             assert_eq!(ALLOCATIONS.with(Cell::get), before, "{query:?}");
         }

@@ -44,6 +44,10 @@ fn any_query(numbers: &mut Numbers) -> Vec<u8> {
     query
 }
 
+fn answering() -> Answering {
+    Answering::new(3, jiff::Timestamp::now)
+}
+
 fn one_by_one(
     answering: &mut Answering,
     snapshot: &Snapshot,
@@ -52,7 +56,8 @@ fn one_by_one(
     let mut buffer = vec![0; 4096];
     let mut respond = |(query, client): &(Vec<u8>, IpAddr)| {
         buffer[..query.len()].copy_from_slice(query);
-        let length = answering.respond(snapshot, &mut buffer, query.len(), *client, Transport::Udp)?;
+        let length =
+            answering.respond(snapshot, &mut buffer, query.len(), (*client, 4711).into(), Transport::Udp)?;
         Some(buffer[..length].to_vec())
     };
     queries.iter().map(|query| query.as_ref().and_then(&mut respond)).collect()
@@ -65,10 +70,16 @@ fn in_a_batch(
 ) -> Vec<Option<Vec<u8>>> {
     answering.expect(snapshot, queries.iter().map(|q| q.as_ref().map(|(query, from)| (&**query, *from))));
     let mut respond = |number: usize| {
-        let (query, _) = queries[number].as_ref()?;
+        let (query, client) = queries[number].as_ref()?;
         let mut buffer = vec![0; 4096];
         buffer[..query.len()].copy_from_slice(query);
-        let length = answering.respond_expected(number, snapshot, &mut buffer, Transport::Udp)?;
+        let length = answering.respond_expected(
+            number,
+            snapshot,
+            &mut buffer,
+            (*client, 4711).into(),
+            Transport::Udp,
+        )?;
         Some(buffer[..length].to_vec())
     };
     (0..queries.len()).map(&mut respond).collect()
@@ -80,7 +91,7 @@ fn batches_get_what_single_queries_get() {
     let feed = Feed::parse(&std::fs::read(project().join("feed.json")).unwrap()).unwrap();
     let frame = frame(&loaded, Some(&feed));
     let snapshot = snapshot(&frame, Some(&feed), "2026-11-22T18:00:00Z");
-    let (mut alone, mut together) = (Answering::new(3), Answering::new(3));
+    let (mut alone, mut together) = (answering(), answering());
     let mut numbers = Numbers(64);
     let mut answered = 0;
     for _ in 0..500 {
@@ -96,6 +107,7 @@ fn batches_get_what_single_queries_get() {
         answered += expected.iter().flatten().count();
     }
     assert!(answered > 10_000, "{answered}");
-    let nobody = together.respond_expected(64, &snapshot, &mut [0; 4096], Transport::Udp);
+    let nobody =
+        together.respond_expected(64, &snapshot, &mut [0; 4096], ([127, 0, 0, 1], 1).into(), Transport::Udp);
     assert_eq!(nobody, None, "a number that was not shown");
 }

@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, reason = "shared by benchmarks")]
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use cvdns::answer::{Answering, Transport};
 use cvdns::snapshot::Snapshot;
@@ -21,12 +21,17 @@ pub struct Worker<'s> {
 
 impl<'s> Worker<'s> {
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, answering: Answering::new(0), slots: vec![(vec![0; SLOT], 0); BATCH] }
+        Self {
+            snapshot,
+            answering: Answering::new(0, jiff::Timestamp::now),
+            slots: vec![(vec![0; SLOT], 0); BATCH],
+        }
     }
 
     /// Answers as many queries as there are, or a batch of them.
     pub fn batch<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
         let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
+        let from = SocketAddr::new(client, 4711);
         let mut count = 0;
         for ((slot, length), query) in self.slots.iter_mut().zip(queries) {
             // The copy stands for what the kernel does.
@@ -38,7 +43,7 @@ impl<'s> Worker<'s> {
         let queries = filled.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
         self.answering.expect(self.snapshot, queries);
         for (number, (slot, _)) in filled.iter_mut().enumerate() {
-            black_box(self.answering.respond_expected(number, self.snapshot, slot, Transport::Udp));
+            black_box(self.answering.respond_expected(number, self.snapshot, slot, from, Transport::Udp));
         }
     }
 }

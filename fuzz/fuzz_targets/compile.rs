@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvdns::config::Explain;
 use cvdns::answer::{Answering, Transport};
 use cvdns::fleet::Fleet;
 use cvdns::geo::country_map::CountryMap;
@@ -47,6 +48,7 @@ fuzz_target!(|text: &str| {
     let settings = Settings {
         udp_size: 1232,
         ecs: true,
+        explain: Explain::Public,
         nsid: None,
         version: String::new(),
         identity: String::new(),
@@ -59,7 +61,7 @@ fuzz_target!(|text: &str| {
     let now =
         Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
     let snapshot = Snapshot::new(Arc::new(frame), &now);
-    let mut answering = Answering::new(0);
+    let mut answering = Answering::new(0, jiff::Timestamp::now);
     let mut buffer = vec![0; 65_535];
     let names = ["", "db.de", "db.local", "a.db.local", "current.cvd", "x.ping", "a.b.c.d"];
     let names = names.iter().filter_map(|name| Name::parse(name, &origin).ok());
@@ -70,7 +72,7 @@ fuzz_target!(|text: &str| {
             query.extend([(qtype >> 8) as u8, qtype as u8, 0, 1]);
             buffer[..query.len()].copy_from_slice(&query);
             let client = IpAddr::from([192, 0, 2, 1]);
-            let length = answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Tcp);
+            let length = answering.respond(&snapshot, &mut buffer, query.len(), (client, 4711).into(), Transport::Tcp);
             let answer = &buffer[..length.expect("an answer")];
             // hickory-proto refuses RDATA that it knows better than the zone file did: only the frame is held to it.
             assert!(answer.len() >= query.len() && answer[12..query.len()] == query[12..]);

@@ -27,9 +27,9 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
 });
 
 thread_local! {
-    static STATE: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0), vec![0; 65_535]));
+    static STATE: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0, jiff::Timestamp::now), vec![0; 65_535]));
     /// The same, for queries that are read ahead.
-    static AHEAD: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0), vec![0; 65_535]));
+    static AHEAD: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0, jiff::Timestamp::now), vec![0; 65_535]));
 }
 
 // The first octet: bit 0 TCP, bit 1 an IPv6 client, bit 2 a small buffer. The rest is the packet.
@@ -44,12 +44,12 @@ fuzz_target!(|input: &[u8]| {
         let room = if how & 4 == 4 { 4096 } else { buffer.len() };
         let buffer = &mut buffer[..room];
         buffer[..packet.len()].copy_from_slice(packet);
-        let answer = answering.respond(&SNAPSHOT, buffer, packet.len(), client, transport);
+        let answer = answering.respond(&SNAPSHOT, buffer, packet.len(), (client, 4711).into(), transport);
         AHEAD.with_borrow_mut(|(ahead, room)| {
             let room = &mut room[..buffer.len()];
             room[..packet.len()].copy_from_slice(packet);
             ahead.expect(&SNAPSHOT, [None, Some((packet, client))].into_iter());
-            let again = ahead.respond_expected(1, &SNAPSHOT, room, transport);
+            let again = ahead.respond_expected(1, &SNAPSHOT, room, (client, 4711).into(), transport);
             assert_eq!(again.map(|length| &room[..length]), answer.map(|length| &buffer[..length]));
         });
         let silent = packet.len() < 12 || packet[2] & 0x80 != 0;

@@ -4,7 +4,8 @@ use super::options::Ede;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Cut, Frame, Zone};
-use crate::snapshot::live::{self, PoolAnswer, WindowSet};
+use crate::snapshot::live::{self, WindowSet};
+use crate::snapshot::reach::Reach;
 use crate::snapshot::template::Template;
 use crate::wire::name::MAX_NAME;
 use crate::wire::writer::{Owner, Writer};
@@ -15,7 +16,7 @@ pub(super) use crate::snapshot::template::Counts;
 
 /// The sections of an answer and what its header and OPT record say.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Body {
+pub(super) struct Body<'s> {
     /// Where the sections end in the message; 0: there are none. None: they do not fit.
     pub end: Option<usize>,
     /// How many records there are.
@@ -27,10 +28,10 @@ pub(super) struct Body {
     /// ECS scope.
     pub scope: u8,
     /// Extended error.
-    pub ede: Option<Ede>,
+    pub ede: Option<Ede<'s>>,
 }
 
-impl Body {
+impl Body<'_> {
     /// Nothing but an RCODE.
     pub(super) const fn code(rcode: u16) -> Self {
         let counts = Counts { answer: 0, authority: 0, additional: 0 };
@@ -51,17 +52,17 @@ struct Target<'b> {
 }
 
 /// Writes a decision behind the question that ends at `question_end`; `turn` chooses the window.
-pub(super) fn write(
-    snapshot: &Snapshot,
-    decision: &Decision<'_>,
+pub(super) fn write<'s>(
+    snapshot: &'s Snapshot,
+    decision: &Decision<'s>,
     chain: &Chain,
     buffer: &mut [u8],
     question_end: usize,
     limit: usize,
     turn: u64,
-) -> Body {
+) -> Body<'s> {
     let target = Target { buffer, question_end, limit, turn };
-    let body = head(&decision.outcome);
+    let body = head(snapshot, &decision.outcome);
     if chain.is_empty() {
         target.direct(snapshot, decision, body)
     } else {
@@ -71,16 +72,23 @@ pub(super) fn write(
 }
 
 /// What the outcome means for header and OPT.
-fn head(outcome: &Outcome<'_>) -> Body {
+fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
     match outcome {
         Outcome::NotOurs => Body::code(rcode::REFUSED),
         Outcome::NotReady => Body { ede: Some(Ede::NOT_READY), ..Body::ours(rcode::SERVFAIL) },
-        Outcome::Expired => Body { ede: Some(Ede::STALE), ..Body::ours(rcode::SERVFAIL) },
+        Outcome::Expired => Body { ede: Some(Ede::EXPIRED), ..Body::ours(rcode::SERVFAIL) },
         Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
-        Outcome::Pool { answer, ipv6, .. } if window_set(answer, *ipv6).fail_open => {
-            Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) }
+        Outcome::Text { stale: true, .. } => Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) },
+        Outcome::Pool { rule, path, answer, ipv6, .. } => {
+            let ede = match answer.windows(*ipv6).reach {
+                Reach::Near => None,
+                Reach::Further => snapshot.live.note(*rule, *path, *ipv6).map(Ede),
+                Reach::Lagging => Some(Ede::LAGGING),
+                Reach::Open => Some(Ede::OPEN),
+            };
+            Body { ede, ..Body::ours(rcode::NOERROR) }
         }
         _ => Body::ours(rcode::NOERROR),
     }
@@ -92,7 +100,7 @@ pub(super) fn chaos(
     snapshot: &Snapshot,
     buffer: &mut [u8],
     question_end: usize,
-) -> Option<Body> {
+) -> Option<Body<'static>> {
     let text = live::chaos(lower, &snapshot.frame.settings)?;
     let mut rdata = [0; 256];
     let length = text.len().min(255);
@@ -107,7 +115,7 @@ pub(super) fn chaos(
 
 impl Target<'_> {
     /// The answer at the question's own name: ready-made octets.
-    fn direct(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body) -> Body {
+    fn direct<'s>(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body<'s>) -> Body<'s> {
         let frame = &*snapshot.frame;
         match decision.outcome {
             Outcome::Static { template, .. } | Outcome::Ping { template, .. } => {
@@ -115,7 +123,7 @@ impl Target<'_> {
             }
             Outcome::Text { template, .. } => self.template(Some(template), body),
             Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
-            Outcome::Pool { answer, ipv6, .. } => self.window(window_set(answer, ipv6), body),
+            Outcome::Pool { answer, ipv6, .. } => self.window(answer.windows(ipv6), body),
             Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
             Outcome::NoData | Outcome::NxDomain => {
                 let zone = decision.zone.and_then(|zone| frame.zone(zone));
@@ -129,7 +137,7 @@ impl Target<'_> {
         }
     }
 
-    fn template(self, template: Option<Template<'_>>, body: Body) -> Body {
+    fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
         let Some(template) = template else { return Body::code(rcode::SERVFAIL) };
         if self.question_end + template.octets.len() > self.limit {
             return Body { end: None, ..body };
@@ -139,7 +147,7 @@ impl Target<'_> {
         Body { end, counts: template.counts, ..body }
     }
 
-    fn window(self, set: &WindowSet, body: Body) -> Body {
+    fn window<'s>(self, set: &WindowSet, body: Body<'s>) -> Body<'s> {
         let window = set.window(self.turn);
         let end = self.question_end + window.len();
         let counts = Counts { answer: set.size, ..Counts::default() };
@@ -153,7 +161,13 @@ impl Target<'_> {
     }
 
     /// The answer at the end of a chain: written record by record.
-    fn chained(self, snapshot: &Snapshot, decision: &Decision<'_>, chain: &Chain, body: Body) -> Body {
+    fn chained<'s>(
+        self,
+        snapshot: &Snapshot,
+        decision: &Decision<'_>,
+        chain: &Chain,
+        body: Body<'s>,
+    ) -> Body<'s> {
         let frame = &*snapshot.frame;
         let mut current = Current::of_question(self.buffer, self.question_end);
         let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
@@ -168,7 +182,7 @@ impl Target<'_> {
                 }
             }
             Outcome::Pool { answer, ipv6, .. } => {
-                let window = window_set(answer, ipv6).window(self.turn);
+                let window = answer.windows(ipv6).window(self.turn);
                 counts.answer += write_window(&mut writer, current.owner(), window, ipv6);
             }
             Outcome::Text { template: Template { octets, .. }, .. } => {
@@ -192,10 +206,6 @@ impl Target<'_> {
         }
         Body { end: writer.finish(), counts, ..body }
     }
-}
-
-fn window_set(answer: &PoolAnswer, ipv6: bool) -> &WindowSet {
-    if ipv6 { &answer.ipv6 } else { &answer.ipv4 }
 }
 
 /// The name at which the chain stands, in the case in which it was written.

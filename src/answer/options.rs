@@ -20,15 +20,28 @@ pub(super) struct Opt<'o> {
     pub ecs: Option<ClientSubnet>,
 }
 
-/// An extended DNS error (RFC 8914 section 4).
+/// An extended DNS error as it is sent: INFO-CODE and EXTRA-TEXT (RFC 8914 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ede(pub u16);
+pub(super) struct Ede<'e>(pub &'e [u8]);
 
-impl Ede {
-    /// "Stale Answer": mirrors that are not known to work, or a record too old to be answered.
-    pub(super) const STALE: Self = Self(3);
+impl Ede<'static> {
+    /// "Other": the query's client subnet breaks RFC 7871 section 6.
+    pub(super) const BAD_SUBNET: Self = Self(b"\0\x00malformed client subnet (RFC 7871 section 6)");
+    /// "Stale Answer": mirrors that are not known to work.
+    pub(super) const OPEN: Self = Self(b"\0\x03no mirror of the path is usable: answered as if all were");
+    /// "Stale Answer": mirrors that lag.
+    pub(super) const LAGGING: Self =
+        Self(b"\0\x03no mirror of the path holds the record: answered with those least behind");
+    /// "Stale Answer": a record that is answered all the same (`on-stale`).
+    pub(super) const STALE: Self = Self(b"\0\x03the record is too old to be trusted: nothing renews it");
     /// "Not Ready": no release is known yet.
-    pub(super) const NOT_READY: Self = Self(14);
+    pub(super) const NOT_READY: Self = Self(b"\0\x0eno release is known yet");
+    /// "Other": too much time went into diagnostic names.
+    pub(super) const BUSY: Self = Self(b"\0\x00too many diagnostic queries: ask again in a moment");
+    /// "Prohibited": who asks may not.
+    pub(super) const PROHIBITED: Self = Self(b"\0\x12diagnostic names are for local clients (explain)");
+    /// "Invalid Data": a record too old to be answered.
+    pub(super) const EXPIRED: Self = Self(b"\0\x18the record is too old to be trusted: nothing renews it");
 }
 
 impl<'o> Opt<'o> {
@@ -42,10 +55,10 @@ impl<'o> Opt<'o> {
     }
 
     /// Its size in octets.
-    pub(super) fn size(&self, ede: Option<Ede>) -> usize {
+    pub(super) fn size(&self, ede: Option<Ede<'_>>) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
-        EMPTY + nsid + ecs + if ede.is_some() { 6 } else { 0 }
+        EMPTY + nsid + ecs + ede.map_or(0, |Ede(data)| 4 + data.len())
     }
 
     /// Writes it at `at`; where it ends.
@@ -55,7 +68,7 @@ impl<'o> Opt<'o> {
         at: usize,
         rcode: u16,
         scope: u8,
-        ede: Option<Ede>,
+        ede: Option<Ede<'_>>,
     ) -> Option<usize> {
         let end = at + self.size(ede);
         let slot = buffer.get_mut(at..end)?;
@@ -73,8 +86,8 @@ impl<'o> Opt<'o> {
             let address = octets.get(..ecs.address_length())?;
             rest = put(rest, option::ECS, &[family1, family0, ecs.source, scope], address)?;
         }
-        if let Some(Ede(code)) = ede {
-            put(rest, option::EDE, &code.to_be_bytes(), &[])?;
+        if let Some(Ede(data)) = ede {
+            put(rest, option::EDE, &[], data)?;
         }
         Some(end)
     }

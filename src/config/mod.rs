@@ -15,7 +15,7 @@ use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
 
 pub use monitor::Monitor;
-pub use server::{Server, UdpMode};
+pub use server::{Explain, Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The `[server]` section.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::problem::table::{Table, read};
@@ -21,6 +21,8 @@ pub struct Server {
     pub edns_udp_size: u16,
     /// Whether the client subnet option is honoured (RFC 7871).
     pub ecs: bool,
+    /// Who may ask the diagnostic names.
+    pub explain: Explain,
     /// How UDP is served.
     pub udp: UdpMode,
     /// Whether each UDP worker keeps to a core and is given what that core handles.
@@ -29,6 +31,18 @@ pub struct Server {
     pub tcp_max_connections: usize,
     /// An idle TCP connection is closed after this long.
     pub tcp_idle: Duration,
+}
+
+/// Who may ask the diagnostic names (`explain` in the configuration).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Explain {
+    /// Everybody.
+    Public,
+    /// Loopback and private addresses: RFC 1918, RFC 3927, RFC 4193, link-local ones of IPv6.
+    #[default]
+    Local,
+    /// Nobody: there are no such names.
+    Off,
 }
 
 /// How UDP is served (`udp` in the configuration).
@@ -47,6 +61,26 @@ pub enum UdpMode {
     Portable,
 }
 
+impl Explain {
+    /// Whether a query from this address may ask.
+    pub fn allows(self, address: IpAddr) -> bool {
+        match self {
+            Self::Public => true,
+            Self::Local => is_local(address.to_canonical()),
+            Self::Off => false,
+        }
+    }
+}
+
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -59,6 +93,7 @@ impl Default for Server {
             user: None,
             edns_udp_size: 1232,
             ecs: true,
+            explain: Explain::Local,
             udp: UdpMode::Auto,
             affinity: false,
             tcp_max_connections: 1024,
@@ -93,6 +128,7 @@ impl Server {
         let size = table.get("edns-udp-size", "octets, 512 to 4096", problems, read::integer(512..=4096));
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
         server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);
+        server.explain(&mut table, problems);
         server.udp_mode(&mut table, problems);
         server.affinity(&mut table, problems);
         server.check_wildcards(wildcards, problems);
@@ -101,7 +137,6 @@ impl Server {
         server.tcp_max_connections = connections.map_or(server.tcp_max_connections, |n| n.value as usize);
         let idle = table.get("tcp-idle", "a duration such as \"10s\"", problems, super::of_seconds);
         server.tcp_idle = idle.map_or(server.tcp_idle, |idle| idle.value);
-        super::unheeded(&mut table, &["explain"], problems);
         table.finish(problems);
         server
     }
@@ -169,6 +204,18 @@ impl Server {
             UdpMode::Auto => !cfg!(target_os = "linux"),
             UdpMode::Mmsg => false,
         }
+    }
+
+    fn explain(&mut self, table: &mut Table<'_>, problems: &mut Problems) {
+        let explain = table.get("explain", "\"public\", \"local\" or \"off\"", problems, |value| match value
+            .as_str()
+        {
+            Some("public") => Ok(Explain::Public),
+            Some("local") => Ok(Explain::Local),
+            Some("off") => Ok(Explain::Off),
+            _ => Err(String::new()),
+        });
+        self.explain = explain.map_or(self.explain, |explain| explain.value);
     }
 
     fn udp_mode(&mut self, table: &mut Table<'_>, problems: &mut Problems) {

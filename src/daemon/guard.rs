@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::offer::Seen;
 use crate::health::Feed;
 use crate::release::Share;
-use crate::snapshot::Loss;
+use crate::snapshot::{HeldFeed, Loss};
 
 /// A feed that waits.
 #[derive(Debug)]
@@ -19,6 +19,14 @@ pub(super) struct Held {
     pub loss: Loss,
     /// When that was first said.
     pub since: Timestamp,
+}
+
+impl Held {
+    /// What is told of it.
+    pub(super) fn told(&self) -> HeldFeed {
+        let Feed { serial, generated, .. } = *self.feed;
+        HeldFeed { serial, generated, takes_away: self.loss.to_string(), since: self.since }
+    }
 }
 
 /// What becomes of a feed.

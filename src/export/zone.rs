@@ -110,7 +110,7 @@ impl<'s> Zone<'s> {
     /// The records for clients of this path beside those. Names that exist and have neither a record now nor one below them
     /// get one that nobody asks for: they would else be denied with all that is below.
     pub(super) fn of_client(&self, shared: &Shared<'_>, client: PathId) -> Vec<Record> {
-        let Snapshot { frame, live } = self.snapshot;
+        let Snapshot { frame, live, .. } = self.snapshot;
         let mut records = Vec::new();
         for (name, node) in self.nodes() {
             for holding in frame.holdings(node) {
@@ -161,7 +161,7 @@ struct Writer<'z, 's> {
 
 impl<'s> Writer<'_, 's> {
     fn holding(&mut self, name: &[u8], answer: Answer, rtype: u16) {
-        let Snapshot { frame, live } = self.zone.snapshot;
+        let Snapshot { frame, live, .. } = self.zone.snapshot;
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
             Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {

@@ -133,7 +133,7 @@ impl ClientTable {
 
 /// The IPv4 address that an address is or stands for, and the length of the prefix behind which it is embedded; or the IPv6
 /// address.
-fn ipv4_of(address: IpAddr) -> Result<(u32, u8), u128> {
+pub(super) fn ipv4_of(address: IpAddr) -> Result<(u32, u8), u128> {
     let bits = match address {
         IpAddr::V4(address) => return Ok((address.to_bits(), 0)),
         IpAddr::V6(address) => address.to_bits(),

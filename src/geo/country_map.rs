@@ -1,10 +1,10 @@
 //! The country of every address: the database with the operator's overrides over it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 
-use super::client_table::ClientTable;
+use super::client_table::{ClientTable, ipv4_of};
 use super::country::Country;
 use super::database::CountryDatabase;
 use super::steps::{Bits, Steps};
@@ -14,9 +14,56 @@ use super::steps::{Bits, Steps};
 pub struct CountryMap {
     v4: Steps<u32, Option<Country>>,
     v6: Steps<u128, Option<Country>>,
+    overrides: Vec<(IpNet, Country)>,
+    /// Which database it is of, for people: its path and date.
+    source: String,
+}
+
+/// Where an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// The country.
+    pub country: Option<Country>,
+    /// The largest network around the address that is all in that country; for IPv4-mapped and 6to4 addresses one of IPv4.
+    pub network: IpNet,
+    /// The override that says so; none: the database does.
+    pub overridden: Option<IpNet>,
 }
 
 impl CountryMap {
+    /// The same, with words for the database.
+    #[must_use]
+    pub fn named(self, source: String) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Which database it is of, for people.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What beats the database, as it was configured.
+    pub fn overrides(&self) -> &[(IpNet, Country)] {
+        &self.overrides
+    }
+
+    /// Where an address is.
+    pub fn locate(&self, address: IpAddr) -> Located {
+        let (country, network) = match ipv4_of(address) {
+            Ok((address, _)) => {
+                let (country, length) = self.v4.around(address);
+                (country, IpNet::V4(v4_net(address, length)))
+            }
+            Err(address) => {
+                let (country, length) = self.v6.around(address);
+                (country, IpNet::V6(v6_net(address, length)))
+            }
+        };
+        let holds = |net: &&(IpNet, Country)| net.0.contains(&network.addr());
+        let overridden = self.overrides.iter().filter(holds).max_by_key(|(net, _)| net.prefix_len());
+        Located { country, network, overridden: overridden.map(|(net, _)| *net) }
+    }
+
     /// The database's countries; of the overrides that hold for an address, the longest prefix beats it.
     pub fn new(database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Self {
         let v4 = Steps::from_ranges(database.ranges_v4(), None);
@@ -26,7 +73,8 @@ impl CountryMap {
 
     /// Knows of nothing where it is.
     pub fn empty() -> Self {
-        Self { v4: Steps::flat(None), v6: Steps::flat(None) }
+        let (v4, v6) = (Steps::flat(None), Steps::flat(None));
+        Self { v4, v6, overrides: Vec::new(), source: "no country database".to_owned() }
     }
 
     fn from_steps(
@@ -51,6 +99,8 @@ impl CountryMap {
         Self {
             v4: v4.zip(&over_v4, |base, over| over.or(base)),
             v6: v6.zip(&over_v6, |base, over| over.or(base)),
+            overrides: overrides.to_vec(),
+            source: "country database".to_owned(),
         }
     }
 
@@ -79,4 +129,12 @@ impl CountryMap {
 fn ranges<A: Bits, V: Copy>(steps: &Steps<A, V>, highest: A) -> impl Iterator<Item = (A, A, V)> {
     let lasts = steps.iter().skip(1).map(|(next, _)| next.before()).chain([highest]);
     steps.iter().zip(lasts).map(|((first, value), last)| (*first, last, *value))
+}
+
+fn v4_net(address: u32, length: u8) -> Ipv4Net {
+    Ipv4Net::new(Ipv4Addr::from_bits(address), length).unwrap_or_default().trunc()
+}
+
+fn v6_net(address: u128, length: u8) -> Ipv6Net {
+    Ipv6Net::new(Ipv6Addr::from_bits(address), length).unwrap_or_default().trunc()
 }

@@ -10,30 +10,44 @@ pub struct Steps<A, V>(Vec<(A, V)>);
 pub trait Bits: Copy + Ord {
     /// The lowest address.
     const ZERO: Self;
+    /// How many bits it has.
+    const BITS: u8;
     /// The address after this one; none after the highest.
     fn next(self) -> Option<Self>;
     /// The address before this one; before the lowest, itself.
     #[must_use]
     fn before(self) -> Self;
+    /// The lowest and the highest address with the same first `length` bits.
+    fn prefix(self, length: u8) -> (Self, Self);
 }
 
 impl Bits for u32 {
     const ZERO: Self = 0;
+    const BITS: u8 = 32;
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
     fn before(self) -> Self {
         self.saturating_sub(1)
+    }
+    fn prefix(self, length: u8) -> (Self, Self) {
+        let host = Self::MAX.checked_shr(length.into()).unwrap_or(0);
+        (self & !host, self | host)
     }
 }
 
 impl Bits for u128 {
     const ZERO: Self = 0;
+    const BITS: u8 = 128;
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
     fn before(self) -> Self {
         self.saturating_sub(1)
+    }
+    fn prefix(self, length: u8) -> (Self, Self) {
+        let host = Self::MAX.checked_shr(length.into()).unwrap_or(0);
+        (self & !host, self | host)
     }
 }
 
@@ -104,6 +118,21 @@ impl<A: Bits, V: Copy + PartialEq> Steps<A, V> {
             }
         }
         out
+    }
+
+    /// The value at an address, and the length in bits of the longest prefix around it in which all addresses have it.
+    pub fn around(&self, address: A) -> (V, u8)
+    where
+        V: Default,
+    {
+        let after = self.0.partition_point(|(start, _)| *start <= address);
+        let (start, value) = self.0.get(after.wrapping_sub(1)).copied().unwrap_or((A::ZERO, V::default()));
+        let behind = self.0.get(after).map(|(start, _)| *start);
+        let within = |length: &u8| {
+            let (first, last) = address.prefix(*length);
+            first >= start && behind.is_none_or(|behind| last < behind)
+        };
+        (value, (0..=A::BITS).find(within).unwrap_or(A::BITS))
     }
 
     fn push(&mut self, start: A, value: V) {

@@ -63,8 +63,8 @@ pub(super) fn read(
         Ok(database) => {
             warn_unknown(&database, &named.spot, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
-            let map = Arc::new(CountryMap::new(&database, &config.overrides));
-            Countries { map, described: format!("{} of {built}", file.display()), source }
+            let map = CountryMap::new(&database, &config.overrides).named(format!("{} {built}", named.value));
+            Countries { map: Arc::new(map), described: format!("{} of {built}", file.display()), source }
         }
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";

@@ -143,6 +143,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         udp_size: server.edns_udp_size,
         ecs: server.ecs,
+        explain: server.explain,
         nsid: server.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
         version: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
         identity: server.nsid.clone().unwrap_or_else(host),

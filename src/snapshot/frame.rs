@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::inputs::Settings;
+use super::name_class::NameClass;
 use super::names::{NameTable, NodeId};
 use super::pings::Pings;
 use super::pools::{Along, Paths};
 use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
+use crate::geo::country_map::CountryMap;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
 use crate::zone::records::Rrset;
@@ -40,6 +42,8 @@ pub struct Frame {
     pub minimal_any: TemplateId,
     /// Counts of download reports.
     pub pings: Pings,
+    /// The country of every address.
+    pub countries: Arc<CountryMap>,
     /// What holds for every answer.
     pub settings: Settings,
 }
@@ -57,6 +61,8 @@ pub struct Node {
     pub first: u32,
     /// How many holdings it has.
     pub count: u16,
+    /// As what queries for it are counted.
+    pub class: NameClass,
 }
 
 /// What a node does to questions.
@@ -176,6 +182,8 @@ pub struct Zone {
 /// A fleet with its paths.
 #[derive(Debug)]
 pub struct Plan {
+    /// The zone file's origin, as it is written there.
+    pub origin: Arc<str>,
     /// The fleet.
     pub fleet: Arc<Fleet>,
     /// Its paths.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::config::Explain;
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub udp_size: u16,
     /// Whether the client subnet option is honoured.
     pub ecs: bool,
+    /// Who may ask the diagnostic names.
+    pub explain: Explain,
     /// Name server identifier (RFC 5001).
     pub nsid: Option<Box<[u8]>>,
     /// What `version.bind` says.

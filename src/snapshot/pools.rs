@@ -127,6 +127,13 @@ impl Paths {
         self.paths.get(usize::from(path))
     }
 
+    /// Whether it starts with another country than its clients': theirs has no mirrors. Where they share it with the clients
+    /// of the country that it starts with, it does not.
+    pub fn leads_away(&self, path: PathId) -> bool {
+        let first = self.get(path).and_then(|path| self.along(path).next());
+        matches!(first.map(|members| &members.pool), Some(Pool::Country(country)) if self.of_client(Some(*country)) != path)
+    }
+
     /// The pool's mirrors, by their index in the fleet; none when it has no mirrors at all.
     pub fn members(&self, pool: &Pool) -> Option<&[u32]> {
         self.pools.iter().find(|other| other.pool == *pool).map(|members| members.mirrors.as_slice())

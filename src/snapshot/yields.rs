@@ -34,6 +34,8 @@ pub struct Yield {
     pub ipv6_open: bool,
     /// All mirrors of the path that work lag behind the record: these lag least.
     pub lagging: bool,
+    /// They do not for IPv6: these addresses are usable.
+    pub ipv6_kept: bool,
     /// A member of one of the pools changed its state in the last 10 minutes: soon the path may yield something else.
     pub unsettled: bool,
 }
@@ -85,6 +87,7 @@ impl Walk<'_> {
             ipv4_open: open && !rest.ipv4.is_empty(),
             ipv6_open: open && !keeps_ipv6 && !rest.ipv6.is_empty(),
             lagging: !open,
+            ipv6_kept: keeps_ipv6,
             // The first walk went over all pools, to no avail.
             unsettled: found.unsettled,
             ipv6: if keeps_ipv6 { found.ipv6 } else { rest.ipv6 },

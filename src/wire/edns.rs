@@ -41,9 +41,14 @@ pub struct ClientSubnet {
     halves: [u64; 2],
 }
 
-/// The record or an option in it is malformed: FORMERR.
+/// What is malformed in an OPT record: FORMERR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub enum Malformed {
+    /// The record, or where its options end.
+    Options,
+    /// The client subnet.
+    ClientSubnet,
+}
 
 impl Edns {
     /// Reads the CLASS and TTL fields of an OPT record.
@@ -62,15 +67,15 @@ impl Edns {
             return Ok(());
         }
         while !rest.is_empty() {
-            let code = u16_at(rest, 0).ok_or(Malformed)?;
-            let length = usize::from(u16_at(rest, 2).ok_or(Malformed)?);
-            let data = rest.get(4..4 + length).ok_or(Malformed)?;
+            let code = u16_at(rest, 0).ok_or(Malformed::Options)?;
+            let length = usize::from(u16_at(rest, 2).ok_or(Malformed::Options)?);
+            let data = rest.get(4..4 + length).ok_or(Malformed::Options)?;
             rest = rest.get(4 + length..).unwrap_or_default();
             match code {
                 option::NSID => self.nsid = true,
                 option::ECS if use_ecs => {
                     if self.ecs.is_some() {
-                        return Err(Malformed);
+                        return Err(Malformed::ClientSubnet);
                     }
                     self.ecs = Some(ClientSubnet::parse(data)?);
                 }
@@ -88,20 +93,21 @@ impl ClientSubnet {
     /// # Errors
     /// When any of that does not hold, or the family is neither IPv4, IPv6 nor the empty 0.
     pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
-        let [f1, f0, source, scope, address @ ..] = data else { return Err(Malformed) };
+        let bad = Malformed::ClientSubnet;
+        let [f1, f0, source, scope, address @ ..] = data else { return Err(bad) };
         let family = u16::from_be_bytes([*f1, *f0]);
         let bits = match family {
             0 => 0,
             1 => 32,
             2 => 128,
-            _ => return Err(Malformed),
+            _ => return Err(bad),
         };
         if *source > bits || *scope != 0 || address.len() != usize::from(source.div_ceil(8)) {
-            return Err(Malformed);
+            return Err(bad);
         }
         let spare = (8 - source % 8) % 8;
         if address.last().is_some_and(|last| last & ((1 << spare) - 1) != 0) {
-            return Err(Malformed);
+            return Err(bad);
         }
         let (high, low) = address.split_at(address.len().min(8));
         Ok(Self { family, source: *source, halves: [left_aligned(high), left_aligned(low)] })
@@ -164,7 +170,7 @@ mod tests {
             &[0, 0, 8, 0, 1],
         ];
         for data in bad {
-            assert_eq!(ClientSubnet::parse(data), Err(Malformed), "{data:?}");
+            assert_eq!(ClientSubnet::parse(data), Err(Malformed::ClientSubnet), "{data:?}");
         }
     }
 

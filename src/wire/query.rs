@@ -32,6 +32,8 @@ pub enum Reject {
         question_end: Option<usize>,
         /// Whether the query had an OPT record, so that the answer has one (RFC 6891 section 7).
         edns: bool,
+        /// Whether the client subnet is what was wrong (RFC 7871).
+        subnet: bool,
     },
 }
 
@@ -47,9 +49,14 @@ impl Query {
         }
         if flags & 0x78 != 0 {
             // The sections of other opcodes mean other things (RFC 2136): nothing of them is read.
-            return Err(Reject::Code { rcode: rcode::NOTIMP, question_end: None, edns: false });
+            return Err(Reject::Code {
+                rcode: rcode::NOTIMP,
+                question_end: None,
+                edns: false,
+                subnet: false,
+            });
         }
-        let formerr = Reject::Code { rcode: rcode::FORMERR, question_end: None, edns: false };
+        let formerr = Reject::Code { rcode: rcode::FORMERR, question_end: None, edns: false, subnet: false };
         if u16_at(message, 4) != Some(1) {
             return Err(formerr);
         }
@@ -64,7 +71,13 @@ impl Query {
     /// Everything after the question: only an OPT record in the additional section matters, the rest must be well formed.
     fn read_rest(&mut self, message: &[u8], use_ecs: bool) -> Result<(), Reject> {
         let question_end = self.question_end;
-        let reject = |edns| Reject::Code { rcode: rcode::FORMERR, question_end: Some(question_end), edns };
+        let refuse = |edns, subnet| Reject::Code {
+            rcode: rcode::FORMERR,
+            question_end: Some(question_end),
+            edns,
+            subnet,
+        };
+        let reject = |edns| refuse(edns, false);
         let counts = |at| u32::from(u16_at(message, at).unwrap_or_default());
         let before_additional = counts(6) + counts(8);
         let records = before_additional + counts(10);
@@ -85,7 +98,8 @@ impl Query {
                 }
                 let edns =
                     self.edns.insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
-                edns.read_options(rdata, use_ecs).map_err(|Malformed| reject(true))?;
+                let read = edns.read_options(rdata, use_ecs);
+                read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
             }
         }
         if at == message.len() { Ok(()) } else { Err(reject(self.edns.is_some())) }
@@ -139,7 +153,8 @@ mod tests {
     #[test]
     fn what_is_no_query_is_rejected() {
         let mut name = LowerName::new();
-        let formerr = |end| Reject::Code { rcode: rcode::FORMERR, question_end: end, edns: false };
+        let formerr =
+            |end| Reject::Code { rcode: rcode::FORMERR, question_end: end, edns: false, subnet: false };
         let mut parse = |message: &[u8]| self::parse(message, &mut name);
         assert_eq!(parse(&[0; 11]), Err(Reject::Drop));
         let mut answer = question(b"\0");

@@ -4,6 +4,7 @@ mod any;
 mod chaos;
 mod ecs;
 mod edns;
+mod further;
 mod header;
 mod health;
 mod listen;

@@ -9,7 +9,7 @@ use super::support::reply::Reply;
 use super::support::rr;
 use super::{nodata, records};
 
-fn server(states: &States) -> Daemon {
+pub(super) fn server(states: &States) -> Daemon {
     Daemon::start(&super::files().with("feed.json", fixture::feed(1_000, states)))
 }
 

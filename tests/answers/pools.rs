@@ -28,6 +28,11 @@ pub(crate) fn draws(
     if let (Some(opt), Some(ecs)) = (&mut expected.opt, reply.option(rr::ECS)) {
         opt.options.push((rr::ECS, ecs.to_vec()));
     }
+    // Words about how far a path was followed are `further`'s to check.
+    let words = reply.option(rr::EDE).filter(|ede| ede.starts_with(&[0, 0]));
+    if let (Some(opt), Some(words)) = (&mut expected.opt, words) {
+        opt.options.push((rr::EDE, words.to_vec()));
+    }
     reply.must_be(&expected, &format!("{transport:?}"));
     reply
 }

@@ -101,7 +101,7 @@ pub struct Answer {
 
 impl<'s> Asker<'s> {
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, answering: Answering::new(1), buffer: vec![0; 65_535] }
+        Self { snapshot, answering: Answering::new(1, jiff::Timestamp::now), buffer: vec![0; 65_535] }
     }
 
     /// Sends a query of the wire over UDP.
@@ -114,7 +114,7 @@ impl<'s> Asker<'s> {
         self.buffer[..query.len()].copy_from_slice(query);
         let length = self
             .answering
-            .respond(self.snapshot, &mut self.buffer, query.len(), client, transport)
+            .respond(self.snapshot, &mut self.buffer, query.len(), (client, 4711).into(), transport)
             .expect("an answer");
         Answer { message: Message::from_vec(&self.buffer[..length]).expect("a message"), length }
     }

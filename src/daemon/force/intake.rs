@@ -86,7 +86,9 @@ impl Force {
         let overrides = self.overriding.read(fleets, now);
         let frame = self.frame();
         let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
-        if news || files || overrides {
+        // What is held back changes no answer, but what is told of them.
+        let held = self.held.as_ref().map(Held::told) != self.snapshots.load().about.held;
+        if news || files || overrides || held {
             self.take_over(now);
         }
         if news {
@@ -191,7 +193,6 @@ impl Force {
         let held = Held { feed: Box::new(feed.clone()), document: document.clone(), loss, since: *since };
         (self.seen, self.held) = (Some(document.clone()), Some(held));
         self.count_refusal("held");
-        self.show();
         false
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::Force;
-use crate::admin::{Condition, FeedInForce, HeldFeed};
+use crate::admin::Condition;
 use crate::config::Config;
 use crate::daemon::LOGGED;
 use crate::health::{Feed, State, notes};
@@ -15,12 +15,8 @@ impl Force {
     /// Shows how the server stands.
     pub(super) fn show(&self) {
         let [stale, stale_line] = self.stale;
-        let feed = self.feed().map(|feed| FeedInForce {
-            serial: feed.serial,
-            generated: feed.generated,
-            fresh: !stale,
-        });
         let snapshot = self.snapshots.load();
+        let feed = snapshot.about.feed.clone();
         let no_record = !snapshot.frame.texts.is_empty() && snapshot.live.announced().is_none();
         let reasons = [
             (feed.is_none() && self.loaded.feed.is_some())
@@ -30,19 +26,19 @@ impl Force {
             self.offering.complaints().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
         ];
-        let held = self.held.as_ref().map(|held| HeldFeed {
-            serial: held.feed.serial,
-            generated: held.feed.generated,
-            takes_away: held.loss.to_string(),
-            since: held.since,
-        });
         self.condition.store(Arc::new(Condition {
             feed,
-            held,
+            held: snapshot.about.held.clone(),
             refusals: self.refusals.clone(),
             unusable_files: self.offering.complaints().len(),
             overrides: self.overriding.in_force(self.compiled),
-            not_ready: reasons.into_iter().flatten().next(),
+            not_ready: reasons.into_iter().flatten().collect(),
+            source: self.loaded.feed.as_ref().map(ToString::to_string),
+            database: self.loaded.countries.described.clone(),
+            started: self.since_start.started,
+            reloads: self.since_start.reloads,
+            compiled: self.since_start.snapshots,
+            compile_time: self.since_start.compile_time,
         }));
     }
 

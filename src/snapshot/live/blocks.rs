@@ -40,12 +40,7 @@ impl Blocks {
     pub(super) fn answer(&mut self, before: &Self, found: &Yield, rule: &Rule, day: u64) -> PoolAnswer {
         // A TTL of 0 stays what it is; none becomes that.
         let ttl = if found.unsettled { (rule.ttl / 2).max(rule.ttl.min(1)) } else { rule.ttl };
-        let terms = |fail_open| Terms {
-            ttl: if fail_open { ttl.min(FAIL_OPEN_TTL) } else { ttl },
-            max: rule.max,
-            fail_open,
-            day,
-        };
+        let terms = |open| Terms { ttl: if open { ttl.min(FAIL_OPEN_TTL) } else { ttl }, max: rule.max, day };
         PoolAnswer {
             ipv4: self.ipv4.windows(&before.ipv4, &found.ipv4, terms(found.ipv4_open)),
             ipv6: self.ipv6.windows(&before.ipv6, &found.ipv6, terms(found.ipv6_open)),

@@ -2,6 +2,7 @@
 
 mod announcing;
 mod blocks;
+mod notes;
 mod texts;
 mod window_set;
 
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 
 use super::frame::{Frame, Plan, Rule};
 use super::inputs::Settings;
+use super::pools::PathId;
+use super::reach::{Followed, Reach};
 use super::template::Template;
 use super::yields::Walk;
 use crate::health::{Feed, Health, Word};
@@ -19,10 +22,14 @@ use crate::release::{self, Announced, Offered};
 use crate::zone::file::Families;
 
 use blocks::Blocks;
+use notes::Notes;
 use texts::Texts;
 
 pub use texts::txt;
 pub use window_set::{A_SIZE, AAAA_SIZE, WindowSet};
+
+/// The extended error that has no code of its own (RFC 8914 section 4.1).
+const OTHER_ERROR: u16 = 0;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -34,6 +41,8 @@ pub struct Live {
     answers: Vec<PoolAnswer>,
     /// Where each rule's answers start.
     first_of_rule: Vec<u32>,
+    /// The words for answers from further along.
+    notes: Notes,
     /// What the next snapshot may take over.
     blocks: Blocks,
     texts: Texts,
@@ -59,6 +68,13 @@ pub struct PoolAnswer {
     pub ipv4: WindowSet,
     /// AAAA.
     pub ipv6: WindowSet,
+}
+
+impl PoolAnswer {
+    /// The windows of one address family.
+    pub fn windows(&self, ipv6: bool) -> &WindowSet {
+        if ipv6 { &self.ipv6 } else { &self.ipv4 }
+    }
 }
 
 /// What is true now.
@@ -188,6 +204,7 @@ impl Live {
             let paths = frame.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
             live.answers.resize(live.answers.len() + paths, PoolAnswer::default());
         }
+        live.notes = Notes::none(live.answers.len());
         let day = now.day();
         for alike in alike(&frame.rules) {
             let plan = alike.plan as usize;
@@ -196,19 +213,38 @@ impl Live {
             for (number, path) in plan.paths.paths.iter().enumerate() {
                 let found = walk.along(path);
                 live.lagging_paths += usize::from(found.lagging);
+                let followed = Followed { plan, path: number as PathId, found: &found };
                 for &rule in &alike.rules {
                     let (Some(limits), Some(first)) = (frame.rules.get(rule), live.first_of_rule.get(rule))
                     else {
                         continue;
                     };
-                    if let Some(answer) = live.answers.get_mut(*first as usize + number) {
-                        *answer = live.blocks.answer(&before.blocks, &found, limits, day);
-                    }
+                    let answer = live.blocks.answer(&before.blocks, &found, limits, day);
+                    live.put(*first as usize + number, answer, &followed, health);
                 }
             }
         }
+        live.notes.shrink();
         live.healths = healths;
         live
+    }
+
+    /// Puts an answer in its place, and notes how far its path had to be followed.
+    fn put(&mut self, place: usize, mut answer: PoolAnswer, followed: &Followed<'_>, health: &Health) {
+        for (set, ipv6) in [(&mut answer.ipv4, false), (&mut answer.ipv6, true)] {
+            if set.count == 0 {
+                continue;
+            }
+            set.reach = followed.reach(ipv6);
+            if set.reach == Reach::Further
+                && let Some(words) = followed.words(health, ipv6)
+            {
+                self.notes.set(place, ipv6, OTHER_ERROR, &words);
+            }
+        }
+        if let Some(slot) = self.answers.get_mut(place) {
+            *slot = answer;
+        }
     }
 
     /// How the fleet of a plan stands.
@@ -218,13 +254,34 @@ impl Live {
 
     /// The answer of a path under a rule.
     pub fn pool(&self, rule: u32, path: u16) -> Option<&PoolAnswer> {
+        self.at(self.place(rule, path)?)
+    }
+
+    /// The answer of this place.
+    pub fn at(&self, place: u32) -> Option<&PoolAnswer> {
+        self.answers.get(place as usize)
+    }
+
+    /// The place of a path under a rule among all answers.
+    pub fn place(&self, rule: u32, path: u16) -> Option<u32> {
+        Some(*self.first_of_rule.get(rule as usize)? + u32::from(path))
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// The extended error of an answer from further along: INFO-CODE and EXTRA-TEXT (RFC 8914 section 2).
+    pub fn note(&self, rule: u32, path: PathId, ipv6: bool) -> Option<&[u8]> {
         let first = *self.first_of_rule.get(rule as usize)?;
-        self.answers.get(first as usize + usize::from(path))
+        self.notes.get(first as usize + usize::from(path), ipv6)
     }
 
     /// How many answers are given although no mirror is known to work.
     pub fn fail_open(&self) -> usize {
-        self.answers.iter().filter(|answer| answer.ipv4.fail_open || answer.ipv6.fail_open).count()
+        let open = |set: &WindowSet| set.reach == Reach::Open;
+        self.answers.iter().filter(|answer| open(&answer.ipv4) || open(&answer.ipv6)).count()
     }
 
     /// What is announced; none without a release.
@@ -265,6 +322,11 @@ impl Live {
     /// Whether the text of this number is too old to be answered.
     pub fn expired(&self, text: u32) -> bool {
         self.texts.expired(text)
+    }
+
+    /// Whether the text of this number is so old that it would not be answered, were it not for `on-stale = "serve"`.
+    pub fn stale(&self, text: u32) -> bool {
+        self.texts.stale(text)
     }
 
     /// Whether any text is.

@@ -13,21 +13,24 @@ use crate::wire::{class, rtype};
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     of: Vec<Option<TemplateId>>,
-    /// Which of them are too old to be answered.
-    expired: Vec<bool>,
+    /// Which of them are too old to be trusted.
+    stale: Vec<bool>,
+    /// Whether such are not answered.
+    expire: bool,
     templates: Templates,
 }
 
-impl Frame {
-    /// From when on a text is too old to be answered.
-    fn expiry(&self, text: &Text, now: &Now<'_>) -> Option<Timestamp> {
-        let fresh_until = now.fresh_until().filter(|_| self.settings.expire)?;
-        Some(release::expiry(fresh_until, text.ttl))
+impl Text {
+    /// From when on it is too old to be trusted.
+    fn expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
+        Some(release::expiry(now.fresh_until()?, self.ttl))
     }
+}
 
+impl Frame {
     /// The next moment after now at which a text becomes too old.
     pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
-        let moments = self.texts.iter().filter_map(|text| self.expiry(text, now));
+        let moments = self.texts.iter().filter_map(|text| text.expiry(now));
         moments.filter(|moment| *moment > now.time).min()
     }
 }
@@ -35,12 +38,11 @@ impl Frame {
 impl Texts {
     /// Writes all that are announced.
     pub(super) fn new(frame: &Frame, now: &Now<'_>, announced: Option<&Announced>) -> Self {
-        let mut texts = Self::default();
+        let mut texts = Self { expire: frame.settings.expire, ..Self::default() };
         for text in &frame.texts {
-            let expired =
-                announced.is_some() && frame.expiry(text, now).is_some_and(|moment| now.time >= moment);
-            texts.expired.push(expired);
-            let announced = announced.filter(|_| !expired);
+            let stale = announced.is_some() && text.expiry(now).is_some_and(|moment| now.time >= moment);
+            texts.stale.push(stale);
+            let announced = announced.filter(|_| !(stale && texts.expire));
             let string = announced.and_then(|announced| string(text.database.as_deref(), announced));
             let id = string.and_then(|string| texts.add(&string, text.ttl));
             texts.of.push(id);
@@ -60,14 +62,19 @@ impl Texts {
         self.templates.get((*self.of.get(text as usize)?)?)
     }
 
-    /// Whether the text of this number is too old to be answered.
+    /// Whether the text of this number is too old to be trusted.
+    pub(super) fn stale(&self, text: u32) -> bool {
+        self.stale.get(text as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether it is not answered for that.
     pub(super) fn expired(&self, text: u32) -> bool {
-        self.expired.get(text as usize).copied().unwrap_or_default()
+        self.expire && self.stale(text)
     }
 
     /// Whether any text is.
     pub(super) fn has_expired(&self) -> bool {
-        self.expired.contains(&true)
+        self.expire && self.stale.contains(&true)
     }
 }
 

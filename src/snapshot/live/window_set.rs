@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::snapshot::reach::Reach;
 use crate::snapshot::windows::{Share, Starts, Windows, shuffle};
 use crate::snapshot::yields::Candidate;
 use crate::wire::{HEADER, class, rtype};
@@ -29,8 +30,8 @@ pub struct WindowSet {
     length: u32,
     /// Records of a window.
     pub size: u16,
-    /// No address of the path is usable, and these are answered all the same.
-    pub fail_open: bool,
+    /// From how far along the path they are.
+    pub reach: Reach,
     /// Whether there is a table.
     tabled: bool,
 }
@@ -45,8 +46,6 @@ pub(super) struct Terms {
     pub ttl: u32,
     /// Most addresses; 0: as many as a message holds.
     pub max: u16,
-    /// See [`WindowSet::fail_open`].
-    pub fail_open: bool,
     /// What settles the order.
     pub day: u64,
 }
@@ -120,14 +119,23 @@ impl WindowSet {
             apart: apart as u32,
             length: (size * A::RECORD) as u32,
             size: size as u16,
-            fail_open: terms.fail_open,
+            reach: Reach::Near,
             tabled: !table.is_empty(),
         }
     }
 
     /// The records of one window; `turn` is a fraction of 2^64 that chooses it.
     pub fn window(&self, turn: u64) -> &[u8] {
-        let chosen = ((u128::from(turn) * u128::from(self.count)) >> 64) as usize;
+        self.numbered(self.chosen(turn))
+    }
+
+    /// The number of that window, from 0.
+    pub fn chosen(&self, turn: u64) -> usize {
+        ((u128::from(turn) * u128::from(self.count)) >> 64) as usize
+    }
+
+    /// The records of the window of this number.
+    pub fn numbered(&self, chosen: usize) -> &[u8] {
         let apart = self.apart as usize;
         let from = if self.tabled { self.tabled(chosen, apart) } else { chosen * apart };
         self.octets.get(from..from + self.length as usize).unwrap_or_default()

@@ -1,0 +1,106 @@
+//! What a live server answers, beside what it is expected to.
+
+use serde::Serialize;
+
+use super::asking::Server;
+use super::packet::Answer;
+use crate::decision::{Client, Outcome, Question, Trail, decide, find};
+use crate::explain::Inquiry;
+use crate::snapshot::Snapshot;
+use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
+
+/// A server's answer, and what is different about it.
+#[derive(Debug, Serialize)]
+pub(super) struct Comparison {
+    /// The server, as it was named.
+    name: String,
+    /// What it answers.
+    answer: Answer,
+    /// In what it differs; empty: it does not.
+    differences: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares. Windows take turns: that another one comes is no difference.
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        inquiry: &Inquiry<'_>,
+        ours: &Answer,
+        theirs: Answer,
+        server: &Server,
+    ) -> Self {
+        let mut differences = Vec::new();
+        let mut differ = |what: &str, expected: &str, found: &str| {
+            differences.push(format!("{what}: {found}, expected {expected}"));
+        };
+        if ours.rcode != theirs.rcode {
+            differ("RCODE", &ours.rcode, &theirs.rcode);
+        }
+        if ours.scope != theirs.scope {
+            let words = |scope: Option<u8>| scope.map_or("none".to_owned(), |scope| format!("/{scope}"));
+            differ("scope", &words(ours.scope), &words(theirs.scope));
+        }
+        if ours.ttls.iter().max() != theirs.ttls.iter().max() {
+            let words = |ttls: &[u32]| ttls.iter().max().map_or("none".to_owned(), |ttl| format!("{ttl} s"));
+            differ("TTL", &words(&ours.ttls), &words(&theirs.ttls));
+        }
+        let drawn = windows(snapshot, inquiry).filter(|_| !theirs.records.is_empty());
+        let expected = match drawn {
+            Some((set, size)) if is_window(set, size, &theirs.addresses) => None,
+            Some(_) => Some("one of the windows of this yield".to_owned()),
+            None if sorted(&ours.records) == sorted(&theirs.records) => None,
+            None => Some(ours.records.join(", ")),
+        };
+        if let Some(expected) = expected {
+            differ("records", &expected, &theirs.records.join(", "));
+        }
+        Self { name: server.name.clone(), answer: theirs, differences }
+    }
+
+    /// Whether the server answers otherwise.
+    pub(super) fn differs(&self) -> bool {
+        !self.differences.is_empty()
+    }
+
+    /// `same` or `differs`.
+    pub(super) fn word(&self) -> &'static str {
+        if self.differs() { "differs" } else { "same" }
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        if !self.differs() {
+            return format!("  {:10} {} answers the same\n", "server", self.name);
+        }
+        let lines = self.differences.iter().map(|line| format!("             {line}\n"));
+        format!("  {:10} {} answers otherwise\n{}", "server", self.name, lines.collect::<String>())
+    }
+}
+
+/// The windows of the answer, and octets of a record; none: it has none.
+fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
+    let Inquiry { name, qtype, asker, .. } = *inquiry;
+    let frame = &*snapshot.frame;
+    let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
+    let client = Client { address: asker.address, placed: None };
+    match decide(snapshot, question, &client, &mut Trail::default()).outcome {
+        Outcome::Pool { answer, ipv6, .. } => {
+            Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))
+        }
+        _ => None,
+    }
+}
+
+/// Whether these addresses, in this order, are one of the windows.
+fn is_window(set: &WindowSet, size: usize, addresses: &[Vec<u8>]) -> bool {
+    (0..set.count as usize).any(|number| {
+        let records = set.numbered(number).chunks_exact(size);
+        records.filter_map(|record| record.get(12..)).eq(addresses.iter().map(Vec::as_slice))
+    })
+}
+
+fn sorted(records: &[String]) -> Vec<&String> {
+    let mut sorted: Vec<&String> = records.iter().collect();
+    sorted.sort_unstable();
+    sorted
+}
