@@ -168,6 +168,41 @@ fn a_hundred_changes_are_loaded_one_by_one() {
     watch.stop();
 }
 
+/// A view's zone is loaded in that view alone.
+#[test]
+fn a_change_is_loaded_in_the_views_that_it_concerns() {
+    let site = Site::new();
+    let views = ["--views", "--acl", "prefixes"];
+    export(&site.config(), &site.out(), &views);
+    let named = named(&site.out(), "");
+    let rndc = tools::tool("rndc").get_program().to_string_lossy().into_owned();
+    let told = site.dir.path().join("told");
+    let reload = format!(
+        "sh -c 'echo \"$@\" >> {}; exec {rndc} -c {}/rndc.conf reload \"$@\"' sh {{zone}} IN {{view}}",
+        told.display(),
+        named.path().display()
+    );
+    let watch = site.watch(&[&views[..], &["--reload", &reload, "--reconfigure", ""]].concat());
+    let lines = || fs::read_to_string(&told).unwrap_or_default();
+    let all = zone_files(&site.out()).len();
+    watch.until("all is loaded at the start", || lines().lines().count() == all);
+    // 127.0.0.1 is in the US (an override): `db.local` is answered there along the path of the US.
+    let last = states(&[("us1.example", "down")]);
+    site.feed(2_000, &last);
+    let wanted = yields(&path("US"), &last, false).0;
+    let query = Query::new("db.local.clam.example", rr::A).edns(4096);
+    watch.until("named has it", || {
+        let client = super::support::client::Client { port: named.port };
+        let reply = client.ask(super::support::client::Transport::Udp4, &query);
+        reply.rdata(rr::A).into_iter().collect::<BTreeSet<_>>() == wanted
+    });
+    assert_eq!(wanted.len(), 39);
+    // `db.us` stands in every view, the static zone was loaded at the start alone.
+    watch.until("all views", || lines().lines().count() == all * 2 - 1);
+    assert_eq!(lines().matches("short.example").count(), 1);
+    watch.stop();
+}
+
 /// All that a reader follows from named.conf is there, and every zone is whole.
 fn is_complete(out: &Path, owners: &BTreeSet<String>) {
     let config = fs::read_to_string(out.join("current/named.conf")).expect("named.conf");
