@@ -57,12 +57,7 @@ impl Exporter {
     }
 
     /// Exports, and runs the commands for what changed; for everything, when `all`.
-    fn follow(
-        &mut self,
-        subject: &Subject,
-        all: bool,
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<(), DirectoryError> {
+    fn follow(&mut self, subject: &Subject, all: bool, desk: &Desk) -> Result<(), DirectoryError> {
         let tree = tree(subject, self.acl, &self.directory.current());
         let mut changes = self.directory.write(&tree)?;
         if changes.written > 0 {
@@ -78,7 +73,8 @@ impl Exporter {
             changes.zones.extend(zones);
             changes.config = true;
         }
-        self.commands.run(&changes, stopped);
+        let stopped = || desk.stop.load(Ordering::Relaxed);
+        self.commands.run(&changes, &stopped, &|| desk.lock().is_some());
         Ok(())
     }
 
@@ -96,7 +92,6 @@ impl Exporter {
     }
 
     fn run(&mut self, desk: &Desk) {
-        let stopped = || desk.stop.load(Ordering::Relaxed);
         // What an earlier run exported last may not have been loaded.
         let mut all = true;
         let mut unwritten: Option<Subject> = None;
@@ -110,7 +105,7 @@ impl Exporter {
                 },
                 Turn::Stop => return,
             };
-            match self.follow(&subject, all, &stopped) {
+            match self.follow(&subject, all, desk) {
                 Ok(()) => {
                     if complaint.take().is_some() {
                         info!("exports again");

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use super::zone::Zone;
 
 /// What mixing servers means.
-pub fn trap(ecs: bool) -> [String; 3] {
-    let now = if ecs { "It is true now: have none but BIND for the zone, or set it." } else { "So it is." };
+pub fn trap(ecs: bool) -> [&'static str; 3] {
     [
-        "BIND answers client subnets (ECS, RFC 7871) with scope 0: caches keep such an answer for everyone.".to_owned(),
-        "Where some of a zone's name servers are cvdns and some are not, `ecs = false` in [server] of cvdns keeps".to_owned(),
-        format!("answers of both apart from no client. {now}"),
+        "BIND answers client subnets (ECS, RFC 7871) with scope 0: caches keep such an answer for everyone.",
+        "Where only some of a zone's name servers are cvdns, set `ecs = false` in [server] there, or have none but BIND.",
+        if ecs { "It is true now." } else { "So it is." },
     ]
 }
 

@@ -19,8 +19,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
 use crate::snapshot::Snapshot;
@@ -46,16 +44,7 @@ pub struct Subject {
     /// The serial of the feed in force.
     pub feed: Option<u64>,
     /// Where clients are.
-    pub places: Arc<Places>,
-}
-
-/// Where clients are.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The country of every address.
     pub countries: Arc<CountryMap>,
-    /// What beats the database, and is in those countries already.
-    pub overrides: Vec<(IpNet, Country)>,
 }
 
 /// How BIND tells the clients of its views.
@@ -135,7 +124,7 @@ impl Maker<'_> {
             named::open(&mut self.config, &format!("view {}", named::quoted(&view.name)));
             let elements = match acl {
                 Acl::Prefixes if !view.is_rest() => vec![named::quoted(&view.name)],
-                _ => view.by_country(&self.subject.places.overrides),
+                _ => view.by_country(self.subject.countries.overrides()),
             };
             named::list(&mut self.config, "    ", "match-clients", &elements);
             for (number, (zone, sheet)) in self.zones.iter().zip(&sheets).enumerate() {
@@ -167,7 +156,7 @@ impl Maker<'_> {
             country.and_then(|country| table.get(country.index()).copied()).unwrap_or(rest as u16)
         };
         let mut networks = vec![Vec::new(); rest];
-        for (net, view) in self.subject.places.countries.networks(of) {
+        for (net, view) in self.subject.countries.networks(of) {
             if let Some(of_view) = networks.get_mut(usize::from(view)) {
                 of_view.push(net.to_string());
             }

@@ -1,6 +1,6 @@
 //! The commands that have a name server load what changed.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -24,7 +24,8 @@ pub struct Commands {
     reconfigure: Option<Template>,
     /// How long one may take.
     limit: Duration,
-    pending: BTreeSet<Reload>,
+    /// Those that failed last stand last: none keeps the others waiting.
+    pending: VecDeque<Reload>,
     pending_config: bool,
 }
 
@@ -66,13 +67,17 @@ impl Template {
 impl Commands {
     /// Commands of which none has anything to do yet.
     pub fn new(reload: Option<Template>, reconfigure: Option<Template>, limit: Duration) -> Self {
-        Self { reload, reconfigure, limit, pending: BTreeSet::new(), pending_config: false }
+        Self { reload, reconfigure, limit, pending: VecDeque::new(), pending_config: false }
     }
 
-    /// Runs them for what changed, and for what failed before. What fails now is said, and done with the next change; true
-    /// when nothing did.
-    pub fn run(&mut self, changes: &Changes, stopped: &dyn Fn() -> bool) -> bool {
-        self.pending.extend(changes.zones.iter().cloned());
+    /// Runs them for what changed, and for what failed before. What fails now is said, and done with the next change. Where
+    /// something `newer` is to be exported, that comes first, and the rest waits too. True when nothing is left.
+    pub fn run(&mut self, changes: &Changes, stopped: &dyn Fn() -> bool, newer: &dyn Fn() -> bool) -> bool {
+        for zone in &changes.zones {
+            if !self.pending.contains(zone) {
+                self.pending.push_back(zone.clone());
+            }
+        }
         self.pending_config |= changes.config;
         if self.pending_config {
             self.pending_config = !match &self.reconfigure {
@@ -82,12 +87,16 @@ impl Commands {
         }
         let Some(reload) = self.reload.clone() else {
             self.pending.clear();
-            return true;
+            return !self.pending_config;
         };
-        for zone in std::mem::take(&mut self.pending) {
+        for _ in 0..self.pending.len() {
+            if stopped() || newer() {
+                break;
+            }
+            let Some(zone) = self.pending.pop_front() else { break };
             let (program, arguments) = reload.filled(&zone);
-            if stopped() || !self.one(&program, &arguments, stopped) {
-                self.pending.insert(zone);
+            if !self.one(&program, &arguments, stopped) {
+                self.pending.push_back(zone);
             }
         }
         self.pending.is_empty() && !self.pending_config
@@ -160,12 +169,17 @@ mod tests {
         };
         let running = || false;
         let told = || std::fs::read_to_string(file("told")).unwrap();
-        assert!(!commands.run(&changes(&["fails", "hangs"]), &running));
+        assert!(!commands.run(&changes(&["fails", "hangs"]), &running, &running));
         assert_eq!(told(), "fails\nhangs\n");
         std::fs::write(file("good"), "").unwrap();
-        assert!(commands.run(&changes(&["other"]), &running));
+        assert!(commands.run(&changes(&["other"]), &running, &running));
         assert_eq!(told(), "fails\nhangs\nfails\nhangs\nother\n");
-        assert!(commands.run(&changes(&[]), &running));
+        assert!(commands.run(&changes(&[]), &running, &running));
         assert_eq!(told().lines().count(), 5);
+        // What is newer comes first, and nothing is forgotten.
+        assert!(!commands.run(&changes(&["late"]), &running, &|| true));
+        assert_eq!(told().lines().count(), 5);
+        assert!(commands.run(&changes(&[]), &running, &running));
+        assert!(told().ends_with("other\nlate\n"));
     }
 }

@@ -42,6 +42,11 @@ impl CountryMap {
         &self.source
     }
 
+    /// What beats the database, as it was configured.
+    pub fn overrides(&self) -> &[(IpNet, Country)] {
+        &self.overrides
+    }
+
     /// Where an address is.
     pub fn locate(&self, address: IpAddr) -> Located {
         let (country, network) = match ipv4_of(address) {

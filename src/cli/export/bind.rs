@@ -13,7 +13,7 @@ use super::super::problems::print;
 use super::super::serve::start_log;
 use super::Failure;
 use crate::daemon::{Follower, Standing, StartError, follow_without_serving};
-use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Places, Subject, Template, trap};
+use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Subject, Template, trap};
 use crate::load::{Loaded, Source, load};
 use crate::problem::Problems;
 use crate::snapshot::Snapshot;
@@ -104,7 +104,7 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let subject = Subject {
         snapshot,
         feed: feed.map(|named| named.feed.serial),
-        places: Arc::new(places(&offline.loaded)),
+        countries: offline.loaded.inputs.countries.clone(),
     };
     let exporter = Exporter::new(directory, args.acl(), args.commands()?);
     let changes = exporter.export(&subject).map_err(|error| Failure::new(error.to_string()))?;
@@ -115,10 +115,6 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
 
 fn open(path: &Path) -> Result<Directory, Failure> {
     Directory::open(path).map_err(|error| Failure::new(error.to_string()))
-}
-
-fn places(loaded: &Loaded) -> Places {
-    Places { countries: loaded.inputs.countries.clone(), overrides: loaded.config.overrides.clone() }
 }
 
 fn say_trap(loaded: &Loaded) {
@@ -143,7 +139,7 @@ fn watch(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     }
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting = exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
-    let mut shown = Shown { feed, state, exporting, last: None, places: None };
+    let mut shown = Shown { feed, state, exporting, last: None };
     let done = follow_without_serving(config, loaded, problems, &mut shown);
     shown.exporting.stop();
     match done {
@@ -164,8 +160,6 @@ struct Shown {
     exporting: Exporting,
     /// What was handed over last.
     last: Option<Arc<Snapshot>>,
-    /// Of which configuration, by its map of countries and its overrides.
-    places: Option<Arc<Places>>,
 }
 
 impl Follower for Shown {
@@ -186,13 +180,8 @@ impl Follower for Shown {
         if feed.is_none() && loaded.feed.is_some() {
             return;
         }
-        let now = places(loaded);
-        let same = |before: &&Arc<Places>| {
-            Arc::ptr_eq(&before.countries, &now.countries) && before.overrides == now.overrides
-        };
-        let places = self.places.as_ref().filter(same).cloned().unwrap_or_else(|| Arc::new(now));
-        self.places = Some(places.clone());
         self.last = Some(snapshot.clone());
-        self.exporting.give(Subject { snapshot: snapshot.clone(), feed: *feed, places });
+        let countries = loaded.inputs.countries.clone();
+        self.exporting.give(Subject { snapshot: snapshot.clone(), feed: *feed, countries });
     }
 }
