@@ -9,6 +9,7 @@ use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
@@ -43,6 +44,8 @@ enum Command {
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Make a fleet file of a list of mirrors in CSV.
+    Import(ImportArgs),
     /// Check the mirrors and write the feed: the coordinator.
     Monitor(MonitorArgs),
     /// Show how the running server stands: what it serves, feed, record, mirrors and queries.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
+        Command::Import(args) => import::run(&args),
         Command::Monitor(args) => monitor::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
     }

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod export;
 pub mod feed;
 pub mod geoip;
+pub mod import;
 pub mod monitor;
 mod offline;
 mod output;

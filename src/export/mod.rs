@@ -3,6 +3,7 @@
 //! [`tree`] makes the files of a snapshot and is pure; [`Directory`] puts them on the disk, whole or not at all;
 //! [`Exporter`] does both again and again, and has name servers load what changed.
 
+mod delegation;
 mod directory;
 mod exporter;
 mod header;
@@ -27,6 +28,7 @@ use named::Statement;
 use views::{View, views};
 use zone::{Zone, zones};
 
+pub use delegation::{Delegations, delegations};
 pub use directory::{Changes, Directory, DirectoryError, Reload};
 pub use exporter::{Exporter, Exporting};
 pub use header::trap;
