@@ -395,6 +395,8 @@ impl Aging {
 }
 
 #[cfg(test)]
+mod counted;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod stepped;
