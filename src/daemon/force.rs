@@ -18,7 +18,7 @@ use super::flapping::Flapping;
 use super::guard::Held;
 use super::kept::Kept;
 use super::memory;
-use super::offer::{InForce, Offer, Seen, Terms, signature_of};
+use super::offer::{InForce, Offer, Seen, Terms};
 use super::offering::Offering;
 use super::overriding::Overriding;
 use super::standings;
@@ -26,7 +26,7 @@ use crate::admin::Condition;
 use crate::answer::{Freed, Ledger, QueryTallies};
 use crate::config::{Log, Server};
 use crate::health::{Feed, Word};
-use crate::load::{Loaded, Source, Version};
+use crate::load::{Loaded, Source, Version, signature_of};
 use crate::problem::{Problem, Problems};
 use crate::release::{self, STAMP_PERIOD};
 use crate::serve::Listeners;
@@ -207,6 +207,11 @@ impl Force {
     /// Whether any feed is in force.
     pub(super) fn has_feed(&self) -> bool {
         self.feed.is_some()
+    }
+
+    /// The serial of the feed in force.
+    pub(super) fn feed_serial(&self) -> Option<u64> {
+        self.feed().map(|feed| feed.serial)
     }
 
     /// How the server was told to listen when it was started.

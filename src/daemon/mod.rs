@@ -5,6 +5,7 @@ mod answerer;
 mod backoff;
 mod fetching;
 mod flapping;
+mod following;
 mod force;
 mod guard;
 mod kept;
@@ -33,12 +34,14 @@ use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
 
+pub use following::{Follower, Standing, follow_without_serving};
+
 use answerer::MakeAnswerer;
 use fetching::Fetching;
 use force::Force;
 use sampling::Sampling;
 
-pub use kept::announced_before;
+pub use kept::{announced_before, go_on_from};
 
 /// Why the server does not start.
 #[derive(Debug)]
@@ -145,7 +148,7 @@ impl Daemon {
                     accepts: accepts.clone(),
                 })?;
             }
-            follow(&config, &mut force, fetching, signals, accepted).await;
+            follow(&config, &mut force, fetching, signals, accepted, &mut following::Nobody).await;
             drop(accepts);
             let counters = serving.stop().await;
             if let Some(writer) = writer {
@@ -210,10 +213,12 @@ async fn follow(
     mut fetching: Option<Fetching>,
     mut signals: Signals,
     mut accepted: mpsc::Receiver<Accept>,
+    follower: &mut impl Follower,
 ) {
     let mut watch = watched(force);
     let mut read = Instant::now();
     loop {
+        follower.see(&force.standing());
         let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
         let until_read = force.poll_interval().saturating_sub(read.elapsed());
         let until_free = force.free().unwrap_or(LONGEST_SLEEP);
@@ -223,7 +228,7 @@ async fn follow(
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.hangup.recv() => {
-                if reload(config, force) {
+                if reload(config, force, follower) {
                     fetching = Fetching::start(force.loaded());
                 }
                 watch = watched(force);
@@ -260,10 +265,12 @@ fn watched(force: &mut Force) -> watch::Watch {
 }
 
 /// Reads everything again; what is wrong changes nothing, and false is returned.
-fn reload(config: &Path, force: &mut Force) -> bool {
+fn reload(config: &Path, force: &mut Force, follower: &impl Follower) -> bool {
     let mut problems = Problems::default();
-    let done = load::reload(config, Some(force.loaded()), &mut problems)
-        .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
+    let done = load::reload(config, Some(force.loaded()), &mut problems).is_some_and(|mut loaded| {
+        follower.adjust(&mut loaded);
+        force.reload(loaded, Timestamp::now(), &mut problems)
+    });
     log_problems(&problems);
     force.note_reload(done);
     if done {
