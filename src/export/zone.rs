@@ -168,7 +168,7 @@ impl<'s> Writer<'_, 's> {
                 self.records.extend(frame.rrset(rrset).into_iter().flat_map(of_set));
             }
             Answer::Text(number) => {
-                if let Some(template) = live.text(number) {
+                if let Some((template, _)) = live.text(number) {
                     self.records.extend(ready(name, template.octets));
                 }
             }
