@@ -6,6 +6,7 @@ mod compare;
 mod packet;
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,13 +18,13 @@ use serde::Serialize;
 use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, print_table};
 use crate::answer::{Answering, Transport};
-use crate::explain::{Asker, Inquiry, OutcomeStory, Story, usual_type};
+use crate::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
 use crate::health::notes;
 use crate::snapshot::Snapshot;
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 
-use clients::{Given, parse_client};
+use clients::Given;
 use compare::Comparison;
 use packet::{Answer, query};
 
@@ -69,7 +70,8 @@ struct Explained {
 }
 
 /// The client of names that do not depend on it.
-const NOBODY: &str = "0.0.0.0/0";
+const NOBODY: Asker =
+    Asker { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: Some(0), from: AddressSource::Given };
 
 /// How many notes on a feed are printed.
 const NOTES: usize = 20;
@@ -99,11 +101,11 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     let (given, bad) = Given::read(&args.client, args.clients.as_deref())?;
     let server = args.server.as_deref().map(asking::Server::find).transpose()?;
     let explainer = Explainer { snapshot: &snapshot, name: &lower, wire: name.wire(), qtype, time };
-    let askers = if given.is_empty() && !bad { vec![parse_client(NOBODY)?] } else { given };
+    let askers = if given.is_empty() && !bad { vec![NOBODY] } else { given };
     let mut explained = Vec::new();
     for asker in &askers {
         let one = explainer.explain(*asker, server.as_ref())?;
-        if one.story.scope.is_some() && asker.prefix == Some(0) && args.client.is_empty() {
+        if one.story.scope.is_some() && *asker == NOBODY {
             return Err(Failure::new("the answer depends on the client: name one with --client"));
         }
         explained.push(one);
@@ -190,10 +192,10 @@ impl Explained {
     fn text(&self) -> String {
         let mut out = self.story.text();
         for record in self.answer.records.iter().chain(&self.answer.authority) {
-            out.extend(["             ", record, "\n"]);
+            out.push_str(&line("", record));
         }
         if let Some(error) = &self.answer.extended_error {
-            out.extend(["  EDE        ", error, "\n"]);
+            out.push_str(&line("EDE", error));
         }
         out.extend(self.server.as_ref().map(Comparison::text));
         out

@@ -21,6 +21,7 @@ use super::memory;
 use super::offer::{InForce, Offer, Seen, Terms};
 use super::offering::Offering;
 use super::overriding::Overriding;
+use super::standings;
 use crate::admin::Condition;
 use crate::answer::{Freed, Ledger, QueryTallies};
 use crate::config::{Log, Server};
@@ -344,6 +345,7 @@ impl Force {
         self.overriding.log(now);
         self.flapping.log(now);
         self.log_fail_open(&snapshot);
+        standings::log(&self.snapshots.load(), &snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;

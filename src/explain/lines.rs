@@ -16,6 +16,10 @@ const LEFT_OUT: usize = 40;
 /// Most octets of a string.
 const LONGEST: usize = 254;
 
+/// Most octets of a host and its country, and how many there always are for addresses and capacity.
+const HOST: usize = 120;
+const ADDRESSES: usize = 40;
+
 impl Story {
     /// A string for each line of thought.
     pub fn lines(&self) -> Vec<String> {
@@ -160,14 +164,15 @@ impl MirrorStory {
         };
         let addresses: Vec<String> = self.addresses.iter().map(address).collect();
         let weight = capacity(self.capacity);
-        let head = format!("{} {}: {}; {weight}", self.host, self.country, addresses.join(", "));
+        let host = shorten(format!("{} {}", self.host, self.country), HOST);
         let tail = match &self.left_out {
             Some(why) => format!("left out: {why}"),
             None => self.standing.clone(),
         };
-        // What is said of it matters more than its last addresses.
+        // What is said of it matters more than its last addresses, and less than which it is.
+        let tail = shorten(tail, LONGEST.saturating_sub(host.len() + ADDRESSES));
         let room = LONGEST.saturating_sub(tail.len() + 2);
-        format!("{}; {tail}", shorten(head, room))
+        format!("{}; {tail}", shorten(format!("{host}: {}; {weight}", addresses.join(", ")), room))
     }
 }
 

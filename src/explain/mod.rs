@@ -15,3 +15,4 @@ pub use record::{GateStory, RecordStory, usual_type};
 pub use story::{
     AddressSource, AliasStory, Asker, FeedStory, Inquiry, LocationStory, OutcomeStory, Story, rtype_text,
 };
+pub use text::line;

@@ -45,7 +45,7 @@ pub struct PoolStory {
     pub drawn: bool,
     /// How many addresses it gave that no earlier pool did.
     pub addresses: usize,
-    /// Its mirrors that stand in no earlier pool; only where it was drawn from.
+    /// Its mirrors that stand in no earlier pool, and those that would were they enabled; only where it was drawn from.
     pub members: Vec<MemberStory>,
 }
 
@@ -119,7 +119,10 @@ impl Teller<'_> {
     fn pool(&self, drawn: bool, members: &Members, seen: &mut HashSet<u32>) -> PoolStory {
         let usable = members.mirrors.iter().filter(|mirror| self.health.is_usable(**mirror as usize)).count();
         let new = members.mirrors.iter().filter(|mirror| drawn && seen.insert(**mirror));
-        let members_told: Vec<MemberStory> = new.filter_map(|mirror| self.member(*mirror)).collect();
+        let mut members_told: Vec<MemberStory> = new.filter_map(|mirror| self.member(*mirror)).collect();
+        if drawn {
+            members_told.extend(self.disabled(members, seen));
+        }
         PoolStory {
             pool: members.pool.to_string(),
             mirrors: members.mirrors.len(),
@@ -128,6 +131,13 @@ impl Teller<'_> {
             addresses: members_told.iter().map(|member| member.answered.len()).sum(),
             members: members_told,
         }
+    }
+
+    /// Mirrors that would stand in a pool were they enabled. They do not count as its mirrors, but somebody may miss them.
+    fn disabled(&self, members: &Members, seen: &mut HashSet<u32>) -> Vec<MemberStory> {
+        let fleet = (0u32..).zip(&self.plan.fleet.mirrors);
+        let of_pool = fleet.filter(|(_, mirror)| !mirror.enabled && members.pool.has(mirror));
+        of_pool.filter(|(index, _)| seen.insert(*index)).filter_map(|(index, _)| self.member(index)).collect()
     }
 
     fn member(&self, mirror: u32) -> Option<MemberStory> {

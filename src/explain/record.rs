@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decision::{Decision, Outcome};
+use crate::decision::{Decision, Found, Outcome, find};
 use crate::release::{Announced, Gate};
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::Answer;
+use crate::snapshot::frame::{Answer, Frame, Holding};
+use crate::wire::lower::LowerName;
+use crate::wire::name::Name;
 use crate::wire::rtype;
+use crate::zone::records::target;
 
 /// A record, or why there is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -113,20 +116,33 @@ impl GateStory {
 }
 
 /// The type that people mean who name none: A or AAAA where there are mirrors, TXT where the release speaks, else what is
-/// there.
-pub fn usual_type(snapshot: &Snapshot, name: &crate::wire::lower::LowerName) -> u16 {
+/// there; of an alias, what is meant where it leads.
+pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let frame = &*snapshot.frame;
-    let found = crate::decision::find(frame, name, frame.names.probe(name));
-    let crate::decision::Found::Node(node) = found else { return rtype::A };
-    let Some(node) = frame.nodes.get(node as usize) else { return rtype::A };
-    let holdings = frame.holdings(node);
-    let has = |wanted: u16| holdings.iter().any(|holding| holding.rtype == wanted);
-    let text = holdings.iter().find(|holding| matches!(holding.answer, Answer::Text(_)));
-    match (text, holdings.first()) {
-        (Some(text), _) => text.rtype,
-        _ if has(rtype::A) => rtype::A,
-        _ if has(rtype::AAAA) => rtype::AAAA,
-        (_, Some(first)) => first.rtype,
-        _ => rtype::A,
+    let mut at = name.clone();
+    for _ in 0..ALIASES {
+        let Found::Node(node) = find(frame, &at, frame.names.probe(&at)) else { return rtype::A };
+        let Some(node) = frame.nodes.get(node as usize) else { return rtype::A };
+        let holdings = frame.holdings(node);
+        let holding = |wanted: u16| holdings.iter().find(|holding| holding.rtype == wanted);
+        if let Some(alias) = holding(rtype::CNAME) {
+            let Some(next) = leads_to(frame, alias) else { return rtype::A };
+            at = next;
+            continue;
+        }
+        let text = holdings.iter().find(|holding| matches!(holding.answer, Answer::Text(_)));
+        let meant = text.or_else(|| holding(rtype::A)).or_else(|| holding(rtype::AAAA));
+        return meant.or(holdings.first()).map_or(rtype::A, |meant| meant.rtype);
     }
+    rtype::A
+}
+
+/// Aliases that are followed for a type.
+const ALIASES: usize = 16;
+
+fn leads_to(frame: &Frame, alias: &Holding) -> Option<LowerName> {
+    let Answer::Static { rrset, .. } = alias.answer else { return None };
+    let target = target(frame.rrset(rrset)?.rdatas.first()?)?;
+    let mut name = LowerName::new();
+    name.set(Name::from_wire(target).ok()?.to_lower().wire()).then_some(name)
 }

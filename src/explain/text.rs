@@ -1,12 +1,15 @@
 //! A story as people read it on a terminal.
 
-use std::fmt::Write as _;
-
 use super::told::{age, capacity};
 use super::{MemberStory, PoolStory, PoolsStory, Story};
 
-/// Columns of the words that lines begin with.
-const MARGIN: usize = 10;
+/// Columns of the words that lines begin with: as many as `continent:AS` has.
+const MARGIN: usize = 12;
+
+/// A line of a story: what it is about, and the words.
+pub fn line(head: &str, words: &str) -> String {
+    format!("  {head:MARGIN$} {words}\n")
+}
 
 impl Story {
     /// What was asked, and why it is answered so; the records themselves are not in it.
@@ -53,8 +56,7 @@ struct Page(String);
 
 impl Page {
     fn line(&mut self, head: &str, words: &str) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.0, "  {head:MARGIN$} {words}");
+        self.0.push_str(&line(head, words));
     }
 
     fn pools(&mut self, pools: &PoolsStory) {

@@ -49,17 +49,18 @@ impl CountryMap {
 
     /// Where an address is.
     pub fn locate(&self, address: IpAddr) -> Located {
-        let (country, network) = match ipv4_of(address) {
+        let (country, network, looked_up) = match ipv4_of(address) {
             Ok((address, _)) => {
                 let (country, length) = self.v4.around(address);
-                (country, IpNet::V4(v4_net(address, length)))
+                (country, IpNet::V4(v4_net(address, length)), IpAddr::V4(Ipv4Addr::from_bits(address)))
             }
             Err(address) => {
                 let (country, length) = self.v6.around(address);
-                (country, IpNet::V6(v6_net(address, length)))
+                (country, IpNet::V6(v6_net(address, length)), IpAddr::V6(Ipv6Addr::from_bits(address)))
             }
         };
-        let holds = |net: &&(IpNet, Country)| net.0.contains(&network.addr());
+        // Not of the network's first address: networks of one country are one, whoever says where they are.
+        let holds = |net: &&(IpNet, Country)| net.0.contains(&looked_up);
         let overridden = self.overrides.iter().filter(holds).max_by_key(|(net, _)| net.prefix_len());
         Located { country, network, overridden: overridden.map(|(net, _)| *net) }
     }

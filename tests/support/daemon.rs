@@ -31,7 +31,9 @@ impl Files {
 
     pub fn write(&self, dir: &Path, port: u16) {
         for (name, content) in &self.0 {
-            fs::write(dir.join(name), content).expect("a file of the server");
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().expect("a directory")).expect("the file's directory");
+            fs::write(path, content).expect("a file of the server");
         }
         let config = self.text("cvdns.toml").replace("@PORT@", &port.to_string());
         fs::write(dir.join("cvdns.toml"), config).expect("the configuration");

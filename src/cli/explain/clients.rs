@@ -67,5 +67,9 @@ pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
     let net: IpNet = word.parse().map_err(|_| {
         Failure::new(format!("\"{word}\" is neither an address nor a network such as 192.0.2.0/24"))
     })?;
+    if net.prefix_len() == 0 {
+        let means = "a server looks up the address that such a query comes from";
+        return Err(Failure::new(format!("\"{word}\" says of no client where it is: {means}")));
+    }
     Ok(Asker { address: net.network(), prefix: Some(net.prefix_len()), from })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::asking::Server;
 use super::packet::Answer;
 use crate::decision::{Client, Outcome, Question, Trail, decide_apart, find};
-use crate::explain::Inquiry;
+use crate::explain::{Inquiry, line};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
 
@@ -49,10 +49,14 @@ impl Comparison {
             Some((set, size)) if is_window(set, size, &theirs.addresses) => None,
             Some(_) => Some("one of the windows of this yield".to_owned()),
             None if sorted(&ours.records) == sorted(&theirs.records) => None,
-            None => Some(ours.records.join(", ")),
+            None => Some(words(&ours.records)),
         };
         if let Some(expected) = expected {
-            differ("records", &expected, &theirs.records.join(", "));
+            differ("records", &expected, &words(&theirs.records));
+        }
+        // What is behind an answer is some servers' habit; of a negative one or a referral it is the point.
+        if ours.records.is_empty() && sorted(&ours.authority) != sorted(&theirs.authority) {
+            differ("authority", &words(&ours.authority), &words(&theirs.authority));
         }
         Self { name: server.name.clone(), answer: theirs, differences }
     }
@@ -70,10 +74,10 @@ impl Comparison {
     /// For people.
     pub(super) fn text(&self) -> String {
         if !self.differs() {
-            return format!("  {:10} {} answers the same\n", "server", self.name);
+            return line("server", &format!("{} answers the same", self.name));
         }
-        let lines = self.differences.iter().map(|line| format!("             {line}\n"));
-        format!("  {:10} {} answers otherwise\n{}", "server", self.name, lines.collect::<String>())
+        let lines = self.differences.iter().map(|difference| line("", difference));
+        line("server", &format!("{} answers otherwise", self.name)) + &lines.collect::<String>()
     }
 }
 
@@ -97,6 +101,10 @@ fn is_window(set: &WindowSet, size: usize, addresses: &[Vec<u8>]) -> bool {
         let records = set.numbered(number).chunks_exact(size);
         records.filter_map(|record| record.get(12..)).eq(addresses.iter().map(Vec::as_slice))
     })
+}
+
+fn words(records: &[String]) -> String {
+    if records.is_empty() { "none".to_owned() } else { records.join(", ") }
 }
 
 fn sorted(records: &[String]) -> Vec<&String> {

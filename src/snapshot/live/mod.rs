@@ -315,6 +315,7 @@ impl Live {
     }
 
     /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    #[inline]
     pub fn text(&self, text: u32) -> Option<(Template<'_>, bool)> {
         self.texts.get(text)
     }

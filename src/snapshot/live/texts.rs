@@ -66,6 +66,7 @@ impl Texts {
     }
 
     /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    #[inline]
     pub(super) fn get(&self, text: u32) -> Option<(Template<'_>, bool)> {
         let Said { template, stale } = (*self.of.get(text as usize)?)?;
         Some((self.templates.get(template)?, stale))
