@@ -9,6 +9,7 @@ use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
@@ -40,6 +41,10 @@ enum Command {
     Geoip(GeoipCommand),
     /// Check the mirrors and write the feed: the coordinator.
     Monitor(MonitorArgs),
+    /// Show how the running server stands: what it serves, feed, record, mirrors and queries.
+    ///
+    /// It is asked at its admin address. Exit status: 0 it is ready, 1 it is not, or cannot be asked.
+    Status(StatusArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,5 +57,6 @@ fn main() -> ExitCode {
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
+        Command::Status(args) => status::run(&args, &config),
     }
 }

@@ -27,7 +27,7 @@ impl Shipped {
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(Arc::clone(&self.frame), &now(&self.feed))
+        Snapshot::new(Arc::clone(&self.frame), &now(&self.feed)).counting(1)
     }
 }
 

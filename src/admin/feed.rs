@@ -1,22 +1,36 @@
 //! The feed, as it is in force and held back; an operator's word on it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::api::json;
 use super::{Accept, Shared};
 use crate::snapshot::{FeedInForce, HeldFeed};
 
 /// `/api/v1/feed`.
 #[derive(Serialize)]
-struct Feeds<'f> {
-    in_force: Option<&'f FeedInForce>,
-    held: Option<&'f HeldFeed>,
+struct Feeds {
+    /// From where it comes; none: no feed is configured.
+    source: Option<String>,
+    in_force: Option<InForce>,
+    held: Option<HeldFeed>,
+    /// How often no feed could be taken, by reason.
+    refused: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct InForce {
+    #[serde(flatten)]
+    feed: FeedInForce,
+    /// Seconds since it was generated.
+    age: i64,
 }
 
 /// What an operator accepts: that the serial must be named keeps a feed from being accepted that nobody has looked at.
@@ -29,12 +43,18 @@ struct Accepted {
 const JSON: &str = "application/json";
 
 pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Response {
-    let condition = shared.view.condition.load();
-    let feeds = Feeds { in_force: condition.feed.as_ref(), held: condition.held.as_ref() };
-    match serde_json::to_string(&feeds) {
-        Ok(text) => ([(header::CONTENT_TYPE, JSON)], text + "\n").into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
-    }
+    json(shared, |view, now| {
+        let condition = view.condition.load();
+        let in_force = condition.feed.clone();
+        Feeds {
+            source: condition.source.clone(),
+            in_force: in_force
+                .map(|feed| InForce { age: now.duration_since(feed.generated).as_secs(), feed }),
+            held: condition.held.clone(),
+            refused: condition.refusals.clone(),
+        }
+    })
+    .await
 }
 
 /// From this machine alone: nobody is asked who they are. JSON alone: no page in a browser can send that unasked.

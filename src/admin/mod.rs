@@ -1,13 +1,16 @@
 //! What operators see of the running server, over HTTP: metrics, and whether it serves and is ready.
 
+mod api;
 mod connections;
 mod feed;
 mod metrics;
+pub mod status;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -15,9 +18,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
+use crate::answer::{Ledger, QueryTallies};
 use crate::serve::Tallies;
 use crate::snapshot::{FeedInForce, HeldFeed, Snapshot};
 
@@ -30,6 +36,10 @@ pub struct View {
     pub snapshots: Arc<ArcSwap<Snapshot>>,
     /// What the sockets have done.
     pub tallies: Tallies,
+    /// What was asked, and how it was answered.
+    pub queries: QueryTallies,
+    /// What paths and mirrors were answered.
+    pub ledger: Arc<Ledger>,
     /// How the server stands.
     pub condition: Arc<ArcSwap<Condition>>,
     /// Takes over a feed that is held back.
@@ -56,10 +66,22 @@ pub struct Condition {
     pub refusals: BTreeMap<&'static str, u64>,
     /// How many files of the record cannot be used.
     pub unusable_files: usize,
-    /// What keeps the server from being ready, for people; none: it is.
-    pub not_ready: Option<String>,
+    /// What keeps the server from being ready, for people; empty: it is.
+    pub not_ready: Vec<String>,
+    /// From where the feed comes.
+    pub source: Option<String>,
+    /// The country database, for people.
+    pub database: String,
     /// How many overrides are in force.
     pub overrides: usize,
+    /// When the server was started.
+    pub started: Timestamp,
+    /// How many reloads were done, and how many failed.
+    pub reloads: [u64; 2],
+    /// How many snapshots were compiled.
+    pub compiled: u64,
+    /// How long the newest took.
+    pub compile_time: Duration,
 }
 
 /// The admin address, bound.
@@ -109,6 +131,10 @@ impl Admin {
             .route("/metrics", get(metrics))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
+            .route("/api/v1/status", get(api::status))
+            .route("/api/v1/mirrors", get(api::mirrors))
+            .route("/api/v1/pools", get(api::pools))
+            .route("/api/v1/record", get(api::record))
             .route("/api/v1/feed", get(feed::show))
             .route("/api/v1/feed/accept", post(feed::accept))
             .with_state(Arc::new(Shared { registry, view }));
@@ -118,16 +144,23 @@ impl Admin {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
-        Ok(()) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+    // With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
+    let encoded = spawn_blocking(move || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &shared.registry).map(|()| text)
+    });
+    match encoded.await {
+        Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+        Ok(Err(error)) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
     }
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    match &shared.view.condition.load().not_ready {
-        None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    let condition = shared.view.condition.load();
+    if condition.not_ready.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, condition.not_ready.join("\n") + "\n")
     }
 }

@@ -81,7 +81,7 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
         Outcome::Text { stale: true, .. } => Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) },
-        Outcome::Pool { rule, path, answer, ipv6 } => {
+        Outcome::Pool { rule, path, answer, ipv6, .. } => {
             let ede = match answer.windows(*ipv6).reach {
                 Reach::Near => None,
                 Reach::Further => snapshot.live.note(*rule, *path, *ipv6).map(Ede),

@@ -1,6 +1,7 @@
 //! Diagnostic names: `_explain`, `_pool`, `_feed` and `_whoami` in front of a name of ours tell why it is answered as it is.
 //!
-//! They are made when they are asked, off the path that other names take: they allocate, and ask the clock.
+//! They are made when they are asked, off the path that other names take: they allocate, and ask the clock. That costs more than other
+//! answers, which must not wait for them: there is a budget.
 
 use super::asked::Asked;
 use super::body::{self, Body, Counts};
@@ -69,7 +70,11 @@ pub(super) fn diagnose<'s>(
         let Room { buffer, question_end, limit } = room;
         return Some(body::write(snapshot, &no_data, &Chain::default(), buffer, question_end, limit, 0));
     }
-    let (asker, now) = (asker(asked, peer), clock());
+    let now = clock();
+    if !snapshot.budget.allows(now.as_microsecond()) {
+        return Some(Body { ede: Some(Ede::BUSY), ..Body::code(rcode::REFUSED) });
+    }
+    let asker = asker(asked, peer);
     let tell = |qtype| Story::of(snapshot, &Inquiry { name: &name, qtype, asker, turn, time: now });
     let (lines, scope) = match topic {
         Topic::Explain => {
@@ -86,6 +91,7 @@ pub(super) fn diagnose<'s>(
             (whoami_lines(peer.client, transport, asker), None)
         }
     };
+    snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());
     // A scope says something of the subnet that was sent.
     let scope = scope.filter(|_| asked.query.subnet().is_some()).unwrap_or_default();
     Some(Body { scope, ..write(&lines, room.buffer, room.question_end, room.limit) })

@@ -4,7 +4,11 @@ mod asked;
 mod body;
 mod diagnose;
 mod expected;
+mod ledger;
 mod options;
 pub mod respond;
+mod tally;
 
+pub use ledger::{Answered, Freed, Ledger, PathLabel};
 pub use respond::{Answering, Transport};
+pub use tally::{Counted, Desk, Kind, QueryTallies, Tally};

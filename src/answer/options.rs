@@ -36,6 +36,8 @@ impl Ede<'static> {
     pub(super) const STALE: Self = Self(b"\0\x03the record is too old to be trusted: nothing renews it");
     /// "Not Ready": no release is known yet.
     pub(super) const NOT_READY: Self = Self(b"\0\x0eno release is known yet");
+    /// "Other": too much time went into diagnostic names.
+    pub(super) const BUSY: Self = Self(b"\0\x00too many diagnostic queries: ask again in a moment");
     /// "Prohibited": who asks may not.
     pub(super) const PROHIBITED: Self = Self(b"\0\x12diagnostic names are for local clients (explain)");
     /// "Invalid Data": a record too old to be answered.

@@ -1,6 +1,7 @@
 //! Turns a query into its answer, in place: no allocation, lock, log or clock.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -9,8 +10,11 @@ use super::body::{self, Body};
 use super::diagnose::{self, Room, diagnose};
 use super::expected::Expected;
 use super::options::{Ede, Opt};
+use super::tally::{Desk, Tally};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
+use crate::snapshot::name_class::NameClass;
+use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
 
@@ -44,9 +48,29 @@ struct Own {
     trail: Trail,
     /// Chooses the next window.
     turn: u64,
-    /// Where this thread counts.
+    /// Where this thread counts download reports.
     lane: usize,
     clock: Clock,
+    /// Where it counts what it answers.
+    desk: Desk,
+    /// As what the answer at hand is counted.
+    noted: Noted,
+}
+
+/// An answer that is ready to be sent.
+struct Finished {
+    /// Its length.
+    end: usize,
+    /// It was too long.
+    truncated: bool,
+}
+
+/// As what an answer is counted.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    class: NameClass,
+    /// The mirrors that it consists of: their path's place, family and reach.
+    mirrors: Option<(u32, bool, Reach)>,
 }
 
 /// Tells the time.
@@ -63,8 +87,14 @@ impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones. The clock is asked by
     /// diagnostic names alone.
     pub fn new(turn: u64, clock: Clock) -> Self {
-        let own =
-            Own { trail: Trail::default(), turn: turn.wrapping_mul(STRIDE), lane: turn as usize, clock };
+        Self::counting(turn, clock, Desk::own(Arc::new(Tally::default()), 1))
+    }
+
+    /// The same, with its answers counted there.
+    pub fn counting(turn: u64, clock: Clock, desk: Desk) -> Self {
+        let (trail, lane) = (Trail::default(), turn as usize);
+        let noted = Noted { class: NameClass::Other, mirrors: None };
+        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk, noted };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
 
@@ -121,13 +151,17 @@ fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], 
         Some(Reject::Code { rcode, question_end, edns, subnet }) => {
             let opt =
                 edns.then_some(Opt { udp_size: settings.udp_size, dnssec_ok: false, nsid: None, ecs: None });
+            let class = if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
+            own.desk.count(class, question_end.map_or(0, |_| query.qtype), rcode);
             return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
     let body = body(snapshot, asked, own, peer, buffer, limit);
-    finish(buffer, query, body, opt, limit)
+    let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
+    count(snapshot, own, query, body.rcode, truncated);
+    Some(end)
 }
 
 /// Writes the answer's sections behind the question.
@@ -140,6 +174,7 @@ fn body<'s>(
     limit: usize,
 ) -> Body<'s> {
     let query = &asked.query;
+    own.noted = Noted { class: NameClass::Other, mirrors: None };
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
     }
@@ -151,29 +186,73 @@ fn body<'s>(
             own.turn = own.turn.wrapping_add(STRIDE);
             if diagnose::may_be(asked.name.wire()) {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                let turn = own.turn.wrapping_add(STRIDE);
-                if let Some(body) = diagnose(snapshot, asked, peer, turn, own.clock, room) {
+                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
+                    own.noted.class = NameClass::Diagnostic;
                     return body;
                 }
             }
-            let Own { trail, turn, lane, .. } = own;
-            let decision = decide(snapshot, asked.question(), &asked.client, trail);
-            // Behind an alias it is no client's report.
-            if let (Outcome::Ping { suffix, .. }, true) = (decision.outcome, trail.chain.is_empty()) {
-                snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
-            }
-            // A scope says something of the subnet that was sent; the resolver's own address has none.
-            let placed = decision.client.filter(|_| query.subnet().is_some());
-            let scope = placed.map_or(0, |place| place.scope);
-            let body =
-                body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
-            Body { scope, ..body }
+            decided(snapshot, asked, own, buffer, limit)
         }
         (class::CH, rtype::TXT | rtype::ANY) => {
-            body::chaos(asked.name.wire(), snapshot, buffer, query.question_end)
-                .unwrap_or(Body::code(rcode::REFUSED))
+            let body = body::chaos(asked.name.wire(), snapshot, buffer, query.question_end);
+            own.noted.class = if body.is_some() { NameClass::Server } else { NameClass::Foreign };
+            body.unwrap_or(Body::code(rcode::REFUSED))
         }
-        _ => Body::code(rcode::REFUSED),
+        _ => {
+            own.noted.class = NameClass::Foreign;
+            Body::code(rcode::REFUSED)
+        }
+    }
+}
+
+/// Writes what is decided of a question in class IN.
+fn decided<'s>(
+    snapshot: &'s Snapshot,
+    asked: &Asked,
+    own: &mut Own,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Body<'s> {
+    let query = &asked.query;
+    let Own { trail, turn, lane, noted, .. } = own;
+    let decision = decide(snapshot, asked.question(), &asked.client, trail);
+    noted.class = decision.class;
+    match decision.outcome {
+        // Behind an alias it is no client's report.
+        Outcome::Ping { suffix, .. } if trail.chain.is_empty() => {
+            snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+        }
+        Outcome::Pool { answer, place, ipv6, .. } => {
+            noted.mirrors = Some((place, ipv6, answer.windows(ipv6).reach));
+        }
+        _ => {}
+    }
+    // A scope says something of the subnet that was sent; the resolver's own address has none.
+    let placed = decision.client.filter(|_| query.subnet().is_some());
+    let scope = placed.map_or(0, |place| place.scope);
+    let body = body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
+    Body { scope, ..body }
+}
+
+/// Counts an answer that is finished.
+fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: bool) {
+    let Own { desk, noted, .. } = own;
+    desk.count(noted.class, query.qtype, rcode);
+    if query.edns.is_some_and(|edns| edns.ecs.is_some()) {
+        desk.add(&desk.tally().ecs);
+    }
+    if truncated {
+        return desk.add(&desk.tally().truncated);
+    }
+    let Some((place, ipv6, reach)) = noted.mirrors else { return };
+    if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
+        desk.add(counter);
+    }
+    match reach {
+        Reach::Near => {}
+        Reach::Further => desk.add(&desk.tally().widened),
+        Reach::Lagging => desk.add(&desk.tally().lagging),
+        Reach::Open => desk.add(&desk.tally().fail_open),
     }
 }
 
@@ -193,7 +272,7 @@ fn finish(
     body: Body<'_>,
     opt: Option<Opt<'_>>,
     limit: usize,
-) -> Option<usize> {
+) -> Option<Finished> {
     let size = |ede| opt.map_or(0, |opt| opt.size(ede));
     let fits_with = |ede| body.end.filter(|end| (*end).max(query.question_end) + size(ede) <= limit);
     // No record is left out for words about it.
@@ -216,7 +295,7 @@ fn finish(
     *flags = 0x80 | authoritative | truncated | (*flags & 0x01);
     *code = (body.rcode & 0x0f) as u8;
     [[*an1, *an0], [*ns1, *ns0], [*ar1, *ar0]] = [answer, authority, additional];
-    Some(end)
+    Some(Finished { end, truncated: fits.is_none() })
 }
 
 /// An answer that only says why there is none.

@@ -3,6 +3,7 @@
 /// The configuration that is read when none is named.
 pub const DEFAULT_CONFIG: &str = "cvdns.toml";
 
+mod asking;
 pub mod check;
 pub mod cvd;
 pub mod explain;
@@ -13,3 +14,4 @@ mod offline;
 mod output;
 mod problems;
 pub mod serve;
+pub mod status;

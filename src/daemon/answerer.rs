@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
 
-use crate::answer::{Answering, Transport};
-use crate::serve::Responder;
+use crate::answer::{Answering, QueryTallies, Transport};
+use crate::serve::{MakeResponder, Place, Responder};
 use crate::snapshot::Snapshot;
 
 /// One thread's or connection's view of the snapshots.
@@ -17,10 +18,39 @@ pub(super) struct Answerer {
     answering: Answering,
 }
 
+/// Makes answerers for all sockets and connections, and has them count.
+#[derive(Clone)]
+pub(super) struct MakeAnswerer {
+    snapshots: Arc<ArcSwap<Snapshot>>,
+    tallies: QueryTallies,
+    /// They start at different turns of the windows.
+    turns: Arc<AtomicU64>,
+}
+
 impl Answerer {
-    pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, turn: u64) -> Self {
+    pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, answering: Answering) -> Self {
         let current = snapshots.load_full();
-        Self { newest: Cache::new(snapshots), current, answering: Answering::new(turn, Timestamp::now) }
+        Self { newest: Cache::new(snapshots), current, answering }
+    }
+}
+
+impl MakeAnswerer {
+    /// Answers from these snapshots.
+    pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, tallies: QueryTallies) -> Self {
+        Self { snapshots, tallies, turns: Arc::default() }
+    }
+}
+
+impl MakeResponder for MakeAnswerer {
+    type Responder = Answerer;
+
+    fn make(&self, place: Place) -> Answerer {
+        let desk = match place {
+            Place::Socket(number) => self.tallies.of_socket(number),
+            Place::Connection => self.tallies.of_connections(),
+        };
+        let turn = self.turns.fetch_add(1, Relaxed);
+        Answerer::new(self.snapshots.clone(), Answering::counting(turn, Timestamp::now, desk))
     }
 }
 

@@ -21,17 +21,21 @@ use super::memory;
 use super::offer::{InForce, Offer, Seen, Terms, signature_of};
 use super::offering::Offering;
 use super::overriding::Overriding;
-use super::retired::Retired;
 use crate::admin::Condition;
+use crate::answer::{Freed, Ledger, QueryTallies};
 use crate::config::{Log, Server};
 use crate::health::{Feed, Word};
 use crate::load::{Loaded, Source, Version};
 use crate::problem::{Problem, Problems};
 use crate::release::{self, STAMP_PERIOD};
+use crate::serve::Listeners;
 use crate::snapshot::inputs::Databases;
 use crate::snapshot::{Frame, Now, Snapshot, compile};
 
 use telling::log_some;
+
+/// How long until the next look at who has left a snapshot. Idle UDP workers leave within 200 ms, idle connections when they end.
+const LEAVE: Duration = Duration::from_millis(500);
 
 /// Something that ages, and what is said when it is too old and when it is fresh again.
 struct Aging {
@@ -39,6 +43,17 @@ struct Aging {
     from: Option<Timestamp>,
     stale: &'static str,
     fresh: &'static str,
+}
+
+/// What happened since the start.
+#[derive(Debug)]
+struct SinceStart {
+    started: Timestamp,
+    /// Reloads that were done, and that failed.
+    reloads: [u64; 2],
+    /// How many snapshots were compiled, and how long the newest took.
+    snapshots: u64,
+    compile_time: Duration,
 }
 
 /// The state that the server answers from.
@@ -72,9 +87,13 @@ pub(super) struct Force {
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
     condition: Arc<ArcSwap<Condition>>,
-    retired: Retired,
+    ledger: Arc<Ledger>,
+    queries: QueryTallies,
+    /// Threads that count for themselves.
+    threads: usize,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
+    since_start: SinceStart,
 }
 
 impl Force {
@@ -87,8 +106,12 @@ impl Force {
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
+        let begun = std::time::Instant::now();
         let snapshot = Snapshot::remembering(announced.as_ref(), frame.clone(), &none);
-        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
+        let compile_time = begun.elapsed();
+        let server = &loaded.config.server;
+        let threads = Listeners::most_sockets(&server.listen, server.workers);
+        let snapshots = Arc::new(ArcSwap::from_pointee(snapshot.counting(threads)));
         let mut force = Self {
             started: (loaded.config.server.clone(), loaded.config.admin, loaded.config.log.clone()),
             loaded,
@@ -108,10 +131,13 @@ impl Force {
             expired: false,
             databases,
             known: problems.iter().map(Problem::to_string).collect(),
-            snapshots,
             condition: Arc::default(),
-            retired: Retired::default(),
+            ledger: Arc::new(Ledger::new(snapshots.clone())),
+            queries: QueryTallies::new(threads),
+            threads,
+            snapshots,
             compiled: now,
+            since_start: SinceStart { started: now, reloads: [0; 2], snapshots: 1, compile_time },
         };
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
@@ -135,6 +161,13 @@ impl Force {
         Some(force)
     }
 
+    /// Notes how a reload went.
+    pub(super) fn note_reload(&mut self, done: bool) {
+        let [good, bad] = &mut self.since_start.reloads;
+        *if done { good } else { bad } += 1;
+        self.show();
+    }
+
     /// What was read last.
     pub(super) fn loaded(&self) -> &Loaded {
         &self.loaded
@@ -143,6 +176,16 @@ impl Force {
     /// The snapshot of this moment, for workers.
     pub(super) fn snapshots(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.snapshots
+    }
+
+    /// The snapshots with what was answered from them.
+    pub(super) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Where queries are counted.
+    pub(super) fn tallies(&self) -> &QueryTallies {
+        &self.queries
     }
 
     /// How the server stands, for those who look after it.
@@ -200,10 +243,11 @@ impl Force {
 
     /// Frees snapshots that everybody has left; in what time to do it again, if there are more.
     pub(super) fn free(&mut self) -> Option<Duration> {
-        if self.retired.free() {
+        let Freed { frame, more } = self.ledger.free();
+        if frame {
             memory::give_back();
         }
-        self.retired.look()
+        more.then_some(LEAVE)
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
@@ -285,17 +329,20 @@ impl Force {
         let started = std::time::Instant::now();
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         self.follow_changes(now);
-        let mut snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        let mut snapshot = snapshot.counting(self.threads);
         snapshot.about.held = self.held.as_ref().map(Held::told);
+        self.since_start.compile_time = started.elapsed();
+        self.since_start.snapshots += 1;
+        debug!("compiled in {:?}", self.since_start.compile_time);
         let expired = snapshot.live.has_expired();
         self.overriding.log(now);
         self.flapping.log(now);
         self.log_fail_open(&snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
-        self.retired.add(self.snapshots.swap(Arc::new(snapshot)));
+        self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;
         self.kept.keep_announced(self.snapshots.load().live.announced());
-        debug!("compiled in {:?}", started.elapsed());
         let aging = self.aging();
         for (aging, before) in aging.iter().zip(self.stale) {
             match (before, aging.is_stale(now)) {

@@ -13,16 +13,12 @@ mod memory;
 mod offer;
 mod offering;
 mod overriding;
-mod retired;
 mod watch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -33,9 +29,8 @@ use crate::load::{self, Loaded};
 use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
-use crate::snapshot::Snapshot;
 
-use answerer::Answerer;
+use answerer::MakeAnswerer;
 use fetching::Fetching;
 use force::Force;
 
@@ -115,7 +110,7 @@ impl Daemon {
             fetch_first(&mut fetching, &mut force).await;
             let server = force.server().clone();
             let addresses = listeners.addresses();
-            let make = responders(force.snapshots().clone());
+            let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone());
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,
                 idle: server.tcp_idle,
@@ -128,11 +123,12 @@ impl Daemon {
             let (accepts, accepted) = mpsc::channel(1);
             if let Some(admin) = admin {
                 info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
-                let (snapshots, condition) = (force.snapshots().clone(), force.condition().clone());
                 admin.serve(View {
-                    snapshots,
+                    snapshots: force.snapshots().clone(),
                     tallies: serving.tallies(),
-                    condition,
+                    queries: force.tallies().clone(),
+                    ledger: force.ledger().clone(),
+                    condition: force.condition().clone(),
                     accepts: accepts.clone(),
                 })?;
             }
@@ -152,12 +148,6 @@ fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
     Admin::bind(address).map_err(|error| {
         StartError::System(vec![format!("cannot listen on {address} (`listen` in [admin]): {error}")])
     })
-}
-
-/// Answers for each thread and connection; they start at different turns of the windows.
-fn responders(snapshots: Arc<ArcSwap<Snapshot>>) -> impl Fn() -> Answerer + Clone + Send + Sync + 'static {
-    let turns = Arc::new(AtomicU64::new(0));
-    move || Answerer::new(snapshots.clone(), turns.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The signals that are heeded.
@@ -258,6 +248,7 @@ fn reload(config: &Path, force: &mut Force) -> bool {
     let done = load::reload(config, Some(force.loaded()), &mut problems)
         .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
     log_problems(&problems);
+    force.note_reload(done);
     if done {
         info!("reloaded {}", config.display());
     } else {

@@ -10,6 +10,7 @@ use crate::release::Announced;
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Answer, Below, Cut, Frame, Node, NodeKind, Parent, ParentDs};
 use crate::snapshot::live::PoolAnswer;
+use crate::snapshot::name_class::NameClass;
 use crate::snapshot::names::{NodeId, Probe};
 use crate::snapshot::pools::{Along, PathId};
 use crate::snapshot::template::{Template, TemplateId};
@@ -28,6 +29,8 @@ pub struct Decision<'s> {
     pub outcome: Outcome<'s>,
     /// Where the client was placed, when the answer depends on that.
     pub client: Option<Place>,
+    /// As what it is counted: by the name that has the answer.
+    pub class: NameClass,
     /// The rule and path of a name that is answered with mirrors, whether they have addresses of the type or not.
     pub along: Option<(u32, PathId)>,
 }
@@ -50,6 +53,8 @@ pub enum Outcome<'s> {
         path: PathId,
         /// What it yields.
         answer: &'s PoolAnswer,
+        /// Where it is counted.
+        place: u32,
         /// AAAA instead of A.
         ipv6: bool,
     },
@@ -156,7 +161,7 @@ pub fn decide<'s>(
 impl<'s> Decision<'s> {
     /// An answer that depends neither on clients nor on mirrors.
     pub fn new(zone: Option<u32>, outcome: Outcome<'s>) -> Self {
-        Self { zone, outcome, client: None, along: None }
+        Self { zone, outcome, client: None, class: NameClass::Foreign, along: None }
     }
 
     /// Goes from name to name until one has the answer.
@@ -173,6 +178,7 @@ impl<'s> Decision<'s> {
             let Some(node) = found.node().and_then(|node| frame.nodes.get(node as usize)) else {
                 return if trail.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
             };
+            self.class = NameClass::Static;
             // A chain is followed inside its zone only: another one may change hands without this one's knowledge.
             if *self.zone.get_or_insert(node.zone) != node.zone {
                 return Outcome::ChainEnds;
@@ -210,6 +216,7 @@ impl<'s> Decision<'s> {
     /// The answer at a node that exists.
     fn at(&mut self, snapshot: &'s Snapshot, node: &Node, qtype: u16, client: &Client) -> Outcome<'s> {
         let frame = &*snapshot.frame;
+        self.class = node.class;
         match node.kind {
             NodeKind::Cut(cut) if qtype != rtype::DS => return referral(frame, cut),
             NodeKind::Apex if qtype == rtype::DS => {
@@ -299,8 +306,13 @@ fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
 }
 
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
-    let Some(answer) = snapshot.live.pool(rule, path) else { return Outcome::NotReady };
-    if answer.windows(ipv6).count == 0 { Outcome::NoData } else { Outcome::Pool { rule, path, answer, ipv6 } }
+    let live = &snapshot.live;
+    let Some((place, answer)) = live.place(rule, path).and_then(|place| Some((place, live.at(place)?)))
+    else {
+        return Outcome::NotReady;
+    };
+    let has_windows = answer.windows(ipv6).count > 0;
+    if has_windows { Outcome::Pool { rule, path, answer, place, ipv6 } } else { Outcome::NoData }
 }
 
 /// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record

@@ -7,7 +7,7 @@ use super::told::{age, capacity};
 use super::{
     AddressSource, Asker, FeedStory, LocationStory, MemberStory, PoolStory, PoolsStory, RecordStory, Story,
 };
-use crate::health::State;
+use crate::health::MirrorCondition;
 use crate::snapshot::Snapshot;
 
 /// Most mirrors that are named as left out: `_pool` names all.
@@ -222,26 +222,14 @@ pub fn feed_lines(snapshot: &Snapshot, feed: &FeedStory) -> Vec<String> {
     out.into_iter().map(cut).collect()
 }
 
-/// `4 up, 0 old, 1 down …` over all fleets, each host once; those that are behind or settle are counted there too.
+/// `78 up, 1 lagging, 3 down` over all fleets, each host once.
 pub fn by_state(snapshot: &Snapshot) -> String {
-    let plans = 0..snapshot.frame.plans.len() as u32;
-    let mut stories: Vec<MirrorStory> = plans.flat_map(|plan| mirrors(snapshot, plan)).collect();
-    stories.sort_by(|one, other| one.host.cmp(&other.host));
-    stories.dedup_by(|one, other| one.host == other.host);
-    let states = [State::Up, State::Old, State::Down, State::Drained, State::Removed];
-    let count =
-        |state: State| stories.iter().filter(|mirror| mirror.enabled && mirror.state == state).count();
-    let mut parts: Vec<String> = states.iter().map(|state| format!("{} {state}", count(*state))).collect();
-    let live = &snapshot.live;
-    let disabled = stories.iter().filter(|mirror| !mirror.enabled).count();
-    for (count, word) in
-        [(live.lagging(), "behind the record"), (live.settling(), "settling"), (disabled, "not enabled")]
-    {
-        if count > 0 {
-            parts.push(format!("{count} {word}"));
-        }
-    }
-    parts.join(", ")
+    let counts = snapshot.mirrors_by_condition();
+    let told = |(condition, count): (&MirrorCondition, &u64)| {
+        let said = *count > 0 || *condition == MirrorCondition::Up;
+        said.then(|| format!("{count} {}", condition.label()))
+    };
+    counts.iter().filter_map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// What the server saw of a query.

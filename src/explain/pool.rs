@@ -12,7 +12,6 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Plan, Rule};
 use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
 use crate::snapshot::pools::Members;
-use crate::snapshot::reach::Reach;
 use crate::snapshot::yields::Yield;
 use crate::wire::rtype;
 
@@ -96,7 +95,7 @@ impl PoolsStory {
             path: pools.map(|(at, members)| teller.pool(at < found.pools, members, &mut seen)).collect(),
             min: rule.min,
             max: rule.max,
-            reach: reach_word(set.reach),
+            reach: set.reach.word(),
             note: note.map(|note| String::from_utf8_lossy(note).into_owned()),
             window: WindowStory::of(set, ipv6, turn),
         })
@@ -192,13 +191,4 @@ fn address(record: &[u8]) -> Option<IpAddr> {
     let rdata = record.get(12..)?;
     let v4 = <[u8; 4]>::try_from(rdata).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
     v4.or_else(|_| <[u8; 16]>::try_from(rdata).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)))).ok()
-}
-
-fn reach_word(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Near => "near",
-        Reach::Further => "further",
-        Reach::Lagging => "lagging",
-        Reach::Open => "open",
-    }
 }

@@ -1,5 +1,6 @@
 //! Health: what coordinator and operator say of each mirror, and what follows for its addresses at a moment.
 
+mod condition;
 mod faults;
 mod feed;
 mod notes;
@@ -9,6 +10,7 @@ mod standing;
 mod trust;
 mod word;
 
+pub use condition::MirrorCondition;
 pub use faults::{Fault, faults};
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
 pub use notes::notes;

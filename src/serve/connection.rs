@@ -89,7 +89,9 @@ impl<R: Responder> Connection<R> {
         };
         let tally = &self.tally;
         match end {
-            End::Peer | End::Stop | End::Evicted => {}
+            End::Peer => add(&tally.closed, 1),
+            End::Stop => add(&tally.stopped, 1),
+            End::Evicted => add(&tally.evicted, 1),
             End::Idle => add(&tally.idle_timeouts, 1),
             End::SlowMessage => add(&tally.message_timeouts, 1),
             End::SlowReader => add(&tally.write_timeouts, 1),

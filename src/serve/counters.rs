@@ -1,5 +1,6 @@
 //! What the sockets have done, counted where it happens and summed by whoever asks.
 
+use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,18 +17,52 @@ pub struct Counters {
 /// Where all sockets count: their figures at any moment.
 #[derive(Clone, Debug, Default)]
 pub struct Tallies {
-    pub(super) udp: Vec<Arc<UdpTally>>,
+    udp: Vec<SocketTally>,
     pub(super) tcp: Arc<TcpTally>,
+}
+
+/// What one UDP socket has done since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketCounters {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its number among the sockets of that address.
+    pub number: usize,
+    /// Datagrams.
+    pub udp: UdpCounters,
+}
+
+#[derive(Clone, Debug)]
+struct SocketTally {
+    address: SocketAddr,
+    number: usize,
+    tally: Arc<UdpTally>,
 }
 
 impl Tallies {
     /// The sums of this moment; not of one instant, as the counting goes on.
     pub fn read(&self) -> Counters {
         let mut udp = UdpCounters::default();
-        for tally in &self.udp {
-            udp += tally.read();
+        for socket in &self.udp {
+            udp += socket.tally.read();
         }
         Counters { udp, tcp: self.tcp.read() }
+    }
+
+    /// The figures of each UDP socket.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketCounters> {
+        self.udp.iter().map(|SocketTally { address, number, tally }| SocketCounters {
+            address: *address,
+            number: *number,
+            udp: tally.read(),
+        })
+    }
+
+    /// A tally for a socket of this address and number; its number among all sockets, too.
+    pub(super) fn of_socket(&mut self, address: SocketAddr, number: usize) -> (usize, Arc<UdpTally>) {
+        let tally = Arc::new(UdpTally::default());
+        self.udp.push(SocketTally { address, number, tally: tally.clone() });
+        (self.udp.len() - 1, tally)
     }
 }
 
@@ -90,8 +125,12 @@ tally! {
         accepted,
         /// Connections closed at once as all places were taken by busy ones.
         refused,
+        /// Connections that their peers closed or broke.
+        closed,
         /// Idle connections closed to make room.
         evicted,
+        /// Connections closed as the server stops.
+        stopped,
         /// Failed accepts.
         accept_errors,
         /// Queries received.
@@ -110,6 +149,15 @@ tally! {
         malformed,
         /// Connections lost to a panic in the responder: a defect, and logged.
         panics,
+    }
+}
+
+impl TcpCounters {
+    /// Connections that are open. What ends while the figures are read is taken for ended.
+    pub fn open(&self) -> u64 {
+        let Self { closed, evicted, stopped, idle_timeouts, message_timeouts, write_timeouts, .. } = *self;
+        let ended = closed + evicted + stopped + idle_timeouts + message_timeouts + write_timeouts;
+        self.accepted.saturating_sub(ended + self.malformed + self.panics)
     }
 }
 

@@ -41,9 +41,9 @@ use std::thread::available_parallelism;
 use tokio::runtime::Handle;
 
 pub use crate::config::UdpMode;
-pub use counters::{Counters, Tallies, TcpCounters, UdpCounters};
+pub use counters::{Counters, SocketCounters, Tallies, TcpCounters, UdpCounters};
 pub use listen::BindError;
-pub use responder::{MakeResponder, Responder, Transport};
+pub use responder::{MakeResponder, Place, Responder, Transport};
 pub use running::Serving;
 pub use tcp::TcpLimits;
 
@@ -82,10 +82,7 @@ impl Listeners {
         mode: UdpMode,
         affinity: bool,
     ) -> Result<Self, Vec<BindError>> {
-        let workers = match workers {
-            0 => available_parallelism().map_or(1, NonZero::get),
-            workers => workers,
-        };
+        let workers = wanted(workers);
         let way = settle(mode, workers, affinity)
             .map_err(|error| addresses.iter().map(|&address| refused(address, &error)).collect::<Vec<_>>())?;
         let workers = way.most_workers().map_or(workers, |most| workers.min(most));
@@ -99,6 +96,11 @@ impl Listeners {
             }
         }
         if errors.is_empty() { Ok(Self { bound, way }) } else { Err(errors) }
+    }
+
+    /// Most UDP sockets that [`Listeners::bind`] takes for these addresses with so many workers.
+    pub fn most_sockets(addresses: &[SocketAddr], workers: usize) -> usize {
+        addresses.len() * wanted(workers)
     }
 
     /// The addresses as they were taken, in the order in which they were asked for.
@@ -138,6 +140,13 @@ impl Way {
             bound.steer(steering)?;
         }
         Ok(bound)
+    }
+}
+
+fn wanted(workers: usize) -> usize {
+    match workers {
+        0 => available_parallelism().map_or(1, NonZero::get),
+        workers => workers,
     }
 }
 

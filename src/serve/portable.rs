@@ -30,7 +30,7 @@ use tracing::error;
 
 use super::counters::{UdpTally, add};
 use super::pace::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
-use super::responder::{MakeResponder, Responder, Transport};
+use super::responder::{MakeResponder, Place, Responder, Transport};
 
 /// One socket and what answers on it.
 pub(super) struct Portable<M: MakeResponder> {
@@ -38,6 +38,7 @@ pub(super) struct Portable<M: MakeResponder> {
     /// The same socket without the runtime, which would not look again for what came just before the stop.
     unread: std::net::UdpSocket,
     make: M,
+    place: Place,
     responder: M::Responder,
     buffer: Box<[u8]>,
     tally: Arc<UdpTally>,
@@ -53,17 +54,23 @@ const WIDTH: usize = 64;
 const BUFFER: usize = QUERY_MAX + 64;
 
 impl<M: MakeResponder> Portable<M> {
-    /// Takes over a socket. A runtime must be entered.
+    /// Takes over a socket, of this number among all. A runtime must be entered.
     ///
     /// # Errors
     /// When the system does not let the runtime have it.
-    pub(super) fn new(socket: std::net::UdpSocket, make: M, tally: Arc<UdpTally>) -> io::Result<Self> {
+    pub(super) fn new(
+        socket: std::net::UdpSocket,
+        number: usize,
+        make: M,
+        tally: Arc<UdpTally>,
+    ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let unread = socket.try_clone()?;
-        let responder = make.make();
+        let place = Place::Socket(number);
+        let responder = make.make(place);
         let buffer = vec![0; BUFFER].into_boxed_slice();
         let socket = UdpSocket::from_std(socket)?;
-        Ok(Self { socket, unread, make, responder, buffer, tally, failing: false, clogged: false })
+        Ok(Self { socket, unread, make, place, responder, buffer, tally, failing: false, clogged: false })
     }
 
     /// Serves until told to stop, and then answers what was received.
@@ -144,7 +151,7 @@ impl<M: MakeResponder> Portable<M> {
         }
         add(&self.tally.panics, 1);
         error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
-        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make())) {
+        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make(self.place))) {
             self.responder = fresh;
         }
         None

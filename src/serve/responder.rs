@@ -42,19 +42,28 @@ pub trait Responder: Send + 'static {
 
 /// Makes the responders: one for every thread and connection.
 ///
-/// Every closure that returns a [`Responder`] and can be shared among threads is one.
+/// Every closure that returns a [`Responder`] and can be shared among threads is one, which makes all alike.
 pub trait MakeResponder: Clone + Send + Sync + 'static {
     /// What is made.
     type Responder: Responder;
 
-    /// Makes one.
-    fn make(&self) -> Self::Responder;
+    /// Makes one to serve this.
+    fn make(&self, place: Place) -> Self::Responder;
+}
+
+/// What a responder serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// The UDP socket of this number, of all addresses. No two responders serve one at a time.
+    Socket(usize),
+    /// A TCP connection, one of many.
+    Connection,
 }
 
 impl<R: Responder, F: Fn() -> R + Clone + Send + Sync + 'static> MakeResponder for F {
     type Responder = R;
 
-    fn make(&self) -> R {
+    fn make(&self, _: Place) -> R {
         self()
     }
 }

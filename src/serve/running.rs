@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 use tracing::error;
 
-use super::counters::{Counters, Tallies, UdpTally};
+use super::counters::{Counters, Tallies};
 use super::listen::Bound;
 use super::portable::Portable;
 use super::responder::MakeResponder;
@@ -61,11 +61,10 @@ impl Serving {
                     }
                 }
                 Way::Portable => {
-                    for socket in udp {
-                        let tally = Arc::new(UdpTally::default());
-                        serving.tallies.udp.push(tally.clone());
+                    for (number, socket) in udp.into_iter().enumerate() {
+                        let (place, tally) = serving.tallies.of_socket(address, number);
                         let stop = serving.stop_tasks.subscribe();
-                        let portable = Portable::new(socket, make.clone(), tally)?;
+                        let portable = Portable::new(socket, place, make.clone(), tally)?;
                         serving.tasks.push(runtime.spawn(portable.run(stop)));
                     }
                 }
@@ -84,14 +83,15 @@ impl Serving {
         make: &M,
     ) -> io::Result<()> {
         use super::pace::{PATIENCE, SEND_PATIENCE};
-        use super::udp::Worker;
+        use super::responder::Place;
+        use super::udp::{Post, Worker};
 
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(SEND_PATIENCE))?;
-        let tally = Arc::new(UdpTally::default());
-        self.tallies.udp.push(tally.clone());
+        let (place, tally) = self.tallies.of_socket(address, number);
+        let post = Post { address, number, place: Place::Socket(place), core };
         let stop = self.stop_threads.clone();
-        self.threads.push(Worker::start(socket, address, number, core, make.clone(), tally, stop)?);
+        self.threads.push(Worker::start(socket, post, make.clone(), tally, stop)?);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use tracing::error;
 
 use super::connection::Connection;
 use super::counters::{TcpTally, add};
-use super::responder::MakeResponder;
+use super::responder::{MakeResponder, Place};
 use super::room::{Entry, Room};
 
 /// What TCP clients may take up. The defaults are those of the configuration.
@@ -114,19 +114,15 @@ impl<M: MakeResponder> Acceptor<M> {
 
     fn serve(&mut self, stream: TcpStream, client: SocketAddr) {
         let guest = match self.room.enter() {
-            Entry::Free(guest) => guest,
-            Entry::InPlaceOfAnother(guest) => {
-                add(&self.tally.evicted, 1);
-                guest
-            }
+            Entry::Free(guest) | Entry::InPlaceOfAnother(guest) => guest,
             Entry::Full => {
                 add(&self.tally.refused, 1);
                 return;
             }
         };
         add(&self.tally.accepted, 1);
-        let connection =
-            Connection::new(stream, client, self.make.make(), self.limits, guest, self.tally.clone());
+        let responder = self.make.make(Place::Connection);
+        let connection = Connection::new(stream, client, responder, self.limits, guest, self.tally.clone());
         self.connections.spawn(connection.run(self.stop.clone()));
     }
 }

@@ -15,7 +15,7 @@ use super::cores;
 use super::counters::UdpTally;
 use super::mmsg::WIDTH;
 use super::pace::{LAST_QUERIES, RECOVERY};
-use super::responder::MakeResponder;
+use super::responder::{MakeResponder, Place};
 
 /// Batches that a worker still answers when told to stop.
 const LAST_BATCHES: usize = LAST_QUERIES / WIDTH;
@@ -26,26 +26,38 @@ pub(super) struct Worker {
     batch: Batch,
     tally: Arc<UdpTally>,
     stop: Arc<AtomicBool>,
+    place: Place,
     failing: bool,
 }
 
+/// Which of the workers one is.
+#[derive(Clone, Copy)]
+pub(super) struct Post {
+    /// Where its socket listens.
+    pub address: SocketAddr,
+    /// Its number among those of that address.
+    pub number: usize,
+    /// Its place among all.
+    pub place: Place,
+    /// The core where it stays.
+    pub core: Option<usize>,
+}
+
 impl Worker {
-    /// Starts the thread that serves `socket`, which listens on `address`; `number` tells it from the
-    /// others of that address. With a `core` it stays there.
+    /// Starts the thread that serves `socket`.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(
         socket: UdpSocket,
-        address: SocketAddr,
-        number: usize,
-        core: Option<usize>,
+        post: Post,
         make: impl MakeResponder,
         tally: Arc<UdpTally>,
         stop: Arc<AtomicBool>,
     ) -> io::Result<JoinHandle<()>> {
+        let Post { address, number, core, place } = post;
         let batch = Batch::new(address.ip().is_unspecified());
-        let mut worker = Self { socket, batch, tally, stop, failing: false };
+        let mut worker = Self { socket, batch, tally, stop, place, failing: false };
         // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
         Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {
             if let Some(core) = core {
@@ -56,7 +68,7 @@ impl Worker {
     }
 
     fn run<M: MakeResponder>(&mut self, make: &M) {
-        let mut responder = make.make();
+        let mut responder = make.make(self.place);
         while !self.stop.load(Acquire) {
             self.turn(true, make, &mut responder);
         }
@@ -84,7 +96,7 @@ impl Worker {
         while self.batch.is_unfinished() {
             if self.batch.answer(responder, &self.tally) == Answering::Panicked {
                 error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
-                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make())) {
+                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make(self.place))) {
                     *responder = fresh;
                 }
             }

@@ -1,7 +1,7 @@
 //! What is told of a snapshot beside its answers.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::live::Now;
 
@@ -26,7 +26,7 @@ pub struct FeedInForce {
 }
 
 /// A feed that takes away too much to be believed at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldFeed {
     /// Its serial.
     pub serial: u64,

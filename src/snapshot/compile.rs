@@ -7,6 +7,7 @@ use super::frame::{
     Answer, Below, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone,
 };
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
+use super::name_class::NameClass;
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
 use super::pings::Pings;
@@ -134,7 +135,8 @@ impl<'i> Compiler<'i> {
             .iter()
             .any(asks)
             .then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
-        self.frame.plans.push(Plan { fleet: input.fleet.clone(), paths, clients, ttl: 0 });
+        let origin = input.file.origin.value.as_str().into();
+        self.frame.plans.push(Plan { origin, fleet: input.fleet.clone(), paths, clients, ttl: 0 });
         self.frame.plans.len() as u32 - 1
     }
 
@@ -368,9 +370,10 @@ impl<'i> Compiler<'i> {
         let subtree =
             find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
         let below = subtree.map_or(Below::Nothing, Below::Subtree);
-        let count = (self.frame.holdings.len() - first as usize) as u16;
+        let held = self.frame.holdings.get(first as usize..).unwrap_or_default();
+        let (count, class) = (held.len() as u16, NameClass::of(held));
         self.names.push(lower.into());
-        self.frame.nodes.push(Node { zone: current.number, kind, below, first, count });
+        self.frame.nodes.push(Node { zone: current.number, kind, below, first, count, class });
     }
 
     /// The referral: the delegation's name servers, and every address of them that this zone knows (RFC 9471).

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::inputs::Settings;
+use super::name_class::NameClass;
 use super::names::{NameTable, NodeId};
 use super::pings::Pings;
 use super::pools::{Along, Paths};
@@ -60,6 +61,8 @@ pub struct Node {
     pub first: u32,
     /// How many holdings it has.
     pub count: u16,
+    /// As what queries for it are counted.
+    pub class: NameClass,
 }
 
 /// What a node does to questions.
@@ -179,6 +182,8 @@ pub struct Zone {
 /// A fleet with its paths.
 #[derive(Debug)]
 pub struct Plan {
+    /// The zone file's origin, as it is written there.
+    pub origin: Arc<str>,
     /// The fleet.
     pub fleet: Arc<Fleet>,
     /// Its paths.

@@ -19,6 +19,18 @@ pub enum Reach {
     Open,
 }
 
+impl Reach {
+    /// How people and programs are told it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Further => "further",
+            Self::Lagging => "lagging",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A path of a plan, and what it yields.
 #[derive(Debug, Clone, Copy)]
 pub struct Followed<'f> {

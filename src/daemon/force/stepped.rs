@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::answer::Transport;
+use crate::answer::{Answering, Transport};
 use crate::daemon::answerer::Answerer;
 use crate::load::{OverridesLook, load};
 use crate::serve::Responder;
@@ -71,7 +71,7 @@ impl Server {
         let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
         let mut buffer = [0; 512];
         buffer[..query.len()].copy_from_slice(query);
-        let mut answerer = Answerer::new(self.force.snapshots.clone(), 0);
+        let mut answerer = Answerer::new(self.force.snapshots.clone(), Answering::new(0, Timestamp::now));
         let client = "127.0.0.1:53".parse().unwrap();
         let length = answerer.respond(&mut buffer, query.len(), client, Transport::Udp).unwrap();
         let records = buffer[query.len()..length].as_chunks::<16>().0;

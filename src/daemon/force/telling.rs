@@ -32,7 +32,13 @@ impl Force {
             refusals: self.refusals.clone(),
             unusable_files: self.offering.complaints().len(),
             overrides: self.overriding.in_force(self.compiled),
-            not_ready: reasons.into_iter().flatten().next(),
+            not_ready: reasons.into_iter().flatten().collect(),
+            source: self.loaded.feed.as_ref().map(ToString::to_string),
+            database: self.loaded.countries.described.clone(),
+            started: self.since_start.started,
+            reloads: self.since_start.reloads,
+            compiled: self.since_start.snapshots,
+            compile_time: self.since_start.compile_time,
         }));
     }
 

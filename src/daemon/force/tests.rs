@@ -1,7 +1,7 @@
 use std::sync::Weak;
 
 use super::*;
-use crate::answer::Transport;
+use crate::answer::{Answering, Transport};
 use crate::daemon::answerer::Answerer;
 use crate::load::load;
 use crate::serve::Responder;
@@ -30,7 +30,8 @@ fn what_is_no_longer_in_force_is_freed() {
     std::fs::write(&path, &feed).unwrap();
     let mut force = example(&path);
     let first = in_force(&force);
-    let mut workers = [0, 1].map(|turn| Answerer::new(force.snapshots.clone(), turn));
+    let mut workers =
+        [0, 1].map(|turn| Answerer::new(force.snapshots.clone(), Answering::new(turn, Timestamp::now)));
     let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
     let mut seen: Vec<Weak<Snapshot>> = Vec::new();
     for serial in 0..200u64 {
@@ -67,7 +68,7 @@ fn no_worker_frees_a_snapshot() {
     let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
     std::fs::write(&path, &feed).unwrap();
     let mut force = example(&path);
-    let mut worker = Answerer::new(force.snapshots.clone(), 0);
+    let mut worker = Answerer::new(force.snapshots.clone(), Answering::new(0, Timestamp::now));
     let before = in_force(&force);
     std::fs::write(&path, feed.replace("1763800000", "1763800001")).unwrap();
     force.read(Timestamp::now());

@@ -254,8 +254,22 @@ impl Live {
 
     /// The answer of a path under a rule.
     pub fn pool(&self, rule: u32, path: u16) -> Option<&PoolAnswer> {
-        let first = *self.first_of_rule.get(rule as usize)?;
-        self.answers.get(first as usize + usize::from(path))
+        self.at(self.place(rule, path)?)
+    }
+
+    /// The answer of this place.
+    pub fn at(&self, place: u32) -> Option<&PoolAnswer> {
+        self.answers.get(place as usize)
+    }
+
+    /// The place of a path under a rule among all answers.
+    pub fn place(&self, rule: u32, path: u16) -> Option<u32> {
+        Some(*self.first_of_rule.get(rule as usize)? + u32::from(path))
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.answers.len()
     }
 
     /// The extended error of an answer from further along: INFO-CODE and EXTRA-TEXT (RFC 8914 section 2).

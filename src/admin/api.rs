@@ -1,0 +1,185 @@
+//! What is in force, as JSON.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::status::Status;
+use super::{Shared, View};
+use crate::explain::RecordStory;
+use crate::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use crate::geo::country::Country;
+use crate::snapshot::Snapshot;
+use crate::snapshot::frame::{Plan, Rule};
+use crate::zone::file::Families;
+
+/// `/api/v1/mirrors`.
+#[derive(Serialize)]
+struct Mirrors {
+    fleets: Vec<FleetMirrors>,
+}
+
+#[derive(Serialize)]
+struct FleetMirrors {
+    /// The zone file's origin.
+    zone: String,
+    mirrors: Vec<MirrorStory>,
+}
+
+/// `/api/v1/pools`.
+#[derive(Serialize)]
+struct Pools {
+    fleets: Vec<FleetPools>,
+}
+
+#[derive(Serialize)]
+struct FleetPools {
+    /// The zone file's origin.
+    zone: String,
+    /// The pools that paths lead through.
+    pools: Vec<PoolStatus>,
+    paths: Vec<PathStatus>,
+}
+
+#[derive(Serialize)]
+struct PoolStatus {
+    pool: String,
+    /// Hosts of its mirrors.
+    mirrors: Vec<String>,
+    /// Hosts of those that are usable.
+    usable: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct PathStatus {
+    /// Its pools, in order.
+    path: Vec<String>,
+    /// The countries whose clients have it.
+    countries: Vec<&'static str>,
+    /// Whether clients of unknown countries have it.
+    unknown: bool,
+    /// What it yields under each of the limits that names have.
+    yields: Vec<YieldStatus>,
+}
+
+#[derive(Serialize)]
+struct YieldStatus {
+    min: u16,
+    max: u16,
+    ttl: u32,
+    types: &'static [&'static str],
+    ipv4: FamilyStatus,
+    ipv6: FamilyStatus,
+}
+
+#[derive(Serialize)]
+struct FamilyStatus {
+    /// How many addresses.
+    addresses: usize,
+    /// How far the path was followed for them: `near`, `further`, `lagging`, `open`.
+    reach: &'static str,
+}
+
+/// `/api/v1/record`.
+#[derive(Serialize)]
+struct Record {
+    /// None: no name says it.
+    record: Option<RecordStory>,
+}
+
+pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    json(shared, Status::of).await
+}
+
+pub(super) async fn mirrors(State(shared): State<Arc<Shared>>) -> Response {
+    json(shared, |view, _| {
+        let snapshot = view.snapshots.load();
+        let fleets = snapshot.frame.plans.iter().enumerate().map(|(number, plan)| {
+            let mirrors = mirrors_of(&snapshot, number as u32);
+            FleetMirrors { zone: plan.origin.to_string(), mirrors }
+        });
+        Mirrors { fleets: fleets.collect() }
+    })
+    .await
+}
+
+pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
+    json(shared, |view, _| {
+        let snapshot = view.snapshots.load();
+        let plans = snapshot.frame.plans.iter().enumerate();
+        Pools { fleets: plans.map(|(number, plan)| FleetPools::of(&snapshot, number as u32, plan)).collect() }
+    })
+    .await
+}
+
+pub(super) async fn record(State(shared): State<Arc<Shared>>) -> Response {
+    json(shared, |view, now| Record { record: RecordStory::of_release(&view.snapshots.load(), now) }).await
+}
+
+/// What is made of a view, as JSON. With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
+pub(super) async fn json<T: Serialize>(
+    shared: Arc<Shared>,
+    make: impl FnOnce(&View, Timestamp) -> T + Send + 'static,
+) -> Response {
+    let made = spawn_blocking(move || serde_json::to_string(&make(&shared.view, Timestamp::now())));
+    match made.await {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], text + "\n").into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+impl FleetPools {
+    fn of(snapshot: &Snapshot, number: u32, plan: &Plan) -> Self {
+        let health = snapshot.live.health(number);
+        let is_usable = |mirror: u32| health.is_some_and(|health| health.is_usable(mirror as usize));
+        let host = |mirror: u32| plan.fleet.mirrors.get(mirror as usize).map(|mirror| mirror.host.clone());
+        let pools = plan.paths.pools.iter().map(|members| PoolStatus {
+            pool: members.pool.to_string(),
+            mirrors: members.mirrors.iter().filter_map(|mirror| host(*mirror)).collect(),
+            usable: members.mirrors.iter().filter(|m| is_usable(**m)).filter_map(|m| host(*m)).collect(),
+        });
+        let countries: Vec<(Country, u16)> =
+            Country::all().map(|country| (country, plan.paths.of_client(Some(country)))).collect();
+        let paths = plan.paths.paths.iter().enumerate().map(|(id, path)| {
+            let of_path = countries.iter().filter(|(_, of)| usize::from(*of) == id);
+            let rules = snapshot.frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan == number);
+            PathStatus {
+                path: plan.paths.along(path).map(|members| members.pool.to_string()).collect(),
+                countries: of_path.map(|(country, _)| country.code()).collect(),
+                unknown: usize::from(plan.paths.of_client(None)) == id,
+                yields: rules
+                    .filter_map(|(at, rule)| YieldStatus::of(snapshot, number, at as u32, rule, id as u16))
+                    .collect(),
+            }
+        });
+        Self { zone: plan.origin.to_string(), pools: pools.collect(), paths: paths.collect() }
+    }
+}
+
+impl YieldStatus {
+    fn of(snapshot: &Snapshot, plan: u32, number: u32, rule: &Rule, path: u16) -> Option<Self> {
+        let answer = snapshot.live.pool(number, path)?;
+        let (plan, health) = (snapshot.frame.plans.get(plan as usize)?, snapshot.live.health(plan)?);
+        // The walk by which the answer was made.
+        let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
+        let family = |addresses, ipv6| FamilyStatus { addresses, reach: answer.windows(ipv6).reach.word() };
+        Some(Self {
+            min: rule.min,
+            max: rule.max,
+            ttl: rule.ttl,
+            types: match rule.families {
+                Families::Both => &["A", "AAAA"],
+                Families::V4 => &["A"],
+                Families::V6 => &["AAAA"],
+            },
+            ipv4: family(found.ipv4.len(), false),
+            ipv6: family(found.ipv6.len(), true),
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Metrics of what is asked and answered.
+
+use std::fmt::Error;
+
+use super::page::Page;
+use crate::answer::{Answered, Counted, QueryTallies};
+use crate::serve::{SocketCounters, Tallies, TcpCounters, UdpCounters};
+use crate::snapshot::pings::{Outcome, Reports};
+
+/// A counter's name, its help and what it is of all that is counted.
+type Figure = (&'static str, &'static str, fn(&Counted) -> u64);
+
+impl Page<'_> {
+    /// What the sockets have done.
+    pub(super) fn sockets(&mut self, tallies: &Tallies) -> Result<(), Error> {
+        let counters = tallies.read();
+        let (udp, tcp) = (counters.udp, counters.tcp);
+        let by_transport = |udp, tcp| [([("transport", "udp")], udp), ([("transport", "tcp")], tcp)];
+        let received = by_transport(udp.received, tcp.received);
+        self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
+        let answered = by_transport(udp.answered, tcp.answered);
+        self.counters("answers_sent", "Answers that were sent", answered)?;
+        self.dropped(&udp, &tcp)?;
+        let help = "Datagrams that could not be received";
+        self.counter("udp_receive_errors", help, udp.receive_errors)?;
+        self.connections(&tcp)?;
+        let sockets: Vec<(SocketCounters, [String; 2])> = tallies
+            .sockets()
+            .map(|socket| (socket, [socket.address.to_string(), socket.number.to_string()]))
+            .collect();
+        let each = |figure: fn(&UdpCounters) -> u64| {
+            sockets.iter().map(move |(socket, [address, worker])| {
+                ([("address", address.as_str()), ("worker", worker.as_str())], figure(&socket.udp))
+            })
+        };
+        self.counters("udp_worker_received", "Datagrams, by worker", each(|udp| udp.received))?;
+        let help = "Receptions that brought at least one datagram, by worker";
+        self.counters("udp_worker_batches", help, each(|udp| udp.batches))
+    }
+
+    fn dropped(&mut self, udp: &UdpCounters, tcp: &TcpCounters) -> Result<(), Error> {
+        let reasons = [
+            ("udp", "no_query", udp.dropped),
+            ("udp", "oversized", udp.oversized),
+            ("udp", "no_return_address", udp.unanswerable),
+            ("udp", "send_error", udp.send_errors),
+            ("udp", "panic", udp.panics),
+            ("tcp", "no_query", tcp.dropped),
+        ];
+        let labelled =
+            reasons.map(|(transport, reason, count)| ([("transport", transport), ("reason", reason)], count));
+        self.counters("queries_dropped", "What was received and got no answer, by reason", labelled)
+    }
+
+    fn connections(&mut self, tcp: &TcpCounters) -> Result<(), Error> {
+        self.gauge("tcp_connections", "TCP connections that are open", tcp.open())?;
+        self.counter("tcp_connections_accepted", "TCP connections that were served", tcp.accepted)?;
+        let help = "TCP connections closed at once, as all places were taken by busy ones";
+        self.counter("tcp_connections_refused", help, tcp.refused)?;
+        self.counter("tcp_accept_errors", "TCP connections that could not be accepted", tcp.accept_errors)?;
+        let ends = [
+            ("closed", tcp.closed),
+            ("evicted", tcp.evicted),
+            ("idle", tcp.idle_timeouts),
+            ("malformed", tcp.malformed),
+            ("panic", tcp.panics),
+            ("slow_query", tcp.message_timeouts),
+            ("slow_reader", tcp.write_timeouts),
+            ("stopped", tcp.stopped),
+        ];
+        let labelled = ends.map(|(how, count)| ([("how", how)], count));
+        self.counters("tcp_connections_ended", "TCP connections that ended, by how they did", labelled)
+    }
+
+    /// What was asked, and how it was answered.
+    pub(super) fn queries(&mut self, tallies: &QueryTallies) -> Result<(), Error> {
+        let both = [("udp", tallies.udp()), ("tcp", tallies.tcp())];
+        let queries = both.iter().flat_map(|(transport, counted)| {
+            counted.queries.iter().map(move |(kind, count)| {
+                let labels = [
+                    ("transport", *transport),
+                    ("class", kind.class.label()),
+                    ("type", kind.qtype),
+                    ("rcode", kind.rcode),
+                ];
+                (labels, *count)
+            })
+        });
+        let help = "Queries that were answered, by what they asked and how they were";
+        self.counters("queries", help, queries)?;
+        let figures: [Figure; 5] = [
+            ("queries_ecs", "Queries with a client subnet that is heeded", |c| c.ecs),
+            ("answers_truncated", "Answers too long for UDP: empty, with TC", |c| c.truncated),
+            (
+                "answers_widened",
+                "Answers with mirrors from further along the path than its first pool",
+                |c| c.widened,
+            ),
+            (
+                "answers_lagging",
+                "Answers with mirrors too far behind the record, as there are no others",
+                |c| c.lagging,
+            ),
+            ("answers_fail_open", "Answers with mirrors not known to work, as none is", |c| c.fail_open),
+        ];
+        figures.into_iter().try_for_each(|(name, help, figure)| {
+            let labelled =
+                both.iter().map(|(transport, counted)| ([("transport", *transport)], figure(counted)));
+            self.counters(name, help, labelled)
+        })
+    }
+
+    /// Which paths and mirrors were answered. Their labels are pools and hosts of the fleets, whatever is asked.
+    pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
+        let paths = answered.paths.iter().map(|(label, count)| {
+            let labels = [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];
+            (labels, *count)
+        });
+        self.counters("path_answers", "Answers with mirrors, by the path that they are of", paths)?;
+        let mirrors = answered.mirrors.iter().map(|(host, share)| ([("mirror", host.as_str())], *share));
+        let help = "Answers with mirrors, each shared out by capacity among those that its path yielded";
+        self.counters("mirror_answers", help, mirrors)
+    }
+
+    /// Download reports of old clients. Their labels are hosts of the fleet, whatever is asked.
+    pub(super) fn reports(&mut self, reports: &Reports) -> Result<(), Error> {
+        let mut mirrors = reports.mirrors.clone();
+        let Outcome { succeeded, failed } = reports.other;
+        // A mirror could be called that.
+        let other = mirrors.entry("other".to_owned()).or_default();
+        (other.succeeded, other.failed) = (other.succeeded + succeeded, other.failed + failed);
+        let all = mirrors.iter().flat_map(|(host, outcome)| {
+            let labels = |outcome| [("mirror", host.as_str()), ("outcome", outcome)];
+            [(labels("success"), outcome.succeeded), (labels("failure"), outcome.failed)]
+        });
+        self.counters("ping_reports", "Download reports, by mirror and outcome", all)?;
+        let help = "Queries at ping names that report nothing";
+        self.counter("ping_reports_malformed", help, reports.malformed)
+    }
+}

@@ -1,0 +1,187 @@
+//! `cvdns status`: how the running server stands.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::RunningServer;
+use super::output::{Failure, print_json};
+use crate::admin::status::{FeedStatus, Queries, RecordStatus, Status};
+use crate::explain::told::age;
+
+/// Arguments of `cvdns status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How many mirrors that are left out are named; with more, `--json` has all.
+const NAMED: usize = 20;
+
+/// Prints it. Exit status: 0 the server is ready, 1 it is not, or cannot be asked.
+pub fn run(args: &StatusArgs, config: &Path) -> ExitCode {
+    show(args, config).unwrap_or_else(Failure::report)
+}
+
+fn show(args: &StatusArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let status: Status = RunningServer::of(config)?.get("/api/v1/status")?;
+    if args.json {
+        print_json(&status)?;
+    } else {
+        write!(std::io::stdout().lock(), "{}", page(&status))?;
+    }
+    Ok(if status.not_ready.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Lines under heads.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// A line with its head.
+    fn line(&mut self, head: &str, text: &str) {
+        // A string takes whatever is written.
+        let _ = writeln!(self.0, "{head:<10}{text}");
+    }
+
+    /// Lines under one head.
+    fn lines(&mut self, head: &str, texts: impl IntoIterator<Item = String>) {
+        for (number, text) in texts.into_iter().enumerate() {
+            self.line(if number == 0 { head } else { "" }, &text);
+        }
+    }
+}
+
+fn page(status: &Status) -> String {
+    let mut page = Page::default();
+    let up = age(status.now.duration_since(status.started).as_secs());
+    page.line("cvdns", &format!("{}, since {} ({up})", status.version, status.started));
+    if status.not_ready.is_empty() {
+        page.line("ready", "yes");
+    } else {
+        page.lines("ready", status.not_ready.iter().map(|why| format!("no: {why}")));
+    }
+    page.lines(
+        "listen",
+        status.listen.iter().map(|on| format!("{}, {}", on.address, of(on.workers, "worker"))),
+    );
+    let zone = |zone: &crate::admin::status::ZoneStatus| {
+        let (mirrors, countries) = (of(zone.mirrors, "mirror"), many(zone.countries, "country", "countries"));
+        format!("{}: {mirrors} in {countries}", zone.origin)
+    };
+    page.lines("zones", status.zones.iter().map(zone));
+    page.line("names", &status.names.to_string());
+    page.line("database", &status.database);
+    page.lines("feed", feed(&status.feed));
+    if status.overrides > 0 {
+        page.line("overrides", &format!("{} in force", status.overrides));
+    }
+    page.lines("record", record(status.record.as_ref()));
+    page.lines("mirrors", mirrors(status));
+    page.lines("queries", queries(&status.queries));
+    if status.reloads + status.failed_reloads > 0 {
+        page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
+    }
+    page.0
+}
+
+fn feed(feed: &FeedStatus) -> Vec<String> {
+    let from = feed.source.as_ref().map(|source| format!(", from {source}")).unwrap_or_default();
+    let mut lines = Vec::new();
+    match (feed.serial, feed.generated, feed.age) {
+        (Some(serial), Some(generated), Some(seconds)) => {
+            let fresh = if feed.fresh == Some(true) { "fresh" } else { "STALE" };
+            lines.push(format!("{serial} of {generated}, {} old, {fresh}{from}", age(seconds)));
+        }
+        _ if feed.source.is_none() => lines.push("none is configured: all mirrors count as up".to_owned()),
+        _ => lines.push(format!("none yet{from}: all mirrors count as up")),
+    }
+    if let Some(held) = &feed.held {
+        let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
+        lines.push(format!("held back since {since}: {serial}, it takes away {takes} usable mirrors"));
+    }
+    if !feed.refused.is_empty() {
+        lines.push(format!("not taken: {}", counts(feed.refused.iter())));
+    }
+    lines
+}
+
+fn record(record: Option<&RecordStatus>) -> Vec<String> {
+    let Some(record) = record else { return vec!["no name says it".to_owned()] };
+    let mut lines = vec![match (&record.text, record.age) {
+        (Some(text), Some(seconds)) => format!("{text}, stamp {} old", age(seconds)),
+        (Some(text), None) => text.clone(),
+        (None, _) if record.stale => "too old to be answered: SERVFAIL".to_owned(),
+        (None, _) => "none: SERVFAIL, as there is no release".to_owned(),
+    }];
+    lines.extend(record.waits.iter().map(|waits| format!("waits: {waits}")));
+    lines
+}
+
+/// Those that are answered and those that are not, and who they are.
+fn mirrors(status: &Status) -> Vec<String> {
+    let order = ["up", "old", "lagging", "settling", "drained", "down", "removed", "disabled"];
+    let states = order.iter().filter_map(|state| Some((*state, *status.mirrors.get(*state)?)));
+    let shown: Vec<String> = states
+        .filter(|(state, count)| *count > 0 || *state == "up")
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let mut lines = vec![shown.join(", ")];
+    let out = status.left_out.iter().take(NAMED);
+    lines.extend(out.map(|out| format!("left out: {} {}: {}", out.country, out.host, out.why)));
+    if let Some(more @ 1..) = status.left_out.len().checked_sub(NAMED) {
+        lines.push(format!("and {more} more: --json has all"));
+    }
+    lines
+}
+
+fn queries(queries: &Queries) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} by UDP, {} by TCP ({} open now); {} answered",
+        queries.udp,
+        queries.tcp,
+        of(queries.connections as usize, "connection"),
+        queries.answered
+    )];
+    if queries.answered > 0 {
+        lines.push(format!("by name: {}", counts(queries.by_class.iter())));
+        lines.push(format!("by rcode: {}", counts(queries.by_rcode.iter())));
+        let rest = [
+            ("with ECS", queries.ecs),
+            ("truncated", queries.truncated),
+            ("from further along the path", queries.widened),
+            ("from mirrors behind the record", queries.lagging),
+            ("from mirrors not known to work", queries.fail_open),
+        ];
+        let rest: Vec<String> = rest
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        if !rest.is_empty() {
+            lines.push(rest.join(", "));
+        }
+    }
+    lines
+}
+
+/// The most frequent first.
+fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
+    let mut all: Vec<(&String, &u64)> = of.collect();
+    all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
+    let words: Vec<String> = all.iter().map(|(what, count)| format!("{count} {what}")).collect();
+    words.join(", ")
+}
+
+fn of(count: usize, what: &str) -> String {
+    many(count, what, &format!("{what}s"))
+}
+
+fn many(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
