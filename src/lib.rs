@@ -1,15 +1,17 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
 //!
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
-//! `health`, `release`, `geo`), `snapshot`, `decision`, `explain`, `answer`, `serve`, `admin`, `daemon`, `cli`.
+//! `health`, `release`, `geo`), `snapshot`, `decision`, `explain`, `answer`, `serve` and `export`, `admin`, `daemon`, `cli`.
 
 pub mod admin;
 pub mod answer;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod daemon;
 pub mod decision;
 pub mod explain;
+pub mod export;
 pub mod fleet;
 pub mod geo;
 pub mod health;

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::explain::{self, ExplainArgs};
+use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
+use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, check, serve};
@@ -33,12 +35,17 @@ enum Command {
     Explain(ExplainArgs),
     /// Print the header fields of CVD and CLD files, or the record that they make.
     Cvd(CvdArgs),
+    /// Export to BIND and other name servers.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Look at feeds.
     #[command(subcommand)]
     Feed(FeedCommand),
     /// Make and read country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
+    /// Make a fleet file of a list of mirrors in CSV.
+    Import(ImportArgs),
     /// Check the mirrors and write the feed: the coordinator.
     Monitor(MonitorArgs),
     /// Show how the running server stands: what it serves, feed, record, mirrors and queries.
@@ -54,8 +61,10 @@ fn main() -> ExitCode {
         Command::Check => check::run(&config),
         Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
+        Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
+        Command::Import(args) => import::run(&args),
         Command::Monitor(args) => monitor::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
     }

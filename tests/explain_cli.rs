@@ -1,6 +1,12 @@
 //! `cvdns explain` by the real binary: stories, JSON, clients, other feeds and times, and what a live server answers.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::format_collect,
+    clippy::needless_for_each,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

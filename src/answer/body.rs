@@ -1,4 +1,8 @@
 //! Writes what was decided behind the question.
+#![allow(
+    clippy::inline_always,
+    reason = "as in `decision`: the responder has all of it within its own function"
+)]
 
 use super::options::Ede;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
@@ -52,6 +56,7 @@ struct Target<'b> {
 }
 
 /// Writes a decision behind the question that ends at `question_end`; `turn` chooses the window.
+#[inline(always)]
 pub(super) fn write<'s>(
     snapshot: &'s Snapshot,
     decision: &Decision<'s>,
@@ -72,6 +77,7 @@ pub(super) fn write<'s>(
 }
 
 /// What the outcome means for header and OPT.
+#[inline(always)]
 fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
     match outcome {
         Outcome::NotOurs => Body::code(rcode::REFUSED),
@@ -92,6 +98,20 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         }
         _ => Body::ours(rcode::NOERROR),
     }
+}
+
+/// NODATA, for those who ask now and then.
+#[cold]
+#[inline(never)]
+pub(super) fn no_data<'s>(
+    snapshot: &'s Snapshot,
+    zone: u32,
+    buffer: &mut [u8],
+    question_end: usize,
+    limit: usize,
+) -> Body<'s> {
+    let decision = Decision::new(Some(zone), Outcome::NoData);
+    write(snapshot, &decision, &Chain::default(), buffer, question_end, limit, 0)
 }
 
 /// A server's answer about itself (RFC 4892); none for names that it does not have.
@@ -115,6 +135,7 @@ pub(super) fn chaos(
 
 impl Target<'_> {
     /// The answer at the question's own name: ready-made octets.
+    #[inline(always)]
     fn direct<'s>(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body<'s>) -> Body<'s> {
         let frame = &*snapshot.frame;
         match decision.outcome {
@@ -125,7 +146,7 @@ impl Target<'_> {
             Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
             Outcome::Pool { answer, ipv6, .. } => self.window(answer.windows(ipv6), body),
             Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
-            Outcome::NoData | Outcome::NxDomain => {
+            Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
                 let zone = decision.zone.and_then(|zone| frame.zone(zone));
                 self.template(zone.and_then(|zone| frame.templates.get(zone.negative)), body)
             }
@@ -137,6 +158,7 @@ impl Target<'_> {
         }
     }
 
+    #[inline(always)]
     fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
         let Some(template) = template else { return Body::code(rcode::SERVFAIL) };
         if self.question_end + template.octets.len() > self.limit {
@@ -147,6 +169,7 @@ impl Target<'_> {
         Body { end, counts: template.counts, ..body }
     }
 
+    #[inline(always)]
     fn window<'s>(self, set: &WindowSet, body: Body<'s>) -> Body<'s> {
         let window = set.window(self.turn);
         let end = self.question_end + window.len();
@@ -194,7 +217,7 @@ impl Target<'_> {
                     counts.answer += write_ready(&mut writer, current.owner(), template.octets);
                 }
             }
-            Outcome::NoData | Outcome::NxDomain => {
+            Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
                 counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone));
             }
             Outcome::Referral(cut) => write_referral(&mut writer, frame, cut, &mut counts),

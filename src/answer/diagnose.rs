@@ -8,7 +8,7 @@ use super::body::{self, Body, Counts};
 use super::options::Ede;
 use super::respond::{Clock, Peer, Transport};
 use crate::config::Explain;
-use crate::decision::{Chain, Decision, Found, Outcome, find};
+use crate::decision::{Found, find};
 use crate::explain::{
     AddressSource, Asker, FeedStory, Inquiry, Story, feed_lines, pool_lines, usual_type, whoami_lines,
 };
@@ -37,11 +37,6 @@ pub(super) struct Room<'b> {
 /// Octets of strings that always fit a message, beside question and OPT.
 const MOST: usize = 64_000;
 
-/// Whether a name may be a diagnostic one: all that this costs other names.
-pub(super) fn may_be(lower: &[u8]) -> bool {
-    lower.get(1) == Some(&b'_')
-}
-
 /// The answer at a diagnostic name; none: it is answered as any other.
 #[cold]
 pub(super) fn diagnose<'s>(
@@ -53,6 +48,7 @@ pub(super) fn diagnose<'s>(
     room: Room<'_>,
 ) -> Option<Body<'s>> {
     let frame = &*snapshot.frame;
+    let Room { buffer, question_end, limit } = room;
     let (topic, rest) = Topic::split(asked.name.wire())?;
     let exists = frame.names.closest(&asked.name, frame.names.probe(&asked.name));
     // What a zone file says comes first.
@@ -66,9 +62,7 @@ pub(super) fn diagnose<'s>(
         return Some(Body { ede: Some(Ede::PROHIBITED), ..Body::code(rcode::REFUSED) });
     }
     if !matches!(asked.query.qtype, rtype::TXT | rtype::ANY) {
-        let no_data = Decision::new(Some(zone), Outcome::NoData);
-        let Room { buffer, question_end, limit } = room;
-        return Some(body::write(snapshot, &no_data, &Chain::default(), buffer, question_end, limit, 0));
+        return Some(body::no_data(snapshot, zone, buffer, question_end, limit));
     }
     let now = clock();
     if !snapshot.budget.allows(now.as_microsecond()) {
@@ -94,7 +88,7 @@ pub(super) fn diagnose<'s>(
     snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());
     // A scope says something of the subnet that was sent.
     let scope = scope.filter(|_| asked.query.subnet().is_some()).unwrap_or_default();
-    Some(Body { scope, ..write(&lines, room.buffer, room.question_end, room.limit) })
+    Some(Body { scope, ..write(&lines, buffer, question_end, limit) })
 }
 
 impl Topic {

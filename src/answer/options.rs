@@ -44,6 +44,13 @@ impl Ede<'static> {
     pub(super) const EXPIRED: Self = Self(b"\0\x18the record is too old to be trusted: nothing renews it");
 }
 
+impl Ede<'_> {
+    /// Its size in octets, as an option.
+    pub(super) fn size(&self) -> usize {
+        4 + self.0.len()
+    }
+}
+
 impl<'o> Opt<'o> {
     pub(super) fn new(edns: &Edns, settings: &'o Settings) -> Self {
         Self {
@@ -54,11 +61,11 @@ impl<'o> Opt<'o> {
         }
     }
 
-    /// Its size in octets.
-    pub(super) fn size(&self, ede: Option<Ede<'_>>) -> usize {
+    /// Its size in octets, without an extended error.
+    pub(super) fn size(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
-        EMPTY + nsid + ecs + ede.map_or(0, |Ede(data)| 4 + data.len())
+        EMPTY + nsid + ecs
     }
 
     /// Writes it at `at`; where it ends.
@@ -70,7 +77,7 @@ impl<'o> Opt<'o> {
         scope: u8,
         ede: Option<Ede<'_>>,
     ) -> Option<usize> {
-        let end = at + self.size(ede);
+        let end = at + self.size() + ede.map_or(0, |ede| ede.size());
         let slot = buffer.get_mut(at..end)?;
         let (head, mut rest) = slot.split_first_chunk_mut::<EMPTY>()?;
         let [size1, size0] = self.udp_size.to_be_bytes();

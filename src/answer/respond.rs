@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::body::{self, Body};
-use super::diagnose::{self, Room, diagnose};
+use super::diagnose::{Room, diagnose};
 use super::expected::Expected;
 use super::options::{Ede, Opt};
 use super::tally::{Desk, Tally};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
 use crate::snapshot::name_class::NameClass;
+use crate::snapshot::path_counts::PathCounts;
 use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -69,9 +70,13 @@ struct Finished {
 #[derive(Debug, Clone, Copy)]
 struct Noted {
     class: NameClass,
-    /// The mirrors that it consists of: their path's place, family and reach.
-    mirrors: Option<(u32, bool, Reach)>,
+    /// The counter of the path whose mirrors it consists of ([`PathCounts::index`]); [`NO_MIRRORS`]: it has none.
+    path: u32,
+    /// How far that was followed.
+    reach: Reach,
 }
+
+const NO_MIRRORS: u32 = u32::MAX;
 
 /// Tells the time.
 pub type Clock = fn() -> Timestamp;
@@ -93,7 +98,7 @@ impl Answering {
     /// The same, with its answers counted there.
     pub fn counting(turn: u64, clock: Clock, desk: Desk) -> Self {
         let (trail, lane) = (Trail::default(), turn as usize);
-        let noted = Noted { class: NameClass::Other, mirrors: None };
+        let noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: Reach::Near };
         let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk, noted };
         Self { asked: Asked::nothing(), expected: Expected::default(), own }
     }
@@ -174,7 +179,7 @@ fn body<'s>(
     limit: usize,
 ) -> Body<'s> {
     let query = &asked.query;
-    own.noted = Noted { class: NameClass::Other, mirrors: None };
+    own.noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: Reach::Near };
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
     }
@@ -184,7 +189,7 @@ fn body<'s>(
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             own.turn = own.turn.wrapping_add(STRIDE);
-            if diagnose::may_be(asked.name.wire()) {
+            if asked.name.begins_with_underscore() {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
                 if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
                     own.noted.class = NameClass::Diagnostic;
@@ -206,6 +211,7 @@ fn body<'s>(
 }
 
 /// Writes what is decided of a question in class IN.
+#[inline]
 fn decided<'s>(
     snapshot: &'s Snapshot,
     asked: &Asked,
@@ -223,7 +229,8 @@ fn decided<'s>(
             snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
         }
         Outcome::Pool { answer, place, ipv6, .. } => {
-            noted.mirrors = Some((place, ipv6, answer.windows(ipv6).reach));
+            noted.path = PathCounts::index(place, ipv6);
+            noted.reach = answer.windows(ipv6).reach;
         }
         _ => {}
     }
@@ -235,6 +242,7 @@ fn decided<'s>(
 }
 
 /// Counts an answer that is finished.
+#[inline]
 fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: bool) {
     let Own { desk, noted, .. } = own;
     desk.count(noted.class, query.qtype, rcode);
@@ -244,11 +252,13 @@ fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: b
     if truncated {
         return desk.add(&desk.tally().truncated);
     }
-    let Some((place, ipv6, reach)) = noted.mirrors else { return };
-    if let Some(counter) = snapshot.counts.get(desk.lane, place, ipv6) {
+    if noted.path == NO_MIRRORS {
+        return;
+    }
+    if let Some(counter) = snapshot.counts.get(desk.lane, noted.path) {
         desk.add(counter);
     }
-    match reach {
+    match noted.reach {
         Reach::Near => {}
         Reach::Further => desk.add(&desk.tally().widened),
         Reach::Lagging => desk.add(&desk.tally().lagging),
@@ -273,13 +283,13 @@ fn finish(
     opt: Option<Opt<'_>>,
     limit: usize,
 ) -> Option<Finished> {
-    let size = |ede| opt.map_or(0, |opt| opt.size(ede));
-    let fits_with = |ede| body.end.filter(|end| (*end).max(query.question_end) + size(ede) <= limit);
+    let opt_size = opt.map_or(0, |opt| opt.size());
+    let end = body.end.map(|end| end.max(query.question_end));
+    let fits = end.filter(|end| end + opt_size <= limit);
     // No record is left out for words about it.
-    let ede = body.ede.filter(|_| fits_with(body.ede).is_some());
-    let fits = fits_with(ede);
+    let ede = body.ede.filter(|ede| fits.is_some_and(|end| end + opt_size + ede.size() <= limit));
     let (sections_end, counts) = match fits {
-        Some(end) => (end.max(query.question_end), body.counts),
+        Some(end) => (end, body.counts),
         None => (query.question_end, body::Counts::default()),
     };
     let end = match opt {

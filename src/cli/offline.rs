@@ -89,6 +89,16 @@ impl Offline {
         self.read(self.source(word)?).map(Some)
     }
 
+    /// The configuration's feed, signed as it asks; none: it has none.
+    pub(in crate::cli) fn signed_feed(&self) -> Result<Option<Named>, Failure> {
+        let Some(source) = self.loaded.feed.clone() else { return Ok(None) };
+        let Some(key) = &self.loaded.config.feed.public_key else { return self.read(source).map(Some) };
+        let (octets, signature) = source.read_signed(&self.loaded.roots).map_err(Failure::new)?;
+        let verified = key.verify(&octets, signature.as_deref()).and_then(|()| Feed::parse(&octets));
+        let feed = verified.map_err(|error| Failure::new(format!("{source}: {error}")))?;
+        Ok(Some(Named { source, feed }))
+    }
+
     /// What would be answered from with this feed; with a snapshot that was in force before it.
     pub(in crate::cli) fn snapshot(
         &self,

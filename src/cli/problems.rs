@@ -9,12 +9,21 @@ const SHOWN: usize = 100;
 
 /// Prints the problems, errors first, and a line that counts them, on standard error.
 pub(super) fn print(problems: &Problems) {
+    print_some(problems, SHOWN);
+}
+
+/// The same, however many there are: where each is a line of its own to mend.
+pub(super) fn print_all(problems: &Problems) {
+    print_some(problems, usize::MAX);
+}
+
+fn print_some(problems: &Problems, most: usize) {
     let colour = std::io::stderr().is_terminal();
-    for problem in problems.by_severity().take(SHOWN) {
+    for problem in problems.by_severity().take(most) {
         eprintln!("{}\n", render(problem, colour));
     }
     let (errors, warnings) = problems.counts();
-    if let Some(more @ 1..) = (errors + warnings).checked_sub(SHOWN) {
+    if let Some(more @ 1..) = (errors + warnings).checked_sub(most) {
         eprintln!("… and {more} more: mend these first\n");
     }
     if errors + warnings > 0 {

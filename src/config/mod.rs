@@ -87,6 +87,8 @@ pub struct Log {
     pub level: String,
     /// Whether lines are JSON.
     pub json: bool,
+    /// The share of the queries that are logged.
+    pub query_sample: f64,
 }
 
 /// The country database of a configuration that names none.
@@ -116,17 +118,6 @@ impl Config {
         let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
         Some(Self { server, zones, database, overrides, feed, record, admin, log, monitor })
-    }
-}
-
-/// Keys of the format that this version does not honour yet, and that change nothing while all is well: said, not refused.
-fn unheeded(table: &mut Table<'_>, keys: &[&'static str], problems: &mut Problems) {
-    for key in keys {
-        let spot = table.key_spot(key);
-        if table.get(key, "", problems, |_| Ok(())).is_some() {
-            let help = "it has no effect; remove the line, or leave it for a later version";
-            problems.warning(spot, format!("`{key}` is not supported by this version"), help);
-        }
     }
 }
 
@@ -299,7 +290,7 @@ fn admin(root: &mut Table<'_>, problems: &mut Problems) -> Option<SocketAddr> {
 }
 
 fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {
-    let mut log = Log { level: "info".to_owned(), json: false };
+    let mut log = Log { level: "info".to_owned(), json: false, query_sample: 0.0 };
     let Some(mut table) = root.table("log", problems) else { return log };
     let level =
         table.get("level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", problems, |value| {
@@ -317,7 +308,12 @@ fn log(root: &mut Table<'_>, problems: &mut Problems) -> Log {
         _ => Err(String::new()),
     });
     log.json = format.is_some_and(|format| format.value);
-    unheeded(&mut table, &["query-sample"], problems);
+    let sample = table.get("query-sample", "a share such as 0.001; 0 for none", problems, |value| {
+        let share = read::number(value)?;
+        let is_share = (0.0..=1.0).contains(&share);
+        if is_share { Ok(share) } else { Err(format!("{share} is not within 0 to 1")) }
+    });
+    log.query_sample = sample.map_or(log.query_sample, |share| share.value);
     table.finish(problems);
     log
 }

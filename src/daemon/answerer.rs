@@ -11,11 +11,15 @@ use crate::answer::{Answering, QueryTallies, Transport};
 use crate::serve::{MakeResponder, Place, Responder};
 use crate::snapshot::Snapshot;
 
+use super::sampling::{Sampler, Sampling};
+
 /// One thread's or connection's view of the snapshots.
 pub(super) struct Answerer {
     newest: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     current: Arc<Snapshot>,
     answering: Answering,
+    /// None: no answer is logged.
+    sampler: Option<Sampler>,
 }
 
 /// Makes answerers for all sockets and connections, and has them count.
@@ -23,6 +27,7 @@ pub(super) struct Answerer {
 pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
     tallies: QueryTallies,
+    sampling: Option<Sampling>,
     /// They start at different turns of the windows.
     turns: Arc<AtomicU64>,
 }
@@ -30,14 +35,30 @@ pub(super) struct MakeAnswerer {
 impl Answerer {
     pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, answering: Answering) -> Self {
         let current = snapshots.load_full();
-        Self { newest: Cache::new(snapshots), current, answering }
+        Self { newest: Cache::new(snapshots), current, answering, sampler: None }
+    }
+}
+
+impl Answerer {
+    /// Has an answer looked at for the log.
+    #[inline]
+    fn sample(&mut self, buffer: &[u8], length: Option<usize>, client: SocketAddr, transport: Transport) {
+        if let Some(sampler) = &mut self.sampler
+            && let Some(answer) = length.and_then(|length| buffer.get(..length))
+        {
+            sampler.look(answer, client, transport);
+        }
     }
 }
 
 impl MakeAnswerer {
     /// Answers from these snapshots.
-    pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, tallies: QueryTallies) -> Self {
-        Self { snapshots, tallies, turns: Arc::default() }
+    pub(super) fn new(
+        snapshots: Arc<ArcSwap<Snapshot>>,
+        tallies: QueryTallies,
+        sampling: Option<Sampling>,
+    ) -> Self {
+        Self { snapshots, tallies, sampling, turns: Arc::default() }
     }
 }
 
@@ -50,7 +71,9 @@ impl MakeResponder for MakeAnswerer {
             Place::Connection => self.tallies.of_connections(),
         };
         let turn = self.turns.fetch_add(1, Relaxed);
-        Answerer::new(self.snapshots.clone(), Answering::counting(turn, Timestamp::now, desk))
+        let answering = Answering::counting(turn, Timestamp::now, desk);
+        let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(place));
+        Answerer { sampler, ..Answerer::new(self.snapshots.clone(), answering) }
     }
 }
 
@@ -69,7 +92,9 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond(&self.current, buffer, length, client, transport)
+        let length = self.answering.respond(&self.current, buffer, length, client, transport);
+        self.sample(buffer, length, client, transport);
+        length
     }
 
     fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
@@ -85,6 +110,8 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.respond_expected(number, &self.current, buffer, client, transport)
+        let length = self.answering.respond_expected(number, &self.current, buffer, client, transport);
+        self.sample(buffer, length, client, transport);
+        length
     }
 }

@@ -18,14 +18,15 @@ use super::flapping::Flapping;
 use super::guard::Held;
 use super::kept::Kept;
 use super::memory;
-use super::offer::{InForce, Offer, Seen, Terms, signature_of};
+use super::offer::{InForce, Offer, Seen, Terms};
 use super::offering::Offering;
 use super::overriding::Overriding;
+use super::standings;
 use crate::admin::Condition;
 use crate::answer::{Freed, Ledger, QueryTallies};
 use crate::config::{Log, Server};
 use crate::health::{Feed, Word};
-use crate::load::{Loaded, Source, Version};
+use crate::load::{Loaded, Source, Version, signature_of};
 use crate::problem::{Problem, Problems};
 use crate::release::{self, STAMP_PERIOD};
 use crate::serve::Listeners;
@@ -208,6 +209,11 @@ impl Force {
         self.feed.is_some()
     }
 
+    /// The serial of the feed in force.
+    pub(super) fn feed_serial(&self) -> Option<u64> {
+        self.feed().map(|feed| feed.serial)
+    }
+
     /// How the server was told to listen when it was started.
     pub(super) fn server(&self) -> &Server {
         &self.started.0
@@ -339,6 +345,7 @@ impl Force {
         self.overriding.log(now);
         self.flapping.log(now);
         self.log_fail_open(&snapshot);
+        standings::log(&self.snapshots.load(), &snapshot);
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;

@@ -161,6 +161,21 @@ pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
     Some(kept.announced(now))
 }
 
+/// Copies what a server keeps in `from` to `to`, unless something is kept there already: who follows its feed beside it goes on
+/// from there, and keeps its own from then on.
+pub fn go_on_from(from: &Path, to: &Path) {
+    for name in [FEED, RECORD] {
+        let target = to.join(name);
+        if target.exists() {
+            continue;
+        }
+        // There may be nothing yet. What cannot be written now is said when it is kept next.
+        if let Ok(octets) = fs::read(from.join(name)) {
+            let _ = fs::create_dir_all(to).and_then(|()| replace(&target, &octets));
+        }
+    }
+}
+
 /// Removes what a server that was killed while it wrote has left.
 fn tidy(directory: &Path) {
     let left = |name: &str| [FEED, RECORD].iter().any(|file| name.starts_with(&format!(".{file}.")));

@@ -5,6 +5,7 @@ mod answerer;
 mod backoff;
 mod fetching;
 mod flapping;
+mod following;
 mod force;
 mod guard;
 mod kept;
@@ -13,10 +14,13 @@ mod memory;
 mod offer;
 mod offering;
 mod overriding;
+mod sampling;
+mod standings;
 mod watch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -24,17 +28,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::admin::{Accept, Admin, View};
+use crate::admin::{Accept, Admin, SampleCounts, View};
 use crate::load::{self, Loaded};
 use crate::problem::{Problems, Severity};
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
 
+pub use following::{Follower, Standing, follow_without_serving};
+
 use answerer::MakeAnswerer;
 use fetching::Fetching;
 use force::Force;
+use sampling::Sampling;
 
-pub use kept::announced_before;
+pub use kept::{announced_before, go_on_from};
 
 /// Why the server does not start.
 #[derive(Debug)]
@@ -68,6 +75,7 @@ impl Daemon {
     /// # Errors
     /// When inputs contradict each other, or an address cannot be had.
     pub fn start(config: &Path, loaded: Loaded, mut problems: Problems) -> Result<Self, StartError> {
+        info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
         let server = loaded.config.server.clone();
         if let (Some(user), Some(state)) = (&server.user, &loaded.state)
             && let Err(error) = privileges::make_directory(state, user)
@@ -110,13 +118,20 @@ impl Daemon {
             fetch_first(&mut fetching, &mut force).await;
             let server = force.server().clone();
             let addresses = listeners.addresses();
-            let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone());
+            let samples = Arc::new(SampleCounts::default());
+            let (sampling, writer) = match force.loaded().config.log.query_sample {
+                share if share > 0.0 => Some(Sampling::start(share, samples.clone())?).unzip(),
+                _ => (None, None),
+            };
+            let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), sampling);
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,
                 idle: server.tcp_idle,
                 ..TcpLimits::default()
             };
             let serving = listeners.serve(&make, limits, &handle)?;
+            // Who makes no more answerers must not keep the writer of samples waiting.
+            drop(make);
             for address in addresses {
                 info!("answering on {address}, UDP and TCP");
             }
@@ -129,12 +144,17 @@ impl Daemon {
                     queries: force.tallies().clone(),
                     ledger: force.ledger().clone(),
                     condition: force.condition().clone(),
+                    samples,
                     accepts: accepts.clone(),
                 })?;
             }
-            follow(&config, &mut force, fetching, signals, accepted).await;
+            follow(&config, &mut force, fetching, signals, accepted, &mut following::Nobody).await;
             drop(accepts);
             let counters = serving.stop().await;
+            if let Some(writer) = writer {
+                // It ends with the last sampler, once all is written; a panic of it lost no query.
+                let _ = tokio::task::spawn_blocking(|| writer.join()).await;
+            }
             info!(
                 "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
                 counters.udp.received, counters.tcp.received, counters.udp.answered, counters.tcp.answered
@@ -193,10 +213,12 @@ async fn follow(
     mut fetching: Option<Fetching>,
     mut signals: Signals,
     mut accepted: mpsc::Receiver<Accept>,
+    follower: &mut impl Follower,
 ) {
     let mut watch = watched(force);
     let mut read = Instant::now();
     loop {
+        follower.see(&force.standing());
         let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
         let until_read = force.poll_interval().saturating_sub(read.elapsed());
         let until_free = force.free().unwrap_or(LONGEST_SLEEP);
@@ -206,7 +228,7 @@ async fn follow(
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.hangup.recv() => {
-                if reload(config, force) {
+                if reload(config, force, follower) {
                     fetching = Fetching::start(force.loaded());
                 }
                 watch = watched(force);
@@ -243,10 +265,12 @@ fn watched(force: &mut Force) -> watch::Watch {
 }
 
 /// Reads everything again; what is wrong changes nothing, and false is returned.
-fn reload(config: &Path, force: &mut Force) -> bool {
+fn reload(config: &Path, force: &mut Force, follower: &impl Follower) -> bool {
     let mut problems = Problems::default();
-    let done = load::reload(config, Some(force.loaded()), &mut problems)
-        .is_some_and(|loaded| force.reload(loaded, Timestamp::now(), &mut problems));
+    let done = load::reload(config, Some(force.loaded()), &mut problems).is_some_and(|mut loaded| {
+        follower.adjust(&mut loaded);
+        force.reload(loaded, Timestamp::now(), &mut problems)
+    });
     log_problems(&problems);
     force.note_reload(done);
     if done {

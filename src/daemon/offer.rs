@@ -1,12 +1,12 @@
 //! What a look at the feed brings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::health::{Feed, FeedError, Key, SIGNATURE_EXTENSION};
-use crate::load::{self, Source, Version};
+use crate::health::{Feed, FeedError, Key};
+use crate::load::{self, Source, Version, signature_of};
 
 /// A feed that was taken, and what was read: another source has serials of its own.
 #[derive(Debug)]
@@ -115,13 +115,6 @@ impl Offer {
 /// The versions of the feed's file and of its signature's.
 pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
     [Version::of(source), Version::of(&signature_of(source))]
-}
-
-/// The path of a feed's signature.
-pub(super) fn signature_of(source: &Path) -> PathBuf {
-    let mut path = source.as_os_str().to_owned();
-    path.push(SIGNATURE_EXTENSION);
-    path.into()
 }
 
 /// Reads a feed, and its signature when one is asked for. One that cannot be read is none.

@@ -1,4 +1,8 @@
 //! The one place where an answer is chosen. What is served, explained and exported is what [`decide`] says.
+//!
+//! The responder has all of it within its own function, where a decision need not be put into memory: that is an eighth of what an answer
+//! takes. Others ask [`decide_apart`].
+#![allow(clippy::inline_always, reason = "what a second caller would undo, for all queries")]
 
 mod chain;
 
@@ -31,8 +35,6 @@ pub struct Decision<'s> {
     pub client: Option<Place>,
     /// As what it is counted: by the name that has the answer.
     pub class: NameClass,
-    /// The rule and path of a name that is answered with mirrors, whether they have addresses of the type or not.
-    pub along: Option<(u32, PathId)>,
 }
 
 /// What an answer says.
@@ -80,6 +82,13 @@ pub enum Outcome<'s> {
     MinimalAny,
     /// The name exists, the type does not (RFC 2308 section 2.2).
     NoData,
+    /// The same at a name that is answered with mirrors, of which none has an address of the type.
+    NoAddresses {
+        /// Under which limits.
+        rule: u32,
+        /// Along which path.
+        path: PathId,
+    },
     /// The name does not exist (RFC 2308 section 2.1).
     NxDomain,
     /// The name lies in a delegated zone.
@@ -146,6 +155,7 @@ pub enum Found {
 }
 
 /// Chooses the answer to a question in class IN.
+#[inline(always)]
 pub fn decide<'s>(
     snapshot: &'s Snapshot,
     question: Question<'_>,
@@ -158,13 +168,26 @@ pub fn decide<'s>(
     decision
 }
 
+/// The same, for those who ask now and then.
+#[cold]
+#[inline(never)]
+pub fn decide_apart<'s>(
+    snapshot: &'s Snapshot,
+    question: Question<'_>,
+    client: &Client,
+    trail: &mut Trail,
+) -> Decision<'s> {
+    decide(snapshot, question, client, trail)
+}
+
 impl<'s> Decision<'s> {
     /// An answer that depends neither on clients nor on mirrors.
     pub fn new(zone: Option<u32>, outcome: Outcome<'s>) -> Self {
-        Self { zone, outcome, client: None, class: NameClass::Foreign, along: None }
+        Self { zone, outcome, client: None, class: NameClass::Foreign }
     }
 
     /// Goes from name to name until one has the answer.
+    #[inline(always)]
     fn follow(
         &mut self,
         snapshot: &'s Snapshot,
@@ -214,6 +237,7 @@ impl<'s> Decision<'s> {
     }
 
     /// The answer at a node that exists.
+    #[inline(always)]
     fn at(&mut self, snapshot: &'s Snapshot, node: &Node, qtype: u16, client: &Client) -> Outcome<'s> {
         let frame = &*snapshot.frame;
         self.class = node.class;
@@ -239,7 +263,6 @@ impl<'s> Decision<'s> {
                     Along::Path(path) => path,
                     Along::Client => self.place(frame, rule, client),
                 };
-                self.along = Some((rule, path));
                 pool(snapshot, rule, path, qtype == rtype::AAAA)
             }
         }
@@ -256,6 +279,7 @@ impl<'s> Decision<'s> {
     }
 
     /// The client's path.
+    #[inline(always)]
     fn place(&mut self, frame: &Frame, rule: u32, client: &Client) -> PathId {
         let plan = frame.rules.get(rule as usize).map_or(0, |rule| rule.plan);
         let place = match client.placed {
@@ -298,13 +322,17 @@ fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
     frame.cut(cut).map_or(Outcome::NotReady, Outcome::Referral)
 }
 
+#[inline(always)]
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
-    let missing = if snapshot.live.expired(number) { Outcome::Expired } else { Outcome::NotReady };
-    let text = snapshot.live.text(number).zip(snapshot.live.announced());
-    let stale = snapshot.live.stale(number);
-    text.map_or(missing, |(template, announced)| Outcome::Text { template, announced, stale })
+    let live = &snapshot.live;
+    match live.text(number).zip(live.announced()) {
+        Some(((template, stale), announced)) => Outcome::Text { template, announced, stale },
+        None if live.expired(number) => Outcome::Expired,
+        None => Outcome::NotReady,
+    }
 }
 
+#[inline(always)]
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
     let live = &snapshot.live;
     let Some((place, answer)) = live.place(rule, path).and_then(|place| Some((place, live.at(place)?)))
@@ -312,7 +340,11 @@ fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_>
         return Outcome::NotReady;
     };
     let has_windows = answer.windows(ipv6).count > 0;
-    if has_windows { Outcome::Pool { rule, path, answer, place, ipv6 } } else { Outcome::NoData }
+    if has_windows {
+        Outcome::Pool { rule, path, answer, place, ipv6 }
+    } else {
+        Outcome::NoAddresses { rule, path }
+    }
 }
 
 /// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::Serialize;
 
 use super::fleet::MirrorStory;
-use crate::decision::Decision;
+use crate::decision::{Decision, Outcome};
 use crate::health::Health;
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Plan, Rule};
@@ -77,7 +77,11 @@ pub struct WindowStory {
 impl PoolsStory {
     /// The pools of a decision; none: it has to do with no mirrors.
     pub(super) fn of(snapshot: &Snapshot, decision: &Decision<'_>, qtype: u16, turn: u64) -> Option<Self> {
-        let (rule_number, path_number) = decision.along?;
+        let (Outcome::Pool { rule: rule_number, path: path_number, .. }
+        | Outcome::NoAddresses { rule: rule_number, path: path_number }) = decision.outcome
+        else {
+            return None;
+        };
         let rule = snapshot.frame.rules.get(rule_number as usize)?;
         let plan = snapshot.frame.plans.get(rule.plan as usize)?;
         let health = snapshot.live.health(rule.plan)?;

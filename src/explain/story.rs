@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::pool::PoolsStory;
 use super::record::RecordStory;
 use super::told;
-use crate::decision::{Chain, Client, Link, Outcome, Question, Trail, decide, find};
+use crate::decision::{Chain, Client, Link, Outcome, Question, Trail, decide_apart, find};
 use crate::geo::country::Country;
 use crate::snapshot::{About, Snapshot};
 use crate::wire::lower::LowerName;
@@ -162,7 +162,7 @@ impl Story {
         let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
         let client = Client { address: asker.address, placed: None };
         let mut trail = Trail::default();
-        let decision = decide(snapshot, question, &client, &mut trail);
+        let decision = decide_apart(snapshot, question, &client, &mut trail);
         Self {
             name: told::name(name.wire()),
             r#type: rtype_text(qtype),
@@ -214,7 +214,7 @@ impl OutcomeStory {
             Outcome::Text { .. } => Self::Record,
             Outcome::Ping { .. } => Self::Ping,
             Outcome::MinimalAny => Self::MinimalAny,
-            Outcome::NoData => Self::Nodata,
+            Outcome::NoData | Outcome::NoAddresses { .. } => Self::Nodata,
             Outcome::NxDomain => Self::Nxdomain,
             Outcome::Referral(_) => Self::Referral,
             Outcome::ChainEnds => Self::AliasesEnd,

@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::address::check_address;
 use super::{Downtime, Fleet, Mirror, host_key};
 use crate::geo::country::Country;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::problem::{Problems, Spot};
 
 /// Capacity of a mirror that does not say: 100 Mbit/s, in kbit/s.
-const DEFAULT_CAPACITY: u64 = 100_000;
+pub(super) const DEFAULT_CAPACITY: u64 = 100_000;
+
+/// What a country value may be, for messages.
+pub(super) const COUNTRY: &str = "an ISO 3166 code such as \"DE\" (`cvdns geoip countries` lists them)";
+
+/// What a capacity may be, for messages.
+pub(super) const CAPACITY: &str = "a rate such as \"1Gbit/s\"";
 
 impl Fleet {
     /// Reads a fleet file; everything wrong in it is noted.
@@ -57,7 +64,7 @@ fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
     let country = table.require("country", COUNTRY, problems, read::parsed::<Country>);
     let ipv4 = table.list("ipv4", "[\"192.0.2.10\"]", problems, read::parsed).unwrap_or_default();
     let ipv6 = table.list("ipv6", "[\"2001:db8::10\"]", problems, read::parsed).unwrap_or_default();
-    let capacity = table.get("capacity", "a rate such as \"1Gbit/s\"", problems, read::rate);
+    let capacity = table.get("capacity", CAPACITY, problems, read::rate);
     let serves = table.list("serves", "[\"LI\", \"CH\"]", problems, read::parsed::<Country>);
     let pools = table.list("pools", "[\"other\"]", problems, |value| match read::string(value)?.as_str() {
         "" => Err("a pool's name is empty".to_owned()),
@@ -83,13 +90,8 @@ fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
     Some(mirror)
 }
 
-/// What a country value may be, for messages.
-const COUNTRY: &str = "an ISO 3166 code such as \"DE\" (`cvdns geoip countries` lists them)";
-
 fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
-    if mirror.host.is_empty() || mirror.host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        problems.error(mirror.spot.clone(), "the host name is empty or has blanks", "write a host name");
-    }
+    check_host(&mirror.host, &mirror.spot, problems);
     if mirror.addresses().next().is_none() {
         problems.error(
             mirror.spot.clone(),
@@ -106,47 +108,20 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
     }
 }
 
+/// Whether a host has a name.
+pub(super) fn check_host(host: &str, spot: &Spot, problems: &mut Problems) {
+    if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        problems.error(spot.clone(), "the host name is empty or has blanks", "write a host name");
+    } else if host.ends_with('.') {
+        problems.error(spot.clone(), "the host name ends in several dots", "write it without them");
+    }
+}
+
 fn checked<T: Copy + Into<IpAddr>>(addresses: Vec<Placed<T>>, problems: &mut Problems) -> Vec<T> {
     for placed in &addresses {
-        let address: IpAddr = placed.value.into();
-        let help = "write the mirror's public address";
-        if let Some(what) = no_host(address) {
-            problems.error(placed.spot.clone(), format!("{address} is no address of a host: {what}"), help);
-        } else if let Some(what) = not_public(address) {
-            problems.warning(placed.spot.clone(), format!("{address} is {what}: few can reach it"), help);
-        }
+        check_address(placed.value.into(), &placed.spot, problems);
     }
     values(addresses)
-}
-
-/// Why nothing can have this address.
-fn no_host(address: IpAddr) -> Option<&'static str> {
-    match address {
-        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("it means \"this network\""),
-        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is the broadcast address"),
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("write it as IPv4, into `ipv4`"),
-        _ if address.is_unspecified() => Some("it is the unspecified one"),
-        _ if address.is_multicast() => Some("it is a multicast group"),
-        _ => None,
-    }
-}
-
-/// From where an address cannot be reached. Addresses for documentation pass: examples are made of them.
-fn not_public(address: IpAddr) -> Option<&'static str> {
-    let (private, link_local) = match address {
-        // 100.64.0.0/10: RFC 6598.
-        IpAddr::V4(v4) => {
-            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
-            (v4.is_private() || shared, v4.is_link_local())
-        }
-        IpAddr::V6(v6) => (v6.is_unique_local(), v6.is_unicast_link_local()),
-    };
-    match () {
-        () if address.is_loopback() => Some("a loopback address"),
-        () if link_local => Some("a link-local address"),
-        () if private => Some("a private address"),
-        () => None,
-    }
 }
 
 /// The values of a list; one that stands there twice is kept once and noted.
@@ -208,6 +183,9 @@ mod tests {
         assert_eq!(counts, (1, 0));
         assert!(lines.contains("a.example is named twice"), "{lines}");
         assert!(fleet.get("a.EXAMPLE.").is_some());
+        for host in ["", ".", "a..", "a b"] {
+            assert_eq!(self::fleet(&mirror(host, "ipv4 = [\"192.0.2.1\"]")).1, (1, 0), "{host}");
+        }
     }
 
     #[test]

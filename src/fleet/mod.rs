@@ -1,6 +1,9 @@
 //! The fleet: all mirrors of the network, as the fleet file names them.
 
+mod address;
 mod file;
+mod list;
+mod text;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 
 use super::client_table::{ClientTable, ipv4_of};
 use super::country::Country;
 use super::database::CountryDatabase;
-use super::steps::Steps;
+use super::steps::{Bits, Steps};
 
 /// The country of every address; none where the database does not know.
 #[derive(Debug, Clone)]
@@ -40,6 +40,11 @@ impl CountryMap {
     /// Which database it is of, for people.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What beats the database, as it was configured.
+    pub fn overrides(&self) -> &[(IpNet, Country)] {
+        &self.overrides
     }
 
     /// Where an address is.
@@ -100,10 +105,31 @@ impl CountryMap {
         }
     }
 
+    /// The networks of what `f` makes of each country and of not knowing it: rising, IPv4 first, as few as there can be that
+    /// do not overlap.
+    pub fn networks(&self, f: impl Fn(Option<Country>) -> u16) -> Vec<(IpNet, u16)> {
+        let (v4, v6) = (self.v4.map(&f), self.v6.map(&f));
+        let v4 = ranges(&v4, u32::MAX).flat_map(|(first, last, value)| {
+            let nets = Ipv4Subnets::new(Ipv4Addr::from(first), Ipv4Addr::from(last), 0);
+            nets.map(move |net| (IpNet::V4(net), value))
+        });
+        let v6 = ranges(&v6, u128::MAX).flat_map(|(first, last, value)| {
+            let nets = Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0);
+            nets.map(move |net| (IpNet::V6(net), value))
+        });
+        v4.chain(v6).collect()
+    }
+
     /// The table of what `f` makes of each country, and of not knowing it.
     pub fn table(&self, f: impl Fn(Option<Country>) -> u16) -> ClientTable {
         ClientTable::new(&self.v4.map(&f), self.v6.map(&f))
     }
+}
+
+/// First and last address and the value of each range.
+fn ranges<A: Bits, V: Copy>(steps: &Steps<A, V>, highest: A) -> impl Iterator<Item = (A, A, V)> {
+    let lasts = steps.iter().skip(1).map(|(next, _)| next.before()).chain([highest]);
+    steps.iter().zip(lasts).map(|((first, value), last)| (*first, last, *value))
 }
 
 fn v4_net(address: u32, length: u8) -> Ipv4Net {

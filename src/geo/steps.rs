@@ -14,6 +14,9 @@ pub trait Bits: Copy + Ord {
     const BITS: u8;
     /// The address after this one; none after the highest.
     fn next(self) -> Option<Self>;
+    /// The address before this one; before the lowest, itself.
+    #[must_use]
+    fn before(self) -> Self;
     /// The lowest and the highest address with the same first `length` bits.
     fn prefix(self, length: u8) -> (Self, Self);
 }
@@ -23,6 +26,9 @@ impl Bits for u32 {
     const BITS: u8 = 32;
     fn next(self) -> Option<Self> {
         self.checked_add(1)
+    }
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
     fn prefix(self, length: u8) -> (Self, Self) {
         let host = Self::MAX.checked_shr(length.into()).unwrap_or(0);
@@ -35,6 +41,9 @@ impl Bits for u128 {
     const BITS: u8 = 128;
     fn next(self) -> Option<Self> {
         self.checked_add(1)
+    }
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
     fn prefix(self, length: u8) -> (Self, Self) {
         let host = Self::MAX.checked_shr(length.into()).unwrap_or(0);

@@ -95,6 +95,18 @@ fn kind(file_type: FileType) -> &'static str {
     }
 }
 
+/// Most octets of a list of mirrors: room for 80,000 addresses. What is longer is something else.
+const MAX_LIST: u64 = 4 << 20;
+
+/// Reads a list of mirrors.
+///
+/// # Errors
+/// When it cannot be read, is too large, or is no text.
+pub fn read_list(path: &Path) -> Result<String, String> {
+    let octets = read_bytes(path, MAX_LIST)?;
+    text(octets).map_err(|error| format!("{}: {error}; save it as UTF-8", path.display()))
+}
+
 /// Reads the octets of a feed's file: a caller that has the same ones already need not parse them.
 ///
 /// # Errors

@@ -21,13 +21,13 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_bytes, read_feed, read_signature};
+pub use files::{Version, read_bytes, read_feed, read_list, read_signature};
 pub use geoip::Countries;
 pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
-pub use replace::replace;
-pub use source::Source;
+pub use replace::{create, replace};
+pub use source::{Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.

@@ -1,4 +1,4 @@
-//! Replaces a file so that a reader sees the old one or the new one, whole, also after a loss of power.
+//! Writes a file so that a reader sees the old one or the new one, whole, also after a loss of power.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,6 +10,23 @@ use std::path::Path;
 /// # Errors
 /// When the system does not let it; what was there before is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write(path, bytes, |temporary| fs::rename(temporary, path))
+}
+
+/// The same where nothing is yet.
+///
+/// # Errors
+/// When something is there (`AlreadyExists`), or the system does not let it.
+pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // Renaming would take the place of what another wrote in between; a second name does not.
+    write(path, bytes, |temporary| fs::hard_link(temporary, path).and_then(|()| fs::remove_file(temporary)))
+}
+
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    name_it: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -24,7 +41,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
             file.write_all(bytes)?;
             file.sync_all()
         })
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| name_it(&temporary));
     if written.is_err() {
         // The error that matters is the first one.
         let _ = fs::remove_file(&temporary);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use super::files::{beside, read_feed};
+use super::files::{beside, read_feed, read_signature};
 use super::remote::{Fetched, Fetcher, Patience, Roots, is_secure};
 use crate::config::Config;
+use crate::health::SIGNATURE_EXTENSION;
 use crate::problem::Problems;
 
 /// A file or a web server. Another source has serials of its own.
@@ -73,6 +74,17 @@ impl Source {
         self.url().is_some_and(is_secure)
     }
 
+    /// Reads the octets of the feed once, and those of its signature, if there is one.
+    ///
+    /// # Errors
+    /// When the feed cannot be had; the error names the source.
+    pub fn read_signed(&self, roots: &Roots) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+        match self {
+            Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
+            Self::Url(url) => fetch(url, roots, true),
+        }
+    }
+
     /// Reads the octets of the feed once: a caller that has the same ones already need not parse them.
     ///
     /// # Errors
@@ -80,11 +92,7 @@ impl Source {
     pub fn read(&self, roots: &Roots) -> Result<Vec<u8>, String> {
         match self {
             Self::File(path) => read_feed(path),
-            Self::Url(url) => match Fetcher::new(url, roots, false, PATIENCE).fetch() {
-                Ok(Fetched::New { octets, .. }) => Ok(octets),
-                Ok(Fetched::NotModified) => Err(format!("cannot read {url}: it answered 304 unasked")),
-                Err(error) => Err(format!("cannot read {url}: {error}")),
-            },
+            Self::Url(url) => fetch(url, roots, false).map(|(octets, _)| octets),
         }
     }
 }
@@ -95,6 +103,21 @@ impl fmt::Display for Source {
             Self::File(path) => path.display().fmt(f),
             Self::Url(url) => f.write_str(url),
         }
+    }
+}
+
+/// The path of a feed's signature.
+pub fn signature_of(feed: &Path) -> PathBuf {
+    let mut path = feed.as_os_str().to_owned();
+    path.push(SIGNATURE_EXTENSION);
+    PathBuf::from(path)
+}
+
+fn fetch(url: &str, roots: &Roots, signed: bool) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    match Fetcher::new(url, roots, signed, PATIENCE).fetch() {
+        Ok(Fetched::New { octets, signature }) => Ok((octets, signature)),
+        Ok(Fetched::NotModified) => Err(format!("cannot read {url}: it answered 304 unasked")),
+        Err(error) => Err(format!("cannot read {url}: {error}")),
     }
 }
 

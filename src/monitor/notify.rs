@@ -1,18 +1,14 @@
 //! Tells a command each change.
 
-use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde::Serialize;
 use tracing::warn;
 
+use crate::command;
 use crate::health::State;
 
 /// How long the command may take.
@@ -93,44 +89,11 @@ fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Change>) {
     }
 }
 
-/// Runs the command with a change on its standard input. It has a process group of its own, so that what it started ends with
-/// it when it takes too long.
+/// Runs the command with a change on its standard input.
 fn tell(program: &str, arguments: &[String], change: &Change, limit: Duration) -> Result<(), String> {
     let mut line = serde_json::to_vec(change).map_err(|error| error.to_string())?;
     line.push(b'\n');
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot be started: {error}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A command need not read it. A change is far smaller than a pipe, so that this never waits.
-        let _ = stdin.write_all(&line);
-    }
-    let status = wait(&mut child, limit).map_err(|error| error.to_string())?;
-    match status {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => Err(format!("ended with {status}")),
-        None => Err(format!("was ended after {limit:?}")),
-    }
-}
-
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    let mut pause = Duration::from_millis(2);
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
-    }
-    let group = Pid::from_raw(child.id().cast_signed());
-    let _ = killpg(group, Signal::SIGKILL);
-    child.wait()?;
-    Ok(None)
+    command::run(program, arguments, &line, limit, &|| false)
 }
 
 #[cfg(test)]

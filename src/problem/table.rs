@@ -347,7 +347,11 @@ pub mod read {
 
     /// A rate such as `"100Mbit/s"` or `"1Gbit/s"`, in kbit/s.
     pub fn rate(value: &DeValue<'_>) -> Result<u64, String> {
-        let text = value.as_str().ok_or_else(String::new)?;
+        rate_of(value.as_str().ok_or_else(String::new)?)
+    }
+
+    /// The same, of a text.
+    pub fn rate_of(text: &str) -> Result<u64, String> {
         let bad = || format!("\"{text}\" is no rate");
         let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
         let (number, unit) = text.split_at(number_end);

@@ -101,6 +101,15 @@ impl NameTable {
         }
     }
 
+    /// All names, in no order, each with its node.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &[u8])> {
+        let words = self.words.as_flattened();
+        self.slots.iter().filter(|slot| slot.length > 0).filter_map(move |slot| {
+            let at = slot.at as usize * WORD;
+            Some((slot.node, words.get(at..at + usize::from(slot.length))?))
+        })
+    }
+
     /// The node of a name in lower case.
     fn get(&self, lower: &[u8]) -> Option<NodeId> {
         self.find(hash(lower), |slot, words| {

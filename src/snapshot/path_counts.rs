@@ -26,9 +26,14 @@ impl PathCounts {
         Self { lines, stride }
     }
 
-    /// The counter of a path's answers in a lane; none when nobody counts.
-    pub fn get(&self, lane: usize, place: u32, ipv6: bool) -> Option<&AtomicU64> {
-        let index = 2 * place as usize + usize::from(ipv6);
+    /// The number of a path's counter for answers of a family.
+    pub const fn index(place: u32, ipv6: bool) -> u32 {
+        2 * place + ipv6 as u32
+    }
+
+    /// The counter of this number in a lane; none when nobody counts.
+    pub fn get(&self, lane: usize, index: u32) -> Option<&AtomicU64> {
+        let index = index as usize;
         let line = self.lines.get(lane * self.stride + index / LINE)?;
         line.0.get(index % LINE)
     }
@@ -36,7 +41,7 @@ impl PathCounts {
     /// How often the path of this place was answered with addresses of this family, over all lanes.
     pub fn sum(&self, place: u32, ipv6: bool) -> u64 {
         let lanes = self.lines.len().checked_div(self.stride).unwrap_or_default();
-        let counters = (0..lanes).filter_map(|lane| self.get(lane, place, ipv6));
+        let counters = (0..lanes).filter_map(|lane| self.get(lane, Self::index(place, ipv6)));
         counters.fold(0, |sum: u64, counter| sum.wrapping_add(counter.load(Relaxed)))
     }
 }
@@ -54,7 +59,7 @@ mod tests {
             for lane in 0..lanes {
                 for (place, ipv6) in places() {
                     next += 1;
-                    counts.get(lane, place, ipv6).unwrap().fetch_add(next, Relaxed);
+                    counts.get(lane, PathCounts::index(place, ipv6)).unwrap().fetch_add(next, Relaxed);
                 }
             }
             let families = 2 * answers as u64;
@@ -68,8 +73,8 @@ mod tests {
     #[test]
     fn without_lanes_nothing_is_counted() {
         let counts = PathCounts::new(5, 0);
-        assert!(counts.get(0, 0, false).is_none());
+        assert!(counts.get(0, 0).is_none());
         assert_eq!(counts.sum(0, false), 0);
-        assert!(PathCounts::default().get(0, 0, false).is_none());
+        assert!(PathCounts::default().get(0, 0).is_none());
     }
 }

@@ -67,6 +67,12 @@ impl LowerName {
         self.octets.get(..self.length).unwrap_or_default()
     }
 
+    /// Whether its first label does, as those of names that no host has (RFC 8552).
+    pub fn begins_with_underscore(&self) -> bool {
+        let [_, first, ..] = self.octets;
+        first == b'_'
+    }
+
     /// The name's octets and zeros up to the next multiple of eight.
     pub fn words(&self) -> &[[u8; WORD]] {
         let words = self.octets.as_chunks().0;

@@ -17,6 +17,7 @@ pub mod name;
 pub mod nginx;
 pub mod packet;
 pub mod ports;
+pub mod prometheus;
 pub mod reply;
 pub mod rr;
 pub mod tools;

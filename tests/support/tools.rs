@@ -61,7 +61,7 @@ pub fn ended(child: &mut Child) -> Option<ExitStatus> {
 pub struct Peer {
     child: Child,
     pub port: u16,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Peer {
@@ -109,7 +109,17 @@ impl Peer {
         (dir, ports::free())
     }
 
-    fn start(mut command: Command, port: u16, dir: tempfile::TempDir, zones: &[(&str, &str)]) -> Self {
+    fn start(command: Command, port: u16, dir: tempfile::TempDir, zones: &[(&str, &str)]) -> Self {
+        Self::of(command, port, dir, zones.iter().map(|(origin, _)| *origin))
+    }
+
+    /// A server that this command starts, with its files in `dir`; waits until it has loaded these zones.
+    pub fn of<'o>(
+        mut command: Command,
+        port: u16,
+        dir: tempfile::TempDir,
+        origins: impl IntoIterator<Item = &'o str>,
+    ) -> Self {
         let log = dir.path().join("log");
         let file = File::create(&log).expect("the log");
         let child = command
@@ -118,11 +128,21 @@ impl Peer {
             .stderr(file)
             .spawn()
             .expect("the name server started");
-        let peer = Self { child, port, _dir: dir };
-        for (origin, _) in zones {
+        let peer = Self { child, port, dir };
+        for origin in origins {
             peer.wait_for(origin, &log);
         }
         peer
+    }
+
+    /// Where its files are.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).expect("the log")
     }
 
     fn wait_for(&self, origin: &str, log: &Path) {

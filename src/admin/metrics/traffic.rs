@@ -1,8 +1,10 @@
 //! Metrics of what is asked and answered.
 
 use std::fmt::Error;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::page::Page;
+use crate::admin::SampleCounts;
 use crate::answer::{Answered, Counted, QueryTallies};
 use crate::serve::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 use crate::snapshot::pings::{Outcome, Reports};
@@ -70,6 +72,13 @@ impl Page<'_> {
         ];
         let labelled = ends.map(|(how, count)| ([("how", how)], count));
         self.counters("tcp_connections_ended", "TCP connections that ended, by how they did", labelled)
+    }
+
+    /// Samples of queries.
+    pub(super) fn samples(&mut self, counts: &SampleCounts) -> Result<(), Error> {
+        let outcomes = [("logged", &counts.logged), ("dropped", &counts.dropped)];
+        let labelled = outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));
+        self.counters("query_samples", "Queries chosen for the log (`query-sample`)", labelled)
     }
 
     /// What was asked, and how it was answered.

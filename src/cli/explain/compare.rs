@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::asking::Server;
 use super::packet::Answer;
-use crate::decision::{Client, Outcome, Question, Trail, decide, find};
+use crate::decision::{Client, Outcome, Question, Trail, decide_apart, find};
 use crate::explain::{Inquiry, line};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
@@ -87,7 +87,7 @@ fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s Win
     let frame = &*snapshot.frame;
     let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
     let client = Client { address: asker.address, placed: None };
-    match decide(snapshot, question, &client, &mut Trail::default()).outcome {
+    match decide_apart(snapshot, question, &client, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))
         }

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 use super::Force;
 use crate::admin::Condition;
 use crate::config::Config;
-use crate::daemon::LOGGED;
-use crate::health::{Feed, State, notes};
+use crate::daemon::{LOGGED, standings};
+use crate::health::notes;
 use crate::snapshot::Snapshot;
 
 impl Force {
@@ -66,6 +66,7 @@ impl Force {
             ("admin.listen", *admin != new.admin),
             ("log.level", log.level != new.log.level),
             ("log.format", log.json != new.log.json),
+            ("log.query-sample", log.query_sample.to_bits() != new.log.query_sample.to_bits()),
         ]
         .into_iter()
         .filter_map(|(key, differs)| differs.then_some(key))
@@ -77,7 +78,8 @@ impl Force {
 
     pub(super) fn log_feed(&mut self) {
         if let Some(feed) = self.feed() {
-            info!("feed {} of {} is in force: {}", feed.serial, feed.generated, summary(feed));
+            let mirrors = standings::summary(&self.snapshots.load());
+            info!("feed {} of {} is in force: {mirrors}", feed.serial, feed.generated);
         }
         self.log_notes();
     }
@@ -118,6 +120,11 @@ impl Force {
             );
         }
         info!("{}; {}", frame.summary(), self.loaded.countries.described);
+        if let Some(source) = &self.loaded.feed {
+            let state = self.loaded.state.as_ref();
+            let kept = state.map(|state| format!(", and is kept in {}", state.display())).unwrap_or_default();
+            info!("the feed comes from {source}{kept}");
+        }
     }
 }
 
@@ -131,12 +138,4 @@ pub(super) fn log_some(lines: impl Iterator<Item = impl std::fmt::Display>) {
     if more > 0 {
         warn!("{more} more like these: `cvdns check` shows them");
     }
-}
-
-/// How many mirrors are in which state.
-fn summary(feed: &Feed) -> String {
-    let count = |state| feed.mirrors.values().filter(|mirror| mirror.state == state).count();
-    let states = [State::Up, State::Old, State::Down, State::Drained, State::Removed];
-    let parts: Vec<String> = states.into_iter().map(|state| format!("{} {state}", count(state))).collect();
-    parts.join(", ")
 }

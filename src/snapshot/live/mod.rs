@@ -314,8 +314,9 @@ impl Live {
         self.blocks.octets()
     }
 
-    /// The text of this number; none when there is no release to make it of.
-    pub fn text(&self, text: u32) -> Option<Template<'_>> {
+    /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    #[inline]
+    pub fn text(&self, text: u32) -> Option<(Template<'_>, bool)> {
         self.texts.get(text)
     }
 

@@ -9,10 +9,18 @@ use crate::snapshot::template::{Line, Sections, Template, TemplateId, Templates}
 use crate::wire::writer::Owner;
 use crate::wire::{class, rtype};
 
+/// A text that is answered.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    template: TemplateId,
+    /// It is too old to be trusted.
+    stale: bool,
+}
+
 /// The texts of a frame at a moment.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    of: Vec<Option<TemplateId>>,
+    of: Vec<Option<Said>>,
     /// Which of them are too old to be trusted.
     stale: Vec<bool>,
     /// Whether such are not answered.
@@ -45,7 +53,7 @@ impl Texts {
             let announced = announced.filter(|_| !(stale && texts.expire));
             let string = announced.and_then(|announced| string(text.database.as_deref(), announced));
             let id = string.and_then(|string| texts.add(&string, text.ttl));
-            texts.of.push(id);
+            texts.of.push(id.map(|template| Said { template, stale }));
         }
         texts.templates.shrink();
         texts
@@ -57,9 +65,11 @@ impl Texts {
         self.templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })
     }
 
-    /// The text of this number; none when there is no release to make it of.
-    pub(super) fn get(&self, text: u32) -> Option<Template<'_>> {
-        self.templates.get((*self.of.get(text as usize)?)?)
+    /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    #[inline]
+    pub(super) fn get(&self, text: u32) -> Option<(Template<'_>, bool)> {
+        let Said { template, stale } = (*self.of.get(text as usize)?)?;
+        Some((self.templates.get(template)?, stale))
     }
 
     /// Whether the text of this number is too old to be trusted.

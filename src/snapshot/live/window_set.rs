@@ -147,6 +147,12 @@ impl WindowSet {
         self.count as usize * ENTRY + usize::from(start) * record
     }
 
+    /// The records that windows are slices of: each address at least once.
+    pub fn records(&self) -> &[u8] {
+        let table = if self.tabled { self.count as usize * ENTRY } else { 0 };
+        self.octets.get(table..).unwrap_or_default()
+    }
+
     /// Octets of memory.
     pub fn octets(&self) -> usize {
         self.octets.len()

@@ -1,0 +1,55 @@
+//! `cvdns export delegation`: NS records and glue for parent zones.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::super::problems::print;
+use super::Failure;
+use crate::export::{delegations, trap};
+use crate::load::load;
+use crate::problem::Problems;
+use crate::wire::name::Name;
+
+/// Arguments of `cvdns export delegation`.
+#[derive(Args, Clone, Debug)]
+pub struct DelegationArgs {
+    /// What belongs into this zone alone, with names relative to it. By default what belongs into any: into another zone
+    /// that is served here, or else into the zone above, which with `{cc}` in the origin is above all of its zones.
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
+    pub parent: Option<Name>,
+}
+
+fn parse_zone(text: &str) -> Result<Name, String> {
+    Name::parse(text, &Name::root()).map_err(|error| format!("{error}; expected a name such as example.net"))
+}
+
+/// Prints the delegations; nothing when one of them could not be followed.
+pub(super) fn run(args: &DelegationArgs, config: &Path) -> Result<ExitCode, Failure> {
+    let mut problems = Problems::default();
+    let loaded = load(config, &mut problems).filter(|_| !problems.has_errors());
+    let Some(loaded) = loaded else {
+        print(&problems);
+        return Err(Failure::new(format!("{} cannot be served", config.display())));
+    };
+    let mut problems = Problems::default();
+    let found = delegations(&loaded.inputs, args.parent.as_ref(), &mut problems);
+    if problems.has_errors() {
+        print(&problems);
+        return Err(Failure::new("nothing is printed before these zones can be found from above"));
+    }
+    if found.is_empty() {
+        return Err(Failure::new(match &args.parent {
+            Some(parent) => format!("no zone that is served belongs into {parent}: name the zone above"),
+            None => "no zone that is served has a zone above it".to_owned(),
+        }));
+    }
+    let ecs = loaded.config.server.ecs;
+    for line in trap(ecs) {
+        eprintln!("cvdns: {line}");
+    }
+    std::io::stdout().lock().write_all(found.to_text(ecs).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,83 @@
+//! `cvdns import`: a list of mirrors in, a fleet file out.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output::Failure;
+use super::problems::print_all;
+use crate::fleet::{Fleet, Mirror};
+use crate::load::{create, read_list, replace};
+use crate::problem::Problems;
+
+/// Arguments of `cvdns import`.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// Lines of `host,address,country[,capacity]`; several lines of one host are its addresses. `#` begins a comment; a
+    /// first line that names the columns is passed over.
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// Where the fleet goes, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace a file that is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// Makes a fleet file. Exit status 1 when a line is bad; nothing is written then.
+pub fn run(args: &ImportArgs) -> ExitCode {
+    match import(args) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
+    let name = args.file.display().to_string();
+    let list = read_list(&args.file).map_err(Failure::new)?;
+    let mut problems = Problems::default();
+    let fleet = Fleet::of_list(&name, &list, &mut problems);
+    print_all(&problems);
+    if problems.has_errors() {
+        return Err(Failure::new(format!("{name}: nothing is written before all lines are good")));
+    }
+    let text = fleet.to_text();
+    // What serve would refuse, or understand otherwise, helps nobody.
+    let mut refused = Problems::default();
+    let read_back = Fleet::parse("mirrors.toml", &text, &mut refused);
+    if refused.has_errors() || !fleet.is_like(&read_back) {
+        print_all(&refused);
+        return Err(Failure::new(
+            "the fleet file just made is refused or read otherwise: please report this",
+        ));
+    }
+    let Some(out) = &args.out else {
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    write(out, text.as_bytes(), args.force)?;
+    let addresses = fleet.mirrors.iter().flat_map(Mirror::addresses).count();
+    writeln!(
+        std::io::stdout().lock(),
+        "{}: {} mirrors with {addresses} addresses",
+        out.display(),
+        fleet.mirrors.len()
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(out: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    let written = if force { replace(out, bytes) } else { create(out, bytes) };
+    written.map_err(|error| {
+        let name = out.display();
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::new(format!(
+                "{name} is there already: name another file, or replace it with --force"
+            )),
+            _ => Failure::new(format!("{name}: {error}")),
+        }
+    })
+}

@@ -1,0 +1,111 @@
+//! Samples of queries for the log (`query-sample` in `[log]`): copied where they are answered, read and written elsewhere.
+
+mod countdown;
+mod line;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use jiff::Timestamp;
+
+use crate::admin::SampleCounts;
+use crate::answer::Transport;
+use crate::serve::Place;
+
+use countdown::Countdown;
+
+/// An answer that was chosen, with the question in it.
+#[derive(Debug)]
+struct Sample {
+    octets: Box<[u8]>,
+    client: SocketAddr,
+    transport: Transport,
+}
+
+/// Makes samplers, which all send what they chose to one thread.
+#[derive(Debug, Clone)]
+pub(super) struct Sampling {
+    share: f64,
+    samples: SyncSender<Sample>,
+    counts: Arc<SampleCounts>,
+    /// Connections come and go: they count down together.
+    connections: Arc<Mutex<Countdown>>,
+}
+
+/// Chooses among the answers of one thread, or of all connections.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    countdown: Counting,
+    samples: SyncSender<Sample>,
+    counts: Arc<SampleCounts>,
+}
+
+#[derive(Debug)]
+enum Counting {
+    Own(Countdown),
+    Shared(Arc<Mutex<Countdown>>),
+}
+
+/// Samples that may wait to be written; what comes while so many wait is left out, and counted.
+const WAITING: usize = 1024;
+
+impl Sampling {
+    /// Has this share of the answers written to standard error, by a thread that ends when all samplers are gone.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(share: f64, counts: Arc<SampleCounts>) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (samples, chosen) = sync_channel(WAITING);
+        let written = counts.clone();
+        let thread =
+            Builder::new().name("cvdns-samples".to_owned()).spawn(move || write(&chosen, &written))?;
+        let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
+        Ok((Self { share, samples, counts, connections }, thread))
+    }
+
+    /// The sampler of what a responder serves.
+    pub(super) fn sampler(&self, place: Place) -> Sampler {
+        let countdown = match place {
+            Place::Socket(number) => Counting::Own(Countdown::new(self.share, number as u64 + 1)),
+            Place::Connection => Counting::Shared(self.connections.clone()),
+        };
+        Sampler { countdown, samples: self.samples.clone(), counts: self.counts.clone() }
+    }
+}
+
+impl Sampler {
+    /// Looks at an answer, and copies it if its turn has come.
+    #[inline]
+    pub(super) fn look(&mut self, answer: &[u8], client: SocketAddr, transport: Transport) {
+        let hit = match &mut self.countdown {
+            Counting::Own(countdown) => countdown.hit(),
+            // A count is never left half done.
+            Counting::Shared(countdown) => countdown.lock().unwrap_or_else(PoisonError::into_inner).hit(),
+        };
+        if hit {
+            self.take(answer, client, transport);
+        }
+    }
+
+    #[cold]
+    fn take(&self, answer: &[u8], client: SocketAddr, transport: Transport) {
+        let sample = Sample { octets: answer.into(), client, transport };
+        if self.samples.try_send(sample).is_err() {
+            self.counts.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+fn write(chosen: &Receiver<Sample>, counts: &SampleCounts) {
+    for sample in chosen {
+        let line = line::line(&sample, Timestamp::now());
+        // Each line in one piece: the log's own lines go the same way. Nobody is left to be told of an error.
+        let written = std::io::stderr().lock().write_all(line.as_bytes());
+        let counter = if written.is_ok() { &counts.logged } else { &counts.dropped };
+        counter.fetch_add(1, Relaxed);
+    }
+}

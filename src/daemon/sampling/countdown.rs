@@ -1,0 +1,106 @@
+//! Which answers are samples.
+
+/// Counts answers down to the next sample.
+///
+/// Of each stretch of `1 / share` answers one is a sample, at a place that differs from stretch to stretch: clients who ask A and
+/// AAAA in turn are not seen with the same one always. So of any first `n` answers `n · share` are samples, rounded up or down.
+#[derive(Debug, Clone)]
+pub(super) struct Countdown {
+    /// Answers from one stretch to the next.
+    period: f64,
+    /// Begins the sequence of places.
+    phase: f64,
+    /// Stretches so far.
+    stretches: u64,
+    /// The place of the next sample among all answers.
+    at: u64,
+    /// Answers before that.
+    left: u64,
+}
+
+/// The golden ratio's fraction: its multiples, taken modulo 1, fill the range from 0 to 1 evenly (Weyl).
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+impl Countdown {
+    /// For a share from above 0 to 1; those of different numbers choose different places.
+    pub(super) fn new(share: f64, number: u64) -> Self {
+        let phase = (number as f64 * GOLDEN * GOLDEN).fract();
+        let mut countdown = Self { period: 1.0 / share, phase, stretches: 0, at: 0, left: 0 };
+        countdown.at = countdown.place();
+        countdown.left = countdown.at;
+        countdown
+    }
+
+    /// Whether the next answer is a sample.
+    #[inline]
+    pub(super) fn hit(&mut self) -> bool {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return false;
+        }
+        self.go_on();
+        true
+    }
+
+    #[cold]
+    fn go_on(&mut self) {
+        self.stretches = self.stretches.saturating_add(1);
+        // Where stretches are hardly longer than an answer, the places of two may be one.
+        let next = self.place().max(self.at.saturating_add(1));
+        self.left = next.saturating_sub(self.at).saturating_sub(1);
+        self.at = next;
+    }
+
+    /// The place of this stretch's sample.
+    #[expect(clippy::cast_sign_loss, reason = "stretches and periods are positive")]
+    fn place(&self) -> u64 {
+        let within = (self.stretches as f64).mul_add(GOLDEN, self.phase).fract();
+        ((self.stretches as f64 + within) * self.period) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_share_is_kept_at_every_moment(share in 0.001f64..=1.0, number in 0u64..100, answers in 1u64..20_000) {
+            let mut countdown = Countdown::new(share, number);
+            let mut hits = 0u64;
+            for answer in 1..=answers {
+                hits += u64::from(countdown.hit());
+                let expected = answer as f64 * share;
+                prop_assert!((hits as f64) > expected - 1.0 - 1e-6 && (hits as f64) < expected + 1.0 + 1e-6,
+                    "{hits} of {answer}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_are_samples_when_so_asked() {
+        let mut countdown = Countdown::new(1.0, 3);
+        assert!((0..10_000).all(|_| countdown.hit()));
+    }
+
+    #[test]
+    fn clients_with_a_rhythm_are_seen_in_all_of_it() {
+        for rhythm in [2, 3, 4, 10, 100] {
+            let mut countdown = Countdown::new(0.01, 1);
+            let mut seen = vec![0u64; rhythm];
+            for answer in 0..100_000 {
+                seen[answer % rhythm] += u64::from(countdown.hit());
+            }
+            let fair = 1_000 / rhythm as u64;
+            assert!(seen.iter().all(|seen| seen.abs_diff(fair) <= fair / 2 + 4), "{rhythm}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_share_does_no_harm() {
+        let mut countdown = Countdown::new(f64::MIN_POSITIVE, 0);
+        let hits = (0..1_000).filter(|_| countdown.hit()).count();
+        assert!(hits <= 1);
+    }
+}

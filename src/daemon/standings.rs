@@ -1,0 +1,104 @@
+//! Says in the log which mirrors stand otherwise than before, and why.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::LOGGED;
+use crate::fleet::Mirror;
+use crate::health::{MirrorCondition, Standing};
+use crate::snapshot::Snapshot;
+
+/// A mirror of a fleet and how it stands.
+type Stand<'s> = (&'s Mirror, &'s Standing);
+
+/// A line for each of the first few, and how many more there are: many change at once when a network breaks.
+pub(super) fn log(before: &Snapshot, now: &Snapshot) {
+    let mut lines = changes(before, now).into_iter();
+    for line in lines.by_ref().take(LOGGED) {
+        info!("{line}");
+    }
+    let more = lines.count();
+    if more > 0 {
+        info!("{more} more mirrors changed: `cvdns status` shows who is left out");
+    }
+}
+
+/// How many mirrors stand how, for people: those that are up first, others where there are any.
+pub(super) fn summary(snapshot: &Snapshot) -> String {
+    let counts = snapshot.mirrors_by_condition();
+    let told = |condition: &MirrorCondition, count: u64| count > 0 || *condition == MirrorCondition::Up;
+    let shown = counts.iter().filter(|(condition, count)| told(condition, **count));
+    let words: Vec<String> =
+        shown.map(|(condition, count)| format!("{count} {}", condition.label())).collect();
+    words.join(", ")
+}
+
+/// A line for each mirror that stands otherwise, each host once. Who lags behind the record changes with every version and is
+/// told as a number, and who settles is told where that is found out.
+fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
+    if Arc::ptr_eq(&before.frame, &now.frame) {
+        // The usual case: fleets are the same, and nothing needs to be looked up.
+        let mut seen = HashSet::new();
+        let pairs = stands(before).zip(stands(now));
+        let changed = pairs.filter(|((_, before), (mirror, now))| differs(mirror, before, now));
+        let first = changed.filter(|(_, (mirror, _))| seen.insert(&mirror.host));
+        return first.map(|((_, before), (mirror, now))| changed_line(mirror, before, now)).collect();
+    }
+    let mut known: HashMap<&str, Stand<'_>> = HashMap::new();
+    for (mirror, standing) in stands(before) {
+        known.entry(&mirror.host).or_insert((mirror, standing));
+    }
+    let (mut lines, mut seen) = (Vec::new(), HashSet::new());
+    for (mirror, now) in stands(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
+        match known.get(mirror.host.as_str()) {
+            Some((old, before)) if old.enabled != mirror.enabled || differs(mirror, before, now) => {
+                lines.push(changed_line(mirror, before, now));
+            }
+            Some(_) => {}
+            None => lines.push(format!(
+                "mirror {} ({}) is new: {}",
+                mirror.host,
+                mirror.country,
+                told(mirror, now)
+            )),
+        }
+    }
+    let mut gone: Vec<&str> = known.into_keys().filter(|host| !seen.contains(host)).collect();
+    gone.sort_unstable();
+    lines.extend(gone.iter().map(|host| format!("mirror {host} is no longer in the fleet")));
+    lines
+}
+
+/// All mirrors of all fleets.
+fn stands(snapshot: &Snapshot) -> impl Iterator<Item = Stand<'_>> {
+    snapshot.frame.plans.iter().enumerate().flat_map(|(number, plan)| {
+        let standings = snapshot.live.health(number as u32).map(|health| health.mirrors.iter());
+        plan.fleet.mirrors.iter().zip(standings.into_iter().flatten())
+    })
+}
+
+/// Whether a mirror stands otherwise, in whole or with single addresses.
+fn differs(mirror: &Mirror, before: &Standing, now: &Standing) -> bool {
+    let of = |standing| MirrorCondition::of(mirror, standing, u32::MAX);
+    let states = |standing: &Standing| (standing.ipv4.clone(), standing.ipv6.clone());
+    let settles = [of(before), of(now)].contains(&MirrorCondition::Settling);
+    !settles && (of(before) != of(now) || (mirror.enabled && states(before) != states(now)))
+}
+
+fn changed_line(mirror: &Mirror, before: &Standing, now: &Standing) -> String {
+    let (host, country) = (&mirror.host, mirror.country);
+    format!("mirror {host} ({country}): {}, was {}", told(mirror, now), before.state)
+}
+
+/// How a mirror stands, with the addresses that stand otherwise.
+fn told(mirror: &Mirror, standing: &Standing) -> String {
+    if !mirror.enabled {
+        return "not enabled".to_owned();
+    }
+    let states = standing.ipv4.iter().chain(&standing.ipv6);
+    let others = mirror.addresses().zip(states).filter(|(_, state)| **state != standing.state);
+    let words: Vec<String> = others.map(|(address, state)| format!("{address} {state}")).collect();
+    if words.is_empty() { standing.to_string() } else { format!("{standing}, but {}", words.join(", ")) }
+}

@@ -1,0 +1,274 @@
+//! The records of a zone as they are answered now.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::snapshot::Snapshot;
+use crate::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
+use crate::snapshot::live::{PoolAnswer, WindowSet};
+use crate::snapshot::names::NodeId;
+use crate::snapshot::pools::{Along, PathId};
+use crate::wire::lower::LowerName;
+use crate::wire::name::{Name, parent};
+use crate::wire::{rtype, u16_at};
+use crate::zone::records::Rrset;
+
+/// A type for private use (RFC 6895 section 3.1), which nobody asks for: a record of it makes a name exist that has nothing to
+/// answer now.
+const PLACEHOLDER: u16 = 65_280;
+
+/// A zone that is served.
+pub(super) struct Zone<'s> {
+    snapshot: &'s Snapshot,
+    number: u32,
+    /// Its name.
+    pub(super) origin: &'s Name,
+    /// Its SOA record.
+    pub(super) soa: &'s Rrset,
+    /// Its names, by their lower-case wire form.
+    nodes: BTreeMap<&'s [u8], NodeId>,
+    /// The plan in whose table clients are looked up; none: no name depends on the client.
+    pub(super) asks: Option<u32>,
+    /// Whether any name is answered with mirrors.
+    pub(super) has_pools: bool,
+    /// Whether any name is answered with the release.
+    pub(super) has_texts: bool,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    /// In wire form.
+    pub(super) owner: Box<[u8]>,
+    pub(super) rtype: u16,
+    /// In seconds.
+    pub(super) ttl: u32,
+    pub(super) rdata: Box<[u8]>,
+}
+
+/// All zones of a snapshot, in its order.
+pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
+    let frame = &*snapshot.frame;
+    let mut zones: Vec<Zone<'_>> = (0..)
+        .zip(&frame.zones)
+        .map_while(|(number, zone)| {
+            let soa = frame.rrset(zone.soa)?;
+            let (nodes, origin) = (BTreeMap::new(), &zone.origin);
+            let (asks, has_pools, has_texts) = (None, false, false);
+            Some(Zone { snapshot, number, origin, soa, nodes, asks, has_pools, has_texts })
+        })
+        .collect();
+    for (id, name) in frame.names.iter() {
+        let Some(node) = frame.nodes.get(id as usize) else { continue };
+        let Some(zone) = zones.get_mut(node.zone as usize) else { continue };
+        zone.nodes.insert(name, id);
+        for holding in frame.holdings(node) {
+            match holding.answer {
+                Answer::Pool { rule, along } => {
+                    zone.has_pools = true;
+                    if along == Along::Client {
+                        zone.asks = frame.rules.get(rule as usize).map(|rule| rule.plan);
+                    }
+                }
+                Answer::Text(_) => zone.has_texts = true,
+                Answer::Static { .. } | Answer::Ping { .. } => {}
+            }
+        }
+    }
+    zones
+}
+
+/// The records of a zone that are the same for all clients.
+pub(super) struct Shared<'s> {
+    /// All but the SOA.
+    pub(super) records: Vec<Record>,
+    /// Names that exist, and that these records do not make exist.
+    missing: Vec<&'s [u8]>,
+}
+
+impl<'s> Zone<'s> {
+    /// The records that do not depend on the client.
+    pub(super) fn shared(&self) -> Shared<'s> {
+        let mut out = Writer { zone: self, records: Vec::new(), glue: Vec::new() };
+        for (name, node) in self.nodes() {
+            if let NodeKind::Cut(cut) = node.kind
+                && let Some(cut) = self.snapshot.frame.cut(cut)
+            {
+                out.cut(&cut);
+            }
+            for holding in self.snapshot.frame.holdings(node) {
+                out.holding(name, holding.answer, holding.rtype);
+            }
+        }
+        out.children();
+        out.add_glue();
+        let records = out.records;
+        let exist = self.existing(&records);
+        let missing = self.nodes.keys().filter(|name| !exist.contains(**name)).copied().collect();
+        Shared { records, missing }
+    }
+
+    /// The records for clients of this path beside those. Names that exist and have neither a record now nor one below them
+    /// get one that nobody asks for: they would else be denied with all that is below.
+    pub(super) fn of_client(&self, shared: &Shared<'_>, client: PathId) -> Vec<Record> {
+        let Snapshot { frame, live, .. } = self.snapshot;
+        let mut records = Vec::new();
+        for (name, node) in self.nodes() {
+            for holding in frame.holdings(node) {
+                if let Answer::Pool { rule, along: Along::Client } = holding.answer {
+                    records.extend(addresses(name, holding.rtype, live.pool(rule, client)));
+                }
+            }
+        }
+        let exist = self.existing(&records);
+        let missing = shared.missing.iter().filter(|name| !exist.contains(**name));
+        let places: Vec<Record> = missing.map(|name| self.placeholder(name)).collect();
+        records.extend(places);
+        records
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = (&'s [u8], &'s Node)> {
+        let frame: &'s Frame = &self.snapshot.frame;
+        self.nodes.iter().filter_map(|(name, id)| Some((*name, frame.nodes.get(*id as usize)?)))
+    }
+
+    /// The names that records make exist: their owners, and all above up to the zone's own, which its SOA does.
+    fn existing(&self, records: &[Record]) -> HashSet<Vec<u8>> {
+        let origin = self.origin.to_lower().wire().to_vec();
+        let length = origin.len();
+        let mut exist = HashSet::from([origin]);
+        for record in records {
+            let lower = record.owner.to_ascii_lowercase();
+            let mut at: &[u8] = &lower;
+            while at.len() > length && exist.insert(at.to_vec()) {
+                let Some(above) = parent(at) else { break };
+                at = above;
+            }
+        }
+        exist
+    }
+
+    fn placeholder(&self, name: &[u8]) -> Record {
+        Record { owner: name.into(), rtype: PLACEHOLDER, ttl: self.soa.ttl, rdata: Box::new([0]) }
+    }
+}
+
+struct Writer<'z, 's> {
+    zone: &'z Zone<'s>,
+    records: Vec<Record>,
+    /// Addresses of name servers, some of which may stand among the records already.
+    glue: Vec<Record>,
+}
+
+impl<'s> Writer<'_, 's> {
+    fn holding(&mut self, name: &[u8], answer: Answer, rtype: u16) {
+        let Snapshot { frame, live, .. } = self.zone.snapshot;
+        match answer {
+            Answer::Static { .. } if rtype == rtype::SOA => {}
+            Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {
+                self.records.extend(frame.rrset(rrset).into_iter().flat_map(of_set));
+            }
+            Answer::Text(number) => {
+                if let Some((template, _)) = live.text(number) {
+                    self.records.extend(ready(name, template.octets));
+                }
+            }
+            Answer::Pool { rule, along: Along::Path(path) } => {
+                self.records.extend(addresses(name, rtype, live.pool(rule, path)));
+            }
+            Answer::Pool { along: Along::Client, .. } => {}
+        }
+    }
+
+    /// A delegation of the master file, with its glue. DS records are among what its node holds.
+    fn cut(&mut self, cut: &Cut) {
+        let frame = &self.zone.snapshot.frame;
+        self.records.extend(frame.rrset(cut.ns).into_iter().flat_map(of_set));
+        self.glue.extend(frame.glue(cut).flat_map(of_set));
+    }
+
+    /// Zones below that are served too are delegated, whether the master file does or not: servers that have the zone alone
+    /// refer to them, and the names between the two exist.
+    fn children(&mut self) {
+        let frame: &'s Frame = &self.zone.snapshot.frame;
+        for child in &frame.zones {
+            let Some(above) = child.parent.filter(|above| above.zone == self.zone.number) else { continue };
+            let ds = match above.ds {
+                ParentDs::Referral(_) => continue,
+                ParentDs::Records { rrset, .. } => frame.rrset(rrset),
+                ParentDs::None => None,
+            };
+            let Some(ns) = self.find(child.origin.to_lower().wire(), rtype::NS) else { continue };
+            self.records.extend(of_set(ns));
+            self.records.extend(ds.into_iter().flat_map(of_set));
+            for target in ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
+                if target.is_within(self.zone.origin) {
+                    let lower = target.to_lower();
+                    let sets = [rtype::A, rtype::AAAA].map(|rtype| self.find(lower.wire(), rtype));
+                    self.glue.extend(sets.into_iter().flatten().flat_map(of_set));
+                }
+            }
+        }
+    }
+
+    /// Static records of any zone.
+    fn find(&self, lower: &[u8], rtype: u16) -> Option<&'s Rrset> {
+        let frame: &'s Frame = &self.zone.snapshot.frame;
+        let mut name = LowerName::new();
+        name.set(lower);
+        let (node, 0) = frame.names.closest(&name, frame.names.probe(&name))? else { return None };
+        match frame.holding(frame.nodes.get(node as usize)?, rtype)? {
+            Answer::Static { rrset, .. } => frame.rrset(rrset),
+            _ => None,
+        }
+    }
+
+    /// Glue that does not stand among the records as data.
+    fn add_glue(&mut self) {
+        let has = |name: &[u8], rtype| {
+            let frame = &self.zone.snapshot.frame;
+            let node = self.zone.nodes.get(name).and_then(|id| frame.nodes.get(*id as usize));
+            node.is_some_and(|node| frame.holding(node, rtype).is_some())
+        };
+        let mut seen = HashSet::new();
+        let glue: Vec<Record> = std::mem::take(&mut self.glue)
+            .into_iter()
+            .filter(|record| !has(&record.owner.to_ascii_lowercase(), record.rtype))
+            .filter(|record| {
+                seen.insert((record.owner.to_ascii_lowercase(), record.rtype, record.rdata.clone()))
+            })
+            .collect();
+        self.records.extend(glue);
+    }
+}
+
+fn of_set(set: &Rrset) -> impl Iterator<Item = Record> {
+    set.rdatas.iter().map(|rdata| Record {
+        owner: set.owner.wire().into(),
+        rtype: set.rtype,
+        ttl: set.ttl,
+        rdata: rdata.clone(),
+    })
+}
+
+/// All addresses that an answer's windows hold, each once and in an order that no feed changes.
+fn addresses(name: &[u8], rtype: u16, answer: Option<&PoolAnswer>) -> Vec<Record> {
+    let windows = answer.map(|answer| if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 });
+    let mut records = ready(name, windows.map(WindowSet::records).unwrap_or_default());
+    records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
+    records.dedup();
+    records
+}
+
+/// Records as answers have them: a pointer to the name that was asked, type, class, TTL, and the data behind its length.
+fn ready(name: &[u8], octets: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut rest = octets;
+    while let Some((head, tail)) = rest.split_at_checked(12) {
+        let number = |at| u16_at(head, at).unwrap_or_default();
+        let Some((rdata, after)) = tail.split_at_checked(number(10).into()) else { break };
+        let ttl = u32::from(number(6)) << 16 | u32::from(number(8));
+        records.push(Record { owner: name.into(), rtype: number(2), ttl, rdata: rdata.into() });
+        rest = after;
+    }
+    records
+}

@@ -1,0 +1,207 @@
+//! A zone file: everything but its serial is told by what is answered, and that by what was exported before.
+
+use std::fmt::Write as _;
+
+use super::zone::{Record, Shared, Zone};
+use super::{Subject, header, serial, text};
+use crate::release::STAMP_PERIOD;
+use crate::snapshot::pools::PathId;
+use crate::wire::name::{Name, wire_length};
+use crate::zone::records::Rrset;
+
+/// A zone file, whose serial is still to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneFile {
+    /// The zone, as it is named to servers.
+    pub zone: String,
+    /// The view in which it is loaded.
+    pub view: Option<String>,
+    /// Most records that one name has of one type.
+    pub(super) most_alike: usize,
+    /// What stands before the serial.
+    before: String,
+    /// What its sources' serials add up to.
+    sum: u32,
+    /// What stands behind it.
+    after: String,
+}
+
+/// Stands behind the serial, on its line alone.
+const SERIAL_END: &str = " ; serial";
+
+/// Octets that the name of a file has at the most, but for its end.
+const LONGEST_STEM: usize = 150;
+
+/// A zone with what all its files have in common.
+pub(super) struct Sheet<'z, 's> {
+    zone: &'z Zone<'s>,
+    ecs: bool,
+    shared: Shared<'s>,
+    lines: String,
+    most_alike: usize,
+    sum: u32,
+}
+
+impl<'z, 's> Sheet<'z, 's> {
+    pub(super) fn new(subject: &Subject, zone: &'z Zone<'s>) -> Self {
+        let live = &subject.snapshot.live;
+        let half_hour =
+            live.announced().map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
+        let shared = zone.shared();
+        let (.., master) = soa(zone.soa);
+        Self {
+            zone,
+            ecs: subject.snapshot.frame.settings.ecs,
+            lines: lines(&shared.records),
+            most_alike: most_alike(&shared.records),
+            shared,
+            sum: serial::sum(
+                master,
+                subject.feed.filter(|_| zone.has_pools || zone.has_texts),
+                half_hour.filter(|_| zone.has_texts),
+            ),
+        }
+    }
+
+    /// The zone's file for clients of this path.
+    pub(super) fn file(&self, client: PathId, view: Option<&str>) -> ZoneFile {
+        let records = self.zone.of_client(&self.shared, client);
+        let (soa, soa_rest, _) = soa(self.zone.soa);
+        ZoneFile {
+            zone: name(self.zone.origin),
+            view: view.map(str::to_owned),
+            most_alike: self.most_alike.max(most_alike(&records)),
+            before: header::of_zone(self.zone, self.ecs, view) + &soa,
+            sum: self.sum,
+            after: soa_rest + &self.lines + &lines(&records),
+        }
+    }
+}
+
+impl ZoneFile {
+    /// The file, where `replaced` is what it replaces, and `others` are further files of the same zone. None: what it replaces
+    /// says the same.
+    pub(super) fn render(&self, replaced: Option<&str>, others: &[String]) -> Option<String> {
+        let whole = |serial: u32| format!("{}{serial}{}", self.before, self.after);
+        let same = |text: &&str| serial_of(text).is_some_and(|serial| whole(serial) == **text);
+        if replaced.as_ref().is_some_and(same) {
+            return None;
+        }
+        let known = replaced.into_iter().chain(others.iter().map(String::as_str)).filter_map(serial_of);
+        let newest = known.reduce(|one, other| if serial::is_greater(other, one) { other } else { one });
+        Some(whole(serial::next(self.sum, newest)))
+    }
+}
+
+/// The serial of an exported zone file.
+fn serial_of(text: &str) -> Option<u32> {
+    text.lines().find_map(|line| line.strip_suffix(SERIAL_END)?.trim().parse().ok())
+}
+
+/// A SOA record up to its serial, what stands behind that, and the serial of the master file.
+fn soa(set: &Rrset) -> (String, String, u32) {
+    let rdata = set.rdatas.first().map(AsRef::as_ref).unwrap_or_default();
+    let (names, numbers) = rdata.split_at_checked(rdata.len().saturating_sub(20)).unwrap_or_default();
+    let (mname, rname) = names.split_at_checked(wire_length(names).unwrap_or_default()).unwrap_or_default();
+    let number = |index: usize| {
+        let octets = numbers.get(index * 4..).and_then(|rest| rest.first_chunk::<4>());
+        octets.copied().map(u32::from_be_bytes).unwrap_or_default()
+    };
+    let owner = text::name(set.owner.wire());
+    let before = format!("{owner} {} IN SOA {} {} (\n    ", set.ttl, text::name(mname), text::name(rname));
+    let [refresh, retry, expire, minimum] = [1, 2, 3, 4].map(number);
+    let after = format!("{SERIAL_END}\n    {refresh} {retry} {expire} {minimum} )\n");
+    (before, after, number(0))
+}
+
+fn lines(records: &[Record]) -> String {
+    let mut out = String::new();
+    for record in records {
+        let (mnemonic, data) = text::data(record.rtype, &record.rdata);
+        let _ = writeln!(out, "{} {} IN {mnemonic} {data}", text::name(&record.owner), record.ttl);
+    }
+    out
+}
+
+fn most_alike(records: &[Record]) -> usize {
+    let alike = |one: &Record, other: &Record| one.rtype == other.rtype && one.owner == other.owner;
+    records.chunk_by(alike).map(<[Record]>::len).max().unwrap_or_default()
+}
+
+/// A zone's name as servers are told it: without a final dot, but for the root.
+pub(super) fn name(origin: &Name) -> String {
+    origin.to_string()
+}
+
+/// The name of a zone's files: what no file system minds, another one for each zone.
+pub(super) fn stem(origin: &Name) -> String {
+    let mut out = String::new();
+    for octet in name(&origin.to_lower()).bytes() {
+        match octet {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => out.push(octet as char),
+            b'.' if !out.is_empty() => out.push('.'),
+            _ => {
+                let _ = write!(out, "%{octet:02x}");
+            }
+        }
+    }
+    if out.len() > LONGEST_STEM {
+        // FNV-1a: the same on every machine and for ever.
+        let mix = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+        let hash = out.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+        out.truncate(LONGEST_STEM);
+        let _ = write!(out, "%{hash:016x}");
+    }
+    out
+}
+
+/// Whether a file's name is that of a file of the zone with this stem.
+pub(super) fn is_of(stem: &str, file_name: &str) -> bool {
+    file_name.strip_prefix(stem).is_some_and(|rest| rest == ".zone" || rest.starts_with('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(sum: u32, after: &str) -> ZoneFile {
+        ZoneFile {
+            zone: "a".to_owned(),
+            view: None,
+            most_alike: 1,
+            before: "; a comment\na. 60 IN SOA . . (\n    ".to_owned(),
+            sum,
+            after: format!("{SERIAL_END}\n 1 2 3 4 )\n{after}"),
+        }
+    }
+
+    #[test]
+    fn what_says_the_same_keeps_its_serial() {
+        let first = file(7, "x").render(None, &[]).unwrap();
+        assert_eq!(serial_of(&first), Some(7));
+        assert_eq!(file(9, "x").render(Some(&first), &[]), None);
+        let next = |sum, text: &str| serial_of(&file(sum, "y").render(Some(text), &[]).unwrap());
+        assert_eq!(next(9, &first), Some(9));
+        assert_eq!(next(7, &first), Some(8), "the clock alone changed it");
+        assert_eq!(next(u32::MAX, &first), Some(8), "a master file that went back");
+        let last = file(u32::MAX, "x").render(None, &[]).unwrap();
+        assert_eq!(next(u32::MAX, &last), Some(0));
+        // Another set of views: the zone goes on from the newest of its files.
+        let moved = file(3, "x").render(None, &[first.clone(), file(5, "x").render(None, &[]).unwrap()]);
+        assert_eq!(serial_of(&moved.unwrap()), Some(8));
+    }
+
+    #[test]
+    fn file_names_are_plain_and_differ() {
+        let of = |text: &str| stem(&Name::parse(text, &Name::root()).unwrap());
+        for (name, expected) in [("ClamAV.net.", "clamav.net"), (".", "%2e"), (r"a\.b/c.d.", "a%5c.b%2fc.d")]
+        {
+            assert_eq!(of(name), expected);
+        }
+        let long = format!("{0}.{0}.{0}.", "a".repeat(60));
+        let longer = format!("{0}.{0}.{0}b.", "a".repeat(60));
+        assert!(of(&long).len() < 180 && of(&long) != of(&longer));
+        assert!(is_of("a.b", "a.b.zone") && is_of("a.b", "a.b@v.zone"));
+        assert!(!is_of("a", "a.b.zone") && !is_of("a.b", "a.b"));
+    }
+}

@@ -1,0 +1,189 @@
+//! `query-sample`: lines of JSON against the queries that were sent.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::client::{ALL, Transport, receive};
+use support::daemon::Daemon;
+use support::fixture;
+use support::packet::{self, Query};
+use support::prometheus::Page;
+use support::{ports, rr};
+
+/// The fixture's server with an admin address, which logs this share.
+fn start(share: &str) -> (Daemon, u16) {
+    let (port, files) = (ports::free(), fixture::files());
+    let config = format!(
+        "{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n[log]\nquery-sample = {share}\n",
+        files.text("cvdns.toml")
+    );
+    (Daemon::start(&files.with("cvdns.toml", config)), port)
+}
+
+/// The samples in a log from this length on: all lines that begin as JSON does, each of which must be whole.
+fn samples(daemon: &Daemon, from: usize) -> Vec<Value> {
+    let log = daemon.log();
+    let whole = log[from..].rfind('\n').map_or("", |end| &log[from..from + end]);
+    let lines = whole.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn logged(port: u16) -> f64 {
+    let page = Page::of(port);
+    assert!(page.get("cvdns_query_samples_total", &[("outcome", "dropped")]) < 0.5);
+    page.get("cvdns_query_samples_total", &[("outcome", "logged")])
+}
+
+/// With a share of 1 every answer is a line, and every field is what was sent and answered.
+#[test]
+fn every_answer_is_logged_when_so_asked() {
+    let (daemon, port) = start("1");
+    // The probes of the start.
+    daemon.until(Duration::from_secs(10), "the first samples", || {
+        samples(&daemon, 0).len() as f64 == logged(port)
+    });
+    let from = daemon.log().len();
+    let odd = Query { name: b"\x07a\"b\\\n\x00.\x04clam\x07example\0".to_vec(), ..Query::new("x", rr::A) };
+    let queries = [
+        (
+            Query::new("www.clam.example", rr::A),
+            json!({ "name": "www.clam.example.", "type": "A", "class": "IN",
+            "ecs": null, "scope": null, "rcode": "NOERROR", "truncated": false, "answers": ["A 192.0.2.3", "A 192.0.2.4"] }),
+        ),
+        (
+            Query::new("DB.li.clam.example", rr::MX),
+            json!({ "name": "DB.li.clam.example.", "type": "MX", "class": "IN",
+            "ecs": null, "scope": null, "rcode": "NOERROR", "truncated": false, "answers": [] }),
+        ),
+        (
+            Query::new("db.jp.clam.example", rr::A).class(4),
+            json!({ "name": "db.jp.clam.example.", "type": "A", "class": "HS",
+            "ecs": null, "scope": null, "rcode": "REFUSED", "truncated": false, "answers": [] }),
+        ),
+        (
+            Query::new("nothing.clam.example", 65_280).subnet("198.51.100.0/24"),
+            json!({ "name": "nothing.clam.example.", "type": "TYPE65280", "class": "IN", "ecs": "198.51.100.0/24", "scope": 0,
+            "rcode": "NXDOMAIN", "truncated": false, "answers": [] }),
+        ),
+        (
+            Query::new("text.clam.example", rr::TXT),
+            json!({ "name": "text.clam.example.", "type": "TXT", "class": "IN",
+            "ecs": null, "scope": null, "rcode": "NOERROR", "truncated": false, "answers": ["TXT \"static\""] }),
+        ),
+        (
+            Query::new("clam.example", rr::SOA).opt(|opt| opt.version = 1),
+            json!({ "name": "clam.example.", "type": "SOA",
+            "class": "IN", "ecs": null, "scope": null, "rcode": "BADVERS", "truncated": false, "answers": [] }),
+        ),
+        (
+            Query::new("clam.example", rr::SOA).opcode(4),
+            json!({ "name": null, "type": null, "class": null, "ecs": null,
+            "scope": null, "rcode": "NOTIMP", "truncated": false, "answers": [] }),
+        ),
+        (
+            odd,
+            json!({ "name": "a\"b\\\\\\010\\000\\..clam.example.", "type": "A", "class": "IN",
+            "ecs": null, "scope": null, "rcode": "NXDOMAIN", "truncated": false, "answers": [] }),
+        ),
+    ];
+    let mut expected = Vec::new();
+    for (query, fields) in &queries {
+        for transport in ALL {
+            let (client, answer) = exchange(&daemon, transport, query);
+            let mut line = fields.clone();
+            line["client"] = json!(client.to_string());
+            line["transport"] = json!(if transport.is_udp() { "udp" } else { "tcp" });
+            line["size"] = json!(answer.len());
+            expected.push(line);
+        }
+    }
+    // Too long for UDP.
+    let (client, answer) = exchange(&daemon, Transport::Udp4, &Query::new("mid.clam.example", rr::TXT));
+    expected.push(json!({ "client": client.to_string(), "transport": "udp", "name": "mid.clam.example.", "type": "TXT",
+        "class": "IN", "ecs": null, "scope": null, "rcode": "NOERROR", "truncated": true, "answers": [], "size": answer.len() }));
+    // No answer, no line.
+    let dropped = Query::new("www.clam.example", rr::A).flags(packet::QR).build();
+    daemon.client().udp([127, 0, 0, 1].into()).send(&dropped).expect("sent");
+    daemon.until(Duration::from_secs(10), "all samples", || samples(&daemon, from).len() >= expected.len());
+    let mut found = samples(&daemon, from);
+    let now = jiff::Timestamp::now();
+    for line in &mut found {
+        let time = line.as_object_mut().expect("an object").remove("time").expect("a time");
+        let time: jiff::Timestamp = time.as_str().expect("text").parse().expect("a moment");
+        assert!(now.duration_since(time).as_secs().abs() < 60, "{time}");
+    }
+    // One worker for each address and connections write into one log: what is one after the other may be written otherwise.
+    let sorted = |mut lines: Vec<Value>| {
+        lines.sort_by_key(ToString::to_string);
+        lines
+    };
+    let (found, expected) = (sorted(found), sorted(expected));
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
+/// The client's address and the answer.
+fn exchange(daemon: &Daemon, transport: Transport, query: &Query) -> (SocketAddr, Vec<u8>) {
+    if transport.is_udp() {
+        let socket = daemon.client().udp(transport.ip());
+        socket.send(&query.build()).expect("sent");
+        (socket.local_addr().expect("an address"), receive(&socket).expect("an answer"))
+    } else {
+        let mut stream = daemon.client().tcp(transport.ip());
+        support::client::send(&mut stream, &query.build());
+        let answer = support::client::read(&mut stream).expect("an answer");
+        (stream.local_addr().expect("an address"), answer)
+    }
+}
+
+/// Of what each worker answers, and of what all connections do, the share is logged, rounded up or down.
+#[test]
+fn a_share_is_logged() {
+    let (daemon, port) = start("0.1");
+    let query = Query::new("db.de.clam.example", rr::A).build();
+    for transport in ALL {
+        for _ in 0..150 {
+            daemon.client().exchange(transport, &query).expect("an answer");
+        }
+    }
+    let page = Page::of(port);
+    let udp: Vec<f64> = page
+        .0
+        .iter()
+        .filter(|((name, _), _)| name == "cvdns_udp_worker_received_total")
+        .map(|(_, count)| *count)
+        .collect();
+    let tcp = page.get("cvdns_queries_received_total", &[("transport", "tcp")]);
+    let counters: Vec<f64> = udp.into_iter().chain([tcp]).collect();
+    assert_eq!(counters.len(), 3, "a worker for each address");
+    let least: f64 = counters.iter().map(|count| (count * 0.1).floor()).sum();
+    let most: f64 = counters.iter().map(|count| (count * 0.1).ceil()).sum();
+    daemon.until(Duration::from_secs(10), "all samples", || logged(port) >= least);
+    let found = samples(&daemon, 0).len() as f64;
+    assert!(least <= found && found <= most, "{found} of {counters:?}");
+    let length = daemon.log().len();
+    // Nothing is logged for a server that is asked nothing.
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(daemon.log().len(), length);
+}
+
+#[test]
+fn without_a_share_nothing_is_logged() {
+    let (daemon, port) = start("0");
+    for transport in ALL {
+        daemon
+            .client()
+            .exchange(transport, &Query::new("db.de.clam.example", rr::A).build())
+            .expect("an answer");
+    }
+    assert!(logged(port) < 0.5 && samples(&daemon, 0).is_empty());
+    drop(daemon);
+}
