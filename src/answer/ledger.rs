@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{Ordering::Acquire, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 
-use crate::snapshot::Snapshot;
 use crate::snapshot::pools::{Path, Paths, Pool};
+use crate::snapshot::{Frame, Snapshot};
 
 /// The snapshot in force, those before it that somebody may still answer from, and the sums of all that are gone.
 ///
@@ -89,7 +89,9 @@ impl Ledger {
             books.gone = Arc::new(gone);
             books.retired.retain(|snapshot| !left.iter().any(|left| Arc::ptr_eq(left, snapshot)));
         }
-        let frame = left.iter().any(|left| Arc::strong_count(&left.frame) == 1);
+        let frames: Vec<Weak<Frame>> = left.iter().map(|left| Arc::downgrade(&left.frame)).collect();
+        drop(left);
+        let frame = frames.iter().any(|frame| frame.strong_count() == 0);
         let more = !self.books().retired.is_empty();
         Freed { frame, more }
     }

@@ -19,7 +19,7 @@ pub enum ExportCommand {
     /// Write zone files and fragments of named.conf, with everything as it is answered now.
     ///
     /// BIND, Knot and NSD load the zone files. BIND answers client subnets (ECS) with scope 0, which poisons caches
-    /// where some of a zone's servers are of cvdns: set `ecs = false` in [server] for such a set.
+    /// where some of a zone's servers are of cvdns: set `ecs = false` in `[server]` for such a set.
     Bind(BindArgs),
     /// Print what parent zones need: the NS records of each zone, and glue.
     ///

@@ -400,6 +400,8 @@ impl Aging {
 }
 
 #[cfg(test)]
+mod counted;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod stepped;
