@@ -88,7 +88,7 @@ fn a_story_has_the_whole_decision_and_the_answer() {
     let addresses: Vec<&str> = window.split(": ").nth(1).expect("addresses").split(' ').collect();
     let records: String = addresses
         .iter()
-        .map(|address| format!("               db.local.clam.example. 60 IN A {address}\n"))
+        .flat_map(|address| ["               db.local.clam.example. 60 IN A ", address, "\n"])
         .collect();
     let expected = format!(
         "db.local.clam.example A, asked by 198.51.100.8/29
@@ -273,7 +273,7 @@ fn many_clients_are_a_table() {
     std::fs::write(dir.path().join("empty"), "# nobody\n\n").expect("a file");
     refused(dir.path(), "db.local.clam.example --clients empty", "empty names no client");
     refused(dir.path(), "db.local.clam.example --clients missing", "cannot read missing: No such file");
-    let bad: String = (0..25).map(|number| format!("x{number}\n")).collect();
+    let bad = (0..25).map(|number| format!("x{number}")).collect::<Vec<_>>().join("\n");
     std::fs::write(dir.path().join("bad"), bad).expect("a file");
     let (code, out, error) = explain(dir.path(), "db.local.clam.example --clients bad");
     assert_eq!((code, out.lines().count(), error.lines().count()), (Some(1), 1, 21), "{out}{error}");
@@ -512,7 +512,9 @@ fn keys(at: &str, value: &Value, out: &mut BTreeMap<String, BTreeSet<String>>) {
         Value::String(_) => is("string"),
         Value::Array(elements) => {
             is("array");
-            elements.iter().for_each(|element| keys(&format!("{at}[]"), element, out));
+            for element in elements {
+                keys(&format!("{at}[]"), element, out);
+            }
         }
         Value::Object(object) => {
             is("object");

@@ -108,7 +108,7 @@ fn a_feeds_words_since_when_and_versions_behind_are_told() {
         "jp1.example JP: 192.0.2.31 down, 2001:db8:1::31; 100Mbit/s; left out: up, but its IPv4 address is down"
     );
     let strings = Ask::txt(server.port(), "_feed.clam.example").by(Tool::Kdig).strings();
-    assert_eq!(strings[2], "mirrors: 44 up, 1 old, 1 down, 0 drained, 0 removed, 2 behind the record");
+    assert_eq!(strings[2], "mirrors: 42 up, 1 old, 2 lagging, 1 down");
 }
 
 /// All of a path behind the record: those least behind are answered, and both names say so.
