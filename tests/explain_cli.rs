@@ -95,11 +95,11 @@ fn a_story_has_the_whole_decision_and_the_answer() {
   zone         clam.example
   country      DE, by country.mmdb {date}, which has all of 198.51.100.0/25 there
   path         DE, FR, US, continent:EU, world
-  DE           1 of 3 mirrors usable, gives 1 addresses, 2 are needed
+  DE           1 of 3 mirrors usable, gives 1 address, needed: 2
                  de1.example: left out: down
                  de2.example: left out: drained
                  de3.example: 192.0.2.13 (up, 100Mbit/s)
-  FR           2 of 2 mirrors usable, gives 1 addresses, 2 are needed
+  FR           2 of 2 mirrors usable, gives 1 address, needed: 2
                  fr1.example: left out: old: the 2 that are needed are up
                  fr2.example: 192.0.2.22 (up, 100Mbit/s)
   US           40 of 40 mirrors usable, not needed

@@ -78,7 +78,11 @@ impl Page {
     fn pool(&mut self, pool: &PoolStory, pools: &PoolsStory) {
         let PoolStory { usable, mirrors, addresses, .. } = pool;
         let taken = if pool.drawn {
-            format!(", gives {addresses} addresses, {} are needed", pools.min)
+            format!(
+                ", gives {addresses} address{}, needed: {}",
+                if *addresses == 1 { "" } else { "es" },
+                pools.min
+            )
         } else {
             ", not needed".to_owned()
         };
