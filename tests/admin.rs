@@ -145,7 +145,8 @@ fn health_and_readiness_are_told() {
     assert!((shown["cvdns_record_expired"] - 1.0).abs() < 1e-6 && shown["cvdns_feed_fresh"].abs() < 1e-6);
 
     let (_daemon, port) = start(fixture::files().with("feed.json", "{}"));
-    assert_eq!(http::get(port, "/readyz"), (503, "no feed: all mirrors count as up\n".to_owned()));
+    let why = "no feed: all mirrors count as up\nno release: there is no record\n";
+    assert_eq!(http::get(port, "/readyz"), (503, why.to_owned()));
     assert!(!metrics(port).contains_key("cvdns_feed_serial"));
 }
 
