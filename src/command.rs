@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+/// How often a command is looked after in its first second, in which most end: many may be run one after the other.
+const EAGER: Duration = Duration::from_millis(3);
+
 /// Runs a command with this on its standard input; no shell takes part. It has a process group of its own, so that what it
 /// started ends with it when it takes longer than `limit`, or when `stopped` says so.
 ///
@@ -45,14 +48,17 @@ fn wait(
     limit: Duration,
     stopped: &dyn Fn() -> bool,
 ) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    let mut pause = Duration::from_millis(2);
+    let start = Instant::now();
+    let deadline = start + limit;
+    let mut pause = EAGER;
     while Instant::now() < deadline && !stopped() {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
+        if start.elapsed() > Duration::from_secs(1) {
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
     }
     let group = Pid::from_raw(child.id().cast_signed());
     let _ = killpg(group, Signal::SIGKILL);

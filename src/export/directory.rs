@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{File, Tree, zone_file};
+use super::{File, Tree, named, zone_file};
 
 /// Tells a directory of ours from any other.
 const MARKER: &str = ".cvdns-export";
@@ -46,6 +46,8 @@ pub struct Directory {
 pub enum DirectoryError {
     /// There are other files in it.
     NotOurs(PathBuf),
+    /// named.conf cannot have its path.
+    Unquotable(PathBuf),
     /// Another export is writing there.
     Busy(PathBuf),
     /// The system does not let it: what, where and why.
@@ -74,6 +76,16 @@ pub struct Reload {
     pub view: Option<String>,
 }
 
+impl Reload {
+    /// What has a file loaded that is a zone's.
+    pub(super) fn of(file: &File) -> Option<Self> {
+        match file {
+            File::Config(_) => None,
+            File::Zone(zone) => Some(Self { zone: zone.zone.clone(), view: zone.view.clone() }),
+        }
+    }
+}
+
 type Result<T> = std::result::Result<T, DirectoryError>;
 
 /// An error of the system with what was tried and where.
@@ -85,10 +97,14 @@ impl Directory {
     /// Takes a directory that is new, empty or ours, until this value is dropped.
     ///
     /// # Errors
-    /// When it is something else, another export writes there, or the system does not let it.
+    /// When it is something else, named.conf cannot name it, another export writes there, or the system does not let it.
     pub fn open(path: &Path) -> Result<Self> {
+        let quotable = |path: PathBuf| {
+            if named::is_quotable(&path) { Ok(path) } else { Err(DirectoryError::Unquotable(path)) }
+        };
+        quotable(std::path::absolute(path).map_err(system("find", path))?)?;
         fs::create_dir_all(path).map_err(system("make", path))?;
-        let root = path.canonicalize().map_err(system("find", path))?;
+        let root = quotable(path.canonicalize().map_err(system("find", path))?)?;
         let marker = root.join(MARKER);
         let lock = match fs::File::open(&marker) {
             Ok(marker) => marker,
@@ -316,6 +332,12 @@ impl fmt::Display for DirectoryError {
             Self::NotOurs(path) => write!(
                 f,
                 "{} has files in it and is no directory of an export: name a new or an empty one (--out)",
+                path.display()
+            ),
+            Self::Unquotable(path) => write!(
+                f,
+                "{} has a quote, a backslash or a line end in it, or is not UTF-8, which named.conf cannot name: name another \
+                 directory (--out)",
                 path.display()
             ),
             Self::Busy(path) => write!(f, "another export is writing {}: end it first", path.display()),

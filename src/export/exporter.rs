@@ -1,5 +1,6 @@
 //! Exports again and again what is answered, on a thread of its own: neither a disk nor a command holds up who follows the feed.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -28,18 +29,11 @@ pub struct Exporting {
 }
 
 /// Where the next subject lies.
-#[derive(Debug, Default)]
-struct Desk {
-    next: Mutex<Option<Subject>>,
+#[derive(Debug)]
+struct Desk<S = Subject> {
+    next: Mutex<Option<S>>,
     changed: Condvar,
     stop: AtomicBool,
-}
-
-/// What the thread does next.
-enum Turn {
-    Next(Subject),
-    Again,
-    Stop,
 }
 
 impl Exporter {
@@ -65,16 +59,13 @@ impl Exporter {
             let serial = subject.feed.map(|serial| format!("feed {serial}: ")).unwrap_or_default();
             info!("{serial}exported, {written} of {files} files changed");
         }
+        let zones: BTreeSet<Reload> = tree.values().filter_map(Reload::of).collect();
         if all {
-            let zones = tree.values().filter_map(|file| match file {
-                super::File::Zone(zone) => Some(Reload { zone: zone.zone.clone(), view: zone.view.clone() }),
-                super::File::Config(_) => None,
-            });
-            changes.zones.extend(zones);
+            changes.zones.clone_from(&zones);
             changes.config = true;
         }
         let stopped = || desk.stop.load(Ordering::Relaxed);
-        self.commands.run(&changes, &stopped, &|| desk.lock().is_some());
+        self.commands.run(&changes, &zones, &stopped, &|| desk.lock().is_some());
         Ok(())
     }
 
@@ -96,15 +87,7 @@ impl Exporter {
         let mut all = true;
         let mut unwritten: Option<Subject> = None;
         let mut complaint = None;
-        loop {
-            let subject = match desk.next(unwritten.is_some()) {
-                Turn::Next(subject) => subject,
-                Turn::Again => match unwritten.take() {
-                    Some(subject) => subject,
-                    None => continue,
-                },
-                Turn::Stop => return,
-            };
+        while let Some(subject) = desk.next(unwritten.take(), AGAIN) {
             match self.follow(&subject, all, desk) {
                 Ok(()) => {
                     if complaint.take().is_some() {
@@ -125,24 +108,28 @@ impl Exporter {
     }
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Option<Subject>> {
+impl<S> Default for Desk<S> {
+    fn default() -> Self {
+        Self { next: Mutex::new(None), changed: Condvar::new(), stop: AtomicBool::new(false) }
+    }
+}
+
+impl<S> Desk<S> {
+    fn lock(&self) -> MutexGuard<'_, Option<S>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the next subject; not for ever where something is to be done again.
-    fn next(&self, again: bool) -> Turn {
-        let waits = |next: &mut Option<Subject>| next.is_none() && !self.stop.load(Ordering::Relaxed);
-        let mut next = if again {
-            let waited = self.changed.wait_timeout_while(self.lock(), AGAIN, waits);
+    /// Waits for the next subject, or for the time at which one that was not written is tried again: one that is newer takes
+    /// its place. None: it is time to stop.
+    fn next(&self, unwritten: Option<S>, again: Duration) -> Option<S> {
+        let waits = |next: &mut Option<S>| next.is_none() && !self.stop.load(Ordering::Relaxed);
+        let mut next = if unwritten.is_some() {
+            let waited = self.changed.wait_timeout_while(self.lock(), again, waits);
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
             self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner)
         };
-        if self.stop.load(Ordering::Relaxed) {
-            return Turn::Stop;
-        }
-        next.take().map_or(Turn::Again, Turn::Next)
+        if self.stop.load(Ordering::Relaxed) { None } else { next.take().or(unwritten) }
     }
 }
 
@@ -160,5 +147,24 @@ impl Exporting {
         drop(self.desk.lock());
         self.desk.changed.notify_one();
         let _ = self.thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_newer_takes_the_place_of_what_was_not_written() {
+        let desk = Desk::<u8>::default();
+        let soon = Duration::from_millis(1);
+        assert_eq!(desk.next(Some(1), soon), Some(1), "tried again");
+        *desk.lock() = Some(2);
+        assert_eq!(desk.next(Some(1), Duration::from_secs(600)), Some(2), "before its time");
+        // Nothing of the first one is left.
+        *desk.lock() = Some(3);
+        assert_eq!(desk.next(None, soon), Some(3));
+        desk.stop.store(true, Ordering::Relaxed);
+        assert_eq!(desk.next(Some(1), soon), None);
     }
 }

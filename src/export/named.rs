@@ -31,7 +31,8 @@ pub(super) fn zone(
     directory: &Path,
     statement: &Statement<'_>,
 ) {
-    let name = quoted(&zone_file::name(origin));
+    // A quote behind a backslash ends no string, but a name may have a backslash before that.
+    let name = quoted(&zone_file::name(origin).replace("\\\"", "\\034"));
     let _ = match statement {
         Statement::InView(view) => writeln!(out, "{indent}zone {name} {{ in-view {}; }};", quoted(view)),
         Statement::File { path, is_large } => {
@@ -66,7 +67,32 @@ pub(super) fn include(out: &mut String, path: &Path) {
     let _ = writeln!(out, "include {};", quoted(&path.display().to_string()));
 }
 
-/// A string of named.conf, in which only the quote means anything.
+/// A string of named.conf. Whatever stands in one has no quote, no backslash at its end and no line end, see [`is_quotable`].
 pub(super) fn quoted(string: &str) -> String {
-    format!("\"{}\"", string.replace('"', "\\\""))
+    format!("\"{string}\"")
+}
+
+/// Whether this path can stand in named.conf as it is: in a string, a backslash means something before some characters alone.
+pub(super) fn is_quotable(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| !path.contains(['"', '\\', '\n']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_in_a_name_ends_no_string() {
+        for (name, written) in [
+            ("q\\\"x.test.", "q\\034x.test"),
+            ("b\\\\\\\"x.test.", "b\\\\\\034x.test"),
+            ("b\\\\.test.", "b\\\\.test"),
+            ("d\\.t.test.", "d\\.t.test"),
+        ] {
+            let origin = Name::parse(name, &Name::root()).unwrap();
+            let mut out = String::new();
+            zone(&mut out, "", &origin, Path::new("/x"), &Statement::InView("v"));
+            assert_eq!(out, format!("zone \"{written}\" {{ in-view \"v\"; }};\n"));
+        }
+    }
 }

@@ -1,12 +1,19 @@
 //! The commands that have a name server load what changed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 use super::{Changes, Reload};
 use crate::command;
+
+/// How many zones are loaded at once: `rndc` mostly waits, and there may be a view for each country.
+const AT_ONCE: usize = 8;
+
+/// Of so many commands that fail in a row each is said, and of the others how many they are: a name server that is down fails
+/// all of them.
+const SAID: usize = 3;
 
 /// A command whose words may hold `{zone}` and `{view}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,49 +77,81 @@ impl Commands {
         Self { reload, reconfigure, limit, pending: VecDeque::new(), pending_config: false }
     }
 
-    /// Runs them for what changed, and for what failed before. What fails now is said, and done with the next change. Where
-    /// something `newer` is to be exported, that comes first, and the rest waits too. True when nothing is left.
-    pub fn run(&mut self, changes: &Changes, stopped: &dyn Fn() -> bool, newer: &dyn Fn() -> bool) -> bool {
+    /// Runs them for what changed, and for what failed before if it is still one of the `zones`. What fails now is said, and done
+    /// with the next change. Where something `newer` is to be exported, that comes first, and the rest waits too. True when
+    /// nothing is left.
+    pub fn run(
+        &mut self,
+        changes: &Changes,
+        zones: &BTreeSet<Reload>,
+        stopped: &(dyn Fn() -> bool + Sync),
+        newer: &dyn Fn() -> bool,
+    ) -> bool {
+        self.pending.retain(|zone| zones.contains(zone));
         for zone in &changes.zones {
             if !self.pending.contains(zone) {
                 self.pending.push_back(zone.clone());
             }
         }
-        self.pending_config |= changes.config;
-        if self.pending_config {
-            self.pending_config = !match &self.reconfigure {
-                Some(Template { program, arguments }) => self.one(program, arguments, stopped),
-                None => true,
-            };
+        let mut failures = Failures::default();
+        if changes.config {
+            self.reconfigure(stopped, &mut failures);
         }
-        let Some(reload) = self.reload.clone() else {
-            self.pending.clear();
-            return !self.pending_config;
-        };
-        for _ in 0..self.pending.len() {
-            if stopped() || newer() {
-                break;
-            }
-            let Some(zone) = self.pending.pop_front() else { break };
-            let (program, arguments) = reload.filled(&zone);
-            if !self.one(&program, &arguments, stopped) {
-                self.pending.push_back(zone);
-            }
+        self.reload(stopped, newer, &mut failures);
+        // Zones do not wait for what failed before: it may hang each time.
+        if self.pending_config && !changes.config && !stopped() && !newer() {
+            self.reconfigure(stopped, &mut failures);
+        }
+        if let Some(line) = failures.rest() {
+            warn!("{line}");
         }
         self.pending.is_empty() && !self.pending_config
     }
 
-    fn one(&self, program: &str, arguments: &[String], stopped: &dyn Fn() -> bool) -> bool {
-        let line = [program].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>();
-        let line = line.join(" ");
-        match command::run(program, arguments, &[], self.limit, stopped) {
-            Ok(()) => {
-                debug!("done: {line}");
-                true
+    fn reconfigure(&mut self, stopped: &(dyn Fn() -> bool + Sync), failures: &mut Failures) {
+        let done = self.reconfigure.as_ref().is_none_or(|Template { program, arguments }| {
+            failures.note(&one(program, arguments, self.limit, stopped))
+        });
+        self.pending_config = !done;
+    }
+
+    /// Has all zones loaded that are to be, once each; some at least, however much is `newer`.
+    fn reload(
+        &mut self,
+        stopped: &(dyn Fn() -> bool + Sync),
+        newer: &dyn Fn() -> bool,
+        failures: &mut Failures,
+    ) {
+        let Some(reload) = &self.reload else {
+            self.pending.clear();
+            return;
+        };
+        let mut left = self.pending.len();
+        while left > 0 && !stopped() {
+            let zones: Vec<Reload> = self.pending.drain(..left.min(AT_ONCE)).collect();
+            left -= zones.len();
+            let limit = self.limit;
+            let outcomes: Vec<Option<Outcome>> = std::thread::scope(|scope| {
+                let start = |zone| {
+                    let (program, arguments) = reload.filled(zone);
+                    // Where the system gives no thread, this one is as good.
+                    let build = std::thread::Builder::new().name("cvdns-reload".to_owned());
+                    build.spawn_scoped(scope, move || one(&program, &arguments, limit, stopped))
+                };
+                let running: Vec<_> = zones.iter().map(start).collect();
+                running.into_iter().map(|thread| thread.ok()?.join().ok()).collect()
+            });
+            for (zone, outcome) in zones.into_iter().zip(outcomes) {
+                let outcome = outcome.unwrap_or_else(|| {
+                    let (program, arguments) = reload.filled(&zone);
+                    one(&program, &arguments, limit, stopped)
+                });
+                if !failures.note(&outcome) {
+                    self.pending.push_back(zone);
+                }
             }
-            Err(error) => {
-                warn!("`{line}` {error}; it is tried again with the next change");
-                false
+            if newer() {
+                return;
             }
         }
     }
@@ -122,6 +161,46 @@ impl Commands {
         if self.reload.is_none() {
             info!("no command is run when zones change");
         }
+    }
+}
+
+/// How a command line ended.
+struct Outcome {
+    line: String,
+    result: Result<(), String>,
+}
+
+fn one(program: &str, arguments: &[String], limit: Duration, stopped: &(dyn Fn() -> bool + Sync)) -> Outcome {
+    let line = [program].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>();
+    Outcome { line: line.join(" "), result: command::run(program, arguments, &[], limit, stopped) }
+}
+
+/// How many commands failed in a row.
+#[derive(Default)]
+struct Failures(usize);
+
+impl Failures {
+    /// Says how one ended. True when it did what it should.
+    fn note(&mut self, Outcome { line, result }: &Outcome) -> bool {
+        let Err(error) = result else {
+            debug!("done: {line}");
+            return true;
+        };
+        self.0 += 1;
+        let what = format!("`{line}` {error}; it is tried again with the next change");
+        if self.0 > SAID {
+            debug!("{what}");
+        } else {
+            warn!("{what}");
+        }
+        false
+    }
+
+    /// What is said of those that were not.
+    fn rest(&self) -> Option<String> {
+        let rest = self.0.checked_sub(SAID).filter(|rest| *rest > 0)?;
+        let noun = if rest == 1 { "command" } else { "commands" };
+        Some(format!("{rest} more {noun} failed like these; they are tried again with the next change"))
     }
 }
 
@@ -163,23 +242,68 @@ mod tests {
         let line = format!("sh -c '{script}' sh {{zone}}");
         let reload = Template::parse(&line, &["zone"]).unwrap();
         let mut commands = Commands::new(reload, None, Duration::from_millis(300));
-        let changes = |zones: &[&str]| Changes {
-            zones: zones.iter().map(|name| zone(name, None)).collect(),
-            ..Changes::default()
-        };
+        let set = |zones: &[&str]| zones.iter().map(|name| zone(name, None)).collect::<BTreeSet<_>>();
+        let changes = |zones: &[&str]| Changes { zones: set(zones), ..Changes::default() };
+        let known = set(&["fails", "hangs", "other", "late"]);
         let running = || false;
-        let told = || std::fs::read_to_string(file("told")).unwrap();
-        assert!(!commands.run(&changes(&["fails", "hangs"]), &running, &running));
-        assert_eq!(told(), "fails\nhangs\n");
+        let told = || {
+            let told = std::fs::read_to_string(file("told")).unwrap();
+            let mut lines: Vec<String> = told.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines.join(" ")
+        };
+        let mut run = |names: &[&str], known: &BTreeSet<Reload>, newer: bool| {
+            commands.run(&changes(names), known, &running, &|| newer)
+        };
+        assert!(!run(&["fails", "hangs"], &known, false));
+        assert_eq!(told(), "fails hangs");
+        // What a change took away is not loaded for ever.
+        assert!(!run(&[], &set(&["fails", "other"]), false));
+        assert_eq!(told(), "fails fails hangs");
         std::fs::write(file("good"), "").unwrap();
-        assert!(commands.run(&changes(&["other"]), &running, &running));
-        assert_eq!(told(), "fails\nhangs\nfails\nhangs\nother\n");
-        assert!(commands.run(&changes(&[]), &running, &running));
-        assert_eq!(told().lines().count(), 5);
-        // What is newer comes first, and nothing is forgotten.
-        assert!(!commands.run(&changes(&["late"]), &running, &|| true));
-        assert_eq!(told().lines().count(), 5);
-        assert!(commands.run(&changes(&[]), &running, &running));
-        assert!(told().ends_with("other\nlate\n"));
+        assert!(run(&["other"], &known, false));
+        assert_eq!(told(), "fails fails fails hangs other");
+        assert!(run(&[], &known, false));
+        assert_eq!(told().split(' ').count(), 5);
+        // However much is newer, some go through, and nothing is forgotten.
+        let many: Vec<String> = (0..AT_ONCE + 2).map(|number| format!("z{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(!run(&many, &set(&many), true));
+        assert_eq!(told().split(' ').count(), 5 + AT_ONCE);
+        assert!(run(&[], &set(&many), true));
+        assert_eq!(told().split(' ').count(), 5 + many.len());
+    }
+
+    #[test]
+    fn zones_do_not_wait_for_a_configuration_that_cannot_be_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let told = directory.path().join("told");
+        let tell = |what: &str| {
+            Template::parse(&format!("sh -c 'echo {what} >> {}; exit 1'", told.display()), &["zone"]).unwrap()
+        };
+        let mut commands = Commands::new(tell("{zone}"), tell("config"), Duration::from_secs(60));
+        let known = BTreeSet::from([zone("a", None)]);
+        let mut lines = |config: bool, newer: bool| {
+            let changes = Changes { zones: known.clone(), config, ..Changes::default() };
+            let _ = std::fs::remove_file(&told);
+            assert!(!commands.run(&changes, &known, &|| false, &|| newer));
+            std::fs::read_to_string(&told).unwrap().replace('\n', " ")
+        };
+        assert_eq!(lines(true, true), "config a ");
+        assert_eq!(lines(false, false), "a config ");
+        assert_eq!(lines(false, true), "a ");
+        assert_eq!(lines(true, false), "config a ");
+    }
+
+    #[test]
+    fn of_many_failures_a_few_are_said() {
+        let mut failures = Failures::default();
+        let failed = Outcome { line: "x".to_owned(), result: Err("ended".to_owned()) };
+        for rest in [None, None, None, Some("1 more command "), Some("2 more commands ")] {
+            assert!(!failures.note(&failed));
+            assert!(failures.note(&Outcome { line: "y".to_owned(), result: Ok(()) }));
+            let said = failures.rest();
+            assert!(rest.map_or(said.is_none(), |rest| said.is_some_and(|said| said.starts_with(rest))));
+        }
     }
 }
