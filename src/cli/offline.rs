@@ -20,6 +20,8 @@ pub(in crate::cli) struct Offline {
     pub supply: Supply,
     /// Why files have no word in the release that should have one.
     pub errors: Vec<String>,
+    /// Warnings of what was read.
+    pub warnings: Problems,
     /// The moment.
     pub time: Timestamp,
     /// What the server announced before.
@@ -43,7 +45,7 @@ impl Offline {
         };
         let mut errors = Vec::new();
         let supply = loaded.supply.read(&Supply::default(), time, &mut errors);
-        Ok(Self { loaded, supply, errors, time, announced: None })
+        Ok(Self { loaded, supply, errors, warnings: problems, time, announced: None })
     }
 
     /// Says why files have no word in the release.
@@ -133,10 +135,19 @@ impl Offline {
         feed: Option<&Feed>,
         before: Option<&Snapshot>,
     ) -> Result<Snapshot, Failure> {
-        let mut problems = Problems::default();
+        self.snapshot_noting(feed, before, &mut Problems::default())
+    }
+
+    /// The same, with warnings of what is wrong with zones as they are put together.
+    pub(in crate::cli) fn snapshot_noting(
+        &self,
+        feed: Option<&Feed>,
+        before: Option<&Snapshot>,
+        problems: &mut Problems,
+    ) -> Result<Snapshot, Failure> {
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
-        let Some(frame) = compile(&self.loaded.inputs, &databases, &mut problems) else {
-            print(&problems);
+        let Some(frame) = compile(&self.loaded.inputs, &databases, problems) else {
+            print(problems);
             return Err(Failure::new("the configuration cannot be served"));
         };
         let frame: Arc<Frame> = Arc::new(frame);

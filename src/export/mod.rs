@@ -33,6 +33,7 @@ pub use directory::{Changes, Directory, DirectoryError, Reload};
 pub use exporter::{Exporter, Exporting};
 pub use header::trap;
 pub use reload::{Commands, Template};
+pub use zone::left_out;
 use zone_file::Sheet;
 pub use zone_file::ZoneFile;
 

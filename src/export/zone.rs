@@ -77,6 +77,21 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
     zones
 }
 
+/// Owners of records of the release that have no content now, and that an export leaves out.
+pub fn left_out(snapshot: &Snapshot) -> Vec<Name> {
+    let is_out = |answer| matches!(answer, Answer::Text(number) if snapshot.live.text(number).is_none());
+    let mut names = Vec::new();
+    for zone in zones(snapshot) {
+        for (name, node) in zone.nodes() {
+            let mut holdings = snapshot.frame.holdings(node).iter();
+            if holdings.any(|holding| is_out(holding.answer)) {
+                names.extend(Name::from_wire(name));
+            }
+        }
+    }
+    names
+}
+
 /// The records of a zone that are the same for all clients.
 pub(super) struct Shared<'s> {
     /// All but the SOA.
@@ -156,7 +171,7 @@ struct Writer<'z, 's> {
     zone: &'z Zone<'s>,
     records: Vec<Record>,
     /// Addresses of name servers, some of which may stand among the records already.
-    glue: Vec<Record>,
+    glue: Vec<&'s Rrset>,
 }
 
 impl<'s> Writer<'_, 's> {
@@ -181,9 +196,24 @@ impl<'s> Writer<'_, 's> {
 
     /// A delegation of the master file, with its glue. DS records are among what its node holds.
     fn cut(&mut self, cut: &Cut) {
-        let frame = &self.zone.snapshot.frame;
-        self.records.extend(frame.rrset(cut.ns).into_iter().flat_map(of_set));
-        self.glue.extend(frame.glue(cut).flat_map(of_set));
+        let frame: &'s Frame = &self.zone.snapshot.frame;
+        if let Some(ns) = frame.rrset(cut.ns) {
+            self.records.extend(of_set(ns));
+            // What is served comes first: the file may have an older copy.
+            self.servers(ns);
+        }
+        self.glue.extend(frame.glue(cut));
+    }
+
+    /// The addresses of a delegation's name servers within the zone, from the zones that they are in.
+    fn servers(&mut self, ns: &Rrset) {
+        for target in ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
+            if target.is_within(self.zone.origin) {
+                let lower = target.to_lower();
+                let sets = [rtype::A, rtype::AAAA].map(|rtype| self.find(lower.wire(), rtype));
+                self.glue.extend(sets.into_iter().flatten());
+            }
+        }
     }
 
     /// Zones below that are served too are delegated, whether the master file does or not: servers that have the zone alone
@@ -200,23 +230,25 @@ impl<'s> Writer<'_, 's> {
             let Some(ns) = self.find(child.origin.to_lower().wire(), rtype::NS) else { continue };
             self.records.extend(of_set(ns));
             self.records.extend(ds.into_iter().flat_map(of_set));
-            for target in ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
-                if target.is_within(self.zone.origin) {
-                    let lower = target.to_lower();
-                    let sets = [rtype::A, rtype::AAAA].map(|rtype| self.find(lower.wire(), rtype));
-                    self.glue.extend(sets.into_iter().flatten().flat_map(of_set));
-                }
-            }
+            self.servers(ns);
         }
     }
 
-    /// Static records of any zone.
+    /// Static records of any zone, or glue that it has for a zone delegated from it.
     fn find(&self, lower: &[u8], rtype: u16) -> Option<&'s Rrset> {
         let frame: &'s Frame = &self.zone.snapshot.frame;
         let mut name = LowerName::new();
         name.set(lower);
-        let (node, 0) = frame.names.closest(&name, frame.names.probe(&name))? else { return None };
-        match frame.holding(frame.nodes.get(node as usize)?, rtype)? {
+        let (node, below) = frame.names.closest(&name, frame.names.probe(&name))?;
+        let node = frame.nodes.get(node as usize)?;
+        if let NodeKind::Cut(cut) = node.kind {
+            let is_it = |set: &&Rrset| set.rtype == rtype && set.owner.to_lower().wire() == lower;
+            return frame.glue(&frame.cut(cut)?).find(is_it);
+        }
+        if below > 0 {
+            return None;
+        }
+        match frame.holding(node, rtype)? {
             Answer::Static { rrset, .. } => frame.rrset(rrset),
             _ => None,
         }
@@ -229,13 +261,15 @@ impl<'s> Writer<'_, 's> {
             let node = self.zone.nodes.get(name).and_then(|id| frame.nodes.get(*id as usize));
             node.is_some_and(|node| frame.holding(node, rtype).is_some())
         };
+        // One set for each name and type, as all records of a set have one TTL (RFC 2181 section 5.2).
         let mut seen = HashSet::new();
         let glue: Vec<Record> = std::mem::take(&mut self.glue)
             .into_iter()
-            .filter(|record| !has(&record.owner.to_ascii_lowercase(), record.rtype))
-            .filter(|record| {
-                seen.insert((record.owner.to_ascii_lowercase(), record.rtype, record.rdata.clone()))
+            .map(|set| (set.owner.to_lower(), set))
+            .filter(|(owner, set)| {
+                !has(owner.wire(), set.rtype) && seen.insert((owner.wire().to_vec(), set.rtype))
             })
+            .flat_map(|(_, set)| of_set(set))
             .collect();
         self.records.extend(glue);
     }

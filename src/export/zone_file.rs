@@ -22,6 +22,8 @@ pub struct ZoneFile {
     before: String,
     /// What its sources' serials add up to.
     sum: u32,
+    /// Whether that is its master file's alone.
+    is_static: bool,
     /// What stands behind it.
     after: String,
 }
@@ -73,6 +75,7 @@ impl<'z, 's> Sheet<'z, 's> {
             most_alike: self.most_alike.max(most_alike(&records)),
             before: header::of_zone(self.zone, self.ecs, view) + &soa,
             sum: self.sum,
+            is_static: !self.zone.has_pools && !self.zone.has_texts,
             after: soa_rest + &self.lines + &lines(&records),
         }
     }
@@ -80,11 +83,14 @@ impl<'z, 's> Sheet<'z, 's> {
 
 impl ZoneFile {
     /// The file, where `replaced` is what it replaces, and `others` are further files of the same zone. None: what it replaces
-    /// says the same.
+    /// says the same. A master file says another thing when its author raised its serial, and nothing else.
     pub(super) fn render(&self, replaced: Option<&str>, others: &[String]) -> Option<String> {
         let whole = |serial: u32| format!("{}{serial}{}", self.before, self.after);
         let same = |text: &&str| serial_of(text).is_some_and(|serial| whole(serial) == **text);
-        if replaced.as_ref().is_some_and(same) {
+        let is_raised = |text: &str| {
+            self.is_static && serial_of(text).is_some_and(|serial| serial::is_greater(self.sum, serial))
+        };
+        if replaced.is_some_and(|text| same(&text) && !is_raised(text)) {
             return None;
         }
         let known = replaced.into_iter().chain(others.iter().map(String::as_str)).filter_map(serial_of);
@@ -171,6 +177,7 @@ mod tests {
             most_alike: 1,
             before: "; a comment\na. 60 IN SOA . . (\n    ".to_owned(),
             sum,
+            is_static: false,
             after: format!("{SERIAL_END}\n 1 2 3 4 )\n{after}"),
         }
     }
@@ -184,6 +191,9 @@ mod tests {
         assert_eq!(next(9, &first), Some(9));
         assert_eq!(next(7, &first), Some(8), "the clock alone changed it");
         assert_eq!(next(u32::MAX, &first), Some(8), "a master file that went back");
+        let of_master = |sum| ZoneFile { is_static: true, ..file(sum, "x") }.render(Some(&first), &[]);
+        assert_eq!([5, 6].map(of_master), [None, None], "a serial that went back");
+        assert_eq!(serial_of(&of_master(9).unwrap()), Some(9), "a raised serial alone");
         let last = file(u32::MAX, "x").render(None, &[]).unwrap();
         assert_eq!(next(u32::MAX, &last), Some(0));
         // Another set of views: the zone goes on from the newest of its files.

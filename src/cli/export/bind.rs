@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
 
 use super::super::offline::Offline;
 use super::super::problems::print;
 use super::super::serve::start_log;
 use super::Failure;
 use crate::daemon::{Follower, Standing, StartError, follow_without_serving};
-use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Subject, Template, trap};
+use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap};
 use crate::load::{Loaded, Source, load};
 use crate::problem::Problems;
 use crate::snapshot::Snapshot;
@@ -99,7 +100,13 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
         Some(_) => offline.feed(args.feed.as_deref())?,
         None => offline.signed_feed()?,
     };
-    let snapshot = Arc::new(offline.snapshot(feed.as_ref().map(|named| &named.feed), None)?);
+    let mut problems = offline.warnings.clone();
+    let named = feed.as_ref().map(|named| &named.feed);
+    let snapshot = Arc::new(offline.snapshot_noting(named, None, &mut problems)?);
+    print(&problems);
+    for name in left_out(&snapshot) {
+        eprintln!("cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old");
+    }
     let directory = open(&args.out)?;
     let subject = Subject {
         snapshot,
@@ -133,13 +140,13 @@ fn watch(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let (commands, feed) = (args.commands()?, args.source()?);
     let directory = open(&args.out)?;
     say_trap(&loaded);
-    let state = directory.state();
+    let (state, keeps) = (directory.state(), directory.current().exists());
     if let Some(kept) = &loaded.state {
         crate::daemon::go_on_from(kept, &state);
     }
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting = exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
-    let mut shown = Shown { feed, state, exporting, last: None };
+    let mut shown = Shown { feed, state, exporting, last: None, keeps, said: false };
     let done = follow_without_serving(config, loaded, problems, &mut shown);
     shown.exporting.stop();
     match done {
@@ -160,6 +167,10 @@ struct Shown {
     exporting: Exporting,
     /// What was handed over last.
     last: Option<Arc<Snapshot>>,
+    /// Whether an earlier run's export stands, and no feed came since.
+    keeps: bool,
+    /// Whether that was said.
+    said: bool,
 }
 
 impl Follower for Shown {
@@ -176,8 +187,13 @@ impl Follower for Shown {
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, snapshot)) {
             return;
         }
-        // A feed that never came says nothing of mirrors: what was exported before is the better answer.
-        if feed.is_none() && loaded.feed.is_some() {
+        // A feed that never came says nothing of mirrors: what was exported before is the better answer, if there is one.
+        self.keeps &= feed.is_none();
+        if self.keeps && loaded.feed.is_some() {
+            if !self.said {
+                warn!("the last export stands until there is a feed");
+            }
+            self.said = true;
             return;
         }
         self.last = Some(snapshot.clone());
