@@ -326,3 +326,24 @@ fn everything_is_read_again_and_a_feed_never_goes_back() {
     assert!(said.contains("another export is writing"), "{said}");
     watch.stop();
 }
+
+#[test]
+fn without_a_feed_all_mirrors_are_up_where_no_export_stands_yet() {
+    let site = Site::new();
+    fs::remove_file(site.dir.path().join("feed.json")).expect("no feed");
+    let start = || site.watch(&["--reload", "", "--reconfigure", ""]);
+    let watch = start();
+    watch.until("exported", || site.zone("clam.example").exists());
+    let text = site.text("clam.example");
+    assert!(
+        yields(&path("DE"), &States::new(), false).0.len() > 1 && text.contains("db.de.big.clam.example. ")
+    );
+    watch.stop();
+    // One that stands is the better answer.
+    let watch = start();
+    watch.until_logged("the last export stands until there is a feed");
+    site.feed(2_000, &states(&[("de1.example", "down")]));
+    watch.until("the feed", || site.text("clam.example") != text);
+    assert_eq!(watch.log().matches("the last export stands until").count(), 1);
+    watch.stop();
+}

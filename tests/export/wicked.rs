@@ -11,7 +11,7 @@ use super::servers::{knotd, named, nsd};
 use super::support::daemon::{Daemon, Files};
 use super::support::packet::Query;
 use super::support::rr;
-use super::support::tools::tool_of;
+use super::support::tools::{output, tool, tool_of};
 
 fn example() -> std::path::PathBuf {
     project().join("cvdns.toml")
@@ -103,6 +103,102 @@ fn without_space_or_leave_to_write_the_last_export_stands() {
     }
 }
 
+#[test]
+fn a_directory_that_named_conf_cannot_name_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in [&b"a\"b"[..], b"a\\b", b"a\nb", b"a\xff"] {
+        let out = dir.path().join(std::ffi::OsStr::from_bytes(name));
+        let said = refused(&example(), &out, &[]);
+        assert!(said.contains("which named.conf cannot name"), "{said}");
+        assert!(!out.exists());
+    }
+}
+
+/// A zone whose name has a quote in it is one that BIND reads.
+#[test]
+fn a_quote_in_the_name_of_a_zone_comes_through() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let files = Files::default()
+        .with("cvdns.toml", "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"odd.toml\"\n")
+        .with("odd.toml", "format = 1\norigin = 'q\\\"x.test'\nrecords = \"odd.zone\"\n")
+        .with("odd.zone", "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n");
+    files.write(dir.path(), 1);
+    let out = dir.path().join("out");
+    export(&dir.path().join("cvdns.toml"), &out, &[]);
+    let mut check = tool("named-checkconf");
+    let said = output(check.arg("-z").arg(out.join("current/named.conf")));
+    assert!(said.contains("loaded serial 1"), "{said}");
+}
+
+/// Addresses of name servers come from the zone that they are in, whatever copies other files have.
+#[test]
+fn glue_is_what_the_served_zones_say() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let zone = |name: &str| format!("format = 1\norigin = \"{name}\"\nrecords = \"{name}.zone\"\n");
+    let files = Files::default()
+        .with(
+            "cvdns.toml",
+            "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"p.test.toml\"\n\
+             [[zone]]\nfile = \"c.p.test.toml\"\n",
+        )
+        .with("p.test.toml", zone("p.test"))
+        .with("c.p.test.toml", zone("c.p.test"))
+        .with(
+            "p.test.zone",
+            "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nc NS ns1.c\nns1.c 300 A 192.0.2.99\n\
+             other NS ns1.c\nother NS ns.other\nns.other 300 A 192.0.2.4\n",
+        )
+        .with(
+            "c.p.test.zone",
+            "$TTL 60\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\n@ NS ns.deep\nns1 A 192.0.2.2\ndeep NS ns.deep\n\
+             ns.deep A 192.0.2.3\n",
+        );
+    files.write(dir.path(), 1);
+    let out = dir.path().join("out");
+    export(&dir.path().join("cvdns.toml"), &out, &[]);
+    let text = fs::read_to_string(out.join("current/zones/p.test.zone")).expect("the zone");
+    let mut addresses: Vec<&str> = text.lines().filter(|line| line.contains(" IN A ")).collect();
+    addresses.sort_unstable();
+    assert_eq!(
+        addresses,
+        [
+            "ns.deep.c.p.test. 60 IN A 192.0.2.3",
+            "ns.other.p.test. 300 IN A 192.0.2.4",
+            "ns.p.test. 60 IN A 192.0.2.1",
+            "ns1.c.p.test. 60 IN A 192.0.2.2",
+        ]
+    );
+    check(&out);
+}
+
+/// What `check` would say, and what an export leaves out, is said with it.
+#[test]
+fn warnings_and_records_that_are_left_out_are_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let files = Files::default()
+        .with("cvdns.toml", "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"w.toml\"\n")
+        .with(
+            "w.toml",
+            "format = 1\norigin = \"w.test\"\nrecords = \"w.zone\"\n\
+             [[name]]\nowner = \"current.cvd\"\ntxt = \"record\"\n",
+        )
+        .with("w.zone", "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\n");
+    files.write(dir.path(), 1);
+    let config = dir.path().join("cvdns.toml");
+    let output = command(&config, &dir.path().join("out"), &[]).output().expect("the command runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"))
+        .args(["check", "--config"])
+        .arg(&config)
+        .output()
+        .expect("the check runs");
+    let warnings = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(warnings.contains("0 errors, 1 warning") && said.contains(&warnings), "{warnings}{said}");
+    assert!(said.contains("the record current.cvd.w.test TXT is left out: no release is known"), "{said}");
+}
+
 /// Names and strings that mean something to a master file, or to named.conf.
 const STRANGE: &str = r#"$TTL 60
 @ SOA ns h\.o.st 1 2 3 4 5
@@ -141,7 +237,7 @@ pool = "{cc}"
         .with("mirrors.toml", "[[mirror]]\nhost = \"de\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.3\"]\n");
     let ours = Daemon::start(&files);
     // The path of the export stands in named.conf.
-    let out = ours.path().join("an \"out\" ; here");
+    let out = ours.path().join("an 'out' ; here");
     export(&ours.path().join("cvdns.toml"), &out, &[]);
     let plain = ours.path().join("plain");
     export(&ours.path().join("cvdns.toml"), &plain, &[]);
