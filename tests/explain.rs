@@ -236,6 +236,21 @@ fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
         Some(other) => panic!("{other}"),
     };
     assert_eq!(packet.words(), words, "{story:?}");
+    // Whatever is answered is of a mirror that is told.
+    let told: Vec<IpAddr> = story
+        .pools
+        .iter()
+        .flat_map(|pools| &pools.path)
+        .flat_map(|pool| &pool.members)
+        .flat_map(|m| m.answered.clone())
+        .collect();
+    assert!(
+        packet
+            .addresses()
+            .iter()
+            .all(|address| !matches!(qtype, A | AAAA) || story.pools.is_none() || told.contains(address)),
+        "{story:?}"
+    );
     if story.outcome == OutcomeStory::Record {
         let record = story.record.as_ref().unwrap();
         assert_eq!(packet.strings(), [record.text.clone().unwrap()]);
@@ -264,7 +279,9 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
         assert_eq!(pool.mirrors, all.len(), "{}", pool.pool);
         let new: Vec<&str> = all.into_iter().filter(|host| !seen.contains(*host)).collect();
         if pool.drawn {
-            assert_eq!(pool.members.iter().map(|m| m.mirror.host.as_str()).collect::<Vec<_>>(), new);
+            // Behind them stand those that take no part.
+            let told = pool.members.iter().filter(|m| m.mirror.enabled).map(|m| m.mirror.host.as_str());
+            assert_eq!(told.collect::<Vec<_>>(), new);
             seen.extend(new.iter().map(|host| (*host).to_owned()));
         } else {
             assert!(pool.members.is_empty());
@@ -273,7 +290,11 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
             assert_eq!(member.answered.is_empty(), member.why_not.is_some(), "{member:?}");
             let mirror = &member.mirror;
             let works = |of: &cvdns::explain::fleet::AddressStory| matches!(of.state, State::Up | State::Old);
-            assert_eq!(mirror.usable, mirror.behind <= 1 && mirror.addresses.iter().any(works), "{mirror:?}");
+            assert_eq!(
+                mirror.usable,
+                mirror.enabled && mirror.behind <= 1 && mirror.addresses.iter().any(works),
+                "{mirror:?}"
+            );
             assert_eq!(mirror.usable, mirror.left_out.is_none());
         }
     }

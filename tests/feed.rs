@@ -458,7 +458,7 @@ fn formats_a_record_of_a_stale_feed_expires() {
     for name in ["current.cvd", "main.cvd", "test.cvd"] {
         let reply = ask_text(daemon.client(), name);
         assert_eq!(reply.rcode(), rr::SERVFAIL, "{name}: {reply:?}");
-        assert_eq!(reply.option(rr::EDE).map(|ede| &ede[..2]), Some(&[0, 3][..]), "Stale Answer");
+        assert_eq!(reply.option(rr::EDE).map(|ede| &ede[..2]), Some(&[0, 24][..]), "Invalid Data");
     }
     assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &States::new()), "mirrors stay");
     daemon.wait_for_log(0, &["too old"]);

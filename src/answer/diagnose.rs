@@ -82,7 +82,7 @@ pub(super) fn diagnose<'s>(
         Topic::Feed => (feed_lines(snapshot, &FeedStory::of(&snapshot.about, now)), None),
         Topic::Whoami => {
             let transport = if peer.transport == Transport::Udp { "udp" } else { "tcp" };
-            (whoami_lines(peer.client, transport, asker), None)
+            (whoami_lines(peer.client, transport, asked.query.edns.and_then(|edns| edns.ecs)), None)
         }
     };
     snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());

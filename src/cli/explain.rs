@@ -89,7 +89,10 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     let time = args.at.unwrap_or_else(Timestamp::now);
     let offline = Offline::load(config, time)?.remembering();
     offline.say_errors();
-    let named = offline.feed(args.feed.as_deref())?;
+    let named = match &args.feed {
+        Some(word) => offline.feed(Some(word))?,
+        None => offline.feed_in_force()?,
+    };
     if let Some(named) = &named {
         say_notes(&offline, named);
     }
@@ -102,15 +105,15 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     let server = args.server.as_deref().map(asking::Server::find).transpose()?;
     let explainer = Explainer { snapshot: &snapshot, name: &lower, wire: name.wire(), qtype, time };
     let askers = if given.is_empty() && !bad { vec![NOBODY] } else { given };
+    let many = args.clients.is_some() || args.client.len() > 1;
     let mut explained = Vec::new();
     for asker in &askers {
-        let one = explainer.explain(*asker, server.as_ref())?;
+        let one = explainer.explain(*asker, server.as_ref(), many)?;
         if one.story.scope.is_some() && *asker == NOBODY {
             return Err(Failure::new("the answer depends on the client: name one with --client"));
         }
         explained.push(one);
     }
-    let many = args.clients.is_some() || args.client.len() > 1;
     print(&explained, args.json, many)?;
     let differs = explained.iter().filter_map(|one| one.server.as_ref()).any(Comparison::differs);
     Ok(if bad || differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -147,7 +150,13 @@ struct Explainer<'e> {
 }
 
 impl Explainer<'_> {
-    fn explain(&self, asker: Asker, server: Option<&asking::Server>) -> Result<Explained, Failure> {
+    /// One of many clients is not to cost the others their answers: that a server gives none is told with it.
+    fn explain(
+        &self,
+        asker: Asker,
+        server: Option<&asking::Server>,
+        of_many: bool,
+    ) -> Result<Explained, Failure> {
         let Self { snapshot, name, qtype, time, .. } = *self;
         let mut answering = Answering::new(0, Timestamp::now);
         let inquiry = Inquiry { name, qtype, asker, turn: answering.next_turn(), time };
@@ -160,12 +169,12 @@ impl Explainer<'_> {
         let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
         let ours = length.and_then(|length| buffer.get(..length)).ok_or_else(no_answer)?;
         let answer = Answer::read(ours)?;
-        let server = match server {
-            Some(server) => {
-                let theirs = Answer::read(&server.ask(&query)?)?;
-                Some(Comparison::of(snapshot, &inquiry, &answer, theirs, server))
-            }
+        let server = match server.map(|server| (server, server.ask(&query).and_then(|it| Answer::read(&it))))
+        {
             None => None,
+            Some((server, Ok(theirs))) => Some(Comparison::of(snapshot, &inquiry, &answer, theirs, server)),
+            Some((server, Err(Failure::Input(why)))) if of_many => Some(Comparison::failed(server, why)),
+            Some((_, Err(failure))) => return Err(failure),
         };
         Ok(Explained { story, answer, server })
     }

@@ -99,6 +99,34 @@ impl Offline {
         Ok(Some(Named { source, feed }))
     }
 
+    /// The configuration's feed, or where that could not be taken, what the server kept that had one in force (`state`). Where
+    /// the two are not the same, that is said.
+    pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<Named>, Failure> {
+        let source = self.loaded.feed.clone();
+        let state = self.loaded.state.as_deref().zip(source.as_ref());
+        let kept = state.and_then(|(state, source)| daemon::feed_before(state, &source.to_string()));
+        if !self.loaded.config.feed.settle.is_zero() {
+            eprintln!(
+                "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"
+            );
+        }
+        match (self.signed_feed(), kept, source) {
+            (Err(Failure::Input(what)), Some(feed), Some(source)) => {
+                eprintln!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
+                Ok(Some(Named { source, feed }))
+            }
+            (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
+                let Named { source, feed } = &named;
+                eprintln!(
+                    "cvdns: {source} has feed {}, the server had {} in force last: it holds it back, or does not run",
+                    feed.serial, kept.serial
+                );
+                Ok(Some(named))
+            }
+            (read, ..) => read,
+        }
+    }
+
     /// What would be answered from with this feed; with a snapshot that was in force before it.
     pub(in crate::cli) fn snapshot(
         &self,

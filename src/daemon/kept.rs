@@ -154,6 +154,17 @@ impl KeptRecord {
     }
 }
 
+/// The feed of this source that a server had in force last which keeps it in `directory`; none: nothing that could be read. Changes
+/// nothing there.
+pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
+    let octets = fs::read(directory.join(FEED)).ok()?;
+    let file: FeedFile = serde_json::from_slice(&octets).ok()?;
+    if file.source != source {
+        return None;
+    }
+    Feed::parse(file.feed.as_bytes()).ok()
+}
+
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
 pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
     let octets = fs::read(directory.join(RECORD)).ok()?;

@@ -120,5 +120,14 @@ fn left_out(mirror: &Mirror, standing: &Standing) -> String {
         let versions = if standing.behind == 1 { "version" } else { "versions" };
         return format!("{standing}, but {} {versions} behind the record", standing.behind);
     }
+    if works(&standing.state) {
+        // It works as a whole; its addresses do not.
+        let mut states = standing.ipv4.iter().chain(&standing.ipv6);
+        return match (states.next(), states.next()) {
+            (Some(only), None) => format!("{standing}, but its address is {only}"),
+            (Some(first), Some(_)) => format!("{standing}, but its addresses are {first}"),
+            (None, _) => format!("{standing}, but has no address"),
+        };
+    }
     standing.to_string()
 }

@@ -9,9 +9,14 @@ use super::{
 };
 use crate::health::MirrorCondition;
 use crate::snapshot::Snapshot;
+use crate::wire::edns::ClientSubnet;
 
 /// Most mirrors that are named as left out: `_pool` names all.
 const LEFT_OUT: usize = 40;
+
+/// Why a TTL is lower than it is set.
+pub(super) const HALVED: &str =
+    "note=the TTL is half of it: a mirror changed its state in the last 10 minutes";
 
 /// Most octets of a string.
 const LONGEST: usize = 254;
@@ -44,13 +49,19 @@ impl Story {
     }
 
     fn tell_pools(&self, pools: &PoolsStory, out: &mut Vec<String>) {
-        let names: Vec<&str> = pools.path.iter().map(|pool| pool.pool.as_str()).collect();
-        out.push(format!("path={}", names.join(" ")));
+        let names: Vec<String> = pools.path.iter().map(|pool| pool.pool.clone()).collect();
+        out.extend(in_lines("path=", &names));
         let mut left_out = Vec::new();
         for pool in pools.path.iter().filter(|pool| pool.drawn) {
             out.push(format!("pool={} {} of {} usable", pool.pool, pool.usable, pool.mirrors));
             left_out.extend(pool.members.iter().filter_map(|member| {
-                Some(format!("left out: {} {}", member.mirror.host, member.why_not.as_ref()?))
+                let host = &member.mirror.host;
+                match (&member.why_not, &member.mirror.left_out) {
+                    (Some(why), _) => Some(format!("left out: {host} {why}")),
+                    // Nothing of the path is usable: it is answered all the same.
+                    (None, Some(why)) => Some(format!("not usable: {host} {why}")),
+                    (None, None) => None,
+                }
             }));
         }
         let more = left_out.len().saturating_sub(LEFT_OUT);
@@ -60,6 +71,9 @@ impl Story {
         }
         if let Some(words) = pools.reach_words() {
             out.push(words);
+        }
+        if pools.halved {
+            out.push(HALVED.to_owned());
         }
         match &pools.window {
             Some(window) => {
@@ -233,10 +247,16 @@ pub fn by_state(snapshot: &Snapshot) -> String {
 }
 
 /// What the server saw of a query.
-pub fn whoami_lines(client: SocketAddr, transport: &str, asker: Asker) -> Vec<String> {
-    let ecs = match asker.from {
-        AddressSource::Ecs => format!("ecs={}/{}", asker.address, asker.prefix.unwrap_or_default()),
-        AddressSource::Source | AddressSource::Given => "ecs=none".to_owned(),
+pub fn whoami_lines(client: SocketAddr, transport: &str, ecs: Option<ClientSubnet>) -> Vec<String> {
+    let ecs = match ecs {
+        None => "ecs=none".to_owned(),
+        // RFC 7871 section 7.1.2: the client's own address is not to be used.
+        Some(ecs) => match (ecs.address(), ecs.family) {
+            (Some(address), _) => format!("ecs={address}/{}", ecs.source),
+            (None, 1) => "ecs=0.0.0.0/0 (the source counts)".to_owned(),
+            (None, 2) => "ecs=::/0 (the source counts)".to_owned(),
+            (None, family) => format!("ecs=family {family}/0 (the source counts)"),
+        },
     };
     let address = client.ip().to_canonical();
     vec![

@@ -28,6 +28,8 @@ pub struct PoolsStory {
     pub reach: &'static str,
     /// The words that go with the answer, to clients with EDNS (RFC 8914).
     pub note: Option<String>,
+    /// Whether the TTL is half of what is set, as a mirror of these pools changed its state lately (`settle`).
+    pub halved: bool,
     /// The answer; none: no mirror of these pools has an address of the type.
     pub window: Option<WindowStory>,
 }
@@ -95,12 +97,14 @@ impl PoolsStory {
         let teller = Teller { plan, rule, health, found: &found, ipv6 };
         let mut seen = HashSet::new();
         let pools = plan.paths.along(path).enumerate();
+        let drawn = if ipv6 { found.ipv6_pools } else { found.pools };
         Some(Self {
-            path: pools.map(|(at, members)| teller.pool(at < found.pools, members, &mut seen)).collect(),
+            path: pools.map(|(at, members)| teller.pool(at < drawn, members, &mut seen)).collect(),
             min: rule.min,
             max: rule.max,
             reach: set.reach.word(),
             note: note.map(|note| String::from_utf8_lossy(note).into_owned()),
+            halved: found.unsettled,
             window: WindowStory::of(set, ipv6, turn),
         })
     }

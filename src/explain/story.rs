@@ -14,6 +14,7 @@ use crate::geo::country::Country;
 use crate::snapshot::{About, Snapshot};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
+use crate::wire::rtype;
 use crate::zone::records::target;
 
 /// What is to be explained.
@@ -135,6 +136,12 @@ pub enum OutcomeStory {
     Expired,
     /// No zone of ours: REFUSED.
     NotOurs,
+    /// A zone transfer: REFUSED, whatever the name.
+    Transfer,
+    /// A type that is no question (RFC 6895 section 3.1): FORMERR.
+    MetaType,
+    /// MAILA or MAILB (RFC 1035 section 3.2.3): NOTIMP.
+    Obsolete,
 }
 
 /// The feed in force.
@@ -171,7 +178,7 @@ impl Story {
             aliases: aliases(snapshot, &trail.chain),
             location: decision.client.map(|_| LocationStory::of(snapshot, asker.address)),
             scope: decision.client.map(|place| place.scope),
-            outcome: OutcomeStory::of(&decision.outcome),
+            outcome: OutcomeStory::of(&decision.outcome, qtype),
             pools: PoolsStory::of(snapshot, &decision, inquiry.qtype, turn),
             record: RecordStory::of(snapshot, &decision, time),
             feed: FeedStory::of(&snapshot.about, time),
@@ -207,7 +214,13 @@ impl LocationStory {
 }
 
 impl OutcomeStory {
-    fn of(outcome: &Outcome<'_>) -> Self {
+    fn of(outcome: &Outcome<'_>, qtype: u16) -> Self {
+        match qtype {
+            rtype::AXFR | rtype::IXFR => return Self::Transfer,
+            rtype::OPT | rtype::TKEY | rtype::TSIG => return Self::MetaType,
+            rtype::MAILA | rtype::MAILB => return Self::Obsolete,
+            _ => {}
+        }
         match outcome {
             Outcome::Static { .. } => Self::Static,
             Outcome::Pool { .. } => Self::Pool,
@@ -241,6 +254,9 @@ impl OutcomeStory {
             Self::NotReady => "SERVFAIL: no release is known yet",
             Self::Expired => "SERVFAIL: the record is too old to be trusted",
             Self::NotOurs => "REFUSED: not below any zone of this server",
+            Self::Transfer => "REFUSED: zones are not transferred",
+            Self::MetaType => "FORMERR: the type is no question",
+            Self::Obsolete => "NOTIMP: the type is obsolete",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A story as people read it on a terminal.
 
+use super::lines::HALVED;
 use super::told::{age, capacity};
 use super::{MemberStory, PoolStory, PoolsStory, Story};
 
@@ -67,6 +68,9 @@ impl Page {
         }
         if let Some(words) = pools.reach_words() {
             self.line("note", words.trim_start_matches("note="));
+        }
+        if pools.halved {
+            self.line("note", HALVED.trim_start_matches("note="));
         }
         if let Some(window) = &pools.window {
             let addresses: Vec<String> = window.addresses.iter().map(ToString::to_string).collect();

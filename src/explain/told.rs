@@ -11,6 +11,9 @@ pub(super) fn name(wire: &[u8]) -> String {
 
 /// An age in seconds: `12s`, `2h 5m 10s`, `3d 2h`; a negative one lies ahead.
 pub fn age(seconds: i64) -> String {
+    if seconds < 0 {
+        return format!("-{}", age(seconds.saturating_neg()));
+    }
     match seconds / DAY {
         days @ 2.. => format!("{days}d {:#}", SignedDuration::from_hours(seconds % DAY / 3600)),
         _ => format!("{:#}", SignedDuration::from_secs(seconds)),

@@ -50,7 +50,10 @@ impl MirrorCondition {
         if standing.behind > lag && standing.ipv4.iter().chain(&standing.ipv6).any(usable) {
             return Self::Lagging;
         }
-        match standing.state {
+        // A mirror that works, and none of whose addresses does, is answered nowhere.
+        let first = standing.ipv4.iter().chain(&standing.ipv6).next();
+        let dead = usable(&standing.state) && !standing.ipv4.iter().chain(&standing.ipv6).any(usable);
+        match first.filter(|_| dead).copied().unwrap_or(standing.state) {
             State::Up => Self::Up,
             State::Old => Self::Old,
             State::Down => Self::Down,

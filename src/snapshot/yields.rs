@@ -24,6 +24,8 @@ pub struct Candidate<A> {
 pub struct Yield {
     /// How many of the path's pools were drawn from.
     pub pools: usize,
+    /// The same for IPv6: addresses that are kept are of another walk.
+    pub ipv6_pools: usize,
     /// IPv4 addresses.
     pub ipv4: Vec<Candidate<Ipv4Addr>>,
     /// IPv6 addresses, from the same pools.
@@ -75,7 +77,7 @@ impl Walk<'_> {
         let counted = |found: &Yield| if counts_ipv6 { found.ipv6.len() } else { found.ipv4.len() };
         let found = self.gather(path, Take::Usable, counted);
         if counted(&found) > 0 {
-            return found;
+            return Yield { ipv6_pools: found.pools, ..found };
         }
         let lagging = self.least_behind(path, counts_ipv6);
         let take = lagging.map_or(Take::All, Take::Behind);
@@ -88,6 +90,7 @@ impl Walk<'_> {
             ipv6_open: open && !keeps_ipv6 && !rest.ipv6.is_empty(),
             lagging: !open,
             ipv6_kept: keeps_ipv6,
+            ipv6_pools: if keeps_ipv6 { found.pools } else { rest.pools },
             // The first walk went over all pools, to no avail.
             unsettled: found.unsettled,
             ipv6: if keeps_ipv6 { found.ipv6 } else { rest.ipv6 },

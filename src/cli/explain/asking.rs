@@ -70,8 +70,11 @@ impl Server {
             socket.send(query)?;
             outcome =
                 socket.recv(&mut buffer).map(|length| buffer.get(..length).unwrap_or_default().to_vec());
-            if outcome.as_ref().is_ok_and(|octets: &Vec<u8>| octets.get(..2) == query.get(..2)) {
-                break;
+            match &outcome {
+                Ok(octets) if octets.get(..2) == query.get(..2) => break,
+                // An answer to something else.
+                Ok(_) => outcome = Err(ErrorKind::TimedOut.into()),
+                Err(_) => {}
             }
         }
         outcome

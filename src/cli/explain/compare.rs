@@ -14,8 +14,8 @@ use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
 pub(super) struct Comparison {
     /// The server, as it was named.
     name: String,
-    /// What it answers.
-    answer: Answer,
+    /// What it answers; none: nothing.
+    answer: Option<Answer>,
     /// In what it differs; empty: it does not.
     differences: Vec<String>,
 }
@@ -58,7 +58,12 @@ impl Comparison {
         if ours.records.is_empty() && sorted(&ours.authority) != sorted(&theirs.authority) {
             differ("authority", &words(&ours.authority), &words(&theirs.authority));
         }
-        Self { name: server.name.clone(), answer: theirs, differences }
+        Self { name: server.name.clone(), answer: Some(theirs), differences }
+    }
+
+    /// A server that gives no answer.
+    pub(super) fn failed(server: &Server, why: String) -> Self {
+        Self { name: server.name.clone(), answer: None, differences: vec![why] }
     }
 
     /// Whether the server answers otherwise.
@@ -68,7 +73,11 @@ impl Comparison {
 
     /// `same` or `differs`.
     pub(super) fn word(&self) -> &'static str {
-        if self.differs() { "differs" } else { "same" }
+        match (&self.answer, self.differs()) {
+            (None, _) => "no answer",
+            (_, true) => "differs",
+            (_, false) => "same",
+        }
     }
 
     /// For people.
