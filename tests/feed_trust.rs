@@ -109,7 +109,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     assert_eq!(mirrors().iter().filter(|mirror| some_us(&mirror.host)).count(), 23);
     next(
         &without(1_001, some_us),
-        &["feed 1001 is held back: it takes away 23 of 40 of us", "feed 1000 goes on"],
+        &["feed 1001 is held back: it takes away 23 of 40 usable mirrors of us", "feed 1000 goes on"],
     );
     assert_eq!(answered(&daemon, "db.us.clam.example"), all);
     assert_eq!(metric(port, "feed_held_serial"), 1_001);
@@ -131,7 +131,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     // DE's three are too few to be missed alone, and of the continent's five they are more than half.
     next(
         &without(1_003, |host| host.starts_with("de")),
-        &["feed 1003 is held back: it takes away 3 of 5 of continent:eu"],
+        &["feed 1003 is held back: it takes away 3 of 5 usable mirrors of continent:eu"],
     );
     // Said again at once it waits on; an interval later it is believed.
     next(&without(1_004, |host| host.starts_with("de")), &["feed 1004 is held back"]);
@@ -156,7 +156,10 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     assert_eq!(accept(1_001), (409, "no feed is held back\n".to_owned()));
     let before = daemon.log().len();
     daemon.write_feed(&without(1_001, |_| true));
-    daemon.wait_for_log(before, &["feed 1001 is held back: it takes away 46 of 46 of world, 40 of 40 of us"]);
+    daemon.wait_for_log(
+        before,
+        &["feed 1001 is held back: it takes away 46 of 46 usable mirrors of world, 40 of 40 of us"],
+    );
     assert_eq!(accept(1_000), (409, "serial 1000 is not held back, but 1001 is\n".to_owned()));
     let command = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
@@ -171,7 +174,9 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     let (code, out, error) = command(&[]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert!(
-        out.starts_with("feed 1001 is in force; it took away 46 of 46 of world, 40 of 40 of US"),
+        out.starts_with(
+            "feed 1001 is in force; it took away 46 of 46 usable mirrors of world, 40 of 40 of US"
+        ),
         "{out}"
     );
     let (code, _, error) = command(&[]);

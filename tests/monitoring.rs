@@ -6,8 +6,9 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::client::Transport;
@@ -130,6 +131,53 @@ fn asked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
         }
     }
     out
+}
+
+/// Who does not ask for `OpenMetrics` gets the older text format, with which promtool finds no fault.
+#[test]
+fn both_formats_say_the_same() {
+    let port = ports::free();
+    let files = fixture::files();
+    let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
+    let _daemon = Daemon::start(&files.with("cvdns.toml", config));
+    let names = |page: &str| -> BTreeSet<String> {
+        page.lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' ').map(|(name, _)| name.to_owned()))
+            .collect()
+    };
+    let (_, open) = http::get(port, "/metrics");
+    // What Prometheus 2.50 sends, and what weighs more or less.
+    for accept in [
+        "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        "Application/OpenMetrics-Text",
+    ] {
+        let (_, kind, page) = http::get_as(port, "/metrics", Some(accept));
+        assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        assert!(page.ends_with("# EOF\n") && names(&page) == names(&open));
+    }
+    for accept in [None, Some("*/*"), Some("text/plain"), Some("application/openmetrics-text;q=0, */*")] {
+        let (status, kind, page) = http::get_as(port, "/metrics", accept);
+        assert_eq!((status, kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
+        assert!(!page.contains("# EOF"));
+        let described: BTreeSet<&str> =
+            page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        assert!(names(&page).iter().all(|name| described.contains(name.split('{').next().expect("a name"))));
+        assert_eq!(names(&page), names(&open));
+        let mut check = promtool();
+        let mut check = check
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool runs");
+        check.stdin.take().expect("its input").write_all(page.as_bytes()).expect("the page written");
+        let said = check.wait_with_output().expect("promtool ended");
+        let words =
+            String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success() && words.is_empty(), "{words}");
+    }
 }
 
 #[test]

@@ -175,6 +175,44 @@ fn a_share_is_logged() {
     assert_eq!(daemon.log().len(), length);
 }
 
+/// Nobody reads the log: the server goes on as ever, and only samples are left out.
+#[test]
+fn samples_hold_nothing_up() {
+    let (port, files) = (ports::free(), fixture::files());
+    let config = format!(
+        "{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n[log]\nquery-sample = 1\n",
+        files.text("cvdns.toml")
+    );
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let daemon = Daemon::start_logging_to(&files.with("cvdns.toml", config), writer);
+    let query = Query::new("db.de.clam.example", rr::A).build();
+    let socket = daemon.client().udp([127, 0, 0, 1].into());
+    for _ in 0..4_000 {
+        socket.send(&query).expect("sent");
+        receive(&socket).expect("an answer");
+    }
+    let down = fixture::states(&[("de1.example", "down")]);
+    for serial in [7_000, 7_001] {
+        daemon.write_feed(&fixture::feed(serial, &down));
+        daemon.until(Duration::from_secs(20), "the feed", || {
+            (Page::of(port).get("cvdns_feed_serial", &[]) - serial as f64).abs() < 0.5
+        });
+    }
+    let outcome = |outcome| Page::of(port).get("cvdns_query_samples_total", &[("outcome", outcome)]);
+    daemon.until(Duration::from_secs(20), "all samples", || outcome("logged") + outcome("dropped") > 4_000.0);
+    let (logged, dropped) = (outcome("logged"), outcome("dropped"));
+    assert!(logged > 10.0 && dropped > 3_000.0, "{logged} and {dropped}");
+    assert!(daemon.terminate().success());
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut log).expect("the log");
+    let (lines, words): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.starts_with('{'));
+    assert!(lines.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+    assert_eq!(lines.len() as f64, logged);
+    for said in ["feed 7000 of", "feed 7001 of", "stopped: "] {
+        assert!(words.iter().any(|line| line.contains(said)), "{said}: {words:#?}");
+    }
+}
+
 #[test]
 fn without_a_share_nothing_is_logged() {
     let (daemon, port) = start("0");

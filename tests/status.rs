@@ -213,10 +213,15 @@ fn status_says_why_nobody_can_be_asked() {
 fn changes_of_mirrors_are_logged() {
     let files = fixture::files();
     let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\nmax-loss = 1\n");
-    let (daemon, port) = start(files.with("cvdns.toml", config));
-    let news = |serial: u64, states: &States| {
+    let first = fixture::feed(1_000, &states(&[("fr1.example", "down"), ("us1.example", "removed")]));
+    let (daemon, port) = start(files.with("cvdns.toml", config).with("feed.json", first));
+    // What the first feed says is no change.
+    let log = daemon.log();
+    assert!(log.contains("feed 1000 of ") && log.contains("in force: 44 up, 1 down, 1 removed"), "{log}");
+    assert!(!log.contains(" mirror ") && !log.contains("was up"), "{log}");
+    let news_of = |serial: u64, feed: &str| {
         let length = daemon.log().len();
-        daemon.write_feed(&fixture::feed(serial, states));
+        daemon.write_feed(feed);
         daemon.wait_for_log(length, &[&format!("feed {serial} ")]);
         let log = daemon.log();
         let lines = log[length..].lines().filter_map(|line| line.split_once(" INFO ").map(|(_, text)| text));
@@ -228,6 +233,10 @@ fn changes_of_mirrors_are_logged() {
             .collect();
         of_mirrors
     };
+    let news = |serial, states: &States| news_of(serial, &fixture::feed(serial, states));
+    let lines = news(1_001, &States::new());
+    let expected = ["mirror fr1.example (FR): up, was down", "mirror us1.example (US): up, was removed"];
+    assert_eq!(lines[..lines.len() - 1], expected);
     let of_feed = |lines: &[String]| {
         lines.last().expect("the feed's line").split_once("in force: ").map(|(_, s)| s.to_owned())
     };
@@ -243,12 +252,21 @@ fn changes_of_mirrors_are_logged() {
     let lines = news(2_002, &states(&[("de1.example", "down"), ("jp1.example", "drained")]));
     assert_eq!(lines[..lines.len() - 1], ["mirror de2.example (DE): up, was old"]);
 
+    // A single address.
+    let address = r#""de3.example": { "state": "up", "addresses": { "192.0.2.13": "down" } }, "de1.example""#;
+    let feed =
+        |serial| fixture::feed(serial, &states(&[("de1.example", "down"), ("jp1.example", "drained")]));
+    let lines = news_of(2_003, &feed(2_003).replacen("\"de1.example\"", address, 1));
+    assert_eq!(lines[..lines.len() - 1], ["mirror de3.example (DE): its address 192.0.2.13 is down, was up"]);
+    let lines = news_of(2_004, &feed(2_004));
+    assert_eq!(lines[..lines.len() - 1], ["mirror de3.example (DE): its address 192.0.2.13 is up, was down"]);
+
     // More than are named one by one.
     let many: Vec<String> = (1..=21).map(|number| format!("us{number}.example")).collect();
     let mut down = said();
     down.remove("de2.example");
     down.extend(many.iter().map(|host| (host.clone(), "down")));
-    let lines = news(2_003, &down);
+    let lines = news(2_005, &down);
     assert_eq!(lines.iter().filter(|line| line.ends_with("(US): down, was up")).count(), 20);
     assert!(
         lines.contains(&"1 more mirrors changed: `cvdns status` shows who is left out".to_owned()),

@@ -16,10 +16,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -109,8 +110,8 @@ struct Shared {
     view: View,
 }
 
-/// The content type of the text format (`OpenMetrics` 1.0, section "Overall Structure").
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The media type of `OpenMetrics` (1.0, section "Overall Structure"). Prometheus asks for it; other readers know the older format.
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Admin {
     /// Binds the address.
@@ -155,17 +156,43 @@ impl Admin {
     }
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> impl IntoResponse {
+    let open = accepts_open_metrics(&headers);
     // With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
     let encoded = spawn_blocking(move || {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &shared.registry).map(|()| text)
+        let registry = &shared.registry;
+        let done = if open {
+            text::encode(&mut text, registry)
+        } else {
+            prometheus_text::encode(&mut text, registry)
+        };
+        done.map(|()| text)
     });
+    let kind = if open {
+        format!("{OPEN_METRICS}; version=1.0.0; charset=utf-8")
+    } else {
+        prometheus_text::CONTENT_TYPE.to_owned()
+    };
     match encoded.await {
-        Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+        Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "Accept".to_owned())], text)),
         Ok(Err(error)) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
     }
+}
+
+/// Whether a request names `OpenMetrics` among what it accepts (RFC 9110, section 12.5.1), with a weight above 0.
+fn accepts_open_metrics(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(OPEN_METRICS));
+        let weight = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case("q"));
+        named
+            && weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0))
+    })
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

@@ -208,7 +208,7 @@ impl Queries {
     }
 
     fn add(&mut self, counted: &Counted) {
-        for (kind, count) in &counted.queries {
+        for (kind, count) in counted.queries.iter().filter(|(_, count)| *count > 0) {
             self.answered += count;
             *self.by_class.entry(kind.class.label().to_owned()).or_default() += count;
             *self.by_rcode.entry(kind.rcode.to_owned()).or_default() += count;

@@ -34,8 +34,13 @@ pub struct Answered {
     pub paths: BTreeMap<PathLabel, u64>,
     /// The share of these answers that each mirror has, by host. An answer is shared out among all that its path yielded, by the
     /// capacity of each address, as clients are.
-    pub mirrors: BTreeMap<String, f64>,
+    pub mirrors: BTreeMap<String, Portion>,
 }
+
+/// A mirror's part of answers, in billionths of an answer. Whole numbers have one sum in whatever order snapshots are freed, so that what
+/// is counted never goes back, and are rounded down so that no part shrinks while answers are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Portion(u128);
 
 /// A path as people know it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +128,7 @@ impl Answered {
     fn add(&mut self, snapshot: &Snapshot, all: bool) {
         let frame = &*snapshot.frame;
         for (number, plan) in frame.plans.iter().enumerate() {
-            let mut shares = vec![0.0; plan.fleet.mirrors.len()];
+            let mut shares = vec![Portion::default(); plan.fleet.mirrors.len()];
             let rules = || frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan as usize == number);
             for (id, path) in plan.paths.paths.iter().enumerate() {
                 let mut total = 0;
@@ -143,9 +148,9 @@ impl Answered {
                 }
             }
             for (mirror, share) in plan.fleet.mirrors.iter().zip(shares) {
-                if share > 0.0 || (all && mirror.enabled) {
+                if share > Portion::default() || (all && mirror.enabled) {
                     match self.mirrors.get_mut(&mirror.host) {
-                        Some(sum) => *sum += share,
+                        Some(sum) => sum.add(share),
                         None => drop(self.mirrors.insert(mirror.host.clone(), share)),
                     }
                 }
@@ -155,15 +160,34 @@ impl Answered {
 }
 
 /// Shares out answers among candidates by capacity.
-fn share(answers: u64, candidates: impl Iterator<Item = (u32, u64)> + Clone, shares: &mut [f64]) {
+fn share(answers: u64, candidates: impl Iterator<Item = (u32, u64)> + Clone, shares: &mut [Portion]) {
     let whole: u64 = candidates.clone().map(|(_, capacity)| capacity).sum();
     if answers == 0 || whole == 0 {
         return;
     }
     for (mirror, capacity) in candidates {
         if let Some(share) = shares.get_mut(mirror as usize) {
-            *share += answers as f64 * (capacity as f64 / whole as f64);
+            share.add(Portion::of(answers, capacity, whole));
         }
+    }
+}
+
+impl Portion {
+    const ANSWER: u128 = 1_000_000_000;
+
+    /// What has `capacity` of the `whole`, which is not 0, of these answers.
+    fn of(answers: u64, capacity: u64, whole: u64) -> Self {
+        let all = u128::from(answers).saturating_mul(Self::ANSWER);
+        Self(all.saturating_mul(u128::from(capacity)) / u128::from(whole))
+    }
+
+    fn add(&mut self, other: Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+
+    /// In answers.
+    pub fn answers(self) -> f64 {
+        self.0 as f64 / Self::ANSWER as f64
     }
 }
 

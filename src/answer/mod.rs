@@ -9,6 +9,6 @@ mod options;
 pub mod respond;
 mod tally;
 
-pub use ledger::{Answered, Freed, Ledger, PathLabel};
+pub use ledger::{Answered, Freed, Ledger, PathLabel, Portion};
 pub use respond::{Answering, Transport};
 pub use tally::{Counted, Desk, Kind, QueryTallies, Tally};

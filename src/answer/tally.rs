@@ -45,7 +45,8 @@ pub struct QueryTallies {
 /// Sums over tallies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counted {
-    /// How many queries of a class and type were answered with an RCODE; only those that are not zero.
+    /// How many queries of a class and type were answered with an RCODE: those that are not zero, and those that are watched, which a
+    /// rate sees from the first on.
     pub queries: Vec<(Kind, u64)>,
     /// Queries with a client subnet that is heeded (RFC 7871).
     pub ecs: u64,
@@ -68,6 +69,18 @@ pub struct Kind {
     pub qtype: &'static str,
     /// RCODE.
     pub rcode: &'static str,
+}
+
+impl Kind {
+    /// Whether it is asked for on every server, or what alerts are about.
+    fn is_watched(&self) -> bool {
+        let types: &[&str] = match self.class {
+            NameClass::Country | NameClass::Local => &["A", "AAAA"],
+            NameClass::Record => &["TXT"],
+            _ => &[],
+        };
+        types.contains(&self.qtype) && ["NOERROR", "SERVFAIL"].contains(&self.rcode)
+    }
 }
 
 /// The types that are told apart; the first stands for all others.
@@ -130,7 +143,7 @@ impl Tally {
                 .iter()
                 .flat_map(move |(_, qtype)| RCODES.iter().map(move |rcode| Kind { class, qtype, rcode }))
         });
-        counted.queries = kinds.zip(cells).filter(|(_, count)| *count > 0).collect();
+        counted.queries = kinds.zip(cells).filter(|(kind, count)| *count > 0 || kind.is_watched()).collect();
         counted
     }
 }
@@ -255,6 +268,24 @@ mod tests {
             desk.count(NameClass::Static, qtype, 0);
         }
         let kind = Kind { class: NameClass::Static, qtype: "other", rcode: "NOERROR" };
-        assert_eq!(Tally::sum([&*tally].into_iter()).queries, [(kind, 6)]);
+        let counted = Tally::sum([&*tally].into_iter()).queries;
+        let counted: Vec<_> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [(kind, 6)]);
+    }
+
+    #[test]
+    fn what_is_watched_is_there_before_it_is_asked() {
+        let counted = Tally::sum([&Tally::default()].into_iter()).queries;
+        let mut expected = Vec::new();
+        for (class, types) in [
+            (NameClass::Country, &["A", "AAAA"][..]),
+            (NameClass::Local, &["A", "AAAA"]),
+            (NameClass::Record, &["TXT"]),
+        ] {
+            for qtype in types {
+                expected.extend(["NOERROR", "SERVFAIL"].map(|rcode| (Kind { class, qtype, rcode }, 0)));
+            }
+        }
+        assert_eq!(counted, expected);
     }
 }

@@ -103,7 +103,7 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
     }
     if let Some(held) = &feed.held {
         let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
-        lines.push(format!("held back since {since}: {serial}, it takes away {takes} usable mirrors"));
+        lines.push(format!("held back since {since}: {serial}, it takes away {takes}"));
     }
     if !feed.refused.is_empty() {
         lines.push(format!("not taken: {}", counts(feed.refused.iter())));

@@ -92,6 +92,8 @@ pub(super) struct Force {
     queries: QueryTallies,
     /// Threads that count for themselves.
     threads: usize,
+    /// Nobody has said yet how mirrors stand.
+    starting: bool,
     /// When feed or clock were last looked at.
     compiled: Timestamp,
     since_start: SinceStart,
@@ -137,6 +139,7 @@ impl Force {
             queries: QueryTallies::new(threads),
             threads,
             snapshots,
+            starting: true,
             compiled: now,
             since_start: SinceStart { started: now, reloads: [0; 2], snapshots: 1, compile_time },
         };
@@ -145,6 +148,7 @@ impl Force {
         if force.overriding.in_force(now) > 0 {
             force.publish(frame, now);
         }
+        force.starting = false;
         if let Some(last) = last {
             force.go_on(last, now);
         }
@@ -345,7 +349,9 @@ impl Force {
         self.overriding.log(now);
         self.flapping.log(now);
         self.log_fail_open(&snapshot);
-        standings::log(&self.snapshots.load(), &snapshot);
+        if !self.starting {
+            standings::log(&self.snapshots.load(), &snapshot);
+        }
         announcement::log(&self.snapshots.load().live, &snapshot.live);
         self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;

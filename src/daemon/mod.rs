@@ -152,8 +152,7 @@ impl Daemon {
             drop(accepts);
             let counters = serving.stop().await;
             if let Some(writer) = writer {
-                // It ends with the last sampler, once all is written; a panic of it lost no query.
-                let _ = tokio::task::spawn_blocking(|| writer.join()).await;
+                writer.end().await;
             }
             info!(
                 "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",

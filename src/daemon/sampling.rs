@@ -2,21 +2,24 @@
 
 mod countdown;
 mod line;
+mod stream;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::admin::SampleCounts;
 use crate::answer::Transport;
 use crate::serve::Place;
 
 use countdown::Countdown;
+use stream::Stream;
 
 /// An answer that was chosen, with the question in it.
 #[derive(Debug)]
@@ -50,6 +53,16 @@ enum Counting {
     Shared(Arc<Mutex<Countdown>>),
 }
 
+/// Writes what samplers chose.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// Closed when it has ended.
+    ended: oneshot::Receiver<()>,
+}
+
+/// How long the server's end waits for the last samples.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Samples that may wait to be written; what comes while so many wait is left out, and counted.
 const WAITING: usize = 1024;
 
@@ -58,13 +71,16 @@ impl Sampling {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(share: f64, counts: Arc<SampleCounts>) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub(super) fn start(share: f64, counts: Arc<SampleCounts>) -> std::io::Result<(Self, Writer)> {
         let (samples, chosen) = sync_channel(WAITING);
+        let (end, ended) = oneshot::channel();
         let written = counts.clone();
-        let thread =
-            Builder::new().name("cvdns-samples".to_owned()).spawn(move || write(&chosen, &written))?;
+        Builder::new().name("cvdns-samples".to_owned()).spawn(move || {
+            write(&chosen, &written);
+            drop(end);
+        })?;
         let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
-        Ok((Self { share, samples, counts, connections }, thread))
+        Ok((Self { share, samples, counts, connections }, Writer { ended }))
     }
 
     /// The sampler of what a responder serves.
@@ -100,11 +116,18 @@ impl Sampler {
     }
 }
 
+impl Writer {
+    /// Waits until all samples are written, or for a moment where they cannot be.
+    pub(super) async fn end(self) {
+        // A panic of it lost no query.
+        let _ = tokio::time::timeout(LAST, self.ended).await;
+    }
+}
+
 fn write(chosen: &Receiver<Sample>, counts: &SampleCounts) {
+    let stream = Stream::of_log();
     for sample in chosen {
-        let line = line::line(&sample, Timestamp::now());
-        // Each line in one piece: the log's own lines go the same way. Nobody is left to be told of an error.
-        let written = std::io::stderr().lock().write_all(line.as_bytes());
+        let written = stream.write(&line::line(&sample, Timestamp::now()));
         let counter = if written.is_ok() { &counts.logged } else { &counts.dropped };
         counter.fetch_add(1, Relaxed);
     }

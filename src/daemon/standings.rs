@@ -1,20 +1,26 @@
 //! Says in the log which mirrors stand otherwise than before, and why.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::info;
 
 use super::LOGGED;
 use crate::fleet::Mirror;
-use crate::health::{MirrorCondition, Standing};
+use crate::health::{MirrorCondition, Standing, State};
 use crate::snapshot::Snapshot;
 
 /// A mirror of a fleet and how it stands.
 type Stand<'s> = (&'s Mirror, &'s Standing);
 
 /// A line for each of the first few, and how many more there are: many change at once when a network breaks.
+///
+/// Before the first feed all mirrors count as up, whatever they are: what it says of them is no change.
 pub(super) fn log(before: &Snapshot, now: &Snapshot) {
+    if before.about.feed.is_none() && now.about.feed.is_some() {
+        return;
+    }
     let mut lines = changes(before, now).into_iter();
     for line in lines.by_ref().take(LOGGED) {
         info!("{line}");
@@ -44,7 +50,7 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
         let pairs = stands(before).zip(stands(now));
         let changed = pairs.filter(|((_, before), (mirror, now))| differs(mirror, before, now));
         let first = changed.filter(|(_, (mirror, _))| seen.insert(&mirror.host));
-        return first.map(|((_, before), (mirror, now))| changed_line(mirror, before, now)).collect();
+        return first.map(|(before, now)| changed_line(before, now)).collect();
     }
     let mut known: HashMap<&str, Stand<'_>> = HashMap::new();
     for (mirror, standing) in stands(before) {
@@ -54,7 +60,7 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     for (mirror, now) in stands(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
         match known.get(mirror.host.as_str()) {
             Some((old, before)) if old.enabled != mirror.enabled || differs(mirror, before, now) => {
-                lines.push(changed_line(mirror, before, now));
+                lines.push(changed_line((old, before), (mirror, now)));
             }
             Some(_) => {}
             None => lines.push(format!(
@@ -87,9 +93,37 @@ fn differs(mirror: &Mirror, before: &Standing, now: &Standing) -> bool {
     !settles && (of(before) != of(now) || (mirror.enabled && states(before) != states(now)))
 }
 
-fn changed_line(mirror: &Mirror, before: &Standing, now: &Standing) -> String {
+fn changed_line((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> String {
     let (host, country) = (&mirror.host, mirror.country);
-    format!("mirror {host} ({country}): {}, was {}", told(mirror, now), before.state)
+    if old.enabled && mirror.enabled && before.state == now.state {
+        let addresses = changed_addresses((old, before), (mirror, now));
+        if !addresses.is_empty() {
+            return format!("mirror {host} ({country}): {}", addresses.join(", "));
+        }
+    }
+    let was = if old.enabled { before.state.to_string() } else { "not enabled".to_owned() };
+    format!("mirror {host} ({country}): {}, was {was}", told(mirror, now))
+}
+
+/// The addresses of a mirror that stand otherwise, that are new, and that are gone.
+fn changed_addresses((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> Vec<String> {
+    let known: HashMap<IpAddr, State> = states(old, before).collect();
+    let mut words = Vec::new();
+    for (address, state) in states(mirror, now) {
+        match known.get(&address) {
+            Some(was) if *was == state => {}
+            Some(was) => words.push(format!("its address {address} is {state}, was {was}")),
+            None => words.push(format!("its address {address} is new: {state}")),
+        }
+    }
+    let gone = old.addresses().filter(|address| !mirror.addresses().any(|kept| kept == *address));
+    words.extend(gone.map(|address| format!("its address {address} is gone")));
+    words
+}
+
+/// The state of each address.
+fn states(mirror: &Mirror, standing: &Standing) -> impl Iterator<Item = (IpAddr, State)> {
+    mirror.addresses().zip(standing.ipv4.iter().chain(&standing.ipv6).copied())
 }
 
 /// How a mirror stands, with the addresses that stand otherwise.
@@ -97,8 +131,7 @@ fn told(mirror: &Mirror, standing: &Standing) -> String {
     if !mirror.enabled {
         return "not enabled".to_owned();
     }
-    let states = standing.ipv4.iter().chain(&standing.ipv6);
-    let others = mirror.addresses().zip(states).filter(|(_, state)| **state != standing.state);
+    let others = states(mirror, standing).filter(|(_, state)| *state != standing.state);
     let words: Vec<String> = others.map(|(address, state)| format!("{address} {state}")).collect();
     if words.is_empty() { standing.to_string() } else { format!("{standing}, but {}", words.join(", ")) }
 }

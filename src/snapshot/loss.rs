@@ -91,18 +91,42 @@ fn of_fleet<'p>(
     whole.chain(others.filter(|loss| loss.usable >= FEW))
 }
 
-/// `40 of 46 usable mirrors of world, 3 of 4 of DE`.
+/// `40 of 46 usable mirrors of world, 3 of 4 of DE`, and how many more pools lose too many.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More would fill a line of the log.
         const NAMED: usize = 4;
         for (number, PoolLoss { pool, hosts, usable }) in self.pools.iter().take(NAMED).enumerate() {
-            let (lost, comma) = (hosts.len(), if number > 0 { ", " } else { "" });
-            write!(f, "{comma}{lost} of {usable} of {pool}")?;
+            let lost = hosts.len();
+            match number {
+                0 => write!(f, "{lost} of {usable} usable mirrors of {pool}")?,
+                _ => write!(f, ", {lost} of {usable} of {pool}")?,
+            }
         }
         match self.pools.len().saturating_sub(NAMED) {
             0 => Ok(()),
-            more => write!(f, " and of {more} more pools"),
+            1 => f.write_str(", and too many of 1 more pool"),
+            more => write!(f, ", and too many of {more} more pools"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_reads_well_however_many_pools_there_are() {
+        let pool = |number: usize| PoolLoss {
+            pool: if number == 0 { Pool::World } else { Pool::Named(format!("p{number}")) },
+            hosts: (0..=number).map(|host| host.to_string()).collect(),
+            usable: 9,
+        };
+        let text = |pools: usize| Loss { pools: (0..pools).map(pool).collect() }.to_string();
+        assert_eq!(text(1), "1 of 9 usable mirrors of world");
+        let four = "1 of 9 usable mirrors of world, 2 of 9 of pool:p1, 3 of 9 of pool:p2, 4 of 9 of pool:p3";
+        assert_eq!(text(4), four);
+        assert_eq!(text(5), format!("{four}, and too many of 1 more pool"));
+        assert_eq!(text(9), format!("{four}, and too many of 5 more pools"));
     }
 }

@@ -170,7 +170,7 @@ fn a_feed_that_is_held_back_shows() {
     for tool in TOOLS {
         let strings = Ask::txt(server.port(), "_feed.clam.example").by(tool).strings();
         assert_eq!(strings[0], "serial=1000");
-        let expected = "held back: serial=1001, it takes away 46 of 46 of world, 40 of 40 of US, 40 of 40 of continent:NA, 5 of 5 of continent:EU";
+        let expected = "held back: serial=1001, it takes away 46 of 46 usable mirrors of world, 40 of 40 of US, 40 of 40 of continent:NA, 5 of 5 of continent:EU";
         assert_eq!(strings[3], expected);
         let strings = Ask::txt(server.port(), "_explain.db.de.clam.example").by(tool).strings();
         let line = strings.last().expect("the feed's");
@@ -179,7 +179,7 @@ fn a_feed_that_is_held_back_shows() {
         assert!(is_age(age), "{line}");
         assert_eq!(
             held,
-            "1001 is held back: it takes away 46 of 46 of world, 40 of 40 of US, 40 of 40 of continent:NA, 5 of 5 of continent:EU"
+            "1001 is held back: it takes away 46 of 46 usable mirrors of world, 40 of 40 of US, 40 of 40 of continent:NA, 5 of 5 of continent:EU"
         );
     }
     // One that takes away nothing is taken, and nothing waits any more.

@@ -55,7 +55,16 @@ impl Daemon {
     pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files.write(dir.path(), port);
-        let mut daemon = Self { child: serve(dir.path()), port, dir };
+        let mut daemon = Self { child: serve(dir.path(), None), port, dir };
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// The same with standard error elsewhere than in the log.
+    pub fn start_logging_to(files: &Files, stderr: impl Into<Stdio>) -> Self {
+        let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
+        files.write(dir.path(), port);
+        let mut daemon = Self { child: serve(dir.path(), Some(stderr.into())), port, dir };
         daemon.wait_until_ready();
         daemon
     }
@@ -68,7 +77,7 @@ impl Daemon {
 
     /// Starts a server that was ended again, with its files as they are and a new log.
     pub fn start_again(&mut self) {
-        self.child = serve(self.dir.path());
+        self.child = serve(self.dir.path(), None);
         self.wait_until_ready();
     }
 
@@ -177,7 +186,7 @@ impl Drop for Daemon {
     }
 }
 
-fn serve(dir: &Path) -> Child {
+fn serve(dir: &Path, stderr: Option<Stdio>) -> Child {
     let log = File::create(dir.join("log")).expect("the log");
     Command::new(env!("CARGO_BIN_EXE_cvdns"))
         .args(["serve", "--config"])
@@ -186,7 +195,7 @@ fn serve(dir: &Path) -> Child {
         .env_remove("CVDNS_LOG")
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the log twice"))
-        .stderr(log)
+        .stderr(stderr.unwrap_or(log.into()))
         .spawn()
         .expect("the server started")
 }

@@ -126,7 +126,8 @@ impl Page<'_> {
             (labels, *count)
         });
         self.counters("path_answers", "Answers with mirrors, by the path that they are of", paths)?;
-        let mirrors = answered.mirrors.iter().map(|(host, share)| ([("mirror", host.as_str())], *share));
+        let mirrors =
+            answered.mirrors.iter().map(|(host, portion)| ([("mirror", host.as_str())], portion.answers()));
         let help = "Answers with mirrors, each shared out by capacity among those that its path yielded";
         self.counters("mirror_answers", help, mirrors)
     }

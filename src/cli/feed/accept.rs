@@ -39,9 +39,6 @@ pub(super) fn run(args: &AcceptArgs, config: &Path) -> Result<ExitCode, Failure>
     }
     server.post("/api/v1/feed/accept", &format!("{{\"serial\": {}}}", held.serial))?;
     let Held { serial, takes_away } = held;
-    writeln!(
-        std::io::stdout().lock(),
-        "feed {serial} is in force; it took away {takes_away} usable mirrors"
-    )?;
+    writeln!(std::io::stdout().lock(), "feed {serial} is in force; it took away {takes_away}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::thread::scope;
 
 use super::tests::example;
 use super::*;
-use crate::answer::Transport;
+use crate::answer::{Answered, Transport};
 use crate::daemon::answerer::MakeAnswerer;
 use crate::serve::{MakeResponder, Place, Responder};
 
@@ -29,9 +29,65 @@ fn answer(make: &MakeAnswerer, place: Place) {
 }
 
 /// The answers of all paths, and what all mirrors have of them.
-fn sums(ledger: &Ledger) -> (u64, f64) {
-    let answered = ledger.answered();
-    (answered.paths.values().sum(), answered.mirrors.values().sum())
+fn sums(answered: &Answered) -> (u64, f64) {
+    (answered.paths.values().sum(), answered.mirrors.values().map(|portion| portion.answers()).sum())
+}
+
+/// Nothing that was counted is less than before.
+#[track_caller]
+fn goes_on(before: &Answered, now: &Answered) {
+    for (path, count) in &before.paths {
+        assert!(now.paths[path] >= *count, "{path:?}: {} after {count}", now.paths[path]);
+    }
+    for (host, portion) in &before.mirrors {
+        let (now, before) = (now.mirrors[host], *portion);
+        assert!(now >= before && now.answers() >= before.answers(), "{host}: {now:?} after {before:?}");
+    }
+}
+
+/// A state of the network that differs from that of the serial before.
+fn feed(serial: u64) -> String {
+    let state = if serial.is_multiple_of(2) { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
+    FEED.replace("1763800000", &serial.to_string()).replace("\"down\", \"since\"", state)
+}
+
+/// One answers from each of the last states; they leave in another order than they came.
+#[test]
+fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("feed.json");
+    std::fs::write(&path, FEED).unwrap();
+    let mut force = example(&path);
+    let ledger = force.ledger().clone();
+    let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), None);
+    let mut answerers = [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
+    let (mut answers, mut serial) = (0, 1_763_800_000u64);
+    let mut next = |force: &mut Force| {
+        serial += 1;
+        std::fs::write(&path, feed(serial)).unwrap();
+        force.read(Timestamp::now());
+    };
+    for round in 0..20u64 {
+        for (number, answerer) in answerers.iter_mut().enumerate() {
+            next(&mut force);
+            answerer.refresh();
+            let mut buffer = [0; 512];
+            for _ in 0..=(round * 7 + number as u64 * 5) {
+                buffer[..QUERY.len()].copy_from_slice(QUERY);
+                let client = "127.0.0.1:53".parse().unwrap();
+                assert!(answerer.respond(&mut buffer, QUERY.len(), client, Transport::Udp).is_some());
+                answers += 1;
+            }
+        }
+        next(&mut force);
+        let before = ledger.answered();
+        for number in [1, 2, 0] {
+            answerers[number].refresh();
+            force.free();
+            assert_eq!(ledger.answered(), before);
+        }
+        assert_eq!(before.paths.values().sum::<u64>(), answers);
+    }
 }
 
 #[test]
@@ -46,12 +102,14 @@ fn no_answer_is_lost_or_counted_twice() {
     let places = [Place::Socket(0), Place::Socket(1), Place::Connection, Place::Connection];
     scope(|threads| {
         let reader = threads.spawn(|| {
-            let mut before = 0;
+            let mut before = Answered::default();
             while !done.load(Ordering::Acquire) {
-                let (paths, mirrors) = sums(&ledger);
-                assert!(paths >= before, "{paths} after {before}");
-                assert!((paths as f64 - mirrors).abs() < 1e-3, "{paths} {mirrors}");
-                before = paths;
+                let now = ledger.answered();
+                goes_on(&before, &now);
+                let (paths, mirrors) = sums(&now);
+                // Rounded down.
+                assert!(mirrors <= paths as f64 + 1e-6 && mirrors > paths as f64 - 1e-3, "{paths} {mirrors}");
+                before = now;
             }
         });
         let workers = places.map(|place| {
@@ -63,9 +121,7 @@ fn no_answer_is_lost_or_counted_twice() {
         let mut serial = 1_763_800_000u64;
         while workers.iter().any(|worker| !worker.is_finished()) {
             serial += 1;
-            let state = if serial.is_multiple_of(2) { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
-            let next = FEED.replace("1763800000", &serial.to_string());
-            std::fs::write(&path, next.replace("\"down\", \"since\"", state)).unwrap();
+            std::fs::write(&path, feed(serial)).unwrap();
             force.read(Timestamp::now());
             force.free();
         }
@@ -74,7 +130,7 @@ fn no_answer_is_lost_or_counted_twice() {
     });
     force.free();
     let expected = QUERIES * places.len() as u64;
-    assert_eq!(sums(&ledger).0, expected);
+    assert_eq!(sums(&ledger.answered()).0, expected);
     let counted =
         |counted: crate::answer::Counted| counted.queries.iter().map(|(_, count)| count).sum::<u64>();
     assert_eq!((counted(tallies.udp()), counted(tallies.tcp())), (expected / 2, expected / 2));

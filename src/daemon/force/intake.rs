@@ -186,7 +186,7 @@ impl Force {
         };
         let in_force = before.word.feed.map_or(0, |feed| feed.serial);
         warn!(
-            "feed {} is held back: it takes away {loss} usable mirrors (`max-loss`); feed {in_force} goes on until a \
+            "feed {} is held back: it takes away {loss} (`max-loss`); feed {in_force} goes on until a \
              newer one says the same, or `cvdns feed accept`",
             feed.serial
         );

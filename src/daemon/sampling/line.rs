@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Sample;
+use super::stream::LONGEST;
 use crate::answer::Transport;
 
 /// One answer with its question.
@@ -36,6 +37,14 @@ struct Line {
     size: usize,
     /// The answer section's records: type and data.
     answers: Vec<String>,
+    /// How many more of them there are, for which the line had no room.
+    #[serde(skip_serializing_if = "is_zero")]
+    more: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The line of a sample, with its end.
@@ -56,15 +65,43 @@ pub(super) fn line(sample: &Sample, time: Timestamp) -> String {
         truncated: false,
         size: sample.octets.len(),
         answers: Vec::new(),
+        more: 0,
     };
     if let Ok(message) = Message::from_slice(&sample.octets) {
         line.read(message);
     }
-    // There are no maps in it, and all of it is text or numbers.
-    serde_json::to_string(&line).unwrap_or_default() + "\n"
+    line.shorten();
+    json(&line) + "\n"
+}
+
+/// There are no maps in it, and all of it is text or numbers.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 impl Line {
+    /// Leaves out the last answers where the line would be too long. Without any it never is: a name has at most 255 octets.
+    fn shorten(&mut self) {
+        let answers = std::mem::take(&mut self.answers);
+        let all = answers.len();
+        let lengths = |answers: &[String]| answers.iter().map(|answer| json(answer).len() + 1).sum::<usize>();
+        // Each with a comma, and the line with its end.
+        if json(self).len() + 1 + lengths(&answers) > LONGEST {
+            self.more = all;
+            let mut length = json(self).len() + 1;
+            self.answers = answers
+                .into_iter()
+                .take_while(|answer| {
+                    length += json(answer).len() + 1;
+                    length <= LONGEST
+                })
+                .collect();
+            self.more = all - self.answers.len();
+        } else {
+            self.answers = answers;
+        }
+    }
+
     fn read(&mut self, message: &Message<[u8]>) {
         self.rcode = message.opt_rcode().to_string();
         self.truncated = message.header().tc();
@@ -86,5 +123,59 @@ impl Line {
                 format!("{} {data}", record.rtype())
             })
             .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use domain::base::iana::{Class, Rtype};
+    use domain::base::{MessageBuilder, Name, Ttl};
+    use domain::rdata::{A, Txt};
+    use serde_json::Value;
+
+    /// A sample with the longest name there is, in which most octets are escaped, and these texts before as many addresses.
+    fn sample(texts: &[usize], addresses: usize) -> Sample {
+        let labels = [63, 63, 63, 61].map(|length| {
+            let mut label = vec![length as u8];
+            label.extend(vec![b'\\'; length]);
+            label
+        });
+        let name = Name::from_octets([labels.concat(), vec![0]].concat()).unwrap();
+        let mut builder = MessageBuilder::new_vec().question();
+        builder.push((&name, Rtype::ANY)).unwrap();
+        let mut builder = builder.answer();
+        for length in texts {
+            let text: Txt<Vec<u8>> = Txt::build_from_slice(&vec![0; *length]).unwrap();
+            builder.push((Name::root_ref(), Class::IN, Ttl::from_secs(60), text)).unwrap();
+        }
+        for number in 0..addresses {
+            let address = A::from_octets(192, 0, 2, (number % 256) as u8);
+            builder.push((Name::root_ref(), Class::IN, Ttl::from_secs(60), address)).unwrap();
+        }
+        let client = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap();
+        Sample { octets: builder.finish().into_boxed_slice(), client, transport: Transport::Tcp }
+    }
+
+    #[test]
+    fn a_line_fits_a_pipe_and_says_how_many_answers_it_lacks() {
+        for (texts, addresses) in [(&[][..], 0), (&[], 20), (&[], 4_000), (&[100, 5_000], 10), (&[60_000], 0)]
+        {
+            let sample = sample(texts, addresses);
+            let line = line(&sample, Timestamp::UNIX_EPOCH);
+            assert!(line.len() <= LONGEST && line.ends_with("}\n"), "{}: {line}", line.len());
+            let read: Value = serde_json::from_str(&line).unwrap();
+            let [shown, more] =
+                [read["answers"].as_array().unwrap().len(), read["more"].as_u64().unwrap_or(0) as usize];
+            assert_eq!(shown + more, texts.len() + addresses, "{line}");
+            // As many as have room: no other would have fitted.
+            assert!(
+                more == 0 || texts.iter().any(|length| *length > 2_000) || line.len() + 30 > LONGEST,
+                "{line}"
+            );
+            assert_eq!(read.get("more").is_some(), more > 0);
+        }
     }
 }
