@@ -293,10 +293,18 @@ fn everything_is_read_again_and_a_feed_never_goes_back() {
     let commands = [tell("{zone}"), tell("reconfigured")];
     let start = || site.watch(&["--reload", &commands[0], "--reconfigure", &commands[1]]);
     let watch = start();
-    let lines = || fs::read_to_string(&told).unwrap_or_default();
-    watch.until("all is loaded at the start", || lines() == "reconfigured\nclam.example\nshort.example\n");
+    // Zones are loaded several at once, behind a reconfiguration.
+    let since = |seen: usize| {
+        let text = fs::read_to_string(&told).unwrap_or_default();
+        let mut lines: Vec<String> = text.lines().skip(seen).map(str::to_owned).collect();
+        let behind = usize::from(lines.first().is_some_and(|first| first == "reconfigured"));
+        lines[behind..].sort();
+        lines
+    };
+    let all = ["reconfigured", "clam.example", "short.example"];
+    watch.until("all is loaded at the start", || since(0) == all);
     site.feed(5_000, &states(&[("de1.example", "down")]));
-    watch.until("the feed", || lines().ends_with("short.example\nclam.example\n"));
+    watch.until("the feed", || since(3) == ["clam.example"]);
     let zone = fs::read_to_string(site.dir.path().join("short.zone")).expect("the master file");
     fs::write(site.dir.path().join("short.zone"), zone.replace(" 7 ", " 8 ") + "new IN A 192.0.2.77\n")
         .expect("the master file");
@@ -311,7 +319,7 @@ fn everything_is_read_again_and_a_feed_never_goes_back() {
     fs::write(site.dir.path().join("third.zone"), "$TTL 60\n@ SOA ns.a. h.a. 3 1 1 1 1\n@ NS ns.a.\n")
         .expect("a zone");
     tools::signal(watch.child.id(), "HUP");
-    watch.until("SIGHUP", || lines().ends_with("reconfigured\nshort.example\nthird.example\n"));
+    watch.until("SIGHUP", || since(4) == ["reconfigured", "short.example", "third.example"]);
     assert_eq!((serial(&site.text("short.example")), serial(&site.text("third.example"))), (8, 3));
 
     let before = site.text("clam.example");
