@@ -135,8 +135,8 @@ fn formats_bad_overrides_change_nothing() {
     // What kind of bad it is makes no difference.
     let before = daemon.log().len();
     let path = daemon.path().join("overrides.toml");
-    std::fs::remove_file(&path).expect("removed");
     tools::output(Command::new("mkfifo").arg(daemon.path().join("pipe")));
+    // In one step: were it missing for a moment, the override would end.
     std::fs::rename(daemon.path().join("pipe"), &path).expect("the pipe renamed");
     daemon.wait_for_log(before, &["it is a pipe, not a regular file"]);
 
