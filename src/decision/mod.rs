@@ -168,16 +168,19 @@ pub fn decide<'s>(
     decision
 }
 
-/// The same, for those who ask now and then.
+/// The same, for those who ask now and then, and by a name and an address alone.
 #[cold]
 #[inline(never)]
 pub fn decide_apart<'s>(
     snapshot: &'s Snapshot,
-    question: Question<'_>,
-    client: &Client,
+    name: &LowerName,
+    qtype: u16,
+    address: IpAddr,
     trail: &mut Trail,
 ) -> Decision<'s> {
-    decide(snapshot, question, client, trail)
+    let frame = &*snapshot.frame;
+    let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
+    decide(snapshot, question, &Client { address, placed: None }, trail)
 }
 
 impl<'s> Decision<'s> {

@@ -115,7 +115,7 @@ fn left_out(mirror: &Mirror, standing: &Standing) -> String {
     if !mirror.enabled {
         return "enabled = false in the fleet file".to_owned();
     }
-    let works = |state: &State| matches!(state, State::Up | State::Old);
+    let works = |state: &State| state.is_usable();
     if standing.behind > 0 && standing.ipv4.iter().chain(&standing.ipv6).any(works) {
         let versions = if standing.behind == 1 { "version" } else { "versions" };
         return format!("{standing}, but {} {versions} behind the record", standing.behind);

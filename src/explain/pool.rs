@@ -166,10 +166,7 @@ impl Teller<'_> {
         let (Some(first), count) = (of_family().next(), of_family().count()) else {
             return format!("{}, but has no {family} address", mirror.standing);
         };
-        let usable = |state: crate::health::State| {
-            matches!(state, crate::health::State::Up | crate::health::State::Old)
-        };
-        if !of_family().any(|of| usable(of.state)) {
+        if !of_family().any(|of| of.state.is_usable()) {
             let words = if count == 1 { "address is" } else { "addresses are" };
             return format!("{}, but its {family} {words} {}", mirror.standing, first.state);
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::pool::PoolsStory;
 use super::record::RecordStory;
 use super::told;
-use crate::decision::{Chain, Client, Link, Outcome, Question, Trail, decide_apart, find};
+use crate::decision::{Chain, Link, Outcome, Trail, decide_apart};
 use crate::geo::country::Country;
 use crate::snapshot::{About, Snapshot};
 use crate::wire::lower::LowerName;
@@ -166,10 +166,8 @@ impl Story {
     pub fn of(snapshot: &Snapshot, inquiry: &Inquiry<'_>) -> Self {
         let Inquiry { name, qtype, asker, turn, time } = *inquiry;
         let frame = &*snapshot.frame;
-        let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
-        let client = Client { address: asker.address, placed: None };
         let mut trail = Trail::default();
-        let decision = decide_apart(snapshot, question, &client, &mut trail);
+        let decision = decide_apart(snapshot, name, qtype, asker.address, &mut trail);
         Self {
             name: told::name(name.wire()),
             r#type: rtype_text(qtype),

@@ -40,7 +40,7 @@ impl MirrorCondition {
     /// That of a mirror that stands so, where mirrors may be `lag` versions behind the record. Single addresses may stand otherwise
     /// than their mirror.
     pub fn of(mirror: &Mirror, standing: &Standing, lag: u32) -> Self {
-        let usable = |state: &State| matches!(state, State::Up | State::Old);
+        let usable = |state: &State| state.is_usable();
         if !mirror.enabled {
             return Self::Disabled;
         }

@@ -38,6 +38,13 @@ pub enum State {
     Removed,
 }
 
+impl State {
+    /// Whether it is answered, be it only where there is no better.
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Up | Self::Old)
+    }
+}
+
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

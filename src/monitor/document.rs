@@ -78,7 +78,7 @@ impl Entry {
                 *lowest = Some(lowest.map_or(version, |lowest| lowest.min(version)));
             }
         }
-        if !matches!(mirror.state, State::Up | State::Old) {
+        if !mirror.state.is_usable() {
             versions = [None; 3];
         }
         let [main, daily, bytecode] = versions;

@@ -89,7 +89,7 @@ impl Rule {
             }
             Evidence::Dead(reason) => {
                 known.fails(reason, later(now, self.old_after));
-                if matches!(known.state, State::Up | State::Old) {
+                if known.state.is_usable() {
                     known.enter(State::Down, now);
                 }
             }

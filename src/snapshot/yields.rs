@@ -109,7 +109,7 @@ impl Walk<'_> {
         let standings = mirrors.filter_map(|index| self.health.mirrors.get(*index as usize));
         let works = |standing: &&Standing| {
             let states = if ipv6 { &standing.ipv6 } else { &standing.ipv4 };
-            states.iter().any(|state| matches!(state, State::Up | State::Old))
+            states.iter().any(|state| state.is_usable())
         };
         standings.filter(works).map(|standing| standing.behind).min()
     }

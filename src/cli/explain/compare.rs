@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::asking::Server;
 use super::packet::Answer;
-use crate::decision::{Client, Outcome, Question, Trail, decide_apart, find};
+use crate::decision::{Outcome, Trail, decide_apart};
 use crate::explain::{Inquiry, line};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
@@ -93,10 +93,7 @@ impl Comparison {
 /// The windows of the answer, and octets of a record; none: it has none.
 fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
     let Inquiry { name, qtype, asker, .. } = *inquiry;
-    let frame = &*snapshot.frame;
-    let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
-    let client = Client { address: asker.address, placed: None };
-    match decide_apart(snapshot, question, &client, &mut Trail::default()).outcome {
+    match decide_apart(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))
         }

@@ -95,7 +95,7 @@ impl Row {
             State::Removed => &mut self.removed,
         };
         *count += 1;
-        let works = |state: &State| matches!(state, State::Up | State::Old);
+        let works = |state: &State| state.is_usable();
         self.lagging += usize::from(lags && standing.ipv4.iter().chain(&standing.ipv6).any(works));
         self.capacity += u128::from(mirror.capacity);
         self.usable_capacity += if usable { u128::from(mirror.capacity) } else { 0 };
