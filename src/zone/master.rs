@@ -232,6 +232,14 @@ impl Reader<'_> {
     }
 
     fn keep(&mut self, record: Record, state: &mut State) {
+        if i32::try_from(record.ttl).is_err() {
+            let what = format!("a TTL of {}", record.ttl);
+            self.problems.error(
+                record.spot.clone(),
+                what,
+                "write up to 2147483647 seconds (RFC 2181 section 8)",
+            );
+        }
         state.owner = Some(record.owner.clone());
         state.last_ttl = Some(record.ttl);
         self.records.push(record);
@@ -501,6 +509,18 @@ mod tests {
         for bad in ["$TTL", "$TTL soon", "$TTL 1y"] {
             let (records, problems) = read(&format!("{bad}\na A 192.0.2.1\nb A 192.0.2.2\n"));
             assert_eq!((records.len(), problems.len()), (2, 1), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_ttl_has_31_bits() {
+        let (_, problems) =
+            read("a 2147483647 A 192.0.2.1\nb 2147483648 A 192.0.2.1\nc 4294967294 IN A 192.0.2.1\n");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        for (problem, what) in
+            problems.iter().zip(["z:2:1: a TTL of 2147483648", "z:3:1: a TTL of 4294967294"])
+        {
+            assert!(problem.starts_with(what), "{problem}");
         }
     }
 
