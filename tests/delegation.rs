@@ -129,7 +129,7 @@ fn set_of_zones() -> Files {
 fn zones_are_grouped_by_the_zone_that_they_belong_into() {
     let daemon = Daemon::start(&set_of_zones());
     let text = printed(daemon.path(), &[]);
-    assert!(text.contains("So it is."), "{text}");
+    assert!(text.contains("Now it is `ecs = false`."), "{text}");
     let countries =
         tools::output(Command::new(env!("CARGO_BIN_EXE_cvdns")).args(["geoip", "countries", "--json"]));
     let countries: serde_json::Value = serde_json::from_str(&countries).expect("JSON");

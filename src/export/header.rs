@@ -9,7 +9,7 @@ pub fn trap(ecs: bool) -> [&'static str; 3] {
     [
         "BIND answers client subnets (ECS, RFC 7871) with scope 0: caches keep such an answer for everyone.",
         "Where only some of a zone's name servers are cvdns, set `ecs = false` in [server] there, or have none but BIND.",
-        if ecs { "It is true now." } else { "So it is." },
+        if ecs { "Now it is `ecs = true`." } else { "Now it is `ecs = false`." },
     ]
 }
 

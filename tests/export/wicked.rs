@@ -334,7 +334,7 @@ fn every_export_says_what_ecs_means_beside_bind() {
     let dir = tempfile::tempdir().expect("a directory");
     let zone = project().join("zones/clamav.net.toml");
     let database = project().join("geoip/country.mmdb");
-    for (ecs, word) in [(true, "It is true now"), (false, "So it is.")] {
+    for (ecs, word) in [(true, "Now it is `ecs = true`."), (false, "Now it is `ecs = false`.")] {
         let config = dir.path().join(format!("{ecs}.toml"));
         let text = format!(
             "[server]\necs = {ecs}\n[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n",
