@@ -10,6 +10,7 @@ mod freshclam;
 mod installing;
 mod network;
 mod process;
+mod resolver;
 mod stale;
 mod versions;
 mod web;
