@@ -19,7 +19,7 @@ use crate::answer::Transport;
 use crate::serve::Place;
 
 use countdown::Countdown;
-use stream::Stream;
+use stream::{LONGEST, Stream};
 
 /// An answer that was chosen, with the question in it.
 #[derive(Debug)]
@@ -64,7 +64,11 @@ pub(super) struct Writer {
 const LAST: Duration = Duration::from_secs(1);
 
 /// Samples that may wait to be written; what comes while so many wait is left out, and counted.
-const WAITING: usize = 1024;
+const WAITING: usize = 8192;
+
+/// For how long the first sample waits for others. To wake the writer for each made answers cost 3 to 9 % more where it has the
+/// worker's core, at 200 samples a second.
+const GATHER: Duration = Duration::from_millis(100);
 
 impl Sampling {
     /// Has this share of the answers written to standard error, by a thread that ends when all samplers are gone.
@@ -125,10 +129,42 @@ impl Writer {
 }
 
 fn write(chosen: &Receiver<Sample>, counts: &SampleCounts) {
-    let stream = Stream::of_log();
-    for sample in chosen {
-        let written = stream.write(&line::line(&sample, Timestamp::now()));
-        let counter = if written.is_ok() { &counts.logged } else { &counts.dropped };
-        counter.fetch_add(1, Relaxed);
+    let mut lines = Lines { stream: Stream::of_log(), counts, text: String::new(), number: 0 };
+    while let Ok(first) = chosen.recv() {
+        std::thread::sleep(GATHER);
+        let time = Timestamp::now();
+        for sample in std::iter::once(first).chain(chosen.try_iter().take(WAITING)) {
+            lines.push(&line::line(&sample, time));
+        }
+        lines.flush();
+    }
+}
+
+/// Lines that are written together, as many as the stream takes in one piece.
+struct Lines<'c> {
+    stream: Stream,
+    counts: &'c SampleCounts,
+    text: String,
+    /// How many they are.
+    number: u64,
+}
+
+impl Lines<'_> {
+    fn push(&mut self, line: &str) {
+        if self.text.len() + line.len() > LONGEST {
+            self.flush();
+        }
+        self.text.push_str(line);
+        self.number += 1;
+    }
+
+    fn flush(&mut self) {
+        if self.number > 0 {
+            let written = self.stream.write(&self.text);
+            let counter = if written.is_ok() { &self.counts.logged } else { &self.counts.dropped };
+            counter.fetch_add(self.number, Relaxed);
+        }
+        self.text.clear();
+        self.number = 0;
     }
 }

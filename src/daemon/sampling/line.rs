@@ -13,7 +13,7 @@ use crate::answer::Transport;
 /// One answer with its question.
 #[derive(Debug, Serialize)]
 struct Line {
-    /// When it was written, moments after the answer.
+    /// When it was written, up to 100 ms after the answer.
     time: Timestamp,
     /// The client's address and port.
     client: String,
@@ -70,6 +70,10 @@ pub(super) fn line(sample: &Sample, time: Timestamp) -> String {
     if let Ok(message) = Message::from_slice(&sample.octets) {
         line.read(message);
     }
+    let text = json(&line) + "\n";
+    if text.len() <= LONGEST {
+        return text;
+    }
     line.shorten();
     json(&line) + "\n"
 }
@@ -80,26 +84,20 @@ fn json(value: &impl Serialize) -> String {
 }
 
 impl Line {
-    /// Leaves out the last answers where the line would be too long. Without any it never is: a name has at most 255 octets.
+    /// Leaves out the last answers, so that the line is not too long. Without any it never is: a name has at most 255 octets.
     fn shorten(&mut self) {
         let answers = std::mem::take(&mut self.answers);
-        let all = answers.len();
-        let lengths = |answers: &[String]| answers.iter().map(|answer| json(answer).len() + 1).sum::<usize>();
-        // Each with a comma, and the line with its end.
-        if json(self).len() + 1 + lengths(&answers) > LONGEST {
-            self.more = all;
-            let mut length = json(self).len() + 1;
-            self.answers = answers
-                .into_iter()
-                .take_while(|answer| {
-                    length += json(answer).len() + 1;
-                    length <= LONGEST
-                })
-                .collect();
-            self.more = all - self.answers.len();
-        } else {
-            self.answers = answers;
-        }
+        self.more = answers.len();
+        // Each answer with a comma, and the line with its end.
+        let mut length = json(self).len() + 1;
+        self.answers = answers
+            .into_iter()
+            .take_while(|answer| {
+                length += json(answer).len() + 1;
+                length <= LONGEST
+            })
+            .collect();
+        self.more -= self.answers.len();
     }
 
     fn read(&mut self, message: &Message<[u8]>) {
