@@ -33,7 +33,7 @@ pub fn run() -> ExitCode {
 fn faults(workloads: &[Workload]) -> Vec<(Workload, String)> {
     let committed = Ratios::read();
     let track = Track::new(Fleet::race());
-    let cvdns = cvdns::start(&track.fleet, cvdns::Options::default()).pinned();
+    let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default()).pinned();
     let mut faults = Vec::new();
     for workload in workloads {
         let race = Race::run(*workload, &track, &cvdns, &[], EFFORT);

@@ -16,7 +16,7 @@ use crate::{cvdns, table};
 /// Prints a table for each workload; with `commit` the ratios of cvdns become what later runs are checked against.
 pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) -> ExitCode {
     let track = Track::new(Fleet::race());
-    let cvdns = cvdns::start(&track.fleet, cvdns::Options::default()).pinned();
+    let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default()).pinned();
     let wanted: Vec<&'static Peer> = peers::ALL.iter().filter(|peer| peer.is_among(peers)).collect();
     let start = |peer: &'static Peer| (peer, peer.start(&track.fleet).map(Server::pinned));
     let started: Vec<(&Peer, Result<Server, Absence>)> = wanted.into_iter().map(start).collect();

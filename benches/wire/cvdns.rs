@@ -7,34 +7,45 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fleet::Fleet;
-use crate::server::{Place, Server};
+use crate::server::{Place, Server, free_port};
+
+/// What has every client told why it was answered so.
+const EXPLAIN: &str = "explain = \"public\"\n";
+
+const SAMPLES: &str = "[log]\nquery-sample = 0.001\n";
 
 /// How a server differs from that of the race.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Options {
+    /// What it is called in tables.
+    pub name: &'static str,
+    pub program: PathBuf,
     pub workers: usize,
     /// Names `h0`, `h1` … with an A record each in the master file.
     pub static_names: usize,
+    /// Metrics, diagnostic names for everyone and query samples are on.
+    pub observed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, static_names: 0 }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_cvdns"));
+        Self { name: "cvdns", program, workers: 1, static_names: 0, observed: false }
     }
 }
 
 /// Starts the daemon for a fleet.
-pub fn start(fleet: &Fleet, options: Options) -> Server {
+pub fn start(fleet: &Fleet, options: &Options) -> Server {
     let place = Place::new();
     let shipped = |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
     place.write("clamav.net.toml", &shipped("clamav.net.toml"));
     place.write("clamav.net.zone", &(shipped("clamav.net.zone") + &static_names(options.static_names)));
     place.write("mirrors.toml", &mirrors(fleet));
     place.write("feed.json", &fleet.feed(1));
-    place.write("cvdns.toml", &config(place.port, options.workers));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    place.write("cvdns.toml", &config(place.port, options));
+    let mut command = Command::new(&options.program);
     command.args(["serve", "--config", "cvdns.toml"]);
-    Server::start("cvdns", command, place)
+    Server::start(options.name, command, place)
 }
 
 /// Replaces the feed of a running server by rename.
@@ -53,15 +64,20 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn config(port: u16, workers: usize) -> String {
+fn config(port: u16, options: &Options) -> String {
     let database = database();
-    let database = database.display();
+    let (database, workers) = (database.display(), options.workers);
+    let [explain, observed] = if options.observed {
+        [EXPLAIN.to_owned(), format!("[admin]\nlisten = \"127.0.0.1:{}\"\n{SAMPLES}", free_port())]
+    } else {
+        Default::default()
+    };
     format!(
         r#"[server]
 listen = ["127.0.0.1:{port}"]
 workers = {workers}
 nsid = "ns1"
-
+{explain}
 [[zone]]
 file = "clamav.net.toml"
 
@@ -72,7 +88,8 @@ database = "{database}"
 source = "feed.json"
 # Of some small country all mirrors go at once.
 max-loss = 1
-"#
+
+{observed}"#
     )
 }
 

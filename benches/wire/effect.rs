@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_micros(200);
 pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let track = Track::new(Fleet::new(MIRRORS.0, MIRRORS.1));
     let deck = track.deck(Workload::Mixed);
-    let server = cvdns::start(&track.fleet, Options::default());
+    let server = cvdns::start(&track.fleet, &Options::default());
     let load = Load { rate: Some(rate), sleep: true, pin: false, ..Load::of(&server, &deck.path, seconds) };
     let over = AtomicBool::new(false);
     let (times, outcome) = thread::scope(|scope| {

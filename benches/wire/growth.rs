@@ -41,7 +41,7 @@ pub fn run(effort: Effort) -> ExitCode {
 impl Size {
     fn new(label: String, fleet: Fleet, static_names: usize, workload: Workload) -> Self {
         let options = Options { static_names, ..Options::default() };
-        let server = cvdns::start(&fleet, options).pinned();
+        let server = cvdns::start(&fleet, &options).pinned();
         Self { label, server, track: Track::new(fleet), workload }
     }
 }

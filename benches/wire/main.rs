@@ -3,6 +3,7 @@
 //! `cargo bench --bench wire`; benches/README.md says what is measured and how to read it.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod before;
 mod check;
 mod compare;
 mod cvdns;
@@ -27,6 +28,7 @@ mod table;
 mod workers;
 mod workload;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -56,18 +58,21 @@ struct Args {
     /// Two workers against one.
     #[arg(long, group = "mode")]
     workers: bool,
+    /// Beside another build of cvdns, by its path: what metrics, explanations and samples cost, or any change.
+    #[arg(long, group = "mode", value_name = "PROGRAM")]
+    before: Option<PathBuf>,
     /// Write the ratios of this run to benches/wire/ratios.toml.
     #[arg(long, group = "mode")]
     commit: bool,
     /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
-    /// Seconds of each run: 1.5, or 20 with --paced and --effect.
+    /// Seconds of each run: 1.5, 0.3 with --before, or 20 with --paced and --effect.
     #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
-    /// Runs of each server.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
+    /// Runs of each server: 3, or 60 with --before.
+    #[arg(long)]
+    runs: Option<usize>,
     /// Queries a second: 30,000 with --paced, 20,000 with --effect.
     #[arg(long, value_parser = positive)]
     rate: Option<f64>,
@@ -92,7 +97,9 @@ fn measure(args: &Args) -> ExitCode {
     if process::cores() < 2 {
         println!("One core only: server and load share it, and CPU times are higher than they need be.");
     }
-    let effort = Effort { seconds: args.seconds.unwrap_or(1.5), rounds: args.runs.max(1) };
+    let (seconds, rounds) = if args.before.is_some() { (0.3, 60) } else { (1.5, 3) };
+    let effort =
+        Effort { seconds: args.seconds.unwrap_or(seconds), rounds: args.runs.unwrap_or(rounds).max(1) };
     let filter = args.filter.as_deref().unwrap_or_default();
     let chosen = workload::ALL.into_iter().filter(|workload| workload.to_string().contains(filter));
     let chosen: Vec<Workload> = chosen.collect();
@@ -103,6 +110,7 @@ fn measure(args: &Args) -> ExitCode {
         Args { effect: true, .. } => effect::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(20_000.0)),
         Args { growth: true, .. } => growth::run(effort),
         Args { workers: true, .. } => workers::run(effort),
+        Args { before: Some(program), .. } => before::run(&chosen, program, effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
     }
 }

@@ -17,7 +17,7 @@ use crate::{cvdns, process, table};
 pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let track = Track::new(Fleet::race());
     let deck = track.deck(Workload::Mixed);
-    let cvdns = cvdns::start(&track.fleet, cvdns::Options::default());
+    let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default());
     let reflector = deck.reflector(&cvdns);
     let flood = Load::of(&cvdns, &deck.path, seconds.min(3.0)).measure();
     for server in [&cvdns, &reflector] {

@@ -150,7 +150,7 @@ pub fn myself(part: &str) -> Command {
 }
 
 /// A port that is free for UDP and TCP.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();

@@ -17,7 +17,8 @@ const SOCKETS: usize = 16;
 pub fn run(effort: Effort) -> ExitCode {
     let track = Track::new(Fleet::race());
     let deck = track.deck(Workload::Mixed);
-    let servers = [1, 2].map(|workers| cvdns::start(&track.fleet, Options { workers, ..Options::default() }));
+    let servers =
+        [1, 2].map(|workers| cvdns::start(&track.fleet, &Options { workers, ..Options::default() }));
     let round = |seconds| {
         servers.each_ref().map(|server| {
             Load { sockets: SOCKETS, sleep: true, pin: false, ..Load::of(server, &deck.path, seconds) }

@@ -1,0 +1,97 @@
+//! `--before`: this build beside another one, as finely as the machine lets it be told.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cvdns::{self, Options};
+use crate::fleet::Fleet;
+use crate::load::Load;
+use crate::outcome::{Outcome, median};
+use crate::queries::Numbers;
+use crate::race::{Effort, Track};
+use crate::server::Server;
+use crate::table;
+use crate::workload::Workload;
+
+/// How often all servers are started anew: where memory comes to lie is another source of noise.
+const STARTS: usize = 6;
+
+/// Seconds of load before anything counts.
+const WARM: f64 = 0.2;
+
+/// Prints what each server costs by the first one, which is the other build. That one runs twice: how far it differs from itself
+/// is how far the figures carry.
+pub fn run(workloads: &[Workload], program: &Path, effort: Effort) -> ExitCode {
+    let track = Track::new(Fleet::race());
+    let program = program.canonicalize().expect("the path of another build");
+    let before = Options { name: "before", program, ..Options::default() };
+    let servers = [
+        before.clone(),
+        Options { name: "before, again", ..before },
+        Options::default(),
+        Options { name: "cvdns, all observed", observed: true, ..Options::default() },
+    ];
+    for workload in workloads {
+        println!("\n{}", report(*workload, &track, &servers, effort));
+    }
+    ExitCode::SUCCESS
+}
+
+fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort) -> String {
+    let rounds = rounds(workload, track, servers, effort);
+    let mut table = table::new(&["", "µs CPU", "ratio", "95 % of its medians", "lost", "wrong"]);
+    for (server, options) in servers.iter().enumerate() {
+        let cost = median(rounds.iter().map(|round| round[server].cost()));
+        let mut ratios: Vec<f64> =
+            rounds.iter().map(|round| round[server].cost() / round[0].cost()).collect();
+        ratios.sort_by(f64::total_cmp);
+        let (low, high) = interval(&ratios);
+        let sum = |count: fn(&Outcome) -> u64| rounds.iter().map(|round| count(&round[server])).sum::<u64>();
+        table.add_row([
+            options.name.to_owned(),
+            format!("{cost:.3}"),
+            format!("{:.3}", median(ratios.iter().copied())),
+            format!("{low:.3} to {high:.3}"),
+            sum(Outcome::lost).to_string(),
+            sum(|outcome| outcome.wrong).to_string(),
+        ]);
+    }
+    let (runs, seconds) = (rounds.len(), effort.seconds);
+    format!("{workload}: medians of {runs} runs of {seconds} s, {STARTS} starts\n{table}")
+}
+
+/// The outcomes of all servers in each round. They take turns in another order each time.
+fn rounds(workload: Workload, track: &Track, servers: &[Options], effort: Effort) -> Vec<Vec<Outcome>> {
+    let deck = track.deck(workload);
+    let mut numbers = Numbers(5);
+    let mut rounds = Vec::new();
+    for _ in 0..STARTS {
+        let start = |options: &Options| cvdns::start(&track.fleet, options).pinned();
+        let running: Vec<Server> = servers.iter().map(start).collect();
+        for server in &running {
+            Load::of(server, &deck.path, WARM).measure();
+        }
+        for _ in 0..effort.rounds.div_ceil(STARTS) {
+            let mut round: Vec<Option<Outcome>> = vec![None; running.len()];
+            let mut left: Vec<usize> = (0..running.len()).collect();
+            while !left.is_empty() {
+                let number = left.swap_remove(numbers.below(left.len()));
+                let load = Load::of(&running[number], &deck.path, effort.seconds);
+                round[number] = Some(load.measure());
+            }
+            rounds.push(round.into_iter().flatten().collect());
+        }
+    }
+    rounds
+}
+
+/// Within these the median of all such ratios is in 95 of 100 cases: the binomial distribution of how many of the sorted ones
+/// are below it, as a normal one.
+#[allow(clippy::cast_sign_loss, reason = "it is made positive")]
+fn interval(sorted: &[f64]) -> (f64, f64) {
+    let last = sorted.len() - 1;
+    // 1.96 standard deviations; one is half the root of their number.
+    let below = (sorted.len() as f64).sqrt().mul_add(-0.98, last as f64 / 2.0).floor().max(0.0);
+    let below = below as usize;
+    (sorted[below], sorted[last - below])
+}
