@@ -12,6 +12,7 @@ mod network;
 mod process;
 mod resolver;
 mod stale;
+mod stranger;
 mod versions;
 mod web;
 
