@@ -485,6 +485,28 @@ fn what_is_no_name_or_type_is_refused() {
     assert_eq!(explain(dir.path(), "--json").0, Some(2));
 }
 
+/// What is at a diagnostic name is made when a server is asked; with `explain = "off"` there is none.
+#[test]
+fn a_diagnostic_name_leads_to_the_name_that_it_is_about() {
+    let dir = fixed();
+    refused(
+        dir.path(),
+        "_Explain.db.DE.clam.example",
+        "_Explain.db.DE.clam.example is a diagnostic name, by which a server tells of db.de.clam.example: \
+         explain db.de.clam.example, or ask the server by dig",
+    );
+    refused(dir.path(), "_feed.clam.example TXT", "explain clam.example, or ask the server by dig");
+    // These are about nothing of ours.
+    for name in ["_pool.nowhere.clam.example", "_other.db.de.clam.example"] {
+        assert_eq!(json_of(dir.path(), name)["answer"]["rcode"], "NXDOMAIN", "{name}");
+    }
+    let files = fixture::files().with("feed.json", feed_of(1_000, GENERATED, &some()));
+    let off = files.text("cvdns.toml").replace("[server]\n", "[server]\nexplain = \"off\"\n");
+    let dir = directory(&files.with("cvdns.toml", off));
+    let story = json_of(dir.path(), "_explain.db.de.clam.example");
+    assert_eq!(story["answer"]["rcode"], "NXDOMAIN", "{story}");
+}
+
 /// The table of docs/diagnose.md: each key's types.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnose.md"));

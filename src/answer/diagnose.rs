@@ -27,6 +27,14 @@ enum Topic {
     Whoami,
 }
 
+/// A diagnostic name, taken apart.
+struct Subject {
+    topic: Topic,
+    /// What it is about.
+    name: LowerName,
+    zone: u32,
+}
+
 /// The message that is answered, and the room for it.
 pub(super) struct Room<'b> {
     pub buffer: &'b mut [u8],
@@ -49,15 +57,7 @@ pub(super) fn diagnose<'s>(
 ) -> Option<Body<'s>> {
     let frame = &*snapshot.frame;
     let Room { buffer, question_end, limit } = room;
-    let (topic, rest) = Topic::split(asked.name.wire())?;
-    let exists = frame.names.closest(&asked.name, frame.names.probe(&asked.name));
-    // What a zone file says comes first.
-    if frame.settings.explain == Explain::Off || exists.is_some_and(|(_, before)| before == 0) {
-        return None;
-    }
-    let mut name = LowerName::new();
-    name.set(rest).then_some(())?;
-    let zone = topic.zone(frame, &name)?;
+    let Subject { topic, name, zone } = Subject::of(frame, &asked.name)?;
     if !frame.settings.explain.allows(peer.client.ip()) {
         return Some(Body { ede: Some(Ede::PROHIBITED), ..Body::code(rcode::REFUSED) });
     }
@@ -89,6 +89,26 @@ pub(super) fn diagnose<'s>(
     // A scope says something of the subnet that was sent.
     let scope = scope.filter(|_| asked.query.subnet().is_some()).unwrap_or_default();
     Some(Body { scope, ..write(&lines, buffer, question_end, limit) })
+}
+
+/// The name that a diagnostic name is about; none: it is a name as any other, or is none for lack of `explain`.
+pub fn diagnosed(snapshot: &Snapshot, name: &LowerName) -> Option<LowerName> {
+    Subject::of(&snapshot.frame, name).map(|subject| subject.name)
+}
+
+impl Subject {
+    fn of(frame: &Frame, lower: &LowerName) -> Option<Self> {
+        let (topic, rest) = Topic::split(lower.wire())?;
+        let exists = frame.names.closest(lower, frame.names.probe(lower));
+        // What a zone file says comes first.
+        if frame.settings.explain == Explain::Off || exists.is_some_and(|(_, before)| before == 0) {
+            return None;
+        }
+        let mut name = LowerName::new();
+        name.set(rest).then_some(())?;
+        let zone = topic.zone(frame, &name)?;
+        Some(Self { topic, name, zone })
+    }
 }
 
 impl Topic {

@@ -9,6 +9,7 @@ mod options;
 pub mod respond;
 mod tally;
 
+pub use diagnose::diagnosed;
 pub use ledger::{Answered, Freed, Ledger, PathLabel, Portion};
 pub use respond::{Answering, Transport};
 pub use tally::{Counted, Desk, Kind, QueryTallies, Tally};

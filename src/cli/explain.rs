@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, print_table};
-use crate::answer::{Answering, Transport};
+use crate::answer::{Answering, Transport, diagnosed};
 use crate::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
 use crate::health::notes;
 use crate::snapshot::Snapshot;
@@ -97,6 +97,13 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
         say_notes(&offline, named);
     }
     let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
+    if let Some(about) = diagnosed(&snapshot, &lower) {
+        let (of, about) =
+            (&args.name, Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default());
+        return Err(Failure::new(format!(
+            "{of} is a diagnostic name, by which a server tells of {about}: explain {about}, or ask the server by dig"
+        )));
+    }
     let qtype = match &args.r#type {
         Some(text) => rtype(text)?,
         None => usual_type(&snapshot, &lower),
