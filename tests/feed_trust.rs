@@ -146,6 +146,39 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     assert_eq!(metric(port, "feed_errors_total{reason=\"held\"}"), 3);
 }
 
+/// An operator who allows more need not wait for the coordinator, nor for the server's API.
+#[test]
+fn a_feed_that_is_held_back_is_judged_anew_by_a_reload() {
+    let (daemon, port) = start(fixture::files(), "interval = \"30s\"");
+    let before = daemon.log().len();
+    // The names of its databases come with it.
+    let feed =
+        without(1_001, |host| host.starts_with("us")).replace("\"test\": 6", "\"test\": 6, \"other\": 7");
+    daemon.write_feed(&feed);
+    daemon.wait_for_log(before, &["feed 1001 is held back: it takes away"]);
+    let other =
+        || daemon.client().ask(Transport::Udp4, &Query::new("other.cvd.clam.example", rr::TXT)).rcode();
+    let allow = |share: &str, says: &[&str]| {
+        let config = fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+        let lines = config.lines().filter(|line| !line.starts_with("max-loss"));
+        let config: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let config = config.replace("interval = \"30s\"", &format!("interval = \"30s\"\nmax-loss = {share}"));
+        daemon.write_file("cvdns.toml", &config);
+        let before = daemon.log().len();
+        daemon.sighup();
+        daemon.wait_for_log(before, says);
+    };
+    allow("0.9", &["feed 1001 is held back: it takes away 40 of 40 usable mirrors of us", "reloaded"]);
+    assert_eq!((metric(port, "feed_held_serial"), metric(port, "feed_serial")), (1_001, 1_000));
+    assert_eq!(other(), rr::NXDOMAIN);
+    allow(
+        "1.0",
+        &["feed 1001 is no longer held back: it may take away so much", "feed 1001 of ", "reloaded"],
+    );
+    assert_eq!((metric(port, "feed_held_serial"), metric(port, "feed_serial")), (0, 1_001));
+    assert_eq!(other(), rr::NOERROR);
+}
+
 /// A coordinator that has lost its own network calls all mirrors dead.
 #[test]
 fn formats_a_feed_that_is_held_back_can_be_accepted() {

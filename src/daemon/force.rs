@@ -266,6 +266,7 @@ impl Force {
         let terms = Terms { key: loaded.config.feed.public_key.as_ref(), ..self.terms(now) };
         let path = loaded.feed.as_ref().and_then(Source::file);
         let offer = path.map(|path| Offer::read(path, terms));
+        let offer = self.judged_again(offer, loaded.feed.as_ref(), terms);
         let in_force = loaded.feed.as_ref().and(self.feed());
         let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
@@ -294,6 +295,9 @@ impl Force {
             }
         }
         self.offering.read(&self.loaded.supply, now);
+        // The frame was made for what was offered, which may have been held back or refused.
+        let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
+        let frame = if databases == self.databases { frame } else { self.with_databases(databases) };
         self.publish(frame, now);
         self.log_start();
         if news || state_moved {

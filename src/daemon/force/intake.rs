@@ -12,6 +12,7 @@ use crate::daemon::guard::{self, Held, Verdict};
 use crate::daemon::kept::KeptFeed;
 use crate::daemon::offer::{InForce, Offer, Refusal, Seen, Terms, versions};
 use crate::health::{Feed, Word};
+use crate::load::Source;
 use crate::load::remote::Fetched;
 use crate::release::Offered;
 use crate::snapshot::{Frame, Loss, Now};
@@ -114,6 +115,22 @@ impl Force {
         Some(offer)
     }
 
+    /// Where a reload brings no other feed, it is time to judge the one anew that is held back: `max-loss` may be another.
+    pub(super) fn judged_again(
+        &self,
+        offer: Option<Offer>,
+        source: Option<&Source>,
+        terms: Terms<'_>,
+    ) -> Option<Offer> {
+        let held = self.held.as_ref().filter(|held| source == Some(&held.document.source));
+        match (offer, held) {
+            (None | Some(Offer::Same), Some(held)) => {
+                Some(Offer::judge((*held.document).clone(), Terms { seen: None, ..terms }))
+            }
+            (offer, _) => offer,
+        }
+    }
+
     pub(super) fn terms(&self, now: Timestamp) -> Terms<'_> {
         let (seen, in_force) = (self.seen.as_deref(), self.feed.as_ref());
         Terms { seen, in_force, key: self.loaded.config.feed.public_key.as_ref(), now }
@@ -178,7 +195,13 @@ impl Force {
             match (verdict, &self.held) {
                 (Verdict::Confirmed, _) => warn!("feed {} says what was held back: it is taken", feed.serial),
                 (_, Some(held)) => {
-                    info!("feed {} is no longer held back: a newer one is taken", held.feed.serial);
+                    let serial = held.feed.serial;
+                    let why = if serial == feed.serial {
+                        "it may take away so much"
+                    } else {
+                        "a newer one is taken"
+                    };
+                    info!("feed {serial} is no longer held back: {why}");
                 }
                 _ => {}
             }
