@@ -98,10 +98,10 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     }
     let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
     if let Some(about) = diagnosed(&snapshot, &lower) {
-        let (of, about) =
-            (&args.name, Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default());
+        let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
         return Err(Failure::new(format!(
-            "{of} is a diagnostic name, by which a server tells of {about}: explain {about}, or ask the server by dig"
+            "{} is a diagnostic name, by which a server tells of {about}: explain {about}, or ask the server by dig",
+            args.name
         )));
     }
     let qtype = match &args.r#type {

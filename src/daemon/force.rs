@@ -296,8 +296,7 @@ impl Force {
         }
         self.offering.read(&self.loaded.supply, now);
         // The frame was made for what was offered, which may have been held back or refused.
-        let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
-        let frame = if databases == self.databases { frame } else { self.with_databases(databases) };
+        let frame = self.fitting(frame);
         self.publish(frame, now);
         self.log_start();
         if news || state_moved {
@@ -309,6 +308,12 @@ impl Force {
             self.log_notes();
         }
         true
+    }
+
+    /// This frame, if it has names for the extra databases of the feed in force, else another that has.
+    fn fitting(&mut self, frame: Arc<Frame>) -> Arc<Frame> {
+        let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
+        if databases == self.databases { frame } else { self.with_databases(databases) }
     }
 
     /// The frame with names for these extra databases.

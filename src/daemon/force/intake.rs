@@ -101,8 +101,7 @@ impl Force {
 
     /// Publishes what was taken.
     pub(super) fn take_over(&mut self, now: Timestamp) {
-        let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
-        let frame = if databases == self.databases { self.frame() } else { self.with_databases(databases) };
+        let frame = self.fitting(self.frame());
         self.publish(frame, now);
     }
 

@@ -5,7 +5,8 @@ use std::os::fd::BorrowedFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, write};
 
-/// Octets of the longest line, or of lines that are written together. A pipe takes so many in one piece or not at all (`PIPE_BUF`, pipe(7)), and one page of it is enough.
+/// Octets of the longest line, or of lines that are written together. A pipe takes so many in one piece or not at all (`PIPE_BUF`,
+/// pipe(7)), and one page of it is enough.
 pub(super) const LONGEST: usize = 4096;
 
 /// Standard error. It is written without the lock that the log's own lines take: each is one write, which the system does not mix with
