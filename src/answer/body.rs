@@ -42,6 +42,14 @@ impl Body<'_> {
         Self { end: Some(0), counts, rcode, authoritative: false, scope: 0, ede: None }
     }
 
+    /// SERVFAIL, as the snapshot does not have what its own parts lead to. Stops a build with debug assertions.
+    #[cold]
+    #[inline(never)]
+    fn broken() -> Self {
+        debug_assert!(false, "the snapshot leads to records that it does not have");
+        Self::code(rcode::SERVFAIL)
+    }
+
     fn ours(rcode: u16) -> Self {
         Self { authoritative: true, ..Self::code(rcode) }
     }
@@ -83,6 +91,7 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         Outcome::NotOurs => Body::code(rcode::REFUSED),
         Outcome::NotReady => Body { ede: Some(Ede::NOT_READY), ..Body::ours(rcode::SERVFAIL) },
         Outcome::Expired => Body { ede: Some(Ede::EXPIRED), ..Body::ours(rcode::SERVFAIL) },
+        Outcome::Broken => Body::code(rcode::SERVFAIL),
         Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
@@ -153,6 +162,7 @@ impl Target<'_> {
             Outcome::NotOurs
             | Outcome::NotReady
             | Outcome::Expired
+            | Outcome::Broken
             | Outcome::TooLong
             | Outcome::ChainEnds => body,
         }
@@ -160,7 +170,7 @@ impl Target<'_> {
 
     #[inline(always)]
     fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
-        let Some(template) = template else { return Body::code(rcode::SERVFAIL) };
+        let Some(template) = template else { return Body::broken() };
         if self.question_end + template.octets.len() > self.limit {
             return Body { end: None, ..body };
         }
@@ -191,44 +201,56 @@ impl Target<'_> {
         chain: &Chain,
         body: Body<'s>,
     ) -> Body<'s> {
-        let frame = &*snapshot.frame;
         let mut current = Current::of_question(self.buffer, self.question_end);
         let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
         let mut writer = Writer::new(room, self.question_end);
-        let mut counts = Counts::default();
-        write_chain(chain, frame, &mut current, &mut writer, &mut counts);
-        let zone = decision.zone.and_then(|zone| frame.zone(zone));
-        match decision.outcome {
-            Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
-                if let Some(set) = frame.rrset(rrset) {
-                    counts.answer += write_set(&mut writer, current.owner(), set);
-                }
-            }
-            Outcome::Pool { answer, ipv6, .. } => {
-                let window = answer.windows(ipv6).window(self.turn);
-                counts.answer += write_window(&mut writer, current.owner(), window, ipv6);
-            }
-            Outcome::Text { template: Template { octets, .. }, .. } => {
-                // A text template is one record behind a pointer: type, class, TTL, length, RDATA.
-                counts.answer += write_ready(&mut writer, current.owner(), octets);
-            }
-            Outcome::MinimalAny => {
-                if let Some(template) = frame.templates.get(frame.minimal_any) {
-                    counts.answer += write_ready(&mut writer, current.owner(), template.octets);
-                }
-            }
-            Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
-                counts.authority += zone.map_or(0, |zone| write_soa(&mut writer, frame, zone));
-            }
-            Outcome::Referral(cut) => write_referral(&mut writer, frame, cut, &mut counts),
-            Outcome::ChainEnds
-            | Outcome::TooLong
-            | Outcome::NotReady
-            | Outcome::Expired
-            | Outcome::NotOurs => {}
+        let Some(mut counts) = write_chain(chain, &snapshot.frame, &mut current, &mut writer) else {
+            return Body::broken();
+        };
+        let written = write_end(snapshot, decision, self.turn, current.owner(), &mut writer, &mut counts);
+        match written {
+            Some(()) => Body { end: writer.finish(), counts, ..body },
+            None => Body::broken(),
         }
-        Body { end: writer.finish(), counts, ..body }
     }
+}
+
+/// Writes what stands at the end of a chain. `None`: the snapshot does not have it.
+fn write_end(
+    snapshot: &Snapshot,
+    decision: &Decision<'_>,
+    turn: u64,
+    owner: Owner<'_>,
+    writer: &mut Writer<'_>,
+    counts: &mut Counts,
+) -> Option<()> {
+    let frame = &*snapshot.frame;
+    match decision.outcome {
+        Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
+            counts.answer += write_set(writer, owner, frame.rrset(rrset)?);
+        }
+        Outcome::Pool { answer, ipv6, .. } => {
+            counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
+        }
+        // A text template is one record behind a pointer: type, class, TTL, length, RDATA.
+        Outcome::Text { template: Template { octets, .. }, .. } => {
+            counts.answer += write_ready(writer, owner, octets)?;
+        }
+        Outcome::MinimalAny => {
+            counts.answer += write_ready(writer, owner, frame.templates.get(frame.minimal_any)?.octets)?;
+        }
+        Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
+            counts.authority += write_soa(writer, frame, frame.zone(decision.zone?)?)?;
+        }
+        Outcome::Referral(cut) => write_referral(writer, frame, cut, counts)?,
+        Outcome::ChainEnds
+        | Outcome::TooLong
+        | Outcome::NotReady
+        | Outcome::Expired
+        | Outcome::Broken
+        | Outcome::NotOurs => {}
+    }
+    Some(())
 }
 
 /// The name at which the chain stands, in the case in which it was written.
@@ -261,16 +283,17 @@ impl Current {
     }
 }
 
+/// Writes the links of a chain. `None`: the snapshot does not have one of them.
 fn write_chain(
     chain: &Chain,
     frame: &Frame,
     current: &mut Current,
     writer: &mut Writer<'_>,
-    counts: &mut Counts,
-) {
+) -> Option<Counts> {
+    let mut counts = Counts::default();
     for link in chain.links() {
-        let Some(set) = frame.rrset(link.rrset()) else { return };
-        let Some(target) = set.rdatas.first().and_then(|rdata| target(rdata)) else { return };
+        let set = frame.rrset(link.rrset())?;
+        let target = set.rdatas.first().and_then(|rdata| target(rdata))?;
         match link {
             Link::Cname(_) => {
                 counts.answer += write_set(writer, current.owner(), set);
@@ -280,10 +303,11 @@ fn write_chain(
                 counts.answer += write_set(writer, Owner::Name(set.owner.wire()), set);
                 let mut renamed = [0; MAX_NAME];
                 let owner_length = set.owner.wire().len();
+                // A name that gets too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
                 let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed) else {
-                    return;
+                    break;
                 };
-                let renamed = renamed.get(..length).unwrap_or_default();
+                let renamed = renamed.get(..length)?;
                 // The made-up CNAME has the DNAME's TTL (RFC 6672 section 3.1).
                 writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl, renamed);
                 counts.answer += 1;
@@ -292,6 +316,7 @@ fn write_chain(
         }
         current.question = false;
     }
+    Some(counts)
 }
 
 fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
@@ -305,18 +330,18 @@ fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
 }
 
 /// The records of a window, at another name than the question's.
-fn write_window(writer: &mut Writer<'_>, owner: Owner<'_>, window: &[u8], ipv6: bool) -> u16 {
+fn write_window(writer: &mut Writer<'_>, owner: Owner<'_>, window: &[u8], ipv6: bool) -> Option<u16> {
     let size = if ipv6 { live::AAAA_SIZE } else { live::A_SIZE };
     if window.len() > writer.room() {
         writer.give_up();
-        return 0;
+        return Some(0);
     }
     window.chunks_exact(size).map(|record| write_ready(writer, owner, record)).sum()
 }
 
 /// A ready-made record without names in it, at another name than the question's.
-fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> u16 {
-    let [_, _, t1, t0, c1, c0, l3, l2, l1, l0, _, _, rdata @ ..] = record else { return 0 };
+fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> Option<u16> {
+    let [_, _, t1, t0, c1, c0, l3, l2, l1, l0, _, _, rdata @ ..] = record else { return None };
     let class = u16::from_be_bytes([*c1, *c0]);
     writer.record(
         owner,
@@ -325,19 +350,20 @@ fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> u16 
         u32::from_be_bytes([*l3, *l2, *l1, *l0]),
         rdata,
     );
-    1
+    Some(1)
 }
 
-fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> u16 {
-    let Some(rdata) = frame.rrset(zone.soa).and_then(|set| set.rdatas.first()) else { return 0 };
+fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> Option<u16> {
+    let rdata = frame.rrset(zone.soa)?.rdatas.first()?;
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
-    1
+    Some(1)
 }
 
-fn write_referral(writer: &mut Writer<'_>, frame: &Frame, cut: Cut, counts: &mut Counts) {
-    let Some(ns) = frame.rrset(cut.ns) else { return };
+fn write_referral(writer: &mut Writer<'_>, frame: &Frame, cut: Cut, counts: &mut Counts) -> Option<()> {
+    let ns = frame.rrset(cut.ns)?;
     counts.authority += write_set(writer, Owner::Name(ns.owner.wire()), ns);
     for set in frame.glue(&cut) {
         counts.additional += write_set(writer, Owner::Name(set.owner.wire()), set);
     }
+    Some(())
 }

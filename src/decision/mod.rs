@@ -101,6 +101,9 @@ pub enum Outcome<'s> {
     NotReady,
     /// The record is too old to be trusted: SERVFAIL too.
     Expired,
+    /// What the snapshot leads to is not there: a defect of cvdns. SERVFAIL, as any other answer might be kept for
+    /// everybody.
+    Broken,
     /// Not below any zone of ours.
     NotOurs,
 }
@@ -200,17 +203,19 @@ impl<'s> Decision<'s> {
     ) -> Outcome<'s> {
         let frame = &*snapshot.frame;
         let Question { qtype, mut found, .. } = question;
-        loop {
-            let Some(node) = found.node().and_then(|node| frame.nodes.get(node as usize)) else {
+        // A turn for each link that a chain holds, and one for what stands at its end.
+        for _ in 0..=chain::MAX_LINKS {
+            let Some(number) = found.node() else {
                 return if trail.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
             };
+            let Some(node) = frame.nodes.get(number as usize) else { return broken("a node") };
             self.class = NameClass::Static;
             // A chain is followed inside its zone only: another one may change hands without this one's knowledge.
             if *self.zone.get_or_insert(node.zone) != node.zone {
                 return Outcome::ChainEnds;
             }
             let (link, owner_length) = match (found, node.kind) {
-                (Found::Node(_), NodeKind::Alias(rrset)) if !matches!(qtype, rtype::CNAME | rtype::ANY) => {
+                (Found::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(frame, node, qtype) => {
                     (Link::Cname(rrset), None)
                 }
                 (Found::Node(_), _) => return self.at(snapshot, node, qtype, client),
@@ -227,7 +232,8 @@ impl<'s> Decision<'s> {
             let name = &mut trail.name;
             let owner_length = owner_length.unwrap_or(name.wire().len());
             let target = frame.rrset(link.rrset()).and_then(|set| set.rdatas.first());
-            if !target.is_some_and(|target| chain::rename(name, owner_length, target)) {
+            let Some(target) = target else { return broken("an alias") };
+            if !chain::rename(name, owner_length, target) {
                 return Outcome::TooLong;
             }
             // The CNAME made up from a DNAME is itself the answer to a question for CNAME.
@@ -237,6 +243,7 @@ impl<'s> Decision<'s> {
             }
             found = find(frame, name, frame.names.probe(name));
         }
+        Outcome::ChainEnds
     }
 
     /// The answer at a node that exists.
@@ -263,10 +270,13 @@ impl<'s> Decision<'s> {
             Some(Answer::Ping { template, rrset, suffix }) => Outcome::Ping { template, rrset, suffix },
             Some(Answer::Pool { rule, along }) => {
                 let path = match along {
-                    Along::Path(path) => path,
+                    Along::Path(path) => Some(path),
                     Along::Client => self.place(frame, rule, client),
                 };
-                pool(snapshot, rule, path, qtype == rtype::AAAA)
+                path.map_or_else(
+                    || broken("the table of clients"),
+                    |path| pool(snapshot, rule, path, qtype == rtype::AAAA),
+                )
             }
         }
     }
@@ -281,19 +291,16 @@ impl<'s> Decision<'s> {
         }
     }
 
-    /// The client's path.
+    /// The client's path. `None` is a defect: a rule leads to a plan, and a name that asks for it has the table made.
     #[inline(always)]
-    fn place(&mut self, frame: &Frame, rule: u32, client: &Client) -> PathId {
-        let plan = frame.rules.get(rule as usize).map_or(0, |rule| rule.plan);
+    fn place(&mut self, frame: &Frame, rule: u32, client: &Client) -> Option<PathId> {
+        let plan = frame.rules.get(rule as usize)?.plan;
         let place = match client.placed {
             Some((of, place)) if of == plan => place,
-            _ => {
-                let clients = frame.clients(plan);
-                clients.map_or(Place { value: 0, scope: 0 }, |clients| clients.get(client.address))
-            }
+            _ => frame.clients(plan)?.get(client.address),
         };
         self.client = Some(place);
-        place.value
+        Some(place.value)
     }
 }
 
@@ -322,7 +329,26 @@ pub(crate) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32>
 }
 
 fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
-    frame.cut(cut).map_or(Outcome::NotReady, Outcome::Referral)
+    frame.cut(cut).map_or_else(|| broken("a delegation"), Outcome::Referral)
+}
+
+/// Stops a build with debug assertions, such as the tests', at what must not be.
+#[cold]
+#[inline(never)]
+fn broken<'s>(missing: &str) -> Outcome<'s> {
+    debug_assert!(false, "the snapshot leads to {missing} that it does not have");
+    Outcome::Broken
+}
+
+/// Whether a name with a CNAME answers a question of this type itself: for the CNAME, and for what may stand beside it
+/// (RFC 4035 section 2.5), where it does.
+#[inline(always)]
+fn is_beside_alias(frame: &Frame, node: &Node, qtype: u16) -> bool {
+    match qtype {
+        rtype::CNAME | rtype::ANY => true,
+        rtype::RRSIG | rtype::NSEC => frame.holding(node, qtype).is_some(),
+        _ => false,
+    }
 }
 
 #[inline(always)]
@@ -340,7 +366,7 @@ fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_>
     let live = &snapshot.live;
     let Some((place, answer)) = live.place(rule, path).and_then(|place| Some((place, live.at(place)?)))
     else {
-        return Outcome::NotReady;
+        return broken("an answer");
     };
     let has_windows = answer.windows(ipv6).count > 0;
     if has_windows {

@@ -134,6 +134,8 @@ pub enum OutcomeStory {
     NotReady,
     /// The record is too old to be trusted: SERVFAIL.
     Expired,
+    /// A defect of cvdns: SERVFAIL.
+    Broken,
     /// No zone of ours: REFUSED.
     NotOurs,
     /// A zone transfer: REFUSED, whatever the name.
@@ -232,6 +234,7 @@ impl OutcomeStory {
             Outcome::TooLong => Self::TooLong,
             Outcome::NotReady => Self::NotReady,
             Outcome::Expired => Self::Expired,
+            Outcome::Broken => Self::Broken,
             Outcome::NotOurs => Self::NotOurs,
         }
     }
@@ -251,6 +254,7 @@ impl OutcomeStory {
             Self::TooLong => "YXDOMAIN: an alias makes the name too long",
             Self::NotReady => "SERVFAIL: no release is known yet",
             Self::Expired => "SERVFAIL: the record is too old to be trusted",
+            Self::Broken => "SERVFAIL: a defect of cvdns, please report it",
             Self::NotOurs => "REFUSED: not below any zone of this server",
             Self::Transfer => "REFUSED: zones are not transferred",
             Self::MetaType => "FORMERR: the type is no question",

@@ -11,7 +11,7 @@ use super::name_class::NameClass;
 use super::names::NameTable;
 use super::owners::{Origins, Owner, Owners, Place};
 use super::pings::Pings;
-use super::pools::{Along, Paths, Pool};
+use super::pools::{Along, MAX_PATHS, Paths, Pool};
 use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;
@@ -129,6 +129,14 @@ impl<'i> Compiler<'i> {
         if input.fleet_complete && input.file.mirrors.is_some() && input.fleet.enabled().next().is_none() {
             let what = "the fleet has no mirror that takes part";
             problems.error(input.file.whole.clone(), what, "add [[mirror]] entries to the fleet file");
+        }
+        if paths.paths.len() > MAX_PATHS {
+            let what = format!("the names and the fleet make {} paths", paths.paths.len());
+            problems.error(
+                input.file.whole.clone(),
+                what,
+                format!("name fewer pools: {MAX_PATHS} paths fit"),
+            );
         }
         let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
         let clients = pools

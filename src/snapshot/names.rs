@@ -48,13 +48,13 @@ impl NameTable {
         self.words.extend_from_slice(padded.as_chunks().0);
         let hash = hash(name);
         let mask = self.slots.len() - 1;
-        let mut place = hash as usize & mask;
-        while let Some(slot) = self.slots.get_mut(place) {
-            if slot.length == 0 {
+        for step in 0..self.slots.len() {
+            if let Some(slot) = self.slots.get_mut((hash as usize + step) & mask)
+                && slot.length == 0
+            {
                 *slot = Slot { hash, node, at, length: name.len().min(255) as u8 };
                 return;
             }
-            place = (place + 1) & mask;
         }
     }
 
@@ -89,16 +89,14 @@ impl NameTable {
         for _ in self.labels.min(name.labels().saturating_sub(1))..name.labels() {
             before += 1 + usize::from(*wire.get(before)?);
         }
-        loop {
+        for _ in 0..=name.labels() {
             let rest = wire.get(before..)?;
             if let Some(node) = self.get(rest) {
                 return Some((node, before));
             }
-            match rest.first() {
-                None | Some(0) => return None,
-                Some(length) => before += 1 + usize::from(*length),
-            }
+            before += 1 + usize::from(*rest.first()?);
         }
+        None
     }
 
     /// All names, in no order, each with its node.
@@ -119,17 +117,16 @@ impl NameTable {
 
     fn find(&self, hash: u32, is_it: impl Fn(&Slot, &[[u8; WORD]]) -> bool) -> Option<NodeId> {
         let mask = self.slots.len().wrapping_sub(1);
-        let mut place = hash as usize & mask;
-        loop {
-            let slot = self.slots.get(place)?;
+        for step in 0..self.slots.len() {
+            let slot = self.slots.get((hash as usize + step) & mask)?;
             if slot.length == 0 {
                 return None;
             }
             if slot.hash == hash && is_it(slot, self.words.get(slot.at as usize..)?) {
                 return Some(slot.node);
             }
-            place = (place + 1) & mask;
         }
+        None
     }
 }
 

@@ -26,6 +26,9 @@ pub enum Pool {
 /// A path's number.
 pub type PathId = u16;
 
+/// Most paths of a plan: their numbers and two marks of the table of clients fit 16 bits.
+pub const MAX_PATHS: usize = PathId::MAX as usize - 1;
+
 /// Along which path a name is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Along {

@@ -21,6 +21,8 @@ pub mod rtype {
     pub const DNAME: u16 = 39;
     pub const OPT: u16 = 41;
     pub const DS: u16 = 43;
+    pub const RRSIG: u16 = 46;
+    pub const NSEC: u16 = 47;
     pub const TKEY: u16 = 249;
     pub const TSIG: u16 = 250;
     pub const IXFR: u16 = 251;
@@ -48,6 +50,8 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     pub const REFUSED: u16 = 5;
     pub const YXDOMAIN: u16 = 6;
+    /// RFC 8945 section 5.2: a signature that is not accepted.
+    pub const NOTAUTH: u16 = 9;
     /// Its upper eight bits stand in the OPT record.
     pub const BADVERS: u16 = 16;
 }

@@ -1,6 +1,6 @@
 //! Writes records behind a question, with name compression (RFC 1035 section 4.1.4).
 
-use super::name::{parent, wire_length};
+use super::name::{MAX_NAME, parent, wire_length};
 use super::rtype;
 
 /// Pointers hold 14 bits; below this bound one may still be moved by a name's length (see `Writer::for_template`).
@@ -12,6 +12,9 @@ const REMEMBERED: usize = 48;
 /// How many of the question's labels, from its end, are targets: those of the zone's name and a few more. A long question must
 /// not leave room for no other name.
 const QUESTION_LABELS: usize = 12;
+
+/// Most labels of a name, without the root: each has two octets at least (RFC 1035 section 2.3.4).
+const MAX_LABELS: usize = MAX_NAME / 2;
 
 /// Who owns a record that is written.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +46,7 @@ impl<'b> Writer<'b> {
             target_count: 0,
             pointers: None,
         };
-        writer.remember_labels(super::HEADER);
+        writer.take_question(question_end);
         writer
     }
 
@@ -114,23 +117,36 @@ impl<'b> Writer<'b> {
         self.octets(rest);
     }
 
-    /// Writes a name, as short as what stands before it allows.
+    /// Writes a name, as short as the names before it allow. Its own labels become targets once it is complete:
+    /// until then the octets behind the last label are not ours (the client's query, or an earlier message).
     fn name(&mut self, wire: &[u8]) {
+        let written = self.at;
+        let mut targets = self.target_count;
         let mut rest = wire;
+        // Each turn takes a label off.
         while rest.len() > 1 {
-            if let Some(target) = self.target_of(rest) {
+            if let Some(target) = self.target_of(rest, written) {
                 if let Some(pointers) = &mut self.pointers {
                     pointers.push(self.at as u16);
                 }
-                return self.octets(&(0xc000 | target).to_be_bytes());
+                self.octets(&(0xc000 | target).to_be_bytes());
+                return self.complete(targets);
             }
-            self.remember(self.at);
-            let Some(tail) = parent(rest) else { return };
+            self.note_target(&mut targets, self.at);
+            let Some(tail) = parent(rest) else { return self.give_up() };
             let (label, _) = rest.split_at(rest.len() - tail.len());
             self.octets(label);
             rest = tail;
         }
         self.octets(&[0]);
+        self.complete(targets);
+    }
+
+    /// Takes the labels of a name that was written whole as targets.
+    fn complete(&mut self, targets: usize) {
+        if !self.overflow {
+            self.target_count = targets;
+        }
     }
 
     fn octets(&mut self, octets: &[u8]) {
@@ -143,53 +159,66 @@ impl<'b> Writer<'b> {
         }
     }
 
-    fn target_of(&self, wire: &[u8]) -> Option<u16> {
+    fn target_of(&self, wire: &[u8], written: usize) -> Option<u16> {
         let targets = self.targets.get(..self.target_count)?;
-        targets.iter().copied().find(|target| self.same_name(usize::from(*target), wire))
+        let message = self.buffer.get(..written)?;
+        targets.iter().copied().find(|target| is_name_at(message, usize::from(*target), wire))
     }
 
-    /// Whether the (maybe compressed) name at `at` is `wire`. Pointers written here only lead backwards: it ends.
-    fn same_name(&self, mut at: usize, mut wire: &[u8]) -> bool {
-        loop {
-            match (self.buffer.get(at).copied(), wire.first().copied()) {
-                (Some(high @ 0xc0..), _) => match self.buffer.get(at + 1) {
-                    Some(low) => at = usize::from(high & 0x3f) << 8 | usize::from(*low),
-                    None => return false,
-                },
-                (Some(0), Some(0)) => return true,
-                (Some(length), Some(other)) if length == other => {
-                    let end = usize::from(length) + 1;
-                    match (self.buffer.get(at..at + end), wire.get(..end)) {
-                        (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
-                        _ => return false,
-                    }
-                    at += end;
-                    wire = wire.get(end..).unwrap_or_default();
-                }
-                _ => return false,
-            }
-        }
-    }
-
-    fn remember(&mut self, at: usize) {
+    /// Keeps a label's place as a target of the name that is being written, when there is room.
+    fn note_target(&mut self, count: &mut usize, at: usize) {
         if at < POINTER_LIMIT
-            && let Some(slot) = self.targets.get_mut(self.target_count)
+            && let Some(slot) = self.targets.get_mut(*count)
         {
             *slot = at as u16;
-            self.target_count += 1;
+            *count += 1;
         }
     }
 
-    fn remember_labels(&mut self, first: usize) {
-        let label = |at: &usize| self.buffer.get(*at).copied().filter(|length| (1..=63).contains(length));
-        let next = |at: &usize| label(at).map(|length| at + usize::from(length) + 1);
-        let count = std::iter::successors(Some(first), next).filter(|at| label(at).is_some()).count();
-        let mut at = first;
+    /// Takes the last labels of the question's name as targets.
+    fn take_question(&mut self, question_end: usize) {
+        let question = self.buffer.get(..question_end).unwrap_or_default();
+        let label = |at: usize| question.get(at).copied().map(usize::from).filter(|length| *length > 0);
+        let next = |at: usize| label(at).map(|length| at + length + 1);
+        let starts = std::iter::successors(Some(super::HEADER), |at| next(*at)).take(MAX_LABELS);
+        let count = starts.filter(|at| label(*at).is_some()).count();
+        let mut at = super::HEADER;
+        let mut targets = 0;
         for index in 0..count {
             if index + QUESTION_LABELS >= count {
-                self.remember(at);
+                self.note_target(&mut targets, at);
             }
             at += usize::from(self.buffer.get(at).copied().unwrap_or_default()) + 1;
+        }
+        self.target_count = targets;
+    }
+}
+
+/// Whether the (maybe compressed) name at `at` in `message`, which is what was written so far, is `wire`. It ends: each turn
+/// takes a label off `wire`, or goes to a place before the one where the last stretch of labels began.
+fn is_name_at(message: &[u8], mut at: usize, mut wire: &[u8]) -> bool {
+    let mut stretch = at;
+    loop {
+        match (message.get(at).copied(), wire.first().copied()) {
+            (Some(high @ 0xc0..), _) => {
+                let Some(low) = message.get(at + 1) else { return false };
+                at = usize::from(high & 0x3f) << 8 | usize::from(*low);
+                if at >= stretch {
+                    return false;
+                }
+                stretch = at;
+            }
+            (Some(0), Some(0)) => return true,
+            (Some(length), Some(other)) if length == other => {
+                let end = usize::from(length) + 1;
+                match (message.get(at..at + end), wire.get(..end)) {
+                    (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
+                    _ => return false,
+                }
+                at += end;
+                wire = wire.get(end..).unwrap_or_default();
+            }
+            _ => return false,
         }
     }
 }
