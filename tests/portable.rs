@@ -26,21 +26,6 @@ fn the_responder_sees_every_octet_and_so_does_the_client() {
     assert_eq!(receive(&client), garbage);
 }
 
-#[test]
-fn what_is_longer_than_any_query_is_dropped() {
-    let server = start();
-    let client = udp_client(server.address());
-    let mut longest = query(3, "long");
-    longest.resize(4096, 0);
-    client.send(&[longest.as_slice(), &[0]].concat()).unwrap();
-    client.send(&vec![0; 60_000]).unwrap();
-    client.send(&longest).unwrap();
-    longest[2] |= 0x80;
-    assert_eq!(receive(&client), longest);
-    let counters = server.counters().udp;
-    assert_eq!((counters.received, counters.oversized, counters.dropped), (3, 2, 0));
-}
-
 /// An answer longer than the buffer is none: see [`Responder::respond`].
 #[test]
 fn an_impossible_length_is_silence() {
@@ -56,7 +41,7 @@ fn an_impossible_length_is_silence() {
             _: SocketAddr,
             _: Transport,
         ) -> Option<usize> {
-            Some(if length > 20 { buffer.len() + 1 } else { buffer.len() })
+            Some(if length > 20 { buffer.len() + 1 } else { 5_000 })
         }
     }
     let limits = TcpLimits::default();

@@ -17,6 +17,7 @@ use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
 use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
+use crate::wire::tsig::Tsig;
 use crate::wire::{HEADER, class, rcode, rtype};
 
 /// By what a query came: decides how long an answer may be.
@@ -159,6 +160,12 @@ fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], 
             let class = if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
             own.desk.count(class, question_end.map_or(0, |_| query.qtype), rcode);
             return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
+        }
+        Some(Reject::UnknownKey { question_end, edns, tsig }) => {
+            own.desk.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
+            let opt = query.edns.as_ref().filter(|_| edns).map(|edns| Opt::new(edns, settings));
+            let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
+            return unknown_key(buffer, question_end, opt, tsig, limit);
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
@@ -306,6 +313,26 @@ fn finish(
     *code = (body.rcode & 0x0f) as u8;
     [[*an1, *an0], [*ns1, *ns0], [*ar1, *ar0]] = [answer, authority, additional];
     Some(Finished { end, truncated: fits.is_none() })
+}
+
+/// NOTAUTH, with a TSIG record that says BADKEY (RFC 8945 section 5.2.1); without it where it does not fit.
+#[cold]
+fn unknown_key(
+    buffer: &mut [u8],
+    question_end: usize,
+    opt: Option<Opt<'_>>,
+    tsig: Tsig,
+    limit: usize,
+) -> Option<usize> {
+    let (record, length) = tsig.unknown_key(buffer)?;
+    let end = reject(buffer, rcode::NOTAUTH, Some(question_end), opt, None)?;
+    if end + length > limit {
+        return Some(end);
+    }
+    buffer.get_mut(end..end + length)?.copy_from_slice(record.get(..length)?);
+    // The last octet of ARCOUNT: one for TSIG beside that of OPT.
+    *buffer.get_mut(HEADER - 1)? += 1;
+    Some(end + length)
 }
 
 /// An answer that only says why there is none.

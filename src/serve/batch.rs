@@ -101,7 +101,7 @@ impl Batch {
                     None => add_own(&tally.dropped, 1),
                 }
             }
-            Some(Datagram::Oversized) => add_own(&tally.oversized, 1),
+            Some(Datagram::Oversized) => add_own(&tally.dropped, 1),
             Some(Datagram::Unanswerable) => add_own(&tally.unanswerable, 1),
             None => {}
         }

@@ -103,8 +103,6 @@ tally! {
         answered,
         /// Queries that the responder left unanswered.
         dropped,
-        /// Datagrams dropped as longer than any query may be.
-        oversized,
         /// Datagrams dropped as their source has port 0 or no usable address.
         unanswerable,
         /// Answers that the system refused to send.

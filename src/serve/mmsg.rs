@@ -1,10 +1,10 @@
 //! Almost all `unsafe` there is: `recvmmsg`, `sendmmsg` and the socket options that have no safe wrapper.
 //!
-//! Everything that the kernel reads or writes lies in one [`Arena`] on the heap, which never moves and which
+//! Everything that the kernel reads or writes lies in one mapped [`Arena`], which never moves and which
 //! only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts of it live no
 //! longer than the borrow of the ring from which they came.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::io;
 use std::mem::{size_of, size_of_val};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -17,9 +17,10 @@ use super::pace::QUERY_MAX;
 /// that was away for a moment catch up in few calls, and the headers still fit the first-level cache.
 pub(super) const WIDTH: usize = 64;
 
-/// Bytes of a slot. A cache line more than a page: with slots a page apart all 64 headers would compete for
-/// the same eight places of the first-level cache. It also leaves every query room to grow.
-pub(super) const SLOT: usize = QUERY_MAX + 64;
+/// Bytes of a slot. A cache line more than whole pages: with slots at the same place of their pages all 64 headers would
+/// compete for the same eight places of the first-level cache. It also leaves every query room to grow. Most of a slot
+/// is never touched, so that the system gives no memory for it.
+pub(super) const SLOT: usize = QUERY_MAX + 1 + 64;
 
 /// Room for one control message with packet info, of IPv6 as the longer one.
 #[allow(clippy::cast_possible_truncation)]
@@ -48,7 +49,7 @@ pub(super) enum Datagram<'a> {
         /// From where it came.
         client: SocketAddr,
     },
-    /// The kernel cut it off: longer than [`QUERY_MAX`].
+    /// The kernel cut it off: longer than [`QUERY_MAX`], as only a jumbogram can be (RFC 2675).
     Oversized,
     /// Its source has port 0 or is no internet address.
     Unanswerable,
@@ -74,19 +75,16 @@ unsafe impl Send for Ring {}
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, freed nowhere else; no field has a destructor.
-        unsafe { dealloc(self.arena.as_ptr().cast(), Layout::new::<Arena>()) }
+        // SAFETY: mapped in `new` with this length, unmapped nowhere else; no field has a destructor. It cannot fail for
+        // a whole mapping.
+        unsafe { libc::munmap(self.arena.as_ptr().cast(), size_of::<Arena>()) };
     }
 }
 
 impl Ring {
     /// Makes a ring; `packet_info` tells whether the address that was asked is taken over into the answer.
     pub(super) fn new(packet_info: bool) -> Self {
-        let layout = Layout::new::<Arena>();
-        #[allow(clippy::cast_ptr_alignment)]
-        // SAFETY: the memory is aligned as the layout says. The layout is not empty. All-zero bytes are a valid arena: integers and null pointers.
-        let memory = unsafe { alloc_zeroed(layout) }.cast::<Arena>();
-        let Some(arena) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let arena = map_arena();
         for slot in 0..WIDTH {
             // SAFETY: `slot` is in range (the arrays check it) and the arena is valid; `&raw` makes no
             // references that could overlap.
@@ -304,6 +302,20 @@ impl Ring {
                 _ => {}
             }
         }
+    }
+}
+
+/// Memory for an arena, all zeros. It is mapped, not allocated: the allocator may hand out pages that were used before and has
+/// to clear them, which would take memory for all of each slot.
+fn map_arena() -> NonNull<Arena> {
+    const { assert!(align_of::<Arena>() <= 4096) };
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new anonymous mapping at a place that the kernel chooses touches no memory of the program. Mappings begin at a
+    // page, which is aligned as an arena must be. All-zero bytes are a valid arena: integers and null pointers.
+    let memory = unsafe { libc::mmap(null_mut(), size_of::<Arena>(), access, kind, -1, 0) };
+    match NonNull::new(memory.cast::<Arena>()) {
+        Some(arena) if memory != libc::MAP_FAILED => arena,
+        _ => handle_alloc_error(Layout::new::<Arena>()),
     }
 }
 

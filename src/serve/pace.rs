@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest query in bytes: the largest UDP size that servers commonly offer, and DNS flag day's upper end.
-pub(super) const QUERY_MAX: usize = 4096;
+/// Longest query in bytes: more than a datagram holds (65,507 over IPv4, 65,527 over IPv6; RFC 768).
+pub(super) const QUERY_MAX: usize = 65_535;
 
 /// How long a worker sleeps when no query comes. It looks for a new snapshot (and, as a thread, at the stop
 /// flag) only when it wakes: at this pace a stop is not felt to hang, an old snapshot's memory is given back

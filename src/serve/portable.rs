@@ -111,7 +111,7 @@ impl<M: MakeResponder> Portable<M> {
     async fn answer(&mut self, length: usize, client: SocketAddr) {
         add(&self.tally.received, 1);
         if length > QUERY_MAX {
-            return add(&self.tally.oversized, 1);
+            return add(&self.tally.dropped, 1);
         }
         if client.port() == 0 {
             return add(&self.tally.unanswerable, 1);

@@ -62,8 +62,10 @@ impl Edns {
     /// # Errors
     /// When an option is cut off or a client subnet breaks RFC 7871.
     pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), Malformed> {
-        // Options of another version cannot be understood: its answer is BADVERS whatever they hold.
+        // Options of another version may be anything: its answer is BADVERS whatever they hold. Who asks for the server's
+        // identifier is given it, as it helps to find the one that answers so.
         if self.version != 0 {
+            self.nsid = asks_for_nsid(rest);
             return Ok(());
         }
         while !rest.is_empty() {
@@ -84,6 +86,23 @@ impl Edns {
         }
         Ok(())
     }
+}
+
+/// Whether the option NSID is among those that can be read.
+#[cold]
+fn asks_for_nsid(mut rest: &[u8]) -> bool {
+    // Each turn takes four octets off at least.
+    while let Some((head, data)) = rest.split_first_chunk::<4>() {
+        let [code1, code0, length1, length0] = *head;
+        if u16::from_be_bytes([code1, code0]) == option::NSID {
+            return true;
+        }
+        let Some(behind) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
+            return false;
+        };
+        rest = behind;
+    }
+    false
 }
 
 impl ClientSubnet {

@@ -4,6 +4,7 @@ pub mod edns;
 pub mod lower;
 pub mod name;
 pub mod query;
+pub mod tsig;
 pub mod writer;
 
 /// RR types that the answer path treats in a way of their own (IANA "DNS Parameters").

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::edns::{Edns, Malformed};
 use super::lower::LowerName;
+use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
 
 /// What an answer depends on; the name stands in the [`LowerName`] that was read into.
@@ -34,6 +35,15 @@ pub enum Reject {
         edns: bool,
         /// Whether the client subnet is what was wrong (RFC 7871).
         subnet: bool,
+    },
+    /// NOTAUTH: the query is signed by a key that is not known, as none is (RFC 8945 section 5.2.1).
+    UnknownKey {
+        /// Where the question ends.
+        question_end: usize,
+        /// Whether the query had an OPT record.
+        edns: bool,
+        /// The signature.
+        tsig: Tsig,
     },
 }
 
@@ -82,6 +92,7 @@ impl Query {
         let before_additional = counts(6) + counts(8);
         let records = before_additional + counts(10);
         let mut at = question_end;
+        let mut tsig = None;
         for index in 0..records {
             let seen = self.edns.is_some();
             let (owner, fields) = (at, skip_name(message, at).ok_or(reject(seen))?);
@@ -100,9 +111,20 @@ impl Query {
                     self.edns.insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
                 let read = edns.read_options(rdata, use_ecs);
                 read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
+            } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
+                // One TSIG, the last record of the message (RFC 8945 section 5.1).
+                let is_last = index >= before_additional && index + 1 == records;
+                let class_and_ttl = [c1, c0, ttl3, ttl2, ttl1, ttl0];
+                let read = Tsig::read(message, owner, class_and_ttl, at - rdata.len());
+                tsig = Some(read.filter(|_| is_last).ok_or(reject(seen))?);
             }
         }
-        if at == message.len() { Ok(()) } else { Err(reject(self.edns.is_some())) }
+        let edns = self.edns.is_some();
+        match tsig {
+            _ if at != message.len() => Err(reject(edns)),
+            Some(tsig) => Err(Reject::UnknownKey { question_end, edns, tsig }),
+            None => Ok(()),
+        }
     }
 
     /// The client subnet's address, when the query has one to look up.

@@ -14,6 +14,7 @@ mod pools;
 mod record;
 mod tcp;
 mod truncation;
+mod tsig;
 
 use super::support::client::{ALL, Client, Transport};
 use super::support::daemon::{Daemon, Files};

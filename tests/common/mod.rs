@@ -10,10 +10,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use cvdns::serve::{Counters, Listeners, MakeResponder, Responder, Serving, TcpLimits, Transport, UdpMode};
+use cvdns::serve::{
+    Counters, Listeners, MakeResponder, Responder, Serving, SocketCounters, TcpLimits, Transport, UdpMode,
+};
 use tokio::runtime::Runtime;
 
 /// Longest wait for anything. Nothing is asserted about time; it only keeps a broken test from hanging.
@@ -35,6 +38,36 @@ impl Responder for Echo {
         }
         buffer[2] |= 0x80;
         Some(if big { 65_535 } else { length })
+    }
+}
+
+/// Holds back all responders of a server until it is opened.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    /// Responders that echo once the gate is open.
+    pub fn echo(&self) -> impl MakeResponder {
+        let gate = self.clone();
+        move || Held(gate.clone())
+    }
+}
+
+struct Held(Gate);
+
+impl Responder for Held {
+    fn refresh(&mut self) {
+        let (open, opened) = &*self.0.0;
+        drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+    }
+
+    fn respond(&mut self, buffer: &mut [u8], length: usize, of: SocketAddr, by: Transport) -> Option<usize> {
+        Echo.respond(buffer, length, of, by)
     }
 }
 
@@ -128,8 +161,28 @@ impl TestServer {
         }
     }
 
+    /// The figures of each UDP socket.
+    pub fn sockets(&self) -> Vec<SocketCounters> {
+        self.serving.as_ref().unwrap().tallies().sockets().collect()
+    }
+
     pub fn stop(&mut self) -> Counters {
-        self.runtime.block_on(self.serving.take().unwrap().stop())
+        self.stop_and(|| {})
+    }
+
+    /// Does something once all were told to stop, and waits for them.
+    pub fn stop_and(&mut self, act: impl FnOnce()) -> Counters {
+        let stop = self.serving.take().unwrap().stop();
+        self.runtime.block_on(async {
+            let mut stop = std::pin::pin!(stop);
+            // The first look tells them.
+            tokio::select! {
+                biased;
+                counters = &mut stop => return counters,
+                () = std::future::ready(()) => act(),
+            }
+            stop.await
+        })
     }
 }
 

@@ -43,7 +43,6 @@ impl Page<'_> {
     fn dropped(&mut self, udp: &UdpCounters, tcp: &TcpCounters) -> Result<(), Error> {
         let reasons = [
             ("udp", "no_query", udp.dropped),
-            ("udp", "oversized", udp.oversized),
             ("udp", "no_return_address", udp.unanswerable),
             ("udp", "send_error", udp.send_errors),
             ("udp", "panic", udp.panics),
