@@ -3,6 +3,8 @@
 //! Each floor knows only those below it (docs/design.md): `wire`, the inputs (`config`, `zone`, `fleet`,
 //! `health`, `release`, `geo`), `snapshot`, `decision`, `explain`, `answer`, `serve` and `export`, `admin`, `daemon`, `cli`.
 
+#![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
+
 pub mod admin;
 pub mod answer;
 pub mod cli;

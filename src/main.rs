@@ -1,4 +1,5 @@
 //! The `cvdns` command.
+#![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

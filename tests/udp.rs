@@ -132,3 +132,53 @@ fn all_addresses_that_cannot_be_had_are_told() {
     let addresses: Vec<_> = errors.iter().map(|error| error.address).collect();
     assert_eq!(addresses, [server.address(), foreign]);
 }
+
+/// Set where a server that hangs ends no other test: how it serves.
+const HANGS: &str = "CVDNS_TEST_HANGS";
+
+/// A query that is answered for ever ends the process, which its supervisor starts again, and the log says why.
+#[test]
+fn a_worker_that_hangs_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+    for how in ["Auto", "Portable"] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "in_a_process_that_hangs", "--ignored", "--nocapture"])
+            .env(HANGS, how)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.signal(), Some(6), "{how}: SIGABRT: {output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("one batch of queries for over a second"), "{how}: {said}");
+    }
+}
+
+#[test]
+#[ignore = "run by a_worker_that_hangs_ends_the_process"]
+fn in_a_process_that_hangs() {
+    let Some(how) = std::env::var_os(HANGS) else { return };
+    struct Stuck;
+    impl cvdns::serve::Responder for Stuck {
+        fn refresh(&mut self) {}
+
+        fn respond(
+            &mut self,
+            buffer: &mut [u8],
+            length: usize,
+            of: SocketAddr,
+            by: cvdns::serve::Transport,
+        ) -> Option<usize> {
+            while buffer[13..].starts_with(b"hang") {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            common::Echo.respond(buffer, length, of, by)
+        }
+    }
+    tracing_subscriber::fmt().init();
+    let mode = MODES.into_iter().find(|mode| how == *format!("{mode:?}")).unwrap();
+    let server = TestServer::start_with(&["127.0.0.1:0"], 1, mode, TcpLimits::default(), &|| Stuck);
+    assert_udp_echo(server.address());
+    let client = udp_client(server.address());
+    client.send(&query(1, "hang")).unwrap();
+    receive(&client);
+}

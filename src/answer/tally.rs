@@ -104,6 +104,7 @@ const TYPES: [(u16, &str); 16] = [
 ];
 
 /// Each type's place in [`TYPES`].
+#[allow(clippy::indexing_slicing, reason = "computed by the compiler, which stops at an index out of range")]
 static PLACES: [u8; 258] = {
     let mut places = [0; 258];
     let mut place = 1;
@@ -115,8 +116,10 @@ static PLACES: [u8; 258] = {
 };
 
 /// The RCODEs that answers have, by their place; the last stands for what should not be.
-const RCODES: [&str; 9] =
-    ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "BADVERS", "other"];
+const RCODES: [&str; 10] = [
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "NOTAUTH", "BADVERS",
+    "other",
+];
 
 const CELLS: usize = NameClass::ALL.len() * TYPES.len() * RCODES.len();
 
@@ -210,8 +213,9 @@ impl Desk {
         let place = PLACES.get(usize::from(qtype)).map_or(0, |place| usize::from(*place));
         let code = match code {
             ..=rcode::YXDOMAIN => usize::from(code),
-            rcode::BADVERS => 7,
-            _ => 8,
+            rcode::NOTAUTH => 7,
+            rcode::BADVERS => 8,
+            _ => 9,
         };
         let cell = (class as usize * TYPES.len() + place) * RCODES.len() + code;
         if let Some(cell) = self.tally.cells.get(cell) {
@@ -244,7 +248,7 @@ mod tests {
     fn each_kind_has_a_counter_of_its_own() {
         let (own, common) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
         let desks = [Desk::own(own.clone(), 1), Desk::shared(common.clone())];
-        let codes = [0, 1, 2, 3, 4, 5, 6, rcode::BADVERS, 23];
+        let codes = [0, 1, 2, 3, 4, 5, 6, rcode::NOTAUTH, rcode::BADVERS, 23];
         let mut expected = Vec::new();
         for class in NameClass::ALL {
             for (qtype, label) in TYPES {

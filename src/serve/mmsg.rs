@@ -3,6 +3,10 @@
 //! Everything that the kernel reads or writes lies in one mapped [`Arena`], which never moves and which
 //! only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts of it live no
 //! longer than the borrow of the ring from which they came.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "the arena's arrays are reached through a raw pointer, where there is no `get`; indexing checks its bound"
+)]
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::io;

@@ -8,7 +8,7 @@
 //! `mmsg`, the one module here with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
 //! by one (`portable`). Threads may keep to a core each, with the kernel handing them what that core handles
 //! (`steering`, `cores`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
-//! [`Responder`], which knows nothing of sockets.
+//! [`Responder`], which knows nothing of sockets. One that never returns is a defect, which `watchdog` notices.
 
 #[cfg(target_os = "linux")]
 mod batch;
@@ -32,6 +32,7 @@ mod steering;
 mod tcp;
 #[cfg(target_os = "linux")]
 mod udp;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;

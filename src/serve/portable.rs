@@ -31,6 +31,7 @@ use tracing::error;
 use super::counters::{UdpTally, add};
 use super::pace::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
 use super::responder::{MakeResponder, Place, Responder, Transport};
+use super::watchdog::Progress;
 
 /// One socket and what answers on it.
 pub(super) struct Portable<M: MakeResponder> {
@@ -42,6 +43,7 @@ pub(super) struct Portable<M: MakeResponder> {
     responder: M::Responder,
     buffer: Box<[u8]>,
     tally: Arc<UdpTally>,
+    progress: Arc<Progress>,
     failing: bool,
     /// Whether an answer of this batch has waited for a full interface in vain.
     clogged: bool,
@@ -63,6 +65,7 @@ impl<M: MakeResponder> Portable<M> {
         number: usize,
         make: M,
         tally: Arc<UdpTally>,
+        progress: Arc<Progress>,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let unread = socket.try_clone()?;
@@ -70,7 +73,8 @@ impl<M: MakeResponder> Portable<M> {
         let responder = make.make(place);
         let buffer = vec![0; BUFFER].into_boxed_slice();
         let socket = UdpSocket::from_std(socket)?;
-        Ok(Self { socket, unread, make, place, responder, buffer, tally, failing: false, clogged: false })
+        let (failing, clogged) = (false, false);
+        Ok(Self { socket, unread, make, place, responder, buffer, tally, progress, failing, clogged })
     }
 
     /// Serves until told to stop, and then answers what was received.
@@ -146,7 +150,8 @@ impl<M: MakeResponder> Portable<M> {
         let (responder, buffer) = (&mut self.responder, &mut self.buffer);
         // Whatever a panic leaves half done is the responder's, which is replaced, or the buffer's, whose query
         // is dropped.
-        if let Ok(done) = catch_unwind(AssertUnwindSafe(|| act(responder, buffer))) {
+        let acting = || catch_unwind(AssertUnwindSafe(|| act(responder, buffer)));
+        if let Ok(done) = self.progress.during(acting) {
             return Some(done);
         }
         add(&self.tally.panics, 1);

@@ -17,6 +17,7 @@ use super::portable::Portable;
 use super::responder::MakeResponder;
 use super::room::Room;
 use super::tcp::{Acceptor, TcpLimits};
+use super::watchdog::Watchdog;
 use super::{Listeners, Way};
 
 /// Sockets that are served. Dropped, it tells all to stop and does not wait for them.
@@ -27,6 +28,7 @@ pub struct Serving {
     threads: Vec<JoinHandle<()>>,
     tasks: Vec<Task<()>>,
     tallies: Tallies,
+    watchdog: Watchdog,
 }
 
 impl Serving {
@@ -39,12 +41,14 @@ impl Serving {
         // Sockets register with the runtime that is entered.
         let _entered = runtime.enter();
         let room = Room::new(limits.connections);
+        let watchdog = Watchdog::start()?;
         let mut serving = Self {
             stop_threads: Arc::default(),
             stop_tasks: watch::Sender::new(false),
             threads: Vec::new(),
             tasks: Vec::new(),
             tallies: Tallies::default(),
+            watchdog,
         };
         let Listeners { bound, way } = listeners;
         for Bound { address, udp, tcp } in bound {
@@ -64,7 +68,8 @@ impl Serving {
                     for (number, socket) in udp.into_iter().enumerate() {
                         let (place, tally) = serving.tallies.of_socket(address, number);
                         let stop = serving.stop_tasks.subscribe();
-                        let portable = Portable::new(socket, place, make.clone(), tally)?;
+                        let progress = serving.watchdog.watch(format!("UDP task {number} of {address}"));
+                        let portable = Portable::new(socket, place, make.clone(), tally, progress)?;
                         serving.tasks.push(runtime.spawn(portable.run(stop)));
                     }
                 }
@@ -91,7 +96,8 @@ impl Serving {
         let (place, tally) = self.tallies.of_socket(address, number);
         let post = Post { address, number, place: Place::Socket(place), core };
         let stop = self.stop_threads.clone();
-        self.threads.push(Worker::start(socket, post, make.clone(), tally, stop)?);
+        let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
+        self.threads.push(Worker::start(socket, post, make.clone(), tally, stop, progress)?);
         Ok(())
     }
 

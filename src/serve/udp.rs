@@ -16,6 +16,7 @@ use super::counters::UdpTally;
 use super::mmsg::WIDTH;
 use super::pace::{LAST_QUERIES, RECOVERY};
 use super::responder::{MakeResponder, Place};
+use super::watchdog::Progress;
 
 /// Batches that a worker still answers when told to stop.
 const LAST_BATCHES: usize = LAST_QUERIES / WIDTH;
@@ -26,6 +27,7 @@ pub(super) struct Worker {
     batch: Batch,
     tally: Arc<UdpTally>,
     stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     place: Place,
     failing: bool,
 }
@@ -54,10 +56,11 @@ impl Worker {
         make: impl MakeResponder,
         tally: Arc<UdpTally>,
         stop: Arc<AtomicBool>,
+        progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
         let Post { address, number, core, place } = post;
         let batch = Batch::new(address.ip().is_unspecified());
-        let mut worker = Self { socket, batch, tally, stop, place, failing: false };
+        let mut worker = Self { socket, batch, tally, stop, progress, place, failing: false };
         // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
         Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {
             if let Some(core) = core {
@@ -85,7 +88,7 @@ impl Worker {
             Reception::Some => self.failing = false,
             Reception::None => {
                 // Lets go of an old snapshot, which else would stay in memory until the next query.
-                self.batch.answer(responder, &self.tally);
+                self.progress.during(|| self.batch.answer(responder, &self.tally));
                 return false;
             }
             Reception::Failed(error) => {
@@ -94,7 +97,8 @@ impl Worker {
             }
         }
         while self.batch.is_unfinished() {
-            if self.batch.answer(responder, &self.tally) == Answering::Panicked {
+            let answering = || self.batch.answer(responder, &self.tally);
+            if self.progress.during(answering) == Answering::Panicked {
                 error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
                 if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make(self.place))) {
                     *responder = fresh;
