@@ -165,7 +165,7 @@ fn answer(snapshot: &Snapshot, asked: &Asked, own: &mut Own, buffer: &mut [u8], 
             own.desk.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
             let opt = query.edns.as_ref().filter(|_| edns).map(|edns| Opt::new(edns, settings));
             let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
-            return unknown_key(buffer, question_end, opt, tsig, limit);
+            return unknown_key(buffer, question_end.into(), opt, tsig, limit);
         }
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));

@@ -6,6 +6,9 @@ use crate::wire::name::MAX_NAME;
 /// Most records that are followed: as many as BIND follows. A longer chain ends with what was gathered.
 pub(super) const MAX_LINKS: usize = 16;
 
+/// Most names of a chain: that of the question, and the target of each link.
+pub(super) const MAX_NAMES: usize = MAX_LINKS + 1;
+
 /// One record that leads from a name to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {

@@ -203,8 +203,7 @@ impl<'s> Decision<'s> {
     ) -> Outcome<'s> {
         let frame = &*snapshot.frame;
         let Question { qtype, mut found, .. } = question;
-        // A turn for each link that a chain holds, and one for what stands at its end.
-        for _ in 0..=chain::MAX_LINKS {
+        for _ in 0..chain::MAX_NAMES {
             let Some(number) = found.node() else {
                 return if trail.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
             };
@@ -270,13 +269,13 @@ impl<'s> Decision<'s> {
             Some(Answer::Ping { template, rrset, suffix }) => Outcome::Ping { template, rrset, suffix },
             Some(Answer::Pool { rule, along }) => {
                 let path = match along {
-                    Along::Path(path) => Some(path),
-                    Along::Client => self.place(frame, rule, client),
+                    Along::Path(path) => path,
+                    Along::Client => match self.place(frame, rule, client) {
+                        Some(path) => path,
+                        None => return broken("the table of clients"),
+                    },
                 };
-                path.map_or_else(
-                    || broken("the table of clients"),
-                    |path| pool(snapshot, rule, path, qtype == rtype::AAAA),
-                )
+                pool(snapshot, rule, path, qtype == rtype::AAAA)
             }
         }
     }

@@ -39,7 +39,7 @@ pub enum Reject {
     /// NOTAUTH: the query is signed by a key that is not known, as none is (RFC 8945 section 5.2.1).
     UnknownKey {
         /// Where the question ends.
-        question_end: usize,
+        question_end: u16,
         /// Whether the query had an OPT record.
         edns: bool,
         /// The signature.
@@ -92,7 +92,6 @@ impl Query {
         let before_additional = counts(6) + counts(8);
         let records = before_additional + counts(10);
         let mut at = question_end;
-        let mut tsig = None;
         for index in 0..records {
             let seen = self.edns.is_some();
             let (owner, fields) = (at, skip_name(message, at).ok_or(reject(seen))?);
@@ -113,18 +112,14 @@ impl Query {
                 read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
             } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
                 // One TSIG, the last record of the message (RFC 8945 section 5.1).
-                let is_last = index >= before_additional && index + 1 == records;
+                let is_last = index >= before_additional && index + 1 == records && at == message.len();
                 let class_and_ttl = [c1, c0, ttl3, ttl2, ttl1, ttl0];
-                let read = Tsig::read(message, owner, class_and_ttl, at - rdata.len());
-                tsig = Some(read.filter(|_| is_last).ok_or(reject(seen))?);
+                let tsig = Tsig::read(message, owner, class_and_ttl, at - rdata.len());
+                let tsig = tsig.filter(|_| is_last).ok_or(reject(seen))?;
+                return Err(Reject::UnknownKey { question_end: question_end as u16, edns: seen, tsig });
             }
         }
-        let edns = self.edns.is_some();
-        match tsig {
-            _ if at != message.len() => Err(reject(edns)),
-            Some(tsig) => Err(Reject::UnknownKey { question_end, edns, tsig }),
-            None => Ok(()),
-        }
+        if at == message.len() { Ok(()) } else { Err(reject(self.edns.is_some())) }
     }
 
     /// The client subnet's address, when the query has one to look up.

@@ -26,6 +26,7 @@ pub const MAX_ERROR: usize = 255 + 10 + 255 + TIME + 8;
 
 impl Tsig {
     /// Reads the record whose owner stands at `owner` and whose RDATA ends the message, from `rdata` on. `None` when it is malformed.
+    #[cold]
     pub fn read(message: &[u8], owner: usize, class_and_ttl: [u8; 6], rdata: usize) -> Option<Self> {
         if class_and_ttl != CLASS_AND_TTL {
             return None;
