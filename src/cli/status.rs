@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::asking::RunningServer;
 use super::output::{Failure, print_json};
-use crate::admin::status::{FeedStatus, Queries, RecordStatus, Status};
+use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
 use crate::explain::told::age;
 
 /// Arguments of `cvdns status`.
@@ -86,6 +86,11 @@ fn page(status: &Status) -> String {
     page.lines("queries", queries(&status.queries));
     if status.reloads + status.failed_reloads > 0 {
         page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
+    }
+    if status.log != LogStatus::default() {
+        let LogStatus { dropped, write_errors } = status.log;
+        let lost = of(dropped as usize, "line");
+        page.line("log", &format!("{lost} lost, {} refused", of(write_errors as usize, "write")));
     }
     page.0
 }
