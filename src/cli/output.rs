@@ -43,10 +43,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says something on standard error, in lines whose characters do nothing but be read.
+/// Says something on standard error, in one line whose characters do nothing but be read.
 pub(in crate::cli) fn say(message: &str) {
     // Where nobody reads, nobody misses it.
-    let _ = writeln!(io::stderr().lock(), "cvdns: {}", printable_lines(message));
+    let _ = writeln!(io::stderr().lock(), "cvdns: {}", printable(message));
 }
 
 /// Prints a value as JSON, indented.

@@ -11,6 +11,7 @@ use super::asking::RunningServer;
 use super::output::{Failure, print_json};
 use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
 use crate::explain::told::age;
+use crate::problem::printable;
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -46,7 +47,7 @@ impl Page {
     /// A line with its head.
     fn line(&mut self, head: &str, text: &str) {
         // A string takes whatever is written.
-        let _ = writeln!(self.0, "{head:<10}{text}");
+        let _ = writeln!(self.0, "{head:<10}{}", printable(text));
     }
 
     /// Lines under one head.

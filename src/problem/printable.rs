@@ -42,7 +42,7 @@ fn push(out: &mut String, character: char) {
 }
 
 /// Whether a character does more than be read. Those of the direction are the explicit ones of UAX #9, section 2.
-fn is_active(character: char) -> bool {
+pub(super) fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
