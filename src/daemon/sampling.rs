@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::answer::Transport;
-use crate::logging::LogQueue;
+use crate::logging::{LONGEST, LogQueue};
 use crate::serve::Place;
 
 use countdown::Countdown;
@@ -127,11 +127,18 @@ impl Writer {
 }
 
 fn write(chosen: &Receiver<Sample>, log: &LogQueue) {
+    let mut text = String::new();
     while let Ok(first) = chosen.recv() {
         std::thread::sleep(GATHER);
         let time = Timestamp::now();
         for sample in std::iter::once(first).chain(chosen.try_iter().take(WAITING)) {
-            log.sample(&line::line(&sample, time));
+            text.push_str(&line::line(&sample, time));
+            if text.len() >= LONGEST {
+                log.samples(&text);
+                text.clear();
+            }
         }
+        log.samples(&text);
+        text.clear();
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::problem::printable;
+use crate::problem::{printable, printable_lines};
 
 pub use counts::Counts;
 pub use panics::log_panics;
@@ -45,10 +45,10 @@ impl LogQueue {
         self.0.counts()
     }
 
-    /// Logs a sample of queries, a line with its end of at most [`LONGEST`] octets. It is left out, and counted, where the log's stream has
-    /// no room for it and for other lines after it.
-    pub fn sample(&self, line: &str) {
-        self.0.push_sample(line_of(line, false).as_bytes());
+    /// Logs samples of queries, lines with their ends of at most [`LONGEST`] octets each. They are left out, and counted, where the log's
+    /// stream has no room for them and for other lines after them.
+    pub fn samples(&self, lines: &str) {
+        self.0.push_samples(printable_lines(lines).as_bytes());
     }
 
     /// Waits until all that was logged is written; no longer than a second, and not at all while it cannot be written.

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::Counts;
 
-/// Octets of lines that may wait, and of samples: some thousand of each.
+/// Octets of lines that may wait: some thousand.
 const MOST: usize = 512 << 10;
+
+/// Octets of samples that may wait: what comes at once at a high rate of queries.
+const MOST_SAMPLES: usize = 2 << 20;
 
 /// How long the writer waits after a write that failed: a disk that is full stays so for a while.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -49,6 +52,12 @@ pub(super) struct Taken {
     pub(super) lost: u64,
 }
 
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.samples.is_empty()
+    }
+}
+
 impl Queue {
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
@@ -63,19 +72,27 @@ impl Queue {
             self.counts.lines_dropped.fetch_add(1, Relaxed);
             return;
         }
+        let was_empty = waiting.is_empty();
         waiting.lines.extend_from_slice(line);
-        self.changed.notify_all();
+        if was_empty {
+            self.changed.notify_all();
+        }
     }
 
-    /// The same with a sample.
-    pub(super) fn push_sample(&self, line: &[u8]) {
+    /// The same with samples, lines with their ends.
+    pub(super) fn push_samples(&self, lines: &[u8]) {
         let mut waiting = self.lock();
-        if waiting.samples.len() + line.len() > MOST {
-            self.counts.samples_dropped.fetch_add(1, Relaxed);
-            return;
+        let was_empty = waiting.is_empty();
+        for line in lines.split_inclusive(|octet| *octet == b'\n') {
+            if waiting.samples.len() + line.len() > MOST_SAMPLES {
+                self.counts.samples_dropped.fetch_add(1, Relaxed);
+            } else {
+                waiting.samples.extend_from_slice(line);
+            }
         }
-        waiting.samples.extend_from_slice(line);
-        self.changed.notify_all();
+        if was_empty && !waiting.is_empty() {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits for lines or samples, and takes all that there are.
@@ -83,8 +100,10 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.writing = false;
         self.changed.notify_all();
-        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty() && waiting.samples.is_empty();
-        waiting = self.changed.wait_while(waiting, is_empty).unwrap_or_else(PoisonError::into_inner);
+        waiting = self
+            .changed
+            .wait_while(waiting, |waiting| waiting.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
         waiting.writing = true;
         let Waiting { lines, samples, lost, .. } = &mut *waiting;
         Taken { lines: std::mem::take(lines), samples: std::mem::take(samples), lost: std::mem::take(lost) }
@@ -108,9 +127,7 @@ impl Queue {
         let mut waiting = self.lock();
         (waiting.failing, waiting.hurry) = (false, true);
         self.changed.notify_all();
-        let is_to_do = |waiting: &mut Waiting| {
-            !waiting.failing && (waiting.writing || !waiting.lines.is_empty() || !waiting.samples.is_empty())
-        };
+        let is_to_do = |waiting: &mut Waiting| !waiting.failing && (waiting.writing || !waiting.is_empty());
         let (mut waiting, _) =
             self.changed.wait_timeout_while(waiting, LAST, is_to_do).unwrap_or_else(PoisonError::into_inner);
         waiting.hurry = false;
@@ -136,15 +153,13 @@ mod tests {
         queue.push_line(&line);
         queue.push_line(b"");
         // Samples have room of their own.
-        queue.push_sample(b"sample\n");
+        queue.push_samples(b"sample\n");
         let Taken { lines, samples, lost } = queue.take();
         assert_eq!((lines.len(), samples.as_slice(), lost), (MOST, &b"sample\n"[..], 2));
         queue.push_line(b"again\n");
         assert_eq!(queue.take(), Taken { lines: b"again\n".to_vec(), ..Taken::default() });
         assert_eq!(queue.counts().lines_dropped.load(Relaxed), 2);
-        for _ in 0..=MOST / 1024 {
-            queue.push_sample(&line);
-        }
+        queue.push_samples(&line.repeat(MOST_SAMPLES / 1024 + 1));
         assert_eq!(queue.counts().samples_dropped.load(Relaxed), 1);
     }
 }

@@ -165,7 +165,7 @@ mod tests {
         drop(first);
         let queue = writing_to(writer);
         queue.push_line(b"kept\n");
-        queue.push_sample(b"sample\n");
+        queue.push_samples(b"sample\n");
         queue.flush();
         assert!(queue.counts().write_errors.load(Relaxed) > 0);
         let reader = open();
@@ -179,7 +179,7 @@ mod tests {
     fn a_full_disk_is_counted_and_holds_nobody_up() {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let queue = writing_to(full);
-        queue.push_sample(b"sample\n");
+        queue.push_samples(b"sample\n");
         queue.flush();
         assert_eq!(queue.samples(), (0, 1));
         queue.push_line(b"line\n");
