@@ -34,6 +34,8 @@ use crate::problem::Problems;
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
 use crate::signals::{Signals, Told};
+use crate::snapshot::compile;
+use crate::snapshot::inputs::Databases;
 
 pub use following::{Follower, Standing, follow_without_serving};
 
@@ -85,6 +87,11 @@ impl Daemon {
         log: LogQueue,
     ) -> Result<Self, StartError> {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
+        if problems.has_errors() {
+            // Nothing will be served: all that is wrong is said together.
+            let _ = compile(&loaded.inputs, &Databases::default(), &mut problems);
+            return Err(StartError::Inputs(problems));
+        }
         let server = &loaded.config.server;
         let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
             .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
