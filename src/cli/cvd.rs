@@ -55,7 +55,7 @@ pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
         match load::read_header(path, now) {
             Ok(header) => databases.push(Database::new(path, header)),
             Err(error) => {
-                say(&format!("{error}"));
+                say(&error);
                 all_good = false;
             }
         }

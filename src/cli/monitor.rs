@@ -44,20 +44,12 @@ pub struct MonitorArgs {
 /// Checks the mirrors and writes the feed, or tries one. Exit status 1 when the configuration is bad, the feed cannot be written, or
 /// the mirror does not do what it must.
 pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
-    let result = match &args.trial {
-        Some(mirror) => trial::run(mirror, args, config),
-        None => {
-            // Without a feed a single round has failed.
-            let not_begun = i32::from(args.once);
-            Ok(going_on(not_begun, |log, signals| {
-                coordinate(args, config, log, signals).unwrap_or_else(Failure::report)
-            }))
-        }
-    };
-    match result {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
+    if let Some(mirror) = &args.trial {
+        return trial::run(mirror, args, config).unwrap_or_else(Failure::report);
     }
+    // Without a feed a single round has failed.
+    let not_begun = i32::from(args.once);
+    going_on(not_begun, |log, signals| coordinate(args, config, log, signals).unwrap_or_else(Failure::report))
 }
 
 fn coordinate(

@@ -51,7 +51,7 @@ impl Offline {
     /// Says why files have no word in the release.
     pub(in crate::cli) fn say_errors(&self) {
         for error in &self.errors {
-            say(&format!("{error}"));
+            say(error);
         }
     }
 
@@ -108,9 +108,7 @@ impl Offline {
         let state = self.loaded.state.as_deref().zip(source.as_ref());
         let kept = state.and_then(|(state, source)| daemon::feed_before(state, &source.to_string()));
         if !self.loaded.config.feed.settle.is_zero() {
-            say(&format!(
-                "which mirrors change their state too often (`settle`) the running server alone knows"
-            ));
+            say("which mirrors change their state too often (`settle`) the running server alone knows");
         }
         match (self.signed_feed(), kept, source) {
             (Err(Failure::Input(what)), Some(feed), Some(source)) => {

@@ -83,7 +83,7 @@ fn piece(lines: &[u8]) -> usize {
 }
 
 fn lines_in(text: &[u8]) -> u64 {
-    text.iter().filter(|octet| **octet == b'\n').count() as u64
+    text.split_inclusive(|octet| *octet == b'\n').count() as u64
 }
 
 #[cfg(all(test, target_os = "linux"))]
