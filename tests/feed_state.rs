@@ -109,6 +109,68 @@ fn formats_a_corrupt_state_is_put_aside() {
     assert_eq!(germany(&daemon).len(), 2);
 }
 
+/// A machine whose clock is behind when it starts finds its own feed of the future: that is no fault of the feed.
+#[test]
+fn a_kept_feed_of_the_future_waits_for_the_clock() {
+    let files = files(&feed(1_000, "de1.example", 28_131));
+    let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\ninterval = \"1s\"\n");
+    let mut daemon = Daemon::start(&files.with("cvdns.toml", config));
+    daemon.kill();
+    let kept = daemon.path().join("state/feed.json");
+    let text = fs::read_to_string(&kept).expect("the kept feed");
+    // It was made at a whole second. Up to 5 minutes ahead a feed is taken.
+    let (before, rest) = text.split_once("\\\"generated\\\": \\\"").expect("its time");
+    let (_, after) = rest.split_once("\\\"").expect("its end");
+    let now = jiff::Timestamp::now();
+    let ahead = now.checked_add(jiff::SignedDuration::from_secs(305)).expect("a time");
+    let early = format!("{before}\\\"generated\\\": \\\"{ahead:.0}\\\"{after}");
+    fs::write(&kept, &early).expect("written");
+    daemon.write_feed("{");
+    daemon.start_again();
+    let log = daemon.log();
+    assert!(log.contains("in the future") && log.contains("when the clock is right"), "{log}");
+    assert!(!log.contains("going on with"), "too late to be of the future: {log}");
+    assert_eq!(fs::read_to_string(&kept).expect("it is left where it is"), early);
+    daemon.wait_for_log(0, &["going on with what was kept", "feed 1000 of"]);
+    assert_eq!(germany(&daemon).len(), 2, "de1 is down");
+    assert!(!daemon.path().join("state/feed.bad").exists());
+}
+
+/// A pipe would hold the start up for ever, and a device has no end.
+#[test]
+fn state_files_that_are_none_are_not_read() {
+    let mut daemon = Daemon::start(&files(&feed(1_000, "de1.example", 28_131)));
+    daemon.kill();
+    let state = daemon.path().join("state");
+    for name in ["feed.json", "record.json"] {
+        fs::remove_file(state.join(name)).expect("removed");
+    }
+    nix::unistd::mkfifo(&state.join("feed.json"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    std::os::unix::fs::symlink("/dev/zero", state.join("record.json")).expect("a link");
+    daemon.start_again();
+    let log = daemon.log();
+    assert!(log.contains("it is a pipe, not a regular file"), "{log}");
+    assert!(log.contains("it is a device, not a regular file"), "{log}");
+    assert_eq!(germany(&daemon).len(), 2);
+    // What is in force is kept in their places.
+    daemon.kill();
+    daemon.write_feed("{");
+    daemon.start_again();
+    assert_eq!(germany(&daemon).len(), 2, "{}", daemon.log());
+}
+
+#[test]
+fn state_that_was_removed_is_kept_again() {
+    let files = files(&feed(1_000, "de1.example", 28_131));
+    let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\ninterval = \"1s\"\n");
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    let state = daemon.path().join("state");
+    fs::remove_dir_all(&state).expect("removed");
+    daemon.until(std::time::Duration::from_secs(20), "state", || {
+        ["feed.json", "record.json"].iter().all(|name| state.join(name).is_file())
+    });
+}
+
 /// "Kill -9 at 200 random points while feeds arrive: at each restart the state in force is one that was valid, never older than the
 /// last one acknowledged in the log."
 #[test]

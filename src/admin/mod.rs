@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -26,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::answer::{Ledger, QueryTallies};
+use crate::logging::LogQueue;
 use crate::serve::Tallies;
 use crate::snapshot::{FeedInForce, HeldFeed, Snapshot};
 
@@ -44,19 +44,10 @@ pub struct View {
     pub ledger: Arc<Ledger>,
     /// How the server stands.
     pub condition: Arc<ArcSwap<Condition>>,
-    /// Samples of queries for the log.
-    pub samples: Arc<SampleCounts>,
+    /// The log.
+    pub log: LogQueue,
     /// Takes over a feed that is held back.
     pub accepts: mpsc::Sender<Accept>,
-}
-
-/// What became of queries that were chosen for the log.
-#[derive(Debug, Default)]
-pub struct SampleCounts {
-    /// They were logged.
-    pub logged: AtomicU64,
-    /// They were left out, as too many waited or the log takes nothing.
-    pub dropped: AtomicU64,
 }
 
 /// An operator's word that the feed of this serial be taken, and who waits for what comes of it: nothing, or why not.

@@ -1,6 +1,7 @@
 //! How the running server stands, as one value: `/api/v1/status`, which `cvdns status` prints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering::Relaxed;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::answer::Counted;
 use crate::explain::RecordStory;
 use crate::explain::fleet::mirrors;
 use crate::geo::country::Country;
+use crate::logging::Counts;
 use crate::snapshot::{HeldFeed, Snapshot};
 
 /// The server at a moment.
@@ -48,6 +50,18 @@ pub struct Status {
     pub reloads: u64,
     /// Reloads that failed and changed nothing.
     pub failed_reloads: u64,
+    /// How the log fares.
+    #[serde(default)]
+    pub log: LogStatus,
+}
+
+/// What of the log could not be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Lines that were left out, as too many waited to be written.
+    pub dropped: u64,
+    /// Writes that the system refused.
+    pub write_errors: u64,
 }
 
 /// An address.
@@ -162,7 +176,16 @@ impl Status {
             queries: Queries::of(view),
             reloads: condition.reloads[0],
             failed_reloads: condition.reloads[1],
+            log: LogStatus::of(view.log.counts()),
         }
+    }
+}
+
+impl LogStatus {
+    fn of(counts: &Counts) -> Self {
+        let [dropped, write_errors] =
+            [&counts.lines_dropped, &counts.write_errors].map(|count| count.load(Relaxed));
+        Self { dropped, write_errors }
     }
 }
 

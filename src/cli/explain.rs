@@ -16,10 +16,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::offline::{Named, Offline};
-use super::output::{Failure, print_json, print_table};
+use super::output::{Failure, print_json, print_table, say};
 use crate::answer::{Answering, Transport, diagnosed};
 use crate::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
 use crate::health::notes;
+use crate::problem::printable_lines;
 use crate::snapshot::Snapshot;
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
@@ -130,14 +131,14 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
 fn say_notes(offline: &Offline, Named { source, feed }: &Named) {
     let notes = notes(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
     for note in notes.iter().take(NOTES) {
-        eprintln!("cvdns: {source}: {note}");
+        say(&format!("{source}: {note}"));
     }
     let more = notes.len().saturating_sub(NOTES);
     if more > 0 {
-        eprintln!("cvdns: {source}: {more} more like these (`cvdns feed check` says all)");
+        say(&format!("{source}: {more} more like these (`cvdns feed check` says all)"));
     }
     if let Err(error) = feed.timely(offline.time) {
-        eprintln!("cvdns: {source}: {error}; it is taken all the same");
+        say(&format!("{source}: {error}; it is taken all the same"));
     }
 }
 
@@ -195,7 +196,7 @@ fn print(explained: &[Explained], json: bool, many: bool) -> Result<(), Failure>
         (false, false, _) => {
             let mut out = std::io::stdout().lock();
             for one in explained {
-                write!(out, "{}", one.text())?;
+                write!(out, "{}", printable_lines(&one.text()))?;
             }
             Ok(())
         }

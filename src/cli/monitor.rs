@@ -12,11 +12,13 @@ use jiff::Timestamp;
 
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
-use super::serve::start_log;
+use super::serve::{going_on, start_log};
 use crate::load::{self, MonitorInputs};
+use crate::logging::{LogQueue, log_problems};
 use crate::monitor::rule::span;
 use crate::monitor::{Row, Start, once, watch};
 use crate::problem::Problems;
+use crate::signals::Signals;
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
@@ -42,26 +44,32 @@ pub struct MonitorArgs {
 /// Checks the mirrors and writes the feed, or tries one. Exit status 1 when the configuration is bad, the feed cannot be written, or
 /// the mirror does not do what it must.
 pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
-    let result = match &args.trial {
-        Some(mirror) => trial::run(mirror, args, config),
-        None => coordinate(args, config),
-    };
-    match result {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
+    if let Some(mirror) = &args.trial {
+        return trial::run(mirror, args, config).unwrap_or_else(Failure::report);
     }
+    // Without a feed a single round has failed.
+    let not_begun = i32::from(args.once);
+    going_on(not_begun, |log, signals| coordinate(args, config, log, signals).unwrap_or_else(Failure::report))
 }
 
-fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let Some(inputs) = read(config) else { return Ok(ExitCode::FAILURE) };
-    start_log(&inputs.log);
+fn coordinate(
+    args: &MonitorArgs,
+    config: &Path,
+    log: &LogQueue,
+    signals: Signals,
+) -> Result<ExitCode, Failure> {
+    let mut problems = Problems::default();
+    let inputs = read(config, &mut problems);
+    print(&problems);
+    let Some(inputs) = inputs else { return Ok(ExitCode::FAILURE) };
+    start_log(&inputs.log, log);
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     if !args.once {
-        watch(start, &mut || read(config)).map_err(Failure::new)?;
+        watch(start, signals, &mut || read_again(config)).map_err(Failure::new)?;
         return Ok(ExitCode::SUCCESS);
     }
     let bar = progress_bar();
-    let rows = once(start, &mut |done, total| {
+    let rows = once(start, signals, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     });
@@ -75,12 +83,17 @@ fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads what the coordinator needs, and says what is wrong with it.
-fn read(config: &Path) -> Option<MonitorInputs> {
+/// Reads what the coordinator needs.
+fn read(config: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
+    load::monitor(config, problems).filter(|_| !problems.has_errors())
+}
+
+/// The same while it runs: what is wrong is for the log.
+fn read_again(config: &Path) -> Option<MonitorInputs> {
     let mut problems = Problems::default();
-    let inputs = load::monitor(config, &mut problems);
-    print(&problems);
-    inputs.filter(|_| !problems.has_errors())
+    let inputs = read(config, &mut problems);
+    log_problems(&problems);
+    inputs
 }
 
 fn progress_bar() -> ProgressBar {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::output::Failure;
+use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
 use crate::health::{Feed, Word};
@@ -51,7 +51,7 @@ impl Offline {
     /// Says why files have no word in the release.
     pub(in crate::cli) fn say_errors(&self) {
         for error in &self.errors {
-            eprintln!("cvdns: {error}");
+            say(error);
         }
     }
 
@@ -108,21 +108,19 @@ impl Offline {
         let state = self.loaded.state.as_deref().zip(source.as_ref());
         let kept = state.and_then(|(state, source)| daemon::feed_before(state, &source.to_string()));
         if !self.loaded.config.feed.settle.is_zero() {
-            eprintln!(
-                "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"
-            );
+            say("which mirrors change their state too often (`settle`) the running server alone knows");
         }
         match (self.signed_feed(), kept, source) {
             (Err(Failure::Input(what)), Some(feed), Some(source)) => {
-                eprintln!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
+                say(&format!("{what}; the server goes on with feed {}, which it kept", feed.serial));
                 Ok(Some(Named { source, feed }))
             }
             (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
                 let Named { source, feed } = &named;
-                eprintln!(
-                    "cvdns: {source} has feed {}, the server had {} in force last: it holds it back, or does not run",
+                say(&format!(
+                    "{source} has feed {}, the server had {} in force last: it holds it back, or does not run",
                     feed.serial, kept.serial
-                );
+                ));
                 Ok(Some(named))
             }
             (read, ..) => read,

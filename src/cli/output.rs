@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use crate::problem::{printable, printable_lines};
+
 /// What ends a command early.
 #[derive(Debug)]
 pub(in crate::cli) enum Failure {
@@ -24,7 +26,7 @@ impl Failure {
     pub(in crate::cli) fn report(self) -> ExitCode {
         match self {
             Failure::Input(message) => {
-                eprintln!("cvdns: {message}");
+                say(&message);
                 ExitCode::FAILURE
             }
             Failure::BrokenPipe => ExitCode::SUCCESS,
@@ -41,10 +43,16 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Says something on standard error, in one line whose characters do nothing but be read.
+pub(in crate::cli) fn say(message: &str) {
+    // Where nobody reads, nobody misses it.
+    let _ = writeln!(io::stderr().lock(), "cvdns: {}", printable(message));
+}
+
 /// Prints a value as JSON, indented.
 pub(in crate::cli) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
-    writeln!(io::stdout().lock(), "{text}")?;
+    writeln!(io::stdout().lock(), "{}", printable_lines(&text))?;
     Ok(())
 }
 
@@ -63,7 +71,7 @@ pub(in crate::cli) fn print_table(
         table.set_header(header.iter().copied());
     }
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

@@ -1,6 +1,6 @@
 //! Prints problems for people.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use crate::problem::{Problems, render};
 
@@ -18,17 +18,23 @@ pub(super) fn print_all(problems: &Problems) {
 }
 
 fn print_some(problems: &Problems, most: usize) {
-    let colour = std::io::stderr().is_terminal();
+    // Where nobody reads, nobody misses it.
+    let _ = write_some(&mut io::stderr().lock(), problems, most);
+}
+
+fn write_some(out: &mut impl Write, problems: &Problems, most: usize) -> io::Result<()> {
+    let colour = io::stderr().is_terminal();
     for problem in problems.by_severity().take(most) {
-        eprintln!("{}\n", render(problem, colour));
+        writeln!(out, "{}\n", render(problem, colour))?;
     }
     let (errors, warnings) = problems.counts();
     if let Some(more @ 1..) = (errors + warnings).checked_sub(most) {
-        eprintln!("… and {more} more: mend these first\n");
+        writeln!(out, "… and {more} more: mend these first\n")?;
     }
     if errors + warnings > 0 {
-        eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+        writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
     }
+    Ok(())
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -8,23 +8,51 @@ use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::output::Failure;
 use super::problems::print;
 use crate::config::Log;
 use crate::daemon::{Daemon, StartError};
 use crate::load::load;
+use crate::logging::{LogQueue, log_panics};
 use crate::problem::Problems;
+use crate::signals::Signals;
 
 /// Serves until it is told to stop.
 pub fn run(config: &Path) -> ExitCode {
+    going_on(0, |log, signals| serve(config, log, signals))
+}
+
+/// Runs a command that takes its time: with a log that it never waits for, and signals that are caught before anything is read. Told
+/// to end before it began, it has this exit status.
+pub(super) fn going_on(not_begun: i32, command: impl FnOnce(&LogQueue, Signals) -> ExitCode) -> ExitCode {
+    let started = LogQueue::start().and_then(|log| {
+        let last = log.clone();
+        let signals = Signals::catch(move || {
+            last.flush();
+            not_begun
+        })?;
+        Ok((log, signals))
+    });
+    let (log, signals) = match started {
+        Ok(started) => started,
+        Err(error) => return Failure::new(format!("no thread for the log or signals: {error}")).report(),
+    };
+    let code = command(&log, signals);
+    log.flush();
+    code
+}
+
+fn serve(config: &Path, log: &LogQueue, signals: Signals) -> ExitCode {
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);
         return ExitCode::FAILURE;
     };
-    start_log(&loaded.config.log);
-    let daemon = match Daemon::start(config, loaded, problems) {
+    start_log(&loaded.config.log, log);
+    let daemon = match Daemon::start(config, loaded, problems, log.clone()) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {
+            log.flush();
             print(&problems);
             return ExitCode::FAILURE;
         }
@@ -35,7 +63,7 @@ pub fn run(config: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match daemon.run() {
+    match daemon.run(signals) {
         Ok(_) => ExitCode::SUCCESS,
         Err(reason) => {
             error!("cannot serve: {reason}");
@@ -45,15 +73,19 @@ pub fn run(config: &Path) -> ExitCode {
 }
 
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
-pub(super) fn start_log(log: &Log) {
+pub(super) fn start_log(log: &Log, queue: &LogQueue) {
     // What notify says of directories that went away is no news: the watch is made anew.
     let filter = EnvFilter::try_from_env("CVDNS_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},notify=error", log.level)));
+    let colours = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_writer(queue.lines(colours && !log.json))
+        .with_ansi(colours)
+        .with_target(false)
+        // It would write to standard error itself.
+        .log_internal_errors(false);
+    log_panics(queue);
     // A second subscriber would be a defect of the program; without one there is merely no log.
     let _ = if log.json { builder.json().finish().try_init() } else { builder.finish().try_init() };
 }

@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::asking::RunningServer;
 use super::output::{Failure, print_json};
-use crate::admin::status::{FeedStatus, Queries, RecordStatus, Status};
+use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
 use crate::explain::told::age;
+use crate::problem::printable;
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -46,7 +47,7 @@ impl Page {
     /// A line with its head.
     fn line(&mut self, head: &str, text: &str) {
         // A string takes whatever is written.
-        let _ = writeln!(self.0, "{head:<10}{text}");
+        let _ = writeln!(self.0, "{head:<10}{}", printable(text));
     }
 
     /// Lines under one head.
@@ -86,6 +87,11 @@ fn page(status: &Status) -> String {
     page.lines("queries", queries(&status.queries));
     if status.reloads + status.failed_reloads > 0 {
         page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
+    }
+    if status.log != LogStatus::default() {
+        let LogStatus { dropped, write_errors } = status.log;
+        let lost = of(dropped as usize, "line");
+        page.line("log", &format!("{lost} lost, {} refused", of(write_errors as usize, "write")));
     }
     page.0
 }

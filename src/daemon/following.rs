@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 
 use super::fetching::Fetching;
 use super::force::Force;
-use super::{Signals, StartError, fetch_first, follow, log_problems};
+use super::{Pending, StartError, fetch_first, follow};
 use crate::load::Loaded;
+use crate::logging::log_problems;
 use crate::problem::Problems;
+use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 
 /// What is in force.
@@ -58,6 +60,7 @@ pub fn follow_without_serving(
     config: &Path,
     mut loaded: Loaded,
     mut problems: Problems,
+    signals: Signals,
     follower: &mut impl Follower,
 ) -> Result<(), StartError> {
     follower.adjust(&mut loaded);
@@ -65,15 +68,15 @@ pub fn follow_without_serving(
         return Err(StartError::Inputs(problems));
     };
     log_problems(&problems);
-    let mut run = || -> std::io::Result<()> {
+    let run = || -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let signals = Signals::new()?;
             let mut fetching = Fetching::start(force.loaded());
             fetch_first(&mut fetching, &mut force).await;
             // Nobody accepts a feed that is held back but by a newer one.
             let (_accepts, accepted) = mpsc::channel(1);
-            follow(config, &mut force, fetching, signals, accepted, follower).await;
+            let pending = Pending::of(signals);
+            follow(config, &mut force, fetching, &pending, accepted, follower).await;
             Ok(())
         })
     };

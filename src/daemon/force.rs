@@ -223,11 +223,6 @@ impl Force {
         &self.started.0
     }
 
-    /// The admin address that it was started with.
-    pub(super) fn admin(&self) -> Option<SocketAddr> {
-        self.started.1
-    }
-
     /// How often the feed is read, whatever the watch says.
     pub(super) fn poll_interval(&self) -> Duration {
         self.loaded.config.feed.interval
@@ -244,8 +239,14 @@ impl Force {
         change.into_iter().chain(stale.into_iter().flatten()).chain([half_hour]).min().unwrap_or(half_hour)
     }
 
-    /// Takes over what the clock changes, when its time has come.
+    /// Takes over what the clock changes, when its time has come: a feed too that was kept and that a clock which was behind made one of
+    /// the future.
     pub(super) fn tick(&mut self, now: Timestamp) {
+        let key = self.loaded.config.feed.public_key.as_ref();
+        if let Some(last) = self.kept.in_time(key, now) {
+            self.go_on(last, now);
+            self.read(now);
+        }
         if now >= self.next_change() || now < self.compiled {
             self.publish(self.frame(), now);
         }
@@ -282,6 +283,7 @@ impl Force {
         self.known = problems.iter().map(Problem::to_string).collect();
         if moved {
             (self.version, self.complaint) = ([None, None], None);
+            self.kept.forget_early();
         }
         let state_moved = self.kept.directory() != self.loaded.state.as_deref();
         if state_moved {

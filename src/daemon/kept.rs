@@ -1,5 +1,6 @@
 //! The last good feed and what was announced, kept in a directory for the next start.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::health::{Feed, Key};
-use crate::load::replace;
+use crate::health::{Feed, Key, MAX_SIZE};
+use crate::load::{is_leftover, read_optional, replace_kept};
 use crate::release::{Announced, Release};
 
 /// The directory. What cannot be written is said once and not fatal: only the next start misses it.
@@ -18,7 +19,10 @@ pub(super) struct Kept {
     directory: Option<PathBuf>,
     /// What was announced, as it was written last.
     announced: Option<KeptRecord>,
-    complaint: Option<String>,
+    /// A feed that is of the future as the clock stands: a machine's clock may be behind when it starts.
+    early: Option<KeptFeed>,
+    /// What could not be written, by file, as it was said last.
+    complaints: BTreeMap<&'static str, String>,
 }
 
 /// A feed that was in force.
@@ -52,6 +56,9 @@ const FORMAT: u32 = 1;
 const FEED: &str = "feed.json";
 const RECORD: &str = "record.json";
 
+/// Most octets of a file: each of a feed's may be written as six (`\u0000`), and there is a signature.
+const MOST: u64 = 6 * MAX_SIZE as u64 + (1 << 20);
+
 /// How far a stamp may be ahead: beyond it the clock was wrong when it was written, or is now.
 const MAX_STAMP_AHEAD: SignedDuration = SignedDuration::from_mins(30);
 
@@ -61,7 +68,7 @@ impl Kept {
         if let Some(directory) = &directory {
             tidy(directory);
         }
-        Self { directory, announced: None, complaint: None }
+        Self { directory, announced: None, early: None, complaints: BTreeMap::new() }
     }
 
     /// The directory.
@@ -69,8 +76,9 @@ impl Kept {
         self.directory.as_deref()
     }
 
-    /// The last good feed of this source. A file that is not good is put aside.
-    pub(super) fn feed(&self, source: &str, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
+    /// The last good feed of this source. A file that is not good is put aside; one that is only of the future stays, and
+    /// [`Self::in_time`] has it when its time has come.
+    pub(super) fn feed(&mut self, source: &str, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
         let path = self.directory.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
         if file.source != source {
@@ -79,14 +87,31 @@ impl Kept {
         let octets = file.feed.into_bytes();
         let signature = file.signature.map(String::into_bytes);
         let verified = key.map_or(Ok(()), |key| key.verify(&octets, signature.as_deref()));
-        let feed = verified.and_then(|()| Feed::parse(&octets));
-        match feed.and_then(|feed| feed.timely(now).map(|()| feed)) {
-            Ok(feed) => Some(KeptFeed { feed, octets, signature }),
+        let feed = match verified.and_then(|()| Feed::parse(&octets)) {
+            Ok(feed) => KeptFeed { feed, octets, signature },
             Err(error) => {
                 put_aside(&path, &error.to_string());
-                None
+                return None;
             }
+        };
+        if let Err(error) = feed.feed.timely(now) {
+            warn!("{}: {error}; it is gone on from when the clock is right", path.display());
+            self.early = Some(feed);
+            return None;
         }
+        Some(feed)
+    }
+
+    /// The feed that was of the future, once it no longer is, if this key (by now another one, perhaps) has signed it.
+    pub(super) fn in_time(&mut self, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
+        let early = self.early.take_if(|early| early.feed.timely(now).is_ok())?;
+        let verified = key.map_or(Ok(()), |key| key.verify(&early.octets, early.signature.as_deref()));
+        verified.is_ok().then_some(early)
+    }
+
+    /// Forgets the feed that is of the future: another one is in force.
+    pub(super) fn forget_early(&mut self) {
+        self.early = None;
     }
 
     /// What was announced last.
@@ -117,31 +142,49 @@ impl Kept {
         self.write(FEED, &file);
     }
 
-    /// Keeps what is announced, when it is something else than before.
+    /// Keeps what is announced, when it is something else than before, or was removed meanwhile.
     pub(super) fn keep_announced(&mut self, announced: Option<&Announced>) {
         let Some(Announced { release, stamp, .. }) = announced.filter(|_| self.directory.is_some()) else {
             return;
         };
         let kept = KeptRecord { format: FORMAT, stamp: *stamp, release: release.clone() };
-        if self.announced.as_ref() != Some(&kept) {
-            self.write(RECORD, &kept);
-            self.announced = Some(kept);
+        if self.announced.as_ref() != Some(&kept) || self.lacks(RECORD) {
+            self.announced = self.write(RECORD, &kept).then_some(kept);
         }
     }
 
-    fn write(&mut self, name: &str, value: &impl Serialize) {
-        let Some(directory) = &self.directory else { return };
+    /// Whether a feed that was kept is no longer there: somebody removed it, or the directory.
+    pub(super) fn lacks_feed(&self) -> bool {
+        self.lacks(FEED)
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        self.directory.as_ref().is_some_and(|path| path.join(name).symlink_metadata().is_err_and(missing))
+    }
+
+    /// Writes a file; whether it is written.
+    fn write(&mut self, name: &'static str, value: &impl Serialize) -> bool {
+        let Some(directory) = &self.directory else { return false };
         let path = directory.join(name);
         let written = serde_json::to_vec_pretty(value).map_err(io::Error::other);
         let made = fs::create_dir_all(directory);
-        let complaint = match made.and(written).and_then(|octets| replace(&path, &octets)) {
-            Ok(()) => None,
-            Err(error) => Some(format!("cannot write {}: {error}", path.display())),
-        };
-        if let Some(complaint) = complaint.as_ref().filter(|_| complaint != self.complaint) {
-            warn!("{complaint}; the next start will not know what is in force now (`state` in [feed])");
+        match made.and(written).and_then(|octets| replace_kept(&path, &octets)) {
+            Ok(()) => {
+                self.complaints.remove(name);
+                true
+            }
+            Err(error) => {
+                let complaint = format!("cannot write {}: {error}", path.display());
+                if self.complaints.get(name) != Some(&complaint) {
+                    warn!(
+                        "{complaint}; the next start will not know what is in force now (`state` in [feed])"
+                    );
+                    self.complaints.insert(name, complaint);
+                }
+                false
+            }
         }
-        self.complaint = complaint;
     }
 }
 
@@ -157,7 +200,7 @@ impl KeptRecord {
 /// The feed of this source that a server had in force last which keeps it in `directory`; none: nothing that could be read. Changes
 /// nothing there.
 pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
-    let octets = fs::read(directory.join(FEED)).ok()?;
+    let octets = read_optional(&directory.join(FEED), MOST).ok()??;
     let file: FeedFile = serde_json::from_slice(&octets).ok()?;
     if file.source != source {
         return None;
@@ -167,7 +210,7 @@ pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
 
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
 pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
-    let octets = fs::read(directory.join(RECORD)).ok()?;
+    let octets = read_optional(&directory.join(RECORD), MOST).ok()??;
     let kept: KeptRecord = serde_json::from_slice(&octets).ok()?;
     Some(kept.announced(now))
 }
@@ -181,15 +224,15 @@ pub fn go_on_from(from: &Path, to: &Path) {
             continue;
         }
         // There may be nothing yet. What cannot be written now is said when it is kept next.
-        if let Ok(octets) = fs::read(from.join(name)) {
-            let _ = fs::create_dir_all(to).and_then(|()| replace(&target, &octets));
+        if let Ok(Some(octets)) = read_optional(&from.join(name), MOST) {
+            let _ = fs::create_dir_all(to).and_then(|()| replace_kept(&target, &octets));
         }
     }
 }
 
 /// Removes what a server that was killed while it wrote has left.
 fn tidy(directory: &Path) {
-    let left = |name: &str| [FEED, RECORD].iter().any(|file| name.starts_with(&format!(".{file}.")));
+    let left = |name: &str| [FEED, RECORD].iter().any(|file| is_leftover(name, file));
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(left) {
             let _ = fs::remove_file(entry.path());
@@ -198,11 +241,10 @@ fn tidy(directory: &Path) {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
-    let octets = match fs::read(path) {
-        Ok(octets) => octets,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+    let octets = match read_optional(path, MOST) {
+        Ok(octets) => octets?,
         Err(error) => {
-            warn!("cannot read {}: {error}; what was in force before is not known", path.display());
+            warn!("{error}; what was in force before is not known");
             return None;
         }
     };
@@ -223,4 +265,82 @@ fn put_aside(path: &Path, why: &str) {
         Err(error) => format!("and cannot be put aside: {error}"),
     };
     warn!("{} is not good ({why}) and is {done}; what was in force before is not known", path.display());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "feed.json";
+
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    fn document(serial: u64) -> Vec<u8> {
+        format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}").into_bytes()
+    }
+
+    #[test]
+    fn a_feed_of_the_future_waits_for_the_clock() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Kept::new(Some(directory.path().to_owned()));
+        open().keep_feed(SOURCE, &document(7), None);
+        let mut kept = open();
+        assert!(kept.feed(SOURCE, None, at("2026-11-22T16:54:59Z")).is_none());
+        assert!(kept.in_time(None, at("2026-11-22T16:54:59Z")).is_none());
+        // Nothing is put aside: a restart finds the same.
+        assert!(open().feed(SOURCE, None, at("1970-01-01T00:00:09Z")).is_none());
+        assert!(!directory.path().join("feed.bad").exists());
+        let feed = kept.in_time(None, at("2026-11-22T16:55:00Z")).unwrap();
+        assert_eq!((feed.feed.serial, feed.octets), (7, document(7)));
+        assert!(kept.in_time(None, at("2026-11-22T16:55:00Z")).is_none(), "once");
+        // Another one came into force meanwhile.
+        kept.feed(SOURCE, None, at("2026-11-22T16:00:00Z"));
+        kept.forget_early();
+        assert!(kept.in_time(None, at("2026-11-22T17:00:00Z")).is_none());
+        assert_eq!(open().feed(SOURCE, None, at("2026-11-22T17:00:00Z")).unwrap().feed.serial, 7);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FEED);
+        let mut kept = Kept::new(Some(directory.path().to_owned()));
+        let now = at("2026-11-22T17:00:00Z");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.path().join(RECORD)).unwrap();
+        assert!(kept.feed(SOURCE, None, now).is_none() && kept.announced(now).is_none());
+        assert!(feed_before(directory.path(), SOURCE).is_none());
+        assert!(announced_before(directory.path(), now).is_none());
+        let copy = directory.path().join("copy");
+        go_on_from(directory.path(), &copy);
+        assert!(!copy.exists());
+        // What is kept next takes its place.
+        kept.keep_feed(SOURCE, &document(8), None);
+        assert_eq!(kept.feed(SOURCE, None, now).unwrap().feed.serial, 8);
+    }
+
+    #[test]
+    fn what_was_removed_is_written_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("state");
+        let mut kept = Kept::new(Some(directory.clone()));
+        let release = r#"{"software":"1.4.6","main":63,"daily":7,"bytecode":339,"flevel":90}"#;
+        let announced = Announced::known(&serde_json::from_str(release).unwrap(), 1_795_000_000);
+        kept.keep_announced(Some(&announced));
+        let written = fs::read(directory.join(RECORD)).unwrap();
+        assert!(kept.lacks_feed());
+        fs::remove_dir_all(&directory).unwrap();
+        kept.keep_announced(Some(&announced));
+        assert_eq!(fs::read(directory.join(RECORD)).unwrap(), written);
+        // What could not be written is tried again, too.
+        fs::remove_dir_all(&directory).unwrap();
+        fs::write(&directory, "a file").unwrap();
+        let later = Announced { stamp: 1_795_001_800, ..announced };
+        kept.keep_announced(Some(&later));
+        fs::remove_file(&directory).unwrap();
+        kept.keep_announced(Some(&later));
+        assert_ne!(fs::read(directory.join(RECORD)).unwrap(), written);
+    }
 }

@@ -16,23 +16,26 @@ mod offering;
 mod overriding;
 mod sampling;
 mod standings;
+mod told;
 mod watch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::admin::{Accept, Admin, SampleCounts, View};
+use crate::admin::{Accept, Admin, View};
 use crate::load::{self, Loaded};
-use crate::problem::{Problems, Severity};
+use crate::logging::{LOGGED, LogQueue, log_problems};
+use crate::problem::Problems;
 use crate::serve::privileges::{self, Privileges};
 use crate::serve::{Counters, Listeners, TcpLimits};
+use crate::signals::{Signals, Told};
+use crate::snapshot::compile;
+use crate::snapshot::inputs::Databases;
 
 pub use following::{Follower, Standing, follow_without_serving};
 
@@ -40,6 +43,7 @@ use answerer::MakeAnswerer;
 use fetching::Fetching;
 use force::Force;
 use sampling::Sampling;
+use told::Pending;
 
 pub use kept::{announced_before, feed_before, go_on_from};
 
@@ -67,60 +71,58 @@ pub struct Daemon {
     force: Force,
     listeners: Listeners,
     admin: Option<Admin>,
+    log: LogQueue,
 }
 
 impl Daemon {
-    /// Compiles what was read and binds the sockets; nothing is answered yet.
+    /// Binds the sockets, gives up root where a user is named, and compiles what was read; nothing is answered yet. What that user
+    /// owns, `state` above all, is touched as that user only.
     ///
     /// # Errors
     /// When inputs contradict each other, or an address cannot be had.
-    pub fn start(config: &Path, loaded: Loaded, mut problems: Problems) -> Result<Self, StartError> {
+    pub fn start(
+        config: &Path,
+        loaded: Loaded,
+        mut problems: Problems,
+        log: LogQueue,
+    ) -> Result<Self, StartError> {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
-        let server = loaded.config.server.clone();
-        if let (Some(user), Some(state)) = (&server.user, &loaded.state)
-            && let Err(error) = privileges::make_directory(state, user)
-        {
-            warn!("cannot make {} (`state` in [feed]) for {user}: {error}", state.display());
+        if problems.has_errors() {
+            // Nothing will be served: all that is wrong is said together.
+            let _ = compile(&loaded.inputs, &Databases::default(), &mut problems);
+            return Err(StartError::Inputs(problems));
+        }
+        let server = &loaded.config.server;
+        let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
+            .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        let admin = loaded.config.admin.map(bind_admin).transpose()?;
+        if let Some(user) = &server.user {
+            give_up_root(user, loaded.state.as_deref())?;
         }
         let Some(force) = Force::new(loaded, Timestamp::now(), &mut problems) else {
             return Err(StartError::Inputs(problems));
         };
         log_problems(&problems);
-        let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
-            .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
-        let admin = force.admin().map(bind_admin).transpose()?;
-        if let Some(user) = &server.user {
-            match privileges::drop_to(user) {
-                Ok(Privileges::Dropped) => info!("now running as {user}"),
-                Ok(Privileges::NotRoot { is_user: true }) => {}
-                Ok(Privileges::NotRoot { is_user: false }) => {
-                    warn!("not started as root: goes on as the account that started it, not as {user}");
-                }
-                Err(error) => return Err(StartError::System(vec![error.to_string()])),
-            }
-        }
-        Ok(Self { config: config.to_owned(), force, listeners, admin })
+        Ok(Self { config: config.to_owned(), force, listeners, admin, log })
     }
 
     /// Serves until SIGTERM or SIGINT; SIGHUP reads everything again.
     ///
     /// # Errors
     /// When the system gives no threads or signals.
-    pub fn run(self) -> std::io::Result<Counters> {
+    pub fn run(self, signals: Signals) -> std::io::Result<Counters> {
         // Worker threads carry TCP; the loop that follows feed and clock is the main task.
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("cvdns-tcp").build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
-            let Self { config, mut force, listeners, admin } = self;
-            let signals = Signals::new()?;
+            let Self { config, mut force, listeners, admin, log } = self;
             let mut fetching = Fetching::start(force.loaded());
             fetch_first(&mut fetching, &mut force).await;
             let server = force.server().clone();
             let addresses = listeners.addresses();
-            let samples = Arc::new(SampleCounts::default());
             let (sampling, writer) = match force.loaded().config.log.query_sample {
-                share if share > 0.0 => Some(Sampling::start(share, samples.clone())?).unzip(),
+                share if share > 0.0 => Some(Sampling::start(share, log.clone())?).unzip(),
                 _ => (None, None),
             };
             let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), sampling);
@@ -129,6 +131,7 @@ impl Daemon {
                 idle: server.tcp_idle,
                 ..TcpLimits::default()
             };
+            let pending = Pending::of(signals);
             let serving = listeners.serve(&make, limits, &handle)?;
             // Who makes no more answerers must not keep the writer of samples waiting.
             drop(make);
@@ -144,11 +147,11 @@ impl Daemon {
                     queries: force.tallies().clone(),
                     ledger: force.ledger().clone(),
                     condition: force.condition().clone(),
-                    samples,
+                    log: log.clone(),
                     accepts: accepts.clone(),
                 })?;
             }
-            follow(&config, &mut force, fetching, signals, accepted, &mut following::Nobody).await;
+            follow(&config, &mut force, fetching, &pending, accepted, &mut following::Nobody).await;
             drop(accepts);
             let counters = serving.stop().await;
             if let Some(writer) = writer {
@@ -169,21 +172,22 @@ fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
     })
 }
 
-/// The signals that are heeded.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+/// Makes the process the user's, and before that its directory where only root can.
+fn give_up_root(user: &str, state: Option<&Path>) -> Result<(), StartError> {
+    if let Some(state) = state
+        && let Err(error) = privileges::make_directory(state, user)
+    {
+        warn!("cannot make {} (`state` in [feed]) for {user}: {error}", state.display());
     }
+    match privileges::drop_to(user) {
+        Ok(Privileges::Dropped) => info!("now running as {user}"),
+        Ok(Privileges::NotRoot { is_user: true }) => {}
+        Ok(Privileges::NotRoot { is_user: false }) => {
+            warn!("not started as root: goes on as the account that started it, not as {user}");
+        }
+        Err(error) => return Err(StartError::System(vec![error.to_string()])),
+    }
+    Ok(())
 }
 
 /// Waits a moment for the feed, so that the first answers follow it. Queries wait in the sockets meanwhile.
@@ -210,7 +214,7 @@ async fn follow(
     config: &Path,
     force: &mut Force,
     mut fetching: Option<Fetching>,
-    mut signals: Signals,
+    pending: &Pending,
     mut accepted: mpsc::Receiver<Accept>,
     follower: &mut impl Follower,
 ) {
@@ -224,9 +228,10 @@ async fn follow(
         let sleep = until_change.unwrap_or_default().min(until_free).min(until_read);
         tokio::select! {
             biased;
-            _ = signals.terminate.recv() => return,
-            _ = signals.interrupt.recv() => return,
-            _ = signals.hangup.recv() => {
+            told = pending.next() => {
+                if told == Told::Stop {
+                    return;
+                }
                 if reload(config, force, follower) {
                     fetching = Fetching::start(force.loaded());
                 }
@@ -278,20 +283,4 @@ fn reload(config: &Path, force: &mut Force, follower: &impl Follower) -> bool {
         error!("{} was not reloaded: what was served before goes on", config.display());
     }
     done
-}
-
-/// A log is no place for hundreds of lines about one cause; `cvdns check` shows more.
-const LOGGED: usize = 20;
-
-fn log_problems(problems: &Problems) {
-    for problem in problems.by_severity().take(LOGGED) {
-        match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
-        }
-    }
-    let (errors, warnings) = problems.counts();
-    if let Some(more @ 1..) = (errors + warnings).checked_sub(LOGGED) {
-        warn!("{more} more problems: `cvdns check` shows them");
-    }
 }

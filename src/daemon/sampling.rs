@@ -2,7 +2,6 @@
 
 mod countdown;
 mod line;
-mod stream;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,12 +13,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::admin::SampleCounts;
 use crate::answer::Transport;
+use crate::logging::{LONGEST, LogQueue};
 use crate::serve::Place;
 
 use countdown::Countdown;
-use stream::{LONGEST, Stream};
 
 /// An answer that was chosen, with the question in it.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ struct Sample {
 pub(super) struct Sampling {
     share: f64,
     samples: SyncSender<Sample>,
-    counts: Arc<SampleCounts>,
+    log: LogQueue,
     /// Connections come and go: they count down together.
     connections: Arc<Mutex<Countdown>>,
 }
@@ -44,7 +42,7 @@ pub(super) struct Sampling {
 pub(super) struct Sampler {
     countdown: Counting,
     samples: SyncSender<Sample>,
-    counts: Arc<SampleCounts>,
+    log: LogQueue,
 }
 
 #[derive(Debug)]
@@ -53,7 +51,7 @@ enum Counting {
     Shared(Arc<Mutex<Countdown>>),
 }
 
-/// Writes what samplers chose.
+/// Hands what samplers chose to the log.
 #[derive(Debug)]
 pub(super) struct Writer {
     /// Closed when it has ended.
@@ -71,20 +69,20 @@ const WAITING: usize = 8192;
 const GATHER: Duration = Duration::from_millis(100);
 
 impl Sampling {
-    /// Has this share of the answers written to standard error, by a thread that ends when all samplers are gone.
+    /// Has this share of the answers logged, by a thread that ends when all samplers are gone.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(share: f64, counts: Arc<SampleCounts>) -> std::io::Result<(Self, Writer)> {
+    pub(super) fn start(share: f64, log: LogQueue) -> std::io::Result<(Self, Writer)> {
         let (samples, chosen) = sync_channel(WAITING);
         let (end, ended) = oneshot::channel();
-        let written = counts.clone();
+        let written = log.clone();
         Builder::new().name("cvdns-samples".to_owned()).spawn(move || {
             write(&chosen, &written);
             drop(end);
         })?;
         let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
-        Ok((Self { share, samples, counts, connections }, Writer { ended }))
+        Ok((Self { share, samples, log, connections }, Writer { ended }))
     }
 
     /// The sampler of what a responder serves.
@@ -93,7 +91,7 @@ impl Sampling {
             Place::Socket(number) => Counting::Own(Countdown::new(self.share, number as u64 + 1)),
             Place::Connection => Counting::Shared(self.connections.clone()),
         };
-        Sampler { countdown, samples: self.samples.clone(), counts: self.counts.clone() }
+        Sampler { countdown, samples: self.samples.clone(), log: self.log.clone() }
     }
 }
 
@@ -115,56 +113,32 @@ impl Sampler {
     fn take(&self, answer: &[u8], client: SocketAddr, transport: Transport) {
         let sample = Sample { octets: answer.into(), client, transport };
         if self.samples.try_send(sample).is_err() {
-            self.counts.dropped.fetch_add(1, Relaxed);
+            self.log.counts().samples_dropped.fetch_add(1, Relaxed);
         }
     }
 }
 
 impl Writer {
-    /// Waits until all samples are written, or for a moment where they cannot be.
+    /// Waits until the log has all samples.
     pub(super) async fn end(self) {
         // A panic of it lost no query.
         let _ = tokio::time::timeout(LAST, self.ended).await;
     }
 }
 
-fn write(chosen: &Receiver<Sample>, counts: &SampleCounts) {
-    let mut lines = Lines { stream: Stream::of_log(), counts, text: String::new(), number: 0 };
+fn write(chosen: &Receiver<Sample>, log: &LogQueue) {
+    let mut text = String::new();
     while let Ok(first) = chosen.recv() {
         std::thread::sleep(GATHER);
         let time = Timestamp::now();
         for sample in std::iter::once(first).chain(chosen.try_iter().take(WAITING)) {
-            lines.push(&line::line(&sample, time));
+            text.push_str(&line::line(&sample, time));
+            if text.len() >= LONGEST {
+                log.samples(&text);
+                text.clear();
+            }
         }
-        lines.flush();
-    }
-}
-
-/// Lines that are written together, as many as the stream takes in one piece.
-struct Lines<'c> {
-    stream: Stream,
-    counts: &'c SampleCounts,
-    text: String,
-    /// How many they are.
-    number: u64,
-}
-
-impl Lines<'_> {
-    fn push(&mut self, line: &str) {
-        if self.text.len() + line.len() > LONGEST {
-            self.flush();
-        }
-        self.text.push_str(line);
-        self.number += 1;
-    }
-
-    fn flush(&mut self) {
-        if self.number > 0 {
-            let written = self.stream.write(&self.text);
-            let counter = if written.is_ok() { &self.counts.logged } else { &self.counts.dropped };
-            counter.fetch_add(self.number, Relaxed);
-        }
-        self.text.clear();
-        self.number = 0;
+        log.samples(&text);
+        text.clear();
     }
 }

@@ -3,13 +3,14 @@
 use super::lines::HALVED;
 use super::told::{age, capacity};
 use super::{MemberStory, PoolStory, PoolsStory, Story};
+use crate::problem::printable;
 
 /// Columns of the words that lines begin with: as many as `continent:AS` has.
 const MARGIN: usize = 12;
 
 /// A line of a story: what it is about, and the words.
 pub fn line(head: &str, words: &str) -> String {
-    format!("  {head:MARGIN$} {words}\n")
+    format!("  {head:MARGIN$} {}\n", printable(words))
 }
 
 impl Story {

@@ -23,10 +23,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
 
 /// Reads a text file of at most `limit` octets that need not be there.
 pub(super) fn read_optional_text(path: &Path, limit: u64) -> Result<Option<String>, String> {
-    match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => text(read_opened(path, opened, limit)?).map(Some),
-    }
+    read_optional(path, limit)?.map(text).transpose()
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
@@ -43,6 +40,17 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 /// When it cannot be read, is larger, or is no regular file.
 pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     read_opened(path, open(path), limit)
+}
+
+/// Reads a file of at most `limit` octets that need not be there.
+///
+/// # Errors
+/// When it is there and cannot be read, is larger, or is no regular file.
+pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => read_opened(path, opened, limit).map(Some),
+    }
 }
 
 fn read_opened(path: &Path, opened: io::Result<File>, limit: u64) -> Result<Vec<u8>, String> {

@@ -21,12 +21,12 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_bytes, read_feed, read_list, read_signature};
+pub use files::{Version, read_bytes, read_feed, read_list, read_optional, read_signature};
 pub use geoip::Countries;
 pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
-pub use replace::{create, replace};
+pub use replace::{create, is_leftover, replace, replace_kept};
 pub use source::{Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 

@@ -5,6 +5,7 @@ mod stop;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tracing::{error, info, warn};
 
 use self::pool::{Event, Pool};
-use self::stop::{Signal, Stop};
+use self::stop::Stop;
 use super::check::Client;
 use super::coordinator::{Coordinator, Row};
 use super::document::Mirrors;
@@ -29,6 +30,7 @@ use super::target::{self, Target};
 use crate::config::Monitor;
 use crate::health::State;
 use crate::load::{MonitorInputs, replace};
+use crate::signals::{Signals, Told};
 
 /// The longest sleep: a clock that was set is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -252,8 +254,12 @@ impl Parts {
 ///
 /// # Errors
 /// When the feed cannot be written, or a signal ends it before.
-pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<Vec<Row>, String> {
-    let (events, received) = events()?;
+pub fn once(
+    mut start: Start,
+    signals: Signals,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Row>, String> {
+    let (events, received) = events(signals);
     let pool = start.pool(&events)?;
     let due = start.coordinator.take_due(start.clock.now(), true);
     let total = due.len();
@@ -289,8 +295,12 @@ pub fn once(mut start: Start, progress: &mut dyn FnMut(usize, usize)) -> Result<
 ///
 /// # Errors
 /// When the system gives no threads or signals, or the memory cannot be kept.
-pub fn watch(mut start: Start, reload: &mut dyn FnMut() -> Option<MonitorInputs>) -> Result<(), String> {
-    let (events, received) = events()?;
+pub fn watch(
+    mut start: Start,
+    signals: Signals,
+    reload: &mut dyn FnMut() -> Option<MonitorInputs>,
+) -> Result<(), String> {
+    let (events, received) = events(signals);
     let mut pool = start.pool(&events)?;
     let begun = Instant::now();
     info!("checking {} addresses", start.coordinator.targets.len());
@@ -338,19 +348,18 @@ pub fn watch(mut start: Start, reload: &mut dyn FnMut() -> Option<MonitorInputs>
     }
 }
 
-/// Where threads report, and one that listens for signals.
-fn events() -> Result<(Sender<Event>, Receiver<Event>), String> {
+/// Where threads report, and signals.
+fn events(signals: Signals) -> (Sender<Event>, Receiver<Event>) {
     let (events, received) = channel();
-    let signals = events.clone();
-    stop::on_signal(move |signal| {
+    let told = events.clone();
+    signals.hand_over(move |signal| {
         let event = match signal {
-            Signal::Reload => Event::Reload,
-            Signal::Stop => Event::Stop,
+            Told::Reload => Event::Reload,
+            Told::Stop => Event::Stop,
         };
-        let _ = signals.send(event);
-    })
-    .map_err(|error| format!("cannot listen for signals: {error}"))?;
-    Ok((events, received))
+        let _ = told.send(event);
+    });
+    (events, received)
 }
 
 fn memory_path(state: &Path) -> PathBuf {
@@ -361,8 +370,10 @@ fn memory_path(state: &Path) -> PathBuf {
 fn lock(state: &Path) -> Result<Flock<std::fs::File>, String> {
     std::fs::create_dir_all(state).map_err(|error| format!("cannot make {}: {error}", state.display()))?;
     let path = state.join("lock");
-    let file =
-        std::fs::File::create(&path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    // It has no content; a link in its place must not lead to another file.
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
         nix::errno::Errno::EWOULDBLOCK => {
             format!("another monitor works with {}: end it, or name another `state`", state.display())

@@ -3,10 +3,12 @@
 //! Readers gather problems and go on, so that one run of `cvdns check` shows them all.
 
 pub mod json;
+mod printable;
 mod render;
 mod spot;
 pub mod table;
 
+pub use printable::{printable, printable_lines};
 pub use render::render;
 pub use spot::Spot;
 

@@ -1,7 +1,9 @@
 //! Gives up root once the ports are taken.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{Uid, User, geteuid, setgid, setuid};
@@ -78,19 +80,69 @@ pub fn drop_to(user: &str) -> Result<Privileges, PrivilegeError> {
     Ok(Privileges::Dropped)
 }
 
-/// Makes a directory that `user` can write, where there is none and the process runs as root. One that is there is its
-/// owner's affair.
+/// Makes a directory for `user` where there is none, the process runs as root, and nobody but root decides where its path leads: every
+/// directory on the way belongs to root and no other may write to it. Elsewhere the user can make it, and root must not: what
+/// somebody puts there meanwhile could lead anywhere.
 ///
 /// # Errors
 /// When there is no such user, or the system refuses.
 pub fn make_directory(path: &Path, user: &str) -> std::io::Result<()> {
-    if path.exists() || !geteuid().is_root() {
+    if !geteuid().is_root() || path.symlink_metadata().is_ok() {
         return Ok(());
     }
+    let path = std::path::absolute(path)?;
+    let Some(parent) = path.parent().filter(|parent| is_roots_alone(parent)) else { return Ok(()) };
     let unknown = || std::io::Error::other(format!("this system has no user {user:?}"));
     let entry = User::from_name(user)?.ok_or_else(unknown)?;
-    std::fs::create_dir_all(path)?;
-    Ok(nix::unistd::chown(path, Some(entry.uid), Some(entry.gid))?)
+    let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?;
+    let made = parent.join(name);
+    std::fs::DirBuilder::new().mode(0o750).create(&made)?;
+    std::os::unix::fs::lchown(&made, Some(entry.uid.as_raw()), Some(entry.gid.as_raw()))
+}
+
+/// Most symbolic links on the way, as for the system.
+const MAX_LINKS: usize = 40;
+
+/// Whether every directory in which a name on the way to `path` stands, and what it leads to, is root's and nobody else may write to it.
+fn is_roots_alone(path: &Path) -> bool {
+    let parts = |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    let mut at = PathBuf::from("/");
+    let mut rest: Vec<OsString> = parts(path);
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        if !is_roots(&at) {
+            return false;
+        }
+        match Path::new(&part).components().next() {
+            Some(Component::RootDir) => at = PathBuf::from("/"),
+            Some(Component::ParentDir) => {
+                at.pop();
+            }
+            Some(Component::Normal(name)) => {
+                let next = at.join(name);
+                let Ok(metadata) = next.symlink_metadata() else { return false };
+                if !metadata.is_symlink() {
+                    at = next;
+                    continue;
+                }
+                links += 1;
+                let Ok(target) = std::fs::read_link(&next) else { return false };
+                if links > MAX_LINKS {
+                    return false;
+                }
+                rest.extend::<Vec<OsString>>(parts(&target));
+            }
+            _ => {}
+        }
+    }
+    is_roots(&at)
+}
+
+/// Whether this is a directory of root's to which nobody else may write. It is no link.
+fn is_roots(directory: &Path) -> bool {
+    directory
+        .symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0)
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -134,6 +186,40 @@ mod tests {
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
+    }
+
+    #[test]
+    fn root_makes_no_directory_where_others_decide_what_is_there() {
+        if !geteuid().is_root() {
+            eprintln!("left out: only root can see what root does");
+            return;
+        }
+        // Below the temporary directory, to which everybody may write.
+        let temporary = tempfile::tempdir().unwrap();
+        make_directory(&temporary.path().join("state"), "nobody").unwrap();
+        assert!(!temporary.path().join("state").exists());
+        // In a place of root's, directly and by a link of root's.
+        let place = tempfile::tempdir_in("/root").unwrap();
+        let path = |name: &str| place.path().join(name);
+        make_directory(&path("state"), "nobody").unwrap();
+        let metadata = path("state").symlink_metadata().unwrap();
+        let nobody = User::from_name("nobody").unwrap().unwrap();
+        assert_eq!((metadata.uid(), metadata.mode() & 0o777), (nobody.uid.as_raw(), 0o750));
+        let link = |target: &Path, name: &str| std::os::unix::fs::symlink(target, path(name)).unwrap();
+        link(Path::new("."), "here");
+        make_directory(&path("here/./here/other"), "nobody").unwrap();
+        assert!(path("other").is_dir());
+        // By a place that is another's, and where a link stands already.
+        link(&path("state"), "theirs");
+        for name in ["state/more", "theirs/more", "state/../more"] {
+            make_directory(&path(name), "nobody").unwrap();
+        }
+        assert!(!path("state/more").exists() && !path("more").exists());
+        link(&path("nowhere"), "dangling");
+        make_directory(&path("dangling"), "nobody").unwrap();
+        assert!(!path("nowhere").exists());
+        link(Path::new("loop"), "loop");
+        make_directory(&path("loop/state"), "nobody").unwrap();
     }
 
     #[test]

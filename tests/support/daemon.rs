@@ -60,6 +60,13 @@ impl Daemon {
         daemon
     }
 
+    /// The same without waiting until it answers.
+    pub fn begin(files: &Files) -> Self {
+        let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
+        files.write(dir.path(), port);
+        Self { child: serve(dir.path(), None), port, dir }
+    }
+
     /// The same with standard error elsewhere than in the log.
     pub fn start_logging_to(files: &Files, stderr: impl Into<Stdio>) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
@@ -81,7 +88,16 @@ impl Daemon {
         self.wait_until_ready();
     }
 
-    fn wait_until_ready(&mut self) {
+    /// The same with this umask.
+    pub fn start_again_with_umask(&mut self, umask: &str) {
+        let (dir, script) = (self.dir.path(), format!("umask {umask} && exec \"$0\" \"$@\""));
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_cvdns")]);
+        self.child = started(command, dir, None);
+        self.wait_until_ready();
+    }
+
+    pub fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         // Whatever the zones are, a name under the root is answered somehow.
         let probe = Query::new(".", rr::NS).build();
@@ -187,8 +203,12 @@ impl Drop for Daemon {
 }
 
 fn serve(dir: &Path, stderr: Option<Stdio>) -> Child {
+    started(Command::new(env!("CARGO_BIN_EXE_cvdns")), dir, stderr)
+}
+
+fn started(mut command: Command, dir: &Path, stderr: Option<Stdio>) -> Child {
     let log = File::create(dir.join("log")).expect("the log");
-    Command::new(env!("CARGO_BIN_EXE_cvdns"))
+    command
         .args(["serve", "--config"])
         .arg(dir.join("cvdns.toml"))
         .current_dir(dir)

@@ -4,8 +4,8 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::page::Page;
-use crate::admin::SampleCounts;
 use crate::answer::{Answered, Counted, QueryTallies};
+use crate::logging::Counts;
 use crate::serve::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 use crate::snapshot::pings::{Outcome, Reports};
 
@@ -73,11 +73,15 @@ impl Page<'_> {
         self.counters("tcp_connections_ended", "TCP connections that ended, by how they did", labelled)
     }
 
-    /// Samples of queries.
-    pub(super) fn samples(&mut self, counts: &SampleCounts) -> Result<(), Error> {
-        let outcomes = [("logged", &counts.logged), ("dropped", &counts.dropped)];
+    /// Samples of queries, and how the log fares.
+    pub(super) fn log(&mut self, counts: &Counts) -> Result<(), Error> {
+        let outcomes = [("logged", &counts.samples_logged), ("dropped", &counts.samples_dropped)];
         let labelled = outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));
-        self.counters("query_samples", "Queries chosen for the log (`query-sample`)", labelled)
+        self.counters("query_samples", "Queries chosen for the log (`query-sample`)", labelled)?;
+        let help = "Lines of the log that were left out, as too many waited to be written";
+        self.counter("log_lines_dropped", help, counts.lines_dropped.load(Relaxed))?;
+        let help = "Writes of the log that the system refused; they are tried again";
+        self.counter("log_write_errors", help, counts.write_errors.load(Relaxed))
     }
 
     /// What was asked, and how it was answered.

@@ -10,13 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use super::super::offline::Offline;
+use super::super::output::say;
 use super::super::problems::print;
-use super::super::serve::start_log;
+use super::super::serve::{going_on, start_log};
 use super::Failure;
 use crate::daemon::{Follower, Standing, StartError, follow_without_serving};
 use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap};
 use crate::load::{Loaded, Source, load};
+use crate::logging::LogQueue;
 use crate::problem::Problems;
+use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 
 /// Arguments of `cvdns export bind`.
@@ -90,7 +93,10 @@ impl BindArgs {
 
 /// Exports once, or again and again.
 pub(super) fn run(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
-    if args.watch { watch(args, config) } else { once(args, config) }
+    if !args.watch {
+        return once(args, config);
+    }
+    Ok(going_on(0, |log, signals| watch(args, config, log, signals).unwrap_or_else(Failure::report)))
 }
 
 fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
@@ -105,7 +111,7 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let snapshot = Arc::new(offline.snapshot_noting(named, None, &mut problems)?);
     print(&problems);
     for name in left_out(&snapshot) {
-        eprintln!("cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old");
+        say(&format!("the record {name} TXT is left out: no release is known, or its stamp is too old"));
     }
     let directory = open(&args.out)?;
     let subject = Subject {
@@ -126,17 +132,17 @@ fn open(path: &Path) -> Result<Directory, Failure> {
 
 fn say_trap(loaded: &Loaded) {
     for line in trap(loaded.config.server.ecs) {
-        eprintln!("cvdns: {line}");
+        say(line);
     }
 }
 
-fn watch(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
+fn watch(args: &BindArgs, config: &Path, log: &LogQueue, signals: Signals) -> Result<ExitCode, Failure> {
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);
         return Ok(ExitCode::FAILURE);
     };
-    start_log(&loaded.config.log);
+    start_log(&loaded.config.log, log);
     let (commands, feed) = (args.commands()?, args.source()?);
     let directory = open(&args.out)?;
     say_trap(&loaded);
@@ -147,8 +153,9 @@ fn watch(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting = exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
     let mut shown = Shown { feed, state, exporting, last: None, keeps, said: false };
-    let done = follow_without_serving(config, loaded, problems, &mut shown);
+    let done = follow_without_serving(config, loaded, problems, signals, &mut shown);
     shown.exporting.stop();
+    log.flush();
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(StartError::Inputs(problems)) => {

@@ -18,7 +18,7 @@ use crate::load;
 use crate::monitor::check::Client;
 use crate::monitor::hosts_of;
 use crate::monitor::trial::{Advice, Report, Software, Trial, text};
-use crate::problem::Problems;
+use crate::problem::{Problems, printable_lines};
 
 #[derive(Serialize)]
 struct Whole<'w> {
@@ -114,7 +114,8 @@ fn print_reports(
     missing: &[&str],
     reports: &[Report],
 ) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    // What a web server says of itself is for the eye alone.
+    let mut out = Vec::new();
     for report in reports {
         let server = report.server.as_deref().unwrap_or("a web server that does not say what it is");
         writeln!(out, "{mirror}, {}: {server}", report.address)?;
@@ -135,6 +136,8 @@ fn print_reports(
     } else {
         writeln!(out, "{mirror} is not ready at {}.", bad.join(", "))?;
     }
+    let text = String::from_utf8_lossy(&out);
+    std::io::stdout().lock().write_all(printable_lines(&text).as_bytes())?;
     Ok(())
 }
 

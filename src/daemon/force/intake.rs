@@ -30,6 +30,7 @@ impl Force {
     pub(in crate::daemon) fn read(&mut self, now: Timestamp) {
         let offer = self.read_feed(now);
         self.take(offer, now);
+        self.keep_again();
     }
 
     /// Takes over what was fetched, if it is good and new. False: it could not be judged once and for all, and has to be
@@ -75,7 +76,7 @@ impl Force {
         let Some(source) = self.loaded.feed.clone() else { return };
         self.adopt(feed, Arc::new(Seen { source, octets, signature }));
         self.offering.read(&self.loaded.supply, now);
-        self.publish(self.frame(), now);
+        self.take_over(now);
         info!("going on with what was kept in {}", self.kept.directory().unwrap_or(Path::new("")).display());
         self.log_feed();
     }
@@ -168,6 +169,7 @@ impl Force {
     fn adopt(&mut self, feed: Feed, document: Arc<Seen>) {
         self.feed = Some(InForce { feed, document: document.clone() });
         (self.seen, self.complaint, self.held) = (Some(document), None, None);
+        self.kept.forget_early();
     }
 
     /// Whether a feed may be taken over, or is held back as it takes away too much.
@@ -229,6 +231,14 @@ impl Force {
             let Seen { source, octets, signature } = &**document;
             self.kept.keep_feed(&source.to_string(), octets, signature.as_deref());
         }
+    }
+
+    /// Keeps again what somebody removed while the server runs.
+    fn keep_again(&mut self) {
+        if self.kept.lacks_feed() {
+            self.keep_feed();
+        }
+        self.kept.keep_announced(self.snapshots.load().live.announced());
     }
 
     /// Says once what keeps the feed from being taken, and again when it is something else.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Sample;
-use super::stream::LONGEST;
 use crate::answer::Transport;
+use crate::logging::LONGEST;
 
 /// One answer with its question.
 #[derive(Debug, Serialize)]

@@ -1,16 +1,16 @@
-//! The log's stream, for lines that must not hold anything else up.
+//! The log's stream.
 
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, write};
 
-/// Octets of the longest line, or of lines that are written together. A pipe takes so many in one piece or not at all (`PIPE_BUF`,
+/// Octets of the longest sample, or of lines that are written together. A pipe takes so many in one piece or not at all (`PIPE_BUF`,
 /// pipe(7)), and one page of it is enough.
-pub(super) const LONGEST: usize = 4096;
+pub const LONGEST: usize = 4096;
 
-/// Standard error. It is written without the lock that the log's own lines take: each is one write, which the system does not mix with
-/// others, and who waits here keeps nobody from theirs.
+/// Standard error. It is written without the lock of the standard library: each piece is one write, which the system does not
+/// mix with others.
 #[derive(Debug)]
 pub(super) struct Stream {
     descriptor: BorrowedFd<'static>,
@@ -18,9 +18,15 @@ pub(super) struct Stream {
     room: Option<u64>,
 }
 
-/// Why a line was not written.
+/// A piece was not written, or not all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct Unwritten {
+    /// Octets that were.
+    pub(super) written: usize,
+}
+
+/// How long to wait at a time for a stream that does not wait itself (`O_NONBLOCK`, which whoever shares it may set).
+const WAIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 impl Stream {
     /// Standard error as it is now.
@@ -28,31 +34,34 @@ impl Stream {
         Self::new(rustix::stdio::stderr())
     }
 
-    fn new(descriptor: BorrowedFd<'static>) -> Self {
+    pub(super) fn new(descriptor: BorrowedFd<'static>) -> Self {
         Self { descriptor, room: room(descriptor) }
     }
 
-    /// Writes a line, or several, if there is room for it and for lines of the log after it.
+    /// Writes all of it, and waits for that as long as the stream has it.
     ///
     /// # Errors
-    /// When there is not, or it cannot be written.
-    pub(super) fn write(&self, line: &str) -> Result<(), Full> {
-        if line.len() > LONGEST || !self.has_room() {
-            return Err(Full);
-        }
-        let mut rest = line.as_bytes();
-        while !rest.is_empty() {
+    /// When the system refuses to write.
+    pub(super) fn write(&self, piece: &[u8]) -> Result<(), Unwritten> {
+        let mut written = 0;
+        while let Some(rest) = piece.get(written..).filter(|rest| !rest.is_empty()) {
             match write(self.descriptor, rest) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Ok(0) => return Err(Unwritten { written }),
+                Ok(more) => written += more,
                 Err(Errno::INTR) => {}
-                // Nobody is left to be told why.
-                Err(_) => return Err(Full),
+                Err(Errno::AGAIN) => {
+                    let mut asked = [PollFd::new(&self.descriptor, PollFlags::OUT)];
+                    // Whether it has room now is seen by writing.
+                    let _ = poll(&mut asked, Some(&WAIT));
+                }
+                Err(_) => return Err(Unwritten { written }),
             }
         }
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether there is room for a piece, and for lines of the log after it.
+    pub(super) fn has_room(&self) -> bool {
         if self.room.is_some_and(|room| ioctl_fionread(self.descriptor).is_ok_and(|waiting| waiting > room)) {
             return false;
         }
@@ -94,8 +103,10 @@ mod tests {
             let (reader, writer) = pipe();
             let stream = Stream::new(writer.as_fd());
             let line = "x".repeat(length);
-            let lines = std::iter::repeat_with(|| stream.write(&line)).take_while(Result::is_ok).count();
-            assert!(lines > 0 && stream.write(&line) == Err(Full));
+            let lines = (0..1 << 20)
+                .take_while(|_| stream.has_room() && stream.write(line.as_bytes()).is_ok())
+                .count();
+            assert!(lines > 0 && !stream.has_room());
             let other = vec![b'y'; LONGEST];
             let others = std::iter::repeat_with(|| write(writer, &other)).take_while(Result::is_ok).count();
             assert!(others >= 7, "{others} pages after {lines} lines of {length}");
@@ -104,16 +115,28 @@ mod tests {
             assert!(all.iter().all(|octet| *octet == b'x'));
             // There is room again.
             while rustix::io::read(&reader, &mut [0; 8_192]).is_ok() {}
-            assert_eq!(stream.write(&line), Ok(()));
+            assert!(stream.has_room());
         }
     }
 
     #[test]
-    fn what_is_too_long_or_read_by_nobody_is_not_written() {
+    fn what_is_read_by_nobody_is_not_written() {
         let (reader, writer) = pipe();
         let stream = Stream::new(writer.as_fd());
-        assert_eq!(stream.write(&"x".repeat(LONGEST + 1)), Err(Full));
         drop(reader);
-        assert_eq!(stream.write("x"), Err(Full));
+        assert!(!stream.has_room());
+        assert_eq!(stream.write(b"x"), Err(Unwritten { written: 0 }));
+    }
+
+    #[test]
+    fn a_stream_that_does_not_wait_is_waited_for() {
+        let (reader, writer) = pipe();
+        let stream = Stream::new(writer.as_fd());
+        let writing = std::thread::spawn(move || stream.write(&vec![b'x'; 300_000]));
+        let mut found = 0;
+        while found < 300_000 {
+            found += rustix::io::read(&reader, &mut [0; 8_192]).unwrap_or(0);
+        }
+        assert_eq!(writing.join().unwrap(), Ok(()));
     }
 }

@@ -1,0 +1,81 @@
+//! What signals told and was not done yet.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use tokio::sync::Notify;
+
+use crate::signals::{Signals, Told};
+
+/// Many of a kind that come while one is heeded are one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pending(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    stop: AtomicBool,
+    reload: AtomicBool,
+    news: Notify,
+}
+
+impl Pending {
+    /// Of these signals from now on.
+    pub(super) fn of(signals: Signals) -> Self {
+        let pending = Self::default();
+        let noting = pending.clone();
+        signals.hand_over(move |told| noting.note(told));
+        pending
+    }
+
+    fn note(&self, told: Told) {
+        let Inner { stop, reload, news } = &*self.0;
+        match told {
+            Told::Stop => stop.store(true, Release),
+            Told::Reload => reload.store(true, Release),
+        }
+        news.notify_one();
+    }
+
+    /// Waits for what is to be done next; to stop comes before all else.
+    pub(super) async fn next(&self) -> Told {
+        let Inner { stop, reload, news } = &*self.0;
+        loop {
+            if stop.load(Acquire) {
+                return Told::Stop;
+            }
+            if reload.swap(false, Acquire) {
+                return Told::Reload;
+            }
+            news.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_of_a_kind_are_one_and_an_end_comes_first() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let pending = Pending::default();
+            for _ in 0..3 {
+                pending.note(Told::Reload);
+            }
+            assert_eq!(pending.next().await, Told::Reload);
+            let waiting = tokio::spawn({
+                let pending = pending.clone();
+                async move { pending.next().await }
+            });
+            tokio::task::yield_now().await;
+            assert!(!waiting.is_finished(), "three were one");
+            pending.note(Told::Reload);
+            assert_eq!(waiting.await.unwrap(), Told::Reload);
+            pending.note(Told::Reload);
+            pending.note(Told::Stop);
+            assert_eq!(pending.next().await, Told::Stop);
+        });
+    }
+}

@@ -1,0 +1,205 @@
+//! Writes what waits, at whatever pace the log's stream takes it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tracing::error;
+
+use super::queue::{Queue, Taken};
+use super::stream::{LONGEST, Stream, Unwritten};
+
+/// The one that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Arc<Queue>,
+    stream: Stream,
+}
+
+impl Writer {
+    pub(super) fn new(queue: Arc<Queue>, stream: Stream) -> Self {
+        Self { queue, stream }
+    }
+
+    /// Writes as long as the program runs.
+    pub(super) fn run(self) {
+        loop {
+            let Taken { lines, samples, lost } = self.queue.take();
+            if lost > 0 {
+                // It stands in the queue behind the lines before the lost ones, and before all later ones.
+                error!("{lost} log lines were lost here: the log's stream took none for a while");
+            }
+            self.write_lines(&lines);
+            self.write_samples(&samples);
+        }
+    }
+
+    /// Writes lines, however long that takes.
+    fn write_lines(&self, mut lines: &[u8]) {
+        while !lines.is_empty() {
+            let (piece, rest) = lines.split_at(piece(lines));
+            match self.stream.write(piece) {
+                Ok(()) => lines = rest,
+                Err(Unwritten { written }) => {
+                    self.queue.counts().write_errors.fetch_add(1, Relaxed);
+                    lines = lines.get(written..).unwrap_or_default();
+                    self.queue.pause();
+                }
+            }
+        }
+    }
+
+    /// Writes those samples for which there is room.
+    fn write_samples(&self, mut samples: &[u8]) {
+        let counts = self.queue.counts();
+        while !samples.is_empty() {
+            let (piece, rest) = samples.split_at(piece(samples));
+            samples = rest;
+            let written = if self.stream.has_room() { self.write_piece(piece) } else { 0 };
+            counts.samples_logged.fetch_add(lines_in(piece.get(..written).unwrap_or_default()), Relaxed);
+            counts.samples_dropped.fetch_add(lines_in(piece.get(written..).unwrap_or_default()), Relaxed);
+        }
+    }
+
+    /// Writes samples; how many octets of them are written. A line that was begun is ended when it can be.
+    fn write_piece(&self, piece: &[u8]) -> usize {
+        let Err(Unwritten { written }) = self.stream.write(piece) else { return piece.len() };
+        self.queue.counts().write_errors.fetch_add(1, Relaxed);
+        let (done, rest) = piece.split_at_checked(written).unwrap_or((piece, &[]));
+        if done.last().is_none_or(|last| *last == b'\n') {
+            return written;
+        }
+        let torn = rest.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+        self.write_lines(torn);
+        written + torn.len()
+    }
+}
+
+/// The length of the first lines that can be written in one piece; of the first line where that alone is longer.
+fn piece(lines: &[u8]) -> usize {
+    let is_end = |octet: &u8| *octet == b'\n';
+    let head = lines.get(..LONGEST).unwrap_or(lines);
+    let end = head.iter().rposition(is_end).or_else(|| lines.iter().position(is_end));
+    end.map_or(lines.len(), |end| end + 1)
+}
+
+fn lines_in(text: &[u8]) -> u64 {
+    text.split_inclusive(|octet| *octet == b'\n').count() as u64
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use std::io::{BufRead, BufReader, Read};
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::time::{Duration, Instant};
+
+    /// A queue whose writer writes there.
+    fn writing_to(stream: impl Into<OwnedFd>) -> Arc<Queue> {
+        let descriptor: &'static OwnedFd = Box::leak(Box::new(stream.into()));
+        let queue = Arc::new(Queue::default());
+        let writer = Writer::new(queue.clone(), Stream::new(descriptor.as_fd()));
+        std::thread::spawn(move || writer.run());
+        queue
+    }
+
+    #[test]
+    fn pieces_are_whole_lines() {
+        let long = "x".repeat(LONGEST);
+        for (text, length) in [
+            ("a\n".to_owned(), 2),
+            ("a\nb\n".to_owned(), 4),
+            ("a".to_owned(), 1),
+            (format!("a\n{long}\nb\n"), 2),
+            (format!("{long}\nb\n"), LONGEST + 1),
+        ] {
+            assert_eq!(piece(text.as_bytes()), length, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_lines_are_written_in_their_order_and_a_flush_waits_for_them() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let queue = writing_to(writer);
+        let mut expected = String::new();
+        for number in 0..500 {
+            let line = format!("{number} {}\n", "x".repeat(number % 90));
+            queue.push_line(line.as_bytes());
+            expected.push_str(&line);
+        }
+        queue.flush();
+        let mut found = vec![0; expected.len()];
+        reader.read_exact(&mut found).unwrap();
+        assert_eq!(String::from_utf8(found).unwrap(), expected);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_stream_that_nobody_reads() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let queue = writing_to(writer);
+        let line = |number: usize| format!("{number:>9} {}\n", "x".repeat(89));
+        // 2 MB: more than the pipe, what the writer has in hand and the queue take together.
+        for number in 0..20_000 {
+            queue.push_line(line(number).as_bytes());
+        }
+        queue.flush();
+        let dropped = usize::try_from(queue.counts().lines_dropped.load(Relaxed)).unwrap();
+        assert!((1..20_000).contains(&dropped), "{dropped}");
+        // Whoever reads at last finds whole lines, the first ones.
+        let mut lines = BufReader::new(reader).lines();
+        for number in 0..20_000 - dropped {
+            assert_eq!(lines.next().unwrap().unwrap() + "\n", line(number));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_written_when_it_can_be() {
+        // A pipe by name, of which a reader comes late: until then each write fails.
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let open = || std::fs::File::options().read(true).write(true).open(&path).unwrap();
+        let first = open();
+        let writer = std::fs::File::options().write(true).open(&path).unwrap();
+        drop(first);
+        let queue = writing_to(writer);
+        queue.push_line(b"kept\n");
+        queue.push_samples(b"sample\n");
+        queue.flush();
+        assert!(queue.counts().write_errors.load(Relaxed) > 0);
+        let reader = open();
+        queue.flush();
+        let line = BufReader::new(reader).lines().next().unwrap().unwrap();
+        assert_eq!(line, "kept");
+        assert_eq!(queue.counts().lines_dropped.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_counted_and_holds_nobody_up() {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let queue = writing_to(full);
+        queue.push_samples(b"sample\n");
+        queue.flush();
+        assert_eq!(queue.samples(), (0, 1));
+        queue.push_line(b"line\n");
+        queue.flush();
+        assert!(queue.counts().write_errors.load(Relaxed) >= 2);
+    }
+
+    impl Queue {
+        /// How many samples were logged and dropped, when that is known of any.
+        fn samples(&self) -> (u64, u64) {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                let counts = self.counts();
+                let found = (counts.samples_logged.load(Relaxed), counts.samples_dropped.load(Relaxed));
+                if found != (0, 0) {
+                    return found;
+                }
+                assert!(Instant::now() < deadline, "no sample");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
