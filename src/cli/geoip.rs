@@ -13,7 +13,8 @@ use serde::Serialize;
 use self::build::BuildArgs;
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
-use crate::geo::country::{Country, labels};
+use crate::geo::area::Area;
+use crate::geo::country::{Continent, Country, labels};
 use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
 use crate::geo::date::date_text;
 use crate::load;
@@ -155,7 +156,7 @@ impl Found {
             network: found.map(|(_, network)| network),
             country: country.map(|country| country.code().to_owned()).or(code.map(str::to_owned)),
             name: country.map(Country::name),
-            continent: country.map(|country| country.continent().code()),
+            continent: database.area(address).continent().map(Continent::code),
             source: if found.is_some() { "database" } else { "none" },
         }
     }
@@ -248,7 +249,7 @@ impl Info {
         let metadata = database.metadata();
         let (v4, v6) = (database.ranges_v4(), database.ranges_v6());
         let countries: std::collections::BTreeSet<Country> =
-            v4.iter().filter_map(|range| range.2).chain(v6.iter().filter_map(|range| range.2)).collect();
+            v4.iter().map(|range| range.2).chain(v6.iter().map(|range| range.2)).filter_map(Area::country).collect();
         Info {
             file: metadata.file,
             database_type: metadata.database_type,

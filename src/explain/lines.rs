@@ -142,10 +142,13 @@ impl Asker {
 impl LocationStory {
     fn line(&self) -> String {
         let Self { network, database, .. } = self;
-        let country = self.country.unwrap_or("unknown");
-        match &self.r#override {
-            Some(net) => format!("country={country} (override of {net})"),
-            None => format!("country={country} ({database}, {network})"),
+        match (self.country, self.continent, &self.r#override) {
+            (Some(country), _, Some(net)) => format!("country={country} (override of {net})"),
+            (Some(country), ..) => format!("country={country} ({database}, {network})"),
+            (None, Some(continent), _) => {
+                format!("country=none (continent {continent}, {database}, {network})")
+            }
+            (None, None, _) => format!("country=unknown ({database}, {network})"),
         }
     }
 }
