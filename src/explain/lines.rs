@@ -316,6 +316,22 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_in_a_country_or_on_a_continent_or_nowhere() {
+        let line = |country, continent, over: Option<&str>| {
+            let (network, database) = ("192.0.2.0/24".to_owned(), "country.mmdb".to_owned());
+            LocationStory { country, continent, network, database, r#override: over.map(str::to_owned) }
+                .line()
+        };
+        assert_eq!(line(Some("DE"), Some("EU"), None), "country=DE (country.mmdb, 192.0.2.0/24)");
+        assert_eq!(
+            line(Some("DE"), Some("EU"), Some("192.0.2.0/25")),
+            "country=DE (override of 192.0.2.0/25)"
+        );
+        assert_eq!(line(None, Some("EU"), None), "country=none (continent EU, country.mmdb, 192.0.2.0/24)");
+        assert_eq!(line(None, None, None), "country=unknown (country.mmdb, 192.0.2.0/24)");
+    }
+
+    #[test]
     fn many_addresses_take_several_strings() {
         let addresses: Vec<String> = (0..40).map(|n| format!("192.0.2.{n}")).collect();
         let lines = in_lines("answer=", &addresses);

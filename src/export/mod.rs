@@ -152,7 +152,8 @@ impl Maker<'_> {
     /// Writes out the networks of each view's clients but the last one's, which has everyone else.
     fn networks(&mut self, views: &[View]) {
         let rest = views.len().saturating_sub(1);
-        let of_view = |area: Area| views.iter().position(|view| view.areas.contains(&area)).unwrap_or(rest) as u16;
+        let of_view =
+            |area: Area| views.iter().position(|view| view.areas.contains(&area)).unwrap_or(rest) as u16;
         let table: Vec<u16> = Country::all().map(|country| of_view(country.into())).collect();
         let of = |area: Area| match area.country() {
             Some(country) => table.get(country.index()).copied().unwrap_or(rest as u16),

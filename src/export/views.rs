@@ -131,3 +131,46 @@ impl View {
         nets.chain(without).chain(areas).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(code: &str) -> Area {
+        match code.strip_prefix("continent:") {
+            Some(code) => Continent::parse(code).unwrap().into(),
+            None => Country::parse(code).unwrap().into(),
+        }
+    }
+
+    /// For BIND a client in a country is on its continent too.
+    #[test]
+    fn who_is_in_a_country_is_never_taken_for_one_of_its_continent() {
+        let view = |name: &str, areas: &[&str]| View {
+            name: name.to_owned(),
+            paths: Vec::new(),
+            areas: areas.iter().map(|code| area(code)).collect(),
+            without: Vec::new(),
+        };
+        let mut views = [
+            view("both", &["LI", "continent:EU"]),
+            view("asia", &["continent:AS"]),
+            view("country", &["DE"]),
+            view(REST, &[]),
+        ];
+        continents_last(&mut views);
+        assert_eq!(views.each_ref().map(|view| view.name.as_str()), ["country", "both", "asia", REST]);
+        let [country, both, asia, rest] = views;
+        let net: IpNet = "192.0.2.0/24".parse().unwrap();
+        assert_eq!(country.by_country(&[]), ["geoip country DE"]);
+        assert_eq!(rest.by_country(&[]), ["any"]);
+        let list = both.by_country(&[(net, Country::parse("LI").unwrap())]);
+        assert_eq!(list.first().map(String::as_str), Some("192.0.2.0/24"));
+        assert_eq!(list[list.len() - 2..], ["geoip country LI", "geoip continent EU"]);
+        // All but DE, which has its turn before, and LI, which is within.
+        assert_eq!(list.len(), 1 + (Country::count() - 2) + 2);
+        assert!(list.contains(&"!geoip country FR".to_owned()));
+        assert!(!list.contains(&"!geoip country LI".to_owned()));
+        assert!(!asia.by_country(&[]).contains(&"!geoip country LI".to_owned()));
+    }
+}

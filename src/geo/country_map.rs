@@ -83,11 +83,7 @@ impl CountryMap {
         Self { v4, v6, overrides, continents, source: "no country database".to_owned() }
     }
 
-    fn from_steps(
-        v4: &Steps<u32, Area>,
-        v6: &Steps<u128, Area>,
-        overrides: &[(IpNet, Country)],
-    ) -> Self {
+    fn from_steps(v4: &Steps<u32, Area>, v6: &Steps<u128, Area>, overrides: &[(IpNet, Country)]) -> Self {
         let mut sorted = overrides.to_vec();
         sorted.sort_by_key(|(net, _)| net.prefix_len());
         let mut over_v4: Steps<u32, Option<Country>> = Steps::flat(None);
@@ -107,13 +103,7 @@ impl CountryMap {
         let areas = v4.iter().map(|(_, area)| *area).chain(v6.iter().map(|(_, area)| *area));
         let alone = |area| if let Area::Continent(continent) = area { Some(continent) } else { None };
         let continents = areas.filter_map(alone).collect();
-        Self {
-            v4,
-            v6,
-            continents,
-            overrides: overrides.to_vec(),
-            source: "country database".to_owned(),
-        }
+        Self { v4, v6, continents, overrides: overrides.to_vec(), source: "country database".to_owned() }
     }
 
     /// The continents on which addresses are of whose country nothing is known.

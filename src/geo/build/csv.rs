@@ -28,7 +28,9 @@ pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Pars
             Ok(fields) => {
                 let added = match &columns {
                     Some(columns) => columns.add(&mut reading, &line, &fields),
-                    None => network_and_code(&line, &fields).map(|(span, code)| reading.add(&line, span, code)),
+                    None => {
+                        network_and_code(&line, &fields).map(|(span, code)| reading.add(&line, span, code))
+                    }
                 };
                 added.unwrap_or_else(|problem| reading.problem(problem));
             }
@@ -273,6 +275,54 @@ mod tests {
             assert!(message.contains(part), "{part} in {message}");
         }
         assert!(refuse("network,country\n").contains("no networks"));
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names() {
+        let text = "network,country,country_code,continent,continent_code,asn,as_name\n\
+                    192.0.2.0/25,Australia,AU,Oceania,OC,AS64500,\"Ours, Inc.\"\n\
+                    192.0.2.128/25,,,Asia,AS,,\n198.51.100.0/24,,,,,,\n2001:db8::/127,Japan,JP,Asia,AS,,\n";
+        assert_eq!(
+            read(text),
+            ["192.0.2.0-192.0.2.127 AU", "192.0.2.128-192.0.2.255 continent:AS", "2001:db8::-2001:db8::1 JP"]
+        );
+        assert_eq!(parse("l", text, UnknownCodes::Refuse).unwrap().nowhere, 1);
+        let text = "start_ip,end_ip,Country_Code\n192.0.2.0,192.0.2.9,DE\n192.0.2.10,192.0.2.11,\n";
+        assert_eq!(read(text), ["192.0.2.0-192.0.2.9 DE"]);
+        let message = refuse(
+            "network,country_code,continent_code\n192.0.2.0/24,DE\n192.0.2.0/24,,XX\n192.0.2.0/24,ZX,\n192.0.2.0\n",
+        );
+        for part in [
+            "list.csv:3:15: \"XX\": expected a continent's code",
+            "list.csv:4:14: \"ZX\" is not a country code",
+            "list.csv:5:1: expected at least 2 columns",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+
+    #[test]
+    fn addresses_may_be_decimal_numbers() {
+        let text = "\"0\",\"16777215\",\"-\",\"-\"\n16777216,16777471,AU\n281470698520576,281470698520831,CN\n\
+                    42540766411282592856903984951653826560,42540766411282592856903984951653826561,JP\n::ffff:1.2.3.0,::ffff:1.2.3.9,DE\n";
+        assert_eq!(
+            read(text),
+            [
+                "1.0.0.0-1.0.0.255 AU",
+                "1.0.0.0-1.0.0.255 CN",
+                "2001:db8::-2001:db8::1 JP",
+                "1.2.3.0-1.2.3.9 DE"
+            ]
+        );
+        let message = refuse("5,4,DE\n1,99999999999999999999999999999999999999999,DE\n1,192.0.2.1,DE\n1,2\n");
+        for part in [
+            "list.csv:1:3: the range ends before it starts",
+            "list.csv:2:3: expected an address as a decimal number",
+            "list.csv:3:1: expected an address such as",
+            "list.csv:4:1: expected a network",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
     }
 
     #[test]

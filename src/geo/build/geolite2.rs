@@ -110,7 +110,8 @@ fn block(
             line.problem(line.text, message)
         }),
     };
-    let says_something = |location: &&Location| !location.country.is_empty() || !location.continent.is_empty();
+    let says_something =
+        |location: &&Location| !location.country.is_empty() || !location.continent.is_empty();
     let used = find(geoname(line, &used)?)?.filter(says_something);
     let location = match used {
         Some(used) => Some(used),
@@ -188,7 +189,7 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
     fn blocks_are_joined_with_locations() {
         let parsed = blocks(
             "192.0.2.0/25,2921044,7626844,,0,0\n192.0.2.128/25,,7626844,,0,0\n2001:db8::/32,6255148,2921044,,0,0\n\
-             198.51.100.0/24,,,,1,0\n",
+             198.51.100.0/24,,,,1,0\n203.0.113.0/25,6255148,7626844,,0,0\n203.0.113.128/25,,6255148,,0,0\n",
         )
         .unwrap();
         let all: Vec<_> =
@@ -198,7 +199,9 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
             [
                 "192.0.2.0-192.0.2.127 DE",
                 "192.0.2.128-192.0.2.255 BQ",
-                "2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff continent:EU"
+                "2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff continent:EU",
+                "203.0.113.0-203.0.113.127 continent:EU",
+                "203.0.113.128-203.0.113.255 continent:EU"
             ]
         );
         assert_eq!(parsed.nowhere, 1);

@@ -234,7 +234,10 @@ fn parse_all(sources: &[Source], options: &Options) -> Result<Vec<(SourceSummary
         }
     }
     if problems.is_empty() && all.iter().all(|(_, parsed)| parsed.entries.is_empty()) {
-        problems.push(Problem::of_file("sources", "there is no network with a country or a continent in any of them"));
+        problems.push(Problem::of_file(
+            "sources",
+            "there is no network with a country or a continent in any of them",
+        ));
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }

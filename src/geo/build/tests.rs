@@ -97,6 +97,31 @@ fn later_sources_and_smaller_networks_win() {
 }
 
 #[test]
+fn only_a_list_that_says_so_is_ipfire_s() {
+    let list = "16777216,16777471,AU\n2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,CS\n";
+    let networks = "1.0.0.0/24,AU\n2001:200::/32,CS\n";
+    for text in [list, networks, &format!("# Generated: by hand\n{list}")] {
+        let error = refuse(&[source("a", text)]);
+        assert!(error.contains("CS (Serbia and Montenegro) was withdrawn"), "{error}");
+    }
+    let described =
+        |text: &str| open(&make(&[source("dir/a.csv", text)])).metadata().description["en"].clone();
+    assert_eq!(described(&list.replace("CS", "JP")), "Countries of networks, from: list a.csv");
+    let ipfire = format!("# Vendor:    IPFire Project\n# License:   CC BY-SA 4.0\n{list}");
+    assert_eq!(
+        described(&ipfire),
+        "Countries of networks, from: IPFire Location, CC BY-SA 4.0, https://location.ipfire.org/"
+    );
+    // Both forms say the same.
+    let lists = [
+        list.replace("CS", "JP"),
+        "1.0.0.0/24,AU\n2001:200::-2001:200:134:ffff:ffff:ffff:ffff:ffff,JP\n".to_owned(),
+    ];
+    let [one, other] = lists.map(|text| open(&make(&[source("a", &text)])));
+    assert_eq!((one.ranges_v4(), one.ranges_v6()), (other.ranges_v4(), other.ranges_v6()));
+}
+
+#[test]
 fn dates_come_from_options_then_sources_then_files() {
     let dated = source("a", "# IPFire\n# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n1,2,DE\n");
     let plain = source("b", "192.0.2.0/24,DE\n");

@@ -90,16 +90,14 @@ impl Database {
         self.writer.to_bytes()
     }
 
-    fn insert(
-        &mut self,
-        nets: impl Iterator<Item = IpNet>,
-        area: Area,
-    ) -> Result<(), mmdb_writer::Error> {
+    fn insert(&mut self, nets: impl Iterator<Item = IpNet>, area: Area) -> Result<(), mmdb_writer::Error> {
         let record = match area {
             Area::Country(country) => self.countries.get(country.index()),
-            Area::Continent(continent) => {
-                Continent::ALL.iter().zip(&self.continents).find(|(of, _)| **of == continent).map(|(_, record)| record)
-            }
+            Area::Continent(continent) => Continent::ALL
+                .iter()
+                .zip(&self.continents)
+                .find(|(of, _)| **of == continent)
+                .map(|(_, record)| record),
             Area::Unknown => None,
         };
         if let Some(record) = record {
@@ -130,8 +128,7 @@ impl Database {
 /// The record of a country, or of a continent as such, as `GeoIP2` Country has it.
 fn record(country: Option<Country>, continent: Continent) -> Value {
     let names = |name: &str| Value::map([("en", Value::from(name))]);
-    let continent =
-        Value::map([("code", Value::from(continent.code())), ("names", names(continent.name()))]);
+    let continent = Value::map([("code", Value::from(continent.code())), ("names", names(continent.name()))]);
     let country = country.map(|country| {
         Value::map([("iso_code", Value::from(country.code())), ("names", names(country.name()))])
     });

@@ -43,7 +43,8 @@ pub enum Fault {
 
 const AGAIN: &str = "fetch or build the file again";
 
-const OTHERWISE: &str = "name a database of countries, or make one of a list of networks with `cvdns geoip build`";
+const OTHERWISE: &str =
+    "name a database of countries, or make one of a list of networks with `cvdns geoip build`";
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
