@@ -41,7 +41,7 @@ use fetching::Fetching;
 use force::Force;
 use sampling::Sampling;
 
-pub use kept::{announced_before, feed_before, go_on_from};
+pub use kept::{announced_before, feed_before, go_on_from, kept_document};
 
 /// Why the server does not start.
 #[derive(Debug)]
