@@ -162,12 +162,9 @@ mod tests {
 
     #[test]
     fn times_of_no_clock_are_none() {
-        assert_eq!(
-            parse("2026-11-24T17:00:00.12345678901Z").map(|time| time.as_second()),
-            Some(1_795_539_600)
-        );
+        assert_eq!(parse("2026-11-24T17:00:00.12345678901Z").map(Timestamp::as_second), Some(1_795_539_600));
         assert_eq!(parse("2026-11-25T17:00:00+24:00"), None);
-        assert_eq!(parse("\u{feff}1795539600\n").map(|time| time.as_second()), Some(1_795_539_600));
+        assert_eq!(parse("\u{feff}1795539600\n").map(Timestamp::as_second), Some(1_795_539_600));
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! Plain lists: `network,CC` with an optional header line.
 //!
 //! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`; `start,end,CC` (DB-IP) works too, also with
-//! addresses as decimal numbers (IP2Location). Fields may be quoted; further fields after the code are not looked at.
+//! addresses as decimal numbers (`IP2Location`). Fields may be quoted; further fields after the code are not looked at.
 //!
-//! A header line that names a column `country_code` says by it where the code stands (IPinfo Lite has the country's name before
+//! A header line that names a column `country_code` says by it where the code stands (`IPinfo` Lite has the country's name before
 //! it); there, nothing in it means that the country is not known, and a column `continent_code` says more.
 
 use std::borrow::Cow;

@@ -16,11 +16,14 @@ const MAP: u8 = 0b1110_0000;
 /// Numbers from this one on do not stand in these five bits alone.
 const LONG: u8 = 29;
 
+/// A database in memory, and its reader.
+type Opened = (Arc<[u8]>, Reader<Arc<[u8]>>);
+
 /// The bytes, with what is left out of their metadata filled in, and their reader.
 ///
 /// # Errors
 /// The reader's words when it cannot be opened in any case.
-pub(super) fn open(bytes: Vec<u8>) -> Result<(Arc<[u8]>, Reader<Arc<[u8]>>), String> {
+pub(super) fn open(bytes: Vec<u8>) -> Result<Opened, String> {
     let whole: Arc<[u8]> = bytes.into();
     let error = match Reader::from_source(Arc::clone(&whole)) {
         Ok(reader) => return Ok((whole, reader)),

@@ -177,7 +177,9 @@ fn with_metadata(optional: &[&[u8]]) -> Vec<u8> {
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(value);
     }
-    optional.iter().for_each(|entry| out.extend_from_slice(entry));
+    for entry in optional {
+        out.extend_from_slice(entry);
+    }
     out
 }
 

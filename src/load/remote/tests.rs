@@ -325,9 +325,10 @@ fn keeping(requests: usize) -> (String, Connections) {
                     break;
                 }
                 noted.lock().unwrap().push(number);
-                let octets = match head.contains("if-none-match") {
-                    true => b"HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\n\r\n".to_vec(),
-                    false => answer("200 OK\r\nETag: \"one\"", b"{}"),
+                let octets = if head.contains("if-none-match") {
+                    b"HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\n\r\n".to_vec()
+                } else {
+                    answer("200 OK\r\nETag: \"one\"", b"{}")
                 };
                 let _ = stream.write_all(&octets);
                 if head.contains("connection: close") {
