@@ -127,8 +127,8 @@ impl Fetcher {
         }
         let started = Instant::now();
         let response = self.ask(&self.url, self.etag.as_ref(), started).map_err(of(Part::Document));
-        // Whatever comes of the answer: a connection that is not whole is not kept.
-        self.kept = self.patience.idle.is_some();
+        // There is none after a failure, and none that the library would take after an answer that was not read whole.
+        self.kept = self.patience.idle.is_some() && response.is_ok();
         let response = response?;
         if response.status() == StatusCode::NOT_MODIFIED && self.etag.is_some() {
             return Ok(Fetched::NotModified);
