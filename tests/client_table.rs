@@ -22,7 +22,7 @@ fn twenty_thousand_addresses_are_where_the_plain_reader_has_them() {
     let bytes = std::fs::read(project().join("geoip/country.mmdb")).unwrap();
     let database = CountryDatabase::from_bytes(bytes, "country.mmdb").unwrap();
     let number = |country: Option<Country>| country.map_or(0, |country| country.index() as u16 + 1);
-    let table = CountryMap::new(&database, &[]).table(number);
+    let table = CountryMap::new(&database, &[]).table(|area| number(area.country()));
     // One is made for each zone file.
     assert!(table.octets() < 8 << 20, "{}", table.octets());
     let mut numbers = Numbers(7871);

@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers};
 use cvdns::answer::Transport;
 use cvdns::health::Feed;
 use cvdns::snapshot::Snapshot;
 use serde_json::{Value, json};
+use support::daemon::Daemon;
 use support::fixture::{self, Mirror, States, mirrors, states};
 use support::nginx::Nginx;
 
@@ -146,6 +148,28 @@ fn show_counts_by_country() {
     let fr: Vec<&str> = out.lines().find(|line| line.starts_with("FR")).unwrap().split_whitespace().collect();
     let cells = ["FR", "2", "2", "0", "0", "0", "0", "1", "50.0%", "?×2", "28120×1,28129×1", "?×2"];
     assert_eq!((code, fr), (Some(0), cells.to_vec()));
+}
+
+/// What a server has in force stands in its `state`: that can be looked at as any feed.
+#[test]
+fn what_a_server_keeps_is_read_as_the_feed_in_it() {
+    let config = fixture::files().text("cvdns.toml").replace("[feed]\n", "[feed]\nstate = \"state\"\n");
+    let before = fixture::feed(1_000, &down(&["de1.example"]));
+    let daemon = Daemon::start(&fixture::files().with("cvdns.toml", config).with("feed.json", before));
+    let kept = daemon.path().join("state/feed.json");
+    daemon.until(Duration::from_secs(30), "a feed that is kept", || kept.exists());
+    let after = fixture::feed(1_001, &down(&["de1.example", "de2.example"]));
+    std::fs::write(daemon.path().join("after.json"), after).unwrap();
+    let said = "cvdns: state/feed.json is what a server keeps: the feed in it came from ";
+    let (code, out, error) = feed(daemon.path(), &["diff", "state/feed.json", "after.json", "--json"]);
+    assert!(code == Some(0) && error.starts_with(said) && error.lines().count() == 1, "{error}");
+    let found: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&found["before"]["serial"], &found["after"]["serial"]), (&json!(1_000), &json!(1_001)));
+    assert_eq!(rows(&found, "DE", "A", false).pop().expect("a change")["change"], "falls back");
+    for arguments in [&["check", "state/feed.json"][..], &["show", "state/feed.json"]] {
+        let (code, _, error) = feed(daemon.path(), arguments);
+        assert!(code == Some(0) && error.starts_with(said), "{arguments:?}: {error}");
+    }
 }
 
 #[test]

@@ -85,6 +85,12 @@ fn a_feed_of_nginx_is_fetched_when_it_changes() {
         nginx.publish("feed.json", &fixture::feed(1_001, &down("de2.example")));
         until_down(&daemon, "de2.example");
         assert_eq!(count("200 gzip"), 2, "{:?}", nginx.requests());
+        // All over one connection.
+        let connections = nginx.connections(coming);
+        assert!(
+            connections.len() >= 4 && connections.iter().all(|one| *one == connections[0]),
+            "{connections:?}"
+        );
         let (good, text) = check(&daemon);
         assert!(good, "{text}");
         assert_eq!(text.contains("`ca-file` has no effect"), coming == "http", "{text}");
@@ -193,6 +199,43 @@ fn a_server_that_misbehaves_changes_nothing() {
             });
         }
     });
+}
+
+/// RFC 9110 section 15.2: interim responses come before the final one, whatever follows at once.
+#[test]
+fn hints_before_a_large_feed_are_passed_over() {
+    let feed = fixture::feed(1_000, &down("de1.example"));
+    let padding = format!(
+        "\"mirrors\": {{ \"none.example\": {{ \"state\": \"up\", \"note\": \"{}\" }}, ",
+        "n".repeat(300_000)
+    );
+    let large = feed.replace("\"mirrors\": { ", &padding);
+    assert!(large.len() > 300_000, "{feed}");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", large.len());
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(3);
+    let web = BadWeb::start(Way::Send([hints, head, large].concat().into_bytes()));
+    let daemon = Daemon::start(&from(&web.url()));
+    assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")), "{}", daemon.log());
+    assert_eq!(refusals(&daemon, 0), Vec::<String>::new());
+}
+
+/// What an editor puts before a feed is no reason to refuse it, and is said once.
+#[test]
+fn a_byte_order_mark_is_passed_over_and_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let public = key(dir.path(), "ours");
+    let feed = format!("\u{feff}{}", fixture::feed(1_000, &down("de1.example")));
+    let signature = sign(dir.path(), "ours", &feed);
+    let files = files(&format!("source = \"feed.json\"\npublic-key = \"{public}\""));
+    let files = files.with("feed.json", feed).with("feed.json.minisig", signature);
+    let daemon = Daemon::start(&files);
+    assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")), "{}", daemon.log());
+    daemon.wait_for_log(0, &["feed: the file starts with a byte order mark"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    let output =
+        command.args(["feed", "check"]).current_dir(daemon.path()).output().expect("cvdns feed check");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && text.contains("starts with a byte order mark"), "{text}");
 }
 
 /// Nothing waits for a web server but the first answer, and that not for long.

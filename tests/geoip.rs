@@ -93,6 +93,109 @@ fn a_list_becomes_a_database_that_mmdblookup_reads() {
     assert_eq!((&info["build_date"], &info["countries"]), (&"2026-01-02".into(), &2.into()));
 }
 
+/// What mmdblookup prints of an address under these keys.
+fn field(database: &str, address: &str, keys: [&str; 2]) -> Option<String> {
+    let mut command = Command::new("mmdblookup");
+    let output = command.args(["--file", database, "--ip", address]).args(keys).output().expect("mmdblookup");
+    String::from_utf8_lossy(&output.stdout).split('"').nth(1).map(str::to_owned)
+}
+
+const LOCATIONS: &str = "\
+geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_name,is_in_european_union
+6252001,en,NA,\"North America\",US,\"United States\",0
+6255147,en,AS,Asia,,,0
+6255148,en,EU,Europe,,,0
+2921044,en,EU,Europe,DE,Germany,1
+";
+
+const BLOCKS: &str = "\
+network,geoname_id,registered_country_geoname_id,represented_country_geoname_id,is_anonymous_proxy,is_satellite_provider
+192.0.2.0/25,6255147,6252001,,0,0
+192.0.2.128/26,6255148,,,0,0
+192.0.2.192/26,,6252001,,0,0
+198.51.100.0/24,2921044,6252001,,0,0
+203.0.113.0/24,,,,1,0
+2001:db8::/32,6255148,2921044,,0,0
+";
+
+/// Continents as GeoLite2 has them go through the build to other readers, to `lookup`, `info` and answers.
+#[test]
+fn networks_of_which_the_continent_alone_is_known_keep_it() {
+    let directory = TempDir::new().expect("directory");
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("blocks.csv"), BLOCKS).expect("blocks");
+    fs::write(at("locations.csv"), LOCATIONS).expect("locations");
+    let out = at("out.mmdb");
+    let database = path(&out);
+    let (blocks, locations) = (at("blocks.csv"), at("locations.csv"));
+    let summary = json(&["build", "--json", "--out", database, path(&blocks), path(&locations)]);
+    assert_eq!((&summary["countries"], &summary["sources"][0]["without_country"]), (&2.into(), &1.into()));
+    let expected = [
+        ("192.0.2.1", None, Some("AS")),
+        ("192.0.2.130", None, Some("EU")),
+        ("192.0.2.200", Some("US"), Some("NA")),
+        ("198.51.100.1", Some("DE"), Some("EU")),
+        ("203.0.113.1", None, None),
+        ("2001:db8::1", None, Some("EU")),
+    ];
+    let mut arguments = vec!["lookup", "--json", "--database", database];
+    arguments.extend(expected.map(|(address, ..)| address));
+    let found = json(&arguments);
+    for ((address, country, continent), found) in expected.iter().zip(found.as_array().expect("array")) {
+        let ours = (found["country"].as_str(), found["continent"].as_str());
+        assert_eq!(ours, (*country, *continent), "{address}");
+        let theirs =
+            [["country", "iso_code"], ["continent", "code"]].map(|keys| field(database, address, keys));
+        assert_eq!(theirs, [*country, *continent].map(|code| code.map(str::to_owned)), "{address}");
+    }
+    assert_eq!(json(&["info", "--json", "--database", database])["ranges_of_continents"], 3);
+
+    let zones = concat!(env!("CARGO_MANIFEST_DIR"), "/zones/clamav.net.toml");
+    let config = format!("[[zone]]\nfile = '{zones}'\n[geoip]\ndatabase = 'out.mmdb'\n");
+    fs::write(at("cvdns.toml"), config).expect("configuration");
+    let explain = |address: &str, form: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        command.args(["explain", "db.local.clamav.net", "--client", address]).args(form);
+        let output = command.current_dir(directory.path()).output().expect("cvdns runs");
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (address, country, pools) in [
+        ("192.0.2.1", "none, but continent AS", "continent:AS, world"),
+        ("192.0.2.130", "none, but continent EU", "continent:EU, world"),
+        ("203.0.113.1", "unknown", "world"),
+    ] {
+        let text = explain(address, &[]);
+        assert!(text.contains(&format!("  country      {country}, by out.mmdb")), "{text}");
+        assert!(text.contains(&format!("  path         {pools}\n")), "{text}");
+    }
+    let story: Value = serde_json::from_str(&explain("192.0.2.1", &["--json"])).expect("JSON");
+    assert_eq!(story["location"]["country"], Value::Null, "{story}");
+    assert_eq!(story["location"]["continent"], "AS", "{story}");
+}
+
+/// `start,end,CC` in any form of addresses is nobody's in particular: no credit, and codes that are no countries are refused.
+#[test]
+fn a_plain_list_of_ranges_is_not_taken_for_ipfire_s() {
+    let directory = TempDir::new().expect("directory");
+    let (list, out) = (directory.path().join("list.csv"), directory.path().join("out.mmdb"));
+    for lines in ["16777216,16777471,AU\n", "2001:db8::,2001:db8::ff,JP\n", "1.0.0.0,1.0.0.255,AU\n"] {
+        fs::write(&list, lines).expect("list");
+        let summary = json(&["build", "--json", "--out", path(&out), path(&list)]);
+        assert_eq!(summary["sources"][0]["kind"], "CSV", "{lines}");
+        let info = json(&["info", "--json", "--database", path(&out)]);
+        assert_eq!(info["description"]["en"], "Countries of networks, from: list list.csv");
+        fs::write(&list, format!("{lines}4294967040,4294967295,CS\n")).expect("list");
+        let output = cvdns(&["build", "--out", path(&out), path(&list)]);
+        assert_eq!(output.status.code(), Some(1), "{lines}");
+        assert!(stderr(&output).contains("list.csv:2:23: CS (Serbia and Montenegro)"), "{}", stderr(&output));
+    }
+    fs::write(&list, "network,country,country_code,continent\n1.0.0.0/24,Australia,AU,Oceania\n")
+        .expect("list");
+    json(&["build", "--json", "--out", path(&out), path(&list)]);
+    assert_eq!(mmdblookup(path(&out), "1.0.0.7").as_deref(), Some("AU"));
+}
+
 #[test]
 fn a_bad_source_is_refused_and_the_old_database_stays() {
     let directory = TempDir::new().expect("directory");

@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, snapshot, spread};
+use cvdns::geo::build::{Options, Source, build};
 use cvdns::health::{Feed, Overrides, Word};
 use cvdns::problem::Problems;
 use cvdns::snapshot::{Frame, Now, Snapshot};
@@ -33,14 +34,46 @@ static NETWORK: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
     (frame(&loaded, None), Oracle::new(project(), &fixture("mirrors.csv")))
 });
 
+/// The same fleet over a database that knows of some networks the continent alone.
+static CONTINENTS: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("continents.mmdb");
+    std::fs::write(&database, continents_database()).unwrap();
+    let loaded = loaded(&configure_with(&database, directory.path(), &fixture("zone.toml")));
+    (frame(&loaded, None), Oracle::over(&database, project(), &fixture("mirrors.csv")))
+});
+
+/// Random networks, often within each other: in countries, on continents as such, and in neither.
+fn continents_database() -> Vec<u8> {
+    let mut numbers = Numbers(2026);
+    let mut text = String::from("network,country_code,continent_code\n");
+    for number in 0..6_000 {
+        let (space, length): (IpAddr, u8) = if number % 2 == 0 {
+            (spread("10.0.0.0".parse().unwrap(), 5, numbers.wide()), 10 + numbers.below(15) as u8)
+        } else {
+            (spread("2a00::".parse().unwrap(), 12, numbers.wide()), 16 + numbers.below(50) as u8)
+        };
+        let country = *numbers.one_of(&["DE", "FR", "JP", "US", "BR", "ZA", "AU", "AQ", "KE", "LI"]);
+        let continent = *numbers.one_of(&["EU", "AS", "AF", "NA", "SA", "OC", "AN"]);
+        let country = *numbers.one_of(&[country, "", ""]);
+        let continent = *numbers.one_of(&[continent, continent, continent, ""]);
+        writeln!(text, "{}/{length},{country},{continent}", masked(space, length)).unwrap();
+    }
+    let source = Source { name: "continents.csv".to_owned(), text };
+    build(&[source], &Options::default(), &mut |_, _| ()).unwrap().bytes
+}
+
 fn fixture(name: &str) -> PathBuf {
     project().join("tests/fixtures/mirrors-2006").join(name)
 }
 
 /// Writes a configuration that serves this zone file with the shipped database.
 fn configure(directory: &Path, zone: &Path) -> PathBuf {
+    configure_with(&project().join("geoip/country.mmdb"), directory, zone)
+}
+
+fn configure_with(database: &Path, directory: &Path, zone: &Path) -> PathBuf {
     let config = directory.join("cvdns.toml");
-    let database = project().join("geoip/country.mmdb");
     let text = format!(
         "[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n[record]\nquorum = 0\n",
         zone.display(),
@@ -186,31 +219,66 @@ proptest! {
     /// than it must be fills resolvers' caches with copies.
     #[test]
     fn a_scope_holds_within_and_not_beyond(seed in any::<u64>(), ipv6 in any::<bool>()) {
-        let oracle = &NETWORK.1;
-        let mut asker = Asker::new(&ALL_UP);
         let mut numbers = Numbers(seed);
         let (address, prefix) = client(&SAMPLES[usize::from(ipv6)], ipv6, &mut numbers);
-        let asked = |address, prefix| query("db.local.clamav.net", A, Some((address, prefix)));
-        let answer = asker.send(&asked(address, prefix));
-        let subnet = answer.subnet().expect("an ECS option");
-        prop_assert_eq!((subnet.addr(), subnet.source_prefix()), (address, prefix));
-        let scope = subnet.scope_prefix();
-        let path = oracle.path(oracle.country(address).as_deref());
-        let wanted = oracle.answers(&path, &States::default());
-        for _ in 0..6 {
-            let other = spread(address, scope, numbers.wide());
-            prop_assert_eq!(oracle.path(oracle.country(other).as_deref()), path.clone(), "{}/{}: {}", address, scope, other);
-            let whole = if ipv6 { 128 } else { 32 };
-            let found = reached(&mut asker, &asked(other, whole), wanted.len());
-            prop_assert_eq!(&found, &wanted, "{}/{}: {}", address, scope, other);
-            let again = asker.send(&asked(other, whole));
-            prop_assert_eq!(again.subnet().map(ClientSubnet::scope_prefix), Some(scope), "{}/{}: {}", address, scope, other);
+        check_scope(&NETWORK.1, &mut Asker::new(&ALL_UP), (address, prefix), &mut numbers);
+    }
+}
+
+/// Where a database knows the continent alone, clients have its path and scopes keep to it, whatever surrounds their network.
+#[test]
+fn clients_of_whom_the_continent_alone_is_known_get_its_mirrors() {
+    let (frame, oracle) = &*CONTINENTS;
+    let snapshot = snapshot(frame, None, TIME);
+    let mut asker = Asker::new(&snapshot);
+    let mut numbers = Numbers(7);
+    let mut paths_seen: HashMap<oracle::Pools, usize> = HashMap::new();
+    for ipv6 in [false, true] {
+        let known = oracle.networks(ipv6, 4_000);
+        for _ in 0..400 {
+            let (network, length) = *numbers.one_of(&known);
+            let whole = if ipv6 { 64 } else { 32 };
+            let prefix = length.max(8).max(numbers.below(usize::from(whole) + 1) as u8).min(whole);
+            let address = masked(spread(network, length, numbers.wide()), prefix);
+            check_scope(oracle, &mut asker, (address, prefix), &mut numbers);
+            *paths_seen.entry(oracle.path(oracle.country(address).as_deref())).or_default() += 1;
         }
-        prop_assert_eq!(oracle.other_path(masked(address, scope), scope, &path), None, "{}/{}", address, scope);
-        if let Some(parent) = scope.checked_sub(1) {
-            let beyond = oracle.other_path(masked(address, parent), parent, &path);
-            prop_assert!(beyond.is_some(), "{}/{} could be /{}", address, scope, parent);
-        }
+    }
+    // No mirror stands in Antarctica: the world is its path.
+    for continent in ["EU", "AS", "NA"] {
+        let path = vec![format!("continent:{continent}"), "world".to_owned()];
+        assert!(paths_seen.get(&path).is_some_and(|seen| *seen > 20), "{continent}: {paths_seen:?}");
+    }
+    assert!(paths_seen.contains_key(&vec!["world".to_owned()]) && paths_seen.len() > 8, "{paths_seen:?}");
+}
+
+/// The answer is what the oracle says for this network, and its scope the widest within which all have that path.
+fn check_scope(
+    oracle: &Oracle,
+    asker: &mut Asker<'_>,
+    (address, prefix): (IpAddr, u8),
+    numbers: &mut Numbers,
+) {
+    let asked = |address, prefix| query("db.local.clamav.net", A, Some((address, prefix)));
+    let answer = asker.send(&asked(address, prefix));
+    let subnet = answer.subnet().expect("an ECS option");
+    assert_eq!((subnet.addr(), subnet.source_prefix()), (address, prefix));
+    let scope = subnet.scope_prefix();
+    let path = oracle.path(oracle.country(address).as_deref());
+    let wanted = oracle.answers(&path, &States::default());
+    for _ in 0..6 {
+        let other = spread(address, scope, numbers.wide());
+        assert_eq!(oracle.path(oracle.country(other).as_deref()), path, "{address}/{scope}: {other}");
+        let whole = if address.is_ipv6() { 128 } else { 32 };
+        let found = reached(asker, &asked(other, whole), wanted.len());
+        assert_eq!(found, wanted, "{address}/{scope}: {other}");
+        let again = asker.send(&asked(other, whole));
+        assert_eq!(again.subnet().map(ClientSubnet::scope_prefix), Some(scope), "{address}/{scope}: {other}");
+    }
+    assert_eq!(oracle.other_path(masked(address, scope), scope, &path), None, "{address}/{scope}");
+    if let Some(parent) = scope.checked_sub(1) {
+        let beyond = oracle.other_path(masked(address, parent), parent, &path);
+        assert!(beyond.is_some(), "{address}/{scope} could be /{parent}");
     }
 }
 

@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(database) = CountryDatabase::from_bytes(bytes, "country.mmdb") else { return };
     let _ = (database.metadata(), database.warnings());
     let map = CountryMap::new(&database, &[]);
-    let table = map.table(|country| country.map_or(0, |country| country.index() as u16 + 1));
+    let table = map.table(|area| area.country().map_or(0, |country| country.index() as u16 + 1));
     for address in ["0.0.0.0", "192.0.2.7", "255.255.255.255", "::", "2001:db8::1", "2a0f::1", "ffff::"] {
         let address: IpAddr = address.parse().unwrap();
         let _ = database.lookup(address);

@@ -13,6 +13,7 @@ use super::status::Status;
 use super::{Shared, View};
 use crate::explain::RecordStory;
 use crate::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::snapshot::Snapshot;
 use crate::snapshot::frame::{Plan, Rule};
@@ -61,6 +62,8 @@ struct PathStatus {
     path: Vec<String>,
     /// The countries whose clients have it.
     countries: Vec<&'static str>,
+    /// The continents whose clients have it of whom no more is known.
+    continents: Vec<&'static str>,
     /// Whether clients of unknown countries have it.
     unknown: bool,
     /// What it yields under each of the limits that names have.
@@ -145,14 +148,16 @@ impl FleetPools {
             usable: members.mirrors.iter().filter(|m| is_usable(**m)).filter_map(|m| host(*m)).collect(),
         });
         let countries: Vec<(Country, u16)> =
-            Country::all().map(|country| (country, plan.paths.of_client(Some(country)))).collect();
+            Country::all().map(|country| (country, plan.paths.of_client(country))).collect();
         let paths = plan.paths.paths.iter().enumerate().map(|(id, path)| {
-            let of_path = countries.iter().filter(|(_, of)| usize::from(*of) == id);
+            let of_country = countries.iter().filter(|(_, of)| usize::from(*of) == id);
+            let of_continent = plan.paths.of_continents().iter().filter(|(_, of)| usize::from(*of) == id);
             let rules = snapshot.frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan == number);
             PathStatus {
                 path: plan.paths.along(path).map(|members| members.pool.to_string()).collect(),
-                countries: of_path.map(|(country, _)| country.code()).collect(),
-                unknown: usize::from(plan.paths.of_client(None)) == id,
+                countries: of_country.map(|(country, _)| country.code()).collect(),
+                continents: of_continent.map(|(continent, _)| continent.code()).collect(),
+                unknown: usize::from(plan.paths.of_client(Area::Unknown)) == id,
                 yields: rules
                     .filter_map(|(at, rule)| YieldStatus::of(snapshot, number, at as u32, rule, id as u16))
                     .collect(),

@@ -13,7 +13,8 @@ use serde::Serialize;
 use self::build::BuildArgs;
 use super::output::{Failure, print_json, print_table};
 use super::problems::print;
-use crate::geo::country::{Country, labels};
+use crate::geo::area::Area;
+use crate::geo::country::{Continent, Country, labels};
 use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
 use crate::geo::date::date_text;
 use crate::load;
@@ -26,7 +27,8 @@ pub enum GeoipCommand {
     ///
     /// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb (geoip, geoip6); the
     /// registries' delegated and delegated-extended statistics; GeoLite2 Country CSV (Blocks-IPv4, Blocks-IPv6 and
-    /// Locations-en); plain lists of `network,CC` or `start,end,CC`.
+    /// Locations-en); plain lists of `network,CC` or `start,end,CC`, with addresses in text form or as decimal numbers, or
+    /// with a column `country_code` that the first line names.
     ///
     /// Where sources overlap the later one wins; inside a source the smaller network does, and of two of the same size
     /// the later line. The same sources give the same bytes.
@@ -155,7 +157,7 @@ impl Found {
             network: found.map(|(_, network)| network),
             country: country.map(|country| country.code().to_owned()).or(code.map(str::to_owned)),
             name: country.map(Country::name),
-            continent: country.map(|country| country.continent().code()),
+            continent: database.area(address).continent().map(Continent::code),
             source: if found.is_some() { "database" } else { "none" },
         }
     }
@@ -219,6 +221,8 @@ struct Info {
     ranges_v4: usize,
     ranges_v6: usize,
     countries: usize,
+    /// Ranges of which the continent alone is known.
+    ranges_of_continents: usize,
     languages: Vec<String>,
     description: std::collections::BTreeMap<String, String>,
     unknown_codes: Vec<Unknown>,
@@ -247,8 +251,14 @@ impl Info {
     fn of(database: &CountryDatabase) -> Info {
         let metadata = database.metadata();
         let (v4, v6) = (database.ranges_v4(), database.ranges_v6());
-        let countries: std::collections::BTreeSet<Country> =
-            v4.iter().filter_map(|range| range.2).chain(v6.iter().filter_map(|range| range.2)).collect();
+        let countries: std::collections::BTreeSet<Country> = v4
+            .iter()
+            .map(|range| range.2)
+            .chain(v6.iter().map(|range| range.2))
+            .filter_map(Area::country)
+            .collect();
+        let areas = v4.iter().map(|range| range.2).chain(v6.iter().map(|range| range.2));
+        let ranges_of_continents = areas.filter(|area| matches!(area, Area::Continent(_))).count();
         Info {
             file: metadata.file,
             database_type: metadata.database_type,
@@ -261,6 +271,7 @@ impl Info {
             ranges_v4: v4.len(),
             ranges_v6: v6.len(),
             countries: countries.len(),
+            ranges_of_continents,
             languages: metadata.languages,
             description: metadata.description,
             unknown_codes: database.warnings().iter().map(Unknown::of).collect(),
@@ -284,6 +295,7 @@ fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
         vec!["IPv4 ranges".to_owned(), info.ranges_v4.to_string()],
         vec!["IPv6 ranges".to_owned(), info.ranges_v6.to_string()],
         vec!["Countries".to_owned(), info.countries.to_string()],
+        vec!["Continent alone".to_owned(), format!("{} ranges", info.ranges_of_continents)],
         vec!["Languages".to_owned(), info.languages.join(" ")],
     ];
     rows.extend(

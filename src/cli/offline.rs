@@ -74,9 +74,21 @@ impl Offline {
         }
     }
 
+    /// Reads the octets of a feed. From a file in which a server keeps one (`state`) it is taken out, which is said.
+    pub(in crate::cli) fn octets(&self, source: &Source) -> Result<Vec<u8>, Failure> {
+        let octets = source.read(&self.loaded.roots).map_err(Failure::new)?;
+        Ok(match daemon::kept_document(&octets) {
+            Some(kept) => {
+                eprintln!("cvdns: {source} is what a server keeps: the feed in it came from {}", kept.source);
+                kept.octets
+            }
+            None => octets,
+        })
+    }
+
     /// Reads a feed.
     pub(in crate::cli) fn read(&self, source: Source) -> Result<Named, Failure> {
-        let octets = source.read(&self.loaded.roots).map_err(Failure::new)?;
+        let octets = self.octets(&source)?;
         let feed = Feed::parse(&octets).map_err(|error| {
             Failure::new(format!("{source}: {error} (`cvdns feed check` says all that is wrong with it)"))
         })?;

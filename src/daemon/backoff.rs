@@ -6,6 +6,9 @@ use std::time::Duration;
 /// within the hour after which a feed counts as stale.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// The longest delay in intervals: who asks every second wants to know of a source that is there again within half a minute.
+const INTERVALS: u32 = 30;
+
 /// The delays between fetches: the interval while all is well, doubled with each failure in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Backoff {
@@ -28,9 +31,13 @@ impl Backoff {
     /// moment do not all come back at the same one.
     pub(super) fn failed(&mut self, jitter: u16) -> Duration {
         let doubled = 2u32.checked_pow(self.failures).unwrap_or(u32::MAX);
-        let delay = self.interval.saturating_mul(doubled).min(LONGEST.max(self.interval));
+        let delay = self.interval.saturating_mul(doubled).min(self.longest());
         self.failures = self.failures.saturating_add(1);
         delay.saturating_add((delay / (4 * 65_536)).saturating_mul(jitter.into()))
+    }
+
+    fn longest(&self) -> Duration {
+        self.interval.saturating_mul(INTERVALS).min(LONGEST).max(self.interval)
     }
 }
 
@@ -50,6 +57,8 @@ mod tests {
         assert_eq!(backoff.succeeded().as_secs(), 30);
         assert_eq!(seconds(&mut backoff, 2), [30, 60]);
         assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(3600)), 3), [3600; 3]);
+        assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(1)), 7), [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(9)), 7), [9, 18, 36, 72, 144, 270, 270]);
     }
 
     proptest! {
@@ -61,7 +70,7 @@ mod tests {
             let least = backoff.clone().failed(0);
             let delay = backoff.failed(jitter);
             prop_assert!(delay >= least && delay <= least + least / 4);
-            prop_assert!(least >= interval && least <= interval.max(LONGEST));
+            prop_assert!(least >= interval && least <= interval.max(LONGEST.min(interval.saturating_mul(30))));
         }
     }
 }

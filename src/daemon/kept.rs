@@ -208,6 +208,23 @@ pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
     Feed::parse(file.feed.as_bytes()).ok()
 }
 
+/// A feed as a server keeps it in its `state`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDocument {
+    /// Where it came from.
+    pub source: String,
+    /// Its octets, as they were signed.
+    pub octets: Vec<u8>,
+    /// Its signature, if there was one.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// What is kept in these octets of a file. `None`: they are no file of `state`, but maybe a feed.
+pub fn kept_document(octets: &[u8]) -> Option<KeptDocument> {
+    let FeedFile { source, signature, feed, .. } = serde_json::from_slice(octets).ok()?;
+    Some(KeptDocument { source, octets: feed.into_bytes(), signature: signature.map(String::into_bytes) })
+}
+
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
 pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
     let octets = read_optional(&directory.join(RECORD), MOST).ok()??;

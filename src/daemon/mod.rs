@@ -45,7 +45,7 @@ use force::Force;
 use sampling::Sampling;
 use told::Pending;
 
-pub use kept::{announced_before, feed_before, go_on_from};
+pub use kept::{announced_before, feed_before, go_on_from, kept_document};
 
 /// Why the server does not start.
 #[derive(Debug)]

@@ -142,10 +142,13 @@ impl Asker {
 impl LocationStory {
     fn line(&self) -> String {
         let Self { network, database, .. } = self;
-        let country = self.country.unwrap_or("unknown");
-        match &self.r#override {
-            Some(net) => format!("country={country} (override of {net})"),
-            None => format!("country={country} ({database}, {network})"),
+        match (self.country, self.continent, &self.r#override) {
+            (Some(country), _, Some(net)) => format!("country={country} (override of {net})"),
+            (Some(country), ..) => format!("country={country} ({database}, {network})"),
+            (None, Some(continent), _) => {
+                format!("country=none (continent {continent}, {database}, {network})")
+            }
+            (None, None, _) => format!("country=unknown ({database}, {network})"),
         }
     }
 }
@@ -310,6 +313,22 @@ mod tests {
             let short = shorten(line.clone(), longest);
             prop_assert!(short.len() <= longest.max(3) && (short == line) == (line.len() <= longest));
         }
+    }
+
+    #[test]
+    fn a_client_is_in_a_country_or_on_a_continent_or_nowhere() {
+        let line = |country, continent, over: Option<&str>| {
+            let (network, database) = ("192.0.2.0/24".to_owned(), "country.mmdb".to_owned());
+            LocationStory { country, continent, network, database, r#override: over.map(str::to_owned) }
+                .line()
+        };
+        assert_eq!(line(Some("DE"), Some("EU"), None), "country=DE (country.mmdb, 192.0.2.0/24)");
+        assert_eq!(
+            line(Some("DE"), Some("EU"), Some("192.0.2.0/25")),
+            "country=DE (override of 192.0.2.0/25)"
+        );
+        assert_eq!(line(None, Some("EU"), None), "country=none (continent EU, country.mmdb, 192.0.2.0/24)");
+        assert_eq!(line(None, None, None), "country=unknown (country.mmdb, 192.0.2.0/24)");
     }
 
     #[test]

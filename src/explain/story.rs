@@ -10,7 +10,7 @@ use super::pool::PoolsStory;
 use super::record::RecordStory;
 use super::told;
 use crate::decision::{Chain, Link, Outcome, Trail, decide_apart};
-use crate::geo::country::Country;
+use crate::geo::country::{Continent, Country};
 use crate::snapshot::{About, Snapshot};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
@@ -96,8 +96,10 @@ pub struct AliasStory {
 /// Where a client is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LocationStory {
-    /// The code of its country; none: nobody knows.
+    /// The code of its country. `None`: nobody knows.
     pub country: Option<&'static str>,
+    /// The code of its continent. `None`: nobody knows that either.
+    pub continent: Option<&'static str>,
     /// The largest network around it that is all there.
     pub network: String,
     /// The country database, for people.
@@ -205,7 +207,8 @@ impl LocationStory {
         let countries = &snapshot.frame.countries;
         let located = countries.locate(address);
         Self {
-            country: located.country.map(Country::code),
+            country: located.area.country().map(Country::code),
+            continent: located.area.continent().map(Continent::code),
             network: located.network.to_string(),
             database: countries.source().to_owned(),
             r#override: located.overridden.map(|net| net.to_string()),

@@ -22,7 +22,11 @@ impl Story {
             page.line("alias", &format!("{} {} {}", alias.owner, alias.r#type, alias.target));
         }
         if let Some(location) = &self.location {
-            let country = location.country.unwrap_or("unknown");
+            let country = match (location.country, location.continent) {
+                (Some(country), _) => country.to_owned(),
+                (None, Some(continent)) => format!("none, but continent {continent}"),
+                (None, None) => "unknown".to_owned(),
+            };
             let by = match &location.r#override {
                 Some(net) => format!("an override of {net} ([[geoip.override]])"),
                 None => format!("{}, which has all of {} there", location.database, location.network),

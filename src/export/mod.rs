@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
 use crate::snapshot::Snapshot;
@@ -100,7 +101,7 @@ impl Maker<'_> {
     fn plain(&mut self) {
         for zone in &self.zones {
             let plan = zone.asks.and_then(|plan| self.subject.snapshot.frame.plans.get(plan as usize));
-            let client = plan.map_or(0, |plan| plan.paths.of_client(None));
+            let client = plan.map_or(0, |plan| plan.paths.of_client(Area::Unknown));
             let file = Sheet::new(self.subject, zone).file(client, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
             let statement = Statement::file(&path, &file);
@@ -151,10 +152,12 @@ impl Maker<'_> {
     /// Writes out the networks of each view's clients but the last one's, which has everyone else.
     fn networks(&mut self, views: &[View]) {
         let rest = views.len().saturating_sub(1);
-        let of = |country| views.iter().position(|view| view.countries.contains(&country));
-        let table: Vec<u16> = Country::all().map(|country| of(country).unwrap_or(rest) as u16).collect();
-        let of = |country: Option<Country>| {
-            country.and_then(|country| table.get(country.index()).copied()).unwrap_or(rest as u16)
+        let of_view =
+            |area: Area| views.iter().position(|view| view.areas.contains(&area)).unwrap_or(rest) as u16;
+        let table: Vec<u16> = Country::all().map(|country| of_view(country.into())).collect();
+        let of = |area: Area| match area.country() {
+            Some(country) => table.get(country.index()).copied().unwrap_or(rest as u16),
+            None => of_view(area),
         };
         let mut networks = vec![Vec::new(); rest];
         for (net, view) in self.subject.countries.networks(of) {

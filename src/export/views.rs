@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use crate::geo::country::Country;
+use crate::geo::area::Area;
+use crate::geo::country::{Continent, Country};
 use crate::snapshot::Frame;
 use crate::snapshot::pools::PathId;
 
@@ -15,8 +16,11 @@ pub(super) struct View {
     pub(super) name: String,
     /// Their path in each plan; 0 where a plan's names do not depend on the client.
     pub(super) paths: Vec<PathId>,
-    /// The countries that these paths are of; none for the view of all who are in no other.
-    pub(super) countries: Vec<Country>,
+    /// Where clients are that have these paths: in countries, and on continents as far as no more is known of them. Empty for
+    /// the view of all who are in no other.
+    pub(super) areas: Vec<Area>,
+    /// Where it has continents: the countries whose clients belong to a later view.
+    without: Vec<Country>,
 }
 
 /// The name of the view of clients that are in no other.
@@ -27,40 +31,58 @@ const LONGEST: usize = 60;
 
 /// The views of a frame. The last one has the clients whose paths are those of unknown clients.
 pub(super) fn views(frame: &Frame) -> Vec<View> {
-    let paths = |country: Option<Country>| -> Vec<PathId> {
+    let paths = |area: Area| -> Vec<PathId> {
         let of = frame.plans.iter().map(|plan| match plan.clients {
-            Some(_) => plan.paths.of_client(country),
+            Some(_) => plan.paths.of_client(area),
             None => 0,
         });
         of.collect()
     };
-    let unknown = paths(None);
+    let unknown = paths(Area::Unknown);
     let mut views: Vec<View> = Vec::new();
     let mut names = HashSet::from([REST.to_owned()]);
-    for country in Country::all() {
-        let paths = paths(Some(country));
+    for area in Country::all().map(Area::Country).chain(Continent::all().map(Area::Continent)) {
+        let paths = paths(area);
         if paths == unknown {
             continue;
         }
         if let Some(view) = views.iter_mut().find(|view| view.paths == paths) {
-            view.countries.push(country);
+            view.areas.push(area);
             continue;
         }
-        let name = name(frame, &paths, country);
+        let name = name(frame, &paths, area);
         let mut numbers = (2..).map(|number| format!("{name}-{number}"));
         let name =
             std::iter::once(name.clone()).chain(numbers.by_ref()).find(|name| names.insert(name.clone()));
-        views.push(View { name: name.unwrap_or_default(), paths, countries: vec![country] });
+        views.push(View { name: name.unwrap_or_default(), paths, areas: vec![area], without: Vec::new() });
     }
-    views.push(View { name: REST.to_owned(), paths: unknown, countries: Vec::new() });
+    views.push(View { name: REST.to_owned(), paths: unknown, areas: Vec::new(), without: Vec::new() });
+    continents_last(&mut views);
     views
 }
 
+/// Puts views with continents behind those of countries alone. For BIND, who is in a country is on its continent too, and the
+/// first view that matches is a client's; so such a view leaves out the countries whose turn comes after it.
+fn continents_last(views: &mut [View]) {
+    views.sort_by_key(|view| (view.is_rest(), view.continents().next().is_some()));
+    let mut placed: HashSet<Country> = HashSet::new();
+    for view in views {
+        placed.extend(view.areas.iter().filter_map(|area| area.country()));
+        // Whichever continent BIND's database has them on.
+        if view.continents().next().is_some() {
+            view.without = Country::all().filter(|country| !placed.contains(country)).collect();
+        }
+    }
+}
+
 /// The pools of the first path that clients have.
-fn name(frame: &Frame, paths: &[PathId], country: Country) -> String {
+fn name(frame: &Frame, paths: &[PathId], area: Area) -> String {
     let mut plans = frame.plans.iter().zip(paths).filter(|(plan, _)| plan.clients.is_some());
     let path = plans.next().and_then(|(plan, path)| Some((plan, plan.paths.get(*path)?)));
-    let Some((plan, path)) = path else { return format!("cvdns-{}", country.label()) };
+    let Some((plan, path)) = path else {
+        let label = area.country().map(Country::label).or(area.continent().map(Continent::code));
+        return format!("cvdns-{}", label.unwrap_or("unknown").to_ascii_lowercase());
+    };
     let mut name = String::from("cvdns");
     for members in plan.paths.along(path) {
         let pool = members.pool.to_string().to_ascii_lowercase();
@@ -75,7 +97,13 @@ fn name(frame: &Frame, paths: &[PathId], country: Country) -> String {
 impl View {
     /// Whether this is the view of clients that are in no other.
     pub(super) fn is_rest(&self) -> bool {
-        self.countries.is_empty()
+        self.areas.is_empty()
+    }
+
+    /// The continents on which its clients are of whom no more is known.
+    fn continents(&self) -> impl Iterator<Item = Continent> {
+        let alone = |area: &Area| if let Area::Continent(continent) = area { Some(*continent) } else { None };
+        self.areas.iter().filter_map(alone)
     }
 
     /// Who is in it, as an address match list by country. An override beats the database, and of several the longest does:
@@ -89,11 +117,60 @@ impl View {
         for (net, country) in overrides.iter().rev() {
             let net = net.trunc();
             if nets.iter().all(|(other, _)| *other != net) {
-                nets.push((net, self.countries.contains(country)));
+                nets.push((net, self.areas.contains(&Area::Country(*country))));
             }
         }
         nets.sort_by_key(|(net, _)| (std::cmp::Reverse(net.prefix_len()), *net));
         let nets = nets.into_iter().map(|(net, inside)| format!("{}{net}", if inside { "" } else { "!" }));
-        nets.chain(self.countries.iter().map(|country| format!("geoip country {}", country.code()))).collect()
+        let without = self.without.iter().map(|country| format!("!geoip country {}", country.code()));
+        let areas = self.areas.iter().filter_map(|area| match area {
+            Area::Country(country) => Some(format!("geoip country {}", country.code())),
+            Area::Continent(continent) => Some(format!("geoip continent {}", continent.code())),
+            Area::Unknown => None,
+        });
+        nets.chain(without).chain(areas).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(code: &str) -> Area {
+        match code.strip_prefix("continent:") {
+            Some(code) => Continent::parse(code).unwrap().into(),
+            None => Country::parse(code).unwrap().into(),
+        }
+    }
+
+    /// For BIND a client in a country is on its continent too.
+    #[test]
+    fn who_is_in_a_country_is_never_taken_for_one_of_its_continent() {
+        let view = |name: &str, areas: &[&str]| View {
+            name: name.to_owned(),
+            paths: Vec::new(),
+            areas: areas.iter().map(|code| area(code)).collect(),
+            without: Vec::new(),
+        };
+        let mut views = [
+            view("both", &["LI", "continent:EU"]),
+            view("asia", &["continent:AS"]),
+            view("country", &["DE"]),
+            view(REST, &[]),
+        ];
+        continents_last(&mut views);
+        assert_eq!(views.each_ref().map(|view| view.name.as_str()), ["country", "both", "asia", REST]);
+        let [country, both, asia, rest] = views;
+        let net: IpNet = "192.0.2.0/24".parse().unwrap();
+        assert_eq!(country.by_country(&[]), ["geoip country DE"]);
+        assert_eq!(rest.by_country(&[]), ["any"]);
+        let list = both.by_country(&[(net, Country::parse("LI").unwrap())]);
+        assert_eq!(list.first().map(String::as_str), Some("192.0.2.0/24"));
+        assert_eq!(list[list.len() - 2..], ["geoip country LI", "geoip continent EU"]);
+        // All but DE, which has its turn before, and LI, which is within.
+        assert_eq!(list.len(), 1 + (Country::count() - 2) + 2);
+        assert!(list.contains(&"!geoip country FR".to_owned()));
+        assert!(!list.contains(&"!geoip country LI".to_owned()));
+        assert!(!asia.by_country(&[]).contains(&"!geoip country LI".to_owned()));
     }
 }

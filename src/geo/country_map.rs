@@ -1,20 +1,24 @@
-//! The country of every address: the database with the operator's overrides over it.
+//! Where every address is: the database with the operator's overrides over it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 
+use super::area::Area;
 use super::client_table::{ClientTable, ipv4_of};
-use super::country::Country;
+use super::country::{Continent, Country};
 use super::database::CountryDatabase;
 use super::steps::{Bits, Steps};
 
-/// The country of every address; none where the database does not know.
+/// The country of every address, or its continent where the database knows no more.
 #[derive(Debug, Clone)]
 pub struct CountryMap {
-    v4: Steps<u32, Option<Country>>,
-    v6: Steps<u128, Option<Country>>,
+    v4: Steps<u32, Area>,
+    v6: Steps<u128, Area>,
     overrides: Vec<(IpNet, Country)>,
+    /// Those on which addresses are of whose country nothing is known.
+    continents: BTreeSet<Continent>,
     /// Which database it is of, for people: its path and date.
     source: String,
 }
@@ -22,9 +26,9 @@ pub struct CountryMap {
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located {
-    /// The country.
-    pub country: Option<Country>,
-    /// The largest network around the address that is all in that country; for IPv4-mapped and 6to4 addresses one of IPv4.
+    /// The country, or the continent where no more is known.
+    pub area: Area,
+    /// The largest network around the address that is all there; for IPv4-mapped and 6to4 addresses one of IPv4.
     pub network: IpNet,
     /// The override that says so; none: the database does.
     pub overridden: Option<IpNet>,
@@ -49,40 +53,37 @@ impl CountryMap {
 
     /// Where an address is.
     pub fn locate(&self, address: IpAddr) -> Located {
-        let (country, network, looked_up) = match ipv4_of(address) {
+        let (area, network, looked_up) = match ipv4_of(address) {
             Ok((address, _)) => {
-                let (country, length) = self.v4.around(address);
-                (country, IpNet::V4(v4_net(address, length)), IpAddr::V4(Ipv4Addr::from_bits(address)))
+                let (area, length) = self.v4.around(address);
+                (area, IpNet::V4(v4_net(address, length)), IpAddr::V4(Ipv4Addr::from_bits(address)))
             }
             Err(address) => {
-                let (country, length) = self.v6.around(address);
-                (country, IpNet::V6(v6_net(address, length)), IpAddr::V6(Ipv6Addr::from_bits(address)))
+                let (area, length) = self.v6.around(address);
+                (area, IpNet::V6(v6_net(address, length)), IpAddr::V6(Ipv6Addr::from_bits(address)))
             }
         };
-        // Not of the network's first address: networks of one country are one, whoever says where they are.
+        // Not of the network's first address: networks of one area are one, whoever says where they are.
         let holds = |net: &&(IpNet, Country)| net.0.contains(&looked_up);
         let overridden = self.overrides.iter().filter(holds).max_by_key(|(net, _)| net.prefix_len());
-        Located { country, network, overridden: overridden.map(|(net, _)| *net) }
+        Located { area, network, overridden: overridden.map(|(net, _)| *net) }
     }
 
-    /// The database's countries; of the overrides that hold for an address, the longest prefix beats it.
+    /// Where the database has addresses; of the overrides that hold for an address, the longest prefix beats it.
     pub fn new(database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Self {
-        let v4 = Steps::from_ranges(database.ranges_v4(), None);
-        let v6 = Steps::from_ranges(database.ranges_v6(), None);
+        let v4 = Steps::from_ranges(database.ranges_v4(), Area::Unknown);
+        let v6 = Steps::from_ranges(database.ranges_v6(), Area::Unknown);
         Self::from_steps(&v4, &v6, overrides)
     }
 
     /// Knows of nothing where it is.
     pub fn empty() -> Self {
-        let (v4, v6) = (Steps::flat(None), Steps::flat(None));
-        Self { v4, v6, overrides: Vec::new(), source: "no country database".to_owned() }
+        let (v4, v6) = (Steps::flat(Area::Unknown), Steps::flat(Area::Unknown));
+        let (overrides, continents) = (Vec::new(), BTreeSet::new());
+        Self { v4, v6, overrides, continents, source: "no country database".to_owned() }
     }
 
-    fn from_steps(
-        v4: &Steps<u32, Option<Country>>,
-        v6: &Steps<u128, Option<Country>>,
-        overrides: &[(IpNet, Country)],
-    ) -> Self {
+    fn from_steps(v4: &Steps<u32, Area>, v6: &Steps<u128, Area>, overrides: &[(IpNet, Country)]) -> Self {
         let mut sorted = overrides.to_vec();
         sorted.sort_by_key(|(net, _)| net.prefix_len());
         let mut over_v4: Steps<u32, Option<Country>> = Steps::flat(None);
@@ -97,17 +98,22 @@ impl CountryMap {
                 }
             }
         }
-        Self {
-            v4: v4.zip(&over_v4, |base, over| over.or(base)),
-            v6: v6.zip(&over_v6, |base, over| over.or(base)),
-            overrides: overrides.to_vec(),
-            source: "country database".to_owned(),
-        }
+        let v4 = v4.zip(&over_v4, |base, over| over.map_or(base, Area::Country));
+        let v6 = v6.zip(&over_v6, |base, over| over.map_or(base, Area::Country));
+        let areas = v4.iter().map(|(_, area)| *area).chain(v6.iter().map(|(_, area)| *area));
+        let alone = |area| if let Area::Continent(continent) = area { Some(continent) } else { None };
+        let continents = areas.filter_map(alone).collect();
+        Self { v4, v6, continents, overrides: overrides.to_vec(), source: "country database".to_owned() }
     }
 
-    /// The networks of what `f` makes of each country and of not knowing it: rising, IPv4 first, as few as there can be that
+    /// The continents on which addresses are of whose country nothing is known.
+    pub fn continents(&self) -> &BTreeSet<Continent> {
+        &self.continents
+    }
+
+    /// The networks of what `f` makes of each area: rising, IPv4 first, as few as there can be that
     /// do not overlap.
-    pub fn networks(&self, f: impl Fn(Option<Country>) -> u16) -> Vec<(IpNet, u16)> {
+    pub fn networks(&self, f: impl Fn(Area) -> u16) -> Vec<(IpNet, u16)> {
         let (v4, v6) = (self.v4.map(&f), self.v6.map(&f));
         let v4 = ranges(&v4, u32::MAX).flat_map(|(first, last, value)| {
             let nets = Ipv4Subnets::new(Ipv4Addr::from(first), Ipv4Addr::from(last), 0);
@@ -120,8 +126,8 @@ impl CountryMap {
         v4.chain(v6).collect()
     }
 
-    /// The table of what `f` makes of each country, and of not knowing it.
-    pub fn table(&self, f: impl Fn(Option<Country>) -> u16) -> ClientTable {
+    /// The table of what `f` makes of each area.
+    pub fn table(&self, f: impl Fn(Area) -> u16) -> ClientTable {
         ClientTable::new(&self.v4.map(&f), self.v6.map(&f))
     }
 }

@@ -1,6 +1,8 @@
 //! Reading a country database: any MMDB file that says which country a network is in.
 
 mod error;
+mod fields;
+mod metadata;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -11,20 +13,24 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use maxminddb::{Metadata, Reader};
-use serde::Deserialize;
 
 pub use self::error::{DatabaseError, Fault};
+use self::fields::Fields;
 use self::tree::{Leaf, Tree, TreeError};
-use super::country::{Country, UnknownCountry};
+use super::area::Area;
+use super::country::{Continent, Country, UnknownCountry};
 
 /// A country database in memory, every network of which was looked at when it was loaded.
 ///
 /// The code of a record is the first there is of
-/// - `country.iso_code` (GeoIP2 and GeoLite2 Country and City, DB-IP, files made by `cvdns geoip build`),
+/// - `country.iso_code` (`GeoIP2` and `GeoLite2` Country and City, DB-IP, files made by `cvdns geoip build`),
 /// - `country_code` (ipinfo Lite),
 /// - `country` itself if it is a string of two letters (older ipinfo),
-/// - `registered_country.iso_code`, only if the record has neither of the others: where an address is used says
-///   more about its neighbours than where its owner sits, but that is still better than nothing.
+/// - `registered_country.iso_code`, only if the record has neither of the others nor a continent: where an address is
+///   used, even if no more of it is known than the continent, says more about its neighbours than where its owner sits.
+///
+/// The continent is `continent.code`, `continent_code`, or `continent` itself if it is a string of two letters. It counts
+/// where the record has no country, or one that [`Country`] does not know.
 pub struct CountryDatabase {
     file: String,
     bytes: Arc<[u8]>,
@@ -34,13 +40,14 @@ pub struct CountryDatabase {
     networks: usize,
 }
 
-/// A range of IPv4 addresses, first and last, and its country.
-pub type RangeV4 = (u32, u32, Option<Country>);
+/// A range of IPv4 addresses, first and last, and where it is.
+pub type RangeV4 = (u32, u32, Area);
 
-/// A range of IPv6 addresses, first and last, and its country.
-pub type RangeV6 = (u128, u128, Option<Country>);
+/// A range of IPv6 addresses, first and last, and where it is.
+pub type RangeV6 = (u128, u128, Area);
 
-/// A code in a database that [`Country`] does not know. Its networks count as being in no country.
+/// A code in a database that [`Country`] does not know. Its networks count as being in no country, but on the continent that
+/// their record names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCode {
     /// The code as the database has it.
@@ -86,9 +93,7 @@ impl CountryDatabase {
     pub fn from_bytes(bytes: Vec<u8>, file: &str) -> Result<CountryDatabase, DatabaseError> {
         let fail = |fault| DatabaseError { file: file.to_owned(), fault };
         check_envelope(&bytes).map_err(fail)?;
-        let bytes: Arc<[u8]> = bytes.into();
-        let reader = Reader::from_source(Arc::clone(&bytes))
-            .map_err(|error| fail(Fault::Metadata(error.to_string())))?;
+        let (bytes, reader) = metadata::open(bytes).map_err(|what| fail(Fault::Metadata(what)))?;
         check_metadata(reader.metadata()).map_err(fail)?;
         let records = survey(&bytes, &reader).map_err(fail)?;
         Ok(CountryDatabase {
@@ -101,17 +106,26 @@ impl CountryDatabase {
         })
     }
 
-    /// The code that the database has for an address, and the network that it has it for.
+    /// The code of the country that the database has for an address, and the network that it has it for.
     ///
-    /// `None`: no record. `Some((None, …))`: a record without a country. The code is as it stands in the
+    /// `None`: no record. `Some((None, …))`: a record without a country, which may have a continent ([`Self::area`]). The code is as it stands in the
     /// database: [`Country::parse`] may not know it. IPv6 addresses that stand for IPv4 ones (`::ffff:0:0/96`,
     /// `2002::/16`) are looked up as those, whether the database has aliases or not.
     pub fn lookup(&self, address: IpAddr) -> Option<(Option<&str>, IpNet)> {
+        let (record, network) = self.record(address)?;
+        Some((record.code.as_deref(), network))
+    }
+
+    /// Where the database has an address, found as by [`Self::lookup`].
+    pub fn area(&self, address: IpAddr) -> Area {
+        self.record(address).map_or(Area::Unknown, |(record, _)| record.area)
+    }
+
+    fn record(&self, address: IpAddr) -> Option<(&Record, IpNet)> {
         let result = self.reader.lookup(embedded_v4(address)).ok()?;
         let record = self.records.get(&pointer_of(result.offset()?, self.reader.metadata())?)?;
         let network = result.network().ok()?;
-        let network = IpNet::new(network.network(), network.prefix()).ok()?;
-        Some((record.code.as_deref(), network))
+        Some((record, IpNet::new(network.network(), network.prefix()).ok()?))
     }
 
     /// What the database says of itself.
@@ -137,16 +151,16 @@ impl CountryDatabase {
 
     /// All IPv4 ranges: ascending, disjoint, equal neighbours merged.
     ///
-    /// Ranges without a record are left out; those whose record has no (known) country have `None`.
+    /// Ranges without a record are left out.
     pub fn ranges_v4(&self) -> Vec<RangeV4> {
         let mut ranges = Vec::new();
-        self.walk(|leaf, country| {
+        self.walk(|leaf, area| {
             if let Some((start, end)) = leaf.v4() {
                 match ranges.last_mut() {
-                    Some((_, last, same)) if *same == country && start.checked_sub(1) == Some(*last) => {
+                    Some((_, last, same)) if *same == area && start.checked_sub(1) == Some(*last) => {
                         *last = end;
                     }
-                    _ => ranges.push((start, end, country)),
+                    _ => ranges.push((start, end, area)),
                 }
             }
         });
@@ -160,13 +174,13 @@ impl CountryDatabase {
     /// is a relay's, not the client's.
     pub fn ranges_v6(&self) -> Vec<RangeV6> {
         let mut ranges = Vec::new();
-        self.walk(|leaf, country| {
+        self.walk(|leaf, area| {
             for (start, end) in leaf.v6() {
                 match ranges.last_mut() {
-                    Some((_, last, same)) if *same == country && start.checked_sub(1) == Some(*last) => {
+                    Some((_, last, same)) if *same == area && start.checked_sub(1) == Some(*last) => {
                         *last = end;
                     }
-                    _ => ranges.push((start, end, country)),
+                    _ => ranges.push((start, end, area)),
                 }
             }
         });
@@ -174,12 +188,12 @@ impl CountryDatabase {
     }
 
     /// Walks the tree again; it was found sound when the file was loaded.
-    fn walk(&self, mut visit: impl FnMut(Leaf, Option<Country>)) {
+    fn walk(&self, mut visit: impl FnMut(Leaf, Area)) {
         let Some(tree) = tree_of(&self.bytes, self.reader.metadata()) else {
             return;
         };
         let _ = tree.walk(|leaf| {
-            visit(leaf, self.records.get(&leaf.pointer).and_then(|record| record.country));
+            visit(leaf, self.records.get(&leaf.pointer).map_or(Area::Unknown, |record| record.area));
             Ok::<(), std::convert::Infallible>(())
         });
     }
@@ -196,44 +210,9 @@ type Records = HashMap<u32, Record>;
 
 struct Record {
     code: Option<String>,
-    country: Option<Country>,
+    area: Area,
     networks: usize,
     first: IpAddr,
-}
-
-/// The fields that databases keep the code in.
-#[derive(Deserialize)]
-struct Fields {
-    country: Option<Place>,
-    country_code: Option<String>,
-    registered_country: Option<Place>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Place {
-    Map { iso_code: Option<String> },
-    Text(String),
-}
-
-impl Place {
-    fn code(self) -> Option<String> {
-        match self {
-            Place::Map { iso_code } => iso_code,
-            // ipinfo Lite has the name here, and the code in country_code.
-            Place::Text(text) => (text.len() == 2).then_some(text),
-        }
-    }
-}
-
-impl Fields {
-    fn code(self) -> Option<String> {
-        self.country
-            .and_then(Place::code)
-            .or(self.country_code)
-            .or_else(|| self.registered_country.and_then(Place::code))
-            .filter(|code| !code.is_empty())
-    }
 }
 
 /// Marks the beginning of the metadata (MaxMind DB format 2.0, "Database Metadata").
@@ -297,7 +276,7 @@ fn survey(bytes: &[u8], reader: &Reader<Arc<[u8]>>) -> Result<Records, Fault> {
     if records.is_empty() {
         return Err(Fault::NoNetworks);
     }
-    if records.values().all(|record| record.code.is_none()) {
+    if records.values().all(|record| record.code.is_none() && record.area == Area::Unknown) {
         return Err(Fault::NoCountries(reader.metadata().database_type.clone()));
     }
     Ok(records)
@@ -311,9 +290,13 @@ fn decode(reader: &Reader<Arc<[u8]>>, leaf: &Leaf) -> Result<Record, Fault> {
     if found != Some(leaf.pointer) {
         return Err(Fault::Tree("a lookup and a walk end at different records"));
     }
-    let code = result.decode::<Fields>().map_err(bad)?.and_then(Fields::code);
+    let fields = result.decode::<Fields>().map_err(bad)?.unwrap_or_default();
+    let wrong = |(field, found)| Fault::Unfit { network: first.to_string(), field, found };
+    let (code, continent) = fields.codes().map_err(wrong)?;
     let country = code.as_deref().and_then(|code| Country::parse(code).ok());
-    Ok(Record { code, country, networks: 1, first })
+    let continent = continent.as_deref().and_then(Continent::parse);
+    let area = country.map(Area::Country).or(continent.map(Area::Continent)).unwrap_or_default();
+    Ok(Record { code, area, networks: 1, first })
 }
 
 fn tree_of<'a>(bytes: &'a [u8], metadata: &Metadata) -> Option<Tree<'a>> {

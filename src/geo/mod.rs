@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
 
+pub mod area;
 pub mod build;
 pub mod client_table;
 pub mod country;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{Feed, FeedError, MirrorHealth};
+use crate::problem::moment::Moment;
+use crate::problem::without_mark;
 use crate::release::Release;
 
 /// Something in a feed that makes it unusable.
@@ -25,7 +26,7 @@ type Try = fn(&str) -> Result<(), serde_json::Error>;
 const KEYS: [(&str, Try); 5] = [
     ("format", is::<u64>),
     ("serial", is::<u64>),
-    ("generated", is::<Timestamp>),
+    ("generated", is::<Moment>),
     ("release", is::<Option<Release>>),
     ("mirrors", is::<BTreeMap<String, Box<RawValue>>>),
 ];
@@ -36,13 +37,25 @@ const REQUIRED: [&str; 3] = ["format", "serial", "generated"];
 /// Everything that is wrong with the text: nothing exactly where [`Feed::parse`] takes it.
 pub fn faults(octets: &[u8]) -> Vec<Fault> {
     let Err(first) = Feed::parse(octets) else { return Vec::new() };
+    let text = without_mark(octets);
+    let mark = octets.len() - text.len();
+    let mut found = faults_of(text, &first);
+    // Places are those in the file, whose first line begins with the mark.
+    for (line, octet) in found.iter_mut().filter_map(|fault| fault.at.as_mut()) {
+        *octet += if *line == 1 { mark } else { 0 };
+    }
+    found
+}
+
+fn faults_of(octets: &[u8], first: &FeedError) -> Vec<Fault> {
     let mut found = match std::str::from_utf8(octets) {
         Ok(text) if matches!(first, FeedError::Syntax(_)) => gather(text),
         _ => Vec::new(),
     };
     if found.is_empty() {
+        let has_place = place_in(&first.to_string()).is_some();
         found.push(match serde_json::from_slice::<serde::de::IgnoredAny>(octets) {
-            Err(error) if matches!(first, FeedError::Syntax(_)) => Fault::of(&error, (1, 1)),
+            Err(error) if matches!(first, FeedError::Syntax(_)) && has_place => Fault::of(&error, (1, 1)),
             _ => Fault { at: place_in(&first.to_string()), what: without_place(&first.to_string()) },
         });
     }
@@ -149,6 +162,14 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:#?}");
         assert!(found[0].what.contains("\"format\" is missing"), "{found:#?}");
         assert_eq!(faults(b"{\n  \"format\": 1,\n  oops\n}")[0].at, Some((3, 3)));
+        let marked = |text: &str| faults(format!("\u{feff}{text}").as_bytes());
+        assert_eq!(marked("{\n  \"format\": 1,\n  oops\n}")[0].at, Some((3, 3)));
+        let found = marked("{\"format\": 7, \"serial\": 1}");
+        assert!(
+            found.iter().any(|fault| fault.at == Some((1, 15)) && fault.what.starts_with("format 7")),
+            "{found:#?}"
+        );
+        assert_eq!(faults(b"\xff\xfe{\0}\0")[0].what, "it is UTF-16; save it as UTF-8");
         let twice = br#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"A":{"state":"up"}}}"#;
         assert!(faults(twice)[0].what.contains("stands here twice"));
     }

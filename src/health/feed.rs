@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::State;
 use crate::fleet::by_host_key;
 use crate::problem::json::strict_map;
+use crate::problem::{moment, without_mark};
 use crate::release::{MAX_AHEAD, Offered, Release};
 
 /// Most octets of a feed: beyond it is no list of mirrors.
@@ -34,7 +35,7 @@ pub struct MirrorHealth {
     /// Its state.
     pub state: State,
     /// Since when.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment::deserialize_option")]
     pub since: Option<Timestamp>,
     /// Version of main.cvd on it.
     #[serde(default, deserialize_with = "held")]
@@ -82,6 +83,7 @@ pub enum FeedError {
 struct Document {
     format: u64,
     serial: u64,
+    #[serde(deserialize_with = "moment::deserialize")]
     generated: Timestamp,
     #[serde(default)]
     release: Option<Release>,
@@ -95,7 +97,7 @@ struct FormatOnly {
 }
 
 impl Feed {
-    /// Reads a feed.
+    /// Reads a feed. A byte order mark before it is passed over (RFC 8259 section 8.1); a signature is of it too.
     ///
     /// # Errors
     /// When it is too large or is not format 1.
@@ -103,6 +105,10 @@ impl Feed {
         if bytes.len() > MAX_SIZE {
             return Err(FeedError::TooLarge(bytes.len()));
         }
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(FeedError::Syntax("it is UTF-16; save it as UTF-8".to_owned()));
+        }
+        let bytes = without_mark(bytes);
         let document: Document = serde_json::from_slice(bytes).map_err(|error| {
             // A later format fails on the first new key; that it is a later format says more.
             match serde_json::from_slice::<FormatOnly>(bytes) {
@@ -241,6 +247,28 @@ mod tests {
         let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
         assert!(message(twice).contains("stands twice"));
         assert!(Feed::parse(&vec![b' '; MAX_SIZE + 1]).unwrap_err().to_string().contains("16 MiB"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(Feed::parse(format!("\u{feff}{GOOD}").as_bytes()), Ok(feed));
+        assert!(message(&format!("\u{feff}\u{feff}{GOOD}")).contains("line 1"));
+        let utf16: Vec<u8> = format!("\u{feff}{GOOD}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(Feed::parse(&utf16).unwrap_err().to_string().contains("it is UTF-16; save it as UTF-8"));
+    }
+
+    #[test]
+    fn times_have_any_fraction_and_no_offset_that_no_clock_has() {
+        let with = |generated: &str, since: &str| {
+            GOOD.replace("2026-11-22T17:00:00Z", generated).replace("2026-11-20T02:11:00Z", since)
+        };
+        let text = with("2026-11-22T18:00:00.12345678901234567890+01:00", "2026-11-20T02:11:00.5-23:59");
+        let feed = Feed::parse(text.as_bytes()).unwrap();
+        assert_eq!(feed.generated.to_string(), "2026-11-22T17:00:00.123456789Z");
+        assert_eq!(feed.mirrors["a.example"].since.unwrap().to_string(), "2026-11-21T02:10:00.5Z");
+        assert!(message(&with("2026-11-23T17:00:00+24:00", "2026-11-20T02:11:00Z")).contains("24 hours"));
+        assert!(message(&with("2026-11-22T17:00:00Z", "2026-11-21T03:11:00+25:00")).contains("25 hours"));
     }
 
     #[test]

@@ -85,12 +85,20 @@ fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems
             "the country database has {} networks of {}, from {}",
             code.networks, code.code, code.first
         );
-        problems.warning(spot.clone(), what, format!("{}: their clients count as unknown", code.reason));
+        problems.warning(
+            spot.clone(),
+            what,
+            format!("{}: their clients count as being in no country", code.reason),
+        );
     }
     let more = database.warnings().len().saturating_sub(NAMED_CODES);
     if more > 0 {
         let what =
             format!("the country database has {more} more codes that are not in the table of countries");
-        problems.warning(spot.clone(), what, "`cvdns geoip info` lists them; their clients count as unknown");
+        problems.warning(
+            spot.clone(),
+            what,
+            "`cvdns geoip info` lists them; their clients count as being in no country",
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the files that a configuration names, into inputs for the compiler. The one floor below the commands that opens files.
 
+pub(crate) mod exchange;
 mod files;
 mod geoip;
 mod monitor;

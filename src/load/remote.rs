@@ -6,7 +6,7 @@ mod failure;
 mod roots;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::crypto::ring;
 use ureq::http::header::{ACCEPT_ENCODING, CONNECTION, ETAG, IF_NONE_MATCH, LOCATION};
@@ -17,6 +17,7 @@ use ureq::{Agent, Body};
 pub use failure::{Failure, FetchError, Part};
 pub use roots::Roots;
 
+use super::exchange;
 use crate::health::{MAX_SIZE, SIGNATURE_EXTENSION};
 
 /// Most octets of a signature: minisign's have about 300.
@@ -34,6 +35,8 @@ pub struct Fetcher {
     broken: Option<Failure>,
     /// The version that was read last.
     etag: Option<HeaderValue>,
+    /// Whether there may be a connection of before, which the server may have closed meanwhile.
+    kept: bool,
 }
 
 /// What a fetch brought.
@@ -56,16 +59,26 @@ pub enum Fetched {
 pub struct Patience {
     /// Until there is a connection, TLS included; and before it for the server's addresses.
     pub connect: Duration,
-    /// From the start of a request to the end of its answer.
+    /// From the start of a fetch to the end of its last answer, which is that of the signature where there is one.
     pub total: Duration,
+    /// How long a connection is kept for the next fetch. `None`: it is closed.
+    pub idle: Option<Duration>,
 }
+
+/// The longest interval over which a connection is kept: web servers wait about as long for the next request (nginx 75 s), and a
+/// connection that they have closed by then is of no use.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// What the next fetch may be late by.
+const LATE: Duration = Duration::from_secs(30);
 
 impl Patience {
     /// For a source that is asked this often: a fetch that outlasts its turn is of no use, but a server far away needs some
     /// seconds, and one that takes half a minute will not come to an end.
     pub fn of(interval: Duration) -> Self {
         let total = interval.clamp(Duration::from_secs(3), Duration::from_secs(30));
-        Self { connect: total.min(Duration::from_secs(5)), total }
+        let idle = (interval <= KEPT_FOR).then(|| interval.saturating_add(LATE));
+        Self { connect: total.min(Duration::from_secs(5)), total, idle }
     }
 }
 
@@ -84,13 +97,14 @@ impl Fetcher {
             .root_certs(RootCerts::new_with_certs(&certificates))
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
             .build();
-        let config = Agent::config_builder()
+        let config = exchange::with_bounded_head(Agent::config_builder())
             .tls_config(tls)
             // What the environment says of proxies is meant for people's programs. A server goes where it was told to.
             .proxy(None)
             .max_redirects(0)
             .http_status_as_error(false)
-            .max_idle_connections(0)
+            .max_idle_connections(usize::from(patience.idle.is_some()))
+            .max_idle_age(patience.idle.unwrap_or_default())
             .user_agent(concat!("cvdns/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, */*;q=0.1")
             .timeout_resolve(Some(patience.connect))
@@ -98,7 +112,8 @@ impl Fetcher {
             .timeout_global(Some(patience.total))
             .build();
         let signature = signed.then(|| signature_of(url));
-        Self { agent: config.into(), url: url.to_owned(), signature, patience, broken, etag: None }
+        let (agent, url) = (exchange::agent(config, None), url.to_owned());
+        Self { agent, url, signature, patience, broken, etag: None, kept: false }
     }
 
     /// Asks the server once. What was read whole is not sent again while it stays the same.
@@ -110,14 +125,19 @@ impl Fetcher {
         if let Some(failure) = &self.broken {
             return Err(of(Part::Document)(failure.clone()));
         }
-        let response = self.ask(&self.url, self.etag.as_ref()).map_err(of(Part::Document))?;
+        let started = Instant::now();
+        let response = self.ask(&self.url, self.etag.as_ref(), started).map_err(of(Part::Document));
+        // There is none after a failure, and none that the library would take after an answer that was not read whole.
+        self.kept = self.patience.idle.is_some() && response.is_ok();
+        let response = response?;
         if response.status() == StatusCode::NOT_MODIFIED && self.etag.is_some() {
             return Ok(Fetched::NotModified);
         }
         let etag = response.headers().get(ETAG).cloned();
         let octets = self.read(response, MAX_SIZE).map_err(of(Part::Document))?;
         body::check_whole(&octets).map_err(of(Part::Document))?;
-        let fetch_signature = |url: &String| self.ask(url, None).and_then(|r| self.read(r, MAX_SIGNATURE));
+        let fetch_signature =
+            |url: &String| self.ask(url, None, started).and_then(|r| self.read(r, MAX_SIGNATURE));
         let signature = self.signature.as_ref().map(fetch_signature).transpose();
         let signature = signature.map_err(of(Part::Signature))?;
         self.etag = etag;
@@ -129,11 +149,33 @@ impl Fetcher {
         self.etag = None;
     }
 
-    /// Sends a request; the answer's head.
-    fn ask(&self, url: &str, etag: Option<&HeaderValue>) -> Result<Response<Body>, Failure> {
-        // A connection kept until the next turn has often been closed by then, and nobody else could use it.
-        let mut request =
-            self.agent.get(url).header(CONNECTION, "close").header(ACCEPT_ENCODING, body::ENCODINGS);
+    /// Sends a request of a fetch that started then; the answer's head.
+    fn ask(
+        &self,
+        url: &str,
+        etag: Option<&HeaderValue>,
+        started: Instant,
+    ) -> Result<Response<Body>, Failure> {
+        let asked = self.ask_once(url, etag, started);
+        // The server may close a connection of before just when the request comes (RFC 9112 section 9.3.1).
+        match asked {
+            Err(Failure::ClosedWithout) if self.kept => self.ask_once(url, etag, started),
+            asked => asked,
+        }
+    }
+
+    fn ask_once(
+        &self,
+        url: &str,
+        etag: Option<&HeaderValue>,
+        started: Instant,
+    ) -> Result<Response<Body>, Failure> {
+        let left = self.patience.total.saturating_sub(started.elapsed());
+        let request = self.agent.get(url).config().timeout_global(Some(left)).build();
+        let mut request = request.header(ACCEPT_ENCODING, body::ENCODINGS);
+        if self.patience.idle.is_none() {
+            request = request.header(CONNECTION, "close");
+        }
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

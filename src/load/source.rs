@@ -22,7 +22,8 @@ pub enum Source {
 }
 
 /// For a command that somebody waits for.
-const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), total: Duration::from_secs(30) };
+const PATIENCE: Patience =
+    Patience { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
 
 impl Source {
     /// The source that a configuration names; with a URL that is none, what is wrong is noted.

@@ -165,6 +165,8 @@ mod tests {
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
         let (said, errors) = read(&files, &Supply::default());
         assert!(matches!(&said.line, Said::Says(line) if line.release.daily == 28_129), "{errors:?}");
+        std::fs::write(&path, "\u{feff}1.4.6:63:28129:1789910940:1:90:49192:339\r\n").unwrap();
+        assert_eq!(read(&files, &Supply::default()), (said.clone(), vec![]));
         std::fs::write(&path, "1.4.6:63::1789910940:1:90:49192:339\n").unwrap();
         let (kept, errors) = read(&files, &said);
         assert_eq!(kept, said);

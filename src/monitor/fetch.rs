@@ -9,6 +9,7 @@ use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE, HOST, LAST_MODIFIED, LOCAT
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::failure::Failure;
+use crate::load::exchange::{agent, with_bounded_head};
 
 /// How mirrors know the network's checker (CLIENTS: "Mirror states").
 const USER_AGENT: &str = "ClamAV-MirrorCheck";
@@ -69,9 +70,9 @@ impl Answer {
 }
 
 impl Client {
-    /// A client; `timeout` is for all that follows the connection.
+    /// A client; `timeout` is for all that follows the connection, from the request to the answer's last octet.
     pub fn new(connect_timeout: Duration, timeout: Duration) -> Self {
-        let config = Agent::config_builder()
+        let config = with_bounded_head(Agent::config_builder())
             .user_agent(USER_AGENT)
             .accept_encoding("identity")
             // An answer by a proxy says nothing of the mirror.
@@ -80,12 +81,12 @@ impl Client {
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .timeout_connect(Some(connect_timeout))
-            // Octets that drip renew no read timeout: only the whole bounds them.
+            // Each stretch has a limit that octets which drip do not extend, beside the one for the answer.
             .timeout_global(Some(connect_timeout.saturating_add(timeout)))
             // A kept connection would hide that new ones are refused.
             .max_idle_connections(0)
             .build();
-        Self { agent: config.into(), connect_timeout, timeout }
+        Self { agent: agent(config, Some(timeout)), connect_timeout, timeout }
     }
 
     /// Asks for a file.
@@ -169,4 +170,62 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?;
     let value = String::from_utf8_lossy(value.as_bytes());
     Some(value.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// How a server goes on that has accepted.
+    type Way = fn(&mut TcpStream);
+
+    /// An answer may take its own time from the request on, whatever time the connection was granted.
+    #[test]
+    fn the_time_for_an_answer_begins_with_the_request() {
+        let silent: Way = |_| std::thread::sleep(Duration::from_secs(60));
+        let drips_head: Way = |stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let drips_body: Way = |stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let hints: Way = |stream| while stream.write_all(b"HTTP/1.1 103 x\r\n\r\n").is_ok() {};
+        let client = Client::new(Duration::from_secs(90), Duration::from_millis(500));
+        for (way, name) in [
+            (silent, "answer-timeout"),
+            (drips_head, "answer-timeout"),
+            (hints, "answer-timeout"),
+            (drips_body, "body-timeout"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            std::thread::spawn(move || way(&mut listener.accept().unwrap().0));
+            let started = Instant::now();
+            let request = Request { address, host: "h", path: "/timestamp", range: None, limit: 100_000 };
+            let failure = client.get(&request).unwrap_err();
+            assert_eq!(failure.name(), name);
+            assert!(failure.to_string().contains("within 500ms"), "{failure}");
+            assert!(started.elapsed() < Duration::from_secs(45), "{name}: {:?}", started.elapsed());
+        }
+        // Without anything in between, a head that has no end is called that.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+            while stream.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        let request = Request { address, host: "h", path: "/", range: None, limit: 1 };
+        let client = Client::new(Duration::from_secs(5), Duration::from_secs(30));
+        assert_eq!(client.get(&request).unwrap_err(), Failure::NotHttp("its head has no end".to_owned()));
+    }
 }

@@ -1,9 +1,12 @@
 //! The file `timestamp`, by which the network tells how fresh a mirror is (CLIENTS: "Mirror states").
 
-use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::failure::Failure;
 use super::fetch::Answer;
+use crate::problem::{BYTE_ORDER_MARK, moment};
 use crate::release::MAX_AHEAD;
 
 /// Most octets of the file: a time has a few dozen.
@@ -21,7 +24,7 @@ pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
     if answer.is_html() {
         return Err(Failure::Html);
     }
-    let modified = || answer.last_modified.as_deref().and_then(http_date);
+    let modified = || answer.last_modified.as_deref().and_then(|text| http_date(text, now));
     let time = parse(&text).or_else(modified).ok_or_else(|| Failure::NotATimestamp(excerpt(&text)))?;
     match now.checked_add(MAX_AHEAD) {
         Ok(latest) if time > latest => Err(Failure::FromTheFuture(time)),
@@ -31,17 +34,39 @@ pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
 
 /// Unix seconds, or an RFC 3339 time; blanks around it do not matter.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
+    let text = text.trim_start_matches(BYTE_ORDER_MARK).trim();
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
         let seconds = text.parse().ok().filter(|seconds| *seconds >= LEAST)?;
         return Timestamp::from_second(seconds).ok();
     }
-    text.parse().ok()
+    moment::parse(text).ok()
 }
 
-/// The date of an HTTP header (RFC 9110 section 5.6.7), in the form that servers have to send.
-pub fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
+/// The date of an HTTP header, in any of the three forms that a recipient has to read (RFC 9110 section 5.6.7).
+pub fn http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    let fixed = || jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    rfc850_date(text, now).or_else(|| asctime_date(text)).or_else(fixed)
+}
+
+/// `Sunday, 06-Nov-94 08:49:37 GMT`. Of the years with these two digits it is the last one that is not over 50 years ahead.
+fn rfc850_date(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let (weekday, rest) = text.split_once(", ")?;
+    let date = strtime::parse("%d-%b-%y %H:%M:%S GMT", rest).ok()?.to_datetime().ok()?;
+    let latest = now.to_zoned(TimeZone::UTC).datetime().checked_add(50.years()).ok()?;
+    let in_year = |year: i16| date.with().year(year).build().ok().filter(|date| *date <= latest);
+    let digits = date.year().rem_euclid(100);
+    let century = latest.year() - latest.year().rem_euclid(100);
+    let date = [century, century - 100].into_iter().find_map(|century| in_year(century + digits))?;
+    let is_weekday = !weekday.is_empty() && weekday.bytes().all(|octet| octet.is_ascii_alphabetic());
+    is_weekday.then(|| TimeZone::UTC.to_timestamp(date).ok()).flatten()
+}
+
+/// `Sun Nov  6 08:49:37 1994`, which is UTC.
+fn asctime_date(text: &str) -> Option<Timestamp> {
+    let (_, rest) = text.split_once(' ')?;
+    let date = strtime::parse("%b %e %H:%M:%S %Y", rest).ok()?.to_datetime().ok()?;
+    TimeZone::UTC.to_timestamp(date).ok()
 }
 
 /// The first few characters, fit for a line of a log.
@@ -96,9 +121,55 @@ mod tests {
         assert_eq!(of("2026-11-24T18:05:01Z", None).name(), "from-the-future");
     }
 
+    /// The examples of RFC 9110 section 5.6.7, and its rule for years of two digits.
+    #[test]
+    fn dates_are_read_in_all_three_forms() {
+        let at = |now: &str, text: &str| http_date(text, now.parse().unwrap()).map(|time| time.to_string());
+        let of = |text: &str| at("2026-11-24T18:00:00Z", text);
+        let then = Some("1994-11-06T08:49:37Z".to_owned());
+        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), then);
+        assert_eq!(of("Sunday, 06-Nov-94 08:49:37 GMT"), then);
+        assert_eq!(of("Sun Nov  6 08:49:37 1994"), then);
+        assert_eq!(of("Tue Nov 24 16:00:00 2026"), Some("2026-11-24T16:00:00Z".to_owned()));
+        assert_eq!(of("Tuesday, 24-Nov-26 16:00:00 GMT"), Some("2026-11-24T16:00:00Z".to_owned()));
+        assert_eq!(of("Tuesday, 24-Nov-76 18:00:00 GMT"), Some("2076-11-24T18:00:00Z".to_owned()));
+        assert_eq!(of("Wednesday, 24-Nov-76 18:00:01 GMT"), Some("1976-11-24T18:00:01Z".to_owned()));
+        // Around the turn of a century.
+        assert_eq!(
+            at("2099-12-31T23:00:00Z", "Friday, 01-Jan-00 00:30:00 GMT"),
+            Some("2100-01-01T00:30:00Z".to_owned())
+        );
+        assert_eq!(
+            at("2100-01-01T00:30:00Z", "Thursday, 31-Dec-99 23:00:00 GMT"),
+            Some("2099-12-31T23:00:00Z".to_owned())
+        );
+        // 2000 had a leap day, 2100 has none.
+        assert_eq!(
+            at("2061-01-01T00:00:00Z", "Tuesday, 29-Feb-00 00:00:00 GMT"),
+            Some("2000-02-29T00:00:00Z".to_owned())
+        );
+        for text in [
+            "",
+            "yesterday",
+            "06-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Sunday, 06-Nov-94 25:49:37 GMT",
+            "Sun Nov 31 08:49:37 1994",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_no_clock_are_none() {
+        assert_eq!(parse("2026-11-24T17:00:00.12345678901Z").map(Timestamp::as_second), Some(1_795_539_600));
+        assert_eq!(parse("2026-11-25T17:00:00+24:00"), None);
+        assert_eq!(parse("\u{feff}1795539600\n").map(Timestamp::as_second), Some(1_795_539_600));
+    }
+
     proptest! {
         #[test]
-        fn no_octets_panic(body in prop::collection::vec(any::<u8>(), 0..80), modified in ".{0,40}", digits in "[0-9]{0,24}", now in any::<i32>()) {
+        fn no_octets_panic(body in prop::collection::vec(any::<u8>(), 0..80), modified in "((Sun|Sunday),? )?[0-9]{0,2}[- ](Nov|Feb)?[- ][0-9:GMT -]{0,30}|.{0,40}", digits in "[0-9]{0,24}", now in any::<i32>()) {
             let now = Timestamp::from_second(now.into()).unwrap();
             for body in [body, digits.into_bytes()] {
                 let answer = Answer { body, last_modified: Some(modified.clone()), ..Answer::default() };

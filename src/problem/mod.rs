@@ -3,6 +3,7 @@
 //! Readers gather problems and go on, so that one run of `cvdns check` shows them all.
 
 pub mod json;
+pub mod moment;
 mod printable;
 mod render;
 mod spot;
@@ -18,6 +19,11 @@ pub const BYTE_ORDER_MARK: char = '\u{feff}';
 /// That a text has one, and what to do.
 pub const HAS_MARK: (&str, &str) =
     ("the file starts with a byte order mark", "it is passed over here; save the file as UTF-8 without one");
+
+/// The text behind its byte order mark, if it has one.
+pub fn without_mark(octets: &[u8]) -> &[u8] {
+    octets.strip_prefix(BYTE_ORDER_MARK.encode_utf8(&mut [0; 3]).as_bytes()).unwrap_or(octets)
+}
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{MAX_AHEAD, Release, is_number, is_software};
+use crate::problem::BYTE_ORDER_MARK;
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +38,13 @@ pub enum LineError {
 }
 
 impl Line {
-    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`; quotes around it, as dig writes them, are passed
-    /// over.
+    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`; quotes around it, as dig writes them, and a byte
+    /// order mark before it are passed over.
     ///
     /// # Errors
     /// When clients would not take it, or its stamp lies after `now`.
     pub fn parse(text: &str, now: Timestamp) -> Result<Self, LineError> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let line = match (lines.next(), lines.count()) {
             (Some(line), 0) => line,
@@ -136,7 +138,12 @@ mod tests {
     fn what_is_written_is_read() {
         let line = parse(GOOD).unwrap();
         assert_eq!(line.release.record(line.stamp.as_second()), GOOD);
-        for text in [format!("{GOOD}\n"), format!("\"{GOOD}\"\r\n"), format!("\n  {GOOD}  \n\n")] {
+        for text in [
+            format!("{GOOD}\n"),
+            format!("\"{GOOD}\"\r\n"),
+            format!("\n  {GOOD}  \n\n"),
+            format!("\u{feff}{GOOD}\r\n"),
+        ] {
             assert_eq!(parse(&text), Ok(line.clone()), "{text:?}");
         }
         assert!(!parse(&GOOD.replace(":1:90", ":0:90")).unwrap().release.warn);

@@ -1,6 +1,6 @@
 //! Compiles inputs into a frame.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::frame::{
@@ -113,7 +113,11 @@ impl<'i> Compiler<'i> {
         });
         let pools: Vec<_> = pools.chain([(&file.unknown.value, &file.unknown.spot)]).collect();
         let named: Vec<PoolRef> = pools.iter().map(|(pool, _)| (*pool).clone()).collect();
-        let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named);
+        let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
+        let asks = pools.iter().any(asks);
+        let none = BTreeSet::new();
+        let continents = if asks { inputs.countries.continents() } else { &none };
+        let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named, continents);
         for (pool, spot) in &pools {
             if let PoolRef::Named(name) = pool
                 && input.fleet_complete
@@ -138,11 +142,7 @@ impl<'i> Compiler<'i> {
                 format!("name fewer pools: {MAX_PATHS} paths fit"),
             );
         }
-        let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
-        let clients = pools
-            .iter()
-            .any(asks)
-            .then(|| Arc::new(inputs.countries.table(|country| paths.of_client(country))));
+        let clients = asks.then(|| Arc::new(inputs.countries.table(|area| paths.of_client(area))));
         let origin = input.file.origin.value.as_str().into();
         self.frame.plans.push(Plan { origin, fleet: input.fleet.clone(), paths, clients, ttl: 0 });
         self.frame.plans.len() as u32 - 1

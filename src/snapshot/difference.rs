@@ -7,6 +7,7 @@ use super::Snapshot;
 use super::frame::{Answer, Frame, Plan};
 use super::pools::{Along, Path, PathId, Pool};
 use super::yields::{Candidate, Yield};
+use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::wire::rtype;
 use crate::zone::file::Families;
@@ -124,8 +125,9 @@ fn asked(frame: &Frame) -> HashMap<Asked, BTreeSet<u16>> {
 
 /// The paths that clients can have.
 fn of_clients(plan: &Plan) -> BTreeSet<PathId> {
-    let countries = Country::all().map(Some).chain([None]);
-    countries.map(|country| plan.paths.of_client(country)).collect()
+    let areas = Country::all().map(Area::Country).chain([Area::Unknown]);
+    let continents = plan.paths.of_continents().iter().map(|(_, path)| *path);
+    areas.map(|area| plan.paths.of_client(area)).chain(continents).collect()
 }
 
 /// A walk along a path.
@@ -256,6 +258,6 @@ impl PathChange<'_> {
 
     /// The countries whose clients are served along it.
     pub fn countries(&self, plan: &Plan) -> Vec<Country> {
-        Country::all().filter(|country| plan.paths.of_client(Some(*country)) == self.path).collect()
+        Country::all().filter(|country| plan.paths.of_client(*country) == self.path).collect()
     }
 }

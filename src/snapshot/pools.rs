@@ -1,9 +1,10 @@
 //! Pools and paths: who could be answered, whatever the mirrors' health.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::fleet::{Fleet, Mirror};
+use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
 
@@ -64,6 +65,8 @@ pub struct Paths {
     /// Distinct paths, by number.
     pub paths: Vec<Path>,
     of_country: Vec<PathId>,
+    /// Of clients of whom the continent alone is known, where there are such.
+    of_continent: Vec<(Continent, PathId)>,
     unknown: PathId,
 }
 
@@ -81,12 +84,14 @@ struct Builder<'f> {
 }
 
 impl Paths {
-    /// The paths of every country, of `unknown` clients and of the pools that names refer to.
+    /// The paths of every country, of `unknown` clients, of the pools that names refer to, and of the `continents` on which
+    /// clients are of whom no more is known.
     pub fn new(
         fleet: &Fleet,
         neighbours: &[(Country, Vec<Country>)],
         unknown: &PoolRef,
         named: &[PoolRef],
+        continents: &BTreeSet<Continent>,
     ) -> Self {
         let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         hosts.sort_unstable();
@@ -105,12 +110,28 @@ impl Paths {
         for pool in named {
             builder.of(pool);
         }
-        Self { pools: builder.pools, paths: builder.paths, of_country, unknown }
+        let of_continent =
+            continents.iter().map(|continent| (*continent, builder.of(&PoolRef::Continent(*continent))));
+        let of_continent = of_continent.collect();
+        Self { pools: builder.pools, paths: builder.paths, of_country, of_continent, unknown }
     }
 
-    /// The path of a client in this country, or of one that nobody can place.
-    pub fn of_client(&self, country: Option<Country>) -> PathId {
-        country.and_then(|country| self.of_country.get(country.index())).copied().unwrap_or(self.unknown)
+    /// The path of a client that is there; of one that nobody can place, that of unknown clients.
+    pub fn of_client(&self, area: impl Into<Area>) -> PathId {
+        let known = match area.into() {
+            Area::Unknown => None,
+            Area::Country(country) => self.of_country.get(country.index()).copied(),
+            Area::Continent(continent) => {
+                let of = self.of_continent.iter().find(|(other, _)| *other == continent);
+                of.map(|(_, path)| *path)
+            }
+        };
+        known.unwrap_or(self.unknown)
+    }
+
+    /// The continents of clients of whom no more is known, with their paths.
+    pub fn of_continents(&self) -> &[(Continent, PathId)] {
+        &self.of_continent
     }
 
     /// The path that a name's pool stands for; `country` is the name's own.
@@ -118,7 +139,7 @@ impl Paths {
         Along::Path(match pool {
             PoolRef::Client => return Along::Client,
             PoolRef::OfName => self.of_client(country),
-            PoolRef::Country(country) => self.of_client(Some(*country)),
+            PoolRef::Country(country) => self.of_client(*country),
             PoolRef::World => self.starting_with(None),
             PoolRef::Continent(continent) => self.starting_with(Some(&Pool::Continent(*continent))),
             PoolRef::Named(name) => self.starting_with(Some(&Pool::Named(name.clone()))),
@@ -134,7 +155,7 @@ impl Paths {
     /// of the country that it starts with, it does not.
     pub fn leads_away(&self, path: PathId) -> bool {
         let first = self.get(path).and_then(|path| self.along(path).next());
-        matches!(first.map(|members| &members.pool), Some(Pool::Country(country)) if self.of_client(Some(*country)) != path)
+        matches!(first.map(|members| &members.pool), Some(Pool::Country(country)) if self.of_client(*country) != path)
     }
 
     /// The pool's mirrors, by their index in the fleet; none when it has no mirrors at all.

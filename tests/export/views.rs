@@ -23,8 +23,10 @@ const COUNTRIES: [&str; 40] = [
     "PT", "GR", "KR", "TW", "HK", "SG",
 ];
 
-/// Of these sources the last 20 are in no country.
+/// Of these sources the last 20 are in no country; of half of them the continent is known.
 const SOURCES: u8 = 200;
+
+const CONTINENTS: [&str; 10] = ["EU", "AS", "NA", "SA", "AF", "OC", "AN", "EU", "AS", "NA"];
 
 fn source(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 10 + number / 100, number % 100, 1 + number)
@@ -41,11 +43,14 @@ const OVERRIDES: [(&str, &str); 5] = [
 
 fn files() -> (Files, tempfile::TempDir) {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut lines = String::new();
-    for number in 0..SOURCES - 20 {
+    let mut lines = String::from("network,country_code,continent_code\n");
+    for number in 0..SOURCES - 10 {
         let [a, b, c, _] = source(number).octets();
-        let country = COUNTRIES[usize::from(number) % COUNTRIES.len()];
-        let _ = writeln!(lines, "{a}.{b}.{c}.0/24,{country}");
+        let (country, continent) = match number.checked_sub(SOURCES - 20) {
+            None => (COUNTRIES[usize::from(number) % COUNTRIES.len()], ""),
+            Some(number) => ("", CONTINENTS[usize::from(number)]),
+        };
+        let _ = writeln!(lines, "{a}.{b}.{c}.0/24,{country},{continent}");
     }
     let database = dir.path().join("GeoLite2-Country.mmdb");
     std::fs::write(dir.path().join("source.csv"), lines).expect("the source");
@@ -111,6 +116,7 @@ fn compare(acl: &[&str], options: impl Fn(&Path) -> String) {
         config.lines().filter(|line| line.contains("short.example") && line.contains("in-view")).count();
     assert_eq!(shared, views - 1, "one view loads the static zone");
     assert!(views > 40, "{views}");
+    assert!(config.contains("view \"cvdns-eu-world\""), "{config}");
     assert!(!out.join("current/zones").join("short.example@cvdns-unknown.zone").exists());
     let named = named(&out, &options(geoip.path()));
     let mut pools = BTreeSet::new();

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A way of failing: the state that follows at once, words of the note, and what the server does.
 struct Case(&'static str, &'static str, &'static str, Way);
 
+const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
+
 const TIMESTAMP: &str = "/timestamp";
 const DAILY: &str = "/daily.cvd";
 
@@ -32,6 +34,17 @@ const CASES: &[Case] = &[
     Case("flaky", "up", "", |talk, _| {
         static FAILED: AtomicBool = AtomicBool::new(false);
         !FAILED.swap(true, Ordering::Relaxed) && talk.answer("503 Service Unavailable", "Content-Length: 0\r\n", b"")
+    }),
+    // RFC 9110 section 15.2: what comes before the final answer says nothing of it, however much follows at once.
+    Case("hints", "up", "", |talk, _| { talk.send(EARLY); false }),
+    Case("hints-before-a-large-file", "up", "", |talk, asked| {
+        talk.send(EARLY);
+        let file = [database(28_129), vec![0x1f; 2_000_000]].concat();
+        say(talk, asked, DAILY, "200 OK", &format!("Content-Length: {}\r\n", file.len()), &file)
+    }),
+    Case("hints-without-end", "down", "connected, but no answer within 1s", |talk, _| {
+        talk.repeat(EARLY.as_bytes(), Duration::from_millis(1));
+        true
     }),
     Case("hang", "down", "connected, but no answer within 1s", |talk, _| { talk.hang(); true }),
     Case("drip", "down", "the answer is not complete within 1s: ", |talk, asked| only(asked, TIMESTAMP, || {

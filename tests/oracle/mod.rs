@@ -1,7 +1,7 @@
 //! A second opinion on whom a client is sent to: the plain `maxminddb` reader, lists, and nothing of this crate.
 //!
 //! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two nearest countries in which mirrors
-//! stand, continent, world; on along them until there are `min` addresses; `old` ones only where there are too few; those that lag behind
+//! stand, continent, world; continent and world where no more is known; on along them until there are `min` addresses; `old` ones only where there are too few; those that lag behind
 //! the record only where there are no others.
 #![allow(
     dead_code,
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use maxminddb::{Reader, WithinOptions, path};
+use maxminddb::{LookupResult, Reader, WithinOptions, path};
 
 /// Fewest addresses before a path ends.
 pub const MIN: usize = 2;
@@ -60,7 +60,12 @@ pub type Pools = Vec<String>;
 impl Oracle {
     /// Reads the shipped database and table of countries, and the list of mirrors `host,ipv4,country`.
     pub fn new(project: &Path, mirrors: &Path) -> Self {
-        let reader = Reader::open_readfile(project.join("geoip/country.mmdb")).unwrap();
+        Self::over(&project.join("geoip/country.mmdb"), project, mirrors)
+    }
+
+    /// The same with another database.
+    pub fn over(database: &Path, project: &Path, mirrors: &Path) -> Self {
+        let reader = Reader::open_readfile(database).unwrap();
         let table = std::fs::read_to_string(project.join("geoip/countries.csv")).unwrap();
         let mirrors = std::fs::read_to_string(mirrors).unwrap();
         let places = mirrors.lines().skip(1).map(|line| {
@@ -73,11 +78,16 @@ impl Oracle {
         Self { reader, countries: countries(&table), places: places.collect() }
     }
 
-    /// The country of an address; none when nobody knows it, or when it is no country of the table.
+    /// The country of an address, or `continent:` and that where no country of the table is known; none when nobody knows.
     pub fn country(&self, address: IpAddr) -> Option<String> {
-        let result = self.reader.lookup(address).ok()?;
-        let code: Option<String> = result.decode_path(&path!["country", "iso_code"]).ok()?;
-        code.filter(|code| self.countries.contains_key(code))
+        self.area(&self.reader.lookup(address).ok()?)
+    }
+
+    fn area(&self, found: &LookupResult<'_, Vec<u8>>) -> Option<String> {
+        let country: Option<String> = found.decode_path(&path!["country", "iso_code"]).ok()?;
+        let continent: Option<String> = found.decode_path(&path!["continent", "code"]).ok()?;
+        let country = country.filter(|code| self.countries.contains_key(code));
+        country.or(continent.map(|code| format!("continent:{code}")))
     }
 
     /// Countries in which mirrors stand.
@@ -85,9 +95,13 @@ impl Oracle {
         self.places.iter().map(|place| place.country.as_str()).collect()
     }
 
-    /// The pools from which a client in this country is served, in their order.
+    /// The pools from which a client in this country, or on this continent, is served, in their order.
     pub fn path(&self, country: Option<&str>) -> Pools {
         let Some(code) = country else { return vec!["world".to_owned()] };
+        if code.starts_with("continent:") {
+            let pools = [code.to_owned(), "world".to_owned()];
+            return pools.into_iter().filter(|pool| !self.members(pool).is_empty()).collect();
+        }
         let here = &self.countries[code];
         let mut path = vec![code.to_owned()];
         let mut others: Vec<&str> = self.hosts().into_iter().filter(|other| *other != code).collect();
@@ -188,8 +202,7 @@ impl Oracle {
         let all = WithinOptions::default().include_networks_without_data();
         self.reader.within(range, all).unwrap().find_map(|found| {
             let found = found.unwrap();
-            let code: Option<String> = found.decode_path(&path!["country", "iso_code"]).unwrap();
-            let same = same(code.filter(|code| self.countries.contains_key(code)));
+            let same = same(self.area(&found));
             let network = found.network().unwrap();
             (!same).then(|| (network.network(), network.prefix()))
         })

@@ -65,6 +65,14 @@ impl Nginx {
         fs::read_to_string(self.dir.path().join("ca.pem")).expect("a certificate")
     }
 
+    /// The number of each request's connection so far, over http or https.
+    pub fn connections(&self, scheme: &str) -> Vec<String> {
+        let log = fs::read_to_string(self.dir.path().join("connections")).unwrap_or_default();
+        let of_scheme =
+            |line: &str| line.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(' ')).map(str::to_owned);
+        log.lines().filter_map(of_scheme).collect()
+    }
+
     /// The requests so far: scheme, path, status and content coding.
     pub fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.dir.path().join("access")).unwrap_or_default();
@@ -106,7 +114,8 @@ fn config(dir: &Path, http: u16, https: u16) -> String {
     format!(
         "daemon off;\nmaster_process off;\npid {dir}/pid;\nerror_log stderr;\nevents {{ }}\nhttp {{\n\
          log_format plain '$scheme $request_uri $status $sent_http_content_encoding';\n\
-         access_log {dir}/access plain;\n{temporary}types {{ application/json json; text/html html; }}\n\
+         log_format numbers '$scheme $connection';\n\
+         access_log {dir}/access plain;\naccess_log {dir}/connections numbers;\n{temporary}types {{ application/json json; text/html html; }}\n\
          gzip on;\ngzip_types application/json;\ngzip_min_length 1;\n\
          server {{\nlisten 127.0.0.1:{http};\nlisten 127.0.0.1:{https} ssl;\n\
          ssl_certificate {dir}/server.pem;\nssl_certificate_key {dir}/server.key;\nroot {dir}/www;\n}}\n}}\n"

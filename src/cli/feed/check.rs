@@ -11,7 +11,7 @@ use super::super::problems::print;
 use super::{CheckArgs, Failure, Offline};
 use crate::geo::country::Country;
 use crate::health::{Feed, faults, notes};
-use crate::problem::{Problems, Spot};
+use crate::problem::{HAS_MARK, Problems, Spot, without_mark};
 use crate::release::CORE_DATABASES;
 use crate::snapshot::Snapshot;
 
@@ -19,9 +19,13 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     let offline = Offline::load(config, Timestamp::now())?;
     offline.say_errors();
     let source = offline.source(args.feed.as_deref())?;
-    let octets = source.read(&offline.loaded.roots).map_err(Failure::new)?;
+    let octets = offline.octets(&source)?;
     let mut problems = Problems::default();
     let name = source.to_string();
+    if without_mark(&octets).len() < octets.len() {
+        let (what, help) = HAS_MARK;
+        problems.warning(Spot::file(&name), what, help);
+    }
     check_text(&name, &octets, &mut problems);
     let mut summary = String::new();
     if let Ok(feed) = Feed::parse(&octets) {

@@ -9,6 +9,7 @@ use crate::admin::Condition;
 use crate::config::Config;
 use crate::daemon::{LOGGED, standings};
 use crate::health::notes;
+use crate::problem::{HAS_MARK, without_mark};
 use crate::snapshot::Snapshot;
 
 impl Force {
@@ -84,10 +85,14 @@ impl Force {
         self.log_notes();
     }
 
-    /// What the feed says of mirrors that nobody has, unless it said so before.
+    /// What the feed says of mirrors that nobody has, and that it has a byte order mark, unless that was said before.
     pub(super) fn log_notes(&mut self) {
         let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
-        let found = self.feed().map(|feed| notes(feed, fleets)).unwrap_or_default();
+        let mut found = self.feed().map(|feed| notes(feed, fleets)).unwrap_or_default();
+        let octets = self.feed.as_ref().map(|in_force| in_force.document.octets.as_slice());
+        if octets.is_some_and(|octets| without_mark(octets).len() < octets.len()) {
+            found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));
+        }
         log_some(found.iter().filter(|note| !self.noted.contains(*note)).map(|note| format!("feed: {note}")));
         self.noted = found.into_iter().collect();
     }

@@ -1,10 +1,13 @@
 //! Plain lists: `network,CC` with an optional header line.
 //!
-//! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`; `start,end,CC` (DB-IP) works too.
-//! Fields may be quoted; further fields after the code are not looked at.
+//! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`; `start,end,CC` (DB-IP) works too, also with
+//! addresses as decimal numbers (`IP2Location`). Fields may be quoted; further fields after the code are not looked at.
+//!
+//! A header line that names a column `country_code` says by it where the code stands (`IPinfo` Lite has the country's name before
+//! it); there, nothing in it means that the country is not known, and a column `continent_code` says more.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -17,19 +20,20 @@ use super::reading::{Parsed, Reading, Span, UnknownCodes};
 /// All lines that are not as described, no networks.
 pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Parsed, Problems> {
     let mut reading = Reading::new(file, unknown_codes);
+    let mut columns = None;
     for (n, line) in Line::all(file, text).enumerate() {
-        if n == 0 && is_header(line.text) {
-            continue;
-        }
-        let fields = match fields_of(&line) {
-            Ok(fields) => fields,
-            Err(problem) => {
-                reading.problem(problem);
-                continue;
+        let is_header = n == 0 && is_header(line.text);
+        match fields_of(&line) {
+            Ok(fields) if is_header => columns = Columns::named(&fields),
+            Ok(fields) => {
+                let added = match &columns {
+                    Some(columns) => columns.add(&mut reading, &line, &fields),
+                    None => {
+                        network_and_code(&line, &fields).map(|(span, code)| reading.add(&line, span, code))
+                    }
+                };
+                added.unwrap_or_else(|problem| reading.problem(problem));
             }
-        };
-        match network_and_code(&line, &fields) {
-            Ok((span, code)) => reading.add(&line, span, code),
             Err(problem) => reading.problem(problem),
         }
     }
@@ -38,8 +42,53 @@ pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Pars
 
 /// Whether a line without comment may be one of this kind.
 pub(super) fn looks_like(line: &str) -> bool {
-    is_header(line)
-        || line.split(',').next().is_some_and(|field| field.contains(['.', ':', '/']) && line.contains(','))
+    let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
+    let (Some(first), Some(second)) = (fields.next(), fields.next()) else { return false };
+    is_header(line) || first.contains(['.', ':', '/']) || is_decimal(first) && is_decimal(second)
+}
+
+/// Where a list with named columns has what is needed.
+struct Columns {
+    /// The network, or its first address.
+    network: usize,
+    /// Its last address, if that stands apart.
+    last: Option<usize>,
+    country: usize,
+    continent: Option<usize>,
+}
+
+impl Columns {
+    /// By the fields of the header. `None` when none is `country_code`: then the order of [`network_and_code`] holds.
+    fn named(fields: &[Cow<'_, str>]) -> Option<Columns> {
+        let place = |name: &str| fields.iter().position(|field| field.trim().eq_ignore_ascii_case(name));
+        let first_of = |names: &[&str]| names.iter().find_map(|name| place(name));
+        Some(Columns {
+            network: first_of(&["network", "start_ip", "start"]).unwrap_or(0),
+            last: first_of(&["end_ip", "end"]),
+            country: place("country_code")?,
+            continent: place("continent_code"),
+        })
+    }
+
+    /// Adds what a line says.
+    fn add(&self, reading: &mut Reading, line: &Line<'_>, fields: &[Cow<'_, str>]) -> Result<(), Problem> {
+        let field = |at: usize| {
+            fields.get(at).map(AsRef::as_ref).ok_or_else(|| {
+                let message = format!("expected at least {} columns, as the first line has", at + 1);
+                line.problem(line.text, message)
+            })
+        };
+        let network = field(self.network)?;
+        let span = match self.last {
+            Some(last) => range(line, network, field(last)?)?,
+            None => span(line, network)?,
+        };
+        match field(self.country)? {
+            "" => reading.add_continent(line, span, self.continent.map_or(Ok(""), field)?),
+            code => reading.add(line, span, code),
+        }
+        Ok(())
+    }
 }
 
 /// Names of columns have no digit and no colon; every address has one of them.
@@ -87,7 +136,9 @@ fn closing_quote(text: &str) -> Option<usize> {
 
 fn network_and_code<'a>(line: &Line<'a>, fields: &'a [Cow<'a, str>]) -> Result<(Span, &'a str), Problem> {
     match fields {
-        [first, last, code, ..] if last.contains(['.', ':']) => Ok((range(line, first, last)?, code)),
+        [first, last, code, ..] if last.contains(['.', ':']) || is_decimal(first) && is_decimal(last) => {
+            Ok((range(line, first, last)?, code))
+        }
         [network, code, ..] => Ok((span(line, network)?, code)),
         _ => Err(line.problem(line.text, "expected `network,CC`, such as `192.0.2.0/24,DE`")),
     }
@@ -101,16 +152,45 @@ fn span(line: &Line<'_>, text: &str) -> Result<Span, Problem> {
 }
 
 fn range(line: &Line<'_>, first: &str, last: &str) -> Result<Span, Problem> {
-    let span = match (address(line, first)?, address(line, last)?) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => Span::V4(first.into(), last.into()),
-        (IpAddr::V6(first), IpAddr::V6(last)) => Span::V6(first.into(), last.into()),
-        _ => return Err(line.problem(last, "the range begins in one address family and ends in the other")),
+    let span = if is_decimal(first) && is_decimal(last) {
+        // Both are numbers of one family, which the larger one tells.
+        match (decimal(line, first)?, decimal(line, last)?) {
+            (first, last) if first.max(last) <= u32::MAX.into() => Span::V4(first as u32, last as u32),
+            (first, last) => Span::V6(first, last),
+        }
+    } else {
+        match (address(line, first)?, address(line, last)?) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Span::V4(first.into(), last.into()),
+            (IpAddr::V6(first), IpAddr::V6(last)) => Span::V6(first.into(), last.into()),
+            _ => {
+                let message = "the range begins in one address family and ends in the other";
+                return Err(line.problem(last, message));
+            }
+        }
     };
     match span {
         Span::V4(first, last) if first <= last => Ok(span),
-        Span::V6(first, last) if first <= last => Ok(span),
+        Span::V6(first, last) if first <= last => Ok(unmapped(first, last)),
         _ => Err(line.problem(last, "the range ends before it starts; expected `start` <= `end`")),
     }
+}
+
+/// A range of IPv6 addresses; within `::ffff:0:0/96` it is one of IPv4 (RFC 4291 section 2.5.5.2).
+fn unmapped(first: u128, last: u128) -> Span {
+    let mapped = |address: u128| Ipv6Addr::from(address).to_ipv4_mapped().map(u32::from);
+    match (mapped(first), mapped(last)) {
+        (Some(first), Some(last)) => Span::V4(first, last),
+        _ => Span::V6(first, last),
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn decimal(line: &Line<'_>, text: &str) -> Result<u128, Problem> {
+    let expected = "expected an address as a decimal number, 0 to 340282366920938463463374607431768211455 (IPv4: 4294967295)";
+    text.parse().map_err(|_| line.problem(text, expected))
 }
 
 fn address(line: &Line<'_>, text: &str) -> Result<IpAddr, Problem> {
@@ -146,7 +226,7 @@ mod tests {
     fn read(text: &str) -> Vec<String> {
         let parsed = parse("dir/list.csv", text, UnknownCodes::Refuse).unwrap();
         assert_eq!(parsed.credit, "list list.csv");
-        parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.country)).collect()
+        parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.area)).collect()
     }
 
     fn refuse(text: &str) -> String {
@@ -195,6 +275,54 @@ mod tests {
             assert!(message.contains(part), "{part} in {message}");
         }
         assert!(refuse("network,country\n").contains("no networks"));
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names() {
+        let text = "network,country,country_code,continent,continent_code,asn,as_name\n\
+                    192.0.2.0/25,Australia,AU,Oceania,OC,AS64500,\"Ours, Inc.\"\n\
+                    192.0.2.128/25,,,Asia,AS,,\n198.51.100.0/24,,,,,,\n2001:db8::/127,Japan,JP,Asia,AS,,\n";
+        assert_eq!(
+            read(text),
+            ["192.0.2.0-192.0.2.127 AU", "192.0.2.128-192.0.2.255 continent:AS", "2001:db8::-2001:db8::1 JP"]
+        );
+        assert_eq!(parse("l", text, UnknownCodes::Refuse).unwrap().nowhere, 1);
+        let text = "start_ip,end_ip,Country_Code\n192.0.2.0,192.0.2.9,DE\n192.0.2.10,192.0.2.11,\n";
+        assert_eq!(read(text), ["192.0.2.0-192.0.2.9 DE"]);
+        let message = refuse(
+            "network,country_code,continent_code\n192.0.2.0/24,DE\n192.0.2.0/24,,XX\n192.0.2.0/24,ZX,\n192.0.2.0\n",
+        );
+        for part in [
+            "list.csv:3:15: \"XX\": expected a continent's code",
+            "list.csv:4:14: \"ZX\" is not a country code",
+            "list.csv:5:1: expected at least 2 columns",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+
+    #[test]
+    fn addresses_may_be_decimal_numbers() {
+        let text = "\"0\",\"16777215\",\"-\",\"-\"\n16777216,16777471,AU\n281470698520576,281470698520831,CN\n\
+                    42540766411282592856903984951653826560,42540766411282592856903984951653826561,JP\n::ffff:1.2.3.0,::ffff:1.2.3.9,DE\n";
+        assert_eq!(
+            read(text),
+            [
+                "1.0.0.0-1.0.0.255 AU",
+                "1.0.0.0-1.0.0.255 CN",
+                "2001:db8::-2001:db8::1 JP",
+                "1.2.3.0-1.2.3.9 DE"
+            ]
+        );
+        let message = refuse("5,4,DE\n1,99999999999999999999999999999999999999999,DE\n1,192.0.2.1,DE\n1,2\n");
+        for part in [
+            "list.csv:1:3: the range ends before it starts",
+            "list.csv:2:3: expected an address as a decimal number",
+            "list.csv:3:1: expected an address such as",
+            "list.csv:4:1: expected a network",
+        ] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
     }
 
     #[test]

@@ -193,7 +193,7 @@ ripencc|NL|ipv6|2001:600::|32|19990826|allocated
     fn counts_of_addresses_need_not_be_powers_of_two() {
         let parsed = parse("delegated", GOOD, UnknownCodes::Refuse).unwrap();
         let spans: Vec<_> =
-            parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.country)).collect();
+            parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.area)).collect();
         assert_eq!(
             spans,
             [

@@ -1,7 +1,8 @@
 //! GeoLite2 Country (and GeoIP2 Country) as CSV: `…-Blocks-IPv4.csv`, `…-Blocks-IPv6.csv`, `…-Locations-en.csv`.
 //!
-//! A block has the `geoname_id` of where it is used, else that of the country it is registered in; the locations say
-//! which country an id is. Columns are found by the names in the first line.
+//! A block has the `geoname_id` of where it is used, and that of the country it is registered in; the locations say which
+//! country or continent an id is. Where a block is registered counts only if nothing is known of where it is used. Columns are
+//! found by the names in the first line.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,17 @@ use super::csv::{fields_of, network};
 use super::problem::{Line, Problem, Problems};
 use super::reading::{Parsed, Reading, Span, UnknownCodes, unfinished};
 
-/// The `country_iso_code` of each `geoname_id`; empty for continents.
-pub type Locations = HashMap<u32, String>;
+/// The location of each `geoname_id`.
+pub type Locations = HashMap<u32, Location>;
+
+/// What a `geoname_id` stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// `country_iso_code`; empty for continents.
+    pub country: String,
+    /// `continent_code`.
+    pub continent: String,
+}
 
 /// Reads a file of locations.
 ///
@@ -24,15 +34,18 @@ pub fn parse_locations(file: &str, text: &str) -> Result<Locations, Problems> {
     }
     let mut lines = Line::all(file, text);
     let places = match lines.next() {
-        Some(header) => columns(&header, ["geoname_id", "country_iso_code"]),
+        Some(header) => columns(&header, ["geoname_id", "continent_code", "country_iso_code"]),
         None => Err(Problem::of_file(file, "the file has no locations; fetch it again")),
     };
     match places {
         Err(problem) => problems.push(problem),
         Ok(places) => {
             for line in lines {
-                match row(&line, places).and_then(|[id, code]| Ok((geoname(&line, &id)?, code))) {
-                    Ok((Some(id), code)) => drop(locations.insert(id, code)),
+                let location = row(&line, places).and_then(|[id, continent, country]| {
+                    Ok((geoname(&line, &id)?, Location { country, continent }))
+                });
+                match location {
+                    Ok((Some(id), location)) => drop(locations.insert(id, location)),
                     Ok((None, _)) => problems.push(line.problem(line.text, "expected a geoname_id")),
                     Err(problem) => problems.push(problem),
                 }
@@ -89,21 +102,27 @@ fn block(
 ) -> Result<(), Problem> {
     let [net, used, registered] = row(line, places)?;
     let span = Span::of(network(line, part(line, &net))?);
-    let id = geoname(line, &used)?.or(geoname(line, &registered)?);
-    let Some(id) = id else {
-        reading.add_nowhere();
-        return Ok(());
+    let find = |id: Option<u32>| match id {
+        None => Ok(None),
+        Some(id) => locations.get(&id).map(Some).ok_or_else(|| {
+            let message =
+                format!("the locations have no geoname_id {id}; name the Locations file of the same release");
+            line.problem(line.text, message)
+        }),
     };
-    let code = locations.get(&id).ok_or_else(|| {
-        let message =
-            format!("the locations have no geoname_id {id}; name the Locations file of the same release");
-        line.problem(line.text, message)
-    })?;
-    if code.is_empty() {
-        // A continent: more is not known.
-        reading.add_nowhere();
-    } else {
-        reading.add(line, span, code);
+    let says_something =
+        |location: &&Location| !location.country.is_empty() || !location.continent.is_empty();
+    let used = find(geoname(line, &used)?)?.filter(says_something);
+    let location = match used {
+        Some(used) => Some(used),
+        None => find(geoname(line, &registered)?)?,
+    };
+    match location {
+        None => reading.add_nowhere(),
+        Some(Location { country, continent }) if country.is_empty() => {
+            reading.add_continent(line, span, continent);
+        }
+        Some(Location { country, .. }) => reading.add(line, span, country),
     }
     Ok(())
 }
@@ -170,13 +189,22 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
     fn blocks_are_joined_with_locations() {
         let parsed = blocks(
             "192.0.2.0/25,2921044,7626844,,0,0\n192.0.2.128/25,,7626844,,0,0\n2001:db8::/32,6255148,2921044,,0,0\n\
-             198.51.100.0/24,,,,1,0\n",
+             198.51.100.0/24,,,,1,0\n203.0.113.0/25,6255148,7626844,,0,0\n203.0.113.128/25,,6255148,,0,0\n",
         )
         .unwrap();
         let all: Vec<_> =
-            parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.country)).collect();
-        assert_eq!(all, ["192.0.2.0-192.0.2.127 DE", "192.0.2.128-192.0.2.255 BQ"]);
-        assert_eq!(parsed.nowhere, 2);
+            parsed.entries.iter().map(|entry| format!("{} {}", entry.span, entry.area)).collect();
+        assert_eq!(
+            all,
+            [
+                "192.0.2.0-192.0.2.127 DE",
+                "192.0.2.128-192.0.2.255 BQ",
+                "2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff continent:EU",
+                "203.0.113.0-203.0.113.127 continent:EU",
+                "203.0.113.128-203.0.113.255 continent:EU"
+            ]
+        );
+        assert_eq!(parsed.nowhere, 1);
     }
 
     #[test]
@@ -202,10 +230,10 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
     fn locations_are_checked() {
         let message = |text: &str| parse_locations("L", text).unwrap_err().to_string();
         assert!(message("").contains("no locations"));
-        assert!(message("geoname_id,locale_code\n").contains("expected a column \"country_iso_code\""));
+        assert!(message("geoname_id,locale_code\n").contains("expected a column \"continent_code\""));
         assert!(message(LOCATIONS.trim_end()).contains(": the last line has no end"));
         assert!(
-            message("geoname_id,locale_code,country_iso_code\nx,en,DE\n")
+            message("geoname_id,locale_code,continent_code,country_iso_code\nx,en,EU,DE\n")
                 .contains("L:2:1: expected a geoname_id")
         );
     }

@@ -2,6 +2,8 @@
 //!
 //! IPv4: `start,end,CC` with addresses as decimal numbers; IPv6: the same with addresses in text form; `#` comments
 //! that say when and by whom the data was made; `??` for no country. Either kind of line may stand in either file.
+//! It is these comments that make a list of this form IPFire's: whoever else has one has no part in its licence, nor in the
+//! leniency towards its unknown codes.
 
 use std::net::Ipv6Addr;
 
@@ -33,8 +35,13 @@ pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Pars
     reading.finish(date, credit)
 }
 
-/// Whether a line without comment may be one of this kind.
-pub(super) fn looks_like(line: &str) -> bool {
+/// Whether a file is of this kind, whose first line without comment is `line`.
+pub(super) fn looks_like(text: &str, line: &str) -> bool {
+    comments(text).any(|comment| comment.contains("IPFire")) && is_range(line)
+}
+
+/// Whether a line begins as a range of this kind.
+fn is_range(line: &str) -> bool {
     let mut fields = line.split(',');
     let address = |field: &str| {
         !field.is_empty()
@@ -74,9 +81,14 @@ fn v6(reading: &mut Reading, line: &Line<'_>, field: &str) -> Option<u128> {
 
 /// The value of a `# Key: value` line among the comments that the file begins with.
 fn header<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    let comments = text.lines().take_while(|line| line.starts_with('#') || line.trim().is_empty());
-    let mut values = comments.filter_map(|line| line.trim_start_matches('#').trim_start().strip_prefix(key));
+    let mut values = comments(text).filter_map(|comment| comment.strip_prefix(key));
     values.next().map(str::trim)
+}
+
+/// The comments that the file begins with.
+fn comments(text: &str) -> impl Iterator<Item = &str> {
+    let comments = text.lines().take_while(|line| line.starts_with('#') || line.trim().is_empty());
+    comments.map(|line| line.trim_start_matches('#').trim_start())
 }
 
 /// `Thu, 25 Jun 2026 04:33:59 GMT` in Unix seconds.
@@ -116,7 +128,7 @@ mod tests {
         assert_eq!(parsed.nowhere, 1);
         assert_eq!(parsed.entries.len(), 2);
         assert_eq!(parsed.entries[0].span, Span::V4(0x0100_0000, 0x0100_00ff));
-        assert_eq!(parsed.entries[0].country.code(), "AU");
+        assert_eq!(parsed.entries[0].area.to_string(), "AU");
         assert_eq!(parsed.entries[1].span.to_string(), "2001:200::-2001:200:134:ffff::");
         assert_eq!(parsed.date, Some(1_782_362_039));
         assert_eq!(parsed.credit, "IPFire Location 2026-06-25, CC BY-SA 4.0, https://location.ipfire.org/");

@@ -79,7 +79,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a file is, by its first line that is no comment.
+    /// What a file is, by its first line that is no comment, and by the comments before it.
     pub fn detect(text: &str) -> Option<Kind> {
         let line = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'))?;
         if geolite2::looks_like_locations(line) {
@@ -88,7 +88,7 @@ impl Kind {
             Some(Kind::GeoLiteBlocks)
         } else if delegated::looks_like(line) {
             Some(Kind::Delegated)
-        } else if ipfire::looks_like(line) {
+        } else if ipfire::looks_like(text, line) {
             Some(Kind::Ipfire)
         } else {
             csv::looks_like(line).then_some(Kind::Csv)
@@ -142,9 +142,9 @@ pub struct SourceSummary {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Ranges with a country; for locations, how many there are.
+    /// Ranges with a country or a continent; for locations, how many there are.
     pub networks: usize,
-    /// Ranges that the source itself says no country of.
+    /// Ranges that the source itself says nothing of.
     pub nowhere: usize,
     /// Codes that are no countries.
     pub left_out: Vec<LeftOut>,
@@ -175,7 +175,7 @@ pub fn build(
     let mut countries = BTreeSet::new();
     let mut before = 0;
     for (source, (summary, parsed)) in sources.iter().zip(parsed) {
-        countries.extend(parsed.entries.iter().map(|entry| entry.country));
+        countries.extend(parsed.entries.iter().filter_map(|entry| entry.area.country()));
         let count = parsed.entries.len() as u64;
         let fail = |error| Problems::from(Problem::of_file(&source.name, format!("writing MMDB: {error}")));
         database.add(parsed.entries, &mut |done| progress(before + done, total)).map_err(fail)?;
@@ -234,7 +234,10 @@ fn parse_all(sources: &[Source], options: &Options) -> Result<Vec<(SourceSummary
         }
     }
     if problems.is_empty() && all.iter().all(|(_, parsed)| parsed.entries.is_empty()) {
-        problems.push(Problem::of_file("sources", "there is no network with a country in any of them"));
+        problems.push(Problem::of_file(
+            "sources",
+            "there is no network with a country or a continent in any of them",
+        ));
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
@@ -270,8 +273,8 @@ fn unknown_kind(source: &Source) -> Problem {
         let message = "the file is empty; expected a list of networks; fetch it again or leave it out";
         return Problem::of_file(&source.name, message);
     };
-    let message = "not a list of networks that is known here; expected IPFire's `start,end,CC`, a registry's delegated \
-                   file, GeoLite2 Country CSV, or `network,CC`";
+    let message = "not a list of networks that is known here; expected `network,CC`, `start,end,CC`, IPFire's export, a \
+                   registry's delegated file, or GeoLite2 Country CSV";
     let at = Some(Place { line: index + 1, column: 1, text: line.to_owned() });
     Problem { file: source.name.clone(), at, message: message.to_owned() }
 }

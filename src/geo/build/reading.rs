@@ -1,4 +1,4 @@
-//! What all kinds of sources have in common: ranges of addresses in countries.
+//! What all kinds of sources have in common: ranges of addresses in countries, or on continents.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -6,14 +6,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::problem::{Line, Problem, Problems};
-use crate::geo::country::{Country, UnknownCountry};
+use crate::geo::area::Area;
+use crate::geo::country::{Continent, Country, UnknownCountry};
 
 /// What a source says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// In the order of the file.
     pub entries: Vec<Entry>,
-    /// Networks that the source itself says no country of (`??`, `ZZ`, no location).
+    /// Networks that the source itself says nothing of (`??`, `ZZ`, no location).
     pub nowhere: usize,
     /// Codes that are no countries, when those are let pass: their networks are left out.
     pub left_out: Vec<LeftOut>,
@@ -23,13 +24,13 @@ pub struct Parsed {
     pub credit: String,
 }
 
-/// A range of addresses in a country.
+/// A range of addresses in a country, or on a continent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The addresses.
     pub span: Span,
-    /// Where they are.
-    pub country: Country,
+    /// Where they are; never [`Area::Unknown`].
+    pub area: Area,
 }
 
 /// First and last address of a range.
@@ -116,13 +117,13 @@ impl Reading {
 
     /// Adds a range by its code, `code` being a part of the line.
     pub(super) fn add(&mut self, line: &Line<'_>, span: Span, code: &str) {
-        // ZZ is ISO 3166's "unknown" by agreement of users; ?? is what IPFire's export writes.
-        if code == "??" || code.eq_ignore_ascii_case("zz") {
+        // ZZ is ISO 3166's "unknown" by agreement of users; ?? is what IPFire's export writes, - what IP2Location's does.
+        if matches!(code, "??" | "-") || code.eq_ignore_ascii_case("zz") {
             self.parsed.nowhere += 1;
             return;
         }
         match Country::parse(code) {
-            Ok(country) => self.add_country(span, country),
+            Ok(country) => self.add_area(span, country.into()),
             Err(reason) => {
                 let formed = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
                 if formed && self.unknown_codes == UnknownCodes::LeaveOut {
@@ -140,11 +141,24 @@ impl Reading {
         }
     }
 
-    pub(super) fn add_country(&mut self, span: Span, country: Country) {
-        self.parsed.entries.push(Entry { span, country });
+    /// Adds a range of which the source knows the continent alone, by its code, which is a part of the line; or counts it as one
+    /// that it says nothing of, when the code is empty.
+    pub(super) fn add_continent(&mut self, line: &Line<'_>, span: Span, code: &str) {
+        match Continent::parse(code) {
+            Some(continent) => self.add_area(span, continent.into()),
+            None if code.is_empty() => self.add_nowhere(),
+            None => {
+                let expected = "expected a continent's code: AF, AN, AS, EU, NA, OC or SA, or nothing";
+                self.problems.push(line.problem(code, format!("{code:?}: {expected}")));
+            }
+        }
     }
 
-    /// Counts a network that the source says no country of.
+    pub(super) fn add_area(&mut self, span: Span, area: Area) {
+        self.parsed.entries.push(Entry { span, area });
+    }
+
+    /// Counts a network that the source says nothing of.
     pub(super) fn add_nowhere(&mut self) {
         self.parsed.nowhere += 1;
     }

@@ -42,8 +42,14 @@ fn a_database_of_nothing_is_not_made() {
 #[test]
 fn kinds_are_told_apart_by_content() {
     for (text, kind) in [
-        ("# x\n16777216,16777471,AU\n", Some(Kind::Ipfire)),
-        ("2001::,2001::ff,??\n", Some(Kind::Ipfire)),
+        ("# From the IPFire Location database\n#\n16777216,16777471,AU\n", Some(Kind::Ipfire)),
+        ("# Vendor:    IPFire Project\n2001::,2001::ff,??\n", Some(Kind::Ipfire)),
+        ("# x\n16777216,16777471,AU\n", Some(Kind::Csv)),
+        ("2001::,2001::ff,??\n", Some(Kind::Csv)),
+        ("\"0\",\"281470681743359\",\"-\",\"-\"\n", Some(Kind::Csv)),
+        // The name behind the first network makes nothing of a list.
+        ("16777216,16777471,AU\n# IPFire\n", Some(Kind::Csv)),
+        ("1,apnic\n", None),
         ("2|apnic|20260625|1|19830613|20260624|+1000\n", Some(Kind::Delegated)),
         ("2.3|arin|1|1|1|1|1\n", Some(Kind::Delegated)),
         ("192.0.2.0/24,DE\n", Some(Kind::Csv)),
@@ -91,8 +97,33 @@ fn later_sources_and_smaller_networks_win() {
 }
 
 #[test]
+fn only_a_list_that_says_so_is_ipfire_s() {
+    let list = "16777216,16777471,AU\n2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,CS\n";
+    let networks = "1.0.0.0/24,AU\n2001:200::/32,CS\n";
+    for text in [list, networks, &format!("# Generated: by hand\n{list}")] {
+        let error = refuse(&[source("a", text)]);
+        assert!(error.contains("CS (Serbia and Montenegro) was withdrawn"), "{error}");
+    }
+    let described =
+        |text: &str| open(&make(&[source("dir/a.csv", text)])).metadata().description["en"].clone();
+    assert_eq!(described(&list.replace("CS", "JP")), "Countries of networks, from: list a.csv");
+    let ipfire = format!("# Vendor:    IPFire Project\n# License:   CC BY-SA 4.0\n{list}");
+    assert_eq!(
+        described(&ipfire),
+        "Countries of networks, from: IPFire Location, CC BY-SA 4.0, https://location.ipfire.org/"
+    );
+    // Both forms say the same.
+    let lists = [
+        list.replace("CS", "JP"),
+        "1.0.0.0/24,AU\n2001:200::-2001:200:134:ffff:ffff:ffff:ffff:ffff,JP\n".to_owned(),
+    ];
+    let [one, other] = lists.map(|text| open(&make(&[source("a", &text)])));
+    assert_eq!((one.ranges_v4(), one.ranges_v6()), (other.ranges_v4(), other.ranges_v6()));
+}
+
+#[test]
 fn dates_come_from_options_then_sources_then_files() {
-    let dated = source("a", "# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n1,2,DE\n");
+    let dated = source("a", "# IPFire\n# Generated: Thu, 25 Jun 2026 04:33:59 GMT\n1,2,DE\n");
     let plain = source("b", "192.0.2.0/24,DE\n");
     let date = |sources: &[Source], date| {
         let options = Options { date, fallback_date: 7, leave_out_unknown: false };
@@ -163,12 +194,12 @@ proptest! {
             let want = expected(&lists, at, false);
             prop_assert_eq!(country_at(&database, Ipv4Addr::from(address).into()), want);
             let range = v4.iter().find(|range| (range.0..=range.1).contains(&address));
-            prop_assert_eq!(range.and_then(|range| range.2), want);
+            prop_assert_eq!(range.and_then(|range| range.2.country()), want);
             let address = V6 + u128::from(at);
             let want = expected(&lists, at, true);
             prop_assert_eq!(country_at(&database, Ipv6Addr::from(address).into()), want);
             let range = v6.iter().find(|range| (range.0..=range.1).contains(&address));
-            prop_assert_eq!(range.and_then(|range| range.2), want);
+            prop_assert_eq!(range.and_then(|range| range.2.country()), want);
         }
         prop_assert!(v4.windows(2).all(|pair| pair[0].1 < pair[1].0));
         prop_assert!(v6.windows(2).all(|pair| pair[0].1 < pair[1].0));

@@ -8,7 +8,8 @@ use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use mmdb_writer::{Value, Writer};
 
 use super::reading::{Entry, Span};
-use crate::geo::country::Country;
+use crate::geo::area::Area;
+use crate::geo::country::{Continent, Country};
 
 /// The type that the file says it has. Readers of GeoIP2 look for `Country` in it.
 const DATABASE_TYPE: &str = "cvdns-Country";
@@ -25,7 +26,10 @@ const ALIASES: [(u128, u128); 4] = [
 /// A database while it is filled.
 pub(super) struct Database {
     writer: Writer,
-    records: Vec<Value>,
+    /// Of all countries, by their index.
+    countries: Vec<Value>,
+    /// Of the continents as such, in the order of [`Continent::ALL`].
+    continents: [Value; 7],
     /// Ranges, or parts of them, that lie where IPv6 repeats IPv4.
     pub(super) aliased: usize,
     /// Networks written.
@@ -41,7 +45,9 @@ impl Database {
             .description(&[("en", description)])
             .build_epoch(built)
             .build();
-        Database { writer, records: Country::all().map(record).collect(), aliased: 0, networks: 0 }
+        let countries = Country::all().map(|country| record(Some(country), country.continent())).collect();
+        let continents = Continent::ALL.map(|continent| record(None, continent));
+        Database { writer, countries, continents, aliased: 0, networks: 0 }
     }
 
     /// Adds a source's ranges over what is there. Where they overlap each other the smaller one wins, and of two of
@@ -63,12 +69,12 @@ impl Database {
             match entry.span {
                 Span::V4(first, last) => {
                     let nets = Ipv4Subnets::new(Ipv4Addr::from(first), Ipv4Addr::from(last), 0);
-                    self.insert(nets.map(IpNet::V4), entry.country)?;
+                    self.insert(nets.map(IpNet::V4), entry.area)?;
                 }
                 Span::V6(first, last) => {
                     for (first, last) in self.without_aliases(first, last) {
                         let nets = Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0);
-                        self.insert(nets.map(IpNet::V6), entry.country)?;
+                        self.insert(nets.map(IpNet::V6), entry.area)?;
                     }
                 }
             }
@@ -84,12 +90,17 @@ impl Database {
         self.writer.to_bytes()
     }
 
-    fn insert(
-        &mut self,
-        nets: impl Iterator<Item = IpNet>,
-        country: Country,
-    ) -> Result<(), mmdb_writer::Error> {
-        if let Some(record) = self.records.get(country.index()) {
+    fn insert(&mut self, nets: impl Iterator<Item = IpNet>, area: Area) -> Result<(), mmdb_writer::Error> {
+        let record = match area {
+            Area::Country(country) => self.countries.get(country.index()),
+            Area::Continent(continent) => Continent::ALL
+                .iter()
+                .zip(&self.continents)
+                .find(|(of, _)| **of == continent)
+                .map(|(_, record)| record),
+            Area::Unknown => None,
+        };
+        if let Some(record) = record {
             for net in nets {
                 self.writer.insert_value(net, record.clone())?;
                 self.networks += 1;
@@ -114,20 +125,14 @@ impl Database {
     }
 }
 
-/// The record of a country, as GeoIP2 Country has it.
-fn record(country: Country) -> Value {
+/// The record of a country, or of a continent as such, as `GeoIP2` Country has it.
+fn record(country: Option<Country>, continent: Continent) -> Value {
     let names = |name: &str| Value::map([("en", Value::from(name))]);
-    let continent = country.continent();
-    Value::map([
-        (
-            "continent",
-            Value::map([("code", Value::from(continent.code())), ("names", names(continent.name()))]),
-        ),
-        (
-            "country",
-            Value::map([("iso_code", Value::from(country.code())), ("names", names(country.name()))]),
-        ),
-    ])
+    let continent = Value::map([("code", Value::from(continent.code())), ("names", names(continent.name()))]);
+    let country = country.map(|country| {
+        Value::map([("iso_code", Value::from(country.code())), ("names", names(country.name()))])
+    });
+    Value::map(std::iter::once(("continent", continent)).chain(country.map(|country| ("country", country))))
 }
 
 #[cfg(test)]

@@ -26,6 +26,15 @@ pub enum Fault {
     Tree(&'static str),
     /// A data record is damaged: the network that leads to it and the reader's words.
     Record(String, String),
+    /// A sound record that says nothing of countries in a way that is known here.
+    Unfit {
+        /// The first address of the network that leads to it.
+        network: String,
+        /// The field; empty: the record itself.
+        field: &'static str,
+        /// What is there, in words.
+        found: String,
+    },
     /// There is not one network in it.
     NoNetworks,
     /// A sound MMDB file of another kind: its type.
@@ -33,6 +42,9 @@ pub enum Fault {
 }
 
 const AGAIN: &str = "fetch or build the file again";
+
+const OTHERWISE: &str =
+    "name a database of countries, or make one of a list of networks with `cvdns geoip build`";
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +67,15 @@ impl fmt::Display for DatabaseError {
             Fault::Record(network, message) => {
                 write!(f, "the data record of {network} is damaged: {message}; {AGAIN}")
             }
+            Fault::Unfit { network, field: "", found } => write!(
+                f,
+                "the record of {network} is {found}; expected a map with country.iso_code (GeoIP2, GeoLite2, DB-IP) or \
+                 country_code (ipinfo), which is a code of two letters; {OTHERWISE}"
+            ),
+            Fault::Unfit { network, field, found } => write!(
+                f,
+                "{field} of {network} is {found}; expected a code of two letters, such as DE; {OTHERWISE}"
+            ),
             Fault::NoNetworks => write!(f, "the database has no networks; {AGAIN}"),
             Fault::NoCountries(kind) => write!(
                 f,

@@ -69,11 +69,140 @@ fn every_dialect_is_read() {
     assert_eq!(code(&database, "2002:c000:0201::1"), "DE");
     let (_, net) = database.lookup("192.0.2.1".parse().unwrap()).unwrap();
     assert_eq!(net.to_string(), "192.0.2.0/26");
-    let codes: Vec<_> = database.ranges_v4().iter().map(|range| range.2.map(Country::code)).collect();
-    assert_eq!(codes, [Some("DE"), Some("FR"), Some("AT"), None]);
+    let codes: Vec<_> = database.ranges_v4().iter().map(|range| range.2.to_string()).collect();
+    assert_eq!(codes, ["DE", "FR", "AT", "continent:EU"]);
     assert_eq!(database.ranges_v6().len(), 1);
     let info = database.metadata();
     assert_eq!((info.database_type.as_str(), info.networks, info.ip_version), ("Test", 5, 6));
+}
+
+/// A continent as `GeoIP2` has it.
+fn on(code: &str) -> (&'static str, Value) {
+    ("continent", Value::map([("code", Value::from(code))]))
+}
+
+#[test]
+fn a_continent_counts_where_no_country_is_known_and_a_registration_where_nothing_is() {
+    let registered = ("registered_country", iso("US"));
+    let named = Value::map([("continent", Value::from("Asia")), ("continent_code", Value::from("AS"))]);
+    let records = [
+        (Value::map([on("EU"), registered.clone()]), "continent:EU"),
+        (Value::map([on("EU"), ("country", iso("JP")), registered.clone()]), "JP"),
+        (Value::map([on("EU"), ("country", iso("CS"))]), "continent:EU"),
+        (Value::map([registered.clone()]), "US"),
+        (Value::map([on(""), registered.clone()]), "US"),
+        (Value::map([("country", iso("")), registered]), "US"),
+        (Value::map([("country", iso("CS"))]), "unknown"),
+        (named, "continent:AS"),
+        (Value::map([("continent", Value::from("sa"))]), "continent:SA"),
+        (Value::map([on("XX"), ("country_code", Value::from(""))]), "unknown"),
+        // What is wrong with a continent does not matter where the country is known.
+        (Value::map([("continent_code", Value::from(7_u32)), ("country", iso("DE"))]), "DE"),
+    ];
+    let nets: Vec<String> = (0..records.len()).map(|n| format!("192.0.{n}.0/24")).collect();
+    let rows: Vec<_> =
+        nets.iter().zip(&records).map(|(net, (record, _))| (net.as_str(), record.clone())).collect();
+    let database = open(file(IpVersion::V6, &rows));
+    for (net, (_, area)) in nets.iter().zip(&records) {
+        let net: IpNet = net.parse().unwrap();
+        assert_eq!(database.area(net.addr()).to_string(), *area, "{net}");
+        let IpAddr::V4(first) = net.addr() else { panic!("{net}") };
+        let first = u32::from(first);
+        let range = database.ranges_v4().into_iter().find(|range| (range.0..=range.1).contains(&first));
+        assert_eq!(range.unwrap().2.to_string(), *area, "{net}");
+    }
+    assert_eq!(database.area("203.0.113.1".parse().unwrap()), Area::Unknown);
+    // Continents alone are something to go by.
+    let database = open(file(IpVersion::V4, &[("192.0.2.0/24", Value::map([on("EU")]))]));
+    assert_eq!(database.ranges_v4(), [(0xc000_0200, 0xc000_02ff, Area::Continent(Continent::EU))]);
+}
+
+#[test]
+fn records_without_a_code_are_called_what_they_are() {
+    let of = |value: Value| refuse(&file(IpVersion::V6, &[("192.0.2.0/24", value)]));
+    let number = |number: u32| Value::from(number);
+    for (value, said) in [
+        (
+            Value::from("au"),
+            "the record of 192.0.2.0 is the string \"au\"; expected a map with country.iso_code",
+        ),
+        (number(36), "the record of 192.0.2.0 is the number 36; expected a map"),
+        (
+            Value::map([("country", Value::map([("iso_code", number(36))]))]),
+            "country.iso_code of 192.0.2.0 is the number 36",
+        ),
+        (
+            Value::map([("country", number(36))]),
+            "country.iso_code of 192.0.2.0 is the number 36; expected a code of two",
+        ),
+        (
+            Value::map([("country", Value::map([("iso_code", iso("DE"))]))]),
+            "country.iso_code of 192.0.2.0 is a map",
+        ),
+        (
+            Value::map([("continent", Value::map([("code", number(1))]))]),
+            "continent.code of 192.0.2.0 is the number 1",
+        ),
+        (
+            Value::map([("registered_country", Value::from(true))]),
+            "registered_country.iso_code of 192.0.2.0 is the truth value true",
+        ),
+    ] {
+        let message = of(value);
+        assert!(message.contains(said) && message.contains("cvdns geoip build"), "{message}");
+        assert!(!message.contains("damaged"), "{message}");
+    }
+}
+
+/// A small database whose metadata has these entries beside those that there must be.
+fn with_metadata(optional: &[&[u8]]) -> Vec<u8> {
+    let whole = small();
+    let marker = whole.windows(MARKER.len()).rposition(|window| window == MARKER).unwrap();
+    let database = open(whole.clone());
+    let nodes = database.metadata().node_count.to_be_bytes();
+    let size = u8::try_from(database.metadata().record_size).unwrap();
+    let mut out = whole[..marker + MARKER.len()].to_vec();
+    out.push(0xe0 + 7 + optional.len() as u8);
+    // Types and lengths: MaxMind DB format 2.0, "Output Data Section".
+    for (key, value) in [
+        ("binary_format_major_version", &[0xa1, 2][..]),
+        ("binary_format_minor_version", &[0xa0]),
+        ("build_epoch", &[0x01, 0x02, 1]),
+        ("database_type", b"\x44Test"),
+        ("ip_version", &[0xa1, 6]),
+        ("node_count", &[&[0xc4][..], &nodes].concat()),
+        ("record_size", &[0xa1, size]),
+    ] {
+        out.push(0x40 + key.len() as u8);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(value);
+    }
+    for entry in optional {
+        out.extend_from_slice(entry);
+    }
+    out
+}
+
+#[test]
+fn languages_and_description_may_be_left_out() {
+    let languages: &[u8] = b"\x49languages\x01\x04\x42en";
+    let description: &[u8] = b"\x4bdescription\xe1\x42en\x41d";
+    let text = |text: &str| vec![text.to_owned()];
+    for (entries, spoken, described) in [
+        (vec![], vec![], vec![]),
+        (vec![languages], text("en"), vec![]),
+        (vec![description], vec![], text("d")),
+        (vec![languages, description], text("en"), text("d")),
+    ] {
+        let database = open(with_metadata(&entries));
+        let info = database.metadata();
+        assert_eq!((info.languages, info.description.into_values().collect()), (spoken, described));
+        assert_eq!(code(&database, "192.0.2.1"), "DE");
+        assert_eq!(database.ranges_v6().len(), 1);
+    }
+    // What there must be is still missed.
+    let cut = with_metadata(&[]);
+    assert!(refuse(&cut[..cut.len() - 3]).contains("the MMDB metadata is damaged"));
 }
 
 #[test]
@@ -82,7 +211,7 @@ fn a_tree_of_ipv4_alone_knows_no_ipv6() {
     let nets =
         [("192.0.2.0/25", record.clone()), ("192.0.2.128/25", record.clone()), ("192.0.3.0/24", record)];
     let database = open(file(IpVersion::V4, &nets));
-    assert_eq!(database.ranges_v4(), [(0xc000_0200, 0xc000_03ff, Country::parse("DE").ok())]);
+    assert_eq!(database.ranges_v4(), [(0xc000_0200, 0xc000_03ff, Country::parse("DE").ok().into())]);
     assert_eq!(database.ranges_v6(), []);
     assert_eq!(code(&database, "2001:db8::1"), "");
     assert_eq!(code(&database, "::ffff:192.0.2.1"), "DE");
@@ -99,8 +228,8 @@ fn codes_that_are_no_countries_are_counted() {
         ("CS", 2, "10.0.0.0")
     );
     assert!(warning.reason.to_string().contains("write RS or ME"));
-    assert_eq!(database.ranges_v4()[0], (0x0a00_0000, 0x0aff_ffff, None));
-    assert_eq!(database.ranges_v4()[1].2.map(Country::code), Some("GB"));
+    assert_eq!(database.ranges_v4()[0], (0x0a00_0000, 0x0aff_ffff, Area::Unknown));
+    assert_eq!(database.ranges_v4()[1].2.to_string(), "GB");
 }
 
 #[test]
@@ -126,7 +255,7 @@ fn other_files_are_named_for_what_they_are() {
     let number = Value::map([("country_code", Value::from(7_u32))]);
     assert!(
         refuse(&file(IpVersion::V6, &[("192.0.2.0/24", number)]))
-            .contains("the data record of 192.0.2.0 is damaged")
+            .contains("country_code of 192.0.2.0 is the number 7; expected a code of two letters")
     );
 }
 
@@ -139,16 +268,16 @@ fn the_shipped_database_is_sound() {
     assert!(v4.windows(2).all(|pair| pair[0].1 < pair[1].0 && pair[0].0 <= pair[0].1));
     assert!(v6.windows(2).all(|pair| pair[0].1 < pair[1].0 && pair[0].0 <= pair[0].1));
     assert!(v4.windows(2).all(|pair| pair[0].1 + 1 != pair[1].0 || pair[0].2 != pair[1].2));
-    for (first, last, country) in v4.iter().step_by(997) {
+    for (first, last, area) in v4.iter().step_by(997) {
         for address in [*first, *last] {
             let (code, _) = database.lookup(IpAddr::V4(address.into())).unwrap();
-            assert_eq!(code, country.map(Country::code));
+            assert_eq!(code, area.country().map(Country::code));
         }
     }
-    for (first, last, country) in v6.iter().step_by(997) {
+    for (first, last, area) in v6.iter().step_by(997) {
         for address in [*first, *last] {
             let (code, _) = database.lookup(IpAddr::V6(address.into())).unwrap();
-            assert_eq!(code, country.map(Country::code));
+            assert_eq!(code, area.country().map(Country::code));
         }
     }
 }

@@ -8,6 +8,7 @@ use ureq::http::Response;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::{Failure, Patience};
+use crate::problem::without_mark;
 
 /// The content codings that are understood (RFC 9110 section 8.4.1).
 pub(super) const ENCODINGS: &str = "gzip";
@@ -67,7 +68,7 @@ pub(super) fn check_whole(octets: &[u8]) -> Result<(), Failure> {
     if first(octets) == Some(b'{') && last != Some(&b'}') { Err(Failure::Cut) } else { Ok(()) }
 }
 
-/// The first octet that is not space.
+/// The first octet that is not space, behind a byte order mark.
 fn first(octets: &[u8]) -> Option<u8> {
-    octets.iter().copied().find(|octet| !octet.is_ascii_whitespace())
+    without_mark(octets).iter().copied().find(|octet| !octet.is_ascii_whitespace())
 }

@@ -7,7 +7,8 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 
-const SHORT: Patience = Patience { connect: Duration::from_millis(500), total: Duration::from_secs(1) };
+const SHORT: Patience =
+    Patience { connect: Duration::from_millis(500), total: Duration::from_secs(1), idle: None };
 
 /// A web server that does with each connection what it is told to; its URL. Given is the head of the request.
 fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
@@ -225,8 +226,184 @@ fn an_etag_is_remembered_once_document_and_signature_were_read() {
 
 #[test]
 fn patience_follows_the_interval() {
-    for (interval, connect, total) in [(1, 3, 3), (10, 5, 10), (600, 5, 30)] {
+    for (interval, connect, total, idle) in [
+        (1, 3, 3, Some(31)),
+        (10, 5, 10, Some(40)),
+        (60, 5, 30, Some(90)),
+        (61, 5, 30, None),
+        (600, 5, 30, None),
+    ] {
         let [interval, connect, total] = [interval, connect, total].map(Duration::from_secs);
-        assert_eq!(Patience::of(interval), Patience { connect, total });
+        let idle = idle.map(Duration::from_secs);
+        assert_eq!(Patience::of(interval), Patience { connect, total, idle });
     }
+}
+
+/// A document of 300 KB: far more than is read at once.
+fn large() -> Vec<u8> {
+    format!("{{\"a\": \"{}\"}}\n", "x".repeat(300_000)).into_bytes()
+}
+
+/// RFC 9110 section 15.2: a client must be able to parse one or more 1xx responses before the final one.
+#[test]
+fn interim_responses_are_passed_over() {
+    const EARLY: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
+    let small = b"{\"a\": 1}\n".to_vec();
+    for body in [&small, &large()] {
+        let whole = answer("200 OK", body);
+        for interim in [
+            EARLY.to_vec(),
+            EARLY.repeat(40),
+            b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(),
+            b"HTTP/1.1 100 Continue\r\nDate: Sun, 29 Nov 2026 10:00:00 GMT\r\n\r\n".to_vec(),
+            [b"HTTP/1.1 102 Processing\r\nContent-Length: 7\r\n\r\n", EARLY].concat(),
+        ] {
+            let octets = [interim.as_slice(), &whole].concat();
+            assert_eq!(fetch(&sends(octets.clone())), Ok(document(body)), "at once");
+            // An octet at a time as far as the head goes.
+            let slow = server(move |stream, _| {
+                stream.set_nodelay(true).unwrap();
+                let (head, rest) = octets.split_at(interim.len() + 20);
+                for octet in head.chunks(if head.len() > 1000 { 333 } else { 1 }) {
+                    let _ = stream.write_all(octet);
+                    std::thread::yield_now();
+                }
+                let _ = stream.write_all(rest);
+            });
+            assert_eq!(fetch(&slow), Ok(document(body)), "in pieces");
+        }
+    }
+    let switch = answer("101 Switching Protocols\r\nUpgrade: x", b"");
+    assert_eq!(refusal(&sends(switch)).1, "status 101 instead of 200");
+    // Without end, whether each is short or the first one is never whole.
+    let hints = server(|stream, _| while stream.write_all(EARLY).is_ok() {});
+    assert_eq!(refusal(&hints).0, "answer-timeout");
+    let hint = server(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 103 Early Hints\r\n");
+        while stream.write_all(b"Link: </x>\r\n").is_ok() {}
+    });
+    assert_eq!(refusal(&hint).0, "protocol");
+}
+
+/// The time is one for the whole fetch: a signature does not begin another.
+#[test]
+fn document_and_signature_share_their_time() {
+    let url = server(|stream, head| {
+        if head.contains(".minisig") {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        std::thread::sleep(Duration::from_millis(600));
+        let _ = stream.write_all(&answer("200 OK", b"{}"));
+    });
+    let patience = Patience { total: Duration::from_secs(2), ..SHORT };
+    let started = Instant::now();
+    let error = Fetcher::new(&url, &Roots::System, true, patience).fetch().unwrap_err();
+    assert_eq!((error.part, error.reason()), (Part::Signature, "answer-timeout"));
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+/// What a server did: the number of each request's connection.
+type Connections = Arc<Mutex<Vec<usize>>>;
+
+/// A server that answers this many requests on a connection before it closes it without a word, all with `ETag`s.
+fn keeping(requests: usize) -> (String, Connections) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
+    let seen = Connections::default();
+    let noted = seen.clone();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            for _ in 0..requests {
+                let mut head = Vec::new();
+                let mut octet = [0];
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut octet).is_ok_and(|count| count > 0) {
+                    head.push(octet[0]);
+                }
+                let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                if head.is_empty() {
+                    break;
+                }
+                noted.lock().unwrap().push(number);
+                let octets = if head.contains("if-none-match") {
+                    b"HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\n\r\n".to_vec()
+                } else {
+                    answer("200 OK\r\nETag: \"one\"", b"{}")
+                };
+                let _ = stream.write_all(&octets);
+                if head.contains("connection: close") {
+                    break;
+                }
+            }
+        }
+    });
+    (url, seen)
+}
+
+#[test]
+fn a_connection_is_kept_where_the_next_fetch_is_soon() {
+    let fetches = |url: &str, signed, idle: Option<u64>| {
+        let patience = Patience { idle: idle.map(Duration::from_secs), ..SHORT };
+        let mut fetcher = Fetcher::new(url, &Roots::System, signed, patience);
+        for number in 0..4 {
+            let fetched = fetcher.fetch().unwrap();
+            assert_eq!(fetched == Fetched::NotModified, number > 0);
+        }
+    };
+    let (url, seen) = keeping(usize::MAX);
+    fetches(&url, false, Some(60));
+    assert_eq!(*seen.lock().unwrap(), [0; 4]);
+    // With the signature, it is the same connection for both.
+    let (url, seen) = keeping(usize::MAX);
+    fetches(&url, true, Some(60));
+    assert_eq!(*seen.lock().unwrap(), [0; 5]);
+    let (url, seen) = keeping(usize::MAX);
+    fetches(&url, false, None);
+    assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 3]);
+    // A server that has closed it is asked by another, and nobody is told.
+    let (url, seen) = keeping(2);
+    fetches(&url, false, Some(60));
+    assert_eq!(*seen.lock().unwrap(), [0, 0, 1, 1]);
+}
+
+/// A connection that is closed instead of an answer is tried again only where it may have been closed before the request came.
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_no_failure() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = asked.clone();
+    // Of each connection the first request is answered and the second one read and closed upon.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            for round in 0..2 {
+                let mut octets = [0; 4096];
+                if stream.read(&mut octets).unwrap_or_default() == 0 {
+                    break;
+                }
+                noted.lock().unwrap().push((number, round));
+                if round == 0 && number < 2 {
+                    let _ = stream.write_all(&answer("200 OK", b"{}"));
+                } else {
+                    break;
+                }
+            }
+        }
+    });
+    let patience = Patience { idle: Some(Duration::from_secs(60)), ..SHORT };
+    let mut fetcher = Fetcher::new(&url, &Roots::System, false, patience);
+    assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
+    assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
+    // Now the fresh connection is closed as well: that is a failure, after one more try.
+    assert_eq!(fetcher.fetch().unwrap_err().reason(), "closed");
+    assert_eq!(*asked.lock().unwrap(), [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]);
+}
+
+#[test]
+fn a_byte_order_mark_hides_nothing() {
+    let marked = |text: &str| answer("200 OK", format!("\u{feff}{text}").as_bytes());
+    assert_eq!(fetch(&sends(marked("{}"))), Ok(document("\u{feff}{}".as_bytes())));
+    assert_eq!(refusal(&sends(marked("<html>"))).0, "html");
+    assert_eq!(refusal(&sends(marked("{\"a\": 1"))).0, "cut");
 }
