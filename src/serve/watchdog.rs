@@ -122,7 +122,7 @@ mod tests {
         let watchdog = Watchdog::start().unwrap();
         // The thread's own looks are left out: this list is another one.
         let watched = Mutex::new(Vec::new());
-        let mut watch = |name: &str| {
+        let watch = |name: &str| {
             let progress = watchdog.watch(name.to_owned());
             let watched_too =
                 Watched { name: name.to_owned(), progress: progress.clone(), seen: 0, looks: 0 };
