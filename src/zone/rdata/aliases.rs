@@ -1,6 +1,6 @@
 //! Words that stand for numbers in master files.
 
-use super::Fault;
+use crate::zone::token::Fault;
 use super::data::Data;
 
 /// Words and their numbers.
@@ -176,10 +176,10 @@ pub(super) fn find(aliases: Aliases, word: &str) -> Option<u16> {
 /// # Errors
 /// When there is none, or when it is neither.
 pub(super) fn take(data: &mut Data<'_>, aliases: Aliases, most: u16, expected: &str) -> Result<u16, Fault> {
-    let word = data.plain(expected)?;
+    let word = data.word(expected)?;
     let digits = word.text.starts_with(|c: char| c.is_ascii_digit());
     let number = if digits { word.text.parse().ok() } else { find(aliases, word.text) };
     number
         .filter(|number| *number <= most)
-        .ok_or_else(|| word.fault(format!("`{}` is not {expected}", word.text)))
+        .ok_or_else(|| word.is_not(expected))
 }
