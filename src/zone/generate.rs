@@ -23,8 +23,10 @@ const WIDEST: usize = 255;
 /// The most characters that a template may come to.
 const LONGEST: usize = 1 << 18;
 
-const FORM: &str = "write $GENERATE START-STOP[/STEP] OWNER [TTL] [IN] TYPE DATA, quotes around DATA if it has blanks";
-const NUMBER_FORM: &str = "write $, $$ for a dollar sign, or ${OFFSET[,WIDTH[,BASE]]}, where BASE is d, o, x, X, n or N";
+const FORM: &str =
+    "write $GENERATE START-STOP[/STEP] OWNER [TTL] [IN] TYPE DATA, quotes around DATA if it has blanks";
+const NUMBER_FORM: &str =
+    "write $, $$ for a dollar sign, or ${OFFSET[,WIDTH[,BASE]]}, where BASE is d, o, x, X, n or N";
 
 impl Reader<'_> {
     /// Makes the records of a `$GENERATE` line. It leaves no owner for the records behind it, as in BIND.
@@ -68,7 +70,8 @@ impl Reader<'_> {
     ) -> Result<(), Fault> {
         let of_number = |fault: Fault| Fault { what: format!("for {number}: {}", fault.what), ..fault };
         let expanded = |token: &Token<'_>| {
-            let quotes_resolved = if token.quoted { without_escaped_quotes(token.text) } else { token.text.to_vec() };
+            let quotes_resolved =
+                if token.quoted { without_escaped_quotes(token.text) } else { token.text.to_vec() };
             expand(&quotes_resolved, number).map_err(|what| of_number(token.fault(what).with(NUMBER_FORM)))
         };
         let text = expanded(owner)?;
@@ -247,7 +250,18 @@ mod tests {
         ] {
             assert_eq!(expand(template.as_bytes(), number), Ok(expected.as_bytes().to_vec()), "{template}");
         }
-        for bad in ["${", "${}", "${x}", "${0,}", "${0,1,}", "${0,1,q}", "${0,1,d,}", "${ 0}", "${0,256}", "${-2,1,x}"] {
+        for bad in [
+            "${",
+            "${}",
+            "${x}",
+            "${0,}",
+            "${0,1,}",
+            "${0,1,q}",
+            "${0,1,d,}",
+            "${ 0}",
+            "${0,256}",
+            "${-2,1,x}",
+        ] {
             assert!(expand(bad.as_bytes(), 1).is_err(), "{bad}");
         }
         assert!(expand(b"${1}", GREATEST).is_err());

@@ -6,7 +6,8 @@ use super::ttl::ttl;
 use crate::wire::rtype::OPT;
 
 /// How a record is written, for messages.
-const FORM: &str = "write OWNER [TTL] [IN] TYPE DATA; a type unknown by name goes as TYPEnnn \\# LENGTH HEX (RFC 3597)";
+const FORM: &str =
+    "write OWNER [TTL] [IN] TYPE DATA; a type unknown by name goes as TYPEnnn \\# LENGTH HEX (RFC 3597)";
 
 /// TTL, class and type of a record.
 pub(super) struct Head {

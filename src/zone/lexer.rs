@@ -116,7 +116,9 @@ impl<'t> Lexer<'t> {
         let mut at = start;
         while let Some(octet) = self.octets.get(at) {
             match octet {
-                b'\\' if matches!(self.octets.get(at + 1), None | Some(b'\n' | b'\r')) => return (at + 1, true),
+                b'\\' if matches!(self.octets.get(at + 1), None | Some(b'\n' | b'\r')) => {
+                    return (at + 1, true);
+                }
                 b'\\' => at += 2,
                 b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'(' | b')' | b';' | 0 => break,
                 _ => at += 1,
@@ -249,10 +251,7 @@ mod tests {
     }
 
     fn octets() -> impl Strategy<Value = Vec<u8>> {
-        let octet = prop_oneof![
-            proptest::sample::select(b" \t\n\r\"\\;()\0$@a1".to_vec()),
-            any::<u8>(),
-        ];
+        let octet = prop_oneof![proptest::sample::select(b" \t\n\r\"\\;()\0$@a1".to_vec()), any::<u8>(),];
         proptest::collection::vec(octet, 0..60)
     }
 

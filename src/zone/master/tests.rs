@@ -116,9 +116,10 @@ fn a_ttl_has_31_bits() {
     let (_, problems) =
         read("a 2147483647 A 192.0.2.1\nb 2147483648 A 192.0.2.1\nc 4294967294 IN A 192.0.2.1\n");
     assert_eq!(problems.len(), 2, "{problems:?}");
-    for (problem, what) in
-        problems.iter().zip(["z:2:3: not a record: a TTL of 2147483648 is too long", "z:3:3: not a record: a TTL of 4294967294"])
-    {
+    for (problem, what) in problems.iter().zip([
+        "z:2:3: not a record: a TTL of 2147483648 is too long",
+        "z:3:3: not a record: a TTL of 4294967294",
+    ]) {
         assert!(problem.starts_with(what), "{problem}");
     }
 }
@@ -146,4 +147,54 @@ fn a_record_without_any_ttl_is_refused() {
     let (records, problems) = read("a A 192.0.2.1\n");
     assert!(records.is_empty());
     assert!(problems[0].contains("no TTL"), "{problems:?}");
+}
+
+/// RFC 1035 by way of RFC 2308 section 4.
+#[test]
+fn the_minimum_of_the_soa_is_a_last_resort() {
+    let (records, problems) = read("@ SOA a b 1 2 3 4 60\na 77 A 192.0.2.1\nb A 192.0.2.1\n");
+    assert_eq!(records.iter().map(|record| record.ttl).collect::<Vec<_>>(), [60, 77, 60]);
+    assert!(problems.len() == 1 && problems[0].contains("write `$TTL 60`"), "{problems:?}");
+    let (records, problems) = read("@ 9 SOA a b 1 2 3 4 60\na 77 A 192.0.2.1\nb A 192.0.2.1\n");
+    assert_eq!(records.iter().map(|record| record.ttl).collect::<Vec<_>>(), [9, 77, 77]);
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn octets_that_are_no_text_are_served_and_keep_places_right() {
+    let (records, problems) =
+        read(b"; \xe4\xff\na 60 TXT \"\xfc\" ; \xc3\xa4\nb\xe4 60 TXT \xe4 nosuch \\256\n");
+    assert_eq!(&*records[0].rdata, b"\x01\xfc");
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("z:3:20: not a record: a backslash"),
+        "{problems:?}"
+    );
+}
+
+/// A record that cannot be read still says whose the next ones are.
+#[test]
+fn a_bad_record_leaves_its_owner() {
+    let (records, problems) = read("$TTL 60\na A 192.0.2.1\nb A 192.0.2.300\n A 192.0.2.3\n");
+    assert_eq!((records.len(), problems.len()), (2, 1), "{problems:?}");
+    assert_eq!(records[1].owner.to_string(), "b.example.org");
+}
+
+#[test]
+fn generated_records_are_bounded() {
+    let (records, problems) =
+        read("$TTL 60\n$GENERATE 0-65535 a$ A 192.0.2.1\n$GENERATE 1-1 b A 192.0.2.1\n");
+    assert_eq!((records.len(), problems.len()), (65_536, 1));
+    assert!(problems[0].starts_with("z:3:11: $GENERATE makes more than 65536 records"), "{problems:?}");
+    let (records, problems) = read("$TTL 60\n$GENERATE 0-2147483647 a$ A 192.0.2.1\n");
+    assert_eq!((records.len(), problems.len()), (0, 1));
+}
+
+/// RFC 1035 section 3.2.1.
+#[test]
+fn a_record_may_fill_its_length() {
+    let strings = vec![format!("\"{}\"", "x".repeat(255)); 255].join("\n ");
+    for (more, fits) in [("x".repeat(254), true), ("x".repeat(255), false)] {
+        let (records, problems) = read(&format!("a 60 TXT ( {strings} {more} )\n"));
+        assert_eq!((records.len(), problems.len()), if fits { (1, 0) } else { (0, 1) }, "{problems:?}");
+    }
 }

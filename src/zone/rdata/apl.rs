@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::zone::token::Fault;
 use super::data::Data;
+use super::data::Word;
 use super::field::Field;
 use super::octets::Octets;
-use super::data::Word;
+use crate::zone::token::Fault;
 
 /// The field as layouts name it.
 pub(super) const APL: Field = Field { text: apl, wire };
@@ -32,9 +32,8 @@ fn wire(octets: &mut Octets<'_>) -> Option<()> {
 pub(super) fn apl(data: &mut Data<'_>) -> Result<(), Fault> {
     while data.continues() {
         let word = data.word("a network")?;
-        let item = item(&word).ok_or_else(|| {
-            word.is_not("a network such as 1:192.0.2.0/24 or !2:2001:db8::/32")
-        })?;
+        let item =
+            item(&word).ok_or_else(|| word.is_not("a network such as 1:192.0.2.0/24 or !2:2001:db8::/32"))?;
         data.out.extend(item);
     }
     Ok(())

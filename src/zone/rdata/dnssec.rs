@@ -3,13 +3,13 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::zone::token::Fault;
 use super::aliases::{ALGORITHMS, CERTIFICATES, DIGESTS, KEY_FLAGS, KEY_PROTOCOLS, find, take};
 use super::data::Data;
-use super::field::Field;
-use super::octets::Octets;
-use super::fields::{base64, hex, number, optional_base64};
 use super::data::Word;
+use super::field::Field;
+use super::fields::{base64, hex, number, optional_base64};
+use super::octets::Octets;
+use crate::zone::token::Fault;
 
 /// Fields as layouts name them.
 pub(super) const ALGORITHM: Field = Field { text: algorithm, wire: |octets| octets.skip(1) };
@@ -107,7 +107,8 @@ fn hex_of_length(
         Length::AtLeast(least) if length < least => format!("at least {least}"),
         _ => return Ok(()),
     };
-    let here = data.fault_here(format!("the {what} has {length} octets, where its type {kind} has {expected}"));
+    let here =
+        data.fault_here(format!("the {what} has {length} octets, where its type {kind} has {expected}"));
     Err(Fault { span: start.unwrap_or(here.span.start)..here.span.end, ..here })
 }
 
@@ -133,8 +134,7 @@ pub(super) fn certificate(data: &mut Data<'_>) -> Result<(), Fault> {
 pub(super) fn moment(data: &mut Data<'_>) -> Result<(), Fault> {
     let word = data.word("a time")?;
     let seconds = if word.text.len() == 14 { from_date(word.text) } else { number(&word, "").ok() };
-    let seconds =
-        seconds.ok_or_else(|| word.is_not("a time such as 20261231235959"))?;
+    let seconds = seconds.ok_or_else(|| word.is_not("a time such as 20261231235959"))?;
     data.out.extend(seconds.to_be_bytes());
     Ok(())
 }
@@ -156,8 +156,7 @@ fn from_date(text: &str) -> Option<u32> {
 /// 7.1).
 pub(super) fn key(data: &mut Data<'_>) -> Result<(), Fault> {
     let word = data.word("flags")?;
-    let flags =
-        flags(&word).ok_or_else(|| word.is_not("flags by number or name"))?;
+    let flags = flags(&word).ok_or_else(|| word.is_not("flags by number or name"))?;
     data.out.extend(flags.to_be_bytes());
     let protocol = take(data, KEY_PROTOCOLS, 255, "a protocol by number or name")?;
     data.out.push(protocol as u8);

@@ -46,10 +46,8 @@ pub(super) const RTYPE: Field = Field { text: rtype, wire: |octets| octets.skip(
 pub(super) const TYPES: Field = Field { text: types, wire: |octets| octets.types() };
 pub(super) const SOME_TYPES: Field =
     Field { text: some_types, wire: |octets| if octets.is_empty() { None } else { octets.types() } };
-pub(super) const LOW_TYPES: Field = Field {
-    text: low_types,
-    wire: |octets| (octets.rest().len() <= 16).then_some(()),
-};
+pub(super) const LOW_TYPES: Field =
+    Field { text: low_types, wire: |octets| (octets.rest().len() <= 16).then_some(()) };
 
 /// A number in one octet.
 pub(super) fn u8(data: &mut Data<'_>) -> Result<(), Fault> {
@@ -198,7 +196,8 @@ fn is_tag(octets: &[u8]) -> bool {
 pub(super) fn time(data: &mut Data<'_>) -> Result<(), Fault> {
     let word = data.word("a time")?;
     let seconds = ttl::seconds(word.text.as_bytes()).and_then(|seconds| u32::try_from(seconds).ok());
-    let seconds = seconds.ok_or_else(|| word.is_not("a time such as 3600 or 1h, up to 4294967295 seconds"))?;
+    let seconds =
+        seconds.ok_or_else(|| word.is_not("a time such as 3600 or 1h, up to 4294967295 seconds"))?;
     data.out.extend(seconds.to_be_bytes());
     Ok(())
 }
@@ -236,9 +235,15 @@ pub(super) fn optional_base64(data: &mut Data<'_>) -> Result<(), Fault> {
     if data.continues() { base64(data) } else { Ok(()) }
 }
 
-/// Reads base64 that stands at `span`.
+/// Reads base64 that stands at `span`: padded, and with zeros where the last character says more than the last octet
+/// (RFC 4648 sections 3.2 and 3.5), or the text would not be the octets'.
 pub(super) fn base64_octets(text: &str, span: Range<usize>) -> Result<Vec<u8>, Fault> {
-    base64::decode(text).map_err(|e| Fault::new(span, format!("not base64: {e}")))
+    let decoded: Result<Vec<u8>, _> = base64::decode(text);
+    match decoded {
+        Ok(octets) if base64::encode_string(&octets) == text => Ok(octets),
+        Ok(_) => Err(Fault::new(span, "not base64: the end is not padded right")),
+        Err(e) => Err(Fault::new(span, format!("not base64: {e}"))),
+    }
 }
 
 /// Hexadecimal digits without blanks, or a hyphen for none, behind their length (RFC 5155 section 3.3).
@@ -252,7 +257,10 @@ pub(super) fn salt(data: &mut Data<'_>) -> Result<(), Fault> {
 /// A hash in base32 without padding, behind its length (RFC 5155 section 3.3).
 pub(super) fn hash(data: &mut Data<'_>) -> Result<(), Fault> {
     let word = data.word("a hash in base32")?;
-    let octets = base32::decode_hex::<Vec<u8>>(word.text).ok().filter(|octets| !octets.is_empty());
+    // RFC 4648 section 3.5: what the last character says beyond the last octet is zero.
+    let is_plain = |octets: &Vec<u8>| base32::encode_string_hex(octets).eq_ignore_ascii_case(word.text);
+    let octets = base32::decode_hex::<Vec<u8>>(word.text).ok().filter(is_plain);
+    let octets = octets.filter(|octets| !octets.is_empty());
     let octets = octets.ok_or_else(|| word.fault("not base32 of the alphabet 0-9, A-V"))?;
     push_short(data, &word, &octets)
 }

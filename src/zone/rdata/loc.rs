@@ -1,10 +1,10 @@
 //! LOC: where on Earth something is (RFC 1876).
 
-use crate::zone::token::Fault;
 use super::data::Data;
+use super::data::Word;
 use super::field::Field;
 use super::octets::Octets;
-use super::data::Word;
+use crate::zone::token::Fault;
 
 /// Latitude and longitude are counted from here, in thousandths of an arc second.
 const ORIGIN: u32 = 1 << 31;
@@ -85,9 +85,7 @@ fn angle(
 fn altitude(data: &mut Data<'_>) -> Result<u32, Fault> {
     let word = data.word("an altitude in metres")?;
     let centimetres = metres(word.text).and_then(|cm| u32::try_from(cm + ALTITUDE_ORIGIN).ok());
-    centimetres.ok_or_else(|| {
-        word.is_not("an altitude from -100000.00m to 42849672.95m")
-    })
+    centimetres.ok_or_else(|| word.is_not("an altitude from -100000.00m to 42849672.95m"))
 }
 
 /// 0 to 90000000.00 metres as a digit and a power of ten, of centimetres (RFC 1876 section 2). What more digits say
@@ -96,8 +94,7 @@ fn precision(data: &mut Data<'_>) -> Result<u8, Fault> {
     let word = data.word("a size in metres")?;
     let centimetres =
         metres(word.text).and_then(|cm| u64::try_from(cm).ok()).filter(|cm| *cm <= 9_000_000_000);
-    let mut mantissa = centimetres
-        .ok_or_else(|| word.is_not("a size from 0m to 90000000.00m"))?;
+    let mut mantissa = centimetres.ok_or_else(|| word.is_not("a size from 0m to 90000000.00m"))?;
     let mut exponent = 0;
     while mantissa > 9 {
         mantissa /= 10;

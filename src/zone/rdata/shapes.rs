@@ -2,12 +2,14 @@
 
 use std::net::Ipv6Addr;
 
-use crate::zone::token::Fault;
 use super::aliases::{DSYNC_SCHEMES, PROTOCOLS, SERVICES, find, take};
 use super::data::Data;
 use super::field::Field;
+use super::fields::{
+    bad_hex, base64, base64_octets, bitmap, hex_octets, ipv4, ipv6, name, number, parsed, string,
+};
 use super::octets::Octets;
-use super::fields::{base64, bad_hex, base64_octets, bitmap, hex_octets, ipv4, ipv6, name, number, parsed, string};
+use crate::zone::token::Fault;
 
 /// Fields as layouts name them.
 pub(super) const SERVICES_OF: Field = Field {
@@ -29,8 +31,10 @@ pub(super) const RELAY: Field = Field { text: relay, wire: wire_relay };
 pub(super) const GATEWAY: Field = Field { text: gateway, wire: wire_gateway };
 pub(super) const SCHEME: Field = Field { text: scheme, wire: |octets| octets.skip(1) };
 pub(super) const BASE64_OR_HYPHEN: Field = Field { text: base64_or_hyphen, wire: |octets| octets.any() };
-pub(super) const SUBSTITUTION: Field =
-    Field { text: substitution, wire: |octets| octets.string().filter(|text| is_substitution(text)).map(drop) };
+pub(super) const SUBSTITUTION: Field = Field {
+    text: substitution,
+    wire: |octets| octets.string().filter(|text| is_substitution(text)).map(drop),
+};
 
 /// Address, protocol and a bitmap of ports (RFC 1035 section 3.4.2).
 pub(super) fn services(data: &mut Data<'_>) -> Result<(), Fault> {

@@ -74,7 +74,9 @@ fn the_generic_form_must_be_of_the_type() {
     for name in empty {
         assert!(one(&format!("x 60 {name} \\# 0\n")).rdata.is_empty());
     }
-    for text in ["A \\# 5 0102030405", "MX \\# 4 000a0000", "SSHFP \\# 3 010100", "NSEC \\# 1 00", "SVCB \\# 2 0001"] {
+    for text in
+        ["A \\# 5 0102030405", "MX \\# 4 000a0000", "SSHFP \\# 3 010100", "NSEC \\# 1 00", "SVCB \\# 2 0001"]
+    {
         assert!(read(&format!("x 60 {text}\n")).1[0].contains("the octets are no"), "{text}");
     }
 }
@@ -144,7 +146,10 @@ fn what_is_wrong_is_told_by_word() {
         ("DS 1 8 SHA256 00", "z:1:20: not a record: the digest has 1 octets, where its type 2 has 32"),
         ("SSHFP 1 1 aabb", "z:1:16: not a record: the fingerprint has 2 octets, where its type 1 has 20"),
         ("ZONEMD 1 1 2 aa bb", "z:1:19: not a record: the digest has 2 octets, where its type 2 has 64"),
-        ("ZONEMD 1 1 9 aabb", "z:1:19: not a record: the digest has 2 octets, where its type 9 has at least 12"),
+        (
+            "ZONEMD 1 1 9 aabb",
+            "z:1:19: not a record: the digest has 2 octets, where its type 9 has at least 12",
+        ),
         ("DNSKEY 256 3 NOSUCH AQID", "z:1:19: not a record: `NOSUCH` is not an algorithm"),
         ("UID 12", "z:1:9: not a record: UID has no form in text (write UID \\# LENGTH HEX"),
         ("UID \\# 2 01", "z:1:13: not a record: the length is 2, and there are 1 octets"),
@@ -210,6 +215,10 @@ proptest! {
         let data = &data[..cut.unwrap_or(data.len())];
         let (records, problems) = read(&format!("x 60 IN {} {data}\n", TABLE[index].name));
         prop_assert!(data.contains('\n') || records.len() + problems.len() == 1, "{data}: {problems:?}");
+        for record in &records {
+            let layout = TABLE.iter().find(|layout| layout.number == record.rtype);
+            prop_assert!(layout.is_none_or(|layout| layout.is_wire(&record.rdata)), "{data}: {record:?}");
+        }
     }
 
     /// A record of a type with one octet changed: what is still read has RDATA of the same length or is another text.
