@@ -106,7 +106,7 @@ fn a_file_may_be_included_twice() {
 #[test]
 fn a_bad_default_ttl_is_one_error() {
     for bad in ["$TTL", "$TTL soon", "$TTL 1y"] {
-        let (records, problems) = read(&format!("{bad}\na A 192.0.2.1\nb A 192.0.2.2\n"));
+        let (records, problems) = read(format!("{bad}\na A 192.0.2.1\nb A 192.0.2.2\n"));
         assert_eq!((records.len(), problems.len()), (2, 1), "{problems:?}");
     }
 }
@@ -194,7 +194,7 @@ fn generated_records_are_bounded() {
 fn a_record_may_fill_its_length() {
     let strings = vec![format!("\"{}\"", "x".repeat(255)); 255].join("\n ");
     for (more, fits) in [("x".repeat(254), true), ("x".repeat(255), false)] {
-        let (records, problems) = read(&format!("a 60 TXT ( {strings} {more} )\n"));
+        let (records, problems) = read(format!("a 60 TXT ( {strings} {more} )\n"));
         assert_eq!((records.len(), problems.len()), if fits { (1, 0) } else { (0, 1) }, "{problems:?}");
     }
 }

@@ -52,8 +52,7 @@ impl<'o> Octets<'o> {
 
     /// All that is left, be it nothing.
     pub(super) fn any(&mut self) -> Option<()> {
-        self.rest();
-        Some(())
+        self.skip(self.0.len())
     }
 
     /// An uncompressed name (RFC 3597 section 4).

@@ -224,8 +224,8 @@ fn is_value(key: u16, value: &[u8]) -> bool {
         }
         NO_DEFAULT_ALPN | OHTTP => value.is_empty(),
         PORT => value.len() == 2,
-        IPV4HINT => !value.is_empty() && value.len() % 4 == 0,
-        IPV6HINT => !value.is_empty() && value.len() % 16 == 0,
+        IPV4HINT => !value.is_empty() && value.len().is_multiple_of(4),
+        IPV6HINT => !value.is_empty() && value.len().is_multiple_of(16),
         ECH => !value.is_empty(),
         DOHPATH => std::str::from_utf8(value).is_ok_and(is_path),
         _ => true,

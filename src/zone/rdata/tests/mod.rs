@@ -67,7 +67,7 @@ fn the_generic_form_is_read_for_every_type() {
 fn the_generic_form_must_be_of_the_type() {
     let empty = ["NULL", "APL", "UINFO", "UID", "GID", "UNSPEC"];
     for layout in TABLE.iter().filter(|layout| !empty.contains(&layout.name)) {
-        let (records, problems) = read(&format!("x 60 {} \\# 0\n", layout.name));
+        let (records, problems) = read(format!("x 60 {} \\# 0\n", layout.name));
         assert_eq!((records.len(), problems.len()), (0, 1), "{}", layout.name);
         assert!(problems[0].contains(&format!("the octets are no {} data", layout.name)), "{problems:?}");
     }
@@ -77,7 +77,7 @@ fn the_generic_form_must_be_of_the_type() {
     for text in
         ["A \\# 5 0102030405", "MX \\# 4 000a0000", "SSHFP \\# 3 010100", "NSEC \\# 1 00", "SVCB \\# 2 0001"]
     {
-        assert!(read(&format!("x 60 {text}\n")).1[0].contains("the octets are no"), "{text}");
+        assert!(read(format!("x 60 {text}\n")).1[0].contains("the octets are no"), "{text}");
     }
 }
 
@@ -157,7 +157,7 @@ fn what_is_wrong_is_told_by_word() {
         ("UID \\# 1 0g", "z:1:15: not a record: not hexadecimal digits"),
     ];
     for (text, wanted) in cases {
-        let (records, problems) = read(&format!("x 60 {text}\nb 60 A 192.0.2.1\n"));
+        let (records, problems) = read(format!("x 60 {text}\nb 60 A 192.0.2.1\n"));
         let open = text.contains('(');
         assert_eq!((records.len(), problems.len()), (usize::from(!open), 1), "{text}: {problems:?}");
         assert!(problems[0].starts_with(wanted), "{text}:\n{}\n{wanted}", problems[0]);
@@ -199,8 +199,8 @@ proptest! {
 
     #[test]
     fn no_words_make_the_reader_panic(words in proptest::collection::vec(word(), 0..20)) {
-        read(&format!("$TTL 60\n{}", words.join(" ")));
-        read(&format!("x 60 IN {}", words.join(" ")));
+        read(format!("$TTL 60\n{}", words.join(" ")));
+        read(format!("x 60 IN {}", words.join(" ")));
     }
 
     /// Whatever stands where a type's data should is read or refused; either way the next record is found.
@@ -213,7 +213,7 @@ proptest! {
         let data = words.join(" ");
         let cut = (0..=data.len()).rev().filter(|at| data.is_char_boundary(*at)).nth(cut.index(data.len() + 1));
         let data = &data[..cut.unwrap_or(data.len())];
-        let (records, problems) = read(&format!("x 60 IN {} {data}\n", TABLE[index].name));
+        let (records, problems) = read(format!("x 60 IN {} {data}\n", TABLE[index].name));
         prop_assert!(data.contains('\n') || records.len() + problems.len() == 1, "{data}: {problems:?}");
         for record in &records {
             let layout = TABLE.iter().find(|layout| layout.number == record.rtype);
