@@ -6,10 +6,10 @@ use cvdns::zone::include::NoFiles;
 use cvdns::zone::{Records, master};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
+fuzz_target!(|octets: &[u8]| {
     let mut problems = Problems::default();
     let origin = Name::parse("clamav.net", &Name::root()).unwrap();
-    let records = master::parse("db", text, &origin, &mut NoFiles, &mut problems);
+    let records = master::parse("db", octets, &origin, &mut NoFiles, &mut problems);
     let _ = Records::build(&origin, records, &Spot::file("db"), &mut problems);
     for problem in problems.iter().take(5) {
         let _ = (render(problem, false), problem.to_string());

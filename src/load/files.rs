@@ -1,7 +1,9 @@
 //! Reading files, with errors that say what to do.
 
+use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,11 @@ pub(super) fn beside(from: &Path, path: &str) -> PathBuf {
 /// Reads a text file.
 pub(super) fn read_text(path: &Path) -> Result<String, String> {
     text(read_bytes(path, MAX_TEXT)?)
+}
+
+/// Reads a master file, which is octets: strings and comments in it may be in any encoding.
+pub(super) fn read_master(path: &Path) -> Result<Vec<u8>, String> {
+    read_bytes(path, MAX_TEXT)
 }
 
 /// Reads a text file of at most `limit` octets that need not be there.
@@ -162,9 +169,9 @@ impl From<&Metadata> for Version {
 pub(super) struct Files;
 
 impl Include for Files {
-    fn include(&mut self, path: &str, from: &str) -> Result<Included, String> {
-        let path = beside(Path::new(from), path);
-        Ok(Included { text: read_text(&path)?, file: path.display().to_string() })
+    fn include(&mut self, path: &[u8], from: &str) -> Result<Included, String> {
+        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(path));
+        Ok(Included { octets: read_master(&path)?, file: path.display().to_string() })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::{Files, beside, read_text};
+use super::files::{Files, beside, read_master, read_text};
 use crate::fleet::Fleet;
 use crate::geo::country::{self, Country};
 use crate::problem::table::Placed;
@@ -26,7 +26,7 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
     };
     let fleet_complete = problems.counts().0 == errors_before;
     let records = beside(&path, &file.records.value);
-    let master = text_of(&records, &file.records.spot, problems)?;
+    let master = noted(read_master(&records), &file.records.spot, problems)?;
     let mut zones = Vec::new();
     for (origin, country) in origins(&file, problems) {
         let mut found = Problems::default();
@@ -60,9 +60,9 @@ pub(super) fn read_fleet(
     Some((file.origin.value, fleet))
 }
 
-fn parse(path: &Path, text: &str, origin: &Name, problems: &mut Problems) -> Records {
+fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> Records {
     let name = path.display().to_string();
-    let records = master::parse(&name, text, origin, &mut Files, problems);
+    let records = master::parse(&name, octets, origin, &mut Files, problems);
     Records::build(origin, records, &Spot::file(&name), problems)
 }
 
@@ -93,8 +93,13 @@ fn fleet(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<Fleet> {
 }
 
 fn text_of(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<String> {
-    match read_text(path) {
-        Ok(text) => Some(text),
+    noted(read_text(path), spot, problems)
+}
+
+/// What was read; if it could not be, that is noted where the file is named.
+fn noted<T>(read: Result<T, String>, spot: &Spot, problems: &mut Problems) -> Option<T> {
+    match read {
+        Ok(read) => Some(read),
         Err(error) => {
             problems.error(spot.clone(), error, "check the path: it is relative to the file that names it");
             None

@@ -48,19 +48,32 @@ impl Name {
     /// # Errors
     /// When the text is no name, or a name over the limits.
     pub fn parse(text: &str, origin: &Self) -> Result<Self, NameError> {
-        if text == "@" {
-            return Ok(origin.clone());
+        Self::parse_octets(text.as_bytes(), origin)
+    }
+
+    /// The same of octets, of which those that are not ASCII stand for themselves.
+    ///
+    /// # Errors
+    /// When the text is no name, or a name over the limits.
+    pub fn parse_octets(text: &[u8], origin: &Self) -> Result<Self, NameError> {
+        let mut wire = Vec::with_capacity(text.len() + 1 + origin.0.len());
+        Self::append(text, origin, &mut wire)?;
+        Ok(Self(wire.into()))
+    }
+
+    /// Appends the wire form of what `parse_octets` reads; at an error, a part of it may be there.
+    ///
+    /// # Errors
+    /// When the text is no name, or a name over the limits.
+    pub fn append(text: &[u8], origin: &Self, out: &mut Vec<u8>) -> Result<(), NameError> {
+        let before = out.len();
+        match text {
+            b"@" => out.extend_from_slice(&origin.0),
+            b"." => out.push(0),
+            _ if append_labels(text, out)? => out.push(0),
+            _ => out.extend_from_slice(&origin.0),
         }
-        if text == "." {
-            return Ok(Self::root());
-        }
-        let (mut wire, absolute) = parse_labels(text.as_bytes())?;
-        if absolute {
-            wire.push(0);
-        } else {
-            wire.extend_from_slice(&origin.0);
-        }
-        if wire.len() > MAX_NAME { Err(NameError::LongName) } else { Ok(Self(wire.into())) }
+        if out.len() - before > MAX_NAME { Err(NameError::LongName) } else { Ok(()) }
     }
 
     /// The octets, root label included.
@@ -119,43 +132,44 @@ pub fn wire_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Labels of a presentation form, each behind its length, and whether the text ended in a dot.
-fn parse_labels(text: &[u8]) -> Result<(Vec<u8>, bool), NameError> {
-    let mut wire = Vec::with_capacity(text.len() + 2);
-    let mut label: Vec<u8> = Vec::new();
+/// Appends the labels of a presentation form, each behind its length; whether the text ended in a dot.
+fn append_labels(text: &[u8], out: &mut Vec<u8>) -> Result<bool, NameError> {
     let mut rest = text;
-    let mut absolute = false;
+    let mut length_at = out.len();
+    out.push(0);
     while let Some((&first, tail)) = rest.split_first() {
         rest = tail;
-        absolute = false;
         match first {
             b'.' => {
-                push_label(&mut wire, &mut label)?;
-                absolute = true;
+                end_label(length_at, out)?;
+                if rest.is_empty() {
+                    return Ok(true);
+                }
+                length_at = out.len();
+                out.push(0);
             }
             b'\\' => {
                 let (octet, used) = parse_escape(rest)?;
-                label.push(octet);
+                out.push(octet);
                 rest = rest.get(used..).unwrap_or_default();
             }
-            octet => label.push(octet),
+            octet => out.push(octet),
         }
     }
-    if !absolute {
-        push_label(&mut wire, &mut label)?;
-    }
-    Ok((wire, absolute))
+    end_label(length_at, out)?;
+    Ok(false)
 }
 
-fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
-    match label.len() {
-        0 => Err(NameError::EmptyLabel),
-        length if length > MAX_LABEL => Err(NameError::LongLabel),
-        length => {
-            wire.push(length as u8);
-            wire.append(label);
+/// Writes the length of the label that goes from behind `length_at` to the end.
+fn end_label(length_at: usize, out: &mut [u8]) -> Result<(), NameError> {
+    let length = out.len().saturating_sub(length_at + 1);
+    match out.get_mut(length_at) {
+        _ if length == 0 => Err(NameError::EmptyLabel),
+        Some(octet) if length <= MAX_LABEL => {
+            *octet = length as u8;
             Ok(())
         }
+        _ => Err(NameError::LongLabel),
     }
 }
 

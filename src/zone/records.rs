@@ -83,7 +83,7 @@ impl Records {
         let zone = Self { origin: origin.clone(), owners };
         zone.check_apex(whole, problems);
         for sets in zone.owners.values() {
-            check_owner(sets, problems);
+            check_owner(sets, origin, problems);
         }
         zone.check_glue(problems);
         zone.check_aliases(problems);
@@ -329,7 +329,7 @@ fn names_in(rtype: u16, rdata: &[u8]) -> Range<usize> {
 }
 
 /// What may not stand together at one owner.
-fn check_owner(sets: &[Rrset], problems: &mut Problems) {
+fn check_owner(sets: &[Rrset], origin: &Name, problems: &mut Problems) {
     let find = |rtype| sets.iter().find(|set| set.rtype == rtype);
     if let Some(cname) = find(rtype::CNAME) {
         // RRSIG and NSEC may stand beside it (RFC 4034 section 2.5), and KEY-like types do no harm to name here.
@@ -344,6 +344,13 @@ fn check_owner(sets: &[Rrset], problems: &mut Problems) {
     }
     if let Some(dname) = find(rtype::DNAME) {
         single(dname, "DNAME", "RFC 6672 section 2.4", problems);
+        if find(rtype::NS).is_some() && dname.owner != *origin {
+            problems.warning(
+                dname.spot.clone(),
+                format!("{} has a DNAME and is delegated", dname.owner),
+                "nobody sees the DNAME: keep it or the NS records (RFC 6672 section 2.3)",
+            );
+        }
     }
     for set in sets.iter().filter(|set| set.owner.is_wildcard()) {
         if matches!(set.rtype, rtype::NS | rtype::DNAME) {
@@ -431,10 +438,11 @@ mod tests {
             ("m MX 5 w\nw CNAME n\n", "the mail server w.dup of m.dup is an alias"),
             ("s NS w\nw CNAME n\n", "the name server w.dup of s.dup is an alias"),
             ("n NSEC @ A\n", "holds records of DNSSEC"),
+            ("s NS n\ns DNAME net.\n", "s.dup has a DNAME and is delegated"),
         ] {
             let (_, problems) = zone(text);
             assert!(problems.iter().any(|p| p.contains(said)), "{text}: {problems:?}");
         }
-        assert_eq!(zone("w CNAME n\nv CNAME w\nm MX 5 n\n").1, Vec::<String>::new());
+        assert_eq!(zone("w CNAME n\nv CNAME w\nm MX 5 n\n@ DNAME net.\n").1, Vec::<String>::new());
     }
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod cases;
+mod entries;
 
 use cases::{CASES, Case, Right};
 use std::fmt::Write as _;

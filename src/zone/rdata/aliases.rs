@@ -1,7 +1,7 @@
 //! Words that stand for numbers in master files.
 
-use super::Fault;
 use super::data::Data;
+use crate::zone::token::Fault;
 
 /// Words and their numbers.
 pub(super) type Aliases = &'static [(&'static str, u16)];
@@ -176,10 +176,8 @@ pub(super) fn find(aliases: Aliases, word: &str) -> Option<u16> {
 /// # Errors
 /// When there is none, or when it is neither.
 pub(super) fn take(data: &mut Data<'_>, aliases: Aliases, most: u16, expected: &str) -> Result<u16, Fault> {
-    let word = data.plain(expected)?;
+    let word = data.word(expected)?;
     let digits = word.text.starts_with(|c: char| c.is_ascii_digit());
     let number = if digits { word.text.parse().ok() } else { find(aliases, word.text) };
-    number
-        .filter(|number| *number <= most)
-        .ok_or_else(|| word.fault(format!("`{}` is not {expected}", word.text)))
+    number.filter(|number| *number <= most).ok_or_else(|| word.is_not(expected))
 }

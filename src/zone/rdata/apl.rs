@@ -2,17 +2,38 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Fault;
 use super::data::Data;
-use super::words::Word;
+use super::data::Word;
+use super::field::Field;
+use super::octets::Octets;
+use crate::zone::token::Fault;
+
+/// The field as layouts name it.
+pub(super) const APL: Field = Field { text: apl, wire };
+
+fn wire(octets: &mut Octets<'_>) -> Option<()> {
+    while !octets.is_empty() {
+        let (family, prefix, length) = (octets.u16()?, octets.u8()?, octets.u8()? & 0x7f);
+        let most = match family {
+            1 => Some(32),
+            2 => Some(128),
+            _ => None,
+        };
+        let address = octets.take(usize::from(length))?;
+        let fits = most.is_none_or(|bits: u8| prefix <= bits && length <= bits / 8);
+        if !fits || address.last() == Some(&0) {
+            return None;
+        }
+    }
+    Some(())
+}
 
 /// `[!]FAMILY:ADDRESS/PREFIX`, as often as wanted and be it never (RFC 3123 section 5).
 pub(super) fn apl(data: &mut Data<'_>) -> Result<(), Fault> {
     while data.continues() {
-        let word = data.plain("a network")?;
-        let item = item(&word).ok_or_else(|| {
-            word.fault(format!("`{}` is not a network such as 1:192.0.2.0/24 or !2:2001:db8::/32", word.text))
-        })?;
+        let word = data.word("a network")?;
+        let item =
+            item(&word).ok_or_else(|| word.is_not("a network such as 1:192.0.2.0/24 or !2:2001:db8::/32"))?;
         data.out.extend(item);
     }
     Ok(())

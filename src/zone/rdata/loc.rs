@@ -1,13 +1,35 @@
 //! LOC: where on Earth something is (RFC 1876).
 
-use super::Fault;
 use super::data::Data;
-use super::words::Word;
+use super::data::Word;
+use super::field::Field;
+use super::octets::Octets;
+use crate::zone::token::Fault;
 
 /// Latitude and longitude are counted from here, in thousandths of an arc second.
 const ORIGIN: u32 = 1 << 31;
 /// Altitudes are counted from 100 km below the ellipsoid, in centimetres.
 const ALTITUDE_ORIGIN: i64 = 10_000_000;
+
+/// The field as layouts name it.
+pub(super) const LOC: Field = Field { text: loc, wire };
+
+/// RFC 1876 section 2: digits up to 9, half and quarter of the Earth's circumference. Of other versions than 0 nothing
+/// is known.
+fn wire(octets: &mut Octets<'_>) -> Option<()> {
+    if octets.u8()? != 0 {
+        return octets.any();
+    }
+    let sizes = octets.take(3)?;
+    let mut angle = |most: u32| {
+        let angle = u32::from_be_bytes(octets.take(4)?.try_into().ok()?);
+        (angle.abs_diff(ORIGIN) <= most * 3_600_000).then_some(())
+    };
+    angle(90)?;
+    angle(180)?;
+    let plain = sizes.iter().all(|size| size >> 4 <= 9 && size & 15 <= 9);
+    octets.skip(4).filter(|()| plain)
+}
 
 /// `d1 [m1 [s1]] {N|S} d2 [m2 [s2]] {E|W} alt[m] [siz[m] [hp[m] [vp[m]]]]` (RFC 1876 section 3).
 pub(super) fn loc(data: &mut Data<'_>) -> Result<(), Fault> {
@@ -36,8 +58,8 @@ fn angle(
     [positive, negative]: [&str; 2],
     expected: &str,
 ) -> Result<u32, Fault> {
-    let word = data.plain(expected)?;
-    let bad = |word: &Word<'_>, expected: &str| word.fault(format!("`{}` is not {expected}", word.text));
+    let word = data.word(expected)?;
+    let bad = |word: &Word<'_>, expected: &str| word.is_not(expected);
     let degrees = decimal(word.text, 0).ok_or_else(|| bad(&word, expected))?;
     let mut total = degrees * 3_600_000;
     let (letters, parts) = (
@@ -46,7 +68,7 @@ fn angle(
     );
     let mut parts = parts.into_iter();
     loop {
-        let word = data.plain(&letters)?;
+        let word = data.word(&letters)?;
         let is = |letter: &str| word.text.eq_ignore_ascii_case(letter);
         if is(positive) || is(negative) {
             let total = u32::try_from(total).ok().filter(|total| *total <= most * 3_600_000);
@@ -61,21 +83,18 @@ fn angle(
 
 /// -100000.00 to 42849672.95 metres.
 fn altitude(data: &mut Data<'_>) -> Result<u32, Fault> {
-    let word = data.plain("an altitude in metres")?;
+    let word = data.word("an altitude in metres")?;
     let centimetres = metres(word.text).and_then(|cm| u32::try_from(cm + ALTITUDE_ORIGIN).ok());
-    centimetres.ok_or_else(|| {
-        word.fault(format!("`{}` is not an altitude from -100000.00m to 42849672.95m", word.text))
-    })
+    centimetres.ok_or_else(|| word.is_not("an altitude from -100000.00m to 42849672.95m"))
 }
 
 /// 0 to 90000000.00 metres as a digit and a power of ten, of centimetres (RFC 1876 section 2). What more digits say
 /// is lost.
 fn precision(data: &mut Data<'_>) -> Result<u8, Fault> {
-    let word = data.plain("a size in metres")?;
+    let word = data.word("a size in metres")?;
     let centimetres =
         metres(word.text).and_then(|cm| u64::try_from(cm).ok()).filter(|cm| *cm <= 9_000_000_000);
-    let mut mantissa = centimetres
-        .ok_or_else(|| word.fault(format!("`{}` is not a size from 0m to 90000000.00m", word.text)))?;
+    let mut mantissa = centimetres.ok_or_else(|| word.is_not("a size from 0m to 90000000.00m"))?;
     let mut exponent = 0;
     while mantissa > 9 {
         mantissa /= 10;
