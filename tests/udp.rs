@@ -153,27 +153,29 @@ fn a_worker_that_hangs_ends_the_process() {
     }
 }
 
+/// Never returns, where the query asks for that.
+struct Stuck;
+impl cvdns::serve::Responder for Stuck {
+    fn refresh(&mut self) {}
+
+    fn respond(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        of: SocketAddr,
+        by: cvdns::serve::Transport,
+    ) -> Option<usize> {
+        while buffer[13..].starts_with(b"hang") {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        common::Echo.respond(buffer, length, of, by)
+    }
+}
+
 #[test]
 #[ignore = "run by a_worker_that_hangs_ends_the_process"]
 fn in_a_process_that_hangs() {
     let Some(how) = std::env::var_os(HANGS) else { return };
-    struct Stuck;
-    impl cvdns::serve::Responder for Stuck {
-        fn refresh(&mut self) {}
-
-        fn respond(
-            &mut self,
-            buffer: &mut [u8],
-            length: usize,
-            of: SocketAddr,
-            by: cvdns::serve::Transport,
-        ) -> Option<usize> {
-            while buffer[13..].starts_with(b"hang") {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            common::Echo.respond(buffer, length, of, by)
-        }
-    }
     tracing_subscriber::fmt().init();
     let mode = MODES.into_iter().find(|mode| how == *format!("{mode:?}")).unwrap();
     let server = TestServer::start_with(&["127.0.0.1:0"], 1, mode, TcpLimits::default(), &|| Stuck);
