@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::geo::country::Country;
-use crate::health::Key;
+use crate::health::{Key, Keys};
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
@@ -51,8 +51,8 @@ pub struct Feed {
     pub ca_file: Option<Placed<String>>,
     /// Older than this it is stale.
     pub max_age: Duration,
-    /// The coordinator's key; none: feeds need no signature.
-    pub public_key: Option<Key>,
+    /// The coordinators' keys; `None`: feeds need no signature.
+    pub public_key: Option<Keys>,
     /// An update that takes away more than this share of the usable mirrors is held back.
     pub max_loss: Share,
     /// Where the last good feed and record are kept for the next start; none: nowhere.
@@ -223,9 +223,9 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.interval = interval.map_or(feed.interval, |d| d.value);
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
-    let key = table.get("public-key", "a minisign public key, \"RW…\"", problems, read::parsed::<Key>);
-    feed.public_key = key.map(|key| key.value);
-    if let (Some(source), None) = (&feed.source, &feed.public_key)
+    let is_signed = table.has("public-key");
+    feed.public_key = public_keys(&mut table, problems);
+    if let Some(source) = feed.source.as_ref().filter(|_| !is_signed)
         && is_open(&source.value)
     {
         let what = "whoever is on the way to this server can write the feed, and so where clients go";
@@ -239,6 +239,28 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.settle = settle.map_or(feed.settle, |settle| settle.value);
     table.finish(problems);
     feed
+}
+
+/// One key, or a list of several: while coordinators change theirs, both the old and the new one count.
+fn public_keys(table: &mut Table<'_>, problems: &mut Problems) -> Option<Keys> {
+    let spot = table.key_spot("public-key");
+    let given = table.has("public-key");
+    let expected = "a minisign public key, \"RW…\" (the last line of its .pub file), or a list of several";
+    let mut keys: Vec<Key> = Vec::new();
+    for Placed { value, spot } in
+        table.one_or_list("public-key", expected, problems, read::parsed::<Key>).unwrap_or_default()
+    {
+        if keys.contains(&value) {
+            problems.error(spot, format!("the key {} is named twice", value.id()), "keep one");
+        } else {
+            keys.push(value);
+        }
+    }
+    if given && keys.is_empty() && !problems.has_errors() {
+        let help = format!("write {expected}; without the key, feeds need no signature");
+        problems.error(spot, "`public-key` names no key", help);
+    }
+    Keys::new(keys)
 }
 
 /// Whether a URL leads over a network without TLS.

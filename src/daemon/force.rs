@@ -75,6 +75,8 @@ pub(super) struct Force {
     complaint: Option<String>,
     /// That complaint ends when the file says again what it said before.
     unreadable: bool,
+    /// `public-key` is another than when the feed was seen, and the feed was not judged by it yet.
+    rekeyed: bool,
     /// What was noted about the feed in force.
     noted: HashSet<String>,
     offering: Offering,
@@ -126,6 +128,7 @@ impl Force {
             refusals: BTreeMap::new(),
             complaint: None,
             unreadable: false,
+            rekeyed: false,
             noted: HashSet::new(),
             offering: Offering::default(),
             overriding: Overriding::default(),
@@ -263,7 +266,9 @@ impl Force {
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
     /// Where the feed cannot be read, the one in force goes on, as it does until one was fetched.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
-        let terms = Terms { key: loaded.config.feed.public_key.as_ref(), ..self.terms(now) };
+        let key = loaded.config.feed.public_key.as_ref();
+        let rekeyed = self.rekeyed || self.loaded.config.feed.public_key.as_ref() != key;
+        let terms = Terms { key, anew: rekeyed, ..self.terms(now) };
         let path = loaded.feed.as_ref().and_then(Source::file);
         let offer = path.map(|path| Offer::read(path, terms));
         let offer = self.judged_again(offer, loaded.feed.as_ref(), terms);
@@ -274,6 +279,11 @@ impl Force {
         frame.pings.take_over(&self.frame().pings);
         let frame = Arc::new(frame);
         self.warn_of_restart(&loaded.config);
+        self.rekeyed = rekeyed;
+        if rekeyed {
+            // Nobody may accept what the new keys have not verified; if they do, it is held back again.
+            self.held = None;
+        }
         let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
         self.overriding.take_over(&self.loaded.overrides);

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::health::{Feed, Key};
+use crate::health::{Feed, Keys};
 use crate::load::replace;
 use crate::release::{Announced, Release};
 
@@ -70,7 +70,7 @@ impl Kept {
     }
 
     /// The last good feed of this source. A file that is not good is put aside.
-    pub(super) fn feed(&self, source: &str, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
+    pub(super) fn feed(&self, source: &str, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
         let path = self.directory.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
         if file.source != source {

@@ -158,6 +158,25 @@ impl<'d> Table<'d> {
         Some(out)
     }
 
+    /// Takes a value, or a list of such values; each is read on its own, so that all wrong ones are found.
+    pub fn one_or_list<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        problems: &mut Problems,
+        read: impl FnMut(&DeValue<'d>) -> Result<T, String>,
+    ) -> Option<Vec<Placed<T>>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        let is_list = entry
+            .and_then(|entry| entry.value.as_ref())
+            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)));
+        if is_list {
+            self.list(key, expected, problems, read)
+        } else {
+            self.get(key, expected, problems, read).map(|one| vec![one])
+        }
+    }
+
     /// Takes an array of tables (`[[key]]` or a list of inline tables).
     pub fn tables(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Table<'d>> {
         let mut out = Vec::new();
