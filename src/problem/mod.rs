@@ -5,6 +5,7 @@
 pub mod json;
 mod render;
 mod spot;
+mod syntax;
 pub mod table;
 
 pub use render::render;
