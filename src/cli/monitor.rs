@@ -10,9 +10,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::output::{Failure, print_json, print_table};
+use super::log_filter;
+use super::output::{Failure, print_json};
 use super::problems::print;
 use super::serve::start_log;
+use super::table::print_table;
 use crate::load::{self, MonitorInputs};
 use crate::monitor::rule::span;
 use crate::monitor::{Row, Start, once, watch};
@@ -53,6 +55,7 @@ pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
 }
 
 fn coordinate(args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
+    log_filter::check().map_err(Failure::new)?;
     let Some(inputs) = read(config) else { return Ok(ExitCode::FAILURE) };
     start_log(&inputs.log);
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;

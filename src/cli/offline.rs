@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::output::Failure;
+use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
 use crate::health::{Feed, Word};
@@ -51,7 +51,7 @@ impl Offline {
     /// Says why files have no word in the release.
     pub(in crate::cli) fn say_errors(&self) {
         for error in &self.errors {
-            eprintln!("cvdns: {error}");
+            say!("cvdns: {error}");
         }
     }
 
@@ -106,22 +106,25 @@ impl Offline {
     pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<Named>, Failure> {
         let source = self.loaded.feed.clone();
         let state = self.loaded.state.as_deref().zip(source.as_ref());
-        let kept = state.and_then(|(state, source)| daemon::feed_before(state, &source.to_string()));
+        let keys = self.loaded.config.feed.public_key.as_ref();
+        let kept = state
+            .and_then(|(state, source)| daemon::feed_before(state, &source.to_string(), keys, self.time));
         if !self.loaded.config.feed.settle.is_zero() {
-            eprintln!(
+            say!(
                 "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"
             );
         }
         match (self.signed_feed(), kept, source) {
             (Err(Failure::Input(what)), Some(feed), Some(source)) => {
-                eprintln!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
+                say!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
                 Ok(Some(Named { source, feed }))
             }
             (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
                 let Named { source, feed } = &named;
-                eprintln!(
+                say!(
                     "cvdns: {source} has feed {}, the server had {} in force last: it holds it back, or does not run",
-                    feed.serial, kept.serial
+                    feed.serial,
+                    kept.serial
                 );
                 Ok(Some(named))
             }

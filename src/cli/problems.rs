@@ -1,7 +1,6 @@
 //! Prints problems for people.
 
-use std::io::IsTerminal;
-
+use super::output::{has_colour, say};
 use crate::problem::{Problems, render};
 
 /// Beyond this many nobody reads on; most have one cause.
@@ -18,16 +17,16 @@ pub(super) fn print_all(problems: &Problems) {
 }
 
 fn print_some(problems: &Problems, most: usize) {
-    let colour = std::io::stderr().is_terminal();
+    let colour = has_colour();
     for problem in problems.by_severity().take(most) {
-        eprintln!("{}\n", render(problem, colour));
+        say!("{}\n", render(problem, colour));
     }
     let (errors, warnings) = problems.counts();
     if let Some(more @ 1..) = (errors + warnings).checked_sub(most) {
-        eprintln!("… and {more} more: mend these first\n");
+        say!("… and {more} more: mend these first\n");
     }
     if errors + warnings > 0 {
-        eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+        say!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
     }
 }
 

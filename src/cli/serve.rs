@@ -1,13 +1,13 @@
 //! `cvdns serve`.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use tracing::error;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::log_filter;
+use super::output::{Failure, has_colour, say};
 use super::problems::print;
 use crate::config::Log;
 use crate::daemon::{Daemon, StartError};
@@ -16,6 +16,9 @@ use crate::problem::Problems;
 
 /// Serves until it is told to stop.
 pub fn run(config: &Path) -> ExitCode {
+    if let Err(error) = log_filter::check() {
+        return Failure::new(error).report();
+    }
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);
@@ -30,7 +33,7 @@ pub fn run(config: &Path) -> ExitCode {
         }
         Err(StartError::System(reasons)) => {
             for reason in reasons {
-                error!("{reason}");
+                say_last(&reason);
             }
             return ExitCode::FAILURE;
         }
@@ -38,21 +41,27 @@ pub fn run(config: &Path) -> ExitCode {
     match daemon.run() {
         Ok(_) => ExitCode::SUCCESS,
         Err(reason) => {
-            error!("cannot serve: {reason}");
+            say_last(&format!("cannot serve: {reason}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says why it ends: in the log, or where that has no errors (`CVDNS_LOG=off`), without it.
+fn say_last(reason: &str) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        error!("{reason}");
+    } else {
+        say!("cvdns: {reason}");
+    }
+}
+
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
 pub(super) fn start_log(log: &Log) {
-    // What notify says of directories that went away is no news: the watch is made anew.
-    let filter = EnvFilter::try_from_env("CVDNS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{},notify=error", log.level)));
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_filter::filter(&log.level))
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(has_colour())
         .with_target(false);
     // A second subscriber would be a defect of the program; without one there is merely no log.
     let _ = if log.json { builder.json().finish().try_init() } else { builder.finish().try_init() };

@@ -1,6 +1,7 @@
 //! What `cvdns.toml` says of the server. The file's shape is read here; files that it names are read by `load`.
 
 mod monitor;
+mod restart;
 mod server;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +16,7 @@ use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
 
 pub use monitor::Monitor;
+pub use restart::waiting_for_restart;
 pub use server::{Explain, Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
@@ -26,6 +28,8 @@ pub struct Config {
     pub zones: Vec<Placed<String>>,
     /// The country database.
     pub database: Placed<String>,
+    /// The least networks that the database may have; `None`: at a reload half of what the one in force has, at a start any.
+    pub min_networks: Option<u64>,
     /// What beats the database; the longest prefix wins.
     pub overrides: Vec<(IpNet, Country)>,
     /// Where the feed comes from.
@@ -108,7 +112,7 @@ impl Config {
                 "add [[zone]] with file = \"zones/NAME.toml\"",
             );
         }
-        let (database, overrides) = geoip(&mut root, problems);
+        let Geoip { database, min_networks, overrides } = geoip(&mut root, problems);
         let database =
             database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
         let feed = feed(&mut root, problems);
@@ -117,7 +121,7 @@ impl Config {
         let log = log(&mut root, problems);
         let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record, admin, log, monitor })
+        Some(Self { server, zones, database, min_networks, overrides, feed, record, admin, log, monitor })
     }
 }
 
@@ -141,9 +145,24 @@ fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
     out
 }
 
-fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String>>, Vec<(IpNet, Country)>) {
-    let Some(mut table) = root.table("geoip", problems) else { return (None, Vec::new()) };
+/// `[geoip]`.
+#[derive(Default)]
+struct Geoip {
+    database: Option<Placed<String>>,
+    min_networks: Option<u64>,
+    overrides: Vec<(IpNet, Country)>,
+}
+
+fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> Geoip {
+    let Some(mut table) = root.table("geoip", problems) else { return Geoip::default() };
     let database = table.get("database", "the path of a country MMDB", problems, read::string);
+    let least = table.get(
+        "min-networks",
+        "a number of networks; 0 for any",
+        problems,
+        read::integer(0..=u32::MAX.into()),
+    );
+    let min_networks = least.map(|least| least.value);
     let mut overrides: Vec<(IpNet, Country)> = Vec::new();
     for mut entry in table.tables("override", problems) {
         let spot = entry.spot();
@@ -164,7 +183,7 @@ fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String
         }
     }
     table.finish(problems);
-    (database, overrides)
+    Geoip { database, min_networks, overrides }
 }
 
 /// A network without bits beyond its prefix: with them, it is unclear which network is meant.
@@ -308,6 +327,16 @@ fn admin(root: &mut Table<'_>, problems: &mut Problems) -> Option<SocketAddr> {
     let expected = "an address and a port, such as \"127.0.0.1:8053\"";
     let listen = table.get("listen", expected, problems, read::parsed::<SocketAddr>);
     table.finish(problems);
+    if let Some(listen) = listen.as_ref().filter(|listen| !listen.value.ip().to_canonical().is_loopback()) {
+        let what = if listen.value.ip().is_unspecified() {
+            "everybody who reaches any address of this machine may ask for metrics and state: nobody is asked who they are"
+        } else {
+            "everybody who reaches this address may ask for metrics and state: nobody is asked who they are"
+        };
+        let help =
+            "write a loopback address such as \"127.0.0.1:8053\", or let a firewall decide who reaches it";
+        problems.warning(listen.spot.clone(), what, help);
+    }
     listen.map(|listen| listen.value)
 }
 

@@ -73,7 +73,7 @@ impl Kept {
     pub(super) fn feed(&self, source: &str, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
         let path = self.directory.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
-        if file.source != source {
+        if !is_same_source(&file.source, source) {
             return None;
         }
         let octets = file.feed.into_bytes();
@@ -154,15 +154,23 @@ impl KeptRecord {
     }
 }
 
-/// The feed of this source that a server had in force last which keeps it in `directory`; none: nothing that could be read. Changes
-/// nothing there.
-pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
+/// The feed of this source that a server had in force last which keeps it in `directory`, and goes on from when it starts; `None`:
+/// nothing that could be read and is signed as `keys` ask. Changes nothing there.
+pub fn feed_before(directory: &Path, source: &str, keys: Option<&Keys>, now: Timestamp) -> Option<Feed> {
     let octets = fs::read(directory.join(FEED)).ok()?;
     let file: FeedFile = serde_json::from_slice(&octets).ok()?;
-    if file.source != source {
+    if !is_same_source(&file.source, source) {
         return None;
     }
-    Feed::parse(file.feed.as_bytes()).ok()
+    let signature = file.signature.as_deref().map(str::as_bytes);
+    keys.map_or(Ok(()), |keys| keys.verify(file.feed.as_bytes(), signature)).ok()?;
+    Feed::parse(file.feed.as_bytes()).ok().filter(|feed| feed.timely(now).is_ok())
+}
+
+/// Whether two sources are one: a path may be written from the working directory, or from the root.
+fn is_same_source(one: &str, other: &str) -> bool {
+    let path = |source: &str| std::path::absolute(source).ok().filter(|_| !source.contains("://"));
+    one == other || path(one).is_some_and(|one| Some(one) == path(other))
 }
 
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.

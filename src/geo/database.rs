@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use maxminddb::{Metadata, Reader};
 use serde::Deserialize;
 
@@ -107,10 +107,15 @@ impl CountryDatabase {
     /// database: [`Country::parse`] may not know it. IPv6 addresses that stand for IPv4 ones (`::ffff:0:0/96`,
     /// `2002::/16`) are looked up as those, whether the database has aliases or not.
     pub fn lookup(&self, address: IpAddr) -> Option<(Option<&str>, IpNet)> {
-        let result = self.reader.lookup(embedded_v4(address)).ok()?;
+        let address = embedded_v4(address);
+        let result = self.reader.lookup(address).ok()?;
         let record = self.records.get(&pointer_of(result.offset()?, self.reader.metadata())?)?;
         let network = result.network().ok()?;
-        let network = IpNet::new(network.network(), network.prefix()).ok()?;
+        let network = match (address, IpNet::new(network.network(), network.prefix()).ok()?) {
+            // A record of ::/96, or of more, is one of all IPv4 addresses.
+            (IpAddr::V4(_), IpNet::V6(_)) => IpNet::V4(Ipv4Net::default()),
+            (_, network) => network,
+        };
         Some((record.code.as_deref(), network))
     }
 

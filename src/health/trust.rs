@@ -24,6 +24,69 @@ pub struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId(u64);
 
+/// Why a signature is not good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignatureFault {
+    /// Not UTF-8.
+    NoText,
+    /// HTML, as web servers send in place of a file that they do not have.
+    WebPage,
+    /// Something else that is no signature file of minisign.
+    NoSignature,
+    /// It is of a key that does not count.
+    OtherKey {
+        /// The key that it names.
+        of: KeyId,
+        /// Those that count.
+        expected: Vec<KeyId>,
+    },
+    /// It names a key that counts, and does not verify.
+    OtherOctets {
+        /// The key that it names.
+        of: KeyId,
+    },
+}
+
+impl SignatureFault {
+    /// What to do about it, as a sentence without a full stop.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoText | Self::WebPage | Self::NoSignature => {
+                "put what `minisign -S` wrote beside the feed; fetch it by the URL to see what the server sends"
+            }
+            Self::OtherKey { .. } => {
+                "write the coordinator's key as `public-key` in [feed], the last line of its .pub file, \
+                 or add it in a list; is it not the coordinator's, have the feed signed by it"
+            }
+            Self::OtherOctets { .. } => {
+                "sign the feed as it is now with `minisign -S`; what was copied has to be copied octet by octet, \
+                 the signature first and then the feed"
+            }
+        }
+    }
+}
+
+impl fmt::Display for SignatureFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoText => f.write_str("it is no text, and so no minisign signature"),
+            Self::WebPage => f.write_str("it is a web page, no minisign signature"),
+            Self::NoSignature => f.write_str("it is no minisign signature"),
+            Self::OtherKey { of, expected } => {
+                let expected: Vec<String> = expected.iter().map(KeyId::to_string).collect();
+                write!(
+                    f,
+                    "it is of another key than `public-key`: of {of}, expected {}",
+                    expected.join(" or ")
+                )
+            }
+            Self::OtherOctets { of } => {
+                write!(f, "it names key {of} and is not of these octets: of another file, changed or forged")
+            }
+        }
+    }
+}
+
 /// What is appended to a feed's path or URL for that of its signature.
 pub const SIGNATURE_EXTENSION: &str = ".minisig";
 
@@ -44,16 +107,14 @@ impl Keys {
     /// When there is no signature, or it is not one of these keys over these octets; the error names the keys meant.
     pub fn verify(&self, octets: &[u8], signature: Option<&[u8]>) -> Result<(), FeedError> {
         let Some(signature) = signature else { return Err(FeedError::Unsigned) };
-        let wrong = |what: String| Err(FeedError::WrongSignature(what));
+        let wrong = |fault| Err(FeedError::WrongSignature(fault));
         let text = match std::str::from_utf8(signature) {
-            Ok(text) if is_web_page(text) => {
-                return wrong("it is a web page, no minisign signature".to_owned());
-            }
+            Ok(text) if is_web_page(text) => return wrong(SignatureFault::WebPage),
             Ok(text) => text,
-            Err(_) => return wrong("it is no text, and so no minisign signature".to_owned()),
+            Err(_) => return wrong(SignatureFault::NoText),
         };
         let (Ok(signature), Ok(id)) = (Signature::decode(text), KeyId::of_signature(text)) else {
-            return wrong("it is no minisign signature".to_owned());
+            return wrong(SignatureFault::NoSignature);
         };
         let mut of_this_key = false;
         for Key { key, .. } in &self.0 {
@@ -65,16 +126,10 @@ impl Keys {
             }
         }
         if of_this_key {
-            wrong(format!("it names key {id} and is not of these octets: of another file, changed or forged"))
+            wrong(SignatureFault::OtherOctets { of: id })
         } else {
-            wrong(format!("it is of another key than `public-key`: of {id}, expected {}", self.ids()))
+            wrong(SignatureFault::OtherKey { of: id, expected: self.0.iter().map(Key::id).collect() })
         }
-    }
-
-    /// The numbers of the keys, for people.
-    pub fn ids(&self) -> String {
-        let ids: Vec<String> = self.0.iter().map(|key| key.id.to_string()).collect();
-        ids.join(" or ")
     }
 }
 
@@ -88,7 +143,9 @@ impl Key {
 impl KeyId {
     /// The number in a signature file.
     fn of_signature(text: &str) -> Result<Self, NotAKey> {
-        SignatureBox::from_string(text).map_err(|_| NotAKey).and_then(|signature| Self::of(signature.keynum()))
+        SignatureBox::from_string(text)
+            .map_err(|_| NotAKey)
+            .and_then(|signature| Self::of(signature.keynum()))
     }
 
     /// The number of these eight octets, the lowest first.
@@ -160,8 +217,9 @@ mod tests {
         };
         assert!(says(&key, b"{\"format\":1}", SIGNATURE.as_bytes()).contains("not of these octets"));
         let error = says(&other, FEED, SIGNATURE.as_bytes());
-        let ids = format!("of another key than `public-key`: of {}, ", key.ids());
-        assert!(error.contains(&ids) && error.ends_with(&format!("expected {}", other.ids())), "{error}");
+        let ids = [&key, &other].map(|keys| keys.iter().next().unwrap().id());
+        let words = format!("of another key than `public-key`: of {}, expected {}", ids[0], ids[1]);
+        assert!(error.ends_with(&words), "{error}");
         for (page, words) in [
             (&b"<html>404</html>"[..], "a web page"),
             (b"\n<!DOCTYPE html><html></html>", "a web page"),

@@ -134,17 +134,25 @@ impl Force {
     pub(super) fn terms(&self, now: Timestamp) -> Terms<'_> {
         let (seen, in_force) = (self.seen.as_deref(), self.feed.as_ref());
         let key = self.loaded.config.feed.public_key.as_ref();
-        Terms { seen, in_force, key, anew: self.rekeyed, now }
+        Terms { seen, in_force, key, anew: self.is_rekeyed(), now }
+    }
+
+    /// Whether other keys count than those by which the feed was judged last.
+    fn is_rekeyed(&self) -> bool {
+        self.judged_by != self.loaded.config.feed.public_key
     }
 
     /// Remembers what a look brought; true when it is a feed to publish over this frame.
     pub(super) fn settle(&mut self, offer: Offer, frame: &Frame, now: Timestamp) -> bool {
-        let was_rekeyed = self.rekeyed;
-        self.rekeyed &= match &offer {
-            Offer::Same => true,
-            Offer::Unusable(refusal) => refusal.seen.is_none(),
-            Offer::Known(_) | Offer::News(..) => false,
+        let was_rekeyed = self.is_rekeyed();
+        let is_judged = match &offer {
+            Offer::Same => false,
+            Offer::Unusable(refusal) => refusal.seen.is_some(),
+            Offer::Known(_) | Offer::News(..) => true,
         };
+        if was_rekeyed && is_judged {
+            self.judged_by = self.loaded.config.feed.public_key.clone();
+        }
         match offer {
             Offer::Same => {
                 if self.unreadable {
