@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cvdns::cli::check::{self, CheckArgs};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::export::{self, ExportCommand};
@@ -13,7 +14,7 @@ use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::status::{self, StatusArgs};
-use cvdns::cli::{DEFAULT_CONFIG, check, serve};
+use cvdns::cli::{DEFAULT_CONFIG, serve};
 
 /// Authoritative GeoDNS server of a ClamAV-style mirror network.
 #[derive(Parser)]
@@ -31,7 +32,7 @@ enum Command {
     /// Serve. SIGHUP reads everything again, SIGTERM and SIGINT stop.
     Serve,
     /// Read all that serve would read and say everything that is wrong with it.
-    Check,
+    Check(CheckArgs),
     /// Say why a name is answered as it is: the decision and the answer, by the code that serves.
     Explain(ExplainArgs),
     /// Print the header fields of CVD and CLD files, or the record that they make.
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     match command {
         Command::Serve => serve::run(&config),
-        Command::Check => check::run(&config),
+        Command::Check(args) => check::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Export(command) => export::run(&command, &config),

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use support::client::Transport;
 use support::daemon::{Daemon, Files};
@@ -93,6 +94,64 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
     daemon.write_file("feed.json.minisig", &sign(dir.path(), "ours", &late));
     daemon.wait_for_log(before, &["feed 2000 of "]);
     assert_eq!(answered(&daemon, "db.de.clam.example"), all);
+}
+
+/// An operator who has mended `public-key` need not wait for the next feed.
+#[test]
+fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ours, theirs) = (key(dir.path(), "ours"), key(dir.path(), "theirs"));
+    let first = fixture::feed(1_000, &States::new());
+    let files = fixture::files()
+        .with("feed.json", first.clone())
+        .with("feed.json.minisig", sign(dir.path(), "ours", &first));
+    let (daemon, port) = start(files, &format!("public-key = \"{theirs}\"\nstate = \"state\""));
+    assert!(daemon.log().contains("another key than `public-key`: of "), "{}", daemon.log());
+    let serial = || metric(port, "feed_serial");
+    let set = |keys: &str, says: &[&str]| {
+        let config = fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+        let lines = config.lines().map(|line| if line.starts_with("public-key") { keys } else { line });
+        let config: String = lines.flat_map(|line| [line, "\n"]).collect();
+        daemon.write_file("cvdns.toml", &config);
+        let before = daemon.log().len();
+        daemon.sighup();
+        daemon.wait_for_log(before, &[says, &["reloaded"]].concat());
+        daemon.log()[before..].to_owned()
+    };
+    assert_eq!(serial(), 0);
+    // Refused before, and the same octets as then.
+    set(&format!("public-key = \"{ours}\""), &["feed 1000 of "]);
+    assert_eq!(serial(), 1_000);
+
+    // What is in force is judged too, and goes on: nothing better is there.
+    let news = set(&format!("public-key = \"{theirs}\""), &["another key than", "feed 1000 goes on"]);
+    assert!(!news.contains("is in force"), "{news}");
+    assert_eq!(serial(), 1_000);
+    let next = without(1_001, |host| host == "de1.example");
+    daemon.write_file("feed.json.minisig", &sign(dir.path(), "ours", &next));
+    let refused = || metric(port, "feed_errors_total{reason=\"signature\"}");
+    let before = refused();
+    daemon.write_feed(&next);
+    daemon.until(Duration::from_secs(20), "feed 1001 is refused", || refused() > before);
+
+    // Both count while a coordinator changes its key.
+    set(&format!("public-key = [\"{theirs}\", \"{ours}\"]"), &["feed 1001 of "]);
+    assert_eq!(serial(), 1_001);
+    // A key that is new beside the feed in force has it kept with its signature, which the next start asks for.
+    set("# none", &[]);
+    let bare = without(1_002, |host| host == "de2.example");
+    let before = daemon.log().len();
+    daemon.write_feed(&bare);
+    daemon.wait_for_log(before, &["feed 1002 of "]);
+    daemon.write_file("feed.json.minisig", &sign(dir.path(), "ours", &bare));
+    let config = fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    daemon.write_file("cvdns.toml", &config.replace("# none", &format!("public-key = \"{ours}\"")));
+    let before = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(before, &["reloaded"]);
+    let kept = fs::read_to_string(daemon.path().join("state/feed.json")).expect("what is kept");
+    assert!(kept.contains("1002") && kept.contains("untrusted comment"), "{kept}");
+    assert_eq!(serial(), 1_002);
 }
 
 #[test]

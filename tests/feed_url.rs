@@ -129,6 +129,34 @@ fn formats_a_signed_feed_is_fetched_with_its_signature() {
     until_down(&daemon, "de3.example");
 }
 
+/// A corrected key and SIGHUP: what the web server has unchanged is fetched and judged anew.
+#[test]
+fn a_corrected_public_key_has_what_is_fetched_judged_anew() {
+    let (nginx, dir) = (Nginx::start(), tempfile::tempdir().expect("a directory"));
+    let (ours, theirs) = (key(dir.path(), "ours"), key(dir.path(), "theirs"));
+    let feed = fixture::feed(1_000, &down("de1.example"));
+    nginx.publish("feed.json.minisig", &sign(dir.path(), "ours", &feed));
+    nginx.publish("feed.json", &feed);
+    // Long enough that no poll comes in between.
+    let lines = format!("source = \"{}\"\npublic-key = \"{theirs}\"", nginx.http("feed.json"));
+    let files = files(&lines);
+    let config = files.text("cvdns.toml").replace("interval = \"1s\"", "interval = \"1h\"");
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    assert_eq!(refusals(&daemon, 0).len(), 1, "{}", daemon.log());
+    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let reload = |config: &str, says: &str| {
+        daemon.write_file("cvdns.toml", config);
+        let before = daemon.log().len();
+        daemon.sighup();
+        daemon.wait_for_log(before, &[says]);
+    };
+    reload(&config.replace(&theirs, &ours), "feed 1000 of ");
+    assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
+    // And what is in force is verified by the next keys, too.
+    reload(&config, "another key than");
+    assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
+}
+
 #[test]
 fn a_server_that_nobody_vouches_for_is_refused() {
     let (nginx, other) = (Nginx::start(), Nginx::start());

@@ -61,6 +61,50 @@ fn mmdblookup_reads_the_shipped_database_as_we_do() {
     assert!(known > 80, "{known}");
 }
 
+/// What is looked up is what a server looks up: the table that it compiles, in which a client's path stands.
+#[test]
+fn lookups_agree_with_the_table_that_servers_compile() {
+    use cvdns::geo::country::Country;
+    use cvdns::geo::country_map::CountryMap;
+    use cvdns::geo::database::CountryDatabase;
+    let overrides =
+        ["198.18.0.0/15=DE", "2001::/16=SE", "2002::/16=NO", "::/64=FI", "2a00::/12=FR", "8.0.0.0/7=JP"];
+    let parsed = overrides.map(|text| {
+        let (net, country) = text.split_once('=').expect("NET=CC");
+        (net.parse().expect("a network"), Country::parse(country).expect("a country"))
+    });
+    let database = CountryDatabase::from_bytes(fs::read(SHIPPED).expect("database"), SHIPPED).expect("sound");
+    let countries: Vec<Country> = Country::all().collect();
+    let number = |country: Option<Country>| {
+        let place = country.and_then(|country| countries.iter().position(|of| *of == country));
+        place.map_or(u16::MAX, |place| u16::try_from(place).expect("few countries"))
+    };
+    let table = CountryMap::new(&database, &parsed).table(number);
+    let v4 = |n: u32| std::net::Ipv4Addr::from(n.wrapping_mul(0x9e37_79b9));
+    let addresses: Vec<std::net::IpAddr> = (1..=300_u32)
+        .flat_map(|n| {
+            let (v4, bits) = (v4(n), u128::from(v4(n).to_bits()));
+            let v6 = |high: u128, shift: u32| std::net::Ipv6Addr::from(high << 112 | bits << shift).into();
+            // Itself, mapped, 6to4, Teredo, as an MMDB keeps it, and somewhere in IPv6.
+            let mapped = v4.to_ipv6_mapped().into();
+            [v4.into(), mapped, v6(0x2002, 80), v6(0x2001, 64), v6(0, 0), v6(0x2a00 + u128::from(n % 20), 80)]
+        })
+        .collect();
+    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let mut arguments = vec!["lookup", "--json", "--database", SHIPPED];
+    arguments.extend(overrides.iter().flat_map(|text| ["--override", text]));
+    arguments.extend(texts.iter().map(String::as_str));
+    let found = json(&arguments);
+    let found = found.as_array().expect("array");
+    assert_eq!(found.len(), addresses.len());
+    for (address, found) in addresses.iter().zip(found) {
+        let ours = found["country"].as_str().and_then(|code| Country::parse(code).ok());
+        assert_eq!(number(ours), table.get(*address).value, "{address}: {found}");
+    }
+    let of = |source: &str| found.iter().filter(|found| found["source"] == source).count();
+    assert!([of("override"), of("database"), of("none")].iter().all(|count| *count > 50), "of each kind");
+}
+
 #[test]
 fn building_the_shipped_database_again_gives_the_same_bytes() {
     let sources = ["/usr/share/tor/geoip", "/usr/share/tor/geoip6"];

@@ -1,70 +1,98 @@
 //! `cvdns check`: reads all that serve would read and says everything that is wrong with it.
 
+mod coordinator;
+mod feed;
+mod report;
+mod system;
+
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 
+use super::output::Failure;
 use super::problems::print;
-use crate::health::{Feed, notes};
 use crate::load::{Loaded, load};
-use crate::problem::{Problems, Spot};
+use crate::problem::Problems;
 use crate::release::{Said, Supply};
 use crate::snapshot::compile;
-use crate::snapshot::inputs::Databases;
+
+use report::Report;
+
+/// Arguments of `cvdns check`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CheckArgs {
+    /// Print JSON: every problem, and every zone.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A database with fewer networks is no database of the world: the smallest of those have some hundred thousand.
+const FEW_NETWORKS: usize = 1000;
 
 /// Checks a configuration. Exit status 1 when it could not be served.
-pub fn run(config: &Path) -> ExitCode {
+pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
-    let loaded = load(config, &mut problems);
-    let mut summary = None;
-    if let Some(loaded) = &loaded {
-        let now = Timestamp::now();
-        let databases = check_feed(loaded, now, &mut problems);
-        check_supply(loaded, now, &mut problems);
-        summary = compile(&loaded.inputs, &databases, &mut problems)
-            .map(|frame| format!("{}; {}", frame.summary(), loaded.countries.described));
+    let now = Timestamp::now();
+    let checked = load(config, &mut problems).and_then(|loaded| check(config, &loaded, now, &mut problems));
+    let good = !problems.has_errors();
+    if !args.json {
+        print(&problems);
     }
-    print(&problems);
-    match summary {
-        Some(summary) if !problems.has_errors() => {
-            println!("{} can be served: {summary}", config.display());
-            ExitCode::SUCCESS
-        }
-        _ => ExitCode::FAILURE,
-    }
-}
-
-/// A bad feed keeps no server from starting, so all of this is warnings. The names of its extra databases, for the compile.
-fn check_feed(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Databases {
-    let Some(source) = &loaded.feed else { return Databases::new() };
-    let spot = Spot::file(&source.to_string());
-    let start = "serve would start with all mirrors up and without a record";
-    let feed = match source.read(&loaded.roots) {
-        Ok(bytes) => match Feed::parse(&bytes).and_then(|feed| feed.timely(now).map(|()| feed)) {
-            Ok(feed) => feed,
-            Err(error) => {
-                problems.warning(spot, format!("the feed is not usable: {error}"), start);
-                return Databases::new();
-            }
-        },
-        Err(error) => {
-            problems.warning(spot, error, start);
-            return Databases::new();
-        }
+    let report = checked.filter(|_| good || args.json);
+    let printed = match report {
+        Some(report) if args.json => report.print_json(&problems),
+        Some(report) => report.print(),
+        None if args.json => Report::unread(config).print_json(&problems),
+        None => Ok(()),
     };
-    for note in notes(&feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
-        problems.warning(spot.clone(), note, "correct the host in the feed or in the fleet file");
+    match printed {
+        // Who read it has gone: what was found is still what it is.
+        Ok(()) | Err(Failure::BrokenPipe) if good => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::BrokenPipe) => ExitCode::FAILURE,
+        Err(failure) => failure.report(),
     }
-    let max_age = loaded.config.feed.max_age;
-    if feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= now) {
-        let what = format!("the feed is of {}, older than max-age", feed.generated);
-        problems.warning(spot, what, "its coordinator no longer renews it: stamps of the record stand still");
-    }
-    feed.extra_databases()
 }
 
-/// Nor do files of the record.
+/// Looks at all that was read; what would be served, if it can be.
+fn check(config: &Path, loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Option<Report> {
+    system::check(config, loaded, problems);
+    check_database(loaded, problems);
+    check_supply(loaded, now, problems);
+    coordinator::check(config, loaded, problems);
+    let offered = feed::read(loaded, now, problems);
+    let databases = offered.databases();
+    let frame = compile(&loaded.inputs, &databases, problems)?;
+    let starts = offered.judge(loaded, &frame, now, problems);
+    Some(Report::of(config, loaded, &frame, starts))
+}
+
+/// A country database that serve takes, and that few clients are in.
+fn check_database(loaded: &Loaded, problems: &mut Problems) {
+    let Some(size) = loaded.countries.size else { return };
+    let spot = || loaded.config.database.spot.clone();
+    let name = &loaded.config.database.value;
+    if size.networks < FEW_NETWORKS {
+        let what = format!("the country database {name} has only {} networks", size.networks);
+        problems.warning(
+            spot(),
+            what,
+            "clients elsewhere count as unknown; `cvdns geoip build` makes a whole one",
+        );
+    }
+    for (has, family, other) in [(size.v4, "IPv4", size.v6), (size.v6, "IPv6", size.v4)] {
+        if !has && other {
+            let what = format!("the country database {name} has no {family} network with a country");
+            let help = format!(
+                "all clients by {family} count as unknown: name a database of both families, such as `cvdns geoip build` makes"
+            );
+            problems.warning(spot(), what, help);
+        }
+    }
+}
+
+/// Bad files of the record keep no server from starting, so all of this is warnings.
 fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
     let record = &loaded.config.record;
     let mut errors = Vec::new();

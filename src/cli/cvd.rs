@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::DEFAULT_CONFIG;
 use super::offline::{Named, Offline};
-use super::output::{Failure, print_json, print_table, say};
+use super::output::{Failure, print_json, say};
 use super::problems::print;
+use super::table::print_table;
 use crate::health::{Feed, FeedError};
 use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
 use crate::problem::Problems;
@@ -55,7 +56,7 @@ pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
         match load::read_header(path, now) {
             Ok(header) => databases.push(Database::new(path, header)),
             Err(error) => {
-                say(&error);
+                say!("cvdns: {error}");
                 all_good = false;
             }
         }
@@ -167,7 +168,7 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     // It may be what is just being written: `cvdns cvd --record … > dns.txt` begins with an empty file.
     let said = if errors.is_empty() { said } else { Supply::default() };
     for error in errors {
-        say(&format!("{error}; the rest of the record is taken from elsewhere"));
+        say!("cvdns: {error}; the rest of the record is taken from elsewhere");
     }
     let feed = read_feed(feed.as_ref(), &roots, now)?;
     Ok(said.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
@@ -219,6 +220,6 @@ fn of_files(
 fn say_others(databases: &[Database], stamp: i64) {
     for Database { file, header, .. } in databases.iter().filter(|database| database.name.is_none()) {
         let own = database_record(header.version, stamp);
-        say(&format!("{file} is not in the record of main, daily and bytecode; its own is {own}"));
+        say!("cvdns: {file} is not in the record of main, daily and bytecode; its own is {own}");
     }
 }

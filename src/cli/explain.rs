@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::offline::{Named, Offline};
-use super::output::{Failure, print_json, print_table, say};
+use super::output::{Failure, print_json, say};
+use super::table::print_table;
 use crate::answer::{Answering, Transport, diagnosed};
 use crate::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
 use crate::health::notes;
@@ -131,14 +132,14 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
 fn say_notes(offline: &Offline, Named { source, feed }: &Named) {
     let notes = notes(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
     for note in notes.iter().take(NOTES) {
-        say(&format!("{source}: {note}"));
+        say!("cvdns: {source}: {note}");
     }
     let more = notes.len().saturating_sub(NOTES);
     if more > 0 {
-        say(&format!("{source}: {more} more like these (`cvdns feed check` says all)"));
+        say!("cvdns: {source}: {more} more like these (`cvdns feed check` says all)");
     }
     if let Err(error) = feed.timely(offline.time) {
-        say(&format!("{source}: {error}; it is taken all the same"));
+        say!("cvdns: {source}: {error}; it is taken all the same");
     }
 }
 

@@ -11,11 +11,13 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use self::build::BuildArgs;
-use super::output::{Failure, print_json, print_table};
+use super::output::{Failure, print_json, say};
 use super::problems::print;
+use super::table::print_table;
 use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country, labels};
-use crate::geo::database::{CountryDatabase, UnknownCode, embedded_v4};
+use crate::geo::country_map::{CountryMap, Located};
+use crate::geo::database::{CountryDatabase, UnknownCode};
 use crate::geo::date::date_text;
 use crate::load;
 use crate::problem::Problems;
@@ -124,7 +126,7 @@ fn parse_override(text: &str) -> Result<(IpNet, Country), String> {
     Ok((net, Country::parse(code).map_err(|error| error.to_string())?))
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Found {
     address: IpAddr,
     network: Option<IpNet>,
@@ -135,30 +137,29 @@ struct Found {
 }
 
 impl Found {
-    fn of(address: IpAddr, database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Found {
-        let embedded = embedded_v4(address);
-        let told = overrides.iter().filter(|(net, _)| net.contains(&address) || net.contains(&embedded));
-        // Of two overrides of the same network the later one wins, as later sources do.
-        if let Some((net, country)) = told.max_by_key(|(net, _)| net.prefix_len()) {
-            return Found {
-                address,
-                network: Some(*net),
-                country: Some(country.code().to_owned()),
-                name: Some(country.name()),
-                continent: Some(country.continent().code()),
-                source: "override",
-            };
-        }
-        let found = database.lookup(address);
-        let code = found.and_then(|(code, _)| code);
-        let country = code.and_then(|code| Country::parse(code).ok());
-        Found {
-            address,
-            network: found.map(|(_, network)| network),
-            country: country.map(|country| country.code().to_owned()).or(code.map(str::to_owned)),
-            name: country.map(Country::name),
-            continent: database.area(address).continent().map(Continent::code),
-            source: if found.is_some() { "database" } else { "none" },
+    /// Where serve places an address: by the same map. The database adds the network that it has the country for.
+    fn of(address: IpAddr, database: &CountryDatabase, map: &CountryMap) -> Found {
+        let Located { area, overridden, .. } = map.locate(address);
+        let nowhere =
+            Found { address, network: None, country: None, name: None, continent: None, source: "none" };
+        let placed = |network, source| Found {
+            network: Some(network),
+            country: area.country().map(|country| country.code().to_owned()),
+            name: area.country().map(Country::name),
+            continent: area.continent().map(Continent::code),
+            source,
+            ..nowhere.clone()
+        };
+        match (overridden, area, database.lookup(address)) {
+            (Some(network), Area::Country(_), _) => placed(network, "override"),
+            (None, Area::Country(_) | Area::Continent(_), Some((_, network))) => placed(network, "database"),
+            // A relay's address (Teredo), or IPv4 as an MMDB keeps it (::/96): a client's country is not known by these.
+            (_, Area::Unknown, Some((Some(code), _))) if Country::parse(code).is_ok() => nowhere,
+            (_, Area::Unknown, Some((code, network))) => {
+                let country = code.map(str::to_owned);
+                Found { network: Some(network), country, source: "database", ..nowhere }
+            }
+            _ => nowhere,
         }
     }
 
@@ -178,13 +179,14 @@ impl Found {
 fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
     let (database, mut overrides) = args.database.open(config)?;
     overrides.extend_from_slice(&args.overrides);
+    let map = CountryMap::new(&database, &overrides);
     let mut found = Vec::new();
     let mut status = ExitCode::SUCCESS;
     for address in &args.addresses {
         if let Ok(address) = address.parse() {
-            found.push(Found::of(address, &database, &overrides));
+            found.push(Found::of(address, &database, &map));
         } else {
-            eprintln!("cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1");
+            say!("cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1");
             status = ExitCode::FAILURE;
         }
     }

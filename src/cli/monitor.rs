@@ -10,9 +10,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::output::{Failure, print_json, print_table};
+use super::log_filter;
+use super::output::{Failure, print_json};
 use super::problems::print;
 use super::serve::{going_on, start_log};
+use super::table::print_table;
 use crate::load::{self, MonitorInputs};
 use crate::logging::{LogQueue, log_problems};
 use crate::monitor::rule::span;
@@ -58,6 +60,7 @@ fn coordinate(
     log: &LogQueue,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
+    log_filter::check().map_err(Failure::new)?;
     let mut problems = Problems::default();
     let inputs = read(config, &mut problems);
     print(&problems);

@@ -51,7 +51,7 @@ impl Offline {
     /// Says why files have no word in the release.
     pub(in crate::cli) fn say_errors(&self) {
         for error in &self.errors {
-            say(error);
+            say!("cvdns: {error}");
         }
     }
 
@@ -76,13 +76,25 @@ impl Offline {
 
     /// Reads the octets of a feed. From a file in which a server keeps one (`state`) it is taken out, which is said.
     pub(in crate::cli) fn octets(&self, source: &Source) -> Result<Vec<u8>, Failure> {
-        let octets = source.read(&self.loaded.roots).map_err(Failure::new)?;
+        self.octets_and_signature(source, false).map(|(octets, _)| octets)
+    }
+
+    /// The same with the feed's signature, where it is asked for and there is one.
+    pub(in crate::cli) fn octets_and_signature(
+        &self,
+        source: &Source,
+        signed: bool,
+    ) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
+        let roots = &self.loaded.roots;
+        let read =
+            if signed { source.read_signed(roots) } else { source.read(roots).map(|octets| (octets, None)) };
+        let (octets, signature) = read.map_err(Failure::new)?;
         Ok(match daemon::kept_document(&octets) {
             Some(kept) => {
-                eprintln!("cvdns: {source} is what a server keeps: the feed in it came from {}", kept.source);
-                kept.octets
+                say!("cvdns: {source} is what a server keeps: the feed in it came from {}", kept.source);
+                (kept.octets, kept.signature)
             }
-            None => octets,
+            None => (octets, signature),
         })
     }
 
@@ -118,21 +130,26 @@ impl Offline {
     pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<Named>, Failure> {
         let source = self.loaded.feed.clone();
         let state = self.loaded.state.as_deref().zip(source.as_ref());
-        let kept = state.and_then(|(state, source)| daemon::feed_before(state, &source.to_string()));
+        let keys = self.loaded.config.feed.public_key.as_ref();
+        let kept = state
+            .and_then(|(state, source)| daemon::feed_before(state, &source.to_string(), keys, self.time));
         if !self.loaded.config.feed.settle.is_zero() {
-            say("which mirrors change their state too often (`settle`) the running server alone knows");
+            say!(
+                "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"
+            );
         }
         match (self.signed_feed(), kept, source) {
             (Err(Failure::Input(what)), Some(feed), Some(source)) => {
-                say(&format!("{what}; the server goes on with feed {}, which it kept", feed.serial));
+                say!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
                 Ok(Some(Named { source, feed }))
             }
             (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
                 let Named { source, feed } = &named;
-                say(&format!(
-                    "{source} has feed {}, the server had {} in force last: it holds it back, or does not run",
-                    feed.serial, kept.serial
-                ));
+                say!(
+                    "cvdns: {source} has feed {}, the server had {} in force last: it holds it back, or does not run",
+                    feed.serial,
+                    kept.serial
+                );
                 Ok(Some(named))
             }
             (read, ..) => read,

@@ -1,12 +1,42 @@
-//! Tables and JSON on standard output, failures on standard error.
+//! JSON and lines on standard output, failures on standard error.
+//!
+//! Whoever reads either may go away at any time (`| head -1`): that ends a command quietly, where `println!` would panic.
 
-use std::io::{self, Write};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::problem::{printable, printable_lines};
+use crate::problem::printable_lines;
+
+/// Says a line on standard error, as `eprintln!` does, but for that nobody need be there to hear it, and its characters do nothing
+/// but be read.
+macro_rules! say {
+    ($($words:tt)*) => {
+        $crate::cli::output::say_line(format_args!($($words)*))
+    };
+}
+pub(in crate::cli) use say;
+
+/// See the macro.
+pub(in crate::cli) fn say_line(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&line.to_string()));
+}
+
+/// Prints a line on standard output.
+pub(in crate::cli) fn print_line(line: impl Display) -> Result<(), Failure> {
+    writeln!(io::stdout().lock(), "{}", printable_lines(&line.to_string()))?;
+    Ok(())
+}
+
+/// Whether what is written to standard error may have colours: on a terminal that can show them, unless the user wants none
+/// (<https://no-color.org>: the variable is set and not empty).
+pub(in crate::cli) fn has_colour() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !unwanted && !dumb && io::stderr().is_terminal()
+}
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -26,7 +56,7 @@ impl Failure {
     pub(in crate::cli) fn report(self) -> ExitCode {
         match self {
             Failure::Input(message) => {
-                say(&message);
+                say!("cvdns: {message}");
                 ExitCode::FAILURE
             }
             Failure::BrokenPipe => ExitCode::SUCCESS,
@@ -43,39 +73,9 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says something on standard error, in one line whose characters do nothing but be read.
-pub(in crate::cli) fn say(message: &str) {
-    // Where nobody reads, nobody misses it.
-    let _ = writeln!(io::stderr().lock(), "cvdns: {}", printable(message));
-}
-
 /// Prints a value as JSON, indented.
 pub(in crate::cli) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
     writeln!(io::stdout().lock(), "{}", printable_lines(&text))?;
-    Ok(())
-}
-
-/// Prints a table without lines, so that `awk` and `sort` can use it; wrapped on a terminal only.
-pub(in crate::cli) fn print_table(
-    header: &[&str],
-    rows: impl IntoIterator<Item = Vec<String>>,
-) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    // Off a terminal there is no width to fit.
-    if io::IsTerminal::is_terminal(&io::stdout()) {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    if !header.is_empty() {
-        table.set_header(header.iter().copied());
-    }
-    for row in rows {
-        table.add_row(row.iter().map(|cell| printable(cell)));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    writeln!(io::stdout().lock(), "{}", table.trim_fmt())?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Prints problems for people.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
+use super::output::has_colour;
 use crate::problem::{Problems, render};
 
 /// Beyond this many nobody reads on; most have one cause.
@@ -23,7 +24,7 @@ fn print_some(problems: &Problems, most: usize) {
 }
 
 fn write_some(out: &mut impl Write, problems: &Problems, most: usize) -> io::Result<()> {
-    let colour = io::stderr().is_terminal();
+    let colour = has_colour();
     for problem in problems.by_severity().take(most) {
         writeln!(out, "{}\n", render(problem, colour))?;
     }

@@ -1,14 +1,13 @@
 //! `cvdns serve`.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use tracing::error;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::output::Failure;
+use super::log_filter;
+use super::output::{Failure, has_colour, say};
 use super::problems::print;
 use crate::config::Log;
 use crate::daemon::{Daemon, StartError};
@@ -19,6 +18,9 @@ use crate::signals::Signals;
 
 /// Serves until it is told to stop.
 pub fn run(config: &Path) -> ExitCode {
+    if let Err(error) = log_filter::check() {
+        return Failure::new(error).report();
+    }
     going_on(0, |log, signals| serve(config, log, signals))
 }
 
@@ -58,7 +60,7 @@ fn serve(config: &Path, log: &LogQueue, signals: Signals) -> ExitCode {
         }
         Err(StartError::System(reasons)) => {
             for reason in reasons {
-                error!("{reason}");
+                say_last(&reason);
             }
             return ExitCode::FAILURE;
         }
@@ -66,20 +68,26 @@ fn serve(config: &Path, log: &LogQueue, signals: Signals) -> ExitCode {
     match daemon.run(signals) {
         Ok(_) => ExitCode::SUCCESS,
         Err(reason) => {
-            error!("cannot serve: {reason}");
+            say_last(&format!("cannot serve: {reason}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says why it ends: in the log, or where that has no errors (`CVDNS_LOG=off`), without it.
+fn say_last(reason: &str) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        error!("{reason}");
+    } else {
+        say!("cvdns: {reason}");
+    }
+}
+
 /// Logs to standard error. `CVDNS_LOG` overrides the level and may be a whole filter of `tracing`.
 pub(super) fn start_log(log: &Log, queue: &LogQueue) {
-    // What notify says of directories that went away is no news: the watch is made anew.
-    let filter = EnvFilter::try_from_env("CVDNS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{},notify=error", log.level)));
-    let colours = std::io::stderr().is_terminal();
+    let colours = has_colour();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_filter::filter(&log.level))
         .with_writer(queue.lines(colours && !log.json))
         .with_ansi(colours)
         .with_target(false)

@@ -1,6 +1,7 @@
 //! What `cvdns.toml` says of the server. The file's shape is read here; files that it names are read by `load`.
 
 mod monitor;
+mod restart;
 mod server;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,12 +10,13 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::geo::country::Country;
-use crate::health::Key;
+use crate::health::{Key, Keys};
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table, read};
 use crate::release::Share;
 
 pub use monitor::Monitor;
+pub use restart::waiting_for_restart;
 pub use server::{Explain, Server, UdpMode};
 
 /// The server's configuration; paths are as written, relative to the file that names them.
@@ -26,6 +28,8 @@ pub struct Config {
     pub zones: Vec<Placed<String>>,
     /// The country database.
     pub database: Placed<String>,
+    /// The least networks that the database may have; `None`: at a reload half of what the one in force has, at a start any.
+    pub min_networks: Option<u64>,
     /// What beats the database; the longest prefix wins.
     pub overrides: Vec<(IpNet, Country)>,
     /// Where the feed comes from.
@@ -51,8 +55,8 @@ pub struct Feed {
     pub ca_file: Option<Placed<String>>,
     /// Older than this it is stale.
     pub max_age: Duration,
-    /// The coordinator's key; none: feeds need no signature.
-    pub public_key: Option<Key>,
+    /// The coordinators' keys; `None`: feeds need no signature.
+    pub public_key: Option<Keys>,
     /// An update that takes away more than this share of the usable mirrors is held back.
     pub max_loss: Share,
     /// Where the last good feed and record are kept for the next start; none: nowhere.
@@ -108,7 +112,7 @@ impl Config {
                 "add [[zone]] with file = \"zones/NAME.toml\"",
             );
         }
-        let (database, overrides) = geoip(&mut root, problems);
+        let Geoip { database, min_networks, overrides } = geoip(&mut root, problems);
         let database =
             database.unwrap_or_else(|| Placed { value: DEFAULT_DATABASE.to_owned(), spot: document.whole() });
         let feed = feed(&mut root, problems);
@@ -117,7 +121,7 @@ impl Config {
         let log = log(&mut root, problems);
         let monitor = Monitor::read(root.table("monitor", problems), feed.max_age, problems);
         root.finish(problems);
-        Some(Self { server, zones, database, overrides, feed, record, admin, log, monitor })
+        Some(Self { server, zones, database, min_networks, overrides, feed, record, admin, log, monitor })
     }
 }
 
@@ -141,9 +145,24 @@ fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
     out
 }
 
-fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String>>, Vec<(IpNet, Country)>) {
-    let Some(mut table) = root.table("geoip", problems) else { return (None, Vec::new()) };
+/// `[geoip]`.
+#[derive(Default)]
+struct Geoip {
+    database: Option<Placed<String>>,
+    min_networks: Option<u64>,
+    overrides: Vec<(IpNet, Country)>,
+}
+
+fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> Geoip {
+    let Some(mut table) = root.table("geoip", problems) else { return Geoip::default() };
     let database = table.get("database", "the path of a country MMDB", problems, read::string);
+    let least = table.get(
+        "min-networks",
+        "a number of networks; 0 for any",
+        problems,
+        read::integer(0..=u32::MAX.into()),
+    );
+    let min_networks = least.map(|least| least.value);
     let mut overrides: Vec<(IpNet, Country)> = Vec::new();
     for mut entry in table.tables("override", problems) {
         let spot = entry.spot();
@@ -164,7 +183,7 @@ fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> (Option<Placed<String
         }
     }
     table.finish(problems);
-    (database, overrides)
+    Geoip { database, min_networks, overrides }
 }
 
 /// A network without bits beyond its prefix: with them, it is unclear which network is meant.
@@ -223,9 +242,9 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.interval = interval.map_or(feed.interval, |d| d.value);
     let max_age = table.get("max-age", "a duration such as \"1h\"", problems, of_seconds);
     feed.max_age = max_age.map_or(feed.max_age, |d| d.value);
-    let key = table.get("public-key", "a minisign public key, \"RW…\"", problems, read::parsed::<Key>);
-    feed.public_key = key.map(|key| key.value);
-    if let (Some(source), None) = (&feed.source, &feed.public_key)
+    let is_signed = table.has("public-key");
+    feed.public_key = public_keys(&mut table, problems);
+    if let Some(source) = feed.source.as_ref().filter(|_| !is_signed)
         && is_open(&source.value)
     {
         let what = "whoever is on the way to this server can write the feed, and so where clients go";
@@ -239,6 +258,28 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
     feed.settle = settle.map_or(feed.settle, |settle| settle.value);
     table.finish(problems);
     feed
+}
+
+/// One key, or a list of several: while coordinators change theirs, both the old and the new one count.
+fn public_keys(table: &mut Table<'_>, problems: &mut Problems) -> Option<Keys> {
+    let spot = table.key_spot("public-key");
+    let given = table.has("public-key");
+    let expected = "a minisign public key, \"RW…\" (the last line of its .pub file), or a list of several";
+    let mut keys: Vec<Key> = Vec::new();
+    for Placed { value, spot } in
+        table.one_or_list("public-key", expected, problems, read::parsed::<Key>).unwrap_or_default()
+    {
+        if keys.contains(&value) {
+            problems.error(spot, format!("the key {} is named twice", value.id()), "keep one");
+        } else {
+            keys.push(value);
+        }
+    }
+    if given && keys.is_empty() && !problems.has_errors() {
+        let help = format!("write {expected}; without the key, feeds need no signature");
+        problems.error(spot, "`public-key` names no key", help);
+    }
+    Keys::new(keys)
 }
 
 /// Whether a URL leads over a network without TLS.
@@ -286,6 +327,16 @@ fn admin(root: &mut Table<'_>, problems: &mut Problems) -> Option<SocketAddr> {
     let expected = "an address and a port, such as \"127.0.0.1:8053\"";
     let listen = table.get("listen", expected, problems, read::parsed::<SocketAddr>);
     table.finish(problems);
+    if let Some(listen) = listen.as_ref().filter(|listen| !listen.value.ip().to_canonical().is_loopback()) {
+        let what = if listen.value.ip().is_unspecified() {
+            "everybody who reaches any address of this machine may ask for metrics and state: nobody is asked who they are"
+        } else {
+            "everybody who reaches this address may ask for metrics and state: nobody is asked who they are"
+        };
+        let help =
+            "write a loopback address such as \"127.0.0.1:8053\", or let a firewall decide who reaches it";
+        problems.warning(listen.spot.clone(), what, help);
+    }
     listen.map(|listen| listen.value)
 }
 

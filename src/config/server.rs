@@ -17,6 +17,8 @@ pub struct Server {
     pub nsid: Option<String>,
     /// The account to drop to after binding when started as root.
     pub user: Option<String>,
+    /// Where `user` stands, for those who find fault with it.
+    pub user_spot: Option<Spot>,
     /// Largest UDP answer in octets, also what OPT records announce (RFC 6891 section 6.2.5).
     pub edns_udp_size: u16,
     /// Whether the client subnet option is honoured (RFC 7871).
@@ -91,6 +93,7 @@ impl Default for Server {
             workers: 0,
             nsid: None,
             user: None,
+            user_spot: None,
             edns_udp_size: 1232,
             ecs: true,
             explain: Explain::Local,
@@ -124,7 +127,8 @@ impl Server {
             None => Err(String::new()),
         });
         server.nsid = nsid.map(|nsid| nsid.value);
-        server.user = table.get("user", "an account's name", problems, read::string).map(|user| user.value);
+        let user = table.get("user", "an account's name", problems, read::string);
+        (server.user, server.user_spot) = user.map(|user| (user.value, user.spot)).unzip();
         let size = table.get("edns-udp-size", "octets, 512 to 4096", problems, read::integer(512..=4096));
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
         server.ecs = table.get("ecs", "true or false", problems, read::boolean).is_none_or(|ecs| ecs.value);

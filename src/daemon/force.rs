@@ -4,7 +4,6 @@ mod intake;
 mod telling;
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +23,8 @@ use super::overriding::Overriding;
 use super::standings;
 use crate::admin::Condition;
 use crate::answer::{Freed, Ledger, QueryTallies};
-use crate::config::{Log, Server};
-use crate::health::{Feed, Word};
+use crate::config::{Config, Server};
+use crate::health::{Feed, Keys, Word};
 use crate::load::{Loaded, Source, Version, signature_of};
 use crate::problem::{Problem, Problems};
 use crate::release::{self, STAMP_PERIOD};
@@ -61,7 +60,7 @@ struct SinceStart {
 pub(super) struct Force {
     loaded: Loaded,
     /// What it was started with, of which some holds until it ends.
-    started: (Server, Option<SocketAddr>, Log),
+    started: Config,
     feed: Option<InForce>,
     seen: Option<Arc<Seen>>,
     /// A feed that takes away too much.
@@ -75,6 +74,8 @@ pub(super) struct Force {
     complaint: Option<String>,
     /// That complaint ends when the file says again what it said before.
     unreadable: bool,
+    /// The keys by which what was seen was judged; where `public-key` has others, it is to be judged anew.
+    judged_by: Option<Keys>,
     /// What was noted about the feed in force.
     noted: HashSet<String>,
     offering: Offering,
@@ -115,8 +116,9 @@ impl Force {
         let server = &loaded.config.server;
         let threads = Listeners::most_sockets(&server.listen, server.workers);
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot.counting(threads)));
+        let judged_by = loaded.config.feed.public_key.clone();
         let mut force = Self {
-            started: (loaded.config.server.clone(), loaded.config.admin, loaded.config.log.clone()),
+            started: loaded.config.clone(),
             loaded,
             feed: None,
             seen: None,
@@ -126,6 +128,7 @@ impl Force {
             refusals: BTreeMap::new(),
             complaint: None,
             unreadable: false,
+            judged_by,
             noted: HashSet::new(),
             offering: Offering::default(),
             overriding: Overriding::default(),
@@ -220,7 +223,7 @@ impl Force {
 
     /// How the server was told to listen when it was started.
     pub(super) fn server(&self) -> &Server {
-        &self.started.0
+        &self.started.server
     }
 
     /// How often the feed is read, whatever the watch says.
@@ -264,7 +267,9 @@ impl Force {
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
     /// Where the feed cannot be read, the one in force goes on, as it does until one was fetched.
     pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
-        let terms = Terms { key: loaded.config.feed.public_key.as_ref(), ..self.terms(now) };
+        let key = loaded.config.feed.public_key.as_ref();
+        let rekeyed = self.judged_by.as_ref() != key;
+        let terms = Terms { key, anew: rekeyed, ..self.terms(now) };
         let path = loaded.feed.as_ref().and_then(Source::file);
         let offer = path.map(|path| Offer::read(path, terms));
         let offer = self.judged_again(offer, loaded.feed.as_ref(), terms);
@@ -275,6 +280,10 @@ impl Force {
         frame.pings.take_over(&self.frame().pings);
         let frame = Arc::new(frame);
         self.warn_of_restart(&loaded.config);
+        if rekeyed {
+            // Nobody may accept what the new keys have not verified; if they do, it is held back again.
+            self.held = None;
+        }
         let moved = self.loaded.feed != loaded.feed;
         self.loaded = loaded;
         self.overriding.take_over(&self.loaded.overrides);

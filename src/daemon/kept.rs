@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::health::{Feed, Key, MAX_SIZE};
+use crate::health::{Feed, Keys, MAX_SIZE};
 use crate::load::{is_leftover, read_optional, replace_kept};
 use crate::release::{Announced, Release};
 
@@ -78,10 +78,10 @@ impl Kept {
 
     /// The last good feed of this source. A file that is not good is put aside; one that is only of the future stays, and
     /// [`Self::in_time`] has it when its time has come.
-    pub(super) fn feed(&mut self, source: &str, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
+    pub(super) fn feed(&mut self, source: &str, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
         let path = self.directory.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
-        if file.source != source {
+        if !is_same_source(&file.source, source) {
             return None;
         }
         let octets = file.feed.into_bytes();
@@ -103,7 +103,7 @@ impl Kept {
     }
 
     /// The feed that was of the future, once it no longer is, if this key (by now another one, perhaps) has signed it.
-    pub(super) fn in_time(&mut self, key: Option<&Key>, now: Timestamp) -> Option<KeptFeed> {
+    pub(super) fn in_time(&mut self, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
         let early = self.early.take_if(|early| early.feed.timely(now).is_ok())?;
         let verified = key.map_or(Ok(()), |key| key.verify(&early.octets, early.signature.as_deref()));
         verified.is_ok().then_some(early)
@@ -197,15 +197,23 @@ impl KeptRecord {
     }
 }
 
-/// The feed of this source that a server had in force last which keeps it in `directory`; none: nothing that could be read. Changes
-/// nothing there.
-pub fn feed_before(directory: &Path, source: &str) -> Option<Feed> {
+/// The feed of this source that a server had in force last which keeps it in `directory`, and goes on from when it starts; `None`:
+/// nothing that could be read and is signed as `keys` ask. Changes nothing there.
+pub fn feed_before(directory: &Path, source: &str, keys: Option<&Keys>, now: Timestamp) -> Option<Feed> {
     let octets = read_optional(&directory.join(FEED), MOST).ok()??;
     let file: FeedFile = serde_json::from_slice(&octets).ok()?;
-    if file.source != source {
+    if !is_same_source(&file.source, source) {
         return None;
     }
-    Feed::parse(file.feed.as_bytes()).ok()
+    let signature = file.signature.as_deref().map(str::as_bytes);
+    keys.map_or(Ok(()), |keys| keys.verify(file.feed.as_bytes(), signature)).ok()?;
+    Feed::parse(file.feed.as_bytes()).ok().filter(|feed| feed.timely(now).is_ok())
+}
+
+/// Whether two sources are one: a path may be written from the working directory, or from the root.
+fn is_same_source(one: &str, other: &str) -> bool {
+    let path = |source: &str| std::path::absolute(source).ok().filter(|_| !source.contains("://"));
+    one == other || path(one).is_some_and(|one| Some(one) == path(other))
 }
 
 /// A feed as a server keeps it in its `state`.
@@ -328,7 +336,7 @@ mod tests {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         std::os::unix::fs::symlink("/dev/zero", directory.path().join(RECORD)).unwrap();
         assert!(kept.feed(SOURCE, None, now).is_none() && kept.announced(now).is_none());
-        assert!(feed_before(directory.path(), SOURCE).is_none());
+        assert!(feed_before(directory.path(), SOURCE, None, now).is_none());
         assert!(announced_before(directory.path(), now).is_none());
         let copy = directory.path().join("copy");
         go_on_from(directory.path(), &copy);

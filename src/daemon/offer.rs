@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::health::{Feed, FeedError, Key};
+use crate::health::{Feed, FeedError, Keys};
 use crate::load::{self, Source, Version, signature_of};
 
 /// A feed that was taken, and what was read: another source has serials of its own.
@@ -53,8 +53,10 @@ pub(super) struct Refusal {
 pub(super) struct Terms<'t> {
     pub seen: Option<&'t Seen>,
     pub in_force: Option<&'t InForce>,
-    /// The key that must have signed it.
-    pub key: Option<&'t Key>,
+    /// The keys of which one must have signed it.
+    pub key: Option<&'t Keys>,
+    /// Whether other keys count than when it was seen: what was seen, and what is in force, is verified again.
+    pub anew: bool,
     pub now: Timestamp,
 }
 
@@ -82,13 +84,13 @@ impl Offer {
 
     /// Judges what was read.
     pub(super) fn judge(found: Seen, terms: Terms<'_>) -> Self {
-        if terms.seen == Some(&found) {
+        if terms.seen == Some(&found) && !terms.anew {
             return Self::Same;
         }
         let before = terms.in_force.filter(|in_force| in_force.document.source == found.source);
         let found = Arc::new(found);
         // What is in force was verified. Its signature may be the next feed's already, which is written first.
-        if before.is_some_and(|in_force| in_force.document.octets == found.octets) {
+        if !terms.anew && before.is_some_and(|in_force| in_force.document.octets == found.octets) {
             return Self::Known(found);
         }
         let before = before.map(|in_force| &in_force.feed);

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use maxminddb::{Metadata, Reader};
 
 pub use self::error::{DatabaseError, Fault};
@@ -122,10 +122,16 @@ impl CountryDatabase {
     }
 
     fn record(&self, address: IpAddr) -> Option<(&Record, IpNet)> {
-        let result = self.reader.lookup(embedded_v4(address)).ok()?;
+        let address = embedded_v4(address);
+        let result = self.reader.lookup(address).ok()?;
         let record = self.records.get(&pointer_of(result.offset()?, self.reader.metadata())?)?;
         let network = result.network().ok()?;
-        Some((record, IpNet::new(network.network(), network.prefix()).ok()?))
+        let network = match (address, IpNet::new(network.network(), network.prefix()).ok()?) {
+            // A record of ::/96, or of more, is one of all IPv4 addresses.
+            (IpAddr::V4(_), IpNet::V6(_)) => IpNet::V4(Ipv4Net::default()),
+            (_, network) => network,
+        };
+        Some((record, network))
     }
 
     /// What the database says of itself.

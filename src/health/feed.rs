@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::State;
+use super::{SignatureFault, State};
 use crate::fleet::by_host_key;
 use crate::problem::json::strict_map;
 use crate::problem::{moment, without_mark};
@@ -74,8 +74,8 @@ pub enum FeedError {
     FromTheFuture(Timestamp),
     /// There is no signature, and one is asked for.
     Unsigned,
-    /// The signature is not what it must be; the text says what it is.
-    WrongSignature(String),
+    /// The signature is not what it must be.
+    WrongSignature(SignatureFault),
 }
 
 #[derive(serde::Deserialize)]

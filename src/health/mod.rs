@@ -17,7 +17,7 @@ pub use notes::notes;
 pub use overrides::{Override, Overrides};
 pub use settling::{Settling, Unrest};
 pub use standing::{Cause, Health, Standing};
-pub use trust::{Key, NotAKey, SIGNATURE_EXTENSION};
+pub use trust::{Key, KeyId, Keys, NotAKey, SIGNATURE_EXTENSION, SignatureFault};
 pub use word::Word;
 
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use crate::zone::include::{Include, Included};
 const MAX_TEXT: u64 = 256 << 20;
 
 /// `path` as it is meant when the file `from` names it: relative to that file.
-pub(super) fn beside(from: &Path, path: &str) -> PathBuf {
+pub fn beside(from: &Path, path: &str) -> PathBuf {
     from.parent().unwrap_or(Path::new("")).join(path)
 }
 

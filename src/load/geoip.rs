@@ -28,13 +28,36 @@ pub struct Countries {
     pub map: Arc<CountryMap>,
     /// A line for the log: which country database, of what date.
     pub described: String,
+    /// What the database has, beside the overrides; `None` when none was read.
+    pub size: Option<DatabaseSize>,
     /// The database's file and the overrides; none when nothing was read.
     source: Option<(Version, Vec<(IpNet, Country)>)>,
 }
 
+/// How much a country database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseSize {
+    /// Networks with data.
+    pub networks: usize,
+    /// Whether any IPv4 network has a country.
+    pub v4: bool,
+    /// Whether any IPv6 network has a country.
+    pub v6: bool,
+}
+
+impl DatabaseSize {
+    fn of(database: &CountryDatabase) -> Self {
+        Self {
+            networks: database.metadata().networks,
+            v4: database.ranges_v4().iter().any(|(.., area)| area.continent().is_some()),
+            v6: database.ranges_v6().iter().any(|(.., area)| area.continent().is_some()),
+        }
+    }
+}
+
 impl Countries {
     fn unread(described: &str) -> Self {
-        Self { map: Arc::new(CountryMap::empty()), described: described.to_owned(), source: None }
+        Self { map: Arc::new(CountryMap::empty()), described: described.to_owned(), size: None, source: None }
     }
 }
 
@@ -61,16 +84,47 @@ pub(super) fn read(
     }
     match open(&file) {
         Ok(database) => {
+            let size = DatabaseSize::of(&database);
+            refuse_small(size.networks, config, before, problems);
             warn_unknown(&database, &named.spot, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
             let map = CountryMap::new(&database, &config.overrides).named(format!("{} {built}", named.value));
-            Countries { map: Arc::new(map), described: format!("{} of {built}", file.display()), source }
+            Countries {
+                map: Arc::new(map),
+                described: format!("{} of {built}", file.display()),
+                size: Some(size),
+                source,
+            }
         }
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
             problems.error(named.spot.clone(), error, help);
             Countries::unread("no country database")
         }
+    }
+}
+
+/// A database that lost most of its networks is a download that went wrong, or another file: its clients would be sent anywhere.
+fn refuse_small(networks: usize, config: &Config, before: Option<&Countries>, problems: &mut Problems) {
+    let spot = || config.database.spot.clone();
+    if let Some(least) = config.min_networks {
+        if (networks as u64) < least {
+            let what =
+                format!("the country database has {networks} networks, fewer than `min-networks`, {least}");
+            problems.error(spot(), what, "put a whole database there, or lower `min-networks` in [geoip]");
+        }
+        return;
+    }
+    let Some(before) = before.and_then(|before| before.size) else { return };
+    if networks < before.networks / 2 {
+        let what = format!(
+            "the country database has {networks} networks, less than half of the {} in force",
+            before.networks
+        );
+        let help = format!(
+            "put a whole database there; to have this one taken, write `min-networks = {networks}` in [geoip], or restart"
+        );
+        problems.error(spot(), what, help);
     }
 }
 

@@ -22,8 +22,8 @@ use crate::problem::table::Placed;
 use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, read_bytes, read_feed, read_list, read_optional, read_signature};
-pub use geoip::Countries;
+pub use files::{Version, beside, read_bytes, read_feed, read_list, read_optional, read_signature};
+pub use geoip::{Countries, DatabaseSize};
 pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;

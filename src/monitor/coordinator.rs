@@ -10,7 +10,7 @@ use super::document::{Mirrors, mirrors};
 use super::memory::{Address, Memory};
 use super::notify::Change;
 use super::rule::{Evidence, Rule};
-use super::schedule::Schedule;
+use super::schedule::{Planned, Schedule};
 use super::target::Target;
 use crate::health::State;
 
@@ -60,6 +60,14 @@ impl Coordinator {
         self.memory.keep(&targets);
         (self.targets, self.rule, self.schedule) = (targets, rule, schedule);
         self.under_way.clear();
+    }
+
+    /// Brings forward what was planned by longer intervals than those that hold now; `chance` gives any numbers.
+    pub(super) fn hasten(&mut self, now: Timestamp, mut chance: impl FnMut() -> u64) {
+        for address in self.memory.addresses_mut() {
+            let planned = Planned { checked: address.checked, due: address.due };
+            address.due = self.schedule.hastened(address.known.as_ref(), planned, now, chance());
+        }
     }
 
     /// Takes the targets whose time has come, or all; mirrors with an announced downtime are left in peace.

@@ -130,6 +130,11 @@ impl Memory {
         self.mirrors.get(&target.host)?.addresses.get(&target.address)
     }
 
+    /// What is remembered of all addresses.
+    pub(super) fn addresses_mut(&mut self) -> impl Iterator<Item = &mut Address> {
+        self.mirrors.values_mut().flat_map(|mirror| mirror.addresses.values_mut())
+    }
+
     /// Remembers what is known of a target after a check at `now`.
     pub(super) fn note(&mut self, target: &Target, address: Address, now: Timestamp) {
         let fresh = || Mirror { state: State::Up, since: now, addresses: BTreeMap::new() };

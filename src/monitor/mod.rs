@@ -23,5 +23,7 @@ pub mod timestamp;
 pub mod trial;
 
 pub use coordinator::Row;
+pub use publish::read_release;
 pub use run::{Start, once, watch};
+pub use sign::Signer;
 pub use target::hosts_of;

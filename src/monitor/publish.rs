@@ -95,8 +95,7 @@ impl Publisher {
             }
             return kept;
         };
-        let read = read_bytes(path, MAX_RELEASE);
-        match read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+        match read_release(path) {
             Ok(release) => Some(release),
             Err(error) => {
                 complaints.push(format!(
@@ -115,6 +114,15 @@ impl Publisher {
         }
         self.complaint = complaint;
     }
+}
+
+/// Reads what is released from its file.
+///
+/// # Errors
+/// When it cannot be read, or is no release; the error says why.
+pub fn read_release(path: &Path) -> Result<Release, String> {
+    let bytes = read_bytes(path, MAX_RELEASE)?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
 /// The seconds of the clock, so that feeds tell their age, yet always above the last one.

@@ -99,13 +99,16 @@ impl Start {
             warn!("{warning}");
         }
         let Parts { targets, publisher, notifier, rule, schedule } = parts;
+        let clock = at.map_or(Clock::System, Clock::Fixed);
+        let mut coordinator = Coordinator::new(targets, memory, rule, schedule);
+        coordinator.hasten(clock.now(), chance);
         Ok(Self {
-            coordinator: Coordinator::new(targets, memory, rule, schedule),
+            coordinator,
             publisher,
             notifier,
             settings: inputs.settings,
             state: inputs.state,
-            clock: at.map_or(Clock::System, Clock::Fixed),
+            clock,
             published: None,
             unchecked: HashSet::new(),
             pools: 0,
@@ -117,9 +120,10 @@ impl Start {
     fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
         let Parts { targets, publisher, notifier, rule, schedule } = Parts::of(&inputs)?;
         if inputs.state != self.state {
-            warn!("changed, but in effect at the next start only: state");
+            warn!("changed: `state` in [monitor]; takes effect at a restart");
         }
         self.coordinator.renew(targets, rule, schedule);
+        self.coordinator.hasten(self.clock.now(), chance);
         self.unchecked.clear();
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // What the old one still has to tell, it tells on its own.
@@ -148,9 +152,8 @@ impl Start {
     }
 
     fn learn(&mut self, target: usize, evidence: &Evidence) {
-        let chance = RandomState::new().build_hasher().finish();
         let Some(before) = self.coordinator.row(target) else { return };
-        let change = self.coordinator.learn(target, evidence, self.clock.now(), chance);
+        let change = self.coordinator.learn(target, evidence, self.clock.now(), chance());
         let Row { mirror, address, .. } = &before;
         if let Evidence::Unchecked(reason) = evidence {
             // A coordinator without IPv6 would say the same of every mirror again and again.
@@ -236,6 +239,12 @@ impl Parts {
         let settings = &inputs.settings;
         let feed = inputs.feed.clone().ok_or("there is no place for the feed")?;
         let signer = inputs.secret_key.as_deref().map(Signer::load).transpose()?;
+        if let Some(path) = inputs.secret_key.as_deref().filter(|path| Signer::is_open(path)) {
+            warn!(
+                "others than its owner can use the secret key {}: chmod 600 takes that from them",
+                path.display()
+            );
+        }
         Ok(Self {
             targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
             publisher: Publisher::new(feed, signer, inputs.release.clone()),
@@ -360,6 +369,11 @@ fn events(signals: Signals) -> (Sender<Event>, Receiver<Event>) {
         let _ = told.send(event);
     });
     (events, received)
+}
+
+/// Some number: the standard library seeds its hash tables with one of the system's.
+fn chance() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn memory_path(state: &Path) -> PathBuf {

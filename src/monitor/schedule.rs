@@ -31,6 +31,39 @@ impl Schedule {
     }
 }
 
+/// When an address is to be checked that was checked earlier, by a schedule that may have been another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Planned {
+    /// When it was checked.
+    pub(super) checked: Timestamp,
+    /// When it was said to be next.
+    pub(super) due: Timestamp,
+}
+
+impl Schedule {
+    /// When an address is next for which this was planned: then, unless this schedule would never have planned it so late, as
+    /// intervals were longer. Those that are overdue by it are spread over an interval from `now`.
+    pub(super) fn hastened(
+        &self,
+        known: Option<&Known>,
+        planned: Planned,
+        now: Timestamp,
+        chance: u64,
+    ) -> Timestamp {
+        let Planned { checked, due } = planned;
+        if due <= self.next(known, checked, u64::MAX) {
+            return due;
+        }
+        let next = self.next(known, checked, chance);
+        if next >= now {
+            return next.min(due);
+        }
+        let interval = if known.is_none_or(Known::wants_attention) { self.retry } else { self.interval };
+        let seconds = now.as_second().saturating_add(share(whole(interval).max(1), chance));
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).min(due)
+    }
+}
+
 /// A number from 0 to below `interval`: the upper half of its product with a random one.
 fn share(interval: i64, chance: u64) -> i64 {
     ((i128::from(interval) * i128::from(chance)) >> 64) as i64
@@ -67,6 +100,26 @@ mod tests {
             prop_assert_eq!(next.as_second() / 3600, now.as_second() / 3600 + 1);
         }
 
+        /// A schedule that stays the same moves nothing, and a shorter one waits no longer than its own interval.
+        #[test]
+        fn a_shorter_interval_holds_at_once(
+            checked in 0i64..4_000_000_000, ago in 0i64..7200, chances in any::<[u64; 2]>(), interval in 1u64..7200
+        ) {
+            let well = known(&Evidence::Serves { timestamp: Timestamp::UNIX_EPOCH, versions: [1; 3] });
+            let dead = known(&Evidence::Dead(String::new()));
+            let [checked, now] = [checked, checked + ago].map(|second| Timestamp::from_second(second).unwrap());
+            let short = Schedule { interval: Duration::from_secs(interval), retry: Duration::from_secs(interval) };
+            for known in [None, Some(&well), Some(&dead)] {
+                let planned = Planned { checked, due: SCHEDULE.next(known, checked, chances[0]) };
+                prop_assert_eq!(SCHEDULE.hastened(known, planned, now, chances[1]), planned.due);
+                let due = short.hastened(known, planned, now, chances[1]);
+                prop_assert!(due <= planned.due);
+                let latest = short.next(known, checked, u64::MAX).as_second();
+                let overdue = now.as_second() + interval.cast_signed();
+                prop_assert!(due.as_second() <= latest.max(overdue), "{} {} {}", due, latest, overdue);
+            }
+        }
+
         #[test]
         fn no_moment_or_interval_panics(now in any::<i64>(), chance in any::<u64>(), interval in any::<u64>()) {
             let interval = Duration::from_secs(interval);
@@ -75,6 +128,8 @@ mod tests {
             let schedule = Schedule { interval, retry: interval };
             for known in [None, Some(&well)] {
                 prop_assert!(schedule.next(known, now, chance) >= now);
+                let planned = Planned { checked: now, due: Timestamp::MAX };
+                prop_assert!(schedule.hastened(known, planned, now, chance) >= now);
             }
         }
     }

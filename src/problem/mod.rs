@@ -7,6 +7,7 @@ pub mod moment;
 mod printable;
 mod render;
 mod spot;
+mod syntax;
 pub mod table;
 
 pub use printable::{printable, printable_lines};

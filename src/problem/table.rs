@@ -8,6 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::syntax::{Fault, faults};
 use super::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
 
 /// One TOML file while it is read.
@@ -50,15 +51,14 @@ impl Document {
         Self { file: file.into(), text: plain.unwrap_or(text).into(), has_mark: plain.is_some() }
     }
 
-    /// Parses the document; every syntax error is noted.
+    /// Parses the document. The first error of syntax is noted: what follows may only follow from it.
     pub fn parse(&self, problems: &mut Problems) -> Option<Table<'_>> {
         if self.has_mark {
             problems.warning(self.whole(), HAS_MARK.0, HAS_MARK.1);
         }
         let (table, errors) = DeTable::parse_recoverable(&self.text);
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            problems.error(self.spot(span), error.message().replace('\n', ", "), "");
+        for Fault { span, what, help } in faults(&self.text, &errors) {
+            problems.error(self.spot(span), what, help);
         }
         // A half-understood file would only yield misleading problems after the true one.
         errors.is_empty().then(|| Table::new(self, table.into_inner(), "the file", 0..0))
@@ -156,6 +156,25 @@ impl<'d> Table<'d> {
             out.extend(placed(element.get_ref(), spot, key, expected, problems, &mut read));
         }
         Some(out)
+    }
+
+    /// Takes a value, or a list of such values; each is read on its own, so that all wrong ones are found.
+    pub fn one_or_list<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        problems: &mut Problems,
+        read: impl FnMut(&DeValue<'d>) -> Result<T, String>,
+    ) -> Option<Vec<Placed<T>>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        let is_list = entry
+            .and_then(|entry| entry.value.as_ref())
+            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)));
+        if is_list {
+            self.list(key, expected, problems, read)
+        } else {
+            self.get(key, expected, problems, read).map(|one| vec![one])
+        }
     }
 
     /// Takes an array of tables (`[[key]]` or a list of inline tables).

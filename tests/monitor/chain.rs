@@ -169,6 +169,80 @@ fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     }
 }
 
+/// The set-up of docs/monitor.md, with keys and checks by the program that its readers have.
+#[test]
+fn keys_of_minisign_work_as_the_page_on_the_monitor_has_them() {
+    let port = ports::free();
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let settings = format!("{QUICK}secret-key = \"monitor.key\"");
+    let files = network::files(&fleet(), port, &settings);
+    network::place(&files, dir);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitor.md")).expect("the page");
+    let documented = "minisign -G -W -s monitor.key -p monitor.pub";
+    assert!(page.contains(documented), "the page says something else");
+    let minisign = |arguments: &str| {
+        let mut command = tools::tool_of("minisign", "install minisign");
+        tools::output(command.args(arguments.split(' ')).current_dir(dir))
+    };
+    minisign(documented.strip_prefix("minisign ").expect("the program"));
+    let key = dir.join("monitor.key");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("another mode");
+    let _servers: Vec<Nginx> = (1..=4).map(|n| start(dir, n, port)).collect();
+    let output = run(dir, &["--once"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !error.contains("secret key"), "{error}");
+    minisign("-V -m feed.json -p monitor.pub");
+
+    // The servers' part: the last line of the public key's file.
+    let public = fs::read_to_string(dir.join("monitor.pub")).expect("the public key");
+    let public = public.lines().last().expect("the key").to_owned();
+    assert!(page.contains("`public-key`"), "the page says where it goes");
+    let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
+    let signed = |key: &str| {
+        let config = config.replace("[feed]\n", &format!("[feed]\npublic-key = \"{key}\"\n"));
+        fs::write(dir.join("cvdns.toml"), config).expect("the configuration");
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        let done = check.arg("check").current_dir(dir).output().expect("cvdns");
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, error) = signed(&public);
+    assert!(code == Some(0) && !error.contains("key"), "{error}");
+    let (code, error) = signed("RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5");
+    assert!(code == Some(1) && error.contains("another key than `public-key`"), "{error}");
+    assert!(error.contains("servers would refuse its feeds"), "{error}");
+}
+
+/// Who writes a shorter interval need not wait for the longer one's end: neither at SIGHUP, nor at a start.
+#[test]
+fn a_shorter_interval_holds_at_once() {
+    let port = ports::free();
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let settings = format!("{QUICK}publish-every = \"1s\"\ninterval = \"1000h\"");
+    network::place(&network::files(&fleet(), port, &settings), dir);
+    let _servers: Vec<Nginx> = (1..=4).map(|n| start(dir, n, port)).collect();
+    let mut monitor = Running::start(dir);
+    let checks = || {
+        let memory = fs::read(dir.join("state/monitor/memory.json")).unwrap_or_default();
+        let memory: serde_json::Value = serde_json::from_slice(&memory).unwrap_or_default();
+        memory["checks"]["serving"].as_u64().unwrap_or_default()
+    };
+    until("each is checked once", dir, || checks() == 4);
+    let interval = |interval: &str| {
+        let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
+        let lines = config.lines().map(|line| {
+            if line.starts_with("interval = \"1") && !line.ends_with("\"1s\"") { interval } else { line }
+        });
+        fs::write(dir.join("cvdns.toml"), lines.flat_map(|line| [line, "\n"]).collect::<String>())
+            .expect("written");
+    };
+    interval("interval = \"2s\"");
+    tools::signal(monitor.0.id(), "HUP");
+    until("each is checked again", dir, || checks() >= 8);
+    assert_eq!(tools::stop(&mut monitor.0).and_then(|status| status.code()), Some(0));
+}
+
 /// A memory that cannot be read is put aside, and learned anew.
 #[test]
 fn a_broken_memory_stops_nothing() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, say};
 use crate::explain::{AddressSource, Asker};
 
 /// Reads clients.
@@ -32,14 +32,14 @@ impl Given {
                 Err(Failure::Input(what)) => {
                     bad += 1;
                     if bad <= NAMED {
-                        eprintln!("cvdns: {}:{}: {what}", file.display(), number + 1);
+                        say!("cvdns: {}:{}: {what}", file.display(), number + 1);
                     }
                 }
                 Err(failure) => return Err(failure),
             }
         }
         if bad > NAMED {
-            eprintln!("cvdns: {}: {} more such lines", file.display(), bad - NAMED);
+            say!("cvdns: {}: {} more such lines", file.display(), bad - NAMED);
         }
         if askers.is_empty() && bad == 0 {
             return Err(Failure::new(format!("{} names no client", file.display())));

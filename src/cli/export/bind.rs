@@ -9,8 +9,9 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
+use super::super::log_filter;
 use super::super::offline::Offline;
-use super::super::output::say;
+use super::super::output::{print_line, say};
 use super::super::problems::print;
 use super::super::serve::{going_on, start_log};
 use super::Failure;
@@ -111,7 +112,7 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let snapshot = Arc::new(offline.snapshot_noting(named, None, &mut problems)?);
     print(&problems);
     for name in left_out(&snapshot) {
-        say(&format!("the record {name} TXT is left out: no release is known, or its stamp is too old"));
+        say!("cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old");
     }
     let directory = open(&args.out)?;
     let subject = Subject {
@@ -122,7 +123,8 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let exporter = Exporter::new(directory, args.acl(), args.commands()?);
     let changes = exporter.export(&subject).map_err(|error| Failure::new(error.to_string()))?;
     say_trap(&offline.loaded);
-    println!("{}: {} files, {} of them changed", args.out.display(), changes.files, changes.written);
+    let (files, written) = (changes.files, changes.written);
+    print_line(format_args!("{}: {files} files, {written} of them changed", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -132,11 +134,12 @@ fn open(path: &Path) -> Result<Directory, Failure> {
 
 fn say_trap(loaded: &Loaded) {
     for line in trap(loaded.config.server.ecs) {
-        say(line);
+        say!("cvdns: {line}");
     }
 }
 
 fn watch(args: &BindArgs, config: &Path, log: &LogQueue, signals: Signals) -> Result<ExitCode, Failure> {
+    log_filter::check().map_err(Failure::new)?;
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::super::output::say;
 use super::super::problems::print;
 use super::Failure;
 use crate::export::{delegations, trap};
@@ -48,7 +49,7 @@ pub(super) fn run(args: &DelegationArgs, config: &Path) -> Result<ExitCode, Fail
     }
     let ecs = loaded.config.server.ecs;
     for line in trap(ecs) {
-        eprintln!("cvdns: {line}");
+        say!("cvdns: {line}");
     }
     std::io::stdout().lock().write_all(found.to_text(ecs).as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::output::print_line;
 use super::super::problems::print;
+use super::super::signature;
 use super::{CheckArgs, Failure, Offline};
 use crate::geo::country::Country;
 use crate::health::{Feed, faults, notes};
@@ -19,13 +21,15 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     let offline = Offline::load(config, Timestamp::now())?;
     offline.say_errors();
     let source = offline.source(args.feed.as_deref())?;
-    let octets = offline.octets(&source)?;
+    let keys = offline.loaded.config.feed.public_key.as_ref();
+    let (octets, found) = offline.octets_and_signature(&source, keys.is_some())?;
     let mut problems = Problems::default();
     let name = source.to_string();
     if without_mark(&octets).len() < octets.len() {
         let (what, help) = HAS_MARK;
         problems.warning(Spot::file(&name), what, help);
     }
+    signature::check(&source, keys, &octets, found.as_deref(), &mut problems);
     check_text(&name, &octets, &mut problems);
     let mut summary = String::new();
     if let Ok(feed) = Feed::parse(&octets) {
@@ -39,7 +43,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     if problems.has_errors() {
         return Ok(ExitCode::FAILURE);
     }
-    println!("{name} can be taken: {summary}");
+    print_line(format_args!("{name} can be taken: {summary}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::{print_json, print_table, say};
+use super::super::output::{print_json, print_line, say};
+use super::super::table::print_table;
 use super::{DiffArgs, Failure, Named, Offline};
 use crate::snapshot::Snapshot;
 use crate::snapshot::difference::{Change, PathChange, Quality, Served, changes};
@@ -76,7 +77,7 @@ pub(super) fn run(args: &DiffArgs, config: &Path) -> Result<ExitCode, Failure> {
     let named = |word| offline.source(Some(word)).and_then(|source| offline.read(source));
     let (before, after) = (named(&args.before)?, named(&args.after)?);
     if let Err(error) = after.feed.follows(&before.feed) {
-        say(&format!("{} would be refused after {}: {error}", after.source, before.source));
+        say!("cvdns: {} would be refused after {}: {error}", after.source, before.source);
     }
     let old = offline.snapshot(Some(&before.feed), None)?;
     let new = offline.snapshot(Some(&after.feed), Some(&old))?;
@@ -206,7 +207,7 @@ impl Share {
 impl Difference {
     fn print(&self) -> Result<(), Failure> {
         if self.record.is_empty() && self.paths.is_empty() {
-            println!("nothing changes in answers");
+            print_line("nothing changes in answers")?;
         }
         if !self.record.is_empty() {
             let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());

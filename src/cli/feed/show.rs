@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::{print_json, print_table};
+use super::super::output::print_json;
+use super::super::table::print_table;
 use super::{Failure, Offline, ShowArgs};
 use crate::fleet::Mirror;
 use crate::health::{Standing, State};

@@ -10,7 +10,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::super::output::{Failure, print_json, print_table};
+use super::super::output::{Failure, print_json, say};
+use super::super::table::print_table;
 use crate::geo::build::{Built, Options, Problems, Source, build};
 use crate::geo::database::CountryDatabase;
 use crate::geo::date::date_text;
@@ -182,14 +183,17 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), Failure> {
     }
     for source in &summary.sources {
         for left in &source.left_out {
-            eprintln!(
+            say!(
                 "cvdns: {}:{}: left out {} networks: {}",
-                source.file, left.first_line, left.networks, left.reason
+                source.file,
+                left.first_line,
+                left.networks,
+                left.reason
             );
         }
     }
     if summary.aliased > 0 {
-        eprintln!(
+        say!(
             "cvdns: left out {} ranges in ::/96, ::ffff:0:0/96, 2001::/32 or 2002::/16, which stand for IPv4 addresses",
             summary.aliased
         );

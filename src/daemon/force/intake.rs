@@ -122,7 +122,8 @@ impl Force {
         source: Option<&Source>,
         terms: Terms<'_>,
     ) -> Option<Offer> {
-        let held = self.held.as_ref().filter(|held| source == Some(&held.document.source));
+        // By other keys only what is read again, signature and all, is judged.
+        let held = self.held.as_ref().filter(|held| !terms.anew && source == Some(&held.document.source));
         match (offer, held) {
             (None | Some(Offer::Same), Some(held)) => {
                 Some(Offer::judge((*held.document).clone(), Terms { seen: None, ..terms }))
@@ -133,11 +134,26 @@ impl Force {
 
     pub(super) fn terms(&self, now: Timestamp) -> Terms<'_> {
         let (seen, in_force) = (self.seen.as_deref(), self.feed.as_ref());
-        Terms { seen, in_force, key: self.loaded.config.feed.public_key.as_ref(), now }
+        let key = self.loaded.config.feed.public_key.as_ref();
+        Terms { seen, in_force, key, anew: self.is_rekeyed(), now }
+    }
+
+    /// Whether other keys count than those by which the feed was judged last.
+    fn is_rekeyed(&self) -> bool {
+        self.judged_by != self.loaded.config.feed.public_key
     }
 
     /// Remembers what a look brought; true when it is a feed to publish over this frame.
     pub(super) fn settle(&mut self, offer: Offer, frame: &Frame, now: Timestamp) -> bool {
+        let was_rekeyed = self.is_rekeyed();
+        let is_judged = match &offer {
+            Offer::Same => false,
+            Offer::Unusable(refusal) => refusal.seen.is_some(),
+            Offer::Known(_) | Offer::News(..) => true,
+        };
+        if was_rekeyed && is_judged {
+            self.judged_by = self.loaded.config.feed.public_key.clone();
+        }
         match offer {
             Offer::Same => {
                 if self.unreadable {
@@ -146,6 +162,9 @@ impl Force {
                 false
             }
             Offer::Known(seen) => {
+                if was_rekeyed {
+                    self.reverified(&seen);
+                }
                 (self.seen, self.complaint) = (Some(seen), None);
                 false
             }
@@ -163,6 +182,15 @@ impl Force {
                 self.seen = seen.or(self.seen.take());
                 false
             }
+        }
+    }
+
+    /// The feed in force is signed by a key of the new `public-key`: it is kept with that signature, which the next start asks for.
+    fn reverified(&mut self, seen: &Arc<Seen>) {
+        let Some(in_force) = &mut self.feed else { return };
+        if in_force.document.source == seen.source && in_force.document.octets == seen.octets {
+            in_force.document = seen.clone();
+            self.keep_feed();
         }
     }
 

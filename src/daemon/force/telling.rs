@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::Force;
 use crate::admin::Condition;
-use crate::config::Config;
+use crate::config::{Config, waiting_for_restart};
 use crate::daemon::{LOGGED, standings};
 use crate::health::notes;
 use crate::problem::{HAS_MARK, without_mark};
@@ -53,27 +53,11 @@ impl Force {
         }
     }
 
-    /// Names what was changed in the configuration and holds at the next start only.
+    /// Names what was changed in the configuration and takes effect at a restart only.
     pub(super) fn warn_of_restart(&self, new: &Config) {
-        let (server, admin, log) = &self.started;
-        let changed: Vec<&str> = [
-            ("listen", server.listen != new.server.listen),
-            ("workers", server.workers != new.server.workers),
-            ("udp", server.udp != new.server.udp),
-            ("affinity", server.affinity != new.server.affinity),
-            ("user", server.user != new.server.user),
-            ("tcp-max-connections", server.tcp_max_connections != new.server.tcp_max_connections),
-            ("tcp-idle", server.tcp_idle != new.server.tcp_idle),
-            ("admin.listen", *admin != new.admin),
-            ("log.level", log.level != new.log.level),
-            ("log.format", log.json != new.log.json),
-            ("log.query-sample", log.query_sample.to_bits() != new.log.query_sample.to_bits()),
-        ]
-        .into_iter()
-        .filter_map(|(key, differs)| differs.then_some(key))
-        .collect();
+        let changed = waiting_for_restart(&self.started, new);
         if !changed.is_empty() {
-            warn!("changed, but in effect at the next start only: {}", changed.join(", "));
+            warn!("changed: {}; takes effect at a restart", changed.join(", "));
         }
     }
 

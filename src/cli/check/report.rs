@@ -1,0 +1,152 @@
+//! What would be served, in brief: an operator has one zone, or twenty thousand.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::feed::Start;
+use crate::cli::output::{Failure, print_json, print_line};
+use crate::cli::table::print_table;
+use crate::load::Loaded;
+use crate::problem::{Problem, Problems, Severity};
+use crate::snapshot::Frame;
+use crate::snapshot::inputs::ZoneInput;
+
+/// Most zones that are listed; with more, the first of them and how many there are: `--json` has all.
+const LISTED: usize = 20;
+
+/// What was read.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    config: String,
+    /// A line that says how much there is; none when it could not be put together.
+    summary: Option<String>,
+    /// What serve would start from, for people.
+    start: Option<String>,
+    zones: Vec<ZoneReport>,
+}
+
+/// A zone file.
+#[derive(Debug, Serialize)]
+struct ZoneReport {
+    /// As it is written: with `{cc}`, one zone for each country code.
+    origin: String,
+    file: String,
+    zones: usize,
+    /// Records of the master file, in all of its zones.
+    records: usize,
+    /// Names whose answers are made: `[[name]]`.
+    dynamic_names: usize,
+    /// Mirrors that are enabled, and their countries.
+    mirrors: usize,
+    countries: usize,
+}
+
+/// A problem as `--json` has it.
+#[derive(Serialize)]
+struct ProblemReport<'p> {
+    severity: &'static str,
+    file: &'p str,
+    line: Option<usize>,
+    column: Option<usize>,
+    what: &'p str,
+    help: &'p str,
+}
+
+impl ZoneReport {
+    fn of(zone: &ZoneInput) -> Self {
+        let records = zone.zones.iter().flat_map(|zone| zone.records.owners.values().flatten());
+        let countries: BTreeSet<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+        Self {
+            origin: zone.file.origin.value.clone(),
+            file: zone.file.whole.file_name().to_owned(),
+            zones: zone.zones.len(),
+            records: records.map(|rrset| rrset.rdatas.len()).sum(),
+            dynamic_names: zone.file.names.len(),
+            mirrors: zone.fleet.enabled().count(),
+            countries: countries.len(),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let origin = if self.zones == 1 {
+            self.origin.clone()
+        } else {
+            format!("{} ({} zones)", self.origin, self.zones)
+        };
+        let counts = [self.records, self.dynamic_names, self.mirrors, self.countries];
+        std::iter::once(origin).chain(counts.map(|count| count.to_string())).collect()
+    }
+}
+
+impl Report {
+    /// A configuration that could not be read.
+    pub(super) fn unread(config: &Path) -> Self {
+        Self { config: config.display().to_string(), summary: None, start: None, zones: Vec::new() }
+    }
+
+    pub(super) fn of(config: &Path, loaded: &Loaded, frame: &Frame, start: Start) -> Self {
+        let source = loaded.feed.as_ref().map(ToString::to_string).unwrap_or_default();
+        let start = match start {
+            Start::Unfed => "with all mirrors up: no feed is configured".to_owned(),
+            Start::Without => "with all mirrors up and without a record, until there is a feed".to_owned(),
+            Start::Read(serial) => format!("from feed {serial} of {source}"),
+            Start::Kept(serial, None) => format!("from feed {serial}, which is kept in `state`"),
+            Start::Kept(serial, Some(why)) => format!("from feed {serial}, which is kept in `state`: {why}"),
+        };
+        Self {
+            config: config.display().to_string(),
+            summary: Some(format!("{}; {}", frame.summary(), loaded.countries.described)),
+            start: Some(start),
+            zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
+        }
+    }
+
+    pub(super) fn print(&self) -> Result<(), Failure> {
+        let header = ["Zone", "Records", "Dynamic names", "Mirrors", "Countries"];
+        print_table(&header, self.zones.iter().take(LISTED).map(ZoneReport::row))?;
+        if let Some(more @ 1..) = self.zones.len().checked_sub(LISTED) {
+            let sum = |of: fn(&ZoneReport) -> usize| self.zones.iter().map(of).sum::<usize>();
+            let (records, names) = (sum(|zone| zone.records), sum(|zone| zone.dynamic_names));
+            print_line(format_args!(
+                "and {more} more (--json has all): {records} records and {names} dynamic names in all"
+            ))?;
+        }
+        if let Some(start) = &self.start {
+            print_line(format_args!("serve would start {start}"))?;
+        }
+        let summary = self.summary.as_deref().unwrap_or_default();
+        print_line(format_args!("{} can be served: {summary}", self.config))
+    }
+
+    pub(super) fn print_json(&self, problems: &Problems) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Whole<'r> {
+            can_be_served: bool,
+            #[serde(flatten)]
+            report: &'r Report,
+            problems: Vec<ProblemReport<'r>>,
+        }
+        let problems_found = problems.by_severity().map(ProblemReport::of).collect();
+        let can_be_served = !problems.has_errors();
+        print_json(&Whole { can_be_served, report: self, problems: problems_found })
+    }
+}
+
+impl<'p> ProblemReport<'p> {
+    fn of(problem: &'p Problem) -> Self {
+        let place = problem.spot.line_column();
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: problem.spot.file_name(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            what: &problem.what,
+            help: &problem.help,
+        }
+    }
+}

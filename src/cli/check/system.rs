@@ -1,0 +1,249 @@
+//! The account that serve runs as: whether there is one, and whether it can read and write what it has to.
+//!
+//! Files are read as root when the server starts, and by the account whenever they are read again. Owners, groups and modes are
+//! looked at; access control lists and security modules are not.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User, getegid, geteuid};
+
+use crate::load::{Loaded, beside, signature_of};
+use crate::problem::{Problems, Spot};
+
+/// So many files that cannot be read are named: most have one cause.
+const NAMED: usize = 20;
+
+/// What `RWX` of a mode means, for each of owner, group and others.
+const READ: u32 = 4;
+const WRITE: u32 = 2;
+const SEARCH: u32 = 1;
+
+pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
+    let server = &loaded.config.server;
+    let account = match &server.user {
+        None => Some(Account::own()),
+        Some(name) => Account::named(name),
+    };
+    let Some(account) = account else {
+        let name = server.user.as_deref().unwrap_or_default();
+        let spot = server.user_spot.clone();
+        problems.error(
+            spot.unwrap_or_else(|| Spot::file(&config.display().to_string())),
+            format!("this system has no user {name:?}, and serve would not start"),
+            format!("make one (`useradd --system {name}`), or leave `user` out"),
+        );
+        return;
+    };
+    let mut access = Access { account, searched: HashMap::new() };
+    check_files(config, loaded, &mut access, problems);
+    check_state(loaded, &mut access, problems);
+}
+
+/// Whom the kernel would ask about.
+struct Account {
+    name: String,
+    uid: Uid,
+    groups: Vec<u32>,
+    /// Whether serve is root before it becomes this account, and makes `state` for it.
+    root_first: bool,
+}
+
+impl Account {
+    /// Who runs this: where no account is configured, serve stays who starts it.
+    fn own() -> Self {
+        let uid = geteuid();
+        let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+        let mut groups = vec![getegid().as_raw()];
+        #[cfg(not(target_vendor = "apple"))]
+        groups.extend(nix::unistd::getgroups().into_iter().flatten().map(nix::unistd::Gid::as_raw));
+        Self { name, uid, groups, root_first: false }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let user = User::from_name(name).ok().flatten()?;
+        let mut groups = vec![user.gid.as_raw()];
+        #[cfg(not(target_vendor = "apple"))]
+        if let Ok(name) = std::ffi::CString::new(name) {
+            let of = nix::unistd::getgrouplist(&name, user.gid);
+            groups.extend(of.into_iter().flatten().map(nix::unistd::Gid::as_raw));
+        }
+        Some(Self { name: name.to_owned(), uid: user.uid, groups, root_first: geteuid().is_root() })
+    }
+
+    /// Whether it may do this to what these describe.
+    fn may(&self, metadata: &Metadata, what: u32) -> bool {
+        if self.uid.is_root() {
+            return true;
+        }
+        let mode = metadata.mode();
+        let bits = if metadata.uid() == self.uid.as_raw() {
+            mode >> 6
+        } else if self.groups.contains(&metadata.gid()) {
+            mode >> 3
+        } else {
+            mode
+        };
+        bits & what == what
+    }
+}
+
+/// What an account can reach.
+struct Access {
+    account: Account,
+    /// Directories that were looked at, and the one on the way to each that lets the account not through.
+    searched: HashMap<PathBuf, Option<PathBuf>>,
+}
+
+impl Access {
+    /// The directory on the way to a file that keeps the account out; `None`: none does.
+    fn closed(&mut self, directory: &Path) -> Option<PathBuf> {
+        if let Some(known) = self.searched.get(directory) {
+            return known.clone();
+        }
+        let real = fs::canonicalize(directory).ok().filter(|real| real != directory);
+        let ways = [directory.parent().map(Path::to_owned), real];
+        let above = ways.into_iter().flatten().find_map(|way| self.closed(&way));
+        let closed = above.or_else(|| {
+            let metadata = fs::metadata(directory).ok()?;
+            let is_open = self.account.may(&metadata, SEARCH);
+            (metadata.is_dir() && !is_open).then(|| directory.to_owned())
+        });
+        self.searched.insert(directory.to_owned(), closed.clone());
+        closed
+    }
+
+    /// What keeps the account from this file: a directory on the way, or the file itself; `None`: nothing, or nobody can see it.
+    fn obstacle(&mut self, path: &Path) -> Option<PathBuf> {
+        let path = std::path::absolute(path).ok()?;
+        let is_link = fs::symlink_metadata(&path).ok()?.is_symlink();
+        let real = if is_link { fs::canonicalize(&path).ok() } else { None };
+        let directories = [path.parent(), real.as_deref().and_then(Path::parent)];
+        if let Some(closed) = directories.into_iter().flatten().find_map(|above| self.closed(above)) {
+            return Some(closed);
+        }
+        let metadata = fs::metadata(&path).ok()?;
+        (!self.account.may(&metadata, READ)).then_some(path)
+    }
+}
+
+/// Every file that serve reads again when it runs, with where it is named.
+fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
+    let whole = || Spot::file(&config.display().to_string());
+    let mut out = vec![(config.to_owned(), whole())];
+    let named = loaded.config.zones.iter().map(|named| (beside(config, &named.value), &named.spot));
+    let named: HashMap<PathBuf, &Spot> = named.collect();
+    for zone in &loaded.inputs.zones {
+        let file = PathBuf::from(zone.file.whole.file_name());
+        let parts = [Some(&zone.file.records), zone.file.mirrors.as_ref()];
+        out.extend(parts.into_iter().flatten().map(|part| (beside(&file, &part.value), part.spot.clone())));
+        let spot = named.get(&file).map_or_else(whole, |spot| (*spot).clone());
+        out.push((file, spot));
+    }
+    let (feed, record) = (&loaded.config.feed, &loaded.config.record);
+    if loaded.countries.size.is_some() {
+        let database = &loaded.config.database;
+        out.push((beside(config, &database.value), database.spot.clone()));
+    }
+    if let (Some(path), Some(named)) = (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source) {
+        out.push((path.to_owned(), named.spot.clone()));
+        out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.spot.clone())));
+    }
+    for named in [&feed.ca_file, &feed.overrides, &record.file].into_iter().flatten() {
+        out.push((beside(config, &named.value), named.spot.clone()));
+    }
+    if let Some(named) = &record.cvd_dir {
+        let databases =
+            loaded.supply.watched().into_iter().filter(|path| loaded.supply.line.as_ref() != Some(path));
+        out.extend(databases.map(|path| (path, named.spot.clone())));
+    }
+    if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
+        out.extend(["feed.json", "record.json"].map(|name| (state.join(name), named.spot.clone())));
+    }
+    out
+}
+
+fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
+    if access.account.uid.is_root() {
+        return;
+    }
+    let mut said: HashSet<PathBuf> = HashSet::new();
+    for (path, spot) in files(config, loaded) {
+        let Some(obstacle) = access.obstacle(&path) else { continue };
+        if !said.insert(obstacle.clone()) || said.len() > NAMED {
+            continue;
+        }
+        let (name, path, what) = (&access.account.name, path.display(), obstacle.display());
+        let (why, bits) = if obstacle.is_dir() {
+            (format!("{name} may not enter {what}, which {path} is in"), "x")
+        } else {
+            (format!("{name} may not read {path}"), "r")
+        };
+        let help = format!(
+            "serve reads it again at SIGHUP, and feeds whenever they change: `chmod o+{bits} {what}`, or give it to {name}'s group"
+        );
+        problems.error(spot, why, help);
+    }
+    if let Some(more @ 1..) = said.len().checked_sub(NAMED) {
+        let what = format!("{} may not read {more} more files and directories", access.account.name);
+        problems.error(Spot::file(&config.display().to_string()), what, "mend those above first");
+    }
+}
+
+/// Whether what is in force can be kept.
+fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
+    let (Some(state), Some(named)) = (&loaded.state, &loaded.config.feed.state) else { return };
+    let (shown, name) = (state.display(), access.account.name.clone());
+    let mut wrong = |what: String, help: String| problems.error(named.spot.clone(), what, help);
+    let lost = "the next start would not know what was in force";
+    match fs::metadata(state) {
+        Ok(metadata) if !metadata.is_dir() => {
+            wrong(
+                format!("{shown} is no directory"),
+                "write the path of a directory as `state` in [feed]".to_owned(),
+            );
+        }
+        Ok(metadata) => {
+            let writable = access.account.may(&metadata, WRITE | SEARCH);
+            let absolute = std::path::absolute(state).ok();
+            let closed = absolute.and_then(|state| access.closed(state.parent()?));
+            if !writable || closed.is_some() {
+                let at = closed
+                    .map(|closed| format!(" ({} is closed to it)", closed.display()))
+                    .unwrap_or_default();
+                wrong(
+                    format!("{name} may not write in {shown}{at}: {lost}"),
+                    format!("chown {name} {shown}"),
+                );
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let Some(above) = existing(state) else { return };
+            let cannot = match fs::metadata(&above) {
+                Ok(metadata) if !metadata.is_dir() => Some(format!("{} is no directory", above.display())),
+                Ok(metadata)
+                    if !access.account.root_first && !access.account.may(&metadata, WRITE | SEARCH) =>
+                {
+                    Some(format!("{name} may not write in {}", above.display()))
+                }
+                _ => None,
+            };
+            if let Some(why) = cannot {
+                let what = format!("{shown} is not there and cannot be made: {why}; {lost}");
+                wrong(what, format!("make it: install -d -o {name} {shown}"));
+            }
+        }
+        Err(error) => {
+            wrong(format!("{shown} cannot be looked at: {error}"), format!("make it a directory of {name}"));
+        }
+    }
+}
+
+/// The nearest thing on the way to a path that is there.
+fn existing(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    path.ancestors().skip(1).find(|above| above.exists()).map(Path::to_owned)
+}

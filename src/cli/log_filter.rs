@@ -1,0 +1,79 @@
+//! `CVDNS_LOG`: what is logged, whatever the configuration says.
+//!
+//! A filter of `tracing` takes any word that is no level for the name of a module, and logs nothing but that: a level that is
+//! misspelt would silence the server. So words are looked at here before anything starts.
+
+use std::ffi::OsStr;
+
+use tracing_subscriber::EnvFilter;
+
+/// The variable.
+pub(in crate::cli) const VARIABLE: &str = "CVDNS_LOG";
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Looks at the variable; unset or empty, it says nothing, and the configuration's level holds.
+///
+/// # Errors
+/// When it is no filter; the error names its value and what it may be.
+pub(in crate::cli) fn check() -> Result<(), String> {
+    std::env::var_os(VARIABLE).map_or(Ok(()), |value| check_value(&value))
+}
+
+/// What is logged: what the variable says, else this level.
+pub(in crate::cli) fn filter(level: &str) -> EnvFilter {
+    let said = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+    let said = said.and_then(|value| EnvFilter::builder().parse(value).ok());
+    // What notify says of directories that went away is no news: the watch is made anew.
+    said.unwrap_or_else(|| EnvFilter::new(format!("{level},notify=error")))
+}
+
+fn check_value(value: &OsStr) -> Result<(), String> {
+    let wrong = |why: String| {
+        format!(
+            "{VARIABLE}={}: {why}; write a level ({}), or levels of modules too, such as `info,cvdns::daemon=debug`; \
+             unset, `level` in [log] holds",
+            value.display(),
+            LEVELS.join(", ")
+        )
+    };
+    let text = value.to_str().ok_or_else(|| wrong("it is not UTF-8 text".to_owned()))?;
+    for directive in text.split(',').filter(|directive| !directive.is_empty()) {
+        if directive.contains(char::is_whitespace) && !directive.contains('{') {
+            return Err(wrong(format!("\"{directive}\" has a blank in it")));
+        }
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive));
+        if !is_level && !directive.contains(['=', '[']) {
+            return Err(wrong(format!("\"{directive}\" is no level")));
+        }
+    }
+    EnvFilter::builder().parse(text).map(|_| ()).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_filters_are_taken_and_slips_are_said() {
+        for good in ["", "info", "OFF", "warn,cvdns=debug", "cvdns[span]=trace", "error,"] {
+            assert_eq!(check_value(OsStr::new(good)), Ok(()), "{good}");
+        }
+        for (bad, words) in [
+            (
+                "inof",
+                "CVDNS_LOG=inof: \"inof\" is no level; write a level (off, error, warn, info, debug, trace)",
+            ),
+            ("info,wran", "\"wran\" is no level"),
+            ("cvdns", "\"cvdns\" is no level"),
+            ("cvdns=inof", "CVDNS_LOG=cvdns=inof: "),
+            ("info, cvdns=debug", "CVDNS_LOG=info, cvdns=debug: "),
+            ("info cvdns=debug", "CVDNS_LOG=info cvdns=debug: "),
+        ] {
+            let error = check_value(OsStr::new(bad)).unwrap_err();
+            assert!(error.contains(words), "{bad}: {error}");
+        }
+        let octets = <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
+        assert!(check_value(octets).unwrap_err().contains("not UTF-8"));
+    }
+}
