@@ -201,7 +201,7 @@ impl Target<'_> {
         match decision.outcome {
             Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
                 if let Some(set) = frame.rrset(rrset) {
-                    counts.answer += write_set(&mut writer, current.owner(), set);
+                    counts.answer += write_set(&mut writer, current.owner(), &set);
                 }
             }
             Outcome::Pool { answer, ipv6, .. } => {
@@ -270,22 +270,22 @@ fn write_chain(
 ) {
     for link in chain.links() {
         let Some(set) = frame.rrset(link.rrset()) else { return };
-        let Some(target) = set.rdatas.first().and_then(|rdata| target(rdata)) else { return };
+        let Some(target) = set.first().and_then(target) else { return };
         match link {
             Link::Cname(_) => {
-                counts.answer += write_set(writer, current.owner(), set);
+                counts.answer += write_set(writer, current.owner(), &set);
                 current.set(target);
             }
             Link::Dname(_) => {
-                counts.answer += write_set(writer, Owner::Name(set.owner.wire()), set);
+                counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
                 let mut renamed = [0; MAX_NAME];
-                let owner_length = set.owner.wire().len();
+                let owner_length = set.owner().len();
                 let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed) else {
                     return;
                 };
                 let renamed = renamed.get(..length).unwrap_or_default();
                 // The made-up CNAME has the DNAME's TTL (RFC 6672 section 3.1).
-                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl, renamed);
+                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
                 counts.answer += 1;
                 current.set(renamed);
             }
@@ -294,14 +294,14 @@ fn write_chain(
     }
 }
 
-fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
-    for rdata in &set.rdatas {
+fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
+    for rdata in set.rdatas() {
         if writer.overflowed() {
             break;
         }
-        writer.record(owner, set.rtype, class::IN, set.ttl, rdata);
+        writer.record(owner, set.rtype(), class::IN, set.ttl(), rdata);
     }
-    set.rdatas.len() as u16
+    set.count()
 }
 
 /// The records of a window, at another name than the question's.
@@ -329,15 +329,15 @@ fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> u16 
 }
 
 fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> u16 {
-    let Some(rdata) = frame.rrset(zone.soa).and_then(|set| set.rdatas.first()) else { return 0 };
+    let Some(rdata) = frame.rrset(zone.soa).and_then(|set| set.first()) else { return 0 };
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
     1
 }
 
 fn write_referral(writer: &mut Writer<'_>, frame: &Frame, cut: Cut, counts: &mut Counts) {
     let Some(ns) = frame.rrset(cut.ns) else { return };
-    counts.authority += write_set(writer, Owner::Name(ns.owner.wire()), ns);
+    counts.authority += write_set(writer, Owner::Name(ns.owner()), &ns);
     for set in frame.glue(&cut) {
-        counts.additional += write_set(writer, Owner::Name(set.owner.wire()), set);
+        counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
     }
 }

@@ -226,7 +226,7 @@ impl<'s> Decision<'s> {
             }
             let name = &mut trail.name;
             let owner_length = owner_length.unwrap_or(name.wire().len());
-            let target = frame.rrset(link.rrset()).and_then(|set| set.rdatas.first());
+            let target = frame.rrset(link.rrset()).and_then(|set| set.first());
             if !target.is_some_and(|target| chain::rename(name, owner_length, target)) {
                 return Outcome::TooLong;
             }

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod include;
 pub mod master;
+mod packed;
 mod rare;
 pub mod records;
 mod splitter;

@@ -1,0 +1,319 @@
+//! The records of a zone in few blocks of memory: a million records are a million times anything kept for one.
+
+use std::ops::Range;
+
+use super::records::Records;
+use crate::problem::Spot;
+use crate::wire::lower::hash;
+use crate::wire::name::{MAX_NAME, Name, wire_length};
+
+/// `RRsets`, those of one owner side by side, with an index of the owners.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Packed {
+    /// Owners in wire form as they were first written.
+    names: Vec<u8>,
+    /// RDATA, each behind its length of two octets.
+    data: Vec<u8>,
+    /// In the order in which the file first names them.
+    owners: Vec<Owner>,
+    sets: Vec<Set>,
+    /// Numbers of owners plus one, placed by the hash of their names; at most half of it is in use.
+    index: Box<[u32]>,
+    /// A place in each file that records stand in.
+    sources: Vec<Spot>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    /// Where its name begins in `names`.
+    name: u32,
+    /// Its first set.
+    first: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Set {
+    /// Where its RDATA begins in `data`.
+    data: u32,
+    owner: u32,
+    ttl: u32,
+    /// The octets of its source that are meant.
+    begin: u32,
+    end: u32,
+    source: u32,
+    rtype: u16,
+    count: u16,
+}
+
+/// Records of one owner and type (RFC 9499 section 5), as [`Records`] hold them; RFC 2181 section 5.2: one TTL for all.
+#[derive(Debug, Clone, Copy)]
+pub struct Rrset<'r> {
+    packed: &'r Packed,
+    set: &'r Set,
+    number: u32,
+}
+
+/// The RDATA of the records of an `RRset`, uncompressed and without their lengths, in the file's order.
+#[derive(Debug, Clone)]
+pub struct Rdatas<'r> {
+    rest: &'r [u8],
+    count: u16,
+}
+
+/// An owner of records.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnerSets<'r> {
+    packed: &'r Packed,
+    /// Its number within the zone, in the order in which the file first names it.
+    pub number: u32,
+}
+
+/// More than four gigabytes of names or data, or as many sets, in one zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TooMuch;
+
+impl Packed {
+    /// The number of an owner, which is added if it is not there.
+    pub(super) fn owner(&mut self, written: &[u8]) -> Result<u32, TooMuch> {
+        if self.index.len() < (self.owners.len() + 1) * 2 {
+            self.grow();
+        }
+        let mut lower = [0; MAX_NAME];
+        let lower = lowered(written, &mut lower);
+        match self.find(lower) {
+            Ok(owner) => Ok(owner),
+            Err(free) => {
+                let number = u32::try_from(self.owners.len()).map_err(|_| TooMuch)?;
+                let name = u32::try_from(self.names.len()).map_err(|_| TooMuch)?;
+                self.names.extend_from_slice(written);
+                self.owners.push(Owner { name, first: 0 });
+                if let Some(slot) = self.index.get_mut(free) {
+                    *slot = number + 1;
+                }
+                Ok(number)
+            }
+        }
+    }
+
+    /// Begins a set. Sets are added in the order of their owners' numbers.
+    pub(super) fn begin(&mut self, owner: u32, rtype: u16, ttl: u32, spot: &Spot) -> Result<(), TooMuch> {
+        let data = u32::try_from(self.data.len()).map_err(|_| TooMuch)?;
+        let source = self.source(spot);
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let Range { start, end } = spot.span();
+        let (begin, end) = (place(start), place(end));
+        self.sets.push(Set { data, owner, ttl, begin, end, source, rtype, count: 0 });
+        Ok(())
+    }
+
+    /// Adds a record to the set that was begun last, and lowers that one's TTL to its own.
+    pub(super) fn push(&mut self, rdata: &[u8], ttl: u32) {
+        let (Some(set), Ok(length)) = (self.sets.last_mut(), u16::try_from(rdata.len())) else { return };
+        set.count = set.count.saturating_add(1);
+        set.ttl = set.ttl.min(ttl);
+        self.data.extend_from_slice(&length.to_be_bytes());
+        self.data.extend_from_slice(rdata);
+    }
+
+    /// Ends the building: each owner learns its sets, and room that was taken for more is given back.
+    pub(super) fn finish(&mut self) {
+        let mut sets = (0..).zip(&self.sets).peekable();
+        for (number, owner) in (0..).zip(&mut self.owners) {
+            owner.first = sets.peek().map_or(self.sets.len() as u32, |(first, _)| *first);
+            while sets.next_if(|(_, set)| set.owner == number).is_some() {}
+        }
+        self.names.shrink_to_fit();
+        self.data.shrink_to_fit();
+        self.owners.shrink_to_fit();
+        self.sets.shrink_to_fit();
+    }
+
+    /// How many owners there are.
+    fn owner_count(&self) -> u32 {
+        self.owners.len() as u32
+    }
+
+    /// A name of `names`, in wire form.
+    fn name(&self, owner: u32) -> &[u8] {
+        let at = self.owners.get(owner as usize).map_or(0, |owner| owner.name as usize);
+        let rest = self.names.get(at..).unwrap_or_default();
+        rest.get(..wire_length(rest).unwrap_or(0)).unwrap_or_default()
+    }
+
+    /// The numbers of the sets of an owner.
+    fn sets_of(&self, owner: u32) -> Range<u32> {
+        let first = |owner: usize| self.owners.get(owner).map(|owner| owner.first);
+        let end = first(owner as usize + 1).unwrap_or(self.sets.len() as u32);
+        first(owner as usize).unwrap_or(end)..end
+    }
+
+    /// The owner of this lower-case name, or the free place in the index where it would stand.
+    fn find(&self, lower: &[u8]) -> Result<u32, usize> {
+        let mask = self.index.len().wrapping_sub(1);
+        let mut place = hash(lower) as usize & mask;
+        // Half of the places are free: the loop ends, at the latest after all of them.
+        for _ in 0..self.index.len() {
+            let Some(owner) = self.index.get(place).copied().and_then(|slot| slot.checked_sub(1)) else {
+                return Err(place);
+            };
+            if self.name(owner).eq_ignore_ascii_case(lower) {
+                return Ok(owner);
+            }
+            place = (place + 1) & mask;
+        }
+        Err(place)
+    }
+
+    fn grow(&mut self) {
+        let size = (self.index.len() * 2).max(8);
+        let mut index: Box<[u32]> = vec![0; size].into();
+        for owner in 0..self.owner_count() {
+            let mut lower = [0; MAX_NAME];
+            let mut place = hash(lowered(self.name(owner), &mut lower)) as usize & (size - 1);
+            while index.get(place).is_some_and(|slot| *slot > 0) {
+                place = (place + 1) & (size - 1);
+            }
+            if let Some(slot) = index.get_mut(place) {
+                *slot = owner + 1;
+            }
+        }
+        self.index = index;
+    }
+
+    /// The number of the file that a place is in.
+    fn source(&mut self, spot: &Spot) -> u32 {
+        // Records of one file mostly follow each other. That a file stands here twice does no harm.
+        let known = self.sources.iter().rposition(|source| source.is_in_file_of(spot));
+        known.unwrap_or_else(|| {
+            self.sources.push(spot.clone());
+            self.sources.len() - 1
+        }) as u32
+    }
+}
+
+impl Records {
+    /// The `RRset` of this number.
+    pub fn set(&self, number: u32) -> Option<Rrset<'_>> {
+        let set = self.packed.sets.get(number as usize)?;
+        Some(Rrset { packed: &self.packed, set, number })
+    }
+
+    /// All `RRsets`, those of one owner side by side.
+    pub fn sets(&self) -> impl Iterator<Item = Rrset<'_>> {
+        (0..).zip(&self.packed.sets).map(|(number, set)| Rrset { packed: &self.packed, set, number })
+    }
+
+    /// All owners.
+    pub fn owners(&self) -> impl Iterator<Item = OwnerSets<'_>> {
+        (0..self.packed.owner_count()).map(|number| OwnerSets { packed: &self.packed, number })
+    }
+
+    /// The owner of this name in lower-case wire form.
+    pub fn owner(&self, lower: &[u8]) -> Option<OwnerSets<'_>> {
+        let number = self.packed.find(lower).ok()?;
+        Some(OwnerSets { packed: &self.packed, number })
+    }
+
+    /// The `RRset` of this owner and type.
+    pub fn get(&self, owner: &Name, rtype: u16) -> Option<Rrset<'_>> {
+        self.get_wire(owner.wire(), rtype)
+    }
+
+    /// The same, by the owner's wire form.
+    pub fn get_wire(&self, owner: &[u8], rtype: u16) -> Option<Rrset<'_>> {
+        let mut lower = [0; MAX_NAME];
+        self.owner(lowered(owner, &mut lower))?.get(rtype)
+    }
+}
+
+impl<'r> OwnerSets<'r> {
+    /// Its name in wire form, as it was first written.
+    pub fn name(&self) -> &'r [u8] {
+        self.packed.name(self.number)
+    }
+
+    /// Its `RRsets`, by type.
+    pub fn sets(&self) -> impl Iterator<Item = Rrset<'r>> + Clone + use<'r> {
+        let packed = self.packed;
+        packed.sets_of(self.number).filter_map(move |number| {
+            let set = packed.sets.get(number as usize)?;
+            Some(Rrset { packed, set, number })
+        })
+    }
+
+    /// Its `RRset` of this type.
+    pub fn get(&self, rtype: u16) -> Option<Rrset<'r>> {
+        self.sets().find(|set| set.rtype() == rtype)
+    }
+}
+
+impl<'r> Rrset<'r> {
+    /// Its number within the zone.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The owner in wire form, as it was first written.
+    pub fn owner(&self) -> &'r [u8] {
+        self.packed.name(self.set.owner)
+    }
+
+    /// The owner, for messages.
+    pub fn owner_name(&self) -> Name {
+        Name::from_wire(self.owner()).unwrap_or_else(|_| Name::root())
+    }
+
+    /// Type.
+    pub fn rtype(&self) -> u16 {
+        self.set.rtype
+    }
+
+    /// Time to live in seconds.
+    pub fn ttl(&self) -> u32 {
+        self.set.ttl
+    }
+
+    /// How many records there are.
+    pub fn count(&self) -> u16 {
+        self.set.count
+    }
+
+    /// RDATA of each record.
+    pub fn rdatas(&self) -> Rdatas<'r> {
+        let rest = self.packed.data.get(self.set.data as usize..).unwrap_or_default();
+        Rdatas { rest, count: self.set.count }
+    }
+
+    /// RDATA of the first record.
+    pub fn first(&self) -> Option<&'r [u8]> {
+        self.rdatas().next()
+    }
+
+    /// Where the first of them stands.
+    pub fn spot(&self) -> Spot {
+        let source = self.packed.sources.get(self.set.source as usize);
+        let span = self.set.begin as usize..self.set.end as usize;
+        source.map_or_else(|| Spot::file(""), |source| source.moved_to(span))
+    }
+}
+
+impl<'r> Iterator for Rdatas<'r> {
+    type Item = &'r [u8];
+
+    fn next(&mut self) -> Option<&'r [u8]> {
+        self.count = self.count.checked_sub(1)?;
+        let (length, rest) = self.rest.split_first_chunk()?;
+        let (rdata, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        self.rest = rest;
+        Some(rdata)
+    }
+}
+
+/// A name in wire form in lower case, in this room.
+fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
+    let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
+    slot.copy_from_slice(wire);
+    // Length octets are at most 63, below 'A'.
+    slot.make_ascii_lowercase();
+    slot
+}
