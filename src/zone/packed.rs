@@ -68,15 +68,28 @@ pub struct OwnerSets<'r> {
     pub number: u32,
 }
 
+/// Places of the smallest index.
+const SMALLEST_INDEX: usize = 8;
+
 /// More than four gigabytes of names or data, or as many sets, in one zone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TooMuch;
 
 impl Packed {
+    /// Room for the index of so many owners: it does not have to grow for them.
+    pub(super) fn with_room(owners: usize) -> Self {
+        let size = owners.saturating_mul(2).next_power_of_two().max(SMALLEST_INDEX);
+        Self { index: vec![0; size].into(), ..Self::default() }
+    }
+
     /// The number of an owner, which is added if it is not there.
     pub(super) fn owner(&mut self, written: &[u8]) -> Result<u32, TooMuch> {
+        // Records of one owner mostly follow each other.
+        if let Some(last) = self.owner_count().checked_sub(1).filter(|last| self.name(*last) == written) {
+            return Ok(last);
+        }
         if self.index.len() < (self.owners.len() + 1) * 2 {
-            self.grow();
+            self.place_all(self.index.len() * 2);
         }
         let mut lower = [0; MAX_NAME];
         let lower = lowered(written, &mut lower);
@@ -122,6 +135,10 @@ impl Packed {
             owner.first = sets.peek().map_or(self.sets.len() as u32, |(first, _)| *first);
             while sets.next_if(|(_, set)| set.owner == number).is_some() {}
         }
+        let size = (self.owners.len() * 2).next_power_of_two().max(SMALLEST_INDEX);
+        if size < self.index.len() {
+            self.place_all(size);
+        }
         self.names.shrink_to_fit();
         self.data.shrink_to_fit();
         self.owners.shrink_to_fit();
@@ -164,8 +181,9 @@ impl Packed {
         Err(place)
     }
 
-    fn grow(&mut self) {
-        let size = (self.index.len() * 2).max(8);
+    /// Makes the index anew, with so many places.
+    fn place_all(&mut self, size: usize) {
+        let size = size.max(SMALLEST_INDEX);
         let mut index: Box<[u32]> = vec![0; size].into();
         for owner in 0..self.owner_count() {
             let mut lower = [0; MAX_NAME];

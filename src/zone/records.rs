@@ -50,7 +50,7 @@ const SIGNING: [u16; 5] = [46, 47, 48, 50, 51];
 impl Records {
     /// Sorts records into `RRsets` and notes everything that cannot be served.
     pub fn build(origin: &Name, records: Vec<Record>, whole: &Spot, problems: &mut Problems) -> Self {
-        let mut zone = Self { origin: origin.clone(), packed: Packed::default() };
+        let mut zone = Self { origin: origin.clone(), packed: Packed::with_room(records.len()) };
         if zone.sort(&records, problems).is_err() {
             let what = format!("the records of {origin} take more than 4 GiB");
             problems.error(whole.clone(), what, "make it several zones");
