@@ -117,7 +117,8 @@ fn connections_leave_nothing_behind() {
 #[test]
 fn thousands_of_static_zones_fit() {
     const ZONES: usize = 2000;
-    let mut config = String::from("[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n");
+    let mut config =
+        String::from("[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n");
     let mut files = Files::default();
     for number in 0..ZONES {
         let _ = writeln!(config, "[[zone]]\nfile = \"{number}.toml\"");

@@ -64,7 +64,11 @@ impl Output {
     }
 
     /// Writes the answer that `respond` makes of `query`, in place, behind its length. False when there is none.
-    pub(super) fn add(&mut self, query: &[u8], respond: impl FnOnce(&mut [u8], usize) -> Option<usize>) -> bool {
+    pub(super) fn add(
+        &mut self,
+        query: &[u8],
+        respond: impl FnOnce(&mut [u8], usize) -> Option<usize>,
+    ) -> bool {
         let room = self.buffer.get_mut(self.written..).and_then(|rest| rest.get_mut(..ANSWER_ROOM));
         let Some((prefix, buffer)) = room.and_then(|room| room.split_first_chunk_mut::<PREFIX>()) else {
             return false;

@@ -205,7 +205,8 @@ impl<'r> Owners<'r> {
     fn reach_children(&mut self, zone: u32, origins: &Origins) {
         for child in origins.below(zone) {
             let mut at: &[u8] = child;
-            while let Some(above) = parent(at).filter(|above| above.len() > self.records.origin.wire().len()) {
+            while let Some(above) = parent(at).filter(|above| above.len() > self.records.origin.wire().len())
+            {
                 if covered_by(above, self.records).is_none() && !self.is_static(above) {
                     self.others.entry(above.into()).or_default();
                 }
@@ -270,9 +271,7 @@ fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<Rrset<'r>> {
 }
 
 fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems) {
-    let glue = |set: &Rrset<'_>| {
-        cover.rtype() == rtype::NS && matches!(set.rtype(), rtype::A | rtype::AAAA)
-    };
+    let glue = |set: &Rrset<'_>| cover.rtype() == rtype::NS && matches!(set.rtype(), rtype::A | rtype::AAAA);
     for set in owner.sets().filter(|set| !glue(set)) {
         problems.warning(
             set.spot(),

@@ -335,3 +335,81 @@ fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
     slot.make_ascii_lowercase();
     slot
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::problem::Problems;
+    use crate::zone::records::Record;
+    use proptest::prelude::*;
+
+    fn name(labels: &str) -> Name {
+        Name::parse(labels, &Name::root()).unwrap()
+    }
+
+    fn record(owner: u32, rtype: u16, rdata: &[u8]) -> Record {
+        // The case differs from record to record.
+        let owner = if rdata.len() % 2 == 0 { format!("N{owner}.Z.") } else { format!("n{owner}.z.") };
+        Record { owner: name(&owner), rtype, ttl: 60, rdata: rdata.into(), spot: Spot::file("z") }
+    }
+
+    proptest! {
+        /// As a map of maps would have them.
+        #[test]
+        fn sets_are_found_as_they_were_put_in(
+            list in prop::collection::vec((0..40u32, 65_280..65_284u16, prop::collection::vec(0..3u8, 0..4)), 0..200)
+        ) {
+            let mut map: BTreeMap<(u32, u16), Vec<Vec<u8>>> = BTreeMap::new();
+            for (owner, rtype, rdata) in &list {
+                let set = map.entry((*owner, *rtype)).or_default();
+                if !set.contains(rdata) {
+                    set.push(rdata.clone());
+                }
+            }
+            let records = list.iter().map(|(owner, rtype, rdata)| record(*owner, *rtype, rdata)).collect();
+            let zone = Records::build(&name("z."), records, &Spot::file("z"), &mut Problems::default());
+            prop_assert_eq!(zone.sets().count(), map.len());
+            for owner in 0..41 {
+                for rtype in 65_280..65_284 {
+                    let set = zone.get(&name(&format!("n{owner}.z.")), rtype);
+                    let held = set.map(|set| set.rdatas().map(<[u8]>::to_vec).collect::<Vec<_>>());
+                    prop_assert_eq!(held.as_ref(), map.get(&(owner, rtype)));
+                    prop_assert_eq!(set.map(|set| set.number()), set.and_then(|set| zone.set(set.number())).map(|set| set.number()));
+                }
+            }
+            for owner in zone.owners() {
+                prop_assert!(owner.sets().all(|set| set.owner() == owner.name()));
+                prop_assert_eq!(zone.owner(&owner.name().to_ascii_lowercase()).map(|found| found.number), Some(owner.number));
+            }
+        }
+    }
+
+    /// A zone that was made for few grows.
+    #[test]
+    fn the_index_grows_with_its_owners() {
+        let mut packed = Packed::default();
+        let wire = |number: u32| name(&format!("n{number}.z.")).wire().to_vec();
+        for number in 0..1000 {
+            assert_eq!(packed.owner(&wire(number)).ok(), Some(number));
+        }
+        packed.finish();
+        assert!((0..1000).all(|number| packed.find(&wire(number)) == Ok(number)));
+        assert!((1000..1100).all(|number| packed.find(&wire(number)).is_err()));
+        assert!(Packed::default().find(&wire(0)).is_err());
+    }
+
+    #[test]
+    fn places_are_told_for_each_file() {
+        let texts = ["a 60 A 192.0.2.1\n", "\n\nb 60 A 192.0.2.1\n"];
+        let spots = [("one", texts[0], 0..1), ("two", texts[1], 2..3)]
+            .map(|(file, text, span)| Spot::at(&file.into(), &text.into(), span));
+        let records = (0..)
+            .zip(&spots)
+            .map(|(number, spot)| Record { spot: spot.clone(), ..record(number, 1, &[1; 4]) });
+        let zone = Records::build(&name("z."), records.collect(), &Spot::file("z"), &mut Problems::default());
+        let told: Vec<String> = zone.sets().map(|set| set.spot().to_string()).collect();
+        assert_eq!(told, ["one:1:1", "two:3:1"]);
+    }
+}

@@ -124,7 +124,11 @@ impl Records {
                 seen.insert(folded(last.rtype, &last.rdata));
             }
             if !std::ptr::eq(record, last) && !seen.insert(folded(record.rtype, &record.rdata)) {
-                problems.warning(record.spot.clone(), "the record stands here twice", "remove one; it is served once");
+                problems.warning(
+                    record.spot.clone(),
+                    "the record stands here twice",
+                    "remove one; it is served once",
+                );
                 continue;
             }
             last = record;

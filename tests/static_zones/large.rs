@@ -1,14 +1,14 @@
 //! Record sets that only just fit a message: 65,535 octets by TCP (RFC 1035, 4.2.2).
 
-use super::{Outcome, files};
-use std::fmt::Write as _;
-use std::process::{Command, Stdio};
 use super::support::client::{Client, Transport};
 use super::support::daemon::Daemon;
 use super::support::packet::{Query, TC};
 use super::support::reply::Reply;
 use super::support::rr;
 use super::support::tools::Peer;
+use super::{Outcome, files};
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
 
 const ORIGIN: &str = "large.test";
 const MESSAGE: usize = 65_535;
