@@ -125,8 +125,8 @@ impl<'z> Parent<'z> {
         let zones: Vec<Rrset<'z>> = self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
         let names: HashMap<Name, Rrset<'z>> = zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
         let holder = |server: &Name| {
-            let above = std::iter::successors(Some(server.clone()), Name::parent);
-            above.filter_map(|name| names.get(&name)).next()
+            let mut above = std::iter::successors(Some(server.clone()), Name::parent);
+            above.find_map(|name| names.get(&name))
         };
         let mut noted: Vec<Spot> = Vec::new();
         for zone in &zones {

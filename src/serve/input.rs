@@ -135,7 +135,7 @@ mod tests {
     fn a_peer_that_sends_little_has_little_held() {
         let mut input = Input::default();
         for (sent, held) in [(12, SMALL), (600, 1024), (5000, 8192), (40_000, LARGE), (65_537, LARGE)] {
-            let mut long = framed(&[7; 65_535]);
+            let mut long = framed(&vec![7; 65_535]);
             long.truncate(sent - 1);
             let mut input_of = Input::default();
             assert!(through(&mut input_of, &long, usize::MAX).is_empty());

@@ -116,10 +116,7 @@ impl<'r> Owners<'r> {
         let fixed = self.records.owners().filter(is_served).map(|owner| {
             let name = owner.name();
             let mut lower = [0; MAX_NAME];
-            let dynamic = match self.others.is_empty() {
-                true => None,
-                false => self.others.get(lowered(name, &mut lower)),
-            };
+            let dynamic = self.others.get(lowered(name, &mut lower));
             Named { name, sets: Some(owner), dynamic: dynamic.map(Vec::as_slice).unwrap_or_default() }
         });
         let others = self.others.iter().filter(move |(name, _)| !self.is_static(name));

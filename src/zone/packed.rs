@@ -17,10 +17,19 @@ pub(super) struct Packed {
     /// In the order in which the file first names them.
     owners: Vec<Owner>,
     sets: Vec<Set>,
-    /// Numbers of owners plus one, placed by the hash of their names; at most half of it is in use.
-    index: Box<[u32]>,
+    /// Owners by the hash of their names; at most half of it is in use.
+    index: Box<[Slot]>,
     /// A place in each file that records stand in.
     sources: Vec<Spot>,
+}
+
+/// A place of the index.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// The hash of the name: others are told apart without a look at theirs.
+    hash: u32,
+    /// The owner's number plus one; 0: the place is free.
+    owner: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +88,7 @@ impl Packed {
     /// Room for the index of so many owners: it does not have to grow for them.
     pub(super) fn with_room(owners: usize) -> Self {
         let size = owners.saturating_mul(2).next_power_of_two().max(SMALLEST_INDEX);
-        Self { index: vec![0; size].into(), ..Self::default() }
+        Self { index: vec![Slot::default(); size].into(), ..Self::default() }
     }
 
     /// The number of an owner, which is added if it is not there.
@@ -93,7 +102,8 @@ impl Packed {
         }
         let mut lower = [0; MAX_NAME];
         let lower = lowered(written, &mut lower);
-        match self.find(lower) {
+        let hash = hash(lower);
+        match self.look_up(lower, hash) {
             Ok(owner) => Ok(owner),
             Err(free) => {
                 let number = u32::try_from(self.owners.len()).map_err(|_| TooMuch)?;
@@ -101,7 +111,7 @@ impl Packed {
                 self.names.extend_from_slice(written);
                 self.owners.push(Owner { name, first: 0 });
                 if let Some(slot) = self.index.get_mut(free) {
-                    *slot = number + 1;
+                    *slot = Slot { hash, owner: number + 1 };
                 }
                 Ok(number)
             }
@@ -164,16 +174,20 @@ impl Packed {
         first(owner as usize).unwrap_or(end)..end
     }
 
+    /// The owner of this lower-case name.
+    fn find(&self, lower: &[u8]) -> Option<u32> {
+        self.look_up(lower, hash(lower)).ok()
+    }
+
     /// The owner of this lower-case name, or the free place in the index where it would stand.
-    fn find(&self, lower: &[u8]) -> Result<u32, usize> {
+    fn look_up(&self, lower: &[u8], hash: u32) -> Result<u32, usize> {
         let mask = self.index.len().wrapping_sub(1);
-        let mut place = hash(lower) as usize & mask;
+        let mut place = hash as usize & mask;
         // Half of the places are free: the loop ends, at the latest after all of them.
         for _ in 0..self.index.len() {
-            let Some(owner) = self.index.get(place).copied().and_then(|slot| slot.checked_sub(1)) else {
-                return Err(place);
-            };
-            if self.name(owner).eq_ignore_ascii_case(lower) {
+            let slot = self.index.get(place).copied().unwrap_or_default();
+            let Some(owner) = slot.owner.checked_sub(1) else { return Err(place) };
+            if slot.hash == hash && self.name(owner).eq_ignore_ascii_case(lower) {
                 return Ok(owner);
             }
             place = (place + 1) & mask;
@@ -181,18 +195,17 @@ impl Packed {
         Err(place)
     }
 
-    /// Makes the index anew, with so many places.
+    /// Makes the index anew, with so many places, a power of two that has room for all owners twice.
     fn place_all(&mut self, size: usize) {
-        let size = size.max(SMALLEST_INDEX);
-        let mut index: Box<[u32]> = vec![0; size].into();
-        for owner in 0..self.owner_count() {
-            let mut lower = [0; MAX_NAME];
-            let mut place = hash(lowered(self.name(owner), &mut lower)) as usize & (size - 1);
-            while index.get(place).is_some_and(|slot| *slot > 0) {
-                place = (place + 1) & (size - 1);
+        let mut index: Box<[Slot]> = vec![Slot::default(); size.max(SMALLEST_INDEX)].into();
+        let mask = index.len().wrapping_sub(1);
+        for slot in self.index.iter().filter(|slot| slot.owner > 0) {
+            let mut place = slot.hash as usize & mask;
+            while index.get(place).is_some_and(|taken| taken.owner > 0) {
+                place = (place + 1) & mask;
             }
-            if let Some(slot) = index.get_mut(place) {
-                *slot = owner + 1;
+            if let Some(free) = index.get_mut(place) {
+                *free = *slot;
             }
         }
         self.index = index;
@@ -228,7 +241,7 @@ impl Records {
 
     /// The owner of this name in lower-case wire form.
     pub fn owner(&self, lower: &[u8]) -> Option<OwnerSets<'_>> {
-        let number = self.packed.find(lower).ok()?;
+        let number = self.packed.find(lower)?;
         Some(OwnerSets { packed: &self.packed, number })
     }
 
@@ -351,7 +364,8 @@ mod tests {
 
     fn record(owner: u32, rtype: u16, rdata: &[u8]) -> Record {
         // The case differs from record to record.
-        let owner = if rdata.len() % 2 == 0 { format!("N{owner}.Z.") } else { format!("n{owner}.z.") };
+        let owner =
+            if rdata.len().is_multiple_of(2) { format!("N{owner}.Z.") } else { format!("n{owner}.z.") };
         Record { owner: name(&owner), rtype, ttl: 60, rdata: rdata.into(), spot: Spot::file("z") }
     }
 
@@ -395,9 +409,9 @@ mod tests {
             assert_eq!(packed.owner(&wire(number)).ok(), Some(number));
         }
         packed.finish();
-        assert!((0..1000).all(|number| packed.find(&wire(number)) == Ok(number)));
-        assert!((1000..1100).all(|number| packed.find(&wire(number)).is_err()));
-        assert!(Packed::default().find(&wire(0)).is_err());
+        assert!((0..1000).all(|number| packed.find(&wire(number)) == Some(number)));
+        assert!((1000..1100).all(|number| packed.find(&wire(number)).is_none()));
+        assert!(Packed::default().find(&wire(0)).is_none());
     }
 
     #[test]
