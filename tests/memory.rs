@@ -98,7 +98,8 @@ fn connections_leave_nothing_behind() {
         let held = resident(&daemon);
         assert!(held <= before + OF_CONNECTIONS, "wave {wave}: {held} MiB, {before} before");
     }
-    // Peers that read nothing of much that they asked: as much as the kernel does not take is kept for each.
+    // Peers that read nothing of much that they asked: as much as the kernel does not take is kept
+    // for each.
     let many = framed.repeat(2000);
     let connections: Vec<TcpStream> = (0..50)
         .map(|_| {

@@ -410,7 +410,8 @@ impl Force {
     }
 }
 
-/// What tells problems apart. To find out their lines for that would mean to count all lines before each of many.
+/// What tells problems apart. To find out their lines for that would mean to count all lines before
+/// each of many.
 fn mark(problem: &Problem) -> String {
     format!("{}:{}: {}", problem.spot.file_name(), problem.spot.span().start, problem.what)
 }

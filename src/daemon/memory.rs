@@ -1,9 +1,9 @@
 //! Gives memory back to the system.
 //!
-//! Reading and compiling everything takes some ten megabytes for a moment. The C library keeps what is freed in the middle
-//! of its heap, so that after a few reloads a server would hold half as much again as it needs. It is asked to give it back
-//! after a start, when a frame was freed, and after many connections ended: then there is much to find, and at no other time
-//! is it worth the search.
+//! Reading and compiling everything takes some ten megabytes for a moment. The C library keeps what
+//! is freed in the middle of its heap, so that after a few reloads a server would hold half as much
+//! again as it needs. It is asked to give it back after a start, when a frame was freed, and after
+//! many connections ended: then there is much to find, and at no other time is it worth the search.
 
 use std::time::Duration;
 

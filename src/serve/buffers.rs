@@ -4,8 +4,9 @@ use std::sync::{Mutex, TryLockError};
 
 use super::input::{MESSAGE_MAX, PREFIX};
 
-/// Buffers that all connections share. One is taken for as long as answers are written into it and handed to the kernel,
-/// never while a peer is waited for: so there are no more of them than threads that answer.
+/// Buffers that all connections share. One is taken for as long as answers are written into it and
+/// handed to the kernel, never while a peer is waited for: so there are no more of them than
+/// threads that answer.
 #[derive(Debug)]
 pub(super) struct Buffers {
     spare: Mutex<Vec<Box<[u8]>>>,
@@ -32,7 +33,8 @@ impl Buffers {
         Self { spare: Mutex::default(), most }
     }
 
-    /// An empty output. Nobody is waited for: where another thread is just taking one, a new one is made.
+    /// An empty output. Nobody is waited for: where another thread is just taking one, a new one is
+    /// made.
     pub(super) fn take(&self) -> Output {
         let spare = self.try_lock(Vec::pop).flatten();
         Output { buffer: spare.unwrap_or_else(|| vec![0; OUTPUT].into_boxed_slice()), written: 0 }
@@ -63,7 +65,8 @@ impl Output {
         self.buffer.len().saturating_sub(self.written) < ANSWER_ROOM
     }
 
-    /// Writes the answer that `respond` makes of `query`, in place, behind its length. False when there is none.
+    /// Writes the answer that `respond` makes of `query`, in place, behind its length. False when
+    /// there is none.
     pub(super) fn add(
         &mut self,
         query: &[u8],

@@ -169,8 +169,8 @@ impl<R: Responder> Connection<R> {
         outcome.map(|()| received > 0)
     }
 
-    /// Writes the answers out. While a peer does not read, nothing of it is read either, and no more is held for it than what
-    /// it has not taken yet.
+    /// Writes the answers out. While a peer does not read, nothing of it is read either, and no
+    /// more is held for it than what it has not taken yet.
     async fn flush(&mut self, output: Output) -> Result<(), End> {
         let answers = output.octets();
         if answers.is_empty() {

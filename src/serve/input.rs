@@ -4,9 +4,9 @@ use std::ops::Range;
 
 /// Octets received on one connection: whole messages and the beginning of the next one.
 ///
-/// The buffer is small until a message or a peer that sends many at once needs more, never larger than the longest
-/// message, and small again once all of it was gone through. So an idle connection holds [`SMALL`] octets at most, and
-/// a peer makes the server hold at most twice what it has sent.
+/// The buffer is small until a message or a peer that sends many at once needs more, never larger
+/// than the longest message, and small again once all of it was gone through. So an idle connection
+/// holds [`SMALL`] octets at most, and a peer makes the server hold at most twice what it has sent.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     buffer: Vec<u8>,
@@ -38,7 +38,8 @@ impl Input {
         self.begin == self.end
     }
 
-    /// Room to read into, never empty as long as [`Input::settle`] was called after the messages were gone through.
+    /// Room to read into, never empty as long as [`Input::settle`] was called after the messages
+    /// were gone through.
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.buffer.len() || self.crowded {
             let size = self.buffer.len().saturating_mul(2).clamp(SMALL, LARGE);
@@ -55,7 +56,8 @@ impl Input {
         self.crowded = self.end == self.buffer.len();
     }
 
-    /// The place of the next whole message, which is thereby gone through; `None` while it has not ended.
+    /// The place of the next whole message, which is thereby gone through; `None` while it has not
+    /// ended.
     pub(super) fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
         let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
         let Some((prefix, rest)) = held.split_first_chunk::<PREFIX>() else { return Ok(None) };

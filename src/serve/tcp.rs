@@ -55,7 +55,8 @@ pub(super) struct Acceptor<M> {
 /// change at once, and the connection stays in the queue: without a rest it would be a busy loop.
 const RECOVERY: Duration = Duration::from_millis(100);
 
-/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same time are seldom more.
+/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same
+/// time are seldom more.
 const SPARE_BUFFERS: usize = 8;
 
 /// How long a connection that is already in the kernel's queue may take to come out of it at the stop.

@@ -406,7 +406,8 @@ impl<'i> Compiler<'i> {
         self.frame.cuts.len() as u32 - 1
     }
 
-    /// Sections behind a question for a name of the zone; `shortest` is the shortest one that they answer.
+    /// Sections behind a question for a name of the zone; `shortest` is the shortest one that they
+    /// answer.
     fn template(
         &mut self,
         records: &Records,

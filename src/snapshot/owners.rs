@@ -35,10 +35,11 @@ pub(super) struct Named<'o, 'r> {
 #[derive(Debug)]
 pub(super) struct Owners<'r> {
     records: &'r Records,
-    /// Of each owner of static records, by its number, whether it is answered from this zone: it is neither hidden nor in another
-    /// zone.
+    /// Of each owner of static records, by its number, whether it is answered from this zone: it is
+    /// neither hidden nor in another zone.
     served: Vec<bool>,
-    /// Names in lower case that have dynamic answers, or that only exist as there are others below them.
+    /// Names in lower case that have dynamic answers, or that only exist as there are others below
+    /// them.
     others: BTreeMap<Box<[u8]>, Vec<Dynamic>>,
     /// DS records at the apex of zones that are served beside this one, by those zones' number.
     pub child_ds: HashMap<u32, Rrset<'r>>,
@@ -84,7 +85,8 @@ impl<'r> Owners<'r> {
     pub(super) fn new(zone: u32, records: &'r Records, origins: &Origins, problems: &mut Problems) -> Self {
         let (served, others) = (Vec::new(), BTreeMap::new());
         let mut owners = Self { records, served, others, child_ds: HashMap::new() };
-        // Most zones have neither zones nor delegations below them: nothing has to be looked up then.
+        // Most zones have neither zones nor delegations below them: nothing has to be looked up
+        // then.
         let has_children = !origins.below(zone).is_empty();
         let has_covers = records.sets().any(|set| is_cover(&set, records));
         for owner in records.owners() {

@@ -86,7 +86,8 @@ impl Paths {
         named: &[PoolRef],
     ) -> Self {
         if fleet.enabled().next().is_none() {
-            // A static zone: there may be many thousand. All its clients have one path, which is empty.
+            // A static zone: there may be many thousand. All its clients have one path, which is
+            // empty.
             let (pools, paths, of_country) = (Vec::new(), vec![Path { pools: Vec::new() }], Vec::new());
             return Self { pools, paths, of_country, unknown: 0 };
         }

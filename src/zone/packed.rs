@@ -1,4 +1,5 @@
-//! The records of a zone in few blocks of memory: a million records are a million times anything kept for one.
+//! The records of a zone in few blocks of memory: a million records are a million times anything
+//! kept for one.
 
 use std::ops::Range;
 
@@ -54,7 +55,8 @@ struct Set {
     count: u16,
 }
 
-/// Records of one owner and type (RFC 9499 section 5), as [`Records`] hold them; RFC 2181 section 5.2: one TTL for all.
+/// Records of one owner and type (RFC 9499 section 5), as [`Records`] hold them; RFC 2181 section
+/// 5.2: one TTL for all.
 #[derive(Debug, Clone, Copy)]
 pub struct Rrset<'r> {
     packed: &'r Packed,
@@ -62,7 +64,8 @@ pub struct Rrset<'r> {
     number: u32,
 }
 
-/// The RDATA of the records of an `RRset`, uncompressed and without their lengths, in the file's order.
+/// The RDATA of the records of an `RRset`, uncompressed and without their lengths, in the file's
+/// order.
 #[derive(Debug, Clone)]
 pub struct Rdatas<'r> {
     rest: &'r [u8],
@@ -138,7 +141,8 @@ impl Packed {
         self.data.extend_from_slice(rdata);
     }
 
-    /// Ends the building: each owner learns its sets, and room that was taken for more is given back.
+    /// Ends the building: each owner learns its sets, and room that was taken for more is given
+    /// back.
     pub(super) fn finish(&mut self) {
         let mut sets = (0..).zip(&self.sets).peekable();
         for (number, owner) in (0..).zip(&mut self.owners) {
@@ -195,7 +199,8 @@ impl Packed {
         Err(place)
     }
 
-    /// Makes the index anew, with so many places, a power of two that has room for all owners twice.
+    /// Makes the index anew, with so many places, a power of two that has room for all owners
+    /// twice.
     fn place_all(&mut self, size: usize) {
         let mut index: Box<[Slot]> = vec![Slot::default(); size.max(SMALLEST_INDEX)].into();
         let mask = index.len().wrapping_sub(1);

@@ -296,8 +296,8 @@ fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool 
     true
 }
 
-/// The least that a record takes in an answer: a pointer, type, class, TTL and length stand before its RDATA, and names in
-/// that may shrink to an octet where answers compress them.
+/// The least that a record takes in an answer: a pointer, type, class, TTL and length stand before
+/// its RDATA, and names in that may shrink to an octet where answers compress them.
 fn size(record: &Record) -> usize {
     let shortest = match record.rtype {
         rtype::NS | rtype::CNAME | rtype::PTR => 1,

@@ -37,7 +37,8 @@ fn zone(records: &str) -> String {
     format!("$ORIGIN {ORIGIN}.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n{records}")
 }
 
-/// What fits without OPT: all of a message, room for OPT and one octet too few for it, one large record, and many.
+/// What fits without OPT: all of a message, room for OPT and one octet too few for it, one large
+/// record, and many.
 fn fitting() -> String {
     let mut records = txt("whole", MESSAGE - around("whole"));
     records += &txt("edns", MESSAGE - OPT - around("edns"));
@@ -71,7 +72,8 @@ fn sets_that_fit_a_message_are_answered_by_tcp() {
             let tcp = ask(ours.port(), Transport::Tcp4, &query);
             assert!(tcp.length <= MESSAGE);
             if edns && ["whole", "close"].contains(&label) {
-                // No message holds both, and OPT has to be there (RFC 6891, 6.1.1): empty with TC, as NSD has it.
+                // No message holds both, and OPT has to be there (RFC 6891, 6.1.1): empty with TC,
+                // as NSD has it.
                 assert!(tcp.has(TC) && tcp.answer.is_empty() && tcp.opt.is_some(), "{label}");
                 continue;
             }
@@ -89,7 +91,8 @@ fn sets_that_fit_a_message_are_answered_by_tcp() {
 #[test]
 fn sets_that_fit_no_message_are_refused() {
     let over = MESSAGE + 1 - around("over");
-    // Names in NS records may shrink to a pointer each: how long the answer is shows when it is written.
+    // Names in NS records may shrink to a pointer each: how long the answer is shows when it is
+    // written.
     let servers = (0..4000).fold(String::new(), |mut all, number| {
         let _ = writeln!(all, "over NS s{number}.x{number}.example.");
         all
