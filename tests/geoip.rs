@@ -79,7 +79,7 @@ fn lookups_agree_with_the_table_that_servers_compile() {
         let place = country.and_then(|country| countries.iter().position(|of| *of == country));
         place.map_or(u16::MAX, |place| u16::try_from(place).expect("few countries"))
     };
-    let table = CountryMap::new(&database, &parsed).table(number);
+    let table = CountryMap::new(&database, &parsed).table(|area| number(area.country()));
     let v4 = |n: u32| std::net::Ipv4Addr::from(n.wrapping_mul(0x9e37_79b9));
     let addresses: Vec<std::net::IpAddr> = (1..=300_u32)
         .flat_map(|n| {

@@ -6,9 +6,14 @@ mod large;
 mod support;
 
 use large::{LARGE, Network};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::daemon::{Daemon, Files};
+use support::packet::Query;
+use support::rr;
 
 /// MiB that it holds, without the pages of its own file: of those a test build has more than one that is served with.
 fn resident(daemon: &Daemon) -> u64 {
@@ -46,20 +51,93 @@ fn lives_on(files: &Files, feed: impl Fn(u64) -> String, (reloads, feeds): (u64,
     holds(&daemon, most, "after feeds");
 }
 
-#[test]
-fn the_example_stays_small() {
+/// The shipped fleet and feed with the zone of [`Network`].
+fn example() -> (Files, impl Fn(u64) -> String) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: &str| std::fs::read_to_string(project.join(path)).expect("a file of the example");
+    let read = move |path: &str| std::fs::read_to_string(project.join(path)).expect("a file of the example");
     let [(_, zone), _, (_, config)] = Network { mirrors: 1, countries: 1 }.files("@PORT@");
     let files = Files::default()
         .with("cvdns.toml", config)
         .with("zone.toml", zone)
         .with("mirrors.toml", read("zones/mirrors.toml"));
-    let feed = |serial: u64| {
+    let feed = move |serial: u64| {
         let feed = read("feed.json").replace("1763800000", &serial.to_string());
         if serial.is_multiple_of(2) { feed.replace("\"state\": \"down\"", "\"state\": \"up\"") } else { feed }
     };
-    lives_on(&files, feed, (10, 100), 44);
+    (files, feed)
+}
+
+#[test]
+fn the_example_stays_small() {
+    let (files, feed) = example();
+    lives_on(&files, feed, (10, 100), 40);
+}
+
+/// As many connections as clients with a limit of 1,024 descriptors can have.
+const WAVE: usize = 900;
+
+/// MiB that connections may leave, and that so many idle ones may have.
+const OF_CONNECTIONS: u64 = 8;
+
+#[test]
+fn connections_leave_nothing_behind() {
+    let (files, feed) = example();
+    let daemon = Daemon::start(&files.with("feed.json", feed(1)));
+    let query = Query::new("db.local.clamav.net", rr::A).build();
+    let framed = [&(query.len() as u16).to_be_bytes(), &query[..]].concat();
+    let before = resident(&daemon);
+    let connect = || daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
+    for wave in 0..5 {
+        let mut connections: Vec<TcpStream> = (0..WAVE).map(|_| connect()).collect();
+        for connection in &mut connections {
+            connection.write_all(&framed).expect("a query sent");
+        }
+        for connection in &mut connections {
+            connection.read_exact(&mut [0; 14]).expect("an answer");
+        }
+        let held = resident(&daemon);
+        assert!(held <= before + OF_CONNECTIONS, "wave {wave}: {held} MiB, {before} before");
+    }
+    // Peers that read nothing of much that they asked: as much as the kernel does not take is kept
+    // for each.
+    let many = framed.repeat(2000);
+    let connections: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut connection = connect();
+            connection.set_write_timeout(Some(Duration::from_millis(10))).expect("a timeout");
+            // It may not take all of it.
+            let _ = connection.write_all(&many);
+            connection
+        })
+        .collect();
+    drop(connections);
+    holds(&daemon, before + OF_CONNECTIONS, "after the connections");
+}
+
+/// Zones without mirrors, each with files of its own.
+#[test]
+fn thousands_of_static_zones_fit() {
+    const ZONES: usize = 2000;
+    let mut config =
+        String::from("[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n");
+    let mut files = Files::default();
+    for number in 0..ZONES {
+        let _ = writeln!(config, "[[zone]]\nfile = \"{number}.toml\"");
+        let zone = format!("format = 1\norigin = \"z{number}.example\"\nrecords = \"zone\"\n");
+        files = files.with(&format!("{number}.toml"), zone);
+    }
+    let records = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n";
+    let daemon = Daemon::start(&files.with("zone", records).with("cvdns.toml", config));
+    let last = Query::new(&format!("www.z{}.example", ZONES - 1), rr::A);
+    assert_eq!(daemon.client().ask(support::client::Transport::Udp4, &last).answer.len(), 1);
+    holds(&daemon, 30, "at the start");
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["reloaded"]);
+    holds(&daemon, 30, "after a reload");
+    // One line for each start, not one for each zone.
+    let lines = daemon.log().lines().filter(|line| line.contains("zone")).count();
+    assert_eq!(lines, 2, "{}", daemon.log());
 }
 
 #[test]

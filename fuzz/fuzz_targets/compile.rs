@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| {
     }
     let zones = vec![ZoneInput {
         file,
-        zones: vec![ExpandedZone { country: None, records }],
+        zones: vec![ExpandedZone { country: None, records: records.into() }],
         fleet,
         fleet_complete: true,
     }];

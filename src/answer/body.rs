@@ -227,7 +227,7 @@ fn write_end(
     let frame = &*snapshot.frame;
     match decision.outcome {
         Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
-            counts.answer += write_set(writer, owner, frame.rrset(rrset)?);
+            counts.answer += write_set(writer, owner, &frame.rrset(rrset)?);
         }
         Outcome::Pool { answer, ipv6, .. } => {
             counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
@@ -293,23 +293,23 @@ fn write_chain(
     let mut counts = Counts::default();
     for link in chain.links() {
         let set = frame.rrset(link.rrset())?;
-        let target = set.rdatas.first().and_then(|rdata| target(rdata))?;
+        let target = set.first().and_then(target)?;
         match link {
             Link::Cname(_) => {
-                counts.answer += write_set(writer, current.owner(), set);
+                counts.answer += write_set(writer, current.owner(), &set);
                 current.set(target);
             }
             Link::Dname(_) => {
-                counts.answer += write_set(writer, Owner::Name(set.owner.wire()), set);
+                counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
                 let mut renamed = [0; MAX_NAME];
-                let owner_length = set.owner.wire().len();
+                let owner_length = set.owner().len();
                 // A name that gets too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
                 let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed) else {
                     break;
                 };
                 let renamed = renamed.get(..length)?;
                 // The made-up CNAME has the DNAME's TTL (RFC 6672 section 3.1).
-                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl, renamed);
+                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
                 counts.answer += 1;
                 current.set(renamed);
             }
@@ -319,14 +319,14 @@ fn write_chain(
     Some(counts)
 }
 
-fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset) -> u16 {
-    for rdata in &set.rdatas {
+fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
+    for rdata in set.rdatas() {
         if writer.overflowed() {
             break;
         }
-        writer.record(owner, set.rtype, class::IN, set.ttl, rdata);
+        writer.record(owner, set.rtype(), class::IN, set.ttl(), rdata);
     }
-    set.rdatas.len() as u16
+    set.count()
 }
 
 /// The records of a window, at another name than the question's.
@@ -354,16 +354,16 @@ fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> Opti
 }
 
 fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> Option<u16> {
-    let rdata = frame.rrset(zone.soa)?.rdatas.first()?;
+    let rdata = frame.rrset(zone.soa)?.first()?;
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
     Some(1)
 }
 
 fn write_referral(writer: &mut Writer<'_>, frame: &Frame, cut: Cut, counts: &mut Counts) -> Option<()> {
     let ns = frame.rrset(cut.ns)?;
-    counts.authority += write_set(writer, Owner::Name(ns.owner.wire()), ns);
+    counts.authority += write_set(writer, Owner::Name(ns.owner()), &ns);
     for set in frame.glue(&cut) {
-        counts.additional += write_set(writer, Owner::Name(set.owner.wire()), set);
+        counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
     }
     Some(())
 }

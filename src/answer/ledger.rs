@@ -1,11 +1,12 @@
 //! What paths and mirrors were answered how often, over all snapshots since the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{Ordering::Acquire, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 
+use crate::snapshot::frame::Rule;
 use crate::snapshot::pools::{Path, Paths, Pool};
 use crate::snapshot::{Frame, Snapshot};
 
@@ -127,16 +128,20 @@ impl Answered {
     /// Adds what a snapshot has counted, and with `all` also names the paths and mirrors that it did not answer.
     fn add(&mut self, snapshot: &Snapshot, all: bool) {
         let frame = &*snapshot.frame;
-        for (number, plan) in frame.plans.iter().enumerate() {
+        let mut rules: HashMap<u32, Vec<(u32, &Rule)>> = HashMap::new();
+        for (number, rule) in (0..).zip(&frame.rules) {
+            rules.entry(rule.plan).or_default().push((number, rule));
+        }
+        for (number, plan) in (0..).zip(&frame.plans) {
             let mut shares = vec![Portion::default(); plan.fleet.mirrors.len()];
-            let rules = || frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan as usize == number);
+            let rules = rules.get(&number).map(Vec::as_slice).unwrap_or_default();
             for (id, path) in plan.paths.paths.iter().enumerate() {
                 let mut total = 0;
-                for (rule, limits) in rules() {
-                    let Some(place) = snapshot.live.place(rule as u32, id as u16) else { continue };
+                for (rule, limits) in rules {
+                    let Some(place) = snapshot.live.place(*rule, id as u16) else { continue };
                     let [ipv4, ipv6] = [false, true].map(|ipv6| snapshot.counts.sum(place, ipv6));
                     total += ipv4 + ipv6;
-                    if let (1.., Some(health)) = (ipv4 + ipv6, snapshot.live.health(number as u32)) {
+                    if let (1.., Some(health)) = (ipv4 + ipv6, snapshot.live.health(number)) {
                         let found = plan.walk(limits.min, limits.families, health).along(path);
                         share(ipv4, found.ipv4.iter().map(|c| (c.mirror, c.capacity)), &mut shares);
                         share(ipv6, found.ipv6.iter().map(|c| (c.mirror, c.capacity)), &mut shares);

@@ -4,6 +4,7 @@ mod monitor;
 mod restart;
 mod server;
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -127,6 +128,7 @@ impl Config {
 
 fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
     let mut out: Vec<Placed<String>> = Vec::new();
+    let mut named = HashSet::new();
     for mut table in root.tables("zone", problems) {
         let file = table.require(
             "file",
@@ -136,10 +138,10 @@ fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
         );
         table.finish(problems);
         let Some(file) = file else { continue };
-        if out.iter().any(|earlier| earlier.value == file.value) {
-            problems.error(file.spot, format!("the zone file {} is named twice", file.value), "keep one");
-        } else {
+        if named.insert(file.value.clone()) {
             out.push(file);
+        } else {
+            problems.error(file.spot, format!("the zone file {} is named twice", file.value), "keep one");
         }
     }
     out

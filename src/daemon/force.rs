@@ -108,6 +108,8 @@ impl Force {
         let last = loaded.feed.as_ref().and_then(|source| kept.feed(&source.to_string(), key, now));
         let announced = kept.announced(now);
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
+        // What reading took is not needed any more: compiling need not come on top of it.
+        memory::give_back();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
         let begun = std::time::Instant::now();
@@ -136,7 +138,7 @@ impl Force {
             stale: [false; 2],
             expired: false,
             databases,
-            known: problems.iter().map(Problem::to_string).collect(),
+            known: problems.iter().map(mark).collect(),
             condition: Arc::default(),
             ledger: Arc::new(Ledger::new(snapshots.clone())),
             queries: QueryTallies::new(threads),
@@ -276,6 +278,7 @@ impl Force {
         let in_force = loaded.feed.as_ref().and(self.feed());
         let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
+        memory::give_back();
         let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
         frame.pings.take_over(&self.frame().pings);
         let frame = Arc::new(frame);
@@ -289,7 +292,7 @@ impl Force {
         self.overriding.take_over(&self.loaded.overrides);
         self.flapping.set(self.loaded.config.feed.settle);
         self.databases = databases;
-        self.known = problems.iter().map(Problem::to_string).collect();
+        self.known = problems.iter().map(mark).collect();
         if moved {
             (self.version, self.complaint) = ([None, None], None);
             self.kept.forget_early();
@@ -331,9 +334,8 @@ impl Force {
     fn with_databases(&mut self, databases: Databases) -> Arc<Frame> {
         let mut problems = Problems::default();
         let frame = compile(&self.loaded.inputs, &databases, &mut problems);
-        let found: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        log_some(found.iter().filter(|problem| !self.known.contains(*problem)));
-        self.known = found.into_iter().collect();
+        log_some(problems.iter().filter(|problem| !self.known.contains(&mark(problem))));
+        self.known = problems.iter().map(mark).collect();
         // What was compiled before is compiled again: extra databases are never an error.
         let Some(mut frame) = frame else { return self.frame() };
         frame.pings.take_over(&self.frame().pings);
@@ -417,6 +419,12 @@ impl Force {
             },
         ]
     }
+}
+
+/// What tells problems apart. To find out their lines for that would mean to count all lines before
+/// each of many.
+fn mark(problem: &Problem) -> String {
+    format!("{}:{}: {}", problem.spot.file_name(), problem.spot.span().start, problem.what)
 }
 
 impl Aging {

@@ -133,6 +133,7 @@ impl Daemon {
             };
             let pending = Pending::of(signals);
             let serving = listeners.serve(&make, limits, &handle)?;
+            tokio::spawn(memory::give_back_after_connections(serving.tallies()));
             // Who makes no more answerers must not keep the writer of samples waiting.
             drop(make);
             for address in addresses {

@@ -230,7 +230,7 @@ impl<'s> Decision<'s> {
             }
             let name = &mut trail.name;
             let owner_length = owner_length.unwrap_or(name.wire().len());
-            let target = frame.rrset(link.rrset()).and_then(|set| set.rdatas.first());
+            let target = frame.rrset(link.rrset()).and_then(|set| set.first());
             let Some(target) = target else { return broken("an alias") };
             if !chain::rename(name, owner_length, target) {
                 return Outcome::TooLong;

@@ -142,7 +142,7 @@ const ALIASES: usize = 16;
 
 fn leads_to(frame: &Frame, alias: &Holding) -> Option<LowerName> {
     let Answer::Static { rrset, .. } = alias.answer else { return None };
-    let target = target(frame.rrset(rrset)?.rdatas.first()?)?;
+    let target = target(frame.rrset(rrset)?.first()?)?;
     let mut name = LowerName::new();
     name.set(Name::from_wire(target).ok()?.to_lower().wire()).then_some(name)
 }

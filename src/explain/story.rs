@@ -191,9 +191,9 @@ impl Story {
 fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasStory> {
     let alias = |link: Link| {
         let set = snapshot.frame.rrset(link.rrset())?;
-        let target = set.rdatas.first().and_then(|rdata| target(rdata))?;
+        let target = set.first().and_then(target)?;
         Some(AliasStory {
-            owner: set.owner.to_string(),
+            owner: set.owner_name().to_string(),
             r#type: if matches!(link, Link::Cname(_)) { "CNAME" } else { "DNAME" },
             target: Name::from_wire(target).ok()?.to_string(),
         })

@@ -27,7 +27,7 @@ struct Parent<'z> {
     is_served: bool,
     sets: Vec<Set<'z>>,
     /// Addresses of name servers within the zones, by name.
-    glue: BTreeMap<Box<[u8]>, Vec<&'z Rrset>>,
+    glue: BTreeMap<Box<[u8]>, Vec<Rrset<'z>>>,
 }
 
 /// The zones of one file.
@@ -35,7 +35,7 @@ struct Parent<'z> {
 struct Set<'z> {
     origin: &'z str,
     /// Their NS records.
-    ns: Vec<&'z Rrset>,
+    ns: Vec<Rrset<'z>>,
 }
 
 /// The delegations of all zones that are served, or of those that belong into `parent`. Zones whose name servers could not be
@@ -74,7 +74,7 @@ struct Served<'z>(HashMap<Name, &'z Records>);
 impl<'z> Served<'z> {
     fn of(inputs: &'z Inputs) -> Self {
         let zones = inputs.zones.iter().flat_map(|input| &input.zones);
-        Self(zones.map(|zone| (zone.records.origin.clone(), &zone.records)).collect())
+        Self(zones.map(|zone| (zone.records.origin.clone(), &*zone.records)).collect())
     }
 
     /// The zone that a name is in: that with the longest origin.
@@ -113,7 +113,7 @@ fn common_parent(input: &ZoneInput) -> Option<Name> {
 }
 
 impl<'z> Parent<'z> {
-    fn add(&mut self, origin: &'z str, ns: &'z Rrset) {
+    fn add(&mut self, origin: &'z str, ns: Rrset<'z>) {
         match self.sets.last_mut() {
             Some(set) if set.origin == origin => set.ns.push(ns),
             _ => self.sets.push(Set { origin, ns: vec![ns] }),
@@ -122,29 +122,34 @@ impl<'z> Parent<'z> {
 
     /// Gathers the addresses of name servers that lie in one of the zones: nobody could ask for them otherwise.
     fn find_glue(&mut self, served: &Served<'z>, problems: &mut Problems) {
-        let zones: Vec<&'z Rrset> = self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
+        let zones: Vec<Rrset<'z>> = self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
+        let names: HashMap<Name, Rrset<'z>> = zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
+        let holder = |server: &Name| {
+            let mut above = std::iter::successors(Some(server.clone()), Name::parent);
+            above.find_map(|name| names.get(&name))
+        };
         let mut noted: Vec<Spot> = Vec::new();
         for zone in &zones {
-            for server in zone.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
+            for server in zone.rdatas().filter_map(|rdata| Name::from_wire(rdata).ok()) {
                 let key: Box<[u8]> = server.to_lower().wire().into();
                 let is_known = self.glue.contains_key(&key);
                 // In its own zone, or in a sibling that is delegated beside it.
-                let below = || zones.iter().find(|other| server.is_within(&other.owner));
-                let Some(holder) = below().filter(|_| !is_known) else { continue };
+                let Some(holder) = (!is_known).then(|| holder(&server)).flatten() else { continue };
                 let records = served.of_name(&server);
-                let addresses: Vec<&'z Rrset> = records.map_or_else(Vec::new, |records| {
+                let addresses: Vec<Rrset<'z>> = records.map_or_else(Vec::new, |records| {
                     [rtype::A, rtype::AAAA].iter().filter_map(|kind| records.get(&server, *kind)).collect()
                 });
                 let is_cut = records.is_some_and(|records| records.cut_above(&server).is_some());
-                let is_own = server.is_within(&zone.owner);
+                let is_own = server.is_within(&zone.owner_name());
                 // The zones of a file only repeat what is wrong with it.
-                if addresses.is_empty() && (is_own || !is_cut) && !noted.contains(&zone.spot) {
-                    noted.push(zone.spot.clone());
+                if addresses.is_empty() && (is_own || !is_cut) && !noted.contains(&zone.spot()) {
+                    noted.push(zone.spot());
                     problems.error(
-                        zone.spot.clone(),
+                        zone.spot(),
                         format!(
                             "the name server {server} of {} lies in {} and has no address",
-                            zone.owner, holder.owner
+                            zone.owner_name(),
+                            holder.owner_name()
                         ),
                         "add its A or AAAA record to that zone: the parent needs it as glue (RFC 9471)",
                     );
@@ -201,8 +206,8 @@ impl Parent<'_> {
                 let _ = writeln!(out, "; {}: {} zones", set.origin, set.ns.len());
             }
             for ns in &set.ns {
-                for target in &ns.rdatas {
-                    let _ = writeln!(out, "{} {} IN NS {}", of(ns.owner.wire()), ns.ttl, of(target));
+                for target in ns.rdatas() {
+                    let _ = writeln!(out, "{} {} IN NS {}", of(ns.owner()), ns.ttl(), of(target));
                 }
             }
         }
@@ -210,9 +215,9 @@ impl Parent<'_> {
             out.push_str("\n; Glue: addresses of name servers within these zones.\n");
         }
         for set in self.glue.values().flatten() {
-            for rdata in &set.rdatas {
-                let (mnemonic, data) = text::data(set.rtype, rdata);
-                let _ = writeln!(out, "{} {} IN {mnemonic} {data}", of(set.owner.wire()), set.ttl);
+            for rdata in set.rdatas() {
+                let (mnemonic, data) = text::data(set.rtype(), rdata);
+                let _ = writeln!(out, "{} {} IN {mnemonic} {data}", of(set.owner()), set.ttl());
             }
         }
     }

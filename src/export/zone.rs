@@ -23,7 +23,7 @@ pub(super) struct Zone<'s> {
     /// Its name.
     pub(super) origin: &'s Name,
     /// Its SOA record.
-    pub(super) soa: &'s Rrset,
+    pub(super) soa: Rrset<'s>,
     /// Its names, by their lower-case wire form.
     nodes: BTreeMap<&'s [u8], NodeId>,
     /// The plan in whose table clients are looked up; none: no name depends on the client.
@@ -163,7 +163,7 @@ impl<'s> Zone<'s> {
     }
 
     fn placeholder(&self, name: &[u8]) -> Record {
-        Record { owner: name.into(), rtype: PLACEHOLDER, ttl: self.soa.ttl, rdata: Box::new([0]) }
+        Record { owner: name.into(), rtype: PLACEHOLDER, ttl: self.soa.ttl(), rdata: Box::new([0]) }
     }
 }
 
@@ -171,7 +171,7 @@ struct Writer<'z, 's> {
     zone: &'z Zone<'s>,
     records: Vec<Record>,
     /// Addresses of name servers, some of which may stand among the records already.
-    glue: Vec<&'s Rrset>,
+    glue: Vec<Rrset<'s>>,
 }
 
 impl<'s> Writer<'_, 's> {
@@ -180,7 +180,7 @@ impl<'s> Writer<'_, 's> {
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
             Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {
-                self.records.extend(frame.rrset(rrset).into_iter().flat_map(of_set));
+                self.records.extend(frame.rrset(rrset).into_iter().flat_map(|set| of_set(&set)));
             }
             Answer::Text(number) => {
                 if let Some((template, _)) = live.text(number) {
@@ -198,16 +198,16 @@ impl<'s> Writer<'_, 's> {
     fn cut(&mut self, cut: &Cut) {
         let frame: &'s Frame = &self.zone.snapshot.frame;
         if let Some(ns) = frame.rrset(cut.ns) {
-            self.records.extend(of_set(ns));
+            self.records.extend(of_set(&ns));
             // What is served comes first: the file may have an older copy.
-            self.servers(ns);
+            self.servers(&ns);
         }
         self.glue.extend(frame.glue(cut));
     }
 
     /// The addresses of a delegation's name servers within the zone, from the zones that they are in.
-    fn servers(&mut self, ns: &Rrset) {
-        for target in ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()) {
+    fn servers(&mut self, ns: &Rrset<'_>) {
+        for target in ns.rdatas().filter_map(|rdata| Name::from_wire(rdata).ok()) {
             if target.is_within(self.zone.origin) {
                 let lower = target.to_lower();
                 let sets = [rtype::A, rtype::AAAA].map(|rtype| self.find(lower.wire(), rtype));
@@ -228,21 +228,21 @@ impl<'s> Writer<'_, 's> {
                 ParentDs::None => None,
             };
             let Some(ns) = self.find(child.origin.to_lower().wire(), rtype::NS) else { continue };
-            self.records.extend(of_set(ns));
-            self.records.extend(ds.into_iter().flat_map(of_set));
-            self.servers(ns);
+            self.records.extend(of_set(&ns));
+            self.records.extend(ds.into_iter().flat_map(|set| of_set(&set)));
+            self.servers(&ns);
         }
     }
 
     /// Static records of any zone, or glue that it has for a zone delegated from it.
-    fn find(&self, lower: &[u8], rtype: u16) -> Option<&'s Rrset> {
+    fn find(&self, lower: &[u8], rtype: u16) -> Option<Rrset<'s>> {
         let frame: &'s Frame = &self.zone.snapshot.frame;
         let mut name = LowerName::new();
         name.set(lower);
         let (node, below) = frame.names.closest(&name, frame.names.probe(&name))?;
         let node = frame.nodes.get(node as usize)?;
         if let NodeKind::Cut(cut) = node.kind {
-            let is_it = |set: &&Rrset| set.rtype == rtype && set.owner.to_lower().wire() == lower;
+            let is_it = |set: &Rrset<'_>| set.rtype() == rtype && set.owner().eq_ignore_ascii_case(lower);
             return frame.glue(&frame.cut(cut)?).find(is_it);
         }
         if below > 0 {
@@ -265,23 +265,24 @@ impl<'s> Writer<'_, 's> {
         let mut seen = HashSet::new();
         let glue: Vec<Record> = std::mem::take(&mut self.glue)
             .into_iter()
-            .map(|set| (set.owner.to_lower(), set))
+            .map(|set| (set.owner_name().to_lower(), set))
             .filter(|(owner, set)| {
-                !has(owner.wire(), set.rtype) && seen.insert((owner.wire().to_vec(), set.rtype))
+                !has(owner.wire(), set.rtype()) && seen.insert((owner.wire().to_vec(), set.rtype()))
             })
-            .flat_map(|(_, set)| of_set(set))
+            .flat_map(|(_, set)| of_set(&set))
             .collect();
         self.records.extend(glue);
     }
 }
 
-fn of_set(set: &Rrset) -> impl Iterator<Item = Record> {
-    set.rdatas.iter().map(|rdata| Record {
-        owner: set.owner.wire().into(),
-        rtype: set.rtype,
-        ttl: set.ttl,
-        rdata: rdata.clone(),
-    })
+fn of_set(set: &Rrset<'_>) -> Vec<Record> {
+    let record = |rdata: &[u8]| Record {
+        owner: set.owner().into(),
+        rtype: set.rtype(),
+        ttl: set.ttl(),
+        rdata: rdata.into(),
+    };
+    set.rdatas().map(record).collect()
 }
 
 /// All addresses that an answer's windows hold, each once and in an order that no feed changes.

@@ -50,7 +50,7 @@ impl<'z, 's> Sheet<'z, 's> {
         let half_hour =
             live.announced().map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
         let shared = zone.shared();
-        let (.., master) = soa(zone.soa);
+        let (.., master) = soa(&zone.soa);
         Self {
             zone,
             ecs: subject.snapshot.frame.settings.ecs,
@@ -68,7 +68,7 @@ impl<'z, 's> Sheet<'z, 's> {
     /// The zone's file for clients of this path.
     pub(super) fn file(&self, client: PathId, view: Option<&str>) -> ZoneFile {
         let records = self.zone.of_client(&self.shared, client);
-        let (soa, soa_rest, _) = soa(self.zone.soa);
+        let (soa, soa_rest, _) = soa(&self.zone.soa);
         ZoneFile {
             zone: name(self.zone.origin),
             view: view.map(str::to_owned),
@@ -105,16 +105,16 @@ fn serial_of(text: &str) -> Option<u32> {
 }
 
 /// A SOA record up to its serial, what stands behind that, and the serial of the master file.
-fn soa(set: &Rrset) -> (String, String, u32) {
-    let rdata = set.rdatas.first().map(AsRef::as_ref).unwrap_or_default();
+fn soa(set: &Rrset<'_>) -> (String, String, u32) {
+    let rdata = set.first().unwrap_or_default();
     let (names, numbers) = rdata.split_at_checked(rdata.len().saturating_sub(20)).unwrap_or_default();
     let (mname, rname) = names.split_at_checked(wire_length(names).unwrap_or_default()).unwrap_or_default();
     let number = |index: usize| {
         let octets = numbers.get(index * 4..).and_then(|rest| rest.first_chunk::<4>());
         octets.copied().map(u32::from_be_bytes).unwrap_or_default()
     };
-    let owner = text::name(set.owner.wire());
-    let before = format!("{owner} {} IN SOA {} {} (\n    ", set.ttl, text::name(mname), text::name(rname));
+    let owner = text::name(set.owner());
+    let before = format!("{owner} {} IN SOA {} {} (\n    ", set.ttl(), text::name(mname), text::name(rname));
     let [refresh, retry, expire, minimum] = [1, 2, 3, 4].map(number);
     let after = format!("{SERIAL_END}\n    {refresh} {retry} {expire} {minimum} )\n");
     (before, after, number(0))

@@ -19,12 +19,13 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.spot, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
-    let errors_before = problems.counts().0;
+    let mut found = Problems::default();
     let fleet = match &file.mirrors {
-        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems).unwrap_or_default(),
+        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, &mut found).unwrap_or_default(),
         None => Fleet::default(),
     };
-    let fleet_complete = problems.counts().0 == errors_before;
+    let fleet_complete = !found.has_errors();
+    problems.append(found);
     let records = beside(&path, &file.records.value);
     let master = noted(read_master(&records), &file.records.spot, problems)?;
     let mut zones = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problem
             problems.append(found);
         }
         if records.get(&records.origin, rtype::SOA).is_some() {
-            zones.push(ExpandedZone { country, records });
+            zones.push(ExpandedZone { country, records: Arc::new(records) });
         }
         if failed {
             break;

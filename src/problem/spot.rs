@@ -43,6 +43,27 @@ impl Spot {
         Self::at(file, text, from..start + length)
     }
 
+    /// The bytes of the file's text that are meant.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Whether both are places in the same text of the same file.
+    pub fn is_in_file_of(&self, other: &Self) -> bool {
+        let text = match (&self.text, &other.text) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        text && (Arc::ptr_eq(&self.file, &other.file) || self.file == other.file)
+    }
+
+    /// Other bytes of the same file.
+    #[must_use]
+    pub fn moved_to(&self, span: Range<usize>) -> Self {
+        Self { span, ..self.clone() }
+    }
+
     /// The file's name as the user knows it.
     pub fn file_name(&self) -> &str {
         &self.file

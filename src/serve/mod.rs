@@ -12,10 +12,12 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+mod buffers;
 mod connection;
 #[cfg(target_os = "linux")]
 mod cores;
 mod counters;
+mod input;
 mod listen;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::error;
 
+use super::buffers::Buffers;
 use super::connection::Connection;
 use super::counters::{TcpTally, add};
 use super::responder::{MakeResponder, Place};
@@ -44,6 +45,7 @@ pub(super) struct Acceptor<M> {
     make: M,
     limits: TcpLimits,
     room: Arc<Room>,
+    buffers: Arc<Buffers>,
     tally: Arc<TcpTally>,
     stop: watch::Receiver<bool>,
     connections: JoinSet<()>,
@@ -52,6 +54,10 @@ pub(super) struct Acceptor<M> {
 /// How long accepting rests after an error. Most mean that descriptors or memory are short, which does not
 /// change at once, and the connection stays in the queue: without a rest it would be a busy loop.
 const RECOVERY: Duration = Duration::from_millis(100);
+
+/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same
+/// time are seldom more.
+const SPARE_BUFFERS: usize = 8;
 
 /// How long a connection that is already in the kernel's queue may take to come out of it at the stop.
 const LAST_PATIENCE: Duration = Duration::from_millis(20);
@@ -66,7 +72,8 @@ impl<M: MakeResponder> Acceptor<M> {
         tally: Arc<TcpTally>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { listener, make, limits, room, tally, stop, connections: JoinSet::new() }
+        let (buffers, connections) = (Arc::new(Buffers::new(SPARE_BUFFERS)), JoinSet::new());
+        Self { listener, make, limits, room, buffers, tally, stop, connections }
     }
 
     /// Serves until told to stop and all connections have ended.
@@ -122,7 +129,8 @@ impl<M: MakeResponder> Acceptor<M> {
         };
         add(&self.tally.accepted, 1);
         let responder = self.make.make(Place::Connection);
-        let connection = Connection::new(stream, client, responder, self.limits, guest, self.tally.clone());
+        let (buffers, tally) = (self.buffers.clone(), self.tally.clone());
+        let connection = Connection::new(stream, client, responder, buffers, self.limits, guest, tally);
         self.connections.spawn(connection.run(self.stop.clone()));
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::frame::{
-    Answer, Below, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, Text, Zone,
+    Answer, Below, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, SetPlace, Text, Zone,
 };
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::name_class::NameClass;
-use super::names::NameTable;
-use super::owners::{Origins, Owner, Owners, Place};
+use super::names::{NameList, NameTable};
+use super::owners::{Named, Origins, Owners, Place};
 use super::pings::Pings;
 use super::pools::{Along, MAX_PATHS, Paths, Pool};
 use super::template::{Line, Sections, TemplateId, Templates};
@@ -17,16 +17,19 @@ use crate::geo::country::{self, Country};
 use crate::problem::Problems;
 use crate::release::{CORE_DATABASES, LONGEST_TTL};
 use crate::wire::lower::LowerName;
-use crate::wire::name::{Name, parent as wire_parent};
-use crate::wire::{class, rtype, writer};
+use crate::wire::name::{MAX_NAME, Name, parent as wire_parent};
+use crate::wire::{HEADER, class, rtype, writer};
 use crate::zone::file::{CC, DB, DynamicName, Families, NameKind, PING_TTL, PoolRef};
-use crate::zone::records::{Records, Rrset};
+use crate::zone::records::{OwnerSets, Record, Records, Rrset};
 
 /// TTL in seconds of the minimal answer to ANY: it never changes (RFC 8482 section 4.2).
 const ANY_TTL: u32 = 3600;
 
 /// Longest owner of a record in octets of wire form: 127 characters (CLIENTS: "Owner names stay under 128 bytes").
 const LONGEST_RECORD_OWNER: usize = 127 + 2;
+
+/// Most octets of a message (RFC 1035 section 4.2.2).
+const MAX_MESSAGE: usize = 65_535;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names: where one collides with what the files say, it
 /// gets none, and that is a warning. None when the inputs contradict each other.
@@ -45,7 +48,7 @@ pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) 
 
 struct Compiler<'i> {
     frame: Frame,
-    names: Vec<Box<[u8]>>,
+    names: NameList,
     rules: HashMap<Rule, u32>,
     texts: HashMap<(Option<String>, u32), u32>,
     /// DS records for the apex of a zone, and the zone that holds them.
@@ -59,6 +62,8 @@ struct Compiler<'i> {
 /// The zone that is being compiled.
 struct Current<'c> {
     number: u32,
+    /// The number of its records in the frame.
+    records: u32,
     plan: u32,
     input: &'c ZoneInput,
     zone: &'c ExpandedZone,
@@ -80,6 +85,7 @@ impl<'i> Compiler<'i> {
             names: NameTable::default(),
             nodes: Vec::new(),
             holdings: Vec::new(),
+            records: Vec::new(),
             rrsets: Vec::new(),
             cuts: Vec::new(),
             templates,
@@ -94,7 +100,7 @@ impl<'i> Compiler<'i> {
         };
         Some(Self {
             frame,
-            names: Vec::new(),
+            names: NameList::default(),
             rules: HashMap::new(),
             texts: HashMap::new(),
             parents: HashMap::new(),
@@ -157,10 +163,11 @@ impl<'i> Compiler<'i> {
         problems: &mut Problems,
     ) {
         let number = self.frame.zones.len() as u32;
-        let records = &zone.records;
+        let records = &*zone.records;
+        let held = self.hold(zone.records.clone());
         let mut owners = Owners::new(number, records, origins, problems);
         let place = Place { origins, records };
-        let current = Current { number, plan, input, zone, place };
+        let current = Current { number, records: held, plan, input, zone, place };
         for name in &input.file.names {
             self.dynamic(name, &current, &mut owners, problems);
         }
@@ -168,20 +175,18 @@ impl<'i> Compiler<'i> {
         for name in &input.file.names {
             self.extra(name, &current, &mut owners, problems);
         }
-        owners.fill_between(&records.origin);
+        owners.fill_between();
         self.add_zone(&current, &owners, problems);
-        let first_node = self.frame.nodes.len();
-        for (lower, owner) in &owners.names {
-            if **lower == *records.origin.to_lower().wire() {
+        for named in owners.names() {
+            if named.name.len() == records.origin.wire().len() {
                 self.apexes.insert(number, self.frame.nodes.len());
             }
-            self.node(lower, owner, &current, problems);
+            self.node(&named, &current, problems);
         }
-        self.link_wildcards(first_node);
     }
 
     fn add_zone(&mut self, current: &Current<'_>, owners: &Owners<'_>, problems: &mut Problems) {
-        let records = &current.zone.records;
+        let records = &*current.zone.records;
         // A zone without a SOA was noted when its records were read; the compile ends in errors either way.
         let Some(soa) = records.get(&records.origin, rtype::SOA) else {
             let what = format!("the zone {} has no SOA record", records.origin);
@@ -190,10 +195,10 @@ impl<'i> Compiler<'i> {
         let negative_ttl = records.negative_ttl();
         let origin = records.origin.wire();
         let authority =
-            Line::of(soa, writer::Owner::Name(origin)).map(|line| Line { ttl: negative_ttl, ..line });
+            Line::of(&soa, writer::Owner::Name(origin)).map(|line| Line { ttl: negative_ttl, ..line });
         let sections = Sections { authority: authority.collect(), ..Sections::default() };
-        let negative = self.template(origin, &sections, soa, problems);
-        let soa = self.rrset(soa);
+        let negative = self.template(records, origin, &sections, &soa, problems);
+        let soa = self.rrset(current.records, &soa);
         self.frame.zones.push(Zone {
             origin: records.origin.clone(),
             soa,
@@ -203,8 +208,9 @@ impl<'i> Compiler<'i> {
         });
         for (child, set) in &owners.child_ds {
             let answer = Line::of(set, writer::Owner::Question).collect();
-            let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
-            let rrset = self.rrset(set);
+            let sections = Sections { answer, ..Sections::default() };
+            let template = self.template(records, set.owner(), &sections, set, problems);
+            let rrset = self.rrset(current.records, set);
             let ds = ParentDs::Records { template, rrset };
             self.parents.insert(*child, Parent { zone: current.number, ds });
         }
@@ -322,17 +328,19 @@ impl<'i> Compiler<'i> {
                 vec![Holding { rtype: rtype::TXT, answer: Answer::Text(text) }]
             }
             NameKind::Ping => {
-                let set = Rrset {
+                let records = Records::of_one(&Record {
                     owner: owner.clone(),
                     rtype: rtype::A,
                     ttl: name.ttl.unwrap_or(PING_TTL),
-                    rdatas: vec![Box::new([127, 0, 0, 1])],
+                    rdata: Box::new([127, 0, 0, 1]),
                     spot: name.owner.spot.clone(),
-                };
+                });
+                let Some(set) = records.set(0) else { return Vec::new() };
                 let line = Line::of(&set, writer::Owner::Question);
                 let sections = Sections { answer: line.collect(), ..Sections::default() };
                 let Some(template) = self.frame.templates.add(&[0], &sections) else { return Vec::new() };
-                let rrset = self.rrset(&set);
+                let rrset = self.rrset(self.frame.records.len() as u32, &set);
+                self.hold(Arc::new(records));
                 // Reports stand in the place of the wildcard; a name without one never is a report.
                 let below = owner.wire().strip_prefix(b"\x01*").unwrap_or(owner.wire());
                 let suffix = below.len() as u8;
@@ -341,90 +349,100 @@ impl<'i> Compiler<'i> {
         }
     }
 
-    fn node(&mut self, lower: &[u8], owner: &Owner<'_>, current: &Current<'_>, problems: &mut Problems) {
-        let records = &current.zone.records;
-        let origin = records.origin.wire();
-        let apex = lower.len() == origin.len();
-        let find = |rtype| owner.sets.iter().find(|set| set.rtype == rtype).copied();
-        let cut = find(rtype::NS).filter(|_| !apex);
+    fn node(&mut self, named: &Named<'_, '_>, current: &Current<'_>, problems: &mut Problems) {
+        let records = &*current.zone.records;
+        let apex = named.name.len() == records.origin.wire().len();
+        let sets = || named.sets.iter().flat_map(OwnerSets::sets);
+        let cut = sets().find(|set| set.rtype() == rtype::NS).filter(|_| !apex);
         let first = self.frame.holdings.len() as u32;
-        for set in &owner.sets {
-            // Beside a delegation only DS belongs to this side of the cut (RFC 4035 section 3.1.4.1).
-            if cut.is_some() && set.rtype != rtype::DS {
-                continue;
+        let (mut alias, mut subtree) = (None, None);
+        // Beside a delegation only DS belongs to this side of the cut (RFC 4035 section 3.1.4.1).
+        for set in sets().filter(|set| cut.is_none() || set.rtype() == rtype::DS) {
+            let answer = Line::of(&set, writer::Owner::Question).collect();
+            let sections = Sections { answer, ..Sections::default() };
+            let template = self.template(records, set.owner(), &sections, &set, problems);
+            let rrset = self.rrset(current.records, &set);
+            match set.rtype() {
+                rtype::CNAME => alias = Some(rrset),
+                rtype::DNAME => subtree = Some(rrset),
+                _ => {}
             }
-            let answer = Line::of(set, writer::Owner::Question).collect();
-            let template = self.template(origin, &Sections { answer, ..Sections::default() }, set, problems);
-            let answer = Answer::Static { template, rrset: self.rrset(set) };
-            self.frame.holdings.push(Holding { rtype: set.rtype, answer });
+            let answer = Answer::Static { template, rrset };
+            self.frame.holdings.push(Holding { rtype: set.rtype(), answer });
         }
-        self.frame.holdings.extend(owner.dynamic.iter().map(|(holding, _)| *holding));
-        let static_set = |frame: &Frame, set: &Rrset| {
-            let held = frame.holdings.get(first as usize..).unwrap_or_default();
-            held.iter().find_map(|holding| match holding.answer {
-                Answer::Static { rrset, .. } if holding.rtype == set.rtype => Some(rrset),
-                _ => None,
-            })
-        };
+        self.frame.holdings.extend(named.dynamic.iter().map(|(holding, _)| *holding));
         let kind = if let Some(ns) = cut {
-            NodeKind::Cut(self.cut(ns, records, problems))
+            NodeKind::Cut(self.cut(&ns, current, problems))
         } else if apex {
             NodeKind::Apex
-        } else if let Some(set) = find(rtype::CNAME) {
-            static_set(&self.frame, set).map_or(NodeKind::Plain, NodeKind::Alias)
         } else {
-            NodeKind::Plain
+            alias.map_or(NodeKind::Plain, NodeKind::Alias)
         };
-        let subtree =
-            find(rtype::DNAME).filter(|_| cut.is_none()).and_then(|set| static_set(&self.frame, set));
         let below = subtree.map_or(Below::Nothing, Below::Subtree);
         let held = self.frame.holdings.get(first as usize..).unwrap_or_default();
         let (count, class) = (held.len() as u16, NameClass::of(held));
-        self.names.push(lower.into());
+        self.names.push(named.name);
         self.frame.nodes.push(Node { zone: current.number, kind, below, first, count, class });
     }
 
     /// The referral: the delegation's name servers, and every address of them that this zone knows (RFC 9471).
-    fn cut(&mut self, ns: &Rrset, records: &Records, problems: &mut Problems) -> u32 {
-        let targets: Vec<Name> = ns.rdatas.iter().filter_map(|rdata| Name::from_wire(rdata).ok()).collect();
-        let glue: Vec<&Rrset> = targets
-            .iter()
-            .flat_map(|target| [records.get(target, rtype::A), records.get(target, rtype::AAAA)])
+    fn cut(&mut self, ns: &Rrset<'_>, current: &Current<'_>, problems: &mut Problems) -> u32 {
+        let records = &*current.zone.records;
+        let glue: Vec<Rrset<'_>> = ns
+            .rdatas()
+            .filter_map(|target| {
+                let mut lower = [0; MAX_NAME];
+                let slot = lower.get_mut(..target.len())?;
+                slot.copy_from_slice(target);
+                slot.make_ascii_lowercase();
+                records.owner(slot)
+            })
+            .flat_map(|owner| [owner.get(rtype::A), owner.get(rtype::AAAA)])
             .flatten()
             .collect();
         let sections = Sections {
-            authority: Line::of(ns, writer::Owner::Name(ns.owner.wire())).collect(),
-            additional: glue
-                .iter()
-                .flat_map(|set| Line::of(set, writer::Owner::Name(set.owner.wire())))
-                .collect(),
+            authority: Line::of(ns, writer::Owner::Name(ns.owner())).collect(),
+            additional: glue.iter().flat_map(|set| Line::of(set, writer::Owner::Name(set.owner()))).collect(),
             ..Sections::default()
         };
-        let referral = self.template(records.origin.wire(), &sections, ns, problems);
-        let ns = self.rrset(ns);
+        let referral = self.template(records, ns.owner(), &sections, ns, problems);
+        let ns = self.rrset(current.records, ns);
         for set in &glue {
-            self.rrset(set);
+            self.rrset(current.records, set);
         }
         self.frame.cuts.push(Cut { ns, glue: glue.len() as u32, referral });
         self.frame.cuts.len() as u32 - 1
     }
 
+    /// Sections behind a question for a name of the zone; `shortest` is the shortest one that they
+    /// answer.
     fn template(
         &mut self,
-        origin: &[u8],
+        records: &Records,
+        shortest: &[u8],
         sections: &Sections<'_>,
-        set: &Rrset,
+        set: &Rrset<'_>,
         problems: &mut Problems,
     ) -> TemplateId {
-        self.frame.templates.add(origin, sections).unwrap_or_else(|| {
-            let what = format!("an answer with the records of {} is over 65,535 octets", set.owner);
-            problems.error(set.spot.clone(), what, "remove some of them");
+        let templates = &mut self.frame.templates;
+        let written = templates.add(records.origin.wire(), sections);
+        let length = |id: TemplateId| Some(HEADER + shortest.len() + 4 + templates.get(id)?.octets.len());
+        let fits = written.filter(|id| length(*id).is_some_and(|length| length <= MAX_MESSAGE));
+        fits.unwrap_or_else(|| {
+            let what = format!("an answer with the records of {} is over 65,535 octets", set.owner_name());
+            problems.error(set.spot(), what, "no message holds it, not even by TCP: remove some of them");
             0
         })
     }
 
-    fn rrset(&mut self, set: &Rrset) -> u32 {
-        self.frame.rrsets.push(set.clone());
+    /// Takes a zone's records into the frame; their number.
+    fn hold(&mut self, records: Arc<Records>) -> u32 {
+        self.frame.records.push(records);
+        self.frame.records.len() as u32 - 1
+    }
+
+    fn rrset(&mut self, records: u32, set: &Rrset<'_>) -> u32 {
+        self.frame.rrsets.push(SetPlace { records, set: set.number() });
         self.frame.rrsets.len() as u32 - 1
     }
 
@@ -444,17 +462,13 @@ impl<'i> Compiler<'i> {
     }
 
     /// Tells each node of the wildcard directly below it.
-    fn link_wildcards(&mut self, first_node: usize) {
-        let of_zone = || self.names.iter().enumerate().skip(first_node);
-        let numbers: HashMap<&[u8], usize> = of_zone().map(|(number, name)| (&**name, number)).collect();
-        let mut links = Vec::new();
-        for (number, name) in of_zone() {
-            let above = name.strip_prefix(b"\x01*").and_then(|above| numbers.get(above));
-            links.extend(above.map(|above| (*above, number as u32)));
-        }
-        for (above, wildcard) in links {
+    fn link_wildcards(&mut self) {
+        for (wildcard, name) in (0..).zip(self.names.iter()) {
+            let above = name.strip_prefix(b"\x01*").and_then(|above| self.frame.names.get(above));
+            let zone = self.frame.nodes.get(wildcard as usize).map(|node| node.zone);
             // A DNAME hides what stands below it.
-            if let Some(node) = self.frame.nodes.get_mut(above)
+            if let Some(node) = above.and_then(|above| self.frame.nodes.get_mut(above as usize))
+                && Some(node.zone) == zone
                 && node.below == Below::Nothing
             {
                 node.below = Below::Wildcard(wildcard);
@@ -489,13 +503,18 @@ impl<'i> Compiler<'i> {
     }
 
     fn finish(mut self) -> Frame {
-        self.frame.names = NameTable::new(self.names.iter().map(|name| &**name));
-        self.link_children();
-        for (number, plan) in self.frame.plans.iter_mut().enumerate() {
-            let of_plan = self.frame.rules.iter().filter(|rule| rule.plan as usize == number);
-            plan.ttl = of_plan.map(|rule| rule.ttl).max().unwrap_or_default();
-        }
+        self.frame.nodes.shrink_to_fit();
+        self.frame.holdings.shrink_to_fit();
+        self.frame.rrsets.shrink_to_fit();
         self.frame.templates.shrink();
+        self.frame.names = NameTable::new(self.names.iter());
+        self.link_wildcards();
+        self.link_children();
+        for rule in &self.frame.rules {
+            if let Some(plan) = self.frame.plans.get_mut(rule.plan as usize) {
+                plan.ttl = plan.ttl.max(rule.ttl);
+            }
+        }
         self.frame
     }
 }
@@ -513,11 +532,11 @@ fn warn_of_ttl(name: &DynamicName, ttl: u32, problems: &mut Problems) {
 
 /// The zones that are served, by name.
 fn origins(inputs: &Inputs, problems: &mut Problems) -> Origins {
-    let mut origins = Origins::new();
+    let mut origins = Origins::default();
     let zones = inputs.zones.iter().flat_map(|input| input.zones.iter().map(move |zone| (input, zone)));
     for (number, (input, zone)) in zones.enumerate() {
         let origin = &zone.records.origin;
-        if origins.insert(origin.to_lower().wire().into(), number as u32).is_some() {
+        if !origins.add(origin, number as u32) {
             problems.error(
                 input.file.origin.spot.clone(),
                 format!("the zone {origin} is served twice"),
@@ -525,6 +544,7 @@ fn origins(inputs: &Inputs, problems: &mut Problems) -> Origins {
             );
         }
     }
+    origins.link();
     origins
 }
 

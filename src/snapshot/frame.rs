@@ -13,7 +13,7 @@ use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
-use crate::zone::records::Rrset;
+use crate::zone::records::{Records, Rrset};
 
 /// What answering needs and neither feed nor clock change.
 #[derive(Debug)]
@@ -24,8 +24,10 @@ pub struct Frame {
     pub nodes: Vec<Node>,
     /// What nodes hold, each node's side by side.
     pub holdings: Vec<Holding>,
-    /// Static `RRset`s.
-    pub rrsets: Vec<Rrset>,
+    /// The static records of all zones, as they were read.
+    pub records: Vec<Arc<Records>>,
+    /// Where static `RRset`s stand in them.
+    pub rrsets: Vec<SetPlace>,
     /// Delegations.
     pub cuts: Vec<Cut>,
     /// Ready-made static answers.
@@ -46,6 +48,15 @@ pub struct Frame {
     pub countries: Arc<CountryMap>,
     /// What holds for every answer.
     pub settings: Settings,
+}
+
+/// Where an `RRset` stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetPlace {
+    /// In which of the frame's records.
+    pub records: u32,
+    /// Its number among these.
+    pub set: u32,
 }
 
 /// A name that exists (RFC 4592 section 2.2), with or without data.
@@ -248,12 +259,13 @@ impl Frame {
     }
 
     /// The `RRset` of this number.
-    pub fn rrset(&self, rrset: u32) -> Option<&Rrset> {
-        self.rrsets.get(rrset as usize)
+    pub fn rrset(&self, rrset: u32) -> Option<Rrset<'_>> {
+        let place = self.rrsets.get(rrset as usize)?;
+        self.records.get(place.records as usize)?.set(place.set)
     }
 
     /// The addresses of a delegation's name servers.
-    pub fn glue(&self, cut: &Cut) -> impl Iterator<Item = &Rrset> {
+    pub fn glue(&self, cut: &Cut) -> impl Iterator<Item = Rrset<'_>> {
         (1..=cut.glue).filter_map(|after| self.rrset(cut.ns + after))
     }
 

@@ -41,8 +41,8 @@ pub struct ZoneInput {
 pub struct ExpandedZone {
     /// The country of its origin, where that has `{cc}`.
     pub country: Option<Country>,
-    /// Its static records.
-    pub records: Records,
+    /// Its static records, which frames share.
+    pub records: Arc<Records>,
 }
 
 /// What holds for every answer.

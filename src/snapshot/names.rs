@@ -29,6 +29,38 @@ struct Slot {
     length: u8,
 }
 
+/// Names in lower case and wire form, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct NameList {
+    octets: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl NameList {
+    /// Adds a name, in lower case.
+    pub(super) fn push(&mut self, name: &[u8]) {
+        let begin = self.octets.len();
+        self.octets.extend_from_slice(name);
+        if let Some(name) = self.octets.get_mut(begin..) {
+            // Length octets are at most 63, below 'A'.
+            name.make_ascii_lowercase();
+        }
+        self.ends.push(self.octets.len());
+    }
+
+    /// The name of this number.
+    pub(super) fn get(&self, number: usize) -> Option<&[u8]> {
+        let begin = number.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.octets.get(begin..*self.ends.get(number)?)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|number| self.get(number).unwrap_or_default())
+    }
+}
+
 impl NameTable {
     /// The table of these names, each in lower case and different from the others; a name's place is its node.
     pub fn new<'n>(names: impl ExactSizeIterator<Item = &'n [u8]>) -> Self {
@@ -37,15 +69,20 @@ impl NameTable {
         for (node, name) in names.enumerate() {
             table.insert(name, node as NodeId);
         }
+        table.words.shrink_to_fit();
         table
     }
 
     fn insert(&mut self, name: &[u8], node: NodeId) {
         let at = self.words.len() as u32;
         self.labels = self.labels.max(labels(name));
-        let mut padded = name.to_vec();
-        padded.resize(name.len().next_multiple_of(WORD), 0);
-        self.words.extend_from_slice(padded.as_chunks().0);
+        let (whole, rest) = name.as_chunks();
+        self.words.extend_from_slice(whole);
+        let mut last = [0; WORD];
+        if let (1.., Some(slot)) = (rest.len(), last.get_mut(..rest.len())) {
+            slot.copy_from_slice(rest);
+            self.words.push(last);
+        }
         let hash = hash(name);
         let mask = self.slots.len() - 1;
         for step in 0..self.slots.len() {
@@ -109,7 +146,7 @@ impl NameTable {
     }
 
     /// The node of a name in lower case.
-    fn get(&self, lower: &[u8]) -> Option<NodeId> {
+    pub(super) fn get(&self, lower: &[u8]) -> Option<NodeId> {
         self.find(hash(lower), |slot, words| {
             words.as_flattened().get(..usize::from(slot.length)) == Some(lower)
         })

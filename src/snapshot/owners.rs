@@ -3,50 +3,137 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::problem::{Problems, Spot};
-use crate::wire::name::{Name, parent};
+use crate::wire::name::{MAX_NAME, Name, parent};
 use crate::wire::rtype;
-use crate::zone::records::{Records, Rrset};
+use crate::zone::records::{OwnerSets, Records, Rrset};
 
 use super::frame::Holding;
 
-/// Numbers of zones by their origin, in lower case.
-pub(super) type Origins = HashMap<Box<[u8]>, u32>;
-
-/// A name that exists.
+/// The zones that are served.
 #[derive(Debug, Default)]
-pub(super) struct Owner<'r> {
-    /// Static records.
-    pub sets: Vec<&'r Rrset>,
-    /// Dynamic answers and where they are configured.
-    pub dynamic: Vec<(Holding, Spot)>,
+pub(super) struct Origins {
+    /// Their numbers by their names in lower case.
+    numbers: HashMap<Box<[u8]>, u32>,
+    /// Names of zones by the zone that is next above.
+    below: HashMap<u32, Vec<Box<[u8]>>>,
 }
 
-/// The names of one zone by their lower-case wire form.
+/// A dynamic answer and where it is configured.
+pub(super) type Dynamic = (Holding, Spot);
+
+/// A name that exists.
+pub(super) struct Named<'o, 'r> {
+    /// Its wire form, not always in lower case.
+    pub name: &'o [u8],
+    /// Its static records.
+    pub sets: Option<OwnerSets<'r>>,
+    /// Its dynamic answers.
+    pub dynamic: &'o [Dynamic],
+}
+
+/// The names of one zone.
 #[derive(Debug)]
 pub(super) struct Owners<'r> {
-    /// The names that exist, empty non-terminals included.
-    pub names: BTreeMap<Box<[u8]>, Owner<'r>>,
+    records: &'r Records,
+    /// Of each owner of static records, by its number, whether it is answered from this zone: it is
+    /// neither hidden nor in another zone.
+    served: Vec<bool>,
+    /// Names in lower case that have dynamic answers, or that only exist as there are others below
+    /// them.
+    others: BTreeMap<Box<[u8]>, Vec<Dynamic>>,
     /// DS records at the apex of zones that are served beside this one, by those zones' number.
-    pub child_ds: HashMap<u32, &'r Rrset>,
+    pub child_ds: HashMap<u32, Rrset<'r>>,
+}
+
+impl Origins {
+    /// Adds a zone; false when there is one of that name already.
+    pub(super) fn add(&mut self, origin: &Name, number: u32) -> bool {
+        self.numbers.insert(origin.to_lower().wire().into(), number).is_none()
+    }
+
+    /// Sorts the zones by those that they are below.
+    pub(super) fn link(&mut self) {
+        let above = |child: &[u8]| parent(child).and_then(|above| self.zone_of(above));
+        let mut below: HashMap<u32, Vec<Box<[u8]>>> = HashMap::new();
+        for child in self.numbers.keys() {
+            if let Some(zone) = above(child) {
+                below.entry(zone).or_default().push(child.clone());
+            }
+        }
+        self.below = below;
+    }
+
+    /// The zone with the longest origin at or above a lower-case name.
+    fn zone_of(&self, lower: &[u8]) -> Option<u32> {
+        let mut rest = lower;
+        loop {
+            if let Some(zone) = self.numbers.get(rest) {
+                return Some(*zone);
+            }
+            rest = parent(rest)?;
+        }
+    }
+
+    /// The zones next below one.
+    fn below(&self, zone: u32) -> &[Box<[u8]>] {
+        self.below.get(&zone).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 impl<'r> Owners<'r> {
     /// The names of a zone's static records.
     pub(super) fn new(zone: u32, records: &'r Records, origins: &Origins, problems: &mut Problems) -> Self {
-        let mut owners = Self { names: BTreeMap::new(), child_ds: HashMap::new() };
-        owners.names.entry(records.origin.to_lower().wire().into()).or_default();
-        for (lower, sets) in &records.owners {
-            let Some((closest, _)) = zone_of(lower, origins) else { continue };
-            if closest != zone {
-                owners.beside(closest, lower, sets, covered_by(lower, records).is_some(), origins, problems);
-            } else if let Some(cover) = covered_by(lower, records) {
-                warn_hidden(cover, sets, problems);
-            } else {
-                owners.names.entry(lower.clone()).or_default().sets.extend(sets);
+        let (served, others) = (Vec::new(), BTreeMap::new());
+        let mut owners = Self { records, served, others, child_ds: HashMap::new() };
+        // Most zones have neither zones nor delegations below them: nothing has to be looked up
+        // then.
+        let has_children = !origins.below(zone).is_empty();
+        let has_covers = records.sets().any(|set| is_cover(&set, records));
+        for owner in records.owners() {
+            let mut lower = [0; MAX_NAME];
+            let lower = lowered(owner.name(), &mut lower);
+            let closest = if has_children { origins.zone_of(lower) } else { Some(zone) };
+            let cover = if has_covers { covered_by(lower, records) } else { None };
+            let is_ours = closest == Some(zone);
+            match (closest, cover) {
+                (Some(child), cover) if !is_ours => {
+                    owners.beside(child, lower, owner, cover.is_some(), origins, problems);
+                }
+                (_, Some(cover)) => warn_hidden(&cover, owner, problems),
+                _ => {}
             }
+            owners.served.push(is_ours && cover.is_none());
         }
-        owners.reach_children(zone, records, origins);
+        let origin = records.origin.to_lower();
+        if !owners.has(origin.wire()) {
+            owners.others.entry(origin.wire().into()).or_default();
+        }
+        owners.reach_children(zone, origins);
         owners
+    }
+
+    /// All names, each once.
+    pub(super) fn names(&self) -> impl Iterator<Item = Named<'_, 'r>> {
+        let is_served = |owner: &OwnerSets<'_>| self.served.get(owner.number as usize) == Some(&true);
+        let fixed = self.records.owners().filter(is_served).map(|owner| {
+            let name = owner.name();
+            let mut lower = [0; MAX_NAME];
+            let dynamic = self.others.get(lowered(name, &mut lower));
+            Named { name, sets: Some(owner), dynamic: dynamic.map(Vec::as_slice).unwrap_or_default() }
+        });
+        let others = self.others.iter().filter(move |(name, _)| !self.is_static(name));
+        fixed.chain(others.map(|(name, dynamic)| Named { name, sets: None, dynamic }))
+    }
+
+    /// Whether static records of this zone are answered at a lower-case name.
+    fn is_static(&self, lower: &[u8]) -> bool {
+        let owner = self.records.owner(lower);
+        owner.is_some_and(|owner| self.served.get(owner.number as usize) == Some(&true))
+    }
+
+    /// Whether a lower-case name exists.
+    fn has(&self, lower: &[u8]) -> bool {
+        self.is_static(lower) || self.others.contains_key(lower)
     }
 
     /// Adds a dynamic answer.
@@ -60,7 +147,7 @@ impl<'r> Owners<'r> {
         problems: &mut Problems,
     ) {
         let lower: Box<[u8]> = name.to_lower().wire().into();
-        if zone_of(&lower, place.origins).is_none_or(|(closest, _)| closest != zone) {
+        if place.origins.zone_of(&lower) != Some(zone) {
             let help = "name it in that zone's own file";
             return problems.error(
                 spot.clone(),
@@ -71,54 +158,58 @@ impl<'r> Owners<'r> {
         let cover = covered_by(&lower, place.records);
         let cut = place.records.get(name, rtype::NS).filter(|_| *name != place.records.origin);
         if let Some(cover) = cover.or(cut) {
-            let what = format!("{name} is delegated or renamed away at {}", cover.owner);
-            return problems.error(spot.clone(), what, format!("the record stands at {}", cover.spot));
+            let what = format!("{name} is delegated or renamed away at {}", cover.owner_name());
+            return problems.error(spot.clone(), what, format!("the record stands at {}", cover.spot()));
         }
-        let owner = self.names.entry(lower).or_default();
-        let clash = owner.sets.iter().find(|set| set.rtype == holding.rtype || set.rtype == rtype::CNAME);
+        let mut sets = place.records.owner(&lower).into_iter().flat_map(|owner| owner.sets());
+        let clash = sets.find(|set| set.rtype() == holding.rtype || set.rtype() == rtype::CNAME);
         if let Some(set) = clash {
             let what = format!("{name} is dynamic, and the master file defines it too");
             return problems.error(
                 spot.clone(),
                 what,
-                format!("remove one; the record stands at {}", set.spot),
+                format!("remove one; the record stands at {}", set.spot()),
             );
         }
-        if let Some((_, earlier)) = owner.dynamic.iter().find(|(other, _)| other.rtype == holding.rtype) {
+        let dynamic = self.others.entry(lower).or_default();
+        if let Some((_, earlier)) = dynamic.iter().find(|(other, _)| other.rtype == holding.rtype) {
             let what = format!("{name} is defined twice for the same type");
             return problems.error(spot.clone(), what, format!("the first stands at {earlier}"));
         }
-        owner.dynamic.push((holding, spot.clone()));
+        dynamic.push((holding, spot.clone()));
     }
 
     /// Names between an owner and the origin exist too (RFC 8020, RFC 4592 section 2.2.2).
-    pub(super) fn fill_between(&mut self, origin: &Name) {
-        let existing: Vec<Box<[u8]>> = self.names.keys().cloned().collect();
-        for lower in existing {
-            let mut rest: &[u8] = &lower;
-            while let Some(above) = parent(rest).filter(|above| above.len() > origin.wire().len()) {
-                if self.names.contains_key(above) {
+    pub(super) fn fill_between(&mut self) {
+        let origin = self.records.origin.wire().len();
+        let mut missing: Vec<Box<[u8]>> = Vec::new();
+        for named in self.names() {
+            let mut lower = [0; MAX_NAME];
+            let mut rest = lowered(named.name, &mut lower);
+            while let Some(above) = parent(rest).filter(|above| above.len() > origin) {
+                if self.has(above) || missing.last().is_some_and(|last| **last == *above) {
                     break;
                 }
-                self.names.insert(above.into(), Owner::default());
+                missing.push(above.into());
                 rest = above;
             }
+        }
+        for name in missing {
+            self.others.entry(name).or_default();
         }
     }
 
     /// A zone that is served below this one makes the names between them exist, delegated or not: as an NXDOMAIN, one of
     /// them would deny the whole zone below (RFC 8020).
-    fn reach_children(&mut self, zone: u32, records: &Records, origins: &Origins) {
-        for child in origins.keys() {
-            let above =
-                parent(child).and_then(|above| zone_of(above, origins).map(|(closest, _)| (above, closest)));
-            let Some((mut above, closest)) = above else { continue };
-            while closest == zone && above.len() > records.origin.wire().len() {
-                if covered_by(above, records).is_none() {
-                    self.names.entry(above.into()).or_default();
+    fn reach_children(&mut self, zone: u32, origins: &Origins) {
+        for child in origins.below(zone) {
+            let mut at: &[u8] = child;
+            while let Some(above) = parent(at).filter(|above| above.len() > self.records.origin.wire().len())
+            {
+                if covered_by(above, self.records).is_none() && !self.is_static(above) {
+                    self.others.entry(above.into()).or_default();
                 }
-                let Some(next) = parent(above) else { break };
-                above = next;
+                at = above;
             }
         }
     }
@@ -128,22 +219,22 @@ impl<'r> Owners<'r> {
         &mut self,
         child: u32,
         lower: &[u8],
-        sets: &'r [Rrset],
+        owner: OwnerSets<'r>,
         hidden: bool,
         origins: &Origins,
         problems: &mut Problems,
     ) {
-        let at_apex = origins.get(lower) == Some(&child);
-        for set in sets {
-            match set.rtype {
+        let at_apex = origins.numbers.get(lower) == Some(&child);
+        for set in owner.sets() {
+            match set.rtype() {
                 rtype::DS if at_apex && !hidden => {
                     self.child_ds.insert(child, set);
                 }
                 // The delegation and its glue: what a parent is meant to hold.
                 rtype::NS | rtype::A | rtype::AAAA => {}
                 _ => problems.warning(
-                    set.spot.clone(),
-                    format!("{} lies in a zone of its own that is served here", set.owner),
+                    set.spot(),
+                    format!("{} lies in a zone of its own that is served here", set.owner_name()),
                     "the record is never answered from this file: move it there",
                 ),
             }
@@ -159,39 +250,41 @@ pub(super) struct Place<'p> {
     pub records: &'p Records,
 }
 
-/// The zone with the longest origin at or above a lower-case name, and that origin's length.
-pub(super) fn zone_of(lower: &[u8], origins: &Origins) -> Option<(u32, usize)> {
-    let mut rest = lower;
-    loop {
-        if let Some(zone) = origins.get(rest) {
-            return Some((*zone, rest.len()));
-        }
-        rest = parent(rest)?;
-    }
+/// Whether nothing is answered below a set's owner: it is a delegation, or a DNAME.
+fn is_cover(set: &Rrset<'_>, records: &Records) -> bool {
+    set.rtype() == rtype::DNAME
+        || (set.rtype() == rtype::NS && set.owner().len() > records.origin.wire().len())
 }
 
 /// The delegation or DNAME strictly above a name, below which nothing is answered; the highest one rules.
-fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<&'r Rrset> {
+fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<Rrset<'r>> {
     let origin = records.origin.wire().len();
     let mut found = None;
     let mut rest = lower;
     while let Some(above) = parent(rest).filter(|above| above.len() >= origin) {
-        let sets = records.owners.get(above).map(Vec::as_slice).unwrap_or_default();
-        let covers =
-            |set: &&Rrset| set.rtype == rtype::DNAME || (set.rtype == rtype::NS && above.len() > origin);
-        found = sets.iter().find(covers).or(found);
+        let mut sets = records.owner(above).into_iter().flat_map(|owner| owner.sets());
+        found = sets.find(|set| is_cover(set, records)).or(found);
         rest = above;
     }
     found
 }
 
-fn warn_hidden(cover: &Rrset, sets: &[Rrset], problems: &mut Problems) {
-    let glue = |set: &&Rrset| cover.rtype == rtype::NS && matches!(set.rtype, rtype::A | rtype::AAAA);
-    for set in sets.iter().filter(|set| !glue(set)) {
+fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems) {
+    let glue = |set: &Rrset<'_>| cover.rtype() == rtype::NS && matches!(set.rtype(), rtype::A | rtype::AAAA);
+    for set in owner.sets().filter(|set| !glue(set)) {
         problems.warning(
-            set.spot.clone(),
-            format!("{} is never answered: it lies below {}", set.owner, cover.owner),
-            format!("what stands at {} rules there; remove the record", cover.spot),
+            set.spot(),
+            format!("{} is never answered: it lies below {}", set.owner_name(), cover.owner_name()),
+            format!("what stands at {} rules there; remove the record", cover.spot()),
         );
     }
+}
+
+/// A name in wire form in lower case, in this room.
+fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
+    let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
+    slot.copy_from_slice(wire);
+    // Length octets are at most 63, below 'A'.
+    slot.make_ascii_lowercase();
+    slot
 }

@@ -93,6 +93,12 @@ impl Paths {
         named: &[PoolRef],
         continents: &BTreeSet<Continent>,
     ) -> Self {
+        if fleet.enabled().next().is_none() {
+            // A static zone: there may be many thousand. All its clients have one path, which is
+            // empty.
+            let (pools, paths, of_country) = (Vec::new(), vec![Path { pools: Vec::new() }], Vec::new());
+            return Self { pools, paths, of_country, of_continent: Vec::new(), unknown: 0 };
+        }
         let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         hosts.sort_unstable();
         hosts.dedup();

@@ -82,15 +82,10 @@ pub struct Sections<'r> {
 
 impl<'r> Line<'r> {
     /// The lines of an `RRset` with this owner, in class IN.
-    pub fn of(set: &'r Rrset, owner: Owner<'r>) -> impl Iterator<Item = Self> {
-        let line = move |rdata: &'r [u8]| Self {
-            owner,
-            rtype: set.rtype,
-            class: crate::wire::class::IN,
-            ttl: set.ttl,
-            rdata,
-        };
-        set.rdatas.iter().map(AsRef::as_ref).map(line)
+    pub fn of(set: &Rrset<'r>, owner: Owner<'r>) -> impl Iterator<Item = Self> + use<'r> {
+        let (rtype, ttl) = (set.rtype(), set.ttl());
+        let line = move |rdata| Self { owner, rtype, class: crate::wire::class::IN, ttl, rdata };
+        set.rdatas().map(line)
     }
 }
 
@@ -107,7 +102,8 @@ impl Templates {
             writer.record(line.owner, line.rtype, line.class, line.ttl, line.rdata);
         }
         let end = writer.finish()?;
-        let (octets_start, pointers_start) = (self.octets.len() as u32, self.pointers.len() as u32);
+        let octets_start = u32::try_from(self.octets.len()).ok()?;
+        let pointers_start = u32::try_from(self.pointers.len()).ok()?;
         self.octets.extend_from_slice(message.get(question_end..end)?);
         self.pointers.extend(pointers.iter().map(|at| at - question_end as u16));
         let count = |lines: &Vec<Line<'_>>| lines.len() as u16;
@@ -130,6 +126,9 @@ impl Templates {
     /// Gives back what only the writing needed.
     pub fn shrink(&mut self) {
         self.scratch = Vec::new();
+        self.octets.shrink_to_fit();
+        self.pointers.shrink_to_fit();
+        self.entries.shrink_to_fit();
     }
 
     /// The template of this number.

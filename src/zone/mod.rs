@@ -10,6 +10,7 @@ mod head;
 pub mod include;
 mod lexer;
 pub mod master;
+mod packed;
 mod rdata;
 pub mod records;
 mod token;

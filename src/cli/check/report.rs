@@ -56,13 +56,13 @@ struct ProblemReport<'p> {
 
 impl ZoneReport {
     fn of(zone: &ZoneInput) -> Self {
-        let records = zone.zones.iter().flat_map(|zone| zone.records.owners.values().flatten());
+        let records = zone.zones.iter().flat_map(|zone| zone.records.sets());
         let countries: BTreeSet<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         Self {
             origin: zone.file.origin.value.clone(),
             file: zone.file.whole.file_name().to_owned(),
             zones: zone.zones.len(),
-            records: records.map(|rrset| rrset.rdatas.len()).sum(),
+            records: records.map(|rrset| usize::from(rrset.count())).sum(),
             dynamic_names: zone.file.names.len(),
             mirrors: zone.fleet.enabled().count(),
             countries: countries.len(),

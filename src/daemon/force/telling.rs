@@ -95,7 +95,9 @@ impl Force {
 
     pub(super) fn log_start(&self) {
         let frame = self.frame();
-        for zone in &self.loaded.inputs.zones {
+        // Static zones may be many thousand, and all that is to be said of them is their number.
+        let with_mirrors = || self.loaded.inputs.zones.iter().filter(|zone| zone.file.mirrors.is_some());
+        for zone in with_mirrors().take(LOGGED) {
             let mirrors = zone.fleet.enabled().count();
             let mut countries: Vec<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
             countries.sort_unstable();
@@ -107,6 +109,9 @@ impl Force {
                 zone.file.origin.value,
                 countries.len()
             );
+        }
+        if let Some(more @ 1..) = with_mirrors().count().checked_sub(LOGGED) {
+            info!("{more} more zone files with mirrors");
         }
         info!("{}; {}", frame.summary(), self.loaded.countries.described);
         if let Some(source) = &self.loaded.feed {

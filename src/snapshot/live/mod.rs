@@ -6,7 +6,7 @@ mod notes;
 mod texts;
 mod window_set;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -338,8 +338,10 @@ impl Live {
 
 fn alike(rules: &[Rule]) -> Vec<Alike> {
     let mut out: Vec<Alike> = Vec::new();
+    let mut places = HashMap::new();
     for (number, &Rule { plan, min, families, .. }) in rules.iter().enumerate() {
-        match out.iter_mut().find(|a| a.plan == plan && a.min == min && a.families == families) {
+        let place = *places.entry((plan, min, families)).or_insert(out.len());
+        match out.get_mut(place) {
             Some(alike) => alike.rules.push(number),
             None => out.push(Alike { plan, min, families, rules: vec![number] }),
         }
