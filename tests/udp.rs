@@ -140,7 +140,7 @@ const HANGS: &str = "CVDNS_TEST_HANGS";
 #[test]
 fn a_worker_that_hangs_ends_the_process() {
     use std::os::unix::process::ExitStatusExt;
-    for how in ["Auto", "Portable"] {
+    for how in ["Auto", "Portable", "Tcp"] {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "in_a_process_that_hangs", "--ignored", "--nocapture"])
             .env(HANGS, how)
@@ -177,9 +177,15 @@ impl cvdns::serve::Responder for Stuck {
 fn in_a_process_that_hangs() {
     let Some(how) = std::env::var_os(HANGS) else { return };
     tracing_subscriber::fmt().init();
-    let mode = MODES.into_iter().find(|mode| how == *format!("{mode:?}")).unwrap();
+    let mode = MODES.into_iter().find(|mode| how == *format!("{mode:?}")).unwrap_or(UdpMode::Auto);
     let server = TestServer::start_with(&["127.0.0.1:0"], 1, mode, TcpLimits::default(), &|| Stuck);
     assert_udp_echo(server.address());
+    if how == "Tcp" {
+        let mut client = common::tcp_client(server.address());
+        common::ask(&mut client, 7);
+        std::io::Write::write_all(&mut client, &common::framed(&query(1, "hang"))).unwrap();
+        common::read_message(&mut client);
+    }
     let client = udp_client(server.address());
     client.send(&query(1, "hang")).unwrap();
     receive(&client);

@@ -18,6 +18,7 @@ use super::counters::{TcpTally, add};
 use super::input::{Input, Malformed};
 use super::responder::{Responder, Transport};
 use super::room::Guest;
+use super::watchdog::Progress;
 
 /// A connection. While it is idle it has no buffer but for a short query.
 pub(super) struct Connection<R> {
@@ -29,6 +30,7 @@ pub(super) struct Connection<R> {
     limits: TcpLimits,
     guest: Guest,
     tally: Arc<TcpTally>,
+    progress: Arc<Progress>,
 }
 
 /// Why a connection ends. The counters know the reasons apart, the peer sees a close in any case.
@@ -61,8 +63,10 @@ impl<R: Responder> Connection<R> {
         limits: TcpLimits,
         guest: Guest,
         tally: Arc<TcpTally>,
+        progress: Arc<Progress>,
     ) -> Self {
-        Self { stream, client, responder, input: Input::default(), buffers, limits, guest, tally }
+        let input = Input::default();
+        Self { stream, client, responder, input, buffers, limits, guest, tally, progress }
     }
 
     /// Serves the connection to its end.
@@ -147,16 +151,16 @@ impl<R: Responder> Connection<R> {
                 }
             };
             if received == 0 {
-                self.responder.refresh();
+                self.progress.during(|| self.responder.refresh());
             }
             received += 1;
             if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {
                 self.flush(full).await?;
             }
-            let Self { input, responder, client, .. } = self;
+            let Self { input, responder, client, progress, .. } = self;
             let output = output.get_or_insert_with(|| self.buffers.take());
             answered += u64::from(output.add(input.message(place), |buffer, length| {
-                responder.respond(buffer, length, *client, Transport::Tcp)
+                progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
             }));
         }
         add(&self.tally.received, received);

@@ -91,13 +91,19 @@ pub fn make_directory(path: &Path, user: &str) -> std::io::Result<()> {
         return Ok(());
     }
     let path = std::path::absolute(path)?;
-    let Some(parent) = path.parent().filter(|parent| is_roots_alone(parent)) else { return Ok(()) };
+    let Some(parent) = path.parent().filter(|_| root_may_make(&path)) else { return Ok(()) };
     let unknown = || std::io::Error::other(format!("this system has no user {user:?}"));
     let entry = User::from_name(user)?.ok_or_else(unknown)?;
     let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?;
     let made = parent.join(name);
     std::fs::DirBuilder::new().mode(0o750).create(&made)?;
     std::os::unix::fs::lchown(&made, Some(entry.uid.as_raw()), Some(entry.gid.as_raw()))
+}
+
+/// Whether [`make_directory`] makes this one when root calls it: its parent is there, and nobody but root decides where that is.
+pub fn root_may_make(directory: &Path) -> bool {
+    let directory = std::path::absolute(directory);
+    directory.is_ok_and(|directory| directory.parent().is_some_and(is_roots_alone))
 }
 
 /// Most symbolic links on the way, as for the system.

@@ -54,7 +54,8 @@ impl Serving {
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let (tally, stop) = (serving.tallies.tcp.clone(), serving.stop_tasks.subscribe());
-            let acceptor = Acceptor::new(listener, make.clone(), limits, room.clone(), tally, stop);
+            let (room, watchdog) = (room.clone(), serving.watchdog.clone());
+            let acceptor = Acceptor::new(listener, make.clone(), limits, room, tally, stop, watchdog);
             serving.tasks.push(runtime.spawn(acceptor.run()));
             match &way {
                 #[cfg(target_os = "linux")]

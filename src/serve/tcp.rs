@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::counters::{TcpTally, add};
 use super::responder::{MakeResponder, Place};
 use super::room::{Entry, Room};
+use super::watchdog::Watchdog;
 
 /// What TCP clients may take up. The defaults are those of the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,7 @@ pub(super) struct Acceptor<M> {
     buffers: Arc<Buffers>,
     tally: Arc<TcpTally>,
     stop: watch::Receiver<bool>,
+    watchdog: Watchdog,
     connections: JoinSet<()>,
 }
 
@@ -71,9 +73,10 @@ impl<M: MakeResponder> Acceptor<M> {
         room: Arc<Room>,
         tally: Arc<TcpTally>,
         stop: watch::Receiver<bool>,
+        watchdog: Watchdog,
     ) -> Self {
         let (buffers, connections) = (Arc::new(Buffers::new(SPARE_BUFFERS)), JoinSet::new());
-        Self { listener, make, limits, room, buffers, tally, stop, connections }
+        Self { listener, make, limits, room, buffers, tally, stop, watchdog, connections }
     }
 
     /// Serves until told to stop and all connections have ended.
@@ -130,7 +133,9 @@ impl<M: MakeResponder> Acceptor<M> {
         add(&self.tally.accepted, 1);
         let responder = self.make.make(Place::Connection);
         let (buffers, tally) = (self.buffers.clone(), self.tally.clone());
-        let connection = Connection::new(stream, client, responder, buffers, self.limits, guest, tally);
+        let progress = self.watchdog.watch("a TCP connection");
+        let connection =
+            Connection::new(stream, client, responder, buffers, self.limits, guest, tally, progress);
         self.connections.spawn(connection.run(self.stop.clone()));
     }
 }

@@ -1,6 +1,7 @@
 //! Ends the process when answering hangs. That is a defect of cvdns; a socket that is never answered again is worse than
 //! the moment that a supervisor takes to start the server anew.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -28,7 +29,7 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 struct Watched {
-    name: String,
+    name: Cow<'static, str>,
     progress: Arc<Progress>,
     /// The marks at the last look.
     seen: u64,
@@ -78,16 +79,16 @@ impl Watchdog {
     }
 
     /// Watches somebody new, until nobody else holds what is returned.
-    pub(super) fn watch(&self, name: String) -> Arc<Progress> {
+    pub(super) fn watch(&self, name: impl Into<Cow<'static, str>>) -> Arc<Progress> {
         let progress = Arc::<Progress>::default();
-        let watched = Watched { name, progress: progress.clone(), seen: 0, looks: 0 };
+        let watched = Watched { name: name.into(), progress: progress.clone(), seen: 0, looks: 0 };
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
         progress
     }
 }
 
 /// Looks at everybody; the name of who has been on one batch for too long.
-fn look(watched: &Mutex<Vec<Watched>>) -> Option<String> {
+fn look(watched: &Mutex<Vec<Watched>>) -> Option<Cow<'static, str>> {
     let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
     watched.retain(|watched| Arc::strong_count(&watched.progress) > 1);
     watched.iter_mut().find_map(|watched| {
@@ -113,7 +114,7 @@ fn end(name: &str) {
 mod tests {
     use super::*;
 
-    fn looks(watched: &Mutex<Vec<Watched>>, count: u32) -> Option<String> {
+    fn looks(watched: &Mutex<Vec<Watched>>, count: u32) -> Option<Cow<'static, str>> {
         (0..count).find_map(|_| look(watched))
     }
 
@@ -122,10 +123,9 @@ mod tests {
         let watchdog = Watchdog::start().unwrap();
         // The thread's own looks are left out: this list is another one.
         let watched = Mutex::new(Vec::new());
-        let watch = |name: &str| {
-            let progress = watchdog.watch(name.to_owned());
-            let watched_too =
-                Watched { name: name.to_owned(), progress: progress.clone(), seen: 0, looks: 0 };
+        let watch = |name: &'static str| {
+            let progress = watchdog.watch(name);
+            let watched_too = Watched { name: name.into(), progress: progress.clone(), seen: 0, looks: 0 };
             watched.lock().unwrap().push(watched_too);
             progress
         };
@@ -136,8 +136,8 @@ mod tests {
             busy.during(|| assert_eq!(look(&watched), None));
         }
         assert_eq!(busy.during(|| looks(&watched, MOST_LOOKS)), None, "the first look sees a new batch");
-        assert_eq!(hangs(&busy), Some("busy".to_owned()));
-        assert_eq!(hangs(&idle), Some("idle".to_owned()));
+        assert_eq!(hangs(&busy), Some("busy".into()));
+        assert_eq!(hangs(&idle), Some("idle".into()));
         assert_eq!(looks(&watched, 3 * MOST_LOOKS), None);
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn who_is_gone_is_watched_no_more() {
         let watched = Mutex::new(Vec::new());
         let progress = Arc::<Progress>::default();
-        let gone = Watched { name: String::new(), progress: progress.clone(), seen: 0, looks: 0 };
+        let gone = Watched { name: "gone".into(), progress: progress.clone(), seen: 0, looks: 0 };
         watched.lock().unwrap().push(gone);
         assert_eq!(progress.during(|| looks(&watched, MOST_LOOKS)), None);
         drop(progress);

@@ -117,7 +117,7 @@ impl SmallZone {
         let origin = Name::parse(origin, &Name::root()).unwrap();
         let parsed = master::parse("z", &self.text, &origin, &mut NoFiles, &mut problems);
         let records = Records::build(&origin, parsed, &Spot::file("z"), &mut problems);
-        let zones = vec![ExpandedZone { country: None, records }];
+        let zones = vec![ExpandedZone { country: None, records: Arc::new(records) }];
         let zones = vec![ZoneInput { file, zones, fleet: Arc::new(Fleet::default()), fleet_complete: true }];
         let inputs =
             Inputs { zones, countries: CountryMap::empty().into(), settings: settings(), record_ttl: 1800 };

@@ -13,6 +13,7 @@ use nix::unistd::{Uid, User, getegid, geteuid};
 
 use crate::load::{Loaded, beside, signature_of};
 use crate::problem::{Problems, Spot};
+use crate::serve::privileges;
 
 /// So many files that cannot be read are named: most have one cause.
 const NAMED: usize = 20;
@@ -225,7 +226,8 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
             let cannot = match fs::metadata(&above) {
                 Ok(metadata) if !metadata.is_dir() => Some(format!("{} is no directory", above.display())),
                 Ok(metadata)
-                    if !access.account.root_first && !access.account.may(&metadata, WRITE | SEARCH) =>
+                    if !makes_as_root(&access.account, state)
+                        && !access.account.may(&metadata, WRITE | SEARCH) =>
                 {
                     Some(format!("{name} may not write in {}", above.display()))
                 }
@@ -240,6 +242,11 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
             wrong(format!("{shown} cannot be looked at: {error}"), format!("make it a directory of {name}"));
         }
     }
+}
+
+/// Whether root makes the directory before it becomes the account.
+fn makes_as_root(account: &Account, directory: &Path) -> bool {
+    account.root_first && privileges::root_may_make(directory)
 }
 
 /// The nearest thing on the way to a path that is there.
