@@ -102,7 +102,7 @@ impl<'r> Owners<'r> {
                 (_, Some(cover)) => warn_hidden(&cover, owner, problems),
                 _ => {}
             }
-            owners.served.push(is_ours && cover.is_none());
+            owners.served.push(is_ours && cover.is_none() && !is_for_denial_alone(owner));
         }
         let origin = records.origin.to_lower();
         if !owners.has(origin.wire()) {
@@ -240,6 +240,16 @@ impl<'r> Owners<'r> {
             }
         }
     }
+}
+
+/// Whether an owner has nothing but an NSEC3 record and its signature: such a name is made of a hash, and does not exist
+/// for who asks for it (RFC 5155 section 7.2.8).
+fn is_for_denial_alone(owner: OwnerSets<'_>) -> bool {
+    let covers_nsec3 = |rdata: &[u8]| rdata.starts_with(&rtype::NSEC3.to_be_bytes());
+    let is_signature =
+        |set: &Rrset<'_>| set.rtype() == rtype::RRSIG && set.rdatas().all(|rdata| covers_nsec3(rdata));
+    let mut sets = owner.sets();
+    owner.get(rtype::NSEC3).is_some() && sets.all(|set| set.rtype() == rtype::NSEC3 || is_signature(&set))
 }
 
 /// What a dynamic name is checked against.

@@ -45,6 +45,28 @@ fn portable_udp_answers_as_bind_and_knot_do() {
     compare("portable", ZONES, all());
 }
 
+/// A zone that was signed elsewhere: what proves that names do not exist is asked for by some (RFC 4034, 5155).
+const SIGNED_ZONES: &Zones<'static> = &[("denial.test", include_str!("denial.test.zone"))];
+
+#[test]
+fn records_of_denial_are_answered_as_bind_and_knot_do() {
+    const HASH: &str = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.denial.test";
+    const OTHER: &str = "2t7b4g4vsa5smi47k61mv5bv1a22bojr.denial.test";
+    let cases = [
+        ("alias.denial.test", "A", "RFC 1034, 3.6.2"),
+        ("alias.denial.test", "NSEC", "RFC 4035, 2.5: NSEC stands beside a CNAME"),
+        ("alias.denial.test", "RRSIG", "RFC 4035, 2.5: so do signatures"),
+        ("plain.denial.test", "NSEC", "RFC 1034, 3.6.2: there is none beside this one"),
+        (HASH, "A", "RFC 5155, 7.2.8"),
+        (HASH, "NSEC3", "RFC 5155, 7.2.8"),
+        (HASH, "RRSIG", "RFC 5155, 7.2.8"),
+        (OTHER, "A", "RFC 5155, 7.2.8: other records are there too"),
+    ];
+    let cases =
+        cases.map(|(name, qtype, rule)| Asked { name: name.to_owned(), qtype, rule, right: Right::Both });
+    compare("auto", SIGNED_ZONES, cases.into());
+}
+
 /// "Any RR type" of the contract: all that BIND and Knot take by their names, as operators write them.
 #[test]
 fn rare_types_are_answered_as_bind_and_knot_do() {

@@ -126,6 +126,8 @@ pub fn number(mnemonic: &str) -> u16 {
         ("A6", 38),
         ("SINK", 40),
         ("RRSIG", 46),
+        ("NSEC", 47),
+        ("NSEC3", 50),
         ("DHCID", 49),
         ("SMIMEA", 53),
         ("HIP", 55),

