@@ -3,6 +3,7 @@
 use cvdns::wire::name::Name;
 use cvdns::wire::writer::{Owner, Writer};
 use hickory_proto::op::Message;
+use hickory_proto::rr::RData;
 use libfuzzer_sys::fuzz_target;
 
 /// Types whose RDATA the writer compresses, and octets before the names in it.
@@ -46,15 +47,25 @@ fuzz_target!(|input: &[u8]| {
         }
         let by = if kind & 0x80 == 0 { Owner::Name(&owner) } else { Owner::Question };
         writer.record(by, rtype, 1, 60, &rdata);
-        written.push(if kind & 0x80 == 0 { owner } else { question.clone() });
+        written.push((if kind & 0x80 == 0 { owner } else { question.clone() }, rdata.split_off(before)));
     }
     let Some(end) = writer.finish() else { return };
     buffer[6..8].copy_from_slice(&(written.len() as u16).to_be_bytes());
     let message = Message::from_vec(&buffer[..end]).expect("a message");
     assert_eq!(message.answers.len(), written.len());
-    for (record, owner) in message.answers.iter().zip(&written) {
-        let labels: Vec<u8> =
-            record.name.iter().flat_map(|label| [&[label.len() as u8], label].concat()).chain([0]).collect();
-        assert_eq!(Name::from_wire(&labels).unwrap(), Name::from_wire(owner).unwrap());
+    let wire = |name: &hickory_proto::rr::Name| -> Vec<u8> {
+        name.iter().flat_map(|label| [&[label.len() as u8], label].concat()).chain([0]).collect()
+    };
+    for (record, (owner, names)) in message.answers.iter().zip(&written) {
+        assert_eq!(Name::from_wire(&wire(&record.name)).unwrap(), Name::from_wire(owner).unwrap());
+        let read = match &record.data {
+            RData::NS(name) => wire(name),
+            RData::CNAME(name) => wire(name),
+            RData::PTR(name) => wire(name),
+            RData::MX(mx) => wire(&mx.exchange),
+            RData::SOA(soa) => [wire(&soa.mname), wire(&soa.rname), vec![0; 20]].concat(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read.to_ascii_lowercase(), names.to_ascii_lowercase());
     }
 });

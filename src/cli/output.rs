@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::problem::printable_lines;
+use crate::problem::{printable, printable_lines};
 
 /// Says a line on standard error, as `eprintln!` does, but for that nobody need be there to hear it, and its characters do nothing
 /// but be read.
@@ -21,7 +21,7 @@ pub(in crate::cli) use say;
 
 /// See the macro.
 pub(in crate::cli) fn say_line(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&line.to_string()));
+    let _ = writeln!(io::stderr().lock(), "{}", printable(&line.to_string()));
 }
 
 /// Prints a line on standard output.

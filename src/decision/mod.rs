@@ -214,7 +214,7 @@ impl<'s> Decision<'s> {
                 return Outcome::ChainEnds;
             }
             let (link, owner_length) = match (found, node.kind) {
-                (Found::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(frame, node, qtype) => {
+                (Found::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(qtype) => {
                     (Link::Cname(rrset), None)
                 }
                 (Found::Node(_), _) => return self.at(snapshot, node, qtype, client),
@@ -339,15 +339,11 @@ fn broken<'s>(missing: &str) -> Outcome<'s> {
     Outcome::Broken
 }
 
-/// Whether a name with a CNAME answers a question of this type itself: for the CNAME, and for what may stand beside it
-/// (RFC 4035 section 2.5), where it does.
+/// Whether a name with a CNAME answers a question of this type itself: for the CNAME, and for what alone may stand beside it
+/// (RFC 4035 section 2.5). Nobody means these of the name that the alias leads to.
 #[inline(always)]
-fn is_beside_alias(frame: &Frame, node: &Node, qtype: u16) -> bool {
-    match qtype {
-        rtype::CNAME | rtype::ANY => true,
-        rtype::RRSIG | rtype::NSEC => frame.holding(node, qtype).is_some(),
-        _ => false,
-    }
+fn is_beside_alias(qtype: u16) -> bool {
+    matches!(qtype, rtype::CNAME | rtype::ANY | rtype::RRSIG | rtype::NSEC)
 }
 
 #[inline(always)]

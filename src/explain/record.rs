@@ -115,8 +115,8 @@ impl GateStory {
     }
 }
 
-/// The type that people mean who name none: A or AAAA where there are mirrors, TXT where the release speaks, else what is
-/// there; of an alias, what is meant where it leads.
+/// The type that people mean who name none: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
+/// a zone, else what is there; of an alias, what is meant where it leads.
 pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let frame = &*snapshot.frame;
     let mut at = name.clone();
@@ -131,7 +131,8 @@ pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
             continue;
         }
         let text = holdings.iter().find(|holding| matches!(holding.answer, Answer::Text(_)));
-        let meant = text.or_else(|| holding(rtype::A)).or_else(|| holding(rtype::AAAA));
+        let of_types = [rtype::A, rtype::AAAA, rtype::SOA].into_iter().find_map(holding);
+        let meant = text.or(of_types);
         return meant.or(holdings.first()).map_or(rtype::A, |meant| meant.rtype);
     }
     rtype::A

@@ -59,7 +59,7 @@ impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Area::Country(country) => f.pad(country.code()),
-            Area::Continent(continent) => write!(f, "continent:{}", continent.code()),
+            Area::Continent(continent) => f.pad(&format!("continent:{}", continent.code())),
             Area::Unknown => f.pad("unknown"),
         }
     }

@@ -147,8 +147,19 @@ fn interim(octets: &[u8]) -> Front {
     {
         return Front::Final;
     }
-    let end = octets.windows(4).position(|window| window == b"\r\n\r\n");
-    end.map_or(Front::Undecided, |end| Front::Interim(end.saturating_add(4)))
+    end_of_head(octets).map_or(Front::Undecided, Front::Interim)
+}
+
+/// Where the first empty line ends; servers may end lines without CR (RFC 9112 section 2.2).
+fn end_of_head(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        at += line.len();
+        if matches!(line, b"\r\n" | b"\n") {
+            return Some(at);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -162,6 +173,7 @@ mod tests {
             (&early[..], Front::Interim(early.len())),
             (&[&early[..], b"HTTP/1.1 200"].concat(), Front::Interim(early.len())),
             (b"HTTP/1.0 100 Continue\r\n\r\n", Front::Interim(25)),
+            (b"HTTP/1.1 103 x\n\nHTTP/1.1 200 OK\r\n\r\n", Front::Interim(16)),
             (&early[..early.len() - 1], Front::Undecided),
             (b"", Front::Undecided),
             (b"HTTP/1.1 1", Front::Undecided),

@@ -72,7 +72,7 @@ pub struct Lines {
 
 impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
+        let text = String::from_utf8_lossy(shortened(line));
         self.queue.0.push_line(line_of(&text, self.colours).as_bytes());
         Ok(line.len())
     }
@@ -88,6 +88,14 @@ impl<'w> MakeWriter<'w> for Lines {
     fn make_writer(&'w self) -> Self {
         self.clone()
     }
+}
+
+/// Most octets of a line. A feed may hold names of megabytes, of which nobody reads more.
+const LONGEST_LINE: usize = 16 << 10;
+
+/// The beginning of a line that is too long.
+fn shortened(line: &[u8]) -> &[u8] {
+    line.get(..LONGEST_LINE).unwrap_or(line)
 }
 
 /// The text as one line with its end: a line within it would be forged.

@@ -53,8 +53,9 @@ pub(super) struct Taken {
 }
 
 impl Waiting {
+    /// Whether the writer has nothing to do: no line to write, and none to say of that it was lost.
     fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.samples.is_empty()
+        self.lines.is_empty() && self.samples.is_empty() && self.lost == 0
     }
 }
 
@@ -67,13 +68,13 @@ impl Queue {
     /// so that it can be said where lines are missing.
     pub(super) fn push_line(&self, line: &[u8]) {
         let mut waiting = self.lock();
+        let was_empty = waiting.is_empty();
         if waiting.lost > 0 || waiting.lines.len() + line.len() > MOST {
             waiting.lost += 1;
             self.counts.lines_dropped.fetch_add(1, Relaxed);
-            return;
+        } else {
+            waiting.lines.extend_from_slice(line);
         }
-        let was_empty = waiting.is_empty();
-        waiting.lines.extend_from_slice(line);
         if was_empty {
             self.changed.notify_all();
         }
@@ -142,6 +143,15 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_never_has_room_keeps_no_other_from_being_written() {
+        let queue = Queue::default();
+        queue.push_line(&vec![b'x'; MOST + 1]);
+        assert_eq!(queue.take(), Taken { lost: 1, ..Taken::default() });
+        queue.push_line(b"again\n");
+        assert_eq!(queue.take(), Taken { lines: b"again\n".to_vec(), ..Taken::default() });
+    }
 
     #[test]
     fn lines_without_room_are_counted_and_their_place_is_known() {

@@ -25,7 +25,7 @@ impl Writer {
         loop {
             let Taken { lines, samples, lost } = self.queue.take();
             if lost > 0 {
-                // It stands in the queue behind the lines before the lost ones, and before all later ones.
+                // It stands in the queue behind the lines before the lost ones.
                 error!("{lost} log lines were lost here: the log's stream took none for a while");
             }
             self.write_lines(&lines);

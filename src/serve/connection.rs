@@ -33,6 +33,14 @@ pub(super) struct Connection<R> {
     progress: Arc<Progress>,
 }
 
+/// What the connections of a listener share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub buffers: Arc<Buffers>,
+    pub limits: TcpLimits,
+    pub tally: Arc<TcpTally>,
+}
+
 /// Why a connection ends. The counters know the reasons apart, the peer sees a close in any case.
 enum End {
     /// The peer closed its side, or the connection broke.
@@ -59,10 +67,8 @@ impl<R: Responder> Connection<R> {
         stream: TcpStream,
         client: SocketAddr,
         responder: R,
-        buffers: Arc<Buffers>,
-        limits: TcpLimits,
         guest: Guest,
-        tally: Arc<TcpTally>,
+        Shared { buffers, limits, tally }: Shared,
         progress: Arc<Progress>,
     ) -> Self {
         let input = Input::default();
@@ -138,7 +144,7 @@ impl<R: Responder> Connection<R> {
 
     /// Answers all whole messages that are held, together; tells whether there was one.
     async fn answer(&mut self) -> Result<bool, End> {
-        let (mut received, mut answered) = (0, 0);
+        let (mut received, mut answered, mut any) = (0, 0, false);
         let mut outcome = Ok(());
         let mut output = None;
         loop {
@@ -150,27 +156,34 @@ impl<R: Responder> Connection<R> {
                     break;
                 }
             };
-            if received == 0 {
+            if !any {
                 self.progress.during(|| self.responder.refresh());
             }
-            received += 1;
+            any = true;
             if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {
+                // Before the peer has them: it may be gone.
+                self.count(std::mem::take(&mut received), std::mem::take(&mut answered));
                 self.flush(full).await?;
             }
+            received += 1;
             let Self { input, responder, client, progress, .. } = self;
             let output = output.get_or_insert_with(|| self.buffers.take());
             answered += u64::from(output.add(input.message(place), |buffer, length| {
                 progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
             }));
         }
-        add(&self.tally.received, received);
-        add(&self.tally.answered, answered);
-        add(&self.tally.dropped, received.saturating_sub(answered));
+        self.count(received, answered);
         self.input.settle();
         if let Some(output) = output {
             self.flush(output).await?;
         }
-        outcome.map(|()| received > 0)
+        outcome.map(|()| any)
+    }
+
+    fn count(&self, received: u64, answered: u64) {
+        add(&self.tally.received, received);
+        add(&self.tally.answered, answered);
+        add(&self.tally.dropped, received.saturating_sub(answered));
     }
 
     /// Writes the answers out. While a peer does not read, nothing of it is read either, and no

@@ -84,7 +84,7 @@ impl Input {
             if self.buffer.len() > SMALL {
                 *self = Self::default();
             }
-        } else {
+        } else if self.begin > 0 {
             self.buffer.copy_within(self.begin..self.end, 0);
         }
         self.end = self.end.saturating_sub(self.begin);

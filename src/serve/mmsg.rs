@@ -1,4 +1,4 @@
-//! Almost all `unsafe` there is: `recvmmsg`, `sendmmsg` and the socket options that have no safe wrapper.
+//! Almost all `unsafe` there is: `recvmmsg`, `sendmmsg`, the memory that they use, and the socket options that have no safe wrapper.
 //!
 //! Everything that the kernel reads or writes lies in one mapped [`Arena`], which never moves and which
 //! only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts of it live no
@@ -309,18 +309,22 @@ impl Ring {
     }
 }
 
-/// Memory for an arena, all zeros. It is mapped, not allocated: the allocator may hand out pages that were used before and has
-/// to clear them, which would take memory for all of each slot.
+/// Memory for an arena, all zeros. It is mapped and not allocated, so that a slot takes memory only for what was received into
+/// it: the allocator may hand out pages that were used before, and clears them.
 fn map_arena() -> NonNull<Arena> {
     const { assert!(align_of::<Arena>() <= 4096) };
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new anonymous mapping at a place that the kernel chooses touches no memory of the program. Mappings begin at a
     // page, which is aligned as an arena must be. All-zero bytes are a valid arena: integers and null pointers.
     let memory = unsafe { libc::mmap(null_mut(), size_of::<Arena>(), access, kind, -1, 0) };
-    match NonNull::new(memory.cast::<Arena>()) {
+    let arena = match NonNull::new(memory.cast::<Arena>()) {
         Some(arena) if memory != libc::MAP_FAILED => arena,
         _ => handle_alloc_error(Layout::new::<Arena>()),
-    }
+    };
+    // A huge page would back 2 MB for the first octet that is touched. Where the system knows none, nothing has to be done.
+    // SAFETY: the advice changes no memory, and the range is the mapping that was just made.
+    unsafe { libc::madvise(memory, size_of::<Arena>(), libc::MADV_NOHUGEPAGE) };
+    arena
 }
 
 /// Sets a socket option whose value is an `int`.

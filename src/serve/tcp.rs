@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::buffers::Buffers;
-use super::connection::Connection;
+use super::connection::{Connection, Shared};
 use super::counters::{TcpTally, add};
 use super::responder::{MakeResponder, Place};
 use super::room::{Entry, Room};
@@ -44,10 +44,8 @@ impl Default for TcpLimits {
 pub(super) struct Acceptor<M> {
     listener: TcpListener,
     make: M,
-    limits: TcpLimits,
     room: Arc<Room>,
-    buffers: Arc<Buffers>,
-    tally: Arc<TcpTally>,
+    shared: Shared,
     stop: watch::Receiver<bool>,
     watchdog: Watchdog,
     connections: JoinSet<()>,
@@ -75,8 +73,8 @@ impl<M: MakeResponder> Acceptor<M> {
         stop: watch::Receiver<bool>,
         watchdog: Watchdog,
     ) -> Self {
-        let (buffers, connections) = (Arc::new(Buffers::new(SPARE_BUFFERS)), JoinSet::new());
-        Self { listener, make, limits, room, buffers, tally, stop, watchdog, connections }
+        let shared = Shared { buffers: Arc::new(Buffers::new(SPARE_BUFFERS)), limits, tally };
+        Self { listener, make, room, shared, stop, watchdog, connections: JoinSet::new() }
     }
 
     /// Serves until told to stop and all connections have ended.
@@ -97,7 +95,7 @@ impl<M: MakeResponder> Acceptor<M> {
         drop(self.listener);
         // Every connection ends by itself: reading and writing have their deadlines.
         while let Some(ended) = self.connections.join_next().await {
-            note_panic(&self.tally, ended);
+            note_panic(&self.shared.tally, ended);
         }
     }
 
@@ -108,13 +106,13 @@ impl<M: MakeResponder> Acceptor<M> {
                     Ok((stream, client)) => self.serve(stream, client),
                     Err(error) => self.recover(&error).await,
                 },
-                Some(ended) = self.connections.join_next() => note_panic(&self.tally, ended),
+                Some(ended) = self.connections.join_next() => note_panic(&self.shared.tally, ended),
             }
         }
     }
 
     async fn recover(&self, error: &io::Error) {
-        add(&self.tally.accept_errors, 1);
+        add(&self.shared.tally.accept_errors, 1);
         // A peer that hung up before it was accepted is the one error that says nothing about us.
         if error.kind() != io::ErrorKind::ConnectionAborted {
             self.room.make_room();
@@ -126,16 +124,14 @@ impl<M: MakeResponder> Acceptor<M> {
         let guest = match self.room.enter() {
             Entry::Free(guest) | Entry::InPlaceOfAnother(guest) => guest,
             Entry::Full => {
-                add(&self.tally.refused, 1);
+                add(&self.shared.tally.refused, 1);
                 return;
             }
         };
-        add(&self.tally.accepted, 1);
+        add(&self.shared.tally.accepted, 1);
         let responder = self.make.make(Place::Connection);
-        let (buffers, tally) = (self.buffers.clone(), self.tally.clone());
         let progress = self.watchdog.watch("a TCP connection");
-        let connection =
-            Connection::new(stream, client, responder, buffers, self.limits, guest, tally, progress);
+        let connection = Connection::new(stream, client, responder, guest, self.shared.clone(), progress);
         self.connections.spawn(connection.run(self.stop.clone()));
     }
 }

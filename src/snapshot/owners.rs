@@ -1,6 +1,6 @@
 //! Sorts a zone's names before they are compiled: which exist, which are hidden by a delegation, and what each holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::problem::{Problems, Spot};
 use crate::wire::name::{MAX_NAME, Name, parent};
@@ -182,15 +182,16 @@ impl<'r> Owners<'r> {
     /// Names between an owner and the origin exist too (RFC 8020, RFC 4592 section 2.2.2).
     pub(super) fn fill_between(&mut self) {
         let origin = self.records.origin.wire().len();
-        let mut missing: Vec<Box<[u8]>> = Vec::new();
+        let mut missing: BTreeSet<Box<[u8]>> = BTreeSet::new();
         for named in self.names() {
             let mut lower = [0; MAX_NAME];
             let mut rest = lowered(named.name, &mut lower);
             while let Some(above) = parent(rest).filter(|above| above.len() > origin) {
-                if self.has(above) || missing.last().is_some_and(|last| **last == *above) {
+                // Those above it were looked at then.
+                if missing.contains(above) || self.has(above) {
                     break;
                 }
-                missing.push(above.into());
+                missing.insert(above.into());
                 rest = above;
             }
         }
@@ -246,8 +247,7 @@ impl<'r> Owners<'r> {
 /// for who asks for it (RFC 5155 section 7.2.8).
 fn is_for_denial_alone(owner: OwnerSets<'_>) -> bool {
     let covers_nsec3 = |rdata: &[u8]| rdata.starts_with(&rtype::NSEC3.to_be_bytes());
-    let is_signature =
-        |set: &Rrset<'_>| set.rtype() == rtype::RRSIG && set.rdatas().all(|rdata| covers_nsec3(rdata));
+    let is_signature = |set: &Rrset<'_>| set.rtype() == rtype::RRSIG && set.rdatas().all(covers_nsec3);
     let mut sets = owner.sets();
     owner.get(rtype::NSEC3).is_some() && sets.all(|set| set.rtype() == rtype::NSEC3 || is_signature(&set))
 }

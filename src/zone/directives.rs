@@ -10,6 +10,10 @@ use super::ttl::ttl;
 use crate::problem::Spot;
 use crate::wire::name::Name;
 
+/// Most octets that included files have together, each counted as often as it is included: as many as one file may have. Files
+/// that include each other ten times would else be read without end.
+const MOST_INCLUDED: usize = 256 << 20;
+
 /// How deep `$INCLUDE` may nest: deeper is a file that includes itself under ever other names.
 const MAX_DEPTH: usize = 8;
 
@@ -76,6 +80,12 @@ impl Reader<'_> {
                 Err(path.fault(what).with("remove the line, or name another file"))
             }
             Ok(included) => {
+                self.included_octets = self.included_octets.saturating_add(included.octets.len());
+                if self.included_octets > MOST_INCLUDED {
+                    self.includes_itself = true;
+                    let what = format!("the included files have over {} MiB together", MOST_INCLUDED >> 20);
+                    return Err(path.fault(what).with("include each file once, or make it several zones"));
+                }
                 self.file(&included.file, &included.octets, inner);
                 Ok(())
             }

@@ -14,6 +14,9 @@ use crate::wire::name::Name;
 /// must not fill the memory.
 const MOST: usize = 65_536;
 
+/// How many octets their data may have together.
+const MOST_OCTETS: usize = 64 << 20;
+
 /// The greatest number, which is BIND's.
 const GREATEST: i64 = i32::MAX as i64;
 
@@ -79,6 +82,11 @@ impl Reader<'_> {
             .map_err(|e| of_number(bad_name(&Token { text: &text, ..*owner }, e)))
             .map_err(|fault| Fault { span: owner.span(), ..fault })?;
         let text = expanded(data)?;
+        self.generated_octets = self.generated_octets.saturating_add(text.len());
+        if self.generated_octets > MOST_OCTETS {
+            let what = format!("$GENERATE makes over {} MiB of data of this zone", MOST_OCTETS >> 20);
+            return Err(data.fault(what).with("check the range and the data, or write the records out"));
+        }
         let mut tokens = Vec::new();
         let mut lexer = Lexer::new(&text);
         let read = match lexer.entry(&mut tokens) {

@@ -75,7 +75,7 @@ impl<'t> Lexer<'t> {
         match octet {
             b'\n' | b'\r' if state.depth == 0 => return false,
             b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-            b';' => self.at = self.find(start, |octet| octet == b'\n'),
+            b';' => self.comment(state),
             b'(' => {
                 if state.depth == 0 {
                     state.opened = start;
@@ -109,6 +109,20 @@ impl<'t> Lexer<'t> {
             }
         }
         true
+    }
+
+    /// Passes over a comment, which a line feed ends. As BIND has it, a carriage return alone does not; what stands behind it
+    /// is meant to be a line, which must not be lost without a word.
+    fn comment(&mut self, state: &mut State) {
+        let start = self.at;
+        self.at = self.find(start, |octet| octet == b'\n');
+        let comment = self.octets.get(start..self.at).unwrap_or_default();
+        let Some(end) = comment.iter().position(|octet| *octet == b'\r') else { return };
+        if comment.get(end..).is_some_and(|behind| !behind.trim_ascii().is_empty()) {
+            let fault =
+                Fault::new(start + end..start + end + 1, "a carriage return ends a line within this comment");
+            state.fault.get_or_insert(fault.with("save the file with line feeds at the ends of lines"));
+        }
     }
 
     /// Where the word ends that begins at `start`, and whether it ends with a backslash that has nothing to escape.

@@ -14,7 +14,7 @@ use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
 use crate::wire::name::Name;
 use crate::wire::rtype;
 
-/// RFC 2308 section 4: a zone without `$TTL` and TTLs has no default; BIND then refuses, and so do we.
+/// What to do about a record for which neither it, `$TTL`, a record before it nor a SOA before it gives a TTL (RFC 2308 section 4).
 const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into the record";
 
 /// What is wrong with an entry that starts with a blank when there was none before it, and what to do.
@@ -38,6 +38,8 @@ pub fn parse(
         default_ttl: None,
         last_ttl: None,
         generated: 0,
+        generated_octets: 0,
+        included_octets: 0,
         rdata: Vec::new(),
     };
     reader.file(file, octets.as_ref(), Place { origin: origin.clone(), owner: None });
@@ -59,6 +61,10 @@ pub(super) struct Reader<'r> {
     last_ttl: Option<u32>,
     /// How many records `$GENERATE` has made.
     pub(super) generated: usize,
+    /// Octets of what was read for them.
+    pub(super) generated_octets: usize,
+    /// Octets of included files, each as often as it was included.
+    pub(super) included_octets: usize,
     /// RDATA under construction: kept, so that not every record allocates it anew.
     rdata: Vec<u8>,
 }

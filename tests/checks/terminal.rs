@@ -79,6 +79,8 @@ fn on_terminal(dir: &Path, columns: u16, variables: &[(&str, &str)], arguments: 
     let mut command: Command = tool_of("python3", "install python3");
     command.args(["-c", SCRIPT, &columns.to_string(), env!("CARGO_BIN_EXE_cvdns")]).args(arguments);
     command.current_dir(dir).env("TERM", "xterm").env_remove("NO_COLOR").env_remove("COLUMNS");
+    // With it, help has colours on any terminal.
+    command.env_remove("CI");
     command.envs(variables.iter().copied());
     let (code, out, error) = said(&mut command);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{arguments:?}");

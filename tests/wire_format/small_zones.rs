@@ -95,7 +95,7 @@ impl SmallZone {
             if numbers.below(6) == 0 {
                 owner = format!("*.{}", owner.split_once('.').unwrap().1);
             }
-            for _ in 0..1 + numbers.below(3) {
+            for _ in 0..=numbers.below(3) {
                 zone.add(&owner, numbers.below(9), numbers, origin);
             }
         }
@@ -251,6 +251,42 @@ fn rfc1035_4_1_4_no_answer_of_small_zones_is_malformed() {
     let mut count = 0;
     ask_zones(11_673, 14, |_| count += 1);
     assert!(count > 400_000, "{count}");
+}
+
+/// RFC 1035, 4.1.4: pointers have 14 bits. Behind a name of 255 octets, which a wildcard answers, everything lies further back
+/// than where it was made ready.
+#[test]
+fn names_beyond_the_reach_of_pointers_are_written_out() {
+    let origin = "z.test";
+    let mut zone =
+        SmallZone { text: "$TTL 300\n".to_owned(), owners: BTreeSet::new(), records: BTreeSet::new() };
+    let mut numbers = Numbers(15);
+    zone.add(origin, 9, &mut numbers, origin);
+    zone.add(origin, 2, &mut numbers, origin);
+    for number in 0..1_600 {
+        let target = format!("t{number}.host.host.{origin}");
+        writeln!(zone.text, "*.many.{origin}. MX 10 {target}.").unwrap();
+        zone.records.insert((rr::MX, [&[0, 10][..], &name::wire(&target)].concat()));
+    }
+    let snapshot = zone.snapshot(origin).expect("a zone");
+    let label = "x".repeat(63);
+    let rest = 255 - (3 * 64 + name::wire(&format!("many.{origin}")).len() + 1);
+    let longest = format!("{}.{label}.{label}.{label}.many.{origin}", "y".repeat(rest));
+    assert_eq!(name::wire(&longest).len(), 255);
+    for owner in [format!("a.many.{origin}"), longest] {
+        let query = Query::new(&owner, rr::MX).build();
+        let mut buffer = vec![0; 65_535];
+        hostile_octets::fill(&mut buffer, &mut numbers, &[]);
+        buffer[..query.len()].copy_from_slice(&query);
+        let client = (IpAddr::from([192, 0, 2, 1]), 4711).into();
+        let length = Answering::new(1, jiff::Timestamp::now)
+            .respond(&snapshot, &mut buffer, query.len(), client, Transport::Tcp)
+            .unwrap();
+        assert!(length > 0x8000, "{length}");
+        let reply = Reply::parse(&buffer[..length]);
+        assert_eq!(reply.answer.len(), 1_600);
+        must_be_of(&zone, &reply, &owner);
+    }
 }
 
 /// Names whose labels repeat behind a neighbour's template, of which the writer once made pointers to themselves.

@@ -43,8 +43,11 @@ fn any_rdata() -> impl Strategy<Value = (u16, Vec<u8>)> {
     ]
 }
 
+/// Owner (`None`: the question's name), type and RDATA of a record that was written.
+type Written = (Option<Vec<u8>>, u16, Vec<u8>);
+
 /// What both decoders read of a message, which must be what was written.
-fn read_back(message: &[u8], written: &[(Option<Vec<u8>>, u16, Vec<u8>)], question: &[u8]) {
+fn read_back(message: &[u8], written: &[Written], question: &[u8]) {
     let reply = Reply::parse(message);
     let hickory = Message::from_vec(message).unwrap();
     assert_eq!(reply.answer.len(), written.len());
