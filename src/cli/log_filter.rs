@@ -23,9 +23,20 @@ pub(in crate::cli) fn check() -> Result<(), String> {
 /// What is logged: what the variable says, else this level.
 pub(in crate::cli) fn filter(level: &str) -> EnvFilter {
     let said = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+    // Levels of modules leave that of all others as it is configured.
+    let said = said.map(|value| if has_level(&value) { value } else { format!("{level},{value}") });
     let said = said.and_then(|value| EnvFilter::builder().parse(value).ok());
     // What notify says of directories that went away is no news: the watch is made anew.
     said.unwrap_or_else(|| EnvFilter::new(format!("{level},notify=error")))
+}
+
+fn is_level(word: &str) -> bool {
+    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
+}
+
+/// Whether a filter has a level for all that it names no other for.
+fn has_level(filter: &str) -> bool {
+    filter.split(',').any(is_level)
 }
 
 fn check_value(value: &OsStr) -> Result<(), String> {
@@ -38,12 +49,15 @@ fn check_value(value: &OsStr) -> Result<(), String> {
         )
     };
     let text = value.to_str().ok_or_else(|| wrong("it is not UTF-8 text".to_owned()))?;
-    for directive in text.split(',').filter(|directive| !directive.is_empty()) {
+    let text = text.strip_suffix(',').unwrap_or(text);
+    for directive in text.split(',').filter(|_| !text.is_empty()) {
+        if directive.is_empty() || directive.starts_with('=') || directive.ends_with('=') {
+            return Err(wrong(format!("\"{directive}\" is no level")));
+        }
         if directive.contains(char::is_whitespace) && !directive.contains('{') {
             return Err(wrong(format!("\"{directive}\" has a blank in it")));
         }
-        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive));
-        if !is_level && !directive.contains(['=', '[']) {
+        if !is_level(directive) && !directive.contains(['=', '[']) {
             return Err(wrong(format!("\"{directive}\" is no level")));
         }
     }
@@ -53,6 +67,12 @@ fn check_value(value: &OsStr) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_of_modules_leave_the_configured_one_in_force() {
+        assert!(has_level("info,cvdns=debug") && has_level("OFF"));
+        assert!(!has_level("cvdns::nosuch=debug"));
+    }
 
     #[test]
     fn levels_and_filters_are_taken_and_slips_are_said() {
@@ -67,6 +87,8 @@ mod tests {
             ("info,wran", "\"wran\" is no level"),
             ("cvdns", "\"cvdns\" is no level"),
             ("cvdns=inof", "CVDNS_LOG=cvdns=inof: "),
+            ("trace=", "\"trace=\" is no level"),
+            (",,", "\"\" is no level"),
             ("info, cvdns=debug", "CVDNS_LOG=info, cvdns=debug: "),
             ("info cvdns=debug", "CVDNS_LOG=info cvdns=debug: "),
         ] {

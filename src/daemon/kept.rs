@@ -153,9 +153,9 @@ impl Kept {
         }
     }
 
-    /// Whether a feed that was kept is no longer there: somebody removed it, or the directory.
+    /// Whether the feed in force is not kept: it could not be written, or somebody removed it, or the directory.
     pub(super) fn lacks_feed(&self) -> bool {
-        self.lacks(FEED)
+        self.directory.is_some() && self.complaints.contains_key(FEED) || self.lacks(FEED)
     }
 
     fn lacks(&self, name: &str) -> bool {

@@ -96,6 +96,27 @@ struct FormatOnly {
     format: u64,
 }
 
+/// The objects of a feed. serde takes an array for each of them too, whose values then mean what their order says.
+#[allow(dead_code, reason = "only that they can be read is of interest")]
+#[derive(serde::Deserialize)]
+struct Objects {
+    #[serde(default)]
+    release: Option<Map>,
+    #[serde(default)]
+    mirrors: BTreeMap<String, Map>,
+}
+
+type Map = BTreeMap<String, serde::de::IgnoredAny>;
+
+fn objects_alone(bytes: &[u8]) -> Result<(), FeedError> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(FeedError::Syntax("the feed is no JSON object".to_owned()));
+    }
+    let read = serde_json::from_slice(bytes);
+    let Objects { .. } = read.map_err(|error| FeedError::Syntax(error.to_string()))?;
+    Ok(())
+}
+
 impl Feed {
     /// Reads a feed. A byte order mark before it is passed over (RFC 8259 section 8.1); a signature is of it too.
     ///
@@ -119,6 +140,7 @@ impl Feed {
         if document.format != 1 {
             return Err(wrong_format(document.format));
         }
+        objects_alone(bytes)?;
         let Document { serial, generated, release, mirrors, .. } = document;
         Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(FeedError::Syntax)? })
     }

@@ -23,12 +23,17 @@ pub(super) struct Fault {
 /// How the parser names a key that stands twice: no error of syntax, so that what stands behind it is understood.
 const DUPLICATE: &str = "duplicate key";
 
+/// Most keys that stand twice and are said one by one.
+const MOST_TWICE: usize = 3;
+
 /// The errors that do not follow from another: keys that stand twice, and the first of all others.
 pub(super) fn faults(text: &str, errors: &[Error]) -> Vec<Fault> {
     let mut errors: Vec<&Error> = errors.iter().collect();
     errors.sort_by_key(|error| start(error));
     let twice = errors.iter().take_while(|error| error.message() == DUPLICATE);
-    let mut faults: Vec<Fault> = twice.clone().map(|error| as_said(error)).collect();
+    // A table that stands twice has every key twice: beyond a few, the first is the cause.
+    let shown = if twice.clone().count() > MOST_TWICE { 1 } else { MOST_TWICE };
+    let mut faults: Vec<Fault> = twice.clone().take(shown).map(|error| said_twice(error)).collect();
     if let Some(first) = errors.get(twice.count()) {
         faults.push(unclosed(text, start(first)).unwrap_or_else(|| as_said(first)));
     }
@@ -37,6 +42,12 @@ pub(super) fn faults(text: &str, errors: &[Error]) -> Vec<Fault> {
 
 fn start(error: &Error) -> usize {
     error.span().map_or(0, |span| span.start)
+}
+
+fn said_twice(error: &Error) -> Fault {
+    let help =
+        "it stands above already: keep one; where several tables of one name are meant, write [[name]]";
+    Fault { help: help.to_owned(), ..as_said(error) }
 }
 
 fn as_said(error: &Error) -> Fault {

@@ -217,7 +217,10 @@ impl<'d> Table<'d> {
         match value.into_inner() {
             DeValue::Array(array) => Some(array),
             other => {
-                let help = format!("write a list in brackets: {expected}");
+                let help = match other {
+                    DeValue::Table(_) => format!("write `[[{key}]]` with its keys below, once for each"),
+                    _ => format!("write a list in brackets: {expected}"),
+                };
                 self.wrong_kind(key, span, &other, help, problems);
                 None
             }

@@ -187,8 +187,15 @@ fn version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::
     }
 }
 
+/// Most extra databases of a release. Each has names in every zone, and ClamAV itself has had three.
+const MOST_EXTRA: usize = 1000;
+
 fn extra<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u32>, D::Error> {
     let extra: BTreeMap<String, u32> = strict_map(deserializer)?;
+    if extra.len() > MOST_EXTRA {
+        let what = format!("{} extra databases; a release has {MOST_EXTRA} at most", extra.len());
+        return Err(serde::de::Error::custom(what));
+    }
     for (name, version) in &extra {
         let label = (1..=32).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');

@@ -157,6 +157,7 @@ impl<R: Responder> Connection<R> {
                 }
             };
             if !any {
+                self.progress.be_here();
                 self.progress.during(|| self.responder.refresh());
             }
             any = true;
@@ -164,6 +165,7 @@ impl<R: Responder> Connection<R> {
                 // Before the peer has them: it may be gone.
                 self.count(std::mem::take(&mut received), std::mem::take(&mut answered));
                 self.flush(full).await?;
+                self.progress.be_here();
             }
             received += 1;
             let Self { input, responder, client, progress, .. } = self;

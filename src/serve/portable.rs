@@ -150,6 +150,8 @@ impl<M: MakeResponder> Portable<M> {
         let (responder, buffer) = (&mut self.responder, &mut self.buffer);
         // Whatever a panic leaves half done is the responder's, which is replaced, or the buffer's, whose query
         // is dropped.
+        // The runtime may have moved this task to another of its threads.
+        self.progress.be_here();
         let acting = || catch_unwind(AssertUnwindSafe(|| act(responder, buffer)));
         if let Ok(done) = self.progress.during(acting) {
             return Some(done);

@@ -66,6 +66,7 @@ impl Worker {
             if let Some(core) = core {
                 stay(core, number, address);
             }
+            worker.progress.be_here();
             worker.run(&make);
         })
     }

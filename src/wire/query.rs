@@ -59,16 +59,11 @@ impl Query {
         }
         if flags & 0x78 != 0 {
             // The sections of other opcodes mean other things (RFC 2136): nothing of them is read.
-            return Err(Reject::Code {
-                rcode: rcode::NOTIMP,
-                question_end: None,
-                edns: false,
-                subnet: false,
-            });
+            return Err(without_question(rcode::NOTIMP, has_opt(message)));
         }
-        let formerr = Reject::Code { rcode: rcode::FORMERR, question_end: None, edns: false, subnet: false };
+        let formerr = without_question(rcode::FORMERR, false);
         if u16_at(message, 4) != Some(1) {
-            return Err(formerr);
+            return Err(without_question(rcode::FORMERR, has_opt(message)));
         }
         let name_end = name.read(message).ok_or(formerr)?;
         self.qtype = u16_at(message, name_end).ok_or(formerr)?;
@@ -111,6 +106,10 @@ impl Query {
                 let read = edns.read_options(rdata, use_ecs);
                 read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
             } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
+                if self.edns.is_some_and(|edns| edns.version != 0) {
+                    // BADVERS comes first: what else another version means is not known.
+                    return Ok(());
+                }
                 // One TSIG, the last record of the message (RFC 8945 section 5.1).
                 let is_last = index >= before_additional && index + 1 == records && at == message.len();
                 let class_and_ttl = [c1, c0, ttl3, ttl2, ttl1, ttl0];
@@ -126,6 +125,33 @@ impl Query {
     pub fn subnet(&self) -> Option<IpAddr> {
         self.edns?.ecs?.address()
     }
+}
+
+fn without_question(rcode: u16, edns: bool) -> Reject {
+    Reject::Code { rcode, question_end: None, edns, subnet: false }
+}
+
+/// Whether a message that is not read as a query has an OPT record, which then is answered by one (RFC 6891 section 6.1.1).
+#[cold]
+fn has_opt(message: &[u8]) -> bool {
+    let count = |at| usize::from(u16_at(message, at).unwrap_or_default());
+    let mut at = HEADER;
+    // Each turn goes on by five octets at least, and ends with the message.
+    for _ in 0..count(4) {
+        match skip_name(message, at) {
+            Some(end) => at = end + 4,
+            None => return false,
+        }
+    }
+    for _ in 0..count(6) + count(8) + count(10) {
+        let Some(fields) = skip_name(message, at) else { return false };
+        let Some(length) = u16_at(message, fields + 8) else { return false };
+        if u16_at(message, fields) == Some(rtype::OPT) {
+            return message.get(at) == Some(&0);
+        }
+        at = fields + 10 + usize::from(length);
+    }
+    false
 }
 
 /// Where the (maybe compressed) name at `at` ends.

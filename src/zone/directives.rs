@@ -15,7 +15,7 @@ use crate::wire::name::Name;
 const MOST_INCLUDED: usize = 256 << 20;
 
 /// How deep `$INCLUDE` may nest: deeper is a file that includes itself under ever other names.
-const MAX_DEPTH: usize = 8;
+const MAX_DEPTH: usize = 32;
 
 /// Stands in for a `$TTL` that cannot be read, so that the records behind it are not blamed for it.
 const STAND_IN_TTL: u32 = 3600;
@@ -71,8 +71,10 @@ impl Reader<'_> {
         }
         if self.open.len() > MAX_DEPTH {
             self.includes_itself = true;
-            let what = format!("{MAX_DEPTH} files include each other");
-            return Err(path.fault(what).with("a file may not include itself"));
+            let what = format!("`$INCLUDE` is nested more than {MAX_DEPTH} deep");
+            return Err(path
+                .fault(what)
+                .with("include the file from one that is less deep, or see whether it includes itself"));
         }
         match self.include.include(&path.octets()?, spot.file_name()) {
             Ok(included) if self.open.contains(&plain_path(Path::new(&included.file))) => {

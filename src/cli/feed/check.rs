@@ -32,7 +32,17 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     signature::check(&source, keys, &octets, found.as_deref(), &mut problems);
     check_text(&name, &octets, &mut problems);
     let mut summary = String::new();
-    if let Ok(feed) = Feed::parse(&octets) {
+    let feed = Feed::parse(&octets);
+    if let Err(error) = &feed
+        && !problems.has_errors()
+    {
+        problems.error(
+            Spot::file(&name),
+            error.to_string(),
+            "feed.json of the project shows every key of the format",
+        );
+    }
+    if let Ok(feed) = feed {
         let snapshot = offline.snapshot(Some(&feed), None)?;
         let mut checker =
             Checker { offline: &offline, feed: &feed, spot: Spot::file(&name), problems: &mut problems };

@@ -118,6 +118,12 @@ impl Parameter<'_> {
     }
 
     fn is_not(&self, expected: &str) -> Fault {
+        if self.by_number {
+            let what = format!("`{}` is no value of this key in octets, as it is sent", shown(self.value));
+            return self
+                .fault(what)
+                .with("write the octets, or the name of the key with text (RFC 9460 section 2.1)");
+        }
         let what = format!("`{}` is not {expected}", shown(self.value));
         self.fault(what).with(format!("write {}={expected} (RFC 9460)", self.name))
     }
