@@ -28,7 +28,7 @@ pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
 pub use replace::{create, is_leftover, replace, replace_kept};
-pub use source::{Source, signature_of};
+pub use source::{SignedOctets, Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.
