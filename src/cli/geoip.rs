@@ -86,9 +86,9 @@ impl DatabaseArgs {
 /// Reads a database from its file.
 fn read_database(path: &Path) -> Result<CountryDatabase, Failure> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = load::read_bytes(path, load::MAX_DATABASE).map_err(|error| {
         Failure::new(format!(
-            "{name}: {error}; name a database with --database, or make one with `cvdns geoip build`"
+            "{error}; name a database with --database, or make one with `cvdns geoip build`"
         ))
     })?;
     CountryDatabase::from_bytes(bytes, &name).map_err(|error| Failure::new(error.to_string()))

@@ -23,7 +23,7 @@ use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
 pub use files::{Version, beside, read_bytes, read_feed, read_list, read_optional, read_signature};
-pub use geoip::{Countries, DatabaseSize};
+pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
 pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
