@@ -10,7 +10,7 @@ mod spot;
 mod syntax;
 pub mod table;
 
-pub use printable::{printable, printable_lines};
+pub use printable::{excerpt, printable, printable_lines};
 pub use render::render;
 pub use spot::Spot;
 
