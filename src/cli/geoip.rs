@@ -362,3 +362,18 @@ fn countries(args: &CountriesArgs) -> Result<ExitCode, Failure> {
     )?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let device = Path::new("/dev/null");
+        let says = |failure: Failure| format!("{failure:?}");
+        let failure = says(read_database(device).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+        let failure = says(build::read_sources(&[device.to_owned()]).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+    }
+}

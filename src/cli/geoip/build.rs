@@ -78,7 +78,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
 }
 
 /// All of them, or all that is wrong with them.
-fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut problems = Problems::default();
     for path in paths {
