@@ -16,6 +16,7 @@ use support::bad_web::{BadWeb, Way};
 use support::client::Transport;
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, States};
+use support::left_out::leave_out;
 use support::packet::Query;
 use support::prometheus::Page;
 use support::{ports, rr, tools};
@@ -259,9 +260,9 @@ fn the_monitor_and_the_exporter_heed_signals_from_the_start_too() {
 }
 
 /// Root's words alone tell whether root did it. CI runs as root.
-fn nobody() -> Option<User> {
+fn nobody(test: &str) -> Option<User> {
     if !geteuid().is_root() {
-        eprintln!("LEFT OUT: only root can give up root; run this test as root");
+        leave_out(test, "only root can give up root", false);
         return None;
     }
     User::from_name("nobody").expect("users")
@@ -271,7 +272,7 @@ fn nobody() -> Option<User> {
 /// there.
 #[test]
 fn root_touches_nothing_of_the_users() {
-    let Some(nobody) = nobody() else { return };
+    let Some(nobody) = nobody("root_touches_nothing_of_the_users") else { return };
     let files = fixture::files();
     let config = files.text("cvdns.toml");
     let mut daemon = Daemon::start(&files);

@@ -86,9 +86,9 @@ impl DatabaseArgs {
 /// Reads a database from its file.
 fn read_database(path: &Path) -> Result<CountryDatabase, Failure> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = load::read_bytes(path, load::MAX_DATABASE).map_err(|error| {
         Failure::new(format!(
-            "{name}: {error}; name a database with --database, or make one with `cvdns geoip build`"
+            "{error}; name a database with --database, or make one with `cvdns geoip build`"
         ))
     })?;
     CountryDatabase::from_bytes(bytes, &name).map_err(|error| Failure::new(error.to_string()))
@@ -361,4 +361,19 @@ fn countries(args: &CountriesArgs) -> Result<ExitCode, Failure> {
         }),
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let device = Path::new("/dev/null");
+        let says = |failure: Failure| format!("{failure:?}");
+        let failure = says(read_database(device).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+        let failure = says(build::read_sources(&[device.to_owned()]).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+    }
 }

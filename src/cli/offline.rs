@@ -9,7 +9,7 @@ use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
 use crate::health::{Feed, Word};
-use crate::load::{self, Loaded, Source};
+use crate::load::{self, Loaded, SignedOctets, Source};
 use crate::problem::Problems;
 use crate::release::{Announced, Offered, Supply};
 use crate::snapshot::{Frame, Now, Snapshot, compile};
@@ -84,15 +84,15 @@ impl Offline {
         &self,
         source: &Source,
         signed: bool,
-    ) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
+    ) -> Result<SignedOctets, Failure> {
         let roots = &self.loaded.roots;
-        let read =
-            if signed { source.read_signed(roots) } else { source.read(roots).map(|octets| (octets, None)) };
+        let unsigned = |octets| (octets, Ok(None));
+        let read = if signed { source.read_signed(roots) } else { source.read(roots).map(unsigned) };
         let (octets, signature) = read.map_err(Failure::new)?;
         Ok(match daemon::kept_document(&octets) {
             Some(kept) => {
                 say!("cvdns: {source} is what a server keeps: the feed in it came from {}", kept.source);
-                (kept.octets, kept.signature)
+                (kept.octets, Ok(kept.signature))
             }
             None => (octets, signature),
         })
@@ -120,6 +120,7 @@ impl Offline {
         let Some(source) = self.loaded.feed.clone() else { return Ok(None) };
         let Some(key) = &self.loaded.config.feed.public_key else { return self.read(source).map(Some) };
         let (octets, signature) = source.read_signed(&self.loaded.roots).map_err(Failure::new)?;
+        let signature = signature.map_err(Failure::new)?;
         let verified = key.verify(&octets, signature.as_deref()).and_then(|()| Feed::parse(&octets));
         let feed = verified.map_err(|error| Failure::new(format!("{source}: {error}")))?;
         Ok(Some(Named { source, feed }))

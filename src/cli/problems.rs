@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::has_colour;
-use crate::problem::{Problems, render};
+use crate::problem::{Lines, Problems, render_in};
 
 /// Beyond this many nobody reads on; most have one cause.
 const SHOWN: usize = 100;
@@ -24,9 +24,9 @@ fn print_some(problems: &Problems, most: usize) {
 }
 
 fn write_some(out: &mut impl Write, problems: &Problems, most: usize) -> io::Result<()> {
-    let colour = has_colour();
+    let (colour, mut lines) = (has_colour(), Lines::default());
     for problem in problems.by_severity().take(most) {
-        writeln!(out, "{}\n", render(problem, colour))?;
+        writeln!(out, "{}\n", render_in(problem, &mut lines, colour))?;
     }
     let (errors, warnings) = problems.counts();
     if let Some(more @ 1..) = (errors + warnings).checked_sub(most) {

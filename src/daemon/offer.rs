@@ -13,6 +13,8 @@ use crate::load::{self, Source, Version, signature_of};
 pub(super) struct InForce {
     pub feed: Feed,
     pub document: Arc<Seen>,
+    /// The keys of which one verified it; `None` where none was asked for.
+    pub keys: Option<Keys>,
 }
 
 /// What was read last, taken or not: the same octets again are not news.
@@ -55,7 +57,7 @@ pub(super) struct Terms<'t> {
     pub in_force: Option<&'t InForce>,
     /// The keys of which one must have signed it.
     pub key: Option<&'t Keys>,
-    /// Whether other keys count than when it was seen: what was seen, and what is in force, is verified again.
+    /// Whether other keys count than when it was seen: what was seen is judged again.
     pub anew: bool,
     pub now: Timestamp,
 }
@@ -89,8 +91,9 @@ impl Offer {
         }
         let before = terms.in_force.filter(|in_force| in_force.document.source == found.source);
         let found = Arc::new(found);
-        // What is in force was verified. Its signature may be the next feed's already, which is written first.
-        if !terms.anew && before.is_some_and(|in_force| in_force.document.octets == found.octets) {
+        // What these keys verified is not verified again: its signature may be the next feed's already, which is written first.
+        let is_verified = |in_force: &InForce| in_force.keys.as_ref() == terms.key;
+        if before.is_some_and(|before| before.document.octets == found.octets && is_verified(before)) {
             return Self::Known(found);
         }
         let before = before.map(|in_force| &in_force.feed);
@@ -119,10 +122,10 @@ pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
     [Version::of(source), Version::of(&signature_of(source))]
 }
 
-/// Reads a feed, and its signature when one is asked for. One that cannot be read is none.
+/// Reads a feed, and its signature when one is asked for.
 fn read(source: &Path, signed: bool) -> Result<Seen, String> {
     let octets = load::read_feed(source)?;
-    let signature = if signed { load::read_signature(&signature_of(source)) } else { None };
+    let signature = if signed { load::read_signature(&signature_of(source))? } else { None };
     Ok(Seen { source: Source::File(source.to_owned()), octets, signature })
 }
 

@@ -131,9 +131,12 @@ pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
     read_bytes(path, MAX_SIZE as u64 + 1)
 }
 
-/// Reads a feed's signature, which has four lines; none when there is none.
-pub fn read_signature(path: &Path) -> Option<Vec<u8>> {
-    read_bytes(path, 64 << 10).ok()
+/// Reads a feed's signature, which has four lines; `None` when there is none.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn read_signature(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    read_optional(path, 64 << 10)
 }
 
 /// Tells versions of a file apart without reading them: what it is, and when it was changed.

@@ -15,8 +15,8 @@ use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::ZoneInput;
 use crate::zone::file::{NameKind, PoolRef};
 
-/// Most octets of a country database: city databases have about 120 MiB.
-const MAX_DATABASE: u64 = 1 << 30;
+/// Most octets of a country database, and of a list that one is made of: city databases have about 120 MiB.
+pub const MAX_DATABASE: u64 = 1 << 30;
 
 /// How many unknown codes are named one by one.
 const NAMED_CODES: usize = 5;
@@ -80,6 +80,10 @@ pub(super) fn read(
     let file = beside(path, &named.value);
     let source = Version::of(&file).map(|version| (version, config.overrides.clone()));
     if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source) {
+        // The configuration may ask for more networks than before.
+        if let Some(size) = before.size {
+            refuse_small(size.networks, config, Some(before), problems);
+        }
         return before.clone();
     }
     match open(&file) {
@@ -154,5 +158,28 @@ fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems
             what,
             "`cvdns geoip info` lists them; their clients count as being in no country",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::load;
+
+    #[test]
+    fn a_database_that_stays_is_still_asked_whether_it_has_enough_networks() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
+        let loaded = load(&path, &mut Problems::default()).unwrap();
+        let size = loaded.countries.size.unwrap();
+        let again = |least: u64| {
+            let config = Config { min_networks: Some(least), ..loaded.config.clone() };
+            let mut problems = Problems::default();
+            let read = read(&path, &config, &loaded.inputs.zones, Some(&loaded.countries), &mut problems);
+            assert!(Arc::ptr_eq(&read.map, &loaded.countries.map), "not read again");
+            problems.iter().map(ToString::to_string).collect::<String>()
+        };
+        let networks = size.networks as u64;
+        assert_eq!(again(networks), "");
+        assert!(again(networks + 1).contains("fewer than `min-networks`"), "{}", again(networks + 1));
     }
 }

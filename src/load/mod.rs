@@ -23,12 +23,12 @@ use crate::problem::{Problems, Spot};
 use crate::snapshot::inputs::{Inputs, Settings};
 
 pub use files::{Version, beside, read_bytes, read_feed, read_list, read_optional, read_signature};
-pub use geoip::{Countries, DatabaseSize};
+pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
 pub use monitor::{MonitorInputs, monitor};
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
 pub use replace::{create, is_leftover, replace, replace_kept};
-pub use source::{Source, signature_of};
+pub use source::{SignedOctets, Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.

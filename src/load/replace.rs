@@ -14,6 +14,9 @@ const PUBLIC: u32 = 0o666;
 /// The mode of what a server keeps for itself, whatever the umask: its group may look after it.
 const KEPT: u32 = 0o640;
 
+/// How temporary names end, which tells them from those of others, such as editors' (`.feed.json.swp`).
+const SUFFIX: &str = ".tmp";
+
 /// Characters of a temporary name that nobody guesses.
 const RANDOM: usize = 16;
 
@@ -56,7 +59,8 @@ pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Whether a file is one that was to replace this one, and was left by a program that was killed.
 pub fn is_leftover(name: &str, of: &str) -> bool {
-    name.strip_prefix('.').and_then(|name| name.strip_prefix(of)).is_some_and(|rest| rest.starts_with('.'))
+    let rest = name.strip_prefix('.').and_then(|name| name.strip_prefix(of));
+    rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest.ends_with(SUFFIX))
 }
 
 /// A new file beside `path` with this content, on the disk. It is removed unless it gets a name.
@@ -67,7 +71,7 @@ fn written(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFil
     prefix.push(".");
     let mut file = Builder::new()
         .prefix(&prefix)
-        .suffix(".tmp")
+        .suffix(SUFFIX)
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory(path))?;
@@ -141,6 +145,9 @@ mod tests {
         assert!(
             is_leftover(".feed.json.Ab3.tmp", "feed.json") && is_leftover(".feed.json.17.tmp", "feed.json")
         );
+        for name in [".feed.json.swp", ".feed.json.swo", ".feed.json.", ".feed.json.tmp"] {
+            assert!(!is_leftover(name, "feed.json"), "{name}");
+        }
         assert!(!is_leftover("feed.json", "feed.json") && !is_leftover(".feed.jsonx", "feed.json"));
     }
 }

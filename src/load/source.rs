@@ -25,6 +25,10 @@ pub enum Source {
 const PATIENCE: Patience =
     Patience { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
 
+/// A feed's octets, and its signature: `None` where there is none, an error where there is one that
+/// cannot be read.
+pub type SignedOctets = (Vec<u8>, Result<Option<Vec<u8>>, String>);
+
 impl Source {
     /// The source that a configuration names; with a URL that is none, what is wrong is noted.
     pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
@@ -79,10 +83,10 @@ impl Source {
     ///
     /// # Errors
     /// When the feed cannot be had; the error names the source.
-    pub fn read_signed(&self, roots: &Roots) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    pub fn read_signed(&self, roots: &Roots) -> Result<SignedOctets, String> {
         match self {
             Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
-            Self::Url(url) => fetch(url, roots, true),
+            Self::Url(url) => fetch(url, roots, true).map(|(octets, signature)| (octets, Ok(signature))),
         }
     }
 

@@ -10,6 +10,7 @@ use ureq::{Agent, Body, Error, Timeout};
 
 use super::failure::Failure;
 use crate::load::exchange::{agent, with_bounded_head};
+use crate::problem::excerpt;
 
 /// How mirrors know the network's checker (CLIENTS: "Mirror states").
 const USER_AGENT: &str = "ClamAV-MirrorCheck";
@@ -169,7 +170,8 @@ impl Client {
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?;
     let value = String::from_utf8_lossy(value.as_bytes());
-    Some(value.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect())
+    // A tab is as good as a blank (RFC 9110 section 5.6.3).
+    Some(excerpt(&value.replace('\t', " "), 200))
 }
 
 #[cfg(test)]

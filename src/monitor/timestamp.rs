@@ -6,11 +6,14 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::failure::Failure;
 use super::fetch::Answer;
-use crate::problem::{BYTE_ORDER_MARK, moment};
+use crate::problem::{BYTE_ORDER_MARK, excerpt, moment};
 use crate::release::MAX_AHEAD;
 
 /// Most octets of the file: a time has a few dozen.
 pub const MAX_SIZE: u64 = 4096;
+
+/// Most characters of it that are said where it is none.
+const EXCERPT: usize = 40;
 
 /// The least Unix time that is taken for one (2001-09-09): what is less has lost digits, or counts something else.
 const LEAST: i64 = 1_000_000_000;
@@ -25,7 +28,9 @@ pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
         return Err(Failure::Html);
     }
     let modified = || answer.last_modified.as_deref().and_then(|text| http_date(text, now));
-    let time = parse(&text).or_else(modified).ok_or_else(|| Failure::NotATimestamp(excerpt(&text)))?;
+    let time = parse(&text)
+        .or_else(modified)
+        .ok_or_else(|| Failure::NotATimestamp(excerpt(text.trim(), EXCERPT)))?;
     match now.checked_add(MAX_AHEAD) {
         Ok(latest) if time > latest => Err(Failure::FromTheFuture(time)),
         _ => Ok(time),
@@ -69,16 +74,6 @@ fn asctime_date(text: &str) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(date).ok()
 }
 
-/// The first few characters, fit for a line of a log.
-fn excerpt(text: &str) -> String {
-    let text = text.trim();
-    let mut out: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(40).is_some() {
-        out.push('…');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +113,8 @@ mod tests {
         assert_eq!(of("179553", None), Failure::NotATimestamp("179553".to_owned()));
         assert_eq!(of("1795539600000", None).name(), "not-a-timestamp");
         assert_eq!(of("soon", Some("yesterday")), Failure::NotATimestamp("soon".to_owned()));
+        let harmless = "so\\non \\u001b[2J\\u202e".to_owned();
+        assert_eq!(of("so\non \u{1b}[2J\u{202e}", None), Failure::NotATimestamp(harmless));
         assert_eq!(of("2026-11-24T18:05:01Z", None).name(), "from-the-future");
     }
 

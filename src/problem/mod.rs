@@ -3,6 +3,7 @@
 //! Readers gather problems and go on, so that one run of `cvdns check` shows them all.
 
 pub mod json;
+mod lines;
 pub mod moment;
 mod printable;
 mod render;
@@ -10,8 +11,9 @@ mod spot;
 mod syntax;
 pub mod table;
 
-pub use printable::{printable, printable_lines};
-pub use render::render;
+pub use lines::Lines;
+pub use printable::{excerpt, printable, printable_lines};
+pub use render::{render, render_in};
 pub use spot::Spot;
 
 /// What some editors put before a text in UTF-8.

@@ -28,6 +28,14 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.join("\n"))
 }
 
+/// The first characters of a text, at most this many of it, as they may be shown in one line: characters that would do more than be
+/// read are escaped as by [`printable`], and `…` stands for the rest.
+pub fn excerpt(text: &str, most: usize) -> String {
+    let end = text.char_indices().nth(most).map(|(end, _)| end);
+    let shown = printable(end.and_then(|end| text.get(..end)).unwrap_or(text));
+    if end.is_some() { format!("{shown}…") } else { shown.into_owned() }
+}
+
 fn push(out: &mut String, character: char) {
     match character {
         '\n' => out.push_str("\\n"),
@@ -67,6 +75,19 @@ mod tests {
         }
         assert_eq!(printable_lines("a\u{1b}\nb\n"), "a\\u001b\nb\n");
         assert!(matches!(printable_lines("a\nb\n"), Cow::Borrowed("a\nb\n")));
+    }
+
+    #[test]
+    fn the_first_characters_are_an_excerpt() {
+        for (text, shown) in [
+            ("", ""),
+            ("é東y", "é東y"),
+            ("é東yz", "é東y…"),
+            ("a\n\u{202e}", "a\\n\\u202e"),
+            ("\u{1b}[2J", "\\u001b[2…"),
+        ] {
+            assert_eq!(excerpt(text, 3), shown);
+        }
     }
 
     #[test]

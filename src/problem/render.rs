@@ -4,10 +4,15 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::printable::{is_active, printable, printable_lines};
 use super::spot::Excerpt;
-use super::{Problem, Severity};
+use super::{Lines, Problem, Severity};
 
 /// Draws one problem: what, `file:line:column`, the line itself and the help; `colour` for a terminal.
 pub fn render(problem: &Problem, colour: bool) -> String {
+    render_in(problem, &mut Lines::default(), colour)
+}
+
+/// The same for one of many problems, with the lines of their files as far as they are known from those before.
+pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
@@ -15,7 +20,7 @@ pub fn render(problem: &Problem, colour: bool) -> String {
     };
     let (what, path) = (printable(&problem.what), printable(problem.spot.file_name()));
     let help = printable_lines(&problem.help);
-    let excerpt = problem.spot.excerpt().map(|excerpt| (in_its_place(excerpt.lines), excerpt));
+    let excerpt = problem.spot.excerpt(lines).map(|excerpt| (in_its_place(excerpt.lines), excerpt));
     let mut group = match &excerpt {
         Some((lines, Excerpt { line, span, .. })) => level.primary_title(&*what).element(
             Snippet::source(lines)

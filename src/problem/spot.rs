@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Lines;
+
 /// A place in an input: its file and, where known, the bytes of its text that are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
@@ -58,6 +60,11 @@ impl Spot {
         text && (Arc::ptr_eq(&self.file, &other.file) || self.file == other.file)
     }
 
+    /// The file's text, where it is known.
+    pub(super) fn text(&self) -> Option<&Arc<str>> {
+        self.text.as_ref()
+    }
+
     /// Other bytes of the same file.
     #[must_use]
     pub fn moved_to(&self, span: Range<usize>) -> Self {
@@ -70,17 +77,18 @@ impl Spot {
     }
 
     /// The lines that are meant, the number of the first (from 1) and the bytes meant within them.
-    pub fn excerpt(&self) -> Option<Excerpt<'_>> {
+    pub fn excerpt(&self, lines: &mut Lines) -> Option<Excerpt<'_>> {
         let text = self.text.as_deref()?;
         let start = text.get(..self.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
         let after = text.get(self.span.end..)?;
         let end = self.span.end + after.find('\n').unwrap_or(after.len());
-        let (line, _) = self.line_column()?;
+        let (line, _) = lines.line_column(self)?;
         let span = self.span.start - start..self.span.end - start;
         Some(Excerpt { lines: text.get(start..end)?, line, span })
     }
 
-    /// Line and column (in characters), both counted from 1.
+    /// Line and column (in characters), both counted from 1. It reads the text up to there: for many places of a text there is
+    /// [`Lines`].
     pub fn line_column(&self) -> Option<(usize, usize)> {
         let before = self.text.as_ref()?.get(..self.span.start)?;
         let line = before.matches('\n').count() + 1;

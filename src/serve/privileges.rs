@@ -166,10 +166,20 @@ fn take_groups(_: &User) -> nix::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
     use std::process::Command;
 
     /// Set where giving up root harms no other test.
     const ALONE: &str = "CVDNS_TEST_ALONE";
+
+    /// Says that the rest of a test does not run here, and fails where `CI` is set: there it must. libtest does not capture what is
+    /// written to standard error itself.
+    fn leave_out(why: &str) {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let text = format!("\nLEFT OUT: {name} did not run: {why}\n");
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
+        assert!(std::env::var_os("CI").is_none(), "{name} must run in CI: {why}");
+    }
 
     #[test]
     fn an_unknown_user_is_an_error_that_says_what_to_do() {
@@ -183,7 +193,7 @@ mod tests {
         if !geteuid().is_root() {
             // Without root there is none to give up, which is what must be said.
             assert!(matches!(drop_to("nobody"), Ok(Privileges::NotRoot { .. })));
-            return;
+            return leave_out("only root can give up root");
         }
         let name = "serve::privileges::tests::in_a_process_of_its_own";
         let output = Command::new(std::env::current_exe().unwrap())
@@ -197,8 +207,7 @@ mod tests {
     #[test]
     fn root_makes_no_directory_where_others_decide_what_is_there() {
         if !geteuid().is_root() {
-            eprintln!("left out: only root can see what root does");
-            return;
+            return leave_out("only root can see what root does");
         }
         // Below the temporary directory, to which everybody may write.
         let temporary = tempfile::tempdir().unwrap();

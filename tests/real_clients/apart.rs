@@ -2,12 +2,12 @@
 //! started ends too.
 
 use super::process::run;
+use super::support::left_out::leave_out;
 use super::support::tools::tool_of;
 use super::{cvdupdate, freshclam, web};
 use nix::mount::{MsFlags, mount};
 use std::any::type_name;
 use std::fs;
-use std::io::Write as _;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -68,13 +68,6 @@ fn unshare() -> Command {
         command.args(["--map-current-user", "--keep-caps"]);
     }
     command
-}
-
-/// libtest does not capture what is written to standard error itself.
-fn leave_out(name: &str, why: &str, accepted: bool) {
-    let text = format!("\nLEFT OUT: {name} did not run: {why}\n");
-    std::io::stderr().write_all(text.as_bytes()).expect("standard error");
-    assert!(accepted || std::env::var_os("CI").is_none(), "real clients must be tested in CI: {why}");
 }
 
 fn set_resolver() {

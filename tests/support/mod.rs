@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod databases;
 pub mod fixture;
 pub mod http;
+pub mod left_out;
 pub mod minisign;
 pub mod name;
 pub mod nginx;

@@ -61,7 +61,7 @@ fn read_source(
     };
     let read = match keys {
         Some(_) => source.read_signed(&loaded.roots),
-        None => source.read(&loaded.roots).map(|octets| (octets, None)),
+        None => source.read(&loaded.roots).map(|octets| (octets, Ok(None))),
     };
     let (octets, found) = match read {
         Ok(read) => read,
@@ -70,7 +70,7 @@ fn read_source(
             return None;
         }
     };
-    let is_signed = signature::check(source, keys, &octets, found.as_deref(), problems);
+    let is_signed = signature::check(source, keys, &octets, &found, problems);
     match Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed)) {
         Ok(feed) => is_signed.then_some(feed),
         Err(error) => {

@@ -9,7 +9,7 @@ use super::feed::Start;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::Loaded;
-use crate::problem::{Problem, Problems, Severity};
+use crate::problem::{Lines, Problem, Problems, Severity};
 use crate::snapshot::Frame;
 use crate::snapshot::inputs::ZoneInput;
 
@@ -128,15 +128,17 @@ impl Report {
             report: &'r Report,
             problems: Vec<ProblemReport<'r>>,
         }
-        let problems_found = problems.by_severity().map(ProblemReport::of).collect();
+        let mut lines = Lines::default();
+        let problems_found =
+            problems.by_severity().map(|problem| ProblemReport::of(problem, &mut lines)).collect();
         let can_be_served = !problems.has_errors();
         print_json(&Whole { can_be_served, report: self, problems: problems_found })
     }
 }
 
 impl<'p> ProblemReport<'p> {
-    fn of(problem: &'p Problem) -> Self {
-        let place = problem.spot.line_column();
+    fn of(problem: &'p Problem, lines: &mut Lines) -> Self {
+        let place = lines.line_column(&problem.spot);
         Self {
             severity: match problem.severity {
                 Severity::Error => "error",

@@ -29,7 +29,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         let (what, help) = HAS_MARK;
         problems.warning(Spot::file(&name), what, help);
     }
-    signature::check(&source, keys, &octets, found.as_deref(), &mut problems);
+    signature::check(&source, keys, &octets, &found, &mut problems);
     check_text(&name, &octets, &mut problems);
     let mut summary = String::new();
     let feed = Feed::parse(&octets);

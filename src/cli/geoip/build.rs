@@ -15,7 +15,7 @@ use super::super::table::print_table;
 use crate::geo::build::{Built, Options, Problems, Source, build};
 use crate::geo::database::CountryDatabase;
 use crate::geo::date::date_text;
-use crate::load::replace;
+use crate::load::{MAX_DATABASE, read_bytes, replace};
 
 /// Arguments of `cvdns geoip build`.
 #[derive(Args, Clone, Debug)]
@@ -78,14 +78,14 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
 }
 
 /// All of them, or all that is wrong with them.
-fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut problems = Problems::default();
     for path in paths {
         let name = path.display().to_string();
-        let source = match fs::read(path) {
+        let source = match read_bytes(path, MAX_DATABASE) {
             Ok(bytes) => Source::from_bytes(&name, bytes),
-            Err(error) => Err(crate::geo::build::Problem::of_file(&name, error.to_string())),
+            Err(error) => Err(crate::geo::build::Problem::of_file(&name, error)),
         };
         match source {
             Ok(source) => sources.push(source),

@@ -162,9 +162,7 @@ impl Force {
                 false
             }
             Offer::Known(seen) => {
-                if was_rekeyed {
-                    self.reverified(&seen);
-                }
+                self.reverified(&seen);
                 (self.seen, self.complaint) = (Some(seen), None);
                 false
             }
@@ -185,17 +183,20 @@ impl Force {
         }
     }
 
-    /// The feed in force is signed by a key of the new `public-key`: it is kept with that signature, which the next start asks for.
+    /// Where the feed in force was verified by other keys than those of `public-key`, these have verified what was seen now: it is
+    /// kept with this signature, which the next start asks for. Where it was verified by the same, nobody looked at this signature.
     fn reverified(&mut self, seen: &Arc<Seen>) {
-        let Some(in_force) = &mut self.feed else { return };
+        let keys = &self.loaded.config.feed.public_key;
+        let Some(in_force) = self.feed.as_mut().filter(|in_force| in_force.keys != *keys) else { return };
         if in_force.document.source == seen.source && in_force.document.octets == seen.octets {
-            in_force.document = seen.clone();
+            (in_force.document, in_force.keys) = (seen.clone(), keys.clone());
             self.keep_feed();
         }
     }
 
     fn adopt(&mut self, feed: Feed, document: Arc<Seen>) {
-        self.feed = Some(InForce { feed, document: document.clone() });
+        let keys = self.loaded.config.feed.public_key.clone();
+        self.feed = Some(InForce { feed, document: document.clone(), keys });
         (self.seen, self.complaint, self.held) = (Some(document), None, None);
         self.kept.forget_early();
     }
@@ -274,10 +275,10 @@ impl Force {
         let Some(wanted) = &self.loaded.feed else { return };
         if self.complaint.as_deref() != Some(error) {
             let in_force = match &self.feed {
-                Some(InForce { feed, document }) if document.source == *wanted => {
+                Some(InForce { feed, document, .. }) if document.source == *wanted => {
                     format!("feed {} goes on", feed.serial)
                 }
-                Some(InForce { feed, document }) => {
+                Some(InForce { feed, document, .. }) => {
                     format!("feed {} of {} goes on", feed.serial, document.source)
                 }
                 None => "all mirrors count as up".to_owned(),

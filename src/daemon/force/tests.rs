@@ -78,3 +78,81 @@ fn no_worker_frees_a_snapshot() {
     assert_eq!(force.free(), None);
     assert_eq!(before.strong_count(), 0);
 }
+
+/// A key pair that signs in minisign's format.
+struct Coordinator(minisign::KeyPair);
+
+impl Coordinator {
+    fn new() -> Self {
+        Self(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::new(vec![self.0.pk.to_base64().parse().unwrap()]).unwrap()
+    }
+
+    fn sign(&self, text: &str) -> String {
+        minisign::sign(None, &self.0.sk, text.as_bytes(), None, None).unwrap().into_string()
+    }
+}
+
+#[test]
+fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
+    std::fs::write(path("feed.json"), &feed).unwrap();
+    let sign = |by: &Coordinator, text: &str| {
+        let signature = by.sign(text);
+        std::fs::write(path("feed.json.minisig"), &signature).unwrap();
+        signature
+    };
+    let loaded = |by: &Coordinator| {
+        let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
+        loaded.feed = Some(Source::File(path("feed.json")));
+        loaded.state = Some(path("state"));
+        loaded.config.feed.public_key = Some(by.keys());
+        loaded
+    };
+    let kept = || Kept::new(Some(path("state")));
+    let is_kept = |by: &Coordinator| {
+        let source = path("feed.json").display().to_string();
+        kept().feed(&source, Some(&by.keys()), Timestamp::now()).is_some()
+    };
+    let (old, new) = (Coordinator::new(), Coordinator::new());
+    sign(&old, &feed);
+    let mut problems = Problems::default();
+    let mut force = Force::new(loaded(&old), Timestamp::now(), &mut problems).unwrap();
+    assert!(force.feed_serial().is_some() && force.complaint.is_none());
+    // The old signature is refused, and so is another one that is not good.
+    assert!(force.reload(loaded(&new), Timestamp::now(), &mut problems));
+    assert!(force.complaint.as_deref().is_some_and(|complaint| complaint.contains("another key")));
+    sign(&new, "other octets");
+    force.read(Timestamp::now());
+    assert!(force.complaint.as_deref().is_some_and(|complaint| complaint.contains("not of these octets")));
+    // One of the new key over the same octets is kept for the next start.
+    sign(&new, &feed);
+    force.read(Timestamp::now());
+    assert_eq!(force.complaint, None);
+    assert!(is_kept(&new));
+    // Beside what these keys verified, the next feed's signature may stand already.
+    sign(&new, "the next feed");
+    force.read(Timestamp::now());
+    assert_eq!(force.complaint, None);
+    assert!(is_kept(&new));
+}
+
+#[test]
+fn a_signature_that_cannot_be_read_is_not_called_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("feed.json");
+    std::fs::copy(project().join("feed.json"), &path).unwrap();
+    nix::unistd::mkfifo(&signature_of(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
+    loaded.feed = Some(Source::File(path));
+    loaded.state = None;
+    loaded.config.feed.public_key = Some(Coordinator::new().keys());
+    let force = Force::new(loaded, Timestamp::now(), &mut Problems::default()).unwrap();
+    let complaint = force.complaint.unwrap();
+    assert!(complaint.contains("feed.json.minisig: it is a pipe"), "{complaint}");
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ureq::{Error, Timeout};
 
 use super::Patience;
+use crate::problem::excerpt;
 
 /// Why a fetch brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +168,7 @@ impl Failure {
 
 /// What a server said, as far as a line of a log has room for it.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    excerpt(text, 200)
 }
 
 impl fmt::Display for FetchError {
