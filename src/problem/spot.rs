@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Lines;
 
 /// A place in an input: its file and, where known, the bytes of its text that are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 pub struct Spot {
     file: Arc<str>,
     text: Option<Arc<str>>,
@@ -22,6 +22,20 @@ pub struct Excerpt<'t> {
     pub line: usize,
     /// The bytes of `lines` that are meant.
     pub span: Range<usize>,
+}
+
+impl PartialEq for Spot {
+    /// Whether both are the same place, of the same text. Texts may be long: they are compared last, and one is the same as itself
+    /// unread, which is not so of an `Arc<str>`.
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
+        let text = || match (&self.text, &other.text) {
+            (Some(one), Some(other)) => same(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        self.span == other.span && same(&self.file, &other.file) && text()
+    }
 }
 
 impl Spot {
