@@ -106,7 +106,7 @@ struct Objects {
     mirrors: BTreeMap<String, Map>,
 }
 
-type Map = BTreeMap<String, serde::de::IgnoredAny>;
+type Map = BTreeMap<String, serde_json::Value>;
 
 fn objects_alone(bytes: &[u8]) -> Result<(), FeedError> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {

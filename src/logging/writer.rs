@@ -146,10 +146,15 @@ mod tests {
         queue.flush();
         let dropped = usize::try_from(queue.counts().lines_dropped.load(Relaxed)).unwrap();
         assert!((1..20_000).contains(&dropped), "{dropped}");
-        // Whoever reads at last finds whole lines, the first ones.
+        // Whoever reads at last finds whole lines, in their order.
         let mut lines = BufReader::new(reader).lines();
-        for number in 0..20_000 - dropped {
-            assert_eq!(lines.next().unwrap().unwrap() + "\n", line(number));
+        let mut next = 0;
+        for _ in 0..20_000 - dropped {
+            let found = lines.next().unwrap().unwrap() + "\n";
+            let number: usize = found.split_whitespace().next().unwrap().parse().unwrap();
+            assert!(number >= next, "{number} after {next}");
+            assert_eq!(found, line(number));
+            next = number + 1;
         }
     }
 

@@ -81,7 +81,7 @@ impl Include for Same {
     }
 }
 
-/// Eight levels of five lines would be 390,625 errors.
+/// Levels of five lines would have five times as many errors each.
 #[test]
 fn a_file_that_includes_itself_is_an_error_where_it_does() {
     const TEXT: &str = "$INCLUDE z\n$INCLUDE ./z\n$INCLUDE a/../z\n$INCLUDE z\n$INCLUDE z\n";
@@ -90,7 +90,7 @@ fn a_file_that_includes_itself_is_an_error_where_it_does() {
         let mut problems = Problems::default();
         parse("z", TEXT, &Name::root(), &mut files, &mut problems);
         assert_eq!(problems.counts(), (errors, 0));
-        assert!(files.1 < 10, "{}", files.1);
+        assert!(files.1 < 40, "{}", files.1);
     }
 }
 
