@@ -55,8 +55,8 @@ impl SignatureFault {
                 "put what `minisign -S` wrote beside the feed; fetch it by the URL to see what the server sends"
             }
             Self::OtherKey { .. } => {
-                "write the coordinator's key as `public-key` in [feed], the last line of its .pub file, \
-                 or add it in a list; is it not the coordinator's, have the feed signed by it"
+                "write the coordinator's key as `public-key` in [feed] (the last line of its .pub file), or add it to a list; \
+                 if the feed was signed by another key than the coordinator's, sign the feed with the coordinator's key"
             }
             Self::OtherOctets { .. } => {
                 "sign the feed as it is now with `minisign -S`; what was copied has to be copied octet by octet, \

@@ -132,7 +132,7 @@ pub(super) fn without_argument(name: &Token<'_>) -> Fault {
 /// When something follows.
 pub(super) fn nothing_behind(rest: &[Token<'_>], form: &str) -> Result<(), Fault> {
     match rest.first() {
-        Some(token) => Err(token.fault(format!("`{}` follows behind", token.shown())).with(form)),
+        Some(token) => Err(token.fault(format!("unexpected `{}` at the end", token.shown())).with(form)),
         None => Ok(()),
     }
 }

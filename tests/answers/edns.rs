@@ -87,6 +87,31 @@ fn rfc5001_2_nsid_is_sent_when_asked_for() {
     always(server.client(), &query, &Reply::to(&query).with_answer(www("www.clam.example")));
 }
 
+/// Who finds a server that answers BADVERS wants to know which one it is.
+#[test]
+fn rfc5001_2_nsid_is_sent_with_badvers_too() {
+    let server = server();
+    for options in [vec![(rr::NSID, &[][..])], vec![(9999, &[1, 2][..]), (rr::NSID, &[][..])]] {
+        let query = Query::new("www.clam.example", rr::A).opt(|opt| opt.version = 1);
+        let query = options.iter().fold(query, |query, (code, data)| query.option(*code, data));
+        let expected = Reply::to(&query).without(AA).with_rcode(rr::BADVERS).with_option(rr::NSID, b"ns1");
+        always(server.client(), &query, &expected);
+    }
+}
+
+/// RFC 6891, 6.1.1: an OPT is answered by an OPT, also where nothing else of the message is read.
+#[test]
+fn rfc6891_6_1_1_opt_is_answered_whatever_the_opcode() {
+    let server = server();
+    for opcode in [1, 2, 4, 5, 6, 15] {
+        let query = Query::new("www.clam.example", rr::A).opcode(opcode).edns(1232);
+        for transport in ALL {
+            let reply = server.client().ask(transport, &query);
+            assert_eq!((reply.rcode(), reply.opt.is_some()), (4, true), "{transport:?} {opcode}: {reply:?}");
+        }
+    }
+}
+
 #[test]
 fn rfc5001_2_no_nsid_without_one_configured() {
     let files = super::files();
