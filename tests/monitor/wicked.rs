@@ -55,6 +55,22 @@ impl Talk {
     }
 }
 
+/// Takes an address, which the end of another connection may hold for a moment.
+fn bind(address: SocketAddr) -> TcpListener {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse && std::time::Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => panic!("{address}: {error}"),
+        }
+    }
+}
+
 /// The server, which ends when dropped.
 pub struct Wicked {
     ended: Arc<AtomicBool>,
@@ -64,7 +80,7 @@ pub struct Wicked {
 impl Wicked {
     /// Serves at this address, with this timestamp where it is good.
     pub fn start(address: IpAddr, port: u16, timestamp: i64, way: Way) -> Self {
-        let listener = TcpListener::bind(SocketAddr::new(address, port)).expect("an address of loopback");
+        let listener = bind(SocketAddr::new(address, port));
         listener.set_nonblocking(true).expect("no waiting");
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
