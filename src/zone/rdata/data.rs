@@ -131,7 +131,7 @@ impl<'e> Data<'e> {
     /// When tokens are left, or when it is too long.
     pub(super) fn finish(self) -> Result<(), Fault> {
         if let Some(token) = self.peek() {
-            let what = format!("`{}` follows after the end of the record's data", token.shown());
+            let what = format!("unexpected `{}` after the end of the record's data", token.shown());
             return Err(token.fault(what));
         }
         if self.out.len() > MAX_RDATA {

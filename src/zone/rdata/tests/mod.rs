@@ -115,7 +115,7 @@ fn what_is_wrong_is_told_by_word() {
         ("AFSDB +1 a.", "z:1:12: not a record: `+1` is not a number"),
         ("AFSDB \"1\" a.", "z:1:12: not a record: a number from 0 to 65535 has no quotes"),
         ("AFSDB 1 a..b", "z:1:14: not a record: `a..b`: a label is empty"),
-        ("AFSDB 1 a. b.", "z:1:17: not a record: `b.` follows after the end"),
+        ("AFSDB 1 a. b.", "z:1:17: not a record: unexpected `b.` after the end"),
         ("AFSDB ( 1 a.", "z:1:12: not a record: the parenthesis is not closed"),
         ("AFSDB 1 a. )", "z:1:17: not a record: the parenthesis was never opened"),
         ("X25 123", "z:1:10: not a record: `123` is not four digits"),
