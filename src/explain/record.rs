@@ -115,7 +115,7 @@ impl GateStory {
     }
 }
 
-/// The type that people mean who name none: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
+/// The type that people mean when they name no type: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
 /// a zone, else what is there; of an alias, what is meant where it leads.
 pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let frame = &*snapshot.frame;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::problem::{Problems, Spot};
-use crate::wire::name::{MAX_NAME, Name, parent};
+use crate::wire::name::{MAX_NAME, Name, lowered, parent};
 use crate::wire::rtype;
 use crate::zone::records::{OwnerSets, Records, Rrset};
 
@@ -288,13 +288,4 @@ fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems)
             format!("what stands at {} rules there; remove the record", cover.spot()),
         );
     }
-}
-
-/// A name in wire form in lower case, in this room.
-fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
-    let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
-    slot.copy_from_slice(wire);
-    // Length octets are at most 63, below 'A'.
-    slot.make_ascii_lowercase();
-    slot
 }

@@ -117,6 +117,15 @@ pub fn parent(wire: &[u8]) -> Option<&[u8]> {
     if length == 0 { None } else { wire.get(length + 1..) }
 }
 
+/// Writes a name in wire form into `room`, in lower case. It is empty where `wire` is longer than a name may be.
+pub fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
+    let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
+    slot.copy_from_slice(wire);
+    // Length octets are at most 63, below 'A'.
+    slot.make_ascii_lowercase();
+    slot
+}
+
 /// Length of the uncompressed name at the start of `bytes`, root label included.
 pub fn wire_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::records::Records;
 use crate::problem::Spot;
 use crate::wire::lower::hash;
-use crate::wire::name::{MAX_NAME, Name, wire_length};
+use crate::wire::name::{MAX_NAME, Name, lowered, wire_length};
 
 /// `RRsets`, those of one owner side by side, with an index of the owners.
 #[derive(Debug, Clone, Default)]
@@ -343,15 +343,6 @@ impl<'r> Iterator for Rdatas<'r> {
         self.rest = rest;
         Some(rdata)
     }
-}
-
-/// A name in wire form in lower case, in this room.
-fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
-    let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
-    slot.copy_from_slice(wire);
-    // Length octets are at most 63, below 'A'.
-    slot.make_ascii_lowercase();
-    slot
 }
 
 #[cfg(test)]
