@@ -10,17 +10,17 @@ use std::time::Instant;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use cvdns::answer::{Answering, Transport};
-use cvdns::decision::{Client, Question, Trail, decide, find};
-use cvdns::geo::client_table::ClientTable;
-use cvdns::geo::country_map::CountryMap;
-use cvdns::geo::database::CountryDatabase;
-use cvdns::health::{Feed, State};
 use cvdns::load::load;
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Live};
-use cvdns::wire::lower::LowerName;
-use cvdns::wire::query::Query;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::decision::{Client, Question, Trail, decide, find};
+use cvdns_core::geo::client_table::ClientTable;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::geo::database::CountryDatabase;
+use cvdns_core::health::{Feed, State};
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Frame, Live};
+use cvdns_core::wire::lower::LowerName;
+use cvdns_core::wire::query::Query;
 
 use large::LARGE;
 use queries::{A, Kind, Numbers, kinds, of_country, set_of, with_v4};
@@ -51,7 +51,9 @@ fn parts(c: &mut Criterion) {
     let v6: Vec<u128> = (0..1 << 16).map(|_| numbers.v6()).collect();
     let mut group = c.benchmark_group("lookup");
     let mut next = round(&v4);
-    group.bench_function("IPv4", |b| b.iter(|| clients.get(Ipv4Addr::from_bits(black_box(*next())).into())));
+    group.bench_function("IPv4", |b| {
+        b.iter(|| clients.get(Ipv4Addr::from_bits(black_box(*next())).into()));
+    });
     let mut next = round(&v6);
     group.bench_function("IPv6, any of 2000::/3", |b| {
         b.iter(|| clients.get(Ipv6Addr::from_bits(black_box(*next())).into()));
@@ -67,7 +69,9 @@ fn parts(c: &mut Criterion) {
     let (mut name, mut query) = (LowerName::new(), Query::default());
     for (label, set) in [("plain", set_of(of_country)), ("with ECS", set_of(with_v4))] {
         let mut next = round(&set);
-        group.bench_function(label, |b| b.iter(|| query.read(black_box(next()), &mut name, true).is_ok()));
+        group.bench_function(label, |b| {
+            b.iter(|| query.read(black_box(next()), &mut name, true).is_ok());
+        });
     }
     group.finish();
 
@@ -80,7 +84,10 @@ fn parts(c: &mut Criterion) {
                 let mut query = Query::default();
                 query.read(bytes, &mut name, true).unwrap();
                 let address = query.subnet();
-                (name, Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()), placed: None })
+                (
+                    name,
+                    Client { address: address.unwrap_or(Ipv4Addr::LOCALHOST.into()), placed: None },
+                )
             })
             .collect();
         let mut next = round(&asked);
@@ -131,7 +138,13 @@ fn respond(c: &mut Criterion) {
                 let query = next();
                 // The copy stands for what the kernel does.
                 buffer.get_mut(..query.len()).unwrap().copy_from_slice(query);
-                answering.respond(&snapshot, &mut buffer, query.len(), (client, 4711).into(), Transport::Udp)
+                answering.respond(
+                    &snapshot,
+                    &mut buffer,
+                    query.len(),
+                    (client, 4711).into(),
+                    Transport::Udp,
+                )
             });
         });
     }
@@ -142,7 +155,10 @@ fn respond(c: &mut Criterion) {
     group.bench_function("the copy of a query, which is in all of these", |b| {
         b.iter(|| {
             let (slot, query) = next.next().unwrap();
-            black_box(slots.get_mut(slot).unwrap()).get_mut(..query.len()).unwrap().copy_from_slice(query);
+            black_box(slots.get_mut(slot).unwrap())
+                .get_mut(..query.len())
+                .unwrap()
+                .copy_from_slice(query);
         });
     });
     for Kind { label, set } in &kinds {
@@ -185,7 +201,8 @@ fn compiling(c: &mut Criterion) {
     group.bench_function("flatten the country database", |b| {
         b.iter(|| {
             let map = CountryMap::new(&database, &[]);
-            map.table(|area| area.country().map_or(0, |country| country.index() as u16 + 1)).octets()
+            map.table(|area| area.country().map_or(0, |country| country.index() as u16 + 1))
+                .octets()
         });
     });
     group.bench_function("load everything", |b| {
@@ -209,7 +226,9 @@ fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
     live(group, "live of 10,000 mirrors", &frame, &feed, &cases);
     group.bench_function("frame of 10,000 mirrors", |b| b.iter(|| compile_frame(&loaded, &feed)));
     let text = LARGE.feed_text(1, some);
-    group.bench_function("parse a feed of 10,000 mirrors", |b| b.iter(|| Feed::parse(text.as_bytes())));
+    group.bench_function("parse a feed of 10,000 mirrors", |b| {
+        b.iter(|| Feed::parse(text.as_bytes()));
+    });
 }
 
 /// The live part from nothing, and after a feed, when the next one comes.
@@ -220,7 +239,9 @@ fn live(
     feed: &Feed,
     next: &[(&str, Feed)],
 ) {
-    group.bench_function(format!("{label}, all of it"), |b| b.iter(|| Live::compile(frame, &now(feed))));
+    group.bench_function(format!("{label}, all of it"), |b| {
+        b.iter(|| Live::compile(frame, &now(feed)));
+    });
     let before = Live::compile(frame, &now(feed));
     for (change, next) in next {
         group.bench_function(format!("{label}, {change}"), |b| {

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use cvdns::snapshot::Snapshot;
+use cvdns_core::snapshot::Snapshot;
 
 use queries::kinds;
 use shipped::{Shipped, project};
@@ -116,10 +116,16 @@ fn count() -> Result<Counts, String> {
         .arg("--counted")
         .output()
         .map_err(|error| {
-            format!("valgrind does not run ({error}): install it (Debian: apt-get install valgrind)")
+            format!(
+                "valgrind does not run ({error}): install it (Debian: apt-get install valgrind)"
+            )
         })?;
     if !output.status.success() {
-        return Err(format!("valgrind: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "valgrind: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     // Each call leaves a dump of its own; `out.1` is that of the start.
     let kinds = kinds();
@@ -135,13 +141,16 @@ fn count() -> Result<Counts, String> {
 /// The instructions of one dump.
 fn total(dump: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(dump).map_err(|error| format!("{}: {error}", dump.display()))?;
-    let totals = text.lines().find_map(|line| line.strip_prefix("summary:").or(line.strip_prefix("totals:")));
+    let totals = text
+        .lines()
+        .find_map(|line| line.strip_prefix("summary:").or(line.strip_prefix("totals:")));
     let total = totals.and_then(|total| total.trim().parse().ok()).filter(|total| *total > 0);
     total.ok_or_else(|| format!("{} has no total", dump.display()))
 }
 
 fn committed() -> Counts {
-    fs::read_to_string(path()).map_or_else(|_| Counts::new(), |text| toml::from_str(&text).expect("counts"))
+    fs::read_to_string(path())
+        .map_or_else(|_| Counts::new(), |text| toml::from_str(&text).expect("counts"))
 }
 
 fn path() -> PathBuf {
@@ -150,7 +159,12 @@ fn path() -> PathBuf {
 
 fn table(counts: &Counts, committed: &Counts) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(["answer", "instructions", "committed", "ratio"]);
+    table.load_style(presets::ASCII_MARKDOWN).set_header([
+        "answer",
+        "instructions",
+        "committed",
+        "ratio",
+    ]);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -1,5 +1,6 @@
 //! The `cvdns` command.
-#![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

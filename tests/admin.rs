@@ -42,10 +42,13 @@ fn report(daemon: &Daemon, name: &str) {
 fn clients_reports_are_counted_by_mirror_and_outcome() {
     let (daemon, port) = start(fixture::files());
     let counts = |port| -> BTreeMap<String, String> {
-        let all =
-            metrics(port).into_iter().filter(|(name, value)| name.starts_with("cvdns_ping_") && *value > 0.0);
-        all.map(|(name, value)| (name.trim_start_matches("cvdns_ping_").to_owned(), value.to_string()))
-            .collect()
+        let all = metrics(port)
+            .into_iter()
+            .filter(|(name, value)| name.starts_with("cvdns_ping_") && *value > 0.0);
+        all.map(|(name, value)| {
+            (name.trim_start_matches("cvdns_ping_").to_owned(), value.to_string())
+        })
+        .collect()
     };
     assert_eq!(counts(port), BTreeMap::new());
     assert_eq!(
@@ -59,7 +62,9 @@ fn clients_reports_are_counted_by_mirror_and_outcome() {
     report(&daemon, "bytecode.339.93.0.0.c0000229");
     report(&daemon, "daily.25580.105.1.0.192.0.2.1");
     report(&daemon, "test.6.105.0.0.6810DA54");
-    for malformed in ["daily", "daily.1.1.1.0.6810DA5", "daily.x.105.1.0.C000020B", "a.b.c.d.e.f.g.h.i.j"] {
+    for malformed in
+        ["daily", "daily.1.1.1.0.6810DA5", "daily.x.105.1.0.C000020B", "a.b.c.d.e.f.g.h.i.j"]
+    {
         report(&daemon, malformed);
     }
     let each = ALL.len() as u64;
@@ -76,13 +81,16 @@ fn clients_reports_are_counted_by_mirror_and_outcome() {
     assert_eq!(counts(port), expected);
 
     // Other types and names count nothing; a reload and a feed with other databases take nothing away.
-    for (name, qtype) in [("daily.1.1.1.0.C000020B.ping", rr::AAAA), ("ping", rr::A), ("db.de", rr::A)] {
+    for (name, qtype) in
+        [("daily.1.1.1.0.C000020B.ping", rr::AAAA), ("ping", rr::A), ("db.de", rr::A)]
+    {
         daemon.client().ask(Transport::Udp4, &Query::new(&format!("{name}.clam.example"), qtype));
     }
     let length = daemon.log().len();
     daemon.sighup();
     daemon.wait_for_log(length, &["reloaded "]);
-    let feed = fixture::feed(1_001, &States::new()).replace("\"test\": 6", "\"test\": 6, \"more\": 1");
+    let feed =
+        fixture::feed(1_001, &States::new()).replace("\"test\": 6", "\"test\": 6, \"more\": 1");
     daemon.write_feed(&feed);
     daemon.wait_for_log(length, &["feed 1001 "]);
     assert_eq!(counts(port), expected);
@@ -95,14 +103,16 @@ fn what_is_announced_and_why_is_shown() {
         format!("\"{}\": {{ \"state\": \"up\", \"daily\": {} }}", mirror.host, held(number))
     });
     let mirrors = format!("\"mirrors\": {{ {} }}", held.collect::<Vec<_>>().join(","));
-    let feed =
-        fixture::feed(1_000, &States::new()).replace("28129", "28130").replace("\"mirrors\": {  }", &mirrors);
+    let feed = fixture::feed(1_000, &States::new())
+        .replace("28129", "28130")
+        .replace("\"mirrors\": {  }", &mirrors);
     let (daemon, port) = start(fixture::files().with("feed.json", feed));
     let shown = metrics(port);
     let query = Query::new("current.cvd.clam.example", rr::TXT).flags(RD);
     let reply = daemon.client().ask(Transport::Udp4, &query);
     let record = String::from_utf8(reply.rdata(rr::TXT)[0][1..].to_vec()).expect("text");
-    let fields: Vec<f64> = record.split(':').map(|field| field.parse().unwrap_or_default()).collect();
+    let fields: Vec<f64> =
+        record.split(':').map(|field| field.parse().unwrap_or_default()).collect();
     for (name, value) in [
         ("record_version{database=\"main\"}", fields[1]),
         ("record_version{database=\"daily\"}", fields[2]),
@@ -123,7 +133,10 @@ fn what_is_announced_and_why_is_shown() {
         ("feed_fresh", 1.0),
     ] {
         let found = shown.get(&format!("cvdns_{name}")).copied();
-        assert!(found.is_some_and(|found| (found - value).abs() < 1e-6), "{name}: {found:?}, not {value}");
+        assert!(
+            found.is_some_and(|found| (found - value).abs() < 1e-6),
+            "{name}: {found:?}, not {value}"
+        );
     }
     assert!((fields[2] - 28_129.0).abs() < 0.1, "the quorum is not reached: {record}");
 }
@@ -137,12 +150,20 @@ fn health_and_readiness_are_told() {
     drop(daemon);
 
     let old = fixture::feed(1_000, &States::new());
-    let now = old.split("\"generated\": \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time");
-    let (_daemon, port) = start(fixture::files().with("feed.json", old.replace(now, "2026-01-01T00:00:00Z")));
+    let now = old
+        .split("\"generated\": \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a time");
+    let (_daemon, port) =
+        start(fixture::files().with("feed.json", old.replace(now, "2026-01-01T00:00:00Z")));
     assert_eq!(http::get(port, "/healthz").0, 200);
     assert_eq!(http::get(port, "/readyz"), (503, "the feed is older than max-age\n".to_owned()));
     let shown = metrics(port);
-    assert!((shown["cvdns_record_expired"] - 1.0).abs() < 1e-6 && shown["cvdns_feed_fresh"].abs() < 1e-6);
+    assert!(
+        (shown["cvdns_record_expired"] - 1.0).abs() < 1e-6
+            && shown["cvdns_feed_fresh"].abs() < 1e-6
+    );
 
     let (_daemon, port) = start(fixture::files().with("feed.json", "{}"));
     let why = "no feed: all mirrors count as up\nno release: there is no record\n";
@@ -159,7 +180,8 @@ fn a_record_that_is_gone_is_told() {
     let (_, mirrors) = rest.split_once("\"mirrors\"").expect("mirrors");
     daemon.write_feed(&format!("{head}\"mirrors\"{mirrors}"));
     daemon.wait_for_log(before, &["there is no release any more", "feed 1001 "]);
-    let reply = daemon.client().ask(Transport::Udp4, &Query::new("current.cvd.clam.example", rr::TXT));
+    let reply =
+        daemon.client().ask(Transport::Udp4, &Query::new("current.cvd.clam.example", rr::TXT));
     assert_eq!(reply.rcode(), rr::SERVFAIL);
     assert_eq!(http::get(port, "/readyz"), (503, "no release: there is no record\n".to_owned()));
     let shown = metrics(port);
@@ -167,7 +189,10 @@ fn a_record_that_is_gone_is_told() {
     assert!(!shown.keys().any(|name| name.starts_with("cvdns_record_version")), "{shown:?}");
     // What was announced is not forgotten.
     daemon.write_feed(&fixture::feed(1_002, &States::new()).replace("28129", "28128"));
-    daemon.wait_for_log(before, &["announced: main 63, daily 28129 (the release has 28128, which is older"]);
+    daemon.wait_for_log(
+        before,
+        &["announced: main 63, daily 28129 (the release has 28128, which is older"],
+    );
 }
 
 #[test]
@@ -213,10 +238,14 @@ fn an_admin_address_that_is_taken_is_said() {
     let mut child = command.spawn().expect("the server");
     let status = tools::ended(&mut child);
     let mut log = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().expect("a log"), &mut log).expect("text");
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("a log"), &mut log)
+        .expect("text");
     if status.is_none() {
         let _ = child.kill();
     }
     assert_eq!(status.and_then(|status| status.code()), Some(1), "{log}");
-    assert!(log.contains(&format!("cannot listen on 127.0.0.1:{port} (`listen` in [admin])")), "{log}");
+    assert!(
+        log.contains(&format!("cannot listen on 127.0.0.1:{port} (`listen` in [admin])")),
+        "{log}"
+    );
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, TestServer, query, receive, udp_client};
-use cvdns::serve::{Responder, Transport};
+use cvdns_net::{Responder, Transport};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use support::daemon::Daemon;
@@ -25,8 +25,15 @@ struct Witness;
 impl Responder for Witness {
     fn refresh(&mut self) {}
 
-    fn respond(&mut self, buffer: &mut [u8], _: usize, _: SocketAddr, _: Transport) -> Option<usize> {
-        let text = format!("{} on {:?}", thread::current().name().unwrap(), cores_of(Pid::from_raw(0)));
+    fn respond(
+        &mut self,
+        buffer: &mut [u8],
+        _: usize,
+        _: SocketAddr,
+        _: Transport,
+    ) -> Option<usize> {
+        let text =
+            format!("{} on {:?}", thread::current().name().unwrap(), cores_of(Pid::from_raw(0)));
         buffer[..text.len()].copy_from_slice(text.as_bytes());
         Some(text.len())
     }
@@ -40,7 +47,10 @@ fn cores_of(thread: Pid) -> Vec<usize> {
 /// The first two cores of the process.
 fn two_cores() -> [usize; 2] {
     let cores = cores_of(Pid::this());
-    assert!(cores.len() > 1, "this test needs two cores, and the process may run on {cores:?} only");
+    assert!(
+        cores.len() > 1,
+        "this test needs two cores, and the process may run on {cores:?} only"
+    );
     [cores[0], cores[1]]
 }
 
@@ -91,7 +101,8 @@ fn workers(daemon: &Daemon) -> BTreeMap<String, String> {
     let tasks = tasks.map(|task| {
         let path = task.unwrap().path();
         let status = read_to_string(path.join("status")).unwrap();
-        let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+        let cores =
+            status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
         (read_to_string(path.join("comm")).unwrap().trim().to_owned(), cores.trim().to_owned())
     });
     tasks.filter(|(name, _)| name.starts_with("cvdns-udp")).collect()
@@ -110,7 +121,10 @@ fn until_workers(daemon: &Daemon, wanted: impl Fn(&BTreeMap<String, String>) -> 
 #[test]
 fn the_configuration_pins_the_workers() {
     let cores = cores_of(Pid::this());
-    assert!(cores.len() > 1, "this test needs two cores, and the process may run on {cores:?} only");
+    assert!(
+        cores.len() > 1,
+        "this test needs two cores, and the process may run on {cores:?} only"
+    );
     let start = |keys: &str| {
         let files = fixture::files();
         let config = files.text("cvdns.toml").replace("workers = 1\n", keys);
@@ -118,7 +132,8 @@ fn the_configuration_pins_the_workers() {
     };
     let many = cores.len() + 1;
     let daemon = start(&format!("workers = {many}\naffinity = true\n"));
-    daemon.wait_for_log(0, &[&format!("`workers = {many}` is more than the {} cores", cores.len())]);
+    daemon
+        .wait_for_log(0, &[&format!("`workers = {many}` is more than the {} cores", cores.len())]);
     let pinned = ["127.0.0.1", "[::1]"].into_iter().flat_map(|address| {
         cores.iter().enumerate().map(move |(number, core)| {
             let name = format!("cvdns-udp-{number}-{address}");

@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use asking::{A, AAAA, TXT, frame, loaded, project, query, snapshot};
-use cvdns::answer::{Answering, Transport};
-use cvdns::health::Feed;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Feed;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -68,7 +68,9 @@ fn no_answer_allocates() {
         answering.expect(&snapshot, all());
         for (number, query) in queries.iter().enumerate() {
             buffer[..query.len()].copy_from_slice(query);
-            answering.respond_expected(number, &snapshot, &mut buffer, from, Transport::Udp).unwrap();
+            answering
+                .respond_expected(number, &snapshot, &mut buffer, from, Transport::Udp)
+                .unwrap();
         }
     }
     assert_eq!(ALLOCATIONS.with(Cell::get), before, "in batches");

@@ -11,9 +11,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers, TXT, frame, loaded, query};
-use cvdns::geo::country::Country;
-use cvdns::health::Feed;
-use cvdns::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::geo::country::Country;
+use cvdns_core::health::Feed;
+use cvdns_core::snapshot::{Frame, Now, Snapshot};
 use jiff::{SignedDuration, Timestamp};
 use large::{Network, host};
 
@@ -50,7 +50,8 @@ fn day(numbers: &mut Numbers, failures: bool) -> Vec<Hour> {
             hour.released += 1;
             for due in &mut due {
                 // Most fetch within the hour, some within four, a few once in twelve.
-                let patience = *numbers.one_of(&[12, 12, 12, 12, 12, 12, 12, 12, 12, 48, 48, 48, 144]);
+                let patience =
+                    *numbers.one_of(&[12, 12, 12, 12, 12, 12, 12, 12, 12, 48, 48, 48, 144]);
                 *due = (*due).min(step + numbers.below(patience));
             }
         }
@@ -71,7 +72,8 @@ fn feed(step: usize, hour: &Hour) -> Feed {
     let mut mirrors = String::new();
     for (number, (held, up)) in hour.held.iter().zip(&hour.up).enumerate() {
         let (comma, state) = (if number > 0 { "," } else { "" }, if *up { "up" } else { "down" });
-        write!(mirrors, "{comma}\"{}\":{{\"state\":\"{state}\",\"daily\":{held}}}", host(number)).unwrap();
+        write!(mirrors, "{comma}\"{}\":{{\"state\":\"{state}\",\"daily\":{held}}}", host(number))
+            .unwrap();
     }
     let (generated, daily) = (time(step), hour.released);
     let text = format!(
@@ -120,9 +122,12 @@ fn daily(record: &str) -> u32 {
 #[test]
 fn clients_no_client_is_sent_to_a_mirror_that_lags() {
     let mirrors = &FRAME.plans[0].fleet.mirrors;
-    let numbers: HashMap<String, usize> = (0..MIRRORS).map(|number| (host(number), number)).collect();
-    let number_of: BTreeMap<IpAddr, usize> =
-        mirrors.iter().flat_map(|mirror| mirror.addresses().map(|a| (a, numbers[&mirror.host]))).collect();
+    let numbers: HashMap<String, usize> =
+        (0..MIRRORS).map(|number| (host(number), number)).collect();
+    let number_of: BTreeMap<IpAddr, usize> = mirrors
+        .iter()
+        .flat_map(|mirror| mirror.addresses().map(|a| (a, numbers[&mirror.host])))
+        .collect();
     let (mut server, mut announced, mut waited, mut left_out) = (None, 0, 0, 0);
     for (step, hour) in day(&mut Numbers(4), true).iter().enumerate() {
         let snapshot = follow(server.take(), &feed(step, hour), time(step));
@@ -142,7 +147,10 @@ fn clients_no_client_is_sent_to_a_mirror_that_lags() {
                     let number = number_of[&address];
                     assert!(hour.up[number], "step {step}: {address} is down");
                     let held = hour.held[number];
-                    assert!(held + LAG >= announced, "step {step}: {address} has {held} of {announced}");
+                    assert!(
+                        held + LAG >= announced,
+                        "step {step}: {address} has {held} of {announced}"
+                    );
                 }
             }
         }
@@ -159,7 +167,8 @@ fn clients_no_client_is_sent_to_a_mirror_that_lags() {
 /// started."
 #[test]
 fn clients_servers_started_at_any_time_show_the_same_record() {
-    let mut servers: Vec<(usize, Option<Snapshot>)> = vec![(0, None), (1, None), (100, None), (201, None)];
+    let mut servers: Vec<(usize, Option<Snapshot>)> =
+        vec![(0, None), (1, None), (100, None), (201, None)];
     let names = ["current.cvd", "current.cvd.win", "main.cvd", "daily.cvd", "bytecode.cvd"];
     let mut records: Vec<String> = Vec::new();
     for (step, hour) in day(&mut Numbers(5), false).iter().enumerate() {
@@ -178,7 +187,10 @@ fn clients_servers_started_at_any_time_show_the_same_record() {
                     *server = Some(snapshot);
                 }
             }
-            assert!(packets.windows(2).all(|pair| pair[0] == pair[1]), "step {step}, minute {minutes}");
+            assert!(
+                packets.windows(2).all(|pair| pair[0] == pair[1]),
+                "step {step}, minute {minutes}"
+            );
         }
     }
     records.dedup();
@@ -189,7 +201,9 @@ fn clients_servers_started_at_any_time_show_the_same_record() {
 #[test]
 fn the_stamp_never_goes_back() {
     let hour = &day(&mut Numbers(6), false)[0];
-    let stamp = |snapshot: &Snapshot| -> i64 { record(snapshot).split(':').nth(3).unwrap().parse().unwrap() };
+    let stamp = |snapshot: &Snapshot| -> i64 {
+        record(snapshot).split(':').nth(3).unwrap().parse().unwrap()
+    };
     let first = follow(None, &feed(12, hour), time(18));
     assert_eq!(stamp(&first), time(18).as_second());
     // The clock was set back.

@@ -6,9 +6,9 @@ mod asking;
 use std::net::IpAddr;
 
 use asking::{A, AAAA, Numbers, TXT, frame, loaded, project, query, snapshot};
-use cvdns::answer::{Answering, Transport};
-use cvdns::health::Feed;
-use cvdns::snapshot::Snapshot;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Feed;
+use cvdns_core::snapshot::Snapshot;
 
 /// A kind of query for each kind of answer, most with a random subnet; a few have an octet changed or their end cut off.
 fn any_query(numbers: &mut Numbers) -> Vec<u8> {
@@ -30,7 +30,9 @@ fn any_query(numbers: &mut Numbers) -> Vec<u8> {
     let subnet = match numbers.below(3) {
         0 => None,
         1 => Some((IpAddr::V4((numbers.next() as u32 & 0xffff_ff00).into()), 24)),
-        _ => Some((IpAddr::V6((0x2 << 124 | numbers.wide() >> 8 << 84 & u128::MAX >> 4).into()), 48)),
+        _ => {
+            Some((IpAddr::V6((0x2 << 124 | numbers.wide() >> 8 << 84 & u128::MAX >> 4).into()), 48))
+        }
     };
     let mut query = query(name, qtype, subnet);
     match numbers.below(8) {
@@ -56,8 +58,13 @@ fn one_by_one(
     let mut buffer = vec![0; 4096];
     let mut respond = |(query, client): &(Vec<u8>, IpAddr)| {
         buffer[..query.len()].copy_from_slice(query);
-        let length =
-            answering.respond(snapshot, &mut buffer, query.len(), (*client, 4711).into(), Transport::Udp)?;
+        let length = answering.respond(
+            snapshot,
+            &mut buffer,
+            query.len(),
+            (*client, 4711).into(),
+            Transport::Udp,
+        )?;
         Some(buffer[..length].to_vec())
     };
     queries.iter().map(|query| query.as_ref().and_then(&mut respond)).collect()
@@ -68,7 +75,10 @@ fn in_a_batch(
     snapshot: &Snapshot,
     queries: &[Option<(Vec<u8>, IpAddr)>],
 ) -> Vec<Option<Vec<u8>>> {
-    answering.expect(snapshot, queries.iter().map(|q| q.as_ref().map(|(query, from)| (&**query, *from))));
+    answering.expect(
+        snapshot,
+        queries.iter().map(|q| q.as_ref().map(|(query, from)| (&**query, *from))),
+    );
     let mut respond = |number: usize| {
         let (query, client) = queries[number].as_ref()?;
         let mut buffer = vec![0; 4096];
@@ -107,7 +117,12 @@ fn batches_get_what_single_queries_get() {
         answered += expected.iter().flatten().count();
     }
     assert!(answered > 10_000, "{answered}");
-    let nobody =
-        together.respond_expected(64, &snapshot, &mut [0; 4096], ([127, 0, 0, 1], 1).into(), Transport::Udp);
+    let nobody = together.respond_expected(
+        64,
+        &snapshot,
+        &mut [0; 4096],
+        ([127, 0, 0, 1], 1).into(),
+        Transport::Udp,
+    );
     assert_eq!(nobody, None, "a number that was not shown");
 }

@@ -21,7 +21,8 @@ fn steps(page: &str) -> Vec<(String, Option<String>)> {
     while let Some((before, after)) = rest.split_once("```") {
         let (kind, block) = after.split_once('\n').expect("a block");
         // An empty block would end at once.
-        let (block, after) = block.split_once("\n```\n").unwrap_or_else(|| panic!("no end: {block}"));
+        let (block, after) =
+            block.split_once("\n```\n").unwrap_or_else(|| panic!("no end: {block}"));
         match kind {
             "sh" => steps.push((block.to_owned(), None)),
             "text" => {
@@ -55,7 +56,11 @@ impl Place {
     /// Runs commands as the reader's shell would; what they print.
     fn run(&self, commands: &str) -> String {
         let binaries = Path::new(env!("CARGO_BIN_EXE_cvdns")).parent().expect("a directory");
-        let path = format!("{}:{}:/usr/sbin", binaries.display(), std::env::var("PATH").unwrap_or_default());
+        let path = format!(
+            "{}:{}:/usr/sbin",
+            binaries.display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
         // Programs that stay would hold a pipe open.
         let [out, error] = ["out", "error"].map(|name| self.0.path().join(format!(".{name}")));
         let status = Command::new("bash")
@@ -80,7 +85,10 @@ impl Drop for Place {
             return;
         }
         for name in ["export.log", "server.log"] {
-            eprintln!("--- {name}\n{}", fs::read_to_string(self.0.path().join(name)).unwrap_or_default());
+            eprintln!(
+                "--- {name}\n{}",
+                fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
+            );
         }
         for name in ["export.pid", "named.pid", "server.pid", "parent.pid"] {
             if let Ok(pid) = fs::read_to_string(self.0.path().join(name)) {
@@ -92,8 +100,8 @@ impl Drop for Place {
 
 #[test]
 fn the_commands_of_the_page_do_what_it_says() {
-    let mut page =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bind.md")).expect("the page");
+    let mut page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bind.md"))
+        .expect("the page");
     // By way of what is no number: a port may contain another.
     for port in PORTS {
         assert!(page.contains(port), "{port}");

@@ -7,10 +7,10 @@ mod oracle;
 use std::net::IpAddr;
 
 use asking::{Numbers, masked, project, spread};
-use cvdns::geo::client_table::Place;
-use cvdns::geo::country::Country;
-use cvdns::geo::country_map::CountryMap;
-use cvdns::geo::database::CountryDatabase;
+use cvdns_core::geo::client_table::Place;
+use cvdns_core::geo::country::Country;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::geo::database::CountryDatabase;
 use oracle::Oracle;
 
 /// Addresses of each family.
@@ -38,7 +38,8 @@ fn twenty_thousand_addresses_are_where_the_plain_reader_has_them() {
             let code = oracle.country(address);
             let wanted = number(code.as_deref().map(|code| Country::parse(code).unwrap()));
             assert_eq!(value, wanted, "{address}");
-            let other = |prefix| oracle.other_country(masked(address, prefix), prefix, code.as_deref());
+            let other =
+                |prefix| oracle.other_country(masked(address, prefix), prefix, code.as_deref());
             assert_eq!(other(scope), None, "{address}/{scope}");
             assert!(other(scope - 1).is_some(), "{address}/{scope} could be shorter");
         }

@@ -62,7 +62,10 @@ fn header_fields_are_printed() {
         "tomjudge",
         "9c353a6b32555186a45a61c6441f38c0",
     ];
-    assert_eq!(table, [&["FILE", "VERSION", "SIGNATURES", "FLEVEL", "BUILT", "BUILDER", "MD5"], &row]);
+    assert_eq!(
+        table,
+        [&["FILE", "VERSION", "SIGNATURES", "FLEVEL", "BUILT", "BUILDER", "MD5"], &row]
+    );
     let (code, out, _) = cvd(dir.path(), &["--json", "main.cvd"]);
     let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     let expected = serde_json::json!([{
@@ -87,12 +90,14 @@ fn the_record_is_made_of_files_and_of_what_the_configuration_knows() {
     assert!(error.contains("name it with --software 1.4.6, or a configuration"), "{error}");
 
     // A database that is missing.
-    let (code, out, error) = cvd(dir.path(), &["--record", "--software", "1.5.0", "main.cvd", "daily.cld"]);
+    let (code, out, error) =
+        cvd(dir.path(), &["--record", "--software", "1.5.0", "main.cvd", "daily.cld"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(error.contains("needs a version of bytecode"), "{error}");
 
     // The configuration's feed has the rest.
-    let feed = fixture::feed(1_000, &fixture::States::new()).replace("\"warn\": true", "\"warn\": false");
+    let feed =
+        fixture::feed(1_000, &fixture::States::new()).replace("\"warn\": true", "\"warn\": false");
     fixture::files().with("feed.json", feed).write(dir.path(), 5300);
     let (code, out, error) = cvd(dir.path(), &["--record", "daily.cld"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
@@ -119,10 +124,17 @@ fn a_record_can_be_written_over_itself() {
     let files = fixture::files().with("dns.txt", "");
     let config = format!("{}\n[record]\nrecord-file = \"dns.txt\"\n", files.text("cvdns.toml"));
     files.with("cvdns.toml", config).write(dir.path(), 5300);
-    let (code, out, error) = cvd(dir.path(), &["--record", "main.cvd", "daily.cld", "bytecode.cvd"]);
-    assert_eq!((code, without_stamp(&out).as_str()), (Some(0), "1.4.6:63:28130:1:90:49192:339"), "{error}");
+    let (code, out, error) =
+        cvd(dir.path(), &["--record", "main.cvd", "daily.cld", "bytecode.cvd"]);
+    assert_eq!(
+        (code, without_stamp(&out).as_str()),
+        (Some(0), "1.4.6:63:28130:1:90:49192:339"),
+        "{error}"
+    );
     assert!(
-        error.contains("dns.txt: 0 lines; expected one, the record; the rest of the record is taken"),
+        error.contains(
+            "dns.txt: 0 lines; expected one, the record; the rest of the record is taken"
+        ),
         "{error}"
     );
 }
@@ -144,8 +156,14 @@ fn no_record_is_made_up() {
     let (code, out, error) = cvd(dir.path(), &missing);
     assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
     let feed = fixture::feed(1_000, &fixture::States::new());
-    let now = feed.split("\"generated\": \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time");
-    fixture::files().with("feed.json", feed.replace(now, "2026-01-01T00:00:00Z")).write(dir.path(), 5300);
+    let now = feed
+        .split("\"generated\": \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a time");
+    fixture::files()
+        .with("feed.json", feed.replace(now, "2026-01-01T00:00:00Z"))
+        .write(dir.path(), 5300);
     let (code, out, error) = cvd(dir.path(), &["--record"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(error.contains("serve would answer SERVFAIL"), "{error}");
@@ -171,7 +189,10 @@ fn bad_files_are_named_and_good_ones_are_printed() {
         ("fields.cvd", "fields.cvd: its header has no MD5"),
         ("zero.cvd", "zero.cvd: the version in its header is \"0\"; expected a number, 1 or more"),
         ("word.cvd", "word.cvd: the version in its header is \"x\""),
-        ("future.cvd", "future.cvd: it was built at 2100-01-01T00:00:00Z, more than 5 minutes in the future"),
+        (
+            "future.cvd",
+            "future.cvd: it was built at 2100-01-01T00:00:00Z, more than 5 minutes in the future",
+        ),
         ("none.cvd", "cannot read none.cvd: No such file"),
         (".", "cannot read .: it is a directory"),
     ] {
@@ -179,7 +200,8 @@ fn bad_files_are_named_and_good_ones_are_printed() {
         assert_eq!(code, Some(1), "{name}");
         assert!(error.contains(words) && error.lines().count() == 1, "{error}");
         assert!(out.contains("good.cvd") && !out.contains(&format!("{name} ")), "{out}");
-        let (code, out, _) = cvd(dir.path(), &["--record", "--software", "1.5.0", "good.cvd", name]);
+        let (code, out, _) =
+            cvd(dir.path(), &["--record", "--software", "1.5.0", "good.cvd", name]);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{name}");
     }
     assert_eq!(cvd(dir.path(), &[]).0, Some(2));

@@ -70,7 +70,8 @@ fn served() -> Files {
     let zone = files.text("clam.zone");
     let zone = zone.replace("192.0.2.1\n", "127.0.0.2\n").replace("2001:db8::1\n", "::1\n");
     let zone = zone.replacen("192.0.2.2\n", "127.0.0.1\n", 1);
-    let config = files.text("cvdns.toml").replace("[\"127.0.0.1:", "[\"127.0.0.2:@PORT@\", \"127.0.0.1:");
+    let config =
+        files.text("cvdns.toml").replace("[\"127.0.0.1:", "[\"127.0.0.2:@PORT@\", \"127.0.0.1:");
     files.with("clam.zone", zone).with("cvdns.toml", config)
 }
 
@@ -87,13 +88,20 @@ fn a_parent_in_bind_leads_to_the_server() {
         "ns1.clam 900 IN AAAA ::1",
         "ns2.clam 900 IN A 127.0.0.1",
     ];
-    let of_clam: Vec<String> = lines(&text).into_iter().filter(|line| !line.starts_with("short")).collect();
+    let of_clam: Vec<String> =
+        lines(&text).into_iter().filter(|line| !line.starts_with("short")).collect();
     assert_eq!(of_clam, expected, "{text}");
     let named = Peer::named(&[("example", &parent("example", &text))]);
     for name in ["db.de.clam.example", "clam.example"] {
-        let referral =
-            sections("127.0.0.1", named.port, &[name, "A"], &["+answer", "+authority", "+additional"]);
-        let own = |name: &str, kind: &str| sections("127.0.0.1", daemon.port(), &[name, kind], &["+answer"]);
+        let referral = sections(
+            "127.0.0.1",
+            named.port,
+            &[name, "A"],
+            &["+answer", "+authority", "+additional"],
+        );
+        let own = |name: &str, kind: &str| {
+            sections("127.0.0.1", daemon.port(), &[name, kind], &["+answer"])
+        };
         let mut wanted = own("clam.example", "NS");
         for (server, kind) in [("ns1", "A"), ("ns1", "AAAA"), ("ns2", "A")] {
             wanted.extend(own(&format!("{server}.clam.example"), kind));
@@ -103,15 +111,19 @@ fn a_parent_in_bind_leads_to_the_server() {
         for address in referral.iter().filter(|line| !line.contains(" NS ")) {
             let address = address.rsplit(' ').next().expect("an address");
             let answer = dig(address, daemon.port(), &["db.de.clam.example", "A"]);
-            assert!(answer.contains("flags: qr aa;") && answer.contains("192.0.2.11\n"), "{answer}");
+            assert!(
+                answer.contains("flags: qr aa;") && answer.contains("192.0.2.11\n"),
+                "{answer}"
+            );
         }
     }
 }
 
 /// A zone for each country beside the zone of their name servers, which has a child.
 fn set_of_zones() -> Files {
-    let zone =
-        |file: &str, origin: &str| format!("format = 1\norigin = \"{origin}\"\nrecords = \"{file}.zone\"\n");
+    let zone = |file: &str, origin: &str| {
+        format!("format = 1\norigin = \"{origin}\"\nrecords = \"{file}.zone\"\n")
+    };
     let records = |rest: &str| format!("$TTL 60\n@ SOA a.ns.test. hostmaster 1 2 3 4 5\n{rest}");
     let config = "[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\necs = false\n\
                   [[zone]]\nfile = \"cc.toml\"\n[[zone]]\nfile = \"ns.toml\"\n[[zone]]\nfile = \"kid.toml\"\n";
@@ -130,8 +142,11 @@ fn zones_are_grouped_by_the_zone_that_they_belong_into() {
     let daemon = Daemon::start(&set_of_zones());
     let text = printed(daemon.path(), &[]);
     assert!(text.contains("Now it is `ecs = false`."), "{text}");
-    let countries =
-        tools::output(Command::new(env!("CARGO_BIN_EXE_cvdns")).args(["geoip", "countries", "--json"]));
+    let countries = tools::output(Command::new(env!("CARGO_BIN_EXE_cvdns")).args([
+        "geoip",
+        "countries",
+        "--json",
+    ]));
     let countries: serde_json::Value = serde_json::from_str(&countries).expect("JSON");
     let labels = countries
         .as_array()
@@ -140,18 +155,26 @@ fn zones_are_grouped_by_the_zone_that_they_belong_into() {
         .flat_map(|row| row["labels"].as_array().expect("labels"));
     let labels: BTreeSet<&str> = labels.map(|label| label.as_str().expect("a label")).collect();
     let count = labels.len();
-    assert!(count > 250 && text.contains(&format!("\n; db.{{cc}}.test: {count} zones\n")), "{text}");
-    let (first, second) =
-        text.split_once("; Delegations in the zone ns.test, which is served here too").expect("two parents");
+    assert!(
+        count > 250 && text.contains(&format!("\n; db.{{cc}}.test: {count} zones\n")),
+        "{text}"
+    );
+    let (first, second) = text
+        .split_once("; Delegations in the zone ns.test, which is served here too")
+        .expect("two parents");
     assert!(first.starts_with("; Delegations in the zone test.\n"), "{first}");
-    let glue =
-        ["a.ns.test. 120 IN A 127.0.0.1", "a.ns.test. 120 IN A 127.0.0.3", "a.ns.test. 60 IN AAAA ::1"];
+    let glue = [
+        "a.ns.test. 120 IN A 127.0.0.1",
+        "a.ns.test. 120 IN A 127.0.0.3",
+        "a.ns.test. 60 IN AAAA ::1",
+    ];
     let found = lines(first);
     let (sets, rest) = found.split_at(2 * count);
     let expected: BTreeSet<String> = labels
         .iter()
         .flat_map(|cc| {
-            ["A.ns.test.", "b.else.example."].map(|server| format!("db.{cc}.test. 300 IN NS {server}"))
+            ["A.ns.test.", "b.else.example."]
+                .map(|server| format!("db.{cc}.test. 300 IN NS {server}"))
         })
         .collect();
     assert_eq!(sets.iter().cloned().collect::<BTreeSet<_>>(), expected);
@@ -167,19 +190,31 @@ fn zones_are_grouped_by_the_zone_that_they_belong_into() {
 
     // What belongs into a parent is told apart from what belongs into a zone below it.
     let relative = printed(daemon.path(), &["--parent", "TEST."]);
-    assert!(!relative.contains("kid") && relative.contains("\ndb.de 300 IN NS A.ns\n"), "{relative}");
-    let of_kid = ["$ORIGIN ns.test.", "kid 60 IN NS a", "kid 60 IN NS own.kid", "own.kid 60 IN A 127.0.0.4"];
+    assert!(
+        !relative.contains("kid") && relative.contains("\ndb.de 300 IN NS A.ns\n"),
+        "{relative}"
+    );
+    let of_kid =
+        ["$ORIGIN ns.test.", "kid 60 IN NS a", "kid 60 IN NS own.kid", "own.kid 60 IN A 127.0.0.4"];
     assert_eq!(lines(&printed(daemon.path(), &["--parent", "ns.test"])), of_kid);
     assert_eq!(lines(&printed(daemon.path(), &["--parent", "de.test"])).len(), 1 + 2);
 
     // Names and addresses are the same either way, and the siblings' glue comes with the referral.
     let wanted = ["db.uk.test. 300 IN NS A.ns.test.", "db.uk.test. 300 IN NS b.else.example."];
-    let wanted: BTreeSet<String> = wanted.iter().chain(&glue).map(|line| line.to_lowercase()).collect();
+    let wanted: BTreeSet<String> =
+        wanted.iter().chain(&glue).map(|line| line.to_lowercase()).collect();
     for delegations in [&relative, first] {
         let named = Peer::named(&[("test", &parent("test", delegations))]);
-        let referral =
-            sections("127.0.0.1", named.port, &["x.db.uk.test", "A"], &["+authority", "+additional"]);
-        assert_eq!(referral.iter().map(|line| line.to_lowercase()).collect::<BTreeSet<_>>(), wanted);
+        let referral = sections(
+            "127.0.0.1",
+            named.port,
+            &["x.db.uk.test", "A"],
+            &["+authority", "+additional"],
+        );
+        assert_eq!(
+            referral.iter().map(|line| line.to_lowercase()).collect::<BTreeSet<_>>(),
+            wanted
+        );
     }
     let answer = dig("127.0.0.1", daemon.port(), &["db.uk.test", "SOA"]);
     assert!(answer.contains("flags: qr aa;"), "{answer}");
@@ -189,7 +224,8 @@ fn zones_are_grouped_by_the_zone_that_they_belong_into() {
 fn zones_that_nobody_could_find_are_an_error() {
     let dir = tempfile::tempdir().expect("a directory");
     let files = set_of_zones();
-    let no_address = files.text("ns.zone").replace("a 120 A 127.0.0.1\na 120 A 127.0.0.3\na AAAA ::1\n", "");
+    let no_address =
+        files.text("ns.zone").replace("a 120 A 127.0.0.1\na 120 A 127.0.0.3\na AAAA ::1\n", "");
     files.clone().with("ns.zone", no_address).write(dir.path(), ports::free());
     let (code, out, error) = delegation(dir.path(), &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));

@@ -105,9 +105,13 @@ impl Asked {
         let near = random.below(4) == 0;
         let subnet = (near || random.below(3) == 0).then(|| *random.of(&subnets));
         let label = if near { *random.of(&local) } else { *random.of(&names) };
-        let name =
-            if random.below(15) == 0 { "foreign.test.".to_owned() } else { format!("{label}.clam.example.") };
-        let upper = |letter: char| if random.below(2) == 0 { letter.to_ascii_uppercase() } else { letter };
+        let name = if random.below(15) == 0 {
+            "foreign.test.".to_owned()
+        } else {
+            format!("{label}.clam.example.")
+        };
+        let upper =
+            |letter: char| if random.below(2) == 0 { letter.to_ascii_uppercase() } else { letter };
         let name = name.chars().map(upper).collect();
         let edns = subnet.is_some() || random.below(2) == 0;
         let qtype = *random.of(&["A", "AAAA", "TXT", "NS", "SOA", "MX", "CNAME", "TYPE65280"]);
@@ -182,12 +186,16 @@ fn told_by_hickory(bytes: &[u8]) -> Told {
 fn line(record: &Record) -> String {
     let data = match &record.data {
         RData::TXT(txt) => {
-            let strings =
-                txt.txt_data.iter().map(|string| format!("\"{}\"", String::from_utf8_lossy(string)));
+            let strings = txt
+                .txt_data
+                .iter()
+                .map(|string| format!("\"{}\"", String::from_utf8_lossy(string)));
             strings.collect::<Vec<_>>().join(" ")
         }
         // hickory-proto has no DNAME: a name that is never compressed (RFC 6672, 2.5).
-        RData::Unknown { code, rdata } if u16::from(*code) == rr::DNAME => name::text(&rdata.anything),
+        RData::Unknown { code, rdata } if u16::from(*code) == rr::DNAME => {
+            name::text(&rdata.anything)
+        }
         data => data.to_string(),
     };
     let owner = record.name.to_ascii();
@@ -217,9 +225,9 @@ fn told_by_text(text: &str) -> Told {
         authority: Vec::new(),
         additional: Vec::new(),
         subnet: after("CLIENT-SUBNET: ").map(str::to_owned),
-        payload: after("udp: ")
-            .or(after("UDP size: "))
-            .map(|size| size.trim_end_matches(" B").parse().unwrap_or_else(|_| panic!("a size in {text}"))),
+        payload: after("udp: ").or(after("UDP size: ")).map(|size| {
+            size.trim_end_matches(" B").parse().unwrap_or_else(|_| panic!("a size in {text}"))
+        }),
     };
     let mut section = None;
     for line in text.lines() {
@@ -230,7 +238,9 @@ fn told_by_text(text: &str) -> Told {
                 "ADDITIONAL SECTION:" => Some(&mut told.additional),
                 _ => None,
             };
-        } else if let (Some(lines), false) = (&mut section, line.is_empty() || line.starts_with(';')) {
+        } else if let (Some(lines), false) =
+            (&mut section, line.is_empty() || line.starts_with(';'))
+        {
             let words: Vec<&str> = line.split_whitespace().filter(|word| *word != "IN").collect();
             lines.push(words.join(" ").to_lowercase());
         }

@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use asking::{A, AAAA, Asker, TXT, frame, loaded, project, query, snapshot};
-use cvdns::answer::Transport;
-use cvdns::fleet::Fleet;
-use cvdns::health::{Feed, State};
-use cvdns::load::{Loaded, Source, read_feed};
-use cvdns::snapshot::Snapshot;
+use cvdns::load::{Loaded, Source};
+use cvdns_core::answer::Transport;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Feed, State};
+use cvdns_core::snapshot::Snapshot;
+use cvdns_io::read_feed;
 use ipnet::IpNet;
 
 const TIME: &str = "2026-11-22T17:05:00Z";
 
 fn example() -> (Loaded, Feed) {
     let loaded = loaded(&project().join("cvdns.toml"));
-    let octets =
-        read_feed(loaded.feed.as_ref().and_then(Source::file).expect("a feed")).expect("a readable feed");
+    let octets = read_feed(loaded.feed.as_ref().and_then(Source::file).expect("a feed"))
+        .expect("a readable feed");
     (loaded, Feed::parse(&octets).expect("a feed that validates"))
 }
 
@@ -37,7 +38,8 @@ fn the_fleet_spans_the_world() {
     let (loaded, _) = example();
     let fleet = fleet(&loaded);
     let countries: BTreeSet<&str> = fleet.enabled().map(|(_, m)| m.country.code()).collect();
-    let continents: BTreeSet<&str> = fleet.enabled().map(|(_, m)| m.country.continent().code()).collect();
+    let continents: BTreeSet<&str> =
+        fleet.enabled().map(|(_, m)| m.country.continent().code()).collect();
     assert!(
         fleet.mirrors.len() >= 60 && countries.len() >= 32,
         "{} in {}",
@@ -50,8 +52,9 @@ fn the_fleet_spans_the_world() {
 #[test]
 fn nobody_is_contacted_who_did_not_ask_for_it() {
     // RFC 5737 section 3, RFC 3849 section 2.
-    let documentation: [IpNet; 4] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
-        .map(|net| net.parse().unwrap());
+    let documentation: [IpNet; 4] =
+        ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
+            .map(|net| net.parse().unwrap());
     let is_documentation = |address: IpAddr| documentation.iter().any(|net| net.contains(&address));
     let (loaded, _) = example();
     for mirror in &fleet(&loaded).mirrors {
@@ -61,7 +64,8 @@ fn nobody_is_contacted_who_did_not_ask_for_it() {
         assert!(reserved.iter().any(|domain| mirror.host.ends_with(domain)), "{}", mirror.host);
     }
     let master = std::fs::read_to_string(project().join("zones/clamav.net.zone")).unwrap();
-    let words = master.lines().filter_map(|line| line.split(';').next()).flat_map(str::split_whitespace);
+    let words =
+        master.lines().filter_map(|line| line.split(';').next()).flat_map(str::split_whitespace);
     let addresses: Vec<IpAddr> = words.filter_map(|word| word.parse().ok()).collect();
     assert!(addresses.len() > 5 && addresses.into_iter().all(is_documentation));
 }
@@ -110,7 +114,10 @@ fn the_names_of_the_network_are_answered() {
         for qtype in types {
             let answer = asker.ask(name, *qtype);
             assert_eq!(answer.message.response_code.low(), 0, "{name}");
-            assert!(answer.message.authoritative && !answer.message.answers.is_empty(), "{name} {qtype}");
+            assert!(
+                answer.message.authoritative && !answer.message.answers.is_empty(),
+                "{name} {qtype}"
+            );
             assert!(answer.length <= 512, "{name} {qtype}");
         }
     }
@@ -133,9 +140,12 @@ fn the_feed_takes_mirrors_out_of_answers() {
     let mut all = BTreeSet::new();
     for qtype in [A, AAAA] {
         let asked = query("db.de.big.clamav.net", qtype, None);
-        all.extend(asker.send_by(&asked, Transport::Tcp).addresses().iter().map(ToString::to_string));
+        all.extend(
+            asker.send_by(&asked, Transport::Tcp).addresses().iter().map(ToString::to_string),
+        );
     }
-    let wanted = ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.14", "2001:db8::10", "2001:db8::12"];
+    let wanted =
+        ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.14", "2001:db8::10", "2001:db8::12"];
     assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), wanted);
 }
 
@@ -147,7 +157,7 @@ fn a_record_expires_by_the_clock() {
     // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two and a half.
     let now = |time: &str| {
         let max_age = std::time::Duration::from_secs(3600);
-        cvdns::snapshot::Now::new(Some(&feed), time.parse().unwrap(), max_age)
+        cvdns_core::snapshot::Now::new(Some(&feed), time.parse().unwrap(), max_age)
     };
     assert_eq!(frame.next_expiry(&now(TIME)).unwrap().to_string(), "2026-11-22T20:30:00Z");
     let strings = |time: &str| {
@@ -164,9 +174,17 @@ fn a_record_expires_by_the_clock() {
 fn commented_out_values_are_the_defaults() {
     let text = std::fs::read_to_string(project().join("cvdns.toml")).unwrap();
     let without_default = |line: &str| {
-        ["user", "public-key", "state", "overrides", "cvd-dir", "record-file", "listen = \"127.0.0.1:8053"]
-            .iter()
-            .any(|key| line.starts_with(key))
+        [
+            "user",
+            "public-key",
+            "state",
+            "overrides",
+            "cvd-dir",
+            "record-file",
+            "listen = \"127.0.0.1:8053",
+        ]
+        .iter()
+        .any(|key| line.starts_with(key))
     };
     let uncommented: String = text
         .lines()
@@ -177,9 +195,13 @@ fn commented_out_values_are_the_defaults() {
         .collect();
     assert_ne!(text, uncommented);
     let parse = |text: &str| {
-        let mut problems = cvdns::problem::Problems::default();
-        let config = cvdns::config::Config::parse("cvdns.toml", text, &mut problems);
-        assert!(problems.is_empty(), "{:?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let mut problems = cvdns_core::problem::Problems::default();
+        let config = cvdns_core::config::Config::parse("cvdns.toml", text, &mut problems);
+        assert!(
+            problems.is_empty(),
+            "{:?}",
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        );
         let config = config.unwrap();
         let feed = (config.feed.interval, config.feed.settle);
         format!("{:?} {:?} {:?} {:?}", config.server, feed, config.log, config.record)

@@ -11,16 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asking::{A, AAAA, Numbers, TXT, frame, loaded, project, query};
-use cvdns::answer::{Answering, Transport};
-use cvdns::explain::{AddressSource, Asker, Inquiry, OutcomeStory, PoolsStory, Story, usual_type};
-use cvdns::fleet::Fleet;
-use cvdns::health::{Feed, Overrides, State, Word};
 use cvdns::load::Loaded;
-use cvdns::problem::Problems;
-use cvdns::release::{Announced, Offered};
-use cvdns::snapshot::{Frame, Now, Snapshot};
-use cvdns::wire::lower::LowerName;
-use cvdns::wire::name::Name;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::explain::{
+    AddressSource, Asker, Inquiry, OutcomeStory, PoolsStory, Story, usual_type,
+};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Feed, Overrides, State, Word};
+use cvdns_core::problem::Problems;
+use cvdns_core::release::{Announced, Offered};
+use cvdns_core::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::wire::lower::LowerName;
+use cvdns_core::wire::name::Name;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
@@ -104,7 +106,8 @@ fn random_overrides(fleet: &Fleet, numbers: &mut Numbers) -> Overrides {
     for _ in 0..numbers.below(4) {
         let host = &numbers.one_of(&fleet.mirrors).host;
         let state = numbers.one_of(&STATES);
-        write!(text, "[[override]]\nhost = \"{host}\"\nstate = \"{state}\"\nreason = \"a test\"\n").unwrap();
+        write!(text, "[[override]]\nhost = \"{host}\"\nstate = \"{state}\"\nreason = \"a test\"\n")
+            .unwrap();
     }
     let mut problems = Problems::default();
     let overrides = Overrides::parse("o", &text, &mut problems);
@@ -128,8 +131,9 @@ impl Round {
         self.buffer[..query.len()].copy_from_slice(query);
         let from = (client, 5353).into();
         let answering = &mut self.answering;
-        let length =
-            answering.respond(&self.snapshot, &mut self.buffer, query.len(), from, Transport::Tcp).unwrap();
+        let length = answering
+            .respond(&self.snapshot, &mut self.buffer, query.len(), from, Transport::Tcp)
+            .unwrap();
         Packet { message: Message::from_vec(&self.buffer[..length]).unwrap(), turn }
     }
 }
@@ -149,7 +153,10 @@ impl Packet {
             RData::TXT(txt) => Some(&txt.txt_data),
             _ => None,
         });
-        texts.flat_map(|strings| strings.iter()).map(|s| String::from_utf8(s.to_vec()).unwrap()).collect()
+        texts
+            .flat_map(|strings| strings.iter())
+            .map(|s| String::from_utf8(s.to_vec()).unwrap())
+            .collect()
     }
 
     fn scope(&self) -> Option<u8> {
@@ -226,11 +233,16 @@ fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
     } else {
         assert_eq!(window, None, "{story:?}");
     }
-    let words = match story.pools.as_ref().filter(|pools| pools.window.is_some()).map(|pools| pools.reach) {
+    let words = match story
+        .pools
+        .as_ref()
+        .filter(|pools| pools.window.is_some())
+        .map(|pools| pools.reach)
+    {
         Some("open") => Some("no mirror of the path is usable: answered as if all were".to_owned()),
-        Some("lagging") => {
-            Some("no mirror of the path holds the record: answered with those least behind".to_owned())
-        }
+        Some("lagging") => Some(
+            "no mirror of the path holds the record: answered with those least behind".to_owned(),
+        ),
         Some("further") => Some(story.pools.as_ref().unwrap().note.clone().expect("words")),
         Some("near") | None => None,
         Some(other) => panic!("{other}"),
@@ -245,10 +257,9 @@ fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
         .flat_map(|m| m.answered.clone())
         .collect();
     assert!(
-        packet
-            .addresses()
-            .iter()
-            .all(|address| !matches!(qtype, A | AAAA) || story.pools.is_none() || told.contains(address)),
+        packet.addresses().iter().all(|address| !matches!(qtype, A | AAAA)
+            || story.pools.is_none()
+            || told.contains(address)),
         "{story:?}"
     );
     if story.outcome == OutcomeStory::Record {
@@ -260,13 +271,22 @@ fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
 
 /// The mirrors of a pool by the fleet file, in its order.
 fn members<'f>(fleet: &'f Fleet, pool: &str) -> Vec<&'f str> {
-    let within = |mirror: &&cvdns::fleet::Mirror| match pool.split_once(':') {
+    let within = |mirror: &&cvdns_core::fleet::Mirror| match pool.split_once(':') {
         Some(("continent", code)) => mirror.country.continent().code() == code,
         Some(("pool", name)) => mirror.pools.iter().any(|pool| pool == name),
         _ if pool == "world" => true,
-        _ => mirror.country.code() == pool || mirror.serves.iter().any(|country| country.code() == pool),
+        _ => {
+            mirror.country.code() == pool
+                || mirror.serves.iter().any(|country| country.code() == pool)
+        }
     };
-    fleet.mirrors.iter().filter(|mirror| mirror.enabled).filter(within).map(|m| m.host.as_str()).collect()
+    fleet
+        .mirrors
+        .iter()
+        .filter(|mirror| mirror.enabled)
+        .filter(within)
+        .map(|m| m.host.as_str())
+        .collect()
 }
 
 /// The pools of a story against the fleet file; and what it says of mirrors against itself.
@@ -280,7 +300,8 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
         let new: Vec<&str> = all.into_iter().filter(|host| !seen.contains(*host)).collect();
         if pool.drawn {
             // Behind them stand those that take no part.
-            let told = pool.members.iter().filter(|m| m.mirror.enabled).map(|m| m.mirror.host.as_str());
+            let told =
+                pool.members.iter().filter(|m| m.mirror.enabled).map(|m| m.mirror.host.as_str());
             assert_eq!(told.collect::<Vec<_>>(), new);
             seen.extend(new.iter().map(|host| (*host).to_owned()));
         } else {
@@ -289,7 +310,9 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
         for member in &pool.members {
             assert_eq!(member.answered.is_empty(), member.why_not.is_some(), "{member:?}");
             let mirror = &member.mirror;
-            let works = |of: &cvdns::explain::fleet::AddressStory| matches!(of.state, State::Up | State::Old);
+            let works = |of: &cvdns_core::explain::fleet::AddressStory| {
+                matches!(of.state, State::Up | State::Old)
+            };
             assert_eq!(
                 mirror.usable,
                 mirror.enabled && mirror.behind <= 1 && mirror.addresses.iter().any(works),
@@ -358,16 +381,26 @@ fn what_explains_is_what_serves() {
     }
     // Each kind of answer was met.
     for kind in [
-        "near", "further", "lagging", "open", "Pool", "Record", "Nodata", "Nxdomain", "NotOurs", "Static",
-        "Ping",
+        "near", "further", "lagging", "open", "Pool", "Record", "Nodata", "Nxdomain", "NotOurs",
+        "Static", "Ping",
     ] {
         assert!(told.get(kind).is_some_and(|count| *count > 20), "{kind}: {told:?}");
     }
 }
 
 /// The diagnostic name tells the same story to those who may ask, and is refused to others.
-fn told_by_dig(round: &mut Round, name: &LowerName, packet: &Packet, client: (IpAddr, u8), qtype: u16) {
-    assert_eq!(packet.message.metadata.response_code, ResponseCode::Refused, "192.0.2.1 is not local");
+fn told_by_dig(
+    round: &mut Round,
+    name: &LowerName,
+    packet: &Packet,
+    client: (IpAddr, u8),
+    qtype: u16,
+) {
+    assert_eq!(
+        packet.message.metadata.response_code,
+        ResponseCode::Refused,
+        "192.0.2.1 is not local"
+    );
     assert_eq!(packet.words().as_deref(), Some("diagnostic names are for local clients (explain)"));
     let query = query("_explain.db.de.clamav.net", qtype, Some(client));
     let packet = round.ask(&query, [10, 0, 0, 1].into());

@@ -29,8 +29,12 @@ fn explain(dir: &Path, arguments: &str) -> Done {
 fn explain_with(dir: &Path, arguments: &str, input: &str) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
     command.arg("explain").args(arguments.split(' ')).current_dir(dir);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cvdns");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cvdns");
     child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("written");
     let done = child.wait_with_output().expect("cvdns");
     let text = |octets| String::from_utf8(octets).expect("text");
@@ -83,8 +87,13 @@ fn a_story_has_the_whole_decision_and_the_answer() {
     let (code, out, error) =
         explain(dir.path(), &format!("db.local.clam.example --client 198.51.100.9/29 {AT}"));
     assert_eq!((code, error.as_str()), (Some(0), ""));
-    let date = out.split("country.mmdb ").nth(1).and_then(|rest| rest.split(',').next()).expect("its date");
-    let window: String = out.lines().filter(|line| line.trim_start().starts_with("window")).collect();
+    let date = out
+        .split("country.mmdb ")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next())
+        .expect("its date");
+    let window: String =
+        out.lines().filter(|line| line.trim_start().starts_with("window")).collect();
     let addresses: Vec<&str> = window.split(": ").nth(1).expect("addresses").split(' ').collect();
     let records: String = addresses
         .iter()
@@ -122,9 +131,9 @@ fn a_story_has_the_whole_decision_and_the_answer() {
 fn every_kind_of_name_has_its_story() {
     let dir = fixed();
     let stamp = "1795366800";
-    let record = format!("current.cvd.clam.example. 1800 IN TXT \"1.4.6:63:28129:{stamp}:1:90:49192:339\"");
-    let soa =
-        "clam.example. 300 IN SOA ns1.clam.example. hostmaster.clam.example. 2026112201 7200 900 1209600 300";
+    let record =
+        format!("current.cvd.clam.example. 1800 IN TXT \"1.4.6:63:28129:{stamp}:1:90:49192:339\"");
+    let soa = "clam.example. 300 IN SOA ns1.clam.example. hostmaster.clam.example. 2026112201 7200 900 1209600 300";
     for (asked, rtype, outcome, rcode, first) in [
         ("db.jp.clam.example", "A", "pool", "NOERROR", ""),
         ("db.de.ipv6.clam.example", "AAAA", "pool", "NOERROR", ""),
@@ -139,7 +148,13 @@ fn every_kind_of_name_has_its_story() {
         ),
         ("current.cvd.clam.example A", "A", "nodata", "NOERROR", soa),
         ("www.clam.example", "A", "static", "NOERROR", "www.clam.example. 120 IN A 192.0.2.3"),
-        ("x.wild.clam.example", "TXT", "static", "NOERROR", "x.wild.clam.example. 120 IN TXT \"wildcard\""),
+        (
+            "x.wild.clam.example",
+            "TXT",
+            "static",
+            "NOERROR",
+            "x.wild.clam.example. 120 IN TXT \"wildcard\"",
+        ),
         (
             "alias.clam.example",
             "A",
@@ -154,7 +169,13 @@ fn every_kind_of_name_has_its_story() {
             "NOERROR",
             "mirror.clam.example. 120 IN CNAME db.fr.clam.example.",
         ),
-        ("www.old.clam.example", "A", "static", "NOERROR", "old.clam.example. 120 IN DNAME clam.example."),
+        (
+            "www.old.clam.example",
+            "A",
+            "static",
+            "NOERROR",
+            "old.clam.example. 120 IN DNAME clam.example.",
+        ),
         ("clam.example SOA", "SOA", "static", "NOERROR", ""),
         ("clam.example", "SOA", "static", "NOERROR", ""),
         ("x.ping.clam.example", "A", "ping", "NOERROR", "x.ping.clam.example. 60 IN A 127.0.0.1"),
@@ -180,10 +201,17 @@ fn every_kind_of_name_has_its_story() {
         let told = json_of(dir.path(), &format!("{asked} {AT}"));
         let name = asked.split(' ').next().expect("a name");
         assert_eq!((&told["name"], &told["type"]), (&json!(name), &json!(rtype)), "{asked}");
-        assert_eq!((&told["outcome"], &told["answer"]["rcode"]), (&json!(outcome), &json!(rcode)), "{asked}");
+        assert_eq!(
+            (&told["outcome"], &told["answer"]["rcode"]),
+            (&json!(outcome), &json!(rcode)),
+            "{asked}"
+        );
         let both = [&told["answer"]["records"], &told["answer"]["authority"]];
-        let found =
-            both.iter().find_map(|records| records.get(0)).and_then(Value::as_str).unwrap_or_default();
+        let found = both
+            .iter()
+            .find_map(|records| records.get(0))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if !first.is_empty() {
             assert_eq!(found, first, "{asked}");
         }
@@ -208,25 +236,45 @@ fn a_client_decides_where_the_name_asks_for_it() {
         ("127.0.0.5", json!("US"), 8),
     ] {
         let told = json_of(dir.path(), &format!("database.clam.example --client {client} {AT}"));
-        assert_eq!((&told["location"]["country"], &told["scope"]), (&country, &json!(scope)), "{client}");
+        assert_eq!(
+            (&told["location"]["country"], &told["scope"]),
+            (&country, &json!(scope)),
+            "{client}"
+        );
         assert_eq!(told["answer"]["scope"], json!(scope), "{client}");
         let of = json!(if client.starts_with("127.") { Some("127.0.0.0/8") } else { None });
         assert_eq!(told["location"]["override"], of);
     }
-    refused(dir.path(), "db.local.clam.example", "the answer depends on the client: name one with --client");
-    refused(dir.path(), "near.clam.example", "the answer depends on the client: name one with --client");
+    refused(
+        dir.path(),
+        "db.local.clam.example",
+        "the answer depends on the client: name one with --client",
+    );
+    refused(
+        dir.path(),
+        "near.clam.example",
+        "the answer depends on the client: name one with --client",
+    );
     refused(
         dir.path(),
         "db.local.clam.example --client 192.0.2",
         "\"192.0.2\" is neither an address nor a network",
     );
-    refused(dir.path(), "db.local.clam.example --client 192.0.2.0/33", "\"192.0.2.0/33\" is neither");
+    refused(
+        dir.path(),
+        "db.local.clam.example --client 192.0.2.0/33",
+        "\"192.0.2.0/33\" is neither",
+    );
     refused(
         dir.path(),
         "db.local.clam.example --client 0.0.0.0/0",
         "\"0.0.0.0/0\" says of no client where it is",
     );
-    refused(dir.path(), "db.local.clam.example --client ::/0", "\"::/0\" says of no client where it is");
+    refused(
+        dir.path(),
+        "db.local.clam.example --client ::/0",
+        "\"::/0\" says of no client where it is",
+    );
 }
 
 #[test]
@@ -236,7 +284,8 @@ fn many_clients_are_a_table() {
     std::fs::write(dir.path().join("clients"), list).expect("a file");
     let check = |(code, out, error): Done, file: &str| {
         assert_eq!(code, Some(1), "{error}");
-        let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+        let lines: Vec<Vec<&str>> =
+            out.lines().map(|line| line.split_whitespace().collect()).collect();
         let head = ["CLIENT", "COUNTRY", "PATH", "USABLE", "ANSWER", "TTL", "SCOPE", "SERVER"];
         assert_eq!(lines[0], head);
         let shown: Vec<(&str, &str)> = lines[1..].iter().map(|line| (line[0], line[1])).collect();
@@ -250,7 +299,9 @@ fn many_clients_are_a_table() {
         let words = "is neither an address nor a network such as 192.0.2.0/24";
         assert_eq!(
             error,
-            format!("cvdns: {file}:5: \"nobody\" {words}\ncvdns: {file}:7: \"10.0.0.0/99\" {words}\n")
+            format!(
+                "cvdns: {file}:5: \"nobody\" {words}\ncvdns: {file}:7: \"10.0.0.0/99\" {words}\n"
+            )
         );
     };
     check(explain(dir.path(), &format!("db.local.clam.example --clients clients {AT}")), "clients");
@@ -260,42 +311,62 @@ fn many_clients_are_a_table() {
     std::fs::write(dir.path().join("good"), "9.9.9.9\n").expect("a file");
     let told = json_of(
         dir.path(),
-        &format!("db.local.clam.example --client 198.51.100.9 --client 198.51.100.200 --clients good {AT}"),
+        &format!(
+            "db.local.clam.example --client 198.51.100.9 --client 198.51.100.200 --clients good {AT}"
+        ),
     );
     let countries: Vec<&Value> =
         told.as_array().expect("an array").iter().map(|one| &one["location"]["country"]).collect();
     assert_eq!(countries, [&json!("DE"), &json!("JP"), &Value::Null]);
     assert_eq!(
-        json_of(dir.path(), &format!("db.local.clam.example --clients good {AT}")).as_array().map(Vec::len),
+        json_of(dir.path(), &format!("db.local.clam.example --clients good {AT}"))
+            .as_array()
+            .map(Vec::len),
         Some(1)
     );
 
     std::fs::write(dir.path().join("empty"), "# nobody\n\n").expect("a file");
     refused(dir.path(), "db.local.clam.example --clients empty", "empty names no client");
-    refused(dir.path(), "db.local.clam.example --clients missing", "cannot read missing: No such file");
+    refused(
+        dir.path(),
+        "db.local.clam.example --clients missing",
+        "cannot read missing: No such file",
+    );
     let bad = (0..25).map(|number| format!("x{number}")).collect::<Vec<_>>().join("\n");
     std::fs::write(dir.path().join("bad"), bad).expect("a file");
     let (code, out, error) = explain(dir.path(), "db.local.clam.example --clients bad");
-    assert_eq!((code, out.lines().count(), error.lines().count()), (Some(1), 1, 21), "{out}{error}");
+    assert_eq!(
+        (code, out.lines().count(), error.lines().count()),
+        (Some(1), 1, 21),
+        "{out}{error}"
+    );
     assert!(error.ends_with("cvdns: bad: 5 more such lines\n"), "{error}");
 }
 
 #[test]
 fn another_feed_gives_another_story() {
     let dir = fixed();
-    let all = states(&[("de1.example", "up"), ("gone.example", "down"), ("jp1.example", "removed")]);
+    let all =
+        states(&[("de1.example", "up"), ("gone.example", "down"), ("jp1.example", "removed")]);
     std::fs::write(dir.path().join("other.json"), feed_of(2_000, GENERATED, &all)).expect("a feed");
-    std::fs::write(dir.path().join("broken.json"), "{ \"format\": 1,\n \"serial\": }").expect("a feed");
+    std::fs::write(dir.path().join("broken.json"), "{ \"format\": 1,\n \"serial\": }")
+        .expect("a feed");
     let (code, out, error) =
         explain(dir.path(), &format!("db.jp.clam.example --feed other.json --json {AT}"));
     assert_eq!(
         (code, error.as_str()),
-        (Some(0), "cvdns: other.json: gone.example is in no fleet file: what it says of it is not used\n")
+        (
+            Some(0),
+            "cvdns: other.json: gone.example is in no fleet file: what it says of it is not used\n"
+        )
     );
     let told: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(told["feed"]["serial"], json!(2_000));
     assert_eq!(told["pools"]["path"][0]["members"][0]["why_not"], json!("removed"));
-    assert_eq!(json_of(dir.path(), &format!("db.jp.clam.example {AT}"))["feed"]["serial"], json!(1_000));
+    assert_eq!(
+        json_of(dir.path(), &format!("db.jp.clam.example {AT}"))["feed"]["serial"],
+        json!(1_000)
+    );
     refused(dir.path(), "db.jp.clam.example --feed broken.json", "broken.json: ");
     refused(dir.path(), "db.jp.clam.example --feed broken.json", "line 2");
     refused(dir.path(), "db.jp.clam.example --feed missing.json", "cannot read missing.json");
@@ -323,7 +394,9 @@ fn another_time_tells_what_will_be() {
     let config = files
         .text("cvdns.toml")
         .replace("[feed]\n", "[feed]\nmax-age = \"720h\"\noverrides = \"overrides.toml\"\n");
-    let files = files.with("feed.json", feed_of(1_000, GENERATED, &States::new())).with("cvdns.toml", config);
+    let files = files
+        .with("feed.json", feed_of(1_000, GENERATED, &States::new()))
+        .with("cvdns.toml", config);
     let dir = directory(&files.with("mirrors.toml", fleet).with("overrides.toml", overrides));
     let why = |at: &str| -> Vec<Value> {
         let told = json_of(dir.path(), &format!("db.de.clam.example --at {at}"));
@@ -347,7 +420,10 @@ fn another_time_tells_what_will_be() {
     }
     // 2026-12-01T03:14:15Z is of the half hour of 03:00.
     let told = json_of(dir.path(), "current.cvd.clam.example --at 2026-12-01T03:14:15Z");
-    assert_eq!((&told["record"]["stamp"], &told["record"]["age"]), (&json!(1_796_094_000), &json!(855)));
+    assert_eq!(
+        (&told["record"]["stamp"], &told["record"]["age"]),
+        (&json!(1_796_094_000), &json!(855))
+    );
     // The feed is stale after max-age, and the record a while after that.
     let told = json_of(dir.path(), "current.cvd.clam.example --at 2027-03-01T00:00:00Z");
     assert_eq!((&told["outcome"], &told["feed"]["fresh"]), (&json!("expired"), &json!(false)));
@@ -377,13 +453,20 @@ fn a_server_that_answers_the_same_is_no_difference() {
             let (code, out, error) = explain(server.path(), &format!("{asked} {at}"));
             assert_eq!((code, error.as_str()), (Some(0), ""), "{asked}: {out}");
             assert!(
-                out.ends_with(&format!("  server       127.0.0.1:{} answers the same\n", server.port())),
+                out.ends_with(&format!(
+                    "  server       127.0.0.1:{} answers the same\n",
+                    server.port()
+                )),
                 "{out}"
             );
         }
     }
-    let told = json_of(server.path(), &format!("nope.clam.example --server [::1]:{}", server.port()));
-    assert_eq!((&told["server"]["differences"], &told["server"]["answer"]), (&json!([]), &told["answer"]));
+    let told =
+        json_of(server.path(), &format!("nope.clam.example --server [::1]:{}", server.port()));
+    assert_eq!(
+        (&told["server"]["differences"], &told["server"]["answer"]),
+        (&json!([]), &told["answer"])
+    );
 }
 
 /// What the server has otherwise than the files here.
@@ -416,12 +499,18 @@ fn a_server_that_answers_otherwise_is_one() {
         "db.local.clam.example --client 198.51.100.9",
         &["scope: none, expected /25", "records: "],
     );
-    let zone = files.text("clam.zone").replace("2026112201", "2026112202").replace("192.0.2.3", "192.0.2.4");
-    let zones = Daemon::start(&files.clone().with("clam.zone", format!("{zone}\nnew IN A 192.0.2.99\n")));
+    let zone = files
+        .text("clam.zone")
+        .replace("2026112201", "2026112202")
+        .replace("192.0.2.3", "192.0.2.4");
+    let zones =
+        Daemon::start(&files.clone().with("clam.zone", format!("{zone}\nnew IN A 192.0.2.99\n")));
     differs(
         &zones,
         "www.clam.example",
-        &["records: www.clam.example. 120 IN A 192.0.2.4, expected www.clam.example. 120 IN A 192.0.2.3"],
+        &[
+            "records: www.clam.example. 120 IN A 192.0.2.4, expected www.clam.example. 120 IN A 192.0.2.3",
+        ],
     );
     differs(
         &zones,
@@ -436,7 +525,9 @@ fn a_server_that_answers_otherwise_is_one() {
     differs(
         &zones,
         "nope.clam.example",
-        &["authority: clam.example. 300 IN SOA ns1.clam.example. hostmaster.clam.example. 2026112202 "],
+        &[
+            "authority: clam.example. 300 IN SOA ns1.clam.example. hostmaster.clam.example. 2026112202 ",
+        ],
     );
     let (code, out, _) = explain(
         here.path(),
@@ -481,7 +572,11 @@ fn what_is_no_name_or_type_is_refused() {
         "\"FOO\" is no record type: expected a type such as A, AAAA, TXT or TYPE65280",
     );
     refused(dir.path(), "db.de.clam.example TYPE65536", "is no record type");
-    refused(dir.path(), "db.de.clam.example --config missing.toml", "missing.toml cannot be served");
+    refused(
+        dir.path(),
+        "db.de.clam.example --config missing.toml",
+        "missing.toml cannot be served",
+    );
     assert_eq!(explain(dir.path(), "--json").0, Some(2));
 }
 
@@ -509,7 +604,8 @@ fn a_diagnostic_name_leads_to_the_name_that_it_is_about() {
 
 /// The table of docs/diagnose.md: each key's types.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnose.md"));
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnose.md"));
     let page = page.expect("the page");
     let table = page.split_once("## JSON of `cvdns explain`").expect("the section").1;
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -593,8 +689,9 @@ fn the_table_of_keys_is_what_json_has() {
         .replace("[server]\n", "[server]\necs = false\n");
     let without = directory(&files.clone().with("cvdns.toml", config));
     add(without.path(), "current.cvd.clam.example", 0);
-    let server =
-        Daemon::start(&files.with("feed.json", fixture::feed(1_001, &states(&[("de3.example", "down")]))));
+    let server = Daemon::start(
+        &files.with("feed.json", fixture::feed(1_001, &states(&[("de3.example", "down")]))),
+    );
     for asked in ["db.de.clam.example", "nope.clam.example"] {
         let status = i32::from(asked.starts_with("db"));
         add(dir.path(), &format!("{asked} --server 127.0.0.1:{}", server.port()), status);

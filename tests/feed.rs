@@ -63,7 +63,8 @@ fn formats_a_change_takes_effect_while_queries_run() {
     std::thread::scope(|scope| {
         let (traffic, pools, client) = (&traffic, &pools, daemon.client());
         // Several sockets, so that more than one worker has some of them.
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(move || ask_on(client, pools, traffic))).collect();
+        let clients: Vec<_> =
+            (0..4).map(|_| scope.spawn(move || ask_on(client, pools, traffic))).collect();
         for change in 1..=changes {
             let now = change % 2;
             daemon.write_feed(&fixture::feed(1_000 + change as u64, &sets[now]));
@@ -124,9 +125,15 @@ fn formats_broken_feeds_change_nothing() {
         ("no format", next.replace("\"format\": 1,", "")),
         ("no serial", next.replace("\"serial\": 1001,", "")),
         ("a lower serial", next.replace("\"serial\": 1001", "\"serial\": 999")),
-        ("the same serial with other content", next.replace("\"serial\": 1001", "\"serial\": 1000")),
+        (
+            "the same serial with other content",
+            next.replace("\"serial\": 1001", "\"serial\": 1000"),
+        ),
         ("an unknown state", next.replace("\"down\"", "\"sideways\"")),
-        ("a time that is none", next.replace("\"generated\": \"20", "\"generated\": \"yesterday 20")),
+        (
+            "a time that is none",
+            next.replace("\"generated\": \"20", "\"generated\": \"yesterday 20"),
+        ),
         ("from the future", next.replace("\"generated\": \"20", "\"generated\": \"21")),
         ("over 16 MiB", format!("{next}{}", " ".repeat(16 << 20))),
     ];
@@ -153,7 +160,8 @@ fn formats_an_unknown_host_is_no_error() {
 
     // The same again is not said again.
     let logged = daemon.log().len();
-    let news = states(&[("de2.example", "down"), ("nowhere.example", "up"), ("elsewhere.example", "up")]);
+    let news =
+        states(&[("de2.example", "down"), ("nowhere.example", "up"), ("elsewhere.example", "up")]);
     daemon.write_feed(&fixture::feed(1_002, &news));
     daemon.wait_for_log(logged, &["elsewhere.example"]);
     assert!(!daemon.log()[logged..].contains("nowhere.example"), "{}", daemon.log());
@@ -167,7 +175,9 @@ fn formats_the_start_needs_no_feed() {
         assert_eq!(answer(daemon.client(), "db.de"), all, "feed {feed:?}");
         let news = states(&[("de1.example", "down")]);
         daemon.write_feed(&fixture::feed(1, &news));
-        until(&daemon, "the first good feed", || answer(daemon.client(), "db.de") == pool_of("DE", &news));
+        until(&daemon, "the first good feed", || {
+            answer(daemon.client(), "db.de") == pool_of("DE", &news)
+        });
     }
 }
 
@@ -262,7 +272,8 @@ fn formats_a_reload_with_another_feed() {
     let other = fixture::feed(5, &second).replace("\"test\": 6", "\"other\": 7");
     let files = files().with("feed.json", fixture::feed(1_000, &first)).with("other.json", other);
     let daemon = Daemon::start(&files);
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let config =
+        std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
     let (client, pools) = (daemon.client(), [pool_of("DE", &first), pool_of("DE", &second)]);
     assert_eq!(answer(client, "db.de"), pools[0]);
 
@@ -332,13 +343,16 @@ fn a_feed_that_is_a_pipe_is_refused() {
     daemon.wait_for_log(logged, &["reloaded"]);
     let news = states(&[("de1.example", "down")]);
     daemon.write_feed(&fixture::feed(1_001, &news));
-    until(&daemon, "a feed after a pipe", || answer(daemon.client(), "db.de") == pool_of("DE", &news));
+    until(&daemon, "a feed after a pipe", || {
+        answer(daemon.client(), "db.de") == pool_of("DE", &news)
+    });
 }
 
 /// A feed from the future is said by `check` too.
 #[test]
 fn check_warns_of_a_feed_from_the_future() {
-    let feed = fixture::feed(1_000, &States::new()).replace("\"generated\": \"20", "\"generated\": \"21");
+    let feed =
+        fixture::feed(1_000, &States::new()).replace("\"generated\": \"20", "\"generated\": \"21");
     let daemon = Daemon::start(&files().with("feed.json", feed));
     let (good, text) = check(&daemon);
     assert!(good && text.contains("more than 5 minutes in the future"), "{text}");
@@ -380,10 +394,12 @@ fn a_colliding_database_costs_its_own_name_only() {
 #[test]
 fn a_reload_names_what_needs_a_restart() {
     let daemon = Daemon::start(&files());
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
-    let changed = config
-        .replace("tcp-idle = \"2s\"", "tcp-idle = \"3s\"\ntcp-max-connections = 9\naffinity = true")
-        + "[log]\nlevel = \"debug\"\nformat = \"json\"\n";
+    let config =
+        std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let changed = config.replace(
+        "tcp-idle = \"2s\"",
+        "tcp-idle = \"3s\"\ntcp-max-connections = 9\naffinity = true",
+    ) + "[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     daemon.write_file("cvdns.toml", &changed);
     for _ in 0..2 {
         let logged = daemon.log().len();
@@ -404,7 +420,8 @@ fn a_reload_names_what_needs_a_restart() {
 #[test]
 fn a_feed_behind_replaced_links_and_directories() {
     let files = fixture::files();
-    let config = files.text("cvdns.toml").replace("\"feed.json\"", "\"mount/feed.json\"\ninterval = \"1h\"");
+    let config =
+        files.text("cvdns.toml").replace("\"feed.json\"", "\"mount/feed.json\"\ninterval = \"1h\"");
     let daemon = Daemon::start(&files.with("cvdns.toml", config));
     let down = |host: &str| states(&[(host, "down")]);
     let seen = |host: &str| {
@@ -448,7 +465,9 @@ fn a_feed_behind_replaced_links_and_directories() {
 #[test]
 fn formats_a_record_of_a_stale_feed_expires() {
     let now = jiff::Timestamp::now();
-    let old = |age: i64| now.checked_sub(jiff::SignedDuration::from_secs(age)).expect("a moment").to_string();
+    let old = |age: i64| {
+        now.checked_sub(jiff::SignedDuration::from_secs(age)).expect("a moment").to_string()
+    };
     let feed = |serial, age| {
         let feed = fixture::feed(serial, &States::new());
         let (head, tail) = feed.split_once("\"generated\": \"").expect("a time");
@@ -465,7 +484,8 @@ fn formats_a_record_of_a_stale_feed_expires() {
     assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &States::new()), "mirrors stay");
     daemon.wait_for_log(0, &["too old"]);
 
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let config =
+        std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
     daemon.write_file("cvdns.toml", &format!("{config}\n[record]\non-stale = \"serve\"\n"));
     daemon.sighup();
     until(&daemon, "on-stale = serve", || texts(daemon.client(), "current.cvd") == 1);

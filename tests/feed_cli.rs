@@ -1,6 +1,11 @@
 //! `cvdns feed`: what it says of feeds is what the server does with them.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod asking;
 mod support;
@@ -12,9 +17,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers};
-use cvdns::answer::Transport;
-use cvdns::health::Feed;
-use cvdns::snapshot::Snapshot;
+use cvdns_core::answer::Transport;
+use cvdns_core::health::Feed;
+use cvdns_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 use support::daemon::Daemon;
 use support::fixture::{self, Mirror, States, mirrors, states};
@@ -63,18 +68,28 @@ fn check_says_all_that_is_wrong_with_its_place() {
     let dir = directory(&[("bad.json", &bad), ("cut.json", cut)]);
     let (code, out, error) = feed(dir.path(), &["check", "bad.json"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    for words in
-        ["bad.json:2:", "bad.json:4:", "bad.json:5:", "de1.example: unknown variant `dwn`", "3 errors"]
-    {
+    for words in [
+        "bad.json:2:",
+        "bad.json:4:",
+        "bad.json:5:",
+        "de1.example: unknown variant `dwn`",
+        "3 errors",
+    ] {
         assert!(error.contains(words), "{words}: {error}");
     }
     let (code, _, error) = feed(dir.path(), &["check", "cut.json"]);
-    assert!(code == Some(1) && error.contains("EOF while parsing") && error.contains("cut.json:"), "{error}");
+    assert!(
+        code == Some(1) && error.contains("EOF while parsing") && error.contains("cut.json:"),
+        "{error}"
+    );
     let (code, _, error) = feed(dir.path(), &["check", "none.json"]);
     assert!(code == Some(1) && error.contains("cannot read none.json"), "{error}");
     // The configuration's.
     let (code, out, error) = feed(dir.path(), &["check"]);
-    assert!(code == Some(0) && out.contains("feed.json can be taken: feed 1000 of "), "{out}{error}");
+    assert!(
+        code == Some(0) && out.contains("feed.json can be taken: feed 1000 of "),
+        "{out}{error}"
+    );
 }
 
 #[test]
@@ -116,7 +131,8 @@ fn a_feed_is_fetched_by_url() {
     let (code, out, error) =
         run(cvdns(dir.path(), &["check", &url]).env("SSL_CERT_FILE", dir.path().join("ca.pem")));
     assert!(code == Some(0) && out.contains("feed 7 of"), "{out}{error}");
-    let (code, _, error) = run(cvdns(dir.path(), &["check", &url]).env("SSL_CERT_FILE", "/dev/null"));
+    let (code, _, error) =
+        run(cvdns(dir.path(), &["check", &url]).env("SSL_CERT_FILE", "/dev/null"));
     assert!(code == Some(1) && error.contains("certificate"), "{error}");
     let (code, _, error) = feed(dir.path(), &["show", &nginx.http("other.json")]);
     assert!(code == Some(1) && error.contains("status 404 instead of 200"), "{error}");
@@ -133,7 +149,13 @@ fn show_counts_by_country() {
     let dir = directory(&[("one.json", &text)]);
     let shown = json_of(dir.path(), &["show", "one.json", "--json"]);
     let row = |code: &str| {
-        shown["countries"].as_array().unwrap().iter().find(|row| row["country"] == code).cloned().unwrap()
+        shown["countries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["country"] == code)
+            .cloned()
+            .unwrap()
     };
     let de = row("DE");
     assert_eq!(
@@ -145,7 +167,8 @@ fn show_counts_by_country() {
     assert_eq!((&row("FR")["lagging"], &row("FR")["usable"]), (&json!(1), &json!(0.5)));
     assert_eq!((&row("*")["mirrors"], &row("*")["drained"]), (&json!(46), &json!(1)));
     let (code, out, _) = feed(dir.path(), &["show", "one.json"]);
-    let fr: Vec<&str> = out.lines().find(|line| line.starts_with("FR")).unwrap().split_whitespace().collect();
+    let fr: Vec<&str> =
+        out.lines().find(|line| line.starts_with("FR")).unwrap().split_whitespace().collect();
     let cells = ["FR", "2", "2", "0", "0", "0", "0", "1", "50.0%", "?×2", "28120×1,28129×1", "?×2"];
     assert_eq!((code, fr), (Some(0), cells.to_vec()));
 }
@@ -153,18 +176,24 @@ fn show_counts_by_country() {
 /// What a server has in force stands in its `state`: that can be looked at as any feed.
 #[test]
 fn what_a_server_keeps_is_read_as_the_feed_in_it() {
-    let config = fixture::files().text("cvdns.toml").replace("[feed]\n", "[feed]\nstate = \"state\"\n");
+    let config =
+        fixture::files().text("cvdns.toml").replace("[feed]\n", "[feed]\nstate = \"state\"\n");
     let before = fixture::feed(1_000, &down(&["de1.example"]));
-    let daemon = Daemon::start(&fixture::files().with("cvdns.toml", config).with("feed.json", before));
+    let daemon =
+        Daemon::start(&fixture::files().with("cvdns.toml", config).with("feed.json", before));
     let kept = daemon.path().join("state/feed.json");
     daemon.until(Duration::from_secs(30), "a feed that is kept", || kept.exists());
     let after = fixture::feed(1_001, &down(&["de1.example", "de2.example"]));
     std::fs::write(daemon.path().join("after.json"), after).unwrap();
     let said = "cvdns: state/feed.json is what a server keeps: the feed in it came from ";
-    let (code, out, error) = feed(daemon.path(), &["diff", "state/feed.json", "after.json", "--json"]);
+    let (code, out, error) =
+        feed(daemon.path(), &["diff", "state/feed.json", "after.json", "--json"]);
     assert!(code == Some(0) && error.starts_with(said) && error.lines().count() == 1, "{error}");
     let found: Value = serde_json::from_str(&out).expect("JSON");
-    assert_eq!((&found["before"]["serial"], &found["after"]["serial"]), (&json!(1_000), &json!(1_001)));
+    assert_eq!(
+        (&found["before"]["serial"], &found["after"]["serial"]),
+        (&json!(1_000), &json!(1_001))
+    );
     assert_eq!(rows(&found, "DE", "A", false).pop().expect("a change")["change"], "falls back");
     for arguments in [&["check", "state/feed.json"][..], &["show", "state/feed.json"]] {
         let (code, _, error) = feed(daemon.path(), arguments);
@@ -174,21 +203,28 @@ fn what_a_server_keeps_is_read_as_the_feed_in_it() {
 
 #[test]
 fn diff_says_who_falls_back_and_what_is_announced() {
-    let after = fixture::feed(1_001, &down(&["de1.example", "de2.example"])).replace("28129", "28130");
+    let after =
+        fixture::feed(1_001, &down(&["de1.example", "de2.example"])).replace("28129", "28130");
     let dir = directory(&[("after.json", &after)]);
     let found = json_of(dir.path(), &["diff", "feed.json", "after.json", "--json"]);
     assert_eq!(found["record"], json!([{ "field": "daily", "before": "28129", "after": "28130" }]));
     let de = rows(&found, "DE", "A", false).pop().expect("a change");
     assert_eq!(de["change"], "falls back");
-    assert_eq!((&de["before"]["pools"], &de["after"]["pools"]), (&json!(["DE"]), &json!(["DE", "FR"])));
+    assert_eq!(
+        (&de["before"]["pools"], &de["after"]["pools"]),
+        (&json!(["DE"]), &json!(["DE", "FR"]))
+    );
     let third = json!(1.0 / 3.0);
-    let hosts: Vec<&Value> = de["mirrors"].as_array().unwrap().iter().map(|mirror| &mirror["host"]).collect();
+    let hosts: Vec<&Value> =
+        de["mirrors"].as_array().unwrap().iter().map(|mirror| &mirror["host"]).collect();
     assert_eq!(hosts, ["de1.example", "de2.example", "fr1.example", "fr2.example"]);
     assert_eq!((&de["mirrors"][0]["before"], &de["mirrors"][0]["after"]), (&third, &Value::Null));
     assert_eq!((&de["mirrors"][2]["before"], &de["mirrors"][2]["after"]), (&Value::Null, &third));
     let (code, out, _) = feed(dir.path(), &["diff", "feed.json", "after.json"]);
     assert_eq!(code, Some(0));
-    for words in ["falls back", "3 of DE ", "3 of DE FR", "-de1.example 33.3%", "+fr1.example 33.3%"] {
+    for words in
+        ["falls back", "3 of DE ", "3 of DE FR", "-de1.example 33.3%", "+fr1.example 33.3%"]
+    {
         assert!(out.contains(words), "{words}: {out}");
     }
     // Back: the serial says that it would be refused.
@@ -207,7 +243,9 @@ fn diff_says_who_falls_back_and_what_is_announced() {
 fn rows(found: &Value, country: &str, rtype: &str, ipv6_alone: bool) -> Vec<Value> {
     let wanted = |row: &&Value| {
         let countries = row["countries"].as_array().unwrap();
-        countries.contains(&json!(country)) && row["type"] == rtype && row["ipv6_alone"] == ipv6_alone
+        countries.contains(&json!(country))
+            && row["type"] == rtype
+            && row["ipv6_alone"] == ipv6_alone
     };
     found["paths"].as_array().unwrap().iter().filter(wanted).cloned().collect()
 }
@@ -226,7 +264,9 @@ fn diff_is_the_difference_of_answers() {
     let hosts: BTreeMap<IpAddr, String> = mirrors()
         .into_iter()
         .flat_map(|Mirror { host, v4, v6, .. }| {
-            std::iter::once(v4).chain(v6).map(move |address| (address.parse().unwrap(), host.clone()))
+            std::iter::once(v4)
+                .chain(v6)
+                .map(move |address| (address.parse().unwrap(), host.clone()))
         })
         .collect();
     let mut numbers = Numbers(7);
@@ -234,8 +274,11 @@ fn diff_is_the_difference_of_answers() {
     for _ in 0..12 {
         let share = *numbers.one_of(&[3, 40, 97, 100]);
         let texts = [1_000, 1_001].map(|serial| {
-            let states =
-                mirrors().into_iter().filter(|_| numbers.chance(share)).map(|m| m.host).collect::<Vec<_>>();
+            let states = mirrors()
+                .into_iter()
+                .filter(|_| numbers.chance(share))
+                .map(|m| m.host)
+                .collect::<Vec<_>>();
             let states: States = states
                 .into_iter()
                 .map(|host| (host, *numbers.one_of(&["down", "down", "old", "drained", "up"])))
@@ -260,7 +303,10 @@ fn diff_is_the_difference_of_answers() {
                 let (before, after) = (addresses(&a, &name, rtype), addresses(&b, &name, rtype));
                 let rows = rows(&found, country, text, alone);
                 let [row] = &rows[..] else {
-                    assert!(rows.is_empty() && before == after, "{name}: {rows:?}: {before:?} {after:?}");
+                    assert!(
+                        rows.is_empty() && before == after,
+                        "{name}: {rows:?}: {before:?} {after:?}"
+                    );
                     continue;
                 };
                 differences += 1;
@@ -272,8 +318,16 @@ fn diff_is_the_difference_of_answers() {
                     let one_sided = mirrors.iter().filter(|mirror| mirror[side].is_null());
                     one_sided.map(|mirror| mirror["host"].as_str().unwrap().to_owned()).collect()
                 };
-                assert_eq!(told("before"), of(&after).difference(&of(&before)).cloned().collect(), "{name}");
-                assert_eq!(told("after"), of(&before).difference(&of(&after)).cloned().collect(), "{name}");
+                assert_eq!(
+                    told("before"),
+                    of(&after).difference(&of(&before)).cloned().collect(),
+                    "{name}"
+                );
+                assert_eq!(
+                    told("after"),
+                    of(&before).difference(&of(&after)).cloned().collect(),
+                    "{name}"
+                );
                 assert_eq!(
                     (row["before"]["addresses"].as_u64(), row["after"]["addresses"].as_u64()),
                     (Some(before.len() as u64), Some(after.len() as u64)),

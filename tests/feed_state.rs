@@ -29,7 +29,10 @@ fn feed(serial: u64, down: &str, daily: u32) -> String {
 fn record(daemon: &Daemon) -> String {
     let query = Query::new("current.cvd.clam.example", rr::TXT).flags(RD);
     let rdata = daemon.client().ask(Transport::Udp4, &query).rdata(rr::TXT);
-    rdata.first().map(|rdata| String::from_utf8(rdata[1..].to_vec()).expect("text")).unwrap_or_default()
+    rdata
+        .first()
+        .map(|rdata| String::from_utf8(rdata[1..].to_vec()).expect("text"))
+        .unwrap_or_default()
 }
 
 fn daily(daemon: &Daemon) -> u32 {
@@ -186,7 +189,8 @@ fn formats_no_kill_loses_what_was_acknowledged() {
     let mut serial = 1_000;
     let mut acknowledged = 1_000;
     for round in 0..200 {
-        let until = std::time::Instant::now() + std::time::Duration::from_millis(numbers.below(25) as u64);
+        let until =
+            std::time::Instant::now() + std::time::Duration::from_millis(numbers.below(25) as u64);
         loop {
             serial += 1;
             // In odd ones a mirror is down, and each has a version of its own.
@@ -201,14 +205,19 @@ fn formats_no_kill_loses_what_was_acknowledged() {
         // What it restarts with is what it kept, and nothing else.
         daemon.write_feed("{");
         daemon.start_again();
-        let now = in_force(&daemon).unwrap_or_else(|| panic!("round {round}: no feed\n{}", daemon.log()));
+        let now =
+            in_force(&daemon).unwrap_or_else(|| panic!("round {round}: no feed\n{}", daemon.log()));
         assert!(
             (acknowledged..=serial).contains(&now),
             "round {round}: {now}, not {acknowledged} to {serial}"
         );
         let mirrors = if now % 2 == 1 { 2 } else { 3 };
         assert_eq!(germany(&daemon).len(), mirrors, "round {round}: feed {now}");
-        assert!(u64::from(daily(&daemon)) >= now, "round {round}: {} of feed {now}", daily(&daemon));
+        assert!(
+            u64::from(daily(&daemon)) >= now,
+            "round {round}: {} of feed {now}",
+            daily(&daemon)
+        );
         assert!(!daemon.log().contains("is not good"), "round {round}: {}", daemon.log());
         acknowledged = now;
     }

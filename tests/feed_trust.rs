@@ -25,7 +25,8 @@ fn start(files: Files, lines: &str) -> (Daemon, u16) {
 }
 
 fn metric(port: u16, name: &str) -> u64 {
-    let value = http::samples(&http::get(port, "/metrics").1).get(&format!("cvdns_{name}")).copied();
+    let value =
+        http::samples(&http::get(port, "/metrics").1).get(&format!("cvdns_{name}")).copied();
     value.unwrap_or_default().to_string().parse().expect("a whole number")
 }
 
@@ -62,7 +63,10 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
         daemon.write_feed(&feed);
         daemon.wait_for_log(before, &[says]);
         if !reason.is_empty() {
-            assert!(metric(port, &format!("feed_errors_total{{reason=\"{reason}\"}}")) > 0, "{reason}");
+            assert!(
+                metric(port, &format!("feed_errors_total{{reason=\"{reason}\"}}")) > 0,
+                "{reason}"
+            );
             assert_eq!(answered(&daemon, "db.de.clam.example"), all, "{says}");
             let log = daemon.log()[before..].to_owned();
             assert_eq!(log.matches("feed 1000 goes on").count(), 1, "{log}");
@@ -80,7 +84,10 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
 
     // A coordinator writes the signature first: beside the feed in force that is no reason to complain.
     let before = daemon.log().len();
-    daemon.write_file("feed.json.minisig", &sign(dir.path(), "ours", &fixture::feed(1_500, &States::new())));
+    daemon.write_file(
+        "feed.json.minisig",
+        &sign(dir.path(), "ours", &fixture::feed(1_500, &States::new())),
+    );
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(&daemon.log()[before..], "");
 
@@ -109,8 +116,10 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
     assert!(daemon.log().contains("another key than `public-key`: of "), "{}", daemon.log());
     let serial = || metric(port, "feed_serial");
     let set = |keys: &str, says: &[&str]| {
-        let config = fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
-        let lines = config.lines().map(|line| if line.starts_with("public-key") { keys } else { line });
+        let config =
+            fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+        let lines =
+            config.lines().map(|line| if line.starts_with("public-key") { keys } else { line });
         let config: String = lines.flat_map(|line| [line, "\n"]).collect();
         daemon.write_file("cvdns.toml", &config);
         let before = daemon.log().len();
@@ -124,7 +133,8 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
     assert_eq!(serial(), 1_000);
 
     // What is in force is judged too, and goes on: nothing better is there.
-    let news = set(&format!("public-key = \"{theirs}\""), &["another key than", "feed 1000 goes on"]);
+    let news =
+        set(&format!("public-key = \"{theirs}\""), &["another key than", "feed 1000 goes on"]);
     assert!(!news.contains("is in force"), "{news}");
     assert_eq!(serial(), 1_000);
     let next = without(1_001, |host| host == "de1.example");
@@ -164,11 +174,15 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     };
     let all = answered(&daemon, "db.us.clam.example");
     // 23 of 46 is half, and no more than half; of US's 40 it is more.
-    let some_us = |host: &str| host.starts_with("us1") || host.starts_with("us2") || host == "us3.example";
+    let some_us =
+        |host: &str| host.starts_with("us1") || host.starts_with("us2") || host == "us3.example";
     assert_eq!(mirrors().iter().filter(|mirror| some_us(&mirror.host)).count(), 23);
     next(
         &without(1_001, some_us),
-        &["feed 1001 is held back: it takes away 23 of 40 usable mirrors of us", "feed 1000 goes on"],
+        &[
+            "feed 1001 is held back: it takes away 23 of 40 usable mirrors of us",
+            "feed 1000 goes on",
+        ],
     );
     assert_eq!(answered(&daemon, "db.us.clam.example"), all);
     assert_eq!(metric(port, "feed_held_serial"), 1_001);
@@ -211,28 +225,38 @@ fn a_feed_that_is_held_back_is_judged_anew_by_a_reload() {
     let (daemon, port) = start(fixture::files(), "interval = \"30s\"");
     let before = daemon.log().len();
     // The names of its databases come with it.
-    let feed =
-        without(1_001, |host| host.starts_with("us")).replace("\"test\": 6", "\"test\": 6, \"other\": 7");
+    let feed = without(1_001, |host| host.starts_with("us"))
+        .replace("\"test\": 6", "\"test\": 6, \"other\": 7");
     daemon.write_feed(&feed);
     daemon.wait_for_log(before, &["feed 1001 is held back: it takes away"]);
-    let other =
-        || daemon.client().ask(Transport::Udp4, &Query::new("other.cvd.clam.example", rr::TXT)).rcode();
+    let other = || {
+        daemon.client().ask(Transport::Udp4, &Query::new("other.cvd.clam.example", rr::TXT)).rcode()
+    };
     let allow = |share: &str, says: &[&str]| {
-        let config = fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+        let config =
+            fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
         let lines = config.lines().filter(|line| !line.starts_with("max-loss"));
         let config: String = lines.flat_map(|line| [line, "\n"]).collect();
-        let config = config.replace("interval = \"30s\"", &format!("interval = \"30s\"\nmax-loss = {share}"));
+        let config = config
+            .replace("interval = \"30s\"", &format!("interval = \"30s\"\nmax-loss = {share}"));
         daemon.write_file("cvdns.toml", &config);
         let before = daemon.log().len();
         daemon.sighup();
         daemon.wait_for_log(before, says);
     };
-    allow("0.9", &["feed 1001 is held back: it takes away 40 of 40 usable mirrors of us", "reloaded"]);
+    allow(
+        "0.9",
+        &["feed 1001 is held back: it takes away 40 of 40 usable mirrors of us", "reloaded"],
+    );
     assert_eq!((metric(port, "feed_held_serial"), metric(port, "feed_serial")), (1_001, 1_000));
     assert_eq!(other(), rr::NXDOMAIN);
     allow(
         "1.0",
-        &["feed 1001 is no longer held back: it may take away so much", "feed 1001 of ", "reloaded"],
+        &[
+            "feed 1001 is no longer held back: it may take away so much",
+            "feed 1001 of ",
+            "reloaded",
+        ],
     );
     assert_eq!((metric(port, "feed_held_serial"), metric(port, "feed_serial")), (0, 1_001));
     assert_eq!(other(), rr::NOERROR);
@@ -243,7 +267,12 @@ fn a_feed_that_is_held_back_is_judged_anew_by_a_reload() {
 fn formats_a_feed_that_is_held_back_can_be_accepted() {
     let (daemon, port) = start(fixture::files(), "interval = \"30s\"");
     let accept = |serial: u64| {
-        http::post(port, "/api/v1/feed/accept", "application/json", &format!("{{\"serial\": {serial}}}"))
+        http::post(
+            port,
+            "/api/v1/feed/accept",
+            "application/json",
+            &format!("{{\"serial\": {serial}}}"),
+        )
     };
     assert_eq!(accept(1_001), (409, "no feed is held back\n".to_owned()));
     let before = daemon.log().len();
@@ -255,7 +284,8 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     assert_eq!(accept(1_000), (409, "serial 1000 is not held back, but 1001 is\n".to_owned()));
     let command = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
-        let done = command.args(["feed", "accept"]).args(arguments).current_dir(daemon.path()).output();
+        let done =
+            command.args(["feed", "accept"]).args(arguments).current_dir(daemon.path()).output();
         let done = done.expect("cvdns");
         let text = |octets| String::from_utf8(octets).expect("text");
         (done.status.code(), text(done.stdout), text(done.stderr))

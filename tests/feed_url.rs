@@ -23,8 +23,9 @@ const LATEST: Duration = Duration::from_secs(40);
 /// A server with these lines in `[feed]`.
 fn files(feed: &str) -> Files {
     let files = fixture::files();
-    let config =
-        files.text("cvdns.toml").replace("source = \"feed.json\"", &format!("interval = \"1s\"\n{feed}"));
+    let config = files
+        .text("cvdns.toml")
+        .replace("source = \"feed.json\"", &format!("interval = \"1s\"\n{feed}"));
     files.with("cvdns.toml", config)
 }
 
@@ -143,7 +144,8 @@ fn a_corrected_public_key_has_what_is_fetched_judged_anew() {
     let config = files.text("cvdns.toml").replace("interval = \"1s\"", "interval = \"1h\"");
     let daemon = Daemon::start(&files.with("cvdns.toml", config));
     assert_eq!(refusals(&daemon, 0).len(), 1, "{}", daemon.log());
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let config =
+        std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
     let reload = |config: &str, says: &str| {
         daemon.write_file("cvdns.toml", config);
         let before = daemon.log().len();
@@ -191,7 +193,8 @@ fn a_server_that_misbehaves_changes_nothing() {
         encoder.write_all(&vec![b' '; 64 << 20]).expect("packed");
         encoder.finish().expect("packed")
     };
-    let raw = |head: &str| Way::Send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{feed}").into_bytes());
+    let raw =
+        |head: &str| Way::Send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{feed}").into_bytes());
     let ways = [
         (Way::Hang, "no answer within 3s"),
         (Way::Drip, "its answer did not end within 3s"),
@@ -213,7 +216,12 @@ fn a_server_that_misbehaves_changes_nothing() {
             scope.spawn(move || {
                 let web = BadWeb::start(Way::good(&fixture::feed(1_000, &down("de1.example"))));
                 let daemon = Daemon::start(&from(&web.url()));
-                assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")), "{}", daemon.log());
+                assert_eq!(
+                    answer(daemon.client()),
+                    pool_of(&down("de1.example")),
+                    "{}",
+                    daemon.log()
+                );
                 let logged = daemon.log().len();
                 web.set(way);
                 let before = web.requests();
@@ -260,8 +268,11 @@ fn a_byte_order_mark_is_passed_over_and_said() {
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")), "{}", daemon.log());
     daemon.wait_for_log(0, &["feed: the file starts with a byte order mark"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
-    let output =
-        command.args(["feed", "check"]).current_dir(daemon.path()).output().expect("cvdns feed check");
+    let output = command
+        .args(["feed", "check"])
+        .current_dir(daemon.path())
+        .output()
+        .expect("cvdns feed check");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && text.contains("starts with a byte order mark"), "{text}");
 }
@@ -293,12 +304,16 @@ fn a_reload_goes_to_another_source_and_back() {
     let (one, two) = (BadWeb::start(Way::Close), BadWeb::start(Way::Close));
     one.set(Way::good(&fixture::feed(1_000, &down("de1.example"))));
     two.set(Way::good(&fixture::feed(5, &down("de2.example"))));
-    let daemon = Daemon::start(&from(&one.url()).with("feed.json", fixture::feed(7, &down("de3.example"))));
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
+    let daemon =
+        Daemon::start(&from(&one.url()).with("feed.json", fixture::feed(7, &down("de3.example"))));
+    let config =
+        std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
-    for (source, host) in
-        [(two.url(), "de2.example"), ("feed.json".to_owned(), "de3.example"), (one.url(), "de1.example")]
-    {
+    for (source, host) in [
+        (two.url(), "de2.example"),
+        ("feed.json".to_owned(), "de3.example"),
+        (one.url(), "de1.example"),
+    ] {
         daemon.write_file("cvdns.toml", &config.replace(&one.url(), &source));
         daemon.sighup();
         until_down(&daemon, host);
@@ -308,7 +323,8 @@ fn a_reload_goes_to_another_source_and_back() {
     daemon.write_file("cvdns.toml", &config.replace(&one.url(), &two.url()));
     let logged = daemon.log().len();
     daemon.sighup();
-    daemon.wait_for_log(logged, &["is not taken: the connection was closed", "feed 1000 of http://"]);
+    daemon
+        .wait_for_log(logged, &["is not taken: the connection was closed", "feed 1000 of http://"]);
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
     let asked = one.requests();
     std::thread::sleep(Duration::from_secs(3));

@@ -52,7 +52,11 @@ fn next(daemon: &Daemon, feed: &str, says: &[&str]) {
 fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
     let daemon = Daemon::start(&unguarded(&feed(1_000, "\"daily\": 28129", |_| 28_129)));
     assert_eq!(daily(&daemon), 28_129);
-    assert!(daemon.log().contains("announced: main 63, daily 28129, bytecode 339"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("announced: main 63, daily 28129, bytecode 339"),
+        "{}",
+        daemon.log()
+    );
 
     // 38 of 46 hold it: 82.6 %.
     let some = |number| if number < 8 { 28_129 } else { 28_130 };
@@ -62,7 +66,8 @@ fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
 
     // 42 of 46: 91.3 %. Who is one behind is still answered.
     let most = |number| if number < 4 { 28_129 } else { 28_130 };
-    let says = ["announced: daily 28130, held by 91.3 % of the usable mirrors' capacity", "feed 1002 "];
+    let says =
+        ["announced: daily 28130, held by 91.3 % of the usable mirrors' capacity", "feed 1002 "];
     next(&daemon, &feed(1_002, "\"daily\": 28130", most), &says);
     assert_eq!(daily(&daemon), 28_130);
     assert_eq!(addresses(&daemon, "db.de.clam.example").len(), 3);
@@ -74,14 +79,21 @@ fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
     let left = ["192.0.2.12", "192.0.2.13"].map(rr::a).into();
     assert_eq!(addresses(&daemon, "db.de.clam.example"), left);
     // DE's first serves IS too, which goes on along its path.
-    assert_eq!(addresses(&daemon, "db.is.clam.example"), ["192.0.2.21", "192.0.2.22"].map(rr::a).into());
+    assert_eq!(
+        addresses(&daemon, "db.is.clam.example"),
+        ["192.0.2.21", "192.0.2.22"].map(rr::a).into()
+    );
 
     // Versions do not go back, and where all lag those that lag least are answered.
     let broken = |number| if number == 1 { 28_101 } else { 28_100 };
     let says = ["paths have only mirrors too far behind the record", "feed 1004 "];
     next(&daemon, &feed(1_004, "\"daily\": 28100", broken), &says);
     assert_eq!(daily(&daemon), 28_131);
-    assert!(daemon.log().contains("daily 28131 (the release has 28100, which is older"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("daily 28131 (the release has 28100, which is older"),
+        "{}",
+        daemon.log()
+    );
     for name in ["db.de.clam.example", "db.us.clam.example"] {
         assert_eq!(addresses(&daemon, name), [rr::a("192.0.2.12")].into(), "{name}");
     }
@@ -98,8 +110,10 @@ fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
 #[test]
 fn clients_no_version_is_announced_that_only_the_dead_may_hold() {
     let daemon = Daemon::start(&unguarded(&feed(1_000, "\"daily\": 28129", |_| 28_129)));
-    let dead: Vec<String> =
-        mirrors().iter().map(|mirror| format!("\"{}\": {{ \"state\": \"down\" }}", mirror.host)).collect();
+    let dead: Vec<String> = mirrors()
+        .iter()
+        .map(|mirror| format!("\"{}\": {{ \"state\": \"down\" }}", mirror.host))
+        .collect();
     let all_down = |serial: u64, daily: u32| {
         let empty = feed(serial, &format!("\"daily\": {daily}"), |_| 1);
         let (head, _) = empty.split_once("\"mirrors\"").expect("mirrors");
@@ -137,7 +151,8 @@ fn formats_quorum_and_lag_are_the_operators() {
     let files = fixture::files();
     let config = files.text("cvdns.toml").to_owned() + "[record]\nquorum = 0\nlag = 0\n";
     let held = |number| if number == 3 { 28_130 } else { 28_129 };
-    let files = files.with("cvdns.toml", config).with("feed.json", feed(1_000, "\"daily\": 28130", held));
+    let files =
+        files.with("cvdns.toml", config).with("feed.json", feed(1_000, "\"daily\": 28130", held));
     let daemon = Daemon::start(&files);
     assert_eq!(daily(&daemon), 28_130);
     assert_eq!(addresses(&daemon, "db.de.clam.example"), [rr::a("192.0.2.21")].into());
@@ -153,19 +168,28 @@ fn clients_names_and_times_that_they_cannot_take_are_said() {
         let zone = format!(
             "format = 1\norigin = \"clam.example\"\nrecords = \"r\"\n[[name]]\nowner = \"{owner}\"\ntxt = \"record\"\nttl = {ttl}\n"
         );
-        for (name, text) in [("r", records), ("z", &zone), ("cvdns.toml", "[[zone]]\nfile = \"z\"\n")] {
+        for (name, text) in
+            [("r", records), ("z", &zone), ("cvdns.toml", "[[zone]]\nfile = \"z\"\n")]
+        {
             std::fs::write(dir.path().join(name), text).expect("a file");
         }
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
-        let done =
-            command.arg("check").arg("--config").arg(dir.path().join("cvdns.toml")).output().expect("check");
+        let done = command
+            .arg("check")
+            .arg("--config")
+            .arg(dir.path().join("cvdns.toml"))
+            .output()
+            .expect("check");
         (done.status.success(), String::from_utf8(done.stderr).expect("text"))
     };
     // 57 + 1 + 56 + 13 = 127 characters.
     let longest = format!("{label}.{}", &label[1..]);
     assert_eq!(check(&longest, 9000), (true, String::new()));
     let (good, text) = check(&format!("{label}.{label}"), 9000);
-    assert!(!good && text.contains("z:5:9") && text.contains("fewer than 128 characters"), "{text}");
+    assert!(
+        !good && text.contains("z:5:9") && text.contains("fewer than 128 characters"),
+        "{text}"
+    );
     let (good, text) = check("current.cvd", 9001);
     assert!(good && text.contains("for 9001 s, until clients no longer trust its stamp"), "{text}");
 }

@@ -14,7 +14,11 @@ use tempfile::TempDir;
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/geoip/country.mmdb");
 
 fn cvdns(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cvdns")).arg("geoip").args(arguments).output().expect("cvdns runs")
+    Command::new(env!("CARGO_BIN_EXE_cvdns"))
+        .arg("geoip")
+        .args(arguments)
+        .output()
+        .expect("cvdns runs")
 }
 
 fn json(arguments: &[&str]) -> Value {
@@ -30,7 +34,8 @@ fn stderr(output: &Output) -> String {
 /// The country that mmdblookup finds, `None` if there is no record.
 fn mmdblookup(database: &str, address: &str) -> Option<String> {
     let arguments = ["--file", database, "--ip", address, "country", "iso_code"];
-    let output = Command::new("mmdblookup").args(arguments).output().expect("mmdblookup: install mmdb-bin");
+    let output =
+        Command::new("mmdblookup").args(arguments).output().expect("mmdblookup: install mmdb-bin");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.split('"').nth(1).map(str::to_owned)
 }
@@ -42,10 +47,12 @@ fn path(path: &Path) -> &str {
 #[test]
 fn mmdblookup_reads_the_shipped_database_as_we_do() {
     // Spread over both families, with those that stand for IPv4.
-    let v4 = (1..=120_u32).map(|n| std::net::Ipv4Addr::from(n.wrapping_mul(0x0213_4567)).to_string());
+    let v4 =
+        (1..=120_u32).map(|n| std::net::Ipv4Addr::from(n.wrapping_mul(0x0213_4567)).to_string());
     let v6 = (0..80_u128).map(|n| {
         let high = 0x2a00_u128 + (n % 20);
-        std::net::Ipv6Addr::from(high << 112 | (n.wrapping_mul(0x9e37_79b9) & 0xffff_ffff) << 80).to_string()
+        std::net::Ipv6Addr::from(high << 112 | (n.wrapping_mul(0x9e37_79b9) & 0xffff_ffff) << 80)
+            .to_string()
     });
     let rest = ["::ffff:133.1.1.1", "2002:8501:101::1", "2001:200::1", "2001:db8::1", "10.0.0.1"];
     let addresses: Vec<String> = v4.chain(v6).chain(rest.map(str::to_owned)).collect();
@@ -64,16 +71,23 @@ fn mmdblookup_reads_the_shipped_database_as_we_do() {
 /// What is looked up is what a server looks up: the table that it compiles, in which a client's path stands.
 #[test]
 fn lookups_agree_with_the_table_that_servers_compile() {
-    use cvdns::geo::country::Country;
-    use cvdns::geo::country_map::CountryMap;
-    use cvdns::geo::database::CountryDatabase;
-    let overrides =
-        ["198.18.0.0/15=DE", "2001::/16=SE", "2002::/16=NO", "::/64=FI", "2a00::/12=FR", "8.0.0.0/7=JP"];
+    use cvdns_core::geo::country::Country;
+    use cvdns_core::geo::country_map::CountryMap;
+    use cvdns_core::geo::database::CountryDatabase;
+    let overrides = [
+        "198.18.0.0/15=DE",
+        "2001::/16=SE",
+        "2002::/16=NO",
+        "::/64=FI",
+        "2a00::/12=FR",
+        "8.0.0.0/7=JP",
+    ];
     let parsed = overrides.map(|text| {
         let (net, country) = text.split_once('=').expect("NET=CC");
         (net.parse().expect("a network"), Country::parse(country).expect("a country"))
     });
-    let database = CountryDatabase::from_bytes(fs::read(SHIPPED).expect("database"), SHIPPED).expect("sound");
+    let database =
+        CountryDatabase::from_bytes(fs::read(SHIPPED).expect("database"), SHIPPED).expect("sound");
     let countries: Vec<Country> = Country::all().collect();
     let number = |country: Option<Country>| {
         let place = country.and_then(|country| countries.iter().position(|of| *of == country));
@@ -84,10 +98,19 @@ fn lookups_agree_with_the_table_that_servers_compile() {
     let addresses: Vec<std::net::IpAddr> = (1..=300_u32)
         .flat_map(|n| {
             let (v4, bits) = (v4(n), u128::from(v4(n).to_bits()));
-            let v6 = |high: u128, shift: u32| std::net::Ipv6Addr::from(high << 112 | bits << shift).into();
+            let v6 = |high: u128, shift: u32| {
+                std::net::Ipv6Addr::from(high << 112 | bits << shift).into()
+            };
             // Itself, mapped, 6to4, Teredo, as an MMDB keeps it, and somewhere in IPv6.
             let mapped = v4.to_ipv6_mapped().into();
-            [v4.into(), mapped, v6(0x2002, 80), v6(0x2001, 64), v6(0, 0), v6(0x2a00 + u128::from(n % 20), 80)]
+            [
+                v4.into(),
+                mapped,
+                v6(0x2002, 80),
+                v6(0x2001, 64),
+                v6(0, 0),
+                v6(0x2a00 + u128::from(n % 20), 80),
+            ]
         })
         .collect();
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -102,7 +125,10 @@ fn lookups_agree_with_the_table_that_servers_compile() {
         assert_eq!(number(ours), table.get(*address).value, "{address}: {found}");
     }
     let of = |source: &str| found.iter().filter(|found| found["source"] == source).count();
-    assert!([of("override"), of("database"), of("none")].iter().all(|count| *count > 50), "of each kind");
+    assert!(
+        [of("override"), of("database"), of("none")].iter().all(|count| *count > 50),
+        "of each kind"
+    );
 }
 
 #[test]
@@ -115,17 +141,25 @@ fn building_the_shipped_database_again_gives_the_same_bytes() {
     // A newer package than that of the shipped database only has to be read.
     if text.contains("# Generated: Thu, 25 Jun 2026 04:33:59 GMT") {
         assert_eq!(summary["date"], "2026-06-25");
-        assert!(fs::read(&out).expect("database") == fs::read(SHIPPED).expect("database"), "other bytes");
+        assert!(
+            fs::read(&out).expect("database") == fs::read(SHIPPED).expect("database"),
+            "other bytes"
+        );
     }
     assert_eq!(summary["sources"].as_array().expect("array").len(), 2);
-    assert_eq!(fs::read_dir(directory.path()).expect("directory").count(), 1, "nothing else is left");
+    assert_eq!(
+        fs::read_dir(directory.path()).expect("directory").count(),
+        1,
+        "nothing else is left"
+    );
 }
 
 #[test]
 fn a_list_becomes_a_database_that_mmdblookup_reads() {
     let directory = TempDir::new().expect("directory");
     let (list, out) = (directory.path().join("list.csv"), directory.path().join("out.mmdb"));
-    fs::write(&list, "network,country\n192.0.2.0/24,uk\n2001:db8::-2001:db8::ff,JP\n").expect("list");
+    fs::write(&list, "network,country\n192.0.2.0/24,uk\n2001:db8::-2001:db8::ff,JP\n")
+        .expect("list");
     let built = cvdns(&["build", "--date", "2026-01-02", "--out", path(&out), path(&list)]);
     assert_eq!(built.status.code(), Some(0), "{}", stderr(&built));
     assert_eq!(stderr(&built), "", "no progress off a terminal");
@@ -140,7 +174,11 @@ fn a_list_becomes_a_database_that_mmdblookup_reads() {
 /// What mmdblookup prints of an address under these keys.
 fn field(database: &str, address: &str, keys: [&str; 2]) -> Option<String> {
     let mut command = Command::new("mmdblookup");
-    let output = command.args(["--file", database, "--ip", address]).args(keys).output().expect("mmdblookup");
+    let output = command
+        .args(["--file", database, "--ip", address])
+        .args(keys)
+        .output()
+        .expect("mmdblookup");
     String::from_utf8_lossy(&output.stdout).split('"').nth(1).map(str::to_owned)
 }
 
@@ -173,7 +211,10 @@ fn networks_of_which_the_continent_alone_is_known_keep_it() {
     let database = path(&out);
     let (blocks, locations) = (at("blocks.csv"), at("locations.csv"));
     let summary = json(&["build", "--json", "--out", database, path(&blocks), path(&locations)]);
-    assert_eq!((&summary["countries"], &summary["sources"][0]["without_country"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&summary["countries"], &summary["sources"][0]["without_country"]),
+        (&2.into(), &1.into())
+    );
     let expected = [
         ("192.0.2.1", None, Some("AS")),
         ("192.0.2.130", None, Some("EU")),
@@ -185,11 +226,13 @@ fn networks_of_which_the_continent_alone_is_known_keep_it() {
     let mut arguments = vec!["lookup", "--json", "--database", database];
     arguments.extend(expected.map(|(address, ..)| address));
     let found = json(&arguments);
-    for ((address, country, continent), found) in expected.iter().zip(found.as_array().expect("array")) {
+    for ((address, country, continent), found) in
+        expected.iter().zip(found.as_array().expect("array"))
+    {
         let ours = (found["country"].as_str(), found["continent"].as_str());
         assert_eq!(ours, (*country, *continent), "{address}");
-        let theirs =
-            [["country", "iso_code"], ["continent", "code"]].map(|keys| field(database, address, keys));
+        let theirs = [["country", "iso_code"], ["continent", "code"]]
+            .map(|keys| field(database, address, keys));
         assert_eq!(theirs, [*country, *continent].map(|code| code.map(str::to_owned)), "{address}");
     }
     assert_eq!(json(&["info", "--json", "--database", database])["ranges_of_continents"], 3);
@@ -223,7 +266,9 @@ fn networks_of_which_the_continent_alone_is_known_keep_it() {
 fn a_plain_list_of_ranges_is_not_taken_for_ipfire_s() {
     let directory = TempDir::new().expect("directory");
     let (list, out) = (directory.path().join("list.csv"), directory.path().join("out.mmdb"));
-    for lines in ["16777216,16777471,AU\n", "2001:db8::,2001:db8::ff,JP\n", "1.0.0.0,1.0.0.255,AU\n"] {
+    for lines in
+        ["16777216,16777471,AU\n", "2001:db8::,2001:db8::ff,JP\n", "1.0.0.0,1.0.0.255,AU\n"]
+    {
         fs::write(&list, lines).expect("list");
         let summary = json(&["build", "--json", "--out", path(&out), path(&list)]);
         assert_eq!(summary["sources"][0]["kind"], "CSV", "{lines}");
@@ -232,7 +277,11 @@ fn a_plain_list_of_ranges_is_not_taken_for_ipfire_s() {
         fs::write(&list, format!("{lines}4294967040,4294967295,CS\n")).expect("list");
         let output = cvdns(&["build", "--out", path(&out), path(&list)]);
         assert_eq!(output.status.code(), Some(1), "{lines}");
-        assert!(stderr(&output).contains("list.csv:2:23: CS (Serbia and Montenegro)"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("list.csv:2:23: CS (Serbia and Montenegro)"),
+            "{}",
+            stderr(&output)
+        );
     }
     fs::write(&list, "network,country,country_code,continent\n1.0.0.0/24,Australia,AU,Oceania\n")
         .expect("list");
@@ -252,22 +301,32 @@ fn a_bad_source_is_refused_and_the_old_database_stays() {
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
     assert!(message.contains("list.csv:2:1: expected a network"), "{message}");
-    assert!(
-        message.contains("list.csv:3:17: CS (Serbia and Montenegro) was withdrawn in 2006; write RS or ME")
-    );
+    assert!(message.contains(
+        "list.csv:3:17: CS (Serbia and Montenegro) was withdrawn in 2006; write RS or ME"
+    ));
     assert_eq!(fs::read_to_string(&out).expect("old"), "old");
 
     fs::write(&list, "192.0.2.0/24,DE\n198.51.100.0/24,CS\n").expect("list");
     let output = cvdns(&["build", "--skip-unknown", "--out", path(&out), path(&list)]);
     assert_eq!(output.status.code(), Some(0));
     assert!(stderr(&output).contains("list.csv:2: left out 1 networks: CS"), "{}", stderr(&output));
-    assert_eq!(fs::read_dir(directory.path()).expect("directory").count(), 2, "no temporary file is left");
+    assert_eq!(
+        fs::read_dir(directory.path()).expect("directory").count(),
+        2,
+        "no temporary file is left"
+    );
 }
 
 #[test]
 fn overrides_win_by_their_longest_prefix_and_bad_addresses_are_named() {
-    let overrides =
-        ["--override", "192.0.2.0/24=de", "--override", "192.0.0.0/8=FR", "--override", "2001:db8::1=JP"];
+    let overrides = [
+        "--override",
+        "192.0.2.0/24=de",
+        "--override",
+        "192.0.0.0/8=FR",
+        "--override",
+        "2001:db8::1=JP",
+    ];
     let mut arguments = vec![
         "lookup",
         "--json",
@@ -283,7 +342,10 @@ fn overrides_win_by_their_longest_prefix_and_bad_addresses_are_named() {
     let codes: Vec<_> =
         found.as_array().expect("array").iter().map(|found| found["country"].as_str()).collect();
     assert_eq!(codes, [Some("DE"), Some("FR"), Some("JP"), Some("DE")]);
-    assert_eq!((&found[0]["network"], &found[0]["source"]), (&"192.0.2.0/24".into(), &"override".into()));
+    assert_eq!(
+        (&found[0]["network"], &found[0]["source"]),
+        (&"192.0.2.0/24".into(), &"override".into())
+    );
 
     let output = cvdns(&["lookup", "--database", SHIPPED, "192.0.2.256", "133.1.1.1"]);
     assert_eq!(output.status.code(), Some(1));
@@ -306,8 +368,12 @@ fn usage_is_2_and_input_is_1() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
-    let output =
-        cvdns(&["lookup", "--database", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "192.0.2.1"]);
+    let output = cvdns(&[
+        "lookup",
+        "--database",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        "192.0.2.1",
+    ]);
     assert!(stderr(&output).contains("this is a text file"), "{}", stderr(&output));
 }
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cvdns::fleet::Fleet;
-use cvdns::problem::Problems;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::problem::Problems;
 use support::daemon::Daemon;
 use support::{fixture, tools};
 
@@ -25,14 +25,16 @@ fn import(dir: &Path, arguments: &[&str]) -> Done {
 }
 
 fn list_of_2006() -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mirrors-2006/mirrors.csv");
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mirrors-2006/mirrors.csv");
     fs::read_to_string(path).expect("the list")
 }
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).expect("a directory");
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
     names.sort();
     names
 }
@@ -89,8 +91,11 @@ fn a_line_is_shown_with_what_is_wrong_in_it() {
     fs::write(dir.path().join("list.csv"), list_of_2006()).expect("written");
     let (code, out, error) = import(dir.path(), &["list.csv", "--out", "mirrors.toml"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    let line =
-        list_of_2006().lines().position(|line| line.ends_with(",CS")).expect("Serbia and Montenegro") + 1;
+    let line = list_of_2006()
+        .lines()
+        .position(|line| line.ends_with(",CS"))
+        .expect("Serbia and Montenegro")
+        + 1;
     let text = list_of_2006().lines().nth(line - 1).expect("the line").to_owned();
     let column = text.len() - 1;
     let margin = " ".repeat(line.to_string().len());
@@ -122,7 +127,10 @@ fn every_bad_line_is_said() {
     assert_eq!((code, out.as_str()), (Some(1), ""));
     for number in 256..300 {
         let column = format!("mirror{number}.example,").len() + 1;
-        assert!(error.contains(&format!("--> list.csv:{}:{column}\n", number + 1)), "{number}: {error}");
+        assert!(
+            error.contains(&format!("--> list.csv:{}:{column}\n", number + 1)),
+            "{number}: {error}"
+        );
     }
     // 192.0.2.0 to 192.0.2.255 are addresses.
     assert!(error.contains("\n44 errors, 0 warnings\n"), "{error}");
@@ -148,7 +156,8 @@ fn an_existing_file_is_replaced_by_force_alone() {
     assert_eq!(import(dir.path(), &["bad.csv", "--out", "mirrors.toml", "--force"]).0, Some(1));
     assert_eq!(there("mirrors.toml"), "mine");
     assert_eq!(import(dir.path(), &["list.csv", "--out", "mirrors.toml", "--force"]).0, Some(0));
-    let fleet = "[[mirror]]\nhost     = \"a.example\"\ncountry  = \"DE\"\nipv4     = [\"192.0.2.1\"]\n";
+    let fleet =
+        "[[mirror]]\nhost     = \"a.example\"\ncountry  = \"DE\"\nipv4     = [\"192.0.2.1\"]\n";
     assert_eq!(there("mirrors.toml"), fleet);
     assert_eq!(names(dir.path()), ["bad.csv", "link", "list.csv", "mirrors.toml"]);
     // Without a file it has no meaning.
@@ -158,7 +167,8 @@ fn an_existing_file_is_replaced_by_force_alone() {
 #[test]
 fn what_is_no_list_is_said() {
     let dir = tempfile::tempdir().expect("a directory");
-    let write = |name: &str, octets: &[u8]| fs::write(dir.path().join(name), octets).expect("written");
+    let write =
+        |name: &str, octets: &[u8]| fs::write(dir.path().join(name), octets).expect("written");
     write("latin.csv", b"# all\na.example,192.0.2.1,DE # M\xfcnchen\n");
     write("large.csv", &vec![b'\n'; (4 << 20) + 1]);
     write("empty.csv", b"");
@@ -183,8 +193,7 @@ fn what_is_no_list_is_said() {
 #[test]
 fn what_was_made_is_served() {
     let dir = tempfile::tempdir().expect("a directory");
-    let list =
-        "host,address,country,capacity\nonly.example,192.0.2.77,DE\nonly.example,2001:db8::77,DE,1Gbit/s\n";
+    let list = "host,address,country,capacity\nonly.example,192.0.2.77,DE\nonly.example,2001:db8::77,DE,1Gbit/s\n";
     fs::write(dir.path().join("list.csv"), list).expect("written");
     let (code, fleet, error) = import(dir.path(), &["list.csv"]);
     assert_eq!(code, Some(0), "{error}");

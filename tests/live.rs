@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{frame, loaded, project};
-use cvdns::health::{Feed, MirrorHealth, State};
-use cvdns::snapshot::live::{PoolAnswer, WindowSet};
-use cvdns::snapshot::{Frame, Live, Now};
+use cvdns_core::health::{Feed, MirrorHealth, State};
+use cvdns_core::snapshot::live::{PoolAnswer, WindowSet};
+use cvdns_core::snapshot::{Frame, Live, Now};
 use large::Network;
 use proptest::prelude::*;
 
@@ -33,7 +33,8 @@ fn now(feed: &Feed) -> Now<'_> {
 fn answers<'l>(frame: &Frame, live: &'l Live) -> Vec<&'l PoolAnswer> {
     let rules = frame.rules.iter().zip(0..);
     let keys = rules.flat_map(|(rule, number)| {
-        (0..frame.plans[rule.plan as usize].paths.paths.len()).map(move |path| (number, path as u16))
+        (0..frame.plans[rule.plan as usize].paths.paths.len())
+            .map(move |path| (number, path as u16))
     });
     keys.map(|(rule, path)| live.pool(rule, path).unwrap()).collect()
 }
@@ -58,7 +59,14 @@ enum Change {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    prop::sample::select(vec![State::Up, State::Up, State::Old, State::Down, State::Drained, State::Removed])
+    prop::sample::select(vec![
+        State::Up,
+        State::Up,
+        State::Old,
+        State::Down,
+        State::Drained,
+        State::Removed,
+    ])
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -98,7 +106,8 @@ fn apply(feed: &mut Feed, frame: &Frame, change: &Change) {
             }
         }
         Change::Later(hours) => {
-            feed.generated = feed.generated.checked_add(jiff::SignedDuration::from_hours(*hours)).unwrap();
+            feed.generated =
+                feed.generated.checked_add(jiff::SignedDuration::from_hours(*hours)).unwrap();
         }
     }
 }

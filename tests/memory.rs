@@ -17,7 +17,8 @@ use support::rr;
 
 /// MiB that it holds, without the pages of its own file: of those a test build has more than one that is served with.
 fn resident(daemon: &Daemon) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
     let kib = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a figure");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("KiB")
@@ -54,7 +55,9 @@ fn lives_on(files: &Files, feed: impl Fn(u64) -> String, (reloads, feeds): (u64,
 /// The shipped fleet and feed with the zone of [`Network`].
 fn example() -> (Files, impl Fn(u64) -> String) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = move |path: &str| std::fs::read_to_string(project.join(path)).expect("a file of the example");
+    let read = move |path: &str| {
+        std::fs::read_to_string(project.join(path)).expect("a file of the example")
+    };
     let [(_, zone), _, (_, config)] = Network { mirrors: 1, countries: 1 }.files("@PORT@");
     let files = Files::default()
         .with("cvdns.toml", config)
@@ -62,7 +65,11 @@ fn example() -> (Files, impl Fn(u64) -> String) {
         .with("mirrors.toml", read("zones/mirrors.toml"));
     let feed = move |serial: u64| {
         let feed = read("feed.json").replace("1763800000", &serial.to_string());
-        if serial.is_multiple_of(2) { feed.replace("\"state\": \"down\"", "\"state\": \"up\"") } else { feed }
+        if serial.is_multiple_of(2) {
+            feed.replace("\"state\": \"down\"", "\"state\": \"up\"")
+        } else {
+            feed
+        }
     };
     (files, feed)
 }

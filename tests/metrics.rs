@@ -36,7 +36,13 @@ enum Whose {
     Client,
 }
 
-fn case(name: &str, qtype: u16, class: &'static str, label: &'static str, rcode: &'static str) -> Case {
+fn case(
+    name: &str,
+    qtype: u16,
+    class: &'static str,
+    label: &'static str,
+    rcode: &'static str,
+) -> Case {
     Case { query: Query::new(name, qtype), class, qtype: label, rcode, long: false, mirrors: None }
 }
 
@@ -54,7 +60,10 @@ impl Case {
     }
 
     fn has_ecs(&self) -> bool {
-        self.query.edns.as_ref().is_some_and(|opt| opt.version == 0 && opt.option(rr::ECS).is_some())
+        self.query
+            .edns
+            .as_ref()
+            .is_some_and(|opt| opt.version == 0 && opt.option(rr::ECS).is_some())
             && self.class != "malformed"
     }
 }
@@ -76,8 +85,10 @@ fn cases() -> Vec<Case> {
         of_mirrors("db.local", Whose::Client, true),
         of_mirrors("database", Whose::Client, false),
         of_mirrors("near", Whose::Client, false),
-        of_mirrors("db.local", Whose::Country("DE"), false).with(|query| query.subnet("198.51.100.0/26")),
-        of_mirrors("db.local", Whose::Country("JP"), true).with(|query| query.subnet("2001:db8:e000::/40")),
+        of_mirrors("db.local", Whose::Country("DE"), false)
+            .with(|query| query.subnet("198.51.100.0/26")),
+        of_mirrors("db.local", Whose::Country("JP"), true)
+            .with(|query| query.subnet("2001:db8:e000::/40")),
         of_mirrors("db.local", Whose::Client, false).with(|query| query.subnet("0.0.0.0/0")),
         case("db.fr.clam.example", rr::AAAA, "country", "AAAA", "NOERROR"),
         case("db.de.clam.example", rr::MX, "country", "MX", "NOERROR"),
@@ -100,16 +111,19 @@ fn cases() -> Vec<Case> {
         case("version.bind", rr::TXT, "server", "TXT", "NOERROR").with(|query| query.class(rr::CH)),
         case("what.bind", rr::TXT, "foreign", "TXT", "REFUSED").with(|query| query.class(rr::CH)),
         case("_whoami.clam.example", rr::TXT, "diagnostic", "TXT", "NOERROR"),
-        case("_explain.db.de.clam.example", rr::TXT, "diagnostic", "TXT", "NOERROR").with(|q| q.edns(1232)),
+        case("_explain.db.de.clam.example", rr::TXT, "diagnostic", "TXT", "NOERROR")
+            .with(|q| q.edns(1232)),
         case("clam.example", 252, "other", "other", "REFUSED"),
-        case("clam.example", rr::SOA, "other", "SOA", "BADVERS").with(|q| q.opt(|opt| opt.version = 1)),
+        case("clam.example", rr::SOA, "other", "SOA", "BADVERS")
+            .with(|q| q.opt(|opt| opt.version = 1)),
         case("clam.example", rr::SOA, "other", "other", "NOTIMP").with(|query| query.opcode(2)),
         case("db.de.clam.example", rr::A, "malformed", "A", "FORMERR")
             .with(|query| query.option(rr::ECS, &[0, 1, 24, 1, 192, 0, 2])),
     ];
     for (name, size) in [("mid", None), ("large", Some(1232))] {
         let query = |query: Query| size.map_or(query.clone(), |size| query.edns(size));
-        let long = case(&format!("{name}.clam.example"), rr::TXT, "static", "TXT", "NOERROR").with(query);
+        let long =
+            case(&format!("{name}.clam.example"), rr::TXT, "static", "TXT", "NOERROR").with(query);
         cases.push(Case { long: true, ..long });
     }
     let long = of_mirrors("db.us.big", Whose::Country("US"), false);
@@ -132,8 +146,14 @@ struct Expected {
 impl Expected {
     /// One of the cases, over one transport, while mirrors stand so.
     fn add(&mut self, case: &Case, transport: Transport, states: &States) {
-        let (name, tcp) = (if transport.is_udp() { "udp" } else { "tcp" }, usize::from(!transport.is_udp()));
-        let kind = [("transport", name), ("class", case.class), ("type", case.qtype), ("rcode", case.rcode)];
+        let (name, tcp) =
+            (if transport.is_udp() { "udp" } else { "tcp" }, usize::from(!transport.is_udp()));
+        let kind = [
+            ("transport", name),
+            ("class", case.class),
+            ("type", case.qtype),
+            ("rcode", case.rcode),
+        ];
         *self.queries.entry(labels(&kind)).or_default() += 1.0;
         self.ecs[tcp] += f64::from(u8::from(case.has_ecs()));
         if case.long && transport.is_udp() {
@@ -143,7 +163,14 @@ impl Expected {
         }
     }
 
-    fn add_mirrors(&mut self, whose: Whose, ipv6: bool, transport: Transport, tcp: usize, states: &States) {
+    fn add_mirrors(
+        &mut self,
+        whose: Whose,
+        ipv6: bool,
+        transport: Transport,
+        tcp: usize,
+        states: &States,
+    ) {
         let country = match whose {
             Whose::Country(country) => Some(country),
             Whose::Europe => None,
@@ -212,15 +239,19 @@ impl Expected {
             );
         }
         // Each answer of a path is shared out among its mirrors as a whole.
-        let [paths, mirrors] =
-            ["cvdns_path_answers_total", "cvdns_mirror_answers_total"].map(|name| after.sum(name, &[]));
+        let [paths, mirrors] = ["cvdns_path_answers_total", "cvdns_mirror_answers_total"]
+            .map(|name| after.sum(name, &[]));
         assert!((paths - mirrors).abs() < 1e-6 * paths.max(1.0), "{paths} {mirrors}");
     }
 }
 
 fn rdata(of: &[fixture::Mirror], ipv6: bool) -> Set {
     of.iter()
-        .filter_map(|mirror| if ipv6 { mirror.v6.as_deref().map(rr::aaaa) } else { Some(rr::a(&mirror.v4)) })
+        .filter_map(
+            |mirror| {
+                if ipv6 { mirror.v6.as_deref().map(rr::aaaa) } else { Some(rr::a(&mirror.v4)) }
+            },
+        )
         .collect()
 }
 
@@ -240,7 +271,8 @@ fn start(server: &str) -> (Daemon, u16) {
 fn send_all(daemon: &Daemon, states: &States, expected: &mut Expected) {
     for case in &cases() {
         for transport in ALL {
-            let bytes = daemon.client().exchange(transport, &case.query.build()).expect("an answer");
+            let bytes =
+                daemon.client().exchange(transport, &case.query.build()).expect("an answer");
             let reply = Reply::parse(&bytes);
             let truncated = reply.has(packet::TC);
             assert_eq!(truncated, case.long && transport.is_udp(), "{:?}", case.query);
@@ -305,7 +337,8 @@ fn what_gets_no_answer_is_counted() {
         let before = Page::of(port);
         let dropped = |page: &Page, transport, reason| {
             let of = [("transport", transport), ("reason", reason)];
-            page.get("cvdns_queries_dropped_total", &of) - before.get("cvdns_queries_dropped_total", &of)
+            page.get("cvdns_queries_dropped_total", &of)
+                - before.get("cvdns_queries_dropped_total", &of)
         };
         let answer = Query::new("db.de.clam.example", rr::A).flags(packet::QR).build();
         for transport in UDP {
@@ -326,23 +359,35 @@ fn what_gets_no_answer_is_counted() {
         let open = |page: &Page| page.get("cvdns_tcp_connections", &[]);
         daemon.until(Duration::from_secs(10), "no connection", || open(&Page::of(port)) < 0.5);
         let idle = daemon.client().tcp([127, 0, 0, 1].into());
-        daemon.until(Duration::from_secs(10), "a connection", || (open(&Page::of(port)) - 1.0).abs() < 0.1);
+        daemon.until(Duration::from_secs(10), "a connection", || {
+            (open(&Page::of(port)) - 1.0).abs() < 0.1
+        });
         drop(idle);
         daemon.until(Duration::from_secs(10), "no connection", || open(&Page::of(port)) < 0.5);
         let page = Page::of(port);
         let malformed = page.get("cvdns_tcp_connections_ended_total", &[("how", "malformed")]);
         assert!((malformed - 1.0).abs() < 1e-9);
         let sum = |name: &str| page.sum(name, &[]);
-        assert_eq!(sum("cvdns_tcp_connections_accepted_total"), sum("cvdns_tcp_connections_ended_total"));
+        assert_eq!(
+            sum("cvdns_tcp_connections_accepted_total"),
+            sum("cvdns_tcp_connections_ended_total")
+        );
         let udp = page.get("cvdns_queries_received_total", &[("transport", "udp")]);
         assert_eq!(sum("cvdns_udp_worker_received_total"), udp);
-        assert!(sum("cvdns_udp_worker_batches_total") <= udp && sum("cvdns_udp_worker_batches_total") > 0.0);
-        let address = [("address", format!("127.0.0.1:{}", daemon.port())), ("worker", "0".to_owned())];
+        assert!(
+            sum("cvdns_udp_worker_batches_total") <= udp
+                && sum("cvdns_udp_worker_batches_total") > 0.0
+        );
+        let address =
+            [("address", format!("127.0.0.1:{}", daemon.port())), ("worker", "0".to_owned())];
         let address = address.each_ref().map(|(name, value)| (*name, value.as_str()));
         assert!(page.get("cvdns_udp_worker_received_total", &address) >= 3.0);
         // What was received was answered or dropped.
         let answered = page.get("cvdns_answers_sent_total", &[("transport", "udp")]);
-        assert_eq!(udp, answered + page.sum("cvdns_queries_dropped_total", &[("transport", "udp")]));
+        assert_eq!(
+            udp,
+            answered + page.sum("cvdns_queries_dropped_total", &[("transport", "udp")])
+        );
         assert_eq!(answered, page.sum("cvdns_queries_total", &[("transport", "udp")]));
     }
 }

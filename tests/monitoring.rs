@@ -55,13 +55,18 @@ fn promtool_accepts_the_rules() {
 fn alerts_fire_when_they_must_and_no_sooner() {
     let tests = read("tests/alerts/rules.test.yml");
     let names = |text: &str, before: &str| -> Vec<String> {
-        text.lines().filter_map(|line| line.trim_start().strip_prefix(before)).map(str::to_owned).collect()
+        text.lines()
+            .filter_map(|line| line.trim_start().strip_prefix(before))
+            .map(str::to_owned)
+            .collect()
     };
     let alerts = names(&read("docs/alerts.yml"), "- alert: ");
     let expected: Vec<String> =
         alerts.iter().flat_map(|name| [format!("{name} quiet"), format!("{name} fires")]).collect();
     assert_eq!(names(&tests, "- name: "), expected);
-    let said = tools::output(promtool().args(["test", "rules"]).arg(project("tests/alerts/rules.test.yml")));
+    let said = tools::output(
+        promtool().args(["test", "rules"]).arg(project("tests/alerts/rules.test.yml")),
+    );
     assert!(said.contains("SUCCESS"), "{said}");
 }
 
@@ -88,9 +93,13 @@ fn the_dashboard_is_whole() {
     let dashboard = dashboard();
     assert!(dashboard["schemaVersion"].as_u64() >= Some(38), "Grafana 10");
     let variables = dashboard["templating"]["list"].as_array().expect("variables");
-    let names: Vec<_> = variables.iter().map(|variable| variable["name"].as_str().expect("a name")).collect();
+    let names: Vec<_> =
+        variables.iter().map(|variable| variable["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["datasource", "job", "instance"]);
-    assert_eq!((&variables[0]["type"], &variables[0]["query"]), (&"datasource".into(), &"prometheus".into()));
+    assert_eq!(
+        (&variables[0]["type"], &variables[0]["query"]),
+        (&"datasource".into(), &"prometheus".into())
+    );
     let panels = dashboard["panels"].as_array().expect("panels");
     let mut ids = BTreeSet::new();
     let mut cells = BTreeSet::new();
@@ -122,7 +131,9 @@ fn asked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
             .unwrap_or(rest.len());
         let labels = out.entry(rest[..end].to_owned()).or_default();
         let matchers = rest[end..].strip_prefix('{').and_then(|rest| Some(rest.split_once('}')?.0));
-        for matcher in matchers.unwrap_or_default().split(", ").filter(|matcher| !matcher.is_empty()) {
+        for matcher in
+            matchers.unwrap_or_default().split(", ").filter(|matcher| !matcher.is_empty())
+        {
             let name = matcher.split(['=', '!']).next().expect("a name");
             // Prometheus adds these two.
             if !["job", "instance"].contains(&name) {
@@ -156,13 +167,21 @@ fn both_formats_say_the_same() {
         assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
         assert!(page.ends_with("# EOF\n") && names(&page) == names(&open));
     }
-    for accept in [None, Some("*/*"), Some("text/plain"), Some("application/openmetrics-text;q=0, */*")] {
+    for accept in
+        [None, Some("*/*"), Some("text/plain"), Some("application/openmetrics-text;q=0, */*")]
+    {
         let (status, kind, page) = http::get_as(port, "/metrics", accept);
         assert_eq!((status, kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
         assert!(!page.contains("# EOF"));
-        let described: BTreeSet<&str> =
-            page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-        assert!(names(&page).iter().all(|name| described.contains(name.split('{').next().expect("a name"))));
+        let described: BTreeSet<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+            .collect();
+        assert!(
+            names(&page)
+                .iter()
+                .all(|name| described.contains(name.split('{').next().expect("a name")))
+        );
         assert_eq!(names(&page), names(&open));
         let mut check = promtool();
         let mut check = check
@@ -172,10 +191,15 @@ fn both_formats_say_the_same() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("promtool runs");
-        check.stdin.take().expect("its input").write_all(page.as_bytes()).expect("the page written");
+        check
+            .stdin
+            .take()
+            .expect("its input")
+            .write_all(page.as_bytes())
+            .expect("the page written");
         let said = check.wait_with_output().expect("promtool ended");
-        let words =
-            String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+        let words = String::from_utf8_lossy(&said.stdout).into_owned()
+            + &String::from_utf8_lossy(&said.stderr);
         assert!(said.status.success() && words.is_empty(), "{words}");
     }
 }
@@ -194,7 +218,11 @@ fn what_is_asked_for_is_shown() {
     // What is described: a counter's samples have a suffix (OpenMetrics 1.0, "Counter").
     let described = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let shown: BTreeSet<String> = described
-        .map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() })
+        .map(
+            |(name, kind)| {
+                if kind == "counter" { format!("{name}_total") } else { name.to_owned() }
+            },
+        )
         .collect();
     let samples = http::samples(&page);
     let texts = [
@@ -207,17 +235,22 @@ fn what_is_asked_for_is_shown() {
         assert!(shown.contains(&metric), "{metric} is not shown");
         for label in labels {
             let with = |sample: &String| {
-                sample.strip_prefix(&metric).is_some_and(|rest| rest.contains(&format!("{label}=\"")))
+                sample
+                    .strip_prefix(&metric)
+                    .is_some_and(|rest| rest.contains(&format!("{label}=\"")))
             };
             // No look at the feed has failed here.
-            let is_known =
-                samples.keys().any(with) || (metric == "cvdns_feed_errors_total" && label == "reason");
+            let is_known = samples.keys().any(with)
+                || (metric == "cvdns_feed_errors_total" && label == "reason");
             assert!(is_known, "{metric} has no label {label}");
         }
     }
     // All that is shown is explained.
     let explained = asked(&texts[2]);
     for metric in &shown {
-        assert!(explained.contains_key(metric), "docs/monitoring.md does not say what {metric} means");
+        assert!(
+            explained.contains_key(metric),
+            "docs/monitoring.md does not say what {metric} means"
+        );
     }
 }

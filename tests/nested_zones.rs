@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use asking::{A, AAAA, Answer, Asker, frame, loaded, snapshot};
-use cvdns::health::Feed;
+use cvdns_core::health::Feed;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
@@ -15,8 +15,7 @@ const TIME: &str = "2026-11-22T18:00:00Z";
 const NS: u16 = 2;
 const DS: u16 = 43;
 
-const SERVER: &str =
-    "$TTL 300\n@ SOA ns.example.net. host.example.net. 1 3600 900 604800 300\n@ NS ns.example.net.\n";
+const SERVER: &str = "$TTL 300\n@ SOA ns.example.net. host.example.net. 1 3600 900 604800 300\n@ NS ns.example.net.\n";
 
 /// A directory with a configuration over these zones: (name, TOML, master file).
 fn configure(directory: &Path, zones: &[(&str, &str, &str)]) {
@@ -25,7 +24,8 @@ fn configure(directory: &Path, zones: &[(&str, &str, &str)]) {
         writeln!(config, "[[zone]]\nfile = \"{name}.toml\"").unwrap();
         let toml = format!("format = 1\nrecords = \"{name}.zone\"\n{toml}");
         std::fs::write(directory.join(format!("{name}.toml")), toml).unwrap();
-        std::fs::write(directory.join(format!("{name}.zone")), format!("{SERVER}{records}")).unwrap();
+        std::fs::write(directory.join(format!("{name}.zone")), format!("{SERVER}{records}"))
+            .unwrap();
     }
     std::fs::write(directory.join("cvdns.toml"), config).unwrap();
 }
@@ -69,10 +69,13 @@ fn names_above_a_served_zone_exist() {
         ("a.deep.ent.example.org.", A),
     ];
     let answers = ask(&zones, None, "", &questions);
-    let codes: Vec<_> =
-        answers.iter().map(|a| (a.message.metadata.response_code, a.message.answers.len())).collect();
+    let codes: Vec<_> = answers
+        .iter()
+        .map(|a| (a.message.metadata.response_code, a.message.answers.len()))
+        .collect();
     let nodata = (ResponseCode::NoError, 0);
-    let expected = [nodata, nodata, nodata, (ResponseCode::NXDomain, 0), (ResponseCode::NoError, 1)];
+    let expected =
+        [nodata, nodata, nodata, (ResponseCode::NXDomain, 0), (ResponseCode::NoError, 1)];
     assert_eq!(codes, expected);
 }
 
@@ -135,8 +138,7 @@ fn a_zone_for_each_country_beside_its_parent() {
 /// FORMATS "Answers": all mirrors of a path unusable are answered as if they were up, TTL at most 30; each family by itself.
 #[test]
 fn each_family_fails_open_by_itself() {
-    let zone =
-        "origin = \"clam.test\"\nmirrors = \"mirrors.toml\"\n[[name]]\nowner = \"w\"\npool = \"world\"\n";
+    let zone = "origin = \"clam.test\"\nmirrors = \"mirrors.toml\"\n[[name]]\nowner = \"w\"\npool = \"world\"\n";
     let zones = [("clam", zone, "")];
     let questions = [("w.clam.test.", A), ("w.clam.test.", AAAA)];
     let summary = |answers: &[Answer]| -> Vec<Vec<(String, u32)>> {
@@ -148,7 +150,9 @@ fn each_family_fails_open_by_itself() {
         answers.iter().map(of).collect()
     };
     let feed = |mirrors: &str| {
-        format!(r#"{{"format":1,"serial":1,"generated":"2026-11-22T17:59:00Z","mirrors":{{{mirrors}}}}}"#)
+        format!(
+            r#"{{"format":1,"serial":1,"generated":"2026-11-22T17:59:00Z","mirrors":{{{mirrors}}}}}"#
+        )
     };
 
     let only_ipv6 = "[[mirror]]\nhost = \"a\"\ncountry = \"DE\"\nipv6 = [\"2001:db8::1\"]\n";
@@ -156,9 +160,11 @@ fn each_family_fails_open_by_itself() {
     let answers = ask(&zones, Some(&down), only_ipv6, &questions);
     assert_eq!(summary(&answers), [vec![], vec![("2001:db8::1".to_owned(), 30)]]);
 
-    let both =
-        "[[mirror]]\nhost = \"a\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\nipv6 = [\"2001:db8::1\"]\n";
+    let both = "[[mirror]]\nhost = \"a\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\nipv6 = [\"2001:db8::1\"]\n";
     let ipv4_down = feed(r#""a":{"state":"up","addresses":{"192.0.2.1":"down"}}"#);
     let answers = ask(&zones, Some(&ipv4_down), both, &questions);
-    assert_eq!(summary(&answers), [vec![("192.0.2.1".to_owned(), 30)], vec![("2001:db8::1".to_owned(), 60)]]);
+    assert_eq!(
+        summary(&answers),
+        [vec![("192.0.2.1".to_owned(), 30)], vec![("2001:db8::1".to_owned(), 60)]]
+    );
 }

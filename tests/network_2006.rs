@@ -12,10 +12,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, snapshot, spread};
-use cvdns::geo::build::{Options, Source, build};
-use cvdns::health::{Feed, Overrides, Word};
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::geo::build::{Options, Source, build};
+use cvdns_core::health::{Feed, Overrides, Word};
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Frame, Now, Snapshot};
 use hickory_proto::rr::rdata::opt::ClientSubnet;
 use oracle::{Oracle, Place, States};
 use proptest::prelude::*;
@@ -53,7 +53,8 @@ fn continents_database() -> Vec<u8> {
         } else {
             (spread("2a00::".parse().unwrap(), 12, numbers.wide()), 16 + numbers.below(50) as u8)
         };
-        let country = *numbers.one_of(&["DE", "FR", "JP", "US", "BR", "ZA", "AU", "AQ", "KE", "LI"]);
+        let country =
+            *numbers.one_of(&["DE", "FR", "JP", "US", "BR", "ZA", "AU", "AQ", "KE", "LI"]);
         let continent = *numbers.one_of(&["EU", "AS", "AF", "NA", "SA", "OC", "AN"]);
         let country = *numbers.one_of(&[country, "", ""]);
         let continent = *numbers.one_of(&[continent, continent, continent, ""]);
@@ -87,7 +88,7 @@ fn configure_with(database: &Path, directory: &Path, zone: &Path) -> PathBuf {
 fn the_fleet_file_is_the_list() {
     let mut problems = Problems::default();
     let text = std::fs::read_to_string(fixture("mirrors.toml")).unwrap();
-    let fleet = cvdns::fleet::Fleet::parse("mirrors.toml", &text, &mut problems);
+    let fleet = cvdns_core::fleet::Fleet::parse("mirrors.toml", &text, &mut problems);
     assert!(problems.is_empty());
     let of_fleet: BTreeSet<(String, Ipv4Addr, String)> = fleet
         .mirrors
@@ -113,7 +114,12 @@ fn the_withdrawn_code_is_refused_with_its_place_and_its_successors() {
     let mut problems = Problems::default();
     let loaded = cvdns::load::load(&config, &mut problems).unwrap();
     assert!(
-        cvdns::snapshot::compile(&loaded.inputs, &std::collections::BTreeSet::new(), &mut problems).is_none()
+        cvdns_core::snapshot::compile(
+            &loaded.inputs,
+            &std::collections::BTreeSet::new(),
+            &mut problems
+        )
+        .is_none()
     );
     let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let [message] = messages.as_slice() else { panic!("{messages:#?}") };
@@ -139,7 +145,7 @@ fn a_country_with_mirrors_is_answered_with_exactly_them() {
     for (country, mirrors) in of_country {
         let name = format!("db.{country}.big.clamav.net");
         let big = query(&name, A, None);
-        let answer = asker.send_by(&big, cvdns::answer::Transport::Tcp).addresses();
+        let answer = asker.send_by(&big, cvdns_core::answer::Transport::Tcp).addresses();
         assert_eq!(answer.len(), mirrors.len(), "{name}");
         assert_eq!(answer.into_iter().collect::<BTreeSet<_>>(), mirrors, "{name}");
 
@@ -148,7 +154,11 @@ fn a_country_with_mirrors_is_answered_with_exactly_them() {
         assert_eq!(reached(&mut asker, &query(&name, A, None), wanted.len()), wanted, "{name}");
         // No mirror of 2006 had IPv6: the name exists all the same.
         let none = asker.ask(&name, AAAA);
-        assert_eq!((none.message.response_code.low(), none.message.answers.len()), (0, 0), "{name}");
+        assert_eq!(
+            (none.message.response_code.low(), none.message.answers.len()),
+            (0, 0),
+            "{name}"
+        );
         assert_eq!(none.message.authorities.len(), 1, "{name}");
     }
 }
@@ -205,8 +215,14 @@ fn every_address_of_a_pool_is_answered_alike() {
             for (address, (times, first)) in counts {
                 // Every one stands in the same share of the answers and leads the same share of them.
                 let fair = 200 * MAX.min(size);
-                assert!(times.abs_diff(fair) * 10 <= fair, "{country} {address}: {times}, fair is {fair}");
-                assert!(first.abs_diff(200) * 10 <= 200, "{country} {address}: first {first} times of 200");
+                assert!(
+                    times.abs_diff(fair) * 10 <= fair,
+                    "{country} {address}: {times}, fair is {fair}"
+                );
+                assert!(
+                    first.abs_diff(200) * 10 <= 200,
+                    "{country} {address}: first {first} times of 200"
+                );
             }
         }
     }
@@ -247,9 +263,15 @@ fn clients_of_whom_the_continent_alone_is_known_get_its_mirrors() {
     // No mirror stands in Antarctica: the world is its path.
     for continent in ["EU", "AS", "NA"] {
         let path = vec![format!("continent:{continent}"), "world".to_owned()];
-        assert!(paths_seen.get(&path).is_some_and(|seen| *seen > 20), "{continent}: {paths_seen:?}");
+        assert!(
+            paths_seen.get(&path).is_some_and(|seen| *seen > 20),
+            "{continent}: {paths_seen:?}"
+        );
     }
-    assert!(paths_seen.contains_key(&vec!["world".to_owned()]) && paths_seen.len() > 8, "{paths_seen:?}");
+    assert!(
+        paths_seen.contains_key(&vec!["world".to_owned()]) && paths_seen.len() > 8,
+        "{paths_seen:?}"
+    );
 }
 
 /// The answer is what the oracle says for this network, and its scope the widest within which all have that path.
@@ -268,12 +290,20 @@ fn check_scope(
     let wanted = oracle.answers(&path, &States::default());
     for _ in 0..6 {
         let other = spread(address, scope, numbers.wide());
-        assert_eq!(oracle.path(oracle.country(other).as_deref()), path, "{address}/{scope}: {other}");
+        assert_eq!(
+            oracle.path(oracle.country(other).as_deref()),
+            path,
+            "{address}/{scope}: {other}"
+        );
         let whole = if address.is_ipv6() { 128 } else { 32 };
         let found = reached(asker, &asked(other, whole), wanted.len());
         assert_eq!(found, wanted, "{address}/{scope}: {other}");
         let again = asker.send(&asked(other, whole));
-        assert_eq!(again.subnet().map(ClientSubnet::scope_prefix), Some(scope), "{address}/{scope}: {other}");
+        assert_eq!(
+            again.subnet().map(ClientSubnet::scope_prefix),
+            Some(scope),
+            "{address}/{scope}: {other}"
+        );
     }
     assert_eq!(oracle.other_path(masked(address, scope), scope, &path), None, "{address}/{scope}");
     if let Some(parent) = scope.checked_sub(1) {
@@ -345,8 +375,8 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
     let struck: BTreeSet<&str> =
         places.iter().map(|p| p.country.as_str()).filter(|_| numbers.below(3) == 0).collect();
     for Place { host, address, country } in places {
-        let any =
-            ["up", "up", "up", "up", "up", "up", "old", "down", "drained", "removed"][numbers.below(10)];
+        let any = ["up", "up", "up", "up", "up", "up", "old", "down", "drained", "removed"]
+            [numbers.below(10)];
         let state = match round {
             0 => "up",
             1 => "down",
@@ -373,7 +403,8 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
         let comma = if json.is_empty() { "" } else { "," };
         states.behind.insert(host.clone(), behind);
         let daily = RELEASED - behind;
-        write!(json, "{comma}\"{host}\":{{\"state\":\"{state}\",\"daily\":{daily}{differing}}}").unwrap();
+        write!(json, "{comma}\"{host}\":{{\"state\":\"{state}\",\"daily\":{daily}{differing}}}")
+            .unwrap();
     }
     let text = format!(
         "{{\"format\":1,\"serial\":{},\"generated\":\"2026-11-22T17:00:00Z\",\"release\":{{\"software\":\"1.4.6\",\"main\":63,\
@@ -385,7 +416,12 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
 
 /// In every other round some overrides, and what they make of the states: by a mirror's name, or by the end of several mirrors' names.
 /// Those that have ended make nothing of them.
-fn random_overrides(places: &[Place], round: usize, numbers: &mut Numbers, states: &mut States) -> Overrides {
+fn random_overrides(
+    places: &[Place],
+    round: usize,
+    numbers: &mut Numbers,
+    states: &mut States,
+) -> Overrides {
     let (mut text, mut said) = (String::new(), BTreeSet::new());
     for _ in 0..round % 2 * 6 {
         let host = numbers.one_of(places).host.as_str();
@@ -395,14 +431,19 @@ fn random_overrides(places: &[Place], round: usize, numbers: &mut Numbers, state
             _ => (host.to_owned(), host.to_owned()),
         };
         let state = *numbers.one_of(&["up", "old", "down", "drained", "removed"]);
-        let until = *numbers.one_of(&["", "until = 2026-11-22T17:05:00Z", "until = 2026-11-22T17:05:01Z"]);
-        writeln!(text, "[[override]]\nhost = \"{glob}\"\nstate = \"{state}\"\nreason = \"because\"\n{until}")
-            .unwrap();
+        let until =
+            *numbers.one_of(&["", "until = 2026-11-22T17:05:00Z", "until = 2026-11-22T17:05:01Z"]);
+        writeln!(
+            text,
+            "[[override]]\nhost = \"{glob}\"\nstate = \"{state}\"\nreason = \"because\"\n{until}"
+        )
+        .unwrap();
         if until.contains("05:00") {
             continue;
         }
-        let is_meant =
-            |host: &str| if hosts.starts_with('.') { host.ends_with(&hosts) } else { host == hosts };
+        let is_meant = |host: &str| {
+            if hosts.starts_with('.') { host.ends_with(&hosts) } else { host == hosts }
+        };
         for place in places.iter().filter(|place| is_meant(&place.host)) {
             // Of several on a host the first holds.
             if said.insert(place.address) {

@@ -32,7 +32,9 @@ fn files(feed: &States) -> (Files, u16) {
 
 /// An override; `rest` is what follows its reason.
 fn said(host: &str, state: &str, rest: &str) -> String {
-    format!("[[override]]\nhost = \"{host}\"\nstate = \"{state}\"\nreason = \"disk swap\"\n{rest}\n")
+    format!(
+        "[[override]]\nhost = \"{host}\"\nstate = \"{state}\"\nreason = \"disk swap\"\n{rest}\n"
+    )
 }
 
 fn in_force(port: u16) -> f64 {
@@ -91,7 +93,8 @@ fn formats_an_override_beats_the_feed_and_ends_by_itself() {
     let overrides = said("DE2.*.", "drained", &format!("until = {until}"))
         + &said("de1.example", "up", "")
         + &said("de2.example", "up", "");
-    let in_force_line = format!("override in force: de2.* drained (disk swap, until {until})").to_lowercase();
+    let in_force_line =
+        format!("override in force: de2.* drained (disk swap, until {until})").to_lowercase();
     next(&daemon, &overrides, &[&in_force_line, "override in force: de1.example up (disk swap)"]);
     answered(&daemon, "DE", &states(&[("de2.example", "drained")]));
     assert!((in_force(port) - 3.0).abs() < 0.5);
@@ -121,10 +124,15 @@ fn formats_bad_overrides_change_nothing() {
     let down = states(&[("de1.example", "down")]);
     // It was there at the start.
     answered(&daemon, "DE", &down);
-    assert!(daemon.log().contains("override in force: de1.example down (disk swap)"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("override in force: de1.example down (disk swap)"),
+        "{}",
+        daemon.log()
+    );
 
     let bad = said("de1.example", "down", "") + &said("de2.example", "dwon", "untill = 1");
-    let says = ["overrides.toml:8:9: `state`: \"dwon\": no state", "and 1 more", "the 1 in force go on"];
+    let says =
+        ["overrides.toml:8:9: `state`: \"dwon\": no state", "and 1 more", "the 1 in force go on"];
     next(&daemon, &bad, &says);
     // It is read every second.
     std::thread::sleep(Duration::from_millis(2500));
@@ -147,7 +155,10 @@ fn formats_bad_overrides_change_nothing() {
     );
     answered(&daemon, "DE", &states(&[("de1.example", "drained")]));
     // The same again is nothing new; what matches nobody is said.
-    let says = ["overrides.toml:7:8: the override of dr1.example matches no mirror", "in force: dr1.example"];
+    let says = [
+        "overrides.toml:7:8: the override of dr1.example matches no mirror",
+        "in force: dr1.example",
+    ];
     next(&daemon, &(said("de1.example", "drained", "") + &said("dr1.example", "down", "")), &says);
 }
 
@@ -155,7 +166,8 @@ fn formats_bad_overrides_change_nothing() {
 #[test]
 fn formats_bad_overrides_are_errors_of_the_configuration() {
     let (files, port) = files(&States::new());
-    let daemon = Daemon::start(&files.clone().with("overrides.toml", said("de1.example", "down", "")));
+    let daemon =
+        Daemon::start(&files.clone().with("overrides.toml", said("de1.example", "down", "")));
     let down = states(&[("de1.example", "down")]);
     assert!(check(&daemon).0);
 
@@ -165,13 +177,19 @@ fn formats_bad_overrides_are_errors_of_the_configuration() {
     daemon.wait_for_log(before, &["[[override]] has no `reason`", "was not reloaded"]);
     answered(&daemon, "DE", &down);
     let (good, text) = check(&daemon);
-    assert!(!good && text.contains("overrides.toml:1:1") && text.contains("has no `state`"), "{text}");
+    assert!(
+        !good && text.contains("overrides.toml:1:1") && text.contains("has no `state`"),
+        "{text}"
+    );
 
     // Good, with a host that is nowhere: a warning.
     next(&daemon, &said("nowhere.example", "up", ""), &["matches no mirror"]);
     answered(&daemon, "DE", &States::new());
     let (good, text) = check(&daemon);
-    assert!(good && text.contains("overrides.toml:2:8") && text.contains("matches no mirror"), "{text}");
+    assert!(
+        good && text.contains("overrides.toml:2:8") && text.contains("matches no mirror"),
+        "{text}"
+    );
 
     // A reload names another file, and none.
     daemon.write_file("other.toml", &said("de3.example", "removed", ""));
@@ -193,7 +211,10 @@ fn formats_bad_overrides_are_errors_of_the_configuration() {
     let output = command.arg("serve").current_dir(dir.path()).output().expect("cvdns serve");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("overrides.toml:1:3") && text.contains("did you mean `override`?"), "{text}");
+    assert!(
+        text.contains("overrides.toml:1:3") && text.contains("did you mean `override`?"),
+        "{text}"
+    );
 }
 
 /// Overrides need no feed: all mirrors are up but those of which something is said.

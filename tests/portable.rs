@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use common::{TestServer, answer, assert_udp_echo, query, receive, udp_client};
-use cvdns::serve::{Responder, TcpLimits, Transport, UdpMode};
+use cvdns_net::{Responder, TcpLimits, Transport, UdpMode};
 
 fn start() -> TestServer {
     TestServer::start(&["127.0.0.1:0"], 1, UdpMode::Portable, TcpLimits::default())
@@ -63,7 +63,13 @@ fn refreshes_come_by_the_batch_and_when_nothing_comes() {
             self.0.fetch_add(1, SeqCst);
         }
 
-        fn respond(&mut self, _: &mut [u8], length: usize, _: SocketAddr, _: Transport) -> Option<usize> {
+        fn respond(
+            &mut self,
+            _: &mut [u8],
+            length: usize,
+            _: SocketAddr,
+            _: Transport,
+        ) -> Option<usize> {
             Some(length)
         }
     }
@@ -71,7 +77,9 @@ fn refreshes_come_by_the_batch_and_when_nothing_comes() {
     let make = counting.clone();
     let limits = TcpLimits::default();
     let server =
-        TestServer::start_with(&["127.0.0.1:0"], 1, UdpMode::Portable, limits, &move || make.clone());
+        TestServer::start_with(&["127.0.0.1:0"], 1, UdpMode::Portable, limits, &move || {
+            make.clone()
+        });
     let client = udp_client(server.address());
     for id in 0..100 {
         client.send(&query(id, "burst")).unwrap();

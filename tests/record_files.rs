@@ -70,7 +70,10 @@ fn formats_cvd_dir_gives_the_versions_of_the_higher_of_cvd_and_cld() {
         (&databases::cvd("0"), "daily.cld: the version in its header is \"0\""),
         (&databases::cvd("many"), "daily.cld: the version in its header is \"many\""),
         ("<html>Not found</html>", "daily.cld: no database of ClamAV"),
-        (&databases::cvd_of("28133", "4102444800"), "daily.cld: it was built at 2100-01-01T00:00:00Z"),
+        (
+            &databases::cvd_of("28133", "4102444800"),
+            "daily.cld: it was built at 2100-01-01T00:00:00Z",
+        ),
     ] {
         next("daily.cld", content, says);
         assert_eq!(record(&daemon).as_deref(), Some("1.4.6:64:28132:1:90:49192:340"), "{says}");
@@ -94,7 +97,10 @@ fn formats_a_record_that_was_written_is_read() {
     let written = |software: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
         let databases = ["main.cvd", "daily.cvd", "bytecode.cld"].map(|name| dir.path().join(name));
-        command.current_dir(dir.path()).args(["cvd", "--record", "--software", software]).args(databases);
+        command
+            .current_dir(dir.path())
+            .args(["cvd", "--record", "--software", software])
+            .args(databases);
         tools::output(&mut command)
     };
     // It is all of the release: the feed is not asked, and need not be there.
@@ -132,16 +138,17 @@ fn clients_a_record_in_a_file_ages() {
 #[test]
 fn check_says_what_of_them_cannot_be_used() {
     let dir = tempfile::tempdir().expect("a directory");
-    let files =
-        files("record-file = \"dns.txt\"\ncvd-dir = \"databases\"").with("dns.txt", "1.5.0:65:30000\n");
+    let files = files("record-file = \"dns.txt\"\ncvd-dir = \"databases\"")
+        .with("dns.txt", "1.5.0:65:30000\n");
     files.write(dir.path(), 5300);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
     let done = command.arg("check").current_dir(dir.path()).output().expect("check");
     let text = String::from_utf8(done.stderr).expect("text");
     assert!(done.status.success(), "{text}");
-    for words in
-        ["dns.txt: 3 fields; expected the 8 of a record", "neither main.cvd nor main.cld is in databases"]
-    {
+    for words in [
+        "dns.txt: 3 fields; expected the 8 of a record",
+        "neither main.cvd nor main.cld is in databases",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
 }

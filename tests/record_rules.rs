@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, AAAA, Answer, Asker, TXT, loaded, query};
-use cvdns::health::Feed;
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Now, Snapshot, compile};
+use cvdns_core::health::Feed;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Now, Snapshot, compile};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, RecordType};
 use jiff::Timestamp;
@@ -35,7 +35,9 @@ static FILES: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         *LONGEST
     );
     let records = "@ 300 IN SOA ns1.example. host.example. 1 2 3 4 60\n@ 300 IN NS ns1.example.\n";
-    for (name, text) in [("z", zone.as_str()), ("r", records), ("cvdns.toml", "[[zone]]\nfile = \"z\"\n")] {
+    for (name, text) in
+        [("z", zone.as_str()), ("r", records), ("cvdns.toml", "[[zone]]\nfile = \"z\"\n")]
+    {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     directory
@@ -50,7 +52,11 @@ fn snapshot(feed: &Feed) -> Snapshot {
     let loaded = loaded(&FILES.path().join("cvdns.toml"));
     let mut problems = Problems::default();
     let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems);
-    assert!(problems.is_empty(), "{:?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert!(
+        problems.is_empty(),
+        "{:?}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    );
     Snapshot::new(Arc::new(frame.unwrap()), &now(feed))
 }
 
@@ -113,7 +119,10 @@ fn check(release: &Value) {
     }
     for (name, version) in release["extra"].as_object().unwrap() {
         let record = only_string(&asker.ask(&format!("{name}.cvd.test"), TXT));
-        assert_eq!((token(&record, 0), token(&record, 1)), (Some(version.to_string().as_str()), Some(STAMP)));
+        assert_eq!(
+            (token(&record, 0), token(&record, 1)),
+            (Some(version.to_string().as_str()), Some(STAMP))
+        );
     }
 }
 
@@ -150,12 +159,17 @@ fn release() -> impl Strategy<Value = Value> {
 fn is_good(release: &Value) -> bool {
     let is_32 = |value: &Value| value.as_u64().unwrap() <= u32::MAX.into();
     let software = release["software"].as_str().unwrap();
-    let parts = software.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+    let parts = software
+        .split('.')
+        .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
     let versions = ["main", "daily", "bytecode"].map(|key| &release[key]);
     let extra = release["extra"].as_object().unwrap();
     parts
         && software.len() <= 128
-        && versions.into_iter().chain(extra.values()).all(|version| is_32(version) && *version != json!(0))
+        && versions
+            .into_iter()
+            .chain(extra.values())
+            .all(|version| is_32(version) && *version != json!(0))
         && is_32(&release["flevel"])
         && is_32(&release["safebrowsing"])
         && !extra.keys().any(|name| ["main", "daily", "bytecode"].contains(&name.as_str()))
@@ -230,7 +244,9 @@ fn clients_the_packet_is_what_old_clients_take() {
     assert_eq!(only_string(&answer), format!("1.4.6:63:28129:{STAMP}:1:90:49192:339"));
     assert_eq!(message.answers[0].ttl, 1800);
     // "freshclam's buffer is fixed": nothing that is not needed.
-    assert!(message.authorities.is_empty() && message.additionals.is_empty() && message.edns.is_none());
+    assert!(
+        message.authorities.is_empty() && message.additionals.is_empty() && message.edns.is_none()
+    );
     // "ANY at this name …: the TXT must be it."
     assert_eq!(only_string(&asker.ask("current.cvd.test", ANY)), only_string(&answer));
     // "A and AAAA there are NODATA with the SOA", and "No CNAME at the name".

@@ -31,7 +31,9 @@ fn samples(daemon: &Daemon, from: usize) -> Vec<Value> {
     let log = daemon.log();
     let whole = log[from..].rfind('\n').map_or("", |end| &log[from..from + end]);
     let lines = whole.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 fn logged(port: u16) -> f64 {
@@ -49,7 +51,10 @@ fn every_answer_is_logged_when_so_asked() {
         samples(&daemon, 0).len() as f64 == logged(port)
     });
     let from = daemon.log().len();
-    let odd = Query { name: b"\x07a\"b\\\n\x00.\x04clam\x07example\0".to_vec(), ..Query::new("x", rr::A) };
+    let odd = Query {
+        name: b"\x07a\"b\\\n\x00.\x04clam\x07example\0".to_vec(),
+        ..Query::new("x", rr::A)
+    };
     let queries = [
         (
             Query::new("www.clam.example", rr::A),
@@ -104,13 +109,16 @@ fn every_answer_is_logged_when_so_asked() {
         }
     }
     // Too long for UDP.
-    let (client, answer) = exchange(&daemon, Transport::Udp4, &Query::new("mid.clam.example", rr::TXT));
+    let (client, answer) =
+        exchange(&daemon, Transport::Udp4, &Query::new("mid.clam.example", rr::TXT));
     expected.push(json!({ "client": client.to_string(), "transport": "udp", "name": "mid.clam.example.", "type": "TXT",
         "class": "IN", "ecs": null, "scope": null, "rcode": "NOERROR", "truncated": true, "answers": [], "size": answer.len() }));
     // No answer, no line.
     let dropped = Query::new("www.clam.example", rr::A).flags(packet::QR).build();
     daemon.client().udp([127, 0, 0, 1].into()).send(&dropped).expect("sent");
-    daemon.until(Duration::from_secs(10), "all samples", || samples(&daemon, from).len() >= expected.len());
+    daemon.until(Duration::from_secs(10), "all samples", || {
+        samples(&daemon, from).len() >= expected.len()
+    });
     let mut found = samples(&daemon, from);
     let now = jiff::Timestamp::now();
     for line in &mut found {
@@ -198,14 +206,18 @@ fn samples_hold_nothing_up() {
             (Page::of(port).get("cvdns_feed_serial", &[]) - serial as f64).abs() < 0.5
         });
     }
-    let outcome = |outcome| Page::of(port).get("cvdns_query_samples_total", &[("outcome", outcome)]);
-    daemon.until(Duration::from_secs(20), "all samples", || outcome("logged") + outcome("dropped") > 4_000.0);
+    let outcome =
+        |outcome| Page::of(port).get("cvdns_query_samples_total", &[("outcome", outcome)]);
+    daemon.until(Duration::from_secs(20), "all samples", || {
+        outcome("logged") + outcome("dropped") > 4_000.0
+    });
     let (logged, dropped) = (outcome("logged"), outcome("dropped"));
     assert!(logged > 10.0 && dropped > 3_000.0, "{logged} and {dropped}");
     assert!(daemon.terminate().success());
     let mut log = String::new();
     std::io::Read::read_to_string(&mut reader, &mut log).expect("the log");
-    let (lines, words): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.starts_with('{'));
+    let (lines, words): (Vec<&str>, Vec<&str>) =
+        log.lines().partition(|line| line.starts_with('{'));
     assert!(lines.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert_eq!(lines.len() as f64, logged);
     for said in ["feed 7000 of", "feed 7001 of", "stopped: "] {

@@ -12,12 +12,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, Asker, Numbers, frame, loaded, project, query};
-use cvdns::answer::Transport;
-use cvdns::fleet::Fleet;
-use cvdns::health::{Feed, Overrides, Settling, Word};
-use cvdns::problem::Problems;
-use cvdns::snapshot::live::PoolAnswer;
-use cvdns::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::answer::Transport;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Feed, Overrides, Settling, Word};
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::live::PoolAnswer;
+use cvdns_core::snapshot::{Frame, Now, Snapshot};
 use jiff::Timestamp;
 use large::{Network, host};
 use oracle::{Oracle, States};
@@ -62,7 +62,11 @@ impl World {
     }
 
     fn changes(&self, mirror: usize) -> Vec<(u64, &'static str)> {
-        self.states[mirror].windows(2).filter(|two| two[0].1 != two[1].1).map(|two| two[1]).collect()
+        self.states[mirror]
+            .windows(2)
+            .filter(|two| two[0].1 != two[1].1)
+            .map(|two| two[1])
+            .collect()
     }
 
     /// The override that holds.
@@ -87,13 +91,17 @@ impl World {
             changes[..=number].iter().filter(|(moment, _)| from - moment < 600).count() > 3
         };
         let ends = |number: usize| changes.get(number + 1).map_or(now, |(moment, _)| *moment);
-        let settles =
-            |number: usize| changes[number].1 == "up" && ends(number) - changes[number].0 >= self.settle;
+        let settles = |number: usize| {
+            changes[number].1 == "up" && ends(number) - changes[number].0 >= self.settle
+        };
         let last = (0..changes.len()).rev().find(too_many)?;
         let (moment, state) = *changes.last()?;
         let out = !(last..changes.len()).any(settles);
-        let until =
-            if state == "up" { at(moment + self.settle).to_string() } else { "it stays up".to_owned() };
+        let until = if state == "up" {
+            at(moment + self.settle).to_string()
+        } else {
+            "it stays up".to_owned()
+        };
         out.then_some(until)
     }
 
@@ -110,9 +118,10 @@ impl World {
             return (state, format!("{state} (override: because{until})"));
         }
         match self.flaps(mirror, now).filter(|_| matches!(state, "up" | "old")) {
-            Some(until) => {
-                ("drained", format!("out (settling: more than 3 changes in 10 minutes, until {until})"))
-            }
+            Some(until) => (
+                "drained",
+                format!("out (settling: more than 3 changes in 10 minutes, until {until})"),
+            ),
             None => (state, format!("{state} since 2026-11-20T02:11:00Z")),
         }
     }
@@ -124,8 +133,11 @@ impl World {
     fn read_overrides(&self) -> Overrides {
         let mut text = String::new();
         for (hosts, state, until) in &self.overrides {
-            writeln!(text, "[[override]]\nhost = \"{hosts}\"\nstate = \"{state}\"\nreason = \"because\"")
-                .unwrap();
+            writeln!(
+                text,
+                "[[override]]\nhost = \"{hosts}\"\nstate = \"{state}\"\nreason = \"because\""
+            )
+            .unwrap();
             if let Some(until) = until {
                 writeln!(text, "until = {}", at(*until)).unwrap();
             }
@@ -182,7 +194,11 @@ fn check(world: &World, snapshot: &Snapshot, now: u64) -> (usize, usize) {
         let found: BTreeSet<Ipv4Addr> = answer
             .addresses()
             .into_iter()
-            .map(|address| if let std::net::IpAddr::V4(v4) = address { v4 } else { panic!("{address}") })
+            .map(
+                |address| {
+                    if let std::net::IpAddr::V4(v4) = address { v4 } else { panic!("{address}") }
+                },
+            )
             .collect();
         assert_eq!(found, oracle.answers(&path, &states), "{country} at {now}");
         let taken = oracle.taken(&path, &states);
@@ -201,7 +217,8 @@ fn check(world: &World, snapshot: &Snapshot, now: u64) -> (usize, usize) {
 fn answers(snapshot: &Snapshot) -> Vec<&PoolAnswer> {
     let rules = snapshot.frame.rules.iter().zip(0..);
     let keys = rules.flat_map(|(rule, number)| {
-        (0..snapshot.frame.plans[rule.plan as usize].paths.paths.len()).map(move |path| (number, path as u16))
+        (0..snapshot.frame.plans[rule.plan as usize].paths.paths.len())
+            .map(move |path| (number, path as u16))
     });
     keys.map(|(rule, path)| snapshot.live.pool(rule, path).unwrap()).collect()
 }
@@ -220,7 +237,8 @@ fn follow(settle: u64, seed: u64) {
         let feed = world.feed(serial);
         let overrides = world.read_overrides();
         settling.follow(&feed, std::iter::once(fleet), at(time));
-        let word = Word { feed: Some(&feed), overrides: Some(&overrides), settling: Some(&settling) };
+        let word =
+            Word { feed: Some(&feed), overrides: Some(&overrides), settling: Some(&settling) };
         let day = Duration::from_secs(86_400);
         let now = |second: u64| Now { word, ..Now::new(Some(&feed), at(second), day) };
         let end = time + if numbers.chance(10) { 700 } else { 1 + numbers.below(200) as u64 };

@@ -63,14 +63,20 @@ fn the_api_tells_what_the_files_say() {
         .collect();
     let shown = get(port, "/api/v1/mirrors");
     let fleet = &shown["fleets"][0];
-    assert_eq!((&fleet["zone"], &shown["fleets"][1]["mirrors"]), (&json!("clam.example"), &json!([])));
+    assert_eq!(
+        (&fleet["zone"], &shown["fleets"][1]["mirrors"]),
+        (&json!("clam.example"), &json!([]))
+    );
     let found: Vec<Value> = fleet["mirrors"]
         .as_array()
         .expect("mirrors")
         .iter()
         .map(|mirror| {
             let fields = ["host", "country", "state", "addresses", "usable"];
-            fields.map(|field| (field.to_owned(), mirror[field].clone())).into_iter().collect::<Value>()
+            fields
+                .map(|field| (field.to_owned(), mirror[field].clone()))
+                .into_iter()
+                .collect::<Value>()
         })
         .collect();
     assert_eq!(found, expected);
@@ -79,7 +85,11 @@ fn the_api_tells_what_the_files_say() {
     let shown = get(port, "/api/v1/pools");
     let fleet = &shown["fleets"][0];
     let hosts = |list: &Value| -> BTreeSet<String> {
-        list.as_array().expect("hosts").iter().map(|host| host.as_str().expect("text").to_owned()).collect()
+        list.as_array()
+            .expect("hosts")
+            .iter()
+            .map(|host| host.as_str().expect("text").to_owned())
+            .collect()
     };
     for shown in fleet["pools"].as_array().expect("pools") {
         let name = shown["pool"].as_str().expect("a name").trim_start_matches("continent:");
@@ -89,17 +99,24 @@ fn the_api_tells_what_the_files_say() {
         assert_eq!((hosts(&shown["mirrors"]), hosts(&shown["usable"])), (all, usable), "{name}");
     }
     for country in ["DE", "FR", "JP", "US", "LI", "IS", "BR"] {
-        let along: Vec<&str> = path(country).into_iter().filter(|name| !pool(name).is_empty()).collect();
-        let of = |shown: &&Value| shown["countries"].as_array().expect("countries").contains(&json!(country));
-        let shown = fleet["paths"].as_array().expect("paths").iter().find(of).expect("the country's path");
+        let along: Vec<&str> =
+            path(country).into_iter().filter(|name| !pool(name).is_empty()).collect();
+        let of = |shown: &&Value| {
+            shown["countries"].as_array().expect("countries").contains(&json!(country))
+        };
+        let shown =
+            fleet["paths"].as_array().expect("paths").iter().find(of).expect("the country's path");
         let words = shown["path"].as_array().expect("pools").iter();
-        let words: Vec<&str> =
-            words.map(|word| word.as_str().expect("text").trim_start_matches("continent:")).collect();
+        let words: Vec<&str> = words
+            .map(|word| word.as_str().expect("text").trim_start_matches("continent:"))
+            .collect();
         assert_eq!(words, along, "{country}");
         let (v4, v6) = fixture::yields(&along, &said(), false);
         let usual = shown["yields"].as_array().expect("yields");
-        let usual =
-            usual.iter().find(|of| of["max"] == 8 && of["types"] == json!(["A", "AAAA"])).expect("a rule");
+        let usual = usual
+            .iter()
+            .find(|of| of["max"] == 8 && of["types"] == json!(["A", "AAAA"]))
+            .expect("a rule");
         assert_eq!(usual["ipv4"]["addresses"], v4.len(), "{country}");
         assert_eq!(usual["ipv6"]["addresses"], v6.len(), "{country}");
     }
@@ -131,7 +148,10 @@ fn status_shows_how_the_server_stands() {
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let address = |ip: &str| json!({ "address": format!("{ip}:{}", daemon.port()), "workers": 1 });
     assert_eq!(told["listen"], json!([address("127.0.0.1"), address("[::1]")]));
-    assert_eq!(told["zones"][0], json!({ "origin": "clam.example", "mirrors": 46, "countries": 4 }));
+    assert_eq!(
+        told["zones"][0],
+        json!({ "origin": "clam.example", "mirrors": 46, "countries": 4 })
+    );
     let left_out: BTreeMap<&str, &str> = told["left_out"]
         .as_array()
         .expect("mirrors")
@@ -179,8 +199,7 @@ fn status_says_what_keeps_the_server_from_being_ready() {
     let output = status(daemon.path(), &[]);
     let page = String::from_utf8(output.stdout).expect("text");
     assert_eq!(output.status.code(), Some(1), "{page}");
-    let expected =
-        "ready     no: no feed: all mirrors count as up\n          no: no release: there is no record\n";
+    let expected = "ready     no: no feed: all mirrors count as up\n          no: no release: there is no record\n";
     assert!(page.contains(expected), "{page}");
     assert!(page.contains("record    none: SERVFAIL, as there is no release\n"), "{page}");
     assert!(page.contains("not taken: "), "{page}");
@@ -213,21 +232,29 @@ fn status_says_why_nobody_can_be_asked() {
 fn changes_of_mirrors_are_logged() {
     let files = fixture::files();
     let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\nmax-loss = 1\n");
-    let first = fixture::feed(1_000, &states(&[("fr1.example", "down"), ("us1.example", "removed")]));
+    let first =
+        fixture::feed(1_000, &states(&[("fr1.example", "down"), ("us1.example", "removed")]));
     let (daemon, port) = start(files.with("cvdns.toml", config).with("feed.json", first));
     // What the first feed says is no change.
     let log = daemon.log();
-    assert!(log.contains("feed 1000 of ") && log.contains("in force: 44 up, 1 down, 1 removed"), "{log}");
+    assert!(
+        log.contains("feed 1000 of ") && log.contains("in force: 44 up, 1 down, 1 removed"),
+        "{log}"
+    );
     assert!(!log.contains(" mirror ") && !log.contains("was up"), "{log}");
     let news_of = |serial: u64, feed: &str| {
         let length = daemon.log().len();
         daemon.write_feed(feed);
         daemon.wait_for_log(length, &[&format!("feed {serial} ")]);
         let log = daemon.log();
-        let lines = log[length..].lines().filter_map(|line| line.split_once(" INFO ").map(|(_, text)| text));
+        let lines = log[length..]
+            .lines()
+            .filter_map(|line| line.split_once(" INFO ").map(|(_, text)| text));
         let of_mirrors: Vec<String> = lines
             .filter(|line| {
-                line.starts_with("mirror ") || line.starts_with("feed ") || line.contains("more mirrors")
+                line.starts_with("mirror ")
+                    || line.starts_with("feed ")
+                    || line.contains("more mirrors")
             })
             .map(str::to_owned)
             .collect();
@@ -235,7 +262,8 @@ fn changes_of_mirrors_are_logged() {
     };
     let news = |serial, states: &States| news_of(serial, &fixture::feed(serial, states));
     let lines = news(1_001, &States::new());
-    let expected = ["mirror fr1.example (FR): up, was down", "mirror us1.example (US): up, was removed"];
+    let expected =
+        ["mirror fr1.example (FR): up, was down", "mirror us1.example (US): up, was removed"];
     assert_eq!(lines[..lines.len() - 1], expected);
     let of_feed = |lines: &[String]| {
         lines.last().expect("the feed's line").split_once("in force: ").map(|(_, s)| s.to_owned())
@@ -253,13 +281,21 @@ fn changes_of_mirrors_are_logged() {
     assert_eq!(lines[..lines.len() - 1], ["mirror de2.example (DE): up, was old"]);
 
     // A single address.
-    let address = r#""de3.example": { "state": "up", "addresses": { "192.0.2.13": "down" } }, "de1.example""#;
-    let feed =
-        |serial| fixture::feed(serial, &states(&[("de1.example", "down"), ("jp1.example", "drained")]));
+    let address =
+        r#""de3.example": { "state": "up", "addresses": { "192.0.2.13": "down" } }, "de1.example""#;
+    let feed = |serial| {
+        fixture::feed(serial, &states(&[("de1.example", "down"), ("jp1.example", "drained")]))
+    };
     let lines = news_of(2_003, &feed(2_003).replacen("\"de1.example\"", address, 1));
-    assert_eq!(lines[..lines.len() - 1], ["mirror de3.example (DE): its address 192.0.2.13 is down, was up"]);
+    assert_eq!(
+        lines[..lines.len() - 1],
+        ["mirror de3.example (DE): its address 192.0.2.13 is down, was up"]
+    );
     let lines = news_of(2_004, &feed(2_004));
-    assert_eq!(lines[..lines.len() - 1], ["mirror de3.example (DE): its address 192.0.2.13 is up, was down"]);
+    assert_eq!(
+        lines[..lines.len() - 1],
+        ["mirror de3.example (DE): its address 192.0.2.13 is up, was down"]
+    );
 
     // More than are named one by one.
     let many: Vec<String> = (1..=21).map(|number| format!("us{number}.example")).collect();
@@ -277,10 +313,17 @@ fn changes_of_mirrors_are_logged() {
     // A reload that changes the fleet.
     let length = daemon.log().len();
     let fleet = std::fs::read_to_string(daemon.path().join("mirrors.toml")).expect("the fleet");
-    daemon.write_file("mirrors.toml", &fleet.replace("host = \"fr1.example\"", "host = \"fr9.example\""));
+    daemon.write_file(
+        "mirrors.toml",
+        &fleet.replace("host = \"fr1.example\"", "host = \"fr9.example\""),
+    );
     daemon.sighup();
     daemon.wait_for_log(
         length,
-        &["reloaded ", "mirror fr9.example (fr) is new: up", "mirror fr1.example is no longer in the fleet"],
+        &[
+            "reloaded ",
+            "mirror fr9.example (fr) is new: up",
+            "mirror fr1.example is no longer in the fleet",
+        ],
     );
 }

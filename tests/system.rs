@@ -73,7 +73,10 @@ fn a_full_disk_below_the_log_ends_nothing() {
     assert!(answers(&daemon));
     assert!(metric(admin, "cvdns_log_write_errors_total") > 0);
     let page = status(&daemon);
-    assert!(page.lines().any(|line| line.starts_with("log  ") && line.contains(" refused")), "{page}");
+    assert!(
+        page.lines().any(|line| line.starts_with("log  ") && line.contains(" refused")),
+        "{page}"
+    );
     assert!(daemon.terminate().success());
 }
 
@@ -94,7 +97,8 @@ fn a_reader_of_the_log_that_goes_away_ends_nothing() {
 
 /// A feed with long names that no mirror has, of which the log has 100 kB to say.
 fn talkative(serial: u64) -> String {
-    let unknown: Vec<String> = (0..20).map(|n| format!("{n}-{serial}-{}", "x".repeat(5_000))).collect();
+    let unknown: Vec<String> =
+        (0..20).map(|n| format!("{n}-{serial}-{}", "x".repeat(5_000))).collect();
     fixture::feed(serial, &unknown.into_iter().map(|host| (host, "up")).collect())
 }
 
@@ -139,7 +143,11 @@ fn a_log_that_may_grow_again_has_all_lines() {
     let daemon = Daemon::start(&files);
     let limit = |limit: &str| {
         let pid = daemon.pid().to_string();
-        tools::output(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}:unlimited")]));
+        tools::output(Command::new("prlimit").args([
+            "--pid",
+            &pid,
+            &format!("--fsize={limit}:unlimited"),
+        ]));
     };
     // It ends within a line.
     limit(&(daemon.log().len() + 10).to_string());
@@ -187,8 +195,9 @@ fn catches(pid: u32) -> bool {
 fn slow_to_start() -> (Daemon, BadWeb) {
     let web = BadWeb::start(Way::Hang);
     let files = fixture::files();
-    let config =
-        files.text("cvdns.toml").replace("\"feed.json\"", &format!("\"{}\"\ninterval = \"1s\"", web.url()));
+    let config = files
+        .text("cvdns.toml")
+        .replace("\"feed.json\"", &format!("\"{}\"\ninterval = \"1s\"", web.url()));
     let daemon = Daemon::begin(&files.with("cvdns.toml", config));
     wait_for("signals", || catches(daemon.pid()));
     (daemon, web)
@@ -231,7 +240,8 @@ fn a_server_that_is_told_to_end_while_it_starts_does() {
 /// A command that goes on, with these arguments, in the directory of the fixture's files with `[monitor]`.
 fn going_on(dir: &Path, arguments: &[&str]) -> Child {
     let files = fixture::files();
-    let monitor = "\n[monitor]\nfeed = \"new.json\"\nstate = \"monitor\"\ninterval = \"1h\"\nport = 9\n";
+    let monitor =
+        "\n[monitor]\nfeed = \"new.json\"\nstate = \"monitor\"\ninterval = \"1h\"\nport = 9\n";
     let config = format!("{}{monitor}", files.text("cvdns.toml"));
     files.with("cvdns.toml", config).write(dir, ports::free());
     Command::new(env!("CARGO_BIN_EXE_cvdns"))
@@ -245,7 +255,8 @@ fn going_on(dir: &Path, arguments: &[&str]) -> Child {
 
 #[test]
 fn the_monitor_and_the_exporter_heed_signals_from_the_start_too() {
-    let exporter = ["export", "bind", "--watch", "--out", "out", "--reload", "", "--reconfigure", ""];
+    let exporter =
+        ["export", "bind", "--watch", "--out", "out", "--reload", "", "--reconfigure", ""];
     for arguments in [&["monitor"][..], &exporter] {
         let dir = tempfile::tempdir().expect("a directory");
         let mut child = going_on(dir.path(), arguments);
@@ -283,8 +294,9 @@ fn root_touches_nothing_of_the_users() {
         .replace("[feed]", "[feed]\nstate = \"home/state\"\ninterval = \"1s\"");
     daemon.write_file("cvdns.toml", &config);
     let path = |name: &str| daemon.path().join(name);
-    let give =
-        |path: &Path| chown(path, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).expect("given");
+    let give = |path: &Path| {
+        chown(path, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).expect("given");
+    };
     fs::set_permissions(daemon.path(), Permissions::from_mode(0o755)).expect("to be entered");
     fs::create_dir(path("home")).expect("made");
     give(&path("home"));
@@ -299,7 +311,8 @@ fn root_touches_nothing_of_the_users() {
     for name in ["feed.json", "record.json"] {
         symlink(path("roots"), path(&format!("home/state/{name}"))).expect("a link");
         for number in number..number + 2_000 {
-            symlink(path("roots"), path(&format!("home/state/.{name}.{number}.tmp"))).expect("a link");
+            symlink(path("roots"), path(&format!("home/state/.{name}.{number}.tmp")))
+                .expect("a link");
         }
     }
     let roots = path("roots");
@@ -312,7 +325,9 @@ fn root_touches_nothing_of_the_users() {
     assert_eq!(fs::read_to_string(&roots).expect("root's"), kept);
     let is_kept = |name: &str| {
         home.join("state").join(name).symlink_metadata().is_ok_and(|metadata| {
-            metadata.is_file() && metadata.uid() == nobody.uid.as_raw() && metadata.mode() & 0o777 == 0o640
+            metadata.is_file()
+                && metadata.uid() == nobody.uid.as_raw()
+                && metadata.mode() & 0o777 == 0o640
         })
     };
     daemon.until(LATEST, "state is kept", || is_kept("feed.json") && is_kept("record.json"));
@@ -347,8 +362,10 @@ fn no_line_is_forged_and_no_terminal_driven() {
     for json in [false, true] {
         let (files, admin) = files();
         let config = files.text("cvdns.toml");
-        let config = format!("{config}\n[log]\nformat = \"{}\"\n", if json { "json" } else { "text" });
-        let daemon = Daemon::start(&files.with("cvdns.toml", config).with("feed.json", feed(1_000)));
+        let config =
+            format!("{config}\n[log]\nformat = \"{}\"\n", if json { "json" } else { "text" });
+        let daemon =
+            Daemon::start(&files.with("cvdns.toml", config).with("feed.json", feed(1_000)));
         daemon.write_feed(&feed(1_001));
         daemon.until(LATEST, "the feed", || metric(admin, "cvdns_feed_serial") == 1_001);
         let outputs: Vec<Output> = [
@@ -362,12 +379,17 @@ fn no_line_is_forged_and_no_terminal_driven() {
         .map(|arguments| cvdns(daemon.path(), arguments))
         .into();
         let texts = outputs.iter().flat_map(|output| [&output.stdout, &output.stderr]);
-        let mut texts: Vec<String> = texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+        let mut texts: Vec<String> =
+            texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         daemon.wait_for_log(0, &["feed 1001 of", "forged"]);
         texts.push(daemon.log());
-        assert!(texts.iter().filter(|text| text.contains("error forged")).count() > 3, "{texts:#?}");
+        assert!(
+            texts.iter().filter(|text| text.contains("error forged")).count() > 3,
+            "{texts:#?}"
+        );
         for text in &texts {
-            let is_active = |c: char| (c.is_control() && c != '\n') || ['\u{202e}', '\u{2028}'].contains(&c);
+            let is_active =
+                |c: char| (c.is_control() && c != '\n') || ['\u{202e}', '\u{2028}'].contains(&c);
             assert!(!text.contains(is_active), "{text:?}");
             // Hosts are shown in small letters.
             let forged = text.to_lowercase();

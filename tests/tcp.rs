@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use common::{TestServer, answer, ask, assert_closed, framed, query, read_message, tcp_client};
-use cvdns::serve::TcpLimits;
+use cvdns_net::TcpLimits;
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use common::{Gate, TestServer, answer, assert_udp_echo, query, receive, udp_client};
-use cvdns::serve::{Listeners, TcpLimits, UdpMode};
+use cvdns_net::{Listeners, TcpLimits, UdpMode};
 
 const MODES: [UdpMode; 2] = [UdpMode::Auto, UdpMode::Portable];
 
@@ -128,7 +128,8 @@ fn all_addresses_that_cannot_be_had_are_told() {
     let server = start(&["127.0.0.1:0"], 1, UdpMode::Auto);
     let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let foreign: SocketAddr = "192.0.2.1:0".parse().unwrap();
-    let errors = Listeners::bind(&[server.address(), free, foreign], 1, UdpMode::Auto, false).unwrap_err();
+    let errors =
+        Listeners::bind(&[server.address(), free, foreign], 1, UdpMode::Auto, false).unwrap_err();
     let addresses: Vec<_> = errors.iter().map(|error| error.address).collect();
     assert_eq!(addresses, [server.address(), foreign]);
 }
@@ -149,13 +150,16 @@ fn a_worker_that_hangs_ends_the_process() {
         assert_eq!(output.status.signal(), Some(6), "{how}: SIGABRT: {output:?}");
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        assert!(said.contains("one batch of queries for over a second of CPU time"), "{how}: {said}");
+        assert!(
+            said.contains("one batch of queries for over a second of CPU time"),
+            "{how}: {said}"
+        );
     }
 }
 
 /// Never returns, where the query asks for that.
 struct Stuck;
-impl cvdns::serve::Responder for Stuck {
+impl cvdns_net::Responder for Stuck {
     fn refresh(&mut self) {}
 
     fn respond(
@@ -163,7 +167,7 @@ impl cvdns::serve::Responder for Stuck {
         buffer: &mut [u8],
         length: usize,
         of: SocketAddr,
-        by: cvdns::serve::Transport,
+        by: cvdns_net::Transport,
     ) -> Option<usize> {
         while buffer[13..].starts_with(b"hang") {
             std::hint::spin_loop();

@@ -41,7 +41,9 @@ pub fn kinds() -> Vec<Kind> {
         kind("db.local, ECS IPv4", with_v4),
         kind("db.local, ECS IPv6", with_v6),
         kind("download report", |numbers| query(&report(numbers), A, Edns::None)),
-        kind("NXDOMAIN", |numbers| query(&format!("x{}.clamav.net", numbers.next()), A, Edns::None)),
+        kind("NXDOMAIN", |numbers| {
+            query(&format!("x{}.clamav.net", numbers.next()), A, Edns::None)
+        }),
     ]
 }
 
@@ -65,13 +67,15 @@ pub fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
 }
 
 pub fn of_country(numbers: &mut Numbers) -> Vec<u8> {
-    const CODES: [&str; 12] = ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
+    const CODES: [&str; 12] =
+        ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
     query(&format!("db.{}.clamav.net", numbers.one_of(&CODES)), A, Edns::None)
 }
 
 /// A query with a fixed id.
 pub fn query(name: &str, qtype: u16, edns: Edns) -> Vec<u8> {
-    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!matches!(edns, Edns::None))];
+    let mut bytes =
+        vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!matches!(edns, Edns::None))];
     for label in name.split('.') {
         bytes.push(label.len() as u8);
         bytes.extend(label.as_bytes());

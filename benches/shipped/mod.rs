@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns::health::Feed;
-use cvdns::load::{Loaded, Source, load, read_feed};
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns::load::{Loaded, Source, load};
+use cvdns_core::health::Feed;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_io::read_feed;
 
 pub struct Shipped {
     pub loaded: Loaded,
@@ -20,7 +21,8 @@ impl Shipped {
     pub fn load() -> Self {
         let mut problems = Problems::default();
         let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-        let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap());
+        let feed =
+            Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap());
         let feed = feed.unwrap();
         let frame = Arc::new(compile_frame(&loaded, &feed));
         Self { loaded, feed, frame }

@@ -46,7 +46,9 @@ fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort
             rounds.iter().map(|round| round[server].cost() / round[0].cost()).collect();
         ratios.sort_by(f64::total_cmp);
         let (low, high) = interval(&ratios);
-        let sum = |count: fn(&Outcome) -> u64| rounds.iter().map(|round| count(&round[server])).sum::<u64>();
+        let sum = |count: fn(&Outcome) -> u64| {
+            rounds.iter().map(|round| count(&round[server])).sum::<u64>()
+        };
         table.add_row([
             options.name.to_owned(),
             format!("{cost:.3}"),
@@ -61,7 +63,12 @@ fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort
 }
 
 /// The outcomes of all servers in each round. They take turns in another order each time.
-fn rounds(workload: Workload, track: &Track, servers: &[Options], effort: Effort) -> Vec<Vec<Outcome>> {
+fn rounds(
+    workload: Workload,
+    track: &Track,
+    servers: &[Options],
+    effort: Effort,
+) -> Vec<Vec<Outcome>> {
     let deck = track.deck(workload);
     let mut numbers = Numbers(5);
     let mut rounds = Vec::new();

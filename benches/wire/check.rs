@@ -54,7 +54,10 @@ fn fault(race: &Race, committed: f64) -> Option<String> {
             return Some(format!("{workload}: {wrong} wrong answers of {name}"));
         }
         if answered < ANSWERED {
-            return Some(format!("{workload}: only {:.1} % of answers of {name}", answered * 100.0));
+            return Some(format!(
+                "{workload}: only {:.1} % of answers of {name}",
+                answered * 100.0
+            ));
         }
     }
     let ratio = race.ratio(FLOOR + 1);

@@ -17,7 +17,8 @@ use crate::{cvdns, table};
 pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) -> ExitCode {
     let track = Track::new(Fleet::race());
     let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default()).pinned();
-    let wanted: Vec<&'static Peer> = peers::ALL.iter().filter(|peer| peer.is_among(peers)).collect();
+    let wanted: Vec<&'static Peer> =
+        peers::ALL.iter().filter(|peer| peer.is_among(peers)).collect();
     let start = |peer: &'static Peer| (peer, peer.start(&track.fleet).map(Server::pinned));
     let started: Vec<(&Peer, Result<Server, Absence>)> = wanted.into_iter().map(start).collect();
     for error in started.iter().filter_map(|(_, server)| server.as_ref().err()) {
@@ -44,7 +45,10 @@ pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) ->
                 Ok(_) => {}
             }
         }
-        println!("\n{workload}: medians of {} runs of {} s\n{table}", effort.rounds, effort.seconds);
+        println!(
+            "\n{workload}: medians of {} runs of {} s\n{table}",
+            effort.rounds, effort.seconds
+        );
     }
     if commit {
         ratios.write();
@@ -54,8 +58,17 @@ pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) ->
 
 /// The figures of a race.
 pub fn rows(race: &Race) -> Table {
-    let mut table =
-        table::new(&["", "µs CPU", "ratio", "answers/s", "lost", "wrong", "p50 µs", "p99 µs", "octets"]);
+    let mut table = table::new(&[
+        "",
+        "µs CPU",
+        "ratio",
+        "answers/s",
+        "lost",
+        "wrong",
+        "p50 µs",
+        "p99 µs",
+        "octets",
+    ]);
     for (server, name) in race.names.iter().enumerate() {
         let (_, lost, wrong) = race.counts(server);
         table.add_row([

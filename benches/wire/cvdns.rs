@@ -37,9 +37,13 @@ impl Default for Options {
 /// Starts the daemon for a fleet.
 pub fn start(fleet: &Fleet, options: &Options) -> Server {
     let place = Place::new();
-    let shipped = |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
+    let shipped =
+        |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
     place.write("clamav.net.toml", &shipped("clamav.net.toml"));
-    place.write("clamav.net.zone", &(shipped("clamav.net.zone") + &static_names(options.static_names)));
+    place.write(
+        "clamav.net.zone",
+        &(shipped("clamav.net.zone") + &static_names(options.static_names)),
+    );
     place.write("mirrors.toml", &mirrors(fleet));
     place.write("feed.json", &fleet.feed(1));
     place.write("cvdns.toml", &config(place.port, options));

@@ -29,7 +29,12 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let track = Track::new(Fleet::new(MIRRORS.0, MIRRORS.1));
     let deck = track.deck(Workload::Mixed);
     let server = cvdns::start(&track.fleet, &Options::default());
-    let load = Load { rate: Some(rate), sleep: true, pin: false, ..Load::of(&server, &deck.path, seconds) };
+    let load = Load {
+        rate: Some(rate),
+        sleep: true,
+        pin: false,
+        ..Load::of(&server, &deck.path, seconds)
+    };
     let over = AtomicBool::new(false);
     let (times, outcome) = thread::scope(|scope| {
         let prober = scope.spawn(|| replace_until(&over, &server, &track.fleet));
@@ -55,7 +60,11 @@ fn replace_until(over: &AtomicBool, server: &Server, fleet: &Fleet) -> Vec<f64> 
         let renamed = Instant::now();
         while !shows(server, daily) {
             let waited = renamed.elapsed();
-            assert!(waited < Duration::from_secs(10), "feed {turn} has no effect:\n{}", server.log());
+            assert!(
+                waited < Duration::from_secs(10),
+                "feed {turn} has no effect:\n{}",
+                server.log()
+            );
             thread::sleep(LOOK);
         }
         times.push(renamed.elapsed().as_secs_f64() * 1e3);
@@ -85,5 +94,8 @@ fn report(times: &[f64], outcome: &Outcome, rate: f64) {
         outcome.lost().to_string(),
         outcome.wrong.to_string(),
     ]);
-    println!("\n{} mirrors, {rate:.0} queries/s, from rename to the first new answer\n{table}", MIRRORS.0);
+    println!(
+        "\n{} mirrors, {rate:.0} queries/s, from rename to the first new answer\n{table}",
+        MIRRORS.0
+    );
 }

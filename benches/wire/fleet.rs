@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use cvdns::geo::country::Country;
+use cvdns_core::geo::country::Country;
 use serde_json::{Value, json};
 
 use crate::queries::Numbers;
@@ -47,13 +47,17 @@ impl Fleet {
             let rank = numbers.below(share.len()).min(numbers.below(share.len()));
             share[rank] += 1;
         }
-        let owners =
-            countries.iter().zip(share).flat_map(|(country, count)| std::iter::repeat_n(*country, count));
+        let owners = countries
+            .iter()
+            .zip(share)
+            .flat_map(|(country, count)| std::iter::repeat_n(*country, count));
         let mirror = |(number, country)| Mirror {
             host: format!("m{number}.{country}.example.net"),
             country,
             v4: address(number, mirrors),
-            v6: numbers.chance(50).then(|| Ipv6Addr::from((0x2001_0db8 << 96) | (number as u128 + 1))),
+            v6: numbers
+                .chance(50)
+                .then(|| Ipv6Addr::from((0x2001_0db8 << 96) | (number as u128 + 1))),
         };
         let mirrors = owners.enumerate().map(mirror).collect();
         Self { mirrors, countries }
@@ -61,7 +65,9 @@ impl Fleet {
 
     /// Each country with its mirrors.
     pub fn by_country(&self) -> impl Iterator<Item = (&'static str, &[Mirror])> {
-        self.mirrors.chunk_by(|a, b| a.country == b.country).map(|mirrors| (mirrors[0].country, mirrors))
+        self.mirrors
+            .chunk_by(|a, b| a.country == b.country)
+            .map(|mirrors| (mirrors[0].country, mirrors))
     }
 
     /// What a coordinator says of the fleet: a twentieth is down, another one in each turn. `turn` is the serial.
@@ -91,15 +97,19 @@ impl Fleet {
 /// Countries that mirrors can stand in: EU and AP are none.
 fn all_countries() -> impl Iterator<Item = &'static str> {
     let known = |code: &str| FIRST.split_whitespace().any(|first| first == code);
-    let rest =
-        Country::all().map(Country::label).filter(move |code| !known(code) && *code != "eu" && *code != "ap");
+    let rest = Country::all()
+        .map(Country::label)
+        .filter(move |code| !known(code) && *code != "eu" && *code != "ap");
     FIRST.split_whitespace().chain(rest)
 }
 
 /// Documentation prefixes (RFC 5737) while they suffice, else those of benchmarks (RFC 2544).
 fn address(number: usize, of: usize) -> Ipv4Addr {
-    const DOCUMENTATION: [Ipv4Addr; 3] =
-        [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(198, 51, 100, 1), Ipv4Addr::new(203, 0, 113, 1)];
+    const DOCUMENTATION: [Ipv4Addr; 3] = [
+        Ipv4Addr::new(192, 0, 2, 1),
+        Ipv4Addr::new(198, 51, 100, 1),
+        Ipv4Addr::new(203, 0, 113, 1),
+    ];
     let (base, step) = match DOCUMENTATION.get(number / 250) {
         Some(base) if of <= 750 => (*base, number % 250),
         _ => (Ipv4Addr::new(198, 18, 0, 1), number),

@@ -33,7 +33,8 @@ pub fn run(effort: Effort) -> ExitCode {
         };
         report(&workload.to_string(), &FLEETS.map(size), effort);
     }
-    let size = |names| Size::new(format!("{names} names"), Fleet::race(), names, Workload::Static(names));
+    let size =
+        |names| Size::new(format!("{names} names"), Fleet::race(), names, Workload::Static(names));
     report("static names", &STATIC_NAMES.map(size), effort);
     ExitCode::SUCCESS
 }
@@ -49,17 +50,26 @@ impl Size {
 fn report(title: &str, sizes: &[Size], effort: Effort) {
     let decks: Vec<_> = sizes.iter().map(|size| size.track.deck(size.workload).path).collect();
     let round = |seconds: f64| -> Vec<Outcome> {
-        sizes.iter().zip(&decks).map(|(size, deck)| Load::of(&size.server, deck, seconds).measure()).collect()
+        sizes
+            .iter()
+            .zip(&decks)
+            .map(|(size, deck)| Load::of(&size.server, deck, seconds).measure())
+            .collect()
     };
     round(0.3);
     let rounds: Vec<Vec<Outcome>> = (0..effort.rounds).map(|_| round(effort.seconds)).collect();
-    let memory: Vec<f64> = sizes.iter().map(|size| process::resident(size.server.pid()) as f64).collect();
+    let memory: Vec<f64> =
+        sizes.iter().map(|size| process::resident(size.server.pid()) as f64).collect();
     let mut table =
         table::new(&[title, "µs CPU", "ratio", "octets", "lost", "wrong", "MiB resident", "ratio"]);
     for (number, size) in sizes.iter().enumerate() {
-        let of = |figure: &dyn Fn(&Outcome) -> f64| median(rounds.iter().map(|round| figure(&round[number])));
+        let of = |figure: &dyn Fn(&Outcome) -> f64| {
+            median(rounds.iter().map(|round| figure(&round[number])))
+        };
         let ratio = median(rounds.iter().map(|round| round[number].cost() / round[0].cost()));
-        let sum = |count: fn(&Outcome) -> u64| rounds.iter().map(|round| count(&round[number])).sum::<u64>();
+        let sum = |count: fn(&Outcome) -> u64| {
+            rounds.iter().map(|round| count(&round[number])).sum::<u64>()
+        };
         table.add_row([
             size.label.clone(),
             format!("{:.3}", of(&Outcome::cost)),

@@ -73,14 +73,20 @@ impl Load {
         let mut command = myself("--load");
         command.args(["--port", &self.port.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(["--pid", &self.pid.to_string(), "--cut", &self.cut.to_string()]);
-        command.args(["--sockets", &self.sockets.to_string(), "--window", &self.window.to_string()]);
+        command.args([
+            "--sockets",
+            &self.sockets.to_string(),
+            "--window",
+            &self.window.to_string(),
+        ]);
         command.arg("--deck").arg(&self.deck);
         command.args(self.rate.iter().map(|rate| format!("--rate={rate}")));
         for (flag, set) in [("--judge", self.judge), ("--sleep", self.sleep), ("--pin", self.pin)] {
             command.args(set.then_some(flag));
         }
         system::end_with_parent(&mut command);
-        let output = command.stderr(std::process::Stdio::inherit()).output().expect("a load process");
+        let output =
+            command.stderr(std::process::Stdio::inherit()).output().expect("a load process");
         assert!(output.status.success(), "the load ended with {}", output.status);
         serde_json::from_slice(&output.stdout).expect("the load's report")
     }
@@ -138,7 +144,16 @@ impl<'a> Running<'a> {
         let [server, load] = [0, 1].map(|which| after[which].since(before[which]));
         let Tally { sent, answered, wrong, octets, latencies } = self.tally;
         let octets = octets as f64 / answered.max(1) as f64;
-        Outcome { sent, answered, wrong, seconds, octets, server, load, latency: Latency::of(latencies) }
+        Outcome {
+            sent,
+            answered,
+            wrong,
+            seconds,
+            octets,
+            server,
+            load,
+            latency: Latency::of(latencies),
+        }
     }
 
     /// Nanoseconds since the start.

@@ -95,19 +95,27 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> ExitCode {
     if process::cores() < 2 {
-        println!("One core only: server and load share it, and CPU times are higher than they need be.");
+        println!(
+            "One core only: server and load share it, and CPU times are higher than they need be."
+        );
     }
     let (seconds, rounds) = if args.before.is_some() { (0.3, 60) } else { (1.5, 3) };
-    let effort =
-        Effort { seconds: args.seconds.unwrap_or(seconds), rounds: args.runs.unwrap_or(rounds).max(1) };
+    let effort = Effort {
+        seconds: args.seconds.unwrap_or(seconds),
+        rounds: args.runs.unwrap_or(rounds).max(1),
+    };
     let filter = args.filter.as_deref().unwrap_or_default();
     let chosen = workload::ALL.into_iter().filter(|workload| workload.to_string().contains(filter));
     let chosen: Vec<Workload> = chosen.collect();
     match args {
         _ if chosen.is_empty() => ExitCode::SUCCESS,
         Args { check: true, .. } => check::run(),
-        Args { paced: true, .. } => paced::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(30_000.0)),
-        Args { effect: true, .. } => effect::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(20_000.0)),
+        Args { paced: true, .. } => {
+            paced::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(30_000.0))
+        }
+        Args { effect: true, .. } => {
+            effect::run(args.seconds.unwrap_or(20.0), args.rate.unwrap_or(20_000.0))
+        }
         Args { growth: true, .. } => growth::run(effort),
         Args { workers: true, .. } => workers::run(effort),
         Args { before: Some(program), .. } => before::run(&chosen, program, effort),

@@ -25,7 +25,8 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     }
     // Asleep between queries, or it would take a core from the server's other threads on a small machine.
     let steady = |server: &Server| {
-        Load { rate: Some(rate), sleep: true, pin: false, ..Load::of(server, &deck.path, seconds) }.measure()
+        Load { rate: Some(rate), sleep: true, pin: false, ..Load::of(server, &deck.path, seconds) }
+            .measure()
     };
     let quiet = steady(&cvdns);
     let (swapped, feeds) = while_feeds_change(&cvdns, &track.fleet, || steady(&cvdns));
@@ -57,7 +58,11 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
 }
 
 /// Replaces the feed by a changed one every second as long as `measured` takes; also tells how many were written.
-fn while_feeds_change(server: &Server, fleet: &Fleet, measured: impl FnOnce() -> Outcome) -> (Outcome, u64) {
+fn while_feeds_change(
+    server: &Server,
+    fleet: &Fleet,
+    measured: impl FnOnce() -> Outcome,
+) -> (Outcome, u64) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -88,7 +93,8 @@ fn row(name: &str, outcome: &Outcome) -> Vec<String> {
     row.extend(percentiles.map(|nanoseconds| format!("{:.0}", f64::from(nanoseconds) / 1e3)));
     row.push(format!("{:.3} %", latency.within_1ms * 100.0));
     row.push(format!("{:.3}", outcome.cost()));
-    let waited = [outcome.server, outcome.load].map(|spent| format!("{:.1}", spent.waiting as f64 / 1e6));
+    let waited =
+        [outcome.server, outcome.load].map(|spent| format!("{:.1}", spent.waiting as f64 / 1e6));
     row.push(waited.join(", "));
     row
 }

@@ -22,7 +22,8 @@ impl Spent {
         let mut all = Self::default();
         for (pid, thread) in threads(pid) {
             // Nothing is left of a thread that has ended since.
-            let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).unwrap_or_default();
+            let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat"))
+                .unwrap_or_default();
             let mut fields = text.split(' ').map(|field| field.parse().unwrap_or(0));
             all.cpu += fields.next().unwrap_or(0);
             all.waiting += fields.next().unwrap_or(0);
@@ -43,7 +44,8 @@ impl Spent {
 pub fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
+    let kib: u64 =
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
     kib * 1024
 }
 

@@ -49,8 +49,12 @@ impl Race {
         for server in &servers {
             Load::of(server, &deck.path, WARM).measure();
         }
-        let round =
-            |_| servers.iter().map(|server| Load::of(server, &deck.path, effort.seconds).measure()).collect();
+        let round = |_| {
+            servers
+                .iter()
+                .map(|server| Load::of(server, &deck.path, effort.seconds).measure())
+                .collect()
+        };
         let rounds = (0..effort.rounds).map(round).collect();
         Self { workload, names: servers.iter().map(|server| server.name).collect(), rounds }
     }
@@ -67,9 +71,11 @@ impl Race {
 
     /// A server's counts, all rounds together: answered share, lost and wrong.
     pub fn counts(&self, server: usize) -> (f64, u64, u64) {
-        let sum =
-            |count: fn(&Outcome) -> u64| self.rounds.iter().map(|round| count(&round[server])).sum::<u64>();
-        let answered = sum(|outcome| outcome.answered) as f64 / sum(|outcome| outcome.sent).max(1) as f64;
+        let sum = |count: fn(&Outcome) -> u64| {
+            self.rounds.iter().map(|round| count(&round[server])).sum::<u64>()
+        };
+        let answered =
+            sum(|outcome| outcome.answered) as f64 / sum(|outcome| outcome.sent).max(1) as f64;
         (answered, sum(Outcome::lost), sum(|outcome| outcome.wrong))
     }
 }
@@ -89,7 +95,11 @@ pub struct Queries {
 
 impl Track {
     pub fn new(fleet: Fleet) -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), fleet, networks: Networks::read() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            fleet,
+            networks: Networks::read(),
+        }
     }
 
     /// Writes the queries of a workload.

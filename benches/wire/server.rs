@@ -34,7 +34,11 @@ impl Server {
     }
 
     /// Starts a server and waits until it answers the record's name. The error has what it wrote.
-    pub fn try_start(name: &'static str, mut command: Command, place: Place) -> Result<Self, String> {
+    pub fn try_start(
+        name: &'static str,
+        mut command: Command,
+        place: Place,
+    ) -> Result<Self, String> {
         let log = File::create(place.path().join("log")).expect("the log");
         system::end_with_parent(&mut command);
         let child = command
@@ -59,7 +63,10 @@ impl Server {
         loop {
             let sent = socket.send(&probe).is_ok();
             // Until its zone is loaded, a server refuses; RCODE has the lower four bits.
-            if sent && matches!(socket.recv(&mut answer), Ok(12..)) && answer[3].trailing_zeros() >= 4 {
+            if sent
+                && matches!(socket.recv(&mut answer), Ok(12..))
+                && answer[3].trailing_zeros() >= 4
+            {
                 return Ok(());
             }
             let ended = self.child.try_wait().expect("a child");

@@ -58,7 +58,13 @@ impl Batch {
         // call; the socket is open as it is borrowed.
         let count = unsafe {
             let headers = self.headers.as_mut_ptr();
-            libc::recvmmsg(socket.as_raw_fd(), headers, WIDTH as libc::c_uint, flags as _, null_mut())
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers,
+                WIDTH as libc::c_uint,
+                flags as _,
+                null_mut(),
+            )
         };
         // After an error the kernel may have written to the first header.
         self.count = usize::try_from(count).unwrap_or(1);
@@ -113,20 +119,33 @@ pub fn send(socket: &UdpSocket, packets: &[&[u8]]) -> usize {
         headers[slot].msg_hdr.msg_iovlen = 1;
     }
     // SAFETY: `count` headers, each with one vector of a packet that is borrowed during the call; no names, no control data.
-    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, 0) };
+    let sent = unsafe {
+        libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, 0)
+    };
     usize::try_from(sent).unwrap_or(0)
 }
 
 /// Sleeps until one of the sockets has a datagram, no longer than `timeout`.
 pub fn wait<'s>(sockets: impl Iterator<Item = &'s UdpSocket>, timeout: Duration) {
-    let of = |socket: &UdpSocket| libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let of = |socket: &UdpSocket| libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     let mut all: Vec<libc::pollfd> = sockets.map(of).collect();
     let timeout = libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
     };
     // SAFETY: as many entries as are told, a timeout that lives through the call, no signal mask.
-    unsafe { libc::ppoll(all.as_mut_ptr(), all.len() as libc::nfds_t, &raw const timeout, std::ptr::null()) };
+    unsafe {
+        libc::ppoll(
+            all.as_mut_ptr(),
+            all.len() as libc::nfds_t,
+            &raw const timeout,
+            std::ptr::null(),
+        )
+    };
 }
 
 /// Lets this thread's sleeps end on time: by default the kernel may prolong each by 50 µs.

@@ -17,23 +17,33 @@ const SOCKETS: usize = 16;
 pub fn run(effort: Effort) -> ExitCode {
     let track = Track::new(Fleet::race());
     let deck = track.deck(Workload::Mixed);
-    let servers =
-        [1, 2].map(|workers| cvdns::start(&track.fleet, &Options { workers, ..Options::default() }));
+    let servers = [1, 2]
+        .map(|workers| cvdns::start(&track.fleet, &Options { workers, ..Options::default() }));
     let round = |seconds| {
         servers.each_ref().map(|server| {
-            Load { sockets: SOCKETS, sleep: true, pin: false, ..Load::of(server, &deck.path, seconds) }
-                .measure()
+            Load {
+                sockets: SOCKETS,
+                sleep: true,
+                pin: false,
+                ..Load::of(server, &deck.path, seconds)
+            }
+            .measure()
         })
     };
     round(0.3);
     let rounds: Vec<[Outcome; 2]> = (0..effort.rounds).map(|_| round(effort.seconds)).collect();
-    let mut table = table::new(&["mixed", "µs CPU", "ratio", "answers/s", "ratio", "lost", "wrong"]);
+    let mut table =
+        table::new(&["mixed", "µs CPU", "ratio", "answers/s", "ratio", "lost", "wrong"]);
     for (number, name) in ["one worker", "two workers"].iter().enumerate() {
-        let of = |figure: &dyn Fn(&Outcome) -> f64| median(rounds.iter().map(|round| figure(&round[number])));
+        let of = |figure: &dyn Fn(&Outcome) -> f64| {
+            median(rounds.iter().map(|round| figure(&round[number])))
+        };
         let ratio = |figure: &dyn Fn(&Outcome) -> f64| {
             median(rounds.iter().map(|round| figure(&round[number]) / figure(&round[0])))
         };
-        let sum = |count: fn(&Outcome) -> u64| rounds.iter().map(|round| count(&round[number])).sum::<u64>();
+        let sum = |count: fn(&Outcome) -> u64| {
+            rounds.iter().map(|round| count(&round[number])).sum::<u64>()
+        };
         table.add_row([
             (*name).to_owned(),
             format!("{:.3}", of(&Outcome::cost)),

@@ -31,7 +31,8 @@ pub enum Workload {
 }
 
 /// The kinds that servers are compared by.
-pub const ALL: [Workload; 4] = [Workload::Record, Workload::Country, Workload::Client, Workload::Mixed];
+pub const ALL: [Workload; 4] =
+    [Workload::Record, Workload::Country, Workload::Client, Workload::Mixed];
 
 impl Workload {
     /// Whether answers depend on where clients are.
@@ -110,7 +111,11 @@ impl Asking<'_> {
 
     fn ask(&mut self, name: &str, qtype: u16, with_subnet: usize) -> Asked {
         let subnet = self.numbers.chance(with_subnet);
-        let edns = if subnet { Edns::Subnet(self.networks.address(&mut self.numbers)) } else { Edns::Plain };
+        let edns = if subnet {
+            Edns::Subnet(self.networks.address(&mut self.numbers))
+        } else {
+            Edns::Plain
+        };
         // Not every country has IPv6.
         Asked { packet: query(name, qtype, edns), rcode: 0, least: u8::from(qtype != AAAA) }
     }

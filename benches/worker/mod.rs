@@ -5,8 +5,8 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use cvdns::answer::{Answering, Transport};
-use cvdns::snapshot::Snapshot;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::snapshot::Snapshot;
 
 /// Queries that a worker receives at once, and the octets that each has room for: as in `serve`.
 pub const BATCH: usize = 64;
@@ -43,7 +43,13 @@ impl<'s> Worker<'s> {
         let queries = filled.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
         self.answering.expect(self.snapshot, queries);
         for (number, (slot, _)) in filled.iter_mut().enumerate() {
-            black_box(self.answering.respond_expected(number, self.snapshot, slot, from, Transport::Udp));
+            black_box(self.answering.respond_expected(
+                number,
+                self.snapshot,
+                slot,
+                from,
+                Transport::Udp,
+            ));
         }
     }
 }

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns::config::Explain;
-use cvdns::answer::{Answering, Transport};
-use cvdns::fleet::Fleet;
-use cvdns::geo::country_map::CountryMap;
-use cvdns::problem::{Problems, Spot};
-use cvdns::release::Share;
-use cvdns::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
-use cvdns::snapshot::{Now, Snapshot, compile};
-use cvdns::wire::name::Name;
-use cvdns::zone::include::NoFiles;
-use cvdns::zone::{Records, ZoneFile, master};
+use cvdns_core::config::Explain;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::release::Share;
+use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
+use cvdns_core::snapshot::{Now, Snapshot, compile};
+use cvdns_core::wire::name::Name;
+use cvdns_core::zone::include::NoFiles;
+use cvdns_core::zone::{Records, ZoneFile, master};
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,11 +1,11 @@
 #![no_main]
 
-use cvdns::problem::{Problems, render};
+use cvdns_core::problem::{Problems, render};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let mut problems = Problems::default();
-    let _ = cvdns::config::Config::parse("cvdns.toml", text, &mut problems);
+    let _ = cvdns_core::config::Config::parse("cvdns.toml", text, &mut problems);
     // What is wrong must also be fit to be shown.
     for problem in problems.iter().take(5) {
         let _ = (render(problem, false), problem.to_string());

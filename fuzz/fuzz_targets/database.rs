@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use cvdns::geo::build::{Options, Source, build};
-use cvdns::geo::country_map::CountryMap;
-use cvdns::geo::database::CountryDatabase;
+use cvdns_core::geo::build::{Options, Source, build};
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::geo::database::CountryDatabase;
 use libfuzzer_sys::fuzz_target;
 
 /// A few networks: small enough that a change hits something.

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cvdns::health::{Feed, faults};
+use cvdns_core::health::{Feed, faults};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,9 +1,9 @@
 #![no_main]
 
-use cvdns::problem::{Problems, Spot, render};
-use cvdns::wire::name::Name;
-use cvdns::zone::include::NoFiles;
-use cvdns::zone::{Records, master};
+use cvdns_core::problem::{Problems, Spot, render};
+use cvdns_core::wire::name::Name;
+use cvdns_core::zone::include::NoFiles;
+use cvdns_core::zone::{Records, master};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {

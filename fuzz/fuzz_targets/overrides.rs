@@ -1,7 +1,7 @@
 #![no_main]
 
-use cvdns::health::Overrides;
-use cvdns::problem::{Problems, render};
+use cvdns_core::health::Overrides;
+use cvdns_core::problem::{Problems, render};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 #![no_main]
 
-use cvdns::release::Line;
-use cvdns::release::cvd::{HEADER_SIZE, Header};
+use cvdns_core::release::Line;
+use cvdns_core::release::cvd::{HEADER_SIZE, Header};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use cvdns::answer::{Answering, Transport};
-use cvdns::health::Feed;
-use cvdns::load::{Source, load, read_feed};
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Now, Snapshot, compile};
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Feed;
+use cvdns::load::{Source, load};
+use cvdns_io::{read_feed};
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Now, Snapshot, compile};
 use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::DecodeError;
 use libfuzzer_sys::fuzz_target;

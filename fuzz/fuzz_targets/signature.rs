@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use cvdns::health::{Key, Keys};
+use cvdns_core::health::{Key, Keys};
 use libfuzzer_sys::fuzz_target;
 
 /// Made by minisign 0.11, over the octets below.

@@ -1,7 +1,7 @@
 #![no_main]
 
-use cvdns::geo::build::{Options, Source, build};
-use cvdns::geo::database::CountryDatabase;
+use cvdns_core::geo::build::{Options, Source, build};
+use cvdns_core::geo::database::CountryDatabase;
 use libfuzzer_sys::fuzz_target;
 
 // An odd first octet leaves unknown codes out; the rest is the source. Two of them, divided by a line of `---`, are joined.

@@ -1,7 +1,7 @@
 #![no_main]
 
-use cvdns::monitor::check::Answer;
-use cvdns::monitor::timestamp;
+use cvdns_monitor::check::Answer;
+use cvdns_monitor::timestamp;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,7 +1,7 @@
 #![no_main]
 
-use cvdns::wire::name::Name;
-use cvdns::wire::writer::{Owner, Writer};
+use cvdns_core::wire::name::Name;
+use cvdns_core::wire::writer::{Owner, Writer};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use libfuzzer_sys::fuzz_target;

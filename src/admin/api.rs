@@ -11,13 +11,13 @@ use tokio::task::spawn_blocking;
 
 use super::status::Status;
 use super::{Shared, View};
-use crate::explain::RecordStory;
-use crate::explain::fleet::{MirrorStory, mirrors as mirrors_of};
-use crate::geo::area::Area;
-use crate::geo::country::Country;
-use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Plan, Rule};
-use crate::zone::file::Families;
+use cvdns_core::explain::RecordStory;
+use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::Country;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::frame::{Plan, Rule};
+use cvdns_core::zone::file::Families;
 
 /// `/api/v1/mirrors`.
 #[derive(Serialize)]
@@ -115,13 +115,20 @@ pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
     json(shared, |view, _| {
         let snapshot = view.snapshots.load();
         let plans = snapshot.frame.plans.iter().enumerate();
-        Pools { fleets: plans.map(|(number, plan)| FleetPools::of(&snapshot, number as u32, plan)).collect() }
+        Pools {
+            fleets: plans
+                .map(|(number, plan)| FleetPools::of(&snapshot, number as u32, plan))
+                .collect(),
+        }
     })
     .await
 }
 
 pub(super) async fn record(State(shared): State<Arc<Shared>>) -> Response {
-    json(shared, |view, now| Record { record: RecordStory::of_release(&view.snapshots.load(), now) }).await
+    json(shared, |view, now| Record {
+        record: RecordStory::of_release(&view.snapshots.load(), now),
+    })
+    .await
 }
 
 /// What is made of a view, as JSON. With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
@@ -140,26 +147,37 @@ pub(super) async fn json<T: Serialize>(
 impl FleetPools {
     fn of(snapshot: &Snapshot, number: u32, plan: &Plan) -> Self {
         let health = snapshot.live.health(number);
-        let is_usable = |mirror: u32| health.is_some_and(|health| health.is_usable(mirror as usize));
-        let host = |mirror: u32| plan.fleet.mirrors.get(mirror as usize).map(|mirror| mirror.host.clone());
+        let is_usable =
+            |mirror: u32| health.is_some_and(|health| health.is_usable(mirror as usize));
+        let host =
+            |mirror: u32| plan.fleet.mirrors.get(mirror as usize).map(|mirror| mirror.host.clone());
         let pools = plan.paths.pools.iter().map(|members| PoolStatus {
             pool: members.pool.to_string(),
             mirrors: members.mirrors.iter().filter_map(|mirror| host(*mirror)).collect(),
-            usable: members.mirrors.iter().filter(|m| is_usable(**m)).filter_map(|m| host(*m)).collect(),
+            usable: members
+                .mirrors
+                .iter()
+                .filter(|m| is_usable(**m))
+                .filter_map(|m| host(*m))
+                .collect(),
         });
         let countries: Vec<(Country, u16)> =
             Country::all().map(|country| (country, plan.paths.of_client(country))).collect();
         let paths = plan.paths.paths.iter().enumerate().map(|(id, path)| {
             let of_country = countries.iter().filter(|(_, of)| usize::from(*of) == id);
-            let of_continent = plan.paths.of_continents().iter().filter(|(_, of)| usize::from(*of) == id);
-            let rules = snapshot.frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan == number);
+            let of_continent =
+                plan.paths.of_continents().iter().filter(|(_, of)| usize::from(*of) == id);
+            let rules =
+                snapshot.frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan == number);
             PathStatus {
                 path: plan.paths.along(path).map(|members| members.pool.to_string()).collect(),
                 countries: of_country.map(|(country, _)| country.code()).collect(),
                 continents: of_continent.map(|(continent, _)| continent.code()).collect(),
                 unknown: usize::from(plan.paths.of_client(Area::Unknown)) == id,
                 yields: rules
-                    .filter_map(|(at, rule)| YieldStatus::of(snapshot, number, at as u32, rule, id as u16))
+                    .filter_map(|(at, rule)| {
+                        YieldStatus::of(snapshot, number, at as u32, rule, id as u16)
+                    })
                     .collect(),
             }
         });
@@ -170,10 +188,12 @@ impl FleetPools {
 impl YieldStatus {
     fn of(snapshot: &Snapshot, plan: u32, number: u32, rule: &Rule, path: u16) -> Option<Self> {
         let answer = snapshot.live.pool(number, path)?;
-        let (plan, health) = (snapshot.frame.plans.get(plan as usize)?, snapshot.live.health(plan)?);
+        let (plan, health) =
+            (snapshot.frame.plans.get(plan as usize)?, snapshot.live.health(plan)?);
         // The walk by which the answer was made.
         let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
-        let family = |addresses, ipv6| FamilyStatus { addresses, reach: answer.windows(ipv6).reach.word() };
+        let family =
+            |addresses, ipv6| FamilyStatus { addresses, reach: answer.windows(ipv6).reach.word() };
         Some(Self {
             min: rule.min,
             max: rule.max,

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::api::json;
 use super::{Accept, Shared};
-use crate::snapshot::{FeedInForce, HeldFeed};
+use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
 /// `/api/v1/feed`.
 #[derive(Serialize)]
@@ -74,7 +74,10 @@ pub(super) async fn accept(
     let serial = match serde_json::from_str(&body) {
         Ok(Accepted { serial }) => serial,
         Err(error) => {
-            return (StatusCode::BAD_REQUEST, format!("expected {{\"serial\": NUMBER}}: {error}\n"));
+            return (
+                StatusCode::BAD_REQUEST,
+                format!("expected {{\"serial\": NUMBER}}: {error}\n"),
+            );
         }
     };
     let (done, outcome) = oneshot::channel();

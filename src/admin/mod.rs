@@ -24,10 +24,10 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::answer::{Ledger, QueryTallies};
 use crate::logging::LogQueue;
-use crate::serve::Tallies;
-use crate::snapshot::{FeedInForce, HeldFeed, Snapshot};
+use cvdns_core::answer::{Ledger, QueryTallies};
+use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
+use cvdns_net::Tallies;
 
 use metrics::Metrics;
 
@@ -166,7 +166,9 @@ async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> impl 
         prometheus_text::CONTENT_TYPE.to_owned()
     };
     match encoded.await {
-        Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "Accept".to_owned())], text)),
+        Ok(Ok(text)) => {
+            Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "Accept".to_owned())], text))
+        }
         Ok(Err(error)) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
     }
@@ -182,7 +184,9 @@ fn accepts_open_metrics(headers: &HeaderMap) -> bool {
             .filter_map(|part| part.split_once('='))
             .find(|(key, _)| key.trim().eq_ignore_ascii_case("q"));
         named
-            && weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0))
+            && weight.is_none_or(|(_, weight)| {
+                weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
+            })
     })
 }
 

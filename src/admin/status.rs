@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, View};
-use crate::answer::Counted;
-use crate::explain::RecordStory;
-use crate::explain::fleet::mirrors;
-use crate::geo::country::Country;
 use crate::logging::Counts;
-use crate::snapshot::{HeldFeed, Snapshot};
+use cvdns_core::answer::Counted;
+use cvdns_core::explain::RecordStory;
+use cvdns_core::explain::fleet::mirrors;
+use cvdns_core::geo::country::Country;
+use cvdns_core::snapshot::{HeldFeed, Snapshot};
 
 /// The server at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,7 +171,10 @@ impl Status {
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
             record: RecordStory::of_release(&snapshot, now).map(RecordStatus::of),
-            mirrors: states.into_iter().map(|(state, count)| (state.label().to_owned(), count)).collect(),
+            mirrors: states
+                .into_iter()
+                .map(|(state, count)| (state.label().to_owned(), count))
+                .collect(),
             left_out: left_out(&snapshot),
             queries: Queries::of(view),
             reloads: condition.reloads[0],
@@ -258,8 +261,9 @@ fn listening(view: &View) -> Vec<Listening> {
 }
 
 fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
-    let zone = |plan: &crate::snapshot::frame::Plan| {
-        let countries: BTreeSet<Country> = plan.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+    let zone = |plan: &cvdns_core::snapshot::frame::Plan| {
+        let countries: BTreeSet<Country> =
+            plan.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         ZoneStatus {
             origin: plan.origin.to_string(),
             mirrors: plan.fleet.enabled().count(),

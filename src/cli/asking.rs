@@ -11,7 +11,7 @@ use ureq::{Agent, Body};
 use super::output::Failure;
 use super::problems::print;
 use crate::load;
-use crate::problem::Problems;
+use cvdns_core::problem::Problems;
 
 /// The running server's admin address.
 #[derive(Debug)]
@@ -70,12 +70,14 @@ impl RunningServer {
 
 fn address(config: &Path) -> Result<SocketAddr, Failure> {
     let mut problems = Problems::default();
-    let Some(admin) = load::admin_of(config, &mut problems).filter(|_| !problems.has_errors()) else {
+    let Some(admin) = load::admin_of(config, &mut problems).filter(|_| !problems.has_errors())
+    else {
         print(&problems);
         return Err(Failure::new("name another configuration with --config"));
     };
     let Some(admin) = admin else {
-        let what = "the configuration has no [admin] address, at which the running server could be asked";
+        let what =
+            "the configuration has no [admin] address, at which the running server could be asked";
         return Err(Failure::new(format!(
             "{what}: add [admin] with listen = \"127.0.0.1:8053\", and restart it"
         )));

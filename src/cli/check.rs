@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use super::output::Failure;
 use super::problems::print;
 use crate::load::{Loaded, load};
-use crate::problem::Problems;
-use crate::release::{Said, Supply};
-use crate::snapshot::compile;
+use cvdns_core::problem::Problems;
+use cvdns_core::release::{Said, Supply};
+use cvdns_core::snapshot::compile;
 
 use report::Report;
 
@@ -35,7 +35,8 @@ const FEW_NETWORKS: usize = 1000;
 pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
-    let checked = load(config, &mut problems).and_then(|loaded| check(config, &loaded, now, &mut problems));
+    let checked =
+        load(config, &mut problems).and_then(|loaded| check(config, &loaded, now, &mut problems));
     let good = !problems.has_errors();
     if !args.json {
         print(&problems);
@@ -56,7 +57,12 @@ pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
 }
 
 /// Looks at all that was read; what would be served, if it can be.
-fn check(config: &Path, loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Option<Report> {
+fn check(
+    config: &Path,
+    loaded: &Loaded,
+    now: Timestamp,
+    problems: &mut Problems,
+) -> Option<Report> {
     system::check(config, loaded, problems);
     check_database(loaded, problems);
     check_supply(loaded, now, problems);
@@ -83,7 +89,8 @@ fn check_database(loaded: &Loaded, problems: &mut Problems) {
     }
     for (has, family, other) in [(size.v4, "IPv4", size.v6), (size.v6, "IPv6", size.v4)] {
         if !has && other {
-            let what = format!("the country database {name} has no {family} network with a country");
+            let what =
+                format!("the country database {name} has no {family} network with a country");
             let help = format!(
                 "all clients by {family} count as unknown: name a database of both families, such as `cvdns geoip build` makes"
             );
@@ -106,7 +113,10 @@ fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
     if let (Some(file), Said::Says(line)) = (&record.file, supply.line)
         && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
     {
-        let what = format!("the stamp of the record in {} is {}, older than max-age", file.value, line.stamp);
+        let what = format!(
+            "the stamp of the record in {} is {}, older than max-age",
+            file.value, line.stamp
+        );
         problems.warning(
             file.spot.clone(),
             what,

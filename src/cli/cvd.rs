@@ -13,11 +13,11 @@ use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, say};
 use super::problems::print;
 use super::table::print_table;
-use crate::health::{Feed, FeedError};
 use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
-use crate::problem::Problems;
-use crate::release::cvd::Header;
-use crate::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
+use cvdns_core::health::{Feed, FeedError};
+use cvdns_core::problem::Problems;
+use cvdns_core::release::cvd::Header;
+use cvdns_core::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -76,9 +76,14 @@ pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
 
 impl Database {
     fn new(path: &Path, header: Header) -> Self {
-        let is =
-            |name: &&&str| EXTENSIONS.iter().any(|extension| path.ends_with(format!("{name}.{extension}")));
-        Self { file: path.display().to_string(), name: CORE_DATABASES.iter().find(is).copied(), header }
+        let is = |name: &&&str| {
+            EXTENSIONS.iter().any(|extension| path.ends_with(format!("{name}.{extension}")))
+        };
+        Self {
+            file: path.display().to_string(),
+            name: CORE_DATABASES.iter().find(is).copied(),
+            header,
+        }
     }
 
     fn row(&self) -> Vec<String> {
@@ -121,7 +126,8 @@ fn print_record(
     }
     let record = release.record(stamp);
     // Whoever reads it is to take it.
-    Line::parse(&record, now).map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
+    Line::parse(&record, now)
+        .map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
     writeln!(std::io::stdout().lock(), "{record}")?;
     Ok(())
 }
@@ -144,7 +150,9 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
     }
     let announced = snapshot.live.announced();
     announced.map(|announced| (announced.release.clone(), announced.stamp)).ok_or_else(|| {
-        Failure::new("no release: the configuration names no feed that has one, and no `record-file`")
+        Failure::new(
+            "no release: the configuration names no feed that has one, and no `record-file`",
+        )
     })
 }
 
@@ -174,7 +182,11 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     Ok(said.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
 }
 
-fn read_feed(source: Option<&Source>, roots: &Roots, now: Timestamp) -> Result<Option<Feed>, Failure> {
+fn read_feed(
+    source: Option<&Source>,
+    roots: &Roots,
+    now: Timestamp,
+) -> Result<Option<Feed>, Failure> {
     let read = |source: &Source| {
         let octets = source.read(roots)?;
         let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
@@ -195,8 +207,11 @@ fn of_files(
 ) -> Result<Release, Failure> {
     let mut versions = [0; 3];
     for (number, (version, database)) in versions.iter_mut().zip(CORE_DATABASES).enumerate() {
-        let of_file =
-            databases.iter().filter(|of| of.name == Some(database)).map(|of| of.header.version).max();
+        let of_file = databases
+            .iter()
+            .filter(|of| of.name == Some(database))
+            .map(|of| of.header.version)
+            .max();
         let of_base = || base.as_ref().and_then(|base| base.core().get(number).copied());
         *version = of_file.or_else(of_base).ok_or_else(|| {
             Failure::new(format!(
@@ -218,7 +233,8 @@ fn of_files(
 
 /// Files whose versions are not in the record.
 fn say_others(databases: &[Database], stamp: i64) {
-    for Database { file, header, .. } in databases.iter().filter(|database| database.name.is_none()) {
+    for Database { file, header, .. } in databases.iter().filter(|database| database.name.is_none())
+    {
         let own = database_record(header.version, stamp);
         say!("cvdns: {file} is not in the record of main, daily and bytecode; its own is {own}");
     }

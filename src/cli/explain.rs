@@ -18,13 +18,13 @@ use serde::Serialize;
 use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, say};
 use super::table::print_table;
-use crate::answer::{Answering, Transport, diagnosed};
-use crate::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
-use crate::health::notes;
-use crate::problem::printable_lines;
-use crate::snapshot::Snapshot;
-use crate::wire::lower::LowerName;
-use crate::wire::name::Name;
+use cvdns_core::answer::{Answering, Transport, diagnosed};
+use cvdns_core::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
+use cvdns_core::health::notes;
+use cvdns_core::problem::printable_lines;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::wire::lower::LowerName;
+use cvdns_core::wire::name::Name;
 
 use clients::Given;
 use compare::Comparison;
@@ -72,8 +72,11 @@ struct Explained {
 }
 
 /// The client of names that do not depend on it.
-const NOBODY: Asker =
-    Asker { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: Some(0), from: AddressSource::Given };
+const NOBODY: Asker = Asker {
+    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    prefix: Some(0),
+    from: AddressSource::Given,
+};
 
 /// How many notes on a feed are printed.
 const NOTES: usize = 20;
@@ -146,7 +149,9 @@ fn say_notes(offline: &Offline, Named { source, feed }: &Named) {
 fn rtype(text: &str) -> Result<u16, Failure> {
     let parsed = text.to_ascii_uppercase().parse::<Rtype>();
     let expected = "expected a type such as A, AAAA, TXT or TYPE65280";
-    parsed.map(Rtype::to_int).map_err(|_| Failure::new(format!("\"{text}\" is no record type: {expected}")))
+    parsed
+        .map(Rtype::to_int)
+        .map_err(|_| Failure::new(format!("\"{text}\" is no record type: {expected}")))
 }
 
 struct Explainer<'e> {
@@ -172,17 +177,23 @@ impl Explainer<'_> {
         let story = Story::of(snapshot, &inquiry);
         let query = query(self.wire, qtype, asker);
         let mut buffer = vec![0; usize::from(u16::MAX)];
-        let no_answer = || Failure::new("there is no answer to that query: a defect, please report it");
+        let no_answer =
+            || Failure::new("there is no answer to that query: a defect, please report it");
         buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);
         let client = (asker.address, 0).into();
         let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
         let ours = length.and_then(|length| buffer.get(..length)).ok_or_else(no_answer)?;
         let answer = Answer::read(ours)?;
-        let server = match server.map(|server| (server, server.ask(&query).and_then(|it| Answer::read(&it))))
+        let server = match server
+            .map(|server| (server, server.ask(&query).and_then(|it| Answer::read(&it))))
         {
             None => None,
-            Some((server, Ok(theirs))) => Some(Comparison::of(snapshot, &inquiry, &answer, theirs, server)),
-            Some((server, Err(Failure::Input(why)))) if of_many => Some(Comparison::failed(server, why)),
+            Some((server, Ok(theirs))) => {
+                Some(Comparison::of(snapshot, &inquiry, &answer, theirs, server))
+            }
+            Some((server, Err(Failure::Input(why)))) if of_many => {
+                Some(Comparison::failed(server, why))
+            }
             Some((_, Err(failure))) => return Err(failure),
         };
         Ok(Explained { story, answer, server })
@@ -204,7 +215,8 @@ fn print(explained: &[Explained], json: bool, many: bool) -> Result<(), Failure>
     }
 }
 
-const HEADER: [&str; 8] = ["CLIENT", "COUNTRY", "PATH", "USABLE", "ANSWER", "TTL", "SCOPE", "SERVER"];
+const HEADER: [&str; 8] =
+    ["CLIENT", "COUNTRY", "PATH", "USABLE", "ANSWER", "TTL", "SCOPE", "SERVER"];
 
 impl Explained {
     fn text(&self) -> String {
@@ -222,11 +234,16 @@ impl Explained {
     fn row(&self) -> Vec<String> {
         let story = &self.story;
         let country = story.location.as_ref().map(|location| location.country.unwrap_or("unknown"));
-        let drawn = story.pools.iter().flat_map(|pools| pools.path.iter().filter(|pool| pool.drawn));
+        let drawn =
+            story.pools.iter().flat_map(|pools| pools.path.iter().filter(|pool| pool.drawn));
         let usable: Vec<String> =
             drawn.map(|pool| format!("{} {}/{}", pool.pool, pool.usable, pool.mirrors)).collect();
-        let path: Vec<&str> =
-            story.pools.iter().flat_map(|pools| &pools.path).map(|pool| pool.pool.as_str()).collect();
+        let path: Vec<&str> = story
+            .pools
+            .iter()
+            .flat_map(|pools| &pools.path)
+            .map(|pool| pool.pool.as_str())
+            .collect();
         let window = story.pools.as_ref().and_then(|pools| pools.window.as_ref());
         let answer = match (window, story.outcome) {
             (Some(window), OutcomeStory::Pool) => {

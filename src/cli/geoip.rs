@@ -14,13 +14,13 @@ use self::build::BuildArgs;
 use super::output::{Failure, print_json, say};
 use super::problems::print;
 use super::table::print_table;
-use crate::geo::area::Area;
-use crate::geo::country::{Continent, Country, labels};
-use crate::geo::country_map::{CountryMap, Located};
-use crate::geo::database::{CountryDatabase, UnknownCode};
-use crate::geo::date::date_text;
 use crate::load;
-use crate::problem::Problems;
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::{Continent, Country, labels};
+use cvdns_core::geo::country_map::{CountryMap, Located};
+use cvdns_core::geo::database::{CountryDatabase, UnknownCode};
+use cvdns_core::geo::date::date_text;
+use cvdns_core::problem::Problems;
 
 /// The subcommands of `cvdns geoip`.
 #[derive(Clone, Debug, Subcommand)]
@@ -86,7 +86,7 @@ impl DatabaseArgs {
 /// Reads a database from its file.
 fn read_database(path: &Path) -> Result<CountryDatabase, Failure> {
     let name = path.display().to_string();
-    let bytes = load::read_bytes(path, load::MAX_DATABASE).map_err(|error| {
+    let bytes = cvdns_io::read_bytes(path, load::MAX_DATABASE).map_err(|error| {
         Failure::new(format!(
             "{error}; name a database with --database, or make one with `cvdns geoip build`"
         ))
@@ -140,8 +140,14 @@ impl Found {
     /// Where serve places an address: by the same map. The database adds the network that it has the country for.
     fn of(address: IpAddr, database: &CountryDatabase, map: &CountryMap) -> Found {
         let Located { area, overridden, .. } = map.locate(address);
-        let nowhere =
-            Found { address, network: None, country: None, name: None, continent: None, source: "none" };
+        let nowhere = Found {
+            address,
+            network: None,
+            country: None,
+            name: None,
+            continent: None,
+            source: "none",
+        };
         let placed = |network, source| Found {
             network: Some(network),
             country: area.country().map(|country| country.code().to_owned()),
@@ -152,7 +158,9 @@ impl Found {
         };
         match (overridden, area, database.lookup(address)) {
             (Some(network), Area::Country(_), _) => placed(network, "override"),
-            (None, Area::Country(_) | Area::Continent(_), Some((_, network))) => placed(network, "database"),
+            (None, Area::Country(_) | Area::Continent(_), Some((_, network))) => {
+                placed(network, "database")
+            }
             // A relay's address (Teredo), or IPv4 as an MMDB keeps it (::/96): a client's country is not known by these.
             (_, Area::Unknown, Some((Some(code), _))) if Country::parse(code).is_ok() => nowhere,
             (_, Area::Unknown, Some((code, network))) => {
@@ -186,7 +194,9 @@ fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
         if let Ok(address) = address.parse() {
             found.push(Found::of(address, &database, &map));
         } else {
-            say!("cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1");
+            say!(
+                "cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1"
+            );
             status = ExitCode::FAILURE;
         }
     }
@@ -292,7 +302,10 @@ fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
         vec!["Type".to_owned(), info.database_type.clone()],
         vec!["Built".to_owned(), info.build_date.clone()],
         vec!["IP version".to_owned(), info.ip_version.to_string()],
-        vec!["Nodes".to_owned(), format!("{} of {} bits", info.node_count, u32::from(info.record_size) * 2)],
+        vec![
+            "Nodes".to_owned(),
+            format!("{} of {} bits", info.node_count, u32::from(info.record_size) * 2),
+        ],
         vec!["Networks".to_owned(), info.networks.to_string()],
         vec!["IPv4 ranges".to_owned(), info.ranges_v4.to_string()],
         vec!["IPv6 ranges".to_owned(), info.ranges_v6.to_string()],
@@ -301,10 +314,13 @@ fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
         vec!["Languages".to_owned(), info.languages.join(" ")],
     ];
     rows.extend(
-        info.description.iter().map(|(lang, text)| vec![format!("Description ({lang})"), text.clone()]),
+        info.description
+            .iter()
+            .map(|(lang, text)| vec![format!("Description ({lang})"), text.clone()]),
     );
     for unknown in &info.unknown_codes {
-        let text = format!("{} networks, first {}: {}", unknown.networks, unknown.first, unknown.reason);
+        let text =
+            format!("{} networks, first {}: {}", unknown.networks, unknown.first, unknown.reason);
         rows.push(vec![format!("Unknown code {}", unknown.code), text]);
     }
     print_table(&[], rows)?;

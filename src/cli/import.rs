@@ -8,9 +8,9 @@ use clap::Args;
 
 use super::output::Failure;
 use super::problems::print_all;
-use crate::fleet::{Fleet, Mirror};
-use crate::load::{create, read_list, replace};
-use crate::problem::Problems;
+use cvdns_core::fleet::{Fleet, Mirror};
+use cvdns_core::problem::Problems;
+use cvdns_io::{create, read_list, replace};
 
 /// Arguments of `cvdns import`.
 #[derive(Args, Clone, Debug)]

@@ -15,12 +15,13 @@ use super::output::{Failure, print_json};
 use super::problems::print;
 use super::serve::{going_on, start_log};
 use super::table::print_table;
-use crate::load::{self, MonitorInputs};
+use crate::load::{self};
 use crate::logging::{LogQueue, log_problems};
-use crate::monitor::rule::span;
-use crate::monitor::{Row, Start, once, watch};
-use crate::problem::Problems;
-use crate::signals::Signals;
+use cvdns_core::problem::Problems;
+use cvdns_io::signals::Signals;
+use cvdns_monitor::MonitorInputs;
+use cvdns_monitor::rule::span;
+use cvdns_monitor::{Row, Start, once, watch};
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
@@ -51,7 +52,9 @@ pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
     }
     // Without a feed a single round has failed.
     let not_begun = i32::from(args.once);
-    going_on(not_begun, |log, signals| coordinate(args, config, log, signals).unwrap_or_else(Failure::report))
+    going_on(not_begun, |log, signals| {
+        coordinate(args, config, log, signals).unwrap_or_else(Failure::report)
+    })
 }
 
 fn coordinate(
@@ -104,7 +107,8 @@ fn progress_bar() -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} addresses, {elapsed}")
+    if let Ok(style) =
+        ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} addresses, {elapsed}")
     {
         bar.set_style(style);
     }
@@ -113,8 +117,10 @@ fn progress_bar() -> ProgressBar {
 
 fn print_summary(rows: &[Row], now: Timestamp) -> Result<(), Failure> {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let age = |moment: Option<Timestamp>| text(moment.map(|moment| span(now.duration_since(moment))));
-    let header = ["Mirror", "Address", "State", "For", "Timestamp", "main", "daily", "bytecode", "Reason"];
+    let age =
+        |moment: Option<Timestamp>| text(moment.map(|moment| span(now.duration_since(moment))));
+    let header =
+        ["Mirror", "Address", "State", "For", "Timestamp", "main", "daily", "bytecode", "Reason"];
     let rows = rows.iter().map(|row| {
         let version = |version: Option<u32>| text(version.map(|version| version.to_string()));
         vec![

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
-use crate::health::{Feed, Word};
 use crate::load::{self, Loaded, SignedOctets, Source};
-use crate::problem::Problems;
-use crate::release::{Announced, Offered, Supply};
-use crate::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::health::{Feed, Word};
+use cvdns_core::problem::Problems;
+use cvdns_core::release::{Announced, Offered, Supply};
+use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
 
 /// A configuration that can be served, as of a moment.
 pub(in crate::cli) struct Offline {
@@ -66,11 +66,9 @@ impl Offline {
     pub(in crate::cli) fn source(&self, word: Option<&str>) -> Result<Source, Failure> {
         match word {
             Some(word) => Source::of_argument(word).map_err(Failure::new),
-            None => {
-                self.loaded.feed.clone().ok_or_else(|| {
-                    Failure::new("the configuration has no feed (`source` in [feed]): name one")
-                })
-            }
+            None => self.loaded.feed.clone().ok_or_else(|| {
+                Failure::new("the configuration has no feed (`source` in [feed]): name one")
+            }),
         }
     }
 
@@ -87,11 +85,15 @@ impl Offline {
     ) -> Result<SignedOctets, Failure> {
         let roots = &self.loaded.roots;
         let unsigned = |octets| (octets, Ok(None));
-        let read = if signed { source.read_signed(roots) } else { source.read(roots).map(unsigned) };
+        let read =
+            if signed { source.read_signed(roots) } else { source.read(roots).map(unsigned) };
         let (octets, signature) = read.map_err(Failure::new)?;
         Ok(match daemon::kept_document(&octets) {
             Some(kept) => {
-                say!("cvdns: {source} is what a server keeps: the feed in it came from {}", kept.source);
+                say!(
+                    "cvdns: {source} is what a server keeps: the feed in it came from {}",
+                    kept.source
+                );
                 (kept.octets, Ok(kept.signature))
             }
             None => (octets, signature),
@@ -102,7 +104,9 @@ impl Offline {
     pub(in crate::cli) fn read(&self, source: Source) -> Result<Named, Failure> {
         let octets = self.octets(&source)?;
         let feed = Feed::parse(&octets).map_err(|error| {
-            Failure::new(format!("{source}: {error} (`cvdns feed check` says all that is wrong with it)"))
+            Failure::new(format!(
+                "{source}: {error} (`cvdns feed check` says all that is wrong with it)"
+            ))
         })?;
         Ok(Named { source, feed })
     }
@@ -118,10 +122,13 @@ impl Offline {
     /// The configuration's feed, signed as it asks; none: it has none.
     pub(in crate::cli) fn signed_feed(&self) -> Result<Option<Named>, Failure> {
         let Some(source) = self.loaded.feed.clone() else { return Ok(None) };
-        let Some(key) = &self.loaded.config.feed.public_key else { return self.read(source).map(Some) };
+        let Some(key) = &self.loaded.config.feed.public_key else {
+            return self.read(source).map(Some);
+        };
         let (octets, signature) = source.read_signed(&self.loaded.roots).map_err(Failure::new)?;
         let signature = signature.map_err(Failure::new)?;
-        let verified = key.verify(&octets, signature.as_deref()).and_then(|()| Feed::parse(&octets));
+        let verified =
+            key.verify(&octets, signature.as_deref()).and_then(|()| Feed::parse(&octets));
         let feed = verified.map_err(|error| Failure::new(format!("{source}: {error}")))?;
         Ok(Some(Named { source, feed }))
     }
@@ -132,8 +139,9 @@ impl Offline {
         let source = self.loaded.feed.clone();
         let state = self.loaded.state.as_deref().zip(source.as_ref());
         let keys = self.loaded.config.feed.public_key.as_ref();
-        let kept = state
-            .and_then(|(state, source)| daemon::feed_before(state, &source.to_string(), keys, self.time));
+        let kept = state.and_then(|(state, source)| {
+            daemon::feed_before(state, &source.to_string(), keys, self.time)
+        });
         if !self.loaded.config.feed.settle.is_zero() {
             say!(
                 "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"

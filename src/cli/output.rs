@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::problem::{printable, printable_lines};
+use cvdns_core::problem::{printable, printable_lines};
 
 /// Says a line on standard error, as `eprintln!` does, but for that nobody need be there to hear it, and its characters do nothing
 /// but be read.
@@ -75,7 +75,8 @@ impl From<io::Error> for Failure {
 
 /// Prints a value as JSON, indented.
 pub(in crate::cli) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;
     writeln!(io::stdout().lock(), "{}", printable_lines(&text))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::has_colour;
-use crate::problem::{Lines, Problems, render_in};
+use cvdns_core::problem::{Lines, Problems, render_in};
 
 /// Beyond this many nobody reads on; most have one cause.
 const SHOWN: usize = 100;

@@ -9,12 +9,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::log_filter;
 use super::output::{Failure, has_colour, say};
 use super::problems::print;
-use crate::config::Log;
 use crate::daemon::{Daemon, StartError};
 use crate::load::load;
 use crate::logging::{LogQueue, log_panics};
-use crate::problem::Problems;
-use crate::signals::Signals;
+use cvdns_core::config::Log;
+use cvdns_core::problem::Problems;
+use cvdns_io::signals::Signals;
 
 /// Serves until it is told to stop.
 pub fn run(config: &Path) -> ExitCode {
@@ -26,7 +26,10 @@ pub fn run(config: &Path) -> ExitCode {
 
 /// Runs a command that takes its time: with a log that it never waits for, and signals that are caught before anything is read. Told
 /// to end before it began, it has this exit status.
-pub(super) fn going_on(not_begun: i32, command: impl FnOnce(&LogQueue, Signals) -> ExitCode) -> ExitCode {
+pub(super) fn going_on(
+    not_begun: i32,
+    command: impl FnOnce(&LogQueue, Signals) -> ExitCode,
+) -> ExitCode {
     let started = LogQueue::start().and_then(|log| {
         let last = log.clone();
         let signals = Signals::catch(move || {
@@ -37,7 +40,9 @@ pub(super) fn going_on(not_begun: i32, command: impl FnOnce(&LogQueue, Signals) 
     });
     let (log, signals) = match started {
         Ok(started) => started,
-        Err(error) => return Failure::new(format!("no thread for the log or signals: {error}")).report(),
+        Err(error) => {
+            return Failure::new(format!("no thread for the log or signals: {error}")).report();
+        }
     };
     let code = command(&log, signals);
     log.flush();

@@ -1,8 +1,8 @@
 //! Whether a feed is signed as the configuration asks.
 
-use crate::health::{FeedError, Keys};
 use crate::load::{Source, signature_of};
-use crate::problem::{Problems, Spot};
+use cvdns_core::health::{FeedError, Keys};
+use cvdns_core::problem::{Problems, Spot};
 
 /// Notes what is wrong with the signature of a feed that was read, if one is asked for; true when nothing is. An error in place of
 /// the signature says why it cannot be read.
@@ -44,8 +44,8 @@ fn place(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Keys;
     use crate::load::Roots;
+    use cvdns_core::health::Keys;
 
     #[test]
     fn a_signature_that_cannot_be_read_is_not_taken_for_none_and_not_waited_for() {

@@ -10,8 +10,8 @@ use clap::Args;
 use super::asking::RunningServer;
 use super::output::{Failure, print_json};
 use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
-use crate::explain::told::age;
-use crate::problem::printable;
+use cvdns_core::explain::told::age;
+use cvdns_core::problem::printable;
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -72,7 +72,8 @@ fn page(status: &Status) -> String {
         status.listen.iter().map(|on| format!("{}, {}", on.address, of(on.workers, "worker"))),
     );
     let zone = |zone: &crate::admin::status::ZoneStatus| {
-        let (mirrors, countries) = (of(zone.mirrors, "mirror"), many(zone.countries, "country", "countries"));
+        let (mirrors, countries) =
+            (of(zone.mirrors, "mirror"), many(zone.countries, "country", "countries"));
         format!("{}: {mirrors} in {countries}", zone.origin)
     };
     page.lines("zones", status.zones.iter().map(zone));
@@ -104,7 +105,9 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
             let fresh = if feed.fresh == Some(true) { "fresh" } else { "STALE" };
             lines.push(format!("{serial} of {generated}, {} old, {fresh}{from}", age(seconds)));
         }
-        _ if feed.source.is_none() => lines.push("none is configured: all mirrors count as up".to_owned()),
+        _ if feed.source.is_none() => {
+            lines.push("none is configured: all mirrors count as up".to_owned());
+        }
         _ => lines.push(format!("none yet{from}: all mirrors count as up")),
     }
     if let Some(held) = &feed.held {

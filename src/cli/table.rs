@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::output::Failure;
-use crate::problem::printable;
+use cvdns_core::problem::printable;
 
 /// Spaces between two columns.
 const GAP: u16 = 2;
@@ -50,7 +50,8 @@ fn widest_words(header: &[&str], rows: &[Vec<String>]) -> Vec<u16> {
     let heads = header.iter().copied().enumerate();
     let cells = rows.iter().flat_map(|row| row.iter().map(String::as_str).enumerate());
     for (column, cell) in heads.chain(cells) {
-        let word = cell.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+        let word =
+            cell.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
         if let Some(slot) = widest.get_mut(column) {
             *slot = u16::try_from(word).unwrap_or(u16::MAX).max(*slot);
         }
@@ -73,7 +74,9 @@ fn table(header: &[&str], rows: &[Vec<String>], words: &[u16], width: Option<u16
     for (column, word) in table.column_iter_mut().zip(words) {
         column.set_padding((0, GAP));
         if width.is_some() {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word.saturating_add(GAP))));
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+                word.saturating_add(GAP),
+            )));
         }
     }
     format!("{}\n", table.trim_fmt())
@@ -102,7 +105,11 @@ mod tests {
     fn rows() -> Vec<Vec<String>> {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         vec![
-            row(["clamav.example.de", "2001:db8::10", "connected, but no answer within 20 seconds"]),
+            row([
+                "clamav.example.de",
+                "2001:db8::10",
+                "connected, but no answer within 20 seconds",
+            ]),
             row(["mirror.example.jp", "192.0.2.10", ""]),
         ]
     }
@@ -111,12 +118,18 @@ mod tests {
     #[test]
     fn no_word_is_ever_broken() {
         let rows = rows();
-        let words: Vec<&str> =
-            rows.iter().flatten().map(String::as_str).chain(HEADER).flat_map(str::split_whitespace).collect();
+        let words: Vec<&str> = rows
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .chain(HEADER)
+            .flat_map(str::split_whitespace)
+            .collect();
         for width in (0..200).map(Some).chain([None]) {
             let text = text(&HEADER, &rows, width);
             for word in &words {
-                let there = text.split_whitespace().any(|found| found.trim_end_matches(':') == *word);
+                let there =
+                    text.split_whitespace().any(|found| found.trim_end_matches(':') == *word);
                 assert!(there, "{width:?}: {word} in\n{text}");
             }
         }
@@ -127,11 +140,19 @@ mod tests {
         let rows = rows();
         for width in 50..120 {
             let text = text(&HEADER, &rows, Some(width));
-            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{width}:\n{text}");
+            assert!(
+                text.lines().all(|line| line.chars().count() <= usize::from(width)),
+                "{width}:\n{text}"
+            );
         }
-        assert_eq!(text(&HEADER, &rows, None).lines().count(), 3, "off a terminal a line for each row");
+        assert_eq!(
+            text(&HEADER, &rows, None).lines().count(),
+            3,
+            "off a terminal a line for each row"
+        );
         assert!(
-            text(&HEADER, &rows, Some(30)).starts_with("Mirror: clamav.example.de\nAddress: 2001:db8::10\n")
+            text(&HEADER, &rows, Some(30))
+                .starts_with("Mirror: clamav.example.de\nAddress: 2001:db8::10\n")
         );
         let pairs = vec![vec!["File".to_owned(), "country.mmdb".to_owned()]];
         assert_eq!(text(&[], &pairs, Some(5)), "File: country.mmdb\n");

@@ -2,8 +2,8 @@
 
 use tracing::{info, warn};
 
-use crate::release::{Announced, Gate};
-use crate::snapshot::Live;
+use cvdns_core::release::{Announced, Gate};
+use cvdns_core::snapshot::Live;
 
 /// Says what is announced otherwise than before.
 pub(super) fn log(before: &Live, now: &Live) {
@@ -27,7 +27,9 @@ fn log_changes(before: &Announced, now: &Announced) {
         if announced < before.announced {
             warn!("announced: {gate}, taken back from {} as the release says", before.announced);
         } else if announced > before.announced {
-            info!("announced: {database} {announced}, held by {held} of the usable mirrors' capacity");
+            info!(
+                "announced: {database} {announced}, held by {held} of the usable mirrors' capacity"
+            );
             if released > announced {
                 info!("{database} {released} waits: held by {released_held} of {quorum}");
             }
@@ -48,7 +50,9 @@ fn log_lagging(before: &Live, now: &Live) {
     }
     match (before.lagging_paths(), now.lagging_paths()) {
         (before, now) if now > 0 && now != before => {
-            warn!("{now} paths have only mirrors too far behind the record: those least behind are answered");
+            warn!(
+                "{now} paths have only mirrors too far behind the record: those least behind are answered"
+            );
         }
         (1.., 0) => info!("every path has mirrors that hold the record again"),
         _ => {}

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
 
-use crate::answer::{Answering, QueryTallies, Transport};
-use crate::serve::{MakeResponder, Place, Responder};
-use crate::snapshot::Snapshot;
+use cvdns_core::answer::{Answering, QueryTallies, Transport};
+use cvdns_core::snapshot::Snapshot;
+use cvdns_net::{MakeResponder, Place, Responder};
 
 use super::sampling::{Sampler, Sampling};
 
@@ -42,7 +42,13 @@ impl Answerer {
 impl Answerer {
     /// Has an answer looked at for the log.
     #[inline]
-    fn sample(&mut self, buffer: &[u8], length: Option<usize>, client: SocketAddr, transport: Transport) {
+    fn sample(
+        &mut self,
+        buffer: &[u8],
+        length: Option<usize>,
+        client: SocketAddr,
+        transport: Transport,
+    ) {
         if let Some(sampler) = &mut self.sampler
             && let Some(answer) = length.and_then(|length| buffer.get(..length))
         {
@@ -110,7 +116,8 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let length = self.answering.respond_expected(number, &self.current, buffer, client, transport);
+        let length =
+            self.answering.respond_expected(number, &self.current, buffer, client, transport);
         self.sample(buffer, length, client, transport);
         length
     }

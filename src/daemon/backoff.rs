@@ -58,7 +58,10 @@ mod tests {
         assert_eq!(seconds(&mut backoff, 2), [30, 60]);
         assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(3600)), 3), [3600; 3]);
         assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(1)), 7), [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(seconds(&mut Backoff::new(Duration::from_secs(9)), 7), [9, 18, 36, 72, 144, 270, 270]);
+        assert_eq!(
+            seconds(&mut Backoff::new(Duration::from_secs(9)), 7),
+            [9, 18, 36, 72, 144, 270, 270]
+        );
     }
 
     proptest! {

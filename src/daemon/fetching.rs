@@ -81,7 +81,8 @@ fn poll(
         }
         // A defect in the library must not end the polling without a word.
         let result = catch_unwind(AssertUnwindSafe(|| fetcher.fetch())).unwrap_or_else(|_| {
-            let failure = Failure::System("the fetch was given up: a defect of this program".to_owned());
+            let failure =
+                Failure::System("the fetch was given up: a defect of this program".to_owned());
             Err(FetchError { part: Part::Document, failure })
         });
         let delay = if result.is_ok() { backoff.succeeded() } else { backoff.failed(jitter()) };

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::LOGGED;
-use crate::fleet::Fleet;
-use crate::health::{Feed, Settling};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Feed, Settling};
 
 /// What is remembered of mirrors' changes.
 #[derive(Debug, Default)]

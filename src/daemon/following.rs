@@ -11,9 +11,9 @@ use super::force::Force;
 use super::{Pending, StartError, fetch_first, follow};
 use crate::load::Loaded;
 use crate::logging::log_problems;
-use crate::problem::Problems;
-use crate::signals::Signals;
-use crate::snapshot::Snapshot;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_io::signals::Signals;
 
 /// What is in force.
 #[derive(Debug)]

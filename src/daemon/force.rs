@@ -16,21 +16,22 @@ use super::announcement;
 use super::flapping::Flapping;
 use super::guard::Held;
 use super::kept::Kept;
-use super::memory;
 use super::offer::{InForce, Offer, Seen, Terms};
 use super::offering::Offering;
 use super::overriding::Overriding;
 use super::standings;
 use crate::admin::Condition;
-use crate::answer::{Freed, Ledger, QueryTallies};
-use crate::config::{Config, Server};
-use crate::health::{Feed, Keys, Word};
-use crate::load::{Loaded, Source, Version, signature_of};
-use crate::problem::{Problem, Problems};
-use crate::release::{self, STAMP_PERIOD};
-use crate::serve::Listeners;
-use crate::snapshot::inputs::Databases;
-use crate::snapshot::{Frame, Now, Snapshot, compile};
+use crate::load::{Loaded, Source, signature_of};
+use cvdns_core::answer::{Freed, Ledger, QueryTallies};
+use cvdns_core::config::{Config, Server};
+use cvdns_core::health::{Feed, Keys, Word};
+use cvdns_core::problem::{Problem, Problems};
+use cvdns_core::release::{self, STAMP_PERIOD};
+use cvdns_core::snapshot::inputs::Databases;
+use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_io::Version;
+use cvdns_net::Listeners;
+use cvdns_net::memory::give_back;
 
 use telling::log_some;
 
@@ -109,7 +110,7 @@ impl Force {
         let announced = kept.announced(now);
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         // What reading took is not needed any more: compiling need not come on top of it.
-        memory::give_back();
+        give_back();
         let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
         let begun = std::time::Instant::now();
@@ -162,12 +163,14 @@ impl Force {
         force.read(now);
         force.follow_changes(now);
         // What comes from a URL is still to be fetched.
-        if force.feed.is_none() && force.loaded.feed.as_ref().is_none_or(|source| source.url().is_none()) {
+        if force.feed.is_none()
+            && force.loaded.feed.as_ref().is_none_or(|source| source.url().is_none())
+        {
             force.log_without_feed();
         }
         force.show();
         force.free();
-        memory::give_back();
+        give_back();
         Some(force)
     }
 
@@ -205,7 +208,8 @@ impl Force {
 
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
-        let feed = self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
+        let feed =
+            self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
         feed.chain(self.overriding.watched()).chain(self.loaded.supply.watched()).collect()
     }
 
@@ -241,7 +245,12 @@ impl Force {
         let snapshot = self.snapshots.load();
         let change = snapshot.frame.next_change(&self.moment(self.compiled));
         let stale = self.aging().map(|aging| aging.from.filter(|moment| *moment > self.compiled));
-        change.into_iter().chain(stale.into_iter().flatten()).chain([half_hour]).min().unwrap_or(half_hour)
+        change
+            .into_iter()
+            .chain(stale.into_iter().flatten())
+            .chain([half_hour])
+            .min()
+            .unwrap_or(half_hour)
     }
 
     /// Takes over what the clock changes, when its time has come: a feed too that was kept and that a clock which was behind made one of
@@ -261,14 +270,19 @@ impl Force {
     pub(super) fn free(&mut self) -> Option<Duration> {
         let Freed { frame, more } = self.ledger.free();
         if frame {
-            memory::give_back();
+            give_back();
         }
         more.then_some(LEAVE)
     }
 
     /// Takes over new inputs, with the feed that they name; false when they contradict each other, and the old ones go on.
     /// Where the feed cannot be read, the one in force goes on, as it does until one was fetched.
-    pub(super) fn reload(&mut self, loaded: Loaded, now: Timestamp, problems: &mut Problems) -> bool {
+    pub(super) fn reload(
+        &mut self,
+        loaded: Loaded,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> bool {
         let key = loaded.config.feed.public_key.as_ref();
         let rekeyed = self.judged_by.as_ref() != key;
         let terms = Terms { key, anew: rekeyed, ..self.terms(now) };
@@ -278,7 +292,7 @@ impl Force {
         let in_force = loaded.feed.as_ref().and(self.feed());
         let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
-        memory::give_back();
+        give_back();
         let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
         frame.pings.take_over(&self.frame().pings);
         let frame = Arc::new(frame);

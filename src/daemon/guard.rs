@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::offer::Seen;
-use crate::health::Feed;
-use crate::release::Share;
-use crate::snapshot::{HeldFeed, Loss};
+use cvdns_core::health::Feed;
+use cvdns_core::release::Share;
+use cvdns_core::snapshot::{HeldFeed, Loss};
 
 /// A feed that waits.
 #[derive(Debug)]
@@ -57,14 +57,18 @@ pub(super) fn judge(
     // A clock that was set back must not hold it for ever.
     let since = held.since.min(now);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if serial > held.feed.serial && waited >= interval { Verdict::Confirmed } else { Verdict::Hold(since) }
+    if serial > held.feed.serial && waited >= interval {
+        Verdict::Confirmed
+    } else {
+        Verdict::Hold(since)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::PoolLoss;
-    use crate::snapshot::pools::Pool;
+    use cvdns_core::snapshot::PoolLoss;
+    use cvdns_core::snapshot::pools::Pool;
 
     fn loss(hosts: &[&str]) -> Loss {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -76,7 +80,8 @@ mod tests {
     }
 
     fn held(hosts: &[&str], serial: u64) -> Held {
-        let text = format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}");
+        let text =
+            format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}");
         let feed = Box::new(Feed::parse(text.as_bytes()).unwrap());
         let source = crate::load::Source::File("feed.json".into());
         let document = Arc::new(Seen { source, octets: Vec::new(), signature: None });
@@ -94,7 +99,11 @@ mod tests {
         assert_eq!(judge(&["a", "b", "c"], 6, Some(&first), 29), Verdict::Hold(at(0)));
         assert_eq!(judge(&["a", "b", "c"], 6, Some(&first), 30), Verdict::Confirmed);
         assert_eq!(judge(&["a", "b", "c", "d"], 6, Some(&first), 30), Verdict::Confirmed);
-        assert_eq!(judge(&["a", "b", "c"], 5, Some(&first), 30), Verdict::Hold(at(0)), "no higher serial");
+        assert_eq!(
+            judge(&["a", "b", "c"], 5, Some(&first), 30),
+            Verdict::Hold(at(0)),
+            "no higher serial"
+        );
         assert_eq!(
             judge(&["b", "c", "d"], 6, Some(&first), 30),
             Verdict::Hold(at(30)),

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::health::{Feed, Keys, MAX_SIZE};
-use crate::load::{is_leftover, read_optional, replace_kept};
-use crate::release::{Announced, Release};
+use cvdns_core::health::{Feed, Keys, MAX_SIZE};
+use cvdns_core::release::{Announced, Release};
+use cvdns_io::{is_leftover, read_optional, replace_kept};
 
 /// The directory. What cannot be written is said once and not fatal: only the next start misses it.
 #[derive(Debug)]
@@ -78,7 +78,12 @@ impl Kept {
 
     /// The last good feed of this source. A file that is not good is put aside; one that is only of the future stays, and
     /// [`Self::in_time`] has it when its time has come.
-    pub(super) fn feed(&mut self, source: &str, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
+    pub(super) fn feed(
+        &mut self,
+        source: &str,
+        key: Option<&Keys>,
+        now: Timestamp,
+    ) -> Option<KeptFeed> {
         let path = self.directory.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
         if !is_same_source(&file.source, source) {
@@ -105,7 +110,8 @@ impl Kept {
     /// The feed that was of the future, once it no longer is, if this key (by now another one, perhaps) has signed it.
     pub(super) fn in_time(&mut self, key: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
         let early = self.early.take_if(|early| early.feed.timely(now).is_ok())?;
-        let verified = key.map_or(Ok(()), |key| key.verify(&early.octets, early.signature.as_deref()));
+        let verified =
+            key.map_or(Ok(()), |key| key.verify(&early.octets, early.signature.as_deref()));
         verified.is_ok().then_some(early)
     }
 
@@ -144,7 +150,8 @@ impl Kept {
 
     /// Keeps what is announced, when it is something else than before, or was removed meanwhile.
     pub(super) fn keep_announced(&mut self, announced: Option<&Announced>) {
-        let Some(Announced { release, stamp, .. }) = announced.filter(|_| self.directory.is_some()) else {
+        let Some(Announced { release, stamp, .. }) = announced.filter(|_| self.directory.is_some())
+        else {
             return;
         };
         let kept = KeptRecord { format: FORMAT, stamp: *stamp, release: release.clone() };
@@ -160,7 +167,9 @@ impl Kept {
 
     fn lacks(&self, name: &str) -> bool {
         let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
-        self.directory.as_ref().is_some_and(|path| path.join(name).symlink_metadata().is_err_and(missing))
+        self.directory
+            .as_ref()
+            .is_some_and(|path| path.join(name).symlink_metadata().is_err_and(missing))
     }
 
     /// Writes a file; whether it is written.
@@ -199,7 +208,12 @@ impl KeptRecord {
 
 /// The feed of this source that a server had in force last which keeps it in `directory`, and goes on from when it starts; `None`:
 /// nothing that could be read and is signed as `keys` ask. Changes nothing there.
-pub fn feed_before(directory: &Path, source: &str, keys: Option<&Keys>, now: Timestamp) -> Option<Feed> {
+pub fn feed_before(
+    directory: &Path,
+    source: &str,
+    keys: Option<&Keys>,
+    now: Timestamp,
+) -> Option<Feed> {
     let octets = read_optional(&directory.join(FEED), MOST).ok()??;
     let file: FeedFile = serde_json::from_slice(&octets).ok()?;
     if !is_same_source(&file.source, source) {
@@ -230,7 +244,11 @@ pub struct KeptDocument {
 /// What is kept in these octets of a file. `None`: they are no file of `state`, but maybe a feed.
 pub fn kept_document(octets: &[u8]) -> Option<KeptDocument> {
     let FeedFile { source, signature, feed, .. } = serde_json::from_slice(octets).ok()?;
-    Some(KeptDocument { source, octets: feed.into_bytes(), signature: signature.map(String::into_bytes) })
+    Some(KeptDocument {
+        source,
+        octets: feed.into_bytes(),
+        signature: signature.map(String::into_bytes),
+    })
 }
 
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
@@ -289,7 +307,10 @@ fn put_aside(path: &Path, why: &str) {
         Ok(()) => format!("put aside as {}", aside.display()),
         Err(error) => format!("and cannot be put aside: {error}"),
     };
-    warn!("{} is not good ({why}) and is {done}; what was in force before is not known", path.display());
+    warn!(
+        "{} is not good ({why}) and is {done}; what was in force before is not known",
+        path.display()
+    );
 }
 
 #[cfg(test)]
@@ -303,7 +324,8 @@ mod tests {
     }
 
     fn document(serial: u64) -> Vec<u8> {
-        format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}").into_bytes()
+        format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}")
+            .into_bytes()
     }
 
     #[test]

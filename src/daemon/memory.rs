@@ -10,23 +10,14 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::serve::Tallies;
+use cvdns_net::Tallies;
+use cvdns_net::memory::give_back;
 
 /// How often the number of connections is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// So many connections may leave a megabyte behind.
 const MANY: u64 = 200;
-
-/// Gives back what is free. The workers go on meanwhile: they do not allocate.
-pub(super) fn give_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: the function takes no pointer, may be called from any thread at any time (malloc_trim(3): MT-Safe), and
-    // touches nothing but free memory.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
 
 /// Gives back what connections have left, whenever many have come since it last did. Never ends.
 pub(super) async fn give_back_after_connections(tallies: Tallies) {

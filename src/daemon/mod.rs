@@ -9,7 +9,6 @@ mod following;
 mod force;
 mod guard;
 mod kept;
-#[allow(unsafe_code)]
 mod memory;
 mod offer;
 mod offering;
@@ -30,12 +29,12 @@ use tracing::{error, info, warn};
 use crate::admin::{Accept, Admin, View};
 use crate::load::{self, Loaded};
 use crate::logging::{LOGGED, LogQueue, log_problems};
-use crate::problem::Problems;
-use crate::serve::privileges::{self, Privileges};
-use crate::serve::{Counters, Listeners, TcpLimits};
-use crate::signals::{Signals, Told};
-use crate::snapshot::compile;
-use crate::snapshot::inputs::Databases;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::compile;
+use cvdns_core::snapshot::inputs::Databases;
+use cvdns_io::signals::{Signals, Told};
+use cvdns_net::privileges::{self, Privileges};
+use cvdns_net::{Counters, Listeners, TcpLimits};
 
 pub use following::{Follower, Standing, follow_without_serving};
 
@@ -93,8 +92,10 @@ impl Daemon {
             return Err(StartError::Inputs(problems));
         }
         let server = &loaded.config.server;
-        let listeners = Listeners::bind(&server.listen, server.workers, server.udp, server.affinity)
-            .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        let listeners =
+            Listeners::bind(&server.listen, server.workers, server.udp, server.affinity).map_err(
+                |errors| StartError::System(errors.iter().map(ToString::to_string).collect()),
+            )?;
         let admin = loaded.config.admin.map(bind_admin).transpose()?;
         if let Some(user) = &server.user {
             give_up_root(user, loaded.state.as_deref())?;
@@ -112,8 +113,10 @@ impl Daemon {
     /// When the system gives no threads or signals.
     pub fn run(self, signals: Signals) -> std::io::Result<Counters> {
         // Worker threads carry TCP; the loop that follows feed and clock is the main task.
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("cvdns-tcp").build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("cvdns-tcp")
+            .build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
             let Self { config, mut force, listeners, admin, log } = self;
@@ -125,7 +128,8 @@ impl Daemon {
                 share if share > 0.0 => Some(Sampling::start(share, log.clone())?).unzip(),
                 _ => (None, None),
             };
-            let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), sampling);
+            let make =
+                MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), sampling);
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,
                 idle: server.tcp_idle,
@@ -141,7 +145,10 @@ impl Daemon {
             }
             let (accepts, accepted) = mpsc::channel(1);
             if let Some(admin) = admin {
-                info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
+                info!(
+                    "metrics and health at http://{}/metrics, /healthz, /readyz",
+                    admin.address()?
+                );
                 admin.serve(View {
                     snapshots: force.snapshots().clone(),
                     tallies: serving.tallies(),
@@ -160,7 +167,10 @@ impl Daemon {
             }
             info!(
                 "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
-                counters.udp.received, counters.tcp.received, counters.udp.answered, counters.tcp.answered
+                counters.udp.received,
+                counters.tcp.received,
+                counters.udp.answered,
+                counters.tcp.answered
             );
             Ok(counters)
         })
@@ -169,7 +179,9 @@ impl Daemon {
 
 fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
     Admin::bind(address).map_err(|error| {
-        StartError::System(vec![format!("cannot listen on {address} (`listen` in [admin]): {error}")])
+        StartError::System(vec![format!(
+            "cannot listen on {address} (`listen` in [admin]): {error}"
+        )])
     })
 }
 
@@ -272,10 +284,11 @@ fn watched(force: &mut Force) -> watch::Watch {
 /// Reads everything again; what is wrong changes nothing, and false is returned.
 fn reload(config: &Path, force: &mut Force, follower: &impl Follower) -> bool {
     let mut problems = Problems::default();
-    let done = load::reload(config, Some(force.loaded()), &mut problems).is_some_and(|mut loaded| {
-        follower.adjust(&mut loaded);
-        force.reload(loaded, Timestamp::now(), &mut problems)
-    });
+    let done =
+        load::reload(config, Some(force.loaded()), &mut problems).is_some_and(|mut loaded| {
+            follower.adjust(&mut loaded);
+            force.reload(loaded, Timestamp::now(), &mut problems)
+        });
     log_problems(&problems);
     force.note_reload(done);
     if done {

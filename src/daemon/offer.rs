@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::health::{Feed, FeedError, Keys};
-use crate::load::{self, Source, Version, signature_of};
+use crate::load::{Source, signature_of};
+use cvdns_core::health::{Feed, FeedError, Keys};
+use cvdns_io::Version;
 
 /// A feed that was taken, and what was read: another source has serials of its own.
 #[derive(Debug)]
@@ -74,10 +75,13 @@ impl Offer {
             let version = versions(source);
             let offer = match read(source, terms.key.is_some()) {
                 Ok(found) => Self::judge(found, terms),
-                Err(error) => return Self::Unusable(Refusal { error, reason: "unreadable", seen: None }),
+                Err(error) => {
+                    return Self::Unusable(Refusal { error, reason: "unreadable", seen: None });
+                }
             };
             // A feed and its signature are two files: one may be of the next feed already.
-            let is_torn = matches!(&offer, Self::Unusable(refusal) if refusal.reason == "signature");
+            let is_torn =
+                matches!(&offer, Self::Unusable(refusal) if refusal.reason == "signature");
             if !is_torn || tries == TRIES || version == versions(source) {
                 return offer;
             }
@@ -93,7 +97,9 @@ impl Offer {
         let found = Arc::new(found);
         // What these keys verified is not verified again: its signature may be the next feed's already, which is written first.
         let is_verified = |in_force: &InForce| in_force.keys.as_ref() == terms.key;
-        if before.is_some_and(|before| before.document.octets == found.octets && is_verified(before)) {
+        if before
+            .is_some_and(|before| before.document.octets == found.octets && is_verified(before))
+        {
             return Self::Known(found);
         }
         let before = before.map(|in_force| &in_force.feed);
@@ -124,13 +130,17 @@ pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
 
 /// Reads a feed, and its signature when one is asked for.
 fn read(source: &Path, signed: bool) -> Result<Seen, String> {
-    let octets = load::read_feed(source)?;
-    let signature = if signed { load::read_signature(&signature_of(source))? } else { None };
+    let octets = cvdns_io::read_feed(source)?;
+    let signature = if signed { cvdns_io::read_signature(&signature_of(source))? } else { None };
     Ok(Seen { source: Source::File(source.to_owned()), octets, signature })
 }
 
 /// The feed, when it may be taken and is news.
-fn accept(found: &Seen, in_force: Option<&Feed>, terms: Terms<'_>) -> Result<Option<Feed>, FeedError> {
+fn accept(
+    found: &Seen,
+    in_force: Option<&Feed>,
+    terms: Terms<'_>,
+) -> Result<Option<Feed>, FeedError> {
     if let Some(key) = terms.key {
         key.verify(&found.octets, found.signature.as_deref())?;
     }

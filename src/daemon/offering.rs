@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use crate::health::Feed;
 use crate::load::SupplyFiles;
-use crate::release::{CORE_DATABASES, Offered, Release, Said, Supply};
+use cvdns_core::health::Feed;
+use cvdns_core::release::{CORE_DATABASES, Offered, Release, Said, Supply};
 
 /// What is offered now, and what it was put together from.
 #[derive(Debug, Default)]
@@ -83,7 +83,8 @@ fn log_news(files: &SupplyFiles, before: &Supply, now: &Supply) {
     if let (Some(directory), Said::Says(versions)) = (&files.directory, now.versions)
         && before.versions != now.versions
     {
-        let said = CORE_DATABASES.iter().zip(versions).map(|(name, version)| format!("{name} {version}"));
+        let said =
+            CORE_DATABASES.iter().zip(versions).map(|(name, version)| format!("{name} {version}"));
         info!("databases in {}: {}", directory.display(), said.collect::<Vec<_>>().join(", "));
     }
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::{LOGGED, log_problems};
-use crate::fleet::Fleet;
-use crate::health::{Override, Overrides};
 use crate::load::{OverridesFile, OverridesLook};
-use crate::problem::{Problem, Problems, Severity};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Override, Overrides};
+use cvdns_core::problem::{Problem, Problems, Severity};
 
 /// What is said, and what was logged of it.
 #[derive(Debug, Default)]
@@ -35,7 +35,11 @@ impl Overriding {
 
     /// Reads the file; true when it says something else than before. What is wrong with it is logged once, and what it said
     /// before goes on.
-    pub(super) fn read<'f>(&mut self, fleets: impl Iterator<Item = &'f Fleet>, now: Timestamp) -> bool {
+    pub(super) fn read<'f>(
+        &mut self,
+        fleets: impl Iterator<Item = &'f Fleet>,
+        now: Timestamp,
+    ) -> bool {
         let fleets: Vec<&Fleet> = fleets.collect();
         match self.file.look(&fleets) {
             OverridesLook::Same => {
@@ -67,7 +71,8 @@ impl Overriding {
     }
 
     fn complain(&mut self, problems: &Problems, now: Timestamp) {
-        let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
+        let errors: Vec<&Problem> =
+            problems.iter().filter(|p| p.severity == Severity::Error).collect();
         let Some(first) = errors.first() else { return };
         let more = match errors.len() - 1 {
             0 => String::new(),

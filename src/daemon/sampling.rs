@@ -13,9 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::answer::Transport;
 use crate::logging::{LONGEST, LogQueue};
-use crate::serve::Place;
+use cvdns_core::answer::Transport;
+use cvdns_net::Place;
 
 use countdown::Countdown;
 
@@ -102,7 +102,9 @@ impl Sampler {
         let hit = match &mut self.countdown {
             Counting::Own(countdown) => countdown.hit(),
             // A count is never left half done.
-            Counting::Shared(countdown) => countdown.lock().unwrap_or_else(PoisonError::into_inner).hit(),
+            Counting::Shared(countdown) => {
+                countdown.lock().unwrap_or_else(PoisonError::into_inner).hit()
+            }
         };
         if hit {
             self.take(answer, client, transport);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::LOGGED;
-use crate::fleet::Mirror;
-use crate::health::{MirrorCondition, Standing, State};
-use crate::snapshot::Snapshot;
+use cvdns_core::fleet::Mirror;
+use cvdns_core::health::{MirrorCondition, Standing, State};
+use cvdns_core::snapshot::Snapshot;
 
 /// A mirror of a fleet and how it stands.
 type Stand<'s> = (&'s Mirror, &'s Standing);
@@ -34,7 +34,8 @@ pub(super) fn log(before: &Snapshot, now: &Snapshot) {
 /// How many mirrors stand how, for people: those that are up first, others where there are any.
 pub(super) fn summary(snapshot: &Snapshot) -> String {
     let counts = snapshot.mirrors_by_condition();
-    let told = |condition: &MirrorCondition, count: u64| count > 0 || *condition == MirrorCondition::Up;
+    let told =
+        |condition: &MirrorCondition, count: u64| count > 0 || *condition == MirrorCondition::Up;
     let shown = counts.iter().filter(|(condition, count)| told(condition, **count));
     let words: Vec<String> =
         shown.map(|(condition, count)| format!("{count} {}", condition.label())).collect();
@@ -59,7 +60,9 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     let (mut lines, mut seen) = (Vec::new(), HashSet::new());
     for (mirror, now) in stands(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
         match known.get(mirror.host.as_str()) {
-            Some((old, before)) if old.enabled != mirror.enabled || differs(mirror, before, now) => {
+            Some((old, before))
+                if old.enabled != mirror.enabled || differs(mirror, before, now) =>
+            {
                 lines.push(changed_line((old, before), (mirror, now)));
             }
             Some(_) => {}
@@ -133,5 +136,9 @@ fn told(mirror: &Mirror, standing: &Standing) -> String {
     }
     let others = states(mirror, standing).filter(|(_, state)| *state != standing.state);
     let words: Vec<String> = others.map(|(address, state)| format!("{address} {state}")).collect();
-    if words.is_empty() { standing.to_string() } else { format!("{standing}, but {}", words.join(", ")) }
+    if words.is_empty() {
+        standing.to_string()
+    } else {
+        format!("{standing}, but {}", words.join(", "))
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use tokio::sync::Notify;
 
-use crate::signals::{Signals, Told};
+use cvdns_io::signals::{Signals, Told};
 
 /// Many of a kind that come while one is heeded are one.
 #[derive(Debug, Clone, Default)]

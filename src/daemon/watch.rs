@@ -117,8 +117,10 @@ fn start(
 
 /// Whether a watched directory itself was removed or renamed.
 fn takes_away(event: &Event, places: &[Place]) -> bool {
-    matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)))
-        && event.paths.iter().any(|path| places.iter().any(|place| place.path == *path))
+    matches!(
+        event.kind,
+        EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_))
+    ) && event.paths.iter().any(|path| places.iter().any(|place| place.path == *path))
 }
 
 /// The directories in which a rename may change what the files' paths lead to.
@@ -126,7 +128,8 @@ fn places_of(files: &[PathBuf]) -> Vec<Place> {
     let mut paths: Vec<PathBuf> = files.iter().flat_map(|file| places(file)).collect();
     paths.sort();
     paths.dedup();
-    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let identity =
+        |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
     paths.into_iter().map(|path| Place { identity: identity(&path), path }).collect()
 }
 
@@ -148,7 +151,9 @@ fn places(file: &Path) -> Vec<PathBuf> {
                     Ok(metadata) if metadata.is_symlink() && links < MAX_LINKS => {
                         links += 1;
                         paths.push(at.clone());
-                        rest.extend(std::fs::read_link(&next).iter().flat_map(|target| parts(target)));
+                        rest.extend(
+                            std::fs::read_link(&next).iter().flat_map(|target| parts(target)),
+                        );
                     }
                     Ok(metadata) if metadata.is_dir() => at = next,
                     _ => break,
@@ -176,7 +181,8 @@ mod tests {
         let root = dir.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("mount/..one")).unwrap();
         std::fs::write(root.join("mount/..one/feed.json"), "").unwrap();
-        let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        let link =
+            |target: &str, name: &str| std::os::unix::fs::symlink(target, root.join(name)).unwrap();
         link("..one", "mount/..data");
         link("..data/feed.json", "mount/feed.json");
         link("mount", "current");

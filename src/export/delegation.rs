@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::{header, text};
-use crate::problem::{Problems, Spot};
-use crate::snapshot::inputs::{Inputs, ZoneInput};
-use crate::wire::name::Name;
-use crate::wire::rtype;
-use crate::zone::records::Rrset;
-use crate::zone::{Records, file::CC};
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
+use cvdns_core::wire::name::Name;
+use cvdns_core::wire::rtype;
+use cvdns_core::zone::records::Rrset;
+use cvdns_core::zone::{Records, file::CC};
 
 /// Delegations by the zone that they belong into.
 #[derive(Debug)]
@@ -55,7 +55,12 @@ pub fn delegations<'z>(
             let Some(ns) = zone.records.get(origin, rtype::NS) else { continue };
             let place = parents.iter().position(|known| known.name == into).unwrap_or_else(|| {
                 let is_served = served.0.contains_key(&into);
-                parents.push(Parent { name: into, is_served, sets: Vec::new(), glue: BTreeMap::new() });
+                parents.push(Parent {
+                    name: into,
+                    is_served,
+                    sets: Vec::new(),
+                    glue: BTreeMap::new(),
+                });
                 parents.len() - 1
             });
             let Some(parent) = parents.get_mut(place) else { continue };
@@ -91,7 +96,12 @@ impl<'z> Served<'z> {
 }
 
 /// The zone that the delegation of `origin` belongs into; none where that is not `wanted`, and for the root.
-fn into(origin: &Name, served: &Served<'_>, wanted: Option<&Name>, above: Option<&Name>) -> Option<Name> {
+fn into(
+    origin: &Name,
+    served: &Served<'_>,
+    wanted: Option<&Name>,
+    above: Option<&Name>,
+) -> Option<Name> {
     let parent = origin.parent()?;
     let known = served.of_name(&parent).map(|records| &records.origin);
     let Some(wanted) = wanted else { return known.or(above).cloned() };
@@ -122,8 +132,10 @@ impl<'z> Parent<'z> {
 
     /// Gathers the addresses of name servers that lie in one of the zones: nobody could ask for them otherwise.
     fn find_glue(&mut self, served: &Served<'z>, problems: &mut Problems) {
-        let zones: Vec<Rrset<'z>> = self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
-        let names: HashMap<Name, Rrset<'z>> = zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
+        let zones: Vec<Rrset<'z>> =
+            self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
+        let names: HashMap<Name, Rrset<'z>> =
+            zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
         let holder = |server: &Name| {
             let mut above = std::iter::successors(Some(server.clone()), Name::parent);
             above.find_map(|name| names.get(&name))
@@ -137,7 +149,10 @@ impl<'z> Parent<'z> {
                 let Some(holder) = (!is_known).then(|| holder(&server)).flatten() else { continue };
                 let records = served.of_name(&server);
                 let addresses: Vec<Rrset<'z>> = records.map_or_else(Vec::new, |records| {
-                    [rtype::A, rtype::AAAA].iter().filter_map(|kind| records.get(&server, *kind)).collect()
+                    [rtype::A, rtype::AAAA]
+                        .iter()
+                        .filter_map(|kind| records.get(&server, *kind))
+                        .collect()
                 });
                 let is_cut = records.is_some_and(|records| records.cut_above(&server).is_some());
                 let is_own = server.is_within(&zone.owner_name());
@@ -184,8 +199,11 @@ impl Delegations<'_> {
 impl Parent<'_> {
     fn write(&self, out: &mut String, relative: bool, ecs: bool) {
         let name = &self.name;
-        let served =
-            if self.is_served { ", which is served here too: records of its master file" } else { "" };
+        let served = if self.is_served {
+            ", which is served here too: records of its master file"
+        } else {
+            ""
+        };
         let _ = writeln!(out, "; Delegations in the zone {name}{served}.");
         let _ = writeln!(
             out,

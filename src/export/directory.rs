@@ -89,7 +89,10 @@ impl Reload {
 type Result<T> = std::result::Result<T, DirectoryError>;
 
 /// An error of the system with what was tried and where.
-fn system<'p>(what: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> DirectoryError + use<'p> {
+fn system<'p>(
+    what: &'static str,
+    path: &'p Path,
+) -> impl FnOnce(io::Error) -> DirectoryError + use<'p> {
     move |error| DirectoryError::System(what, path.to_owned(), error)
 }
 
@@ -144,11 +147,13 @@ impl Directory {
     /// # Errors
     /// When the system does not let it; the last export then still stands, and nothing else.
     pub fn write(&self, tree: &Tree) -> Result<Changes> {
-        let before = fs::read_link(self.current()).ok().filter(|name| self.root.join(name).is_dir());
+        let before =
+            fs::read_link(self.current()).ok().filter(|name| self.root.join(name).is_dir());
         self.tidy(before.as_deref());
         let old = before.as_ref().map(|name| Old::read(self.root.join(name))).transpose()?;
         let (plan, changes) = plan(tree, old.as_ref());
-        let removes = old.as_ref().is_some_and(|old| old.files.iter().any(|file| !tree.contains_key(file)));
+        let removes =
+            old.as_ref().is_some_and(|old| old.files.iter().any(|file| !tree.contains_key(file)));
         if changes.written == 0 && !removes {
             return Ok(changes);
         }
@@ -242,7 +247,10 @@ fn plan<'t>(tree: &'t Tree, old: Option<&Old>) -> (Plan<'t>, Changes) {
             File::Config(text) => (before.as_ref() != Some(text)).then(|| text.clone()),
             File::Zone(zone) => {
                 let others = || old.map(|old| old.relatives(path)).unwrap_or_default();
-                zone.render(before.as_deref(), &if before.is_none() { others() } else { Vec::new() })
+                zone.render(
+                    before.as_deref(),
+                    &if before.is_none() { others() } else { Vec::new() },
+                )
             }
         };
         if text.is_some() {
@@ -250,7 +258,9 @@ fn plan<'t>(tree: &'t Tree, old: Option<&Old>) -> (Plan<'t>, Changes) {
             match file {
                 File::Config(_) => changes.config = true,
                 File::Zone(zone) => {
-                    changes.zones.insert(Reload { zone: zone.zone.clone(), view: zone.view.clone() });
+                    changes
+                        .zones
+                        .insert(Reload { zone: zone.zone.clone(), view: zone.view.clone() });
                 }
             }
         }
@@ -260,7 +270,8 @@ fn plan<'t>(tree: &'t Tree, old: Option<&Old>) -> (Plan<'t>, Changes) {
 }
 
 fn next_name(before: Option<&Path>) -> String {
-    let number = before.and_then(Path::to_str).and_then(|name| name.strip_prefix(GENERATION)?.parse().ok());
+    let number =
+        before.and_then(Path::to_str).and_then(|name| name.strip_prefix(GENERATION)?.parse().ok());
     format!("{GENERATION}{}", number.map_or(1, |number: u64| number.wrapping_add(1)))
 }
 
@@ -298,8 +309,9 @@ fn take_over(from: &Path, to: &Path) -> Result<()> {
     if fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    let modified =
-        fs::metadata(from).and_then(|metadata| metadata.modified()).map_err(system("read", from))?;
+    let modified = fs::metadata(from)
+        .and_then(|metadata| metadata.modified())
+        .map_err(system("read", from))?;
     fs::copy(from, to).map_err(system("write", to))?;
     let file = fs::File::options().write(true).open(to).map_err(system("write", to))?;
     file.set_modified(modified).and_then(|()| file.sync_all()).map_err(system("write", to))
@@ -311,7 +323,10 @@ fn date(root: &Path, plan: &Plan<'_>) {
     let now = SystemTime::now();
     for (path, _) in plan.iter().filter(|(_, text)| text.is_some()) {
         // Where it cannot be, the time of writing has to do.
-        let _ = fs::File::options().write(true).open(root.join(path)).and_then(|file| file.set_modified(now));
+        let _ = fs::File::options()
+            .write(true)
+            .open(root.join(path))
+            .and_then(|file| file.set_modified(now));
     }
 }
 
@@ -319,7 +334,9 @@ fn date(root: &Path, plan: &Plan<'_>) {
 fn sync(directory: &Path) -> Result<()> {
     match fs::File::open(directory) {
         Ok(file) => match file.sync_all() {
-            Err(error) if error.kind() != ErrorKind::InvalidInput => Err(system("write", directory)(error)),
+            Err(error) if error.kind() != ErrorKind::InvalidInput => {
+                Err(system("write", directory)(error))
+            }
             _ => Ok(()),
         },
         Err(error) => Err(system("read", directory)(error)),
@@ -340,7 +357,9 @@ impl fmt::Display for DirectoryError {
                  directory (--out)",
                 path.display()
             ),
-            Self::Busy(path) => write!(f, "another export is writing {}: end it first", path.display()),
+            Self::Busy(path) => {
+                write!(f, "another export is writing {}: end it first", path.display())
+            }
             Self::System(what, path, error) => {
                 write!(f, "cannot {what} {}: {error}; nothing was exported", path.display())
             }

@@ -77,8 +77,9 @@ impl Exporter {
         let desk = Arc::new(Desk::default());
         let own = desk.clone();
         self.commands.describe();
-        let thread =
-            std::thread::Builder::new().name("cvdns-export".to_owned()).spawn(move || self.run(&own))?;
+        let thread = std::thread::Builder::new()
+            .name("cvdns-export".to_owned())
+            .spawn(move || self.run(&own))?;
         Ok(Exporting { desk, thread })
     }
 

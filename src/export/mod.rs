@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::geo::area::Area;
-use crate::geo::country::Country;
-use crate::geo::country_map::CountryMap;
-use crate::snapshot::Snapshot;
-use crate::snapshot::pools::PathId;
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::Country;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::pools::PathId;
 
 use named::Statement;
 use views::{View, views};
@@ -100,7 +100,8 @@ impl Maker<'_> {
     /// One file for each zone; clients are those whom nobody can place.
     fn plain(&mut self) {
         for zone in &self.zones {
-            let plan = zone.asks.and_then(|plan| self.subject.snapshot.frame.plans.get(plan as usize));
+            let plan =
+                zone.asks.and_then(|plan| self.subject.snapshot.frame.plans.get(plan as usize));
             let client = plan.map_or(0, |plan| plan.paths.of_client(Area::Unknown));
             let file = Sheet::new(self.subject, zone).file(client, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
@@ -152,8 +153,9 @@ impl Maker<'_> {
     /// Writes out the networks of each view's clients but the last one's, which has everyone else.
     fn networks(&mut self, views: &[View]) {
         let rest = views.len().saturating_sub(1);
-        let of_view =
-            |area: Area| views.iter().position(|view| view.areas.contains(&area)).unwrap_or(rest) as u16;
+        let of_view = |area: Area| {
+            views.iter().position(|view| view.areas.contains(&area)).unwrap_or(rest) as u16
+        };
         let table: Vec<u16> = Country::all().map(|country| of_view(country.into())).collect();
         let of = |area: Area| match area.country() {
             Some(country) => table.get(country.index()).copied().unwrap_or(rest as u16),

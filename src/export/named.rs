@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::zone_file::{self, ZoneFile};
-use crate::wire::name::Name;
+use cvdns_core::wire::name::Name;
 
 /// More records than this of one name and type BIND refuses unless it is told not to (`max-records-per-type`, since 9.18.28).
 const FEW: usize = 100;
@@ -34,11 +34,16 @@ pub(super) fn zone(
     // A quote behind a backslash ends no string, but a name may have a backslash before that.
     let name = quoted(&zone_file::name(origin).replace("\\\"", "\\034"));
     let _ = match statement {
-        Statement::InView(view) => writeln!(out, "{indent}zone {name} {{ in-view {}; }};", quoted(view)),
+        Statement::InView(view) => {
+            writeln!(out, "{indent}zone {name} {{ in-view {}; }};", quoted(view))
+        }
         Statement::File { path, is_large } => {
             let file = quoted(&directory.join(path).display().to_string());
             let limit = if *is_large { " max-records-per-type 0;" } else { "" };
-            writeln!(out, "{indent}zone {name} {{ type primary; file {file}; check-names ignore;{limit} }};")
+            writeln!(
+                out,
+                "{indent}zone {name} {{ type primary; file {file}; check-names ignore;{limit} }};"
+            )
         }
     };
 }

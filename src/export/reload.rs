@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::{Changes, Reload};
-use crate::command;
+use cvdns_io::command;
 
 /// How many zones are loaded at once: `rndc` mostly waits, and there may be a view for each country.
 const AT_ONCE: usize = 8;
@@ -48,9 +48,13 @@ impl Template {
             while let Some((_, tail)) = rest.split_once('{') {
                 let Some((inside, tail)) = tail.split_once('}') else { break };
                 if !placeholders.contains(&inside) {
-                    let known: Vec<String> = placeholders.iter().map(|name| format!("{{{name}}}")).collect();
-                    let known = if known.is_empty() { "none".to_owned() } else { known.join(" and ") };
-                    return Err(format!("`{line}`: {{{inside}}} stands for nothing here; known: {known}"));
+                    let known: Vec<String> =
+                        placeholders.iter().map(|name| format!("{{{name}}}")).collect();
+                    let known =
+                        if known.is_empty() { "none".to_owned() } else { known.join(" and ") };
+                    return Err(format!(
+                        "`{line}`: {{{inside}}} stands for nothing here; known: {known}"
+                    ));
                 }
                 rest = tail;
             }
@@ -170,8 +174,14 @@ struct Outcome {
     result: Result<(), String>,
 }
 
-fn one(program: &str, arguments: &[String], limit: Duration, stopped: &(dyn Fn() -> bool + Sync)) -> Outcome {
-    let line = [program].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>();
+fn one(
+    program: &str,
+    arguments: &[String],
+    limit: Duration,
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> Outcome {
+    let line =
+        [program].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>();
     Outcome { line: line.join(" "), result: command::run(program, arguments, &[], limit, stopped) }
 }
 
@@ -200,7 +210,9 @@ impl Failures {
     fn rest(&self) -> Option<String> {
         let rest = self.0.checked_sub(SAID).filter(|rest| *rest > 0)?;
         let noun = if rest == 1 { "command" } else { "commands" };
-        Some(format!("{rest} more {noun} failed like these; they are tried again with the next change"))
+        Some(format!(
+            "{rest} more {noun} failed like these; they are tried again with the next change"
+        ))
     }
 }
 
@@ -216,14 +228,24 @@ mod tests {
     fn words_are_taken_apart_and_filled_in() {
         let both = ["zone", "view"];
         let of = |line: &str, reload: &Reload| {
-            let (program, arguments) = Template::parse(line, &both).unwrap().unwrap().filled(reload);
+            let (program, arguments) =
+                Template::parse(line, &both).unwrap().unwrap().filled(reload);
             [vec![program], arguments].concat()
         };
         let plain = zone("a.b", Some("v"));
-        assert_eq!(of("rndc reload {zone} IN {view}", &plain), ["rndc", "reload", "a.b", "IN", "v"]);
-        assert_eq!(of(r#"sh -c 'x "$0"' "{zone} {view}""#, &plain), ["sh", "-c", "x \"$0\"", "a.b v"]);
+        assert_eq!(
+            of("rndc reload {zone} IN {view}", &plain),
+            ["rndc", "reload", "a.b", "IN", "v"]
+        );
+        assert_eq!(
+            of(r#"sh -c 'x "$0"' "{zone} {view}""#, &plain),
+            ["sh", "-c", "x \"$0\"", "a.b v"]
+        );
         // What a name holds is never looked at again, nor by any shell.
-        assert_eq!(of("x {zone}", &zone("{view};rm -rf $HOME", Some("v"))), ["x", "{view};rm -rf $HOME"]);
+        assert_eq!(
+            of("x {zone}", &zone("{view};rm -rf $HOME", Some("v"))),
+            ["x", "{view};rm -rf $HOME"]
+        );
         assert_eq!(Template::parse("  ", &both), Ok(None));
         assert!(Template::parse("x 'y", &both).unwrap_err().contains("not closed"));
         assert!(Template::parse("x {view}", &["zone"]).unwrap_err().contains("known: {zone}"));
@@ -242,7 +264,8 @@ mod tests {
         let line = format!("sh -c '{script}' sh {{zone}}");
         let reload = Template::parse(&line, &["zone"]).unwrap();
         let mut commands = Commands::new(reload, None, Duration::from_millis(300));
-        let set = |zones: &[&str]| zones.iter().map(|name| zone(name, None)).collect::<BTreeSet<_>>();
+        let set =
+            |zones: &[&str]| zones.iter().map(|name| zone(name, None)).collect::<BTreeSet<_>>();
         let changes = |zones: &[&str]| Changes { zones: set(zones), ..Changes::default() };
         let known = set(&["fails", "hangs", "other", "late"]);
         let running = || false;
@@ -279,7 +302,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let told = directory.path().join("told");
         let tell = |what: &str| {
-            Template::parse(&format!("sh -c 'echo {what} >> {}; exit 1'", told.display()), &["zone"]).unwrap()
+            Template::parse(
+                &format!("sh -c 'echo {what} >> {}; exit 1'", told.display()),
+                &["zone"],
+            )
+            .unwrap()
         };
         let mut commands = Commands::new(tell("{zone}"), tell("config"), Duration::from_secs(60));
         let known = BTreeSet::from([zone("a", None)]);
@@ -303,7 +330,9 @@ mod tests {
             assert!(!failures.note(&failed));
             assert!(failures.note(&Outcome { line: "y".to_owned(), result: Ok(()) }));
             let said = failures.rest();
-            assert!(rest.map_or(said.is_none(), |rest| said.is_some_and(|said| said.starts_with(rest))));
+            assert!(
+                rest.map_or(said.is_none(), |rest| said.is_some_and(|said| said.starts_with(rest)))
+            );
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::wire::name::{Name, wire_length};
-use crate::wire::{rtype, u16_at};
+use cvdns_core::wire::name::{Name, wire_length};
+use cvdns_core::wire::{rtype, u16_at};
 
 /// SRV (RFC 2782).
 const SRV: u16 = 33;
@@ -42,7 +42,8 @@ fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
         rtype::MX => ("MX", format!("{} {}", u16_at(rdata, 0)?, whole_name(rdata.get(2..)?)?)),
         rtype::TXT => ("TXT", strings(rdata)?),
         SRV => {
-            let [priority, weight, port] = [u16_at(rdata, 0)?, u16_at(rdata, 2)?, u16_at(rdata, 4)?];
+            let [priority, weight, port] =
+                [u16_at(rdata, 0)?, u16_at(rdata, 2)?, u16_at(rdata, 4)?];
             ("SRV", format!("{priority} {weight} {port} {}", whole_name(rdata.get(6..)?)?))
         }
         CAA => {
@@ -109,9 +110,9 @@ fn generic(rdata: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Problems;
-    use crate::zone::include::NoFiles;
-    use crate::zone::master;
+    use cvdns_core::problem::Problems;
+    use cvdns_core::zone::include::NoFiles;
+    use cvdns_core::zone::master;
     use proptest::prelude::*;
 
     /// What a record comes to when it is written and read again.

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use crate::geo::area::Area;
-use crate::geo::country::{Continent, Country};
-use crate::snapshot::Frame;
-use crate::snapshot::pools::PathId;
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::{Continent, Country};
+use cvdns_core::snapshot::Frame;
+use cvdns_core::snapshot::pools::PathId;
 
 /// What clients of one view have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +52,22 @@ pub(super) fn views(frame: &Frame) -> Vec<View> {
         }
         let name = name(frame, &paths, area);
         let mut numbers = (2..).map(|number| format!("{name}-{number}"));
-        let name =
-            std::iter::once(name.clone()).chain(numbers.by_ref()).find(|name| names.insert(name.clone()));
-        views.push(View { name: name.unwrap_or_default(), paths, areas: vec![area], without: Vec::new() });
+        let name = std::iter::once(name.clone())
+            .chain(numbers.by_ref())
+            .find(|name| names.insert(name.clone()));
+        views.push(View {
+            name: name.unwrap_or_default(),
+            paths,
+            areas: vec![area],
+            without: Vec::new(),
+        });
     }
-    views.push(View { name: REST.to_owned(), paths: unknown, areas: Vec::new(), without: Vec::new() });
+    views.push(View {
+        name: REST.to_owned(),
+        paths: unknown,
+        areas: Vec::new(),
+        without: Vec::new(),
+    });
     continents_last(&mut views);
     views
 }
@@ -102,7 +113,9 @@ impl View {
 
     /// The continents on which its clients are of whom no more is known.
     fn continents(&self) -> impl Iterator<Item = Continent> {
-        let alone = |area: &Area| if let Area::Continent(continent) = area { Some(*continent) } else { None };
+        let alone = |area: &Area| {
+            if let Area::Continent(continent) = area { Some(*continent) } else { None }
+        };
         self.areas.iter().filter_map(alone)
     }
 
@@ -121,8 +134,10 @@ impl View {
             }
         }
         nets.sort_by_key(|(net, _)| (std::cmp::Reverse(net.prefix_len()), *net));
-        let nets = nets.into_iter().map(|(net, inside)| format!("{}{net}", if inside { "" } else { "!" }));
-        let without = self.without.iter().map(|country| format!("!geoip country {}", country.code()));
+        let nets =
+            nets.into_iter().map(|(net, inside)| format!("{}{net}", if inside { "" } else { "!" }));
+        let without =
+            self.without.iter().map(|country| format!("!geoip country {}", country.code()));
         let areas = self.areas.iter().filter_map(|area| match area {
             Area::Country(country) => Some(format!("geoip country {}", country.code())),
             Area::Continent(continent) => Some(format!("geoip continent {}", continent.code())),
@@ -159,7 +174,10 @@ mod tests {
             view(REST, &[]),
         ];
         continents_last(&mut views);
-        assert_eq!(views.each_ref().map(|view| view.name.as_str()), ["country", "both", "asia", REST]);
+        assert_eq!(
+            views.each_ref().map(|view| view.name.as_str()),
+            ["country", "both", "asia", REST]
+        );
         let [country, both, asia, rest] = views;
         let net: IpNet = "192.0.2.0/24".parse().unwrap();
         assert_eq!(country.by_country(&[]), ["geoip country DE"]);

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
-use crate::snapshot::live::{PoolAnswer, WindowSet};
-use crate::snapshot::names::NodeId;
-use crate::snapshot::pools::{Along, PathId};
-use crate::wire::lower::LowerName;
-use crate::wire::name::{Name, parent};
-use crate::wire::{rtype, u16_at};
-use crate::zone::records::Rrset;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
+use cvdns_core::snapshot::live::{PoolAnswer, WindowSet};
+use cvdns_core::snapshot::names::NodeId;
+use cvdns_core::snapshot::pools::{Along, PathId};
+use cvdns_core::wire::lower::LowerName;
+use cvdns_core::wire::name::{Name, parent};
+use cvdns_core::wire::{rtype, u16_at};
+use cvdns_core::zone::records::Rrset;
 
 /// A type for private use (RFC 6895 section 3.1), which nobody asks for: a record of it makes a name exist that has nothing to
 /// answer now.
@@ -79,7 +79,8 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
 
 /// Owners of records of the release that have no content now, and that an export leaves out.
 pub fn left_out(snapshot: &Snapshot) -> Vec<Name> {
-    let is_out = |answer| matches!(answer, Answer::Text(number) if snapshot.live.text(number).is_none());
+    let is_out =
+        |answer| matches!(answer, Answer::Text(number) if snapshot.live.text(number).is_none());
     let mut names = Vec::new();
     for zone in zones(snapshot) {
         for (name, node) in zone.nodes() {
@@ -221,7 +222,9 @@ impl<'s> Writer<'_, 's> {
     fn children(&mut self) {
         let frame: &'s Frame = &self.zone.snapshot.frame;
         for child in &frame.zones {
-            let Some(above) = child.parent.filter(|above| above.zone == self.zone.number) else { continue };
+            let Some(above) = child.parent.filter(|above| above.zone == self.zone.number) else {
+                continue;
+            };
             let ds = match above.ds {
                 ParentDs::Referral(_) => continue,
                 ParentDs::Records { rrset, .. } => frame.rrset(rrset),
@@ -242,7 +245,8 @@ impl<'s> Writer<'_, 's> {
         let (node, below) = frame.names.closest(&name, frame.names.probe(&name))?;
         let node = frame.nodes.get(node as usize)?;
         if let NodeKind::Cut(cut) = node.kind {
-            let is_it = |set: &Rrset<'_>| set.rtype() == rtype && set.owner().eq_ignore_ascii_case(lower);
+            let is_it =
+                |set: &Rrset<'_>| set.rtype() == rtype && set.owner().eq_ignore_ascii_case(lower);
             return frame.glue(&frame.cut(cut)?).find(is_it);
         }
         if below > 0 {
@@ -287,7 +291,8 @@ fn of_set(set: &Rrset<'_>) -> Vec<Record> {
 
 /// All addresses that an answer's windows hold, each once and in an order that no feed changes.
 fn addresses(name: &[u8], rtype: u16, answer: Option<&PoolAnswer>) -> Vec<Record> {
-    let windows = answer.map(|answer| if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 });
+    let windows =
+        answer.map(|answer| if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 });
     let mut records = ready(name, windows.map(WindowSet::records).unwrap_or_default());
     records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
     records.dedup();

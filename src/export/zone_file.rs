@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::zone::{Record, Shared, Zone};
 use super::{Subject, header, serial, text};
-use crate::release::STAMP_PERIOD;
-use crate::snapshot::pools::PathId;
-use crate::wire::name::{Name, wire_length};
-use crate::zone::records::Rrset;
+use cvdns_core::release::STAMP_PERIOD;
+use cvdns_core::snapshot::pools::PathId;
+use cvdns_core::wire::name::{Name, wire_length};
+use cvdns_core::zone::records::Rrset;
 
 /// A zone file, whose serial is still to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,9 @@ pub(super) struct Sheet<'z, 's> {
 impl<'z, 's> Sheet<'z, 's> {
     pub(super) fn new(subject: &Subject, zone: &'z Zone<'s>) -> Self {
         let live = &subject.snapshot.live;
-        let half_hour =
-            live.announced().map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
+        let half_hour = live
+            .announced()
+            .map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
         let shared = zone.shared();
         let (.., master) = soa(&zone.soa);
         Self {
@@ -88,13 +89,16 @@ impl ZoneFile {
         let whole = |serial: u32| format!("{}{serial}{}", self.before, self.after);
         let same = |text: &&str| serial_of(text).is_some_and(|serial| whole(serial) == **text);
         let is_raised = |text: &str| {
-            self.is_static && serial_of(text).is_some_and(|serial| serial::is_greater(self.sum, serial))
+            self.is_static
+                && serial_of(text).is_some_and(|serial| serial::is_greater(self.sum, serial))
         };
         if replaced.is_some_and(|text| same(&text) && !is_raised(text)) {
             return None;
         }
-        let known = replaced.into_iter().chain(others.iter().map(String::as_str)).filter_map(serial_of);
-        let newest = known.reduce(|one, other| if serial::is_greater(other, one) { other } else { one });
+        let known =
+            replaced.into_iter().chain(others.iter().map(String::as_str)).filter_map(serial_of);
+        let newest =
+            known.reduce(|one, other| if serial::is_greater(other, one) { other } else { one });
         Some(whole(serial::next(self.sum, newest)))
     }
 }
@@ -107,14 +111,17 @@ fn serial_of(text: &str) -> Option<u32> {
 /// A SOA record up to its serial, what stands behind that, and the serial of the master file.
 fn soa(set: &Rrset<'_>) -> (String, String, u32) {
     let rdata = set.first().unwrap_or_default();
-    let (names, numbers) = rdata.split_at_checked(rdata.len().saturating_sub(20)).unwrap_or_default();
-    let (mname, rname) = names.split_at_checked(wire_length(names).unwrap_or_default()).unwrap_or_default();
+    let (names, numbers) =
+        rdata.split_at_checked(rdata.len().saturating_sub(20)).unwrap_or_default();
+    let (mname, rname) =
+        names.split_at_checked(wire_length(names).unwrap_or_default()).unwrap_or_default();
     let number = |index: usize| {
         let octets = numbers.get(index * 4..).and_then(|rest| rest.first_chunk::<4>());
         octets.copied().map(u32::from_be_bytes).unwrap_or_default()
     };
     let owner = text::name(set.owner());
-    let before = format!("{owner} {} IN SOA {} {} (\n    ", set.ttl(), text::name(mname), text::name(rname));
+    let before =
+        format!("{owner} {} IN SOA {} {} (\n    ", set.ttl(), text::name(mname), text::name(rname));
     let [refresh, retry, expire, minimum] = [1, 2, 3, 4].map(number);
     let after = format!("{SERIAL_END}\n    {refresh} {retry} {expire} {minimum} )\n");
     (before, after, number(0))
@@ -191,20 +198,23 @@ mod tests {
         assert_eq!(next(9, &first), Some(9));
         assert_eq!(next(7, &first), Some(8), "the clock alone changed it");
         assert_eq!(next(u32::MAX, &first), Some(8), "a master file that went back");
-        let of_master = |sum| ZoneFile { is_static: true, ..file(sum, "x") }.render(Some(&first), &[]);
+        let of_master =
+            |sum| ZoneFile { is_static: true, ..file(sum, "x") }.render(Some(&first), &[]);
         assert_eq!([5, 6].map(of_master), [None, None], "a serial that went back");
         assert_eq!(serial_of(&of_master(9).unwrap()), Some(9), "a raised serial alone");
         let last = file(u32::MAX, "x").render(None, &[]).unwrap();
         assert_eq!(next(u32::MAX, &last), Some(0));
         // Another set of views: the zone goes on from the newest of its files.
-        let moved = file(3, "x").render(None, &[first.clone(), file(5, "x").render(None, &[]).unwrap()]);
+        let moved =
+            file(3, "x").render(None, &[first.clone(), file(5, "x").render(None, &[]).unwrap()]);
         assert_eq!(serial_of(&moved.unwrap()), Some(8));
     }
 
     #[test]
     fn file_names_are_plain_and_differ() {
         let of = |text: &str| stem(&Name::parse(text, &Name::root()).unwrap());
-        for (name, expected) in [("ClamAV.net.", "clamav.net"), (".", "%2e"), (r"a\.b/c.d.", "a%5c.b%2fc.d")]
+        for (name, expected) in
+            [("ClamAV.net.", "clamav.net"), (".", "%2e"), (r"a\.b/c.d.", "a%5c.b%2fc.d")]
         {
             assert_eq!(of(name), expected);
         }

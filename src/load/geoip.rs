@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::files::{Version, beside, read_bytes};
-use crate::config::Config;
-use crate::geo::country::Country;
-use crate::geo::country_map::CountryMap;
-use crate::geo::database::CountryDatabase;
-use crate::geo::date::date_text;
-use crate::problem::{Problems, Spot};
-use crate::snapshot::inputs::ZoneInput;
-use crate::zone::file::{NameKind, PoolRef};
+use cvdns_core::config::Config;
+use cvdns_core::geo::country::Country;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::geo::database::CountryDatabase;
+use cvdns_core::geo::date::date_text;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::snapshot::inputs::ZoneInput;
+use cvdns_core::zone::file::{NameKind, PoolRef};
+use cvdns_io::{Version, beside, read_bytes};
 
 /// Most octets of a country database, and of a list that one is made of: city databases have about 120 MiB.
 pub const MAX_DATABASE: u64 = 1 << 30;
@@ -57,7 +57,12 @@ impl DatabaseSize {
 
 impl Countries {
     fn unread(described: &str) -> Self {
-        Self { map: Arc::new(CountryMap::empty()), described: described.to_owned(), size: None, source: None }
+        Self {
+            map: Arc::new(CountryMap::empty()),
+            described: described.to_owned(),
+            size: None,
+            source: None,
+        }
     }
 }
 
@@ -71,7 +76,10 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Countries {
     let asks = |zone: &ZoneInput| {
-        zone.file.names.iter().any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
+        zone.file
+            .names
+            .iter()
+            .any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
     };
     if !zones.iter().any(asks) {
         return Countries::unread("no country database: no name asks where clients are");
@@ -79,7 +87,8 @@ pub(super) fn read(
     let named = &config.database;
     let file = beside(path, &named.value);
     let source = Version::of(&file).map(|version| (version, config.overrides.clone()));
-    if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source) {
+    if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source)
+    {
         // The configuration may ask for more networks than before.
         if let Some(size) = before.size {
             refuse_small(size.networks, config, Some(before), problems);
@@ -92,7 +101,8 @@ pub(super) fn read(
             refuse_small(size.networks, config, before, problems);
             warn_unknown(&database, &named.spot, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
-            let map = CountryMap::new(&database, &config.overrides).named(format!("{} {built}", named.value));
+            let map = CountryMap::new(&database, &config.overrides)
+                .named(format!("{} {built}", named.value));
             Countries {
                 map: Arc::new(map),
                 described: format!("{} of {built}", file.display()),
@@ -109,13 +119,23 @@ pub(super) fn read(
 }
 
 /// A database that lost most of its networks is a download that went wrong, or another file: its clients would be sent anywhere.
-fn refuse_small(networks: usize, config: &Config, before: Option<&Countries>, problems: &mut Problems) {
+fn refuse_small(
+    networks: usize,
+    config: &Config,
+    before: Option<&Countries>,
+    problems: &mut Problems,
+) {
     let spot = || config.database.spot.clone();
     if let Some(least) = config.min_networks {
         if (networks as u64) < least {
-            let what =
-                format!("the country database has {networks} networks, fewer than `min-networks`, {least}");
-            problems.error(spot(), what, "put a whole database there, or lower `min-networks` in [geoip]");
+            let what = format!(
+                "the country database has {networks} networks, fewer than `min-networks`, {least}"
+            );
+            problems.error(
+                spot(),
+                what,
+                "put a whole database there, or lower `min-networks` in [geoip]",
+            );
         }
         return;
     }
@@ -134,7 +154,8 @@ fn refuse_small(networks: usize, config: &Config, before: Option<&Countries>, pr
 
 fn open(file: &Path) -> Result<CountryDatabase, String> {
     let bytes = read_bytes(file, MAX_DATABASE)?;
-    CountryDatabase::from_bytes(bytes, &file.display().to_string()).map_err(|error| error.to_string())
+    CountryDatabase::from_bytes(bytes, &file.display().to_string())
+        .map_err(|error| error.to_string())
 }
 
 fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems) {
@@ -151,8 +172,9 @@ fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems
     }
     let more = database.warnings().len().saturating_sub(NAMED_CODES);
     if more > 0 {
-        let what =
-            format!("the country database has {more} more codes that are not in the table of countries");
+        let what = format!(
+            "the country database has {more} more codes that are not in the table of countries"
+        );
         problems.warning(
             spot.clone(),
             what,
@@ -174,12 +196,17 @@ mod tests {
         let again = |least: u64| {
             let config = Config { min_networks: Some(least), ..loaded.config.clone() };
             let mut problems = Problems::default();
-            let read = read(&path, &config, &loaded.inputs.zones, Some(&loaded.countries), &mut problems);
+            let read =
+                read(&path, &config, &loaded.inputs.zones, Some(&loaded.countries), &mut problems);
             assert!(Arc::ptr_eq(&read.map, &loaded.countries.map), "not read again");
             problems.iter().map(ToString::to_string).collect::<String>()
         };
         let networks = size.networks as u64;
         assert_eq!(again(networks), "");
-        assert!(again(networks + 1).contains("fewer than `min-networks`"), "{}", again(networks + 1));
+        assert!(
+            again(networks + 1).contains("fewer than `min-networks`"),
+            "{}",
+            again(networks + 1)
+        );
     }
 }

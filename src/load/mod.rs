@@ -1,12 +1,9 @@
 //! Reads the files that a configuration names, into inputs for the compiler. The one floor below the commands that opens files.
 
-pub(crate) mod exchange;
-mod files;
 mod geoip;
 mod monitor;
 mod overrides;
 pub mod remote;
-mod replace;
 mod source;
 mod supply;
 mod zones;
@@ -16,18 +13,16 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::config::Config;
-use crate::geo::country::Country;
-use crate::problem::table::Placed;
-use crate::problem::{Problems, Spot};
-use crate::snapshot::inputs::{Inputs, Settings};
+use cvdns_core::config::Config;
+use cvdns_core::geo::country::Country;
+use cvdns_core::problem::table::Placed;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
-pub use files::{Version, beside, read_bytes, read_feed, read_list, read_optional, read_signature};
 pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
-pub use monitor::{MonitorInputs, monitor};
+pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use remote::Roots;
-pub use replace::{create, is_leftover, replace, replace_kept};
 pub use source::{SignedOctets, Source, signature_of};
 pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
@@ -75,13 +70,15 @@ pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
 /// The same, with what was read before: a country database that is still the same is not read again.
 pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> Option<Loaded> {
     let config = config(path, problems)?;
-    let zones: Vec<_> = config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
+    let zones: Vec<_> =
+        config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let settings = settings(&config);
-    let inputs = Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
+    let inputs =
+        Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let Followed { feed, roots, supply } = Followed::of(path, &config, problems);
-    let state = config.feed.state.as_ref().map(|state| files::beside(path, &state.value));
+    let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
 }
@@ -94,7 +91,7 @@ pub fn admin_of(path: &Path, problems: &mut Problems) -> Option<Option<SocketAdd
 /// The path of a configuration's country database, and the overrides that beat it.
 pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
     let config = config(path, problems)?;
-    Some((files::beside(path, &config.database.value), config.overrides))
+    Some((cvdns_io::beside(path, &config.database.value), config.overrides))
 }
 
 /// From where a configuration's feed comes, and the files that have a word in the release.
@@ -116,9 +113,13 @@ fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut P
     let Some(named) = &config.feed.ca_file else { return Roots::System };
     if source.is_some_and(|source| !source.is_secure()) {
         let help = "take it out, or name a source by https";
-        problems.warning(named.spot.clone(), "`ca-file` has no effect on a source without TLS", help);
+        problems.warning(
+            named.spot.clone(),
+            "`ca-file` has no effect on a source without TLS",
+            help,
+        );
     }
-    Roots::read(&files::beside(path, &named.value)).unwrap_or_else(|error| {
+    Roots::read(&cvdns_io::beside(path, &named.value)).unwrap_or_else(|error| {
         let help = "write the path of a file of certificates in PEM (-----BEGIN CERTIFICATE-----)";
         problems.error(named.spot.clone(), error, help);
         Roots::System
@@ -127,7 +128,7 @@ fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut P
 
 fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
     let name = path.display().to_string();
-    match files::read_text(path) {
+    match cvdns_io::read_text(path) {
         Ok(text) => Config::parse(&name, &text, problems),
         Err(error) => {
             let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
@@ -139,8 +140,9 @@ fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
 
 fn settings(config: &Config) -> Settings {
     let server = &config.server;
-    let host =
-        || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let host = || {
+        nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
+    };
     Settings {
         udp_size: server.edns_udp_size,
         ecs: server.ecs,

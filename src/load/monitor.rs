@@ -1,31 +1,12 @@
 //! Reads what the coordinator needs of a configuration: its section and the fleets.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{config, files, zones};
-use crate::config::{Log, Monitor};
-use crate::fleet::Fleet;
-use crate::problem::table::Placed;
-use crate::problem::{Problems, Spot};
-
-/// What the coordinator is told.
-#[derive(Debug, Clone)]
-pub struct MonitorInputs {
-    /// Its section.
-    pub settings: Monitor,
-    /// The zones that have mirrors: origin and fleet.
-    pub fleets: Vec<(String, Fleet)>,
-    /// Where the feed goes.
-    pub feed: Option<PathBuf>,
-    /// Where its secret key is.
-    pub secret_key: Option<PathBuf>,
-    /// The file with the release.
-    pub release: Option<PathBuf>,
-    /// The directory of its memory.
-    pub state: PathBuf,
-    /// How much is logged.
-    pub log: Log,
-}
+use super::{config, zones};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::problem::table::Placed;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_monitor::MonitorInputs;
 
 /// The directory of a configuration that names none.
 const DEFAULT_STATE: &str = "state/monitor";
@@ -36,7 +17,7 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let settings = config.monitor;
     let fleets: Vec<(String, Fleet)> =
         config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems)).collect();
-    let beside = |named: &Placed<String>| files::beside(path, &named.value);
+    let beside = |named: &Placed<String>| cvdns_io::beside(path, &named.value);
     let feed = settings.feed.as_ref().or(config.feed.source.as_ref());
     let whole = || Spot::file(&path.display().to_string());
     match feed {
@@ -63,7 +44,10 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         feed: feed.map(beside),
         secret_key: settings.secret_key.as_ref().map(beside),
         release: settings.release.as_ref().map(beside),
-        state: settings.state.as_ref().map_or_else(|| files::beside(path, DEFAULT_STATE), beside),
+        state: settings
+            .state
+            .as_ref()
+            .map_or_else(|| cvdns_io::beside(path, DEFAULT_STATE), beside),
         fleets,
         settings,
         log: config.log,

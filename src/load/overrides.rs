@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{beside, read_optional_text};
-use crate::config::Config;
-use crate::fleet::Fleet;
-use crate::health::Overrides;
-use crate::problem::{Problems, Spot};
-use crate::snapshot::inputs::Inputs;
+use cvdns_core::config::Config;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::Overrides;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::snapshot::inputs::Inputs;
+use cvdns_io::{beside, read_optional_text};
 
 /// Most octets of a file of overrides: some ten thousand.
 const MAX_SIZE: u64 = 1 << 20;
@@ -36,7 +36,12 @@ pub enum OverridesLook {
 
 impl OverridesFile {
     /// Reads the one that a configuration names; everything wrong in it is noted.
-    pub(super) fn of(path: &Path, config: &Config, inputs: &Inputs, problems: &mut Problems) -> Self {
+    pub(super) fn of(
+        path: &Path,
+        config: &Config,
+        inputs: &Inputs,
+        problems: &mut Problems,
+    ) -> Self {
         let path = config.feed.overrides.as_ref().map(|named| beside(path, &named.value));
         let Some(path) = path else { return Self::default() };
         let text = read(&path, problems);

@@ -17,8 +17,8 @@ use ureq::{Agent, Body};
 pub use failure::{Failure, FetchError, Part};
 pub use roots::Roots;
 
-use super::exchange;
-use crate::health::{MAX_SIZE, SIGNATURE_EXTENSION};
+use cvdns_core::health::{MAX_SIZE, SIGNATURE_EXTENSION};
+use cvdns_io::exchange;
 
 /// Most octets of a signature: minisign's have about 300.
 const MAX_SIGNATURE: usize = 8 << 10;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use super::files::{beside, read_feed, read_signature};
 use super::remote::{Fetched, Fetcher, Patience, Roots, is_secure};
-use crate::config::Config;
-use crate::health::SIGNATURE_EXTENSION;
-use crate::problem::Problems;
+use cvdns_core::config::Config;
+use cvdns_core::health::SIGNATURE_EXTENSION;
+use cvdns_core::problem::Problems;
+use cvdns_io::{beside, read_feed, read_signature};
 
 /// A file or a web server. Another source has serials of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl Source {
         match check_url(&named.value) {
             Ok(()) => Some(Self::Url(named.value.clone())),
             Err(what) => {
-                let help = "write the path of a file or a URL such as \"https://example.org/feed.json\"";
+                let help =
+                    "write the path of a file or a URL such as \"https://example.org/feed.json\"";
                 problems.error(named.spot.clone(), what, help);
                 None
             }
@@ -86,7 +87,9 @@ impl Source {
     pub fn read_signed(&self, roots: &Roots) -> Result<SignedOctets, String> {
         match self {
             Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
-            Self::Url(url) => fetch(url, roots, true).map(|(octets, signature)| (octets, Ok(signature))),
+            Self::Url(url) => {
+                fetch(url, roots, true).map(|(octets, signature)| (octets, Ok(signature)))
+            }
         }
     }
 

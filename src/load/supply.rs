@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::files::{beside, read_bytes, read_head};
-use crate::config::Config;
-use crate::release::cvd::{HEADER_SIZE, Header};
-use crate::release::{CORE_DATABASES, Line, Said, Supply};
+use cvdns_core::config::Config;
+use cvdns_core::release::cvd::{HEADER_SIZE, Header};
+use cvdns_core::release::{CORE_DATABASES, Line, Said, Supply};
+use cvdns_io::{beside, read_bytes, read_head};
 
 /// Most octets of a file with a record: a record has 255.
 const MAX_LINE: u64 = 64 << 10;
@@ -27,8 +27,9 @@ pub struct SupplyFiles {
 
 impl SupplyFiles {
     pub(super) fn of(path: &Path, config: &Config) -> Self {
-        let beside =
-            |named: &Option<_>| named.as_ref().map(|named: &super::Named| beside(path, &named.value));
+        let beside = |named: &Option<_>| {
+            named.as_ref().map(|named: &super::Named| beside(path, &named.value))
+        };
         Self { line: beside(&config.record.file), directory: beside(&config.record.cvd_dir) }
     }
 
@@ -51,7 +52,11 @@ impl SupplyFiles {
     }
 }
 
-fn goes_on<T: Clone>(read: Option<Result<T, String>>, before: &Said<T>, errors: &mut Vec<String>) -> Said<T> {
+fn goes_on<T: Clone>(
+    read: Option<Result<T, String>>,
+    before: &Said<T>,
+    errors: &mut Vec<String>,
+) -> Said<T> {
     match (read, before) {
         (None, _) => Said::Unused,
         (Some(Ok(said)), _) => Said::Says(said),
@@ -68,7 +73,8 @@ fn goes_on<T: Clone>(read: Option<Result<T, String>>, before: &Said<T>, errors: 
 /// When it cannot be read, or is none; the error names the file.
 fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
     let octets = read_bytes(path, MAX_LINE)?;
-    let text = String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
+    let text =
+        String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
     Line::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -77,7 +83,8 @@ fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
 /// # Errors
 /// When it cannot be read, or has none; the error names the file.
 pub fn read_header(path: &Path, now: Timestamp) -> Result<Header, String> {
-    let octets = read_head(path, HEADER_SIZE).map_err(|error| super::files::cannot_read(path, &error))?;
+    let octets =
+        read_head(path, HEADER_SIZE).map_err(|error| cvdns_io::cannot_read(path, &error))?;
     Header::parse(&octets, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -89,7 +96,7 @@ fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
         for path in candidates(directory, database).iter().cycle().take(EXTENSIONS.len() + 1) {
             match read_head(path, HEADER_SIZE) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(super::files::cannot_read(path, &error)),
+                Err(error) => return Err(cvdns_io::cannot_read(path, &error)),
                 Ok(octets) => {
                     let header = Header::parse(&octets, now);
                     let header = header.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -98,7 +105,10 @@ fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
             }
         }
         if *version == 0 {
-            return Err(format!("neither {database}.cvd nor {database}.cld is in {}", directory.display()));
+            return Err(format!(
+                "neither {database}.cvd nor {database}.cld is in {}",
+                directory.display()
+            ));
         }
     }
     Ok(versions)
@@ -164,7 +174,10 @@ mod tests {
         let files = SupplyFiles { line: Some(path.clone()), directory: None };
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
         let (said, errors) = read(&files, &Supply::default());
-        assert!(matches!(&said.line, Said::Says(line) if line.release.daily == 28_129), "{errors:?}");
+        assert!(
+            matches!(&said.line, Said::Says(line) if line.release.daily == 28_129),
+            "{errors:?}"
+        );
         std::fs::write(&path, "\u{feff}1.4.6:63:28129:1789910940:1:90:49192:339\r\n").unwrap();
         assert_eq!(read(&files, &Supply::default()), (said.clone(), vec![]));
         std::fs::write(&path, "1.4.6:63::1789910940:1:90:49192:339\n").unwrap();

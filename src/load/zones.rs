@@ -3,25 +3,31 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::{Files, beside, read_master, read_text};
-use crate::fleet::Fleet;
-use crate::geo::country::{self, Country};
-use crate::problem::table::Placed;
-use crate::problem::{Problems, Spot};
-use crate::snapshot::inputs::{ExpandedZone, ZoneInput};
-use crate::wire::name::Name;
-use crate::wire::rtype;
-use crate::zone::file::CC;
-use crate::zone::{Records, ZoneFile, master};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::geo::country::{self, Country};
+use cvdns_core::problem::table::Placed;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::snapshot::inputs::{ExpandedZone, ZoneInput};
+use cvdns_core::wire::name::Name;
+use cvdns_core::wire::rtype;
+use cvdns_core::zone::file::CC;
+use cvdns_core::zone::{Records, ZoneFile, master};
+use cvdns_io::{Files, beside, read_master, read_text};
 
 /// Reads the zone file that `config` names; none when nothing can be made of it.
-pub(super) fn read(config: &Path, named: &Placed<String>, problems: &mut Problems) -> Option<ZoneInput> {
+pub(super) fn read(
+    config: &Path,
+    named: &Placed<String>,
+    problems: &mut Problems,
+) -> Option<ZoneInput> {
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.spot, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
     let mut found = Problems::default();
     let fleet = match &file.mirrors {
-        Some(mirrors) => fleet(&beside(&path, &mirrors.value), &mirrors.spot, &mut found).unwrap_or_default(),
+        Some(mirrors) => {
+            fleet(&beside(&path, &mirrors.value), &mirrors.spot, &mut found).unwrap_or_default()
+        }
         None => Fleet::default(),
     };
     let fleet_complete = !found.has_errors();
@@ -71,7 +77,9 @@ fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> 
 fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Country>)> {
     let pattern = &file.origin.value;
     let texts: Vec<(String, Option<Country>)> = if pattern.contains(CC) {
-        country::labels().map(|(label, country)| (pattern.replace(CC, label), Some(country))).collect()
+        country::labels()
+            .map(|(label, country)| (pattern.replace(CC, label), Some(country)))
+            .collect()
     } else {
         vec![(pattern.clone(), None)]
     };
@@ -80,7 +88,11 @@ fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Countr
         match Name::parse(&text, &Name::root()) {
             Ok(name) => out.push((name, country)),
             Err(e) => {
-                problems.error(file.origin.spot.clone(), format!("\"{text}\": {e}"), "write a domain name");
+                problems.error(
+                    file.origin.spot.clone(),
+                    format!("\"{text}\": {e}"),
+                    "write a domain name",
+                );
                 break;
             }
         }
@@ -102,7 +114,11 @@ fn noted<T>(read: Result<T, String>, spot: &Spot, problems: &mut Problems) -> Op
     match read {
         Ok(read) => Some(read),
         Err(error) => {
-            problems.error(spot.clone(), error, "check the path: it is relative to the file that names it");
+            problems.error(
+                spot.clone(),
+                error,
+                "check the path: it is relative to the file that names it",
+            );
             None
         }
     }

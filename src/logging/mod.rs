@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::problem::{printable, printable_lines};
+use cvdns_core::problem::{printable, printable_lines};
 
 pub use counts::Counts;
 pub use panics::log_panics;
@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn what_is_logged_at_once_is_one_line() {
         assert_eq!(line_of("INFO up\n", false), "INFO up\n");
-        assert_eq!(line_of("INFO a\nERROR forged \u{1b}[2J\n", false), "INFO a\\nERROR forged \\u001b[2J\n");
+        assert_eq!(
+            line_of("INFO a\nERROR forged \u{1b}[2J\n", false),
+            "INFO a\\nERROR forged \\u001b[2J\n"
+        );
         assert_eq!(
             line_of("\u{1b}[32mINFO\u{1b}[0m a\nb\u{9b}\n", true),
             "\u{1b}[32mINFO\u{1b}[0m a\\nb\\u009b\n"

@@ -2,7 +2,7 @@
 
 use tracing::{error, warn};
 
-use crate::problem::{Problems, Severity};
+use cvdns_core::problem::{Problems, Severity};
 
 /// A log is no place for hundreds of lines about one cause; `cvdns check` shows more.
 pub const LOGGED: usize = 20;

@@ -107,7 +107,11 @@ impl Queue {
             .unwrap_or_else(PoisonError::into_inner);
         waiting.writing = true;
         let Waiting { lines, samples, lost, .. } = &mut *waiting;
-        Taken { lines: std::mem::take(lines), samples: std::mem::take(samples), lost: std::mem::take(lost) }
+        Taken {
+            lines: std::mem::take(lines),
+            samples: std::mem::take(samples),
+            lost: std::mem::take(lost),
+        }
     }
 
     /// Waits after a write that failed, until it is time to try again.
@@ -128,9 +132,12 @@ impl Queue {
         let mut waiting = self.lock();
         (waiting.failing, waiting.hurry) = (false, true);
         self.changed.notify_all();
-        let is_to_do = |waiting: &mut Waiting| !waiting.failing && (waiting.writing || !waiting.is_empty());
-        let (mut waiting, _) =
-            self.changed.wait_timeout_while(waiting, LAST, is_to_do).unwrap_or_else(PoisonError::into_inner);
+        let is_to_do =
+            |waiting: &mut Waiting| !waiting.failing && (waiting.writing || !waiting.is_empty());
+        let (mut waiting, _) = self
+            .changed
+            .wait_timeout_while(waiting, LAST, is_to_do)
+            .unwrap_or_else(PoisonError::into_inner);
         waiting.hurry = false;
     }
 

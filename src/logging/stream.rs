@@ -62,12 +62,16 @@ impl Stream {
 
     /// Whether there is room for a piece, and for lines of the log after it.
     pub(super) fn has_room(&self) -> bool {
-        if self.room.is_some_and(|room| ioctl_fionread(self.descriptor).is_ok_and(|waiting| waiting > room)) {
+        if self
+            .room
+            .is_some_and(|room| ioctl_fionread(self.descriptor).is_ok_and(|waiting| waiting > room))
+        {
             return false;
         }
         let mut asked = [PollFd::new(&self.descriptor, PollFlags::OUT)];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut asked, Some(&at_once)) == Ok(1) && asked.iter().all(|fd| fd.revents() == PollFlags::OUT)
+        poll(&mut asked, Some(&at_once)) == Ok(1)
+            && asked.iter().all(|fd| fd.revents() == PollFlags::OUT)
     }
 }
 
@@ -108,7 +112,8 @@ mod tests {
                 .count();
             assert!(lines > 0 && !stream.has_room());
             let other = vec![b'y'; LONGEST];
-            let others = std::iter::repeat_with(|| write(writer, &other)).take_while(Result::is_ok).count();
+            let others =
+                std::iter::repeat_with(|| write(writer, &other)).take_while(Result::is_ok).count();
             assert!(others >= 7, "{others} pages after {lines} lines of {length}");
             let mut all = vec![0; lines * length];
             rustix::io::read(&reader, &mut all).unwrap();

@@ -55,8 +55,12 @@ impl Writer {
             let (piece, rest) = samples.split_at(piece(samples));
             samples = rest;
             let written = if self.stream.has_room() { self.write_piece(piece) } else { 0 };
-            counts.samples_logged.fetch_add(lines_in(piece.get(..written).unwrap_or_default()), Relaxed);
-            counts.samples_dropped.fetch_add(lines_in(piece.get(written..).unwrap_or_default()), Relaxed);
+            counts
+                .samples_logged
+                .fetch_add(lines_in(piece.get(..written).unwrap_or_default()), Relaxed);
+            counts
+                .samples_dropped
+                .fetch_add(lines_in(piece.get(written..).unwrap_or_default()), Relaxed);
         }
     }
 
@@ -198,7 +202,8 @@ mod tests {
             let deadline = Instant::now() + Duration::from_secs(20);
             loop {
                 let counts = self.counts();
-                let found = (counts.samples_logged.load(Relaxed), counts.samples_dropped.load(Relaxed));
+                let found =
+                    (counts.samples_logged.load(Relaxed), counts.samples_dropped.load(Relaxed));
                 if found != (0, 0) {
                     return found;
                 }

@@ -17,8 +17,16 @@ fn rfc8482_4_2_any_is_answered_minimally() {
             let reply = server.client().ask(transport, &query);
             assert_eq!(reply.answer.len(), 1, "{reply:?}");
             // The RFC leaves the TTL to the server.
-            let hinfo = super::records(&owner, reply.answer[0].ttl, rr::HINFO, [rr::txt(&[b"RFC8482", b""])]);
-            reply.must_be(&Reply::to(&query).with_answer(hinfo), &format!("{name} over {transport:?}"));
+            let hinfo = super::records(
+                &owner,
+                reply.answer[0].ttl,
+                rr::HINFO,
+                [rr::txt(&[b"RFC8482", b""])],
+            );
+            reply.must_be(
+                &Reply::to(&query).with_answer(hinfo),
+                &format!("{name} over {transport:?}"),
+            );
         }
     }
 }
@@ -43,7 +51,10 @@ fn clients_any_at_txt_names_is_the_txt() {
             assert_eq!(txt.len(), 1);
             let query = Query::new(name, rr::ANY);
             let reply = server.client().ask(transport, &query);
-            reply.must_be(&Reply::to(&query).with_answer(txt), &format!("{name} over {transport:?}"));
+            reply.must_be(
+                &Reply::to(&query).with_answer(txt),
+                &format!("{name} over {transport:?}"),
+            );
         }
     }
 }

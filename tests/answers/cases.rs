@@ -59,8 +59,11 @@ fn over(transports: &[Transport], client: Client, query: &Query, expected: &Repl
 
 /// The SOA of the fixture's zone as negative answers carry it (RFC 2308, 3 and 5).
 fn negative_soa() -> Vec<Record> {
-    let rdata =
-        rr::soa("ns1.clam.example", "hostmaster.clam.example", [2_026_112_201, 7200, 900, 1_209_600, 300]);
+    let rdata = rr::soa(
+        "ns1.clam.example",
+        "hostmaster.clam.example",
+        [2_026_112_201, 7200, 900, 1_209_600, 300],
+    );
     vec![Record::new(fixture::ORIGIN, fixture::NEGATIVE_TTL, rr::SOA, rdata)]
 }
 
@@ -74,10 +77,18 @@ fn nxdomain(query: &Query) -> Reply {
 
 /// What the name `www` has.
 fn www(owner: &str) -> Vec<Record> {
-    ["192.0.2.3", "192.0.2.4"].iter().map(|address| Record::new(owner, 120, rr::A, rr::a(address))).collect()
+    ["192.0.2.3", "192.0.2.4"]
+        .iter()
+        .map(|address| Record::new(owner, 120, rr::A, rr::a(address)))
+        .collect()
 }
 
-fn records(owner: &str, ttl: u32, rtype: u16, rdata: impl IntoIterator<Item = Vec<u8>>) -> Vec<Record> {
+fn records(
+    owner: &str,
+    ttl: u32,
+    rtype: u16,
+    rdata: impl IntoIterator<Item = Vec<u8>>,
+) -> Vec<Record> {
     rdata.into_iter().map(|rdata| Record::new(owner, ttl, rtype, rdata)).collect()
 }
 

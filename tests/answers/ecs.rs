@@ -27,7 +27,9 @@ fn located(client: Client, transport: Transport, net: &str) {
         let option = scoped(&query, scope);
         if pool.is_empty() {
             let expected = nodata(&query).with_option(rr::ECS, &option);
-            client.ask(transport, &query).must_be(&expected, &format!("{net}: NODATA of one network"));
+            client
+                .ask(transport, &query)
+                .must_be(&expected, &format!("{net}: NODATA of one network"));
         } else {
             let reply = draws(client, transport, &query, &pool, MAX, TTL);
             assert_eq!(reply.option(rr::ECS), Some(&option[..]), "{net} in {country}");
@@ -120,7 +122,8 @@ fn rfc7871_7_2_1_no_ecs_without_ecs() {
 fn rfc7871_7_2_1_names_for_all_have_scope_0() {
     let server = server();
     for net in ["198.51.100.0/25", "2001:db8:8000::/34", "192.0.2.1/32"] {
-        let ask = |name: &str, qtype| Query::new(&format!("{name}.clam.example"), qtype).subnet(net);
+        let ask =
+            |name: &str, qtype| Query::new(&format!("{name}.clam.example"), qtype).subnet(net);
 
         let query = ask("www", rr::A);
         let expected = Reply::to(&query).with_answer(www("www.clam.example"));
@@ -208,10 +211,17 @@ fn rfc7871_6_malformed_options_are_formerr() {
             let query = Query::new(&format!("{name}.clam.example"), rr::A).option(rr::ECS, &option);
             for transport in ALL {
                 let reply = server.client().ask(transport, &query);
-                assert_eq!(reply.rcode(), rr::FORMERR, "{what} at {name} over {transport:?}: {reply:?}");
+                assert_eq!(
+                    reply.rcode(),
+                    rr::FORMERR,
+                    "{what} at {name} over {transport:?}: {reply:?}"
+                );
                 assert_eq!((reply.id, reply.has(AA)), (query.id, false), "{what}");
                 assert!(reply.answer.is_empty() && reply.authority.is_empty(), "{what}: {reply:?}");
-                assert!(reply.opt.is_some() && reply.option(rr::ECS).is_none(), "{what}: {reply:?}");
+                assert!(
+                    reply.opt.is_some() && reply.option(rr::ECS).is_none(),
+                    "{what}: {reply:?}"
+                );
                 // RFC 8914 section 4.1: there is no code of its own for this.
                 let ede = reply.option(rr::EDE).expect("an extended error");
                 assert_eq!(ede, b"\0\0malformed client subnet (RFC 7871 section 6)", "{what}");

@@ -52,7 +52,8 @@ fn rfc6891_6_1_3_higher_versions_are_badvers() {
         }
     }
     // What another version's options mean is not known.
-    let query = Query::new("www.clam.example", rr::A).opt(|opt| opt.version = 1).option(rr::ECS, &[9, 9]);
+    let query =
+        Query::new("www.clam.example", rr::A).opt(|opt| opt.version = 1).option(rr::ECS, &[9, 9]);
     always(server.client(), &query, &Reply::to(&query).without(AA).with_rcode(rr::BADVERS));
 }
 
@@ -79,7 +80,8 @@ fn rfc6891_6_1_2_unknown_options_are_ignored() {
 fn rfc5001_2_nsid_is_sent_when_asked_for() {
     let server = server();
     let query = Query::new("www.clam.example", rr::A).option(rr::NSID, &[]);
-    let expected = Reply::to(&query).with_answer(www("www.clam.example")).with_option(rr::NSID, b"ns1");
+    let expected =
+        Reply::to(&query).with_answer(www("www.clam.example")).with_option(rr::NSID, b"ns1");
     always(server.client(), &query, &expected);
     let query = Query::new("nothing.clam.example", rr::A).option(rr::NSID, &[]);
     always(server.client(), &query, &nxdomain(&query).with_option(rr::NSID, b"ns1"));
@@ -94,7 +96,8 @@ fn rfc5001_2_nsid_is_sent_with_badvers_too() {
     for options in [vec![(rr::NSID, &[][..])], vec![(9999, &[1, 2][..]), (rr::NSID, &[][..])]] {
         let query = Query::new("www.clam.example", rr::A).opt(|opt| opt.version = 1);
         let query = options.iter().fold(query, |query, (code, data)| query.option(*code, data));
-        let expected = Reply::to(&query).without(AA).with_rcode(rr::BADVERS).with_option(rr::NSID, b"ns1");
+        let expected =
+            Reply::to(&query).without(AA).with_rcode(rr::BADVERS).with_option(rr::NSID, b"ns1");
         always(server.client(), &query, &expected);
     }
 }
@@ -107,7 +110,11 @@ fn rfc6891_6_1_1_opt_is_answered_whatever_the_opcode() {
         let query = Query::new("www.clam.example", rr::A).opcode(opcode).edns(1232);
         for transport in ALL {
             let reply = server.client().ask(transport, &query);
-            assert_eq!((reply.rcode(), reply.opt.is_some()), (4, true), "{transport:?} {opcode}: {reply:?}");
+            assert_eq!(
+                (reply.rcode(), reply.opt.is_some()),
+                (4, true),
+                "{transport:?} {opcode}: {reply:?}"
+            );
         }
     }
 }

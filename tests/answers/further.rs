@@ -16,10 +16,14 @@ fn words(country: &str, down: &States, qtype: u16) -> Option<String> {
     let mut addresses = 0;
     let mut last = None;
     for name in &path {
-        for mirror in up(name).into_iter().filter(|mirror| !seen.contains(&mirror.host)).collect::<Vec<_>>() {
+        for mirror in
+            up(name).into_iter().filter(|mirror| !seen.contains(&mirror.host)).collect::<Vec<_>>()
+        {
             let counts = qtype == rr::A || mirror.v6.is_some();
             if counts {
-                last = Some(label(path.iter().find(|pool| up(pool).iter().any(|m| m.host == mirror.host))?));
+                last = Some(label(
+                    path.iter().find(|pool| up(pool).iter().any(|m| m.host == mirror.host))?,
+                ));
             }
             seen.push(mirror.host);
             addresses += 1;
@@ -67,7 +71,8 @@ fn rfc8914_4_1_answers_from_further_along_say_so() {
 
 #[test]
 fn rfc8914_4_1_with_mirrors_down_paths_are_followed_further() {
-    let down = states(&[("de1.example", "down"), ("de2.example", "drained"), ("fr2.example", "down")]);
+    let down =
+        states(&[("de1.example", "down"), ("de2.example", "drained"), ("fr2.example", "down")]);
     let server = super::health::server(&down);
     assert!(says(&server, &down) >= 10);
     assert!(mirrors().len() > down.len());
@@ -89,5 +94,8 @@ fn rfc8914_3_words_give_way_to_addresses() {
     let reply = server.client().ask(Transport::Udp4, &tight);
     assert_eq!((reply.answer.len(), reply.option(rr::EDE)), (with_words.answer.len(), None));
     // Without EDNS there is nobody to tell.
-    assert_eq!(server.client().ask(Transport::Udp4, &Query::new("db.jp.clam.example", rr::A)).opt, None);
+    assert_eq!(
+        server.client().ask(Transport::Udp4, &Query::new("db.jp.clam.example", rr::A)).opt,
+        None
+    );
 }

@@ -32,7 +32,8 @@ fn rfc1035_4_1_1_rd_is_copied() {
 #[test]
 fn rfc4035_3_1_6_other_header_bits_are_not_copied() {
     let server = server();
-    let query = Query::new("www.clam.example", rr::A).flags(RD | AD | CD | RA | AA | packet::TC | 0x0040);
+    let query =
+        Query::new("www.clam.example", rr::A).flags(RD | AD | CD | RA | AA | packet::TC | 0x0040);
     always(server.client(), &query, &Reply::to(&query).with_answer(www("www.clam.example")));
 }
 
@@ -61,7 +62,11 @@ fn rfc4343_4_1_case_of_the_question_is_echoed() {
     for (name, qtype) in cases {
         let query = Query::new(name, qtype);
         for transport in ALL {
-            assert_eq!(server.client().ask(transport, &query).questions, [query.question()], "{name}");
+            assert_eq!(
+                server.client().ask(transport, &query).questions,
+                [query.question()],
+                "{name}"
+            );
         }
     }
     let query = Query::new("wWw.ClAm.ExAmPlE", rr::A);
@@ -72,7 +77,9 @@ fn rfc4343_4_1_case_of_the_question_is_echoed() {
 #[test]
 fn rfc8906_3_1_3_foreign_zones_are_refused() {
     let server = server();
-    for name in [".", "example", "example.com", "xclam.example", "clam.example.com", "\\099lam.other"] {
+    for name in
+        [".", "example", "example.com", "xclam.example", "clam.example.com", "\\099lam.other"]
+    {
         for edns in [false, true] {
             let query = Query::new(name, rr::A).flags(RD);
             let query = if edns { query.edns(4096) } else { query };
@@ -100,8 +107,10 @@ fn rfc1034_4_3_2_below_a_cut_is_referred_with_glue() {
     ];
     for name in ["sub.clam.example", "ns.sub.clam.example", "x.y.sub.clam.example"] {
         for query in [Query::new(name, rr::A), Query::new(name, rr::NS).edns(1232)] {
-            let expected =
-                Reply::to(&query).without(AA).with_authority(vec![ns.clone()]).with_additional(glue.clone());
+            let expected = Reply::to(&query)
+                .without(AA)
+                .with_authority(vec![ns.clone()])
+                .with_additional(glue.clone());
             always(server.client(), &query, &expected);
         }
     }
@@ -123,7 +132,11 @@ fn rfc8906_3_1_4_other_opcodes_are_not_implemented() {
                 "opcode {opcode} over {transport:?}"
             );
             assert!(reply.questions.is_empty() || reply.questions == [query.question()]);
-            assert!(reply.answer.is_empty() && reply.authority.is_empty() && reply.additional.is_empty());
+            assert!(
+                reply.answer.is_empty()
+                    && reply.authority.is_empty()
+                    && reply.additional.is_empty()
+            );
         }
     }
 }

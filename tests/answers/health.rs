@@ -44,7 +44,11 @@ fn formats_only_usable_mirrors_are_answered() {
 /// DE has two left that are up; of FR one is, so the old one joins it; JP's only one is old, and US follows.
 #[test]
 fn formats_old_mirrors_are_answered_only_where_too_few_are_up() {
-    all_countries_draw(&states(&[("de3.example", "old"), ("fr2.example", "old"), ("jp1.example", "old")]));
+    all_countries_draw(&states(&[
+        ("de3.example", "old"),
+        ("fr2.example", "old"),
+        ("jp1.example", "old"),
+    ]));
 }
 
 /// Where a country's mirrors are all down the path goes on.
@@ -69,7 +73,14 @@ fn formats_single_addresses_can_be_down() {
     let v6 = [rr::aaaa("2001:db8:1::12")].into();
     for transport in ALL {
         draws(server.client(), transport, &Query::new("db.de.clam.example", rr::A), &v4, MAX, TTL);
-        draws(server.client(), transport, &Query::new("db.de.clam.example", rr::AAAA), &v6, MAX, TTL);
+        draws(
+            server.client(),
+            transport,
+            &Query::new("db.de.clam.example", rr::AAAA),
+            &v6,
+            MAX,
+            TTL,
+        );
     }
 }
 

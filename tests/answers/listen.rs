@@ -20,7 +20,11 @@ fn rfc2181_4_1_answers_come_from_the_address_asked() {
     let server = Daemon::start(&files.with("cvdns.toml", config));
     if udp() == "portable" {
         let log = server.log();
-        return assert_eq!(log.matches("from the address that routing chooses").count(), 2, "{log}");
+        return assert_eq!(
+            log.matches("from the address that routing chooses").count(),
+            2,
+            "{log}"
+        );
     }
     for (from, to) in [("127.0.0.1", "127.0.0.2"), ("127.0.0.3", "127.0.0.4"), ("::1", "::1")] {
         let [from, to]: [IpAddr; 2] = [from, to].map(|ip| ip.parse().expect("an address"));

@@ -15,7 +15,11 @@ fn formerr(client: Client, message: &[u8], what: &str) {
         let answer = answer.unwrap_or_else(|| panic!("{what}: no answer over {transport:?}"));
         let reply = Reply::parse(&answer);
         assert_eq!(answer[..2], message[..2], "{what}: id over {transport:?}");
-        assert_eq!(reply.flags & (QR | 0xf), QR | rr::FORMERR, "{what} over {transport:?}: {reply:?}");
+        assert_eq!(
+            reply.flags & (QR | 0xf),
+            QR | rr::FORMERR,
+            "{what} over {transport:?}: {reply:?}"
+        );
         assert_eq!(reply.flags & packet::AA, 0, "{what}: AA over {transport:?}");
         let records = reply.answer.len() + reply.authority.len() + reply.additional.len();
         assert_eq!(records, 0, "{what} over {transport:?}: {reply:?}");
@@ -32,7 +36,11 @@ fn rfc9619_4_question_count_must_be_one() {
     let server = server();
     let question = Query::new("www.clam.example", rr::A).question();
     formerr(server.client(), &message([0, 0, 0, 0], &[], &[]), "no question");
-    formerr(server.client(), &message([0, 0, 0, 1], &[], &Opt::default().build()), "no question but an OPT");
+    formerr(
+        server.client(),
+        &message([0, 0, 0, 1], &[], &Opt::default().build()),
+        "no question but an OPT",
+    );
     formerr(server.client(), &message([2, 0, 0, 0], &question, &question), "two questions");
     formerr(server.client(), &message([2, 0, 0, 0], &question, &[]), "a second question missing");
     formerr(server.client(), &message([0xffff, 0, 0, 0], &question, &[]), "65535 questions");
@@ -78,7 +86,11 @@ fn rfc1035_4_1_counts_and_length_must_fit() {
     formerr(client, &message([1, 1, 0, 0], &question, &[]), "a missing answer");
     formerr(client, &message([1, 0, 1, 0], &question, &[]), "a missing authority record");
     let opt = Opt::default().build();
-    formerr(client, &message([1, 0, 0, 1], &question, &[&opt[..], b"junk"].concat()), "junk behind the OPT");
+    formerr(
+        client,
+        &message([1, 0, 0, 1], &question, &[&opt[..], b"junk"].concat()),
+        "junk behind the OPT",
+    );
 }
 
 #[test]
@@ -87,7 +99,11 @@ fn rfc6891_6_1_1_opt_must_be_one_and_at_the_root() {
     let client = server.client();
     let question = Query::new("www.clam.example", rr::A).question();
     let opt = Opt::default().build();
-    formerr(client, &message([1, 0, 0, 2], &question, &[opt.clone(), opt.clone()].concat()), "two OPTs");
+    formerr(
+        client,
+        &message([1, 0, 0, 2], &question, &[opt.clone(), opt.clone()].concat()),
+        "two OPTs",
+    );
     let owned = [&name::wire("a")[..], &opt[1..]].concat();
     formerr(client, &message([1, 0, 0, 1], &question, &owned), "an OPT below the root");
     for length in 1..opt.len() {
@@ -107,9 +123,13 @@ fn rfc6891_6_1_2_options_must_fill_the_rdata() {
         opt.extend_from_slice(rdata);
         message([1, 0, 0, 1], &question, &opt)
     };
-    for rdata in
-        [&[0][..], &[0, 3, 0], &[0, 3, 0, 1], &[0, 3, 0, 0, 0], &[0, 10, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8]]
-    {
+    for rdata in [
+        &[0][..],
+        &[0, 3, 0],
+        &[0, 3, 0, 1],
+        &[0, 3, 0, 0, 0],
+        &[0, 10, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8],
+    ] {
         formerr(server.client(), &with_rdata(rdata), &format!("options {rdata:?}"));
     }
 }
@@ -137,7 +157,8 @@ fn formats_fragments_and_responses_are_dropped_over_udp() {
             socket.send(message).expect("sent");
             socket.send(&good.build()).expect("sent");
             let answer = receive(&socket).expect("an answer to the good query");
-            Reply::parse(&answer).must_be(&expected, &format!("after {message:02x?} over {transport:?}"));
+            Reply::parse(&answer)
+                .must_be(&expected, &format!("after {message:02x?} over {transport:?}"));
         }
     }
 }
@@ -147,13 +168,21 @@ fn formats_fragments_and_responses_are_dropped_over_udp() {
 fn formats_fragments_and_responses_are_not_answered_over_tcp() {
     let server = server();
     let good = Query::new("www.clam.example", rr::A);
-    let bad =
-        [good.build()[..11].to_vec(), Query::new("www.clam.example", rr::A).flags(QR).build(), Vec::new()];
+    let bad = [
+        good.build()[..11].to_vec(),
+        Query::new("www.clam.example", rr::A).flags(QR).build(),
+        Vec::new(),
+    ];
     for transport in TCP {
         for message in &bad {
             let mut stream = server.client().tcp(transport.ip());
-            let both = [&packet::length(message)[..], message, &packet::length(&good.build()), &good.build()]
-                .concat();
+            let both = [
+                &packet::length(message)[..],
+                message,
+                &packet::length(&good.build()),
+                &good.build(),
+            ]
+            .concat();
             stream.write_all(&both).expect("sent");
             if let Some(answer) = read(&mut stream) {
                 assert_eq!(Reply::parse(&answer).id, good.id, "after {message:02x?}");

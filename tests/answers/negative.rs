@@ -8,9 +8,17 @@ use super::{always, cname, nodata, nxdomain, server};
 #[test]
 fn rfc2308_2_1_names_that_do_not_exist_are_nxdomain() {
     let server = server();
-    for name in
-        ["nothing", "a.b.c", "x.www", "x.db.de", "ipv6.db.de", "x.de", "x.db.local", "x.current.cvd", "_x"]
-    {
+    for name in [
+        "nothing",
+        "a.b.c",
+        "x.www",
+        "x.db.de",
+        "ipv6.db.de",
+        "x.de",
+        "x.db.local",
+        "x.current.cvd",
+        "_x",
+    ] {
         for qtype in [rr::A, rr::AAAA, rr::TXT, rr::SOA] {
             let query = Query::new(&format!("{name}.clam.example"), qtype).edns(1232);
             always(server.client(), &query, &nxdomain(&query));
@@ -44,7 +52,8 @@ fn rfc2308_5_soa_has_the_lesser_ttl() {
     let soa = Record { ttl: 3600, ..super::negative_soa().remove(0) };
     always(server.client(), &query, &Reply::to(&query).with_answer(vec![soa]));
 
-    let rdata = rr::soa("ns1.clam.example", "hostmaster.short.example", [7, 7200, 900, 1_209_600, 900]);
+    let rdata =
+        rr::soa("ns1.clam.example", "hostmaster.short.example", [7, 7200, 900, 1_209_600, 900]);
     let soa = Record::new("short.example", fixture::SHORT_NEGATIVE_TTL, rr::SOA, rdata);
     let query = Query::new("nothing.short.example", rr::A);
     let expected = Reply::to(&query).with_rcode(rr::NXDOMAIN).with_authority(vec![soa.clone()]);
@@ -56,7 +65,8 @@ fn rfc2308_5_soa_has_the_lesser_ttl() {
 #[test]
 fn formats_a_label_that_is_no_country_code_is_nxdomain() {
     let server = server();
-    for name in ["db.zz", "zz", "db.d", "db.deu", "db.d\\000", "db.zz.ipv6", "zz.ipv6", "db.zz.big"] {
+    for name in ["db.zz", "zz", "db.d", "db.deu", "db.d\\000", "db.zz.ipv6", "zz.ipv6", "db.zz.big"]
+    {
         for qtype in [rr::A, rr::AAAA] {
             let query = Query::new(&format!("{name}.clam.example"), qtype);
             always(server.client(), &query, &nxdomain(&query));
@@ -69,7 +79,9 @@ fn formats_a_label_that_is_no_country_code_is_nxdomain() {
 #[test]
 fn rfc8020_2_names_with_names_below_are_nodata() {
     let server = server();
-    for name in ["de", "uk", "local", "europe", "cvd", "ipv6", "de.ipv6", "big", "jp.big", "wild", "ping"] {
+    for name in
+        ["de", "uk", "local", "europe", "cvd", "ipv6", "de.ipv6", "big", "jp.big", "wild", "ping"]
+    {
         for qtype in [rr::A, rr::TXT] {
             let query = Query::new(&format!("{name}.clam.example"), qtype);
             always(server.client(), &query, &nodata(&query));

@@ -90,7 +90,14 @@ fn formats_a_continent_is_all_its_countries() {
     let (v4, _) = yields(&["EU"], &States::new(), false);
     assert_eq!(v4.len(), 5);
     for transport in ALL {
-        draws(server.client(), transport, &Query::new("db.europe.clam.example", rr::A), &v4, MAX, TTL);
+        draws(
+            server.client(),
+            transport,
+            &Query::new("db.europe.clam.example", rr::A),
+            &v4,
+            MAX,
+            TTL,
+        );
     }
 }
 
@@ -183,12 +190,20 @@ fn rfc6672_3_2_dname_to_a_pool() {
 #[test]
 fn formats_pings_are_answered() {
     let server = server();
-    for name in ["daily.25580.105.1.0.6810DA54", "main.59.60.1.1.20010DB8000000000000000000000001", "x"] {
+    for name in
+        ["daily.25580.105.1.0.6810DA54", "main.59.60.1.1.20010DB8000000000000000000000001", "x"]
+    {
         for transport in ALL {
             let query = Query::new(&format!("{name}.ping.clam.example"), rr::A);
             let reply = server.client().ask(transport, &query);
-            assert_eq!(reply.flags, Reply::to(&query).flags, "{name} over {transport:?}: {reply:?}");
-            assert!(!reply.answer.is_empty() && reply.answer.iter().all(|record| record.rtype == rr::A));
+            assert_eq!(
+                reply.flags,
+                Reply::to(&query).flags,
+                "{name} over {transport:?}: {reply:?}"
+            );
+            assert!(
+                !reply.answer.is_empty() && reply.answer.iter().all(|record| record.rtype == rr::A)
+            );
         }
     }
 }

@@ -15,7 +15,8 @@ fn text(client: super::Client, name: &str) -> String {
     let reply = client.ask(Transport::Udp4, &query);
     let rdata = reply.rdata(rr::TXT);
     assert_eq!(rdata.len(), 1, "{reply:?}");
-    let expected = Reply::to(&query).with_answer(vec![Record::new(name, 1800, rr::TXT, rdata[0].clone())]);
+    let expected =
+        Reply::to(&query).with_answer(vec![Record::new(name, 1800, rr::TXT, rdata[0].clone())]);
     reply.must_be(&expected, name);
     assert!(reply.length <= 512, "freshclam's buffer");
     assert_eq!(usize::from(rdata[0][0]), rdata[0].len() - 1, "one string");
@@ -60,7 +61,9 @@ fn clients_the_record_is_the_same_everywhere() {
 #[test]
 fn clients_databases_have_records_of_version_and_time() {
     let server = server();
-    for (database, version) in [("main", "63"), ("daily", "28129"), ("bytecode", "339"), ("test", "6")] {
+    for (database, version) in
+        [("main", "63"), ("daily", "28129"), ("bytecode", "339"), ("test", "6")]
+    {
         let text = text(server.client(), &format!("{database}.cvd.clam.example"));
         let (got, stamp) = text.split_once(':').expect("two fields");
         assert_eq!(got, version, "{database}");
@@ -84,7 +87,8 @@ fn rfc2308_2_2_other_types_at_the_record_are_nodata() {
 /// The flag silences warnings when the release says so.
 #[test]
 fn clients_flag_0_silences() {
-    let feed = fixture::feed(1_000, &fixture::States::new()).replace("\"warn\": true", "\"warn\": false");
+    let feed =
+        fixture::feed(1_000, &fixture::States::new()).replace("\"warn\": true", "\"warn\": false");
     let server = super::Daemon::start(&super::files().with("feed.json", feed));
     assert_eq!(text(server.client(), NAME).split(':').nth(4), Some("0"));
 }
@@ -109,12 +113,14 @@ fn rfc1035_4_2_1_no_answer_without_edns_is_over_512() {
 #[test]
 fn rfc1034_4_3_2_the_record_in_a_child_zone() {
     let files = super::files();
-    let config = files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"child.toml\"\n[geoip]\n");
+    let config =
+        files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"child.toml\"\n[geoip]\n");
     let zone = "format = 1\norigin = \"child.clam.example\"\nrecords = \"child.zone\"\n\
                 [[name]]\nowner = \"current\"\ntxt = \"record\"\n";
     let records = "$ORIGIN child.clam.example.\n$TTL 900\n@ 90 IN SOA ns1.clam.example. hostmaster 1 2 3 4 700\n\
                    @ IN NS ns1.clam.example.\n";
-    let files = files.with("cvdns.toml", config).with("child.toml", zone).with("child.zone", records);
+    let files =
+        files.with("cvdns.toml", config).with("child.toml", zone).with("child.zone", records);
     let server = super::Daemon::start(&files);
     let child = text(server.client(), "current.child.clam.example");
     assert_eq!(child, text(server.client(), NAME), "one release, one record");

@@ -12,7 +12,11 @@ use std::time::Duration;
 
 fn queries(count: usize) -> Vec<Query> {
     let name = |i: usize| {
-        if i.is_multiple_of(2) { "www.clam.example".to_owned() } else { format!("n{i}.clam.example") }
+        if i.is_multiple_of(2) {
+            "www.clam.example".to_owned()
+        } else {
+            format!("n{i}.clam.example")
+        }
     };
     (0..count).map(|i| Query::new(&name(i), rr::A)).collect()
 }
@@ -28,7 +32,8 @@ fn expected(query: &Query) -> Reply {
 /// Answers may come in any order (RFC 7766, 6.2.1.1).
 #[track_caller]
 fn all_answered(stream: &mut TcpStream, queries: &[Query]) {
-    let mut waiting: BTreeMap<u16, &Query> = queries.iter().map(|query| (query.id, query)).collect();
+    let mut waiting: BTreeMap<u16, &Query> =
+        queries.iter().map(|query| (query.id, query)).collect();
     while !waiting.is_empty() {
         let answer = read(stream).unwrap_or_else(|| panic!("{} answers missing", waiting.len()));
         let reply = Reply::parse(&answer);

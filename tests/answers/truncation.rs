@@ -36,7 +36,8 @@ fn rfc1035_4_2_1_over_512_octets_without_edns_is_truncated() {
     let query = Query::new("db.us.big.clam.example", rr::A);
     over(&UDP, server.client(), &query, &truncated(&query));
     let (pool, _) = yields(&path("US"), &States::new(), false);
-    let expected = Reply::to(&query).with_answer(records("db.us.big.clam.example", 45, rr::A, pool));
+    let expected =
+        Reply::to(&query).with_answer(records("db.us.big.clam.example", 45, rr::A, pool));
     over(&TCP, server.client(), &query, &expected);
 }
 
@@ -98,7 +99,8 @@ fn rfc6891_6_2_3_small_sizes_are_512() {
     for size in [0, 1, 100, 511] {
         let query = Query::new("db.de.clam.example", rr::A).edns(size);
         let (pool, _) = yields(&path("DE"), &States::new(), false);
-        let expected = Reply::to(&query).with_answer(records("db.de.clam.example", 60, rr::A, pool));
+        let expected =
+            Reply::to(&query).with_answer(records("db.de.clam.example", 60, rr::A, pool));
         over(&UDP, server.client(), &query, &expected);
     }
 }

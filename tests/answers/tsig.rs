@@ -42,13 +42,19 @@ fn with(query: &Query, records: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn rfc8945_5_2_1_an_unknown_key_is_badkey() {
     let server = server();
-    for query in [Query::new("www.clam.example", rr::A), Query::new("db.de.clam.example", rr::A).edns(1232)] {
-        let signed =
-            with(&query, &[&record(&name::wire("Transfer.Key"), ANY, 0, &rdata(query.id, &[7; 32]))]);
-        let answered = [&rdata(query.id, &[])[..rdata(query.id, &[]).len() - 4], &BADKEY, &[0, 0]].concat();
+    for query in
+        [Query::new("www.clam.example", rr::A), Query::new("db.de.clam.example", rr::A).edns(1232)]
+    {
+        let signed = with(
+            &query,
+            &[&record(&name::wire("Transfer.Key"), ANY, 0, &rdata(query.id, &[7; 32]))],
+        );
+        let answered =
+            [&rdata(query.id, &[])[..rdata(query.id, &[]).len() - 4], &BADKEY, &[0, 0]].concat();
         let owner = name::wire("Transfer.Key");
         let tsig = Record { owner, rtype: TSIG, class: ANY, ttl: 0, rdata: answered };
-        let expected = Reply::to(&query).without(packet::AA).with_rcode(NOTAUTH).with_additional(vec![tsig]);
+        let expected =
+            Reply::to(&query).without(packet::AA).with_rcode(NOTAUTH).with_additional(vec![tsig]);
         for transport in ALL {
             let answer = server.client().exchange(transport, &signed).expect("an answer");
             Reply::walk(&answer).expect("a message").must_be(&expected, &format!("{transport:?}"));
@@ -97,7 +103,14 @@ fn rfc8945_5_2_a_malformed_signature_is_formerr() {
 fn dig_is_told_that_its_key_is_not_known() {
     let server = server();
     let mut dig = tools::tool("dig");
-    dig.args(["@127.0.0.1", "-p", &server.port().to_string(), "-y", "hmac-sha256:k:c2VjcmV0", "+tries=1"]);
+    dig.args([
+        "@127.0.0.1",
+        "-p",
+        &server.port().to_string(),
+        "-y",
+        "hmac-sha256:k:c2VjcmV0",
+        "+tries=1",
+    ]);
     let output = dig.args(["www.clam.example", "A"]).stdin(Stdio::null()).output().expect("dig");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("status: NOTAUTH") && text.contains("BADKEY"), "{text}");

@@ -18,11 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns::answer::{Answering, Transport};
-use cvdns::health::Feed;
 use cvdns::load::{Loaded, load};
-use cvdns::problem::Problems;
-use cvdns::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Feed;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
@@ -42,17 +42,26 @@ pub fn project() -> &'static Path {
 pub fn loaded(config: &Path) -> Loaded {
     let mut problems = Problems::default();
     let loaded = load(config, &mut problems);
-    assert!(problems.is_empty(), "{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert!(
+        problems.is_empty(),
+        "{:#?}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    );
     loaded.expect("nothing was wrong")
 }
 
 /// Compiles what was loaded, with the names that this feed's release has.
 pub fn frame(loaded: &Loaded, feed: Option<&Feed>) -> Arc<Frame> {
     let release = feed.and_then(|feed| feed.release.as_ref());
-    let databases = release.map(|release| release.extra.keys().cloned().collect()).unwrap_or_default();
+    let databases =
+        release.map(|release| release.extra.keys().cloned().collect()).unwrap_or_default();
     let mut problems = Problems::default();
     let frame = compile(&loaded.inputs, &databases, &mut problems);
-    assert!(problems.is_empty(), "{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert!(
+        problems.is_empty(),
+        "{:#?}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    );
     Arc::new(frame.expect("nothing was wrong"))
 }
 
@@ -79,7 +88,27 @@ pub fn query(name: &str, qtype: u16, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
         };
         let kept = octets.get(..usize::from(prefix).div_ceil(8)).unwrap();
         let data = u8::try_from(kept.len()).unwrap() + 4;
-        bytes.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, data + 4, 0, 8, 0, data, 0, family, prefix, 0]);
+        bytes.extend([
+            0,
+            0,
+            41,
+            0x04,
+            0xd0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            data + 4,
+            0,
+            8,
+            0,
+            data,
+            0,
+            family,
+            prefix,
+            0,
+        ]);
         bytes.extend(kept);
     }
     bytes
@@ -101,7 +130,11 @@ pub struct Answer {
 
 impl<'s> Asker<'s> {
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, answering: Answering::new(1, jiff::Timestamp::now), buffer: vec![0; 65_535] }
+        Self {
+            snapshot,
+            answering: Answering::new(1, jiff::Timestamp::now),
+            buffer: vec![0; 65_535],
+        }
     }
 
     /// Sends a query of the wire over UDP.
@@ -141,7 +174,10 @@ impl Answer {
             RData::TXT(txt) => Some(&txt.txt_data),
             _ => None,
         });
-        texts.flat_map(|strings| strings.iter()).map(|s| String::from_utf8(s.to_vec()).unwrap()).collect()
+        texts
+            .flat_map(|strings| strings.iter())
+            .map(|s| String::from_utf8(s.to_vec()).unwrap())
+            .collect()
     }
 
     /// The client subnet that it says it holds for.

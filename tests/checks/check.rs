@@ -56,7 +56,11 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
     let forged = good.replacen("trusted comment: timestamp", "trusted comment: timestomp", 2);
     for (signature, says, to_do) in [
         (None, "the feed has no signature, and `public-key` asks for one", "minisign -S"),
-        (Some("<html>404</html>\n".to_owned()), "it is a web page, no minisign signature", "minisign -S"),
+        (
+            Some("<html>404</html>\n".to_owned()),
+            "it is a web page, no minisign signature",
+            "minisign -S",
+        ),
         (Some("signed, really\n".to_owned()), "it is no minisign signature", "minisign -S"),
         (
             by("theirs", &feed),
@@ -80,7 +84,10 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
             for words in [says, to_do, "feed.json.minisig", "1 error"] {
                 assert!(error.contains(words), "{words}: {error}");
             }
-            assert!(!says.contains("another key") || error.contains(&their_id), "{their_id}: {error}");
+            assert!(
+                !says.contains("another key") || error.contains(&their_id),
+                "{their_id}: {error}"
+            );
         }
     }
     fs::write(dir.join("feed.json.minisig"), good).expect("a signature");
@@ -101,7 +108,10 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
         let wrong = config.replace(&format!("\"{ours}\""), &keys);
         fs::write(dir.join("cvdns.toml"), wrong).expect("the configuration");
         let (code, _, error) = run(dir, &["check"]);
-        assert!(code == Some(1) && error.contains(words) && error.contains("1 error"), "{keys}: {error}");
+        assert!(
+            code == Some(1) && error.contains(words) && error.contains("1 error"),
+            "{keys}: {error}"
+        );
     }
 }
 
@@ -113,7 +123,10 @@ fn zones_are_listed_with_what_they_have() {
     let line = out.lines().find(|line| line.starts_with("clam.example ")).expect("the zone");
     let counts: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(counts[3..], ["46", "4"], "{out}");
-    assert!(out.contains("serve would start from feed 1000 of ") && out.contains("can be served: "), "{out}");
+    assert!(
+        out.contains("serve would start from feed 1000 of ") && out.contains("can be served: "),
+        "{out}"
+    );
 
     // Twenty thousand would do as well.
     let (mut config, mut files) =
@@ -123,18 +136,23 @@ fn zones_are_listed_with_what_they_have() {
         let text = format!("format = 1\norigin = \"z{zone}.example\"\nrecords = \"z.zone\"\n");
         files = files.with(&format!("{zone}.toml"), text);
     }
-    let master =
-        "@ 60 IN SOA ns1 host 1 2 3 4 5\n@ 60 IN NS ns1\nns1 60 IN A 192.0.2.1\nns1 60 IN A 192.0.2.2\n";
+    let master = "@ 60 IN SOA ns1 host 1 2 3 4 5\n@ 60 IN NS ns1\nns1 60 IN A 192.0.2.1\nns1 60 IN A 192.0.2.2\n";
     let dir = written(&files.with("z.zone", master).with("cvdns.toml", config));
     let (code, out, error) = run(dir.path(), &["check"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert_eq!(out.lines().filter(|line| line.starts_with('z')).count(), 20, "{out}");
-    assert!(out.contains("and 10 more (--json has all): 120 records and 0 dynamic names in all"), "{out}");
+    assert!(
+        out.contains("and 10 more (--json has all): 120 records and 0 dynamic names in all"),
+        "{out}"
+    );
     let (code, out, error) = run(dir.path(), &["check", "--json"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     let report: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(report["zones"].as_array().expect("zones").len(), 30);
-    assert_eq!((&report["zones"][29]["records"], &report["can_be_served"]), (&4.into(), &true.into()));
+    assert_eq!(
+        (&report["zones"][29]["records"], &report["can_be_served"]),
+        (&4.into(), &true.into())
+    );
     fs::write(dir.path().join("z.zone"), "@ 60 IN SOA\n").expect("a bad zone");
     let (code, out, _) = run(dir.path(), &["check", "--json"]);
     let report: Value = serde_json::from_str(&out).expect("JSON");
@@ -150,7 +168,10 @@ fn the_account_must_exist_and_read_every_file() {
     let dir = written(&with_sections("user = \"no-such-user-here\"", ""));
     let (code, _, error) = run(dir.path(), &["check"]);
     assert_eq!(code, Some(1));
-    assert!(error.contains("no user \"no-such-user-here\"") && error.contains("cvdns.toml:3:"), "{error}");
+    assert!(
+        error.contains("no user \"no-such-user-here\"") && error.contains("cvdns.toml:3:"),
+        "{error}"
+    );
 
     let files = with_sections("user = \"nobody\"", "");
     let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\nstate = \"state\"\n");
@@ -170,7 +191,9 @@ fn the_account_must_exist_and_read_every_file() {
     };
     let (code, _, error) = run(dir, &["check"]);
     assert_eq!(code, Some(0), "{error}");
-    for name in ["cvdns.toml", "clam.toml", "clam.zone", "mirrors.toml", "country.mmdb", "feed.json"] {
+    for name in
+        ["cvdns.toml", "clam.toml", "clam.zone", "mirrors.toml", "country.mmdb", "feed.json"]
+    {
         mode(&dir.join(name), 0o600);
         refused(&["nobody may not read ", name, "1 error", "chmod o+r"]);
         mode(&dir.join(name), 0o644);
@@ -192,7 +215,8 @@ fn the_account_must_exist_and_read_every_file() {
     fs::write(&state, "").expect("a file");
     refused(&["state is no directory"]);
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
-    fs::write(dir.join("cvdns.toml"), config.replace("\"state\"", "\"feed.json/state\"")).expect("written");
+    fs::write(dir.join("cvdns.toml"), config.replace("\"state\"", "\"feed.json/state\""))
+        .expect("written");
     refused(&["feed.json/state"]);
 }
 
@@ -202,13 +226,18 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
     let (ours, _) = (key(keys.path(), "ours"), key(keys.path(), "theirs"));
     let feed = fixture::feed(1_000, &States::new());
     let signature = sign(keys.path(), "ours", &feed);
-    let key_of = |name: &str| fs::read_to_string(keys.path().join(format!("{name}.key"))).expect("a key");
+    let key_of =
+        |name: &str| fs::read_to_string(keys.path().join(format!("{name}.key"))).expect("a key");
     let files = with_sections(
         "",
         "[admin]\nlisten = \"0.0.0.0:8053\"\n[monitor]\nsecret-key = \"monitor.key\"\nrelease = \"release.json\"",
     );
-    let config = files.text("cvdns.toml").replace("[feed]\n", &format!("[feed]\npublic-key = \"{ours}\"\n"));
-    let files = files.with("cvdns.toml", config).with("feed.json", feed).with("feed.json.minisig", signature);
+    let config =
+        files.text("cvdns.toml").replace("[feed]\n", &format!("[feed]\npublic-key = \"{ours}\"\n"));
+    let files = files
+        .with("cvdns.toml", config)
+        .with("feed.json", feed)
+        .with("feed.json.minisig", signature);
     let dir = written(&files);
     let dir = dir.path();
     let warned = |yes: &[&str], no: &[&str]| {
@@ -218,7 +247,10 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
         assert!(no.iter().all(|word| !error.contains(word)), "{no:?}: {error}");
     };
     let admin = "everybody who reaches any address of this machine may ask for metrics and state";
-    warned(&[admin, "monitor.key", "`cvdns monitor` would not start", "release.json is not usable"], &[]);
+    warned(
+        &[admin, "monitor.key", "`cvdns monitor` would not start", "release.json is not usable"],
+        &[],
+    );
     fs::write(dir.join("monitor.key"), key_of("theirs")).expect("a key");
     mode(&dir.join("monitor.key"), 0o644);
     fs::write(dir.join("release.json"), "{ \"software\": 1 }").expect("a release");
@@ -232,10 +264,12 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
     );
     fs::write(dir.join("monitor.key"), key_of("ours")).expect("a key");
     mode(&dir.join("monitor.key"), 0o600);
-    let release = r#"{ "software": "1.4.6", "main": 63, "daily": 28129, "bytecode": 339, "flevel": 90 }"#;
+    let release =
+        r#"{ "software": "1.4.6", "main": 63, "daily": 28129, "bytecode": 339, "flevel": 90 }"#;
     fs::write(dir.join("release.json"), release).expect("a release");
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
-    fs::write(dir.join("cvdns.toml"), config.replace("0.0.0.0:8053", "127.0.0.1:8053")).expect("written");
+    fs::write(dir.join("cvdns.toml"), config.replace("0.0.0.0:8053", "127.0.0.1:8053"))
+        .expect("written");
     warned(&[], &["secret key", "release", "everybody who"]);
 }
 
@@ -243,7 +277,10 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
 fn small_and_one_sided_databases_are_warned_of() {
     let dir = written(&fixture::files());
     let (_, _, error) = run(dir.path(), &["check"]);
-    assert!(error.contains("country.mmdb has only 11 networks") && !error.contains("has no IP"), "{error}");
+    assert!(
+        error.contains("country.mmdb has only 11 networks") && !error.contains("has no IP"),
+        "{error}"
+    );
     for (list, words) in [
         ("198.51.100.0/24,DE\n", "has no IPv6 network with a country"),
         ("2001:db8:8000::/34,DE\n", "has no IPv4 network with a country"),

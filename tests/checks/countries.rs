@@ -60,8 +60,15 @@ fn lookups_are_what_the_server_does() {
         addresses.push(Ipv6Addr::new(0x2001, 0, a, b, 0x8000, 0x63bf, !a, !b).into());
         addresses.push(Ipv6Addr::new(0, 0, 0, 0, 0, 0, a, b).into());
     }
-    let more =
-        ["2001:db8:8000::1", "2001:db8:f800::9", "2001:db8::1", "2003::1", "2001:1::1", "::1", "fe80::1"];
+    let more = [
+        "2001:db8:8000::1",
+        "2001:db8:f800::9",
+        "2001:db8::1",
+        "2003::1",
+        "2001:1::1",
+        "::1",
+        "fe80::1",
+    ];
     addresses.extend(more.iter().map(|text| text.parse::<IpAddr>().expect("an address")));
     let texts: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     let mut arguments = vec!["geoip", "lookup", "--json"];
@@ -90,7 +97,8 @@ fn a_network_of_all_addresses_is_printed_as_such() {
     ] {
         fs::write(dir.join("list.csv"), list).expect("a list");
         assert_eq!(run(dir, &["geoip", "build", "--out", "all.mmdb", "list.csv"]).0, Some(0));
-        let (_, out, _) = run(dir, &["geoip", "lookup", "--json", "--database", "all.mmdb", address]);
+        let (_, out, _) =
+            run(dir, &["geoip", "lookup", "--json", "--database", "all.mmdb", address]);
         let found: Value = serde_json::from_str(&out).expect("JSON");
         assert_eq!(
             (&found[0]["network"], &found[0]["country"]),
@@ -99,10 +107,14 @@ fn a_network_of_all_addresses_is_printed_as_such() {
         );
     }
     let overrides = ["--override", "0.0.0.0/0=DE", "--override", "::/0=FR"];
-    let lookup = ["geoip", "lookup", "--json", "--database", "all.mmdb", "192.0.2.1", "2001:db8::1"];
+    let lookup =
+        ["geoip", "lookup", "--json", "--database", "all.mmdb", "192.0.2.1", "2001:db8::1"];
     let (_, out, _) = run(dir, &[&lookup[..], &overrides].concat());
     let found: Value = serde_json::from_str(&out).expect("JSON");
-    assert_eq!([&found[0]["network"], &found[1]["network"]], [&Value::from("0.0.0.0/0"), &"::/0".into()]);
+    assert_eq!(
+        [&found[0]["network"], &found[1]["network"]],
+        [&Value::from("0.0.0.0/0"), &"::/0".into()]
+    );
 }
 
 /// A download that was cut and still is a database must not send everybody elsewhere.
@@ -114,8 +126,9 @@ fn a_database_that_lost_most_of_its_networks_is_refused_at_a_reload() {
     let japanese: IpAddr = "198.51.100.193".parse().expect("an address");
     let build = |list: &str| {
         fs::write(dir.join("list.csv"), list).expect("a list");
-        let done =
-            cvdns(&dir, &["geoip", "build", "--out", "country.mmdb", "list.csv"]).output().expect("cvdns");
+        let done = cvdns(&dir, &["geoip", "build", "--out", "country.mmdb", "list.csv"])
+            .output()
+            .expect("cvdns");
         assert!(done.status.success());
     };
     let reload = |daemon: &Daemon, says: &[&str]| {
@@ -123,13 +136,21 @@ fn a_database_that_lost_most_of_its_networks_is_refused_at_a_reload() {
         daemon.sighup();
         daemon.wait_for_log(before, says);
     };
-    assert_eq!((placed(&daemon, german), placed(&daemon, japanese)), ("DE".to_owned(), "JP".to_owned()));
+    assert_eq!(
+        (placed(&daemon, german), placed(&daemon, japanese)),
+        ("DE".to_owned(), "JP".to_owned())
+    );
     build("198.51.100.0/24,FR\n");
-    let refused =
-        ["the country database has 1 networks, less than half of the 11 in force", "was not reloaded"];
+    let refused = [
+        "the country database has 1 networks, less than half of the 11 in force",
+        "was not reloaded",
+    ];
     for _ in 0..2 {
         reload(&daemon, &refused);
-        assert_eq!((placed(&daemon, german), placed(&daemon, japanese)), ("DE".to_owned(), "JP".to_owned()));
+        assert_eq!(
+            (placed(&daemon, german), placed(&daemon, japanese)),
+            ("DE".to_owned(), "JP".to_owned())
+        );
     }
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
     let least = |least: u32| {
@@ -141,7 +162,10 @@ fn a_database_that_lost_most_of_its_networks_is_refused_at_a_reload() {
     // Forced.
     least(1);
     reload(&daemon, &["reloaded"]);
-    assert_eq!((placed(&daemon, german), placed(&daemon, japanese)), ("FR".to_owned(), "FR".to_owned()));
+    assert_eq!(
+        (placed(&daemon, german), placed(&daemon, japanese)),
+        ("FR".to_owned(), "FR".to_owned())
+    );
     // A restart takes it anyhow.
     fs::write(dir.join("cvdns.toml"), &config).expect("the configuration");
     daemon.kill();

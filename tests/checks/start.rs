@@ -9,9 +9,12 @@ use crate::{cvdns, said};
 fn a_misspelt_level_is_an_error_before_anything_starts() {
     let dir = tempfile::tempdir().expect("a directory");
     fixture::files().write(dir.path(), ports::free());
-    for arguments in [&["serve"][..], &["monitor", "--once"], &["export", "bind", "--out", "out", "--watch"]]
+    for arguments in
+        [&["serve"][..], &["monitor", "--once"], &["export", "bind", "--out", "out", "--watch"]]
     {
-        for (value, words) in [("inof", "\"inof\" is no level"), ("cvdns=inof", "CVDNS_LOG=cvdns=inof")] {
+        for (value, words) in
+            [("inof", "\"inof\" is no level"), ("cvdns=inof", "CVDNS_LOG=cvdns=inof")]
+        {
             let (code, out, error) = said(cvdns(dir.path(), arguments).env("CVDNS_LOG", value));
             assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}: {error}");
             for words in [words, "off, error, warn, info, debug, trace"] {

@@ -144,7 +144,9 @@ fn no_color_means_no_colours() {
     let coloured = on_terminal(dir.path(), 80, &[], &["check"]);
     assert!(coloured.contains("\x1b["), "{coloured}");
     for (variables, commands) in [(("NO_COLOR", "1"), COMMANDS), (("TERM", "dumb"), COMMANDS)] {
-        for arguments in commands.iter().filter(|arguments| !["cvd", "status"].contains(&arguments[0])) {
+        for arguments in
+            commands.iter().filter(|arguments| !["cvd", "status"].contains(&arguments[0]))
+        {
             if arguments.contains(&"no-address") || arguments.contains(&"build") {
                 continue;
             }

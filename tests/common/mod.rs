@@ -14,8 +14,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use cvdns::serve::{
-    Counters, Listeners, MakeResponder, Responder, Serving, SocketCounters, TcpLimits, Transport, UdpMode,
+use cvdns_net::{
+    Counters, Listeners, MakeResponder, Responder, Serving, SocketCounters, TcpLimits, Transport,
+    UdpMode,
 };
 use tokio::runtime::Runtime;
 
@@ -29,7 +30,13 @@ pub struct Echo;
 impl Responder for Echo {
     fn refresh(&mut self) {}
 
-    fn respond(&mut self, buffer: &mut [u8], length: usize, _: SocketAddr, by: Transport) -> Option<usize> {
+    fn respond(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        _: SocketAddr,
+        by: Transport,
+    ) -> Option<usize> {
         assert!(buffer.len() > length);
         let big = by == Transport::Tcp && buffer[13..].starts_with(b"big");
         assert!(!buffer[13..].starts_with(b"panic"), "as the query asked");
@@ -66,7 +73,13 @@ impl Responder for Held {
         drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
     }
 
-    fn respond(&mut self, buffer: &mut [u8], length: usize, of: SocketAddr, by: Transport) -> Option<usize> {
+    fn respond(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        of: SocketAddr,
+        by: Transport,
+    ) -> Option<usize> {
         Echo.respond(buffer, length, of, by)
     }
 }
@@ -130,9 +143,13 @@ impl TestServer {
         limits: TcpLimits,
         make: &M,
     ) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let addresses: Vec<SocketAddr> =
+            addresses.iter().map(|address| address.parse().unwrap()).collect();
         let listeners = Listeners::bind(&addresses, workers, mode, affinity).unwrap();
         let addresses = listeners.addresses();
         let serving = listeners.serve(make, limits, runtime.handle()).unwrap();

@@ -82,7 +82,8 @@ impl<'a> Ask<'a> {
             Tool::Kdig => "kdig",
             Tool::Drill => "drill",
         };
-        let mut command = tools::tool_of(name, "install bind9-dnsutils, knot-dnsutils and ldnsutils");
+        let mut command =
+            tools::tool_of(name, "install bind9-dnsutils, knot-dnsutils and ldnsutils");
         // None reads a file of the user's, who may have asked for other output.
         command.env("HOME", "/nonexistent");
         if tool == Tool::Drill {
@@ -112,9 +113,12 @@ impl Told {
             let line = text.lines().find_map(|line| Some(line.split_once(key)?.1));
             line.map(|rest| rest.split([',', ';']).next().unwrap_or_default().trim().to_owned())
         };
-        let whole = |key: &str| text.lines().find_map(|line| Some(line.split_once(key)?.1.trim().to_owned()));
-        let number =
-            |text: String| text.trim_end_matches(" B").split(' ').next_back().and_then(|n| n.parse().ok());
+        let whole = |key: &str| {
+            text.lines().find_map(|line| Some(line.split_once(key)?.1.trim().to_owned()))
+        };
+        let number = |text: String| {
+            text.trim_end_matches(" B").split(' ').next_back().and_then(|n| n.parse().ok())
+        };
         let status = after(if tool == Tool::Drill { "rcode: " } else { "status: " });
         let size = whole("rcvd: ").or_else(|| {
             Some(
@@ -129,8 +133,9 @@ impl Told {
             flags: after("lags: ").expect("flags").split(' ').map(str::to_owned).collect(),
             scope: after("CLIENT-SUBNET: ")
                 .and_then(|subnet| subnet.rsplit('/').next().and_then(|scope| scope.parse().ok())),
-            ede: whole(" EDE: ")
-                .map(|ede| ede.replace(": (", ": '").trim_end_matches([')', '\'']).replacen(": '", ": ", 1)),
+            ede: whole(" EDE: ").map(|ede| {
+                ede.replace(": (", ": '").trim_end_matches([')', '\'']).replacen(": '", ": ", 1)
+            }),
             nsid: whole(" NSID: ").and_then(|nsid| Some(nsid.split('"').nth(1)?.to_owned())),
             size: size.and_then(number).unwrap_or_else(|| panic!("no size in {text}")),
             text: text.to_owned(),
@@ -144,7 +149,9 @@ impl Told {
                     "AUTHORITY SECTION:" => Some(&mut told.authority),
                     _ => None,
                 };
-            } else if let (Some(lines), false) = (&mut section, line.is_empty() || line.starts_with(';')) {
+            } else if let (Some(lines), false) =
+                (&mut section, line.is_empty() || line.starts_with(';'))
+            {
                 lines.push(Line::read(line));
             }
         }
@@ -195,7 +202,8 @@ pub fn unescape(text: &str) -> Vec<Vec<u8>> {
             (Some(string), b'\\') => {
                 let next = octets.next().expect("an escaped character");
                 if next.is_ascii_digit() {
-                    let digits = [next, octets.next().expect("a digit"), octets.next().expect("a digit")];
+                    let digits =
+                        [next, octets.next().expect("a digit"), octets.next().expect("a digit")];
                     let digits = String::from_utf8(digits.to_vec()).expect("digits");
                     string.push(digits.parse().expect("an octet"));
                 } else {

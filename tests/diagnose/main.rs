@@ -34,7 +34,8 @@ fn files(states: &States) -> Files {
     );
     let kid = "$ORIGIN kid.clam.example.\n$TTL 900\n@ IN SOA ns1.clam.example. hostmaster 7 7200 900 1209600 300\n\
                @ IN NS ns1.clam.example.\nwww IN A 192.0.2.9\n";
-    let config = files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"kid.toml\"\n\n[geoip]\n");
+    let config =
+        files.text("cvdns.toml").replace("[geoip]\n", "[[zone]]\nfile = \"kid.toml\"\n\n[geoip]\n");
     files
         .with("clam.zone", zone)
         .with("kid.toml", "format = 1\norigin = \"kid.clam.example\"\nrecords = \"kid.zone\"\n")

@@ -33,7 +33,8 @@ fn explain_and_pool_at_countries_say_what_is_answered_and_why() {
             for (suffix, ipv6) in [("", false), (".ipv6", true)] {
                 let owner = format!("db.{}{suffix}.clam.example", country.to_lowercase());
                 for tool in TOOLS {
-                    let strings = whole(&server, tool, &format!("_explain.{owner}"), None).strings();
+                    let strings =
+                        whole(&server, tool, &format!("_explain.{owner}"), None).strings();
                     let of = addresses(country, &states, ipv6);
                     assert_eq!(
                         without_window(&strings, &of, None),
@@ -57,13 +58,18 @@ fn the_window_that_is_shown_is_answered() {
         let (qtype, ipv6) = if name.contains("ipv6") { (rr::AAAA, true) } else { (rr::A, false) };
         let mut shown_once = BTreeSet::new();
         for _ in 0..5 {
-            let strings = Ask::txt(server.port(), &format!("_explain.{name}")).by(Tool::Dig).strings();
-            let shown = strings.iter().find_map(|string| string.strip_prefix("answer=")).expect("addresses");
+            let strings =
+                Ask::txt(server.port(), &format!("_explain.{name}")).by(Tool::Dig).strings();
+            let shown = strings
+                .iter()
+                .find_map(|string| string.strip_prefix("answer="))
+                .expect("addresses");
             let of = |address: &str| if ipv6 { rr::aaaa(address) } else { rr::a(address) };
             let shown: Vec<Vec<u8>> = shown.split(' ').map(of).collect();
             let query = Query::new(name, qtype);
             // There are 40 windows at most, which take turns.
-            let mut answers = (0..200).map(|_| server.client().ask(Transport::Udp4, &query).rdata(qtype));
+            let mut answers =
+                (0..200).map(|_| server.client().ask(Transport::Udp4, &query).rdata(qtype));
             assert!(answers.any(|answer| answer == shown), "{name}: {strings:?}");
             shown_once.insert(shown);
         }
@@ -103,11 +109,15 @@ fn explain_and_pool_near_the_client_follow_subnet_or_source() {
             let (address, length) = subnet.split_once('/').expect("a prefix");
             let (country, scope) = locate(address.parse().expect("an address"));
             for (tool, owner) in WITH_OPTIONS.into_iter().zip(["db.local", "database"]) {
-                let told = whole(&server, tool, &format!("_explain.{owner}.clam.example"), Some(subnet));
+                let told =
+                    whole(&server, tool, &format!("_explain.{owner}.clam.example"), Some(subnet));
                 let strings = told.strings();
                 let of = addresses(country, &states, false);
                 if country == "??" {
-                    assert!(strings[1].starts_with("country=unknown (country.mmdb "), "{strings:?}");
+                    assert!(
+                        strings[1].starts_with("country=unknown (country.mmdb "),
+                        "{strings:?}"
+                    );
                     assert!(strings.contains(&"path=world".to_owned()));
                 } else {
                     assert!(
@@ -115,26 +125,41 @@ fn explain_and_pool_near_the_client_follow_subnet_or_source() {
                         "{strings:?}"
                     );
                 }
-                assert_eq!(without_window(&strings, &of, Some(scope)), thought("", country, &states, false));
+                assert_eq!(
+                    without_window(&strings, &of, Some(scope)),
+                    thought("", country, &states, false)
+                );
                 assert_eq!(told.scope, Some(scope), "{subnet}");
-                let network = strings[0].strip_prefix("client=").and_then(|c| c.strip_suffix(" (ecs)"));
-                assert!(network.is_some_and(|net| net.ends_with(&format!("/{length}"))), "{strings:?}");
-                let told = whole(&server, tool, &format!("_pool.{owner}.clam.example"), Some(subnet));
-                assert_eq!((told.strings(), told.scope), (pools(country, &states, false), Some(scope)));
+                let network =
+                    strings[0].strip_prefix("client=").and_then(|c| c.strip_suffix(" (ecs)"));
+                assert!(
+                    network.is_some_and(|net| net.ends_with(&format!("/{length}"))),
+                    "{strings:?}"
+                );
+                let told =
+                    whole(&server, tool, &format!("_pool.{owner}.clam.example"), Some(subnet));
+                assert_eq!(
+                    (told.strings(), told.scope),
+                    (pools(country, &states, false), Some(scope))
+                );
             }
         }
         // Without a subnet, and with one that says nothing, the address that asks: overrides have it.
-        for (server_ip, country, net) in [("127.0.0.1", "US", "127.0.0.0/8"), ("::1", "JP", "::1/128")] {
+        for (server_ip, country, net) in
+            [("127.0.0.1", "US", "127.0.0.0/8"), ("::1", "JP", "::1/128")]
+        {
             for (subnet, tools) in [(None, &TOOLS[..]), (Some("0.0.0.0/0"), &WITH_OPTIONS)] {
                 for &tool in tools {
                     let name = "_explain.db.local.clam.example";
-                    let told = Ask { server: server_ip, subnet, ..Ask::txt(server.port(), name) }.by(tool);
+                    let told =
+                        Ask { server: server_ip, subnet, ..Ask::txt(server.port(), name) }.by(tool);
                     let strings = told.strings();
                     assert_eq!(strings[0], format!("client={server_ip} (source)"));
                     assert_eq!(strings[1], format!("country={country} (override of {net})"));
                     assert_eq!(told.scope, subnet.map(|_| 0));
-                    let scope =
-                        strings.iter().find_map(|s| Some(s.strip_prefix("ttl=")?.split_once(" scope=")?.1));
+                    let scope = strings
+                        .iter()
+                        .find_map(|s| Some(s.strip_prefix("ttl=")?.split_once(" scope=")?.1));
                     let scope = scope.and_then(|scope| scope.parse().ok()).expect("a scope");
                     let of = addresses(country, &states, false);
                     assert_eq!(
@@ -168,13 +193,33 @@ fn explain_at_names_without_mirrors_says_what_answers() {
     says(&server, "short.example", &[of_the_file]);
     says(&server, "text.clam.example", &[of_the_file]);
     says(&server, "x.y.wild.clam.example", &[of_the_file]);
-    says(&server, "alias.clam.example", &["alias=alias.clam.example CNAME www.clam.example", of_the_file]);
-    says(&server, "www.old.clam.example", &["alias=old.clam.example DNAME clam.example", of_the_file]);
-    says(&server, "nope.old.clam.example", &["alias=old.clam.example DNAME clam.example", nxdomain]);
+    says(
+        &server,
+        "alias.clam.example",
+        &["alias=alias.clam.example CNAME www.clam.example", of_the_file],
+    );
+    says(
+        &server,
+        "www.old.clam.example",
+        &["alias=old.clam.example DNAME clam.example", of_the_file],
+    );
+    says(
+        &server,
+        "nope.old.clam.example",
+        &["alias=old.clam.example DNAME clam.example", nxdomain],
+    );
     says(&server, "nope.clam.example", &[nxdomain]);
     says(&server, "db.zz.clam.example", &[nxdomain]);
-    says(&server, "de.clam.example", &["answer=NODATA: the name exists, but has no records of this type"]);
-    says(&server, "wild.clam.example", &["answer=NODATA: the name exists, but has no records of this type"]);
+    says(
+        &server,
+        "de.clam.example",
+        &["answer=NODATA: the name exists, but has no records of this type"],
+    );
+    says(
+        &server,
+        "wild.clam.example",
+        &["answer=NODATA: the name exists, but has no records of this type"],
+    );
     says(
         &server,
         "daily.25580.105.1.0.6810DA54.ping.clam.example",
@@ -204,7 +249,8 @@ fn explain_at_aliases_to_mirrors_tells_both() {
         ("db.jp.old", "JP", "alias=old.clam.example DNAME clam.example"),
     ] {
         for tool in TOOLS {
-            let strings = whole(&server, tool, &format!("_explain.{name}.clam.example"), None).strings();
+            let strings =
+                whole(&server, tool, &format!("_explain.{name}.clam.example"), None).strings();
             assert!(strings.contains(&alias.to_owned()), "{strings:?}");
             let thought = thought("", country, &States::new(), false);
             assert!(thought.iter().all(|line| strings.contains(line)), "{strings:?} {thought:?}");
@@ -221,7 +267,8 @@ fn explain_at_the_record_says_it_and_how_it_came_about() {
         let record = Ask::txt(server.port(), "current.cvd.clam.example").by(tool);
         let record = record.answer[0].rdata.trim_matches('"').to_owned();
         let stamp: i64 = record.split(':').nth(3).expect("a stamp").parse().expect("a stamp");
-        let strings = Ask::txt(server.port(), "_explain.current.cvd.clam.example").by(tool).strings();
+        let strings =
+            Ask::txt(server.port(), "_explain.current.cvd.clam.example").by(tool).strings();
         let (feed, rest) = strings.split_last().expect("strings");
         feed_line(feed, 1_000);
         let (stamp_line, expected) = (
@@ -239,7 +286,8 @@ fn explain_at_the_record_says_it_and_how_it_came_about() {
         assert_eq!(rest, expected);
         let age = stamp_line.strip_prefix(&format!("stamp={stamp} age=")).expect("the stamp");
         assert!(is_age(age), "{stamp_line}");
-        let database = Ask::txt(server.port(), "_explain.daily.cvd.clam.example").by(tool).strings();
+        let database =
+            Ask::txt(server.port(), "_explain.daily.cvd.clam.example").by(tool).strings();
         assert_eq!(database[2], format!("record=28129:{stamp}"));
     }
 }
@@ -253,9 +301,13 @@ fn pool_where_no_pool_is_lists_the_fleet() {
     {
         let strings = whole(&server, tool, &format!("_pool.{name}"), None).strings();
         assert_eq!(strings[0], "fleet: 45 of 46 usable");
-        let hosts: Vec<&str> = strings[1..].iter().filter_map(|line| line.split(' ').next()).collect();
+        let hosts: Vec<&str> =
+            strings[1..].iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(hosts, mirrors().iter().map(|mirror| mirror.host.as_str()).collect::<Vec<_>>());
-        assert_eq!(strings[1], "de1.example DE: 192.0.2.11, 2001:db8:1::11; 100Mbit/s; left out: down");
+        assert_eq!(
+            strings[1],
+            "de1.example DE: 192.0.2.11, 2001:db8:1::11; 100Mbit/s; left out: down"
+        );
         assert_eq!(strings[2], "de2.example DE: 192.0.2.12, 2001:db8:1::12; 100Mbit/s; up");
     }
     // A zone without mirrors.
@@ -265,7 +317,8 @@ fn pool_where_no_pool_is_lists_the_fleet() {
 
 #[test]
 fn feed_says_the_same_under_every_name() {
-    let down = states(&[("de1.example", "down"), ("fr1.example", "old"), ("us1.example", "removed")]);
+    let down =
+        states(&[("de1.example", "down"), ("fr1.example", "old"), ("us1.example", "removed")]);
     let server = server(&down);
     let generated = {
         let feed = std::fs::read_to_string(server.path().join("feed.json")).expect("the feed");
@@ -275,9 +328,13 @@ fn feed_says_the_same_under_every_name() {
             .expect("when")
             .to_owned()
     };
-    for name in
-        ["clam.example", "db.de.clam.example", "short.example", "kid.clam.example", "x.wild.clam.example"]
-    {
+    for name in [
+        "clam.example",
+        "db.de.clam.example",
+        "short.example",
+        "kid.clam.example",
+        "x.wild.clam.example",
+    ] {
         for tool in TOOLS {
             let strings = Ask::txt(server.port(), &format!("_feed.{name}")).by(tool).strings();
             let age = strings[1]
@@ -298,12 +355,18 @@ fn diagnostic_names_elsewhere_are_answered_as_any_other() {
         for tool in TOOLS {
             let ask = |name: &str| Ask::txt(server.port(), &format!("{topic}.{name}")).by(tool);
             let told = ask("other.test");
-            assert_eq!((told.status.as_str(), told.answer.len(), told.authority.len()), ("REFUSED", 0, 0));
+            assert_eq!(
+                (told.status.as_str(), told.answer.len(), told.authority.len()),
+                ("REFUSED", 0, 0)
+            );
             for name in ["sub.clam.example", "a.b.sub.clam.example"] {
                 let told = ask(name);
                 assert_eq!(told.status, "NOERROR");
-                let authority: Vec<(&str, &str)> =
-                    told.authority.iter().map(|line| (line.owner.as_str(), line.rtype.as_str())).collect();
+                let authority: Vec<(&str, &str)> = told
+                    .authority
+                    .iter()
+                    .map(|line| (line.owner.as_str(), line.rtype.as_str()))
+                    .collect();
                 assert_eq!((authority, told.answer.len()), (vec![("sub.clam.example.", "NS")], 0));
             }
             if topic != "_explain" {
@@ -322,7 +385,9 @@ fn diagnostic_names_elsewhere_are_answered_as_any_other() {
 fn what_the_zone_file_has_comes_first() {
     let server = server(&States::new());
     for tool in TOOLS {
-        for (name, text) in [("_explain.www", "\"of the zone file\""), ("_dmarc", "\"v=DMARC1; p=reject\"")] {
+        for (name, text) in
+            [("_explain.www", "\"of the zone file\""), ("_dmarc", "\"v=DMARC1; p=reject\"")]
+        {
             let told = Ask::txt(server.port(), &format!("{name}.clam.example")).by(tool);
             let line = &told.answer[0];
             assert_eq!((line.ttl, line.rdata.as_str()), (120, text));
@@ -355,7 +420,10 @@ fn other_types_are_nodata_any_is_txt_and_case_is_the_questions() {
                     "{name} {qtype}"
                 );
                 let soa = &told.authority[0];
-                assert_eq!((soa.owner.as_str(), soa.ttl, soa.rtype.as_str()), ("clam.example.", 300, "SOA"));
+                assert_eq!(
+                    (soa.owner.as_str(), soa.ttl, soa.rtype.as_str()),
+                    ("clam.example.", 300, "SOA")
+                );
             }
             let any = Ask::txt(server.port(), &name).qtype("ANY").tcp().by(tool);
             assert!(!any.strings().is_empty());
@@ -365,6 +433,8 @@ fn other_types_are_nodata_any_is_txt_and_case_is_the_questions() {
     let told = Ask::txt(server.port(), "_ExPlaiN.dB.De.CLAM.example").by(Tool::Dig);
     assert_eq!(told.answer[0].owner, "_ExPlaiN.dB.De.CLAM.example.");
     let lower = Ask::txt(server.port(), "_explain.db.de.clam.example").by(Tool::Dig);
-    let same = |told: &Told| without_window(&told.strings(), &addresses("DE", &States::new(), false), None);
+    let same = |told: &Told| {
+        without_window(&told.strings(), &addresses("DE", &States::new(), false), None)
+    };
     assert_eq!(same(&told), same(&lower));
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 
 /// A pool as people read it.
 pub fn label(pool: &str) -> String {
-    if matches!(pool, "EU" | "AS" | "NA" | "SA") { format!("continent:{pool}") } else { pool.to_owned() }
+    if matches!(pool, "EU" | "AS" | "NA" | "SA") {
+        format!("continent:{pool}")
+    } else {
+        pool.to_owned()
+    }
 }
 
 fn state(mirror: &Mirror, states: &States) -> &'static str {
@@ -29,14 +33,16 @@ pub fn drawn(path: &[&'static str], states: &States, ipv6: bool) -> Vec<Drawn> {
         let fresh: Vec<Mirror> =
             pool(name).into_iter().filter(|mirror| seen.insert(mirror.host.clone())).collect();
         let has = |mirror: &Mirror| !ipv6 || mirror.v6.is_some();
-        let of = |wanted: &str| fresh.iter().filter(|m| has(m) && state(m, states) == wanted).count();
+        let of =
+            |wanted: &str| fresh.iter().filter(|m| has(m) && state(m, states) == wanted).count();
         count += of("up");
         let old = count < MIN;
         if old {
             count += of("old");
         }
         let answered = |mirror: &Mirror| {
-            has(mirror) && (state(mirror, states) == "up" || (old && state(mirror, states) == "old"))
+            has(mirror)
+                && (state(mirror, states) == "up" || (old && state(mirror, states) == "old"))
         };
         let mirrors = fresh.into_iter().map(|mirror| (mirror.clone(), answered(&mirror))).collect();
         out.push(Drawn { pool: name, mirrors });
@@ -54,7 +60,9 @@ pub fn head(name: &str, states: &States) -> String {
 /// Why a mirror is not answered.
 fn why(mirror: &Mirror, states: &States, ipv6: bool) -> String {
     match state(mirror, states) {
-        state @ ("up" | "old") if ipv6 && mirror.v6.is_none() => format!("{state}, but has no IPv6 address"),
+        state @ ("up" | "old") if ipv6 && mirror.v6.is_none() => {
+            format!("{state}, but has no IPv6 address")
+        }
         "old" => format!("old: the {MIN} that are needed are up"),
         other => other.to_owned(),
     }
@@ -73,7 +81,9 @@ pub fn thought(owner: &str, country: &str, states: &States, ipv6: bool) -> Vec<S
         out.push(head(pool, states));
         let out_of_it = mirrors.iter().filter(|(_, answered)| !answered);
         left_out.extend(
-            out_of_it.map(|(mirror, _)| format!("left out: {} {}", mirror.host, why(mirror, states, ipv6))),
+            out_of_it.map(|(mirror, _)| {
+                format!("left out: {} {}", mirror.host, why(mirror, states, ipv6))
+            }),
         );
     }
     let more = left_out.len().saturating_sub(NAMED);
@@ -97,14 +107,16 @@ pub fn note(country: &str, states: &States, ipv6: bool) -> Option<String> {
     }
     let head = head(first, states);
     let counts = head.strip_prefix(&format!("pool={} ", label(first)))?.strip_suffix(" usable")?;
-    (last != first)
-        .then(|| format!("{} has {counts} mirrors usable: path followed to {}", label(first), label(last)))
+    (last != first).then(|| {
+        format!("{} has {counts} mirrors usable: path followed to {}", label(first), label(last))
+    })
 }
 
 /// All addresses that may be answered.
 pub fn addresses(country: &str, states: &States, ipv6: bool) -> BTreeSet<String> {
     let drawn = drawn(&path(country), states, ipv6);
-    let mirrors = drawn.into_iter().flat_map(|drawn| drawn.mirrors).filter(|(_, answered)| *answered);
+    let mirrors =
+        drawn.into_iter().flat_map(|drawn| drawn.mirrors).filter(|(_, answered)| *answered);
     mirrors.filter_map(|(mirror, _)| if ipv6 { mirror.v6 } else { Some(mirror.v4) }).collect()
 }
 
@@ -120,7 +132,10 @@ pub fn pools(country: &str, states: &States, ipv6: bool) -> Vec<String> {
                 format!("left out: {}", why(&mirror, states, ipv6))
             };
             let v6 = mirror.v6.map(|v6| format!(", {v6}")).unwrap_or_default();
-            out.push(format!("{} {}: {}{v6}; 100Mbit/s; {tail}", mirror.host, mirror.country, mirror.v4));
+            out.push(format!(
+                "{} {}: {}{v6}; 100Mbit/s; {tail}",
+                mirror.host, mirror.country, mirror.v4
+            ));
         }
     }
     out
@@ -150,7 +165,11 @@ pub fn without_window(strings: &[String], of: &BTreeSet<String>, scope: Option<u
     assert_eq!(value("ttl="), Some(format!("{TTL}{scope}").as_str()), "{strings:?}");
     feed_line(strings.last().expect("the feed's"), 1_000);
     let differing = ["client=", "country=", "window=", "answer=", "ttl=", "feed "];
-    strings.iter().filter(|string| !differing.iter().any(|key| string.starts_with(key))).cloned().collect()
+    strings
+        .iter()
+        .filter(|string| !differing.iter().any(|key| string.starts_with(key)))
+        .cloned()
+        .collect()
 }
 
 /// `feed serial=1000 age=3s`, of a feed that a test wrote not an hour ago.

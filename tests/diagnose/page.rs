@@ -52,7 +52,9 @@ fn sections() -> Vec<Section> {
                 Some(command) => {
                     section.shown.push(Shown { command: command.to_owned(), output: Vec::new() });
                 }
-                None => section.shown.last_mut().expect("a command first").output.push(line.to_owned()),
+                None => {
+                    section.shown.last_mut().expect("a command first").output.push(line.to_owned());
+                }
             },
         }
     }
@@ -70,15 +72,19 @@ fn example(section: &Section) -> Files {
         "zones/mirrors.toml",
     ];
     let read = |name: &str| fs::read(project().join(name)).expect("a file of the example");
-    let mut config = String::from_utf8(read("cvdns.toml")).expect("text").replace(":5300\"", ":@PORT@\"");
+    let mut config =
+        String::from_utf8(read("cvdns.toml")).expect("text").replace(":5300\"", ":@PORT@\"");
     assert_eq!(config.matches("@PORT@").count(), 2);
     let mut files = names.iter().fold(Files::default(), |files, name| files.with(name, read(name)));
     for (place, text) in &section.files {
         match place.split_once(", ") {
             Some(("cvdns.toml", table)) => {
-                let keys: Vec<&str> = text.lines().filter_map(|line| line.split(" =").next()).collect();
-                let other = |line: &&str| !keys.iter().any(|key| line.starts_with(&format!("{key} =")));
-                let kept: String = config.lines().filter(other).flat_map(|line| [line, "\n"]).collect();
+                let keys: Vec<&str> =
+                    text.lines().filter_map(|line| line.split(" =").next()).collect();
+                let other =
+                    |line: &&str| !keys.iter().any(|key| line.starts_with(&format!("{key} =")));
+                let kept: String =
+                    config.lines().filter(other).flat_map(|line| [line, "\n"]).collect();
                 config = kept.replace(&format!("\n{table}\n"), &format!("\n{table}\n{text}"));
                 assert!(config.contains(text.as_str()), "{table}");
             }
@@ -92,12 +98,19 @@ fn example(section: &Section) -> Files {
 fn run(server: &Daemon, command: &str) -> Vec<String> {
     let (port, silent) = (server.port().to_string(), ports::free().to_string());
     let own = Command::new(env!("CARGO_BIN_EXE_cvdns"));
-    let binary = std::path::Path::new(own.get_program()).parent().expect("a directory").display().to_string();
+    let binary = std::path::Path::new(own.get_program())
+        .parent()
+        .expect("a directory")
+        .display()
+        .to_string();
     let path = format!("{binary}:{}", std::env::var("PATH").unwrap_or_default());
     let line = command.replace("5300", &port).replace("5301", &silent);
     // `xargs` and `awk` hide what dig returns, and a server that is silent is an error of dig's.
     let mut shell = tools::tool_of("sh", "a shell runs the page's lines");
-    shell.args(["-c", &format!("{{ {line}\n}} 2>&1")]).env("PATH", path).env("HOME", "/nonexistent");
+    shell
+        .args(["-c", &format!("{{ {line}\n}} 2>&1")])
+        .env("PATH", path)
+        .env("HOME", "/nonexistent");
     let output = shell.current_dir(server.path()).output().expect("a command that runs");
     let text = String::from_utf8(output.stdout).expect("text");
     text.replace(&port, "5300").replace(&silent, "5301").lines().map(str::to_owned).collect()
@@ -128,12 +141,14 @@ fn mask(line: &str) -> String {
         addresses.sort();
         addresses.join(" ")
     };
-    if let Some(addresses) =
-        line.strip_prefix("answer=").filter(|a| a.contains('.') || a.contains(':') && !a.contains(": "))
+    if let Some(addresses) = line
+        .strip_prefix("answer=")
+        .filter(|a| a.contains('.') || a.contains(':') && !a.contains(": "))
     {
         return format!("answer={}", sorted(addresses));
     }
-    if let Some((head, addresses)) = line.split_once(": ").filter(|_| line.starts_with("  window ")) {
+    if let Some((head, addresses)) = line.split_once(": ").filter(|_| line.starts_with("  window "))
+    {
         let (_, of) = head.split_once(" of ").expect("a window");
         return format!("  window # of {of}: {}", sorted(addresses));
     }
@@ -181,7 +196,10 @@ fn the_page_shows_what_commands_print() {
 #[test]
 fn the_readme_shows_what_its_line_prints() {
     let readme = fs::read_to_string(project().join("README.md")).expect("the README");
-    let rest = readme.split_once("```console\n$ dig @127.0.0.1 -p 5300 +short _explain").expect("its line").1;
+    let rest = readme
+        .split_once("```console\n$ dig @127.0.0.1 -p 5300 +short _explain")
+        .expect("its line")
+        .1;
     let block: Vec<String> =
         rest.split("```").next().expect("its output").lines().map(str::to_owned).collect();
     let (command, output) = block.split_first().expect("its line");
@@ -213,7 +231,11 @@ fn masks_hide_only_what_varies() {
             ";; ->>HEADER<<- opcode: QUERY, status: REFUSED, id: 1",
             false,
         ),
-        ("record=1.4.6:63:28129:1795561200:1:90:49192:339", "record=1.4.6:63:28129:1:1:90:49192:339", true),
+        (
+            "record=1.4.6:63:28129:1795561200:1:90:49192:339",
+            "record=1.4.6:63:28129:1:1:90:49192:339",
+            true,
+        ),
         ("record=1.4.6:63:28129:1:1:90:49192:339", "record=1.4.6:63:28128:1:1:90:49192:339", false),
         ("left out: a down since 1", "left out: a down since 2", false),
         ("a. 60 IN A 192.0.2.1", "a. 61 IN A 192.0.2.1", false),

@@ -10,14 +10,20 @@ use crate::support::daemon::Daemon;
 #[test]
 fn whoami_says_what_the_server_saw() {
     let server = server(&States::new());
-    for (ip, tool) in
-        [("127.0.0.1", Tool::Dig), ("::1", Tool::Dig), ("127.0.0.1", Tool::Kdig), ("::1", Tool::Kdig)]
-    {
+    for (ip, tool) in [
+        ("127.0.0.1", Tool::Dig),
+        ("::1", Tool::Dig),
+        ("127.0.0.1", Tool::Kdig),
+        ("::1", Tool::Kdig),
+    ] {
         for (tcp, transport) in [(false, "udp"), (true, "tcp")] {
             for subnet in [None, Some("198.51.100.0/24"), Some("2001:db8:8000::/33")] {
                 let source = ports::free();
-                let bind =
-                    if tool == Tool::Dig { format!("{ip}#{source}") } else { format!("{ip}@{source}") };
+                let bind = if tool == Tool::Dig {
+                    format!("{ip}#{source}")
+                } else {
+                    format!("{ip}@{source}")
+                };
                 let ask = Ask {
                     server: ip,
                     tcp,
@@ -37,7 +43,8 @@ fn whoami_says_what_the_server_saw() {
             }
         }
     }
-    let strings = Ask::txt(server.port(), "_whoami.db.local.clam.example").by(Tool::Drill).strings();
+    let strings =
+        Ask::txt(server.port(), "_whoami.db.local.clam.example").by(Tool::Drill).strings();
     assert_eq!((strings[0].as_str(), strings[2].as_str()), ("address=127.0.0.1", "transport=udp"));
 }
 
@@ -79,7 +86,8 @@ fn extended_errors_are_shown_by_tools() {
                 let suffix = if ipv6 { ".ipv6" } else { "" };
                 let name = format!("db.{}{suffix}.clam.example", country.to_lowercase());
                 let told = Ask::txt(server.port(), &name).qtype(qtype).by(tool);
-                let expected = note(country, &down, ipv6).map(|words| format!("0 (Other): {words}"));
+                let expected =
+                    note(country, &down, ipv6).map(|words| format!("0 (Other): {words}"));
                 assert_eq!(told.ede, expected, "{name} {}", told.text);
                 said += usize::from(told.ede.is_some());
             }
@@ -105,9 +113,11 @@ fn extended_errors_of_what_is_broken_are_shown_by_tools() {
     let open = server(&down);
     let words = "3 (Stale Answer): no mirror of the path is usable: answered as if all were";
     assert_eq!(ede(&open, "db.de.clam.example", "A"), both("NOERROR", words));
-    let strings = Ask::txt(open.port(), "_explain.db.de.clam.example").tcp().by(Tool::Dig).strings();
+    let strings =
+        Ask::txt(open.port(), "_explain.db.de.clam.example").tcp().by(Tool::Dig).strings();
     assert!(
-        strings.contains(&"note=no mirror of the path is usable: answered as if all were".to_owned()),
+        strings
+            .contains(&"note=no mirror of the path is usable: answered as if all were".to_owned()),
         "{strings:?}"
     );
     assert!(strings.contains(&"ttl=30".to_owned()), "{strings:?}");
@@ -127,10 +137,12 @@ fn extended_errors_of_what_is_broken_are_shown_by_tools() {
     let stale = Daemon::start(&files.clone().with("feed.json", aged.clone()));
     let words = "24 (Invalid Data): the record is too old to be trusted: nothing renews it";
     assert_eq!(ede(&stale, "current.cvd.clam.example", "TXT"), both("SERVFAIL", words));
-    let strings = Ask::txt(stale.port(), "_explain.current.cvd.clam.example").by(Tool::Drill).strings();
+    let strings =
+        Ask::txt(stale.port(), "_explain.current.cvd.clam.example").by(Tool::Drill).strings();
     assert_eq!(strings[1], "answer=SERVFAIL: the record is too old to be trusted");
     assert!(
-        strings[2].starts_with("stamp=1767229200 age=") && strings[2].ends_with(", too old to be trusted"),
+        strings[2].starts_with("stamp=1767229200 age=")
+            && strings[2].ends_with(", too old to be trusted"),
         "{strings:?}"
     );
     assert!(strings.last().expect("the feed").ends_with(", older than max-age"), "{strings:?}");

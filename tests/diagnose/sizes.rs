@@ -16,9 +16,11 @@ fn what_does_not_fit_is_cut_over_udp_and_whole_over_tcp() {
         assert!(told.cut() && told.answer.is_empty() && told.size <= 1232, "{}", told.text);
         assert_eq!(ask.tcp().by(tool).strings(), pools("US", &States::new(), false));
         // RFC 1035, 4.2.1: 512 octets without EDNS.
-        let told = Ask { edns: false, ..Ask::txt(server.port(), "_explain.db.us.clam.example") }.by(tool);
+        let told =
+            Ask { edns: false, ..Ask::txt(server.port(), "_explain.db.us.clam.example") }.by(tool);
         assert!(!told.cut() && told.size <= 512, "{}", told.text);
-        let told = Ask { edns: false, ..Ask::txt(server.port(), "_pool.db.jp.clam.example") }.by(tool);
+        let told =
+            Ask { edns: false, ..Ask::txt(server.port(), "_pool.db.jp.clam.example") }.by(tool);
         assert!(told.cut() && told.size <= 512, "{}", told.text);
     }
 }
@@ -28,12 +30,15 @@ fn what_does_not_fit_is_cut_over_udp_and_whole_over_tcp() {
 fn many_that_are_left_out_are_counted() {
     let down: States = mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
     let server = Daemon::start(&files(&down));
-    let strings = Ask::txt(server.port(), "_explain.db.us.clam.example").tcp().by(TOOLS[0]).strings();
+    let strings =
+        Ask::txt(server.port(), "_explain.db.us.clam.example").tcp().by(TOOLS[0]).strings();
     // Nothing is usable: the whole path is looked through.
-    let left_out: Vec<&String> = strings.iter().filter(|line| line.starts_with("left out: ")).collect();
+    let left_out: Vec<&String> =
+        strings.iter().filter(|line| line.starts_with("left out: ")).collect();
     assert!(left_out.len() <= 41, "{strings:?}");
     let named = left_out.iter().filter(|line| line.ends_with(" down")).count();
-    let all = strings.iter().any(|line| line == "left out: 6 more, which _pool.db.us.clam.example names");
+    let all =
+        strings.iter().any(|line| line == "left out: 6 more, which _pool.db.us.clam.example names");
     // Those that are answered as if they were up are not left out.
     assert!(named == 0 && !all || named == 40 && all, "{strings:?}");
 }

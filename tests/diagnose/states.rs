@@ -126,7 +126,8 @@ fn a_path_that_is_all_behind_says_so() {
     let files = files(&States::new());
     let config = files.text("cvdns.toml").to_owned() + "[record]\nquorum = 0\n";
     let server = Daemon::start(&files.with("feed.json", feed).with("cvdns.toml", config));
-    let strings = Ask::txt(server.port(), "_explain.db.de.clam.example").tcp().by(Tool::Dig).strings();
+    let strings =
+        Ask::txt(server.port(), "_explain.db.de.clam.example").tcp().by(Tool::Dig).strings();
     let note = "note=no mirror of the path holds the record: answered with those least behind";
     assert!(
         strings.contains(&note.to_owned()) && strings.contains(&"answer=192.0.2.11".to_owned()),
@@ -146,9 +147,12 @@ fn a_mirror_that_settles_says_why_and_until_when() {
         server.wait_for_log(before, &[&format!("feed {serial} ")]);
     }
     let strings = Ask::txt(server.port(), "_explain.db.de.clam.example").by(Tool::Dig).strings();
-    let line = strings.iter().find(|line| line.starts_with("left out: de1.example ")).expect("the mirror");
-    let until =
-        line.split_once(", until ").and_then(|(_, until)| until.strip_suffix(')')).expect("until when");
+    let line =
+        strings.iter().find(|line| line.starts_with("left out: de1.example ")).expect("the mirror");
+    let until = line
+        .split_once(", until ")
+        .and_then(|(_, until)| until.strip_suffix(')'))
+        .expect("until when");
     let until: Timestamp = until.parse().expect("a moment");
     assert!(until > Timestamp::now(), "{line}");
     left_out(
@@ -174,8 +178,10 @@ fn a_feed_that_is_held_back_shows() {
         assert_eq!(strings[3], expected);
         let strings = Ask::txt(server.port(), "_explain.db.de.clam.example").by(tool).strings();
         let line = strings.last().expect("the feed's");
-        let (age, held) =
-            line.strip_prefix("feed serial=1000 age=").and_then(|rest| rest.split_once("; ")).expect("both");
+        let (age, held) = line
+            .strip_prefix("feed serial=1000 age=")
+            .and_then(|rest| rest.split_once("; "))
+            .expect("both");
         assert!(is_age(age), "{line}");
         assert_eq!(
             held,

@@ -31,7 +31,8 @@ fn reasons_come_back_as_they_were_meant() {
         );
     }
     let files = files(&States::new());
-    let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\noverrides = \"overrides.toml\"\n");
+    let config =
+        files.text("cvdns.toml").replace("[feed]\n", "[feed]\noverrides = \"overrides.toml\"\n");
     let server = Daemon::start(&files.with("cvdns.toml", config).with("overrides.toml", overrides));
     for tool in TOOLS {
         let pool = Ask::txt(server.port(), "_pool.clam.example").tcp().by(tool).strings();
@@ -41,8 +42,10 @@ fn reasons_come_back_as_they_were_meant() {
         });
         let explain: Vec<String> = explain.concat();
         for (host, reason) in hosts.iter().zip(reasons()) {
-            let line =
-                pool.iter().find(|line| line.starts_with(&format!("{host}.example "))).expect("the mirror");
+            let line = pool
+                .iter()
+                .find(|line| line.starts_with(&format!("{host}.example ")))
+                .expect("the mirror");
             let said = line.split_once("; left out: ").expect("why").1;
             is_said(said, &reason);
             if *host != "us1" {

@@ -5,18 +5,20 @@ use super::asking::{Answer, TXT, frame, loaded, query, snapshot};
 use super::files;
 use super::support::daemon::{Daemon, Files};
 use super::support::fixture::States;
-use cvdns::answer::{Answering, Transport};
-use cvdns::health::Feed;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Feed;
 use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::EdnsCode;
 use std::net::IpAddr;
 
-const NAMES: [&str; 5] = ["_explain.db.local", "_explain.nope", "_pool.db.de", "_feed", "_whoami.www"];
+const NAMES: [&str; 5] =
+    ["_explain.db.local", "_explain.nope", "_pool.db.de", "_feed", "_whoami.www"];
 
 fn with(explain: &str) -> Files {
     let files = files(&States::new());
-    let config =
-        files.text("cvdns.toml").replace("[server]\n", &format!("[server]\nexplain = \"{explain}\"\n"));
+    let config = files
+        .text("cvdns.toml")
+        .replace("[server]\n", &format!("[server]\nexplain = \"{explain}\"\n"));
     files.with("cvdns.toml", config)
 }
 
@@ -51,7 +53,8 @@ fn asked(files: &Files, from: &str, name: &str) -> Answer {
     files.write(dir.path(), 5300);
     let loaded = loaded(&dir.path().join("cvdns.toml"));
     let feed = Feed::parse(files.text("feed.json").as_bytes()).expect("a feed");
-    let snapshot = snapshot(&frame(&loaded, Some(&feed)), Some(&feed), &jiff::Timestamp::now().to_string());
+    let snapshot =
+        snapshot(&frame(&loaded, Some(&feed)), Some(&feed), &jiff::Timestamp::now().to_string());
     let mut answering = Answering::new(1, jiff::Timestamp::now);
     // A subnet of somewhere local makes nobody local.
     let asked = query(&format!("{name}.clam.example"), TXT, Some(([10, 0, 0, 0].into(), 8)));

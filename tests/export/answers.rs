@@ -51,7 +51,8 @@ impl Outcome {
             record
         };
         // A referral is what has NS in the authority section and no answer; positive answers have it as they like.
-        let is_referral = reply.answer.is_empty() && !reply.authority.iter().any(|r| r.rtype == rr::SOA);
+        let is_referral =
+            reply.answer.is_empty() && !reply.authority.iter().any(|r| r.rtype == rr::SOA);
         let authority = reply.authority.iter().filter(|r| r.rtype == rr::SOA || is_referral);
         let glue = reply.additional.iter().filter(|_| is_referral && !reply.authority.is_empty());
         Self {
@@ -92,7 +93,9 @@ fn compare(ours: &Daemon, peers: &[(&str, Peer)], more: &[&str]) {
     for name in names(more) {
         // Most of all those names are not there: two types say so.
         let is_country = name.starts_with("db.");
-        for qtype in TYPES.iter().copied().filter(|qtype| !is_country || [rr::A, rr::AAAA].contains(qtype)) {
+        for qtype in
+            TYPES.iter().copied().filter(|qtype| !is_country || [rr::A, rr::AAAA].contains(qtype))
+        {
             let query = Query::new(&name, qtype).edns(4096);
             let first = Outcome::asked(peers[0].1.port, &query);
             let our = gathered(ours.port(), &query, &first);
@@ -133,10 +136,14 @@ fn follow(config: &str, feeds: &[String; 2], more: &[&str]) {
         loop {
             let started = half_hour();
             export(&config, out.path(), &[]);
-            let peers =
-                [("BIND", named(out.path(), "")), ("Knot", knotd(out.path())), ("NSD", nsd(out.path()))];
-            let compared =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare(&ours, &peers, more)));
+            let peers = [
+                ("BIND", named(out.path(), "")),
+                ("Knot", knotd(out.path())),
+                ("NSD", nsd(out.path())),
+            ];
+            let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                compare(&ours, &peers, more);
+            }));
             match compared {
                 Ok(()) => break,
                 Err(failure) if half_hour() == started => std::panic::resume_unwind(failure),
@@ -272,8 +279,8 @@ fn every_type_is_exported_as_it_is() {
         let dump = output(
             super::support::tools::tool("named-compilezone")
                 .args([
-                    "-i", "none", "-k", "ignore", "-m", "ignore", "-M", "ignore", "-S", "ignore", "-n",
-                    "ignore",
+                    "-i", "none", "-k", "ignore", "-m", "ignore", "-M", "ignore", "-S", "ignore",
+                    "-n", "ignore",
                 ])
                 .args(["-o", "-", origin])
                 .arg(file),
@@ -318,7 +325,8 @@ fn zones_below_zones_are_answered_alike() {
     ] {
         for qtype in [rr::A, rr::AAAA, rr::NS, rr::SOA, rr::DS, rr::TXT] {
             let query = Query::new(name, qtype).edns(4096);
-            let (their, our) = (Outcome::asked(named.port, &query), Outcome::asked(ours.port(), &query));
+            let (their, our) =
+                (Outcome::asked(named.port, &query), Outcome::asked(ours.port(), &query));
             assert_eq!(their, our, "{name} {qtype}");
         }
     }

@@ -24,7 +24,9 @@ pub(crate) fn check(out: &Path) {
     for (name, file) in zone_files(out) {
         let origin = name.split('@').next().expect("a zone's name");
         let mut named = tool("named-checkzone");
-        named.args(["-i", "local", "-k", "warn", "-m", "warn", "-n", "fail", "-r", "warn", "-S", "warn"]);
+        named.args([
+            "-i", "local", "-k", "warn", "-m", "warn", "-n", "fail", "-r", "warn", "-S", "warn",
+        ]);
         silent(named.arg(origin).arg(&file), &[&format!("zone {origin}/IN: loaded serial "), "OK"]);
         let mut knot = tool_of("kzonecheck", CHECKERS);
         silent(knot.args(["-v", "-o", origin]).arg(&file), &["No semantic error found"]);
@@ -60,16 +62,18 @@ fn zones_for_each_country_are_accepted() {
     let files = zone_files(&out);
     assert!(files.len() > 250, "{}", files.len());
     check(&out);
-    let parent = std::fs::read_to_string(out.join("current/zones/clam.test.zone")).expect("the parent");
-    for line in ["db.de.clam.test. 300 IN NS ns.db.de.clam.test.", "ns.db.de.clam.test. 300 IN A 192.0.2.7"] {
+    let parent =
+        std::fs::read_to_string(out.join("current/zones/clam.test.zone")).expect("the parent");
+    for line in
+        ["db.de.clam.test. 300 IN NS ns.db.de.clam.test.", "ns.db.de.clam.test. 300 IN A 192.0.2.7"]
+    {
         assert!(parent.lines().any(|other| other == line), "no {line} in {parent}");
     }
 }
 
 /// Zones for each country, below one that does not delegate them.
 pub(crate) fn country_zones() -> Files {
-    let server =
-        "$TTL 300\n@ SOA ns.example.net. host.example.net. 1 3600 900 604800 300\n@ NS ns.example.net.\n";
+    let server = "$TTL 300\n@ SOA ns.example.net. host.example.net. 1 3600 900 604800 300\n@ NS ns.example.net.\n";
     let own = server.replace("@ NS ns.example.net.", "@ NS ns\nns A 192.0.2.7");
     Files::default()
         .with(

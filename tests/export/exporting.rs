@@ -25,7 +25,8 @@ pub(crate) fn export(config: &Path, out: &Path, more: &[&str]) -> String {
 
 /// Runs it; it must fail. What it said.
 pub(crate) fn refused(config: &Path, out: &Path, more: &[&str]) -> String {
-    let Output { status, stderr, .. } = command(config, out, more).output().expect("the command runs");
+    let Output { status, stderr, .. } =
+        command(config, out, more).output().expect("the command runs");
     let said = String::from_utf8_lossy(&stderr).into_owned();
     assert_eq!(status.code(), Some(1), "{said}");
     said
@@ -48,5 +49,7 @@ pub(crate) fn zone_files(out: &Path) -> Vec<(String, PathBuf)> {
 /// The serial in a zone file.
 pub(crate) fn serial(text: &str) -> u32 {
     let found = text.lines().find_map(|line| line.strip_suffix(" ; serial"));
-    found.and_then(|serial| serial.trim().parse().ok()).unwrap_or_else(|| panic!("no serial in {text}"))
+    found
+        .and_then(|serial| serial.trim().parse().ok())
+        .unwrap_or_else(|| panic!("no serial in {text}"))
 }

@@ -17,7 +17,8 @@ fn origins(out: &Path) -> Vec<String> {
 
 /// BIND with the fragment of the export; `options` stand among its own. The key of rndc is "key" in its directory.
 pub(crate) fn named(out: &Path, options: &str) -> Peer {
-    let (dir, port, control) = (tempfile::tempdir().expect("a directory"), ports::free(), ports::free());
+    let (dir, port, control) =
+        (tempfile::tempdir().expect("a directory"), ports::free(), ports::free());
     let path = dir.path().display();
     let key = "key rndc { algorithm hmac-sha256; secret \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"; };\n";
     let config = format!(
@@ -29,8 +30,9 @@ pub(crate) fn named(out: &Path, options: &str) -> Peer {
         out.join("current/named.conf").display().to_string().replace('"', "\\\"")
     );
     std::fs::write(dir.path().join("named.conf"), config).expect("named.conf");
-    let rndc =
-        format!("{key}options {{ default-key rndc; default-server 127.0.0.1; default-port {control}; }};\n");
+    let rndc = format!(
+        "{key}options {{ default-key rndc; default-server 127.0.0.1; default-port {control}; }};\n"
+    );
     std::fs::write(dir.path().join("rndc.conf"), rndc).expect("rndc.conf");
     let mut command = tool("named");
     command.args(["-g", "-n", "1", "-c"]).arg(dir.path().join("named.conf"));

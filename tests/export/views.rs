@@ -18,9 +18,9 @@ use super::support::{client, rr};
 
 /// Countries with and without mirrors of their own, of every continent; GB is `uk` too.
 const COUNTRIES: [&str; 40] = [
-    "DE", "FR", "JP", "US", "GB", "AQ", "BR", "AR", "ZA", "KE", "IN", "CN", "AU", "NZ", "LI", "GL", "RU",
-    "TR", "EG", "MX", "CA", "CL", "IT", "ES", "SE", "NO", "FI", "PL", "CZ", "AT", "CH", "NL", "BE", "IE",
-    "PT", "GR", "KR", "TW", "HK", "SG",
+    "DE", "FR", "JP", "US", "GB", "AQ", "BR", "AR", "ZA", "KE", "IN", "CN", "AU", "NZ", "LI", "GL",
+    "RU", "TR", "EG", "MX", "CA", "CL", "IT", "ES", "SE", "NO", "FI", "PL", "CZ", "AT", "CH", "NL",
+    "BE", "IE", "PT", "GR", "KR", "TW", "HK", "SG",
 ];
 
 /// Of these sources the last 20 are in no country; of half of them the continent is known.
@@ -55,7 +55,9 @@ fn files() -> (Files, tempfile::TempDir) {
     let database = dir.path().join("GeoLite2-Country.mmdb");
     std::fs::write(dir.path().join("source.csv"), lines).expect("the source");
     let mut build = Command::new(env!("CARGO_BIN_EXE_cvdns"));
-    output(build.args(["geoip", "build", "--out"]).arg(&database).arg(dir.path().join("source.csv")));
+    output(
+        build.args(["geoip", "build", "--out"]).arg(&database).arg(dir.path().join("source.csv")),
+    );
     let mut config = format!(
         "[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n[[zone]]\nfile = '{}'\n\
          [[zone]]\nfile = \"short.toml\"\n[geoip]\ndatabase = '{}'\n",
@@ -77,7 +79,8 @@ fn files() -> (Files, tempfile::TempDir) {
 
 /// The addresses that a client from this source gets of the server in all its turns, as many as `wanted`.
 fn ours(port: u16, source: Ipv4Addr, name: &str, qtype: u16, wanted: usize) -> BTreeSet<Vec<u8>> {
-    let socket = UdpSocket::bind(SocketAddr::new(source.into(), 0)).expect("a socket of the source");
+    let socket =
+        UdpSocket::bind(SocketAddr::new(source.into(), 0)).expect("a socket of the source");
     socket.connect(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).expect("a way");
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     let mut all = BTreeSet::new();
@@ -94,7 +97,16 @@ fn ours(port: u16, source: Ipv4Addr, name: &str, qtype: u16, wanted: usize) -> B
 
 fn dig(port: u16, source: Ipv4Addr, name: &str, qtype: &str) -> BTreeSet<Vec<u8>> {
     let mut dig = tool("dig");
-    dig.args(["-b", &source.to_string(), "@127.0.0.1", "-p", &port.to_string(), "+short", name, qtype]);
+    dig.args([
+        "-b",
+        &source.to_string(),
+        "@127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "+short",
+        name,
+        qtype,
+    ]);
     let said = output(&mut dig);
     let octets = |line: &str| match line.parse().unwrap_or_else(|_| panic!("{line} of {said}")) {
         std::net::IpAddr::V4(address) => address.octets().to_vec(),
@@ -112,8 +124,10 @@ fn compare(acl: &[&str], options: impl Fn(&Path) -> String) {
     check(&out);
     let config = std::fs::read_to_string(out.join("current/named.conf")).expect("named.conf");
     let views = config.matches("view \"").count() - config.matches("in-view \"").count();
-    let shared =
-        config.lines().filter(|line| line.contains("short.example") && line.contains("in-view")).count();
+    let shared = config
+        .lines()
+        .filter(|line| line.contains("short.example") && line.contains("in-view"))
+        .count();
     assert_eq!(shared, views - 1, "one view loads the static zone");
     assert!(views > 40, "{views}");
     assert!(config.contains("view \"cvdns-eu-world\""), "{config}");

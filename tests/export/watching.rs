@@ -153,7 +153,10 @@ fn a_hundred_changes_are_loaded_one_by_one() {
         let loaded = Outcome::asked(named.port, &soa);
         assert_eq!(format!("{loaded:?}").matches("TYPE6").count(), 1);
         before = now;
-        assert_eq!((identity(&site.zone("short.example")), serial(&site.text("short.example"))), unchanged);
+        assert_eq!(
+            (identity(&site.zone("short.example")), serial(&site.text("short.example"))),
+            unchanged
+        );
     }
     times.sort();
     println!(
@@ -162,7 +165,8 @@ fn a_hundred_changes_are_loaded_one_by_one() {
         times[times.len() - 1]
     );
     // Exports that change nothing are none; the stamp may have changed meanwhile.
-    let generation = fs::read_link(site.out().join("current")).expect("a link").display().to_string();
+    let generation =
+        fs::read_link(site.out().join("current")).expect("a link").display().to_string();
     let exports: u64 = generation.strip_prefix("gen-").expect("gen-").parse().expect("a number");
     assert!((changes + 1..=changes + 3).contains(&exports), "{exports} exports, {changes} changes");
     watch.stop();
@@ -270,7 +274,8 @@ fn a_command_that_fails_or_hangs_stops_nothing() {
         ("sleep 600", "`sleep 600` was ended after 300ms"),
         ("/nonexistent/rndc {zone}", "cannot be started"),
     ] {
-        let watch = site.watch(&["--reload", line, "--reconfigure", "", "--reload-timeout", "300ms"]);
+        let watch =
+            site.watch(&["--reload", line, "--reconfigure", "", "--reload-timeout", "300ms"]);
         watch.until_logged(said);
         assert!(watch.log().contains("tried again with the next change"), "{}", watch.log());
         for serial in [1u64, 2] {
@@ -306,8 +311,11 @@ fn everything_is_read_again_and_a_feed_never_goes_back() {
     site.feed(5_000, &states(&[("de1.example", "down")]));
     watch.until("the feed", || since(3) == ["clam.example"]);
     let zone = fs::read_to_string(site.dir.path().join("short.zone")).expect("the master file");
-    fs::write(site.dir.path().join("short.zone"), zone.replace(" 7 ", " 8 ") + "new IN A 192.0.2.77\n")
-        .expect("the master file");
+    fs::write(
+        site.dir.path().join("short.zone"),
+        zone.replace(" 7 ", " 8 ") + "new IN A 192.0.2.77\n",
+    )
+    .expect("the master file");
     let mut config = fs::read_to_string(site.config()).expect("the configuration");
     config.push_str("[[zone]]\nfile = \"third.toml\"\n");
     fs::write(site.config(), config).expect("the configuration");
@@ -316,8 +324,11 @@ fn everything_is_read_again_and_a_feed_never_goes_back() {
         "format = 1\norigin = \"third.example\"\nrecords = \"third.zone\"\n",
     )
     .expect("a zone");
-    fs::write(site.dir.path().join("third.zone"), "$TTL 60\n@ SOA ns.a. h.a. 3 1 1 1 1\n@ NS ns.a.\n")
-        .expect("a zone");
+    fs::write(
+        site.dir.path().join("third.zone"),
+        "$TTL 60\n@ SOA ns.a. h.a. 3 1 1 1 1\n@ NS ns.a.\n",
+    )
+    .expect("a zone");
     tools::signal(watch.child.id(), "HUP");
     watch.until("SIGHUP", || since(4) == ["reconfigured", "short.example", "third.example"]);
     assert_eq!((serial(&site.text("short.example")), serial(&site.text("third.example"))), (8, 3));
@@ -344,7 +355,8 @@ fn without_a_feed_all_mirrors_are_up_where_no_export_stands_yet() {
     watch.until("exported", || site.zone("clam.example").exists());
     let text = site.text("clam.example");
     assert!(
-        yields(&path("DE"), &States::new(), false).0.len() > 1 && text.contains("db.de.big.clam.example. ")
+        yields(&path("DE"), &States::new(), false).0.len() > 1
+            && text.contains("db.de.big.clam.example. ")
     );
     watch.stop();
     // One that stands is the better answer.

@@ -71,7 +71,11 @@ fn without_space_or_leave_to_write_the_last_export_stands() {
         .expect("a feed");
     // The zone has about 210 KiB, so that two of them are too much.
     for (how, mount, said) in [
-        ("full", "mount -t tmpfs -o size=300k none \"$1\"; later() { :; }", "No space left on device"),
+        (
+            "full",
+            "mount -t tmpfs -o size=300k none \"$1\"; later() { :; }",
+            "No space left on device",
+        ),
         (
             "ro",
             "mount -t tmpfs -o size=9m none \"$1\"; later() { mount -o remount,ro \"$1\"; }",
@@ -97,7 +101,8 @@ fn without_space_or_leave_to_write_the_last_export_stands() {
             .arg(&report)
             .status()
             .expect("unshare runs");
-        let text = fs::read_to_string(dir.path().join(format!("{how}-report.said"))).unwrap_or_default();
+        let text =
+            fs::read_to_string(dir.path().join(format!("{how}-report.said"))).unwrap_or_default();
         assert!(status.success(), "{how}: {status}: {text}");
         assert!(text.contains(said) && text.contains("nothing was exported"), "{how}: {text}");
     }
@@ -120,7 +125,10 @@ fn a_directory_that_named_conf_cannot_name_is_refused() {
 fn a_quote_in_the_name_of_a_zone_comes_through() {
     let dir = tempfile::tempdir().expect("a directory");
     let files = Files::default()
-        .with("cvdns.toml", "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"odd.toml\"\n")
+        .with(
+            "cvdns.toml",
+            "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"odd.toml\"\n",
+        )
         .with("odd.toml", "format = 1\norigin = 'q\\\"x.test'\nrecords = \"odd.zone\"\n")
         .with("odd.zone", "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n");
     files.write(dir.path(), 1);
@@ -177,7 +185,10 @@ fn glue_is_what_the_served_zones_say() {
 fn warnings_and_records_that_are_left_out_are_said() {
     let dir = tempfile::tempdir().expect("a directory");
     let files = Files::default()
-        .with("cvdns.toml", "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"w.toml\"\n")
+        .with(
+            "cvdns.toml",
+            "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"w.toml\"\n",
+        )
         .with(
             "w.toml",
             "format = 1\norigin = \"w.test\"\nrecords = \"w.zone\"\n\
@@ -195,8 +206,14 @@ fn warnings_and_records_that_are_left_out_are_said() {
         .output()
         .expect("the check runs");
     let warnings = String::from_utf8_lossy(&checked.stderr).into_owned();
-    assert!(warnings.contains("0 errors, 1 warning") && said.contains(&warnings), "{warnings}{said}");
-    assert!(said.contains("the record current.cvd.w.test TXT is left out: no release is known"), "{said}");
+    assert!(
+        warnings.contains("0 errors, 1 warning") && said.contains(&warnings),
+        "{warnings}{said}"
+    );
+    assert!(
+        said.contains("the record current.cvd.w.test TXT is left out: no release is known"),
+        "{said}"
+    );
 }
 
 /// Names and strings that mean something to a master file, or to named.conf.
@@ -259,8 +276,10 @@ pool = "{cc}"
         r"none\.such",
     ];
     for owner in owners {
-        let wire =
-            cvdns::wire::name::Name::parse(&format!("{owner}.odd.test."), &cvdns::wire::name::Name::root());
+        let wire = cvdns_core::wire::name::Name::parse(
+            &format!("{owner}.odd.test."),
+            &cvdns_core::wire::name::Name::root(),
+        );
         let name = wire.expect("a name");
         for qtype in [rr::A, rr::TXT, rr::MX, rr::CNAME] {
             let mut query = Query::new("odd.test", qtype).edns(4096);
@@ -282,7 +301,8 @@ fn what_is_wrong_with_the_feed_is_said_and_the_last_export_stands() {
     let config = config
         .replace("file = \"zones/", &format!("file = \"{at}/zones/"))
         .replace("database = \"geoip/", &format!("database = \"{at}/geoip/"));
-    let write = |text: &str| fs::write(dir.path().join("cvdns.toml"), text).expect("the configuration");
+    let write =
+        |text: &str| fs::write(dir.path().join("cvdns.toml"), text).expect("the configuration");
     write(&config);
     fs::copy(project().join("feed.json"), dir.path().join("feed.json")).expect("the feed");
     let path = dir.path().join("cvdns.toml");
@@ -343,9 +363,13 @@ fn every_export_says_what_ecs_means_beside_bind() {
         );
         fs::write(&config, text).expect("the configuration");
         let out = dir.path().join(ecs.to_string());
-        let output = command(&config, &out, &["--views", "--acl", "prefixes"]).output().expect("it runs");
+        let output =
+            command(&config, &out, &["--views", "--acl", "prefixes"]).output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains("scope 0") && said.contains(word), "{said}");
+        assert!(
+            output.status.success() && said.contains("scope 0") && said.contains(word),
+            "{said}"
+        );
         for (path, octets) in contents(&out.join("current/")) {
             let text = String::from_utf8(octets).expect("text");
             assert!(text.contains("scope 0") && text.contains(word), "{path}");
@@ -361,7 +385,11 @@ fn a_feed_and_a_time_can_be_named() {
     let other = dir.path().join("other.json");
     fs::write(&other, feed.replace("28129", "28200")).expect("a feed");
     let out = dir.path().join("out");
-    export(&example(), &out, &["--feed", &other.display().to_string(), "--at", "2026-11-22T17:40:00Z"]);
+    export(
+        &example(),
+        &out,
+        &["--feed", &other.display().to_string(), "--at", "2026-11-22T17:40:00Z"],
+    );
     let text = fs::read_to_string(out.join("current/zones/clamav.net.zone")).expect("the zone");
     let line = "current.cvd.clamav.net. 1800 IN TXT \"1.4.6:63:28200:1795368600:1:90:49192:339\"";
     assert!(text.lines().any(|other| other == line), "{text}");

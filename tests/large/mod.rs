@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use cvdns::geo::country::Country;
-use cvdns::health::Feed;
+use cvdns_core::geo::country::Country;
+use cvdns_core::health::Feed;
 
 /// As many mirrors in as many countries.
 #[derive(Clone, Copy)]
@@ -67,8 +67,8 @@ impl Network {
                 writeln!(text, "ipv6 = [\"{ipv6}\"]").unwrap();
             }
             // Not in step with the countries: each has all of them, in shares of its own.
-            let capacity =
-                ["100Mbit/s", "1Gbit/s", "1Gbit/s", "10Gbit/s", "2500Mbit/s"][number * 7919 / 31 % 5];
+            let capacity = ["100Mbit/s", "1Gbit/s", "1Gbit/s", "10Gbit/s", "2500Mbit/s"]
+                [number * 7919 / 31 % 5];
             writeln!(text, "capacity = \"{capacity}\"").unwrap();
             if number % 500 == 0 {
                 text += "pools = [\"other\"]\n";

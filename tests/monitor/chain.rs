@@ -86,11 +86,15 @@ fn a_stopped_web_server_leaves_the_answers_and_comes_back() {
     fs::write(dir.join("mirrors.toml"), fleet.replace("\"127.0.3.4\"", "\"127.0.3.9\""))
         .expect("another fleet");
     tools::signal(monitor.0.id(), "HUP");
-    until("another address is checked", dir, || states(&network::feed(dir))["m4.example"] == "down");
+    until("another address is checked", dir, || {
+        states(&network::feed(dir))["m4.example"] == "down"
+    });
     fs::write(dir.join("mirrors.toml"), "[[mirror]]\n").expect("a bad fleet");
     tools::signal(monitor.0.id(), "HUP");
     let log = || fs::read_to_string(dir.join("monitor.log")).expect("a log");
-    until("a bad fleet is refused", dir, || log().contains("not reloaded, what was read before goes on"));
+    until("a bad fleet is refused", dir, || {
+        log().contains("not reloaded, what was read before goes on")
+    });
     fs::write(dir.join("mirrors.toml"), &fleet).expect("the first fleet");
     tools::signal(monitor.0.id(), "HUP");
     until("the first fleet is back", dir, || states(&network::feed(dir))["m4.example"] == "up");
@@ -118,8 +122,10 @@ fn check_told(dir: &Path) {
         told.lines().map(|line| serde_json::from_str(line).expect("JSON on each line")).collect();
     // Beside it stands the address that m4 had for a while.
     let told: Vec<_> = told.into_iter().filter(|change| change["mirror"] == "m2.example").collect();
-    let changes: Vec<[&str; 2]> =
-        told.iter().map(|change| ["from", "to"].map(|key| change[key].as_str().expect("a state"))).collect();
+    let changes: Vec<[&str; 2]> = told
+        .iter()
+        .map(|change| ["from", "to"].map(|key| change[key].as_str().expect("a state")))
+        .collect();
     assert_eq!(changes, [["up", "down"], ["down", "up"], ["up", "down"], ["down", "up"]]);
     for change in &told {
         assert_eq!(change["address"], *ip(2));
@@ -137,7 +143,8 @@ fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     let settings = format!("{QUICK}publish-every = \"1s\"\nsecret-key = \"key\"");
     network::place(&network::files(&fleet(), port, &settings), dir);
     let locked = KeyPair::generate_encrypted_keypair(Some("secret".to_owned())).expect("a key");
-    fs::write(dir.join("key"), locked.sk.to_box(None).expect("a box").into_string()).expect("a key file");
+    fs::write(dir.join("key"), locked.sk.to_box(None).expect("a box").into_string())
+        .expect("a key file");
     let refused = run(dir, &["--once"]);
     assert_eq!(refused.status.code(), Some(1));
     let error = String::from_utf8_lossy(&refused.stderr);
@@ -145,7 +152,8 @@ fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     assert!(!dir.join("feed.json").exists());
 
     let pair = KeyPair::generate_unencrypted_keypair().expect("a key");
-    fs::write(dir.join("key"), pair.sk.to_box(None).expect("a box").into_string()).expect("a key file");
+    fs::write(dir.join("key"), pair.sk.to_box(None).expect("a box").into_string())
+        .expect("a key file");
     let _servers: Vec<Nginx> = (1..=4).map(|n| start(dir, n, port)).collect();
     let _monitor = Running::start(dir);
     until("the first feed", dir, || dir.join("feed.json").exists());
@@ -155,14 +163,17 @@ fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     while serials.len() < 4 {
         assert!(Instant::now() < deadline, "four feeds with their signatures, {fits} looks");
         let feed = fs::read(dir.join("feed.json")).expect("the feed");
-        let text = fs::read_to_string(dir.join("feed.json.minisig")).expect("its signature, before it");
+        let text =
+            fs::read_to_string(dir.join("feed.json.minisig")).expect("its signature, before it");
         let signature = SignatureBox::from_string(&text).expect("minisign's format");
         let content: serde_json::Value = serde_json::from_slice(&feed).expect("JSON");
         let serial = content["serial"].as_u64().expect("a serial");
         let comment = signature.trusted_comment().expect("a comment");
-        let signed: u64 = comment.split("serial:").nth(1).expect("a serial").parse().expect("a number");
+        let signed: u64 =
+            comment.split("serial:").nth(1).expect("a serial").parse().expect("a number");
         if signed == serial && serials.insert(serial) {
-            verify(&pair.pk, &signature, std::io::Cursor::new(&feed), true, false, false).expect("it fits");
+            verify(&pair.pk, &signature, std::io::Cursor::new(&feed), true, false, false)
+                .expect("it fits");
         }
         assert!(signed >= serial, "the signature is behind the feed: {signed} {serial}");
         fits += 1;
@@ -178,7 +189,8 @@ fn keys_of_minisign_work_as_the_page_on_the_monitor_has_them() {
     let settings = format!("{QUICK}secret-key = \"monitor.key\"");
     let files = network::files(&fleet(), port, &settings);
     network::place(&files, dir);
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitor.md")).expect("the page");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitor.md"))
+        .expect("the page");
     let documented = "minisign -G -W -s monitor.key -p monitor.pub";
     assert!(page.contains(documented), "the page says something else");
     let minisign = |arguments: &str| {
@@ -187,7 +199,8 @@ fn keys_of_minisign_work_as_the_page_on_the_monitor_has_them() {
     };
     minisign(documented.strip_prefix("minisign ").expect("the program"));
     let key = dir.join("monitor.key");
-    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("another mode");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("another mode");
     let _servers: Vec<Nginx> = (1..=4).map(|n| start(dir, n, port)).collect();
     let output = run(dir, &["--once"]);
     let error = String::from_utf8_lossy(&output.stderr);
@@ -232,7 +245,11 @@ fn a_shorter_interval_holds_at_once() {
     let interval = |interval: &str| {
         let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
         let lines = config.lines().map(|line| {
-            if line.starts_with("interval = \"1") && !line.ends_with("\"1s\"") { interval } else { line }
+            if line.starts_with("interval = \"1") && !line.ends_with("\"1s\"") {
+                interval
+            } else {
+                line
+            }
         });
         fs::write(dir.join("cvdns.toml"), lines.flat_map(|line| [line, "\n"]).collect::<String>())
             .expect("written");
@@ -258,7 +275,10 @@ fn a_broken_memory_stops_nothing() {
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!((table.lines().count(), up()), (5, 3), "{table}");
     let line = table.lines().find(|line| line.starts_with("m4.example")).expect("a line");
-    assert!(line.contains("127.0.3.4") && line.contains("down") && line.contains("refused"), "{line}");
+    assert!(
+        line.contains("127.0.3.4") && line.contains("down") && line.contains("refused"),
+        "{line}"
+    );
 
     let memory = dir.join("state/monitor/memory.json");
     fs::write(&memory, "{ \"format\": 1, ").expect("written");
@@ -294,8 +314,10 @@ fn what_it_is_told_wrong_is_exit_status_1_or_2() {
         assert!(error.contains(words), "{words}: {error}");
     };
     says(1, "did you mean `interval`?");
-    let config =
-        files.text("cvdns.toml").replace("intervall = \"1h\"", "").replace("source = \"feed.json\"", "");
+    let config = files
+        .text("cvdns.toml")
+        .replace("intervall = \"1h\"", "")
+        .replace("source = \"feed.json\"", "");
     network::place(&files.clone().with("cvdns.toml", config), dir);
     says(1, "there is no place for the feed");
     assert_eq!(run(dir, &["--twice"]).status.code(), Some(2));

@@ -54,8 +54,10 @@ fn expected(hour: i64) -> BTreeMap<String, String> {
             _ => worse,
         }
     };
-    let mut out: BTreeMap<String, String> =
-        fleet().iter().map(|mirror| (mirror.host.clone(), state(&mirror.host).to_owned())).collect();
+    let mut out: BTreeMap<String, String> = fleet()
+        .iter()
+        .map(|mirror| (mirror.host.clone(), state(&mirror.host).to_owned()))
+        .collect();
     // Dead from the first check on, and never mended.
     out.insert(format!("{HALF} ::1"), if hour >= 72 { "removed" } else { "down" }.to_owned());
     out
@@ -72,7 +74,12 @@ fn stamp(root: &Path, n: usize, seconds: i64) {
     };
     fs::write(&path, text).expect("a timestamp");
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs());
-    fs::File::options().append(true).open(&path).expect("it").set_modified(modified).expect("its time");
+    fs::File::options()
+        .append(true)
+        .open(&path)
+        .expect("it")
+        .set_modified(modified)
+        .expect("its time");
 }
 
 fn answered(daemon: &Daemon) -> BTreeSet<Vec<u8>> {
@@ -139,7 +146,8 @@ fn twenty_mirrors_go_through_the_days_and_the_server_takes_each_feed() {
             if known.0 != state {
                 *known = (state, now);
             }
-            let said: jiff::Timestamp = entry["since"].as_str().expect("since").parse().expect("a time");
+            let said: jiff::Timestamp =
+                entry["since"].as_str().expect("since").parse().expect("a time");
             assert_eq!(said.as_second(), known.1, "{host} in hour {hour}");
         }
         assert!(feed["serial"].as_u64().expect("a serial") > serial, "hour {hour}");

@@ -23,7 +23,14 @@ fn only<T>(asked: &Asked, path: &str, then: impl FnOnce() -> T) -> bool {
     is
 }
 
-fn say(talk: &mut Talk, asked: &Asked, path: &str, status: &str, headers: &str, body: &[u8]) -> bool {
+fn say(
+    talk: &mut Talk,
+    asked: &Asked,
+    path: &str,
+    status: &str,
+    headers: &str,
+    body: &[u8],
+) -> bool {
     only(asked, path, || talk.answer(status, headers, body))
 }
 
@@ -116,7 +123,8 @@ fn address(n: usize) -> IpAddr {
 
 /// A listener whose queue is full: the system drops what comes then.
 fn full(address: SocketAddr) -> (socket2::Socket, Vec<TcpStream>) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let socket =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     socket.bind(&address.into()).expect("an address of loopback");
     socket.listen(0).expect("listening");
     let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(300));
@@ -158,9 +166,11 @@ fn each_misbehaviour_has_its_name_and_its_state() {
         let note = entry["note"].as_str().unwrap_or_default();
         assert!(note.contains(words) && note.is_empty() == words.is_empty(), "{name}: {note}");
         // Whoever fails is in the log, whether that changes its state or not yet.
-        let says = if *state == "up" { "fails, and stays up for now" } else { "is down, it was up" };
-        let line =
-            log.lines().find(|line| line.contains(&format!(" {} ", host(name))) && line.contains(says));
+        let says =
+            if *state == "up" { "fails, and stays up for now" } else { "is down, it was up" };
+        let line = log
+            .lines()
+            .find(|line| line.contains(&format!(" {} ", host(name))) && line.contains(says));
         assert_eq!(line.is_some(), !words.is_empty(), "{name}: {log}");
         // Whose versions are not known has none; 28129 is that of a mirror without ranges, too.
         let daily = entry["daily"].as_u64();
@@ -170,8 +180,9 @@ fn each_misbehaviour_has_its_name_and_its_state() {
     // A day later those who answer wrongly are old; the timestamps of the good ones are a day old as well.
     let feed = round(dir.path(), now + 24 * 3600);
     for (host, state) in states(&feed) {
-        let dead =
-            CASES.iter().any(|Case(name, state, ..)| host == format!("{name}.example") && *state == "down");
+        let dead = CASES
+            .iter()
+            .any(|Case(name, state, ..)| host == format!("{name}.example") && *state == "down");
         assert_eq!(state, if dead { "down" } else { "old" }, "{host}");
     }
     drop((servers, queue));

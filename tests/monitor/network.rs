@@ -27,7 +27,11 @@ pub fn files(mirrors: &[Mirror], port: u16, settings: &str) -> Files {
     let mut fleet = String::new();
     for Mirror { host, addresses } in mirrors {
         let of = |v4: bool| -> Vec<String> {
-            addresses.iter().filter(|a| a.is_ipv4() == v4).map(|a| format!("{:?}", a.to_string())).collect()
+            addresses
+                .iter()
+                .filter(|a| a.is_ipv4() == v4)
+                .map(|a| format!("{:?}", a.to_string()))
+                .collect()
         };
         let _ = writeln!(
             fleet,
@@ -47,8 +51,7 @@ pub fn files(mirrors: &[Mirror], port: u16, settings: &str) -> Files {
          [answer]\nmax = 0\n[[name]]\nowner = \"db.{{cc}}\"\npool = \"{{cc}}\"\n\
          [[name]]\nowner = \"current.cvd\"\ntxt = \"record\"\n"
     );
-    let master =
-        "@ 3600 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 3600 IN NS ns1\nns1 3600 IN A 127.0.0.1\n";
+    let master = "@ 3600 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 3600 IN NS ns1\nns1 3600 IN A 127.0.0.1\n";
     Files::default()
         .with("cvdns.toml", config)
         .with("zone.toml", zone)
@@ -61,8 +64,7 @@ pub const RELEASE: &str =
     r#"{ "software": "1.4.6", "main": 63, "daily": 28129, "bytecode": 339, "flevel": 90 }"#;
 
 /// Settings with which failures show quickly.
-pub const QUICK: &str =
-    "release = \"release.json\"\nconfirm-interval = \"10ms\"\nconnect-timeout = \"1s\"\ntimeout = \"1s\"\n";
+pub const QUICK: &str = "release = \"release.json\"\nconfirm-interval = \"10ms\"\nconnect-timeout = \"1s\"\ntimeout = \"1s\"\n";
 
 /// Writes the files where no server runs.
 pub fn place(files: &Files, dir: &Path) {
@@ -142,8 +144,11 @@ pub struct Running(pub Child);
 
 impl Running {
     pub fn start(dir: &Path) -> Self {
-        let log =
-            fs::File::options().create(true).append(true).open(dir.join("monitor.log")).expect("its log");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join("monitor.log"))
+            .expect("its log");
         let mut command = command(dir, &[]);
         Self(command.stdout(Stdio::null()).stderr(log).spawn().expect("the monitor started"))
     }

@@ -87,7 +87,9 @@ fn what_is_wrong_comes_with_what_to_change() {
         ),
         (
             web::mirror(ORIGIN, "root @ROOT@; max_ranges 0;"),
-            ["main", "daily", "bytecode"].map(|name| (format!("{here}{name}.cvd"), "no-range")).to_vec(),
+            ["main", "daily", "bytecode"]
+                .map(|name| (format!("{here}{name}.cvd"), "no-range"))
+                .to_vec(),
             "no max_ranges 0",
         ),
         (
@@ -99,7 +101,10 @@ fn what_is_wrong_comes_with_what_to_change() {
             "no return 301",
         ),
         (
-            web::mirror(ORIGIN, "root @ROOT@; location = /bytecode.cvd { try_files /timestamp =404; }"),
+            web::mirror(
+                ORIGIN,
+                "root @ROOT@; location = /bytecode.cvd { try_files /timestamp =404; }",
+            ),
             vec![(format!("{here}bytecode.cvd"), "wrong-range")],
             "gzip off;",
         ),
@@ -109,8 +114,10 @@ fn what_is_wrong_comes_with_what_to_change() {
         let address = SocketAddr::new(ADDRESS.parse().expect("an address"), port);
         let server = server.replace("@ROOT@", &dir.path().join("www").display().to_string());
         let server = server.replacen("server {", &format!("server {{ listen {address};"), 1);
-        let rest = format!("server {{ listen {address} default_server; server_name _; return 404; }}");
-        let _nginx = Nginx::with(&dir.path().join("nginx"), &format!("{server}\n{rest}"), &[address]);
+        let rest =
+            format!("server {{ listen {address} default_server; server_name _; return 404; }}");
+        let _nginx =
+            Nginx::with(&dir.path().join("nginx"), &format!("{server}\n{rest}"), &[address]);
         let (status, json, text) = report(dir.path(), "bad.example");
         let mut found = steps(&json["addresses"][0]);
         found.retain(|(_, failure)| !failure.is_empty());
@@ -144,7 +151,10 @@ fn a_dead_mirror_an_old_one_and_one_of_an_unknown_make() {
         let found = steps(&json["addresses"][0]);
         let failing = found.iter().filter(|(_, failure)| failure == "old").count();
         assert_eq!((status, failing, found.len()), (Some(1), 3, 7), "{text}");
-        assert!(text.contains(", 1d 1h old") && text.contains("look at the update of the mirror"), "{text}");
+        assert!(
+            text.contains(", 1d 1h old") && text.contains("look at the update of the mirror"),
+            "{text}"
+        );
     }
     let _server = Wicked::start(ip, port, old + 25 * 3600, |talk, asked| {
         asked.path == "/timestamp" && talk.answer("200 OK", "Content-Length: 6\r\n", b"<html>")

@@ -62,7 +62,11 @@ impl Nginx {
         for address in addresses {
             while TcpStream::connect(address).is_err() {
                 let said = || fs::read_to_string(dir.join("log")).unwrap_or_default();
-                assert!(Instant::now() < deadline, "nginx does not listen on {address}:\n{}", said());
+                assert!(
+                    Instant::now() < deadline,
+                    "nginx does not listen on {address}:\n{}",
+                    said()
+                );
                 std::thread::sleep(Duration::from_millis(20));
             }
         }

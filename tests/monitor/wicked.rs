@@ -62,7 +62,8 @@ fn bind(address: SocketAddr) -> TcpListener {
         match TcpListener::bind(address) {
             Ok(listener) => return listener,
             Err(error)
-                if error.kind() == std::io::ErrorKind::AddrInUse && std::time::Instant::now() < deadline =>
+                if error.kind() == std::io::ErrorKind::AddrInUse
+                    && std::time::Instant::now() < deadline =>
             {
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -123,11 +124,13 @@ fn talk(stream: TcpStream, ended: Arc<AtomicBool>, timestamp: i64, way: Way) {
     }
     let request = String::from_utf8(request).expect("a request");
     let header = |name: &str| {
-        let line = request.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
+        let line =
+            request.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
         line.map(|line| line[name.len() + 2..].to_owned())
     };
     let path = request.split(' ').nth(1).expect("a path").to_owned();
-    let asked = Asked { path, host: header("host").unwrap_or_default(), range: header("range").is_some() };
+    let asked =
+        Asked { path, host: header("host").unwrap_or_default(), range: header("range").is_some() };
     if !way(&mut talk, &asked) {
         serve(&mut talk, &asked, timestamp);
     }
@@ -151,7 +154,8 @@ fn serve(talk: &mut Talk, asked: &Asked, timestamp: i64) {
     };
     let body = database(version);
     if asked.range {
-        let headers = format!("Content-Length: 512\r\nContent-Range: bytes 0-511/{}\r\n", body.len());
+        let headers =
+            format!("Content-Length: 512\r\nContent-Range: bytes 0-511/{}\r\n", body.len());
         talk.answer("206 Partial Content", &headers, &body[..512]);
     } else {
         talk.answer("200 OK", &format!("Content-Length: {}\r\n", body.len()), &body);

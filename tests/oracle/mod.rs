@@ -104,7 +104,8 @@ impl Oracle {
         }
         let here = &self.countries[code];
         let mut path = vec![code.to_owned()];
-        let mut others: Vec<&str> = self.hosts().into_iter().filter(|other| *other != code).collect();
+        let mut others: Vec<&str> =
+            self.hosts().into_iter().filter(|other| *other != code).collect();
         others.sort_by(|a, b| {
             angle(here.point, self.countries[*a].point)
                 .total_cmp(&angle(here.point, self.countries[*b].point))
@@ -143,7 +144,9 @@ impl Oracle {
 
     /// Whether nothing on the path works.
     pub fn is_dead(&self, path: &Pools, states: &States) -> bool {
-        path.iter().flat_map(|pool| self.members(pool)).all(|place| !matches!(states.of(place), "up" | "old"))
+        path.iter()
+            .flat_map(|pool| self.members(pool))
+            .all(|place| !matches!(states.of(place), "up" | "old"))
     }
 
     fn walk(&self, path: &[String], state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
@@ -188,7 +191,12 @@ impl Oracle {
     }
 
     /// Whether a network of another country lies within the prefix; the first such.
-    pub fn other_country(&self, address: IpAddr, prefix: u8, than: Option<&str>) -> Option<(IpAddr, u8)> {
+    pub fn other_country(
+        &self,
+        address: IpAddr,
+        prefix: u8,
+        than: Option<&str>,
+    ) -> Option<(IpAddr, u8)> {
         self.other(address, prefix, |code| code.as_deref() == than)
     }
 
@@ -222,8 +230,10 @@ fn countries(table: &str) -> BTreeMap<String, Country> {
     let country = |line: &str| {
         let code = line.split(',').next().unwrap().to_owned();
         let fields: Vec<&str> = line.rsplitn(4, ',').collect();
-        let [longitude, latitude] = [0, 1].map(|at: usize| fields[at].parse::<f64>().unwrap().to_radians());
-        let point = [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()];
+        let [longitude, latitude] =
+            [0, 1].map(|at: usize| fields[at].parse::<f64>().unwrap().to_radians());
+        let point =
+            [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()];
         (code, Country { continent: fields[2].to_owned(), point })
     };
     lines.map(country).collect()

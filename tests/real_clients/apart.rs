@@ -44,7 +44,10 @@ pub(crate) fn apart<F: Fn()>(scenario: F) {
     command.arg(std::env::current_exe().expect("this test"));
     command.args([&name, "--exact", "--nocapture"]).env(OUTSIDE, mount_namespace());
     let inner = run(&mut command, PATIENCE);
-    assert!(inner.status.success() && inner.text.contains("1 passed"), "{name} failed apart: see above");
+    assert!(
+        inner.status.success() && inner.text.contains("1 passed"),
+        "{name} failed apart: see above"
+    );
 }
 
 /// Whether this system lets us have such namespaces; many containers do not.
@@ -62,7 +65,15 @@ static ALLOWED: LazyLock<Result<(), String>> = LazyLock::new(|| {
 /// The PID namespace ends all processes with the test, however it ends.
 fn unshare() -> Command {
     let mut command = tool_of("unshare", "install util-linux");
-    command.args(["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+    command.args([
+        "--net",
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    ]);
     if !nix::unistd::geteuid().is_root() {
         // Not --map-root-user: freshclam as root changes its groups, which a user namespace denies.
         command.args(["--map-current-user", "--keep-caps"]);

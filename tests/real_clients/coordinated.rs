@@ -38,7 +38,8 @@ fn clients_freshclam_never_meets_a_mirror_that_the_coordinator_saw_die() {
         let until = |what: &str, wanted: &BTreeSet<String>| {
             let deadline = Instant::now() + LATEST;
             while answered(server.client(), "database.clamav.net") != *wanted {
-                let log = std::fs::read_to_string(server.path().join("monitor.log")).unwrap_or_default();
+                let log =
+                    std::fs::read_to_string(server.path().join("monitor.log")).unwrap_or_default();
                 assert!(Instant::now() < deadline, "{what}: not in time\n{log}\n{}", server.log());
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -53,8 +54,14 @@ fn clients_freshclam_never_meets_a_mirror_that_the_coordinator_saw_die() {
         for _ in 0..5 {
             let freshclam = Freshclam::new(&["test"]);
             let text = freshclam.update_quietly();
-            assert!(text.contains("test.cvd updated (version: 6") && !text.contains("refused"), "{text}");
-            assert!(freshclam.installed("test") == database("test-6.cvd"), "another file was installed");
+            assert!(
+                text.contains("test.cvd updated (version: 6") && !text.contains("refused"),
+                "{text}"
+            );
+            assert!(
+                freshclam.installed("test") == database("test-6.cvd"),
+                "another file was installed"
+            );
         }
         webs[0] = Some(mirror(MIRRORS[0].2));
         until("the mirror is back", &of("DE"));

@@ -24,12 +24,18 @@ fn clients_freshclam_installs_from_mirrors_of_its_country() {
             let text = freshclam.update_quietly();
             assert!(text.contains("test.cvd version from DNS: 6"), "{text}");
             assert!(text.contains("test.cvd updated (version: 6"), "{text}");
-            assert!(freshclam.installed("test") == database("test-6.cvd"), "another file was installed");
+            assert!(
+                freshclam.installed("test") == database("test-6.cvd"),
+                "another file was installed"
+            );
 
             let requests = web.requests();
             assert!(asked(&requests).is_subset(&of(country)), "{requests:?}");
             let [one] = &requests[..] else { panic!("not one request: {requests:?}") };
-            assert_eq!((&*one.host, &*one.uri, one.status), ("database.clamav.net", "/test.cvd", 200));
+            assert_eq!(
+                (&*one.host, &*one.uri, one.status),
+                ("database.clamav.net", "/test.cvd", 200)
+            );
             assert!(one.agent.starts_with("ClamAV/"), "{one:?}");
 
             // Who has what the record says asks nobody.
@@ -47,9 +53,13 @@ fn clients_freshclam_goes_on_to_the_next_mirror_when_one_refuses() {
         let [(.., dead), (.., alive), ..] = network::MIRRORS;
         let server = serve("DE", &Feed::default());
         let web = Web::start(addresses().filter(|address| *address != dead), &TEST);
-        assert_eq!(answered(server.client(), "database.clamav.net"), [dead, alive].map(str::to_owned).into());
-        let refused =
-            |line: &str| line.contains(&format!("connect to {dead} port 8080")) && line.contains("refused");
+        assert_eq!(
+            answered(server.client(), "database.clamav.net"),
+            [dead, alive].map(str::to_owned).into()
+        );
+        let refused = |line: &str| {
+            line.contains(&format!("connect to {dead} port 8080")) && line.contains("refused")
+        };
         // Each answer has another order. Were it by chance, a million runs of this test would fail once.
         for number in 1..=20 {
             let text = Freshclam::new(&["test"]).update_quietly();
@@ -73,7 +83,10 @@ fn clients_freshclam_goes_on_to_the_next_mirror_when_one_refuses() {
 fn clients_cvdupdate_follows_the_record_and_updates_from_mirrors_that_are_named() {
     apart(|| {
         let server = serve("JP", &Feed { daily: 6, held: 6, ..Feed::default() });
-        let web = Web::start(addresses(), &[("daily.cvd", "test-6.cvd"), ("daily-6.cdiff", "test-6.cdiff")]);
+        let web = Web::start(
+            addresses(),
+            &[("daily.cvd", "test-6.cvd"), ("daily-6.cdiff", "test-6.cdiff")],
+        );
         let cvdupdate = Cvdupdate::new("db.de.clamav.net");
         let before = record(server.client());
         let first = cvdupdate.update();
@@ -81,7 +94,10 @@ fn clients_cvdupdate_follows_the_record_and_updates_from_mirrors_that_are_named(
         assert!(first.text.contains("daily.cvd version advertised by DNS: 6"), "{}", first.text);
         assert!(first.text.contains("Downloaded daily.cvd. Version: 6"), "{}", first.text);
         assert_eq!(cvdupdate.state()["local version"], 6);
-        assert!(cvdupdate.read("db/daily.cvd") == database("test-6.cvd"), "another file was fetched");
+        assert!(
+            cvdupdate.read("db/daily.cvd") == database("test-6.cvd"),
+            "another file was fetched"
+        );
         // A half hour may have begun in between.
         let records = [before, record(server.client())];
         assert!(records.contains(&Some(cvdupdate.record())), "{records:?}: {}", cvdupdate.record());
@@ -93,7 +109,8 @@ fn clients_cvdupdate_follows_the_record_and_updates_from_mirrors_that_are_named(
         };
         assert!(requests.iter().all(mine), "{requests:?}");
         let fetched = |request: &&Request| request.status == 200;
-        let fetched: Vec<&str> = requests.iter().filter(fetched).map(|request| &*request.uri).collect();
+        let fetched: Vec<&str> =
+            requests.iter().filter(fetched).map(|request| &*request.uri).collect();
         assert_eq!(fetched, ["/daily-6.cdiff", "/daily.cvd?version=6"]);
 
         let second = cvdupdate.update();

@@ -41,7 +41,14 @@ pub(crate) struct Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { serial: 1_000, hours_old: 0, software: "1.4.6", warn: false, daily: 28_129, held: 28_129 }
+        Self {
+            serial: 1_000,
+            hours_old: 0,
+            software: "1.4.6",
+            warn: false,
+            daily: 28_129,
+            held: 28_129,
+        }
     }
 }
 
@@ -49,8 +56,8 @@ impl Feed {
     pub(crate) fn text(&self) -> String {
         let Self { serial, software, warn, daily, held, .. } = self;
         let generated = Timestamp::now() - SignedDuration::from_hours(self.hours_old);
-        let mirrors =
-            MIRRORS.map(|(host, ..)| format!("{host:?}: {{ \"state\": \"up\", \"daily\": {held} }}"));
+        let mirrors = MIRRORS
+            .map(|(host, ..)| format!("{host:?}: {{ \"state\": \"up\", \"daily\": {held} }}"));
         format!(
             "{{ \"format\": 1, \"serial\": {serial}, \"generated\": \"{generated}\",\n\
              \"release\": {{ \"software\": {software:?}, \"main\": 63, \"daily\": {daily}, \"bytecode\": 339, \"flevel\": 90,\n\
@@ -91,7 +98,8 @@ pub(crate) fn serve_with(country: &str, feed: &Feed, more: &str) -> Daemon {
 
 /// The record as it stands now, or nothing when the server has none to give.
 pub(crate) fn record(server: Client) -> Option<String> {
-    let reply = server.ask(Transport::Udp4, &Query::new("current.cvd.clamav.net", rr::TXT).flags(RD));
+    let reply =
+        server.ask(Transport::Udp4, &Query::new("current.cvd.clamav.net", rr::TXT).flags(RD));
     assert_eq!(reply.answer.is_empty(), reply.rcode() == rr::SERVFAIL, "{reply:?}");
     reply.rdata(rr::TXT).first().map(|rdata| String::from_utf8(rdata[1..].to_vec()).expect("text"))
 }
@@ -99,6 +107,7 @@ pub(crate) fn record(server: Client) -> Option<String> {
 /// The addresses that the server answers.
 pub(crate) fn answered(server: Client, name: &str) -> BTreeSet<String> {
     let reply = server.ask(Transport::Udp4, &Query::new(name, rr::A).flags(RD));
-    let address = |rdata: &Vec<u8>| Ipv4Addr::from(<[u8; 4]>::try_from(&rdata[..]).expect("4 octets"));
+    let address =
+        |rdata: &Vec<u8>| Ipv4Addr::from(<[u8; 4]>::try_from(&rdata[..]).expect("4 octets"));
     reply.rdata(rr::A).iter().map(|rdata| address(rdata).to_string()).collect()
 }

@@ -24,7 +24,11 @@ pub(crate) fn run(command: &mut Command, patience: Duration) -> Run {
             print!("{text}");
             return Run { status, text };
         }
-        assert!(Instant::now() < deadline, "{command:?} has not ended in {patience:?}:\n{}", text());
+        assert!(
+            Instant::now() < deadline,
+            "{command:?} has not ended in {patience:?}:\n{}",
+            text()
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

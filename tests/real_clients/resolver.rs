@@ -15,10 +15,13 @@ const RESOLVER: &str = "127.0.0.4";
 /// The fixture's server; the zone's name servers are on loopback.
 fn served() -> Files {
     let files = fixture::files();
-    let zone =
-        files.text("clam.zone").replace("192.0.2.1\n", "127.0.0.2\n").replace("2001:db8::1\n", "::1\n");
+    let zone = files
+        .text("clam.zone")
+        .replace("192.0.2.1\n", "127.0.0.2\n")
+        .replace("2001:db8::1\n", "::1\n");
     let zone = zone.replacen("192.0.2.2\n", "127.0.0.1\n", 1);
-    let config = files.text("cvdns.toml").replace("[\"127.0.0.1:", "[\"127.0.0.2:@PORT@\", \"127.0.0.1:");
+    let config =
+        files.text("cvdns.toml").replace("[\"127.0.0.1:", "[\"127.0.0.2:@PORT@\", \"127.0.0.1:");
     files.with("clam.zone", zone).with("cvdns.toml", config)
 }
 
@@ -60,7 +63,8 @@ fn a_resolver_finds_the_server_by_what_the_parent_is_given() {
             "$ORIGIN example.\n$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A {PARENT}\n{}",
             tools::output(&mut export)
         );
-        let parent = named(PARENT, "recursion no;", "type primary; file \"example.zone\";", &records);
+        let parent =
+            named(PARENT, "recursion no;", "type primary; file \"example.zone\";", &records);
         let stub = format!("type static-stub; server-addresses {{ {PARENT}; }};");
         let resolver = named(RESOLVER, "qname-minimization strict;", &stub, "");
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -74,7 +78,8 @@ fn a_resolver_finds_the_server_by_what_the_parent_is_given() {
         };
         assert!(answer.contains("flags: qr rd ra;"), "not by way of a resolver: {answer}");
         let usable = yields(&path("DE"), &states(&[]), false).0;
-        let octets = |line: &str| line.parse::<std::net::Ipv4Addr>().expect("an address").octets().to_vec();
+        let octets =
+            |line: &str| line.parse::<std::net::Ipv4Addr>().expect("an address").octets().to_vec();
         for name in ["db.de.clam.example", "DB.DE.clam.example"] {
             let short = dig(&[name, "A", "+short"]);
             let addresses: BTreeSet<Vec<u8>> = short.lines().map(octets).collect();
@@ -83,10 +88,14 @@ fn a_resolver_finds_the_server_by_what_the_parent_is_given() {
         // Kept by the resolver under its own name: names that do not exist are denied, others go on being answered.
         let denied = dig(&["nowhere.clam.example", "A"]);
         assert!(denied.contains("status: NXDOMAIN") && denied.contains("SOA"), "{denied}");
-        for (name, kind) in [("db.local.clam.example", "A"), ("clam.example", "NS"), ("clam.example", "SOA")]
+        for (name, kind) in
+            [("db.local.clam.example", "A"), ("clam.example", "NS"), ("clam.example", "SOA")]
         {
             let answer = dig(&[name, kind]);
-            assert!(answer.contains("status: NOERROR") && !answer.contains("ANSWER: 0"), "{name}: {answer}");
+            assert!(
+                answer.contains("status: NOERROR") && !answer.contains("ANSWER: 0"),
+                "{name}: {answer}"
+            );
         }
     });
 }

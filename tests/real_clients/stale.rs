@@ -13,14 +13,19 @@ const OLD: &str = "DNS record is older than 12 hours";
 #[test]
 fn clients_freshclam_falls_back_to_http_when_the_record_is_too_old() {
     apart(|| {
-        let (server, web) =
-            (serve("DE", &Feed { hours_old: 4, ..Feed::default() }), Web::start(addresses(), &TEST));
+        let (server, web) = (
+            serve("DE", &Feed { hours_old: 4, ..Feed::default() }),
+            Web::start(addresses(), &TEST),
+        );
         assert_eq!(record(server.client()), None);
         let freshclam = Freshclam::new(&["test"]);
         let run = freshclam.update();
         assert!(run.status.success() && run.text.contains(FALLS_BACK), "{}", run.text);
         assert!(run.text.contains("test.cvd updated (version: 6"), "{}", run.text);
-        assert!(freshclam.installed("test") == database("test-6.cvd"), "another file was installed");
+        assert!(
+            freshclam.installed("test") == database("test-6.cvd"),
+            "another file was installed"
+        );
 
         let requests = web.requests();
         assert!(requests.iter().all(|request| of("DE").contains(&request.address)), "{requests:?}");

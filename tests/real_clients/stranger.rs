@@ -18,7 +18,14 @@ fn diagnostic_names_are_for_local_clients() {
         let dig = |source: &str, name: &str, kind: &str| {
             let mut dig = tool("dig");
             // The policy is about sources: the subnet that a stranger sends does not count.
-            tools::output(dig.args(["-b", source, "@127.0.0.1", "+subnet=127.0.0.1/32", name, kind]))
+            tools::output(dig.args([
+                "-b",
+                source,
+                "@127.0.0.1",
+                "+subnet=127.0.0.1/32",
+                name,
+                kind,
+            ]))
         };
         for name in ["_explain.db.de", "_pool.db.de", "_feed", "_whoami"] {
             let name = format!("{name}.clam.example");

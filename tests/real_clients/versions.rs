@@ -18,7 +18,10 @@ fn clients_freshclam_reads_every_version_from_the_record() {
         let text = freshclam.update_quietly();
         assert!(text.contains("Software version from DNS: 1.4.6\n"), "{text}");
         for (database, version) in versions {
-            assert!(text.contains(&format!("{database}.cvd version from DNS: {version}\n")), "{text}");
+            assert!(
+                text.contains(&format!("{database}.cvd version from DNS: {version}\n")),
+                "{text}"
+            );
             let current = format!("{database}.cvd database is up-to-date (version: {version},");
             assert!(text.contains(&current), "{text}");
         }
@@ -46,13 +49,17 @@ fn clients_freshclam_warns_of_its_own_age_when_the_flag_says_so() {
 fn clients_freshclam_is_told_the_version_that_mirrors_hold() {
     apart(|| {
         let feed = Feed { daily: 6, held: 5, ..Feed::default() };
-        let (server, web) = (serve("DE", &feed), Web::start(addresses(), &[("daily.cvd", "test-5.cvd")]));
+        let (server, web) =
+            (serve("DE", &feed), Web::start(addresses(), &[("daily.cvd", "test-5.cvd")]));
         let freshclam = Freshclam::new(&["daily"]);
         let updates = |version: u32| {
             let text = freshclam.update_quietly();
             assert!(text.contains(&format!("daily.cvd version from DNS: {version}\n")), "{text}");
             assert!(text.contains(&format!("daily.cvd updated (version: {version},")), "{text}");
-            assert!(freshclam.installed("daily") == database(&format!("test-{version}.cvd")), "another file");
+            assert!(
+                freshclam.installed("daily") == database(&format!("test-{version}.cvd")),
+                "another file"
+            );
         };
         updates(5);
 

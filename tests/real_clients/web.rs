@@ -43,10 +43,14 @@ const DATABASES: &str = "CVDNS_SIGNED_DATABASES";
 /// Why there are none. They are GPL-2.0, and so no part of this project: `ClamAV`'s sources have them in
 /// `unit_tests/input/freshclam_testfiles`.
 pub(crate) fn missing_databases() -> Option<String> {
-    let missing =
-        ["test-5.cvd", "test-6.cvd", "test-6.cdiff"].into_iter().find(|file| !path(file).exists())?;
+    let missing = ["test-5.cvd", "test-6.cvd", "test-6.cdiff"]
+        .into_iter()
+        .find(|file| !path(file).exists())?;
     let sources = "ClamAV's sources have it in unit_tests/input/freshclam_testfiles";
-    Some(format!("{} is not there; {sources}: set {DATABASES} to its directory", path(missing).display()))
+    Some(format!(
+        "{} is not there; {sources}: set {DATABASES} to its directory",
+        path(missing).display()
+    ))
 }
 
 fn path(file: &str) -> PathBuf {
@@ -62,7 +66,10 @@ pub(crate) fn database(file: &str) -> Vec<u8> {
 
 impl Web {
     /// Mirrors on `addresses` which hold `files`, as (name, name among ClamAV's).
-    pub(crate) fn start<'a>(addresses: impl Iterator<Item = &'a str>, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn start<'a>(
+        addresses: impl Iterator<Item = &'a str>,
+        files: &[(&str, &str)],
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let addresses: Vec<&str> = addresses.collect();
         fs::create_dir(dir.path().join("www")).expect("a directory");
@@ -70,8 +77,16 @@ impl Web {
         let log = File::create(dir.path().join("error")).expect("the log");
         // -e: else it tries to write to the system's log before it reads the file.
         let mut command = command();
-        command.arg("-p").arg(dir.path()).args(["-e", "stderr", "-c"]).arg(dir.path().join("nginx.conf"));
-        let web = Self { _nginx: Running::start(&mut command, &log), dir, address: addresses[0].to_owned() };
+        command
+            .arg("-p")
+            .arg(dir.path())
+            .args(["-e", "stderr", "-c"])
+            .arg(dir.path().join("nginx.conf"));
+        let web = Self {
+            _nginx: Running::start(&mut command, &log),
+            dir,
+            address: addresses[0].to_owned(),
+        };
         for (name, file) in files {
             web.publish(name, file);
         }
@@ -122,7 +137,9 @@ impl Web {
 impl Request {
     fn parse(line: &str) -> Self {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [address, host, uri, status, range, agent] = fields[..] else { panic!("not 6 fields: {line}") };
+        let [address, host, uri, status, range, agent] = fields[..] else {
+            panic!("not 6 fields: {line}")
+        };
         Self {
             address: address.to_owned(),
             host: host.to_owned(),
@@ -139,7 +156,8 @@ fn config(dir: &TempDir, addresses: &[&str]) -> String {
     let dir = dir.path().display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary = temporary.map(|kind| format!("{kind}_temp_path {dir}/{kind};\n")).concat();
-    let listen: Vec<String> = addresses.iter().map(|address| format!("listen {address}:{PORT};\n")).collect();
+    let listen: Vec<String> =
+        addresses.iter().map(|address| format!("listen {address}:{PORT};\n")).collect();
     let listen = listen.concat();
     format!(
         "daemon off;\nmaster_process off;\npid {dir}/pid;\nerror_log stderr;\nevents {{ }}\nhttp {{\n\

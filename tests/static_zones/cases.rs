@@ -46,7 +46,12 @@ pub(crate) fn long() -> Vec<(String, &'static str, &'static str, Right)> {
     // corner.test. takes 13 octets and the three labels 192: 50 are left, a length octet among them.
     let full = &L63[..49];
     vec![
-        (format!("{full}.{three}.corner.test"), "A", "RFC 1035, 2.3.4: 255 octets are a name", Right::Both),
+        (
+            format!("{full}.{three}.corner.test"),
+            "A",
+            "RFC 1035, 2.3.4: 255 octets are a name",
+            Right::Both,
+        ),
         (
             format!("{}.{three}.wild.corner.test", &L63[..44]),
             "A",
@@ -71,9 +76,24 @@ pub(crate) fn long() -> Vec<(String, &'static str, &'static str, Right)> {
             "RFC 6672, 2.2: 256 octets after the DNAME",
             NO_SOA,
         ),
-        (format!("{three}.dn-long.corner.test"), "A", "RFC 6672, 2.2: YXDOMAIN on overflow", OVERFLOW),
-        (format!("{three}.dn-long.corner.test"), "TXT", "RFC 6672, 2.2: YXDOMAIN for every type", OVERFLOW),
-        ("x.dn-long.corner.test".to_owned(), "A", "RFC 6672, 2.2: no overflow by a short name", Right::Both),
+        (
+            format!("{three}.dn-long.corner.test"),
+            "A",
+            "RFC 6672, 2.2: YXDOMAIN on overflow",
+            OVERFLOW,
+        ),
+        (
+            format!("{three}.dn-long.corner.test"),
+            "TXT",
+            "RFC 6672, 2.2: YXDOMAIN for every type",
+            OVERFLOW,
+        ),
+        (
+            "x.dn-long.corner.test".to_owned(),
+            "A",
+            "RFC 6672, 2.2: no overflow by a short name",
+            Right::Both,
+        ),
     ]
 }
 
@@ -136,7 +156,11 @@ pub(crate) const CASES: &[Case] = &[
     case("\\042.wild.corner.test", "MX", "RFC 4592, 2.1.1: an escaped asterisk is one"),
     case("exists.wild.corner.test", "A", "RFC 4592, 2.2.1: an existing name blocks it"),
     case("exists.wild.corner.test", "TXT", "RFC 4592, 2.2.1"),
-    case("below.exists.wild.corner.test", "A", "RFC 4592, 3.3.1: the closest encloser has no wildcard"),
+    case(
+        "below.exists.wild.corner.test",
+        "A",
+        "RFC 4592, 3.3.1: the closest encloser has no wildcard",
+    ),
     case("ent.wild.corner.test", "A", "RFC 4592, 2.2.2: an empty non-terminal blocks it"),
     case("x.ent.wild.corner.test", "TXT", "RFC 4592, 3.3.1: the nearer wildcard"),
     case("x.ent.wild.corner.test", "A", "RFC 4592, 3.3.1: the farther one is not used"),

@@ -79,7 +79,10 @@ fn sets_that_fit_a_message_are_answered_by_tcp() {
             }
             for peer in [named.port, knotd.port] {
                 let theirs = Outcome::of(&ask(peer, Transport::Tcp4, &query));
-                assert!(Outcome::of(&tcp) == theirs && !tcp.answer.is_empty(), "{label}, EDNS {edns}");
+                assert!(
+                    Outcome::of(&tcp) == theirs && !tcp.answer.is_empty(),
+                    "{label}, EDNS {edns}"
+                );
             }
             if (label, edns) == ("whole", false) || (label, edns) == ("edns", true) {
                 assert_eq!(tcp.length, MESSAGE);
@@ -97,7 +100,9 @@ fn sets_that_fit_no_message_are_refused() {
         let _ = writeln!(all, "over NS s{number}.x{number}.example.");
         all
     });
-    for (records, said) in [(txt("over", over), "fit into no message"), (servers, "is over 65,535 octets")] {
+    for (records, said) in
+        [(txt("over", over), "fit into no message"), (servers, "is over 65,535 octets")]
+    {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files("auto", &[(ORIGIN, &zone(&records))]).write(dir.path(), 1);
         let check = Command::new(env!("CARGO_BIN_EXE_cvdns"))
@@ -107,7 +112,10 @@ fn sets_that_fit_no_message_are_refused() {
             .output()
             .expect("a check");
         let told = String::from_utf8_lossy(&[check.stdout, check.stderr].concat()).into_owned();
-        assert!(!check.status.success() && told.contains(said) && told.contains("over.large.test"), "{told}");
+        assert!(
+            !check.status.success() && told.contains(said) && told.contains("over.large.test"),
+            "{told}"
+        );
         assert!(told.contains("large.test.zone:6"), "{told}");
     }
 }

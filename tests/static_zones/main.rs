@@ -63,8 +63,12 @@ fn records_of_denial_are_answered_as_bind_and_knot_do() {
         (HASH, "RRSIG", "RFC 5155, 7.2.8"),
         (OTHER, "A", "RFC 5155, 7.2.8: other records are there too"),
     ];
-    let cases =
-        cases.map(|(name, qtype, rule)| Asked { name: name.to_owned(), qtype, rule, right: Right::Both });
+    let cases = cases.map(|(name, qtype, rule)| Asked {
+        name: name.to_owned(),
+        qtype,
+        rule,
+        right: Right::Both,
+    });
     compare("auto", SIGNED_ZONES, cases.into());
 }
 
@@ -169,7 +173,9 @@ fn table(cases: &'static [Case]) -> impl Iterator<Item = Asked> {
 
 fn all() -> Vec<Asked> {
     let long = cases::long().into_iter();
-    table(CASES).chain(long.map(|(name, qtype, rule, right)| Asked { name, qtype, rule, right })).collect()
+    table(CASES)
+        .chain(long.map(|(name, qtype, rule, right)| Asked { name, qtype, rule, right }))
+        .collect()
 }
 
 fn compare(udp: &str, zones: &Zones<'_>, cases: Vec<Asked>) {

@@ -77,7 +77,9 @@ impl BadWeb {
                 std::thread::spawn(move || {
                     let mut head = Vec::new();
                     let mut octet = [0];
-                    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut octet).is_ok_and(|n| n > 0) {
+                    while !head.ends_with(b"\r\n\r\n")
+                        && stream.read(&mut octet).is_ok_and(|n| n > 0)
+                    {
                         head.push(octet[0]);
                     }
                     requests.fetch_add(1, Ordering::Relaxed);

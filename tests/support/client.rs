@@ -18,7 +18,8 @@ pub enum Transport {
     Tcp6,
 }
 
-pub const ALL: [Transport; 4] = [Transport::Udp4, Transport::Udp6, Transport::Tcp4, Transport::Tcp6];
+pub const ALL: [Transport; 4] =
+    [Transport::Udp4, Transport::Udp6, Transport::Tcp4, Transport::Tcp6];
 pub const UDP: [Transport; 2] = [Transport::Udp4, Transport::Udp6];
 pub const TCP: [Transport; 2] = [Transport::Tcp4, Transport::Tcp6];
 

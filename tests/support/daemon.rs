@@ -40,7 +40,8 @@ impl Files {
     }
 
     pub fn text(&self, name: &str) -> &str {
-        let (_, content) = self.0.iter().find(|(known, _)| known == name).expect("a file of that name");
+        let (_, content) =
+            self.0.iter().find(|(known, _)| known == name).expect("a file of that name");
         std::str::from_utf8(content).expect("text")
     }
 }
@@ -228,7 +229,8 @@ fn answers(client: Client, transport: Transport, probe: &[u8]) -> bool {
         socket.set_read_timeout(patience).expect("a timeout");
         socket.send(probe).is_ok() && receive(&socket).is_some()
     } else {
-        let Ok(mut stream) = TcpStream::connect(SocketAddr::new(transport.ip(), client.port)) else {
+        let Ok(mut stream) = TcpStream::connect(SocketAddr::new(transport.ip(), client.port))
+        else {
             return false;
         };
         stream.set_read_timeout(patience).expect("a timeout");

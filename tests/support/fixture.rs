@@ -84,7 +84,9 @@ pub fn pool(name: &str) -> Vec<Mirror> {
         _ => &[],
     };
     let belongs = |mirror: &Mirror| {
-        countries.contains(&mirror.country) || mirror.country == name || mirror.serves.contains(&name)
+        countries.contains(&mirror.country)
+            || mirror.country == name
+            || mirror.serves.contains(&name)
     };
     mirrors().into_iter().filter(belongs).collect()
 }
@@ -163,7 +165,10 @@ fn networks() -> impl Iterator<Item = (IpAddr, u8, &'static str)> {
 
 fn country(address: IpAddr) -> &'static str {
     let inside = |(net, length, country)| overlap(address, 128, net, length).then_some(country);
-    networks().filter(|(net, ..)| net.is_ipv4() == address.is_ipv4()).find_map(inside).unwrap_or("??")
+    networks()
+        .filter(|(net, ..)| net.is_ipv4() == address.is_ipv4())
+        .find_map(inside)
+        .unwrap_or("??")
 }
 
 fn same_path(one: &str, other: &str) -> bool {
@@ -193,8 +198,10 @@ fn overlap(a: IpAddr, a_length: u8, b: IpAddr, b_length: u8) -> bool {
 /// The feed document.
 pub fn feed(serial: u64, states: &States) -> String {
     let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).expect("now");
-    let mirrors: Vec<String> =
-        states.iter().map(|(host, state)| format!("\"{host}\": {{ \"state\": \"{state}\" }}")).collect();
+    let mirrors: Vec<String> = states
+        .iter()
+        .map(|(host, state)| format!("\"{host}\": {{ \"state\": \"{state}\" }}"))
+        .collect();
     format!(
         "{{ \"format\": 1, \"serial\": {serial}, \"generated\": \"{now}\",\n\
          \"release\": {{ \"software\": \"1.4.6\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339, \"flevel\": 90,\n\
@@ -268,7 +275,8 @@ fn country_mmdb() -> Vec<u8> {
     let build = || {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (source, out) = (dir.path().join("country.csv"), dir.path().join("country.mmdb"));
-        let lines: Vec<String> = GEO.iter().map(|(net, country)| format!("{net},{country}\n")).collect();
+        let lines: Vec<String> =
+            GEO.iter().map(|(net, country)| format!("{net},{country}\n")).collect();
         std::fs::write(&source, lines.concat()).expect("the source");
         let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
         tools::output(command.args(["geoip", "build", "--out"]).arg(&out).arg(&source));

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 /// Status and body of a GET request, of metrics as `OpenMetrics`.
 pub fn get(port: u16, path: &str) -> (u16, String) {
-    let (status, _, body) = get_as(port, path, Some("application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
+    let (status, _, body) =
+        get_as(port, path, Some("application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
     (status, body)
 }
 
 /// Status, content type and body of a GET request that accepts this.
 pub fn get_as(port: u16, path: &str, accept: Option<&str>) -> (u16, String, String) {
     let accept = accept.map(|accept| format!("Accept: {accept}\r\n")).unwrap_or_default();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{accept}Connection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{accept}Connection: close\r\n\r\n");
     let (head, body) = exchange(port, &request);
     let mut fields = head.lines().filter_map(|line| line.split_once(": "));
     let kind = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));

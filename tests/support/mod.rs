@@ -3,8 +3,15 @@
 //! Nothing here uses the `cvdns` library: a test that built its expectations with the code under test would
 //! only show that the code agrees with itself.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of the support code")]
-#![allow(missing_docs, reason = "a test crate has no readers of its documentation but those of its source")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the support code"
+)]
+#![allow(
+    missing_docs,
+    reason = "a test crate has no readers of its documentation but those of its source"
+)]
 
 pub mod bad_web;
 pub mod client;

@@ -22,7 +22,8 @@ impl Nginx {
         fs::create_dir(dir.path().join("www")).expect("a directory");
         certify(dir.path());
         let [http, https] = [ports::free(), ports::free()];
-        fs::write(dir.path().join("nginx.conf"), config(dir.path(), http, https)).expect("nginx.conf");
+        fs::write(dir.path().join("nginx.conf"), config(dir.path(), http, https))
+            .expect("nginx.conf");
         let log = File::create(dir.path().join("error")).expect("the log");
         // -e: else it tries to write to the system's log before it reads the file.
         let child = tools::tool_of("nginx", "install nginx-light")
@@ -68,8 +69,9 @@ impl Nginx {
     /// The number of each request's connection so far, over http or https.
     pub fn connections(&self, scheme: &str) -> Vec<String> {
         let log = fs::read_to_string(self.dir.path().join("connections")).unwrap_or_default();
-        let of_scheme =
-            |line: &str| line.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(' ')).map(str::to_owned);
+        let of_scheme = |line: &str| {
+            line.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(' ')).map(str::to_owned)
+        };
         log.lines().filter_map(of_scheme).collect()
     }
 
@@ -102,7 +104,8 @@ fn certify(dir: &Path) {
         tools::output(&mut command);
     };
     request("ca", &["-addext", "keyUsage=critical,keyCertSign"]);
-    let names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let names =
+        ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
     request("server", &[&["-CA", "ca.pem", "-CAkey", "ca.key"], &names[..]].concat());
 }
 

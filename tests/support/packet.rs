@@ -135,7 +135,10 @@ impl Opt {
 }
 
 pub fn header(id: u16, flags: u16, counts: [u16; 4]) -> Vec<u8> {
-    [id, flags, counts[0], counts[1], counts[2], counts[3]].iter().flat_map(|n| n.to_be_bytes()).collect()
+    [id, flags, counts[0], counts[1], counts[2], counts[3]]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect()
 }
 
 pub fn length(data: &[u8]) -> [u8; 2] {

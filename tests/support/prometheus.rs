@@ -37,11 +37,18 @@ impl Page {
 
     pub fn parse(text: &str) -> Self {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-        let wanted = "tests/run installs it (target/python/bin/pip install prometheus-client==0.23.1)";
+        let wanted =
+            "tests/run installs it (target/python/bin/pip install prometheus-client==0.23.1)";
         let mut command = Command::new(&python);
         let command = command.args(["-c", READ]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|_| panic!("no {}: {wanted}", python.display()));
-        child.stdin.take().expect("its input").write_all(text.as_bytes()).expect("the page written");
+        let mut child =
+            command.spawn().unwrap_or_else(|_| panic!("no {}: {wanted}", python.display()));
+        child
+            .stdin
+            .take()
+            .expect("its input")
+            .write_all(text.as_bytes())
+            .expect("the page written");
         let output = child.wait_with_output().expect("the parser ended");
         assert!(
             output.status.success(),
@@ -68,7 +75,11 @@ impl Page {
         let has = |found: &BTreeMap<String, String>| {
             labels.iter().all(|(name, value)| found.get(*name).is_some_and(|found| found == value))
         };
-        self.0.iter().filter(|((of, found), _)| of == name && has(found)).map(|(_, value)| value).sum()
+        self.0
+            .iter()
+            .filter(|((of, found), _)| of == name && has(found))
+            .map(|(_, value)| value)
+            .sum()
     }
 
     /// What was added to each sample of this name since another page; without those that stayed.

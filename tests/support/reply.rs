@@ -39,7 +39,11 @@ impl Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (owner, data) = (name::text(&self.owner), String::from_utf8_lossy(&self.rdata));
-        write!(f, "{owner} {} class{} TYPE{} {:02x?} {data:?}", self.ttl, self.class, self.rtype, self.rdata)
+        write!(
+            f,
+            "{owner} {} class{} TYPE{} {:02x?} {data:?}",
+            self.ttl, self.class, self.rtype, self.rdata
+        )
     }
 }
 
@@ -63,7 +67,8 @@ impl Reply {
     /// point backwards only (RFC 1035, 4.1.4), one OPT at the root, nothing behind it. hickory-proto must read the
     /// same out of it.
     pub fn parse(bytes: &[u8]) -> Self {
-        let reply = Self::walk(bytes).unwrap_or_else(|error| panic!("{error} in response {bytes:02x?}"));
+        let reply =
+            Self::walk(bytes).unwrap_or_else(|error| panic!("{error} in response {bytes:02x?}"));
         reply.second_opinion(bytes);
         reply
     }
@@ -86,7 +91,8 @@ impl Reply {
         if answer.iter().chain(&authority).any(|record| record.rtype == rr::OPT) {
             return Err("OPT outside the additional section".to_owned());
         }
-        let opts: Vec<Record> = additional.extract_if(.., |record| record.rtype == rr::OPT).collect();
+        let opts: Vec<Record> =
+            additional.extract_if(.., |record| record.rtype == rr::OPT).collect();
         let opt = match opts.as_slice() {
             [] => None,
             [one] => Some(opt_of(one)?),
@@ -100,8 +106,9 @@ impl Reply {
         if self.option(rr::ECS).is_some_and(|option| option.starts_with(&[0, 0])) {
             return;
         }
-        let message = Message::from_vec(bytes)
-            .unwrap_or_else(|error| panic!("hickory-proto cannot read the response: {error}: {bytes:02x?}"));
+        let message = Message::from_vec(bytes).unwrap_or_else(|error| {
+            panic!("hickory-proto cannot read the response: {error}: {bytes:02x?}")
+        });
         assert_eq!(message.metadata.id, self.id);
         assert_eq!(u16::from(message.metadata.response_code), self.rcode(), "{bytes:02x?}");
         assert_eq!(message.metadata.authoritative, self.has(AA));
@@ -126,7 +133,8 @@ impl Reply {
     /// The response that `query` must get when nothing is found: header and question echoed, AA set, no records,
     /// and an OPT if and only if the query had one (RFC 6891, 6.1.1).
     pub fn to(query: &Query) -> Self {
-        let opt = query.edns.as_ref().map(|opt| Opt { flags: opt.flags & packet::DO, ..Opt::default() });
+        let opt =
+            query.edns.as_ref().map(|opt| Opt { flags: opt.flags & packet::DO, ..Opt::default() });
         Self {
             id: query.id,
             flags: QR | AA | (query.flags & (0x7800 | packet::RD)),
@@ -193,7 +201,11 @@ impl Reply {
 
     /// Rdata of the answer's records of a type.
     pub fn rdata(&self, rtype: u16) -> Vec<Vec<u8>> {
-        self.answer.iter().filter(|record| record.rtype == rtype).map(|record| record.rdata.clone()).collect()
+        self.answer
+            .iter()
+            .filter(|record| record.rtype == rtype)
+            .map(|record| record.rdata.clone())
+            .collect()
     }
 
     /// The whole message with the freedoms of a server taken out: names uncompressed, owners in lower case,
@@ -225,7 +237,10 @@ impl Reply {
     /// Fails unless this is `expected`, whole.
     #[track_caller]
     pub fn must_be(&self, expected: &Self, what: &str) {
-        assert!(self.canonical() == expected.canonical(), "{what}\ngot {self:?}\nexpected {expected:?}");
+        assert!(
+            self.canonical() == expected.canonical(),
+            "{what}\ngot {self:?}\nexpected {expected:?}"
+        );
     }
 }
 
@@ -236,8 +251,11 @@ impl fmt::Debug for Reply {
             let (name, rest) = question.split_at(question.len() - 4);
             writeln!(f, "  question {} type and class {rest:02x?}", name::text(name))?;
         }
-        let sections =
-            [("answer", &self.answer), ("authority", &self.authority), ("additional", &self.additional)];
+        let sections = [
+            ("answer", &self.answer),
+            ("authority", &self.authority),
+            ("additional", &self.additional),
+        ];
         for (title, record) in
             sections.iter().flat_map(|(title, records)| records.iter().map(move |r| (title, r)))
         {
@@ -251,7 +269,10 @@ impl fmt::Debug for Reply {
 pub fn sets(section: &[Record]) -> Vec<Vec<Record>> {
     let mut sets: Vec<Vec<Record>> = Vec::new();
     for record in section.iter().map(Record::folded) {
-        match sets.iter_mut().find(|set| set[0].owner == record.owner && set[0].rtype == record.rtype) {
+        match sets
+            .iter_mut()
+            .find(|set| set[0].owner == record.owner && set[0].rtype == record.rtype)
+        {
             Some(set) => set.push(record),
             None => sets.push(vec![record]),
         }
@@ -284,7 +305,13 @@ fn opt_of(record: &Record) -> Result<Opt, String> {
         let [code, length] = walker.u16s::<2>()?;
         options.push((code, walker.take(usize::from(length))?.to_vec()));
     }
-    Ok(Opt { size: record.class, rcode_high, version, flags: u16::from_be_bytes([high, low]), options })
+    Ok(Opt {
+        size: record.class,
+        rcode_high,
+        version,
+        flags: u16::from_be_bytes([high, low]),
+        options,
+    })
 }
 
 struct Walker<'a> {
@@ -315,10 +342,15 @@ impl<'a> Walker<'a> {
                 0 => {
                     out.push(0);
                     self.at = end.unwrap_or(at + 1);
-                    return if out.len() > 255 { Err("a name over 255 octets".to_owned()) } else { Ok(out) };
+                    return if out.len() > 255 {
+                        Err("a name over 255 octets".to_owned())
+                    } else {
+                        Ok(out)
+                    };
                 }
                 1..=63 => {
-                    let label = self.bytes.get(at..=at + usize::from(octet)).ok_or("a label ends early")?;
+                    let label =
+                        self.bytes.get(at..=at + usize::from(octet)).ok_or("a label ends early")?;
                     out.extend_from_slice(label);
                     at += label.len();
                 }

@@ -19,7 +19,11 @@ pub fn tool_of(name: &str, wanted: &str) -> Command {
     // Daemons live in sbin, which is often not in a user's PATH.
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     let found = std::env::var("PATH").unwrap_or_default();
-    let path = found.split(':').chain(places).map(|dir| Path::new(dir).join(name)).find(|path| path.exists());
+    let path = found
+        .split(':')
+        .chain(places)
+        .map(|dir| Path::new(dir).join(name))
+        .find(|path| path.exists());
     Command::new(path.unwrap_or_else(|| panic!("no {name}: {wanted}")))
 }
 
@@ -75,7 +79,8 @@ impl Peer {
             dir = dir.path().display(),
         );
         for (origin, _) in zones {
-            let _ = writeln!(config, "zone \"{origin}\" {{ type primary; file \"{origin}.zone\"; }};");
+            let _ =
+                writeln!(config, "zone \"{origin}\" {{ type primary; file \"{origin}.zone\"; }};");
         }
         fs::write(dir.path().join("named.conf"), config).expect("named.conf");
         let mut command = tool("named");
@@ -153,8 +158,9 @@ impl Peer {
         loop {
             let sent = socket.send(&query.build()).is_ok();
             // SERVFAIL or REFUSED until the zone is loaded.
-            let loaded =
-                |reply: Vec<u8>| reply::Reply::walk(&reply).is_ok_and(|reply| reply.rcode() == rr::NOERROR);
+            let loaded = |reply: Vec<u8>| {
+                reply::Reply::walk(&reply).is_ok_and(|reply| reply.rcode() == rr::NOERROR)
+            };
             if sent && client::receive(&socket).is_some_and(loaded) {
                 return;
             }

@@ -1,6 +1,11 @@
 //! What is written is what is read: names, compression and whole answers, decoded by others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../asking/mod.rs"]
 mod asking;

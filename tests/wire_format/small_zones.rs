@@ -10,17 +10,17 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns::answer::{Answering, Transport};
-use cvdns::config::Explain;
-use cvdns::fleet::Fleet;
-use cvdns::geo::country_map::CountryMap;
-use cvdns::problem::{Problems, Spot};
-use cvdns::release::Share;
-use cvdns::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
-use cvdns::snapshot::{Now, Snapshot, compile};
-use cvdns::wire::name::Name;
-use cvdns::zone::include::NoFiles;
-use cvdns::zone::{Records, ZoneFile, master};
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::config::Explain;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::release::Share;
+use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
+use cvdns_core::snapshot::{Now, Snapshot, compile};
+use cvdns_core::wire::name::Name;
+use cvdns_core::zone::include::NoFiles;
+use cvdns_core::zone::{Records, ZoneFile, master};
 
 use crate::asking::Numbers;
 use crate::hostile_octets;
@@ -60,7 +60,8 @@ fn rdata(rtype: usize, numbers: &mut Numbers, origin: &str) -> (String, Vec<u8>)
         _ => any_name(numbers, origin),
     };
     let wire = name::lower(&name::wire(&target));
-    let named = |before: &str, octets: &[u8]| (format!("{before}{target}."), [octets, &wire].concat());
+    let named =
+        |before: &str, octets: &[u8]| (format!("{before}{target}."), [octets, &wire].concat());
     let last = numbers.below(200) as u8;
     match TYPES[rtype] {
         "A" => (format!("192.0.2.{last}"), vec![192, 0, 2, last]),
@@ -86,8 +87,11 @@ fn rdata(rtype: usize, numbers: &mut Numbers, origin: &str) -> (String, Vec<u8>)
 
 impl SmallZone {
     fn any(numbers: &mut Numbers, origin: &str) -> Self {
-        let mut zone =
-            Self { text: "$TTL 300\n".to_owned(), owners: BTreeSet::new(), records: BTreeSet::new() };
+        let mut zone = Self {
+            text: "$TTL 300\n".to_owned(),
+            owners: BTreeSet::new(),
+            records: BTreeSet::new(),
+        };
         zone.add(origin, 9, numbers, origin);
         zone.add(origin, 2, numbers, origin);
         for _ in 0..2 + numbers.below(7) {
@@ -118,14 +122,24 @@ impl SmallZone {
         let parsed = master::parse("z", &self.text, &origin, &mut NoFiles, &mut problems);
         let records = Records::build(&origin, parsed, &Spot::file("z"), &mut problems);
         let zones = vec![ExpandedZone { country: None, records: Arc::new(records) }];
-        let zones = vec![ZoneInput { file, zones, fleet: Arc::new(Fleet::default()), fleet_complete: true }];
-        let inputs =
-            Inputs { zones, countries: CountryMap::empty().into(), settings: settings(), record_ttl: 1800 };
+        let zones = vec![ZoneInput {
+            file,
+            zones,
+            fleet: Arc::new(Fleet::default()),
+            fleet_complete: true,
+        }];
+        let inputs = Inputs {
+            zones,
+            countries: CountryMap::empty().into(),
+            settings: settings(),
+            record_ttl: 1800,
+        };
         let frame = compile(&inputs, &[].into(), &mut problems)?;
         if problems.has_errors() {
             return None;
         }
-        let now = Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
+        let now =
+            Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
         Some(Snapshot::new(Arc::new(frame), &now))
     }
 
@@ -136,7 +150,11 @@ impl SmallZone {
             let plain = owner.trim_start_matches("*.");
             let first = plain.split('.').next().unwrap();
             let below = ["x", first, "a"][numbers.below(3)];
-            names.extend([owner.clone(), format!("{below}.{plain}"), format!("{first}.{first}.{plain}")]);
+            names.extend([
+                owner.clone(),
+                format!("{below}.{plain}"),
+                format!("{first}.{first}.{plain}"),
+            ]);
         }
         names.into_iter().collect()
     }
@@ -187,7 +205,8 @@ fn ask_zones(count: usize, first_seed: u64, mut then: impl FnMut(&[u8])) {
                 hostile_octets::fill(&mut buffer[..1024], &mut numbers, &[&wire]);
                 buffer[..query.len()].copy_from_slice(&query);
                 let client = (IpAddr::from([192, 0, 2, 1]), 4711).into();
-                let length = answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Tcp);
+                let length =
+                    answering.respond(&snapshot, &mut buffer, query.len(), client, Transport::Tcp);
                 let answer = &buffer[..length.expect("an answer")];
                 let reply = Reply::walk(answer).unwrap_or_else(|error| {
                     panic!("{owner} TYPE{qtype}: {error} in {answer:02x?} of\n{}", zone.text)
@@ -258,8 +277,11 @@ fn rfc1035_4_1_4_no_answer_of_small_zones_is_malformed() {
 #[test]
 fn names_beyond_the_reach_of_pointers_are_written_out() {
     let origin = "z.test";
-    let mut zone =
-        SmallZone { text: "$TTL 300\n".to_owned(), owners: BTreeSet::new(), records: BTreeSet::new() };
+    let mut zone = SmallZone {
+        text: "$TTL 300\n".to_owned(),
+        owners: BTreeSet::new(),
+        records: BTreeSet::new(),
+    };
     let mut numbers = Numbers(15);
     zone.add(origin, 9, &mut numbers, origin);
     zone.add(origin, 2, &mut numbers, origin);
@@ -292,10 +314,15 @@ fn names_beyond_the_reach_of_pointers_are_written_out() {
 /// Names whose labels repeat behind a neighbour's template, of which the writer once made pointers to themselves.
 #[test]
 fn a_run_of_labels_behind_a_neighbours_is_written_out() {
-    let soa =
-        "$TTL 300\n@ SOA ns1.example.net. root.example.net. 1 3600 900 1209600 300\n@ NS ns1.example.net.\n";
+    let soa = "$TTL 300\n@ SOA ns1.example.net. root.example.net. 1 3600 900 1209600 300\n@ NS ns1.example.net.\n";
     for (origin, records, owner, qtype, target) in [
-        ("mail.test", "a MX 10 mail\nb MX 10 smtp.smtp\n", "b.mail.test", rr::MX, "smtp.smtp.mail.test"),
+        (
+            "mail.test",
+            "a MX 10 mail\nb MX 10 smtp.smtp\n",
+            "b.mail.test",
+            rr::MX,
+            "smtp.smtp.mail.test",
+        ),
         (
             "2.0.192.in-addr.arpa",
             "10 NS n\n11.11 NS 11.11\n12.12 NS 12.12\n",

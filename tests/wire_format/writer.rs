@@ -1,7 +1,7 @@
 //! The writer, given names in which labels repeat and buffers full of hostile octets: two decoders that share no code
 //! with it read the same names back (RFC 1035 section 4.1.4: a pointer leads to a prior occurrence).
 
-use cvdns::wire::writer::{Owner, Writer};
+use cvdns_core::wire::writer::{Owner, Writer};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use proptest::prelude::*;
@@ -20,8 +20,10 @@ fn any_name() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("x".repeat(63)),
     ];
     prop::collection::vec(label, 0..7).prop_map(|labels| {
-        let mut wire: Vec<u8> =
-            labels.iter().flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
+        let mut wire: Vec<u8> = labels
+            .iter()
+            .flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat())
+            .collect();
         wire.push(0);
         if wire.len() > 255 { vec![1, b'a', 0] } else { wire }
     })
@@ -51,7 +53,9 @@ fn read_back(message: &[u8], written: &[Written], question: &[u8]) {
     let reply = Reply::parse(message);
     let hickory = Message::from_vec(message).unwrap();
     assert_eq!(reply.answer.len(), written.len());
-    for ((record, theirs), (owner, rtype, rdata)) in reply.answer.iter().zip(&hickory.answers).zip(written) {
+    for ((record, theirs), (owner, rtype, rdata)) in
+        reply.answer.iter().zip(&hickory.answers).zip(written)
+    {
         let expected = Record {
             owner: name::lower(owner.as_deref().unwrap_or(question)),
             rtype: *rtype,
@@ -143,7 +147,13 @@ fn rfc1035_4_1_4_names_are_compressed() {
         60,
         &[&[0, 10][..], &name::wire("cdn.example.net")].concat(),
     );
-    writer.record(Owner::Name(&name::wire("x.cdn.cdn.example.net")), rr::A, rr::IN, 60, &[192, 0, 2, 1]);
+    writer.record(
+        Owner::Name(&name::wire("x.cdn.cdn.example.net")),
+        rr::A,
+        rr::IN,
+        60,
+        &[192, 0, 2, 1],
+    );
     let end = writer.finish().unwrap();
     let sizes = [2 + 10 + 4 + 4 + 2, 2 + 10 + 2 + 2, 2 + 2 + 10 + 4];
     assert_eq!(end - head.len(), sizes.iter().sum::<usize>(), "{:02x?}", &buffer[head.len()..end]);

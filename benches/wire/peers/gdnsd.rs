@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use cvdns::geo::country::Country;
+use cvdns_core::geo::country::Country;
 
 use super::{v4, v6};
 use crate::cvdns::database;
@@ -73,7 +73,8 @@ plugins => {{
 
 fn pool(mirrors: &[Mirror]) -> String {
     let list = |addresses: Vec<String>| {
-        let named = addresses.iter().enumerate().map(|(number, address)| format!("m{number} => {address}"));
+        let named =
+            addresses.iter().enumerate().map(|(number, address)| format!("m{number} => {address}"));
         format!("{{ {} }}", named.collect::<Vec<_>>().join(", "))
     };
     let v6 = v6(mirrors);
@@ -89,7 +90,8 @@ fn map(fleet: &Fleet) -> String {
         continents.entry(parsed.continent().code()).or_default().push(country);
     }
     let continent = |(code, countries): (&&str, &Vec<&str>)| {
-        let default: Vec<_> = countries.iter().take(2).map(|country| format!("dc-{country}")).collect();
+        let default: Vec<_> =
+            countries.iter().take(2).map(|country| format!("dc-{country}")).collect();
         let own: Vec<_> = countries
             .iter()
             .map(|country| format!("{} => [dc-{country}, dc-us]", country.to_uppercase()))

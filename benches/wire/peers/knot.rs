@@ -54,8 +54,12 @@ fn geography(fleet: &Fleet) -> String {
     let mut text = String::from("db.local.clamav.net:\n");
     for (country, mirrors) in fleet.by_country() {
         let mirrors = mirrors.get(..MAX).unwrap_or(mirrors);
-        let _ =
-            writeln!(text, "  - geo: \"{}\"\n    A: [{}]", country.to_uppercase(), v4(mirrors).join(", "));
+        let _ = writeln!(
+            text,
+            "  - geo: \"{}\"\n    A: [{}]",
+            country.to_uppercase(),
+            v4(mirrors).join(", ")
+        );
         let v6 = v6(mirrors);
         if !v6.is_empty() {
             let _ = writeln!(text, "    AAAA: [{}]", v6.join(", "));

@@ -33,7 +33,12 @@ pub struct Peer {
 pub const ALL: [Peer; 5] = [
     Peer { name: "gdnsd", program: "gdnsd", geography: true, configure: gdnsd::configure },
     Peer { name: "Knot, mod-geoip", program: "knotd", geography: true, configure: knot::configure },
-    Peer { name: "PowerDNS, geoip", program: "pdns_server", geography: true, configure: powerdns::configure },
+    Peer {
+        name: "PowerDNS, geoip",
+        program: "pdns_server",
+        geography: true,
+        configure: powerdns::configure,
+    },
     Peer { name: "NSD, static", program: "nsd", geography: false, configure: nsd::configure },
     Peer { name: "BIND, static", program: "named", geography: false, configure: bind::configure },
 ];
@@ -43,7 +48,8 @@ impl Peer {
     pub fn is_among(&self, wanted: &str) -> bool {
         // knotd's project and named's have other names, which are just as clear.
         let also = self.name.split(',').next().unwrap_or(self.name);
-        let named = |word: &str| word == "all" || word == self.program || word.eq_ignore_ascii_case(also);
+        let named =
+            |word: &str| word == "all" || word == self.program || word.eq_ignore_ascii_case(also);
         wanted.split(',').any(|word| named(word.trim()))
     }
 

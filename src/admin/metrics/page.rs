@@ -2,7 +2,9 @@
 
 use std::fmt::Error;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder,
+};
 use prometheus_client::metrics::MetricType;
 
 /// A page of metrics. Names come without the program's prefix, and those of counters without `_total`.
@@ -28,7 +30,9 @@ impl Page<'_> {
         values: impl IntoIterator<Item = Labelled<'l, N, V>>,
     ) -> Result<(), Error> {
         let mut metric = self.describe(name, help, MetricType::Gauge)?;
-        values.into_iter().try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
+        values
+            .into_iter()
+            .try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
     }
 
     pub(super) fn counter(

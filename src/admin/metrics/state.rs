@@ -6,15 +6,19 @@ use jiff::Timestamp;
 
 use super::page::Page;
 use crate::admin::Condition;
-use crate::release::Announced;
-use crate::snapshot::Snapshot;
+use cvdns_core::release::Announced;
+use cvdns_core::snapshot::Snapshot;
 
 impl Page<'_> {
     /// The program, since when it runs and how it took what it was told.
     pub(super) fn program(&mut self, condition: &Condition) -> Result<(), Error> {
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1u64)];
         self.gauges("build_info", "1, for the version of the program", version)?;
-        self.gauge("start_time_seconds", "When the server was started", seconds(condition.started))?;
+        self.gauge(
+            "start_time_seconds",
+            "When the server was started",
+            seconds(condition.started),
+        )?;
         let [done, failed] = condition.reloads;
         let reloads = [([("outcome", "done")], done), ([("outcome", "failed")], failed)];
         let help = "Reloads of the configuration; one that fails changes nothing";
@@ -26,8 +30,13 @@ impl Page<'_> {
 
     /// The feed.
     pub(super) fn feed(&mut self, condition: &Condition, now: Timestamp) -> Result<(), Error> {
-        let refusals = condition.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
-        self.counters("feed_errors", "Looks at the feed that brought none to take, by reason", refusals)?;
+        let refusals =
+            condition.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        self.counters(
+            "feed_errors",
+            "Looks at the feed that brought none to take, by reason",
+            refusals,
+        )?;
         let held = condition.held.as_ref().map_or(0, |held| held.serial);
         self.gauge("feed_held_serial", "Serial of the feed that is held back; 0: none is", held)?;
         let overrides = condition.overrides as u64;
@@ -35,9 +44,21 @@ impl Page<'_> {
         let Some(feed) = &condition.feed else { return Ok(()) };
         self.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
         let generated = feed.generated.as_second();
-        self.gauge("feed_generated_timestamp_seconds", "When the feed in force was generated", generated)?;
-        self.gauge("feed_age_seconds", "Age of the feed in force", seconds(now) - seconds(feed.generated))?;
-        self.gauge("feed_fresh", "1: the feed in force is younger than max-age", i64::from(feed.fresh))
+        self.gauge(
+            "feed_generated_timestamp_seconds",
+            "When the feed in force was generated",
+            generated,
+        )?;
+        self.gauge(
+            "feed_age_seconds",
+            "Age of the feed in force",
+            seconds(now) - seconds(feed.generated),
+        )?;
+        self.gauge(
+            "feed_fresh",
+            "1: the feed in force is younger than max-age",
+            i64::from(feed.fresh),
+        )
     }
 
     /// What is announced, and why.
@@ -73,23 +94,44 @@ impl Page<'_> {
         let quorum = gates().map(|(labels, gate)| (labels, gate.quorum.ratio()));
         self.gauges("record_quorum_ratio", "Share that it takes to announce a version", quorum)?;
         self.gauge("record_stamp_timestamp_seconds", "Stamp of the record", announced.stamp)?;
-        self.gauge("record_age_seconds", "Age of the record's stamp", seconds(now) - announced.stamp as f64)
+        self.gauge(
+            "record_age_seconds",
+            "Age of the record's stamp",
+            seconds(now) - announced.stamp as f64,
+        )
     }
 
     /// How the mirrors stand beside the record.
     pub(super) fn mirrors(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let live = &snapshot.live;
         let states = snapshot.mirrors_by_condition();
-        let states = states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
+        let states =
+            states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
         self.gauges("mirrors", "Mirrors by how they stand; each host counts once", states)?;
         let lagging = live.lagging() as u64;
-        self.gauge("mirrors_lagging", "Mirrors that work and are too far behind the record", lagging)?;
+        self.gauge(
+            "mirrors_lagging",
+            "Mirrors that work and are too far behind the record",
+            lagging,
+        )?;
         let settling = live.settling() as u64;
-        self.gauge("mirrors_settling", "Mirrors that are out for changing state too often", settling)?;
+        self.gauge(
+            "mirrors_settling",
+            "Mirrors that are out for changing state too often",
+            settling,
+        )?;
         let lagging = live.lagging_paths() as u64;
-        self.gauge("paths_lagging", "Paths, over all limits, that have only such mirrors", lagging)?;
+        self.gauge(
+            "paths_lagging",
+            "Paths, over all limits, that have only such mirrors",
+            lagging,
+        )?;
         let open = live.fail_open() as u64;
-        self.gauge("paths_fail_open", "Paths, over all limits, that have no mirror that works", open)
+        self.gauge(
+            "paths_fail_open",
+            "Paths, over all limits, that have no mirror that works",
+            open,
+        )
     }
 }
 

@@ -4,10 +4,10 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::page::Page;
-use crate::answer::{Answered, Counted, QueryTallies};
 use crate::logging::Counts;
-use crate::serve::{SocketCounters, Tallies, TcpCounters, UdpCounters};
-use crate::snapshot::pings::{Outcome, Reports};
+use cvdns_core::answer::{Answered, Counted, QueryTallies};
+use cvdns_core::snapshot::pings::{Outcome, Reports};
+use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
 /// A counter's name, its help and what it is of all that is counted.
 type Figure = (&'static str, &'static str, fn(&Counted) -> u64);
@@ -17,7 +17,8 @@ impl Page<'_> {
     pub(super) fn sockets(&mut self, tallies: &Tallies) -> Result<(), Error> {
         let counters = tallies.read();
         let (udp, tcp) = (counters.udp, counters.tcp);
-        let by_transport = |udp, tcp| [([("transport", "udp")], udp), ([("transport", "tcp")], tcp)];
+        let by_transport =
+            |udp, tcp| [([("transport", "udp")], udp), ([("transport", "tcp")], tcp)];
         let received = by_transport(udp.received, tcp.received);
         self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
         let answered = by_transport(udp.answered, tcp.answered);
@@ -48,8 +49,9 @@ impl Page<'_> {
             ("udp", "panic", udp.panics),
             ("tcp", "no_query", tcp.dropped),
         ];
-        let labelled =
-            reasons.map(|(transport, reason, count)| ([("transport", transport), ("reason", reason)], count));
+        let labelled = reasons.map(|(transport, reason, count)| {
+            ([("transport", transport), ("reason", reason)], count)
+        });
         self.counters("queries_dropped", "What was received and got no answer, by reason", labelled)
     }
 
@@ -58,7 +60,11 @@ impl Page<'_> {
         self.counter("tcp_connections_accepted", "TCP connections that were served", tcp.accepted)?;
         let help = "TCP connections closed at once, as all places were taken by busy ones";
         self.counter("tcp_connections_refused", help, tcp.refused)?;
-        self.counter("tcp_accept_errors", "TCP connections that could not be accepted", tcp.accept_errors)?;
+        self.counter(
+            "tcp_accept_errors",
+            "TCP connections that could not be accepted",
+            tcp.accept_errors,
+        )?;
         let ends = [
             ("closed", tcp.closed),
             ("evicted", tcp.evicted),
@@ -70,13 +76,18 @@ impl Page<'_> {
             ("stopped", tcp.stopped),
         ];
         let labelled = ends.map(|(how, count)| ([("how", how)], count));
-        self.counters("tcp_connections_ended", "TCP connections that ended, by how they did", labelled)
+        self.counters(
+            "tcp_connections_ended",
+            "TCP connections that ended, by how they did",
+            labelled,
+        )
     }
 
     /// Samples of queries, and how the log fares.
     pub(super) fn log(&mut self, counts: &Counts) -> Result<(), Error> {
         let outcomes = [("logged", &counts.samples_logged), ("dropped", &counts.samples_dropped)];
-        let labelled = outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));
+        let labelled =
+            outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));
         self.counters("query_samples", "Queries chosen for the log (`query-sample`)", labelled)?;
         let help = "Lines of the log that were left out, as too many waited to be written";
         self.counter("log_lines_dropped", help, counts.lines_dropped.load(Relaxed))?;
@@ -113,11 +124,14 @@ impl Page<'_> {
                 "Answers with mirrors too far behind the record, as there are no others",
                 |c| c.lagging,
             ),
-            ("answers_fail_open", "Answers with mirrors not known to work, as none is", |c| c.fail_open),
+            ("answers_fail_open", "Answers with mirrors not known to work, as none is", |c| {
+                c.fail_open
+            }),
         ];
         figures.into_iter().try_for_each(|(name, help, figure)| {
-            let labelled =
-                both.iter().map(|(transport, counted)| ([("transport", *transport)], figure(counted)));
+            let labelled = both
+                .iter()
+                .map(|(transport, counted)| ([("transport", *transport)], figure(counted)));
             self.counters(name, help, labelled)
         })
     }
@@ -125,13 +139,17 @@ impl Page<'_> {
     /// Which paths and mirrors were answered. Their labels are pools and hosts of the fleets, whatever is asked.
     pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
         let paths = answered.paths.iter().map(|(label, count)| {
-            let labels = [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];
+            let labels =
+                [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];
             (labels, *count)
         });
         self.counters("path_answers", "Answers with mirrors, by the path that they are of", paths)?;
-        let mirrors =
-            answered.mirrors.iter().map(|(host, portion)| ([("mirror", host.as_str())], portion.answers()));
-        let help = "Answers with mirrors, each shared out by capacity among those that its path yielded";
+        let mirrors = answered
+            .mirrors
+            .iter()
+            .map(|(host, portion)| ([("mirror", host.as_str())], portion.answers()));
+        let help =
+            "Answers with mirrors, each shared out by capacity among those that its path yielded";
         self.counters("mirror_answers", help, mirrors)
     }
 

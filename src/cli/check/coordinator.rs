@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::load::{Loaded, beside};
-use crate::monitor::{Signer, read_release};
-use crate::problem::Problems;
-use crate::problem::table::Placed;
+use crate::load::Loaded;
+use cvdns_core::problem::Problems;
+use cvdns_core::problem::table::Placed;
+use cvdns_io::beside;
+use cvdns_monitor::{Signer, read_release};
 
 pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let monitor = &loaded.config.monitor;

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use crate::cli::signature;
 use crate::daemon;
-use crate::health::{Feed, Word, notes};
 use crate::load::{Loaded, Source};
-use crate::problem::{Problems, Spot};
-use crate::release::{Offered, Supply};
-use crate::snapshot::inputs::Databases;
-use crate::snapshot::{Frame, Loss, Now};
+use cvdns_core::health::{Feed, Word, notes};
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::release::{Offered, Supply};
+use cvdns_core::snapshot::inputs::Databases;
+use cvdns_core::snapshot::{Frame, Loss, Now};
 
 /// What there is to start from.
 pub(super) struct Found {
@@ -56,7 +56,9 @@ fn read_source(
     let keys = loaded.config.feed.public_key.as_ref();
     let spot = || Spot::file(&source.to_string());
     let start = match kept {
-        Some(kept) => format!("serve would start from feed {}, which is kept in `state`", kept.serial),
+        Some(kept) => {
+            format!("serve would start from feed {}, which is kept in `state`", kept.serial)
+        }
         None => "serve would start with all mirrors up and without a record".to_owned(),
     };
     let read = match keys {
@@ -81,7 +83,13 @@ fn read_source(
     }
 }
 
-fn check_feed(loaded: &Loaded, source: &Source, feed: &Feed, now: Timestamp, problems: &mut Problems) {
+fn check_feed(
+    loaded: &Loaded,
+    source: &Source,
+    feed: &Feed,
+    now: Timestamp,
+    problems: &mut Problems,
+) {
     let spot = Spot::file(&source.to_string());
     for note in notes(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
         problems.warning(spot.clone(), note, "correct the host in the feed or in the fleet file");
@@ -89,7 +97,11 @@ fn check_feed(loaded: &Loaded, source: &Source, feed: &Feed, now: Timestamp, pro
     let max_age = loaded.config.feed.max_age;
     if feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= now) {
         let what = format!("the feed is of {}, older than max-age", feed.generated);
-        problems.warning(spot, what, "its coordinator no longer renews it: stamps of the record stand still");
+        problems.warning(
+            spot,
+            what,
+            "its coordinator no longer renews it: stamps of the record stand still",
+        );
     }
 }
 
@@ -121,7 +133,10 @@ impl Found {
             Ok(true) => match lost(loaded, frame, &kept, &read, now) {
                 None => return Start::Read(read.serial),
                 Some(loss) => {
-                    format!("feed {} would be held back: it takes away {loss} (`max-loss`)", read.serial)
+                    format!(
+                        "feed {} would be held back: it takes away {loss} (`max-loss`)",
+                        read.serial
+                    )
                 }
             },
             Err(error) => format!("the feed would be refused: {error}"),

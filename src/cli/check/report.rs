@@ -9,9 +9,9 @@ use super::feed::Start;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::Loaded;
-use crate::problem::{Lines, Problem, Problems, Severity};
-use crate::snapshot::Frame;
-use crate::snapshot::inputs::ZoneInput;
+use cvdns_core::problem::{Lines, Problem, Problems, Severity};
+use cvdns_core::snapshot::Frame;
+use cvdns_core::snapshot::inputs::ZoneInput;
 
 /// Most zones that are listed; with more, the first of them and how many there are: `--json` has all.
 const LISTED: usize = 20;
@@ -57,7 +57,8 @@ struct ProblemReport<'p> {
 impl ZoneReport {
     fn of(zone: &ZoneInput) -> Self {
         let records = zone.zones.iter().flat_map(|zone| zone.records.sets());
-        let countries: BTreeSet<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+        let countries: BTreeSet<_> =
+            zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         Self {
             origin: zone.file.origin.value.clone(),
             file: zone.file.whole.file_name().to_owned(),
@@ -90,10 +91,14 @@ impl Report {
         let source = loaded.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let start = match start {
             Start::Unfed => "with all mirrors up: no feed is configured".to_owned(),
-            Start::Without => "with all mirrors up and without a record, until there is a feed".to_owned(),
+            Start::Without => {
+                "with all mirrors up and without a record, until there is a feed".to_owned()
+            }
             Start::Read(serial) => format!("from feed {serial} of {source}"),
             Start::Kept(serial, None) => format!("from feed {serial}, which is kept in `state`"),
-            Start::Kept(serial, Some(why)) => format!("from feed {serial}, which is kept in `state`: {why}"),
+            Start::Kept(serial, Some(why)) => {
+                format!("from feed {serial}, which is kept in `state`: {why}")
+            }
         };
         Self {
             config: config.display().to_string(),

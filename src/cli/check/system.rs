@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User, getegid, geteuid};
 
-use crate::load::{Loaded, beside, signature_of};
-use crate::problem::{Problems, Spot};
-use crate::serve::privileges;
+use crate::load::{Loaded, signature_of};
+use cvdns_core::problem::{Problems, Spot};
+use cvdns_io::beside;
+use cvdns_net::privileges;
 
 /// So many files that cannot be read are named: most have one cause.
 const NAMED: usize = 20;
@@ -57,7 +58,8 @@ impl Account {
     /// Who runs this: where no account is configured, serve stays who starts it.
     fn own() -> Self {
         let uid = geteuid();
-        let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+        let name =
+            User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
         let mut groups = vec![getegid().as_raw()];
         #[cfg(not(target_vendor = "apple"))]
         groups.extend(nix::unistd::getgroups().into_iter().flatten().map(nix::unistd::Gid::as_raw));
@@ -123,7 +125,8 @@ impl Access {
         let is_link = fs::symlink_metadata(&path).ok()?.is_symlink();
         let real = if is_link { fs::canonicalize(&path).ok() } else { None };
         let directories = [path.parent(), real.as_deref().and_then(Path::parent)];
-        if let Some(closed) = directories.into_iter().flatten().find_map(|above| self.closed(above)) {
+        if let Some(closed) = directories.into_iter().flatten().find_map(|above| self.closed(above))
+        {
             return Some(closed);
         }
         let metadata = fs::metadata(&path).ok()?;
@@ -140,7 +143,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
     for zone in &loaded.inputs.zones {
         let file = PathBuf::from(zone.file.whole.file_name());
         let parts = [Some(&zone.file.records), zone.file.mirrors.as_ref()];
-        out.extend(parts.into_iter().flatten().map(|part| (beside(&file, &part.value), part.spot.clone())));
+        out.extend(
+            parts.into_iter().flatten().map(|part| (beside(&file, &part.value), part.spot.clone())),
+        );
         let spot = named.get(&file).map_or_else(whole, |spot| (*spot).clone());
         out.push((file, spot));
     }
@@ -149,7 +154,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
         let database = &loaded.config.database;
         out.push((beside(config, &database.value), database.spot.clone()));
     }
-    if let (Some(path), Some(named)) = (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source) {
+    if let (Some(path), Some(named)) =
+        (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source)
+    {
         out.push((path.to_owned(), named.spot.clone()));
         out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.spot.clone())));
     }
@@ -157,8 +164,11 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
         out.push((beside(config, &named.value), named.spot.clone()));
     }
     if let Some(named) = &record.cvd_dir {
-        let databases =
-            loaded.supply.watched().into_iter().filter(|path| loaded.supply.line.as_ref() != Some(path));
+        let databases = loaded
+            .supply
+            .watched()
+            .into_iter()
+            .filter(|path| loaded.supply.line.as_ref() != Some(path));
         out.extend(databases.map(|path| (path, named.spot.clone())));
     }
     if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
@@ -189,7 +199,8 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
         problems.error(spot, why, help);
     }
     if let Some(more @ 1..) = said.len().checked_sub(NAMED) {
-        let what = format!("{} may not read {more} more files and directories", access.account.name);
+        let what =
+            format!("{} may not read {more} more files and directories", access.account.name);
         problems.error(Spot::file(&config.display().to_string()), what, "mend those above first");
     }
 }
@@ -224,7 +235,9 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let Some(above) = existing(state) else { return };
             let cannot = match fs::metadata(&above) {
-                Ok(metadata) if !metadata.is_dir() => Some(format!("{} is no directory", above.display())),
+                Ok(metadata) if !metadata.is_dir() => {
+                    Some(format!("{} is no directory", above.display()))
+                }
                 Ok(metadata)
                     if !makes_as_root(&access.account, state)
                         && !access.account.may(&metadata, WRITE | SEARCH) =>
@@ -239,7 +252,10 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
             }
         }
         Err(error) => {
-            wrong(format!("{shown} cannot be looked at: {error}"), format!("make it a directory of {name}"));
+            wrong(
+                format!("{shown} cannot be looked at: {error}"),
+                format!("make it a directory of {name}"),
+            );
         }
     }
 }

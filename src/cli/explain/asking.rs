@@ -39,9 +39,12 @@ impl Server {
                 None => (name, PORT),
             };
             let found = (host, port).to_socket_addrs();
-            found.map_err(|error| Failure::new(format!("cannot find the server {name}: {error}")))?.next()
+            found
+                .map_err(|error| Failure::new(format!("cannot find the server {name}: {error}")))?
+                .next()
         };
-        let address = address.ok_or_else(|| Failure::new(format!("the server {name} has no address")))?;
+        let address =
+            address.ok_or_else(|| Failure::new(format!("the server {name} has no address")))?;
         Ok(Self { name: name.to_owned(), address })
     }
 
@@ -55,12 +58,19 @@ impl Server {
             Failure::new(format!("cannot ask {} ({}): {words}", self.name, self.address))
         };
         let octets = self.by_udp(query).map_err(failed)?;
-        if Answer::read(&octets)?.truncated { self.by_tcp(query).map_err(failed) } else { Ok(octets) }
+        if Answer::read(&octets)?.truncated {
+            self.by_tcp(query).map_err(failed)
+        } else {
+            Ok(octets)
+        }
     }
 
     fn by_udp(&self, query: &[u8]) -> std::io::Result<Vec<u8>> {
-        let any: IpAddr =
-            if self.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr = if self.address.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(self.address)?;
         socket.set_read_timeout(Some(PATIENCE))?;
@@ -68,8 +78,9 @@ impl Server {
         let mut outcome = Err(ErrorKind::TimedOut.into());
         for _ in 0..TRIES {
             socket.send(query)?;
-            outcome =
-                socket.recv(&mut buffer).map(|length| buffer.get(..length).unwrap_or_default().to_vec());
+            outcome = socket
+                .recv(&mut buffer)
+                .map(|length| buffer.get(..length).unwrap_or_default().to_vec());
             match &outcome {
                 Ok(octets) if octets.get(..2) == query.get(..2) => break,
                 // An answer to something else.

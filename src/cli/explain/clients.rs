@@ -7,7 +7,7 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use crate::cli::output::{Failure, say};
-use crate::explain::{AddressSource, Asker};
+use cvdns_core::explain::{AddressSource, Asker};
 
 /// Reads clients.
 pub(super) struct Given;
@@ -17,8 +17,12 @@ const NAMED: usize = 20;
 
 impl Given {
     /// Those of the command line and of a file, in order, and whether any line of the file is none: which is said.
-    pub(super) fn read(words: &[String], file: Option<&Path>) -> Result<(Vec<Asker>, bool), Failure> {
-        let mut askers = words.iter().map(|word| parse_client(word)).collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn read(
+        words: &[String],
+        file: Option<&Path>,
+    ) -> Result<(Vec<Asker>, bool), Failure> {
+        let mut askers =
+            words.iter().map(|word| parse_client(word)).collect::<Result<Vec<_>, _>>()?;
         let Some(file) = file else { return Ok((askers, false)) };
         let text = read(file)?;
         let mut bad = 0;

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::asking::Server;
 use super::packet::Answer;
-use crate::decision::{Outcome, Trail, decide_apart};
-use crate::explain::{Inquiry, line};
-use crate::snapshot::Snapshot;
-use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
+use cvdns_core::decision::{Outcome, Trail, decide_apart};
+use cvdns_core::explain::{Inquiry, line};
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
 
 /// A server's answer, and what is different about it.
 #[derive(Debug, Serialize)]
@@ -37,11 +37,14 @@ impl Comparison {
             differ("RCODE", &ours.rcode, &theirs.rcode);
         }
         if ours.scope != theirs.scope {
-            let words = |scope: Option<u8>| scope.map_or("none".to_owned(), |scope| format!("/{scope}"));
+            let words =
+                |scope: Option<u8>| scope.map_or("none".to_owned(), |scope| format!("/{scope}"));
             differ("scope", &words(ours.scope), &words(theirs.scope));
         }
         if ours.ttls.iter().max() != theirs.ttls.iter().max() {
-            let words = |ttls: &[u32]| ttls.iter().max().map_or("none".to_owned(), |ttl| format!("{ttl} s"));
+            let words = |ttls: &[u32]| {
+                ttls.iter().max().map_or("none".to_owned(), |ttl| format!("{ttl} s"))
+            };
             differ("TTL", &words(&ours.ttls), &words(&theirs.ttls));
         }
         let drawn = windows(snapshot, inquiry).filter(|_| !theirs.records.is_empty());

@@ -6,9 +6,9 @@ use domain::rdata::AllRecordData;
 use serde::Serialize;
 
 use crate::cli::output::Failure;
-use crate::explain::Asker;
-use crate::wire::edns::option;
-use crate::wire::{class, rtype};
+use cvdns_core::explain::Asker;
+use cvdns_core::wire::edns::option;
+use cvdns_core::wire::{class, rtype};
 
 /// An answer, decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,13 +74,15 @@ impl Answer {
         let bad = |what: &str| Failure::new(format!("the answer cannot be read: {what}"));
         let message = Message::from_octets(octets).map_err(|_| bad("it has no header"))?;
         let sections = message.question().answer().map_err(|_| bad("its question is cut off"))?;
-        let authority = sections.next_section().map_err(|_| bad("its answer section is cut off"))?;
+        let authority =
+            sections.next_section().map_err(|_| bad("its answer section is cut off"))?;
         let (mut addresses, mut ttls) = (Vec::new(), Vec::new());
         for record in message.answer().map_err(|_| bad("its question is cut off"))? {
             let record = record.map_err(|_| bad("a record is cut off"))?;
             ttls.push(record.ttl().as_secs());
-            let rdata =
-                record.to_any_record::<AllRecordData<_, _>>().map_err(|_| bad("a record is malformed"))?;
+            let rdata = record
+                .to_any_record::<AllRecordData<_, _>>()
+                .map_err(|_| bad("a record is malformed"))?;
             match rdata.data() {
                 AllRecordData::A(a) => addresses.push(a.addr().octets().to_vec()),
                 AllRecordData::Aaaa(aaaa) => addresses.push(aaaa.addr().octets().to_vec()),
@@ -89,9 +91,12 @@ impl Answer {
         }
         let mut read = Self {
             rcode: OptRcode::from(message.header().rcode()).to_string(),
-            records: texts(sections).ok_or_else(|| bad("a record of the answer section is malformed"))?,
+            records: texts(sections)
+                .ok_or_else(|| bad("a record of the answer section is malformed"))?,
             authority: authority
-                .map(|section| texts(section).ok_or_else(|| bad("a record of the authority is malformed")))
+                .map(|section| {
+                    texts(section).ok_or_else(|| bad("a record of the authority is malformed"))
+                })
                 .transpose()?
                 .unwrap_or_default(),
             scope: None,
@@ -112,7 +117,8 @@ impl Answer {
             match found.code() {
                 code if code == OptionCode::CLIENT_SUBNET => self.scope = data.get(3).copied(),
                 code if code == OptionCode::EXTENDED_ERROR => {
-                    let code = data.first_chunk().copied().map(u16::from_be_bytes).unwrap_or_default();
+                    let code =
+                        data.first_chunk().copied().map(u16::from_be_bytes).unwrap_or_default();
                     let words = String::from_utf8_lossy(data.get(2..).unwrap_or_default());
                     self.extended_error = Some(format!("{code}: {words}"));
                 }

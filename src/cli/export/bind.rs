@@ -16,12 +16,14 @@ use super::super::problems::print;
 use super::super::serve::{going_on, start_log};
 use super::Failure;
 use crate::daemon::{Follower, Standing, StartError, follow_without_serving};
-use crate::export::{Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap};
+use crate::export::{
+    Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap,
+};
 use crate::load::{Loaded, Source, load};
 use crate::logging::LogQueue;
-use crate::problem::Problems;
-use crate::signals::Signals;
-use crate::snapshot::Snapshot;
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_io::signals::Signals;
 
 /// Arguments of `cvdns export bind`.
 #[derive(Args, Clone, Debug)]
@@ -83,7 +85,8 @@ impl BindArgs {
         let reload = parse(self.reload.as_deref().unwrap_or(standard), placeholders)?;
         let reconfigure = parse(&self.reconfigure, &[])?;
         let limit = Duration::try_from(self.reload_timeout).ok().filter(|limit| !limit.is_zero());
-        let limit = limit.ok_or_else(|| Failure::new("--reload-timeout: write a time such as 10s"))?;
+        let limit =
+            limit.ok_or_else(|| Failure::new("--reload-timeout: write a time such as 10s"))?;
         Ok(Commands::new(reload, reconfigure, limit))
     }
 
@@ -97,7 +100,9 @@ pub(super) fn run(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     if !args.watch {
         return once(args, config);
     }
-    Ok(going_on(0, |log, signals| watch(args, config, log, signals).unwrap_or_else(Failure::report)))
+    Ok(going_on(0, |log, signals| {
+        watch(args, config, log, signals).unwrap_or_else(Failure::report)
+    }))
 }
 
 fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
@@ -112,7 +117,9 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let snapshot = Arc::new(offline.snapshot_noting(named, None, &mut problems)?);
     print(&problems);
     for name in left_out(&snapshot) {
-        say!("cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old");
+        say!(
+            "cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old"
+        );
     }
     let directory = open(&args.out)?;
     let subject = Subject {
@@ -138,7 +145,12 @@ fn say_trap(loaded: &Loaded) {
     }
 }
 
-fn watch(args: &BindArgs, config: &Path, log: &LogQueue, signals: Signals) -> Result<ExitCode, Failure> {
+fn watch(
+    args: &BindArgs,
+    config: &Path,
+    log: &LogQueue,
+    signals: Signals,
+) -> Result<ExitCode, Failure> {
     log_filter::check().map_err(Failure::new)?;
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
@@ -154,7 +166,8 @@ fn watch(args: &BindArgs, config: &Path, log: &LogQueue, signals: Signals) -> Re
         crate::daemon::go_on_from(kept, &state);
     }
     let exporting = Exporter::new(directory, args.acl(), commands).start();
-    let exporting = exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
+    let exporting =
+        exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
     let mut shown = Shown { feed, state, exporting, last: None, keeps, said: false };
     let done = follow_without_serving(config, loaded, problems, signals, &mut shown);
     shown.exporting.stop();

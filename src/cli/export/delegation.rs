@@ -11,8 +11,8 @@ use super::super::problems::print;
 use super::Failure;
 use crate::export::{delegations, trap};
 use crate::load::load;
-use crate::problem::Problems;
-use crate::wire::name::Name;
+use cvdns_core::problem::Problems;
+use cvdns_core::wire::name::Name;
 
 /// Arguments of `cvdns export delegation`.
 #[derive(Args, Clone, Debug)]
@@ -24,7 +24,8 @@ pub struct DelegationArgs {
 }
 
 fn parse_zone(text: &str) -> Result<Name, String> {
-    Name::parse(text, &Name::root()).map_err(|error| format!("{error}; expected a name such as example.net"))
+    Name::parse(text, &Name::root())
+        .map_err(|error| format!("{error}; expected a name such as example.net"))
 }
 
 /// Prints the delegations; nothing when one of them could not be followed.
@@ -43,7 +44,9 @@ pub(super) fn run(args: &DelegationArgs, config: &Path) -> Result<ExitCode, Fail
     }
     if found.is_empty() {
         return Err(Failure::new(match &args.parent {
-            Some(parent) => format!("no zone that is served belongs into {parent}: name the zone above"),
+            Some(parent) => {
+                format!("no zone that is served belongs into {parent}: name the zone above")
+            }
             None => "no zone that is served has a zone above it".to_owned(),
         }));
     }

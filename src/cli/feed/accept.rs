@@ -35,7 +35,10 @@ pub(super) fn run(args: &AcceptArgs, config: &Path) -> Result<ExitCode, Failure>
     let feeds: Feeds = server.get("/api/v1/feed")?;
     let Some(held) = feeds.held else { return Err(Failure::new("no feed is held back")) };
     if let Some(serial) = args.serial.filter(|serial| *serial != held.serial) {
-        return Err(Failure::new(format!("serial {serial} is not held back, but {} is", held.serial)));
+        return Err(Failure::new(format!(
+            "serial {serial} is not held back, but {} is",
+            held.serial
+        )));
     }
     server.post("/api/v1/feed/accept", &format!("{{\"serial\": {}}}", held.serial))?;
     let Held { serial, takes_away } = held;

@@ -11,11 +11,11 @@ use super::super::output::print_line;
 use super::super::problems::print;
 use super::super::signature;
 use super::{CheckArgs, Failure, Offline};
-use crate::geo::country::Country;
-use crate::health::{Feed, faults, notes};
-use crate::problem::{HAS_MARK, Problems, Spot, without_mark};
-use crate::release::CORE_DATABASES;
-use crate::snapshot::Snapshot;
+use cvdns_core::geo::country::Country;
+use cvdns_core::health::{Feed, faults, notes};
+use cvdns_core::problem::{HAS_MARK, Problems, Spot, without_mark};
+use cvdns_core::release::CORE_DATABASES;
+use cvdns_core::snapshot::Snapshot;
 
 pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, Timestamp::now())?;
@@ -44,10 +44,15 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     }
     if let Ok(feed) = feed {
         let snapshot = offline.snapshot(Some(&feed), None)?;
-        let mut checker =
-            Checker { offline: &offline, feed: &feed, spot: Spot::file(&name), problems: &mut problems };
+        let mut checker = Checker {
+            offline: &offline,
+            feed: &feed,
+            spot: Spot::file(&name),
+            problems: &mut problems,
+        };
         checker.check(&snapshot);
-        summary = format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
+        summary =
+            format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
     }
     print(&problems);
     if problems.has_errors() {
@@ -101,12 +106,19 @@ impl Checker<'_> {
 
     fn check_times(&mut self) {
         if let Err(error) = self.feed.timely(self.offline.time) {
-            self.problems.error(self.spot.clone(), error.to_string(), "it would be refused until then");
+            self.problems.error(
+                self.spot.clone(),
+                error.to_string(),
+                "it would be refused until then",
+            );
         }
         let max_age = self.offline.loaded.config.feed.max_age;
-        if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.offline.time) {
-            let what =
-                format!("it is of {}, older than max-age: it would count as stale", self.feed.generated);
+        if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.offline.time)
+        {
+            let what = format!(
+                "it is of {}, older than max-age: it would count as stale",
+                self.feed.generated
+            );
             self.warn(what, "its coordinator has to write it anew well within max-age");
         }
     }
@@ -122,10 +134,15 @@ impl Checker<'_> {
         };
         for (host, said) in &self.feed.mirrors {
             let held = [said.main, said.daily, said.bytecode];
-            for ((database, released), held) in CORE_DATABASES.iter().zip(release.core()).zip(held) {
+            for ((database, released), held) in CORE_DATABASES.iter().zip(release.core()).zip(held)
+            {
                 if let Some(held) = held.filter(|held| *held > released) {
-                    let what = format!("{host} holds {database} {held}, the release has {released}");
-                    self.warn(what, "the release is behind its mirrors, or the mirror's version is wrong");
+                    let what =
+                        format!("{host} holds {database} {held}, the release has {released}");
+                    self.warn(
+                        what,
+                        "the release is behind its mirrors, or the mirror's version is wrong",
+                    );
                 }
             }
         }
@@ -144,20 +161,27 @@ impl Checker<'_> {
         }
         for (country, (all, _)) in usable.into_iter().filter(|(_, (_, good))| *good == 0) {
             let what = format!("{country} has no usable mirror, of {all}");
-            self.warn(what, "its clients are sent along their path: `cvdns feed diff` says where to");
+            self.warn(
+                what,
+                "its clients are sent along their path: `cvdns feed diff` says where to",
+            );
         }
     }
 
     fn check_paths(&mut self, snapshot: &Snapshot) {
         let lagging = snapshot.live.lagging();
         if lagging > 0 {
-            let what = format!("{lagging} mirrors work and are too far behind the record to be answered");
+            let what =
+                format!("{lagging} mirrors work and are too far behind the record to be answered");
             self.warn(what, "`cvdns feed show` says what they hold");
         }
         let open = snapshot.fail_open_paths();
         if open > 0 {
             let what = format!("{open} paths, over all limits, have no mirror that works");
-            self.warn(what, "all their mirrors would be answered as if they were up, for 30 s at a time");
+            self.warn(
+                what,
+                "all their mirrors would be answered as if they were up, for 30 s at a time",
+            );
         }
     }
 }

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::super::output::{print_json, print_line, say};
 use super::super::table::print_table;
 use super::{DiffArgs, Failure, Named, Offline};
-use crate::snapshot::Snapshot;
-use crate::snapshot::difference::{Change, PathChange, Quality, Served, changes};
-use crate::wire::rtype;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::difference::{Change, PathChange, Quality, Served, changes};
+use cvdns_core::wire::rtype;
 
 /// What changes.
 #[derive(Serialize)]
@@ -82,8 +82,10 @@ pub(super) fn run(args: &DiffArgs, config: &Path) -> Result<ExitCode, Failure> {
     let old = offline.snapshot(Some(&before.feed), None)?;
     let new = offline.snapshot(Some(&after.feed), Some(&old))?;
     let record = record(&old, &new);
-    let paths = changes(&old, &new).iter().filter_map(|change| Row::of(&offline, &new, change)).collect();
-    let difference = Difference { before: Side::of(&before), after: Side::of(&after), record, paths };
+    let paths =
+        changes(&old, &new).iter().filter_map(|change| Row::of(&offline, &new, change)).collect();
+    let difference =
+        Difference { before: Side::of(&before), after: Side::of(&after), record, paths };
     if args.json {
         print_json(&difference)?;
     } else {
@@ -100,8 +102,11 @@ fn record(before: &Snapshot, after: &Snapshot) -> Vec<FieldChange> {
     };
     let mut out: Vec<FieldChange> = Vec::new();
     for (field, _) in before.iter().chain(&after) {
-        let change =
-            FieldChange { before: value(&before, field), after: value(&after, field), field: field.clone() };
+        let change = FieldChange {
+            before: value(&before, field),
+            after: value(&after, field),
+            field: field.clone(),
+        };
         if change.before != change.after && !out.contains(&change) {
             out.push(change);
         }
@@ -112,7 +117,8 @@ fn record(before: &Snapshot, after: &Snapshot) -> Vec<FieldChange> {
 fn fields(snapshot: &Snapshot) -> Vec<(String, String)> {
     let Some(announced) = snapshot.live.announced() else { return Vec::new() };
     let release = &announced.release;
-    let databases = release.databases().map(|(name, version)| (name.to_owned(), version.to_string()));
+    let databases =
+        release.databases().map(|(name, version)| (name.to_owned(), version.to_string()));
     let rest = [
         ("software", release.software.clone()),
         ("flevel", release.flevel.to_string()),
@@ -133,7 +139,7 @@ impl Row {
     fn of(offline: &Offline, snapshot: &Snapshot, change: &PathChange<'_>) -> Option<Self> {
         let plan = snapshot.frame.plans.get(change.plan)?;
         let zone = offline.loaded.inputs.zones.get(change.plan)?;
-        let share = |mirror: &crate::snapshot::difference::MirrorChange<'_>| Share {
+        let share = |mirror: &cvdns_core::snapshot::difference::MirrorChange<'_>| Share {
             host: mirror.host.to_owned(),
             before: mirror.before,
             after: mirror.after,
@@ -182,7 +188,8 @@ impl Answers {
     }
 
     fn text(&self) -> String {
-        let quality = if self.quality == "usable" { String::new() } else { format!(" ({})", self.quality) };
+        let quality =
+            if self.quality == "usable" { String::new() } else { format!(" ({})", self.quality) };
         match self.addresses {
             0 => "nothing".to_owned(),
             addresses => format!("{addresses} of {}{quality}", self.pools.join(" ")),
@@ -197,7 +204,8 @@ impl Share {
             (None, Some(after)) => format!("+{} {}", self.host, percent(after)),
             (Some(before), None) => format!("-{} {}", self.host, percent(before)),
             (before, after) => {
-                let [before, after] = [before, after].map(|share| percent(share.unwrap_or_default()));
+                let [before, after] =
+                    [before, after].map(|share| percent(share.unwrap_or_default()));
                 format!("{} {before} to {after}", self.host)
             }
         }
@@ -210,9 +218,12 @@ impl Difference {
             print_line("nothing changes in answers")?;
         }
         if !self.record.is_empty() {
-            let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-            let rows =
-                self.record.iter().map(|c| vec![c.field.clone(), or_none(&c.before), or_none(&c.after)]);
+            let or_none =
+                |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+            let rows = self
+                .record
+                .iter()
+                .map(|c| vec![c.field.clone(), or_none(&c.before), or_none(&c.after)]);
             print_table(&["RECORD", "BEFORE", "AFTER"], rows)?;
         }
         if !self.paths.is_empty() {

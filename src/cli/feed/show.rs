@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::super::output::print_json;
 use super::super::table::print_table;
 use super::{Failure, Offline, ShowArgs};
-use crate::fleet::Mirror;
-use crate::health::{Standing, State};
-use crate::release::CORE_DATABASES;
-use crate::snapshot::Snapshot;
+use cvdns_core::fleet::Mirror;
+use cvdns_core::health::{Standing, State};
+use cvdns_core::release::CORE_DATABASES;
+use cvdns_core::snapshot::Snapshot;
 
 /// A feed as it is shown.
 #[derive(Serialize)]
@@ -57,8 +57,8 @@ pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
         print_json(&Shown { feed: named.source.to_string(), serial, generated, countries })?;
     } else {
         let header = [
-            "COUNTRY", "MIRRORS", "UP", "OLD", "DOWN", "DRAINED", "REMOVED", "LAGGING", "USABLE", "MAIN",
-            "DAILY", "BYTECODE",
+            "COUNTRY", "MIRRORS", "UP", "OLD", "DOWN", "DRAINED", "REMOVED", "LAGGING", "USABLE",
+            "MAIN", "DAILY", "BYTECODE",
         ];
         print_table(&header, countries.iter().map(Row::cells))?;
     }
@@ -72,7 +72,8 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
     let mut seen = HashSet::new();
     for (plan, number) in snapshot.frame.plans.iter().zip(0..) {
         let Some(health) = snapshot.live.health(number) else { continue };
-        for (index, mirror) in plan.fleet.enabled().filter(|(_, mirror)| seen.insert(&mirror.host)) {
+        for (index, mirror) in plan.fleet.enabled().filter(|(_, mirror)| seen.insert(&mirror.host))
+        {
             let Some(standing) = health.mirrors.get(index) else { continue };
             let code = mirror.country.code();
             let new = || Row { country: code.to_owned(), ..Row::default() };
@@ -111,10 +112,12 @@ impl Row {
     }
 
     fn cells(&self) -> Vec<String> {
-        let counts = [self.mirrors, self.up, self.old, self.down, self.drained, self.removed, self.lagging];
+        let counts =
+            [self.mirrors, self.up, self.old, self.down, self.drained, self.removed, self.lagging];
         let held = |database: &str| {
             let versions = self.held.get(database).into_iter().flatten();
-            let parts: Vec<String> = versions.map(|(version, count)| format!("{version}×{count}")).collect();
+            let parts: Vec<String> =
+                versions.map(|(version, count)| format!("{version}×{count}")).collect();
             parts.join(",")
         };
         std::iter::once(self.country.clone())

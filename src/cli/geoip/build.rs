@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::super::output::{Failure, print_json, say};
 use super::super::table::print_table;
-use crate::geo::build::{Built, Options, Problems, Source, build};
-use crate::geo::database::CountryDatabase;
-use crate::geo::date::date_text;
-use crate::load::{MAX_DATABASE, read_bytes, replace};
+use crate::load::MAX_DATABASE;
+use cvdns_core::geo::build::{Built, Options, Problems, Source, build};
+use cvdns_core::geo::database::CountryDatabase;
+use cvdns_core::geo::date::date_text;
+use cvdns_io::{read_bytes, replace};
 
 /// Arguments of `cvdns geoip build`.
 #[derive(Args, Clone, Debug)]
@@ -85,7 +86,7 @@ pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         let name = path.display().to_string();
         let source = match read_bytes(path, MAX_DATABASE) {
             Ok(bytes) => Source::from_bytes(&name, bytes),
-            Err(error) => Err(crate::geo::build::Problem::of_file(&name, error)),
+            Err(error) => Err(cvdns_core::geo::build::Problem::of_file(&name, error)),
         };
         match source {
             Ok(source) => sources.push(source),
@@ -109,7 +110,9 @@ fn progress_bar() -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} ranges, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} ranges, {eta} left")
+    {
         bar.set_style(style);
     }
     bar
@@ -211,6 +214,7 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), Failure> {
     });
     print_table(&header, rows)?;
     let Summary { file, date, bytes, networks, countries, .. } = summary;
-    let total = format!("{networks} networks in {countries} countries, {bytes} bytes, dated {date}");
+    let total =
+        format!("{networks} networks in {countries} countries, {bytes} bytes, dated {date}");
     print_table(&[], [vec![format!("{file}: {total}")]])
 }

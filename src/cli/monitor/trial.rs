@@ -12,13 +12,13 @@ use serde::Serialize;
 use super::super::output::{Failure, print_json};
 use super::MonitorArgs;
 use crate::cli::problems::print;
-use crate::config::Monitor;
-use crate::fleet::Fleet;
 use crate::load;
-use crate::monitor::check::Client;
-use crate::monitor::hosts_of;
-use crate::monitor::trial::{Advice, Report, Software, Trial, text};
-use crate::problem::{Problems, printable_lines};
+use cvdns_core::config::Monitor;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::problem::{Problems, printable_lines};
+use cvdns_monitor::check::Client;
+use cvdns_monitor::hosts_of;
+use cvdns_monitor::trial::{Advice, Report, Software, Trial, text};
 
 #[derive(Serialize)]
 struct Whole<'w> {
@@ -40,7 +40,9 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
     let hosts = match (settings.hosts, origin) {
         (Some(hosts), _) => hosts,
         (None, Some(origin)) => hosts_of(origin).map_err(Failure::new)?,
-        (None, None) => return Err(Failure::new("no zone tells the virtual hosts: name it with --origin")),
+        (None, None) => {
+            return Err(Failure::new("no zone tells the virtual hosts: name it with --origin"));
+        }
     };
     let trial = Trial {
         client: Client::new(settings.connect_timeout, settings.timeout),
@@ -53,7 +55,13 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
     let missing = missing(mirror, &addresses);
     let good = reports.iter().all(Report::is_good);
     if args.json {
-        print_json(&Whole { mirror, good, hosts: &trial.hosts, missing: &missing, addresses: &reports })?;
+        print_json(&Whole {
+            mirror,
+            good,
+            hosts: &trial.hosts,
+            missing: &missing,
+            addresses: &reports,
+        })?;
     } else {
         print_reports(mirror, &trial.hosts, &missing, &reports)?;
     }
@@ -79,7 +87,11 @@ fn inputs(args: &MonitorArgs, config: &Path) -> Option<Inputs> {
 /// The addresses that a fleet has for a host, or for the host of an address.
 fn of_fleet(fleet: &Fleet, mirror: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = mirror.parse::<IpAddr>() {
-        return fleet.mirrors.iter().any(|of| of.addresses().any(|of| of == address)).then(|| vec![address]);
+        return fleet
+            .mirrors
+            .iter()
+            .any(|of| of.addresses().any(|of| of == address))
+            .then(|| vec![address]);
     }
     fleet.get(mirror).map(|mirror| mirror.addresses().collect())
 }
@@ -117,7 +129,8 @@ fn print_reports(
     // What a web server says of itself is for the eye alone.
     let mut out = Vec::new();
     for report in reports {
-        let server = report.server.as_deref().unwrap_or("a web server that does not say what it is");
+        let server =
+            report.server.as_deref().unwrap_or("a web server that does not say what it is");
         writeln!(out, "{mirror}, {}: {server}", report.address)?;
         for step in &report.steps {
             let mark = if step.good { "ok  " } else { "FAIL" };
@@ -127,10 +140,16 @@ fn print_reports(
         writeln!(out)?;
     }
     for family in missing {
-        writeln!(out, "{mirror} has no {family} address: it is not answered to clients that ask for one.")?;
+        writeln!(
+            out,
+            "{mirror} has no {family} address: it is not answered to clients that ask for one."
+        )?;
     }
-    let bad: Vec<String> =
-        reports.iter().filter(|report| !report.is_good()).map(|report| report.address.to_string()).collect();
+    let bad: Vec<String> = reports
+        .iter()
+        .filter(|report| !report.is_good())
+        .map(|report| report.address.to_string())
+        .collect();
     if bad.is_empty() {
         writeln!(out, "{mirror} serves all that a mirror must.")?;
     } else {
@@ -147,8 +166,9 @@ fn print_advice(out: &mut impl Write, report: &Report, hosts: &[String; 2]) -> s
     let known = report.server.as_deref().and_then(Software::of);
     for advice in advice {
         writeln!(out, "\n  {}", advice.sentence())?;
-        for software in
-            Software::ALL.into_iter().filter(|software| known.is_none_or(|known| known == *software))
+        for software in Software::ALL
+            .into_iter()
+            .filter(|software| known.is_none_or(|known| known == *software))
         {
             if let Some(lines) = text(advice, software, hosts) {
                 writeln!(out, "  {}:", software.name())?;

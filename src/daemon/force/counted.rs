@@ -5,9 +5,9 @@ use std::thread::scope;
 
 use super::tests::example;
 use super::*;
-use crate::answer::{Answered, Transport};
 use crate::daemon::answerer::MakeAnswerer;
-use crate::serve::{MakeResponder, Place, Responder};
+use cvdns_core::answer::{Answered, Transport};
+use cvdns_net::{MakeResponder, Place, Responder};
 
 const FEED: &str = include_str!("../../../feed.json");
 const QUERY: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
@@ -30,7 +30,10 @@ fn answer(make: &MakeAnswerer, place: Place) {
 
 /// The answers of all paths, and what all mirrors have of them.
 fn sums(answered: &Answered) -> (u64, f64) {
-    (answered.paths.values().sum(), answered.mirrors.values().map(|portion| portion.answers()).sum())
+    (
+        answered.paths.values().sum(),
+        answered.mirrors.values().map(|portion| portion.answers()).sum(),
+    )
 }
 
 /// Nothing that was counted is less than before.
@@ -41,7 +44,10 @@ fn goes_on(before: &Answered, now: &Answered) {
     }
     for (host, portion) in &before.mirrors {
         let (now, before) = (now.mirrors[host], *portion);
-        assert!(now >= before && now.answers() >= before.answers(), "{host}: {now:?} after {before:?}");
+        assert!(
+            now >= before && now.answers() >= before.answers(),
+            "{host}: {now:?} after {before:?}"
+        );
     }
 }
 
@@ -60,7 +66,8 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
     let mut force = example(&path);
     let ledger = force.ledger().clone();
     let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), None);
-    let mut answerers = [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
+    let mut answerers =
+        [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
     let (mut answers, mut serial) = (0, 1_763_800_000u64);
     let mut next = |force: &mut Force| {
         serial += 1;
@@ -75,7 +82,9 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
             for _ in 0..=(round * 7 + number as u64 * 5) {
                 buffer[..QUERY.len()].copy_from_slice(QUERY);
                 let client = "127.0.0.1:53".parse().unwrap();
-                assert!(answerer.respond(&mut buffer, QUERY.len(), client, Transport::Udp).is_some());
+                assert!(
+                    answerer.respond(&mut buffer, QUERY.len(), client, Transport::Udp).is_some()
+                );
                 answers += 1;
             }
         }
@@ -108,7 +117,10 @@ fn no_answer_is_lost_or_counted_twice() {
                 goes_on(&before, &now);
                 let (paths, mirrors) = sums(&now);
                 // Rounded down.
-                assert!(mirrors <= paths as f64 + 1e-6 && mirrors > paths as f64 - 1e-3, "{paths} {mirrors}");
+                assert!(
+                    mirrors <= paths as f64 + 1e-6 && mirrors > paths as f64 - 1e-3,
+                    "{paths} {mirrors}"
+                );
                 before = now;
             }
         });
@@ -131,7 +143,8 @@ fn no_answer_is_lost_or_counted_twice() {
     force.free();
     let expected = QUERIES * places.len() as u64;
     assert_eq!(sums(&ledger.answered()).0, expected);
-    let counted =
-        |counted: crate::answer::Counted| counted.queries.iter().map(|(_, count)| count).sum::<u64>();
+    let counted = |counted: cvdns_core::answer::Counted| {
+        counted.queries.iter().map(|(_, count)| count).sum::<u64>()
+    };
     assert_eq!((counted(tallies.udp()), counted(tallies.tcp())), (expected / 2, expected / 2));
 }

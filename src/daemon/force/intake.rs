@@ -11,11 +11,11 @@ use crate::daemon::fetching;
 use crate::daemon::guard::{self, Held, Verdict};
 use crate::daemon::kept::KeptFeed;
 use crate::daemon::offer::{InForce, Offer, Refusal, Seen, Terms, versions};
-use crate::health::{Feed, Word};
 use crate::load::Source;
 use crate::load::remote::Fetched;
-use crate::release::Offered;
-use crate::snapshot::{Frame, Loss, Now};
+use cvdns_core::health::{Feed, Word};
+use cvdns_core::release::Offered;
+use cvdns_core::snapshot::{Frame, Loss, Now};
 
 impl Force {
     /// Reads the files of the record and the overrides, and the feed's if it is another than was read last.
@@ -35,7 +35,11 @@ impl Force {
 
     /// Takes over what was fetched, if it is good and new. False: it could not be judged once and for all, and has to be
     /// fetched again though it stays the same.
-    pub(in crate::daemon) fn fetched(&mut self, fetched: fetching::Brought, now: Timestamp) -> bool {
+    pub(in crate::daemon) fn fetched(
+        &mut self,
+        fetched: fetching::Brought,
+        now: Timestamp,
+    ) -> bool {
         let Some(source) = self.loaded.feed.clone() else { return true };
         let offer = match fetched {
             Ok(Fetched::NotModified) => Offer::Same,
@@ -58,7 +62,9 @@ impl Force {
     pub(in crate::daemon) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
         let Some(held) = self.held.take_if(|held| held.feed.serial == serial) else {
             return Err(match &self.held {
-                Some(held) => format!("serial {serial} is not held back, but {} is", held.feed.serial),
+                Some(held) => {
+                    format!("serial {serial} is not held back, but {} is", held.feed.serial)
+                }
                 None => "no feed is held back".to_owned(),
             });
         };
@@ -77,7 +83,10 @@ impl Force {
         self.adopt(feed, Arc::new(Seen { source, octets, signature }));
         self.offering.read(&self.loaded.supply, now);
         self.take_over(now);
-        info!("going on with what was kept in {}", self.kept.directory().unwrap_or(Path::new("")).display());
+        info!(
+            "going on with what was kept in {}",
+            self.kept.directory().unwrap_or(Path::new("")).display()
+        );
         self.log_feed();
     }
 
@@ -123,7 +132,8 @@ impl Force {
         terms: Terms<'_>,
     ) -> Option<Offer> {
         // By other keys only what is read again, signature and all, is judged.
-        let held = self.held.as_ref().filter(|held| !terms.anew && source == Some(&held.document.source));
+        let held =
+            self.held.as_ref().filter(|held| !terms.anew && source == Some(&held.document.source));
         match (offer, held) {
             (None | Some(Offer::Same), Some(held)) => {
                 Some(Offer::judge((*held.document).clone(), Terms { seen: None, ..terms }))
@@ -187,7 +197,9 @@ impl Force {
     /// kept with this signature, which the next start asks for. Where it was verified by the same, nobody looked at this signature.
     fn reverified(&mut self, seen: &Arc<Seen>) {
         let keys = &self.loaded.config.feed.public_key;
-        let Some(in_force) = self.feed.as_mut().filter(|in_force| in_force.keys != *keys) else { return };
+        let Some(in_force) = self.feed.as_mut().filter(|in_force| in_force.keys != *keys) else {
+            return;
+        };
         if in_force.document.source == seen.source && in_force.document.octets == seen.octets {
             (in_force.document, in_force.keys) = (seen.clone(), keys.clone());
             self.keep_feed();
@@ -211,8 +223,10 @@ impl Force {
         let after = Now { word, release, ..before };
         let announced = self.snapshots.load();
         let announced = announced.live.remembered();
-        let loss =
-            before.word.feed.and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
+        let loss = before
+            .word
+            .feed
+            .and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
         let verdict = guard::judge(
             loss.as_ref(),
             feed.serial,
@@ -223,7 +237,9 @@ impl Force {
         );
         let (Some(loss), Verdict::Hold(since)) = (loss, &verdict) else {
             match (verdict, &self.held) {
-                (Verdict::Confirmed, _) => warn!("feed {} says what was held back: it is taken", feed.serial),
+                (Verdict::Confirmed, _) => {
+                    warn!("feed {} says what was held back: it is taken", feed.serial);
+                }
                 (_, Some(held)) => {
                     let serial = held.feed.serial;
                     let why = if serial == feed.serial {
@@ -243,7 +259,8 @@ impl Force {
              newer one says the same, or `cvdns feed accept`",
             feed.serial
         );
-        let held = Held { feed: Box::new(feed.clone()), document: document.clone(), loss, since: *since };
+        let held =
+            Held { feed: Box::new(feed.clone()), document: document.clone(), loss, since: *since };
         (self.seen, self.held) = (Some(document.clone()), Some(held));
         self.count_refusal("held");
         false

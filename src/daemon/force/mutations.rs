@@ -21,7 +21,9 @@ fn mutate(good: &[u8], random: &mut Random) -> Vec<u8> {
     // Most have a serial that could follow, so that it is not for the serial alone that they are refused.
     if random.below(4) > 0 {
         let text = String::from_utf8_lossy(good);
-        octets = text.replace("1763800000", &(1_763_800_000 + random.below(1_000_000)).to_string()).into();
+        octets = text
+            .replace("1763800000", &(1_763_800_000 + random.below(1_000_000)).to_string())
+            .into();
     }
     for _ in 0..=random.below(3) {
         let at = random.below(octets.len());

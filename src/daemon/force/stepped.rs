@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::answer::{Answering, Transport};
 use crate::daemon::answerer::Answerer;
 use crate::load::{OverridesLook, load};
-use crate::serve::Responder;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_net::Responder;
 
 const FEED: &str = include_str!("../../../feed.json");
 
@@ -47,15 +47,17 @@ impl Server {
 
     /// Starts it anew on what the one before left there.
     fn restart(&mut self, second: i64) {
-        self.force = Force::new(read(self.directory.path()), at(second), &mut Problems::default()).unwrap();
+        self.force =
+            Force::new(read(self.directory.path()), at(second), &mut Problems::default()).unwrap();
     }
 
     /// A feed in which one of Germany's mirrors is in this state.
     fn feed(&mut self, second: i64, state: &str) {
         self.serial += 1;
         let old = "\"mirror.de.example.org\": { \"state\": \"up\"";
-        let feed =
-            FEED.replace(old, &old.replace("up", state)).replace("1763800000", &self.serial.to_string());
+        let feed = FEED
+            .replace(old, &old.replace("up", state))
+            .replace("1763800000", &self.serial.to_string());
         std::fs::write(self.directory.path().join("feed.json"), feed).unwrap();
         self.force.read(at(second));
     }
@@ -71,7 +73,8 @@ impl Server {
         let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
         let mut buffer = [0; 512];
         buffer[..query.len()].copy_from_slice(query);
-        let mut answerer = Answerer::new(self.force.snapshots.clone(), Answering::new(0, Timestamp::now));
+        let mut answerer =
+            Answerer::new(self.force.snapshots.clone(), Answering::new(0, Timestamp::now));
         let client = "127.0.0.1:53".parse().unwrap();
         let length = answerer.respond(&mut buffer, query.len(), client, Transport::Udp).unwrap();
         let records = buffer[query.len()..length].as_chunks::<16>().0;
@@ -159,7 +162,8 @@ fn overrides_of_a_reload_hold_when_losses_are_measured() {
     std::fs::write(server.directory.path().join("overrides.toml"), up).unwrap();
     let mut loaded = read(server.directory.path());
     let hosts = loaded.inputs.zones[0].fleet.mirrors.iter().map(|mirror| mirror.host.as_str());
-    let down: Vec<String> = hosts.map(|host| format!("\"{host}\": {{ \"state\": \"down\" }}")).collect();
+    let down: Vec<String> =
+        hosts.map(|host| format!("\"{host}\": {{ \"state\": \"down\" }}")).collect();
     let all_down = format!(
         "{{ \"format\": 1, \"serial\": 1763800001, \"generated\": \"2026-11-22T17:00:00Z\", \"mirrors\": {{ {} }} }}",
         down.join(", ")
@@ -168,6 +172,7 @@ fn overrides_of_a_reload_hold_when_losses_are_measured() {
     let OverridesLook::News(file, _) = loaded.overrides.look(&[]) else { panic!("no overrides") };
     loaded.overrides = file;
     assert!(server.force.reload(loaded, at(10), &mut Problems::default()));
-    let serial = |server: &Server| server.force.condition.load().feed.as_ref().map(|feed| feed.serial);
+    let serial =
+        |server: &Server| server.force.condition.load().feed.as_ref().map(|feed| feed.serial);
     assert_eq!((serial(&server), server.answer(10).0), (Some(1_763_800_001), true));
 }

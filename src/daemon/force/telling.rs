@@ -6,11 +6,11 @@ use tracing::{info, warn};
 
 use super::Force;
 use crate::admin::Condition;
-use crate::config::{Config, waiting_for_restart};
 use crate::daemon::{LOGGED, standings};
-use crate::health::notes;
-use crate::problem::{HAS_MARK, without_mark};
-use crate::snapshot::Snapshot;
+use cvdns_core::config::{Config, waiting_for_restart};
+use cvdns_core::health::notes;
+use cvdns_core::problem::{HAS_MARK, without_mark};
+use cvdns_core::snapshot::Snapshot;
 
 impl Force {
     /// Shows how the server stands.
@@ -77,7 +77,12 @@ impl Force {
         if octets.is_some_and(|octets| without_mark(octets).len() < octets.len()) {
             found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));
         }
-        log_some(found.iter().filter(|note| !self.noted.contains(*note)).map(|note| format!("feed: {note}")));
+        log_some(
+            found
+                .iter()
+                .filter(|note| !self.noted.contains(*note))
+                .map(|note| format!("feed: {note}")),
+        );
         self.noted = found.into_iter().collect();
     }
 
@@ -96,10 +101,12 @@ impl Force {
     pub(super) fn log_start(&self) {
         let frame = self.frame();
         // Static zones may be many thousand, and all that is to be said of them is their number.
-        let with_mirrors = || self.loaded.inputs.zones.iter().filter(|zone| zone.file.mirrors.is_some());
+        let with_mirrors =
+            || self.loaded.inputs.zones.iter().filter(|zone| zone.file.mirrors.is_some());
         for zone in with_mirrors().take(LOGGED) {
             let mirrors = zone.fleet.enabled().count();
-            let mut countries: Vec<_> = zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
+            let mut countries: Vec<_> =
+                zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
             countries.sort_unstable();
             countries.dedup();
             let origins = zone.zones.len();
@@ -116,7 +123,9 @@ impl Force {
         info!("{}; {}", frame.summary(), self.loaded.countries.described);
         if let Some(source) = &self.loaded.feed {
             let state = self.loaded.state.as_ref();
-            let kept = state.map(|state| format!(", and is kept in {}", state.display())).unwrap_or_default();
+            let kept = state
+                .map(|state| format!(", and is kept in {}", state.display()))
+                .unwrap_or_default();
             info!("the feed comes from {source}{kept}");
         }
     }

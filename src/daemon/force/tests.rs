@@ -1,10 +1,10 @@
 use std::sync::Weak;
 
 use super::*;
-use crate::answer::{Answering, Transport};
 use crate::daemon::answerer::Answerer;
 use crate::load::load;
-use crate::serve::Responder;
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_net::Responder;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -30,8 +30,8 @@ fn what_is_no_longer_in_force_is_freed() {
     std::fs::write(&path, &feed).unwrap();
     let mut force = example(&path);
     let first = in_force(&force);
-    let mut workers =
-        [0, 1].map(|turn| Answerer::new(force.snapshots.clone(), Answering::new(turn, Timestamp::now)));
+    let mut workers = [0, 1]
+        .map(|turn| Answerer::new(force.snapshots.clone(), Answering::new(turn, Timestamp::now)));
     let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
     let mut seen: Vec<Weak<Snapshot>> = Vec::new();
     for serial in 0..200u64 {
@@ -52,7 +52,10 @@ fn what_is_no_longer_in_force_is_freed() {
         force.free();
         seen.push(in_force(&force));
         let held = seen.iter().filter(|snapshot| snapshot.strong_count() > 0).count();
-        assert!(held <= 2, "{held} snapshots are held: the newest, and one where the second worker is");
+        assert!(
+            held <= 2,
+            "{held} snapshots are held: the newest, and one where the second worker is"
+        );
     }
     assert_eq!(first.strong_count(), 0);
     workers.iter_mut().for_each(Responder::refresh);
@@ -129,7 +132,12 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     assert!(force.complaint.as_deref().is_some_and(|complaint| complaint.contains("another key")));
     sign(&new, "other octets");
     force.read(Timestamp::now());
-    assert!(force.complaint.as_deref().is_some_and(|complaint| complaint.contains("not of these octets")));
+    assert!(
+        force
+            .complaint
+            .as_deref()
+            .is_some_and(|complaint| complaint.contains("not of these octets"))
+    );
     // One of the new key over the same octets is kept for the next start.
     sign(&new, &feed);
     force.read(Timestamp::now());

@@ -93,7 +93,10 @@ mod tests {
                 seen[answer % rhythm] += u64::from(countdown.hit());
             }
             let fair = 1_000 / rhythm as u64;
-            assert!(seen.iter().all(|seen| seen.abs_diff(fair) <= fair / 2 + 4), "{rhythm}: {seen:?}");
+            assert!(
+                seen.iter().all(|seen| seen.abs_diff(fair) <= fair / 2 + 4),
+                "{rhythm}: {seen:?}"
+            );
         }
     }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Sample;
-use crate::answer::Transport;
 use crate::logging::LONGEST;
+use cvdns_core::answer::Transport;
 
 /// One answer with its question.
 #[derive(Debug, Serialize)]
@@ -159,18 +159,23 @@ mod tests {
 
     #[test]
     fn a_line_fits_a_pipe_and_says_how_many_answers_it_lacks() {
-        for (texts, addresses) in [(&[][..], 0), (&[], 20), (&[], 4_000), (&[100, 5_000], 10), (&[60_000], 0)]
+        for (texts, addresses) in
+            [(&[][..], 0), (&[], 20), (&[], 4_000), (&[100, 5_000], 10), (&[60_000], 0)]
         {
             let sample = sample(texts, addresses);
             let line = line(&sample, Timestamp::UNIX_EPOCH);
             assert!(line.len() <= LONGEST && line.ends_with("}\n"), "{}: {line}", line.len());
             let read: Value = serde_json::from_str(&line).unwrap();
-            let [shown, more] =
-                [read["answers"].as_array().unwrap().len(), read["more"].as_u64().unwrap_or(0) as usize];
+            let [shown, more] = [
+                read["answers"].as_array().unwrap().len(),
+                read["more"].as_u64().unwrap_or(0) as usize,
+            ];
             assert_eq!(shown + more, texts.len() + addresses, "{line}");
             // As many as have room: no other would have fitted.
             assert!(
-                more == 0 || texts.iter().any(|length| *length > 2_000) || line.len() + 30 > LONGEST,
+                more == 0
+                    || texts.iter().any(|length| *length > 2_000)
+                    || line.len() + 30 > LONGEST,
                 "{line}"
             );
             assert_eq!(read.get("more").is_some(), more > 0);

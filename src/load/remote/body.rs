@@ -8,7 +8,7 @@ use ureq::http::Response;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::{Failure, Patience};
-use crate::problem::without_mark;
+use cvdns_core::problem::without_mark;
 
 /// The content codings that are understood (RFC 9110 section 8.4.1).
 pub(super) const ENCODINGS: &str = "gzip";
@@ -19,9 +19,11 @@ pub(super) fn read(
     limit: usize,
     patience: Patience,
 ) -> Result<Vec<u8>, Failure> {
-    let header =
-        |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let header = |name| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    };
+    let media_type =
+        header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let encoding = header(CONTENT_ENCODING).trim().to_ascii_lowercase();
     if matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
         return Err(Failure::Html);
@@ -36,7 +38,9 @@ pub(super) fn read(
     let octets = match encoding.as_str() {
         "" | "identity" => packed,
         "gzip" | "x-gzip" => unpack(&packed, limit)?,
-        other => return Err(Failure::Encoding(format!("\"{}\"", super::failure::printable(other)))),
+        other => {
+            return Err(Failure::Encoding(format!("\"{}\"", super::failure::printable(other))));
+        }
     };
     if octets.len() > limit {
         return Err(Failure::TooLarge(limit));

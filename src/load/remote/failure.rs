@@ -7,7 +7,7 @@ use std::time::Duration;
 use ureq::{Error, Timeout};
 
 use super::Patience;
-use crate::problem::excerpt;
+use cvdns_core::problem::excerpt;
 
 /// Why a fetch brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,9 @@ impl Failure {
             Error::Timeout(Timeout::Connect) => Self::NoConnection(patience.connect),
             Error::Timeout(_) => Self::NoAnswer(patience.total),
             Error::HostNotFound => Self::Unresolved("it has no address".to_owned()),
-            Error::Io(error) => Self::of_io(error).unwrap_or_else(|| Self::without_connection(error)),
+            Error::Io(error) => {
+                Self::of_io(error).unwrap_or_else(|| Self::without_connection(error))
+            }
             other => Self::of_either(other),
         }
     }
@@ -131,7 +133,9 @@ impl Failure {
         match error {
             Error::Rustls(error) => Self::Tls(error.to_string()),
             Error::Tls(what) => Self::Tls((*what).to_owned()),
-            Error::LargeResponseHeader(..) => Self::Protocol("the head of its answer is too long".to_owned()),
+            Error::LargeResponseHeader(..) => {
+                Self::Protocol("the head of its answer is too long".to_owned())
+            }
             // The library's own type of these is not its interface.
             Error::Protocol(error) if error.to_string().contains("content-length header") => {
                 Self::Length(error.to_string())

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ureq::tls::Certificate;
 
-use crate::load::files::read_bytes;
+use cvdns_io::read_bytes;
 
 /// Most octets of a file of certificates; those of all public authorities have 220 KB.
 const MAX_FILE: u64 = 16 << 20;
@@ -31,9 +31,13 @@ impl Roots {
         let octets = read_bytes(path, MAX_FILE)?;
         let mut certificates = Vec::new();
         for (number, found) in CertificateDer::pem_slice_iter(&octets).enumerate() {
-            let wrong = |error: String| format!("certificate {} of {}: {error}", number + 1, path.display());
+            let wrong = |error: String| {
+                format!("certificate {} of {}: {error}", number + 1, path.display())
+            };
             let certificate = found.map_err(|error| wrong(error.to_string()))?;
-            RootCertStore::empty().add(certificate.clone()).map_err(|error| wrong(error.to_string()))?;
+            RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| wrong(error.to_string()))?;
             certificates.push(certificate);
         }
         if certificates.is_empty() {

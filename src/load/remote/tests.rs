@@ -19,7 +19,9 @@ fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
             let mut stream = stream.unwrap();
             let mut head = Vec::new();
             let mut octet = [0];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut octet).is_ok_and(|count| count > 0) {
+            while !head.ends_with(b"\r\n\r\n")
+                && stream.read(&mut octet).is_ok_and(|count| count > 0)
+            {
                 head.push(octet[0]);
             }
             behave(&mut stream, &String::from_utf8_lossy(&head));
@@ -83,7 +85,11 @@ fn every_way_of_failing_has_its_name() {
     for (octets, reason, words) in [
         (Vec::new(), "closed", "closed without an answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), "closed", "closed without an answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\": 1}".to_vec(), "closed", "before the end"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\": 1}".to_vec(),
+            "closed",
+            "before the end",
+        ),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n".to_vec(),
             "closed",
@@ -104,7 +110,11 @@ fn every_way_of_failing_has_its_name() {
             "length",
             "conflicting",
         ),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{".to_vec(), "too-large", "over 16 MiB"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{".to_vec(),
+            "too-large",
+            "over 16 MiB",
+        ),
         (
             answer("301 Moved\r\nLocation: http://127.0.0.1:1/x", b""),
             "redirect",
@@ -117,7 +127,11 @@ fn every_way_of_failing_has_its_name() {
         (answer("206 Partial Content", b"{}"), "status", "status 206"),
         (answer("200 OK\r\nContent-Type: text/html; charset=utf-8", b"log in"), "html", "HTML"),
         (answer("200 OK\r\nContent-Type: application/json", b"\n <!DOCTYPE html>"), "html", "HTML"),
-        (answer("200 OK\r\nContent-Encoding: br", b"x"), "encoding", "\"br\"; expected plain or gzip"),
+        (
+            answer("200 OK\r\nContent-Encoding: br", b"x"),
+            "encoding",
+            "\"br\"; expected plain or gzip",
+        ),
         (gzipped(&broken), "encoding", "gzip that is broken"),
         (gzipped(&gzip(b"{\"a\": 1}")[..20]), "cut", "ends in the middle"),
         (gzipped(&gzip(&vec![b' '; 64 << 20])), "too-large", "over 16 MiB"),
@@ -164,7 +178,11 @@ fn servers_that_take_their_time_are_left() {
         let started = Instant::now();
         let given = Roots::Given(Vec::new());
         let error = Fetcher::new(&url, &given, false, SHORT).fetch().unwrap_err();
-        assert!(error.reason() == reason && error.to_string().contains(words), "{}: {error}", error.reason());
+        assert!(
+            error.reason() == reason && error.to_string().contains(words),
+            "{}: {error}",
+            error.reason()
+        );
         assert!(started.elapsed() < Duration::from_secs(10), "{reason}");
     }
 }
@@ -179,19 +197,24 @@ fn connections_that_fail_are_told_apart() {
     let given = Roots::Given(Vec::new());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = format!("https://{}/", listener.local_addr().unwrap());
-    std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    std::thread::spawn(move || {
+        listener.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    });
     let error = Fetcher::new(&plain, &given, false, SHORT).fetch().unwrap_err();
     assert_eq!(error.reason(), "tls", "{error}");
 }
 
 /// A server with a document and its signature. Requests are noted: the path, and the `ETag` that it has.
-fn signing(requests: &Arc<Mutex<Vec<String>>>, signature_status: &Arc<Mutex<&'static str>>) -> String {
+fn signing(
+    requests: &Arc<Mutex<Vec<String>>>,
+    signature_status: &Arc<Mutex<&'static str>>,
+) -> String {
     let (requests, status) = (requests.clone(), signature_status.clone());
     server(move |stream, head| {
         let path = head.split(' ').nth(1).unwrap_or_default();
-        let etag = head
-            .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("if-none-match: ").map(str::to_owned));
+        let etag = head.lines().find_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("if-none-match: ").map(str::to_owned)
+        });
         requests.lock().unwrap().push(format!("{path} {}", etag.as_deref().unwrap_or("-")));
         let octets = match (path, etag) {
             ("/feed.json.minisig?k=v", _) => answer(*status.lock().unwrap(), b"signed"),
@@ -317,7 +340,9 @@ fn keeping(requests: usize) -> (String, Connections) {
             for _ in 0..requests {
                 let mut head = Vec::new();
                 let mut octet = [0];
-                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut octet).is_ok_and(|count| count > 0) {
+                while !head.ends_with(b"\r\n\r\n")
+                    && stream.read(&mut octet).is_ok_and(|count| count > 0)
+                {
                     head.push(octet[0]);
                 }
                 let head = String::from_utf8_lossy(&head).to_ascii_lowercase();

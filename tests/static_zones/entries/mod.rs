@@ -13,10 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cvdns::problem::Problems;
-use cvdns::wire::name::Name;
-use cvdns::zone::include::{Include, Included};
-use cvdns::zone::master;
+use cvdns_core::problem::Problems;
+use cvdns_core::wire::name::Name;
+use cvdns_core::zone::include::{Include, Included};
+use cvdns_core::zone::master;
 
 use super::support::daemon::Files;
 use super::support::tools::{Peer, output, tool, tool_of};
@@ -109,7 +109,7 @@ fn ours(dir: &Path, zone: &[u8]) -> (BTreeSet<Row>, Vec<String>) {
     let mut problems = Problems::default();
     let origin = Name::parse(ORIGIN, &Name::root()).expect("a name");
     let records = master::parse("zone", zone, &origin, &mut Dir(dir.to_owned()), &mut problems);
-    let row = |record: &cvdns::zone::records::Record| Row {
+    let row = |record: &cvdns_core::zone::records::Record| Row {
         owner: record.owner.to_lower().wire().to_vec(),
         rtype: record.rtype,
         ttl: record.ttl,
@@ -129,7 +129,9 @@ fn binds(dir: &Path, zone: &[u8]) -> Result<BTreeSet<Row>, String> {
         .output()
         .expect("named-compilezone");
     if !compiled.status.success() {
-        return Err(String::from_utf8_lossy(&[compiled.stdout, compiled.stderr].concat()).into_owned());
+        return Err(
+            String::from_utf8_lossy(&[compiled.stdout, compiled.stderr].concat()).into_owned()
+        );
     }
     Ok(raw::rows(&fs::read(dir.join("raw")).expect("the compiled zone")).into_iter().collect())
 }
@@ -174,7 +176,11 @@ fn knots(zone: &[u8]) -> BTreeSet<Row> {
         "+answer",
         "+generic",
     ]));
-    transferred.lines().filter(|line| !line.is_empty() && !line.starts_with(';')).map(generic).collect()
+    transferred
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(';'))
+        .map(generic)
+        .collect()
 }
 
 /// A record as kdig prints it with `+generic`: `OWNER TTL IN TYPEnn \# LENGTH HEX`.
@@ -293,9 +299,11 @@ fn whole_zones_have_the_ttls_that_bind_gives_them() {
     for (zone, takers) in ZONES {
         let (read, problems) = ours(dir.path(), zone);
         assert!(problems.len() <= 1, "{problems:?}");
-        let is_said = problems.iter().any(|problem| problem.contains("the MINIMUM of its SOA record"));
+        let is_said =
+            problems.iter().any(|problem| problem.contains("the MINIMUM of its SOA record"));
         assert_eq!(is_said, zone.starts_with(b"@ SOA"), "{}: {problems:?}", shown(zone));
-        let bind = binds(dir.path(), zone).unwrap_or_else(|error| panic!("{}: {error}", shown(zone)));
+        let bind =
+            binds(dir.path(), zone).unwrap_or_else(|error| panic!("{}: {error}", shown(zone)));
         assert_eq!(difference(&read, &bind), "", "{}", shown(zone));
         assert_eq!(knot_takes(dir.path(), zone).is_ok(), takers.has_knot(), "{}", shown(zone));
     }
@@ -319,13 +327,15 @@ fn what_is_exported_is_read_back() {
             .args(["--config", "cvdns.toml", "export", "bind", "--out"])
             .arg(&out),
     );
-    let exported = fs::read(out.join(format!("current/zones/{ORIGIN}.zone"))).expect("the exported zone");
+    let exported =
+        fs::read(out.join(format!("current/zones/{ORIGIN}.zone"))).expect("the exported zone");
     let (written, problems) = ours(dir.path(), &exported);
     assert!(problems.is_empty(), "{problems:#?}");
     let (mut read, _) = ours(dir.path(), &zone);
     // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so that nobody misses it.
     read.retain(|row| row.rtype != rr::number("NSEC3"));
     assert_eq!(difference(&read, &written), "");
-    let bind = binds(dir.path(), &exported).unwrap_or_else(|error| panic!("BIND refuses it: {error}"));
+    let bind =
+        binds(dir.path(), &exported).unwrap_or_else(|error| panic!("BIND refuses it: {error}"));
     assert_eq!(difference(&written, &bind), "");
 }

@@ -19,7 +19,12 @@ pub(super) fn rows(octets: &[u8]) -> Vec<Row> {
         let owner = reader.take(length).to_ascii_lowercase();
         for _ in 0..count {
             let length = reader.number(2);
-            rows.push(Row { owner: owner.clone(), rtype, ttl, rdata: reader.take(length).to_vec() });
+            rows.push(Row {
+                owner: owner.clone(),
+                rtype,
+                ttl,
+                rdata: reader.take(length).to_vec(),
+            });
         }
     }
     rows

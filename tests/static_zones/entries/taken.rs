@@ -30,8 +30,7 @@ const fn binds_way(text: &'static [u8], why: &'static str) -> Entry {
 }
 
 /// Why Knot 3.2 reads it otherwise.
-const TTL_ENDS: &str =
-    "Knot ends a $TTL with its file; RFC 1035 section 5.1 says so of origins alone, and BIND goes on with it";
+const TTL_ENDS: &str = "Knot ends a $TTL with its file; RFC 1035 section 5.1 says so of origins alone, and BIND goes on with it";
 
 // Why Knot 3.2 refuses what BIND takes.
 const NO_GENERATE: &str = "Knot has no $GENERATE";
@@ -45,8 +44,7 @@ const BLANKS: &str = "Knot wants blanks between strings";
 const NO_CLASS: &str = "Knot takes no class by number";
 const WHOLE: &str = "Knot takes base64 and hexadecimal digits of any record in whole groups";
 const NUMBERS: &str = "Knot takes digests by number alone";
-const SERVICES: &str =
-    "Knot's own reading of RFC 9460: no empty value behind an equals sign, no escape that is not needed";
+const SERVICES: &str = "Knot's own reading of RFC 9460: no empty value behind an equals sign, no escape that is not needed";
 
 /// Why BIND 9.18 refuses what Knot takes.
 const ESCAPED_PATH: &str = "BIND resolves no escape in the name of a file";

@@ -1,0 +1,153 @@
+//! What a name says of the release, and why.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::decision::{Decision, Found, Outcome, find};
+use crate::release::{Announced, Gate};
+use crate::snapshot::Snapshot;
+use crate::snapshot::frame::{Answer, Frame, Holding};
+use crate::wire::lower::LowerName;
+use crate::wire::name::Name;
+use crate::wire::rtype;
+use crate::zone::records::target;
+
+/// A record, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordStory {
+    /// The TXT string; none: SERVFAIL.
+    pub text: Option<String>,
+    /// TTL in seconds.
+    pub ttl: Option<u32>,
+    /// Its stamp in Unix seconds.
+    pub stamp: Option<i64>,
+    /// Seconds since then.
+    pub age: Option<i64>,
+    /// It is too old to be trusted.
+    pub stale: bool,
+    /// How main, daily and bytecode came to the announced versions.
+    pub gates: Vec<GateStory>,
+}
+
+/// How the announced version of a database follows from what mirrors hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateStory {
+    /// The database.
+    pub database: &'static str,
+    /// The version that the release has.
+    pub released: u32,
+    /// The version that is announced.
+    pub announced: u32,
+    /// Whether the released version waits for mirrors.
+    pub waits: bool,
+    /// The share of the usable mirrors' capacity that holds the announced version, from 0 to 1.
+    pub held: f64,
+    /// The same of the released version.
+    pub released_held: f64,
+    /// The share that it takes.
+    pub quorum: f64,
+    /// In words.
+    pub words: String,
+}
+
+/// Octets in front of a TXT record's string: pointer, type, class, TTL, RDLENGTH, length.
+const BEFORE_STRING: usize = 13;
+
+impl RecordStory {
+    /// What a decision says of the release; none: nothing.
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        decision: &Decision<'_>,
+        time: Timestamp,
+    ) -> Option<Self> {
+        let announced = snapshot.live.announced();
+        match decision.outcome {
+            Outcome::Text { template, announced, stale } => {
+                let text = template.octets.get(BEFORE_STRING..).unwrap_or_default();
+                let ttl = template.octets.get(6..10).and_then(|ttl| ttl.try_into().ok());
+                Some(Self {
+                    text: Some(String::from_utf8_lossy(text).into_owned()),
+                    ttl: ttl.map(u32::from_be_bytes),
+                    stale,
+                    ..Self::announced(Some(announced), time)
+                })
+            }
+            Outcome::Expired => Some(Self { stale: true, ..Self::announced(announced, time) }),
+            Outcome::NotReady => Some(Self::announced(announced, time)),
+            _ => None,
+        }
+    }
+
+    /// The record of the release as it is answered now; none: no name says it.
+    pub fn of_release(snapshot: &Snapshot, time: Timestamp) -> Option<Self> {
+        let frame = &snapshot.frame;
+        let number = frame.texts.iter().position(|text| text.database.is_none())? as u32;
+        let announced = snapshot.live.announced();
+        let answered = snapshot.live.text(number).zip(announced);
+        let text = answered.map(|(_, announced)| announced.release.record(announced.stamp));
+        let ttl = frame.texts.get(number as usize).map(|text| text.ttl);
+        let stale = snapshot.live.stale(number);
+        Some(Self { text, ttl, stale, ..Self::announced(announced, time) })
+    }
+
+    fn announced(announced: Option<&Announced>, time: Timestamp) -> Self {
+        let stamp = announced.map(|announced| announced.stamp);
+        let gates = announced.map(|announced| announced.gates.iter().map(GateStory::of).collect());
+        Self {
+            text: None,
+            ttl: None,
+            stamp,
+            age: stamp.map(|stamp| time.as_second() - stamp),
+            stale: false,
+            gates: gates.unwrap_or_default(),
+        }
+    }
+}
+
+impl GateStory {
+    fn of(gate: &Gate) -> Self {
+        Self {
+            database: gate.database,
+            released: gate.released,
+            announced: gate.announced,
+            waits: gate.waits(),
+            held: gate.held.ratio(),
+            released_held: gate.released_held.ratio(),
+            quorum: gate.quorum.ratio(),
+            words: gate.to_string(),
+        }
+    }
+}
+
+/// The type that people mean when they name no type: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
+/// a zone, else what is there; of an alias, what is meant where it leads.
+pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
+    let frame = &*snapshot.frame;
+    let mut at = name.clone();
+    for _ in 0..ALIASES {
+        let Found::Node(node) = find(frame, &at, frame.names.probe(&at)) else { return rtype::A };
+        let Some(node) = frame.nodes.get(node as usize) else { return rtype::A };
+        let holdings = frame.holdings(node);
+        let holding = |wanted: u16| holdings.iter().find(|holding| holding.rtype == wanted);
+        if let Some(alias) = holding(rtype::CNAME) {
+            let Some(next) = leads_to(frame, alias) else { return rtype::A };
+            at = next;
+            continue;
+        }
+        let text = holdings.iter().find(|holding| matches!(holding.answer, Answer::Text(_)));
+        let of_types = [rtype::A, rtype::AAAA, rtype::SOA].into_iter().find_map(holding);
+        let meant = text.or(of_types);
+        return meant.or(holdings.first()).map_or(rtype::A, |meant| meant.rtype);
+    }
+    rtype::A
+}
+
+/// Aliases that are followed for a type.
+const ALIASES: usize = 16;
+
+fn leads_to(frame: &Frame, alias: &Holding) -> Option<LowerName> {
+    let Answer::Static { rrset, .. } = alias.answer else { return None };
+    let target = target(frame.rrset(rrset)?.first()?)?;
+    let mut name = LowerName::new();
+    name.set(Name::from_wire(target).ok()?.to_lower().wire()).then_some(name)
+}

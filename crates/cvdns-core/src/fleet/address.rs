@@ -1,0 +1,47 @@
+//! Which addresses a mirror can have.
+
+use std::net::IpAddr;
+
+use crate::problem::{Problems, Spot};
+
+/// Whether clients can reach an address; where none can it is an error, where few can a warning.
+pub(super) fn check_address(address: IpAddr, spot: &Spot, problems: &mut Problems) {
+    let help = "write the mirror's public address";
+    if let Some(what) = no_host(address) {
+        problems.error(spot.clone(), format!("{address} is no address of a host: {what}"), help);
+    } else if let Some(what) = not_public(address) {
+        problems.warning(spot.clone(), format!("{address} is {what}: few can reach it"), help);
+    }
+}
+
+/// Why nothing can have this address.
+fn no_host(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("it means \"this network\""),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is the broadcast address"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+            Some("it stands for an IPv4 address; write that")
+        }
+        _ if address.is_unspecified() => Some("it is the unspecified one"),
+        _ if address.is_multicast() => Some("it is a multicast group"),
+        _ => None,
+    }
+}
+
+/// From where an address cannot be reached. Addresses for documentation pass: examples are made of them.
+fn not_public(address: IpAddr) -> Option<&'static str> {
+    let (private, link_local) = match address {
+        // 100.64.0.0/10: RFC 6598.
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            (v4.is_private() || shared, v4.is_link_local())
+        }
+        IpAddr::V6(v6) => (v6.is_unique_local(), v6.is_unicast_link_local()),
+    };
+    match () {
+        () if address.is_loopback() => Some("a loopback address"),
+        () if link_local => Some("a link-local address"),
+        () if private => Some("a private address"),
+        () => None,
+    }
+}

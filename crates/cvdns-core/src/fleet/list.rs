@@ -1,0 +1,449 @@
+//! Reads a list of mirrors: lines of `host,address,country[,capacity]`, as spreadsheets and scripts write them (CSV,
+//! RFC 4180).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder, Terminator};
+
+use super::address::check_address;
+use super::file::{CAPACITY, COUNTRY, DEFAULT_CAPACITY, check_host};
+use super::{Fleet, Mirror, host_key};
+use crate::geo::country::Country;
+use crate::problem::table::{Placed, read};
+use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
+
+/// What a line is, for messages.
+const LINE: &str =
+    "expected host,address,country[,capacity], such as clamav.example.de,192.0.2.10,DE,1Gbit/s";
+
+/// The names that columns go by in a header line; the last of them need not be there.
+const COLUMNS: [&[&str]; 4] = [
+    &["host", "hostname", "mirror", "name"],
+    &["address", "ip", "ipv4", "ipv6"],
+    &["country", "cc"],
+    &["capacity", "bandwidth", "rate"],
+];
+
+impl Fleet {
+    /// Reads a list of mirrors; everything wrong in it is noted. Lines of one host are its addresses.
+    ///
+    /// Comments (`#`) and empty lines are passed over, and so is a first line that names the columns.
+    pub fn of_list(file: &str, text: &str, problems: &mut Problems) -> Self {
+        let plain = text.strip_prefix(BYTE_ORDER_MARK);
+        if plain.is_some() {
+            problems.warning(Spot::file(file), HAS_MARK.0, HAS_MARK.1);
+        }
+        let mut list = List::new(file, plain.unwrap_or(text));
+        list.read(problems);
+        let mirrors: Vec<Mirror> = list.mirrors.into_iter().map(|growing| growing.mirror).collect();
+        if mirrors.is_empty() && !problems.has_errors() {
+            problems.error(Spot::file(file), "the file names no mirror", LINE);
+        }
+        Self { mirrors }
+    }
+}
+
+/// A list while it is read.
+struct List {
+    file: Arc<str>,
+    text: Arc<str>,
+    mirrors: Vec<Growing>,
+    /// Where a host stands among them.
+    hosts: HashMap<String, usize>,
+    /// Whose an address is.
+    addresses: HashMap<IpAddr, Placed<String>>,
+}
+
+/// A mirror whose addresses are gathered.
+struct Growing {
+    mirror: Mirror,
+    country: Spot,
+    capacity: Option<Placed<u64>>,
+}
+
+/// What one line says.
+struct Line {
+    host: Placed<String>,
+    address: IpAddr,
+    country: Placed<Country>,
+    capacity: Option<Placed<u64>>,
+}
+
+/// A field without its quotes, and the octets of the file that it takes.
+type Field = (String, Range<usize>);
+
+impl List {
+    fn new(file: &str, text: &str) -> Self {
+        let (mirrors, hosts, addresses) = (Vec::new(), HashMap::new(), HashMap::new());
+        Self { file: file.into(), text: text.into(), mirrors, hosts, addresses }
+    }
+
+    fn read(&mut self, problems: &mut Problems) {
+        let text = self.text.clone();
+        let mut at = 0;
+        let mut is_first = true;
+        for line in text.split_inclusive('\n') {
+            let start = at;
+            at += line.len();
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            if line.trim().is_empty() || line.trim_start().starts_with('#') {
+                continue;
+            }
+            if let Some(fields) = self.fields(line, start, problems)
+                && !(is_first && is_header(&fields))
+                && let Some(line) = self.line(&fields, start..start + line.len(), problems)
+            {
+                self.add(line, problems);
+            }
+            is_first = false;
+        }
+    }
+
+    fn spot(&self, span: Range<usize>) -> Spot {
+        Spot::at(&self.file, &self.text, span)
+    }
+
+    /// The fields of a line that starts at `start`; none when its quotes are wrong. A field never goes on in the next
+    /// line, so that a quote left open costs one line and not the rest of the file.
+    fn fields(&self, line: &str, start: usize, problems: &mut Problems) -> Option<Vec<Field>> {
+        let mut reader = FieldReader::new(line);
+        let mut fields = Vec::new();
+        let mut from = 0;
+        let mut is_good = true;
+        loop {
+            let (value, length, is_last) = reader.next(line.get(from..).unwrap_or_default());
+            let written = line.get(from..from + length).unwrap_or_default();
+            let value = if written.contains('"') {
+                // What is quoted right is what quoting its value gives.
+                if written != format!("\"{}\"", value.replace('"', "\"\"")) {
+                    let span = start + from..start + from + length;
+                    self.quotes(written, span, problems);
+                    is_good = false;
+                }
+                value
+            } else {
+                written.trim().to_owned()
+            };
+            let blanks = written.len() - written.trim_start().len();
+            let begin = start + from + blanks;
+            fields.push((value, begin..begin + written.trim().len()));
+            if is_last {
+                return is_good.then_some(fields);
+            }
+            // And the comma.
+            from += length + 1;
+        }
+    }
+
+    fn quotes(&self, written: &str, span: Range<usize>, problems: &mut Problems) {
+        let open = written.matches('"').count() % 2 == 1;
+        let what =
+            if open { "a quote is not closed" } else { "the quotes are not around a whole field" };
+        let help =
+            "write quotes right between the commas, and one within them twice (RFC 4180), or none";
+        problems.error(self.spot(span), what, help);
+    }
+
+    /// What a line says; all that is wrong with it is noted.
+    fn line(
+        &mut self,
+        fields: &[Field],
+        whole: Range<usize>,
+        problems: &mut Problems,
+    ) -> Option<Line> {
+        let ((host, address, country), capacity) = match fields {
+            [host, address, country] => ((host, address, country), None),
+            [host, address, country, capacity] => ((host, address, country), Some(capacity)),
+            _ => {
+                let what = match fields.len() {
+                    1 => "the line has 1 field".to_owned(),
+                    count => format!("the line has {count} fields"),
+                };
+                problems.error(self.spot(whole), what, LINE);
+                return None;
+            }
+        };
+        let errors_before = problems.counts().0;
+        let host = Placed { value: host_key(&host.0), spot: self.spot(host.1.clone()) };
+        check_host(&host.value, &host.spot, problems);
+        let address = self.address(address, &host.value, problems);
+        let country = self.parsed(country, COUNTRY, problems, |text| {
+            Country::parse(text).map_err(|error| error.to_string())
+        });
+        let capacity = capacity
+            .filter(|(text, _)| !text.is_empty())
+            .and_then(|field| self.parsed(field, CAPACITY, problems, read::rate_of));
+        if problems.counts().0 > errors_before {
+            return None;
+        }
+        Some(Line { host, address: address?, country: country?, capacity })
+    }
+
+    fn parsed<T>(
+        &self,
+        (text, span): &Field,
+        expected: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Placed<T>> {
+        let spot = self.spot(span.clone());
+        match read(text) {
+            Ok(value) => Some(Placed { value, spot }),
+            Err(what) => {
+                problems.error(spot, what, format!("expected {expected}"));
+                None
+            }
+        }
+    }
+
+    /// The address of a line, which no other line may have.
+    fn address(&mut self, field: &Field, host: &str, problems: &mut Problems) -> Option<IpAddr> {
+        let expected = "an address such as 192.0.2.10 or 2001:db8::10";
+        let Placed { value: address, spot } = self.parsed(field, expected, problems, |text| {
+            text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no address"))
+        })?;
+        check_address(address, &spot, problems);
+        if let Some(first) = self.addresses.get(&address) {
+            let (what, help) = if first.value == host {
+                (format!("{host} has the address {address} twice"), "remove one of the lines")
+            } else {
+                let what = format!("{host} has the address {address} of {}", first.value);
+                (what, "an address has one state of health")
+            };
+            problems.error(spot, what, format!("the first stands at {}: {help}", first.spot));
+            return None;
+        }
+        self.addresses.insert(address, Placed { value: host.to_owned(), spot });
+        Some(address)
+    }
+
+    fn add(&mut self, line: Line, problems: &mut Problems) {
+        let Line { host, address, country, capacity } = line;
+        let known = self.hosts.get(&host.value).and_then(|index| self.mirrors.get_mut(*index));
+        let growing = if let Some(growing) = known {
+            agree(growing, &country, capacity, problems);
+            growing
+        } else {
+            self.hosts.insert(host.value.clone(), self.mirrors.len());
+            self.mirrors.push(Growing::of(host, country, capacity));
+            let Some(growing) = self.mirrors.last_mut() else { return };
+            growing
+        };
+        match address {
+            IpAddr::V4(v4) => growing.mirror.ipv4.push(v4),
+            IpAddr::V6(v6) => growing.mirror.ipv6.push(v6),
+        }
+    }
+}
+
+impl Growing {
+    fn of(host: Placed<String>, country: Placed<Country>, capacity: Option<Placed<u64>>) -> Self {
+        let mirror = Mirror {
+            host: host.value,
+            country: country.value,
+            ipv4: Vec::new(),
+            ipv6: Vec::new(),
+            capacity: capacity.as_ref().map_or(DEFAULT_CAPACITY, |capacity| capacity.value),
+            serves: Vec::new(),
+            pools: Vec::new(),
+            downtimes: Vec::new(),
+            enabled: true,
+            spot: host.spot,
+        };
+        Self { mirror, country: country.spot, capacity }
+    }
+}
+
+/// Another line of a host must say the same; one without a capacity says nothing of it.
+fn agree(
+    growing: &mut Growing,
+    country: &Placed<Country>,
+    capacity: Option<Placed<u64>>,
+    problems: &mut Problems,
+) {
+    let host = &growing.mirror.host;
+    if growing.mirror.country != country.value {
+        problems.error(
+            country.spot.clone(),
+            format!("{host} is in {} and in {}", growing.mirror.country, country.value),
+            format!("{} says the other: a mirror is in one country", growing.country),
+        );
+    }
+    match (&growing.capacity, capacity) {
+        (Some(first), Some(other)) if first.value != other.value => problems.error(
+            other.spot,
+            format!("{host} has two capacities"),
+            format!(
+                "{} says another: the capacity is that of the mirror, not of an address",
+                first.spot
+            ),
+        ),
+        (None, Some(capacity)) => {
+            growing.mirror.capacity = capacity.value;
+            growing.capacity = Some(capacity);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a line names the columns.
+fn is_header(fields: &[Field]) -> bool {
+    let is_named = |((name, _), names): (&Field, &&[&str])| {
+        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    matches!(fields.len(), 3 | 4) && fields.iter().zip(&COLUMNS).all(is_named)
+}
+
+/// Reads the fields of one line.
+struct FieldReader {
+    reader: Reader,
+    /// Takes a value, which is never longer than what is written.
+    value: Vec<u8>,
+}
+
+impl FieldReader {
+    fn new(line: &str) -> Self {
+        // A carriage return within a line is a part of what it stands in.
+        let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+        Self { reader, value: vec![0; line.len()] }
+    }
+
+    /// The first field of `rest`: its value, how many octets it takes as it is written, and whether it is the line's last.
+    fn next(&mut self, rest: &str) -> (String, usize, bool) {
+        let (result, read, written) = self.reader.read_field(rest.as_bytes(), &mut self.value);
+        let (length, is_last) = match result {
+            // The comma was read with it.
+            ReadFieldResult::Field { record_end: false } => (read.saturating_sub(1), false),
+            _ => (read, true),
+        };
+        let value = self.value.get(..written).unwrap_or_default();
+        (String::from_utf8_lossy(value).into_owned(), length, is_last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read, a line for each mirror, and what is wrong, as logs have it.
+    fn read(text: &str) -> (Vec<String>, Vec<String>) {
+        let mut problems = Problems::default();
+        let fleet = Fleet::of_list("m.csv", text, &mut problems);
+        let row = |mirror: &Mirror| {
+            let addresses: Vec<String> =
+                mirror.addresses().map(|address| address.to_string()).collect();
+            format!(
+                "{} {} {} {}",
+                mirror.host,
+                mirror.country,
+                mirror.capacity,
+                addresses.join(" ")
+            )
+        };
+        let said =
+            problems.iter().map(|problem| format!("{:?} {problem}", problem.severity)).collect();
+        (fleet.mirrors.iter().map(row).collect(), said)
+    }
+
+    fn good(text: &str) -> Vec<String> {
+        let (mirrors, said) = read(text);
+        assert_eq!(said, Vec::<String>::new());
+        mirrors
+    }
+
+    #[test]
+    fn lines_of_a_host_are_its_addresses() {
+        let text = "# ours\r\nHost, IPv4 ,country,capacity\r\n\r\n\
+                    a.example,192.0.2.1,de,\"1.5Gbit/s\"\r\n\
+                    \"b.example\",192.0.2.2,uk\r\n  # more\n\
+                    A.Example.,2001:db8::1,DE,1500Mbit/s\nb.example,192.0.2.3,GB,10kbit/s\n\
+                    a.example,192.0.2.4,DE,";
+        assert_eq!(
+            good(text),
+            [
+                "a.example DE 1500000 192.0.2.1 192.0.2.4 2001:db8::1",
+                "b.example GB 10 192.0.2.2 192.0.2.3"
+            ]
+        );
+        // A header is a first line that names all its columns.
+        assert_eq!(good("a.example,192.0.2.1,DE").len(), 1);
+        assert_eq!(good("hostname,ip,cc\na.example,192.0.2.1,DE\n").len(), 1);
+    }
+
+    #[test]
+    fn every_bad_line_is_said_with_its_place() {
+        let text = "country,host,address\n\
+                    a.example,192.0.2.1\n\
+                    a.example;192.0.2.1;DE\n\
+                    a.example,192.0.2.1,DE,1Gbit/s,x\n\
+                    ,192.0.2.300,CS,fast\n\
+                    b.example , 192.0.2.2/24,Germany\n\
+                    \"c.example\" ,192.0.2.3,DE\n\
+                    c.example,\"192.0.2.3,DE\n\
+                    \u{e4} x.example,::ffff:192.0.2.4,DE\n\
+                    d.example,192.0.2.5,DE,1Gbit/s\n\
+                    e.example,192.0.2.5,DE\n\
+                    d.example,192.0.2.5,DE\n\
+                    d.example,192.0.2.6,FR,2Gbit/s\n\
+                    f.example,192.0.2.7,DE,1000\n\
+                    g.exa\rmple,192.0.2.8,DE\n\
+                    host,address,country\n";
+        let (_, said) = read(text);
+        let places = [
+            "1:9: \"host\" is no address (expected an address such as",
+            "1:14: \"address\" is not a country code",
+            "2:1: the line has 2 fields (expected host,address,country[,capacity]",
+            "3:1: the line has 1 field (expected host,",
+            "4:1: the line has 5 fields (",
+            "5:1: the host name is empty or has blanks",
+            "5:2: \"192.0.2.300\" is no address",
+            "5:14: CS (Serbia and Montenegro) was withdrawn in 2006; write RS or ME (expected an ISO 3166 code",
+            "5:17: \"fast\" is no rate (expected a rate such as \"1Gbit/s\")",
+            "6:13: \"192.0.2.2/24\" is no address",
+            "6:26: \"Germany\" is not a country code; write DE",
+            "7:1: the quotes are not around a whole field",
+            "8:11: a quote is not closed",
+            "9:1: the host name is empty or has blanks",
+            "9:13: ::ffff:192.0.2.4 is no address of a host: it stands for an IPv4 address; write that",
+            "11:11: e.example has the address 192.0.2.5 of d.example (the first stands at m.csv:10:11: an address has",
+            "12:11: d.example has the address 192.0.2.5 twice (the first stands at m.csv:10:11: remove one of the lines)",
+            "13:21: d.example is in DE and in FR (m.csv:10:21 says the other",
+            "13:24: d.example has two capacities (m.csv:10:24 says another",
+            "14:24: \"1000\" is no rate",
+            "15:1: the host name is empty or has blanks",
+            "16:6: \"address\" is no address",
+            "16:14: \"country\" is not a country code",
+        ];
+        assert_eq!(said.len(), places.len(), "{said:#?}");
+        for (said, place) in said.iter().zip(places) {
+            assert!(said.starts_with(&format!("Error m.csv:{place}")), "{place}\n{said}");
+        }
+    }
+
+    #[test]
+    fn what_few_can_reach_is_a_warning() {
+        let (mirrors, said) = read("\u{feff}a.example,10.0.0.1,DE\n");
+        assert_eq!((mirrors.len(), said.len()), (1, 2));
+        assert!(
+            said[0].starts_with("Warning m.csv: the file starts with a byte order mark"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].starts_with("Warning m.csv:1:11: 10.0.0.1 is a private address"),
+            "{said:?}"
+        );
+        assert!(read("# nobody\n").1[0].starts_with("Error m.csv: the file names no mirror"));
+        assert!(read("host,address,country\n").1[0].contains("names no mirror"));
+    }
+
+    /// RFC 4180 section 2: quoting a field changes nothing of it, whatever is in it.
+    #[test]
+    fn quotes_are_taken_off() {
+        let text = "\"a\"\"b,c\",\"192.0.2.1\",\"DE\",\"\"\n";
+        assert_eq!(good(text), ["a\"b,c DE 100000 192.0.2.1"]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Writes a fleet file, `mirrors.toml`.
+
+use std::fmt::{self, Display};
+
+use toml::Value;
+
+use super::file::DEFAULT_CAPACITY;
+use super::{Downtime, Fleet, Mirror};
+
+impl Fleet {
+    /// The fleet as a fleet file has it: [`Fleet::parse`] makes the same of it.
+    pub fn to_text(&self) -> String {
+        let mirrors: Vec<String> =
+            self.mirrors.iter().map(|mirror| Table(mirror).to_string()).collect();
+        mirrors.join("\n")
+    }
+
+    /// Whether the mirrors of both are the same in the same order, wherever they were read.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.mirrors.len() == other.mirrors.len()
+            && self.mirrors.iter().zip(&other.mirrors).all(|(one, two)| one.is_like(two))
+    }
+}
+
+impl Mirror {
+    /// Whether all is the same but where it was read.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            host,
+            country,
+            ipv4,
+            ipv6,
+            capacity,
+            serves,
+            pools,
+            downtimes,
+            enabled,
+            spot: _,
+        } = self;
+        (host, country, ipv4, ipv6, capacity)
+            == (&other.host, &other.country, &other.ipv4, &other.ipv6, &other.capacity)
+            && (serves, pools, downtimes, enabled)
+                == (&other.serves, &other.pools, &other.downtimes, &other.enabled)
+    }
+}
+
+/// A mirror's table; what is the default is left out.
+struct Table<'f>(&'f Mirror);
+
+impl Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mirror {
+            host,
+            country,
+            ipv4,
+            ipv6,
+            capacity,
+            serves,
+            pools,
+            downtimes,
+            enabled,
+            spot: _,
+        } = self.0;
+        writeln!(f, "[[mirror]]")?;
+        writeln!(f, "host     = {}", quoted(host))?;
+        writeln!(f, "country  = {}", quoted(country))?;
+        list(f, "ipv4    ", ipv4)?;
+        list(f, "ipv6    ", ipv6)?;
+        if *capacity != DEFAULT_CAPACITY {
+            writeln!(f, "capacity = {}", quoted(&Rate(*capacity)))?;
+        }
+        list(f, "serves  ", serves)?;
+        list(f, "pools   ", pools)?;
+        if !downtimes.is_empty() {
+            let tables: Vec<String> = downtimes
+                .iter()
+                .map(|Downtime { from, to }| format!("{{ from = {from}, to = {to} }}"))
+                .collect();
+            writeln!(f, "downtime = [{}]", tables.join(", "))?;
+        }
+        if *enabled { Ok(()) } else { writeln!(f, "enabled  = false") }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, key: &str, values: &[impl Display]) -> fmt::Result {
+    if values.is_empty() {
+        return Ok(());
+    }
+    let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+    writeln!(f, "{key} = [{}]", values.join(", "))
+}
+
+/// A string of TOML.
+fn quoted(value: &(impl Display + ?Sized)) -> String {
+    Value::String(value.to_string()).to_string()
+}
+
+/// A rate in kbit/s, in the largest unit of which it is a whole number.
+struct Rate(u64);
+
+impl Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1_000_000_000, "Tbit/s"), (1_000_000, "Gbit/s"), (1_000, "Mbit/s")];
+        let whole =
+            units.into_iter().find(|(factor, _)| self.0 > 0 && self.0.is_multiple_of(*factor));
+        let (factor, unit) = whole.unwrap_or((1, "kbit/s"));
+        write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::country::Country;
+    use crate::problem::{Problems, Spot};
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    fn mirror() -> impl Strategy<Value = Mirror> {
+        let country = || (0..Country::count()).prop_filter_map("a country", Country::from_index);
+        let pools = prop::collection::btree_set("[^\\p{C}]{1,8}", 0..3);
+        let moment = |second| Timestamp::from_second(second).unwrap();
+        let downtimes = prop::collection::vec((0i64..4_000_000_000, 1i64..1_000_000), 0..3);
+        (
+            ("[!-~\u{e4}]{1,20}", country(), any::<[u8; 2]>(), 1u64..=1_000_000_000_000, 0u32..10),
+            (prop::collection::btree_set(country(), 0..4), pools, downtimes, any::<bool>()),
+        )
+            .prop_map(
+                move |(
+                    (host, country, [a, b], capacity, scale),
+                    (serves, pools, downtimes, enabled),
+                )| {
+                    Mirror {
+                        host: super::super::host_key(&host),
+                        country,
+                        ipv4: vec![[192, 0, 2, a].into()],
+                        ipv6: if b == 0 {
+                            vec![]
+                        } else {
+                            vec![[0x2001, 0xdb8, 0, 0, 0, 0, a.into(), b.into()].into()]
+                        },
+                        capacity: (capacity / 10u64.pow(scale)).max(1),
+                        serves: serves.into_iter().filter(|other| *other != country).collect(),
+                        pools: pools.into_iter().collect(),
+                        downtimes: downtimes
+                            .into_iter()
+                            .map(|(from, length)| Downtime {
+                                from: moment(from),
+                                to: moment(from + length),
+                            })
+                            .collect(),
+                        enabled,
+                        spot: Spot::file("m"),
+                    }
+                },
+            )
+            .prop_filter("a host", |mirror| !mirror.host.is_empty() && !mirror.host.ends_with('.'))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(mirrors in prop::collection::vec(mirror(), 0..4)) {
+            let mut fleet = Fleet::default();
+            for mirror in mirrors {
+                let is_new = |other: &Mirror| {
+                    other.host != mirror.host && other.addresses().all(|address| mirror.addresses().all(|own| own != address))
+                };
+                if fleet.mirrors.iter().all(is_new) {
+                    fleet.mirrors.push(mirror);
+                }
+            }
+            let text = fleet.to_text();
+            let mut problems = Problems::default();
+            let read = Fleet::parse("m", &text, &mut problems);
+            prop_assert!(problems.is_empty(), "{text}{problems:?}");
+            prop_assert!(fleet.is_like(&read), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_difference_in_anything_is_one() {
+        let one = "[[mirror]]\nhost = \"a\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n";
+        let read = |text: &str| Fleet::parse("m", text, &mut Problems::default());
+        assert!(read(one).is_like(&read(&format!("\n{one}"))));
+        for other in [
+            one.replace("\"a\"", "\"b\""),
+            one.replace("DE", "FR"),
+            one.replace("2.1", "2.2"),
+            format!("{one}ipv6 = [\"2001:db8::1\"]\n"),
+            format!("{one}capacity = \"101Mbit/s\"\n"),
+            format!("{one}serves = [\"LI\"]\n"),
+            format!("{one}pools = [\"x\"]\n"),
+            format!(
+                "{one}downtime = [{{ from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z }}]\n"
+            ),
+            format!("{one}enabled = false\n"),
+            String::new(),
+        ] {
+            assert!(!read(one).is_like(&read(&other)), "{other}");
+        }
+    }
+}

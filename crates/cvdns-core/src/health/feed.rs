@@ -1,0 +1,353 @@
+//! The feed: the document in which the coordinator says how the mirrors are. All or nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::{SignatureFault, State};
+use crate::fleet::by_host_key;
+use crate::problem::json::strict_map;
+use crate::problem::{moment, without_mark};
+use crate::release::{MAX_AHEAD, Offered, Release};
+
+/// Most octets of a feed: beyond it is no list of mirrors.
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// A feed that parsed and validates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Rises with each new feed.
+    pub serial: u64,
+    /// When the coordinator wrote it.
+    pub generated: Timestamp,
+    /// The database versions to announce.
+    pub release: Option<Release>,
+    /// By host. A mirror that is missing is up.
+    pub mirrors: BTreeMap<String, MirrorHealth>,
+}
+
+/// What a feed says of one mirror.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorHealth {
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    #[serde(default, deserialize_with = "moment::deserialize_option")]
+    pub since: Option<Timestamp>,
+    /// Version of main.cvd on it.
+    #[serde(default, deserialize_with = "held")]
+    pub main: Option<u32>,
+    /// Version of daily.cvd on it.
+    #[serde(default, deserialize_with = "held")]
+    pub daily: Option<u32>,
+    /// Version of bytecode.cvd on it.
+    #[serde(default, deserialize_with = "held")]
+    pub bytecode: Option<u32>,
+    /// Addresses whose state differs from the mirror's.
+    #[serde(default, deserialize_with = "strict_map")]
+    pub addresses: BTreeMap<IpAddr, State>,
+    /// A remark for people.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Why a feed is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedError {
+    /// Over 16 MiB.
+    TooLarge(usize),
+    /// Not the JSON of the format; line and column, from 1, stand in the text.
+    Syntax(String),
+    /// Its serial is below the one in force.
+    SerialBehind {
+        /// The feed's.
+        offered: u64,
+        /// The one in force.
+        in_force: u64,
+    },
+    /// The serial in force, with other content.
+    SerialReused(u64),
+    /// It was generated more than 5 minutes after now.
+    FromTheFuture(Timestamp),
+    /// There is no signature, and one is asked for.
+    Unsigned,
+    /// The signature is not what it must be.
+    WrongSignature(SignatureFault),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u64,
+    serial: u64,
+    #[serde(deserialize_with = "moment::deserialize")]
+    generated: Timestamp,
+    #[serde(default)]
+    release: Option<Release>,
+    #[serde(default, deserialize_with = "strict_map")]
+    mirrors: BTreeMap<String, MirrorHealth>,
+}
+
+#[derive(serde::Deserialize)]
+struct FormatOnly {
+    format: u64,
+}
+
+/// The objects of a feed. serde takes an array for each of them too, whose values then mean what their order says.
+#[allow(dead_code, reason = "only that they can be read is of interest")]
+#[derive(serde::Deserialize)]
+struct Objects {
+    #[serde(default)]
+    release: Option<Map>,
+    #[serde(default)]
+    mirrors: BTreeMap<String, Map>,
+}
+
+type Map = BTreeMap<String, serde_json::Value>;
+
+fn objects_alone(bytes: &[u8]) -> Result<(), FeedError> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(FeedError::Syntax("the feed is no JSON object".to_owned()));
+    }
+    let read = serde_json::from_slice(bytes);
+    let Objects { .. } = read.map_err(|error| FeedError::Syntax(error.to_string()))?;
+    Ok(())
+}
+
+impl Feed {
+    /// Reads a feed. A byte order mark before it is passed over (RFC 8259 section 8.1); a signature is of it too.
+    ///
+    /// # Errors
+    /// When it is too large or is not format 1.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FeedError> {
+        if bytes.len() > MAX_SIZE {
+            return Err(FeedError::TooLarge(bytes.len()));
+        }
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(FeedError::Syntax("it is UTF-16; save it as UTF-8".to_owned()));
+        }
+        let bytes = without_mark(bytes);
+        let document: Document = serde_json::from_slice(bytes).map_err(|error| {
+            // A later format fails on the first new key; that it is a later format says more.
+            match serde_json::from_slice::<FormatOnly>(bytes) {
+                Ok(FormatOnly { format }) if format != 1 => wrong_format(format),
+                _ => FeedError::Syntax(error.to_string()),
+            }
+        })?;
+        if document.format != 1 {
+            return Err(wrong_format(document.format));
+        }
+        objects_alone(bytes)?;
+        let Document { serial, generated, release, mirrors, .. } = document;
+        Ok(Self {
+            serial,
+            generated,
+            release,
+            mirrors: by_host_key(mirrors).map_err(FeedError::Syntax)?,
+        })
+    }
+
+    /// Names of the release's databases beside those that every release has.
+    pub fn extra_databases(&self) -> BTreeSet<String> {
+        self.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
+    }
+
+    /// Its release, as old as the feed is.
+    pub fn offered(&self) -> Option<Offered<'_>> {
+        Some(Offered { release: self.release.as_ref()?, generated: self.generated })
+    }
+
+    /// Whether it may be taken at this moment. What comes from the future would count as fresh for too long.
+    ///
+    /// # Errors
+    /// When it was generated more than 5 minutes after `now`.
+    pub fn timely(&self, now: Timestamp) -> Result<(), FeedError> {
+        match now.checked_add(MAX_AHEAD) {
+            Ok(latest) if self.generated > latest => Err(FeedError::FromTheFuture(self.generated)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this one may follow `in_force`: true when it is news, false when it is the same again.
+    ///
+    /// # Errors
+    /// When its serial is lower, or the same with other content.
+    pub fn follows(&self, in_force: &Self) -> Result<bool, FeedError> {
+        match self.serial.cmp(&in_force.serial) {
+            std::cmp::Ordering::Greater => Ok(true),
+            std::cmp::Ordering::Equal if self == in_force => Ok(false),
+            std::cmp::Ordering::Equal => Err(FeedError::SerialReused(self.serial)),
+            std::cmp::Ordering::Less => {
+                Err(FeedError::SerialBehind { offered: self.serial, in_force: in_force.serial })
+            }
+        }
+    }
+}
+
+/// A version that a mirror holds.
+fn held<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match <Option<u32> as serde::Deserialize>::deserialize(deserializer)? {
+        Some(0) => {
+            Err(serde::de::Error::custom("a mirror's version is 0: leave out what is not known"))
+        }
+        version => Ok(version),
+    }
+}
+
+fn wrong_format(format: u64) -> FeedError {
+    FeedError::Syntax(format!("format {format} is not known; this version reads format 1"))
+}
+
+impl FeedError {
+    /// A word for it that stays the same, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "too-large",
+            Self::Syntax(_) => "syntax",
+            Self::SerialBehind { .. } => "serial-behind",
+            Self::SerialReused(_) => "serial-reused",
+            Self::FromTheFuture(_) => "future",
+            Self::Unsigned => "unsigned",
+            Self::WrongSignature(_) => "signature",
+        }
+    }
+}
+
+impl fmt::Display for FeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(size) => {
+                write!(f, "{size} octets are more than the 16 MiB a feed may have")
+            }
+            Self::Syntax(what) => f.write_str(what),
+            Self::SerialBehind { offered, in_force } => {
+                write!(f, "serial {offered} is lower than {in_force}, the one in force")
+            }
+            Self::SerialReused(serial) => {
+                write!(
+                    f,
+                    "serial {serial} is in force with other content: a new feed needs a higher serial"
+                )
+            }
+            Self::FromTheFuture(generated) => {
+                write!(
+                    f,
+                    "it was generated at {generated}, more than 5 minutes in the future: set the clocks right"
+                )
+            }
+            Self::Unsigned => {
+                write!(
+                    f,
+                    "it has no signature, and `public-key` asks for one: sign it with `minisign -S`"
+                )
+            }
+            Self::WrongSignature(what) => write!(f, "its signature is not good: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for FeedError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = r#"{
+      "format": 1, "serial": 5, "generated": "2026-11-22T17:00:00Z",
+      "mirrors": { "a.example": { "state": "up", "since": "2026-11-20T02:11:00Z", "main": 63,
+                                   "addresses": { "2001:db8::10": "down" }, "note": "" } }
+    }"#;
+
+    fn message(text: &str) -> String {
+        Feed::parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_feed_of_the_format_is_read() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(
+            feed.mirrors["a.example"].addresses[&"2001:db8::10".parse().unwrap()],
+            State::Down
+        );
+        assert!(feed.release.is_none());
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_named_with_its_place() {
+        assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("unknown variant `upp`"));
+        assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("line 3"));
+        assert!(message(&GOOD.replace("\"format\": 1", "\"format\": 2")).contains("format 2"));
+        assert!(message(&GOOD.replace("\"note\"", "\"nope\"")).contains("unknown field `nope`"));
+        assert!(message(&GOOD.replace("\"main\": 63", "\"main\": 0")).contains("version is 0"));
+        assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
+        let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
+        assert!(message(twice).contains("stands twice"));
+        assert!(Feed::parse(&vec![b' '; MAX_SIZE + 1]).unwrap_err().to_string().contains("16 MiB"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(Feed::parse(format!("\u{feff}{GOOD}").as_bytes()), Ok(feed));
+        assert!(message(&format!("\u{feff}\u{feff}{GOOD}")).contains("line 1"));
+        let utf16: Vec<u8> =
+            format!("\u{feff}{GOOD}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(
+            Feed::parse(&utf16).unwrap_err().to_string().contains("it is UTF-16; save it as UTF-8")
+        );
+    }
+
+    #[test]
+    fn times_have_any_fraction_and_no_offset_that_no_clock_has() {
+        let with = |generated: &str, since: &str| {
+            GOOD.replace("2026-11-22T17:00:00Z", generated).replace("2026-11-20T02:11:00Z", since)
+        };
+        let text =
+            with("2026-11-22T18:00:00.12345678901234567890+01:00", "2026-11-20T02:11:00.5-23:59");
+        let feed = Feed::parse(text.as_bytes()).unwrap();
+        assert_eq!(feed.generated.to_string(), "2026-11-22T17:00:00.123456789Z");
+        assert_eq!(feed.mirrors["a.example"].since.unwrap().to_string(), "2026-11-21T02:10:00.5Z");
+        assert!(
+            message(&with("2026-11-23T17:00:00+24:00", "2026-11-20T02:11:00Z"))
+                .contains("24 hours")
+        );
+        assert!(
+            message(&with("2026-11-22T17:00:00Z", "2026-11-21T03:11:00+25:00"))
+                .contains("25 hours")
+        );
+    }
+
+    #[test]
+    fn serials_only_rise() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        let newer = Feed { serial: 6, ..feed.clone() };
+        assert_eq!(newer.follows(&feed), Ok(true));
+        assert_eq!(feed.follows(&feed), Ok(false));
+        assert!(matches!(feed.follows(&newer), Err(FeedError::SerialBehind { .. })));
+        let other = Feed { mirrors: BTreeMap::new(), ..feed.clone() };
+        assert_eq!(other.follows(&feed), Err(FeedError::SerialReused(5)));
+    }
+
+    #[test]
+    fn a_clock_may_be_five_minutes_ahead() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        let at = |time: &str| feed.timely(time.parse().unwrap());
+        assert_eq!(at("2026-11-22T17:00:00Z"), Ok(()));
+        assert_eq!(at("2026-11-22T16:55:00Z"), Ok(()));
+        assert_eq!(at("2026-11-22T16:54:59Z"), Err(FeedError::FromTheFuture(feed.generated)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_mutation_panics(at in 0usize..400, octet in any::<u8>(), cut in 0usize..400) {
+            let mut bytes = GOOD.as_bytes().to_vec();
+            if let Some(slot) = bytes.get_mut(at) { *slot = octet; }
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let _ = Feed::parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Line numbers of many places, for which each text is counted once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Spot;
+
+/// Where the lines of texts start. Who prints many problems keeps one of these: counting the lines before each of them would cost as
+/// many times the file.
+#[derive(Debug, Default)]
+pub struct Lines(HashMap<*const u8, Starts>);
+
+/// Of one text, which is held so that no other comes to stand where it stands.
+#[derive(Debug)]
+struct Starts {
+    text: Arc<str>,
+    /// In octets; the first is 0.
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// Line and column (in characters) of a spot, both counted from 1; `None` where it is a whole file.
+    pub fn line_column(&mut self, spot: &Spot) -> Option<(usize, usize)> {
+        let (text, at) = (spot.text()?, spot.span().start);
+        let Starts { text, starts } =
+            self.0.entry(text.as_ptr()).or_insert_with(|| Starts::of(text));
+        let line = starts.partition_point(|start| *start <= at);
+        let start = *starts.get(line.checked_sub(1)?)?;
+        Some((line, text.get(start..at)?.chars().count() + 1))
+    }
+}
+
+impl Starts {
+    fn of(text: &Arc<str>) -> Self {
+        let behind = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self { text: text.clone(), starts: std::iter::once(0).chain(behind).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problems, render_in};
+
+    #[test]
+    fn places_are_those_that_counting_finds() {
+        let file: Arc<str> = "file".into();
+        let mut lines = Lines::default();
+        for text in ["", "\n", "a\n\nbcd\n", "Zürich\r\n東京 x\ny"] {
+            let text: Arc<str> = text.into();
+            for at in 0..=text.len() {
+                let spot = Spot::at(&file, &text, at..at);
+                assert_eq!(lines.line_column(&spot), spot.line_column(), "{text:?} {at}");
+            }
+        }
+        assert_eq!(lines.line_column(&Spot::file("file")), None);
+    }
+
+    /// One text for all: it is counted once, however many problems there are.
+    #[test]
+    fn a_text_is_counted_once() {
+        let text: Arc<str> = "db 60 IN A 192.0.2.1\n".repeat(1_000).into();
+        let mut problems = Problems::default();
+        for line in 0..1_000 {
+            problems.error(
+                Spot::at(&"zone".into(), &text, line * 21..line * 21 + 2),
+                "twice",
+                "remove it",
+            );
+        }
+        let mut lines = Lines::default();
+        for (problem, line) in problems.iter().zip(1..) {
+            let shown = render_in(problem, &mut lines, false);
+            assert!(shown.contains(&format!("zone:{line}:1")), "{shown}");
+        }
+        assert_eq!(lines.0.len(), 1);
+    }
+}

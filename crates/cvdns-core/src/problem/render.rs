@@ -1,0 +1,73 @@
+//! Problems as a person reads them: the offending line, underlined.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::printable::{is_active, printable, printable_lines};
+use super::spot::Excerpt;
+use super::{Lines, Problem, Severity};
+
+/// Draws one problem: what, `file:line:column`, the line itself and the help; `colour` for a terminal.
+pub fn render(problem: &Problem, colour: bool) -> String {
+    render_in(problem, &mut Lines::default(), colour)
+}
+
+/// The same for one of many problems, with the lines of their files as far as they are known from those before.
+pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let (what, path) = (printable(&problem.what), printable(problem.spot.file_name()));
+    let help = printable_lines(&problem.help);
+    let excerpt = problem.spot.excerpt(lines).map(|excerpt| (in_its_place(excerpt.lines), excerpt));
+    let mut group = match &excerpt {
+        Some((lines, Excerpt { line, span, .. })) => level.primary_title(&*what).element(
+            Snippet::source(lines)
+                .line_start(*line)
+                .path(&*path)
+                .annotation(AnnotationKind::Primary.span(span.clone())),
+        ),
+        None => level.primary_title(&*what).element(annotate_snippets::Origin::path(&*path)),
+    };
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(&*help));
+    }
+    renderer.render(&[group]).clone()
+}
+
+/// Lines of a file without characters that do more than be read: what is drawn below them goes by octets, so that each has another one
+/// of its length in its place. Those of one octet are the renderer's own affair, which has pictures of them (U+2400).
+fn in_its_place(lines: &str) -> String {
+    let shown = |character: char| match character.len_utf8() {
+        2 if is_active(character) => '\u{a4}',
+        3 if is_active(character) => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    };
+    lines.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problems, Spot};
+
+    #[test]
+    fn nothing_of_a_file_moves_the_cursor() {
+        let text = "host = \"a\u{1b}[2J\u{9b}\u{202e}\u{2028}\u{7f}b\"";
+        let mut problems = Problems::default();
+        let spot = Spot::at(&"a\u{1b}.toml".into(), &text.into(), 7..text.len());
+        problems.error(spot, "a\u{1b}[31m host", "write\u{9b} another");
+        for problem in problems.iter() {
+            let shown = render(problem, false);
+            assert!(
+                !shown.contains(|character| character != '\n' && is_active(character)),
+                "{shown:?}"
+            );
+            assert!(
+                shown.contains("a\\u001b[31m host") && shown.contains("write\\u009b another"),
+                "{shown}"
+            );
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A place in a file.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Lines;
+
+/// A place in an input: its file and, where known, the bytes of its text that are meant.
+#[derive(Debug, Clone, Eq)]
+pub struct Spot {
+    file: Arc<str>,
+    text: Option<Arc<str>>,
+    span: Range<usize>,
+}
+
+/// The part of a file that a problem is about.
+#[derive(Debug, Clone)]
+pub struct Excerpt<'t> {
+    /// Whole lines.
+    pub lines: &'t str,
+    /// Number of the first, from 1.
+    pub line: usize,
+    /// The bytes of `lines` that are meant.
+    pub span: Range<usize>,
+}
+
+impl PartialEq for Spot {
+    /// Whether both are the same place, of the same text. Texts may be long: they are compared last, and one is the same as itself
+    /// unread, which is not so of an `Arc<str>`.
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
+        let text = || match (&self.text, &other.text) {
+            (Some(one), Some(other)) => same(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        self.span == other.span && same(&self.file, &other.file) && text()
+    }
+}
+
+impl Spot {
+    /// A whole file, when there is no place in it to point at.
+    pub fn file(file: &str) -> Self {
+        Self { file: file.into(), text: None, span: 0..0 }
+    }
+
+    /// The bytes `span` of `text`, the contents of `file`.
+    pub fn at(file: &Arc<str>, text: &Arc<str>, span: Range<usize>) -> Self {
+        let end = span.end.min(text.len());
+        Self { file: file.clone(), text: Some(text.clone()), span: span.start.min(end)..end }
+    }
+
+    /// The byte range of a position given by line and column, both counted from 1.
+    pub fn at_line(file: &Arc<str>, text: &Arc<str>, line: usize, column: usize) -> Self {
+        let start: usize =
+            text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let rest = text.get(start..).unwrap_or_default();
+        let length = rest.lines().next().unwrap_or_default().len();
+        let from = start + column.saturating_sub(1).min(length);
+        Self::at(file, text, from..start + length)
+    }
+
+    /// The bytes of the file's text that are meant.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Whether both are places in the same text of the same file.
+    pub fn is_in_file_of(&self, other: &Self) -> bool {
+        let text = match (&self.text, &other.text) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        text && (Arc::ptr_eq(&self.file, &other.file) || self.file == other.file)
+    }
+
+    /// The file's text, where it is known.
+    pub(super) fn text(&self) -> Option<&Arc<str>> {
+        self.text.as_ref()
+    }
+
+    /// Other bytes of the same file.
+    #[must_use]
+    pub fn moved_to(&self, span: Range<usize>) -> Self {
+        Self { span, ..self.clone() }
+    }
+
+    /// The file's name as the user knows it.
+    pub fn file_name(&self) -> &str {
+        &self.file
+    }
+
+    /// The lines that are meant, the number of the first (from 1) and the bytes meant within them.
+    pub fn excerpt(&self, lines: &mut Lines) -> Option<Excerpt<'_>> {
+        let text = self.text.as_deref()?;
+        let start = text.get(..self.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+        let after = text.get(self.span.end..)?;
+        let end = self.span.end + after.find('\n').unwrap_or(after.len());
+        let (line, _) = lines.line_column(self)?;
+        let span = self.span.start - start..self.span.end - start;
+        Some(Excerpt { lines: text.get(start..end)?, line, span })
+    }
+
+    /// Line and column (in characters), both counted from 1. It reads the text up to there: for many places of a text there is
+    /// [`Lines`].
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        let before = self.text.as_ref()?.get(..self.span.start)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Some((line, column))
+    }
+}
+
+impl std::fmt::Display for Spot {
+    /// `FILE:LINE:COLUMN`, or the file alone.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line_column() {
+            Some((line, column)) => write!(f, "{}:{line}:{column}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What is wrong with the syntax of a TOML file, as one error where its author has to write something.
+//!
+//! The parser goes on behind an error as well as it can. Behind a bracket that is missing it takes all that follows for elements
+//! of a list, and has an error for each line: only the first is true.
+
+use std::ops::Range;
+
+use toml::de::Error;
+use toml_parser::Source;
+use toml_parser::lexer::{Token, TokenKind};
+
+/// An error of syntax.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The octets that are meant.
+    pub(super) span: Range<usize>,
+    /// What is wrong.
+    pub(super) what: String,
+    /// What to write; empty where the error says it.
+    pub(super) help: String,
+}
+
+/// How the parser names a key that stands twice: no error of syntax, so that what stands behind it is understood.
+const DUPLICATE: &str = "duplicate key";
+
+/// Most keys that stand twice and are said one by one.
+const MOST_TWICE: usize = 3;
+
+/// The errors that do not follow from another: keys that stand twice, and the first of all others.
+pub(super) fn faults(text: &str, errors: &[Error]) -> Vec<Fault> {
+    let mut errors: Vec<&Error> = errors.iter().collect();
+    errors.sort_by_key(|error| start(error));
+    let twice = errors.iter().take_while(|error| error.message() == DUPLICATE);
+    // A table that stands twice has every key twice: beyond a few, the first is the cause.
+    let shown = if twice.clone().count() > MOST_TWICE { 1 } else { MOST_TWICE };
+    let mut faults: Vec<Fault> = twice.clone().take(shown).map(|error| said_twice(error)).collect();
+    if let Some(first) = errors.get(twice.count()) {
+        faults.push(unclosed(text, start(first)).unwrap_or_else(|| as_said(first)));
+    }
+    faults
+}
+
+fn start(error: &Error) -> usize {
+    error.span().map_or(0, |span| span.start)
+}
+
+fn said_twice(error: &Error) -> Fault {
+    let help = "it stands above already: keep one; where several tables of one name are meant, write [[name]]";
+    Fault { help: help.to_owned(), ..as_said(error) }
+}
+
+fn as_said(error: &Error) -> Fault {
+    let span = error.span().unwrap_or(0..0);
+    Fault { span, what: error.message().replace('\n', ", "), help: String::new() }
+}
+
+/// A bracket in a value that was opened and not closed again.
+#[derive(Clone, Copy)]
+struct Opened {
+    kind: TokenKind,
+    at: usize,
+}
+
+/// The bracket that is open where the parser gave up, if what stands there cannot stand between brackets: a new key or table,
+/// the other kind of bracket, or the end of the file.
+fn unclosed(text: &str, error: usize) -> Option<Fault> {
+    let opened = open_at(text, error)?;
+    let from = line_start(text, error);
+    let line = text.get(from..)?.lines().next().unwrap_or_default();
+    let is_list = opened.kind == TokenKind::LeftSquareBracket;
+    let other = if is_list { '}' } else { ']' };
+    let rest = text.get(error..)?.trim_start();
+    let is_elsewhere = from > opened.at;
+    // An inline table may have a line for each key: where it is begun so, only a header shows that it should have ended.
+    let has_keys_below = !is_list && ends_line(text, opened.at);
+    let is_next = is_elsewhere
+        && (is_header(line)
+            || (!has_keys_below && from == start_of_statement(text, error) && is_key(line)));
+    if !(is_next || rest.is_empty() || rest.starts_with(other)) {
+        return None;
+    }
+    let (noun, close) = if is_list { ("list", ']') } else { ("table", '}') };
+    Some(Fault {
+        span: opened.at..opened.at + 1,
+        what: format!("the {noun} that begins here is not closed"),
+        help: format!("write `{close}` at its end"),
+    })
+}
+
+/// The innermost bracket of a value that is open at this octet.
+fn open_at(text: &str, end: usize) -> Option<Opened> {
+    let mut open: Vec<Opened> = Vec::new();
+    let mut in_value = false;
+    let before = |token: &Token| token.span().start() < end;
+    for token in Source::new(text).lex().take_while(before) {
+        let opens = match token.kind() {
+            TokenKind::Equals => {
+                in_value = true;
+                continue;
+            }
+            TokenKind::Newline => {
+                in_value &= !open.is_empty();
+                continue;
+            }
+            kind @ (TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket) => {
+                if in_value {
+                    open.push(Opened { kind, at: token.span().start() });
+                }
+                continue;
+            }
+            TokenKind::RightSquareBracket => TokenKind::LeftSquareBracket,
+            TokenKind::RightCurlyBracket => TokenKind::LeftCurlyBracket,
+            _ => continue,
+        };
+        open.pop_if(|last| last.kind == opens);
+    }
+    open.pop()
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+}
+
+/// Where the line begins in which the first thing is what stands at this octet, else the octet itself.
+fn start_of_statement(text: &str, at: usize) -> usize {
+    let from = line_start(text, at);
+    if text.get(from..at).is_some_and(|before| before.trim().is_empty()) { from } else { at }
+}
+
+/// Whether nothing but a remark follows this octet in its line.
+fn ends_line(text: &str, at: usize) -> bool {
+    let rest =
+        text.get(at + 1..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim_start();
+    rest.is_empty() || rest.starts_with('#')
+}
+
+fn is_name(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.\"'".contains(c))
+}
+
+/// Whether a line says `key = …`.
+fn is_key(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(key, _)| is_name(key))
+}
+
+/// Whether a line says `[table]` or `[[table]]`, and not a list of numbers or strings.
+fn is_header(line: &str) -> bool {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let inner = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let inner = inner.map(|inner| {
+        inner.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(inner).trim()
+    });
+    inner.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && is_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::Document;
+    use super::super::{Problem, Problems};
+
+    const EXAMPLE: &str = include_str!("../../../../cvdns.toml");
+
+    fn problems(text: &str) -> Vec<String> {
+        let mut problems = Problems::default();
+        Document::new("t", text).parse(&mut problems);
+        problems.iter().map(Problem::to_string).collect()
+    }
+
+    /// The example with one slip of the pen: one error, in the line in which it stands.
+    #[test]
+    fn one_slip_is_one_error_at_its_line() {
+        for (good, slip, words) in [
+            (
+                "\"[::1]:5300\"]",
+                "\"[::1]:5300\"",
+                "the list that begins here is not closed (write `]`",
+            ),
+            ("\"[::1]:5300\"]", "\"[::1]:5300]", "invalid basic string"),
+            ("[server]", "[server", "unclosed table"),
+            ("[geoip]", "[geoip", "unclosed table"),
+            ("[[zone]]\n", "[[zone]\n", "unclosed array table"),
+            ("[[geoip.override]]", "[[geoip.override]", "unclosed array table"),
+            ("[server]", "server]", "expected `=`"),
+            ("[\"127.0.0.1:5300\", ", "\"127.0.0.1:5300\", ", "unexpected key or value"),
+            ("\"ns1\"", "\"ns1", "invalid basic string"),
+            ("5300\", ", "5300\" ", "missing comma"),
+            ("nsid =", "nsid", "expected `=`"),
+            (
+                "nsid = \"ns1\"",
+                "nsid = { a = [\"ns1\" }",
+                "the list that begins here is not closed",
+            ),
+            (
+                "nsid = \"ns1\"",
+                "nsid = [ { a = \"ns1\" ]",
+                "the table that begins here is not closed (write `}`",
+            ),
+        ] {
+            let text = EXAMPLE.replacen(good, slip, 1);
+            assert_ne!(text, EXAMPLE, "{slip}");
+            let line = text[..text.find(slip).unwrap()].matches('\n').count() + 1;
+            let found = problems(&text);
+            assert_eq!(found.len(), 1, "{slip}: {found:?}");
+            assert!(
+                found[0].starts_with(&format!("t:{line}:")) && found[0].contains(words),
+                "{slip}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn brackets_that_are_left_open_are_found_over_lines() {
+        for (text, words) in [
+            ("a = [\n 1,\n 2\nb = 3\nc = [4]\n", "t:1:5: the list that begins here is not closed"),
+            ("a = [\n \"x\"\n# a remark ] =\n[b]\nc = 1\n[[d]]\ne = 2\n", "t:1:5: the list that"),
+            (
+                "x = 1\na = [\n [1, 2],\n [3, 4\n]\nb = 1\n",
+                "t:2:5: the list that begins here is not closed",
+            ),
+            ("a = [ { b = 1 }, { b = 2 }\nc = 1\n[d]\ne = 1\n", "t:1:5: the list that"),
+            ("a = { b = 1, c = 2\nd = 3\n[e]\nf = 1\n", "t:1:5: the table that"),
+            ("a = {\n b = 1,\n c = 2\n[e]\nf = 1\n", "t:1:5: the table that"),
+            ("a = [1, 2", "t:1:5: the list that"),
+            ("a = [1, 2\n\n", "t:1:5: the list that"),
+            // A comma that is missing is no bracket.
+            ("a = [\n \"x\"\n \"y\"\n]\nb = 1\n", "missing comma between array elements"),
+            ("a = [\n [\"x\"]\n [\"y\"]\n]\nb = 1\n", "missing comma between array elements"),
+            ("a = {\n b = 1\n c = 2\n}\nd = 1\n", "missing comma between key-value pairs"),
+            // Keys that stand twice are said one by one, and what follows from them is not.
+        ] {
+            let found = problems(text);
+            assert!(found.len() == 1 && found[0].contains(words), "{text}: {found:?}");
+        }
+        let twice = problems("a = 1\na = 2\nb = 1\nb = 2\n[c\nd = 1\n");
+        assert_eq!(twice.len(), 3, "{twice:?}");
+        assert!(
+            twice[1].starts_with("t:4:1: duplicate key") && twice[2].starts_with("t:5:"),
+            "{twice:?}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_cut_or_octet_panics_and_there_is_one_error_of_syntax(at in 0usize..7000, octet in 0u8..128, cut in 0usize..7000) {
+            let mut text = EXAMPLE.as_bytes().to_vec();
+            let end = text.len();
+            text[at % end] = octet;
+            text.truncate(cut % end);
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let found = problems(&text);
+            let other = found.iter().filter(|found| !found.contains("duplicate key")).count();
+            proptest::prop_assert!(other <= 1, "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The release: the database versions that the coordinator announces, and the TXT record made of them.
+
+pub mod cvd;
+mod gate;
+mod line;
+mod supply;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::json::strict_map;
+
+pub use gate::{Announced, Gate, Holder, Share};
+pub use line::{Line, LineError};
+pub use supply::{Said, Supply};
+
+/// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
+pub const STAMP_PERIOD: i64 = 1800;
+
+/// Seconds after which clients no longer trust a stamp; caches hold a record for its TTL on top of its age.
+const TRUSTED: i64 = 3 * 3600;
+
+/// Longest TTL in seconds with which no cache holds a record that clients no longer trust: it may be half an hour old when it
+/// is answered.
+pub const LONGEST_TTL: u32 = (TRUSTED - STAMP_PERIOD) as u32;
+
+/// How far the clock of whoever says something may be ahead of ours.
+pub const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// What `safebrowsing` has been since its database was retired.
+const RETIRED_SAFEBROWSING: u32 = 49_192;
+
+/// What the coordinator announces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Newest `ClamAV` version: digits and dots, for old clients compare nothing else.
+    #[serde(deserialize_with = "software")]
+    pub software: String,
+    /// Version of main.cvd.
+    #[serde(deserialize_with = "version")]
+    pub main: u32,
+    /// Version of daily.cvd.
+    #[serde(deserialize_with = "version")]
+    pub daily: u32,
+    /// Version of bytecode.cvd.
+    #[serde(deserialize_with = "version")]
+    pub bytecode: u32,
+    /// Lowest functionality level that the databases need.
+    pub flevel: u32,
+    /// Whether old clients are told that they are outdated.
+    #[serde(default = "yes")]
+    pub warn: bool,
+    /// Version of the retired safebrowsing.cvd.
+    #[serde(default = "retired")]
+    pub safebrowsing: u32,
+    /// Versions of extra databases.
+    #[serde(default, deserialize_with = "extra")]
+    pub extra: BTreeMap<String, u32>,
+    /// Whether versions lower than those announced before are meant.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+/// A release that is offered for announcing, and how old it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered<'o> {
+    /// The release.
+    pub release: &'o Release,
+    /// When whoever offers it last said so.
+    pub generated: Timestamp,
+}
+
+impl<'o> Offered<'o> {
+    /// What [`Supply::release`] put together.
+    pub fn of((release, generated): &'o (Release, Timestamp)) -> Self {
+        Self { release, generated: *generated }
+    }
+}
+
+impl Release {
+    /// A release of which nothing else is known: old clients are told that they are outdated.
+    pub fn of(software: &str, [main, daily, bytecode]: [u32; 3], flevel: u32) -> Self {
+        Self {
+            software: software.to_owned(),
+            main,
+            daily,
+            bytecode,
+            flevel,
+            warn: yes(),
+            safebrowsing: retired(),
+            extra: BTreeMap::new(),
+            rollback: false,
+        }
+    }
+
+    /// The versions of main, daily and bytecode, in this order.
+    pub fn core(&self) -> [u32; 3] {
+        [self.main, self.daily, self.bytecode]
+    }
+
+    /// The same release with these versions of main, daily and bytecode.
+    #[must_use]
+    pub fn with_core(&self, [main, daily, bytecode]: [u32; 3]) -> Self {
+        Self { main, daily, bytecode, ..self.clone() }
+    }
+
+    /// The databases and their versions, extra ones after the three that always exist.
+    pub fn databases(&self) -> impl Iterator<Item = (&str, u32)> {
+        CORE_DATABASES
+            .into_iter()
+            .zip(self.core())
+            .chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
+    }
+
+    /// The record: eight fields with seven colons, none empty (clients count them).
+    pub fn record(&self, stamp: i64) -> String {
+        let Self { software, main, daily, bytecode, flevel, safebrowsing, .. } = self;
+        let flag = u8::from(self.warn);
+        format!("{software}:{main}:{daily}:{stamp}:{flag}:{flevel}:{safebrowsing}:{bytecode}")
+    }
+}
+
+/// The databases that every release has.
+pub const CORE_DATABASES: [&str; 3] = ["main", "daily", "bytecode"];
+
+/// The record of one database: `version:stamp`.
+pub fn database_record(version: u32, stamp: i64) -> String {
+    format!("{version}:{stamp}")
+}
+
+/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every server. It stops half an
+/// hour's grid short of `fresh_until`, the moment from which the feed counts as stale.
+pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
+    half_hour(now.min(fresh_until))
+}
+
+/// The start of the half hour of UTC in which `time` lies, in Unix seconds.
+pub fn half_hour(time: Timestamp) -> i64 {
+    let seconds = time.as_second();
+    seconds - seconds.rem_euclid(STAMP_PERIOD)
+}
+
+/// The moment from which a record with this TTL is too old to be answered, when no newer feed comes: caches would hold it
+/// longer than clients trust its stamp. While the feed is fresh it never is.
+pub fn expiry(fresh_until: Timestamp, ttl: u32) -> Timestamp {
+    let last = stamp(fresh_until, fresh_until) + TRUSTED - i64::from(ttl);
+    Timestamp::from_second(last).unwrap_or(Timestamp::MAX).max(fresh_until)
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn retired() -> u32 {
+    RETIRED_SAFEBROWSING
+}
+
+fn software<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if is_software(&text) {
+        Ok(text)
+    } else {
+        let message = format!(
+            "software \"{text}\" is not digits and dots, as \"1.4.6\": clients would refuse the record"
+        );
+        Err(serde::de::Error::custom(message))
+    }
+}
+
+/// Digits and dots. The record has 255 octets in all; its other seven fields take 87 at the most.
+fn is_software(text: &str) -> bool {
+    text.len() <= 128 && text.split('.').all(is_number)
+}
+
+/// Digits alone: no sign, and no empty field.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+fn version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(serde::de::Error::custom("a database version is 0; versions start at 1")),
+        version => Ok(version),
+    }
+}
+
+/// Most extra databases of a release. Each has names in every zone, and ClamAV itself has had three.
+const MOST_EXTRA: usize = 1000;
+
+fn extra<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, u32>, D::Error> {
+    let extra: BTreeMap<String, u32> = strict_map(deserializer)?;
+    if extra.len() > MOST_EXTRA {
+        let what = format!("{} extra databases; a release has {MOST_EXTRA} at most", extra.len());
+        return Err(serde::de::Error::custom(what));
+    }
+    for (name, version) in &extra {
+        let label = (1..=32).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        if !label || CORE_DATABASES.contains(&name.as_str()) {
+            let message = format!(
+                "extra database \"{name}\": a name is 1 to 32 of a-z 0-9 - _, and none of main, daily, bytecode"
+            );
+            return Err(serde::de::Error::custom(message));
+        }
+        if *version == 0 {
+            return Err(serde::de::Error::custom(format!(
+                "extra database \"{name}\" has version 0"
+            )));
+        }
+    }
+    Ok(extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(json: &str) -> Result<Release, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn the_record_has_eight_fields() {
+        let text = r#"{"software":"1.4.6","main":63,"daily":28129,"bytecode":339,"flevel":90}"#;
+        let record = release(text).unwrap().record(1_789_910_940);
+        assert_eq!(record, "1.4.6:63:28129:1789910940:1:90:49192:339");
+    }
+
+    #[test]
+    fn releases_that_clients_would_choke_on_are_refused() {
+        for bad in [
+            r#"{"software":"1.4.6-rc","main":63,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"","main":63,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":0,"daily":28129,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":63,"bytecode":339,"flevel":90}"#,
+            r#"{"software":"1.4","main":63,"daily":1,"bytecode":339,"flevel":90,"extra":{"A b":1}}"#,
+            r#"{"software":"1.4","main":63,"daily":1,"bytecode":339,"flevel":90,"extra":{"t":1,"t":2}}"#,
+        ] {
+            assert!(release(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_stamp_is_the_half_hour_and_stops_with_a_stale_feed() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let late = at("2030-01-01T00:00:00Z");
+        assert_eq!(stamp(at("2026-11-22T17:29:59Z"), late), at("2026-11-22T17:00:00Z").as_second());
+        assert_eq!(stamp(at("2026-11-22T17:30:00Z"), late), at("2026-11-22T17:30:00Z").as_second());
+        assert_eq!(stamp(late, at("2026-11-22T17:40:00Z")), at("2026-11-22T17:30:00Z").as_second());
+        assert_eq!(expiry(at("2026-11-22T17:40:00Z"), 1800), at("2026-11-22T20:00:00Z"));
+        assert_eq!(expiry(at("2026-11-22T17:40:00Z"), 86_400), at("2026-11-22T17:40:00Z"));
+    }
+}

@@ -1,0 +1,212 @@
+//! EDNS(0) (RFC 6891) and the client subnet option (RFC 7871).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::u16_at;
+
+/// Option codes (IANA "DNS EDNS0 Option Codes").
+pub mod option {
+    /// Name server identifier (RFC 5001).
+    pub const NSID: u16 = 3;
+    /// EDNS client subnet (RFC 7871).
+    pub const ECS: u16 = 8;
+    /// Extended DNS error (RFC 8914).
+    pub const EDE: u16 = 15;
+}
+
+/// What a query's OPT record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edns {
+    /// Largest UDP answer that the client takes, in octets; at least 512 (RFC 6891 section 6.2.3).
+    pub udp_size: u16,
+    /// Version; only 0 is known (RFC 6891 section 6.1.3).
+    pub version: u8,
+    /// DNSSEC OK, copied into the answer (RFC 3225 section 3).
+    pub dnssec_ok: bool,
+    /// Whether the server's identifier was asked for (RFC 5001).
+    pub nsid: bool,
+    /// The client subnet, checked.
+    pub ecs: Option<ClientSubnet>,
+}
+
+/// A client subnet as a query carried it (RFC 7871 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientSubnet {
+    /// 1 IPv4, 2 IPv6, 0 with an empty address: the client does not want to be placed.
+    pub family: u16,
+    /// SOURCE PREFIX-LENGTH, in bits.
+    pub source: u8,
+    /// The address, left-aligned; the bits after `source` are zero. Two words, as a query is read and looked up within
+    /// so few cycles that octets written one by one could not yet be read together.
+    halves: [u64; 2],
+}
+
+/// What is malformed in an OPT record: FORMERR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// The record, or where its options end.
+    Options,
+    /// The client subnet.
+    ClientSubnet,
+}
+
+impl Edns {
+    /// Reads the CLASS and TTL fields of an OPT record.
+    pub fn new(class: u16, ttl: [u8; 4]) -> Self {
+        let [_, version, flags, _] = ttl;
+        Self {
+            udp_size: class.max(512),
+            version,
+            dnssec_ok: flags & 0x80 != 0,
+            nsid: false,
+            ecs: None,
+        }
+    }
+
+    /// Reads the RDATA field. With `use_ecs` off, client subnets are passed over unread.
+    ///
+    /// # Errors
+    /// When an option is cut off or a client subnet breaks RFC 7871.
+    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), Malformed> {
+        // Options of another version may be anything: its answer is BADVERS whatever they hold. Who asks for the server's
+        // identifier is given it, as it helps to find the one that answers so.
+        if self.version != 0 {
+            self.nsid = asks_for_nsid(rest);
+            return Ok(());
+        }
+        while !rest.is_empty() {
+            let code = u16_at(rest, 0).ok_or(Malformed::Options)?;
+            let length = usize::from(u16_at(rest, 2).ok_or(Malformed::Options)?);
+            let data = rest.get(4..4 + length).ok_or(Malformed::Options)?;
+            rest = rest.get(4 + length..).unwrap_or_default();
+            match code {
+                option::NSID => self.nsid = true,
+                option::ECS if use_ecs => {
+                    if self.ecs.is_some() {
+                        return Err(Malformed::ClientSubnet);
+                    }
+                    self.ecs = Some(ClientSubnet::parse(data)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the option NSID is among those that can be read.
+#[cold]
+fn asks_for_nsid(mut rest: &[u8]) -> bool {
+    // Each turn takes four octets off at least.
+    while let Some((head, data)) = rest.split_first_chunk::<4>() {
+        let [code1, code0, length1, length0] = *head;
+        if u16::from_be_bytes([code1, code0]) == option::NSID {
+            return true;
+        }
+        let Some(behind) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
+            return false;
+        };
+        rest = behind;
+    }
+    false
+}
+
+impl ClientSubnet {
+    /// Reads the option's data; a query's scope must be 0, the address as short as the prefix allows and without stray
+    /// bits (RFC 7871 section 6).
+    ///
+    /// # Errors
+    /// When any of that does not hold, or the family is neither IPv4, IPv6 nor the empty 0.
+    pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
+        let bad = Malformed::ClientSubnet;
+        let [f1, f0, source, scope, address @ ..] = data else { return Err(bad) };
+        let family = u16::from_be_bytes([*f1, *f0]);
+        let bits = match family {
+            0 => 0,
+            1 => 32,
+            2 => 128,
+            _ => return Err(bad),
+        };
+        if *source > bits || *scope != 0 || address.len() != usize::from(source.div_ceil(8)) {
+            return Err(bad);
+        }
+        let spare = (8 - source % 8) % 8;
+        if address.last().is_some_and(|last| last & ((1 << spare) - 1) != 0) {
+            return Err(bad);
+        }
+        let (high, low) = address.split_at(address.len().min(8));
+        Ok(Self { family, source: *source, halves: [left_aligned(high), left_aligned(low)] })
+    }
+
+    /// The address to look up; none for /0, which asks to use the resolver's own (RFC 7871 section 7.1.2).
+    pub fn address(&self) -> Option<IpAddr> {
+        let [high, low] = self.halves;
+        match (self.family, self.source) {
+            (_, 0) => None,
+            (1, _) => Some(IpAddr::V4(Ipv4Addr::from_bits((high >> 32) as u32))),
+            _ => Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)))),
+        }
+    }
+
+    /// How many octets of the address stand in the option: as many as SOURCE PREFIX-LENGTH needs.
+    pub fn address_length(&self) -> usize {
+        usize::from(self.source.div_ceil(8))
+    }
+
+    /// The address, zeros behind it.
+    pub fn address_octets(&self) -> [u8; 16] {
+        let [high, low] = self.halves;
+        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+    }
+}
+
+/// Up to eight octets at the upper end of a word.
+fn left_aligned(octets: &[u8]) -> u64 {
+    let shifts = (0..u64::BITS).rev().step_by(8).map(|top| top - 7);
+    octets.iter().zip(shifts).fold(0, |word, (octet, shift)| word | u64::from(*octet) << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_is_checked_as_rfc_7871_section_6_says() {
+        let ok: [&[u8]; 5] = [
+            &[0, 1, 24, 0, 198, 51, 100],
+            &[0, 1, 0, 0],
+            &[0, 0, 0, 0],
+            &[0, 2, 33, 0, 0x20, 1, 0x0d, 0xb8, 0x80],
+            &[0, 1, 32, 0, 198, 51, 100, 1],
+        ];
+        for data in ok {
+            assert!(ClientSubnet::parse(data).is_ok(), "{data:?}");
+        }
+        let bad: [&[u8]; 10] = [
+            &[],
+            &[0, 1, 24],
+            &[0, 1, 24, 0, 198, 51],
+            &[0, 1, 24, 0, 198, 51, 100, 0],
+            &[0, 1, 33, 0, 198, 51, 100, 0, 0],
+            &[0, 2, 129, 0],
+            &[0, 1, 24, 24, 198, 51, 100],
+            &[0, 1, 23, 0, 198, 51, 101],
+            &[0, 3, 8, 0, 1],
+            &[0, 0, 8, 0, 1],
+        ];
+        for data in bad {
+            assert_eq!(ClientSubnet::parse(data), Err(Malformed::ClientSubnet), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn source_zero_has_no_address() {
+        assert_eq!(ClientSubnet::parse(&[0, 1, 0, 0]).unwrap().address(), None);
+        let subnet = ClientSubnet::parse(&[0, 1, 20, 0, 198, 51, 96]).unwrap();
+        assert_eq!(subnet.address(), Some("198.51.96.0".parse().unwrap()));
+        assert_eq!(
+            (subnet.address_length(), subnet.address_octets()[..4].to_vec()),
+            (3, vec![198, 51, 96, 0])
+        );
+    }
+}

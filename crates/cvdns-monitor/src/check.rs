@@ -1,0 +1,163 @@
+//! The check of one address: its timestamp by both virtual hosts, and the headers of the three databases.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+
+use super::failure::{Failure, Severity};
+pub use super::fetch::{Answer, Client, Request};
+use super::rule::Evidence;
+use super::timestamp;
+use cvdns_core::release::CORE_DATABASES;
+use cvdns_core::release::cvd::{HEADER_SIZE, Header};
+
+/// What an address serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The older one of the timestamps by both virtual hosts.
+    pub timestamp: Timestamp,
+    /// The versions of main, daily and bytecode.
+    pub versions: [u32; 3],
+}
+
+/// The request that failed, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The virtual host.
+    pub host: String,
+    /// The file.
+    pub path: String,
+    /// What is wrong.
+    pub failure: Failure,
+}
+
+/// The header of a database as it was served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// What it says.
+    pub header: Header,
+    /// Whether the part alone came that was asked for.
+    pub ranged: bool,
+}
+
+/// Checks an address once; the first fault ends it.
+///
+/// # Errors
+/// When the mirror does not serve what it must.
+pub fn check(
+    client: &Client,
+    address: SocketAddr,
+    hosts: &[String; 2],
+    now: Timestamp,
+) -> Result<Found, Fault> {
+    let mut timestamps = Vec::with_capacity(hosts.len());
+    for host in hosts {
+        timestamps.push(at(host, TIMESTAMP, |request| timestamp(client, request, now), address)?.0);
+    }
+    let [host, _] = hosts;
+    let mut versions = [0; 3];
+    for (database, version) in CORE_DATABASES.iter().zip(&mut versions) {
+        let path = format!("/{database}.cvd");
+        *version = at(host, &path, |request| self::database(client, request, now), address)?
+            .header
+            .version;
+    }
+    // Two hosts of one mirror may be two directories: the older one is what some clients get.
+    let timestamp = timestamps.into_iter().min().unwrap_or(now);
+    Ok(Found { timestamp, versions })
+}
+
+/// Where the timestamp is.
+pub const TIMESTAMP: &str = "/timestamp";
+
+fn at<T>(
+    host: &str,
+    path: &str,
+    ask: impl FnOnce(Request<'_>) -> Result<T, Failure>,
+    address: SocketAddr,
+) -> Result<T, Fault> {
+    ask(Request { address, host, path, range: None, limit: 0 }).map_err(|failure| Fault {
+        host: host.to_owned(),
+        path: path.to_owned(),
+        failure,
+    })
+}
+
+/// Asks for the timestamp.
+///
+/// # Errors
+/// When none comes that can be one.
+pub fn timestamp(
+    client: &Client,
+    request: Request<'_>,
+    now: Timestamp,
+) -> Result<(Timestamp, Answer), Failure> {
+    let answer = client.get(&Request { range: None, limit: timestamp::MAX_SIZE, ..request })?;
+    match answer.length {
+        _ if answer.more && answer.is_html() => return Err(Failure::Html),
+        Some(length) if answer.more => return Err(Failure::TooLong(length)),
+        None if answer.more => return Err(Failure::Endless(timestamp::MAX_SIZE)),
+        _ => {}
+    }
+    Ok((timestamp::of(&answer, now)?, answer))
+}
+
+/// Asks for the header of a database, by its range.
+///
+/// # Errors
+/// When something else comes. A server without ranges is none of it: the header is read and the rest left.
+pub fn database(
+    client: &Client,
+    request: Request<'_>,
+    now: Timestamp,
+) -> Result<Database, Failure> {
+    let asked = HEADER_SIZE as u64;
+    let answer = client.get(&Request { range: Some(asked), limit: asked, ..request })?;
+    if answer.is_html() {
+        return Err(Failure::Html);
+    }
+    let ranged = answer.status == 206;
+    if ranged {
+        part(&answer, asked)?;
+    }
+    let header = Header::parse(&answer.body, now).map_err(Failure::NotADatabase)?;
+    Ok(Database { header, ranged })
+}
+
+/// Whether an answer of status 206 is the first `asked` octets (RFC 9110 section 14.4).
+///
+/// # Errors
+/// When it is another part, or longer or shorter.
+pub fn part(answer: &Answer, asked: u64) -> Result<(), Failure> {
+    let range = answer.content_range.as_deref().unwrap_or("none named");
+    let end = asked.saturating_sub(1);
+    if !range.trim().to_ascii_lowercase().starts_with(&format!("bytes 0-{end}/")) {
+        return Err(Failure::WrongRange(range.to_owned()));
+    }
+    let length = match answer.length {
+        Some(length) => length,
+        None if answer.more => asked.saturating_add(1),
+        None => answer.body.len() as u64,
+    };
+    if length == asked { Ok(()) } else { Err(Failure::WrongLength { length, asked }) }
+}
+
+impl From<Result<Found, Fault>> for Evidence {
+    fn from(result: Result<Found, Fault>) -> Self {
+        match result {
+            Ok(Found { timestamp, versions }) => Self::Serves { timestamp, versions },
+            Err(fault) => match fault.failure.severity() {
+                Severity::Dead => Self::Dead(fault.to_string()),
+                Severity::Faulty => Self::Faulty(fault.to_string()),
+                Severity::Unchecked => Self::Unchecked(fault.failure.to_string()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}: {}", self.host, self.path, self.failure)
+    }
+}

@@ -1,0 +1,241 @@
+//! One HTTP request to one address, bounded in time and size.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ureq::http::HeaderMap;
+use ureq::http::header::{
+    CONTENT_RANGE, CONTENT_TYPE, HOST, LAST_MODIFIED, LOCATION, RANGE, SERVER,
+};
+use ureq::{Agent, Body, Error, Timeout};
+
+use super::failure::Failure;
+use cvdns_core::problem::excerpt;
+use cvdns_io::exchange::{agent, with_bounded_head};
+
+/// How mirrors know the network's checker (CLIENTS: "Mirror states").
+const USER_AGENT: &str = "ClamAV-MirrorCheck";
+
+/// Asks web servers.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    connect_timeout: Duration,
+    timeout: Duration,
+}
+
+/// A GET request.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// Whom it goes to.
+    pub address: SocketAddr,
+    /// The virtual host.
+    pub host: &'r str,
+    /// The file, with its slash.
+    pub path: &'r str,
+    /// Octets from the start that are asked for; none: all.
+    pub range: Option<u64>,
+    /// Octets that are read at most.
+    pub limit: u64,
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// 200, or 206 for a range.
+    pub status: u16,
+    /// Its media type.
+    pub content_type: Option<String>,
+    /// When the file was changed.
+    pub last_modified: Option<String>,
+    /// Which part it is.
+    pub content_range: Option<String>,
+    /// What the server calls itself.
+    pub server: Option<String>,
+    /// The length that it announces.
+    pub length: Option<u64>,
+    /// Up to `limit` octets.
+    pub body: Vec<u8>,
+    /// Whether there was more.
+    pub more: bool,
+    /// From the request to the last octet.
+    pub elapsed: Duration,
+}
+
+impl Answer {
+    /// Whether it is a web page.
+    pub fn is_html(&self) -> bool {
+        let html = |kind: &String| kind.to_ascii_lowercase().starts_with("text/html");
+        let begins = self.body.iter().find(|octet| !octet.is_ascii_whitespace()) == Some(&b'<');
+        begins
+            || self.content_type.as_ref().is_some_and(html)
+                && !self.body.starts_with(b"ClamAV-VDB:")
+    }
+}
+
+impl Client {
+    /// A client; `timeout` is for all that follows the connection, from the request to the answer's last octet.
+    pub fn new(connect_timeout: Duration, timeout: Duration) -> Self {
+        let config = with_bounded_head(Agent::config_builder())
+            .user_agent(USER_AGENT)
+            .accept_encoding("identity")
+            // An answer by a proxy says nothing of the mirror.
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .timeout_connect(Some(connect_timeout))
+            // Each stretch has a limit that octets which drip do not extend, beside the one for the answer.
+            .timeout_global(Some(connect_timeout.saturating_add(timeout)))
+            // A kept connection would hide that new ones are refused.
+            .max_idle_connections(0)
+            .build();
+        Self { agent: agent(config, Some(timeout)), connect_timeout, timeout }
+    }
+
+    /// Asks for a file.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is no success.
+    pub fn get(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let url = format!("http://{}{}", request.address, request.path);
+        let mut call = self.agent.get(url).header(HOST, request.host).header("Connection", "close");
+        if let Some(range) = request.range {
+            call = call.header(RANGE, format!("bytes=0-{}", range.saturating_sub(1)));
+        }
+        let response = call.call().map_err(|error| self.without_answer(error))?;
+        let status = response.status();
+        let headers = response.headers();
+        if status.is_redirection() {
+            let location = text(headers, LOCATION.as_str()).unwrap_or_else(|| "nowhere".to_owned());
+            return Err(Failure::Redirect { status: status.as_u16(), location });
+        }
+        if !matches!(status.as_u16(), 200 | 206) {
+            return Err(Failure::Status(status.as_u16()));
+        }
+        let mut answer = Answer {
+            status: status.as_u16(),
+            content_type: text(headers, CONTENT_TYPE.as_str()),
+            last_modified: text(headers, LAST_MODIFIED.as_str()),
+            content_range: text(headers, CONTENT_RANGE.as_str()),
+            server: text(headers, SERVER.as_str()),
+            length: response.body().content_length(),
+            ..Answer::default()
+        };
+        self.read(response.into_body(), request.limit, &mut answer)?;
+        answer.elapsed = started.elapsed();
+        Ok(answer)
+    }
+
+    fn read(&self, body: Body, limit: u64, answer: &mut Answer) -> Result<(), Failure> {
+        let read = body.into_reader().take(limit.saturating_add(1)).read_to_end(&mut answer.body);
+        let received = answer.body.len() as u64;
+        match read.map_err(Error::from) {
+            Ok(_) => {}
+            // What was asked for is there; what ends after it does not matter.
+            Err(_) if received > limit => {}
+            Err(Error::Timeout(_)) => {
+                return Err(Failure::BodyTimeout { received, within: self.timeout });
+            }
+            Err(Error::Protocol(error)) => return Err(Failure::NotHttp(error.to_string())),
+            Err(_) => return Err(Failure::ClosedEarly { received, announced: answer.length }),
+        }
+        answer.more = received > limit;
+        answer.body.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    fn without_answer(&self, error: Error) -> Failure {
+        use std::io::ErrorKind;
+        match error {
+            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                Failure::ConnectTimeout(self.connect_timeout)
+            }
+            Error::Timeout(_) => Failure::AnswerTimeout(self.timeout),
+            Error::Io(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => Failure::Refused,
+                ErrorKind::HostUnreachable => Failure::Unreachable,
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => Failure::NoAnswer,
+                _ => Failure::Local(error.to_string()),
+            },
+            Error::LargeResponseHeader(..) => Failure::NotHttp("its head has no end".to_owned()),
+            Error::Protocol(error) => Failure::NotHttp(error.to_string()),
+            error => Failure::Local(error.to_string()),
+        }
+    }
+}
+
+/// The value of a header, fit for a line of a log.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    let value = String::from_utf8_lossy(value.as_bytes());
+    // A tab is as good as a blank (RFC 9110 section 5.6.3).
+    Some(excerpt(&value.replace('\t', " "), 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// How a server goes on that has accepted.
+    type Way = fn(&mut TcpStream);
+
+    /// An answer may take its own time from the request on, whatever time the connection was granted.
+    #[test]
+    fn the_time_for_an_answer_begins_with_the_request() {
+        let silent: Way = |_| std::thread::sleep(Duration::from_secs(60));
+        let drips_head: Way = |stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let drips_body: Way = |stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let hints: Way = |stream| while stream.write_all(b"HTTP/1.1 103 x\r\n\r\n").is_ok() {};
+        let client = Client::new(Duration::from_secs(90), Duration::from_millis(500));
+        for (way, name) in [
+            (silent, "answer-timeout"),
+            (drips_head, "answer-timeout"),
+            (hints, "answer-timeout"),
+            (drips_body, "body-timeout"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            std::thread::spawn(move || way(&mut listener.accept().unwrap().0));
+            let started = Instant::now();
+            let request =
+                Request { address, host: "h", path: "/timestamp", range: None, limit: 100_000 };
+            let failure = client.get(&request).unwrap_err();
+            assert_eq!(failure.name(), name);
+            assert!(failure.to_string().contains("within 500ms"), "{failure}");
+            assert!(started.elapsed() < Duration::from_secs(45), "{name}: {:?}", started.elapsed());
+        }
+        // Without anything in between, a head that has no end is called that.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+            while stream.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        let request = Request { address, host: "h", path: "/", range: None, limit: 1 };
+        let client = Client::new(Duration::from_secs(5), Duration::from_secs(30));
+        assert_eq!(
+            client.get(&request).unwrap_err(),
+            Failure::NotHttp("its head has no end".to_owned())
+        );
+    }
+}

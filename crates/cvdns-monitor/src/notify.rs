@@ -1,0 +1,158 @@
+//! Tells a command each change.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::warn;
+
+use cvdns_core::health::State;
+use cvdns_io::command;
+
+/// How long the command may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How many changes wait for the command at the most; what is more is in the log alone.
+const QUEUE: usize = 10_000;
+
+/// A change of an address, as the command gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    /// When.
+    pub(super) time: Timestamp,
+    /// The mirror.
+    pub(super) mirror: String,
+    /// The address.
+    pub(super) address: std::net::IpAddr,
+    /// What it was.
+    pub(super) from: State,
+    /// What it is.
+    pub(super) to: State,
+    /// Why.
+    pub(super) reason: String,
+    /// What the mirror as a whole is now.
+    #[serde(rename = "mirror-state")]
+    pub(super) mirror_state: State,
+}
+
+/// A thread that runs the command for one change after the other.
+pub(super) struct Notifier {
+    queue: SyncSender<Change>,
+    thread: JoinHandle<()>,
+}
+
+impl Notifier {
+    /// For a command with its arguments; none where there is none.
+    pub(super) fn start(command: &[String]) -> std::io::Result<Option<Self>> {
+        let Some((program, arguments)) = command.split_first() else { return Ok(None) };
+        let (program, arguments) = (program.clone(), arguments.to_vec());
+        let (queue, changes) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("on-change".to_owned())
+            .spawn(move || tell_all(&program, &arguments, &changes))?;
+        Ok(Some(Self { queue, thread }))
+    }
+
+    /// Hands a change over.
+    pub(super) fn tell(&self, change: Change) {
+        match self.queue.try_send(change) {
+            Ok(()) => {}
+            Err(TrySendError::Full(change)) => {
+                warn!("on-change is not told of {}: {QUEUE} changes wait for it", change.address);
+            }
+            Err(TrySendError::Disconnected(_)) => warn!("on-change is not told: its thread ended"),
+        }
+    }
+
+    /// Waits until the command has been told all, but no longer than `patience`.
+    pub(super) fn finish(self, patience: Duration) {
+        let Self { queue, thread } = self;
+        drop(queue);
+        let started = Instant::now();
+        while !thread.is_finished() {
+            if started.elapsed() >= patience {
+                warn!("on-change is not told all: it takes too long");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Change>) {
+    while let Ok(change) = changes.recv() {
+        if let Err(error) = tell(program, arguments, &change, LIMIT) {
+            warn!("on-change: {program}: {error}");
+        }
+    }
+}
+
+/// Runs the command with a change on its standard input.
+fn tell(
+    program: &str,
+    arguments: &[String],
+    change: &Change,
+    limit: Duration,
+) -> Result<(), String> {
+    let mut line = serde_json::to_vec(change).map_err(|error| error.to_string())?;
+    line.push(b'\n');
+    command::run(program, arguments, &line, limit, &|| false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change() -> Change {
+        Change {
+            time: Timestamp::UNIX_EPOCH,
+            mirror: "a.example".to_owned(),
+            address: [192, 0, 2, 1].into(),
+            from: State::Up,
+            to: State::Down,
+            reason: "the connection is refused".to_owned(),
+            mirror_state: State::Down,
+        }
+    }
+
+    fn shell(script: &str, limit: Duration) -> Result<(), String> {
+        tell("/bin/sh", &["-c".to_owned(), script.to_owned()], &change(), limit)
+    }
+
+    #[test]
+    fn the_command_gets_the_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("told");
+        shell(&format!("cat > {}", file.display()), LIMIT).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(file).unwrap(),
+            "{\"time\":\"1970-01-01T00:00:00Z\",\"mirror\":\"a.example\",\"address\":\"192.0.2.1\",\"from\":\"up\",\
+             \"to\":\"down\",\"reason\":\"the connection is refused\",\"mirror-state\":\"down\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_command_that_fails_or_hangs_is_said_and_ended() {
+        assert_eq!(shell("exit 3", LIMIT), Err("ended with exit status: 3".to_owned()));
+        let missing = tell("/nonexistent/command", &[], &change(), LIMIT).unwrap_err();
+        assert!(missing.starts_with("cannot be started"), "{missing}");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        // What the command started ends too.
+        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let hung = shell(&script, Duration::from_millis(500)).unwrap_err();
+        assert_eq!(hung, "was ended after 500ms");
+        let pid: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let runs = || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while runs() {
+            assert!(Instant::now() < deadline, "the command's child goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

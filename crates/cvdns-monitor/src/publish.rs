@@ -1,0 +1,192 @@
+//! Writes the feed, and its signature.
+//!
+//! Two files cannot be replaced in one step. The signature is written first: whoever reads the feed, and then `SOURCE.minisig`,
+//! never finds a new feed without its signature. Between the two renames the old feed stands beside the new signature, which does
+//! not fit; a reader refuses that, goes on with what it has, and looks again when the feed itself is renamed.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::document::{Document, Mirrors};
+use super::memory::Memory;
+use super::sign::Signer;
+use cvdns_core::health::Feed;
+use cvdns_core::release::Release;
+use cvdns_io::{read_bytes, read_feed, replace};
+
+/// Most octets of a file with a release.
+const MAX_RELEASE: u64 = 1 << 20;
+
+/// Where feeds go.
+pub(super) struct Publisher {
+    feed: PathBuf,
+    signer: Option<Signer>,
+    release: Option<PathBuf>,
+    /// What was wrong the last time: it is said once.
+    complaint: Option<String>,
+}
+
+impl Publisher {
+    pub(super) fn new(feed: PathBuf, signer: Option<Signer>, release: Option<PathBuf>) -> Self {
+        Self { feed, signer, release, complaint: None }
+    }
+
+    /// Writes a feed of these mirrors; its serial and release are noted in the memory.
+    pub(super) fn publish(
+        &mut self,
+        memory: &mut Memory,
+        mirrors: &Mirrors,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let mut complaints = Vec::new();
+        let before = self.feed_before(&mut complaints);
+        let release = self.release(memory, before.as_ref(), &mut complaints);
+        self.complain(&complaints);
+        let last = before.map_or(0, |before| before.serial).max(memory.serial);
+        let serial =
+            serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
+        let document =
+            Document { format: 1, serial, generated: now, release: release.as_ref(), mirrors };
+        let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
+        bytes.push(b'\n');
+        // What servers would refuse must not replace what they took.
+        Feed::parse(&bytes)
+            .map_err(|error| format!("the feed just made would be refused: {error}"))?;
+        if let Some(signer) = &self.signer {
+            let comment = format!("timestamp:{}\tserial:{serial}", now.as_second());
+            let signature = signer.sign(&bytes, &comment)?;
+            write(&signature_path(&self.feed), signature.as_bytes())?;
+        }
+        write(&self.feed, &bytes)?;
+        (memory.serial, memory.release) = (serial, release);
+        Ok(())
+    }
+
+    /// The feed that is to be replaced.
+    fn feed_before(&self, complaints: &mut Vec<String>) -> Option<Feed> {
+        if !self.feed.exists() {
+            return None;
+        }
+        let read = read_feed(&self.feed);
+        match read.and_then(|bytes| Feed::parse(&bytes).map_err(|error| error.to_string())) {
+            Ok(feed) => Some(feed),
+            Err(error) => {
+                let shown = self.feed.display();
+                complaints
+                    .push(format!("the feed that is replaced, {shown}, is not usable: {error}"));
+                None
+            }
+        }
+    }
+
+    /// What is released: what the file says, else what was written last.
+    fn release(
+        &self,
+        memory: &Memory,
+        before: Option<&Feed>,
+        complaints: &mut Vec<String>,
+    ) -> Option<Release> {
+        let kept =
+            || before.and_then(|feed| feed.release.clone()).or_else(|| memory.release.clone());
+        let Some(path) = &self.release else {
+            let kept = kept();
+            if kept.is_none() {
+                complaints.push(
+                    "nobody says what is released: there will be no record; write `release` in [monitor]"
+                        .to_owned(),
+                );
+            }
+            return kept;
+        };
+        match read_release(path) {
+            Ok(release) => Some(release),
+            Err(error) => {
+                complaints.push(format!(
+                    "the release {} is not usable: {error}; the last one goes on",
+                    path.display()
+                ));
+                kept()
+            }
+        }
+    }
+
+    fn complain(&mut self, complaints: &[String]) {
+        let complaint = Some(complaints.join("; ")).filter(|text| !text.is_empty());
+        if let Some(text) = complaint.as_ref().filter(|_| complaint != self.complaint) {
+            warn!("{text}");
+        }
+        self.complaint = complaint;
+    }
+}
+
+/// Reads what is released from its file.
+///
+/// # Errors
+/// When it cannot be read, or is no release; the error says why.
+pub fn read_release(path: &Path) -> Result<Release, String> {
+    let bytes = read_bytes(path, MAX_RELEASE)?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+}
+
+/// The seconds of the clock, so that feeds tell their age, yet always above the last one.
+fn serial(last: u64, now: Timestamp) -> Option<u64> {
+    let clock = u64::try_from(now.as_second()).unwrap_or(0);
+    Some(clock.max(last.checked_add(1)?))
+}
+
+/// `SOURCE.minisig`.
+fn signature_path(feed: &Path) -> PathBuf {
+    let mut name = feed.as_os_str().to_owned();
+    name.push(".minisig");
+    name.into()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    replace(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_follow_the_clock_and_always_rise() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        assert_eq!(serial(0, at(1_795_000_000)), Some(1_795_000_000));
+        assert_eq!(serial(1_795_000_000, at(1_795_000_000)), Some(1_795_000_001));
+        assert_eq!(serial(1_795_000_500, at(1_795_000_000)), Some(1_795_000_501));
+        assert_eq!(serial(5, at(-1)), Some(6));
+        assert_eq!(serial(u64::MAX, at(0)), None);
+    }
+
+    #[test]
+    fn a_release_is_read_or_carried_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (feed, file) = (dir.path().join("feed.json"), dir.path().join("release.json"));
+        let now = Timestamp::from_second(1_795_000_000).unwrap();
+        let mut memory = Memory::default();
+        let daily = |publisher: &mut Publisher, memory: &mut Memory| {
+            publisher.publish(memory, &Mirrors::new(), now).unwrap();
+            let written = Feed::parse(&std::fs::read(&feed).unwrap()).unwrap();
+            assert_eq!(written.serial, memory.serial);
+            written.release.map(|release| release.daily)
+        };
+        let mut carrying = Publisher::new(feed.clone(), None, None);
+        assert_eq!(daily(&mut carrying, &mut memory), None);
+        let text = r#"{"software":"1.4.6","main":63,"daily":7,"bytecode":339,"flevel":90}"#;
+        std::fs::write(&file, text).unwrap();
+        let mut reading = Publisher::new(feed.clone(), None, Some(file.clone()));
+        assert_eq!(daily(&mut reading, &mut memory), Some(7));
+        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
+        std::fs::write(&file, text.replace("63", "0")).unwrap();
+        assert_eq!(daily(&mut reading, &mut memory), Some(7));
+        // The feed is lost or broken: the memory knows it.
+        std::fs::write(&feed, "{").unwrap();
+        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
+        std::fs::remove_file(&feed).unwrap();
+        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
+        assert_eq!(memory.serial, 1_795_000_005);
+    }
+}

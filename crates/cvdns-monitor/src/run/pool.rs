@@ -1,0 +1,112 @@
+//! A bounded number of threads that check addresses.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::stop::Stop;
+use crate::check::{Client, check};
+use crate::confirm::confirmed;
+use crate::rule::Evidence;
+use crate::target::Target;
+
+/// What the threads report.
+pub(super) enum Event {
+    /// What a target showed, by the pool of this number.
+    Checked(u64, usize, Evidence),
+    /// SIGHUP.
+    Reload,
+    /// SIGTERM or SIGINT.
+    Stop,
+}
+
+/// How a target is checked.
+#[derive(Clone)]
+pub(super) struct Checker {
+    pub(super) client: Client,
+    pub(super) port: u16,
+    pub(super) tries: u32,
+    pub(super) pause: Duration,
+    /// The time to take in place of the clock's.
+    pub(super) fixed: Option<Timestamp>,
+    pub(super) stop: Stop,
+    /// The pool's number: after a reload, numbers of targets mean others.
+    pub(super) pool: u64,
+}
+
+struct Job {
+    number: usize,
+    target: Target,
+}
+
+/// The threads. They end when it is dropped, each after the check that it is at.
+pub(super) struct Pool {
+    jobs: Sender<Job>,
+    stop: Stop,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
+}
+
+impl Pool {
+    pub(super) fn start(
+        threads: usize,
+        checker: &Checker,
+        events: &Sender<Event>,
+    ) -> std::io::Result<Self> {
+        let (jobs, waiting) = channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..threads {
+            let (checker, events, waiting) =
+                (checker.clone(), events.clone(), Arc::clone(&waiting));
+            std::thread::Builder::new()
+                .name("check".to_owned())
+                .spawn(move || work(&checker, &waiting, &events))?;
+        }
+        Ok(Self { jobs, stop: checker.stop.clone() })
+    }
+
+    /// Has a target checked.
+    pub(super) fn check(&self, number: usize, targets: &[Target]) {
+        if let Some(target) = targets.get(number) {
+            // Threads end after the pool only.
+            let _ = self.jobs.send(Job { number, target: target.clone() });
+        }
+    }
+}
+
+fn work(checker: &Checker, waiting: &Mutex<Receiver<Job>>, events: &Sender<Event>) {
+    loop {
+        let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { number, target }) = job else { return };
+        if checker.stop.is_stopped() {
+            return;
+        }
+        // A defect of a library must not take an address out of the round for good.
+        let evidence =
+            catch_unwind(AssertUnwindSafe(|| checker.check(&target))).unwrap_or_else(|_| {
+                Evidence::Unchecked("the check failed by a defect of the program".to_owned())
+            });
+        if events.send(Event::Checked(checker.pool, number, evidence)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Checker {
+    fn check(&self, target: &Target) -> Evidence {
+        let address = SocketAddr::new(target.address, self.port);
+        let once = || {
+            let now = self.fixed.unwrap_or_else(Timestamp::now);
+            Evidence::from(check(&self.client, address, &target.hosts, now))
+        };
+        confirmed(self.tries, once, || !self.stop.wait(self.pause))
+    }
+}

@@ -1,0 +1,163 @@
+//! The set-up check of a mirror (CLIENTS: "Mirror states"), for its admin: everything that is asked of it, once, and what to change.
+
+mod advice;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use self::advice::{Advice, Software, text};
+use super::check::{self, Client, Request, TIMESTAMP};
+use super::failure::{Failure, Severity};
+use super::rule::span;
+use cvdns_core::release::CORE_DATABASES;
+
+/// Octets that the transfer is timed with.
+const SPEED: u64 = 1 << 20;
+
+/// How mirrors are tried.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Asks them.
+    pub client: Client,
+    /// The virtual hosts: the network's name, and one of `db.*`.
+    pub hosts: [String; 2],
+    /// The port.
+    pub port: u16,
+    /// A timestamp of this age is old.
+    pub old_after: Duration,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// What was found at one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The address.
+    pub address: IpAddr,
+    /// What the web server calls itself.
+    pub server: Option<String>,
+    /// What was asked, in this order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing that is asked of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What: `HOST/FILE`, or that the transfer was timed.
+    pub what: String,
+    /// Whether it is as it must be.
+    pub good: bool,
+    /// What was found.
+    pub found: String,
+    /// The failure's name, for programs.
+    pub failure: Option<&'static str>,
+    /// What to change.
+    pub advice: Option<Advice>,
+}
+
+impl Step {
+    fn good(what: String, found: String) -> Self {
+        Self { what, good: true, found, failure: None, advice: None }
+    }
+
+    fn bad(what: String, failure: &Failure) -> Self {
+        let advice = Some(Advice::on(failure));
+        Self {
+            what,
+            good: false,
+            found: failure.to_string(),
+            failure: Some(failure.name()),
+            advice,
+        }
+    }
+}
+
+impl Report {
+    /// Whether all is as it must be.
+    pub fn is_good(&self) -> bool {
+        self.steps.iter().all(|step| step.good)
+    }
+}
+
+impl Trial {
+    /// Tries an address. Where nobody answers, nothing further is asked.
+    pub fn at(&self, address: IpAddr) -> Report {
+        let mut report = Report { address, server: None, steps: Vec::new() };
+        for host in self.labels() {
+            let (step, dead) = self.timestamp(&host, &mut report);
+            report.steps.push(step);
+            if dead {
+                return report;
+            }
+        }
+        for database in CORE_DATABASES {
+            let step = self.database(&format!("/{database}.cvd"), address);
+            report.steps.push(step);
+        }
+        report.steps.push(self.speed(address));
+        report
+    }
+
+    /// Both virtual hosts, and one more of `db.*`: a web server that knows single labels only would pass with two.
+    fn labels(&self) -> Vec<String> {
+        let [host, wildcard] = &self.hosts;
+        let other = advice::domain(wildcard).map(|domain| format!("db.any-label.{domain}"));
+        [host, wildcard].into_iter().cloned().chain(other).collect()
+    }
+
+    fn request<'r>(&self, host: &'r str, path: &'r str, address: IpAddr) -> Request<'r> {
+        Request { address: SocketAddr::new(address, self.port), host, path, range: None, limit: 0 }
+    }
+
+    fn timestamp(&self, host: &str, report: &mut Report) -> (Step, bool) {
+        let what = format!("{host}{TIMESTAMP}");
+        let request = self.request(host, TIMESTAMP, report.address);
+        match check::timestamp(&self.client, request, self.now) {
+            Ok((timestamp, answer)) => {
+                report.server = report.server.take().or(answer.server);
+                let age = self.now.duration_since(timestamp);
+                let found = format!("{timestamp}, {} old", span(age));
+                if Duration::try_from(age).unwrap_or_default() < self.old_after {
+                    return (Step::good(what, found), false);
+                }
+                let advice = Some(Advice::Update);
+                (Step { what, good: false, found, failure: Some("old"), advice }, false)
+            }
+            Err(failure) => (Step::bad(what, &failure), failure.severity() != Severity::Faulty),
+        }
+    }
+
+    fn database(&self, path: &str, address: IpAddr) -> Step {
+        let [host, _] = &self.hosts;
+        let what = format!("{host}{path}");
+        match check::database(&self.client, self.request(host, path, address), self.now) {
+            Ok(database) if database.ranged => {
+                let header = database.header;
+                Step::good(what, format!("version {}, built {}", header.version, header.time))
+            }
+            Ok(_) => Step::bad(what, &Failure::NoRange),
+            Err(failure) => Step::bad(what, &failure),
+        }
+    }
+
+    /// The speed of the first megabyte of the largest database, with the time that the connection takes.
+    fn speed(&self, address: IpAddr) -> Step {
+        let [host, _] = &self.hosts;
+        let path = "/main.cvd";
+        let what = format!("{host}{path}, transfer");
+        let request =
+            Request { range: Some(SPEED), limit: SPEED, ..self.request(host, path, address) };
+        match self.client.get(&request) {
+            Ok(answer) => {
+                let seconds = answer.elapsed.as_secs_f64().max(1e-6);
+                let octets = answer.body.len();
+                let rate = octets as f64 * 8.0 / seconds / 1e6;
+                Step::good(what, format!("{octets} octets in {seconds:.3} s: {rate:.1} Mbit/s"))
+            }
+            Err(failure) => Step::bad(what, &failure),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a TCP peer has sent and was not yet gone through.
+
+use std::ops::Range;
+
+/// Octets received on one connection: whole messages and the beginning of the next one.
+///
+/// The buffer is small until a message or a peer that sends many at once needs more, never larger
+/// than the longest message, and small again once all of it was gone through. So an idle connection
+/// holds [`SMALL`] octets at most, and a peer makes the server hold at most twice what it has sent.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    buffer: Vec<u8>,
+    /// Where the octets of `buffer` that are not yet gone through begin and end.
+    begin: usize,
+    end: usize,
+    /// The last read has filled the buffer: there may be more behind.
+    crowded: bool,
+}
+
+/// A length in front of a message that no message can have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Octets of the length in front of a message (RFC 1035 section 4.2.2).
+pub(super) const PREFIX: usize = 2;
+/// The longest message that a length can tell, in octets.
+pub(super) const MESSAGE_MAX: usize = 65_535;
+/// A message's header in octets: what is shorter is none.
+const MESSAGE_MIN: usize = 12;
+/// What is read first, in octets: most connections ask once, and a query has less than 100.
+const SMALL: usize = 512;
+/// Room for any one message.
+const LARGE: usize = PREFIX + MESSAGE_MAX;
+
+impl Input {
+    /// Whether all that was received was gone through.
+    pub(super) fn is_empty(&self) -> bool {
+        self.begin == self.end
+    }
+
+    /// Room to read into, never empty as long as [`Input::settle`] was called after the messages
+    /// were gone through.
+    pub(super) fn space(&mut self) -> &mut [u8] {
+        if self.end == self.buffer.len() || self.crowded {
+            let size = self.buffer.len().saturating_mul(2).clamp(SMALL, LARGE);
+            self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
+            self.buffer.resize(size, 0);
+            self.crowded = false;
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Notes that so many octets were read into the room.
+    pub(super) fn filled(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.buffer.len());
+        self.crowded = self.end == self.buffer.len();
+    }
+
+    /// The place of the next whole message, which is thereby gone through; `None` while it has not
+    /// ended.
+    pub(super) fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
+        let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
+        let Some((prefix, rest)) = held.split_first_chunk::<PREFIX>() else { return Ok(None) };
+        let length = usize::from(u16::from_be_bytes(*prefix));
+        if length < MESSAGE_MIN {
+            return Err(Malformed);
+        }
+        if rest.len() < length {
+            return Ok(None);
+        }
+        let begin = self.begin.saturating_add(PREFIX);
+        self.begin = begin.saturating_add(length);
+        Ok(Some(begin..self.begin))
+    }
+
+    /// The octets of a message that [`Input::next_message`] has found.
+    pub(super) fn message(&self, place: Range<usize>) -> &[u8] {
+        self.buffer.get(place).unwrap_or_default()
+    }
+
+    /// Moves what is not yet gone through to the front, and gives back what it does not need.
+    pub(super) fn settle(&mut self) {
+        if self.is_empty() {
+            if self.buffer.len() > SMALL {
+                *self = Self::default();
+            }
+        } else if self.begin > 0 {
+            self.buffer.copy_within(self.begin..self.end, 0);
+        }
+        self.end = self.end.saturating_sub(self.begin);
+        self.begin = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts octets in as reads of at most `most` would, and takes the messages out.
+    fn through(input: &mut Input, octets: &[u8], most: usize) -> Vec<Vec<u8>> {
+        let (mut rest, mut out) = (octets, Vec::new());
+        while !rest.is_empty() {
+            let space = input.space();
+            let count = space.len().min(rest.len()).min(most);
+            let (now, later) = rest.split_at(count);
+            space.get_mut(..count).unwrap().copy_from_slice(now);
+            input.filled(count);
+            rest = later;
+            while let Some(place) = input.next_message().unwrap() {
+                out.push(input.message(place).to_vec());
+            }
+            input.settle();
+        }
+        out
+    }
+
+    fn framed(message: &[u8]) -> Vec<u8> {
+        [&(message.len() as u16).to_be_bytes()[..], message].concat()
+    }
+
+    #[test]
+    fn messages_of_any_length_come_out_as_they_went_in() {
+        let messages: Vec<Vec<u8>> = [
+            12, 13, 510, 511, 512, 513, 1022, 1023, 40, 65_534, 65_535, 12, 700, 65_535, 65_535, 33,
+        ]
+        .iter()
+        .map(|length| (0..*length).map(|octet: usize| (octet % 251) as u8).collect())
+        .collect();
+        let sent: Vec<u8> = messages.iter().flat_map(|message| framed(message)).collect();
+        for most in [1, 7, 512, 4096, usize::MAX] {
+            let mut input = Input::default();
+            assert_eq!(through(&mut input, &sent, most), messages, "{most} at a time");
+            assert!(
+                input.is_empty() && input.buffer.capacity() <= SMALL,
+                "{}",
+                input.buffer.capacity()
+            );
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_little_has_little_held() {
+        let mut input = Input::default();
+        for (sent, held) in
+            [(12, SMALL), (600, 1024), (5000, 8192), (40_000, LARGE), (65_537, LARGE)]
+        {
+            let mut long = framed(&vec![7; 65_535]);
+            long.truncate(sent - 1);
+            let mut input_of = Input::default();
+            assert!(through(&mut input_of, &long, usize::MAX).is_empty());
+            assert!(
+                input_of.buffer.capacity() <= held.max(SMALL),
+                "{sent}: {}",
+                input_of.buffer.capacity()
+            );
+        }
+        assert_eq!(through(&mut input, &framed(&[1; 20]), 3).len(), 1);
+        assert!(input.buffer.capacity() <= SMALL);
+    }
+
+    #[test]
+    fn a_length_shorter_than_a_header_is_malformed() {
+        for length in [0, 1, 11] {
+            let mut input = Input::default();
+            input.space().get_mut(..2).unwrap().copy_from_slice(&[0, length]);
+            input.filled(2);
+            assert_eq!(input.next_message(), Err(Malformed));
+        }
+    }
+}

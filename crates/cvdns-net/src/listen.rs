@@ -1,0 +1,236 @@
+//! Takes the listen addresses, all of them before any is served.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::responder::Transport;
+#[cfg(target_os = "linux")]
+use super::steering::Steering;
+
+/// The sockets of one listen address.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// The address with the port that was really taken.
+    pub(super) address: SocketAddr,
+    /// One for each worker.
+    pub(super) udp: Vec<UdpSocket>,
+    pub(super) tcp: TcpListener,
+}
+
+#[cfg(target_os = "linux")]
+impl Bound {
+    /// Has the kernel hand each datagram to the worker of the core that handles it.
+    ///
+    /// To be called while the group is what was bound: the kernel counts the sockets in that order.
+    ///
+    /// # Errors
+    /// When the kernel does not take the program.
+    pub(super) fn steer(&self, steering: &Steering) -> Result<(), BindError> {
+        use std::os::fd::AsFd;
+
+        // One of them speaks for the group.
+        let Some(socket) = self.udp.first() else { return Ok(()) };
+        super::mmsg::steer(socket.as_fd(), &steering.program()).map_err(|error| {
+            let what = format!(
+                "the kernel does not steer datagrams to {} cores ({error}); `affinity = true` needs Linux 4.5 and, for \
+                 hundreds of cores with gaps between them, room in `net.core.optmem_max`: take it out otherwise",
+                steering.workers()
+            );
+            BindError { address: self.address, transport: Transport::Udp, source: io::Error::other(what) }
+        })
+    }
+}
+
+/// A listen address that could not be taken.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address as it was asked for.
+    pub address: SocketAddr,
+    /// Which of its two sockets failed.
+    pub transport: Transport,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, transport, source } = self;
+        let transport = match transport {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        };
+        write!(f, "cannot listen on {address} ({transport}): {source}")?;
+        match source.kind() {
+            io::ErrorKind::AddrInUse => write!(
+                f,
+                "; another program has it, or it is listed twice (a wildcard takes in every address): \
+                 `ss -lntup 'sport = :{}'` shows who",
+                address.port()
+            ),
+            io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+                write!(f, "; ports under 1024 need root or CAP_NET_BIND_SERVICE")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                write!(
+                    f,
+                    "; no interface of this machine has this address: `ip address` shows those it has"
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Connections that the kernel holds until they are accepted; it has a limit of its own (somaxconn).
+const BACKLOG: i32 = 1024;
+
+/// Buffer that is asked for, in bytes. It holds what comes while a worker is off its core: at 100,000 queries
+/// a second and scheduling gaps of up to 40 ms some 4,000 datagrams, to each of which the kernel counts about
+/// a kilobyte. The kernel gives what `net.core.rmem_max` and `wmem_max` allow.
+const BUFFER: usize = 4 << 20;
+
+/// How often another port is tried when the kernel's choice for TCP is taken for UDP.
+const PORT_TRIES: usize = 16;
+
+/// Takes `address` with `workers` UDP sockets. Port 0 is the kernel's choice, the same for UDP and TCP.
+pub(super) fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries = tries.saturating_sub(1);
+        match bind_once(address, workers) {
+            Err(error) if tries > 0 && error.source.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result.map_err(|error| BindError { address, ..error }),
+        }
+    }
+}
+
+fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
+    let failed = |transport| move |source| BindError { address, transport, source };
+    // TCP first: its port is exclusive, while SO_REUSEPORT would let a second server of the same user take
+    // a share of the first one's datagrams before it finds out.
+    let tcp = bind_tcp(address).map_err(failed(Transport::Tcp))?;
+    let address = tcp.local_addr().map_err(failed(Transport::Tcp))?;
+    // All of them before the first is read: the kernel spreads clients over the sockets there are, and a
+    // datagram that waits in one stays there when others join.
+    let udp = (0..workers.max(1))
+        .map(|_| bind_udp(address))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(failed(Transport::Udp))?;
+    Ok(Bound { address, udp, tcp })
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart must not wait for the last connections' TIME_WAIT.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    // Accepted connections inherit it. Answers are written whole, so there is nothing to wait for.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_reuse_port(true)?;
+        set_linux_options(&socket, address)?;
+    }
+    // Some systems refuse what is over their limit instead of cutting it; their default does as well.
+    let _ = socket.set_recv_buffer_size(BUFFER);
+    let _ = socket.set_send_buffer_size(BUFFER);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+#[cfg(target_os = "linux")]
+fn set_linux_options(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    use super::mmsg::set_option;
+    use std::os::fd::AsFd;
+
+    // Never believe a path MTU: forged ICMP messages would make us fragment, and fragments can be forged in
+    // turn. Answers are sized to pass unfragmented (edns-udp-size). IPv6's option governs IPv6 alone.
+    if address.is_ipv6() {
+        set_option(
+            socket.as_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_OMIT,
+        )?;
+    } else {
+        set_option(
+            socket.as_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_OMIT,
+        )?;
+    }
+    // A socket with an address of its own answers from it anyhow; packet info costs 0.2 µs a datagram.
+    if address.ip().is_unspecified() {
+        if address.is_ipv6() {
+            set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+        } else {
+            set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn udp_and_tcp_share_the_port_that_the_kernel_chose() {
+        let bound = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        assert_ne!(bound.address.port(), 0);
+        assert_eq!(bound.udp.len(), 3);
+        for socket in &bound.udp {
+            assert_eq!(socket.local_addr().unwrap(), bound.address);
+        }
+    }
+
+    #[test]
+    fn a_second_server_on_the_same_port_is_told_so() {
+        let first = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let error = bind(first.address, 1).unwrap_err().to_string();
+        assert!(
+            error.contains(&first.address.to_string()) && error.contains("another program"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_foreign_address_is_named_as_such() {
+        let error = bind("192.0.2.1:0".parse().unwrap(), 1).unwrap_err().to_string();
+        assert!(error.contains("192.0.2.1:0") && error.contains("no interface"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_port_says_what_it_takes() {
+        let error = BindError {
+            address: "127.0.0.1:53".parse().unwrap(),
+            transport: Transport::Udp,
+            source: io::ErrorKind::PermissionDenied.into(),
+        };
+        assert!(error.to_string().contains("CAP_NET_BIND_SERVICE"), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! What is being served, and how it ends.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Release};
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle as Task, spawn_blocking};
+use tracing::error;
+
+use super::counters::{Counters, Tallies};
+use super::listen::Bound;
+use super::portable::Portable;
+use super::responder::MakeResponder;
+use super::room::Room;
+use super::tcp::{Acceptor, TcpLimits};
+use super::watchdog::Watchdog;
+use super::{Listeners, Way};
+
+/// Sockets that are served. Dropped, it tells all to stop and does not wait for them.
+#[derive(Debug)]
+pub struct Serving {
+    stop_threads: Arc<AtomicBool>,
+    stop_tasks: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    tasks: Vec<Task<()>>,
+    tallies: Tallies,
+    watchdog: Watchdog,
+}
+
+impl Serving {
+    pub(super) fn start<M: MakeResponder>(
+        listeners: Listeners,
+        make: &M,
+        limits: TcpLimits,
+        runtime: &Handle,
+    ) -> io::Result<Self> {
+        // Sockets register with the runtime that is entered.
+        let _entered = runtime.enter();
+        let room = Room::new(limits.connections);
+        let watchdog = Watchdog::start()?;
+        let mut serving = Self {
+            stop_threads: Arc::default(),
+            stop_tasks: watch::Sender::new(false),
+            threads: Vec::new(),
+            tasks: Vec::new(),
+            tallies: Tallies::default(),
+            watchdog,
+        };
+        let Listeners { bound, way } = listeners;
+        for Bound { address, udp, tcp } in bound {
+            let listener = TcpListener::from_std(tcp)?;
+            let (tally, stop) = (serving.tallies.tcp.clone(), serving.stop_tasks.subscribe());
+            let (room, watchdog) = (room.clone(), serving.watchdog.clone());
+            let acceptor =
+                Acceptor::new(listener, make.clone(), limits, room, tally, stop, watchdog);
+            serving.tasks.push(runtime.spawn(acceptor.run()));
+            match &way {
+                #[cfg(target_os = "linux")]
+                Way::Batches { steering } => {
+                    for (number, socket) in udp.into_iter().enumerate() {
+                        let core = steering.as_ref().and_then(|steering| steering.core(number));
+                        serving.start_worker(socket, address, number, core, make)?;
+                    }
+                }
+                Way::Portable => {
+                    for (number, socket) in udp.into_iter().enumerate() {
+                        let (place, tally) = serving.tallies.of_socket(address, number);
+                        let stop = serving.stop_tasks.subscribe();
+                        let progress =
+                            serving.watchdog.watch(format!("UDP task {number} of {address}"));
+                        let portable = Portable::new(socket, place, make.clone(), tally, progress)?;
+                        serving.tasks.push(runtime.spawn(portable.run(stop)));
+                    }
+                }
+            }
+        }
+        Ok(serving)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn start_worker<M: MakeResponder>(
+        &mut self,
+        socket: std::net::UdpSocket,
+        address: std::net::SocketAddr,
+        number: usize,
+        core: Option<usize>,
+        make: &M,
+    ) -> io::Result<()> {
+        use super::pace::{PATIENCE, SEND_PATIENCE};
+        use super::responder::Place;
+        use super::udp::{Post, Worker};
+
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(SEND_PATIENCE))?;
+        let (place, tally) = self.tallies.of_socket(address, number);
+        let post = Post { address, number, place: Place::Socket(place), core };
+        let stop = self.stop_threads.clone();
+        let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
+        self.threads.push(Worker::start(socket, post, make.clone(), tally, stop, progress)?);
+        Ok(())
+    }
+
+    /// What the sockets have done so far.
+    pub fn counters(&self) -> Counters {
+        self.tallies.read()
+    }
+
+    /// Where the sockets count, for whoever asks while they are served.
+    pub fn tallies(&self) -> Tallies {
+        self.tallies.clone()
+    }
+
+    /// Answers what was received, closes all sockets and returns the final counters.
+    ///
+    /// It ends: within a quarter of a second when clients are well-behaved, else once the write deadline of
+    /// [`TcpLimits`] is over. What arrives in between may go unanswered.
+    pub async fn stop(mut self) -> Counters {
+        self.tell();
+        for task in self.tasks.drain(..) {
+            if task.await.is_err() {
+                error!("a listener ended by a panic: a defect in cvdns, please report it");
+            }
+        }
+        let threads = std::mem::take(&mut self.threads);
+        let joined =
+            spawn_blocking(|| threads.into_iter().all(|thread| thread.join().is_ok())).await;
+        if !joined.unwrap_or(false) {
+            error!("a UDP worker ended by a panic: a defect in cvdns, please report it");
+        }
+        self.counters()
+    }
+
+    fn tell(&self) {
+        self.stop_threads.store(true, Release);
+        self.stop_tasks.send_replace(true);
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
