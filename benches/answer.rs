@@ -18,7 +18,7 @@ use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::geo::database::CountryDatabase;
 use cvdns_core::health::{Feed, State};
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::{Frame, Live};
+use cvdns_core::snapshot::{DynamicData, StaticData};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::query::Query;
 
@@ -45,7 +45,8 @@ fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
 fn parts(c: &mut Criterion) {
     let shipped = Shipped::load();
     let snapshot = shipped.snapshot();
-    let clients: &ClientTable = shipped.frame.plans.first().unwrap().clients.as_deref().unwrap();
+    let clients: &ClientTable =
+        shipped.static_data.plans.first().unwrap().clients.as_deref().unwrap();
     let mut numbers = Numbers(2);
     let v4: Vec<u32> = (0..1 << 16).map(|_| numbers.v4()).collect();
     let v6: Vec<u128> = (0..1 << 16).map(|_| numbers.v6()).collect();
@@ -98,7 +99,11 @@ fn parts(c: &mut Criterion) {
                 let question = Question {
                     name,
                     qtype: A,
-                    found: find(&snapshot.frame, name, snapshot.frame.names.probe(name)),
+                    found: find(
+                        &snapshot.static_data,
+                        name,
+                        snapshot.static_data.names.probe(name),
+                    ),
                 };
                 decide(&snapshot, question, client, &mut trail).zone
             });
@@ -184,7 +189,13 @@ fn compiling(c: &mut Criterion) {
     group.sample_size(10);
     let mut news = shipped.feed.clone();
     news.mirrors.get_mut("ftp.de.example.com").unwrap().state = State::Up;
-    live(&mut group, "live", &shipped.frame, &shipped.feed, &[("one mirror changed", news)]);
+    dynamic_data(
+        &mut group,
+        "live",
+        &shipped.static_data,
+        &shipped.feed,
+        &[("one mirror changed", news)],
+    );
     group.bench_function("frame, at each reload", |b| {
         b.iter(|| compile_frame(&shipped.loaded, &shipped.feed));
     });
@@ -217,13 +228,13 @@ fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
     let loaded = load(&LARGE.write(directory.path()), &mut Problems::default()).unwrap();
     let some = |number| if number % 20 == 0 { "down" } else { "up" };
     let feed = LARGE.feed(1, some);
-    let frame = compile_frame(&loaded, &feed);
+    let static_data = compile_frame(&loaded, &feed);
     let one = LARGE.feed(2, |number| if number == 777 { "down" } else { some(number) });
     // Every path leads to the one country that is up.
     let few = LARGE.feed(3, |number| if number % 200 == 7 { "up" } else { "down" });
     let none = LARGE.feed(4, |_| "down");
     let cases = [("one mirror changed", one), ("one country left", few), ("no mirror left", none)];
-    live(group, "live of 10,000 mirrors", &frame, &feed, &cases);
+    dynamic_data(group, "live of 10,000 mirrors", &static_data, &feed, &cases);
     group.bench_function("frame of 10,000 mirrors", |b| b.iter(|| compile_frame(&loaded, &feed)));
     let text = LARGE.feed_text(1, some);
     group.bench_function("parse a feed of 10,000 mirrors", |b| {
@@ -232,20 +243,20 @@ fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
 }
 
 /// The live part from nothing, and after a feed, when the next one comes.
-fn live(
+fn dynamic_data(
     group: &mut BenchmarkGroup<'_, WallTime>,
     label: &str,
-    frame: &Frame,
+    static_data: &StaticData,
     feed: &Feed,
     next: &[(&str, Feed)],
 ) {
     group.bench_function(format!("{label}, all of it"), |b| {
-        b.iter(|| Live::compile(frame, &now(feed)));
+        b.iter(|| DynamicData::compile(static_data, &now(feed)));
     });
-    let before = Live::compile(frame, &now(feed));
+    let before = DynamicData::compile(static_data, &now(feed));
     for (change, next) in next {
         group.bench_function(format!("{label}, {change}"), |b| {
-            b.iter(|| Live::after(&before, frame, &now(next)));
+            b.iter(|| DynamicData::after(&before, static_data, &now(next)));
         });
     }
 }

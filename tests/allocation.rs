@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
-use asking::{A, AAAA, TXT, frame, loaded, project, query, snapshot};
+use asking::{A, AAAA, TXT, loaded, project, query, snapshot, static_data};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
 
@@ -38,8 +38,8 @@ static ALLOCATOR: Counting = Counting;
 fn no_answer_allocates() {
     let loaded = loaded(&project().join("cvdns.toml"));
     let feed = Feed::parse(&std::fs::read(project().join("feed.json")).unwrap()).unwrap();
-    let frame = frame(&loaded, Some(&feed));
-    let snapshot = snapshot(&frame, Some(&feed), "2026-11-22T18:00:00Z");
+    let static_data = static_data(&loaded, Some(&feed));
+    let snapshot = snapshot(&static_data, Some(&feed), "2026-11-22T18:00:00Z");
     let client: IpAddr = "127.0.0.1".parse().unwrap();
     let subnet = |text: &str, bits| Some((text.parse().unwrap(), bits));
     let queries = [

@@ -10,10 +10,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use asking::{A, AAAA, Asker, Numbers, TXT, frame, loaded, query};
+use asking::{A, AAAA, Asker, Numbers, TXT, loaded, query, static_data};
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::Feed;
-use cvdns_core::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use jiff::{SignedDuration, Timestamp};
 use large::{Network, host};
 
@@ -28,9 +28,9 @@ const MIDNIGHT: &str = "2026-11-22T00:00:00Z";
 /// The shipped configuration's shares: a version takes 90 % of the capacity, a mirror may be one behind.
 const LAG: u32 = 1;
 
-static FRAME: LazyLock<Arc<Frame>> = LazyLock::new(|| {
+static FRAME: LazyLock<Arc<StaticData>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
-    frame(&loaded(&Network { mirrors: MIRRORS, countries: 40 }.write(directory.path())), None)
+    static_data(&loaded(&Network { mirrors: MIRRORS, countries: 40 }.write(directory.path())), None)
 });
 
 /// What mirrors hold and how they are, at one step.
@@ -136,8 +136,11 @@ fn clients_no_client_is_sent_to_a_mirror_that_lags() {
         assert_eq!(daily(&record(&snapshot)), announced, "step {step}");
         waited += usize::from(announced < hour.released);
         let lagging = |number: usize| hour.up[number] && hour.held[number] + LAG < announced;
-        assert_eq!(snapshot.live.lagging(), (0..MIRRORS).filter(|number| lagging(*number)).count());
-        left_out += snapshot.live.lagging();
+        assert_eq!(
+            snapshot.dynamic_data.lagging(),
+            (0..MIRRORS).filter(|number| lagging(*number)).count()
+        );
+        left_out += snapshot.dynamic_data.lagging();
         let mut asker = Asker::new(&snapshot);
         for country in Country::all() {
             for qtype in [A, AAAA] {

@@ -5,7 +5,7 @@ mod asking;
 
 use std::net::IpAddr;
 
-use asking::{A, AAAA, Numbers, TXT, frame, loaded, project, query, snapshot};
+use asking::{A, AAAA, Numbers, TXT, loaded, project, query, snapshot, static_data};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
 use cvdns_core::snapshot::Snapshot;
@@ -99,8 +99,8 @@ fn in_a_batch(
 fn batches_get_what_single_queries_get() {
     let loaded = loaded(&project().join("cvdns.toml"));
     let feed = Feed::parse(&std::fs::read(project().join("feed.json")).unwrap()).unwrap();
-    let frame = frame(&loaded, Some(&feed));
-    let snapshot = snapshot(&frame, Some(&feed), "2026-11-22T18:00:00Z");
+    let static_data = static_data(&loaded, Some(&feed));
+    let snapshot = snapshot(&static_data, Some(&feed), "2026-11-22T18:00:00Z");
     let (mut alone, mut together) = (answering(), answering());
     let mut numbers = Numbers(64);
     let mut answered = 0;

@@ -235,7 +235,7 @@ fn zones_that_nobody_could_find_are_an_error() {
         "error: the name server a.ns.test of ns.test lies in ns.test and has no address\n",
         "--> ns.zone:3:",
         "add its A or AAAA record to that zone",
-        // Said once for all countries.
+        // SourceState once for all countries.
         "\n2 errors, 0 warnings\n",
         "nothing is printed before these zones can be found from above",
     ] {

@@ -6,7 +6,7 @@ mod asking;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use asking::{A, AAAA, Asker, TXT, frame, loaded, project, query, snapshot};
+use asking::{A, AAAA, Asker, TXT, loaded, project, query, snapshot, static_data};
 use cvdns::load::{Loaded, Source};
 use cvdns_core::answer::Transport;
 use cvdns_core::fleet::Fleet;
@@ -26,7 +26,7 @@ fn example() -> (Loaded, Feed) {
 
 fn serving() -> Snapshot {
     let (loaded, feed) = example();
-    snapshot(&frame(&loaded, Some(&feed)), Some(&feed), TIME)
+    snapshot(&static_data(&loaded, Some(&feed)), Some(&feed), TIME)
 }
 
 fn fleet(loaded: &Loaded) -> &Fleet {
@@ -153,20 +153,20 @@ fn the_feed_takes_mirrors_out_of_answers() {
 #[test]
 fn a_record_expires_by_the_clock() {
     let (loaded, feed) = example();
-    let frame = frame(&loaded, Some(&feed));
+    let static_data = static_data(&loaded, Some(&feed));
     // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two and a half.
     let now = |time: &str| {
         let max_age = std::time::Duration::from_secs(3600);
         cvdns_core::snapshot::Now::new(Some(&feed), time.parse().unwrap(), max_age)
     };
-    assert_eq!(frame.next_expiry(&now(TIME)).unwrap().to_string(), "2026-11-22T20:30:00Z");
+    assert_eq!(static_data.next_expiry(&now(TIME)).unwrap().to_string(), "2026-11-22T20:30:00Z");
     let strings = |time: &str| {
-        let snapshot = snapshot(&frame, Some(&feed), time);
+        let snapshot = snapshot(&static_data, Some(&feed), time);
         Asker::new(&snapshot).ask("current.cvd.clamav.net", TXT).strings().len()
     };
     assert_eq!(strings("2026-11-22T20:29:59Z"), 1);
     assert_eq!(strings("2026-11-22T20:30:00Z"), 0);
-    assert_eq!(frame.next_expiry(&now("2026-11-22T20:30:00Z")), None);
+    assert_eq!(static_data.next_expiry(&now("2026-11-22T20:30:00Z")), None);
 }
 
 /// What the configuration shows behind a `#` is what holds without it.

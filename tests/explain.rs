@@ -10,17 +10,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use asking::{A, AAAA, Numbers, TXT, frame, loaded, project, query};
+use asking::{A, AAAA, Numbers, TXT, loaded, project, query, static_data};
 use cvdns::load::Loaded;
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::explain::{
     AddressSource, Asker, Inquiry, OutcomeStory, PoolsStory, Story, usual_type,
 };
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::{Feed, Overrides, State, Word};
+use cvdns_core::health::{Feed, HealthInputs, Overrides, State};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::{Announced, Offered};
-use cvdns_core::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::Name;
 use hickory_proto::op::{Message, ResponseCode};
@@ -116,13 +116,13 @@ fn random_overrides(fleet: &Fleet, numbers: &mut Numbers) -> Overrides {
 }
 
 impl Round {
-    fn new(frame: &Arc<Frame>, feed: &Feed, overrides: &Overrides, turn: u64) -> Self {
-        let word = Word { feed: Some(feed), overrides: Some(overrides), settling: None };
+    fn new(static_data: &Arc<StaticData>, feed: &Feed, overrides: &Overrides, turn: u64) -> Self {
+        let inputs = HealthInputs { feed: Some(feed), overrides: Some(overrides), settling: None };
         let release: Option<Offered<'_>> = feed.offered();
-        let now = Now { word, release, time: time(), max_age: Duration::from_secs(3600) };
+        let now = Now { inputs, release, time: time(), max_age: Duration::from_secs(3600) };
         // Versions once announced are not taken back.
         let before = Announced::known(&feed.release.clone().unwrap(), time().as_second() - 3600);
-        let snapshot = Snapshot::remembering(Some(&before), Arc::clone(frame), &now);
+        let snapshot = Snapshot::remembering(Some(&before), Arc::clone(static_data), &now);
         Self { snapshot, answering: Answering::new(turn, time), buffer: vec![0; 65_535] }
     }
 
@@ -351,7 +351,8 @@ fn what_explains_is_what_serves() {
         let kind = KINDS[round % KINDS.len()];
         let feed = Feed::parse(random_feed(&fleet, &mut numbers, kind).as_bytes()).unwrap();
         let overrides = random_overrides(&fleet, &mut numbers);
-        let mut round = Round::new(&frame(&loaded, Some(&feed)), &feed, &overrides, numbers.next());
+        let mut round =
+            Round::new(&static_data(&loaded, Some(&feed)), &feed, &overrides, numbers.next());
         for _ in 0..QUESTIONS {
             let name = *numbers.one_of(&NAMES);
             let qtype = *numbers.one_of(&[A, AAAA, A, AAAA, TXT, 255, 15]);

@@ -479,7 +479,7 @@ fn a_server_that_answers_otherwise_is_one() {
             explain(here.path(), &format!("{asked} --server 127.0.0.1:{}", server.port()));
         assert_eq!((code, error.as_str()), (Some(1), ""), "{out}");
         let told = out.split_once("answers otherwise\n").expect("a difference").1;
-        assert!(words.iter().all(|word| told.contains(word)), "{told}");
+        assert!(words.iter().all(|inputs| told.contains(inputs)), "{told}");
         assert_eq!(told.lines().count(), words.len(), "{told}");
     };
     let other = Daemon::start(&files.clone().with(

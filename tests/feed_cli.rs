@@ -290,9 +290,9 @@ fn diff_is_the_difference_of_answers() {
         }
         let feeds = texts.each_ref().map(|text| Feed::parse(text.as_bytes()).unwrap());
         let now = jiff::Timestamp::now().to_string();
-        let [a, b] = feeds
-            .each_ref()
-            .map(|feed| asking::snapshot(&asking::frame(&loaded, Some(feed)), Some(feed), &now));
+        let [a, b] = feeds.each_ref().map(|feed| {
+            asking::snapshot(&asking::static_data(&loaded, Some(feed)), Some(feed), &now)
+        });
         let found = json_of(dir.path(), &["diff", "a.json", "b.json", "--json"]);
         for country in ["DE", "FR", "JP", "US", "LI", "IS", "GB", "BR", "AR"] {
             let owner = country.to_lowercase();

@@ -206,7 +206,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
         &without(1_003, |host| host.starts_with("de")),
         &["feed 1003 is held back: it takes away 3 of 5 usable mirrors of continent:eu"],
     );
-    // Said again at once it waits on; an interval later it is believed.
+    // SourceState again at once it waits on; an interval later it is believed.
     next(&without(1_004, |host| host.starts_with("de")), &["feed 1004 is held back"]);
     assert_eq!(answered(&daemon, "db.de.clam.example").len(), 3);
     std::thread::sleep(std::time::Duration::from_secs(5));

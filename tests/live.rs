@@ -8,20 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use asking::{frame, loaded, project};
+use asking::{loaded, project, static_data};
 use cvdns_core::health::{Feed, MirrorHealth, State};
-use cvdns_core::snapshot::live::{PoolAnswer, WindowSet};
-use cvdns_core::snapshot::{Frame, Live, Now};
+use cvdns_core::snapshot::dynamic_data::{PoolAnswer, WindowSet};
+use cvdns_core::snapshot::{DynamicData, Now, StaticData};
 use large::Network;
 use proptest::prelude::*;
 
 /// The shipped example, and a network with enough mirrors for every way of laying windows out.
-static FRAMES: LazyLock<[(Arc<Frame>, Feed); 2]> = LazyLock::new(|| {
+static FRAMES: LazyLock<[(Arc<StaticData>, Feed); 2]> = LazyLock::new(|| {
     let feed = Feed::parse(&std::fs::read(project().join("feed.json")).unwrap()).unwrap();
-    let shipped = frame(&loaded(&project().join("cvdns.toml")), Some(&feed));
+    let shipped = static_data(&loaded(&project().join("cvdns.toml")), Some(&feed));
     let directory = tempfile::tempdir().unwrap();
     let network = Network { mirrors: 600, countries: 40 };
-    let other = frame(&loaded(&network.write(directory.path())), None);
+    let other = static_data(&loaded(&network.write(directory.path())), None);
     [(shipped, feed), (other, network.feed(1, |_| "up"))]
 });
 
@@ -30,13 +30,13 @@ fn now(feed: &Feed) -> Now<'_> {
 }
 
 /// The answers of all paths under all rules.
-fn answers<'l>(frame: &Frame, live: &'l Live) -> Vec<&'l PoolAnswer> {
-    let rules = frame.rules.iter().zip(0..);
+fn answers<'l>(static_data: &StaticData, dynamic_data: &'l DynamicData) -> Vec<&'l PoolAnswer> {
+    let rules = static_data.rules.iter().zip(0..);
     let keys = rules.flat_map(|(rule, number)| {
-        (0..frame.plans[rule.plan as usize].paths.paths.len())
+        (0..static_data.plans[rule.plan as usize].paths.paths.len())
             .map(move |path| (number, path as u16))
     });
-    keys.map(|(rule, path)| live.pool(rule, path).unwrap()).collect()
+    keys.map(|(rule, path)| dynamic_data.pool(rule, path).unwrap()).collect()
 }
 
 /// Each of its windows.
@@ -78,9 +78,9 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn apply(feed: &mut Feed, frame: &Frame, change: &Change) {
+fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
     feed.serial += 1;
-    let mirrors = &frame.plans[0].fleet.mirrors;
+    let mirrors = &static_data.plans[0].fleet.mirrors;
     let up = || MirrorHealth {
         state: State::Up,
         since: None,
@@ -120,20 +120,20 @@ proptest! {
         which in 0usize..2,
         feeds in prop::collection::vec(prop::collection::vec(change(), 0..8), 1..8),
     ) {
-        let (frame, feed) = &FRAMES[which];
+        let (static_data, feed) = &FRAMES[which];
         let mut feed = feed.clone();
-        let mut live = Live::compile(frame, &now(&feed));
+        let mut dynamic_data = DynamicData::compile(static_data, &now(&feed));
         for changes in feeds {
             for change in &changes {
-                apply(&mut feed, frame, change);
+                apply(&mut feed, static_data, change);
             }
             // What was announced is not taken back, taken over or not: it decides who lags.
-            let anew = Live::remembering(live.remembered(), frame, &now(&feed));
-            live = Live::after(&live, frame, &now(&feed));
-            prop_assert_eq!(live.announced(), anew.announced());
-            prop_assert_eq!(live.lagging(), anew.lagging());
-            prop_assert_eq!(live.octets(), anew.octets());
-            for (kept, new) in answers(frame, &live).into_iter().zip(answers(frame, &anew)) {
+            let anew = DynamicData::remembering(dynamic_data.remembered(), static_data, &now(&feed));
+            dynamic_data = DynamicData::after(&dynamic_data, static_data, &now(&feed));
+            prop_assert_eq!(dynamic_data.announced(), anew.announced());
+            prop_assert_eq!(dynamic_data.lagging(), anew.lagging());
+            prop_assert_eq!(dynamic_data.octets(), anew.octets());
+            for (kept, new) in answers(static_data, &dynamic_data).into_iter().zip(answers(static_data, &anew)) {
                 prop_assert_eq!(kept, new);
                 prop_assert_eq!(windows(&kept.ipv4), windows(&new.ipv4));
                 prop_assert_eq!(windows(&kept.ipv6), windows(&new.ipv6));
@@ -149,13 +149,15 @@ fn place(set: &WindowSet) -> *const u8 {
 
 #[test]
 fn a_feed_moves_only_what_it_changes() {
-    for (frame, feed) in &*FRAMES {
-        let before = Live::compile(frame, &now(feed));
+    for (static_data, feed) in &*FRAMES {
+        let before = DynamicData::compile(static_data, &now(feed));
         let mut feed = feed.clone();
-        apply(&mut feed, frame, &Change::Mirror(1, State::Down));
-        let after = Live::after(&before, frame, &now(&feed));
+        apply(&mut feed, static_data, &Change::Mirror(1, State::Down));
+        let after = DynamicData::after(&before, static_data, &now(&feed));
         let (mut kept, mut moved) = (0, 0);
-        for (old, new) in answers(frame, &before).into_iter().zip(answers(frame, &after)) {
+        for (old, new) in
+            answers(static_data, &before).into_iter().zip(answers(static_data, &after))
+        {
             for (old, new) in [(&old.ipv4, &new.ipv4), (&old.ipv6, &new.ipv6)] {
                 assert_eq!(old == new, place(old) == place(new) || old.count == 0);
                 if old == new { kept += 1 } else { moved += 1 }

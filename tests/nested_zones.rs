@@ -6,7 +6,7 @@ mod asking;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use asking::{A, AAAA, Answer, Asker, frame, loaded, snapshot};
+use asking::{A, AAAA, Answer, Asker, loaded, snapshot, static_data};
 use cvdns_core::health::Feed;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -42,8 +42,8 @@ fn ask(
     std::fs::write(directory.path().join("mirrors.toml"), fleet).unwrap();
     let loaded = loaded(&directory.path().join("cvdns.toml"));
     let feed = feed.map(|text| Feed::parse(text.as_bytes()).unwrap());
-    let frame = frame(&loaded, feed.as_ref());
-    let snapshot = snapshot(&frame, feed.as_ref(), TIME);
+    let static_data = static_data(&loaded, feed.as_ref());
+    let snapshot = snapshot(&static_data, feed.as_ref(), TIME);
     let mut asker = Asker::new(&snapshot);
     questions.iter().map(|(name, qtype)| asker.ask(name, *qtype)).collect()
 }

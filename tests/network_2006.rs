@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use asking::{A, AAAA, Asker, Numbers, frame, loaded, masked, project, query, snapshot, spread};
+use asking::{
+    A, AAAA, Asker, Numbers, loaded, masked, project, query, snapshot, spread, static_data,
+};
 use cvdns_core::geo::build::{Options, Source, build};
-use cvdns_core::health::{Feed, Overrides, Word};
+use cvdns_core::health::{Feed, HealthInputs, Overrides};
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use hickory_proto::rr::rdata::opt::ClientSubnet;
 use oracle::{Oracle, Place, States};
 use proptest::prelude::*;
@@ -28,19 +30,19 @@ const FEEDS: usize = 20;
 const CLIENTS: usize = 500;
 
 /// The fleet is loaded and compiled once for all tests.
-static NETWORK: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
+static NETWORK: LazyLock<(Arc<StaticData>, Oracle)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     let loaded = loaded(&configure(directory.path(), &fixture("zone.toml")));
-    (frame(&loaded, None), Oracle::new(project(), &fixture("mirrors.csv")))
+    (static_data(&loaded, None), Oracle::new(project(), &fixture("mirrors.csv")))
 });
 
 /// The same fleet over a database that knows of some networks the continent alone.
-static CONTINENTS: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
+static CONTINENTS: LazyLock<(Arc<StaticData>, Oracle)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("continents.mmdb");
     std::fs::write(&database, continents_database()).unwrap();
     let loaded = loaded(&configure_with(&database, directory.path(), &fixture("zone.toml")));
-    (frame(&loaded, None), Oracle::over(&database, project(), &fixture("mirrors.csv")))
+    (static_data(&loaded, None), Oracle::over(&database, project(), &fixture("mirrors.csv")))
 });
 
 /// Random networks, often within each other: in countries, on continents as such, and in neither.
@@ -127,15 +129,15 @@ fn the_withdrawn_code_is_refused_with_its_place_and_its_successors() {
     let line = text.lines().position(|line| line.contains("\"CS\"")).unwrap() + 1;
     let place = format!("{}:{line}:11: ", directory.path().join("mirrors-with-cs.toml").display());
     assert!(message.starts_with(&place), "{message}");
-    for word in ["CS", "Serbia and Montenegro", "2006", "RS", "ME"] {
-        assert!(message.contains(word), "{word} is not in: {message}");
+    for inputs in ["CS", "Serbia and Montenegro", "2006", "RS", "ME"] {
+        assert!(message.contains(inputs), "{inputs} is not in: {message}");
     }
 }
 
 #[test]
 fn a_country_with_mirrors_is_answered_with_exactly_them() {
-    let (frame, oracle) = &*NETWORK;
-    let snapshot = snapshot(frame, None, TIME);
+    let (static_data, oracle) = &*NETWORK;
+    let snapshot = snapshot(static_data, None, TIME);
     let mut asker = Asker::new(&snapshot);
     let mut of_country: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
     for Place { address, country, .. } in &oracle.places {
@@ -165,16 +167,17 @@ fn a_country_with_mirrors_is_answered_with_exactly_them() {
 
 #[test]
 fn ten_thousand_networks_get_what_the_oracle_says() {
-    let (frame, oracle) = &*NETWORK;
+    let (static_data, oracle) = &*NETWORK;
     let mut numbers = Numbers(2006);
     let mut paths_seen = BTreeSet::new();
     for round in 0..FEEDS {
         let (feed, mut states) = random_feed(&oracle.places, round, &mut numbers);
         let overrides = random_overrides(&oracle.places, round, &mut numbers, &mut states);
-        let word = Word { feed: Some(&feed), overrides: Some(&overrides), settling: None };
+        let inputs =
+            HealthInputs { feed: Some(&feed), overrides: Some(&overrides), settling: None };
         let hour = Duration::from_secs(3600);
-        let now = Now { word, ..Now::new(Some(&feed), TIME.parse().unwrap(), hour) };
-        let snapshot = Snapshot::new(Arc::clone(frame), &now);
+        let now = Now { inputs, ..Now::new(Some(&feed), TIME.parse().unwrap(), hour) };
+        let snapshot = Snapshot::new(Arc::clone(static_data), &now);
         let mut asker = Asker::new(&snapshot);
         for number in 0..CLIENTS {
             let ipv6 = number % 2 == 1;
@@ -193,11 +196,11 @@ fn ten_thousand_networks_get_what_the_oracle_says() {
 
 #[test]
 fn every_address_of_a_pool_is_answered_alike() {
-    let (frame, oracle) = &*NETWORK;
+    let (static_data, oracle) = &*NETWORK;
     let mut numbers = Numbers(7);
     for round in 0..4 {
         let (feed, states) = random_feed(&oracle.places, round, &mut numbers);
-        let snapshot = snapshot(frame, Some(&feed), TIME);
+        let snapshot = snapshot(static_data, Some(&feed), TIME);
         let mut asker = Asker::new(&snapshot);
         let hosts = oracle.hosts();
         for country in hosts.iter().copied().chain(["KE", "NZ", "AQ", "LU"]) {
@@ -244,8 +247,8 @@ proptest! {
 /// Where a database knows the continent alone, clients have its path and scopes keep to it, whatever surrounds their network.
 #[test]
 fn clients_of_whom_the_continent_alone_is_known_get_its_mirrors() {
-    let (frame, oracle) = &*CONTINENTS;
-    let snapshot = snapshot(frame, None, TIME);
+    let (static_data, oracle) = &*CONTINENTS;
+    let snapshot = snapshot(static_data, None, TIME);
     let mut asker = Asker::new(&snapshot);
     let mut numbers = Numbers(7);
     let mut paths_seen: HashMap<oracle::Pools, usize> = HashMap::new();

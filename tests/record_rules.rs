@@ -51,13 +51,13 @@ fn feed(release: &Value) -> Result<Feed, String> {
 fn snapshot(feed: &Feed) -> Snapshot {
     let loaded = loaded(&FILES.path().join("cvdns.toml"));
     let mut problems = Problems::default();
-    let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems);
+    let static_data = compile(&loaded.inputs, &feed.extra_databases(), &mut problems);
     assert!(
         problems.is_empty(),
         "{:?}",
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     );
-    Snapshot::new(Arc::new(frame.unwrap()), &now(feed))
+    Snapshot::new(Arc::new(static_data.unwrap()), &now(feed))
 }
 
 fn now(feed: &Feed) -> Now<'_> {
@@ -262,12 +262,12 @@ fn clients_the_packet_is_what_old_clients_take() {
 #[test]
 fn clients_the_stamp_is_never_too_old_while_it_is_answered() {
     let feed = feed(&good()).unwrap();
-    let frame = snapshot(&feed).frame;
+    let static_data = snapshot(&feed).static_data;
     let mut shown = String::new();
     for minute in 0..600 {
         let time: Timestamp = "2026-11-24T10:40:00Z".parse().unwrap();
         let time = time.checked_add(jiff::SignedDuration::from_mins(minute)).unwrap();
-        let snapshot = Snapshot::new(Arc::clone(&frame), &Now { time, ..now(&feed) });
+        let snapshot = Snapshot::new(Arc::clone(&static_data), &Now { time, ..now(&feed) });
         let answer = Asker::new(&snapshot).ask("current.cvd.test", TXT);
         if answer.message.metadata.response_code == ResponseCode::ServFail {
             write!(shown, "-").unwrap();

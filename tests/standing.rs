@@ -11,13 +11,13 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use asking::{A, Asker, Numbers, frame, loaded, project, query};
+use asking::{A, Asker, Numbers, loaded, project, query, static_data};
 use cvdns_core::answer::Transport;
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::{Feed, Overrides, Settling, Word};
+use cvdns_core::health::{Feed, HealthInputs, Overrides, Settling};
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::live::PoolAnswer;
-use cvdns_core::snapshot::{Frame, Now, Snapshot};
+use cvdns_core::snapshot::dynamic_data::PoolAnswer;
+use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use jiff::Timestamp;
 use large::{Network, host};
 use oracle::{Oracle, States};
@@ -29,27 +29,27 @@ const STATES: [&str; 5] = ["up", "old", "down", "drained", "removed"];
 const TTL: u32 = 60;
 const START: &str = "2026-11-22T17:00:00Z";
 
-static FRAME: LazyLock<(Arc<Frame>, Oracle)> = LazyLock::new(|| {
+static FRAME: LazyLock<(Arc<StaticData>, Oracle)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
-    let frame = frame(&loaded(&NETWORK.write(directory.path())), None);
+    let static_data = static_data(&loaded(&NETWORK.write(directory.path())), None);
     let mut list = "host,ipv4,country\n".to_owned();
-    for mirror in &frame.plans[0].fleet.mirrors {
+    for mirror in &static_data.plans[0].fleet.mirrors {
         writeln!(list, "{},{},{}", mirror.host, mirror.ipv4[0], mirror.country).unwrap();
     }
     let path = directory.path().join("mirrors.csv");
     std::fs::write(&path, list).unwrap();
-    (frame, Oracle::new(project(), &path))
+    (static_data, Oracle::new(project(), &path))
 });
 
 /// An override: hosts, state, and the second at which it ends.
-type Said = (String, &'static str, Option<u64>);
+type SourceState = (String, &'static str, Option<u64>);
 
 /// All that was ever said, in seconds from the start.
 struct World {
     settle: u64,
     /// For each mirror the states that feeds said, each from its second on.
     states: Vec<Vec<(u64, &'static str)>>,
-    overrides: Vec<Said>,
+    overrides: Vec<SourceState>,
 }
 
 fn at(second: u64) -> Timestamp {
@@ -70,9 +70,9 @@ impl World {
     }
 
     /// The override that holds.
-    fn overridden(&self, mirror: usize, now: u64) -> Option<&Said> {
+    fn overridden(&self, mirror: usize, now: u64) -> Option<&SourceState> {
         let host = host(mirror);
-        let holds = |(hosts, _, until): &&Said| {
+        let holds = |(hosts, _, until): &&SourceState| {
             let hosts = hosts.to_lowercase();
             let matches = match hosts.split_once('*') {
                 Some((start, end)) => host.starts_with(start) && host.ends_with(end),
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-fn said(now: u64, numbers: &mut Numbers) -> Said {
+fn said(now: u64, numbers: &mut Numbers) -> SourceState {
     let number = numbers.below(NETWORK.mirrors);
     let hosts = match numbers.below(4) {
         0 => format!("Mirror{}*.example.net", number % 10),
@@ -178,7 +178,7 @@ fn said(now: u64, numbers: &mut Numbers) -> Said {
 fn check(world: &World, snapshot: &Snapshot, now: u64) -> (usize, usize) {
     let (_, oracle) = &*FRAME;
     let stands: Vec<_> = (0..NETWORK.mirrors).map(|mirror| world.stands(mirror, now)).collect();
-    let shown = &snapshot.live.health(0).unwrap().mirrors;
+    let shown = &snapshot.dynamic_data.health(0).unwrap().mirrors;
     for (standing, (_, text)) in shown.iter().zip(&stands) {
         assert_eq!(standing.to_string(), *text, "at {now}");
     }
@@ -215,18 +215,18 @@ fn check(world: &World, snapshot: &Snapshot, now: u64) -> (usize, usize) {
 
 /// The answers of all paths under all rules.
 fn answers(snapshot: &Snapshot) -> Vec<&PoolAnswer> {
-    let rules = snapshot.frame.rules.iter().zip(0..);
+    let rules = snapshot.static_data.rules.iter().zip(0..);
     let keys = rules.flat_map(|(rule, number)| {
-        (0..snapshot.frame.plans[rule.plan as usize].paths.paths.len())
+        (0..snapshot.static_data.plans[rule.plan as usize].paths.paths.len())
             .map(move |path| (number, path as u16))
     });
-    keys.map(|(rule, path)| snapshot.live.pool(rule, path).unwrap()).collect()
+    keys.map(|(rule, path)| snapshot.dynamic_data.pool(rule, path).unwrap()).collect()
 }
 
 /// A day's half of a server: what it answers at every moment at which something happens, and that in between nothing does.
 fn follow(settle: u64, seed: u64) {
-    let (frame, _) = &*FRAME;
-    let fleet: &Fleet = &frame.plans[0].fleet;
+    let (static_data, _) = &*FRAME;
+    let fleet: &Fleet = &static_data.plans[0].fleet;
     let (mut numbers, mut time) = (Numbers(seed), 0);
     let states = vec![vec![(0, "up")]; NETWORK.mirrors];
     let mut world = World { settle, states, overrides: Vec::new() };
@@ -237,24 +237,27 @@ fn follow(settle: u64, seed: u64) {
         let feed = world.feed(serial);
         let overrides = world.read_overrides();
         settling.follow(&feed, std::iter::once(fleet), at(time));
-        let word =
-            Word { feed: Some(&feed), overrides: Some(&overrides), settling: Some(&settling) };
+        let inputs = HealthInputs {
+            feed: Some(&feed),
+            overrides: Some(&overrides),
+            settling: Some(&settling),
+        };
         let day = Duration::from_secs(86_400);
-        let now = |second: u64| Now { word, ..Now::new(Some(&feed), at(second), day) };
+        let now = |second: u64| Now { inputs, ..Now::new(Some(&feed), at(second), day) };
         let end = time + if numbers.chance(10) { 700 } else { 1 + numbers.below(200) as u64 };
         while time < end {
             let new = match snapshot.take() {
-                Some(before) => Snapshot::after(&before, Arc::clone(frame), &now(time)),
-                None => Snapshot::new(Arc::clone(frame), &now(time)),
+                Some(before) => Snapshot::after(&before, Arc::clone(static_data), &now(time)),
+                None => Snapshot::new(Arc::clone(static_data), &now(time)),
             };
             let seen = check(&world, &new, time);
             (whole, half) = (whole + seen.0, half + seen.1);
             flapping += settling.flapping(at(time)).count();
-            let next = frame.next_change(&now(time)).unwrap_or(Timestamp::MAX);
+            let next = static_data.next_change(&now(time)).unwrap_or(Timestamp::MAX);
             let until = u64::try_from(next.as_second() - at(0).as_second()).unwrap().min(end);
             // At any moment before it would be the same.
             let between = time + numbers.below((until - time) as usize) as u64;
-            let other = Snapshot::new(Arc::clone(frame), &now(between));
+            let other = Snapshot::new(Arc::clone(static_data), &now(between));
             assert!(answers(&other) == answers(&new), "not the same at {time} and {between}");
             by_clock += usize::from(until < end);
             (time, snapshot) = (until, Some(new));

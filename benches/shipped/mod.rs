@@ -8,13 +8,13 @@ use std::time::Duration;
 use cvdns::load::{Loaded, Source, load};
 use cvdns_core::health::Feed;
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 use cvdns_io::read_feed;
 
 pub struct Shipped {
     pub loaded: Loaded,
     pub feed: Feed,
-    pub frame: Arc<Frame>,
+    pub static_data: Arc<StaticData>,
 }
 
 impl Shipped {
@@ -24,12 +24,12 @@ impl Shipped {
         let feed =
             Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap());
         let feed = feed.unwrap();
-        let frame = Arc::new(compile_frame(&loaded, &feed));
-        Self { loaded, feed, frame }
+        let static_data = Arc::new(compile_frame(&loaded, &feed));
+        Self { loaded, feed, static_data }
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(Arc::clone(&self.frame), &now(&self.feed)).counting(1)
+        Snapshot::new(Arc::clone(&self.static_data), &now(&self.feed)).counting(1)
     }
 }
 
@@ -37,7 +37,7 @@ pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn compile_frame(loaded: &Loaded, feed: &Feed) -> Frame {
+pub fn compile_frame(loaded: &Loaded, feed: &Feed) -> StaticData {
     let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
     compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
 }

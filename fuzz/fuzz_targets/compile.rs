@@ -8,7 +8,7 @@ use cvdns_core::config::Explain;
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country_map::CountryMap;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Problems, Location};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
 use cvdns_core::snapshot::{Now, Snapshot, compile};
@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
     let Ok(origin) = Name::parse(&file.origin.value, &Name::root()) else { return };
     let parsed = master::parse("db", records, &origin, &mut NoFiles, &mut problems);
     let owners: Vec<Name> = parsed.iter().map(|record| record.owner.clone()).collect();
-    let records = Records::build(&origin, parsed, &Spot::file("db"), &mut problems);
+    let records = Records::build(&origin, parsed, &Location::file("db"), &mut problems);
     let fleet = Arc::new(Fleet::parse("mirrors.toml", mirrors, &mut problems));
     if problems.has_errors() {
         return;
@@ -57,10 +57,10 @@ fuzz_target!(|text: &str| {
         lag: 1,
     };
     let inputs = Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
-    let Some(frame) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
+    let Some(static_data) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
     let now =
         Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
-    let snapshot = Snapshot::new(Arc::new(frame), &now);
+    let snapshot = Snapshot::new(Arc::new(static_data), &now);
     let mut answering = Answering::new(0, jiff::Timestamp::now);
     let mut buffer = vec![0; 65_535];
     let names = ["", "db.de", "db.local", "a.db.local", "current.cvd", "x.ping", "a.b.c.d"];

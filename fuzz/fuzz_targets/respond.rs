@@ -22,9 +22,9 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvdns.toml");
     let loaded = load(&config, &mut problems).expect("the example");
     let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap()).unwrap();
-    let frame = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
+    let static_data = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
     let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
-    Snapshot::new(Arc::new(frame), &now)
+    Snapshot::new(Arc::new(static_data), &now)
 });
 
 thread_local! {

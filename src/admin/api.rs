@@ -16,7 +16,7 @@ use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::frame::{Plan, Rule};
+use cvdns_core::snapshot::static_data::{Plan, Rule};
 use cvdns_core::zone::file::Families;
 
 /// `/api/v1/mirrors`.
@@ -102,7 +102,7 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
 pub(super) async fn mirrors(State(shared): State<Arc<Shared>>) -> Response {
     json(shared, |view, _| {
         let snapshot = view.snapshots.load();
-        let fleets = snapshot.frame.plans.iter().enumerate().map(|(number, plan)| {
+        let fleets = snapshot.static_data.plans.iter().enumerate().map(|(number, plan)| {
             let mirrors = mirrors_of(&snapshot, number as u32);
             FleetMirrors { zone: plan.origin.to_string(), mirrors }
         });
@@ -114,7 +114,7 @@ pub(super) async fn mirrors(State(shared): State<Arc<Shared>>) -> Response {
 pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
     json(shared, |view, _| {
         let snapshot = view.snapshots.load();
-        let plans = snapshot.frame.plans.iter().enumerate();
+        let plans = snapshot.static_data.plans.iter().enumerate();
         Pools {
             fleets: plans
                 .map(|(number, plan)| FleetPools::of(&snapshot, number as u32, plan))
@@ -146,7 +146,7 @@ pub(super) async fn json<T: Serialize>(
 
 impl FleetPools {
     fn of(snapshot: &Snapshot, number: u32, plan: &Plan) -> Self {
-        let health = snapshot.live.health(number);
+        let health = snapshot.dynamic_data.health(number);
         let is_usable =
             |mirror: u32| health.is_some_and(|health| health.is_usable(mirror as usize));
         let host =
@@ -167,8 +167,12 @@ impl FleetPools {
             let of_country = countries.iter().filter(|(_, of)| usize::from(*of) == id);
             let of_continent =
                 plan.paths.of_continents().iter().filter(|(_, of)| usize::from(*of) == id);
-            let rules =
-                snapshot.frame.rules.iter().enumerate().filter(|(_, rule)| rule.plan == number);
+            let rules = snapshot
+                .static_data
+                .rules
+                .iter()
+                .enumerate()
+                .filter(|(_, rule)| rule.plan == number);
             PathStatus {
                 path: plan.paths.along(path).map(|members| members.pool.to_string()).collect(),
                 countries: of_country.map(|(country, _)| country.code()).collect(),
@@ -187,9 +191,9 @@ impl FleetPools {
 
 impl YieldStatus {
     fn of(snapshot: &Snapshot, plan: u32, number: u32, rule: &Rule, path: u16) -> Option<Self> {
-        let answer = snapshot.live.pool(number, path)?;
+        let answer = snapshot.dynamic_data.pool(number, path)?;
         let (plan, health) =
-            (snapshot.frame.plans.get(plan as usize)?, snapshot.live.health(plan)?);
+            (snapshot.static_data.plans.get(plan as usize)?, snapshot.dynamic_data.health(plan)?);
         // The walk by which the answer was made.
         let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
         let family =

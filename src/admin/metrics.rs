@@ -34,6 +34,6 @@ impl Collector for Metrics {
         let snapshot = snapshots.load();
         page.record(&snapshot, &condition, now)?;
         page.mirrors(&snapshot)?;
-        page.reports(&snapshot.frame.pings.reports())
+        page.reports(&snapshot.static_data.download_reports.reports())
     }
 }

@@ -166,7 +166,7 @@ impl Status {
             not_ready: condition.not_ready.clone(),
             listen: listening(view),
             zones: zones(&snapshot),
-            names: snapshot.frame.nodes.len(),
+            names: snapshot.static_data.nodes.len(),
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
@@ -261,7 +261,7 @@ fn listening(view: &View) -> Vec<Listening> {
 }
 
 fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
-    let zone = |plan: &cvdns_core::snapshot::frame::Plan| {
+    let zone = |plan: &cvdns_core::snapshot::static_data::Plan| {
         let countries: BTreeSet<Country> =
             plan.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         ZoneStatus {
@@ -270,13 +270,14 @@ fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
             countries: countries.len(),
         }
     };
-    snapshot.frame.plans.iter().map(zone).collect()
+    snapshot.static_data.plans.iter().map(zone).collect()
 }
 
 /// Each host once, as the first fleet that has it says.
 fn left_out(snapshot: &Snapshot) -> Vec<LeftOut> {
     let mut seen = BTreeSet::new();
-    let stories = (0..snapshot.frame.plans.len()).flat_map(|plan| mirrors(snapshot, plan as u32));
+    let stories =
+        (0..snapshot.static_data.plans.len()).flat_map(|plan| mirrors(snapshot, plan as u32));
     let first = stories.filter(|story| seen.insert(story.host.clone()));
     let out = first.filter_map(|story| {
         let (host, country) = (story.host, story.country.to_owned());

@@ -15,7 +15,7 @@ use super::output::Failure;
 use super::problems::print;
 use crate::load::{Loaded, load};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Said, Supply};
+use cvdns_core::release::{ReleaseSources, SourceState};
 use cvdns_core::snapshot::compile;
 
 use report::Report;
@@ -69,20 +69,20 @@ fn check(
     coordinator::check(config, loaded, problems);
     let offered = feed::read(loaded, now, problems);
     let databases = offered.databases();
-    let frame = compile(&loaded.inputs, &databases, problems)?;
-    let starts = offered.judge(loaded, &frame, now, problems);
-    Some(Report::of(config, loaded, &frame, starts))
+    let static_data = compile(&loaded.inputs, &databases, problems)?;
+    let starts = offered.judge(loaded, &static_data, now, problems);
+    Some(Report::of(config, loaded, &static_data, starts))
 }
 
 /// A country database that serve takes, and that few clients are in.
 fn check_database(loaded: &Loaded, problems: &mut Problems) {
     let Some(size) = loaded.countries.size else { return };
-    let spot = || loaded.config.database.spot.clone();
+    let location = || loaded.config.database.location.clone();
     let name = &loaded.config.database.value;
     if size.networks < FEW_NETWORKS {
         let what = format!("the country database {name} has only {} networks", size.networks);
         problems.warning(
-            spot(),
+            location(),
             what,
             "clients elsewhere count as unknown; `cvdns geoip build` makes a whole one",
         );
@@ -94,7 +94,7 @@ fn check_database(loaded: &Loaded, problems: &mut Problems) {
             let help = format!(
                 "all clients by {family} count as unknown: name a database of both families, such as `cvdns geoip build` makes"
             );
-            problems.warning(spot(), what, help);
+            problems.warning(location(), what, help);
         }
     }
 }
@@ -103,14 +103,14 @@ fn check_database(loaded: &Loaded, problems: &mut Problems) {
 fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
     let record = &loaded.config.record;
     let mut errors = Vec::new();
-    let supply = loaded.supply.read(&Supply::default(), now, &mut errors);
+    let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut errors);
     // In the order in which they are read.
-    let line = record.file.iter().filter(|_| supply.line == Said::Silent);
-    let directory = record.cvd_dir.iter().filter(|_| supply.versions == Said::Silent);
+    let line = record.file.iter().filter(|_| supply.line == SourceState::Silent);
+    let directory = record.cvd_dir.iter().filter(|_| supply.versions == SourceState::Silent);
     for (named, error) in line.chain(directory).zip(errors) {
-        problems.warning(named.spot.clone(), error, "serve would start without a record");
+        problems.warning(named.location.clone(), error, "serve would start without a record");
     }
-    if let (Some(file), Said::Says(line)) = (&record.file, supply.line)
+    if let (Some(file), SourceState::Says(line)) = (&record.file, supply.line)
         && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
     {
         let what = format!(
@@ -118,7 +118,7 @@ fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
             file.value, line.stamp
         );
         problems.warning(
-            file.spot.clone(),
+            file.location.clone(),
             what,
             "whoever writes it no longer renews it: its stamp stands still",
         );

@@ -13,11 +13,11 @@ use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, say};
 use super::problems::print;
 use super::table::print_table;
-use crate::load::{self, EXTENSIONS, Followed, Roots, Source, SupplyFiles};
+use crate::load::{self, EXTENSIONS, Followed, ReleaseFiles, Roots, Source};
 use cvdns_core::health::{Feed, FeedError};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::cvd::Header;
-use cvdns_core::release::{self, CORE_DATABASES, Line, Release, Supply, database_record};
+use cvdns_core::release::{self, CORE_DATABASES, Line, Release, ReleaseSources, database_record};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -143,12 +143,12 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
         feed.timely(now).map_err(|error| Failure::new(unusable(source, &error)))?;
     }
     let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
-    if snapshot.live.has_expired() {
+    if snapshot.dynamic_data.has_expired() {
         return Err(Failure::new(
             "the record is too old to be trusted: serve would answer SERVFAIL (`on-stale`)",
         ));
     }
-    let announced = snapshot.live.announced();
+    let announced = snapshot.dynamic_data.announced();
     announced.map(|announced| (announced.release.clone(), announced.stamp)).ok_or_else(|| {
         Failure::new(
             "no release: the configuration names no feed that has one, and no `record-file`",
@@ -170,11 +170,11 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
         return Err(Failure::new("name another configuration with --config"));
     };
     // The versions are to come from the files that were named.
-    let supply = SupplyFiles { directory: None, ..supply };
+    let supply = ReleaseFiles { directory: None, ..supply };
     let mut errors = Vec::new();
-    let said = supply.read(&Supply::default(), now, &mut errors);
+    let said = supply.read(&ReleaseSources::default(), now, &mut errors);
     // It may be what is just being written: `cvdns cvd --record … > dns.txt` begins with an empty file.
-    let said = if errors.is_empty() { said } else { Supply::default() };
+    let said = if errors.is_empty() { said } else { ReleaseSources::default() };
     for error in errors {
         say!("cvdns: {error}; the rest of the record is taken from elsewhere");
     }

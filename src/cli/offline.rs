@@ -9,15 +9,15 @@ use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
 use crate::load::{self, Loaded, SignedOctets, Source};
-use cvdns_core::health::{Feed, Word};
+use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Announced, Offered, Supply};
-use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::release::{Announced, Offered, ReleaseSources};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 
 /// A configuration that can be served, as of a moment.
 pub(in crate::cli) struct Offline {
     pub loaded: Loaded,
-    pub supply: Supply,
+    pub supply: ReleaseSources,
     /// Why files have no word in the release that should have one.
     pub errors: Vec<String>,
     /// Warnings of what was read.
@@ -44,7 +44,7 @@ impl Offline {
             return Err(Failure::new(format!("{} cannot be served", config.display())));
         };
         let mut errors = Vec::new();
-        let supply = loaded.supply.read(&Supply::default(), time, &mut errors);
+        let supply = loaded.supply.read(&ReleaseSources::default(), time, &mut errors);
         Ok(Self { loaded, supply, errors, warnings: problems, time, announced: None })
     }
 
@@ -63,9 +63,9 @@ impl Offline {
     }
 
     /// What a word of the command line means; without one the configuration's.
-    pub(in crate::cli) fn source(&self, word: Option<&str>) -> Result<Source, Failure> {
-        match word {
-            Some(word) => Source::of_argument(word).map_err(Failure::new),
+    pub(in crate::cli) fn source(&self, inputs: Option<&str>) -> Result<Source, Failure> {
+        match inputs {
+            Some(inputs) => Source::of_argument(inputs).map_err(Failure::new),
             None => self.loaded.feed.clone().ok_or_else(|| {
                 Failure::new("the configuration has no feed (`source` in [feed]): name one")
             }),
@@ -112,11 +112,11 @@ impl Offline {
     }
 
     /// The feed that a word of the command line names, else the configuration's; none: the configuration has none.
-    pub(in crate::cli) fn feed(&self, word: Option<&str>) -> Result<Option<Named>, Failure> {
-        if word.is_none() && self.loaded.feed.is_none() {
+    pub(in crate::cli) fn feed(&self, inputs: Option<&str>) -> Result<Option<Named>, Failure> {
+        if inputs.is_none() && self.loaded.feed.is_none() {
             return Ok(None);
         }
-        self.read(self.source(word)?).map(Some)
+        self.read(self.source(inputs)?).map(Some)
     }
 
     /// The configuration's feed, signed as it asks; none: it has none.
@@ -182,19 +182,20 @@ impl Offline {
         problems: &mut Problems,
     ) -> Result<Snapshot, Failure> {
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
-        let Some(frame) = compile(&self.loaded.inputs, &databases, problems) else {
+        let Some(static_data) = compile(&self.loaded.inputs, &databases, problems) else {
             print(problems);
             return Err(Failure::new("the configuration cannot be served"));
         };
-        let frame: Arc<Frame> = Arc::new(frame);
+        let static_data: Arc<StaticData> = Arc::new(static_data);
         let release = self.supply.release(feed.and_then(Feed::offered));
         let release = release.as_ref().map(Offered::of);
         let overrides = Some(&self.loaded.overrides.overrides);
-        let word = Word { feed, overrides, settling: None };
-        let now = Now { word, release, time: self.time, max_age: self.loaded.config.feed.max_age };
+        let inputs = HealthInputs { feed, overrides, settling: None };
+        let now =
+            Now { inputs, release, time: self.time, max_age: self.loaded.config.feed.max_age };
         Ok(match before {
-            None => Snapshot::remembering(self.announced.as_ref(), frame, &now),
-            Some(before) => Snapshot::after(before, frame, &now),
+            None => Snapshot::remembering(self.announced.as_ref(), static_data, &now),
+            Some(before) => Snapshot::after(before, static_data, &now),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::load::{Source, signature_of};
 use cvdns_core::health::{FeedError, Keys};
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 
 /// Notes what is wrong with the signature of a feed that was read, if one is asked for; true when nothing is. An error in place of
 /// the signature says why it cannot be read.
@@ -29,7 +29,7 @@ pub(in crate::cli) fn check(
             "put there what `minisign -S` wrote, and have the account of the server read it (chmod, chown)",
         ),
     };
-    problems.error(Spot::file(&place(source)), what, help);
+    problems.error(Location::file(&place(source)), what, help);
     false
 }
 

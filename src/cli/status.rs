@@ -10,7 +10,7 @@ use clap::Args;
 use super::asking::RunningServer;
 use super::output::{Failure, print_json};
 use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
-use cvdns_core::explain::told::age;
+use cvdns_core::explain::format::age;
 use cvdns_core::problem::printable;
 
 /// Arguments of `cvdns status`.

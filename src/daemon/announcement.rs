@@ -3,10 +3,10 @@
 use tracing::{info, warn};
 
 use cvdns_core::release::{Announced, Gate};
-use cvdns_core::snapshot::Live;
+use cvdns_core::snapshot::DynamicData;
 
 /// Says what is announced otherwise than before.
-pub(super) fn log(before: &Live, now: &Live) {
+pub(super) fn log(before: &DynamicData, now: &DynamicData) {
     match (before.announced(), now.announced()) {
         (None, Some(now)) => log_all(now),
         (Some(before), Some(now)) => log_changes(before, now),
@@ -44,7 +44,7 @@ fn log_changes(before: &Announced, now: &Announced) {
 }
 
 /// Mirrors that lag come and go with every version: what is said is how many.
-fn log_lagging(before: &Live, now: &Live) {
+fn log_lagging(before: &DynamicData, now: &DynamicData) {
     if now.lagging() != before.lagging() {
         info!("mirrors too far behind the record, and not answered (`lag`): {}", now.lagging());
     }

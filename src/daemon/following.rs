@@ -17,7 +17,7 @@ use cvdns_io::signals::Signals;
 
 /// What is in force.
 #[derive(Debug)]
-pub struct Standing<'f> {
+pub struct FollowedState<'f> {
     /// What is answered; another one whenever feed, clock or files change anything.
     pub snapshot: Arc<Snapshot>,
     /// The serial of the feed in force.
@@ -31,7 +31,7 @@ pub trait Follower {
     /// Changes what was read before it comes into force.
     fn adjust(&self, loaded: &mut Loaded);
     /// Sees what is in force, often the same again. The feed is not followed until it returns.
-    fn see(&mut self, standing: &Standing<'_>);
+    fn see(&mut self, standing: &FollowedState<'_>);
 }
 
 /// The server's own workers take the newest snapshot by themselves.
@@ -40,14 +40,14 @@ pub(super) struct Nobody;
 impl Follower for Nobody {
     fn adjust(&self, _: &mut Loaded) {}
 
-    fn see(&mut self, _: &Standing<'_>) {}
+    fn see(&mut self, _: &FollowedState<'_>) {}
 }
 
 impl Force {
     /// What is in force, for those who follow it.
-    pub(super) fn standing(&self) -> Standing<'_> {
+    pub(super) fn standing(&self) -> FollowedState<'_> {
         let feed = self.feed_serial();
-        Standing { snapshot: self.snapshots().load_full(), feed, loaded: self.loaded() }
+        FollowedState { snapshot: self.snapshots().load_full(), feed, loaded: self.loaded() }
     }
 }
 

@@ -24,11 +24,11 @@ use crate::admin::Condition;
 use crate::load::{Loaded, Source, signature_of};
 use cvdns_core::answer::{Freed, Ledger, QueryTallies};
 use cvdns_core::config::{Config, Server};
-use cvdns_core::health::{Feed, Keys, Word};
+use cvdns_core::health::{Feed, HealthInputs, Keys};
 use cvdns_core::problem::{Problem, Problems};
 use cvdns_core::release::{self, STAMP_PERIOD};
 use cvdns_core::snapshot::inputs::Databases;
-use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 use cvdns_io::Version;
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
@@ -111,10 +111,10 @@ impl Force {
         let databases = last.as_ref().map(|last| last.feed.extra_databases()).unwrap_or_default();
         // What reading took is not needed any more: compiling need not come on top of it.
         give_back();
-        let frame = Arc::new(compile(&loaded.inputs, &databases, problems)?);
+        let static_data = Arc::new(compile(&loaded.inputs, &databases, problems)?);
         let none = Now::new(None, now, loaded.config.feed.max_age);
         let begun = std::time::Instant::now();
-        let snapshot = Snapshot::remembering(announced.as_ref(), frame.clone(), &none);
+        let snapshot = Snapshot::remembering(announced.as_ref(), static_data.clone(), &none);
         let compile_time = begun.elapsed();
         let server = &loaded.config.server;
         let threads = Listeners::most_sockets(&server.listen, server.workers);
@@ -152,7 +152,7 @@ impl Force {
         force.log_start();
         force.overriding.take_over(&force.loaded.overrides);
         if force.overriding.in_force(now) > 0 {
-            force.publish(frame, now);
+            force.publish(static_data, now);
         }
         force.starting = false;
         if let Some(last) = last {
@@ -243,7 +243,7 @@ impl Force {
         let half_hour = release::half_hour(self.compiled) + STAMP_PERIOD;
         let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
         let snapshot = self.snapshots.load();
-        let change = snapshot.frame.next_change(&self.moment(self.compiled));
+        let change = snapshot.static_data.next_change(&self.moment(self.compiled));
         let stale = self.aging().map(|aging| aging.from.filter(|moment| *moment > self.compiled));
         change
             .into_iter()
@@ -262,14 +262,14 @@ impl Force {
             self.read(now);
         }
         if now >= self.next_change() || now < self.compiled {
-            self.publish(self.frame(), now);
+            self.publish(self.static_data(), now);
         }
     }
 
     /// Frees snapshots that everybody has left; in what time to do it again, if there are more.
     pub(super) fn free(&mut self) -> Option<Duration> {
-        let Freed { frame, more } = self.ledger.free();
-        if frame {
+        let Freed { static_data, more } = self.ledger.free();
+        if static_data {
             give_back();
         }
         more.then_some(LEAVE)
@@ -293,9 +293,11 @@ impl Force {
         let feed = offer.as_ref().and_then(Offer::news).or(in_force);
         let databases = feed.map(Feed::extra_databases).unwrap_or_default();
         give_back();
-        let Some(mut frame) = compile(&loaded.inputs, &databases, problems) else { return false };
-        frame.pings.take_over(&self.frame().pings);
-        let frame = Arc::new(frame);
+        let Some(mut static_data) = compile(&loaded.inputs, &databases, problems) else {
+            return false;
+        };
+        static_data.download_reports.take_over(&self.static_data().download_reports);
+        let static_data = Arc::new(static_data);
         self.warn_of_restart(&loaded.config);
         if rekeyed {
             // Nobody may accept what the new keys have not verified; if they do, it is held back again.
@@ -315,7 +317,7 @@ impl Force {
         if state_moved {
             self.kept = Kept::new(self.loaded.state.clone());
         }
-        let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
+        let news = offer.is_some_and(|offer| self.settle(offer, &static_data, now));
         if self.loaded.feed.is_none() {
             (self.feed, self.seen, self.held) = (None, None, None);
             if moved {
@@ -324,8 +326,8 @@ impl Force {
         }
         self.offering.read(&self.loaded.supply, now);
         // The frame was made for what was offered, which may have been held back or refused.
-        let frame = self.fitting(frame);
-        self.publish(frame, now);
+        let static_data = self.fitting(static_data);
+        self.publish(static_data, now);
         self.log_start();
         if news || state_moved {
             self.keep_feed();
@@ -339,30 +341,30 @@ impl Force {
     }
 
     /// This frame, if it has names for the extra databases of the feed in force, else another that has.
-    fn fitting(&mut self, frame: Arc<Frame>) -> Arc<Frame> {
+    fn fitting(&mut self, static_data: Arc<StaticData>) -> Arc<StaticData> {
         let databases = self.feed().map(Feed::extra_databases).unwrap_or_default();
-        if databases == self.databases { frame } else { self.with_databases(databases) }
+        if databases == self.databases { static_data } else { self.with_databases(databases) }
     }
 
     /// The frame with names for these extra databases.
-    fn with_databases(&mut self, databases: Databases) -> Arc<Frame> {
+    fn with_databases(&mut self, databases: Databases) -> Arc<StaticData> {
         let mut problems = Problems::default();
-        let frame = compile(&self.loaded.inputs, &databases, &mut problems);
+        let static_data = compile(&self.loaded.inputs, &databases, &mut problems);
         log_some(problems.iter().filter(|problem| !self.known.contains(&mark(problem))));
         self.known = problems.iter().map(mark).collect();
         // What was compiled before is compiled again: extra databases are never an error.
-        let Some(mut frame) = frame else { return self.frame() };
-        frame.pings.take_over(&self.frame().pings);
+        let Some(mut static_data) = static_data else { return self.static_data() };
+        static_data.download_reports.take_over(&self.static_data().download_reports);
         self.databases = databases;
-        Arc::new(frame)
+        Arc::new(static_data)
     }
 
     fn feed(&self) -> Option<&Feed> {
         self.feed.as_ref().map(|in_force| &in_force.feed)
     }
 
-    fn frame(&self) -> Arc<Frame> {
-        self.snapshots.load().frame.clone()
+    fn static_data(&self) -> Arc<StaticData> {
+        self.snapshots.load().static_data.clone()
     }
 
     /// Remembers which mirrors' states changed, if any did.
@@ -371,27 +373,27 @@ impl Force {
         self.flapping.follow(feed, self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet), now);
     }
 
-    fn publish(&mut self, frame: Arc<Frame>, now: Timestamp) {
+    fn publish(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
         let started = std::time::Instant::now();
         self.offering.combine(self.feed.as_ref().map(|in_force| &in_force.feed));
         self.follow_changes(now);
-        let snapshot = Snapshot::after(&self.snapshots.load(), frame, &self.moment(now));
+        let snapshot = Snapshot::after(&self.snapshots.load(), static_data, &self.moment(now));
         let mut snapshot = snapshot.counting(self.threads);
-        snapshot.about.held = self.held.as_ref().map(Held::told);
+        snapshot.meta.held = self.held.as_ref().map(Held::told);
         self.since_start.compile_time = started.elapsed();
         self.since_start.snapshots += 1;
         debug!("compiled in {:?}", self.since_start.compile_time);
-        let expired = snapshot.live.has_expired();
+        let expired = snapshot.dynamic_data.has_expired();
         self.overriding.log(now);
         self.flapping.log(now);
         self.log_fail_open(&snapshot);
         if !self.starting {
             standings::log(&self.snapshots.load(), &snapshot);
         }
-        announcement::log(&self.snapshots.load().live, &snapshot.live);
+        announcement::log(&self.snapshots.load().dynamic_data, &snapshot.dynamic_data);
         self.ledger.swap(Arc::new(snapshot));
         self.compiled = now;
-        self.kept.keep_announced(self.snapshots.load().live.announced());
+        self.kept.keep_announced(self.snapshots.load().dynamic_data.announced());
         let aging = self.aging();
         for (aging, before) in aging.iter().zip(self.stale) {
             match (before, aging.is_stale(now)) {
@@ -411,8 +413,9 @@ impl Force {
     fn moment(&self, time: Timestamp) -> Now<'_> {
         let now = Now::new(self.feed(), time, self.loaded.config.feed.max_age);
         let (overrides, settling) = (self.overriding.overrides(), self.flapping.settling());
-        let word = Word { overrides: Some(overrides), settling: Some(settling), ..now.word };
-        Now { word, release: self.offering.offered(), ..now }
+        let inputs =
+            HealthInputs { overrides: Some(overrides), settling: Some(settling), ..now.inputs };
+        Now { inputs, release: self.offering.offered(), ..now }
     }
 
     /// The feed, and the record in a file.
@@ -438,7 +441,7 @@ impl Force {
 /// What tells problems apart. To find out their lines for that would mean to count all lines before
 /// each of many.
 fn mark(problem: &Problem) -> String {
-    format!("{}:{}: {}", problem.spot.file_name(), problem.spot.span().start, problem.what)
+    format!("{}:{}: {}", problem.location.file_name(), problem.location.span().start, problem.what)
 }
 
 impl Aging {

@@ -36,7 +36,7 @@ use cvdns_io::signals::{Signals, Told};
 use cvdns_net::privileges::{self, Privileges};
 use cvdns_net::{Counters, Listeners, TcpLimits};
 
-pub use following::{Follower, Standing, follow_without_serving};
+pub use following::{FollowedState, Follower, follow_without_serving};
 
 use answerer::MakeAnswerer;
 use fetching::Fetching;

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use crate::load::SupplyFiles;
+use crate::load::ReleaseFiles;
 use cvdns_core::health::Feed;
-use cvdns_core::release::{CORE_DATABASES, Offered, Release, Said, Supply};
+use cvdns_core::release::{CORE_DATABASES, Offered, Release, ReleaseSources, SourceState};
 
 /// What is offered now, and what it was put together from.
 #[derive(Debug, Default)]
 pub(super) struct Offering {
-    supply: Supply,
+    supply: ReleaseSources,
     /// What keeps files from being used, as it was logged last.
     complaints: Vec<String>,
     release: Option<(Release, Timestamp)>,
@@ -19,10 +19,10 @@ pub(super) struct Offering {
 impl Offering {
     /// Reads the files; true when they say something else than before. What is wrong with them is logged once, and what was
     /// last read goes on.
-    pub(super) fn read(&mut self, files: &SupplyFiles, now: Timestamp) -> bool {
+    pub(super) fn read(&mut self, files: &ReleaseFiles, now: Timestamp) -> bool {
         let mut errors = Vec::new();
         let supply = files.read(&self.supply, now, &mut errors);
-        let silent = supply.line == Said::Silent || supply.versions == Said::Silent;
+        let silent = supply.line == SourceState::Silent || supply.versions == SourceState::Silent;
         let meanwhile = if silent { "there is no record" } else { "what was last read goes on" };
         for error in errors.iter().filter(|error| !self.complaints.contains(error)) {
             warn!("{error}; until it can be used, {meanwhile}");
@@ -63,24 +63,24 @@ impl Offering {
     /// The stamp of the record in a file, where that is what counts.
     pub(super) fn line_stamp(&self) -> Option<Timestamp> {
         match &self.supply.line {
-            Said::Says(line) => Some(line.stamp),
+            SourceState::Says(line) => Some(line.stamp),
             _ => None,
         }
     }
 
     /// Whether the feed's age is the release's.
     pub(super) fn is_the_feeds(&self) -> bool {
-        self.supply.line == Said::Unused
+        self.supply.line == SourceState::Unused
     }
 }
 
-fn log_news(files: &SupplyFiles, before: &Supply, now: &Supply) {
-    if let (Some(path), Said::Says(line)) = (&files.line, &now.line)
+fn log_news(files: &ReleaseFiles, before: &ReleaseSources, now: &ReleaseSources) {
+    if let (Some(path), SourceState::Says(line)) = (&files.line, &now.line)
         && before.line != now.line
     {
         info!("the record in {}: {}", path.display(), line.release.record(line.stamp.as_second()));
     }
-    if let (Some(directory), Said::Says(versions)) = (&files.directory, now.versions)
+    if let (Some(directory), SourceState::Says(versions)) = (&files.directory, now.versions)
         && before.versions != now.versions
     {
         let said =

@@ -8,17 +8,17 @@ use tracing::info;
 
 use super::LOGGED;
 use cvdns_core::fleet::Mirror;
-use cvdns_core::health::{MirrorCondition, Standing, State};
+use cvdns_core::health::{MirrorCondition, MirrorStatus, State};
 use cvdns_core::snapshot::Snapshot;
 
 /// A mirror of a fleet and how it stands.
-type Stand<'s> = (&'s Mirror, &'s Standing);
+type Stand<'s> = (&'s Mirror, &'s MirrorStatus);
 
 /// A line for each of the first few, and how many more there are: many change at once when a network breaks.
 ///
 /// Before the first feed all mirrors count as up, whatever they are: what it says of them is no change.
 pub(super) fn log(before: &Snapshot, now: &Snapshot) {
-    if before.about.feed.is_none() && now.about.feed.is_some() {
+    if before.meta.feed.is_none() && now.meta.feed.is_some() {
         return;
     }
     let mut lines = changes(before, now).into_iter();
@@ -45,7 +45,7 @@ pub(super) fn summary(snapshot: &Snapshot) -> String {
 /// A line for each mirror that stands otherwise, each host once. Who lags behind the record changes with every version and is
 /// told as a number, and who settles is told where that is found out.
 fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
-    if Arc::ptr_eq(&before.frame, &now.frame) {
+    if Arc::ptr_eq(&before.static_data, &now.static_data) {
         // The usual case: fleets are the same, and nothing needs to be looked up.
         let mut seen = HashSet::new();
         let pairs = stands(before).zip(stands(now));
@@ -82,16 +82,17 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
 
 /// All mirrors of all fleets.
 fn stands(snapshot: &Snapshot) -> impl Iterator<Item = Stand<'_>> {
-    snapshot.frame.plans.iter().enumerate().flat_map(|(number, plan)| {
-        let standings = snapshot.live.health(number as u32).map(|health| health.mirrors.iter());
+    snapshot.static_data.plans.iter().enumerate().flat_map(|(number, plan)| {
+        let standings =
+            snapshot.dynamic_data.health(number as u32).map(|health| health.mirrors.iter());
         plan.fleet.mirrors.iter().zip(standings.into_iter().flatten())
     })
 }
 
 /// Whether a mirror stands otherwise, in whole or with single addresses.
-fn differs(mirror: &Mirror, before: &Standing, now: &Standing) -> bool {
+fn differs(mirror: &Mirror, before: &MirrorStatus, now: &MirrorStatus) -> bool {
     let of = |standing| MirrorCondition::of(mirror, standing, u32::MAX);
-    let states = |standing: &Standing| (standing.ipv4.clone(), standing.ipv6.clone());
+    let states = |standing: &MirrorStatus| (standing.ipv4.clone(), standing.ipv6.clone());
     let settles = [of(before), of(now)].contains(&MirrorCondition::Settling);
     !settles && (of(before) != of(now) || (mirror.enabled && states(before) != states(now)))
 }
@@ -125,12 +126,12 @@ fn changed_addresses((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> Vec<
 }
 
 /// The state of each address.
-fn states(mirror: &Mirror, standing: &Standing) -> impl Iterator<Item = (IpAddr, State)> {
+fn states(mirror: &Mirror, standing: &MirrorStatus) -> impl Iterator<Item = (IpAddr, State)> {
     mirror.addresses().zip(standing.ipv4.iter().chain(&standing.ipv6).copied())
 }
 
 /// How a mirror stands, with the addresses that stand otherwise.
-fn told(mirror: &Mirror, standing: &Standing) -> String {
+fn told(mirror: &Mirror, standing: &MirrorStatus) -> String {
     if !mirror.enabled {
         return "not enabled".to_owned();
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::{header, text};
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
@@ -140,7 +140,7 @@ impl<'z> Parent<'z> {
             let mut above = std::iter::successors(Some(server.clone()), Name::parent);
             above.find_map(|name| names.get(&name))
         };
-        let mut noted: Vec<Spot> = Vec::new();
+        let mut noted: Vec<Location> = Vec::new();
         for zone in &zones {
             for server in zone.rdatas().filter_map(|rdata| Name::from_wire(rdata).ok()) {
                 let key: Box<[u8]> = server.to_lower().wire().into();
@@ -157,10 +157,11 @@ impl<'z> Parent<'z> {
                 let is_cut = records.is_some_and(|records| records.cut_above(&server).is_some());
                 let is_own = server.is_within(&zone.owner_name());
                 // The zones of a file only repeat what is wrong with it.
-                if addresses.is_empty() && (is_own || !is_cut) && !noted.contains(&zone.spot()) {
-                    noted.push(zone.spot());
+                if addresses.is_empty() && (is_own || !is_cut) && !noted.contains(&zone.location())
+                {
+                    noted.push(zone.location());
                     problems.error(
-                        zone.spot(),
+                        zone.location(),
                         format!(
                             "the name server {server} of {} lies in {} and has no address",
                             zone.owner_name(),

@@ -76,7 +76,7 @@ pub fn tree(subject: &Subject, acl: Option<Acl>, directory: &Path) -> Tree {
         subject,
         directory,
         zones: zones(&subject.snapshot),
-        config: header::of_file("#", subject.snapshot.frame.settings.ecs),
+        config: header::of_file("#", subject.snapshot.static_data.settings.ecs),
         tree: Tree::new(),
     };
     match acl {
@@ -100,8 +100,9 @@ impl Maker<'_> {
     /// One file for each zone; clients are those whom nobody can place.
     fn plain(&mut self) {
         for zone in &self.zones {
-            let plan =
-                zone.asks.and_then(|plan| self.subject.snapshot.frame.plans.get(plan as usize));
+            let plan = zone
+                .asks
+                .and_then(|plan| self.subject.snapshot.static_data.plans.get(plan as usize));
             let client = plan.map_or(0, |plan| plan.paths.of_client(Area::Unknown));
             let file = Sheet::new(self.subject, zone).file(client, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
@@ -113,7 +114,7 @@ impl Maker<'_> {
 
     /// A view for all clients with the same paths; zones, and the paths of one zone, that several have in common are loaded once.
     fn views(&mut self, acl: Acl) {
-        let views = views(&self.subject.snapshot.frame);
+        let views = views(&self.subject.snapshot.static_data);
         match acl {
             Acl::Geoip => self.config.push_str(
                 "# Needs a GeoIP2 or GeoLite2 database of countries or cities in BIND's `geoip-directory`.\n",
@@ -169,7 +170,7 @@ impl Maker<'_> {
         }
         for (view, networks) in views.iter().zip(&networks) {
             let path = format!("acls/{}.conf", view.name);
-            let mut text = header::of_file("#", self.subject.snapshot.frame.settings.ecs);
+            let mut text = header::of_file("#", self.subject.snapshot.static_data.settings.ecs);
             // A country of which no network is known: nobody is in its view.
             let none = ["none".to_owned()];
             let elements = if networks.is_empty() { &none[..] } else { networks };

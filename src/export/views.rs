@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::{Continent, Country};
-use cvdns_core::snapshot::Frame;
+use cvdns_core::snapshot::StaticData;
 use cvdns_core::snapshot::pools::PathId;
 
 /// What clients of one view have in common.
@@ -30,9 +30,9 @@ const REST: &str = "cvdns-unknown";
 const LONGEST: usize = 60;
 
 /// The views of a frame. The last one has the clients whose paths are those of unknown clients.
-pub(super) fn views(frame: &Frame) -> Vec<View> {
+pub(super) fn views(static_data: &StaticData) -> Vec<View> {
     let paths = |area: Area| -> Vec<PathId> {
-        let of = frame.plans.iter().map(|plan| match plan.clients {
+        let of = static_data.plans.iter().map(|plan| match plan.clients {
             Some(_) => plan.paths.of_client(area),
             None => 0,
         });
@@ -50,7 +50,7 @@ pub(super) fn views(frame: &Frame) -> Vec<View> {
             view.areas.push(area);
             continue;
         }
-        let name = name(frame, &paths, area);
+        let name = name(static_data, &paths, area);
         let mut numbers = (2..).map(|number| format!("{name}-{number}"));
         let name = std::iter::once(name.clone())
             .chain(numbers.by_ref())
@@ -87,8 +87,8 @@ fn continents_last(views: &mut [View]) {
 }
 
 /// The pools of the first path that clients have.
-fn name(frame: &Frame, paths: &[PathId], area: Area) -> String {
-    let mut plans = frame.plans.iter().zip(paths).filter(|(plan, _)| plan.clients.is_some());
+fn name(static_data: &StaticData, paths: &[PathId], area: Area) -> String {
+    let mut plans = static_data.plans.iter().zip(paths).filter(|(plan, _)| plan.clients.is_some());
     let path = plans.next().and_then(|(plan, path)| Some((plan, plan.paths.get(*path)?)));
     let Some((plan, path)) = path else {
         let label = area.country().map(Country::label).or(area.continent().map(Continent::code));

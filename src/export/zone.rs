@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::frame::{Answer, Cut, Frame, Node, NodeKind, ParentDs};
-use cvdns_core::snapshot::live::{PoolAnswer, WindowSet};
+use cvdns_core::snapshot::dynamic_data::{PoolAnswer, WindowSet};
 use cvdns_core::snapshot::names::NodeId;
 use cvdns_core::snapshot::pools::{Along, PathId};
+use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::{Name, parent};
 use cvdns_core::wire::{rtype, u16_at};
@@ -47,26 +47,26 @@ pub(super) struct Record {
 
 /// All zones of a snapshot, in its order.
 pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
-    let frame = &*snapshot.frame;
+    let static_data = &*snapshot.static_data;
     let mut zones: Vec<Zone<'_>> = (0..)
-        .zip(&frame.zones)
+        .zip(&static_data.zones)
         .map_while(|(number, zone)| {
-            let soa = frame.rrset(zone.soa)?;
+            let soa = static_data.rrset(zone.soa)?;
             let (nodes, origin) = (BTreeMap::new(), &zone.origin);
             let (asks, has_pools, has_texts) = (None, false, false);
             Some(Zone { snapshot, number, origin, soa, nodes, asks, has_pools, has_texts })
         })
         .collect();
-    for (id, name) in frame.names.iter() {
-        let Some(node) = frame.nodes.get(id as usize) else { continue };
+    for (id, name) in static_data.names.iter() {
+        let Some(node) = static_data.nodes.get(id as usize) else { continue };
         let Some(zone) = zones.get_mut(node.zone as usize) else { continue };
         zone.nodes.insert(name, id);
-        for holding in frame.holdings(node) {
+        for holding in static_data.holdings(node) {
             match holding.answer {
                 Answer::Pool { rule, along } => {
                     zone.has_pools = true;
                     if along == Along::Client {
-                        zone.asks = frame.rules.get(rule as usize).map(|rule| rule.plan);
+                        zone.asks = static_data.rules.get(rule as usize).map(|rule| rule.plan);
                     }
                 }
                 Answer::Text(_) => zone.has_texts = true,
@@ -79,12 +79,11 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<Zone<'_>> {
 
 /// Owners of records of the release that have no content now, and that an export leaves out.
 pub fn left_out(snapshot: &Snapshot) -> Vec<Name> {
-    let is_out =
-        |answer| matches!(answer, Answer::Text(number) if snapshot.live.text(number).is_none());
+    let is_out = |answer| matches!(answer, Answer::Text(number) if snapshot.dynamic_data.text(number).is_none());
     let mut names = Vec::new();
     for zone in zones(snapshot) {
         for (name, node) in zone.nodes() {
-            let mut holdings = snapshot.frame.holdings(node).iter();
+            let mut holdings = snapshot.static_data.holdings(node).iter();
             if holdings.any(|holding| is_out(holding.answer)) {
                 names.extend(Name::from_wire(name));
             }
@@ -107,11 +106,11 @@ impl<'s> Zone<'s> {
         let mut out = Writer { zone: self, records: Vec::new(), glue: Vec::new() };
         for (name, node) in self.nodes() {
             if let NodeKind::Cut(cut) = node.kind
-                && let Some(cut) = self.snapshot.frame.cut(cut)
+                && let Some(cut) = self.snapshot.static_data.cut(cut)
             {
                 out.cut(&cut);
             }
-            for holding in self.snapshot.frame.holdings(node) {
+            for holding in self.snapshot.static_data.holdings(node) {
                 out.holding(name, holding.answer, holding.rtype);
             }
         }
@@ -126,12 +125,12 @@ impl<'s> Zone<'s> {
     /// The records for clients of this path beside those. Names that exist and have neither a record now nor one below them
     /// get one that nobody asks for: they would else be denied with all that is below.
     pub(super) fn of_client(&self, shared: &Shared<'_>, client: PathId) -> Vec<Record> {
-        let Snapshot { frame, live, .. } = self.snapshot;
+        let Snapshot { static_data, dynamic_data, .. } = self.snapshot;
         let mut records = Vec::new();
         for (name, node) in self.nodes() {
-            for holding in frame.holdings(node) {
+            for holding in static_data.holdings(node) {
                 if let Answer::Pool { rule, along: Along::Client } = holding.answer {
-                    records.extend(addresses(name, holding.rtype, live.pool(rule, client)));
+                    records.extend(addresses(name, holding.rtype, dynamic_data.pool(rule, client)));
                 }
             }
         }
@@ -143,8 +142,10 @@ impl<'s> Zone<'s> {
     }
 
     fn nodes(&self) -> impl Iterator<Item = (&'s [u8], &'s Node)> {
-        let frame: &'s Frame = &self.snapshot.frame;
-        self.nodes.iter().filter_map(|(name, id)| Some((*name, frame.nodes.get(*id as usize)?)))
+        let static_data: &'s StaticData = &self.snapshot.static_data;
+        self.nodes
+            .iter()
+            .filter_map(|(name, id)| Some((*name, static_data.nodes.get(*id as usize)?)))
     }
 
     /// The names that records make exist: their owners, and all above up to the zone's own, which its SOA does.
@@ -177,19 +178,20 @@ struct Writer<'z, 's> {
 
 impl<'s> Writer<'_, 's> {
     fn holding(&mut self, name: &[u8], answer: Answer, rtype: u16) {
-        let Snapshot { frame, live, .. } = self.zone.snapshot;
+        let Snapshot { static_data, dynamic_data, .. } = self.zone.snapshot;
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
             Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {
-                self.records.extend(frame.rrset(rrset).into_iter().flat_map(|set| of_set(&set)));
+                self.records
+                    .extend(static_data.rrset(rrset).into_iter().flat_map(|set| of_set(&set)));
             }
             Answer::Text(number) => {
-                if let Some((template, _)) = live.text(number) {
+                if let Some((template, _)) = dynamic_data.text(number) {
                     self.records.extend(ready(name, template.octets));
                 }
             }
             Answer::Pool { rule, along: Along::Path(path) } => {
-                self.records.extend(addresses(name, rtype, live.pool(rule, path)));
+                self.records.extend(addresses(name, rtype, dynamic_data.pool(rule, path)));
             }
             Answer::Pool { along: Along::Client, .. } => {}
         }
@@ -197,13 +199,13 @@ impl<'s> Writer<'_, 's> {
 
     /// A delegation of the master file, with its glue. DS records are among what its node holds.
     fn cut(&mut self, cut: &Cut) {
-        let frame: &'s Frame = &self.zone.snapshot.frame;
-        if let Some(ns) = frame.rrset(cut.ns) {
+        let static_data: &'s StaticData = &self.zone.snapshot.static_data;
+        if let Some(ns) = static_data.rrset(cut.ns) {
             self.records.extend(of_set(&ns));
             // What is served comes first: the file may have an older copy.
             self.servers(&ns);
         }
-        self.glue.extend(frame.glue(cut));
+        self.glue.extend(static_data.glue(cut));
     }
 
     /// The addresses of a delegation's name servers within the zone, from the zones that they are in.
@@ -220,14 +222,14 @@ impl<'s> Writer<'_, 's> {
     /// Zones below that are served too are delegated, whether the master file does or not: servers that have the zone alone
     /// refer to them, and the names between the two exist.
     fn children(&mut self) {
-        let frame: &'s Frame = &self.zone.snapshot.frame;
-        for child in &frame.zones {
+        let static_data: &'s StaticData = &self.zone.snapshot.static_data;
+        for child in &static_data.zones {
             let Some(above) = child.parent.filter(|above| above.zone == self.zone.number) else {
                 continue;
             };
             let ds = match above.ds {
                 ParentDs::Referral(_) => continue,
-                ParentDs::Records { rrset, .. } => frame.rrset(rrset),
+                ParentDs::Records { rrset, .. } => static_data.rrset(rrset),
                 ParentDs::None => None,
             };
             let Some(ns) = self.find(child.origin.to_lower().wire(), rtype::NS) else { continue };
@@ -239,21 +241,21 @@ impl<'s> Writer<'_, 's> {
 
     /// Static records of any zone, or glue that it has for a zone delegated from it.
     fn find(&self, lower: &[u8], rtype: u16) -> Option<Rrset<'s>> {
-        let frame: &'s Frame = &self.zone.snapshot.frame;
+        let static_data: &'s StaticData = &self.zone.snapshot.static_data;
         let mut name = LowerName::new();
         name.set(lower);
-        let (node, below) = frame.names.closest(&name, frame.names.probe(&name))?;
-        let node = frame.nodes.get(node as usize)?;
+        let (node, below) = static_data.names.closest(&name, static_data.names.probe(&name))?;
+        let node = static_data.nodes.get(node as usize)?;
         if let NodeKind::Cut(cut) = node.kind {
             let is_it =
                 |set: &Rrset<'_>| set.rtype() == rtype && set.owner().eq_ignore_ascii_case(lower);
-            return frame.glue(&frame.cut(cut)?).find(is_it);
+            return static_data.glue(&static_data.cut(cut)?).find(is_it);
         }
         if below > 0 {
             return None;
         }
-        match frame.holding(node, rtype)? {
-            Answer::Static { rrset, .. } => frame.rrset(rrset),
+        match static_data.holding(node, rtype)? {
+            Answer::Static { rrset, .. } => static_data.rrset(rrset),
             _ => None,
         }
     }
@@ -261,9 +263,9 @@ impl<'s> Writer<'_, 's> {
     /// Glue that does not stand among the records as data.
     fn add_glue(&mut self) {
         let has = |name: &[u8], rtype| {
-            let frame = &self.zone.snapshot.frame;
-            let node = self.zone.nodes.get(name).and_then(|id| frame.nodes.get(*id as usize));
-            node.is_some_and(|node| frame.holding(node, rtype).is_some())
+            let static_data = &self.zone.snapshot.static_data;
+            let node = self.zone.nodes.get(name).and_then(|id| static_data.nodes.get(*id as usize));
+            node.is_some_and(|node| static_data.holding(node, rtype).is_some())
         };
         // One set for each name and type, as all records of a set have one TTL (RFC 2181 section 5.2).
         let mut seen = HashSet::new();

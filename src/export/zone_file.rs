@@ -46,15 +46,15 @@ pub(super) struct Sheet<'z, 's> {
 
 impl<'z, 's> Sheet<'z, 's> {
     pub(super) fn new(subject: &Subject, zone: &'z Zone<'s>) -> Self {
-        let live = &subject.snapshot.live;
-        let half_hour = live
+        let dynamic_data = &subject.snapshot.dynamic_data;
+        let half_hour = dynamic_data
             .announced()
             .map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
         let shared = zone.shared();
         let (.., master) = soa(&zone.soa);
         Self {
             zone,
-            ecs: subject.snapshot.frame.settings.ecs,
+            ecs: subject.snapshot.static_data.settings.ecs,
             lines: lines(&shared.records),
             most_alike: most_alike(&shared.records),
             shared,

@@ -10,7 +10,7 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::geo::database::CountryDatabase;
 use cvdns_core::geo::date::date_text;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::ZoneInput;
 use cvdns_core::zone::file::{NameKind, PoolRef};
 use cvdns_io::{Version, beside, read_bytes};
@@ -99,7 +99,7 @@ pub(super) fn read(
         Ok(database) => {
             let size = DatabaseSize::of(&database);
             refuse_small(size.networks, config, before, problems);
-            warn_unknown(&database, &named.spot, problems);
+            warn_unknown(&database, &named.location, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
             let map = CountryMap::new(&database, &config.overrides)
                 .named(format!("{} {built}", named.value));
@@ -112,7 +112,7 @@ pub(super) fn read(
         }
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
-            problems.error(named.spot.clone(), error, help);
+            problems.error(named.location.clone(), error, help);
             Countries::unread("no country database")
         }
     }
@@ -125,14 +125,14 @@ fn refuse_small(
     before: Option<&Countries>,
     problems: &mut Problems,
 ) {
-    let spot = || config.database.spot.clone();
+    let location = || config.database.location.clone();
     if let Some(least) = config.min_networks {
         if (networks as u64) < least {
             let what = format!(
                 "the country database has {networks} networks, fewer than `min-networks`, {least}"
             );
             problems.error(
-                spot(),
+                location(),
                 what,
                 "put a whole database there, or lower `min-networks` in [geoip]",
             );
@@ -148,7 +148,7 @@ fn refuse_small(
         let help = format!(
             "put a whole database there; to have this one taken, write `min-networks = {networks}` in [geoip], or restart"
         );
-        problems.error(spot(), what, help);
+        problems.error(location(), what, help);
     }
 }
 
@@ -158,14 +158,14 @@ fn open(file: &Path) -> Result<CountryDatabase, String> {
         .map_err(|error| error.to_string())
 }
 
-fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems) {
+fn warn_unknown(database: &CountryDatabase, location: &Location, problems: &mut Problems) {
     for code in database.warnings().iter().take(NAMED_CODES) {
         let what = format!(
             "the country database has {} networks of {}, from {}",
             code.networks, code.code, code.first
         );
         problems.warning(
-            spot.clone(),
+            location.clone(),
             what,
             format!("{}: their clients count as being in no country", code.reason),
         );
@@ -176,7 +176,7 @@ fn warn_unknown(database: &CountryDatabase, spot: &Spot, problems: &mut Problems
             "the country database has {more} more codes that are not in the table of countries"
         );
         problems.warning(
-            spot.clone(),
+            location.clone(),
             what,
             "`cvdns geoip info` lists them; their clients count as being in no country",
         );

@@ -3,9 +3,9 @@
 mod geoip;
 mod monitor;
 mod overrides;
+mod release;
 pub mod remote;
 mod source;
-mod supply;
 mod zones;
 
 use std::net::SocketAddr;
@@ -16,15 +16,15 @@ use ipnet::IpNet;
 use cvdns_core::config::Config;
 use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::Placed;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
 pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
+pub use release::{EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::Roots;
 pub use source::{SignedOctets, Source, signature_of};
-pub use supply::{EXTENSIONS, SupplyFiles, read_header};
 
 /// A path as it is written, and where.
 type Named = Placed<String>;
@@ -43,7 +43,7 @@ pub struct Loaded {
     /// The operator's overrides.
     pub overrides: OverridesFile,
     /// The files that have a word in the release.
-    pub supply: SupplyFiles,
+    pub supply: ReleaseFiles,
     /// Where the last good feed and record are kept.
     pub state: Option<PathBuf>,
     /// Where addresses are, as the inputs have it, and from what that was made.
@@ -58,7 +58,7 @@ pub struct Followed {
     /// Whom its web server must be certified by.
     pub roots: Roots,
     /// The files that have a word in the release.
-    pub supply: SupplyFiles,
+    pub supply: ReleaseFiles,
 }
 
 /// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is
@@ -104,7 +104,7 @@ impl Followed {
     fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
         let feed = Source::of(path, config, problems);
         let roots = roots(path, config, feed.as_ref(), problems);
-        Self { feed, roots, supply: SupplyFiles::of(path, config) }
+        Self { feed, roots, supply: ReleaseFiles::of(path, config) }
     }
 }
 
@@ -114,14 +114,14 @@ fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut P
     if source.is_some_and(|source| !source.is_secure()) {
         let help = "take it out, or name a source by https";
         problems.warning(
-            named.spot.clone(),
+            named.location.clone(),
             "`ca-file` has no effect on a source without TLS",
             help,
         );
     }
     Roots::read(&cvdns_io::beside(path, &named.value)).unwrap_or_else(|error| {
         let help = "write the path of a file of certificates in PEM (-----BEGIN CERTIFICATE-----)";
-        problems.error(named.spot.clone(), error, help);
+        problems.error(named.location.clone(), error, help);
         Roots::System
     })
 }
@@ -132,7 +132,7 @@ fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
         Ok(text) => Config::parse(&name, &text, problems),
         Err(error) => {
             let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
-            problems.error(Spot::file(&name), error, help);
+            problems.error(Location::file(&name), error, help);
             None
         }
     }

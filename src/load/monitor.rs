@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{config, zones};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::table::Placed;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_monitor::MonitorInputs;
 
 /// The directory of a configuration that names none.
@@ -19,7 +19,7 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems)).collect();
     let beside = |named: &Placed<String>| cvdns_io::beside(path, &named.value);
     let feed = settings.feed.as_ref().or(config.feed.source.as_ref());
-    let whole = || Spot::file(&path.display().to_string());
+    let whole = || Location::file(&path.display().to_string());
     match feed {
         None => problems.error(
             whole(),
@@ -27,7 +27,7 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
             "write its path as `source` in [feed], or as `feed` in [monitor]",
         ),
         Some(feed) if feed.value.contains("://") => problems.error(
-            feed.spot.clone(),
+            feed.location.clone(),
             "the coordinator writes a file, and this is a URL",
             "write the path of the file as `feed` in [monitor]",
         ),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::{beside, read_optional_text};
 
@@ -80,7 +80,7 @@ impl OverridesFile {
 fn read(path: &Path, problems: &mut Problems) -> Option<String> {
     read_optional_text(path, MAX_SIZE).unwrap_or_else(|error| {
         let help = "write a text file; without overrides it may be missing";
-        problems.error(Spot::file(&path.display().to_string()), error, help);
+        problems.error(Location::file(&path.display().to_string()), error, help);
         None
     })
 }

@@ -41,7 +41,7 @@ impl Source {
             Err(what) => {
                 let help =
                     "write the path of a file or a URL such as \"https://example.org/feed.json\"";
-                problems.error(named.spot.clone(), what, help);
+                problems.error(named.location.clone(), what, help);
                 None
             }
         }

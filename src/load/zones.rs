@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::{self, Country};
 use cvdns_core::problem::table::Placed;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{ExpandedZone, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
@@ -21,19 +21,19 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Option<ZoneInput> {
     let path = beside(config, &named.value);
-    let text = text_of(&path, &named.spot, problems)?;
+    let text = text_of(&path, &named.location, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
     let mut found = Problems::default();
     let fleet = match &file.mirrors {
         Some(mirrors) => {
-            fleet(&beside(&path, &mirrors.value), &mirrors.spot, &mut found).unwrap_or_default()
+            fleet(&beside(&path, &mirrors.value), &mirrors.location, &mut found).unwrap_or_default()
         }
         None => Fleet::default(),
     };
     let fleet_complete = !found.has_errors();
     problems.append(found);
     let records = beside(&path, &file.records.value);
-    let master = noted(read_master(&records), &file.records.spot, problems)?;
+    let master = noted(read_master(&records), &file.records.location, problems)?;
     let mut zones = Vec::new();
     for (origin, country) in origins(&file, problems) {
         let mut found = Problems::default();
@@ -60,17 +60,17 @@ pub(super) fn read_fleet(
     problems: &mut Problems,
 ) -> Option<(String, Fleet)> {
     let path = beside(config, &named.value);
-    let text = text_of(&path, &named.spot, problems)?;
+    let text = text_of(&path, &named.location, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
     let mirrors = file.mirrors.as_ref()?;
-    let fleet = fleet(&beside(&path, &mirrors.value), &mirrors.spot, problems)?;
+    let fleet = fleet(&beside(&path, &mirrors.value), &mirrors.location, problems)?;
     Some((file.origin.value, fleet))
 }
 
 fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> Records {
     let name = path.display().to_string();
     let records = master::parse(&name, octets, origin, &mut Files, problems);
-    Records::build(origin, records, &Spot::file(&name), problems)
+    Records::build(origin, records, &Location::file(&name), problems)
 }
 
 /// The zone's name; with `{cc}`, one for each country code.
@@ -89,7 +89,7 @@ fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Countr
             Ok(name) => out.push((name, country)),
             Err(e) => {
                 problems.error(
-                    file.origin.spot.clone(),
+                    file.origin.location.clone(),
                     format!("\"{text}\": {e}"),
                     "write a domain name",
                 );
@@ -100,22 +100,22 @@ fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Countr
     out
 }
 
-fn fleet(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<Fleet> {
-    let text = text_of(path, spot, problems)?;
+fn fleet(path: &Path, location: &Location, problems: &mut Problems) -> Option<Fleet> {
+    let text = text_of(path, location, problems)?;
     Some(Fleet::parse(&path.display().to_string(), &text, problems))
 }
 
-fn text_of(path: &Path, spot: &Spot, problems: &mut Problems) -> Option<String> {
-    noted(read_text(path), spot, problems)
+fn text_of(path: &Path, location: &Location, problems: &mut Problems) -> Option<String> {
+    noted(read_text(path), location, problems)
 }
 
 /// What was read; if it could not be, that is noted where the file is named.
-fn noted<T>(read: Result<T, String>, spot: &Spot, problems: &mut Problems) -> Option<T> {
+fn noted<T>(read: Result<T, String>, location: &Location, problems: &mut Problems) -> Option<T> {
     match read {
         Ok(read) => Some(read),
         Err(error) => {
             problems.error(
-                spot.clone(),
+                location.clone(),
                 error,
                 "check the path: it is relative to the file that names it",
             );

@@ -22,7 +22,7 @@ use cvdns::load::{Loaded, load};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::{Frame, Now, Snapshot, compile};
+use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
@@ -51,24 +51,24 @@ pub fn loaded(config: &Path) -> Loaded {
 }
 
 /// Compiles what was loaded, with the names that this feed's release has.
-pub fn frame(loaded: &Loaded, feed: Option<&Feed>) -> Arc<Frame> {
+pub fn static_data(loaded: &Loaded, feed: Option<&Feed>) -> Arc<StaticData> {
     let release = feed.and_then(|feed| feed.release.as_ref());
     let databases =
         release.map(|release| release.extra.keys().cloned().collect()).unwrap_or_default();
     let mut problems = Problems::default();
-    let frame = compile(&loaded.inputs, &databases, &mut problems);
+    let static_data = compile(&loaded.inputs, &databases, &mut problems);
     assert!(
         problems.is_empty(),
         "{:#?}",
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     );
-    Arc::new(frame.expect("nothing was wrong"))
+    Arc::new(static_data.expect("nothing was wrong"))
 }
 
 /// The snapshot at a moment.
-pub fn snapshot(frame: &Arc<Frame>, feed: Option<&Feed>, time: &str) -> Snapshot {
+pub fn snapshot(static_data: &Arc<StaticData>, feed: Option<&Feed>, time: &str) -> Snapshot {
     let now = Now::new(feed, time.parse().unwrap(), Duration::from_secs(3600));
-    Snapshot::new(Arc::clone(frame), &now)
+    Snapshot::new(Arc::clone(static_data), &now)
 }
 
 /// A query in class IN with a random-looking id, RD set, and, with a subnet, OPT and ECS (RFC 7871 section 6).

@@ -1,7 +1,7 @@
 //! Who may ask: `explain = "public" | "local" | "off"`.
 
 use super::ask::{Ask, TOOLS, Tool, WITH_OPTIONS};
-use super::asking::{Answer, TXT, frame, loaded, query, snapshot};
+use super::asking::{Answer, TXT, loaded, query, snapshot, static_data};
 use super::files;
 use super::support::daemon::{Daemon, Files};
 use super::support::fixture::States;
@@ -53,8 +53,11 @@ fn asked(files: &Files, from: &str, name: &str) -> Answer {
     files.write(dir.path(), 5300);
     let loaded = loaded(&dir.path().join("cvdns.toml"));
     let feed = Feed::parse(files.text("feed.json").as_bytes()).expect("a feed");
-    let snapshot =
-        snapshot(&frame(&loaded, Some(&feed)), Some(&feed), &jiff::Timestamp::now().to_string());
+    let snapshot = snapshot(
+        &static_data(&loaded, Some(&feed)),
+        Some(&feed),
+        &jiff::Timestamp::now().to_string(),
+    );
     let mut answering = Answering::new(1, jiff::Timestamp::now);
     // A subnet of somewhere local makes nobody local.
     let asked = query(&format!("{name}.clam.example"), TXT, Some(([10, 0, 0, 0].into(), 8)));

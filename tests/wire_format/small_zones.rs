@@ -14,7 +14,7 @@ use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::config::Explain;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country_map::CountryMap;
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
 use cvdns_core::snapshot::{Now, Snapshot, compile};
@@ -120,7 +120,7 @@ impl SmallZone {
         let file = ZoneFile::parse("zone.toml", &file, &mut problems)?;
         let origin = Name::parse(origin, &Name::root()).unwrap();
         let parsed = master::parse("z", &self.text, &origin, &mut NoFiles, &mut problems);
-        let records = Records::build(&origin, parsed, &Spot::file("z"), &mut problems);
+        let records = Records::build(&origin, parsed, &Location::file("z"), &mut problems);
         let zones = vec![ExpandedZone { country: None, records: Arc::new(records) }];
         let zones = vec![ZoneInput {
             file,
@@ -134,13 +134,13 @@ impl SmallZone {
             settings: settings(),
             record_ttl: 1800,
         };
-        let frame = compile(&inputs, &[].into(), &mut problems)?;
+        let static_data = compile(&inputs, &[].into(), &mut problems)?;
         if problems.has_errors() {
             return None;
         }
         let now =
             Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
-        Some(Snapshot::new(Arc::new(frame), &now))
+        Some(Snapshot::new(Arc::new(static_data), &now))
     }
 
     /// A few names for each owner: itself, one below it, one below that with the label run again.

@@ -20,13 +20,13 @@ mod connection;
 mod cores;
 mod counters;
 mod input;
+mod limits;
 mod listen;
 #[allow(unsafe_code)]
 pub mod memory;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 mod mmsg;
-mod pace;
 mod portable;
 #[cfg(unix)]
 pub mod privileges;

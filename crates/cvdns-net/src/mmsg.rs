@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
-use super::pace::QUERY_MAX;
+use super::limits::QUERY_MAX;
 
 /// Datagrams in a batch. 16 cost 2 % more, as fewer wait for memory together, and 128 no less. 64 also let a worker
 /// that was away for a moment catch up in few calls, and the headers still fit the first-level cache.

@@ -29,7 +29,7 @@ use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::counters::{UdpTally, add};
-use super::pace::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
+use super::limits::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
 use super::responder::{MakeResponder, Place, Responder, Transport};
 use super::watchdog::Progress;
 

@@ -90,7 +90,7 @@ impl Serving {
         core: Option<usize>,
         make: &M,
     ) -> io::Result<()> {
-        use super::pace::{PATIENCE, SEND_PATIENCE};
+        use super::limits::{PATIENCE, SEND_PATIENCE};
         use super::responder::Place;
         use super::udp::{Post, Worker};
 

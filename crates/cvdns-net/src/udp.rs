@@ -13,8 +13,8 @@ use tracing::{error, warn};
 use super::batch::{Answering, Batch, Reception};
 use super::cores;
 use super::counters::UdpTally;
+use super::limits::{LAST_QUERIES, RECOVERY};
 use super::mmsg::WIDTH;
-use super::pace::{LAST_QUERIES, RECOVERY};
 use super::responder::{MakeResponder, Place};
 use super::watchdog::Progress;
 

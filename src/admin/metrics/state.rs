@@ -68,14 +68,14 @@ impl Page<'_> {
         condition: &Condition,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let live = &snapshot.live;
-        let available = live.announced().is_some() && !live.has_expired();
+        let dynamic_data = &snapshot.dynamic_data;
+        let available = dynamic_data.announced().is_some() && !dynamic_data.has_expired();
         self.gauge("record_available", "1: there is a record to answer", i64::from(available))?;
         let unusable = condition.unusable_files as u64;
         self.gauge("record_files_unusable", "Files of the record that cannot be used", unusable)?;
-        let expired = i64::from(live.has_expired());
+        let expired = i64::from(dynamic_data.has_expired());
         self.gauge("record_expired", "1: the record is too old to be answered, SERVFAIL", expired)?;
-        live.announced().map_or(Ok(()), |announced| self.announced(announced, now))
+        dynamic_data.announced().map_or(Ok(()), |announced| self.announced(announced, now))
     }
 
     fn announced(&mut self, announced: &Announced, now: Timestamp) -> Result<(), Error> {
@@ -103,30 +103,30 @@ impl Page<'_> {
 
     /// How the mirrors stand beside the record.
     pub(super) fn mirrors(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        let live = &snapshot.live;
+        let dynamic_data = &snapshot.dynamic_data;
         let states = snapshot.mirrors_by_condition();
         let states =
             states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
         self.gauges("mirrors", "Mirrors by how they stand; each host counts once", states)?;
-        let lagging = live.lagging() as u64;
+        let lagging = dynamic_data.lagging() as u64;
         self.gauge(
             "mirrors_lagging",
             "Mirrors that work and are too far behind the record",
             lagging,
         )?;
-        let settling = live.settling() as u64;
+        let settling = dynamic_data.settling() as u64;
         self.gauge(
             "mirrors_settling",
             "Mirrors that are out for changing state too often",
             settling,
         )?;
-        let lagging = live.lagging_paths() as u64;
+        let lagging = dynamic_data.lagging_paths() as u64;
         self.gauge(
             "paths_lagging",
             "Paths, over all limits, that have only such mirrors",
             lagging,
         )?;
-        let open = live.fail_open() as u64;
+        let open = dynamic_data.fail_open() as u64;
         self.gauge(
             "paths_fail_open",
             "Paths, over all limits, that have no mirror that works",

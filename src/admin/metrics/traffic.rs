@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::page::Page;
 use crate::logging::Counts;
 use cvdns_core::answer::{Answered, Counted, QueryTallies};
-use cvdns_core::snapshot::pings::{Outcome, Reports};
+use cvdns_core::snapshot::download_reports::{Outcome, Reports};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
 /// A counter's name, its help and what it is of all that is counted.

@@ -19,18 +19,18 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
             let what = format!("the release {} is not usable: {error}", path.display());
             let help = "write a JSON object such as { \"software\": \"1.4.6\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339, \
                         \"flevel\": 90 }; only where `cvdns monitor` runs is it needed";
-            problems.warning(named.spot.clone(), what, help);
+            problems.warning(named.location.clone(), what, help);
         }
     }
 }
 
 fn check_key(path: &Path, named: &Placed<String>, loaded: &Loaded, problems: &mut Problems) {
-    let spot = || named.spot.clone();
+    let location = || named.location.clone();
     let signer = match Signer::load(path) {
         Ok(signer) => signer,
         Err(error) => {
             problems.warning(
-                spot(),
+                location(),
                 error,
                 "`cvdns monitor` would not start; only where it runs is the key needed",
             );
@@ -39,7 +39,7 @@ fn check_key(path: &Path, named: &Placed<String>, loaded: &Loaded, problems: &mu
     };
     if Signer::is_open(path) {
         let what = format!("others than its owner can use the secret key {}", path.display());
-        problems.warning(spot(), what, format!("chmod 600 {}", path.display()));
+        problems.warning(location(), what, format!("chmod 600 {}", path.display()));
     }
     let Some(keys) = &loaded.config.feed.public_key else { return };
     if !signer.public_key().is_some_and(|key| keys.iter().any(|known| *known == key)) {
@@ -50,7 +50,7 @@ fn check_key(path: &Path, named: &Placed<String>, loaded: &Loaded, problems: &mu
             expected.join(" and ")
         );
         problems.warning(
-            spot(),
+            location(),
             what,
             "name the secret key that belongs to it, or add its public key to `public-key`",
         );

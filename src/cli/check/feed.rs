@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use crate::cli::signature;
 use crate::daemon;
 use crate::load::{Loaded, Source};
-use cvdns_core::health::{Feed, Word, notes};
-use cvdns_core::problem::{Problems, Spot};
-use cvdns_core::release::{Offered, Supply};
+use cvdns_core::health::{Feed, HealthInputs, notes};
+use cvdns_core::problem::{Location, Problems};
+use cvdns_core::release::{Offered, ReleaseSources};
 use cvdns_core::snapshot::inputs::Databases;
-use cvdns_core::snapshot::{Frame, Loss, Now};
+use cvdns_core::snapshot::{Loss, Now, StaticData};
 
 /// What there is to start from.
 pub(super) struct Found {
@@ -54,7 +54,7 @@ fn read_source(
     problems: &mut Problems,
 ) -> Option<Feed> {
     let keys = loaded.config.feed.public_key.as_ref();
-    let spot = || Spot::file(&source.to_string());
+    let location = || Location::file(&source.to_string());
     let start = match kept {
         Some(kept) => {
             format!("serve would start from feed {}, which is kept in `state`", kept.serial)
@@ -68,7 +68,7 @@ fn read_source(
     let (octets, found) = match read {
         Ok(read) => read,
         Err(error) => {
-            problems.warning(spot(), error, start);
+            problems.warning(location(), error, start);
             return None;
         }
     };
@@ -77,7 +77,7 @@ fn read_source(
         Ok(feed) => is_signed.then_some(feed),
         Err(error) => {
             let help = format!("`cvdns feed check` says all that is wrong with it; {start}");
-            problems.warning(spot(), format!("the feed is not usable: {error}"), help);
+            problems.warning(location(), format!("the feed is not usable: {error}"), help);
             None
         }
     }
@@ -90,15 +90,19 @@ fn check_feed(
     now: Timestamp,
     problems: &mut Problems,
 ) {
-    let spot = Spot::file(&source.to_string());
+    let location = Location::file(&source.to_string());
     for note in notes(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
-        problems.warning(spot.clone(), note, "correct the host in the feed or in the fleet file");
+        problems.warning(
+            location.clone(),
+            note,
+            "correct the host in the feed or in the fleet file",
+        );
     }
     let max_age = loaded.config.feed.max_age;
     if feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= now) {
         let what = format!("the feed is of {}, older than max-age", feed.generated);
         problems.warning(
-            spot,
+            location,
             what,
             "its coordinator no longer renews it: stamps of the record stand still",
         );
@@ -115,7 +119,7 @@ impl Found {
     pub(super) fn judge(
         self,
         loaded: &Loaded,
-        frame: &Frame,
+        static_data: &StaticData,
         now: Timestamp,
         problems: &mut Problems,
     ) -> Start {
@@ -126,11 +130,11 @@ impl Found {
             Self { read: None, kept: Some(kept) } => return Start::Kept(kept.serial, None),
             Self { read: None, kept: None } => return Start::Without,
         };
-        let spot = Spot::file(&source.to_string());
+        let location = Location::file(&source.to_string());
         let help = "it is what was in force when the server last ran; another `state` forgets it";
         let why = match read.follows(&kept) {
             Ok(false) => return Start::Kept(kept.serial, None),
-            Ok(true) => match lost(loaded, frame, &kept, &read, now) {
+            Ok(true) => match lost(loaded, static_data, &kept, &read, now) {
                 None => return Start::Read(read.serial),
                 Some(loss) => {
                     format!(
@@ -141,24 +145,34 @@ impl Found {
             },
             Err(error) => format!("the feed would be refused: {error}"),
         };
-        problems.warning(spot, format!("{why}; serve would start from feed {}", kept.serial), help);
+        problems.warning(
+            location,
+            format!("{why}; serve would start from feed {}", kept.serial),
+            help,
+        );
         Start::Kept(kept.serial, Some(why))
     }
 }
 
 /// What a feed takes away, when it would be held back for that.
-fn lost(loaded: &Loaded, frame: &Frame, kept: &Feed, read: &Feed, now: Timestamp) -> Option<Loss> {
-    let supply = loaded.supply.read(&Supply::default(), now, &mut Vec::new());
+fn lost(
+    loaded: &Loaded,
+    static_data: &StaticData,
+    kept: &Feed,
+    read: &Feed,
+    now: Timestamp,
+) -> Option<Loss> {
+    let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut Vec::new());
     let announced = loaded.state.as_deref().and_then(|state| daemon::announced_before(state, now));
     let overrides = Some(&loaded.overrides.overrides);
     let [kept_release, read_release] = [kept, read].map(|feed| supply.release(feed.offered()));
     let moment = |feed, release| Now {
-        word: Word { feed: Some(feed), overrides, settling: None },
+        inputs: HealthInputs { feed: Some(feed), overrides, settling: None },
         release,
         time: now,
         max_age: loaded.config.feed.max_age,
     };
     let before = moment(kept, kept_release.as_ref().map(Offered::of));
     let after = moment(read, read_release.as_ref().map(Offered::of));
-    Loss::between(frame, announced.as_ref(), &before, &after, loaded.config.feed.max_loss)
+    Loss::between(static_data, announced.as_ref(), &before, &after, loaded.config.feed.max_loss)
 }

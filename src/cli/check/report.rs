@@ -10,7 +10,7 @@ use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::Loaded;
 use cvdns_core::problem::{Lines, Problem, Problems, Severity};
-use cvdns_core::snapshot::Frame;
+use cvdns_core::snapshot::StaticData;
 use cvdns_core::snapshot::inputs::ZoneInput;
 
 /// Most zones that are listed; with more, the first of them and how many there are: `--json` has all.
@@ -87,7 +87,12 @@ impl Report {
         Self { config: config.display().to_string(), summary: None, start: None, zones: Vec::new() }
     }
 
-    pub(super) fn of(config: &Path, loaded: &Loaded, frame: &Frame, start: Start) -> Self {
+    pub(super) fn of(
+        config: &Path,
+        loaded: &Loaded,
+        static_data: &StaticData,
+        start: Start,
+    ) -> Self {
         let source = loaded.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let start = match start {
             Start::Unfed => "with all mirrors up: no feed is configured".to_owned(),
@@ -102,7 +107,7 @@ impl Report {
         };
         Self {
             config: config.display().to_string(),
-            summary: Some(format!("{}; {}", frame.summary(), loaded.countries.described)),
+            summary: Some(format!("{}; {}", static_data.summary(), loaded.countries.described)),
             start: Some(start),
             zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
         }
@@ -143,13 +148,13 @@ impl Report {
 
 impl<'p> ProblemReport<'p> {
     fn of(problem: &'p Problem, lines: &mut Lines) -> Self {
-        let place = lines.line_column(&problem.spot);
+        let place = lines.line_column(&problem.location);
         Self {
             severity: match problem.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             },
-            file: problem.spot.file_name(),
+            file: problem.location.file_name(),
             line: place.map(|(line, _)| line),
             column: place.map(|(_, column)| column),
             what: &problem.what,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User, getegid, geteuid};
 
 use crate::load::{Loaded, signature_of};
-use cvdns_core::problem::{Problems, Spot};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
 use cvdns_net::privileges;
 
@@ -32,9 +32,9 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     };
     let Some(account) = account else {
         let name = server.user.as_deref().unwrap_or_default();
-        let spot = server.user_spot.clone();
+        let location = server.user_spot.clone();
         problems.error(
-            spot.unwrap_or_else(|| Spot::file(&config.display().to_string())),
+            location.unwrap_or_else(|| Location::file(&config.display().to_string())),
             format!("this system has no user {name:?}, and serve would not start"),
             format!("make one (`useradd --system {name}`), or leave `user` out"),
         );
@@ -135,33 +135,37 @@ impl Access {
 }
 
 /// Every file that serve reads again when it runs, with where it is named.
-fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
-    let whole = || Spot::file(&config.display().to_string());
+fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
+    let whole = || Location::file(&config.display().to_string());
     let mut out = vec![(config.to_owned(), whole())];
-    let named = loaded.config.zones.iter().map(|named| (beside(config, &named.value), &named.spot));
-    let named: HashMap<PathBuf, &Spot> = named.collect();
+    let named =
+        loaded.config.zones.iter().map(|named| (beside(config, &named.value), &named.location));
+    let named: HashMap<PathBuf, &Location> = named.collect();
     for zone in &loaded.inputs.zones {
         let file = PathBuf::from(zone.file.whole.file_name());
         let parts = [Some(&zone.file.records), zone.file.mirrors.as_ref()];
         out.extend(
-            parts.into_iter().flatten().map(|part| (beside(&file, &part.value), part.spot.clone())),
+            parts
+                .into_iter()
+                .flatten()
+                .map(|part| (beside(&file, &part.value), part.location.clone())),
         );
-        let spot = named.get(&file).map_or_else(whole, |spot| (*spot).clone());
-        out.push((file, spot));
+        let location = named.get(&file).map_or_else(whole, |location| (*location).clone());
+        out.push((file, location));
     }
     let (feed, record) = (&loaded.config.feed, &loaded.config.record);
     if loaded.countries.size.is_some() {
         let database = &loaded.config.database;
-        out.push((beside(config, &database.value), database.spot.clone()));
+        out.push((beside(config, &database.value), database.location.clone()));
     }
     if let (Some(path), Some(named)) =
         (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source)
     {
-        out.push((path.to_owned(), named.spot.clone()));
-        out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.spot.clone())));
+        out.push((path.to_owned(), named.location.clone()));
+        out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.location.clone())));
     }
     for named in [&feed.ca_file, &feed.overrides, &record.file].into_iter().flatten() {
-        out.push((beside(config, &named.value), named.spot.clone()));
+        out.push((beside(config, &named.value), named.location.clone()));
     }
     if let Some(named) = &record.cvd_dir {
         let databases = loaded
@@ -169,10 +173,12 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Spot)> {
             .watched()
             .into_iter()
             .filter(|path| loaded.supply.line.as_ref() != Some(path));
-        out.extend(databases.map(|path| (path, named.spot.clone())));
+        out.extend(databases.map(|path| (path, named.location.clone())));
     }
     if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
-        out.extend(["feed.json", "record.json"].map(|name| (state.join(name), named.spot.clone())));
+        out.extend(
+            ["feed.json", "record.json"].map(|name| (state.join(name), named.location.clone())),
+        );
     }
     out
 }
@@ -182,7 +188,7 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
         return;
     }
     let mut said: HashSet<PathBuf> = HashSet::new();
-    for (path, spot) in files(config, loaded) {
+    for (path, location) in files(config, loaded) {
         let Some(obstacle) = access.obstacle(&path) else { continue };
         if !said.insert(obstacle.clone()) || said.len() > NAMED {
             continue;
@@ -196,12 +202,16 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
         let help = format!(
             "serve reads it again at SIGHUP, and feeds whenever they change: `chmod o+{bits} {what}`, or give it to {name}'s group"
         );
-        problems.error(spot, why, help);
+        problems.error(location, why, help);
     }
     if let Some(more @ 1..) = said.len().checked_sub(NAMED) {
         let what =
             format!("{} may not read {more} more files and directories", access.account.name);
-        problems.error(Spot::file(&config.display().to_string()), what, "mend those above first");
+        problems.error(
+            Location::file(&config.display().to_string()),
+            what,
+            "mend those above first",
+        );
     }
 }
 
@@ -209,7 +219,7 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
 fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
     let (Some(state), Some(named)) = (&loaded.state, &loaded.config.feed.state) else { return };
     let (shown, name) = (state.display(), access.account.name.clone());
-    let mut wrong = |what: String, help: String| problems.error(named.spot.clone(), what, help);
+    let mut wrong = |what: String, help: String| problems.error(named.location.clone(), what, help);
     let lost = "the next start would not know what was in force";
     match fs::metadata(state) {
         Ok(metadata) if !metadata.is_dir() => {

@@ -7,7 +7,7 @@ use super::packet::Answer;
 use cvdns_core::decision::{Outcome, Trail, decide_apart};
 use cvdns_core::explain::{Inquiry, line};
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
+use cvdns_core::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 
 /// A server's answer, and what is different about it.
 #[derive(Debug, Serialize)]

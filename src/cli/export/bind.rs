@@ -15,7 +15,7 @@ use super::super::output::{print_line, say};
 use super::super::problems::print;
 use super::super::serve::{going_on, start_log};
 use super::Failure;
-use crate::daemon::{Follower, Standing, StartError, follow_without_serving};
+use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
 use crate::export::{
     Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap,
 };
@@ -205,8 +205,8 @@ impl Follower for Shown {
         }
     }
 
-    fn see(&mut self, standing: &Standing<'_>) {
-        let Standing { snapshot, feed, loaded } = standing;
+    fn see(&mut self, standing: &FollowedState<'_>) {
+        let FollowedState { snapshot, feed, loaded } = standing;
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, snapshot)) {
             return;
         }

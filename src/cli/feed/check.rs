@@ -13,7 +13,7 @@ use super::super::signature;
 use super::{CheckArgs, Failure, Offline};
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::{Feed, faults, notes};
-use cvdns_core::problem::{HAS_MARK, Problems, Spot, without_mark};
+use cvdns_core::problem::{HAS_MARK, Location, Problems, without_mark};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
 
@@ -27,7 +27,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     let name = source.to_string();
     if without_mark(&octets).len() < octets.len() {
         let (what, help) = HAS_MARK;
-        problems.warning(Spot::file(&name), what, help);
+        problems.warning(Location::file(&name), what, help);
     }
     signature::check(&source, keys, &octets, &found, &mut problems);
     check_text(&name, &octets, &mut problems);
@@ -37,7 +37,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         && !problems.has_errors()
     {
         problems.error(
-            Spot::file(&name),
+            Location::file(&name),
             error.to_string(),
             "feed.json of the project shows every key of the format",
         );
@@ -47,7 +47,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         let mut checker = Checker {
             offline: &offline,
             feed: &feed,
-            spot: Spot::file(&name),
+            location: Location::file(&name),
             problems: &mut problems,
         };
         checker.check(&snapshot);
@@ -66,11 +66,15 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
 fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
     let (file, text): (Arc<str>, Arc<str>) = (name.into(), String::from_utf8_lossy(octets).into());
     for fault in faults(octets) {
-        let spot = match fault.at {
-            Some((line, octet)) => Spot::at_line(&file, &text, line, octet),
-            None => Spot::file(name),
+        let location = match fault.at {
+            Some((line, octet)) => Location::at_line(&file, &text, line, octet),
+            None => Location::file(name),
         };
-        problems.error(spot, fault.what, "feed.json of the project shows every key of the format");
+        problems.error(
+            location,
+            fault.what,
+            "feed.json of the project shows every key of the format",
+        );
     }
 }
 
@@ -78,7 +82,7 @@ fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
 struct Checker<'c> {
     offline: &'c Offline,
     feed: &'c Feed,
-    spot: Spot,
+    location: Location,
     problems: &'c mut Problems,
 }
 
@@ -101,13 +105,13 @@ impl Checker<'_> {
     }
 
     fn warn(&mut self, what: impl Into<String>, help: &str) {
-        self.problems.warning(self.spot.clone(), what, help);
+        self.problems.warning(self.location.clone(), what, help);
     }
 
     fn check_times(&mut self) {
         if let Err(error) = self.feed.timely(self.offline.time) {
             self.problems.error(
-                self.spot.clone(),
+                self.location.clone(),
                 error.to_string(),
                 "it would be refused until then",
             );
@@ -151,8 +155,8 @@ impl Checker<'_> {
     /// Countries in which mirrors stand, of which none is usable.
     fn check_countries(&mut self, snapshot: &Snapshot) {
         let mut usable: BTreeMap<Country, (usize, usize)> = BTreeMap::new();
-        for (plan, number) in snapshot.frame.plans.iter().zip(0..) {
-            let Some(health) = snapshot.live.health(number) else { continue };
+        for (plan, number) in snapshot.static_data.plans.iter().zip(0..) {
+            let Some(health) = snapshot.dynamic_data.health(number) else { continue };
             for (index, mirror) in plan.fleet.enabled() {
                 let (all, good) = usable.entry(mirror.country).or_default();
                 *all += 1;
@@ -169,7 +173,7 @@ impl Checker<'_> {
     }
 
     fn check_paths(&mut self, snapshot: &Snapshot) {
-        let lagging = snapshot.live.lagging();
+        let lagging = snapshot.dynamic_data.lagging();
         if lagging > 0 {
             let what =
                 format!("{lagging} mirrors work and are too far behind the record to be answered");

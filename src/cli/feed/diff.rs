@@ -115,7 +115,7 @@ fn record(before: &Snapshot, after: &Snapshot) -> Vec<FieldChange> {
 }
 
 fn fields(snapshot: &Snapshot) -> Vec<(String, String)> {
-    let Some(announced) = snapshot.live.announced() else { return Vec::new() };
+    let Some(announced) = snapshot.dynamic_data.announced() else { return Vec::new() };
     let release = &announced.release;
     let databases =
         release.databases().map(|(name, version)| (name.to_owned(), version.to_string()));
@@ -124,7 +124,7 @@ fn fields(snapshot: &Snapshot) -> Vec<(String, String)> {
         ("flevel", release.flevel.to_string()),
         ("warn", release.warn.to_string()),
         ("safebrowsing", release.safebrowsing.to_string()),
-        ("too old to be answered", snapshot.live.has_expired().to_string()),
+        ("too old to be answered", snapshot.dynamic_data.has_expired().to_string()),
     ];
     databases.chain(rest.map(|(name, value)| (name.to_owned(), value))).collect()
 }
@@ -137,7 +137,7 @@ impl Side {
 
 impl Row {
     fn of(offline: &Offline, snapshot: &Snapshot, change: &PathChange<'_>) -> Option<Self> {
-        let plan = snapshot.frame.plans.get(change.plan)?;
+        let plan = snapshot.static_data.plans.get(change.plan)?;
         let zone = offline.loaded.inputs.zones.get(change.plan)?;
         let share = |mirror: &cvdns_core::snapshot::difference::MirrorChange<'_>| Share {
             host: mirror.host.to_owned(),

@@ -11,7 +11,7 @@ use super::super::output::print_json;
 use super::super::table::print_table;
 use super::{Failure, Offline, ShowArgs};
 use cvdns_core::fleet::Mirror;
-use cvdns_core::health::{Standing, State};
+use cvdns_core::health::{MirrorStatus, State};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
 
@@ -70,14 +70,14 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
     let mut countries: BTreeMap<&str, Row> = BTreeMap::new();
     let mut all = Row { country: "*".to_owned(), ..Row::default() };
     let mut seen = HashSet::new();
-    for (plan, number) in snapshot.frame.plans.iter().zip(0..) {
-        let Some(health) = snapshot.live.health(number) else { continue };
+    for (plan, number) in snapshot.static_data.plans.iter().zip(0..) {
+        let Some(health) = snapshot.dynamic_data.health(number) else { continue };
         for (index, mirror) in plan.fleet.enabled().filter(|(_, mirror)| seen.insert(&mirror.host))
         {
             let Some(standing) = health.mirrors.get(index) else { continue };
             let code = mirror.country.code();
             let new = || Row { country: code.to_owned(), ..Row::default() };
-            let lags = standing.behind > snapshot.frame.settings.lag;
+            let lags = standing.behind > snapshot.static_data.settings.lag;
             for row in [countries.entry(code).or_insert_with(new), &mut all] {
                 row.add(mirror, standing, health.is_usable(index), lags);
             }
@@ -87,7 +87,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
 }
 
 impl Row {
-    fn add(&mut self, mirror: &Mirror, standing: &Standing, usable: bool, lags: bool) {
+    fn add(&mut self, mirror: &Mirror, standing: &MirrorStatus, usable: bool, lags: bool) {
         self.mirrors += 1;
         let count = match standing.state {
             State::Up => &mut self.up,

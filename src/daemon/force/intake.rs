@@ -13,9 +13,9 @@ use crate::daemon::kept::KeptFeed;
 use crate::daemon::offer::{InForce, Offer, Refusal, Seen, Terms, versions};
 use crate::load::Source;
 use crate::load::remote::Fetched;
-use cvdns_core::health::{Feed, Word};
+use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::release::Offered;
-use cvdns_core::snapshot::{Frame, Loss, Now};
+use cvdns_core::snapshot::{Loss, Now, StaticData};
 
 impl Force {
     /// Reads the files of the record and the overrides, and the feed's if it is another than was read last.
@@ -95,10 +95,10 @@ impl Force {
         let files = self.offering.read(&self.loaded.supply, now);
         let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
         let overrides = self.overriding.read(fleets, now);
-        let frame = self.frame();
-        let news = offer.is_some_and(|offer| self.settle(offer, &frame, now));
+        let static_data = self.static_data();
+        let news = offer.is_some_and(|offer| self.settle(offer, &static_data, now));
         // What is held back changes no answer, but what is told of them.
-        let held = self.held.as_ref().map(Held::told) != self.snapshots.load().about.held;
+        let held = self.held.as_ref().map(Held::told) != self.snapshots.load().meta.held;
         if news || files || overrides || held {
             self.take_over(now);
         }
@@ -111,8 +111,8 @@ impl Force {
 
     /// Publishes what was taken.
     pub(super) fn take_over(&mut self, now: Timestamp) {
-        let frame = self.fitting(self.frame());
-        self.publish(frame, now);
+        let static_data = self.fitting(self.static_data());
+        self.publish(static_data, now);
     }
 
     /// Looks at the feed's file, if it has one.
@@ -154,7 +154,12 @@ impl Force {
     }
 
     /// Remembers what a look brought; true when it is a feed to publish over this frame.
-    pub(super) fn settle(&mut self, offer: Offer, frame: &Frame, now: Timestamp) -> bool {
+    pub(super) fn settle(
+        &mut self,
+        offer: Offer,
+        static_data: &StaticData,
+        now: Timestamp,
+    ) -> bool {
         let was_rekeyed = self.is_rekeyed();
         let is_judged = match &offer {
             Offer::Same => false,
@@ -177,7 +182,7 @@ impl Force {
                 false
             }
             Offer::News(feed, seen) => {
-                if !self.admits(&feed, &seen, frame, now) {
+                if !self.admits(&feed, &seen, static_data, now) {
                     return false;
                 }
                 self.adopt(*feed, seen);
@@ -214,19 +219,25 @@ impl Force {
     }
 
     /// Whether a feed may be taken over, or is held back as it takes away too much.
-    fn admits(&mut self, feed: &Feed, document: &Arc<Seen>, frame: &Frame, now: Timestamp) -> bool {
+    fn admits(
+        &mut self,
+        feed: &Feed,
+        document: &Arc<Seen>,
+        static_data: &StaticData,
+        now: Timestamp,
+    ) -> bool {
         let config = &self.loaded.config.feed;
         let before = self.moment(now);
         let release = self.offering.of(feed);
         let release = release.as_ref().map(Offered::of);
-        let word = Word { feed: Some(feed), ..before.word };
-        let after = Now { word, release, ..before };
+        let inputs = HealthInputs { feed: Some(feed), ..before.inputs };
+        let after = Now { inputs, release, ..before };
         let announced = self.snapshots.load();
-        let announced = announced.live.remembered();
+        let announced = announced.dynamic_data.remembered();
         let loss = before
-            .word
+            .inputs
             .feed
-            .and_then(|_| Loss::between(frame, announced, &before, &after, config.max_loss));
+            .and_then(|_| Loss::between(static_data, announced, &before, &after, config.max_loss));
         let verdict = guard::judge(
             loss.as_ref(),
             feed.serial,
@@ -253,7 +264,7 @@ impl Force {
             }
             return true;
         };
-        let in_force = before.word.feed.map_or(0, |feed| feed.serial);
+        let in_force = before.inputs.feed.map_or(0, |feed| feed.serial);
         warn!(
             "feed {} is held back: it takes away {loss} (`max-loss`); feed {in_force} goes on until a \
              newer one says the same, or `cvdns feed accept`",
@@ -284,7 +295,7 @@ impl Force {
         if self.kept.lacks_feed() {
             self.keep_feed();
         }
-        self.kept.keep_announced(self.snapshots.load().live.announced());
+        self.kept.keep_announced(self.snapshots.load().dynamic_data.announced());
     }
 
     /// Says once what keeps the feed from being taken, and again when it is something else.

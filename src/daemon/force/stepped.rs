@@ -116,7 +116,7 @@ fn an_override_ends_at_its_moment() {
     server.overrides(5, said);
     let in_force = |server: &Server| server.force.condition.load().overrides;
     assert_eq!((server.answer(5), in_force(&server), server.next()), ((false, 60), 1, at(1200)));
-    let plan = server.force.snapshots.load().live.health(0).unwrap().mirrors[1].to_string();
+    let plan = server.force.snapshots.load().dynamic_data.health(0).unwrap().mirrors[1].to_string();
     assert_eq!(plan, "removed (override: moves, until 2026-11-22T17:20:00Z)");
     // What the feed says meanwhile of the mirror moves nobody.
     server.feed(900, "down");

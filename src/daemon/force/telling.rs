@@ -17,8 +17,9 @@ impl Force {
     pub(super) fn show(&self) {
         let [stale, stale_line] = self.stale;
         let snapshot = self.snapshots.load();
-        let feed = snapshot.about.feed.clone();
-        let no_record = !snapshot.frame.texts.is_empty() && snapshot.live.announced().is_none();
+        let feed = snapshot.meta.feed.clone();
+        let no_record =
+            !snapshot.static_data.texts.is_empty() && snapshot.dynamic_data.announced().is_none();
         let reasons = [
             (feed.is_none() && self.loaded.feed.is_some())
                 .then(|| "no feed: all mirrors count as up".to_owned()),
@@ -29,7 +30,7 @@ impl Force {
         ];
         self.condition.store(Arc::new(Condition {
             feed,
-            held: snapshot.about.held.clone(),
+            held: snapshot.meta.held.clone(),
             refusals: self.refusals.clone(),
             unusable_files: self.offering.complaints().len(),
             overrides: self.overriding.in_force(self.compiled),
@@ -99,7 +100,7 @@ impl Force {
     }
 
     pub(super) fn log_start(&self) {
-        let frame = self.frame();
+        let static_data = self.static_data();
         // Static zones may be many thousand, and all that is to be said of them is their number.
         let with_mirrors =
             || self.loaded.inputs.zones.iter().filter(|zone| zone.file.mirrors.is_some());
@@ -120,7 +121,7 @@ impl Force {
         if let Some(more @ 1..) = with_mirrors().count().checked_sub(LOGGED) {
             info!("{more} more zone files with mirrors");
         }
-        info!("{}; {}", frame.summary(), self.loaded.countries.described);
+        info!("{}; {}", static_data.summary(), self.loaded.countries.described);
         if let Some(source) = &self.loaded.feed {
             let state = self.loaded.state.as_ref();
             let kept = state

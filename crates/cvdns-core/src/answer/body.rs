@@ -7,9 +7,9 @@
 use super::options::Ede;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Cut, Frame, Zone};
-use crate::snapshot::live::{self, WindowSet};
-use crate::snapshot::reach::Reach;
+use crate::snapshot::dynamic_data::{self, WindowSet};
+use crate::snapshot::fallback::FallbackLevel;
+use crate::snapshot::static_data::{Cut, StaticData, Zone};
 use crate::snapshot::template::Template;
 use crate::wire::name::MAX_NAME;
 use crate::wire::writer::{Owner, Writer};
@@ -100,10 +100,10 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         }
         Outcome::Pool { rule, path, answer, ipv6, .. } => {
             let ede = match answer.windows(*ipv6).reach {
-                Reach::Near => None,
-                Reach::Further => snapshot.live.note(*rule, *path, *ipv6).map(Ede),
-                Reach::Lagging => Some(Ede::LAGGING),
-                Reach::Open => Some(Ede::OPEN),
+                FallbackLevel::Near => None,
+                FallbackLevel::Further => snapshot.dynamic_data.note(*rule, *path, *ipv6).map(Ede),
+                FallbackLevel::Lagging => Some(Ede::LAGGING),
+                FallbackLevel::Open => Some(Ede::OPEN),
             };
             Body { ede, ..Body::ours(rcode::NOERROR) }
         }
@@ -132,7 +132,7 @@ pub(super) fn chaos(
     buffer: &mut [u8],
     question_end: usize,
 ) -> Option<Body<'static>> {
-    let text = live::chaos(lower, &snapshot.frame.settings)?;
+    let text = dynamic_data::chaos(lower, &snapshot.static_data.settings)?;
     let mut rdata = [0; 256];
     let length = text.len().min(255);
     let (first, rest) = rdata.split_first_mut()?;
@@ -148,18 +148,20 @@ impl Target<'_> {
     /// The answer at the question's own name: ready-made octets.
     #[inline(always)]
     fn direct<'s>(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body<'s>) -> Body<'s> {
-        let frame = &*snapshot.frame;
+        let static_data = &*snapshot.static_data;
         match decision.outcome {
             Outcome::Static { template, .. } | Outcome::Ping { template, .. } => {
-                self.template(frame.templates.get(template), body)
+                self.template(static_data.templates.get(template), body)
             }
             Outcome::Text { template, .. } => self.template(Some(template), body),
-            Outcome::MinimalAny => self.template(frame.templates.get(frame.minimal_any), body),
+            Outcome::MinimalAny => {
+                self.template(static_data.templates.get(static_data.minimal_any), body)
+            }
             Outcome::Pool { answer, ipv6, .. } => self.window(answer.windows(ipv6), body),
-            Outcome::Referral(cut) => self.template(frame.templates.get(cut.referral), body),
+            Outcome::Referral(cut) => self.template(static_data.templates.get(cut.referral), body),
             Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
-                let zone = decision.zone.and_then(|zone| frame.zone(zone));
-                self.template(zone.and_then(|zone| frame.templates.get(zone.negative)), body)
+                let zone = decision.zone.and_then(|zone| static_data.zone(zone));
+                self.template(zone.and_then(|zone| static_data.templates.get(zone.negative)), body)
             }
             Outcome::NotOurs
             | Outcome::NotReady
@@ -206,7 +208,7 @@ impl Target<'_> {
         let mut current = Current::of_question(self.buffer, self.question_end);
         let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
         let mut writer = Writer::new(room, self.question_end);
-        let Some(mut counts) = write_chain(chain, &snapshot.frame, &mut current, &mut writer)
+        let Some(mut counts) = write_chain(chain, &snapshot.static_data, &mut current, &mut writer)
         else {
             return Body::broken();
         };
@@ -228,10 +230,10 @@ fn write_end(
     writer: &mut Writer<'_>,
     counts: &mut Counts,
 ) -> Option<()> {
-    let frame = &*snapshot.frame;
+    let static_data = &*snapshot.static_data;
     match decision.outcome {
         Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
-            counts.answer += write_set(writer, owner, &frame.rrset(rrset)?);
+            counts.answer += write_set(writer, owner, &static_data.rrset(rrset)?);
         }
         Outcome::Pool { answer, ipv6, .. } => {
             counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
@@ -241,13 +243,16 @@ fn write_end(
             counts.answer += write_ready(writer, owner, octets)?;
         }
         Outcome::MinimalAny => {
-            counts.answer +=
-                write_ready(writer, owner, frame.templates.get(frame.minimal_any)?.octets)?;
+            counts.answer += write_ready(
+                writer,
+                owner,
+                static_data.templates.get(static_data.minimal_any)?.octets,
+            )?;
         }
         Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
-            counts.authority += write_soa(writer, frame, frame.zone(decision.zone?)?)?;
+            counts.authority += write_soa(writer, static_data, static_data.zone(decision.zone?)?)?;
         }
-        Outcome::Referral(cut) => write_referral(writer, frame, cut, counts)?,
+        Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
         | Outcome::TooLong
         | Outcome::NotReady
@@ -291,13 +296,13 @@ impl Current {
 /// Writes the links of a chain. `None`: the snapshot does not have one of them.
 fn write_chain(
     chain: &Chain,
-    frame: &Frame,
+    static_data: &StaticData,
     current: &mut Current,
     writer: &mut Writer<'_>,
 ) -> Option<Counts> {
     let mut counts = Counts::default();
     for link in chain.links() {
-        let set = frame.rrset(link.rrset())?;
+        let set = static_data.rrset(link.rrset())?;
         let target = set.first().and_then(target)?;
         match link {
             Link::Cname(_) => {
@@ -342,7 +347,7 @@ fn write_window(
     window: &[u8],
     ipv6: bool,
 ) -> Option<u16> {
-    let size = if ipv6 { live::AAAA_SIZE } else { live::A_SIZE };
+    let size = if ipv6 { dynamic_data::AAAA_SIZE } else { dynamic_data::A_SIZE };
     if window.len() > writer.room() {
         writer.give_up();
         return Some(0);
@@ -364,21 +369,21 @@ fn write_ready(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> Opti
     Some(1)
 }
 
-fn write_soa(writer: &mut Writer<'_>, frame: &Frame, zone: &Zone) -> Option<u16> {
-    let rdata = frame.rrset(zone.soa)?.first()?;
+fn write_soa(writer: &mut Writer<'_>, static_data: &StaticData, zone: &Zone) -> Option<u16> {
+    let rdata = static_data.rrset(zone.soa)?.first()?;
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
     Some(1)
 }
 
 fn write_referral(
     writer: &mut Writer<'_>,
-    frame: &Frame,
+    static_data: &StaticData,
     cut: Cut,
     counts: &mut Counts,
 ) -> Option<()> {
-    let ns = frame.rrset(cut.ns)?;
+    let ns = static_data.rrset(cut.ns)?;
     counts.authority += write_set(writer, Owner::Name(ns.owner()), &ns);
-    for set in frame.glue(&cut) {
+    for set in static_data.glue(&cut) {
         counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
     }
     Some(())

@@ -3,9 +3,9 @@
 //! They are made when they are asked, off the path that other names take: they allocate, and ask the clock. That costs more than other
 //! answers, which must not wait for them: there is a budget.
 
-use super::asked::Asked;
 use super::body::{self, Body, Counts};
 use super::options::Ede;
+use super::parsed_query::ParsedQuery;
 use super::respond::{Clock, Peer, Transport};
 use crate::config::Explain;
 use crate::decision::{Found, find};
@@ -14,7 +14,7 @@ use crate::explain::{
     whoami_lines,
 };
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Frame, NodeKind};
+use crate::snapshot::static_data::{Answer, NodeKind, StaticData};
 use crate::wire::lower::LowerName;
 use crate::wire::writer::{Owner, Writer};
 use crate::wire::{class, rcode, rtype};
@@ -50,26 +50,26 @@ const MOST: usize = 64_000;
 #[cold]
 pub(super) fn diagnose<'s>(
     snapshot: &'s Snapshot,
-    asked: &Asked,
+    parsed: &ParsedQuery,
     peer: Peer,
     turn: u64,
     clock: Clock,
     room: Room<'_>,
 ) -> Option<Body<'s>> {
-    let frame = &*snapshot.frame;
+    let static_data = &*snapshot.static_data;
     let Room { buffer, question_end, limit } = room;
-    let Subject { topic, name, zone } = Subject::of(frame, &asked.name)?;
-    if !frame.settings.explain.allows(peer.client.ip()) {
+    let Subject { topic, name, zone } = Subject::of(static_data, &parsed.name)?;
+    if !static_data.settings.explain.allows(peer.client.ip()) {
         return Some(Body { ede: Some(Ede::PROHIBITED), ..Body::code(rcode::REFUSED) });
     }
-    if !matches!(asked.query.qtype, rtype::TXT | rtype::ANY) {
+    if !matches!(parsed.query.qtype, rtype::TXT | rtype::ANY) {
         return Some(body::no_data(snapshot, zone, buffer, question_end, limit));
     }
     let now = clock();
     if !snapshot.budget.allows(now.as_microsecond()) {
         return Some(Body { ede: Some(Ede::BUSY), ..Body::code(rcode::REFUSED) });
     }
-    let asker = asker(asked, peer);
+    let asker = asker(parsed, peer);
     let tell = |qtype| Story::of(snapshot, &Inquiry { name: &name, qtype, asker, turn, time: now });
     let (lines, scope) = match topic {
         Topic::Explain => {
@@ -78,36 +78,41 @@ pub(super) fn diagnose<'s>(
         }
         Topic::Pool => {
             let story = tell(usual_type(snapshot, &name));
-            (pool_lines(snapshot, &story, plan_of(frame, zone)), story.scope)
+            (pool_lines(snapshot, &story, plan_of(static_data, zone)), story.scope)
         }
-        Topic::Feed => (feed_lines(snapshot, &FeedStory::of(&snapshot.about, now)), None),
+        Topic::Feed => (feed_lines(snapshot, &FeedStory::of(&snapshot.meta, now)), None),
         Topic::Whoami => {
             let transport = if peer.transport == Transport::Udp { "udp" } else { "tcp" };
-            (whoami_lines(peer.client, transport, asked.query.edns.and_then(|edns| edns.ecs)), None)
+            (
+                whoami_lines(peer.client, transport, parsed.query.edns.and_then(|edns| edns.ecs)),
+                None,
+            )
         }
     };
     snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());
     // A scope says something of the subnet that was sent.
-    let scope = scope.filter(|_| asked.query.subnet().is_some()).unwrap_or_default();
+    let scope = scope.filter(|_| parsed.query.subnet().is_some()).unwrap_or_default();
     Some(Body { scope, ..write(&lines, buffer, question_end, limit) })
 }
 
 /// The name that a diagnostic name is about; none: it is a name as any other, or is none for lack of `explain`.
 pub fn diagnosed(snapshot: &Snapshot, name: &LowerName) -> Option<LowerName> {
-    Subject::of(&snapshot.frame, name).map(|subject| subject.name)
+    Subject::of(&snapshot.static_data, name).map(|subject| subject.name)
 }
 
 impl Subject {
-    fn of(frame: &Frame, lower: &LowerName) -> Option<Self> {
+    fn of(static_data: &StaticData, lower: &LowerName) -> Option<Self> {
         let (topic, rest) = Topic::split(lower.wire())?;
-        let exists = frame.names.closest(lower, frame.names.probe(lower));
+        let exists = static_data.names.closest(lower, static_data.names.probe(lower));
         // What a zone file says comes first.
-        if frame.settings.explain == Explain::Off || exists.is_some_and(|(_, before)| before == 0) {
+        if static_data.settings.explain == Explain::Off
+            || exists.is_some_and(|(_, before)| before == 0)
+        {
             return None;
         }
         let mut name = LowerName::new();
         name.set(rest).then_some(())?;
-        let zone = topic.zone(frame, &name)?;
+        let zone = topic.zone(static_data, &name)?;
         Some(Self { topic, name, zone })
     }
 }
@@ -126,21 +131,21 @@ impl Topic {
 
     /// The zone that can say something about a name. Of names that do not exist there is only to explain that they do not;
     /// below a delegation there is nothing of ours.
-    fn zone(self, frame: &Frame, name: &LowerName) -> Option<u32> {
-        let found = find(frame, name, frame.names.probe(name));
+    fn zone(self, static_data: &StaticData, name: &LowerName) -> Option<u32> {
+        let found = find(static_data, name, static_data.names.probe(name));
         let node = match found {
             Found::Node(node) => node,
             Found::Subtree { node, .. } | Found::Above(node) if self == Self::Explain => node,
             Found::Subtree { .. } | Found::Above(_) | Found::Nothing => return None,
         };
-        let node = frame.nodes.get(node as usize)?;
+        let node = static_data.nodes.get(node as usize)?;
         (!matches!(node.kind, NodeKind::Cut(_))).then_some(node.zone)
     }
 }
 
-fn asker(asked: &Asked, peer: Peer) -> Asker {
-    let ecs = asked.query.edns.and_then(|edns| edns.ecs);
-    match (asked.query.subnet(), ecs) {
+fn asker(parsed: &ParsedQuery, peer: Peer) -> Asker {
+    let ecs = parsed.query.edns.and_then(|edns| edns.ecs);
+    match (parsed.query.subnet(), ecs) {
         (Some(address), Some(ecs)) => {
             Asker { address, prefix: Some(ecs.source), from: AddressSource::Ecs }
         }
@@ -149,11 +154,14 @@ fn asker(asked: &Asked, peer: Peer) -> Asker {
 }
 
 /// The plan of a zone's names.
-fn plan_of(frame: &Frame, zone: u32) -> Option<u32> {
-    let holdings =
-        frame.nodes.iter().filter(|node| node.zone == zone).flat_map(|node| frame.holdings(node));
+fn plan_of(static_data: &StaticData, zone: u32) -> Option<u32> {
+    let holdings = static_data
+        .nodes
+        .iter()
+        .filter(|node| node.zone == zone)
+        .flat_map(|node| static_data.holdings(node));
     let mut rules = holdings.filter_map(|holding| match holding.answer {
-        Answer::Pool { rule, .. } => frame.rules.get(rule as usize),
+        Answer::Pool { rule, .. } => static_data.rules.get(rule as usize),
         _ => None,
     });
     rules.next().map(|rule| rule.plan)

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 
-use crate::snapshot::frame::Rule;
 use crate::snapshot::pools::{Path, Paths, Pool};
-use crate::snapshot::{Frame, Snapshot};
+use crate::snapshot::static_data::Rule;
+use crate::snapshot::{Snapshot, StaticData};
 
 /// The snapshot in force, those before it that somebody may still answer from, and the sums of all that are gone.
 ///
@@ -58,7 +58,7 @@ pub struct PathLabel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freed {
     /// A frame was freed with one.
-    pub frame: bool,
+    pub static_data: bool,
     /// Some are still held by somebody.
     pub more: bool,
 }
@@ -95,12 +95,12 @@ impl Ledger {
             books.gone = Arc::new(gone);
             books.retired.retain(|snapshot| !left.iter().any(|left| Arc::ptr_eq(left, snapshot)));
         }
-        let frames: Vec<Weak<Frame>> =
-            left.iter().map(|left| Arc::downgrade(&left.frame)).collect();
+        let frames: Vec<Weak<StaticData>> =
+            left.iter().map(|left| Arc::downgrade(&left.static_data)).collect();
         drop(left);
-        let frame = frames.iter().any(|frame| frame.strong_count() == 0);
+        let static_data = frames.iter().any(|static_data| static_data.strong_count() == 0);
         let more = !self.books().retired.is_empty();
-        Freed { frame, more }
+        Freed { static_data, more }
     }
 
     /// The sums of this moment; not of one instant, as the counting goes on. With many mirrors this takes some milliseconds.
@@ -128,21 +128,24 @@ impl Ledger {
 impl Answered {
     /// Adds what a snapshot has counted, and with `all` also names the paths and mirrors that it did not answer.
     fn add(&mut self, snapshot: &Snapshot, all: bool) {
-        let frame = &*snapshot.frame;
+        let static_data = &*snapshot.static_data;
         let mut rules: HashMap<u32, Vec<(u32, &Rule)>> = HashMap::new();
-        for (number, rule) in (0..).zip(&frame.rules) {
+        for (number, rule) in (0..).zip(&static_data.rules) {
             rules.entry(rule.plan).or_default().push((number, rule));
         }
-        for (number, plan) in (0..).zip(&frame.plans) {
+        for (number, plan) in (0..).zip(&static_data.plans) {
             let mut shares = vec![Portion::default(); plan.fleet.mirrors.len()];
             let rules = rules.get(&number).map(Vec::as_slice).unwrap_or_default();
             for (id, path) in plan.paths.paths.iter().enumerate() {
                 let mut total = 0;
                 for (rule, limits) in rules {
-                    let Some(place) = snapshot.live.place(*rule, id as u16) else { continue };
+                    let Some(place) = snapshot.dynamic_data.place(*rule, id as u16) else {
+                        continue;
+                    };
                     let [ipv4, ipv6] = [false, true].map(|ipv6| snapshot.counts.sum(place, ipv6));
                     total += ipv4 + ipv6;
-                    if let (1.., Some(health)) = (ipv4 + ipv6, snapshot.live.health(number)) {
+                    if let (1.., Some(health)) = (ipv4 + ipv6, snapshot.dynamic_data.health(number))
+                    {
                         let found = plan.walk(limits.min, limits.families, health).along(path);
                         share(ipv4, found.ipv4.iter().map(|c| (c.mirror, c.capacity)), &mut shares);
                         share(ipv6, found.ipv6.iter().map(|c| (c.mirror, c.capacity)), &mut shares);

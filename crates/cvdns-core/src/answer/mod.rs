@@ -1,15 +1,15 @@
 //! From a query to its answer: how it is read, and how what was decided is written ([`respond`]).
 
-mod asked;
 mod body;
 mod diagnose;
-mod expected;
 mod ledger;
 mod options;
+mod parsed_query;
+mod query_batch;
+mod query_counters;
 pub mod respond;
-mod tally;
 
 pub use diagnose::diagnosed;
 pub use ledger::{Answered, Freed, Ledger, PathLabel, Portion};
+pub use query_counters::{Counted, CounterHandle, Kind, QueryCounters, QueryTallies};
 pub use respond::{Answering, Transport};
-pub use tally::{Counted, Desk, Kind, QueryTallies, Tally};

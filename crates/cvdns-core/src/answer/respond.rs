@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::asked::Asked;
 use super::body::{self, Body};
 use super::diagnose::{Room, diagnose};
-use super::expected::Expected;
 use super::options::{Ede, Opt};
-use super::tally::{Desk, Tally};
+use super::parsed_query::ParsedQuery;
+use super::query_batch::QueryBatch;
+use super::query_counters::{CounterHandle, QueryCounters};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
+use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
-use crate::snapshot::reach::Reach;
 use crate::wire::query::{Query, Reject};
 use crate::wire::tsig::Tsig;
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -39,8 +39,8 @@ pub(super) struct Peer {
 /// What one thread keeps between queries.
 #[derive(Debug, Clone)]
 pub struct Answering {
-    asked: Asked,
-    expected: Expected,
+    parsed: ParsedQuery,
+    query_batch: QueryBatch,
     own: Own,
 }
 
@@ -54,7 +54,7 @@ struct Own {
     lane: usize,
     clock: Clock,
     /// Where it counts what it answers.
-    desk: Desk,
+    counters: CounterHandle,
     /// As what the answer at hand is counted.
     noted: Noted,
 }
@@ -74,7 +74,7 @@ struct Noted {
     /// The counter of the path whose mirrors it consists of ([`PathCounts::index`]); [`NO_MIRRORS`]: it has none.
     path: u32,
     /// How far that was followed.
-    reach: Reach,
+    reach: FallbackLevel,
 }
 
 const NO_MIRRORS: u32 = u32::MAX;
@@ -93,15 +93,15 @@ impl Answering {
     /// Starts with this turn of the windows; different threads best start with different ones. The clock is asked by
     /// diagnostic names alone.
     pub fn new(turn: u64, clock: Clock) -> Self {
-        Self::counting(turn, clock, Desk::own(Arc::new(Tally::default()), 1))
+        Self::counting(turn, clock, CounterHandle::own(Arc::new(QueryCounters::default()), 1))
     }
 
     /// The same, with its answers counted there.
-    pub fn counting(turn: u64, clock: Clock, desk: Desk) -> Self {
+    pub fn counting(turn: u64, clock: Clock, counters: CounterHandle) -> Self {
         let (trail, lane) = (Trail::default(), turn as usize);
-        let noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: Reach::Near };
-        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, desk, noted };
-        Self { asked: Asked::nothing(), expected: Expected::default(), own }
+        let noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: FallbackLevel::Near };
+        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, counters, noted };
+        Self { parsed: ParsedQuery::nothing(), query_batch: QueryBatch::default(), own }
     }
 
     /// What chooses the window of the next query in class IN: a fraction of 2^64.
@@ -118,11 +118,11 @@ impl Answering {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { asked, own, .. } = self;
-        asked.read(snapshot, buffer.get(..length)?, client.ip());
-        asked.probe(snapshot);
-        asked.find(snapshot);
-        answer(snapshot, asked, own, buffer, Peer { client, transport })
+        let Self { parsed, own, .. } = self;
+        parsed.read(snapshot, buffer.get(..length)?, client.ip());
+        parsed.probe(snapshot);
+        parsed.find(snapshot);
+        answer(snapshot, parsed, own, buffer, Peer { client, transport })
     }
 
     /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
@@ -132,7 +132,7 @@ impl Answering {
         snapshot: &Snapshot,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
-        self.expected.read(snapshot, queries);
+        self.query_batch.read(snapshot, queries);
     }
 
     /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.
@@ -144,20 +144,20 @@ impl Answering {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { expected, own, .. } = self;
-        answer(snapshot, expected.get(number)?, own, buffer, Peer { client, transport })
+        let Self { query_batch, own, .. } = self;
+        answer(snapshot, query_batch.get(number)?, own, buffer, Peer { client, transport })
     }
 }
 
 fn answer(
     snapshot: &Snapshot,
-    asked: &Asked,
+    parsed: &ParsedQuery,
     own: &mut Own,
     buffer: &mut [u8],
     peer: Peer,
 ) -> Option<usize> {
-    let (settings, query) = (&snapshot.frame.settings, &asked.query);
-    match asked.reject {
+    let (settings, query) = (&snapshot.static_data.settings, &parsed.query);
+    match parsed.reject {
         None => {}
         Some(Reject::Drop) => return None,
         Some(Reject::Code { rcode, question_end, edns, subnet }) => {
@@ -169,11 +169,11 @@ fn answer(
             });
             let class =
                 if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
-            own.desk.count(class, question_end.map_or(0, |_| query.qtype), rcode);
+            own.counters.count(class, question_end.map_or(0, |_| query.qtype), rcode);
             return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
         }
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
-            own.desk.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
+            own.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
             let opt = query.edns.as_ref().filter(|_| edns).map(|edns| Opt::new(edns, settings));
             let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
             return unknown_key(buffer, question_end.into(), opt, tsig, limit);
@@ -181,7 +181,7 @@ fn answer(
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
-    let body = body(snapshot, asked, own, peer, buffer, limit);
+    let body = body(snapshot, parsed, own, peer, buffer, limit);
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
     count(snapshot, own, query, body.rcode, truncated);
     Some(end)
@@ -190,14 +190,14 @@ fn answer(
 /// Writes the answer's sections behind the question.
 fn body<'s>(
     snapshot: &'s Snapshot,
-    asked: &Asked,
+    parsed: &ParsedQuery,
     own: &mut Own,
     peer: Peer,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
-    let query = &asked.query;
-    own.noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: Reach::Near };
+    let query = &parsed.query;
+    own.noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: FallbackLevel::Near };
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
     }
@@ -207,17 +207,17 @@ fn body<'s>(
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             own.turn = own.turn.wrapping_add(STRIDE);
-            if asked.name.begins_with_underscore() {
+            if parsed.name.begins_with_underscore() {
                 let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                if let Some(body) = diagnose(snapshot, asked, peer, own.turn, own.clock, room) {
+                if let Some(body) = diagnose(snapshot, parsed, peer, own.turn, own.clock, room) {
                     own.noted.class = NameClass::Diagnostic;
                     return body;
                 }
             }
-            decided(snapshot, asked, own, buffer, limit)
+            decided(snapshot, parsed, own, buffer, limit)
         }
         (class::CH, rtype::TXT | rtype::ANY) => {
-            let body = body::chaos(asked.name.wire(), snapshot, buffer, query.question_end);
+            let body = body::chaos(parsed.name.wire(), snapshot, buffer, query.question_end);
             own.noted.class = if body.is_some() { NameClass::Server } else { NameClass::Foreign };
             body.unwrap_or(Body::code(rcode::REFUSED))
         }
@@ -232,19 +232,19 @@ fn body<'s>(
 #[inline]
 fn decided<'s>(
     snapshot: &'s Snapshot,
-    asked: &Asked,
+    parsed: &ParsedQuery,
     own: &mut Own,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
-    let query = &asked.query;
+    let query = &parsed.query;
     let Own { trail, turn, lane, noted, .. } = own;
-    let decision = decide(snapshot, asked.question(), &asked.client, trail);
+    let decision = decide(snapshot, parsed.question(), &parsed.client, trail);
     noted.class = decision.class;
     match decision.outcome {
         // Behind an alias it is no client's report.
         Outcome::Ping { suffix, .. } if trail.chain.is_empty() => {
-            snapshot.frame.pings.count(asked.name.wire(), suffix.into(), *lane);
+            snapshot.static_data.download_reports.count(parsed.name.wire(), suffix.into(), *lane);
         }
         Outcome::Pool { answer, place, ipv6, .. } => {
             noted.path = PathCounts::index(place, ipv6);
@@ -263,25 +263,25 @@ fn decided<'s>(
 /// Counts an answer that is finished.
 #[inline]
 fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: bool) {
-    let Own { desk, noted, .. } = own;
-    desk.count(noted.class, query.qtype, rcode);
+    let Own { counters, noted, .. } = own;
+    counters.count(noted.class, query.qtype, rcode);
     if query.edns.is_some_and(|edns| edns.ecs.is_some()) {
-        desk.add(&desk.tally().ecs);
+        counters.add(&counters.query_counters().ecs);
     }
     if truncated {
-        return desk.add(&desk.tally().truncated);
+        return counters.add(&counters.query_counters().truncated);
     }
     if noted.path == NO_MIRRORS {
         return;
     }
-    if let Some(counter) = snapshot.counts.get(desk.lane, noted.path) {
-        desk.add(counter);
+    if let Some(counter) = snapshot.counts.get(counters.lane, noted.path) {
+        counters.add(counter);
     }
     match noted.reach {
-        Reach::Near => {}
-        Reach::Further => desk.add(&desk.tally().widened),
-        Reach::Lagging => desk.add(&desk.tally().lagging),
-        Reach::Open => desk.add(&desk.tally().fail_open),
+        FallbackLevel::Near => {}
+        FallbackLevel::Further => counters.add(&counters.query_counters().widened),
+        FallbackLevel::Lagging => counters.add(&counters.query_counters().lagging),
+        FallbackLevel::Open => counters.add(&counters.query_counters().fail_open),
     }
 }
 

@@ -116,7 +116,7 @@ impl Config {
         let Geoip { database, min_networks, overrides } = geoip(&mut root, problems);
         let database = database.unwrap_or_else(|| Placed {
             value: DEFAULT_DATABASE.to_owned(),
-            spot: document.whole(),
+            location: document.whole(),
         });
         let feed = feed(&mut root, problems);
         let record = record(&mut root, feed.source.is_some(), problems);
@@ -155,7 +155,7 @@ fn zones(root: &mut Table<'_>, problems: &mut Problems) -> Vec<Placed<String>> {
             out.push(file);
         } else {
             problems.error(
-                file.spot,
+                file.location,
                 format!("the zone file {} is named twice", file.value),
                 "keep one",
             );
@@ -184,7 +184,7 @@ fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> Geoip {
     let min_networks = least.map(|least| least.value);
     let mut overrides: Vec<(IpNet, Country)> = Vec::new();
     for mut entry in table.tables("override", problems) {
-        let spot = entry.spot();
+        let location = entry.location();
         let net = entry.require("net", "a network such as \"203.0.113.0/24\"", problems, network);
         let country = entry.require(
             "country",
@@ -197,11 +197,11 @@ fn geoip(root: &mut Table<'_>, problems: &mut Problems) -> Geoip {
         if let Some(v4) = looked_up_as(net.value) {
             let what =
                 format!("no client is looked up in {}: it is by the IPv4 address in it", net.value);
-            problems.error(net.spot, what, format!("write {v4}"));
+            problems.error(net.location, what, format!("write {v4}"));
             continue;
         }
         if overrides.iter().any(|(earlier, _)| *earlier == net.value) {
-            problems.error(spot, format!("{} is overridden twice", net.value), "keep one");
+            problems.error(location, format!("{} is overridden twice", net.value), "keep one");
         } else {
             overrides.push((net.value, country.value));
         }
@@ -278,7 +278,7 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
         let what =
             "whoever is on the way to this server can write the feed, and so where clients go";
         problems.warning(
-            source.spot.clone(),
+            source.location.clone(),
             what,
             "use https://, or have it signed and set `public-key`",
         );
@@ -301,23 +301,23 @@ fn feed(root: &mut Table<'_>, problems: &mut Problems) -> Feed {
 
 /// One key, or a list of several: while coordinators change theirs, both the old and the new one count.
 fn public_keys(table: &mut Table<'_>, problems: &mut Problems) -> Option<Keys> {
-    let spot = table.key_spot("public-key");
+    let location = table.key_spot("public-key");
     let given = table.has("public-key");
     let expected =
         "a minisign public key, \"RW…\" (the last line of its .pub file), or a list of several";
     let mut keys: Vec<Key> = Vec::new();
-    for Placed { value, spot } in
+    for Placed { value, location } in
         table.one_or_list("public-key", expected, problems, read::parsed::<Key>).unwrap_or_default()
     {
         if keys.contains(&value) {
-            problems.error(spot, format!("the key {} is named twice", value.id()), "keep one");
+            problems.error(location, format!("the key {} is named twice", value.id()), "keep one");
         } else {
             keys.push(value);
         }
     }
     if given && keys.is_empty() && !problems.has_errors() {
         let help = format!("write {expected}; without the key, feeds need no signature");
-        problems.error(spot, "`public-key` names no key", help);
+        problems.error(location, "`public-key` names no key", help);
     }
     Keys::new(keys)
 }
@@ -358,7 +358,7 @@ fn record(root: &mut Table<'_>, has_feed: bool, problems: &mut Problems) -> Reco
     if let (Some(directory), None, false) = (&record.cvd_dir, &record.file, has_feed) {
         let what = "headers of databases have no software version, and nothing else that is configured has one";
         let help = "name a feed (`source` in [feed]) or a `record-file` for the rest of the record";
-        problems.error(directory.spot.clone(), what, help);
+        problems.error(directory.location.clone(), what, help);
     }
     table.finish(problems);
     record
@@ -378,7 +378,7 @@ fn admin(root: &mut Table<'_>, problems: &mut Problems) -> Option<SocketAddr> {
             "everybody who reaches this address may ask for metrics and state: nobody is asked who they are"
         };
         let help = "write a loopback address such as \"127.0.0.1:8053\", or let a firewall decide who reaches it";
-        problems.warning(listen.spot.clone(), what, help);
+        problems.warning(listen.location.clone(), what, help);
     }
     listen.map(|listen| listen.value)
 }

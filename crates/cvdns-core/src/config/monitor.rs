@@ -87,13 +87,13 @@ impl Monitor {
         monitor.read_paths(&mut table, problems);
         monitor.read_times(&mut table, problems);
         monitor.read_counts(&mut table, problems);
-        let spot = table.key_spot("publish-every");
+        let location = table.key_spot("publish-every");
         if monitor.publish_every > max_age / 2 {
             let what = format!(
                 "the feed is renewed every {:?}, and stale after {max_age:?} (`max-age`)",
                 monitor.publish_every
             );
-            problems.warning(spot, what, "write less than half of `max-age`");
+            problems.warning(location, what, "write less than half of `max-age`");
         }
         if let Some(command) =
             table.list("on-change", "[\"/usr/bin/mail-the-team\"]", problems, read::string)
@@ -112,14 +112,14 @@ impl Monitor {
         self.release = path("release", "the path of a JSON file");
         let expected =
             "two names such as [\"database.clamav.example\", \"db.test.clamav.example\"]";
-        let spot = table.key_spot("hosts");
+        let location = table.key_spot("hosts");
         if let Some(hosts) = table.list("hosts", expected, problems, host) {
             let hosts: Vec<String> = hosts.into_iter().map(|host| host.value).collect();
             match <[String; 2]>::try_from(hosts) {
                 Ok(hosts) => self.hosts = Some(hosts),
                 Err(hosts) => {
                     problems.error(
-                        spot,
+                        location,
                         format!("`hosts` has {} names", hosts.len()),
                         format!("expected {expected}"),
                     );

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::problem::table::{Table, read};
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 
 /// How the server listens and answers.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Server {
     /// The account to drop to after binding when started as root.
     pub user: Option<String>,
     /// Where `user` stands, for those who find fault with it.
-    pub user_spot: Option<Spot>,
+    pub user_spot: Option<Location>,
     /// Largest UDP answer in octets, also what OPT records announce (RFC 6891 section 6.2.5).
     pub edns_udp_size: u16,
     /// Whether the client subnet option is honoured (RFC 7871).
@@ -132,7 +132,7 @@ impl Server {
             });
         server.nsid = nsid.map(|nsid| nsid.value);
         let user = table.get("user", "an account's name", problems, read::string);
-        (server.user, server.user_spot) = user.map(|user| (user.value, user.spot)).unzip();
+        (server.user, server.user_spot) = user.map(|user| (user.value, user.location)).unzip();
         let size =
             table.get("edns-udp-size", "octets, 512 to 4096", problems, read::integer(512..=4096));
         server.edns_udp_size = size.map_or(server.edns_udp_size, |size| size.value as u16);
@@ -157,9 +157,9 @@ impl Server {
     }
 
     /// Reads the addresses; returns where wildcards stand.
-    fn listen(&mut self, table: &mut Table<'_>, problems: &mut Problems) -> Vec<Spot> {
+    fn listen(&mut self, table: &mut Table<'_>, problems: &mut Problems) -> Vec<Location> {
         let mut wildcards = Vec::new();
-        let spot = table.key_spot("listen");
+        let location = table.key_spot("listen");
         let expected =
             "an address and a port: \"192.0.2.1:53\", \"[2001:db8::1]:53\", \"0.0.0.0:53\"";
         let Some(listen) = table.list("listen", expected, problems, read::parsed::<SocketAddr>)
@@ -169,7 +169,11 @@ impl Server {
         self.listen.clear();
         for placed in listen {
             if self.listen.contains(&placed.value) {
-                problems.error(placed.spot, format!("{} is named twice", placed.value), "keep one");
+                problems.error(
+                    placed.location,
+                    format!("{} is named twice", placed.value),
+                    "keep one",
+                );
                 continue;
             }
             if let Some(other) = self.listen.iter().find(|other| covers(**other, placed.value)) {
@@ -180,28 +184,28 @@ impl Server {
                 };
                 let what = format!("{one} is one of the addresses of {all}");
                 problems.error(
-                    placed.spot,
+                    placed.location,
                     what,
                     "keep the wildcard, or list addresses one by one",
                 );
                 continue;
             }
             if placed.value.ip().is_unspecified() {
-                wildcards.push(placed.spot);
+                wildcards.push(placed.location);
             }
             self.listen.push(placed.value);
         }
         if self.listen.is_empty() && !problems.has_errors() {
-            problems.error(spot, "`listen` names no address", format!("write {expected}"));
+            problems.error(location, "`listen` names no address", format!("write {expected}"));
         }
         wildcards
     }
 
     /// RFC 2181 section 4.1: answers come from the address that was asked. On a wildcard that takes packet info.
-    fn check_wildcards(&self, wildcards: Vec<Spot>, problems: &mut Problems) {
-        for spot in wildcards.into_iter().filter(|_| self.is_portable()) {
+    fn check_wildcards(&self, wildcards: Vec<Location>, problems: &mut Problems) {
+        for location in wildcards.into_iter().filter(|_| self.is_portable()) {
             problems.warning(
-                spot,
+                location,
                 "portable UDP on a wildcard answers from the address that routing chooses, not from the one asked",
                 "resolvers drop such answers where a machine has several addresses: list them one by one",
             );
@@ -216,7 +220,7 @@ impl Server {
         self.affinity = affinity.value;
         if affinity.value && self.is_portable() {
             problems.warning(
-                affinity.spot,
+                affinity.location,
                 "`affinity` has no effect on portable UDP, which has no threads of its own",
                 "take it out, or serve with `udp = \"mmsg\"` on Linux",
             );

@@ -12,11 +12,13 @@ use std::net::IpAddr;
 use crate::geo::client_table::Place;
 use crate::release::Announced;
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Below, Cut, Frame, Node, NodeKind, Parent, ParentDs};
-use crate::snapshot::live::PoolAnswer;
+use crate::snapshot::dynamic_data::PoolAnswer;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::names::{NodeId, Probe};
 use crate::snapshot::pools::{Along, PathId};
+use crate::snapshot::static_data::{
+    Answer, Below, Cut, Node, NodeKind, Parent, ParentDs, StaticData,
+};
 use crate::snapshot::template::{Template, TemplateId};
 use crate::wire::lower::LowerName;
 use crate::wire::rtype;
@@ -181,8 +183,9 @@ pub fn decide_apart<'s>(
     address: IpAddr,
     trail: &mut Trail,
 ) -> Decision<'s> {
-    let frame = &*snapshot.frame;
-    let question = Question { name, qtype, found: find(frame, name, frame.names.probe(name)) };
+    let static_data = &*snapshot.static_data;
+    let question =
+        Question { name, qtype, found: find(static_data, name, static_data.names.probe(name)) };
     decide(snapshot, question, &Client { address, placed: None }, trail)
 }
 
@@ -201,13 +204,15 @@ impl<'s> Decision<'s> {
         client: &Client,
         trail: &mut Trail,
     ) -> Outcome<'s> {
-        let frame = &*snapshot.frame;
+        let static_data = &*snapshot.static_data;
         let Question { qtype, mut found, .. } = question;
         for _ in 0..chain::MAX_NAMES {
             let Some(number) = found.node() else {
                 return if trail.chain.is_empty() { Outcome::NotOurs } else { Outcome::ChainEnds };
             };
-            let Some(node) = frame.nodes.get(number as usize) else { return broken("a node") };
+            let Some(node) = static_data.nodes.get(number as usize) else {
+                return broken("a node");
+            };
             self.class = NameClass::Static;
             // A chain is followed inside its zone only: another one may change hands without this one's knowledge.
             if *self.zone.get_or_insert(node.zone) != node.zone {
@@ -221,7 +226,7 @@ impl<'s> Decision<'s> {
                 (Found::Subtree { rrset, owner_length, .. }, _) => {
                     (Link::Dname(rrset), Some(owner_length))
                 }
-                (Found::Above(_), NodeKind::Cut(cut)) => return referral(frame, cut),
+                (Found::Above(_), NodeKind::Cut(cut)) => return referral(static_data, cut),
                 (Found::Above(_) | Found::Nothing, _) => return Outcome::NxDomain,
             };
             if trail.chain.is_empty() {
@@ -232,7 +237,7 @@ impl<'s> Decision<'s> {
             }
             let name = &mut trail.name;
             let owner_length = owner_length.unwrap_or(name.wire().len());
-            let target = frame.rrset(link.rrset()).and_then(|set| set.first());
+            let target = static_data.rrset(link.rrset()).and_then(|set| set.first());
             let Some(target) = target else { return broken("an alias") };
             if !chain::rename(name, owner_length, target) {
                 return Outcome::TooLong;
@@ -242,7 +247,7 @@ impl<'s> Decision<'s> {
             if asked_for || trail.chain.visited(name) {
                 return Outcome::ChainEnds;
             }
-            found = find(frame, name, frame.names.probe(name));
+            found = find(static_data, name, static_data.names.probe(name));
         }
         Outcome::ChainEnds
     }
@@ -256,12 +261,12 @@ impl<'s> Decision<'s> {
         qtype: u16,
         client: &Client,
     ) -> Outcome<'s> {
-        let frame = &*snapshot.frame;
+        let static_data = &*snapshot.static_data;
         self.class = node.class;
         match node.kind {
-            NodeKind::Cut(cut) if qtype != rtype::DS => return referral(frame, cut),
+            NodeKind::Cut(cut) if qtype != rtype::DS => return referral(static_data, cut),
             NodeKind::Apex if qtype == rtype::DS => {
-                if let Some(parent) = frame.zone(node.zone).and_then(|zone| zone.parent) {
+                if let Some(parent) = static_data.zone(node.zone).and_then(|zone| zone.parent) {
                     return self.above(parent);
                 }
             }
@@ -270,7 +275,7 @@ impl<'s> Decision<'s> {
         if qtype == rtype::ANY {
             return any(snapshot, node);
         }
-        match frame.holding(node, qtype) {
+        match static_data.holding(node, qtype) {
             None => Outcome::NoData,
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
@@ -280,7 +285,7 @@ impl<'s> Decision<'s> {
             Some(Answer::Pool { rule, along }) => {
                 let path = match along {
                     Along::Path(path) => path,
-                    Along::Client => match self.place(frame, rule, client) {
+                    Along::Client => match self.place(static_data, rule, client) {
                         Some(path) => path,
                         None => return broken("the table of clients"),
                     },
@@ -302,11 +307,11 @@ impl<'s> Decision<'s> {
 
     /// The client's path. `None` is a defect: a rule leads to a plan, and a name that asks for it has the table made.
     #[inline(always)]
-    fn place(&mut self, frame: &Frame, rule: u32, client: &Client) -> Option<PathId> {
-        let plan = frame.rules.get(rule as usize)?.plan;
+    fn place(&mut self, static_data: &StaticData, rule: u32, client: &Client) -> Option<PathId> {
+        let plan = static_data.rules.get(rule as usize)?.plan;
         let place = match client.placed {
             Some((of, place)) if of == plan => place,
-            _ => frame.clients(plan)?.get(client.address),
+            _ => static_data.clients(plan)?.get(client.address),
         };
         self.client = Some(place);
         Some(place.value)
@@ -324,14 +329,20 @@ impl Found {
 
 /// The plan in whose table the client of a question must be looked up, when its own name needs that; reads what the answer is
 /// going to be taken from.
-pub(crate) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32> {
+pub(crate) fn look_ahead(static_data: &StaticData, found: Found, qtype: u16) -> Option<u32> {
     let Found::Node(node) = found else { return None };
-    match frame.holding(frame.nodes.get(node as usize)?, qtype)? {
-        Answer::Pool { rule, along: Along::Client } => Some(frame.rules.get(rule as usize)?.plan),
+    match static_data.holding(static_data.nodes.get(node as usize)?, qtype)? {
+        Answer::Pool { rule, along: Along::Client } => {
+            Some(static_data.rules.get(rule as usize)?.plan)
+        }
         Answer::Static { template, .. } => {
             // A zone of many names does not fit the cache.
             black_box(
-                frame.templates.get(template).and_then(|template| template.octets.first()).copied(),
+                static_data
+                    .templates
+                    .get(template)
+                    .and_then(|template| template.octets.first())
+                    .copied(),
             );
             None
         }
@@ -339,8 +350,8 @@ pub(crate) fn look_ahead(frame: &Frame, found: Found, qtype: u16) -> Option<u32>
     }
 }
 
-fn referral<'s>(frame: &Frame, cut: u32) -> Outcome<'s> {
-    frame.cut(cut).map_or_else(|| broken("a delegation"), Outcome::Referral)
+fn referral<'s>(static_data: &StaticData, cut: u32) -> Outcome<'s> {
+    static_data.cut(cut).map_or_else(|| broken("a delegation"), Outcome::Referral)
 }
 
 /// Stops a build with debug assertions, such as the tests', at what must not be.
@@ -360,19 +371,19 @@ fn is_beside_alias(qtype: u16) -> bool {
 
 #[inline(always)]
 fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
-    let live = &snapshot.live;
-    match live.text(number).zip(live.announced()) {
+    let dynamic_data = &snapshot.dynamic_data;
+    match dynamic_data.text(number).zip(dynamic_data.announced()) {
         Some(((template, stale), announced)) => Outcome::Text { template, announced, stale },
-        None if live.expired(number) => Outcome::Expired,
+        None if dynamic_data.expired(number) => Outcome::Expired,
         None => Outcome::NotReady,
     }
 }
 
 #[inline(always)]
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
-    let live = &snapshot.live;
+    let dynamic_data = &snapshot.dynamic_data;
     let Some((place, answer)) =
-        live.place(rule, path).and_then(|place| Some((place, live.at(place)?)))
+        dynamic_data.place(rule, path).and_then(|place| Some((place, dynamic_data.at(place)?)))
     else {
         return broken("an answer");
     };
@@ -387,7 +398,7 @@ fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_>
 /// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record
 /// (CLIENTS: "ANY at this name").
 fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
-    let holdings = snapshot.frame.holdings(node);
+    let holdings = snapshot.static_data.holdings(node);
     for holding in holdings {
         match holding.answer {
             Answer::Text(number) => return text(snapshot, number),
@@ -401,12 +412,14 @@ fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
 }
 
 /// Finds what rules a name: itself, a wildcard, or what stands above it (RFC 1034 section 4.3.2, RFC 4592 section 3.3).
-pub fn find(frame: &Frame, name: &LowerName, probe: Probe) -> Found {
-    let Some((closest, before)) = frame.names.closest(name, probe) else { return Found::Nothing };
+pub fn find(static_data: &StaticData, name: &LowerName, probe: Probe) -> Found {
+    let Some((closest, before)) = static_data.names.closest(name, probe) else {
+        return Found::Nothing;
+    };
     if before == 0 {
         return Found::Node(closest);
     }
-    let Some(node) = frame.nodes.get(closest as usize) else { return Found::Nothing };
+    let Some(node) = static_data.nodes.get(closest as usize) else { return Found::Nothing };
     match (node.kind, node.below) {
         (NodeKind::Cut(_), _) | (_, Below::Nothing) => Found::Above(closest),
         (_, Below::Wildcard(wildcard)) => Found::Node(wildcard),

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::fleet::Mirror;
-use crate::health::{Cause, Health, Standing, State};
+use crate::health::{Cause, Health, MirrorStatus, State};
 use crate::release::CORE_DATABASES;
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::Plan;
+use crate::snapshot::static_data::Plan;
 
 /// A mirror, and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,8 +62,9 @@ pub struct Held {
 
 /// The mirrors of a plan of a snapshot, in the fleet's order; empty when there is no such plan.
 pub fn mirrors(snapshot: &Snapshot, plan: u32) -> Vec<MirrorStory> {
-    let frame = &snapshot.frame;
-    let Some((plan, health)) = frame.plans.get(plan as usize).zip(snapshot.live.health(plan))
+    let static_data = &snapshot.static_data;
+    let Some((plan, health)) =
+        static_data.plans.get(plan as usize).zip(snapshot.dynamic_data.health(plan))
     else {
         return Vec::new();
     };
@@ -98,7 +99,7 @@ impl MirrorStory {
     }
 }
 
-fn addresses(mirror: &Mirror, standing: &Standing) -> Vec<AddressStory> {
+fn addresses(mirror: &Mirror, standing: &MirrorStatus) -> Vec<AddressStory> {
     let states = standing.ipv4.iter().chain(&standing.ipv6);
     mirror
         .addresses()
@@ -118,7 +119,7 @@ fn said_by(cause: &Cause) -> &'static str {
 }
 
 /// Why none of its addresses is answered.
-fn left_out(mirror: &Mirror, standing: &Standing) -> String {
+fn left_out(mirror: &Mirror, standing: &MirrorStatus) -> String {
     if !mirror.enabled {
         return "enabled = false in the fleet file".to_owned();
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::fleet::{MirrorStory, mirrors};
-use super::told::{age, capacity};
+use super::format::{age, capacity};
 use super::{
     AddressSource, Asker, FeedStory, LocationStory, MemberStory, PoolStory, PoolsStory,
     RecordStory, Story,

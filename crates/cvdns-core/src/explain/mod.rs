@@ -2,12 +2,12 @@
 //! told and what is answered cannot differ.
 
 pub mod fleet;
+pub mod format;
 mod lines;
 mod pool;
 mod record;
 mod story;
 mod text;
-pub mod told;
 
 pub use lines::{by_state, feed_lines, pool_lines, whoami_lines};
 pub use pool::{MemberStory, PoolStory, PoolsStory, WindowStory};

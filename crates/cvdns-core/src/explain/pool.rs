@@ -9,9 +9,9 @@ use super::fleet::MirrorStory;
 use crate::decision::{Decision, Outcome};
 use crate::health::Health;
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Plan, Rule};
-use crate::snapshot::live::{A_SIZE, AAAA_SIZE, WindowSet};
+use crate::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 use crate::snapshot::pools::Members;
+use crate::snapshot::static_data::{Plan, Rule};
 use crate::snapshot::yields::Yield;
 use crate::wire::rtype;
 
@@ -89,17 +89,19 @@ impl PoolsStory {
         else {
             return None;
         };
-        let rule = snapshot.frame.rules.get(rule_number as usize)?;
-        let plan = snapshot.frame.plans.get(rule.plan as usize)?;
-        let health = snapshot.live.health(rule.plan)?;
+        let rule = snapshot.static_data.rules.get(rule_number as usize)?;
+        let plan = snapshot.static_data.plans.get(rule.plan as usize)?;
+        let health = snapshot.dynamic_data.health(rule.plan)?;
         let path = plan.paths.get(path_number)?;
         let ipv6 = qtype == rtype::AAAA;
         // The walk by which the answer was made.
         let found = plan.walk(rule.min, rule.families, health).along(path);
-        let answer = snapshot.live.pool(rule_number, path_number)?;
+        let answer = snapshot.dynamic_data.pool(rule_number, path_number)?;
         let set = answer.windows(ipv6);
-        let note =
-            snapshot.live.note(rule_number, path_number, ipv6).and_then(|note| note.get(2..));
+        let note = snapshot
+            .dynamic_data
+            .note(rule_number, path_number, ipv6)
+            .and_then(|note| note.get(2..));
         let teller = Teller { plan, rule, health, found: &found, ipv6 };
         let mut seen = HashSet::new();
         let pools = plan.paths.along(path).enumerate();

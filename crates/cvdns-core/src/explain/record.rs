@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::decision::{Decision, Found, Outcome, find};
 use crate::release::{Announced, Gate};
 use crate::snapshot::Snapshot;
-use crate::snapshot::frame::{Answer, Frame, Holding};
+use crate::snapshot::static_data::{Answer, Holding, StaticData};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 use crate::wire::rtype;
@@ -60,7 +60,7 @@ impl RecordStory {
         decision: &Decision<'_>,
         time: Timestamp,
     ) -> Option<Self> {
-        let announced = snapshot.live.announced();
+        let announced = snapshot.dynamic_data.announced();
         match decision.outcome {
             Outcome::Text { template, announced, stale } => {
                 let text = template.octets.get(BEFORE_STRING..).unwrap_or_default();
@@ -80,13 +80,13 @@ impl RecordStory {
 
     /// The record of the release as it is answered now; none: no name says it.
     pub fn of_release(snapshot: &Snapshot, time: Timestamp) -> Option<Self> {
-        let frame = &snapshot.frame;
-        let number = frame.texts.iter().position(|text| text.database.is_none())? as u32;
-        let announced = snapshot.live.announced();
-        let answered = snapshot.live.text(number).zip(announced);
+        let static_data = &snapshot.static_data;
+        let number = static_data.texts.iter().position(|text| text.database.is_none())? as u32;
+        let announced = snapshot.dynamic_data.announced();
+        let answered = snapshot.dynamic_data.text(number).zip(announced);
         let text = answered.map(|(_, announced)| announced.release.record(announced.stamp));
-        let ttl = frame.texts.get(number as usize).map(|text| text.ttl);
-        let stale = snapshot.live.stale(number);
+        let ttl = static_data.texts.get(number as usize).map(|text| text.ttl);
+        let stale = snapshot.dynamic_data.stale(number);
         Some(Self { text, ttl, stale, ..Self::announced(announced, time) })
     }
 
@@ -122,15 +122,17 @@ impl GateStory {
 /// The type that people mean when they name no type: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
 /// a zone, else what is there; of an alias, what is meant where it leads.
 pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
-    let frame = &*snapshot.frame;
+    let static_data = &*snapshot.static_data;
     let mut at = name.clone();
     for _ in 0..ALIASES {
-        let Found::Node(node) = find(frame, &at, frame.names.probe(&at)) else { return rtype::A };
-        let Some(node) = frame.nodes.get(node as usize) else { return rtype::A };
-        let holdings = frame.holdings(node);
+        let Found::Node(node) = find(static_data, &at, static_data.names.probe(&at)) else {
+            return rtype::A;
+        };
+        let Some(node) = static_data.nodes.get(node as usize) else { return rtype::A };
+        let holdings = static_data.holdings(node);
         let holding = |wanted: u16| holdings.iter().find(|holding| holding.rtype == wanted);
         if let Some(alias) = holding(rtype::CNAME) {
-            let Some(next) = leads_to(frame, alias) else { return rtype::A };
+            let Some(next) = leads_to(static_data, alias) else { return rtype::A };
             at = next;
             continue;
         }
@@ -145,9 +147,9 @@ pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
 /// Aliases that are followed for a type.
 const ALIASES: usize = 16;
 
-fn leads_to(frame: &Frame, alias: &Holding) -> Option<LowerName> {
+fn leads_to(static_data: &StaticData, alias: &Holding) -> Option<LowerName> {
     let Answer::Static { rrset, .. } = alias.answer else { return None };
-    let target = target(frame.rrset(rrset)?.first()?)?;
+    let target = target(static_data.rrset(rrset)?.first()?)?;
     let mut name = LowerName::new();
     name.set(Name::from_wire(target).ok()?.to_lower().wire()).then_some(name)
 }

@@ -6,12 +6,12 @@ use domain::base::iana::Rtype;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::format;
 use super::pool::PoolsStory;
 use super::record::RecordStory;
-use super::told;
 use crate::decision::{Chain, Link, Outcome, Trail, decide_apart};
 use crate::geo::country::{Continent, Country};
-use crate::snapshot::{About, Snapshot};
+use crate::snapshot::{Snapshot, SnapshotMeta};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 use crate::wire::rtype;
@@ -169,16 +169,16 @@ impl Story {
     /// Decides, and tells why.
     pub fn of(snapshot: &Snapshot, inquiry: &Inquiry<'_>) -> Self {
         let Inquiry { name, qtype, asker, turn, time } = *inquiry;
-        let frame = &*snapshot.frame;
+        let static_data = &*snapshot.static_data;
         let mut trail = Trail::default();
         let decision = decide_apart(snapshot, name, qtype, asker.address, &mut trail);
         Self {
-            name: told::name(name.wire()),
+            name: format::name(name.wire()),
             r#type: rtype_text(qtype),
             client: asker,
             zone: decision
                 .zone
-                .and_then(|zone| frame.zone(zone))
+                .and_then(|zone| static_data.zone(zone))
                 .map(|zone| zone.origin.to_string()),
             aliases: aliases(snapshot, &trail.chain),
             location: decision.client.map(|_| LocationStory::of(snapshot, asker.address)),
@@ -186,14 +186,14 @@ impl Story {
             outcome: OutcomeStory::of(&decision.outcome, qtype),
             pools: PoolsStory::of(snapshot, &decision, inquiry.qtype, turn),
             record: RecordStory::of(snapshot, &decision, time),
-            feed: FeedStory::of(&snapshot.about, time),
+            feed: FeedStory::of(&snapshot.meta, time),
         }
     }
 }
 
 fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasStory> {
     let alias = |link: Link| {
-        let set = snapshot.frame.rrset(link.rrset())?;
+        let set = snapshot.static_data.rrset(link.rrset())?;
         let target = set.first().and_then(target)?;
         Some(AliasStory {
             owner: set.owner_name().to_string(),
@@ -207,7 +207,7 @@ fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasStory> {
 impl LocationStory {
     /// Where an address is.
     pub fn of(snapshot: &Snapshot, address: IpAddr) -> Self {
-        let countries = &snapshot.frame.countries;
+        let countries = &snapshot.static_data.countries;
         let located = countries.locate(address);
         Self {
             country: located.area.country().map(Country::code),
@@ -271,7 +271,7 @@ impl OutcomeStory {
 
 impl FeedStory {
     /// What is known of feeds.
-    pub fn of(about: &About, time: Timestamp) -> Self {
+    pub fn of(about: &SnapshotMeta, time: Timestamp) -> Self {
         let (feed, held) = (about.feed.as_ref(), about.held.as_ref());
         Self {
             serial: feed.map(|feed| feed.serial),

@@ -1,7 +1,7 @@
 //! A story as people read it on a terminal.
 
+use super::format::{age, capacity};
 use super::lines::HALVED;
-use super::told::{age, capacity};
 use super::{MemberStory, PoolStory, PoolsStory, Story};
 use crate::problem::printable;
 

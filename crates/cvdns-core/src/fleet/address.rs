@@ -2,15 +2,19 @@
 
 use std::net::IpAddr;
 
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 
 /// Whether clients can reach an address; where none can it is an error, where few can a warning.
-pub(super) fn check_address(address: IpAddr, spot: &Spot, problems: &mut Problems) {
+pub(super) fn check_address(address: IpAddr, location: &Location, problems: &mut Problems) {
     let help = "write the mirror's public address";
     if let Some(what) = no_host(address) {
-        problems.error(spot.clone(), format!("{address} is no address of a host: {what}"), help);
+        problems.error(
+            location.clone(),
+            format!("{address} is no address of a host: {what}"),
+            help,
+        );
     } else if let Some(what) = not_public(address) {
-        problems.warning(spot.clone(), format!("{address} is {what}: few can reach it"), help);
+        problems.warning(location.clone(), format!("{address} is {what}: few can reach it"), help);
     }
 }
 

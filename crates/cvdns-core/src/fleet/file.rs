@@ -7,7 +7,7 @@ use super::address::check_address;
 use super::{Downtime, Fleet, Mirror, host_key};
 use crate::geo::country::Country;
 use crate::problem::table::{Document, Placed, Table, read};
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 
 /// Capacity of a mirror that does not say: 100 Mbit/s, in kbit/s.
 pub(super) const DEFAULT_CAPACITY: u64 = 100_000;
@@ -39,22 +39,22 @@ impl Fleet {
         for mirror in &self.mirrors {
             if let Some(first) = hosts.insert(&mirror.host, mirror) {
                 problems.error(
-                    mirror.spot.clone(),
+                    mirror.location.clone(),
                     format!("the mirror {} is named twice", mirror.host),
                     format!(
                         "the first stands at {}; a mirror's addresses go into one entry",
-                        first.spot
+                        first.location
                     ),
                 );
             }
             for address in mirror.addresses() {
                 if let Some(first) = addresses.insert(address, mirror) {
                     problems.error(
-                        mirror.spot.clone(),
+                        mirror.location.clone(),
                         format!("{} has the address {address} of {}", mirror.host, first.host),
                         format!(
                             "{} stands at {}: an address has one state of health",
-                            first.host, first.spot
+                            first.host, first.location
                         ),
                     );
                 }
@@ -64,7 +64,7 @@ impl Fleet {
 }
 
 fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
-    let spot = table.key_spot("host");
+    let location = table.key_spot("host");
     let host =
         table.require("host", "a host name such as \"clamav.example.de\"", problems, read::string);
     let country = table.require("country", COUNTRY, problems, read::parsed::<Country>);
@@ -91,24 +91,24 @@ fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
         pools: different("pools", pools.unwrap_or_default(), problems),
         downtimes: downtimes.into_iter().filter_map(|table| downtime(table, problems)).collect(),
         enabled: enabled.is_none_or(|enabled| enabled.value),
-        spot,
+        location,
     };
     check_mirror(&mirror, problems);
     Some(mirror)
 }
 
 fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
-    check_host(&mirror.host, &mirror.spot, problems);
+    check_host(&mirror.host, &mirror.location, problems);
     if mirror.addresses().next().is_none() {
         problems.error(
-            mirror.spot.clone(),
+            mirror.location.clone(),
             format!("{} has no address", mirror.host),
             "add ipv4 = [\"…\"] or ipv6 = [\"…\"]; a mirror to be left out gets enabled = false",
         );
     }
     if mirror.serves.contains(&mirror.country) {
         problems.warning(
-            mirror.spot.clone(),
+            mirror.location.clone(),
             format!("{} serves {}, its own country", mirror.host, mirror.country),
             "`serves` lists the others only",
         );
@@ -116,17 +116,25 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
 }
 
 /// Whether a host has a name.
-pub(super) fn check_host(host: &str, spot: &Spot, problems: &mut Problems) {
+pub(super) fn check_host(host: &str, location: &Location, problems: &mut Problems) {
     if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        problems.error(spot.clone(), "the host name is empty or has blanks", "write a host name");
+        problems.error(
+            location.clone(),
+            "the host name is empty or has blanks",
+            "write a host name",
+        );
     } else if host.ends_with('.') {
-        problems.error(spot.clone(), "the host name ends in several dots", "write it without them");
+        problems.error(
+            location.clone(),
+            "the host name ends in several dots",
+            "write it without them",
+        );
     }
 }
 
 fn checked<T: Copy + Into<IpAddr>>(addresses: Vec<Placed<T>>, problems: &mut Problems) -> Vec<T> {
     for placed in &addresses {
-        check_address(placed.value.into(), &placed.spot, problems);
+        check_address(placed.value.into(), &placed.location, problems);
     }
     values(addresses)
 }
@@ -138,9 +146,9 @@ fn different<T: PartialEq + std::fmt::Display>(
     problems: &mut Problems,
 ) -> Vec<T> {
     let mut out = Vec::with_capacity(list.len());
-    for Placed { value, spot } in list {
+    for Placed { value, location } in list {
         if out.contains(&value) {
-            problems.warning(spot, format!("{value} stands in `{key}` twice"), "remove one");
+            problems.warning(location, format!("{value} stands in `{key}` twice"), "remove one");
         } else {
             out.push(value);
         }
@@ -153,14 +161,14 @@ fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
 }
 
 fn downtime(mut table: Table<'_>, problems: &mut Problems) -> Option<Downtime> {
-    let spot: Spot = table.spot();
+    let location: Location = table.location();
     let expected = "a moment such as 2026-12-01T02:00:00Z";
     let from = table.require("from", expected, problems, read::moment);
     let to = table.require("to", expected, problems, read::moment);
     table.finish(problems);
     let downtime = Downtime { from: from?.value, to: to?.value };
     if downtime.from >= downtime.to {
-        problems.error(spot, "the downtime ends before it starts", "exchange `from` and `to`");
+        problems.error(location, "the downtime ends before it starts", "exchange `from` and `to`");
         return None;
     }
     Some(downtime)

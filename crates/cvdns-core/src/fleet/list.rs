@@ -13,7 +13,7 @@ use super::file::{CAPACITY, COUNTRY, DEFAULT_CAPACITY, check_host};
 use super::{Fleet, Mirror, host_key};
 use crate::geo::country::Country;
 use crate::problem::table::{Placed, read};
-use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
+use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
 
 /// What a line is, for messages.
 const LINE: &str =
@@ -34,13 +34,13 @@ impl Fleet {
     pub fn of_list(file: &str, text: &str, problems: &mut Problems) -> Self {
         let plain = text.strip_prefix(BYTE_ORDER_MARK);
         if plain.is_some() {
-            problems.warning(Spot::file(file), HAS_MARK.0, HAS_MARK.1);
+            problems.warning(Location::file(file), HAS_MARK.0, HAS_MARK.1);
         }
         let mut list = List::new(file, plain.unwrap_or(text));
         list.read(problems);
         let mirrors: Vec<Mirror> = list.mirrors.into_iter().map(|growing| growing.mirror).collect();
         if mirrors.is_empty() && !problems.has_errors() {
-            problems.error(Spot::file(file), "the file names no mirror", LINE);
+            problems.error(Location::file(file), "the file names no mirror", LINE);
         }
         Self { mirrors }
     }
@@ -60,7 +60,7 @@ struct List {
 /// A mirror whose addresses are gathered.
 struct Growing {
     mirror: Mirror,
-    country: Spot,
+    country: Location,
     capacity: Option<Placed<u64>>,
 }
 
@@ -103,8 +103,8 @@ impl List {
         }
     }
 
-    fn spot(&self, span: Range<usize>) -> Spot {
-        Spot::at(&self.file, &self.text, span)
+    fn location(&self, span: Range<usize>) -> Location {
+        Location::at(&self.file, &self.text, span)
     }
 
     /// The fields of a line that starts at `start`; none when its quotes are wrong. A field never goes on in the next
@@ -145,7 +145,7 @@ impl List {
             if open { "a quote is not closed" } else { "the quotes are not around a whole field" };
         let help =
             "write quotes right between the commas, and one within them twice (RFC 4180), or none";
-        problems.error(self.spot(span), what, help);
+        problems.error(self.location(span), what, help);
     }
 
     /// What a line says; all that is wrong with it is noted.
@@ -163,13 +163,13 @@ impl List {
                     1 => "the line has 1 field".to_owned(),
                     count => format!("the line has {count} fields"),
                 };
-                problems.error(self.spot(whole), what, LINE);
+                problems.error(self.location(whole), what, LINE);
                 return None;
             }
         };
         let errors_before = problems.counts().0;
-        let host = Placed { value: host_key(&host.0), spot: self.spot(host.1.clone()) };
-        check_host(&host.value, &host.spot, problems);
+        let host = Placed { value: host_key(&host.0), location: self.location(host.1.clone()) };
+        check_host(&host.value, &host.location, problems);
         let address = self.address(address, &host.value, problems);
         let country = self.parsed(country, COUNTRY, problems, |text| {
             Country::parse(text).map_err(|error| error.to_string())
@@ -190,11 +190,11 @@ impl List {
         problems: &mut Problems,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<Placed<T>> {
-        let spot = self.spot(span.clone());
+        let location = self.location(span.clone());
         match read(text) {
-            Ok(value) => Some(Placed { value, spot }),
+            Ok(value) => Some(Placed { value, location }),
             Err(what) => {
-                problems.error(spot, what, format!("expected {expected}"));
+                problems.error(location, what, format!("expected {expected}"));
                 None
             }
         }
@@ -203,10 +203,11 @@ impl List {
     /// The address of a line, which no other line may have.
     fn address(&mut self, field: &Field, host: &str, problems: &mut Problems) -> Option<IpAddr> {
         let expected = "an address such as 192.0.2.10 or 2001:db8::10";
-        let Placed { value: address, spot } = self.parsed(field, expected, problems, |text| {
-            text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no address"))
-        })?;
-        check_address(address, &spot, problems);
+        let Placed { value: address, location } =
+            self.parsed(field, expected, problems, |text| {
+                text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no address"))
+            })?;
+        check_address(address, &location, problems);
         if let Some(first) = self.addresses.get(&address) {
             let (what, help) = if first.value == host {
                 (format!("{host} has the address {address} twice"), "remove one of the lines")
@@ -214,10 +215,14 @@ impl List {
                 let what = format!("{host} has the address {address} of {}", first.value);
                 (what, "an address has one state of health")
             };
-            problems.error(spot, what, format!("the first stands at {}: {help}", first.spot));
+            problems.error(
+                location,
+                what,
+                format!("the first stands at {}: {help}", first.location),
+            );
             return None;
         }
-        self.addresses.insert(address, Placed { value: host.to_owned(), spot });
+        self.addresses.insert(address, Placed { value: host.to_owned(), location });
         Some(address)
     }
 
@@ -252,9 +257,9 @@ impl Growing {
             pools: Vec::new(),
             downtimes: Vec::new(),
             enabled: true,
-            spot: host.spot,
+            location: host.location,
         };
-        Self { mirror, country: country.spot, capacity }
+        Self { mirror, country: country.location, capacity }
     }
 }
 
@@ -268,18 +273,18 @@ fn agree(
     let host = &growing.mirror.host;
     if growing.mirror.country != country.value {
         problems.error(
-            country.spot.clone(),
+            country.location.clone(),
             format!("{host} is in {} and in {}", growing.mirror.country, country.value),
             format!("{} says the other: a mirror is in one country", growing.country),
         );
     }
     match (&growing.capacity, capacity) {
         (Some(first), Some(other)) if first.value != other.value => problems.error(
-            other.spot,
+            other.location,
             format!("{host} has two capacities"),
             format!(
                 "{} says another: the capacity is that of the mirror, not of an address",
-                first.spot
+                first.location
             ),
         ),
         (None, Some(capacity)) => {

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use jiff::Timestamp;
 
 use crate::geo::country::Country;
-use crate::problem::Spot;
+use crate::problem::Location;
 
 /// A host that serves the databases.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Mirror {
     /// Whether it takes part at all.
     pub enabled: bool,
     /// Where the fleet file names it.
-    pub spot: Spot,
+    pub location: Location,
 }
 
 /// An announced time in which a mirror will not answer.

@@ -35,7 +35,7 @@ impl Mirror {
             pools,
             downtimes,
             enabled,
-            spot: _,
+            location: _,
         } = self;
         (host, country, ipv4, ipv6, capacity)
             == (&other.host, &other.country, &other.ipv4, &other.ipv6, &other.capacity)
@@ -59,7 +59,7 @@ impl Display for Table<'_> {
             pools,
             downtimes,
             enabled,
-            spot: _,
+            location: _,
         } = self.0;
         writeln!(f, "[[mirror]]")?;
         writeln!(f, "host     = {}", quoted(host))?;
@@ -112,7 +112,7 @@ impl Display for Rate {
 mod tests {
     use super::*;
     use crate::geo::country::Country;
-    use crate::problem::{Problems, Spot};
+    use crate::problem::{Location, Problems};
     use jiff::Timestamp;
     use proptest::prelude::*;
 
@@ -150,7 +150,7 @@ mod tests {
                             })
                             .collect(),
                         enabled,
-                        spot: Spot::file("m"),
+                        location: Location::file("m"),
                     }
                 },
             )

@@ -1,6 +1,6 @@
 //! How a mirror stands, in one word.
 
-use super::{Cause, Standing, State};
+use super::{Cause, MirrorStatus, State};
 use crate::fleet::Mirror;
 
 /// What operators count mirrors by: each is one of these.
@@ -39,22 +39,24 @@ impl MirrorCondition {
 
     /// That of a mirror that stands so, where mirrors may be `lag` versions behind the record. Single addresses may stand otherwise
     /// than their mirror.
-    pub fn of(mirror: &Mirror, standing: &Standing, lag: u32) -> Self {
+    pub fn of(mirror: &Mirror, mirror_status: &MirrorStatus, lag: u32) -> Self {
         let usable = |state: &State| state.is_usable();
         if !mirror.enabled {
             return Self::Disabled;
         }
-        if matches!(standing.cause, Cause::Settling(_)) {
+        if matches!(mirror_status.cause, Cause::Settling(_)) {
             return Self::Settling;
         }
-        if standing.behind > lag && standing.ipv4.iter().chain(&standing.ipv6).any(usable) {
+        if mirror_status.behind > lag
+            && mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable)
+        {
             return Self::Lagging;
         }
         // A mirror that works, and none of whose addresses does, is answered nowhere.
-        let first = standing.ipv4.iter().chain(&standing.ipv6).next();
-        let dead =
-            usable(&standing.state) && !standing.ipv4.iter().chain(&standing.ipv6).any(usable);
-        match first.filter(|_| dead).copied().unwrap_or(standing.state) {
+        let first = mirror_status.ipv4.iter().chain(&mirror_status.ipv6).next();
+        let dead = usable(&mirror_status.state)
+            && !mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable);
+        match first.filter(|_| dead).copied().unwrap_or(mirror_status.state) {
             State::Up => Self::Up,
             State::Old => Self::Old,
             State::Down => Self::Down,

@@ -3,22 +3,22 @@
 mod condition;
 mod faults;
 mod feed;
+mod inputs;
+mod mirror_status;
 mod notes;
 mod overrides;
 mod settling;
-mod standing;
 mod trust;
-mod word;
 
 pub use condition::MirrorCondition;
 pub use faults::{Fault, faults};
 pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
+pub use inputs::HealthInputs;
+pub use mirror_status::{Cause, Health, MirrorStatus};
 pub use notes::notes;
 pub use overrides::{Override, Overrides};
 pub use settling::{Settling, Unrest};
-pub use standing::{Cause, Health, Standing};
 pub use trust::{Key, KeyId, Keys, NotAKey, SIGNATURE_EXTENSION, SignatureFault};
-pub use word::Word;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use wildmatch::WildMatch;
 use super::State;
 use crate::fleet::{Fleet, host_key};
 use crate::problem::table::{Document, Table, read};
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 
 /// Those of a file, in its order: of several on a host, the first that has not ended holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Override {
     /// When it ends by itself.
     pub until: Option<Timestamp>,
     /// Where the file names the hosts.
-    pub spot: Spot,
+    pub location: Location,
 }
 
 impl Overrides {
@@ -49,7 +49,11 @@ impl Overrides {
             let mut mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
             if !mirrors.any(|mirror| said.matches(&mirror.host)) {
                 let what = format!("the override of {} matches no mirror", said.host);
-                problems.warning(said.spot.clone(), what, "correct `host`, or remove the override");
+                problems.warning(
+                    said.location.clone(),
+                    what,
+                    "correct `host`, or remove the override",
+                );
             }
         }
     }
@@ -88,7 +92,7 @@ impl Override {
             state: state?.value,
             reason: reason?.value.into(),
             until: until.map(|until| until.value),
-            spot: host.spot,
+            location: host.location,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Spot;
+use super::Location;
 
 /// Where the lines of texts start. Who prints many problems keeps one of these: counting the lines before each of them would cost as
 /// many times the file.
@@ -20,8 +20,8 @@ struct Starts {
 
 impl Lines {
     /// Line and column (in characters) of a spot, both counted from 1; `None` where it is a whole file.
-    pub fn line_column(&mut self, spot: &Spot) -> Option<(usize, usize)> {
-        let (text, at) = (spot.text()?, spot.span().start);
+    pub fn line_column(&mut self, location: &Location) -> Option<(usize, usize)> {
+        let (text, at) = (location.text()?, location.span().start);
         let Starts { text, starts } =
             self.0.entry(text.as_ptr()).or_insert_with(|| Starts::of(text));
         let line = starts.partition_point(|start| *start <= at);
@@ -49,11 +49,11 @@ mod tests {
         for text in ["", "\n", "a\n\nbcd\n", "Zürich\r\n東京 x\ny"] {
             let text: Arc<str> = text.into();
             for at in 0..=text.len() {
-                let spot = Spot::at(&file, &text, at..at);
-                assert_eq!(lines.line_column(&spot), spot.line_column(), "{text:?} {at}");
+                let location = Location::at(&file, &text, at..at);
+                assert_eq!(lines.line_column(&location), location.line_column(), "{text:?} {at}");
             }
         }
-        assert_eq!(lines.line_column(&Spot::file("file")), None);
+        assert_eq!(lines.line_column(&Location::file("file")), None);
     }
 
     /// One text for all: it is counted once, however many problems there are.
@@ -63,7 +63,7 @@ mod tests {
         let mut problems = Problems::default();
         for line in 0..1_000 {
             problems.error(
-                Spot::at(&"zone".into(), &text, line * 21..line * 21 + 2),
+                Location::at(&"zone".into(), &text, line * 21..line * 21 + 2),
                 "twice",
                 "remove it",
             );

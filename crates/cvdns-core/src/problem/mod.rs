@@ -4,17 +4,17 @@
 
 pub mod json;
 mod lines;
+mod location;
 pub mod moment;
 mod printable;
 mod render;
-mod spot;
 mod syntax;
 pub mod table;
 
 pub use lines::Lines;
+pub use location::Location;
 pub use printable::{excerpt, printable, printable_lines};
 pub use render::{render, render_in};
-pub use spot::Spot;
 
 /// What some editors put before a text in UTF-8.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -45,7 +45,7 @@ pub struct Problem {
     /// Whether the input can still be used.
     pub severity: Severity,
     /// Where: a file, and where possible the place in it.
-    pub spot: Spot,
+    pub location: Location,
     /// What is wrong, as a sentence without a full stop.
     pub what: String,
     /// What to write or do instead.
@@ -58,20 +58,25 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Notes something that makes the input unusable.
-    pub fn error(&mut self, spot: Spot, what: impl Into<String>, help: impl Into<String>) {
+    pub fn error(&mut self, location: Location, what: impl Into<String>, help: impl Into<String>) {
         self.push(Problem {
             severity: Severity::Error,
-            spot,
+            location,
             what: what.into(),
             help: help.into(),
         });
     }
 
     /// Notes something that its author should know.
-    pub fn warning(&mut self, spot: Spot, what: impl Into<String>, help: impl Into<String>) {
+    pub fn warning(
+        &mut self,
+        location: Location,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.push(Problem {
             severity: Severity::Warning,
-            spot,
+            location,
             what: what.into(),
             help: help.into(),
         });
@@ -120,7 +125,7 @@ impl Problems {
 impl std::fmt::Display for Problem {
     /// One line, as logs want it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.spot, self.what)?;
+        write!(f, "{}: {}", self.location, self.what)?;
         if self.help.is_empty() { Ok(()) } else { write!(f, " ({})", self.help) }
     }
 }

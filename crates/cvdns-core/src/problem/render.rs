@@ -2,8 +2,8 @@
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::location::Excerpt;
 use super::printable::{is_active, printable, printable_lines};
-use super::spot::Excerpt;
 use super::{Lines, Problem, Severity};
 
 /// Draws one problem: what, `file:line:column`, the line itself and the help; `colour` for a terminal.
@@ -18,9 +18,10 @@ pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let (what, path) = (printable(&problem.what), printable(problem.spot.file_name()));
+    let (what, path) = (printable(&problem.what), printable(problem.location.file_name()));
     let help = printable_lines(&problem.help);
-    let excerpt = problem.spot.excerpt(lines).map(|excerpt| (in_its_place(excerpt.lines), excerpt));
+    let excerpt =
+        problem.location.excerpt(lines).map(|excerpt| (in_its_place(excerpt.lines), excerpt));
     let mut group = match &excerpt {
         Some((lines, Excerpt { line, span, .. })) => level.primary_title(&*what).element(
             Snippet::source(lines)
@@ -50,14 +51,14 @@ fn in_its_place(lines: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::{Problems, Spot};
+    use crate::problem::{Location, Problems};
 
     #[test]
     fn nothing_of_a_file_moves_the_cursor() {
         let text = "host = \"a\u{1b}[2J\u{9b}\u{202e}\u{2028}\u{7f}b\"";
         let mut problems = Problems::default();
-        let spot = Spot::at(&"a\u{1b}.toml".into(), &text.into(), 7..text.len());
-        problems.error(spot, "a\u{1b}[31m host", "write\u{9b} another");
+        let location = Location::at(&"a\u{1b}.toml".into(), &text.into(), 7..text.len());
+        problems.error(location, "a\u{1b}[31m host", "write\u{9b} another");
         for problem in problems.iter() {
             let shown = render(problem, false);
             assert!(

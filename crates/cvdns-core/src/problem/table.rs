@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::syntax::{Fault, faults};
-use super::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
+use super::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
 
 /// One TOML file while it is read.
 pub struct Document {
@@ -41,7 +41,7 @@ pub struct Placed<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub spot: Spot,
+    pub location: Location,
 }
 
 impl Document {
@@ -58,19 +58,19 @@ impl Document {
         }
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         for Fault { span, what, help } in faults(&self.text, &errors) {
-            problems.error(self.spot(span), what, help);
+            problems.error(self.location(span), what, help);
         }
         // A half-understood file would only yield misleading problems after the true one.
         errors.is_empty().then(|| Table::new(self, table.into_inner(), "the file", 0..0))
     }
 
-    fn spot(&self, span: Range<usize>) -> Spot {
-        Spot::at(&self.file, &self.text, span)
+    fn location(&self, span: Range<usize>) -> Location {
+        Location::at(&self.file, &self.text, span)
     }
 
     /// The file as a whole.
-    pub fn whole(&self) -> Spot {
-        Spot::file(&self.file)
+    pub fn whole(&self) -> Location {
+        Location::file(&self.file)
     }
 }
 
@@ -89,8 +89,8 @@ impl<'d> Table<'d> {
     }
 
     /// Where the table itself stands.
-    pub fn spot(&self) -> Spot {
-        self.document.spot(self.span.clone())
+    pub fn location(&self) -> Location {
+        self.document.location(self.span.clone())
     }
 
     /// Whether the key is given; does not take it.
@@ -99,10 +99,10 @@ impl<'d> Table<'d> {
     }
 
     /// Where the key stands, or the table when it is not given.
-    pub fn key_spot(&self, key: &str) -> Spot {
+    pub fn key_spot(&self, key: &str) -> Location {
         match self.entries.iter().find(|e| e.key == key) {
-            Some(entry) => self.document.spot(entry.key_span.clone()),
-            None => self.spot(),
+            Some(entry) => self.document.location(entry.key_span.clone()),
+            None => self.location(),
         }
     }
 
@@ -120,8 +120,8 @@ impl<'d> Table<'d> {
         read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
     ) -> Option<Placed<T>> {
         let value = self.take(key)?;
-        let spot = self.document.spot(value.span());
-        placed(value.get_ref(), spot, key, expected, problems, read)
+        let location = self.document.location(value.span());
+        placed(value.get_ref(), location, key, expected, problems, read)
     }
 
     /// Takes a key that must be there; `expected` says what to write when it is not.
@@ -135,7 +135,7 @@ impl<'d> Table<'d> {
         if !self.has(key) {
             self.known.push(key);
             let what = format!("{} has no `{key}`", self.name);
-            problems.error(self.spot(), what, format!("add `{key}` = {expected}"));
+            problems.error(self.location(), what, format!("add `{key}` = {expected}"));
             return None;
         }
         self.get(key, expected, problems, read)
@@ -152,8 +152,8 @@ impl<'d> Table<'d> {
         let array = self.array(key, expected, problems)?;
         let mut out = Vec::with_capacity(array.len());
         for element in array {
-            let spot = self.document.spot(element.span());
-            out.extend(placed(element.get_ref(), spot, key, expected, problems, &mut read));
+            let location = self.document.location(element.span());
+            out.extend(placed(element.get_ref(), location, key, expected, problems, &mut read));
         }
         Some(out)
     }
@@ -188,7 +188,7 @@ impl<'d> Table<'d> {
                     out.push(Table::new(self.document, table, &format!("[[{key}]]"), span));
                 }
                 other => problems.error(
-                    self.document.spot(span),
+                    self.document.location(span),
                     format!("`{key}` holds {}", article(other.type_str())),
                     format!("write it as `[[{key}]]` with its keys below"),
                 ),
@@ -245,7 +245,7 @@ impl<'d> Table<'d> {
         problems: &mut Problems,
     ) {
         let what = format!("`{key}` is {}", article(value.type_str()));
-        problems.error(self.document.spot(span), what, help);
+        problems.error(self.document.location(span), what, help);
     }
 
     /// Notes every key that nobody asked for.
@@ -259,7 +259,7 @@ impl<'d> Table<'d> {
                 None => format!("{} knows {}", self.name, known.join(", ")),
             };
             problems.error(
-                self.document.spot(entry.key_span.clone()),
+                self.document.location(entry.key_span.clone()),
                 format!("unknown key `{}`", entry.key),
                 help,
             );
@@ -269,21 +269,21 @@ impl<'d> Table<'d> {
 
 fn placed<'d, T>(
     value: &DeValue<'d>,
-    spot: Spot,
+    location: Location,
     key: &str,
     expected: &str,
     problems: &mut Problems,
     read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
 ) -> Option<Placed<T>> {
     match read(value) {
-        Ok(value) => Some(Placed { value, spot }),
+        Ok(value) => Some(Placed { value, location }),
         Err(what) => {
             let what = if what.is_empty() {
                 format!("`{key}` is {}", article(value.type_str()))
             } else {
                 format!("`{key}`: {what}")
             };
-            problems.error(spot, what, format!("expected {expected}"));
+            problems.error(location, what, format!("expected {expected}"));
             None
         }
     }

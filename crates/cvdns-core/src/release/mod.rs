@@ -3,7 +3,7 @@
 pub mod cvd;
 mod gate;
 mod line;
-mod supply;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::problem::json::strict_map;
 
 pub use gate::{Announced, Gate, Holder, Share};
 pub use line::{Line, LineError};
-pub use supply::{Said, Supply};
+pub use sources::{ReleaseSources, SourceState};
 
 /// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
 pub const STAMP_PERIOD: i64 = 1800;
@@ -74,7 +74,7 @@ pub struct Offered<'o> {
 }
 
 impl<'o> Offered<'o> {
-    /// What [`Supply::release`] put together.
+    /// What [`ReleaseSources::release`] put together.
     pub fn of((release, generated): &'o (Release, Timestamp)) -> Self {
         Self { release, generated: *generated }
     }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::frame::{
-    Answer, Below, Cut, Frame, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, SetPlace,
-    Text, Zone,
-};
+use super::download_reports::DownloadReports;
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
 use super::name_class::NameClass;
 use super::names::{NameList, NameTable};
 use super::owners::{Named, Origins, Owners, Place};
-use super::pings::Pings;
 use super::pools::{Along, MAX_PATHS, Paths, Pool};
+use super::static_data::{
+    Answer, Below, Cut, Holding, Node, NodeKind, Parent, ParentDs, Plan, Rule, SetPlace,
+    StaticData, Text, Zone,
+};
 use super::template::{Line, Sections, TemplateId, Templates};
 use crate::geo::country::{self, Country};
 use crate::problem::Problems;
@@ -34,7 +34,11 @@ const MAX_MESSAGE: usize = 65_535;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names: where one collides with what the files say, it
 /// gets none, and that is a warning. None when the inputs contradict each other.
-pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) -> Option<Frame> {
+pub fn compile(
+    inputs: &Inputs,
+    databases: &Databases,
+    problems: &mut Problems,
+) -> Option<StaticData> {
     // Inputs in which something was wrong before are compiled for the problems alone.
     let mut compiler = Compiler::new(inputs, databases)?;
     let origins = origins(inputs, problems);
@@ -48,7 +52,7 @@ pub fn compile(inputs: &Inputs, databases: &Databases, problems: &mut Problems) 
 }
 
 struct Compiler<'i> {
-    frame: Frame,
+    static_data: StaticData,
     names: NameList,
     rules: HashMap<Rule, u32>,
     texts: HashMap<(Option<String>, u32), u32>,
@@ -83,7 +87,7 @@ impl<'i> Compiler<'i> {
         };
         let minimal_any =
             templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })?;
-        let frame = Frame {
+        let static_data = StaticData {
             names: NameTable::default(),
             nodes: Vec::new(),
             holdings: Vec::new(),
@@ -96,12 +100,12 @@ impl<'i> Compiler<'i> {
             rules: Vec::new(),
             texts: Vec::new(),
             minimal_any,
-            pings: Pings::of(inputs.zones.iter().map(|zone| &*zone.fleet)),
+            download_reports: DownloadReports::of(inputs.zones.iter().map(|zone| &*zone.fleet)),
             countries: inputs.countries.clone(),
             settings: inputs.settings.clone(),
         };
         Some(Self {
-            frame,
+            static_data,
             names: NameList::default(),
             rules: HashMap::new(),
             texts: HashMap::new(),
@@ -116,10 +120,10 @@ impl<'i> Compiler<'i> {
     fn plan(&mut self, inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) -> u32 {
         let file = &input.file;
         let pools = file.names.iter().filter_map(|name| match &name.kind {
-            NameKind::Pool { pool, .. } => Some((pool, &name.owner.spot)),
+            NameKind::Pool { pool, .. } => Some((pool, &name.owner.location)),
             _ => None,
         });
-        let pools: Vec<_> = pools.chain([(&file.unknown.value, &file.unknown.spot)]).collect();
+        let pools: Vec<_> = pools.chain([(&file.unknown.value, &file.unknown.location)]).collect();
         let named: Vec<PoolRef> = pools.iter().map(|(pool, _)| (*pool).clone()).collect();
         let asks = |(pool, _): &(&PoolRef, _)| matches!(pool, PoolRef::Client);
         let asks = pools.iter().any(asks);
@@ -127,13 +131,13 @@ impl<'i> Compiler<'i> {
         let continents = if asks { inputs.countries.continents() } else { &none };
         let paths =
             Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named, continents);
-        for (pool, spot) in &pools {
+        for (pool, location) in &pools {
             if let PoolRef::Named(name) = pool
                 && input.fleet_complete
                 && paths.members(&Pool::Named(name.clone())).is_none()
             {
                 problems.error(
-                    (*spot).clone(),
+                    (*location).clone(),
                     format!("no mirror is in the pool {name}"),
                     format!("add pools = [\"{name}\"] to its mirrors in the fleet file"),
                 );
@@ -160,8 +164,14 @@ impl<'i> Compiler<'i> {
         }
         let clients = asks.then(|| Arc::new(inputs.countries.table(|area| paths.of_client(area))));
         let origin = input.file.origin.value.as_str().into();
-        self.frame.plans.push(Plan { origin, fleet: input.fleet.clone(), paths, clients, ttl: 0 });
-        self.frame.plans.len() as u32 - 1
+        self.static_data.plans.push(Plan {
+            origin,
+            fleet: input.fleet.clone(),
+            paths,
+            clients,
+            ttl: 0,
+        });
+        self.static_data.plans.len() as u32 - 1
     }
 
     fn zone(
@@ -172,7 +182,7 @@ impl<'i> Compiler<'i> {
         origins: &Origins,
         problems: &mut Problems,
     ) {
-        let number = self.frame.zones.len() as u32;
+        let number = self.static_data.zones.len() as u32;
         let records = &*zone.records;
         let held = self.hold(zone.records.clone());
         let mut owners = Owners::new(number, records, origins, problems);
@@ -189,7 +199,7 @@ impl<'i> Compiler<'i> {
         self.add_zone(&current, &owners, problems);
         for named in owners.names() {
             if named.name.len() == records.origin.wire().len() {
-                self.apexes.insert(number, self.frame.nodes.len());
+                self.apexes.insert(number, self.static_data.nodes.len());
             }
             self.node(&named, &current, problems);
         }
@@ -209,7 +219,7 @@ impl<'i> Compiler<'i> {
         let sections = Sections { authority: authority.collect(), ..Sections::default() };
         let negative = self.template(records, origin, &sections, &soa, problems);
         let soa = self.rrset(current.records, &soa);
-        self.frame.zones.push(Zone {
+        self.static_data.zones.push(Zone {
             origin: records.origin.clone(),
             soa,
             negative_ttl,
@@ -262,7 +272,7 @@ impl<'i> Compiler<'i> {
             for problem in found.iter() {
                 let database = text.database.unwrap_or_default();
                 let what = format!("the feed's database {database} gets no name: {}", problem.what);
-                problems.warning(problem.spot.clone(), what, problem.help.clone());
+                problems.warning(problem.location.clone(), what, problem.help.clone());
             }
         }
     }
@@ -277,18 +287,18 @@ impl<'i> Compiler<'i> {
         owners: &mut Owners<'_>,
         problems: &mut Problems,
     ) -> bool {
-        let spot = &name.owner.spot;
+        let location = &name.owner.location;
         let parsed = match Name::parse(&text.name, &current.zone.records.origin) {
             Ok(parsed) if parsed.is_within(&current.zone.records.origin) => parsed,
             Ok(parsed) => {
                 let what =
                     format!("{parsed} is not within the zone {}", current.zone.records.origin);
-                problems.error(spot.clone(), what, "write the owner relative to the zone");
+                problems.error(location.clone(), what, "write the owner relative to the zone");
                 return false;
             }
             Err(e) => {
                 problems.error(
-                    spot.clone(),
+                    location.clone(),
                     format!("\"{}\": {e}", text.name),
                     "write a domain name",
                 );
@@ -299,11 +309,11 @@ impl<'i> Compiler<'i> {
             && parsed.wire().len() > LONGEST_RECORD_OWNER
         {
             let what = format!("{parsed} is longer than freshclam can take the record of a name");
-            problems.error(spot.clone(), what, "write a name of fewer than 128 characters");
+            problems.error(location.clone(), what, "write a name of fewer than 128 characters");
             return false;
         }
         for holding in self.holdings(name, &parsed, text.database, country, current) {
-            owners.add(current.number, &parsed, holding, spot, &current.place, problems);
+            owners.add(current.number, &parsed, holding, location, &current.place, problems);
         }
         true
     }
@@ -327,7 +337,7 @@ impl<'i> Compiler<'i> {
                     min: name.min.unwrap_or(defaults.min),
                     families: *families,
                 });
-                let plan = self.frame.plans.get(current.plan as usize);
+                let plan = self.static_data.plans.get(current.plan as usize);
                 let along = plan.map_or(Along::Client, |plan| plan.paths.of_pool(pool, country));
                 let types: &[u16] = match families {
                     Families::Both => &[rtype::A, rtype::AAAA],
@@ -349,15 +359,15 @@ impl<'i> Compiler<'i> {
                     rtype: rtype::A,
                     ttl: name.ttl.unwrap_or(PING_TTL),
                     rdata: Box::new([127, 0, 0, 1]),
-                    spot: name.owner.spot.clone(),
+                    location: name.owner.location.clone(),
                 });
                 let Some(set) = records.set(0) else { return Vec::new() };
                 let line = Line::of(&set, writer::Owner::Question);
                 let sections = Sections { answer: line.collect(), ..Sections::default() };
-                let Some(template) = self.frame.templates.add(&[0], &sections) else {
+                let Some(template) = self.static_data.templates.add(&[0], &sections) else {
                     return Vec::new();
                 };
-                let rrset = self.rrset(self.frame.records.len() as u32, &set);
+                let rrset = self.rrset(self.static_data.records.len() as u32, &set);
                 self.hold(Arc::new(records));
                 // Reports stand in the place of the wildcard; a name without one never is a report.
                 let below = owner.wire().strip_prefix(b"\x01*").unwrap_or(owner.wire());
@@ -372,7 +382,7 @@ impl<'i> Compiler<'i> {
         let apex = named.name.len() == records.origin.wire().len();
         let sets = || named.sets.iter().flat_map(OwnerSets::sets);
         let cut = sets().find(|set| set.rtype() == rtype::NS).filter(|_| !apex);
-        let first = self.frame.holdings.len() as u32;
+        let first = self.static_data.holdings.len() as u32;
         let (mut alias, mut subtree) = (None, None);
         // Beside a delegation only DS belongs to this side of the cut (RFC 4035 section 3.1.4.1).
         for set in sets().filter(|set| cut.is_none() || set.rtype() == rtype::DS) {
@@ -386,9 +396,9 @@ impl<'i> Compiler<'i> {
                 _ => {}
             }
             let answer = Answer::Static { template, rrset };
-            self.frame.holdings.push(Holding { rtype: set.rtype(), answer });
+            self.static_data.holdings.push(Holding { rtype: set.rtype(), answer });
         }
-        self.frame.holdings.extend(named.dynamic.iter().map(|(holding, _)| *holding));
+        self.static_data.holdings.extend(named.dynamic.iter().map(|(holding, _)| *holding));
         let kind = if let Some(ns) = cut {
             NodeKind::Cut(self.cut(&ns, current, problems))
         } else if apex {
@@ -397,10 +407,17 @@ impl<'i> Compiler<'i> {
             alias.map_or(NodeKind::Plain, NodeKind::Alias)
         };
         let below = subtree.map_or(Below::Nothing, Below::Subtree);
-        let held = self.frame.holdings.get(first as usize..).unwrap_or_default();
+        let held = self.static_data.holdings.get(first as usize..).unwrap_or_default();
         let (count, class) = (held.len() as u16, NameClass::of(held));
         self.names.push(named.name);
-        self.frame.nodes.push(Node { zone: current.number, kind, below, first, count, class });
+        self.static_data.nodes.push(Node {
+            zone: current.number,
+            kind,
+            below,
+            first,
+            count,
+            class,
+        });
     }
 
     /// The referral: the delegation's name servers, and every address of them that this zone knows (RFC 9471).
@@ -431,8 +448,8 @@ impl<'i> Compiler<'i> {
         for set in &glue {
             self.rrset(current.records, set);
         }
-        self.frame.cuts.push(Cut { ns, glue: glue.len() as u32, referral });
-        self.frame.cuts.len() as u32 - 1
+        self.static_data.cuts.push(Cut { ns, glue: glue.len() as u32, referral });
+        self.static_data.cuts.len() as u32 - 1
     }
 
     /// Sections behind a question for a name of the zone; `shortest` is the shortest one that they
@@ -445,7 +462,7 @@ impl<'i> Compiler<'i> {
         set: &Rrset<'_>,
         problems: &mut Problems,
     ) -> TemplateId {
-        let templates = &mut self.frame.templates;
+        let templates = &mut self.static_data.templates;
         let written = templates.add(records.origin.wire(), sections);
         let length =
             |id: TemplateId| Some(HEADER + shortest.len() + 4 + templates.get(id)?.octets.len());
@@ -454,7 +471,7 @@ impl<'i> Compiler<'i> {
             let what =
                 format!("an answer with the records of {} is over 65,535 octets", set.owner_name());
             problems.error(
-                set.spot(),
+                set.location(),
                 what,
                 "no message holds it, not even by TCP: remove some of them",
             );
@@ -464,37 +481,39 @@ impl<'i> Compiler<'i> {
 
     /// Takes a zone's records into the frame; their number.
     fn hold(&mut self, records: Arc<Records>) -> u32 {
-        self.frame.records.push(records);
-        self.frame.records.len() as u32 - 1
+        self.static_data.records.push(records);
+        self.static_data.records.len() as u32 - 1
     }
 
     fn rrset(&mut self, records: u32, set: &Rrset<'_>) -> u32 {
-        self.frame.rrsets.push(SetPlace { records, set: set.number() });
-        self.frame.rrsets.len() as u32 - 1
+        self.static_data.rrsets.push(SetPlace { records, set: set.number() });
+        self.static_data.rrsets.len() as u32 - 1
     }
 
     fn rule(&mut self, rule: Rule) -> u32 {
         *self.rules.entry(rule).or_insert_with(|| {
-            self.frame.rules.push(rule);
-            self.frame.rules.len() as u32 - 1
+            self.static_data.rules.push(rule);
+            self.static_data.rules.len() as u32 - 1
         })
     }
 
     fn text(&mut self, database: Option<&str>, ttl: u32) -> u32 {
         let database = database.map(str::to_owned);
         *self.texts.entry((database.clone(), ttl)).or_insert_with(|| {
-            self.frame.texts.push(Text { database, ttl });
-            self.frame.texts.len() as u32 - 1
+            self.static_data.texts.push(Text { database, ttl });
+            self.static_data.texts.len() as u32 - 1
         })
     }
 
     /// Tells each node of the wildcard directly below it.
     fn link_wildcards(&mut self) {
         for (wildcard, name) in (0..).zip(self.names.iter()) {
-            let above = name.strip_prefix(b"\x01*").and_then(|above| self.frame.names.get(above));
-            let zone = self.frame.nodes.get(wildcard as usize).map(|node| node.zone);
+            let above =
+                name.strip_prefix(b"\x01*").and_then(|above| self.static_data.names.get(above));
+            let zone = self.static_data.nodes.get(wildcard as usize).map(|node| node.zone);
             // A DNAME hides what stands below it.
-            if let Some(node) = above.and_then(|above| self.frame.nodes.get_mut(above as usize))
+            if let Some(node) =
+                above.and_then(|above| self.static_data.nodes.get_mut(above as usize))
                 && Some(node.zone) == zone
                 && node.below == Below::Nothing
             {
@@ -509,7 +528,7 @@ impl<'i> Compiler<'i> {
             self.apexes.iter().map(|(zone, node)| (*zone, *node)).collect();
         for (zone, node) in apexes {
             let parent = self.parents.get(&zone).copied().or_else(|| self.parent_of(node));
-            if let Some(zone) = self.frame.zones.get_mut(zone as usize) {
+            if let Some(zone) = self.static_data.zones.get_mut(zone as usize) {
                 zone.parent = parent;
             }
         }
@@ -520,30 +539,31 @@ impl<'i> Compiler<'i> {
         let above = wire_parent(self.names.get(apex)?)?;
         let mut name = LowerName::new();
         name.set(above);
-        let (closest, _) = self.frame.names.closest(&name, self.frame.names.probe(&name))?;
-        let node = self.frame.nodes.get(closest as usize)?;
+        let (closest, _) =
+            self.static_data.names.closest(&name, self.static_data.names.probe(&name))?;
+        let node = self.static_data.nodes.get(closest as usize)?;
         let cut = match node.kind {
-            NodeKind::Cut(cut) => self.frame.cut(cut),
+            NodeKind::Cut(cut) => self.static_data.cut(cut),
             _ => None,
         };
         let ds = cut.map_or(ParentDs::None, ParentDs::Referral);
         Some(Parent { zone: node.zone, ds })
     }
 
-    fn finish(mut self) -> Frame {
-        self.frame.nodes.shrink_to_fit();
-        self.frame.holdings.shrink_to_fit();
-        self.frame.rrsets.shrink_to_fit();
-        self.frame.templates.shrink();
-        self.frame.names = NameTable::new(self.names.iter());
+    fn finish(mut self) -> StaticData {
+        self.static_data.nodes.shrink_to_fit();
+        self.static_data.holdings.shrink_to_fit();
+        self.static_data.rrsets.shrink_to_fit();
+        self.static_data.templates.shrink();
+        self.static_data.names = NameTable::new(self.names.iter());
         self.link_wildcards();
         self.link_children();
-        for rule in &self.frame.rules {
-            if let Some(plan) = self.frame.plans.get_mut(rule.plan as usize) {
+        for rule in &self.static_data.rules {
+            if let Some(plan) = self.static_data.plans.get_mut(rule.plan as usize) {
                 plan.ttl = plan.ttl.max(rule.ttl);
             }
         }
-        self.frame
+        self.static_data
     }
 }
 
@@ -557,7 +577,7 @@ fn warn_of_ttl(name: &DynamicName, ttl: u32, problems: &mut Problems) {
         let help = format!(
             "a `ttl` of {LONGEST_TTL} s is the longest that keeps it younger; 1800 is usual"
         );
-        problems.warning(name.owner.spot.clone(), what, help);
+        problems.warning(name.owner.location.clone(), what, help);
     }
 }
 
@@ -570,7 +590,7 @@ fn origins(inputs: &Inputs, problems: &mut Problems) -> Origins {
         let origin = &zone.records.origin;
         if !origins.add(origin, number as u32) {
             problems.error(
-                input.file.origin.spot.clone(),
+                input.file.origin.location.clone(),
                 format!("the zone {origin} is served twice"),
                 "each zone has one file: remove the other",
             );

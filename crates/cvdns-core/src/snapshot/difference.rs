@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Snapshot;
-use super::frame::{Answer, Frame, Plan};
 use super::pools::{Along, Path, PathId, Pool};
+use super::static_data::{Answer, Plan, StaticData};
 use super::yields::{Candidate, Yield};
 use crate::geo::area::Area;
 use crate::geo::country::Country;
@@ -94,7 +94,7 @@ type Entry = (IpAddr, u32, u64);
 /// The answers that change, by plan, path and limits.
 pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<'s>> {
     let mut out = Vec::new();
-    for (asked, types) in asked(&after.frame) {
+    for (asked, types) in asked(&after.static_data) {
         let (Some(old), Some(new)) = (Walked::new(before, asked), Walked::new(after, asked)) else {
             continue;
         };
@@ -106,12 +106,12 @@ pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<
 }
 
 /// What names ask for, with the types that they have.
-fn asked(frame: &Frame) -> HashMap<Asked, BTreeSet<u16>> {
+fn asked(static_data: &StaticData) -> HashMap<Asked, BTreeSet<u16>> {
     let mut out: HashMap<Asked, BTreeSet<u16>> = HashMap::new();
-    for holding in &frame.holdings {
+    for holding in &static_data.holdings {
         let Answer::Pool { rule, along } = holding.answer else { continue };
-        let Some(rule) = frame.rules.get(rule as usize) else { continue };
-        let Some(plan) = frame.plans.get(rule.plan as usize) else { continue };
+        let Some(rule) = static_data.rules.get(rule as usize) else { continue };
+        let Some(plan) = static_data.plans.get(rule.plan as usize) else { continue };
         let paths = match along {
             Along::Path(path) => BTreeSet::from([path]),
             Along::Client => of_clients(plan),
@@ -141,8 +141,8 @@ struct Walked<'s> {
 
 impl<'s> Walked<'s> {
     fn new(snapshot: &'s Snapshot, (plan, min, families, path): Asked) -> Option<Self> {
-        let health = snapshot.live.health(plan)?;
-        let plan = snapshot.frame.plans.get(plan as usize)?;
+        let health = snapshot.dynamic_data.health(plan)?;
+        let plan = snapshot.static_data.plans.get(plan as usize)?;
         let path = plan.paths.get(path)?;
         Some(Self { plan, path, found: plan.walk(min, families, health).along(path) })
     }

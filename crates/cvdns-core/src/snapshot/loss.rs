@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::frame::{Frame, Plan};
-use super::live::{Now, Standings};
+use super::dynamic_data::{Now, Standings};
 use super::pools::Pool;
+use super::static_data::{Plan, StaticData};
 use crate::health::Health;
 use crate::release::{Announced, Share};
 
@@ -34,15 +34,15 @@ impl Loss {
     /// What is lost from `before` to `after`, moments of the same time and with the same before them, when it is more than
     /// `most` of all usable mirrors of a fleet, or of any pool of 4 or more. None: not that much.
     pub fn between(
-        frame: &Frame,
+        static_data: &StaticData,
         announced: Option<&Announced>,
         before: &Now<'_>,
         after: &Now<'_>,
         most: Share,
     ) -> Option<Self> {
         let [before, after] =
-            [before, after].map(|now| Standings::of(frame, now, announced).healths);
-        let fleets = frame.plans.iter().zip(before.iter().zip(&after));
+            [before, after].map(|now| Standings::of(static_data, now, announced).healths);
+        let fleets = static_data.plans.iter().zip(before.iter().zip(&after));
         let mut pools: Vec<PoolLoss> = Vec::new();
         for (plan, (before, after)) in fleets {
             let found = of_fleet(plan, before, after);

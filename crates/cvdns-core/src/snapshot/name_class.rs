@@ -1,7 +1,7 @@
 //! Kinds of names, by which queries are counted.
 
-use super::frame::{Answer, Holding};
 use super::pools::Along;
+use super::static_data::{Answer, Holding};
 
 /// What a name is to the network; never the name itself, of which there may be any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

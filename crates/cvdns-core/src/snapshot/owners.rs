@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 use crate::wire::name::{MAX_NAME, Name, lowered, parent};
 use crate::wire::rtype;
 use crate::zone::records::{OwnerSets, Records, Rrset};
 
-use super::frame::Holding;
+use super::static_data::Holding;
 
 /// The zones that are served.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Origins {
 }
 
 /// A dynamic answer and where it is configured.
-pub(super) type Dynamic = (Holding, Spot);
+pub(super) type Dynamic = (Holding, Location);
 
 /// A name that exists.
 pub(super) struct Named<'o, 'r> {
@@ -152,7 +152,7 @@ impl<'r> Owners<'r> {
         zone: u32,
         name: &Name,
         holding: Holding,
-        spot: &Spot,
+        location: &Location,
         place: &Place<'_>,
         problems: &mut Problems,
     ) {
@@ -160,7 +160,7 @@ impl<'r> Owners<'r> {
         if place.origins.zone_of(&lower) != Some(zone) {
             let help = "name it in that zone's own file";
             return problems.error(
-                spot.clone(),
+                location.clone(),
                 format!("{name} lies in another zone that is served here"),
                 help,
             );
@@ -170,9 +170,9 @@ impl<'r> Owners<'r> {
         if let Some(cover) = cover.or(cut) {
             let what = format!("{name} is delegated or renamed away at {}", cover.owner_name());
             return problems.error(
-                spot.clone(),
+                location.clone(),
                 what,
-                format!("the record stands at {}", cover.spot()),
+                format!("the record stands at {}", cover.location()),
             );
         }
         let mut sets = place.records.owner(&lower).into_iter().flat_map(|owner| owner.sets());
@@ -180,17 +180,21 @@ impl<'r> Owners<'r> {
         if let Some(set) = clash {
             let what = format!("{name} is dynamic, and the master file defines it too");
             return problems.error(
-                spot.clone(),
+                location.clone(),
                 what,
-                format!("remove one; the record stands at {}", set.spot()),
+                format!("remove one; the record stands at {}", set.location()),
             );
         }
         let dynamic = self.others.entry(lower).or_default();
         if let Some((_, earlier)) = dynamic.iter().find(|(other, _)| other.rtype == holding.rtype) {
             let what = format!("{name} is defined twice for the same type");
-            return problems.error(spot.clone(), what, format!("the first stands at {earlier}"));
+            return problems.error(
+                location.clone(),
+                what,
+                format!("the first stands at {earlier}"),
+            );
         }
-        dynamic.push((holding, spot.clone()));
+        dynamic.push((holding, location.clone()));
     }
 
     /// Names between an owner and the origin exist too (RFC 8020, RFC 4592 section 2.2.2).
@@ -249,7 +253,7 @@ impl<'r> Owners<'r> {
                 // The delegation and its glue: what a parent is meant to hold.
                 rtype::NS | rtype::A | rtype::AAAA => {}
                 _ => problems.warning(
-                    set.spot(),
+                    set.location(),
                     format!("{} lies in a zone of its own that is served here", set.owner_name()),
                     "the record is never answered from this file: move it there",
                 ),
@@ -302,9 +306,9 @@ fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems)
     };
     for set in owner.sets().filter(|set| !glue(set)) {
         problems.warning(
-            set.spot(),
+            set.location(),
             format!("{} is never answered: it lies below {}", set.owner_name(), cover.owner_name()),
-            format!("what stands at {} rules there; remove the record", cover.spot()),
+            format!("what stands at {} rules there; remove the record", cover.location()),
         );
     }
 }

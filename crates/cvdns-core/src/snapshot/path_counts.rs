@@ -19,7 +19,7 @@ struct Line([AtomicU64; LINE]);
 const LINE: usize = 16;
 
 impl PathCounts {
-    /// Counters at zero for this many answers ([`super::Live::place`]) of each family, in this many lanes.
+    /// Counters at zero for this many answers ([`super::DynamicData::place`]) of each family, in this many lanes.
     pub fn new(answers: usize, lanes: usize) -> Self {
         let stride = (2 * answers).div_ceil(LINE);
         let lines = (0..stride * lanes).map(|_| Line::default()).collect();

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::pools::{Members, Path, Paths};
 use crate::fleet::{Fleet, Mirror};
-use crate::health::{Health, Standing, State};
+use crate::health::{Health, MirrorStatus, State};
 use crate::zone::file::Families;
 
 /// An address that may be answered.
@@ -107,7 +107,7 @@ impl Walk<'_> {
     fn least_behind(&self, path: &Path, ipv6: bool) -> Option<u32> {
         let mirrors = self.paths.along(path).flat_map(|members| &members.mirrors);
         let standings = mirrors.filter_map(|index| self.health.mirrors.get(*index as usize));
-        let works = |standing: &&Standing| {
+        let works = |standing: &&MirrorStatus| {
             let states = if ipv6 { &standing.ipv6 } else { &standing.ipv4 };
             states.iter().any(|state| state.is_usable())
         };
@@ -170,7 +170,7 @@ impl Walk<'_> {
         }
     }
 
-    fn mirror(&self, index: u32) -> Option<(&Mirror, &Standing)> {
+    fn mirror(&self, index: u32) -> Option<(&Mirror, &MirrorStatus)> {
         let index = index as usize;
         Some((self.fleet.mirrors.get(index)?, self.health.mirrors.get(index)?))
     }

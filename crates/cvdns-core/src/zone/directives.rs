@@ -7,7 +7,7 @@ use super::master::{Place, Reader, Source, plain_path};
 use super::rdata::bad_name;
 use super::token::{Fault, Token};
 use super::ttl::ttl;
-use crate::problem::Spot;
+use crate::problem::Location;
 use crate::wire::name::Name;
 
 /// Most octets that included files have together, each counted as often as it is included: as many as one file may have. Files
@@ -27,7 +27,7 @@ impl Reader<'_> {
         name: &Token<'_>,
         arguments: &[Token<'_>],
         source: &Source,
-        spot: &Spot,
+        location: &Location,
         place: &mut Place,
     ) {
         let is = |known: &str| name.text.eq_ignore_ascii_case(known.as_bytes());
@@ -39,15 +39,15 @@ impl Reader<'_> {
             self.default_ttl = Some(*read.as_ref().unwrap_or(&stand_in));
             read.map(drop)
         } else if is("$INCLUDE") {
-            self.include(name, arguments, spot, place)
+            self.include(name, arguments, location, place)
         } else if is("$GENERATE") {
-            self.generate(name, arguments, spot, place)
+            self.generate(name, arguments, location, place)
         } else {
             let what = format!("unknown directive {}", name.shown());
             Err(name.fault(what).with("known are $ORIGIN, $TTL, $INCLUDE and $GENERATE"))
         };
         if let Err(fault) = done {
-            self.problems.error(source.spot(fault.span), fault.what, fault.help);
+            self.problems.error(source.location(fault.span), fault.what, fault.help);
         }
     }
 
@@ -56,7 +56,7 @@ impl Reader<'_> {
         &mut self,
         name: &Token<'_>,
         arguments: &[Token<'_>],
-        spot: &Spot,
+        location: &Location,
         place: &Place,
     ) -> Result<(), Fault> {
         const FORM: &str = "write $INCLUDE FILE [ORIGIN]";
@@ -77,7 +77,7 @@ impl Reader<'_> {
                 "include the file from one that is less deep, or see whether it includes itself",
             ));
         }
-        match self.include.include(&path.octets()?, spot.file_name()) {
+        match self.include.include(&path.octets()?, location.file_name()) {
             Ok(included) if self.open.contains(&plain_path(Path::new(&included.file))) => {
                 let what = format!("{} includes itself", included.file);
                 Err(path.fault(what).with("remove the line, or name another file"))

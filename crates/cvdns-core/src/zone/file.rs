@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::geo::country::{Continent, Country};
 use crate::problem::table::{Document, Placed, Table, read};
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 
 /// The placeholder of country codes in origins and owners.
 pub const CC: &str = "{cc}";
@@ -29,7 +29,7 @@ pub struct ZoneFile {
     /// Countries whose neighbours are given rather than measured.
     pub neighbours: Vec<(Country, Vec<Country>)>,
     /// The file as a whole.
-    pub whole: Spot,
+    pub whole: Location,
 }
 
 /// Limits of answers.
@@ -126,7 +126,7 @@ impl ZoneFile {
             && format.value != 1
         {
             problems.error(
-                format.spot,
+                format.location,
                 format!("format {} is not known", format.value),
                 "this version of cvdns reads format 1",
             );
@@ -153,7 +153,7 @@ impl ZoneFile {
         let neighbours = neighbours(root.tables("neighbours", problems), problems);
         root.finish(problems);
         let unknown =
-            unknown.unwrap_or_else(|| Placed { value: PoolRef::World, spot: whole.clone() });
+            unknown.unwrap_or_else(|| Placed { value: PoolRef::World, location: whole.clone() });
         let file = Self {
             origin: origin?,
             records: records?,
@@ -172,7 +172,7 @@ impl ZoneFile {
         let origin_cc = self.origin.value.contains(CC);
         if let PoolRef::OfName | PoolRef::Client = self.unknown.value {
             problems.error(
-                self.unknown.spot.clone(),
+                self.unknown.location.clone(),
                 "`unknown` must not depend on the client or the name",
                 "write a pool or a country: \"world\", \"pool:other\", \"US\"",
             );
@@ -182,18 +182,18 @@ impl ZoneFile {
             warn_limits(&self.whole, "[answer]", self.answer.min, self.answer.max, problems);
         }
         for name in &self.names {
-            let spot = name.owner.spot.clone();
+            let location = name.owner.location.clone();
             let owner = &name.owner.value;
             check_pattern(&name.owner, &[CC, DB], problems);
             let (min, max) =
                 (name.min.unwrap_or(self.answer.min), name.max.unwrap_or(self.answer.max));
             if (name.min.is_some() || name.max.is_some()) && max != 0 && min > max {
-                warn_limits(&spot, &format!("`{owner}`"), min, max, problems);
+                warn_limits(&location, &format!("`{owner}`"), min, max, problems);
             }
             let pool = matches!(name.kind, NameKind::Pool { .. });
             if pool && self.mirrors.is_none() {
                 problems.error(
-                    spot.clone(),
+                    location.clone(),
                     format!("`{owner}` is answered from mirrors, and the zone has none"),
                     "add `mirrors = \"mirrors.toml\"` at the top of the file",
                 );
@@ -201,14 +201,14 @@ impl ZoneFile {
             let of_name = matches!(name.kind, NameKind::Pool { pool: PoolRef::OfName, .. });
             if of_name && !owner.contains(CC) && !origin_cc {
                 problems.error(
-                    spot.clone(),
+                    location.clone(),
                     format!("`{owner}` names no country for its pool \"{CC}\""),
                     format!("write `{CC}` into the owner, or name a pool"),
                 );
             }
             if owner.contains(DB) != (name.kind == NameKind::Database) {
                 problems.error(
-                    spot,
+                    location,
                     format!("`{DB}` in the owner and `txt = \"database\"` go together"),
                     format!("write owner = \"{DB}.cvd\" with txt = \"database\""),
                 );
@@ -223,30 +223,30 @@ fn check_pattern(pattern: &Placed<String>, known: &[&str], problems: &mut Proble
     let rest = known.iter().fold(text.clone(), |rest, placeholder| rest.replace(placeholder, ""));
     if rest.contains(['{', '}']) {
         problems.error(
-            pattern.spot.clone(),
+            pattern.location.clone(),
             format!("`{text}` has a placeholder that is not known"),
             format!("known here: {}", known.join(", ")),
         );
     }
     if known.iter().filter(|placeholder| text.contains(**placeholder)).count() > 1 {
         problems.error(
-            pattern.spot.clone(),
+            pattern.location.clone(),
             format!("`{text}` has several placeholders"),
             "a name stands for countries or for databases: make two of it",
         );
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         problems.error(
-            pattern.spot.clone(),
+            pattern.location.clone(),
             format!("`{}` has blanks", text.escape_debug()),
             "write a domain name; a blank that is meant is written \\032",
         );
     }
 }
 
-fn warn_limits(spot: &Spot, whose: &str, min: u16, max: u16, problems: &mut Problems) {
+fn warn_limits(location: &Location, whose: &str, min: u16, max: u16, problems: &mut Problems) {
     problems.warning(
-        spot.clone(),
+        location.clone(),
         format!("{whose} gathers {min} addresses at least and answers {max} at most"),
         "lower `min` or raise `max` (0: all)",
     );
@@ -297,7 +297,7 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
         problems,
         read::string,
     );
-    let spot = table.spot();
+    let location = table.location();
     let given = ["pool", "txt", "ping"].into_iter().filter(|key| table.has(key)).count();
     let errors_before = problems.counts().0;
     if given == 1 && !table.has("pool") {
@@ -343,7 +343,7 @@ fn name(mut table: Table<'_>, problems: &mut Problems) -> Option<DynamicName> {
         _ if given == 1 && problems.counts().0 > errors_before => return None,
         _ => {
             problems.error(
-                spot,
+                location,
                 "the name has not exactly one of pool, txt, ping",
                 "write pool = \"…\", txt = \"record\", txt = \"database\" or ping = true",
             );
@@ -368,7 +368,7 @@ fn neighbours(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<(Country, 
         let Some((country, next)) = neighbour(table, problems) else { continue };
         if out.iter().any(|(earlier, _)| *earlier == country.value) {
             let what = format!("the neighbours of {} are given twice", country.value);
-            problems.error(country.spot, what, "keep one [[neighbours]] for each country");
+            problems.error(country.location, what, "keep one [[neighbours]] for each country");
         } else {
             out.push((country.value, next));
         }
@@ -395,7 +395,7 @@ fn neighbour(
     let country = country?;
     for own in next.iter().filter(|next| next.value == country.value) {
         let what = format!("{} is given as a neighbour of itself", own.value);
-        problems.error(own.spot.clone(), what, "its own pool comes first anyway: remove it");
+        problems.error(own.location.clone(), what, "its own pool comes first anyway: remove it");
     }
     Some((country, next.into_iter().map(|placed| placed.value).collect()))
 }

@@ -7,7 +7,7 @@ use super::lexer::Lexer;
 use super::master::{Place, Reader};
 use super::rdata::bad_name;
 use super::token::{Fault, Token};
-use crate::problem::Spot;
+use crate::problem::Location;
 use crate::wire::name::Name;
 
 /// How many records all `$GENERATE` of a zone may make together: as many as a /16 network has addresses. A slip of the pen
@@ -36,7 +36,7 @@ impl Reader<'_> {
         &mut self,
         name: &Token<'_>,
         arguments: &[Token<'_>],
-        spot: &Spot,
+        location: &Location,
         place: &Place,
     ) -> Result<(), Fault> {
         let (numbers, rest) =
@@ -59,7 +59,7 @@ impl Reader<'_> {
             return Err(numbers.fault(what).with("check the range, or write the records out"));
         }
         for number in range.all() {
-            self.generated_record(number, owner, &head, data, spot, place)?;
+            self.generated_record(number, owner, &head, data, location, place)?;
         }
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Reader<'_> {
         owner: &Token<'_>,
         head: &Head,
         data: &Token<'_>,
-        spot: &Spot,
+        location: &Location,
         place: &Place,
     ) -> Result<(), Fault> {
         let of_number =
@@ -100,7 +100,7 @@ impl Reader<'_> {
             Some(entry) => entry.fault.map_or(Ok(()), Err),
             None => Err(data.fault("the data is missing")),
         };
-        let read = read.and_then(|()| self.data(head, &tokens, name, spot, &place.origin));
+        let read = read.and_then(|()| self.data(head, &tokens, name, location, &place.origin));
         // Its places are those of the generated text.
         read.map_err(|fault| of_number(Fault { span: data.span(), ..fault }))?;
         match lexer.entry(&mut Vec::new()) {

@@ -10,7 +10,7 @@ use super::lexer::{Entry, Lexer};
 use super::rdata::{self, bad_name};
 use super::records::Record;
 use super::token::{Fault, Token};
-use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Problems, Spot};
+use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
 use crate::wire::name::Name;
 use crate::wire::rtype;
 
@@ -100,8 +100,8 @@ impl Source {
     }
 
     /// The place of these octets.
-    pub(super) fn spot(&self, span: std::ops::Range<usize>) -> Spot {
-        Spot::at(&self.file, &self.text, span)
+    pub(super) fn location(&self, span: std::ops::Range<usize>) -> Location {
+        Location::at(&self.file, &self.text, span)
     }
 }
 
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let mut mark = [0; 4];
         let plain = octets.strip_prefix(BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes());
         if plain.is_some() {
-            self.problems.warning(Spot::file(file), HAS_MARK.0, HAS_MARK.1);
+            self.problems.warning(Location::file(file), HAS_MARK.0, HAS_MARK.1);
         }
         let octets = plain.unwrap_or(octets);
         let source = Source::new(file, octets);
@@ -133,20 +133,24 @@ impl Reader<'_> {
     ) {
         if let Some(fault) = &entry.fault {
             let what = format!("not a record: {}", fault.what);
-            return self.problems.error(source.spot(fault.span.clone()), what, fault.help.clone());
+            return self.problems.error(
+                source.location(fault.span.clone()),
+                what,
+                fault.help.clone(),
+            );
         }
         // The line on which the entry begins: what stands on further lines is told by its own place.
         let text = octets.get(entry.span.clone()).unwrap_or_default();
         let line = text.iter().position(|octet| *octet == b'\n').unwrap_or(text.len());
-        let spot = source.spot(entry.span.start..entry.span.start + line);
+        let location = source.location(entry.span.start..entry.span.start + line);
         match tokens.split_first() {
             Some((name, arguments)) if !entry.starts_blank && name.text.starts_with(b"$") => {
-                self.directive(name, arguments, source, &spot, place);
+                self.directive(name, arguments, source, &location, place);
             }
             _ => {
-                if let Err(fault) = self.record(entry, tokens, &spot, place) {
+                if let Err(fault) = self.record(entry, tokens, &location, place) {
                     let what = format!("not a record: {}", fault.what);
-                    self.problems.error(source.spot(fault.span), what, fault.help);
+                    self.problems.error(source.location(fault.span), what, fault.help);
                 }
             }
         }
@@ -156,7 +160,7 @@ impl Reader<'_> {
         &mut self,
         entry: &Entry,
         tokens: &[Token<'_>],
-        spot: &Spot,
+        location: &Location,
         place: &mut Place,
     ) -> Result<(), Fault> {
         let (mut rest, mut end) = (tokens, entry.span.start);
@@ -169,11 +173,11 @@ impl Reader<'_> {
         }
         let head = Head::read(rest, end)?;
         let Some(owner) = place.owner.clone() else {
-            self.problems.error(spot.clone(), NO_OWNER.0, NO_OWNER.1);
+            self.problems.error(location.clone(), NO_OWNER.0, NO_OWNER.1);
             return Ok(());
         };
         let data = rest.get(head.count..).unwrap_or_default();
-        self.data(&head, data, owner, spot, &place.origin)
+        self.data(&head, data, owner, location, &place.origin)
     }
 
     /// Reads the data of a record and keeps it.
@@ -185,31 +189,37 @@ impl Reader<'_> {
         head: &Head,
         tokens: &[Token<'_>],
         owner: Name,
-        spot: &Spot,
+        location: &Location,
         origin: &Name,
     ) -> Result<(), Fault> {
         self.rdata.clear();
         rdata::read(head.rtype, tokens, head.end, origin, &mut self.rdata)?;
         let Some(ttl) =
-            head.ttl.or(self.default_ttl).or(self.last_ttl).or_else(|| self.of_soa(head, spot))
+            head.ttl.or(self.default_ttl).or(self.last_ttl).or_else(|| self.of_soa(head, location))
         else {
-            self.problems.error(spot.clone(), "the record has no TTL", NO_TTL);
+            self.problems.error(location.clone(), "the record has no TTL", NO_TTL);
             return Ok(());
         };
         self.last_ttl = Some(ttl);
         let rdata = self.rdata.as_slice().into();
-        self.records.push(Record { owner, rtype: head.rtype, ttl, rdata, spot: spot.clone() });
+        self.records.push(Record {
+            owner,
+            rtype: head.rtype,
+            ttl,
+            rdata,
+            location: location.clone(),
+        });
         Ok(())
     }
 
     /// The TTL of a SOA record for which nothing says one: its MINIMUM, which was that before RFC 2308 (section 4), and
     /// from here on of all records for which nothing else says one, as in BIND.
-    fn of_soa(&mut self, head: &Head, spot: &Spot) -> Option<u32> {
+    fn of_soa(&mut self, head: &Head, location: &Location) -> Option<u32> {
         let minimum = self.rdata.last_chunk::<4>().filter(|_| head.rtype == rtype::SOA)?;
         let ttl = u32::from_be_bytes(*minimum).min(i32::MAX as u32);
         self.default_ttl = Some(ttl);
         self.problems.warning(
-            spot.clone(),
+            location.clone(),
             format!("the zone has no $TTL: the MINIMUM of its SOA record, {ttl} seconds, is taken"),
             format!("write `$TTL {ttl}` at the top of the file (RFC 2308 section 4)"),
         );

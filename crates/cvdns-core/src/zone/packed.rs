@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::records::Records;
-use crate::problem::Spot;
+use crate::problem::Location;
 use crate::wire::lower::hash;
 use crate::wire::name::{MAX_NAME, Name, lowered, wire_length};
 
@@ -21,7 +21,7 @@ pub(super) struct Packed {
     /// Owners by the hash of their names; at most half of it is in use.
     index: Box<[Slot]>,
     /// A place in each file that records stand in.
-    sources: Vec<Spot>,
+    sources: Vec<Location>,
 }
 
 /// A place of the index.
@@ -129,12 +129,12 @@ impl Packed {
         owner: u32,
         rtype: u16,
         ttl: u32,
-        spot: &Spot,
+        location: &Location,
     ) -> Result<(), TooMuch> {
         let data = u32::try_from(self.data.len()).map_err(|_| TooMuch)?;
-        let source = self.source(spot);
+        let source = self.source(location);
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let Range { start, end } = spot.span();
+        let Range { start, end } = location.span();
         let (begin, end) = (place(start), place(end));
         self.sets.push(Set { data, owner, ttl, begin, end, source, rtype, count: 0 });
         Ok(())
@@ -227,11 +227,11 @@ impl Packed {
     }
 
     /// The number of the file that a place is in.
-    fn source(&mut self, spot: &Spot) -> u32 {
+    fn source(&mut self, location: &Location) -> u32 {
         // Records of one file mostly follow each other. That a file stands here twice does no harm.
-        let known = self.sources.iter().rposition(|source| source.is_in_file_of(spot));
+        let known = self.sources.iter().rposition(|source| source.is_in_file_of(location));
         known.unwrap_or_else(|| {
-            self.sources.push(spot.clone());
+            self.sources.push(location.clone());
             self.sources.len() - 1
         }) as u32
     }
@@ -340,10 +340,10 @@ impl<'r> Rrset<'r> {
     }
 
     /// Where the first of them stands.
-    pub fn spot(&self) -> Spot {
+    pub fn location(&self) -> Location {
         let source = self.packed.sources.get(self.set.source as usize);
         let span = self.set.begin as usize..self.set.end as usize;
-        source.map_or_else(|| Spot::file(""), |source| source.moved_to(span))
+        source.map_or_else(|| Location::file(""), |source| source.moved_to(span))
     }
 }
 
@@ -379,7 +379,13 @@ mod tests {
         } else {
             format!("n{owner}.z.")
         };
-        Record { owner: name(&owner), rtype, ttl: 60, rdata: rdata.into(), spot: Spot::file("z") }
+        Record {
+            owner: name(&owner),
+            rtype,
+            ttl: 60,
+            rdata: rdata.into(),
+            location: Location::file("z"),
+        }
     }
 
     proptest! {
@@ -396,7 +402,7 @@ mod tests {
                 }
             }
             let records = list.iter().map(|(owner, rtype, rdata)| record(*owner, *rtype, rdata)).collect();
-            let zone = Records::build(&name("z."), records, &Spot::file("z"), &mut Problems::default());
+            let zone = Records::build(&name("z."), records, &Location::file("z"), &mut Problems::default());
             prop_assert_eq!(zone.sets().count(), map.len());
             for owner in 0..41 {
                 for rtype in 65_280..65_284 {
@@ -431,17 +437,18 @@ mod tests {
     fn places_are_told_for_each_file() {
         let texts = ["a 60 A 192.0.2.1\n", "\n\nb 60 A 192.0.2.1\n"];
         let spots = [("one", texts[0], 0..1), ("two", texts[1], 2..3)]
-            .map(|(file, text, span)| Spot::at(&file.into(), &text.into(), span));
-        let records = (0..)
-            .zip(&spots)
-            .map(|(number, spot)| Record { spot: spot.clone(), ..record(number, 1, &[1; 4]) });
+            .map(|(file, text, span)| Location::at(&file.into(), &text.into(), span));
+        let records = (0..).zip(&spots).map(|(number, location)| Record {
+            location: location.clone(),
+            ..record(number, 1, &[1; 4])
+        });
         let zone = Records::build(
             &name("z."),
             records.collect(),
-            &Spot::file("z"),
+            &Location::file("z"),
             &mut Problems::default(),
         );
-        let told: Vec<String> = zone.sets().map(|set| set.spot().to_string()).collect();
+        let told: Vec<String> = zone.sets().map(|set| set.location().to_string()).collect();
         assert_eq!(told, ["one:1:1", "two:3:1"]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::packed::{Packed, TooMuch};
-use crate::problem::{Problems, Spot};
+use crate::problem::{Location, Problems};
 use crate::wire::name::{Name, wire_length};
 use crate::wire::{HEADER, rtype};
 
@@ -32,7 +32,7 @@ pub struct Record {
     /// RDATA, uncompressed.
     pub rdata: Box<[u8]>,
     /// Where it stands.
-    pub spot: Spot,
+    pub location: Location,
 }
 
 /// Most octets of a message (RFC 1035 section 4.2.2).
@@ -52,7 +52,7 @@ impl Records {
     pub fn build(
         origin: &Name,
         records: Vec<Record>,
-        whole: &Spot,
+        whole: &Location,
         problems: &mut Problems,
     ) -> Self {
         let mut zone = Self { origin: origin.clone(), packed: Packed::with_room(records.len()) };
@@ -76,7 +76,7 @@ impl Records {
     pub fn of_one(record: &Record) -> Self {
         let mut zone = Self { origin: record.owner.clone(), packed: Packed::default() };
         if let Ok(owner) = zone.packed.owner(record.owner.wire())
-            && zone.packed.begin(owner, record.rtype, record.ttl, &record.spot).is_ok()
+            && zone.packed.begin(owner, record.rtype, record.ttl, &record.location).is_ok()
         {
             zone.packed.push(&record.rdata, record.ttl);
         }
@@ -111,7 +111,7 @@ impl Records {
         problems: &mut Problems,
     ) -> Result<(), TooMuch> {
         let Some(first) = records.next() else { return Ok(()) };
-        self.packed.begin(owner, first.rtype, first.ttl, &first.spot)?;
+        self.packed.begin(owner, first.rtype, first.ttl, &first.location)?;
         let mut ttl = first.ttl;
         let mut whole = HEADER + first.owner.wire().len() + 4;
         // Most sets have one record: nothing is kept beside those.
@@ -120,7 +120,7 @@ impl Records {
         for record in std::iter::once(first).chain(records) {
             if record.ttl != ttl {
                 problems.warning(
-                    record.spot.clone(),
+                    record.location.clone(),
                     format!("TTL {} differs from the {ttl} of the records beside it", record.ttl),
                     "the lower one is served (RFC 2181 section 5.2)",
                 );
@@ -131,7 +131,7 @@ impl Records {
             }
             if !std::ptr::eq(record, last) && !seen.insert(folded(record.rtype, &record.rdata)) {
                 problems.warning(
-                    record.spot.clone(),
+                    record.location.clone(),
                     "the record stands here twice",
                     "remove one; it is served once",
                 );
@@ -141,7 +141,7 @@ impl Records {
             whole += size(record);
             if whole > MAX_MESSAGE {
                 problems.error(
-                    first.spot.clone(),
+                    first.location.clone(),
                     format!("the records of {} fit into no message together", first.owner),
                     "with its header and question one has 65,535 octets: remove some",
                 );
@@ -172,7 +172,7 @@ impl Records {
         minimum.map_or(0, |bytes| u32::from_be_bytes(*bytes)).min(soa.ttl())
     }
 
-    fn check_apex(&self, whole: &Spot, problems: &mut Problems) {
+    fn check_apex(&self, whole: &Location, problems: &mut Problems) {
         match self.get(&self.origin, rtype::SOA) {
             None => problems.error(
                 whole.clone(),
@@ -180,7 +180,7 @@ impl Records {
                 "add one at `@`: negative answers need it (RFC 2308)",
             ),
             Some(soa) if soa.count() > 1 => problems.error(
-                soa.spot(),
+                soa.location(),
                 "the zone has several SOA records",
                 "keep one (RFC 1035 section 5.2)",
             ),
@@ -196,7 +196,7 @@ impl Records {
         for set in self.sets() {
             if set.rtype() == rtype::SOA && !set.owner().eq_ignore_ascii_case(self.origin.wire()) {
                 problems.error(
-                    set.spot(),
+                    set.location(),
                     format!("a SOA record at {}, which is not the zone's apex", set.owner_name()),
                     "remove it, or make it a zone of its own",
                 );
@@ -216,7 +216,7 @@ impl Records {
                     && (target.is_within(&owner) || self.cut_above(&target).is_none())
                 {
                     problems.warning(
-                        set.spot(),
+                        set.location(),
                         format!("the name server {target} has no address in this zone"),
                         "add its A and AAAA records (glue), or nobody can reach it",
                     );
@@ -230,7 +230,7 @@ impl Records {
         for set in self.sets() {
             if set.rtype() == rtype::CNAME && self.leads_back(&set) {
                 problems.warning(
-                    set.spot(),
+                    set.location(),
                     format!("the CNAME at {} leads back to itself", set.owner_name()),
                     "nobody gets an answer from it: write what it is an alias of",
                 );
@@ -246,11 +246,11 @@ impl Records {
                 if let Some(alias) = self.get_wire(target, rtype::CNAME) {
                     let Ok(target) = Name::from_wire(target) else { continue };
                     problems.warning(
-                        set.spot(),
+                        set.location(),
                         format!("the {kind} {target} of {} is an alias", set.owner_name()),
                         format!(
                             "name what the CNAME at {} points at (RFC 2181 section 10.3)",
-                            alias.spot()
+                            alias.location()
                         ),
                     );
                 }
@@ -278,7 +278,7 @@ impl Records {
         let signature = self.sets().find(|set| SIGNING.contains(&set.rtype()));
         if let Some(set) = signature {
             problems.warning(
-                set.spot(),
+                set.location(),
                 format!("the zone {} holds records of DNSSEC", self.origin),
                 "answers are not signed: leave RRSIG, NSEC, NSEC3 and DNSKEY out, and DS out of the parent",
             );
@@ -290,7 +290,7 @@ impl Records {
 fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool {
     if !record.owner.is_within(origin) {
         problems.error(
-            record.spot.clone(),
+            record.location.clone(),
             format!("{} is not within the zone {origin}", record.owner),
             "move the record to its own zone, or check the final dot of its name",
         );
@@ -298,7 +298,7 @@ fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool 
     }
     if matches!(record.rtype, rtype::OPT | 128..=255) {
         problems.error(
-            record.spot.clone(),
+            record.location.clone(),
             format!("type {} exists in messages only", record.rtype),
             "remove the record",
         );
@@ -372,7 +372,7 @@ fn check_owner(owner: OwnerSets<'_>, origin: &Name, problems: &mut Problems) {
         if let Some(other) = sets.clone().find(|set| !matches!(set.rtype(), rtype::CNAME | 46 | 47))
         {
             problems.error(
-                other.spot(),
+                other.location(),
                 format!("{} has a CNAME and other data", other.owner_name()),
                 "keep either the CNAME or the rest (RFC 1034 section 3.6.2)",
             );
@@ -383,7 +383,7 @@ fn check_owner(owner: OwnerSets<'_>, origin: &Name, problems: &mut Problems) {
         single(&dname, "DNAME", "RFC 6672 section 2.4", problems);
         if owner.get(rtype::NS).is_some() && dname.owner_name() != *origin {
             problems.warning(
-                dname.spot(),
+                dname.location(),
                 format!("{} has a DNAME and is delegated", dname.owner_name()),
                 "nobody sees the DNAME: keep it or the NS records (RFC 6672 section 2.3)",
             );
@@ -392,7 +392,7 @@ fn check_owner(owner: OwnerSets<'_>, origin: &Name, problems: &mut Problems) {
     if owner.name().starts_with(b"\x01*") {
         for set in sets.filter(|set| matches!(set.rtype(), rtype::NS | rtype::DNAME)) {
             problems.error(
-                set.spot(),
+                set.location(),
                 "a wildcard owns an NS or DNAME record",
                 "name the delegations one by one (RFC 4592 sections 4.2 and 4.4)",
             );
@@ -403,7 +403,7 @@ fn check_owner(owner: OwnerSets<'_>, origin: &Name, problems: &mut Problems) {
 fn single(set: &Rrset<'_>, name: &str, source: &str, problems: &mut Problems) {
     if set.count() > 1 {
         problems.error(
-            set.spot(),
+            set.location(),
             format!("{} has several {name} records", set.owner_name()),
             format!("keep one ({source})"),
         );
@@ -427,7 +427,7 @@ mod tests {
         let mut problems = Problems::default();
         let text = format!("$TTL 60\n@ SOA n h 1 2 3 4 5\n@ NS n\nn A 192.0.2.1\n{text}");
         let records = master::parse("z", &text, &origin, &mut NoFiles, &mut problems);
-        let zone = Records::build(&origin, records, &Spot::file("z"), &mut problems);
+        let zone = Records::build(&origin, records, &Location::file("z"), &mut problems);
         (zone, problems.iter().map(ToString::to_string).collect())
     }
 

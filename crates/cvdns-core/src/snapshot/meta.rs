@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::live::Now;
+use super::dynamic_data::Now;
 
 /// What people are told who ask why an answer is what it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
+pub struct SnapshotMeta {
     /// The feed in force.
     pub feed: Option<FeedInForce>,
     /// A feed that is held back.
@@ -38,13 +38,13 @@ pub struct HeldFeed {
     pub since: Timestamp,
 }
 
-impl About {
+impl SnapshotMeta {
     /// What there is to tell at a moment at which no feed is held back.
     pub(super) fn at(now: &Now<'_>) -> Self {
         let fresh = |generated: Timestamp| {
             generated.checked_add(now.max_age).is_ok_and(|until| now.time < until)
         };
-        let feed = now.word.feed.map(|feed| FeedInForce {
+        let feed = now.inputs.feed.map(|feed| FeedInForce {
             serial: feed.serial,
             generated: feed.generated,
             fresh: fresh(feed.generated),

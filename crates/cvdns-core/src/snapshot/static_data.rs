@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::download_reports::DownloadReports;
 use super::inputs::Settings;
 use super::name_class::NameClass;
 use super::names::{NameTable, NodeId};
-use super::pings::Pings;
 use super::pools::{Along, Paths};
 use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
@@ -17,7 +17,7 @@ use crate::zone::records::{Records, Rrset};
 
 /// What answering needs and neither feed nor clock change.
 #[derive(Debug)]
-pub struct Frame {
+pub struct StaticData {
     /// The names that exist; a name's node has the same number.
     pub names: NameTable,
     /// The nodes.
@@ -43,7 +43,7 @@ pub struct Frame {
     /// The minimal answer to ANY (RFC 8482 section 4.2).
     pub minimal_any: TemplateId,
     /// Counts of download reports.
-    pub pings: Pings,
+    pub download_reports: DownloadReports,
     /// The country of every address.
     pub countries: Arc<CountryMap>,
     /// What holds for every answer.
@@ -229,7 +229,7 @@ pub struct Text {
     pub ttl: u32,
 }
 
-impl Frame {
+impl StaticData {
     /// How much there is, for people.
     pub fn summary(&self) -> String {
         let s = |count: usize| if count == 1 { "" } else { "s" };

@@ -9,7 +9,7 @@ use crate::wire::{rcode, rtype};
 /// Counters of queries. There is no more of them whatever is asked: names do not come into it.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct Tally {
+pub struct QueryCounters {
     /// One for each class of names, type and RCODE.
     cells: [AtomicU64; CELLS],
     /// Queries with a client subnet that is heeded (RFC 7871).
@@ -26,8 +26,8 @@ pub struct Tally {
 
 /// Where a thread counts, alone or with others.
 #[derive(Debug, Clone)]
-pub struct Desk {
-    tally: Arc<Tally>,
+pub struct CounterHandle {
+    query_counters: Arc<QueryCounters>,
     /// Its lane among the counters of a snapshot's paths; the first is the one that is shared.
     pub(super) lane: usize,
     /// Nobody else writes its counters: a load and a store need no locked bus.
@@ -38,8 +38,8 @@ pub struct Desk {
 #[derive(Debug, Clone)]
 pub struct QueryTallies {
     /// One for each UDP socket.
-    sockets: Arc<[Arc<Tally>]>,
-    connections: Arc<Tally>,
+    sockets: Arc<[Arc<QueryCounters>]>,
+    connections: Arc<QueryCounters>,
 }
 
 /// Sums over tallies.
@@ -126,20 +126,20 @@ const RCODES: [&str; 10] = [
 
 const CELLS: usize = NameClass::ALL.len() * TYPES.len() * RCODES.len();
 
-impl Tally {
+impl QueryCounters {
     /// The sums of these; of this moment and not of one instant, as the counting goes on.
     pub fn sum<'t>(tallies: impl Iterator<Item = &'t Self>) -> Counted {
         let (mut cells, mut counted) = ([0u64; CELLS], Counted::default());
-        for tally in tallies {
-            for (sum, cell) in cells.iter_mut().zip(&tally.cells) {
+        for query_counters in tallies {
+            for (sum, cell) in cells.iter_mut().zip(&query_counters.cells) {
                 *sum = sum.wrapping_add(cell.load(Relaxed));
             }
             for (sum, counter) in [
-                (&mut counted.ecs, &tally.ecs),
-                (&mut counted.truncated, &tally.truncated),
-                (&mut counted.widened, &tally.widened),
-                (&mut counted.lagging, &tally.lagging),
-                (&mut counted.fail_open, &tally.fail_open),
+                (&mut counted.ecs, &query_counters.ecs),
+                (&mut counted.truncated, &query_counters.truncated),
+                (&mut counted.widened, &query_counters.widened),
+                (&mut counted.lagging, &query_counters.lagging),
+                (&mut counted.fail_open, &query_counters.fail_open),
             ] {
                 *sum = sum.wrapping_add(counter.load(Relaxed));
             }
@@ -155,7 +155,7 @@ impl Tally {
     }
 }
 
-impl Default for Tally {
+impl Default for QueryCounters {
     fn default() -> Self {
         let zero = || AtomicU64::new(0);
         Self {
@@ -177,38 +177,38 @@ impl QueryTallies {
     }
 
     /// Where the thread of a UDP socket counts.
-    pub fn of_socket(&self, number: usize) -> Desk {
+    pub fn of_socket(&self, number: usize) -> CounterHandle {
         match self.sockets.get(number) {
-            Some(tally) => Desk::own(tally.clone(), number + 1),
+            Some(query_counters) => CounterHandle::own(query_counters.clone(), number + 1),
             None => self.of_connections(),
         }
     }
 
     /// Where a connection counts.
-    pub fn of_connections(&self) -> Desk {
-        Desk::shared(self.connections.clone())
+    pub fn of_connections(&self) -> CounterHandle {
+        CounterHandle::shared(self.connections.clone())
     }
 
     /// What came over UDP.
     pub fn udp(&self) -> Counted {
-        Tally::sum(self.sockets.iter().map(|tally| &**tally))
+        QueryCounters::sum(self.sockets.iter().map(|query_counters| &**query_counters))
     }
 
     /// What came over TCP.
     pub fn tcp(&self) -> Counted {
-        Tally::sum(std::iter::once(&*self.connections))
+        QueryCounters::sum(std::iter::once(&*self.connections))
     }
 }
 
-impl Desk {
+impl CounterHandle {
     /// A thread's own. It has this lane of a snapshot's counters for itself, where there is one.
-    pub fn own(tally: Arc<Tally>, lane: usize) -> Self {
-        Self { tally, lane, alone: true }
+    pub fn own(query_counters: Arc<QueryCounters>, lane: usize) -> Self {
+        Self { query_counters, lane, alone: true }
     }
 
     /// One of several: they share the tally and the first lane.
-    pub fn shared(tally: Arc<Tally>) -> Self {
-        Self { tally, lane: 0, alone: false }
+    pub fn shared(query_counters: Arc<QueryCounters>) -> Self {
+        Self { query_counters, lane: 0, alone: false }
     }
 
     /// Counts a query of this type that was answered with this RCODE.
@@ -222,7 +222,7 @@ impl Desk {
             _ => 9,
         };
         let cell = (class as usize * TYPES.len() + place) * RCODES.len() + code;
-        if let Some(cell) = self.tally.cells.get(cell) {
+        if let Some(cell) = self.query_counters.cells.get(cell) {
             self.add(cell);
         }
     }
@@ -239,8 +239,8 @@ impl Desk {
 
     /// Where it counts.
     #[inline]
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(super) fn query_counters(&self) -> &QueryCounters {
+        &self.query_counters
     }
 }
 
@@ -250,8 +250,9 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_counter_of_its_own() {
-        let (own, common) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
-        let desks = [Desk::own(own.clone(), 1), Desk::shared(common.clone())];
+        let (own, common) =
+            (Arc::new(QueryCounters::default()), Arc::new(QueryCounters::default()));
+        let desks = [CounterHandle::own(own.clone(), 1), CounterHandle::shared(common.clone())];
         let codes = [0, 1, 2, 3, 4, 5, 6, rcode::NOTAUTH, rcode::BADVERS, 23];
         let mut expected = Vec::new();
         for class in NameClass::ALL {
@@ -265,25 +266,25 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Tally::sum([&*own, &*common].into_iter()).queries, expected);
+        assert_eq!(QueryCounters::sum([&*own, &*common].into_iter()).queries, expected);
     }
 
     #[test]
     fn types_that_are_hardly_asked_are_counted_together() {
-        let tally = Arc::new(Tally::default());
-        let desk = Desk::own(tally.clone(), 0);
+        let query_counters = Arc::new(QueryCounters::default());
+        let counters = CounterHandle::own(query_counters.clone(), 0);
         for qtype in [0, 3, 99, 256, 258, u16::MAX] {
-            desk.count(NameClass::Static, qtype, 0);
+            counters.count(NameClass::Static, qtype, 0);
         }
         let kind = Kind { class: NameClass::Static, qtype: "other", rcode: "NOERROR" };
-        let counted = Tally::sum([&*tally].into_iter()).queries;
+        let counted = QueryCounters::sum([&*query_counters].into_iter()).queries;
         let counted: Vec<_> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counted, [(kind, 6)]);
     }
 
     #[test]
     fn what_is_watched_is_there_before_it_is_asked() {
-        let counted = Tally::sum([&Tally::default()].into_iter()).queries;
+        let counted = QueryCounters::sum([&QueryCounters::default()].into_iter()).queries;
         let mut expected = Vec::new();
         for (class, types) in [
             (NameClass::Country, &["A", "AAAA"][..]),

@@ -7,16 +7,16 @@ use super::{Offered, Release};
 
 /// What files say of the release in the feed's place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Supply {
+pub struct ReleaseSources {
     /// The record in a file: all of the release but extra databases.
-    pub line: Said<Line>,
+    pub line: SourceState<Line>,
     /// The versions of main, daily and bytecode in a directory.
-    pub versions: Said<[u32; 3]>,
+    pub versions: SourceState<[u32; 3]>,
 }
 
 /// What a file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Said<T> {
+pub enum SourceState<T> {
     /// It is not asked.
     #[default]
     Unused,
@@ -26,14 +26,14 @@ pub enum Said<T> {
     Says(T),
 }
 
-impl Supply {
+impl ReleaseSources {
     /// The release that is offered, and since when nobody has said anything newer: where a record is read, that is its
     /// stamp, else the feed's time. None where somebody who is asked is silent.
     pub fn release(&self, feed: Option<Offered<'_>>) -> Option<(Release, Timestamp)> {
         let (mut release, generated) = match &self.line {
-            Said::Unused => feed.map(|feed| (feed.release.clone(), feed.generated))?,
-            Said::Silent => return None,
-            Said::Says(line) => {
+            SourceState::Unused => feed.map(|feed| (feed.release.clone(), feed.generated))?,
+            SourceState::Silent => return None,
+            SourceState::Says(line) => {
                 let mut release = line.release.clone();
                 // A record has no place for these.
                 if let Some(Offered { release: Release { extra, rollback, .. }, .. }) = feed {
@@ -43,9 +43,9 @@ impl Supply {
             }
         };
         match self.versions {
-            Said::Unused => {}
-            Said::Silent => return None,
-            Said::Says(versions) => release = release.with_core(versions),
+            SourceState::Unused => {}
+            SourceState::Silent => return None,
+            SourceState::Says(versions) => release = release.with_core(versions),
         }
         Some((release, generated))
     }
@@ -64,22 +64,29 @@ mod tests {
         let generated = Timestamp::from_second(1_795_000_000).unwrap();
         let offered = Some(Offered { release: &feed, generated });
         let line = Line::parse("1.5.0:64:20:1794999600:0:91:49192:340", generated).unwrap();
-        let of = |line: Said<Line>, versions, feed| {
-            let (release, since) = Supply { line, versions }.release(feed)?;
+        let of = |line: SourceState<Line>, versions, feed| {
+            let (release, since) = ReleaseSources { line, versions }.release(feed)?;
             Some((release.record(0), release.extra.len(), since.as_second()))
         };
         let some = |record: &str, extra, since| Some((record.to_owned(), extra, since));
         let (fed, read) = (1_795_000_000, 1_794_999_600);
-        let (unused, says, dir) = (Said::Unused, Said::Says(line), Said::Says([65, 30, 341]));
-        assert_eq!(of(unused, Said::Unused, offered), some("1.4.6:63:10:0:1:90:49192:339", 1, fed));
-        assert_eq!(of(Said::Unused, dir, offered), some("1.4.6:65:30:0:1:90:49192:341", 1, fed));
+        let (unused, says, dir) =
+            (SourceState::Unused, SourceState::Says(line), SourceState::Says([65, 30, 341]));
         assert_eq!(
-            of(says.clone(), Said::Unused, offered),
+            of(unused, SourceState::Unused, offered),
+            some("1.4.6:63:10:0:1:90:49192:339", 1, fed)
+        );
+        assert_eq!(
+            of(SourceState::Unused, dir, offered),
+            some("1.4.6:65:30:0:1:90:49192:341", 1, fed)
+        );
+        assert_eq!(
+            of(says.clone(), SourceState::Unused, offered),
             some("1.5.0:64:20:0:0:91:49192:340", 1, read)
         );
         assert_eq!(of(says.clone(), dir, None), some("1.5.0:65:30:0:0:91:49192:341", 0, read));
-        assert_eq!(of(Said::Unused, dir, None), None);
-        assert_eq!(of(Said::Silent, dir, offered), None);
-        assert_eq!(of(says, Said::Silent, offered), None);
+        assert_eq!(of(SourceState::Unused, dir, None), None);
+        assert_eq!(of(SourceState::Silent, dir, offered), None);
+        assert_eq!(of(says, SourceState::Silent, offered), None);
     }
 }

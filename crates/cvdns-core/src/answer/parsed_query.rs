@@ -12,7 +12,7 @@ use crate::wire::query::{Query, Reject};
 /// A query that was read, and where its name and its client stand. What is done to it comes in steps, each of which reads in
 /// memory where the one before has led.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct ParsedQuery {
     pub query: Query,
     /// Why it is not answered as a query.
     pub reject: Option<Reject>,
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     pub client: Client,
 }
 
-impl Asked {
+impl ParsedQuery {
     /// No query.
     pub(super) fn nothing() -> Self {
         Self {
@@ -43,7 +43,8 @@ impl Asked {
 
     /// Reads a message that came from `source`.
     pub(super) fn read(&mut self, snapshot: &Snapshot, message: &[u8], source: IpAddr) {
-        self.reject = self.query.read(message, &mut self.name, snapshot.frame.settings.ecs).err();
+        self.reject =
+            self.query.read(message, &mut self.name, snapshot.static_data.settings.ecs).err();
         self.client = Client { address: source, placed: None };
         if self.reject.is_none() {
             self.client.address = self.query.subnet().unwrap_or(source);
@@ -52,19 +53,22 @@ impl Asked {
 
     /// Begins to find the name.
     pub(super) fn probe(&mut self, snapshot: &Snapshot) {
-        self.probe = snapshot.frame.names.probe(&self.name);
+        self.probe = snapshot.static_data.names.probe(&self.name);
     }
 
     /// Finds the name.
     pub(super) fn find(&mut self, snapshot: &Snapshot) {
         let has_name = self.reject.is_none() && self.query.qclass == class::IN;
-        self.found =
-            if has_name { find(&snapshot.frame, &self.name, self.probe) } else { Found::Nothing };
+        self.found = if has_name {
+            find(&snapshot.static_data, &self.name, self.probe)
+        } else {
+            Found::Nothing
+        };
     }
 
     /// The plan in whose table the client must be looked up, when the question's own name needs that.
     pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<u32> {
-        decision::look_ahead(&snapshot.frame, self.found, self.query.qtype)
+        decision::look_ahead(&snapshot.static_data, self.found, self.query.qtype)
     }
 
     /// What is asked, when it is asked in class IN.

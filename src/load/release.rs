@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use cvdns_core::config::Config;
 use cvdns_core::release::cvd::{HEADER_SIZE, Header};
-use cvdns_core::release::{CORE_DATABASES, Line, Said, Supply};
+use cvdns_core::release::{CORE_DATABASES, Line, ReleaseSources, SourceState};
 use cvdns_io::{beside, read_bytes, read_head};
 
 /// Most octets of a file with a record: a record has 255.
@@ -18,14 +18,14 @@ pub const EXTENSIONS: [&str; 2] = ["cvd", "cld"];
 
 /// The files that have a word in the release.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SupplyFiles {
+pub struct ReleaseFiles {
     /// The record as a line of text (`record-file`).
     pub line: Option<PathBuf>,
     /// Where main, daily and bytecode lie (`cvd-dir`).
     pub directory: Option<PathBuf>,
 }
 
-impl SupplyFiles {
+impl ReleaseFiles {
     pub(super) fn of(path: &Path, config: &Config) -> Self {
         let beside = |named: &Option<_>| {
             named.as_ref().map(|named: &super::Named| beside(path, &named.value))
@@ -42,10 +42,15 @@ impl SupplyFiles {
     }
 
     /// Reads them. What cannot be used is told in `errors`, a line each, and what was said `before` goes on.
-    pub fn read(&self, before: &Supply, now: Timestamp, errors: &mut Vec<String>) -> Supply {
+    pub fn read(
+        &self,
+        before: &ReleaseSources,
+        now: Timestamp,
+        errors: &mut Vec<String>,
+    ) -> ReleaseSources {
         let line = self.line.as_deref().map(|path| read_line(path, now));
         let versions = self.directory.as_deref().map(|directory| read_versions(directory, now));
-        Supply {
+        ReleaseSources {
             line: goes_on(line, &before.line, errors),
             versions: goes_on(versions, &before.versions, errors),
         }
@@ -54,15 +59,19 @@ impl SupplyFiles {
 
 fn goes_on<T: Clone>(
     read: Option<Result<T, String>>,
-    before: &Said<T>,
+    before: &SourceState<T>,
     errors: &mut Vec<String>,
-) -> Said<T> {
+) -> SourceState<T> {
     match (read, before) {
-        (None, _) => Said::Unused,
-        (Some(Ok(said)), _) => Said::Says(said),
+        (None, _) => SourceState::Unused,
+        (Some(Ok(said)), _) => SourceState::Says(said),
         (Some(Err(error)), before) => {
             errors.push(error);
-            if let Said::Says(said) = before { Said::Says(said.clone()) } else { Said::Silent }
+            if let SourceState::Says(said) = before {
+                SourceState::Says(said.clone())
+            } else {
+                SourceState::Silent
+            }
         }
     }
 }
@@ -129,7 +138,7 @@ mod tests {
         format!("{text:512}signatures")
     }
 
-    fn read(files: &SupplyFiles, before: &Supply) -> (Supply, Vec<String>) {
+    fn read(files: &ReleaseFiles, before: &ReleaseSources) -> (ReleaseSources, Vec<String>) {
         let mut errors = Vec::new();
         (files.read(before, NOW.parse().unwrap(), &mut errors), errors)
     }
@@ -137,10 +146,10 @@ mod tests {
     #[test]
     fn of_cvd_and_cld_the_higher_counts() {
         let dir = tempfile::tempdir().unwrap();
-        let files = SupplyFiles { line: None, directory: Some(dir.path().to_owned()) };
+        let files = ReleaseFiles { line: None, directory: Some(dir.path().to_owned()) };
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-        let (silent, errors) = read(&files, &Supply::default());
-        assert_eq!(silent.versions, Said::Silent);
+        let (silent, errors) = read(&files, &ReleaseSources::default());
+        assert_eq!(silent.versions, SourceState::Silent);
         assert!(errors[0].starts_with("neither main.cvd nor main.cld is in "), "{errors:?}");
 
         for (name, version) in
@@ -149,9 +158,9 @@ mod tests {
             write(name, &header(version));
         }
         let (said, errors) = read(&files, &silent);
-        assert_eq!((said.versions, errors.len()), (Said::Says([63, 12, 339]), 0));
+        assert_eq!((said.versions, errors.len()), (SourceState::Says([63, 12, 339]), 0));
         write("daily.cvd", &header("13"));
-        assert_eq!(read(&files, &said).0.versions, Said::Says([63, 13, 339]));
+        assert_eq!(read(&files, &said).0.versions, SourceState::Says([63, 13, 339]));
 
         // Bad input: what was said last goes on, and the file is named.
         let cut = header("14");
@@ -171,15 +180,15 @@ mod tests {
     fn a_record_is_read_from_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dns.txt");
-        let files = SupplyFiles { line: Some(path.clone()), directory: None };
+        let files = ReleaseFiles { line: Some(path.clone()), directory: None };
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
-        let (said, errors) = read(&files, &Supply::default());
+        let (said, errors) = read(&files, &ReleaseSources::default());
         assert!(
-            matches!(&said.line, Said::Says(line) if line.release.daily == 28_129),
+            matches!(&said.line, SourceState::Says(line) if line.release.daily == 28_129),
             "{errors:?}"
         );
         std::fs::write(&path, "\u{feff}1.4.6:63:28129:1789910940:1:90:49192:339\r\n").unwrap();
-        assert_eq!(read(&files, &Supply::default()), (said.clone(), vec![]));
+        assert_eq!(read(&files, &ReleaseSources::default()), (said.clone(), vec![]));
         std::fs::write(&path, "1.4.6:63::1789910940:1:90:49192:339\n").unwrap();
         let (kept, errors) = read(&files, &said);
         assert_eq!(kept, said);

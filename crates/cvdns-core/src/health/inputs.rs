@@ -6,7 +6,7 @@ use super::{Feed, Overrides, Settling};
 
 /// All that is said of mirrors beside the fleet file. Overrides beat the feed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Word<'w> {
+pub struct HealthInputs<'w> {
     /// The coordinator's word; none: all mirrors are up.
     pub feed: Option<&'w Feed>,
     /// The operator's.
@@ -15,7 +15,7 @@ pub struct Word<'w> {
     pub settling: Option<&'w Settling>,
 }
 
-impl Word<'_> {
+impl HealthInputs<'_> {
     /// The next moment after `now` at which the clock alone changes what is said.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let end = self.overrides.and_then(|overrides| overrides.next_end(now));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::PoolAnswer;
 use super::window_set::{Address, Terms, WindowSet};
-use crate::snapshot::frame::Rule;
+use crate::snapshot::static_data::Rule;
 use crate::snapshot::windows::shuffle;
 use crate::snapshot::yields::{Candidate, Yield};
 
@@ -17,14 +17,14 @@ const FAIL_OPEN_TTL: u32 = 30;
 /// All windows of a snapshot, by what they follow from.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    ipv4: Shelf<Ipv4Addr>,
-    ipv6: Shelf<Ipv6Addr>,
+    ipv4: WindowCache<Ipv4Addr>,
+    ipv6: WindowCache<Ipv6Addr>,
 }
 
 /// Those of one family, by the fingerprint of what they follow from. Not by that itself: it would have to be copied before
 /// it can be looked up.
 #[derive(Debug)]
-struct Shelf<A>(HashMap<u64, Vec<Arc<Block<A>>>>);
+struct WindowCache<A>(HashMap<u64, Vec<Arc<Block<A>>>>);
 
 /// Windows and all that they follow from.
 #[derive(Debug)]
@@ -63,13 +63,13 @@ impl Blocks {
     }
 }
 
-impl<A> Default for Shelf<A> {
+impl<A> Default for WindowCache<A> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<A: Address> Shelf<A> {
+impl<A: Address> WindowCache<A> {
     fn windows(&mut self, before: &Self, candidates: &[Candidate<A>], terms: Terms) -> WindowSet {
         if candidates.is_empty() {
             return WindowSet::default();

@@ -12,7 +12,7 @@ use crate::fleet::Fleet;
 
 /// Counts of reports. Their number is that of the mirrors, whatever is asked.
 #[derive(Debug, Default)]
-pub struct Pings {
+pub struct DownloadReports {
     /// Which mirror has an address, by its place in `mirrors`.
     addresses: HashMap<IpAddr, u32>,
     mirrors: Vec<(String, Arc<Outcomes>)>,
@@ -64,21 +64,21 @@ const LANES: usize = 8;
 /// The labels of a report before the address.
 const FIELDS: usize = 5;
 
-impl Pings {
+impl DownloadReports {
     /// Counts for the mirrors of these fleets, all at zero.
     pub fn of<'f>(fleets: impl Iterator<Item = &'f Fleet>) -> Self {
-        let mut pings = Self::default();
+        let mut download_reports = Self::default();
         let mut known: HashMap<&str, u32> = HashMap::new();
         for mirror in fleets.flat_map(|fleet| &fleet.mirrors) {
             let number = *known.entry(&mirror.host).or_insert_with(|| {
-                pings.mirrors.push((mirror.host.clone(), Arc::default()));
-                pings.mirrors.len() as u32 - 1
+                download_reports.mirrors.push((mirror.host.clone(), Arc::default()));
+                download_reports.mirrors.len() as u32 - 1
             });
             for address in mirror.addresses() {
-                pings.addresses.entry(address).or_insert(number);
+                download_reports.addresses.entry(address).or_insert(number);
             }
         }
-        pings
+        download_reports
     }
 
     /// Goes on with what was counted before, for the mirrors that are still there.
@@ -272,20 +272,20 @@ mod tests {
             let text: String = hosts.iter().map(mirror).collect();
             Fleet::parse("m", &text, &mut crate::problem::Problems::default())
         };
-        let count = |pings: &Pings, name: &str| {
+        let count = |download_reports: &DownloadReports, name: &str| {
             let name = [wire(name), wire("ping.example"), vec![0]].concat();
             for lane in 0..20 {
-                pings.count(&name, wire("ping.example").len() + 1, lane);
+                download_reports.count(&name, wire("ping.example").len() + 1, lane);
             }
         };
         let first = fleet(&[("a.example", "192.0.2.1"), ("b.example", "192.0.2.2")]);
-        let before = Pings::of([&first, &first].into_iter());
+        let before = DownloadReports::of([&first, &first].into_iter());
         count(&before, "daily.1.1.1.0.c0000201");
         count(&before, "daily.1.1.0.0.192.0.2.2");
         count(&before, "daily.1.1.0.0.192.0.2.3");
         count(&before, "daily.1");
         let second = fleet(&[("b.example", "192.0.2.3"), ("c.example", "192.0.2.1")]);
-        let mut after = Pings::of([&second].into_iter());
+        let mut after = DownloadReports::of([&second].into_iter());
         after.take_over(&before);
         // A worker may still answer from the snapshot before.
         count(&before, "daily.1.1.0.0.192.0.2.2");
@@ -307,9 +307,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_name_panics(name in prop::collection::vec(any::<u8>(), 0..80), suffix in 0usize..100, lane in any::<usize>()) {
-            let pings = Pings::default();
-            pings.count(&name, suffix, lane);
-            let Reports { other, malformed, .. } = pings.reports();
+            let download_reports = DownloadReports::default();
+            download_reports.count(&name, suffix, lane);
+            let Reports { other, malformed, .. } = download_reports.reports();
             prop_assert_eq!(other.succeeded + other.failed + malformed, 1);
         }
     }

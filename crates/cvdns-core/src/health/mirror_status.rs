@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{MirrorHealth, State, Unrest, Word};
+use super::{HealthInputs, MirrorHealth, State, Unrest};
 use crate::fleet::{Downtime, Fleet, Mirror};
 use crate::release::Announced;
 
@@ -15,7 +15,7 @@ use crate::release::Announced;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// One for each mirror.
-    pub mirrors: Vec<Standing>,
+    pub mirrors: Vec<MirrorStatus>,
     /// The states that each mirror's addresses have, a bit for each, and none of mirrors that lag or do not take part: walks
     /// mostly pass mirrors by, and need no more of them. Beside them [`UNSETTLED`], of mirrors that lag too.
     states: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Health {
 
 /// How a mirror stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct MirrorStatus {
     /// Its state as a whole.
     pub state: State,
     /// Who says so.
@@ -75,14 +75,14 @@ const USABLE: u8 = bit(State::Up) | bit(State::Old);
 impl Health {
     /// How the fleet stands at `now`. A downtime drains its mirror one `ttl` ahead, so that no cache still sends clients
     /// there when it starts.
-    pub fn at(fleet: &Fleet, word: Word<'_>, now: Timestamp, ttl: Duration) -> Self {
-        let standing = |mirror| Standing::of(mirror, word, now, ttl);
-        let mirrors: Vec<Standing> = fleet.mirrors.iter().map(standing).collect();
+    pub fn at(fleet: &Fleet, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
+        let mirror_status = |mirror| MirrorStatus::of(mirror, inputs, now, ttl);
+        let mirrors: Vec<MirrorStatus> = fleet.mirrors.iter().map(mirror_status).collect();
         let enabled = fleet.mirrors.iter().map(|mirror| mirror.enabled);
         let states = mirrors
             .iter()
             .zip(enabled)
-            .map(|(standing, enabled)| if enabled { standing.flags() } else { 0 });
+            .map(|(mirror_status, enabled)| if enabled { mirror_status.flags() } else { 0 });
         let states = states.collect();
         Self { mirrors, states }
     }
@@ -91,10 +91,11 @@ impl Health {
     /// else would be.
     pub fn compare(&mut self, record: &Announced, lag: u32) -> Vec<usize> {
         let mut lagging = Vec::new();
-        for (index, (standing, states)) in self.mirrors.iter_mut().zip(&mut self.states).enumerate()
+        for (index, (mirror_status, states)) in
+            self.mirrors.iter_mut().zip(&mut self.states).enumerate()
         {
-            standing.behind = record.behind(standing.versions);
-            if standing.behind > lag {
+            mirror_status.behind = record.behind(mirror_status.versions);
+            if mirror_status.behind > lag {
                 if *states & USABLE != 0 {
                     lagging.push(index);
                 }
@@ -116,11 +117,12 @@ impl Health {
 
     /// The indexes of mirrors that are out for changing too often.
     pub fn settling(&self) -> impl Iterator<Item = usize> {
-        let settles = |standing: &Standing| matches!(standing.cause, Cause::Settling(_));
+        let settles =
+            |mirror_status: &MirrorStatus| matches!(mirror_status.cause, Cause::Settling(_));
         self.mirrors
             .iter()
             .enumerate()
-            .filter(move |(_, standing)| settles(standing))
+            .filter(move |(_, mirror_status)| settles(mirror_status))
             .map(|(index, _)| index)
     }
 
@@ -136,7 +138,7 @@ impl Health {
     }
 }
 
-impl Standing {
+impl MirrorStatus {
     fn states(&self) -> u8 {
         self.ipv4.iter().chain(&self.ipv6).fold(0, |states, state| states | bit(*state))
     }
@@ -146,20 +148,22 @@ impl Standing {
         self.states() | if self.unsettled { UNSETTLED } else { 0 }
     }
 
-    fn of(mirror: &Mirror, word: Word<'_>, now: Timestamp, ttl: Duration) -> Self {
-        let said = word.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
-        if let Some(said_so) = word.overrides.and_then(|overrides| overrides.of(&mirror.host, now))
+    fn of(mirror: &Mirror, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
+        let said = inputs.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
+        if let Some(said_so) =
+            inputs.overrides.and_then(|overrides| overrides.of(&mirror.host, now))
         {
             let cause = Cause::Override { reason: said_so.reason.clone(), until: said_so.until };
             return Self::whole(mirror, said_so.state, cause, said);
         }
         let current = mirror.downtimes.iter().find(|d| drain_start(d, ttl) <= now && now < d.to);
         if let Some(downtime) = current {
-            let standing = Self::whole(mirror, State::Drained, Cause::Downtime(downtime.to), said);
-            return Self { since: Some(drain_start(downtime, ttl)), ..standing };
+            let mirror_status =
+                Self::whole(mirror, State::Drained, Cause::Downtime(downtime.to), said);
+            return Self { since: Some(drain_start(downtime, ttl)), ..mirror_status };
         }
         let unrest =
-            word.settling.map(|settling| settling.of(&mirror.host, now)).unwrap_or_default();
+            inputs.settling.map(|settling| settling.of(&mirror.host, now)).unwrap_or_default();
         Self::by_feed(mirror, said).with(unrest)
     }
 
@@ -208,7 +212,7 @@ impl Standing {
 }
 
 /// As people read it: `down since 2026-11-20T02:11:00Z`, `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
-impl fmt::Display for Standing {
+impl fmt::Display for MirrorStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, self.since) {
             (Cause::Unmentioned | Cause::Feed, None) => write!(f, "{}", self.state),
@@ -265,15 +269,18 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
                        "addresses": { "2001:db8::1": "up" } } } }"#;
 
     /// How the mirror stands with this override of it.
-    fn standing(feed: bool, said: &str, time: &str) -> Standing {
+    fn mirror_status(feed: bool, said: &str, time: &str) -> MirrorStatus {
         let mut problems = Problems::default();
         let fleet = Fleet::parse("m", FLEET, &mut problems);
         let overrides = Overrides::parse("o", said, &mut problems);
         assert!(problems.is_empty());
         let read = Feed::parse(FEED.as_bytes()).unwrap();
-        let word =
-            Word { feed: feed.then_some(&read), overrides: Some(&overrides), settling: None };
-        Health::at(&fleet, word, time.parse().unwrap(), Duration::from_secs(60)).mirrors.remove(0)
+        let inputs = HealthInputs {
+            feed: feed.then_some(&read),
+            overrides: Some(&overrides),
+            settling: None,
+        };
+        Health::at(&fleet, inputs, time.parse().unwrap(), Duration::from_secs(60)).mirrors.remove(0)
     }
 
     #[test]
@@ -289,7 +296,7 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
             (true, up, "2026-12-01T03:00:00Z", "drained (downtime, until 2026-12-01T06:00:00Z)"),
             (false, down, "2026-12-01T03:00:00Z", "down (override: hacked)"),
         ] {
-            assert_eq!(standing(feed, said, time).to_string(), words, "{said} {time}");
+            assert_eq!(mirror_status(feed, said, time).to_string(), words, "{said} {time}");
         }
     }
 
@@ -297,10 +304,13 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
     fn an_override_sets_all_addresses_and_no_version() {
         let removed = "[[override]]\nhost = \"*\"\nstate = \"removed\"\nreason = \"gone\"\n";
         let time = "2026-12-01T00:00:00Z";
-        let by_feed = standing(true, "", time);
+        let by_feed = mirror_status(true, "", time);
         assert_eq!((by_feed.ipv4, by_feed.ipv6), (vec![State::Down], vec![State::Up]));
-        let standing = standing(true, removed, time);
-        assert_eq!((standing.ipv4, standing.ipv6), (vec![State::Removed], vec![State::Removed]));
-        assert_eq!((standing.since, standing.versions), (None, [None, Some(5), None]));
+        let mirror_status = mirror_status(true, removed, time);
+        assert_eq!(
+            (mirror_status.ipv4, mirror_status.ipv6),
+            (vec![State::Removed], vec![State::Removed])
+        );
+        assert_eq!((mirror_status.since, mirror_status.versions), (None, [None, Some(5), None]));
     }
 }

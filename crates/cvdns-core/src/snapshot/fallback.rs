@@ -1,13 +1,13 @@
 //! How far a path had to be followed for an answer, and the words for it that go with the answer (RFC 8914).
 
-use super::frame::Plan;
 use super::pools::{PathId, Pool};
+use super::static_data::Plan;
 use super::yields::Yield;
 use crate::health::Health;
 
 /// How far a path had to be followed for the addresses of an answer: the best first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum FallbackLevel {
     /// They are of its first pool.
     #[default]
     Near,
@@ -19,7 +19,7 @@ pub enum Reach {
     Open,
 }
 
-impl Reach {
+impl FallbackLevel {
     /// How people and programs are told it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -44,19 +44,19 @@ pub struct Followed<'f> {
 
 impl<'f> Followed<'f> {
     /// How far it had to be followed, for IPv4 or IPv6 addresses.
-    pub fn reach(&self, ipv6: bool) -> Reach {
+    pub fn reach(&self, ipv6: bool) -> FallbackLevel {
         let found = self.found;
         let open = if ipv6 { found.ipv6_open } else { found.ipv4_open };
         if open {
-            Reach::Open
+            FallbackLevel::Open
         } else if found.lagging && !(ipv6 && found.ipv6_kept) {
-            Reach::Lagging
+            FallbackLevel::Lagging
         } else if self.plan.paths.leads_away(self.path)
             || self.furthest(ipv6).is_some_and(|(at, _)| at > 0)
         {
-            Reach::Further
+            FallbackLevel::Further
         } else {
-            Reach::Near
+            FallbackLevel::Near
         }
     }
 

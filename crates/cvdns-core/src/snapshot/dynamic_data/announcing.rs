@@ -3,11 +3,11 @@
 use super::Now;
 use crate::health::{Health, State};
 use crate::release::{Announced, Holder};
-use crate::snapshot::frame::{Frame, Plan};
+use crate::snapshot::static_data::{Plan, StaticData};
 
 /// Decides what is announced now; none without a release.
 pub(super) fn announce(
-    frame: &Frame,
+    static_data: &StaticData,
     healths: &[Health],
     now: &Now<'_>,
     before: Option<&Announced>,
@@ -15,9 +15,9 @@ pub(super) fn announce(
     let (offered, stamp) = (now.release?, now.stamp()?);
     let released = offered.release.core();
     let fleets =
-        frame.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
+        static_data.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
     let fleets: Vec<Vec<Holder>> = fleets.collect();
-    Some(Announced::new(offered.release, stamp, &fleets, frame.settings.quorum, before))
+    Some(Announced::new(offered.release, stamp, &fleets, static_data.settings.quorum, before))
 }
 
 /// Those whose versions count: the mirrors of a fleet that are up, and where none is, those that are old, for these are what is

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use super::Now;
 use crate::release::{self, Announced};
-use crate::snapshot::frame::{Frame, Text};
+use crate::snapshot::static_data::{StaticData, Text};
 use crate::snapshot::template::{Line, Sections, Template, TemplateId, Templates};
 use crate::wire::writer::Owner;
 use crate::wire::{class, rtype};
 
 /// A text that is answered.
 #[derive(Debug, Clone, Copy)]
-struct Said {
+struct SourceState {
     template: TemplateId,
     /// It is too old to be trusted.
     stale: bool,
@@ -20,7 +20,7 @@ struct Said {
 /// The texts of a frame at a moment.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    of: Vec<Option<Said>>,
+    of: Vec<Option<SourceState>>,
     /// Which of them are too old to be trusted.
     stale: Vec<bool>,
     /// Whether such are not answered.
@@ -35,7 +35,7 @@ impl Text {
     }
 }
 
-impl Frame {
+impl StaticData {
     /// The next moment after now at which a text becomes too old.
     pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
         let moments = self.texts.iter().filter_map(|text| text.expiry(now));
@@ -45,9 +45,13 @@ impl Frame {
 
 impl Texts {
     /// Writes all that are announced.
-    pub(super) fn new(frame: &Frame, now: &Now<'_>, announced: Option<&Announced>) -> Self {
-        let mut texts = Self { expire: frame.settings.expire, ..Self::default() };
-        for text in &frame.texts {
+    pub(super) fn new(
+        static_data: &StaticData,
+        now: &Now<'_>,
+        announced: Option<&Announced>,
+    ) -> Self {
+        let mut texts = Self { expire: static_data.settings.expire, ..Self::default() };
+        for text in &static_data.texts {
             let stale =
                 announced.is_some() && text.expiry(now).is_some_and(|moment| now.time >= moment);
             texts.stale.push(stale);
@@ -55,7 +59,7 @@ impl Texts {
             let string =
                 announced.and_then(|announced| string(text.database.as_deref(), announced));
             let id = string.and_then(|string| texts.add(&string, text.ttl));
-            texts.of.push(id.map(|template| Said { template, stale }));
+            texts.of.push(id.map(|template| SourceState { template, stale }));
         }
         texts.templates.shrink();
         texts
@@ -76,7 +80,7 @@ impl Texts {
     /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
     #[inline]
     pub(super) fn get(&self, text: u32) -> Option<(Template<'_>, bool)> {
-        let Said { template, stale } = (*self.of.get(text as usize)?)?;
+        let SourceState { template, stale } = (*self.of.get(text as usize)?)?;
         Some((self.templates.get(template)?, stale))
     }
 

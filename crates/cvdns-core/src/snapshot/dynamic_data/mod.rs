@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::frame::{Frame, Plan, Rule};
+use super::fallback::{FallbackLevel, Followed};
 use super::inputs::Settings;
 use super::pools::PathId;
-use super::reach::{Followed, Reach};
+use super::static_data::{Plan, Rule, StaticData};
 use super::template::Template;
 use super::yields::Walk;
-use crate::health::{Feed, Health, Word};
+use crate::health::{Feed, Health, HealthInputs};
 use crate::release::{self, Announced, Offered};
 use crate::zone::file::Families;
 
@@ -36,7 +36,7 @@ const DAY: i64 = 86_400;
 
 /// Answers that follow feed and clock.
 #[derive(Debug, Default)]
-pub struct Live {
+pub struct DynamicData {
     /// One for each rule and path of its plan.
     answers: Vec<PoolAnswer>,
     /// Where each rule's answers start.
@@ -81,7 +81,7 @@ impl PoolAnswer {
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'n> {
     /// What is said of mirrors.
-    pub word: Word<'n>,
+    pub inputs: HealthInputs<'n>,
     /// The release that is offered.
     pub release: Option<Offered<'n>>,
     /// The time.
@@ -114,7 +114,7 @@ impl<'n> Now<'n> {
     /// A moment at which the feed alone says how mirrors are, and its release is what is offered.
     pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
         Self {
-            word: Word { feed, ..Word::default() },
+            inputs: HealthInputs { feed, ..HealthInputs::default() },
             release: feed.and_then(Feed::offered),
             time,
             max_age,
@@ -134,21 +134,22 @@ impl<'n> Now<'n> {
     /// no address that it does not concern. It is the feed's day, not the clock's: servers with the same feed have the
     /// same windows, at midnight too.
     fn day(&self) -> u64 {
-        let moment = self.word.feed.map_or(self.time, |feed| feed.generated);
+        let moment = self.inputs.feed.map_or(self.time, |feed| feed.generated);
         moment.as_second().div_euclid(DAY).cast_unsigned()
     }
 }
 
 impl Standings {
     /// How mirrors stand now, where `before` was announced.
-    pub(super) fn of(frame: &Frame, now: &Now<'_>, before: Option<&Announced>) -> Self {
-        let mut healths: Vec<Health> = frame.plans.iter().map(|plan| plan.health(now)).collect();
-        let announced = announcing::announce(frame, &healths, now, before);
+    pub(super) fn of(static_data: &StaticData, now: &Now<'_>, before: Option<&Announced>) -> Self {
+        let mut healths: Vec<Health> =
+            static_data.plans.iter().map(|plan| plan.health(now)).collect();
+        let announced = announcing::announce(static_data, &healths, now, before);
         let (mut lagging, mut settling) = (HashSet::new(), HashSet::new());
-        for (plan, health) in frame.plans.iter().zip(&mut healths) {
+        for (plan, health) in static_data.plans.iter().zip(&mut healths) {
             let behind = announced
                 .iter()
-                .flat_map(|announced| health.compare(announced, frame.settings.lag));
+                .flat_map(|announced| health.compare(announced, static_data.settings.lag));
             // Several zones may have one fleet.
             lagging.extend(
                 behind.filter_map(|index| plan.fleet.mirrors.get(index)).map(|mirror| &mirror.host),
@@ -164,7 +165,7 @@ impl Standings {
 impl Plan {
     /// How its fleet stands now.
     pub fn health(&self, now: &Now<'_>) -> Health {
-        Health::at(&self.fleet, now.word, now.time, Duration::from_secs(self.ttl.into()))
+        Health::at(&self.fleet, now.inputs, now.time, Duration::from_secs(self.ttl.into()))
     }
 
     /// The next moment at which a downtime changes that.
@@ -178,67 +179,72 @@ impl Plan {
     }
 }
 
-impl Frame {
+impl StaticData {
     /// The next moment after now at which the clock alone changes answers, but for the stamp of records.
     pub fn next_change(&self, now: &Now<'_>) -> Option<Timestamp> {
         let downtimes = self.plans.iter().filter_map(|plan| plan.next_downtime(now.time));
-        downtimes.chain(now.word.next_change(now.time)).chain(self.next_expiry(now)).min()
+        downtimes.chain(now.inputs.next_change(now.time)).chain(self.next_expiry(now)).min()
     }
 }
 
-impl Live {
+impl DynamicData {
     /// Compiles what holds now.
-    pub fn compile(frame: &Frame, now: &Now<'_>) -> Self {
-        Self::after(&Self::default(), frame, now)
+    pub fn compile(static_data: &StaticData, now: &Now<'_>) -> Self {
+        Self::after(&Self::default(), static_data, now)
     }
 
     /// Compiles what holds now where `announced` is all that is known of before: it is not taken back.
-    pub fn remembering(announced: Option<&Announced>, frame: &Frame, now: &Now<'_>) -> Self {
+    pub fn remembering(
+        announced: Option<&Announced>,
+        static_data: &StaticData,
+        now: &Now<'_>,
+    ) -> Self {
         let remembered = announced.cloned().map(Box::new);
-        Self::after(&Self { remembered, ..Self::default() }, frame, now)
+        Self::after(&Self { remembered, ..Self::default() }, static_data, now)
     }
 
     /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
-    /// [`Live::remembering`] makes of what was announced before.
-    pub fn after(before: &Self, frame: &Frame, now: &Now<'_>) -> Self {
+    /// [`DynamicData::remembering`] makes of what was announced before.
+    pub fn after(before: &Self, static_data: &StaticData, now: &Now<'_>) -> Self {
         let Standings { healths, announced, lagging, settling } =
-            Standings::of(frame, now, before.remembered());
-        let texts = Texts::new(frame, now, announced.as_ref());
-        let mut live = Self { texts, lagging, settling, ..Self::default() };
-        live.announces = announced.is_some();
-        live.remembered = announced.map(Box::new).or_else(|| before.remembered.clone());
-        for rule in &frame.rules {
-            live.first_of_rule.push(live.answers.len() as u32);
+            Standings::of(static_data, now, before.remembered());
+        let texts = Texts::new(static_data, now, announced.as_ref());
+        let mut dynamic_data = Self { texts, lagging, settling, ..Self::default() };
+        dynamic_data.announces = announced.is_some();
+        dynamic_data.remembered = announced.map(Box::new).or_else(|| before.remembered.clone());
+        for rule in &static_data.rules {
+            dynamic_data.first_of_rule.push(dynamic_data.answers.len() as u32);
             let paths =
-                frame.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
-            live.answers.resize(live.answers.len() + paths, PoolAnswer::default());
+                static_data.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
+            dynamic_data.answers.resize(dynamic_data.answers.len() + paths, PoolAnswer::default());
         }
-        live.notes = Notes::none(live.answers.len());
+        dynamic_data.notes = Notes::none(dynamic_data.answers.len());
         let day = now.day();
-        for alike in alike(&frame.rules) {
+        for alike in alike(&static_data.rules) {
             let plan = alike.plan as usize;
-            let (Some(plan), Some(health)) = (frame.plans.get(plan), healths.get(plan)) else {
+            let (Some(plan), Some(health)) = (static_data.plans.get(plan), healths.get(plan))
+            else {
                 continue;
             };
             let walk = plan.walk(alike.min, alike.families, health);
             for (number, path) in plan.paths.paths.iter().enumerate() {
                 let found = walk.along(path);
-                live.lagging_paths += usize::from(found.lagging);
+                dynamic_data.lagging_paths += usize::from(found.lagging);
                 let followed = Followed { plan, path: number as PathId, found: &found };
                 for &rule in &alike.rules {
                     let (Some(limits), Some(first)) =
-                        (frame.rules.get(rule), live.first_of_rule.get(rule))
+                        (static_data.rules.get(rule), dynamic_data.first_of_rule.get(rule))
                     else {
                         continue;
                     };
-                    let answer = live.blocks.answer(&before.blocks, &found, limits, day);
-                    live.put(*first as usize + number, answer, &followed, health);
+                    let answer = dynamic_data.blocks.answer(&before.blocks, &found, limits, day);
+                    dynamic_data.put(*first as usize + number, answer, &followed, health);
                 }
             }
         }
-        live.notes.shrink();
-        live.healths = healths;
-        live
+        dynamic_data.notes.shrink();
+        dynamic_data.healths = healths;
+        dynamic_data
     }
 
     /// Puts an answer in its place, and notes how far its path had to be followed.
@@ -254,7 +260,7 @@ impl Live {
                 continue;
             }
             set.reach = followed.reach(ipv6);
-            if set.reach == Reach::Further
+            if set.reach == FallbackLevel::Further
                 && let Some(words) = followed.words(health, ipv6)
             {
                 self.notes.set(place, ipv6, OTHER_ERROR, &words);
@@ -298,7 +304,7 @@ impl Live {
 
     /// How many answers are given although no mirror is known to work.
     pub fn fail_open(&self) -> usize {
-        let open = |set: &WindowSet| set.reach == Reach::Open;
+        let open = |set: &WindowSet| set.reach == FallbackLevel::Open;
         self.answers.iter().filter(|answer| open(&answer.ipv4) || open(&answer.ipv6)).count()
     }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::snapshot::reach::Reach;
+use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::windows::{Share, Starts, Windows, shuffle};
 use crate::snapshot::yields::Candidate;
 use crate::wire::{HEADER, class, rtype};
@@ -31,7 +31,7 @@ pub struct WindowSet {
     /// Records of a window.
     pub size: u16,
     /// From how far along the path they are.
-    pub reach: Reach,
+    pub reach: FallbackLevel,
     /// Whether there is a table.
     tabled: bool,
 }
@@ -121,7 +121,7 @@ impl WindowSet {
             apart: apart as u32,
             length: (size * A::RECORD) as u32,
             size: size as u16,
-            reach: Reach::Near,
+            reach: FallbackLevel::Near,
             tabled: !table.is_empty(),
         }
     }

@@ -7,7 +7,7 @@ use super::Lines;
 
 /// A place in an input: its file and, where known, the bytes of its text that are meant.
 #[derive(Debug, Clone, Eq)]
-pub struct Spot {
+pub struct Location {
     file: Arc<str>,
     text: Option<Arc<str>>,
     span: Range<usize>,
@@ -24,7 +24,7 @@ pub struct Excerpt<'t> {
     pub span: Range<usize>,
 }
 
-impl PartialEq for Spot {
+impl PartialEq for Location {
     /// Whether both are the same place, of the same text. Texts may be long: they are compared last, and one is the same as itself
     /// unread, which is not so of an `Arc<str>`.
     fn eq(&self, other: &Self) -> bool {
@@ -38,7 +38,7 @@ impl PartialEq for Spot {
     }
 }
 
-impl Spot {
+impl Location {
     /// A whole file, when there is no place in it to point at.
     pub fn file(file: &str) -> Self {
         Self { file: file.into(), text: None, span: 0..0 }
@@ -112,7 +112,7 @@ impl Spot {
     }
 }
 
-impl std::fmt::Display for Spot {
+impl std::fmt::Display for Location {
     /// `FILE:LINE:COLUMN`, or the file alone.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.line_column() {
