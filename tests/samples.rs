@@ -16,6 +16,9 @@ use support::packet::{self, Query};
 use support::prometheus::Page;
 use support::{ports, rr};
 
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The fixture's server with an admin address, which logs this share.
 fn start(share: &str) -> (Daemon, u16) {
     let (port, files) = (ports::free(), fixture::files());
@@ -26,14 +29,20 @@ fn start(share: &str) -> (Daemon, u16) {
     (Daemon::start(&files.with("cvdns.toml", config)), port)
 }
 
-/// The samples in a log from this length on: all lines that begin as JSON does, each of which must be whole.
-fn samples(daemon: &Daemon, from: usize) -> Vec<Value> {
-    let log = daemon.log();
-    let whole = log[from..].rfind('\n').map_or("", |end| &log[from..from + end]);
+/// The samples in a log: all lines that begin as JSON does, each of which must be whole.
+fn samples(log: &str) -> Vec<Value> {
+    let whole = log.rfind('\n').map_or("", |end| &log[..end]);
     let lines = whole.lines().filter(|line| line.starts_with('{'));
     lines
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect()
+}
+
+/// The same without the probes that waited for the server to start: some are logged before, some after what a test asks first.
+fn asked_by_test(log: &str) -> Vec<Value> {
+    let mut found = samples(log);
+    found.retain(|line| line["name"] != ".");
+    found
 }
 
 fn logged(port: u16) -> f64 {
@@ -45,12 +54,7 @@ fn logged(port: u16) -> f64 {
 /// With a share of 1 every answer is a line, and every field is what was sent and answered.
 #[test]
 fn every_answer_is_logged_when_so_asked() {
-    let (daemon, port) = start("1");
-    // The probes of the start.
-    daemon.until(Duration::from_secs(10), "the first samples", || {
-        samples(&daemon, 0).len() as f64 == logged(port)
-    });
-    let from = daemon.log().len();
+    let (daemon, _) = start("1");
     let odd = Query {
         name: b"\x07a\"b\\\n\x00.\x04clam\x07example\0".to_vec(),
         ..Query::new("x", rr::A)
@@ -116,10 +120,9 @@ fn every_answer_is_logged_when_so_asked() {
     // No answer, no line.
     let dropped = Query::new("www.clam.example", rr::A).flags(packet::QR).build();
     daemon.client().udp([127, 0, 0, 1].into()).send(&dropped).expect("sent");
-    daemon.until(Duration::from_secs(10), "all samples", || {
-        samples(&daemon, from).len() >= expected.len()
-    });
-    let mut found = samples(&daemon, from);
+    daemon.until(PATIENCE, "all samples", || asked_by_test(&daemon.log()).len() >= expected.len());
+    // At its end the server writes what it still has: nothing more may come.
+    let mut found = asked_by_test(&daemon.last_log());
     let now = jiff::Timestamp::now();
     for line in &mut found {
         let time = line.as_object_mut().expect("an object").remove("time").expect("a time");
@@ -162,25 +165,26 @@ fn a_share_is_logged() {
             daemon.client().exchange(transport, &query).expect("an answer");
         }
     }
-    let page = Page::of(port);
-    let udp: Vec<f64> = page
-        .0
-        .iter()
-        .filter(|((name, _), _)| name == "cvdns_udp_worker_received_total")
-        .map(|(_, count)| *count)
-        .collect();
-    let tcp = page.get("cvdns_queries_received_total", &[("transport", "tcp")]);
-    let counters: Vec<f64> = udp.into_iter().chain([tcp]).collect();
+    let counters = || -> Vec<f64> {
+        let page = Page::of(port);
+        let udp = page.0.iter().filter(|((name, _), _)| name == "cvdns_udp_worker_received_total");
+        let tcp = page.get("cvdns_queries_received_total", &[("transport", "tcp")]);
+        udp.map(|(_, count)| *count).chain([tcp]).collect()
+    };
+    let least = |counters: &[f64]| counters.iter().map(|count| (count * 0.1).floor()).sum::<f64>();
+    daemon.until(PATIENCE, "all samples", || logged(port) >= least(&counters()));
+    // Once all are written, nothing is logged for a server that is asked nothing.
+    daemon.until(PATIENCE, "a log that stays as it is", || {
+        let length = daemon.log().len();
+        std::thread::sleep(Duration::from_millis(300));
+        daemon.log().len() == length
+    });
+    let counters = counters();
     assert_eq!(counters.len(), 3, "a worker for each address");
-    let least: f64 = counters.iter().map(|count| (count * 0.1).floor()).sum();
-    let most: f64 = counters.iter().map(|count| (count * 0.1).ceil()).sum();
-    daemon.until(Duration::from_secs(10), "all samples", || logged(port) >= least);
-    let found = samples(&daemon, 0).len() as f64;
+    let (least, most) =
+        (least(&counters), counters.iter().map(|count| (count * 0.1).ceil()).sum::<f64>());
+    let found = samples(&daemon.last_log()).len() as f64;
     assert!(least <= found && found <= most, "{found} of {counters:?}");
-    let length = daemon.log().len();
-    // Nothing is logged for a server that is asked nothing.
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(daemon.log().len(), length);
 }
 
 /// Nobody reads the log: the server goes on as ever, and only samples are left out.
@@ -202,15 +206,13 @@ fn samples_hold_nothing_up() {
     let down = fixture::states(&[("de1.example", "down")]);
     for serial in [7_000, 7_001] {
         daemon.write_feed(&fixture::feed(serial, &down));
-        daemon.until(Duration::from_secs(20), "the feed", || {
+        daemon.until(PATIENCE, "the feed", || {
             (Page::of(port).get("cvdns_feed_serial", &[]) - serial as f64).abs() < 0.5
         });
     }
     let outcome =
         |outcome| Page::of(port).get("cvdns_query_samples_total", &[("outcome", outcome)]);
-    daemon.until(Duration::from_secs(20), "all samples", || {
-        outcome("logged") + outcome("dropped") > 4_000.0
-    });
+    daemon.until(PATIENCE, "all samples", || outcome("logged") + outcome("dropped") > 4_000.0);
     let (logged, dropped) = (outcome("logged"), outcome("dropped"));
     assert!(logged > 10.0 && dropped > 3_000.0, "{logged} and {dropped}");
     assert!(daemon.terminate().success());
@@ -234,6 +236,6 @@ fn without_a_share_nothing_is_logged() {
             .exchange(transport, &Query::new("db.de.clam.example", rr::A).build())
             .expect("an answer");
     }
-    assert!(logged(port) < 0.5 && samples(&daemon, 0).is_empty());
-    drop(daemon);
+    assert!(logged(port) < 0.5);
+    assert!(samples(&daemon.last_log()).is_empty());
 }

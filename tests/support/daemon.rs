@@ -185,6 +185,13 @@ impl Daemon {
         tools::ended(&mut self.child).expect("the server ends within its grace")
     }
 
+    /// Stops the server by SIGTERM and returns all that it wrote, what waited to be written included.
+    pub fn last_log(mut self) -> String {
+        let status = tools::stop(&mut self.child).expect("the server ends within its grace");
+        assert!(status.success(), "{status}:\n{}", self.log());
+        self.log()
+    }
+
     /// Stops the server by SIGTERM and returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         tools::stop(&mut self.child).expect("the server ends within its grace")
