@@ -1,4 +1,6 @@
 //! The query path does not allocate (docs/design.md): counted, over every kind of answer.
+//!
+//! A binary of its own: the allocator of a process is one for all that it runs, and this one counts.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
 
 mod asking;

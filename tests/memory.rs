@@ -1,4 +1,7 @@
 //! What a server holds of the machine's memory, and that it is no more after it has run for long.
+//!
+//! A binary of its own: 900 connections at once take most of the descriptors that a process may have, and other tests beside
+//! them would have none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

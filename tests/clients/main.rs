@@ -1,0 +1,19 @@
+//! The web side of the network: freshclam and cvdupdate in namespaces of their own, nginx as a mirror and as the source of
+//! feeds, the coordinator (tests/README.md).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../asking/mod.rs"]
+mod asking;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod feed_cli;
+mod feed_url;
+mod monitor;
+mod updates;

@@ -1,0 +1,11 @@
+//! The coordinator against real web servers and misbehaving ones, and the whole chain with the server.
+
+#![allow(unreachable_pub, missing_docs, reason = "a test crate has no users but itself")]
+
+mod chain;
+mod days;
+mod mirrors;
+mod network;
+mod trial;
+mod web;
+mod wicked;

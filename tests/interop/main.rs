@@ -1,0 +1,24 @@
+//! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool and Python make of it
+//! (tests/README.md).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../asking/mod.rs"]
+mod asking;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bind_page;
+mod delegation;
+mod diagnose;
+mod dig;
+mod export;
+mod geoip;
+mod import;
+mod monitoring;
+mod static_zones;

@@ -1,0 +1,221 @@
+//! What is announced, while mirrors fetch it: never more than they hold, and no later than they do.
+
+use crate::asking;
+use crate::large;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use asking::{A, AAAA, Asker, Numbers, TXT, loaded, query, static_data};
+use cvdns_core::geo::country::Country;
+use cvdns_core::health::Feed;
+use cvdns_core::snapshot::{Now, Snapshot, StaticData};
+use jiff::{SignedDuration, Timestamp};
+use large::{Network, host};
+
+const MIRRORS: usize = 200;
+const RELEASES: u32 = 8;
+/// Before the day's first release.
+const FIRST: u32 = 28_129;
+/// A step is five minutes.
+const STEPS: usize = 288;
+const MIDNIGHT: &str = "2026-11-22T00:00:00Z";
+
+/// The shipped configuration's shares: a version takes 90 % of the capacity, a mirror may be one behind.
+const LAG: u32 = 1;
+
+static FRAME: LazyLock<Arc<StaticData>> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    static_data(&loaded(&Network { mirrors: MIRRORS, countries: 40 }.write(directory.path())), None)
+});
+
+/// What mirrors hold and how they are, at one step.
+#[derive(Clone)]
+struct Hour {
+    released: u32,
+    held: Vec<u32>,
+    up: Vec<bool>,
+}
+
+/// A day: each release reaches each mirror after a time of its own, and the mirror then has the newest.
+fn day(numbers: &mut Numbers, failures: bool) -> Vec<Hour> {
+    let mut hour = Hour { released: FIRST, held: vec![FIRST; MIRRORS], up: vec![true; MIRRORS] };
+    let mut due = vec![usize::MAX; MIRRORS];
+    let step = |step: usize| {
+        if step % 30 == 7 && hour.released < FIRST + RELEASES {
+            hour.released += 1;
+            for due in &mut due {
+                // Most fetch within the hour, some within four, a few once in twelve.
+                let patience =
+                    *numbers.one_of(&[12, 12, 12, 12, 12, 12, 12, 12, 12, 48, 48, 48, 144]);
+                *due = (*due).min(step + numbers.below(patience));
+            }
+        }
+        for ((due, held), up) in due.iter_mut().zip(&mut hour.held).zip(&mut hour.up) {
+            if *due <= step {
+                (*due, *held) = (usize::MAX, hour.released);
+            }
+            if failures {
+                *up = if *up { !numbers.chance(1) } else { numbers.chance(10) };
+            }
+        }
+        hour.clone()
+    };
+    (0..STEPS).map(step).collect()
+}
+
+fn feed(step: usize, hour: &Hour) -> Feed {
+    let mut mirrors = String::new();
+    for (number, (held, up)) in hour.held.iter().zip(&hour.up).enumerate() {
+        let (comma, state) = (if number > 0 { "," } else { "" }, if *up { "up" } else { "down" });
+        write!(mirrors, "{comma}\"{}\":{{\"state\":\"{state}\",\"daily\":{held}}}", host(number))
+            .unwrap();
+    }
+    let (generated, daily) = (time(step), hour.released);
+    let text = format!(
+        "{{\"format\":1,\"serial\":{},\"generated\":\"{generated}\",\"release\":{{\"software\":\"1.4.6\",\"main\":63,\
+         \"daily\":{daily},\"bytecode\":339,\"flevel\":90}},\"mirrors\":{{{mirrors}}}}}",
+        step + 1
+    );
+    Feed::parse(text.as_bytes()).unwrap()
+}
+
+#[allow(clippy::cast_possible_wrap, reason = "a day has 288 steps")]
+fn time(step: usize) -> Timestamp {
+    let midnight: Timestamp = MIDNIGHT.parse().unwrap();
+    midnight.checked_add(SignedDuration::from_mins(5 * step as i64)).unwrap()
+}
+
+/// A server that follows feeds.
+fn follow(before: Option<Snapshot>, feed: &Feed, time: Timestamp) -> Snapshot {
+    let now = Now::new(Some(feed), time, Duration::from_secs(3600));
+    let first = || Snapshot::new(Arc::clone(&FRAME), &now);
+    before.map_or_else(first, |before| Snapshot::after(&before, Arc::clone(&FRAME), &now))
+}
+
+/// The newest version that mirrors with nine tenths of the capacity of those that are up hold, looked for one by one.
+fn newest(hour: &Hour) -> u32 {
+    let fleet = &FRAME.plans[0].fleet;
+    let capacity = |wanted: u32| -> u64 {
+        let hosts = (0..MIRRORS).filter(|number| hour.up[*number] && hour.held[*number] >= wanted);
+        hosts.map(|number| fleet.get(&host(number)).unwrap().capacity).sum()
+    };
+    let total = capacity(0);
+    (FIRST..=hour.released).rev().find(|version| capacity(*version) * 10 >= total * 9).unwrap()
+}
+
+fn record(snapshot: &Snapshot) -> String {
+    let strings = Asker::new(snapshot).ask("current.cvd.clamav.net", TXT).strings();
+    let [record] = strings.as_slice() else { panic!("{strings:?}") };
+    record.clone()
+}
+
+fn daily(record: &str) -> u32 {
+    record.split(':').nth(2).unwrap().parse().unwrap()
+}
+
+/// CLIENTS: "announce a version only once the mirrors that answer can serve it, and take mirrors that lag behind it out of answers".
+#[test]
+fn clients_no_client_is_sent_to_a_mirror_that_lags() {
+    let mirrors = &FRAME.plans[0].fleet.mirrors;
+    let numbers: HashMap<String, usize> =
+        (0..MIRRORS).map(|number| (host(number), number)).collect();
+    let number_of: BTreeMap<IpAddr, usize> = mirrors
+        .iter()
+        .flat_map(|mirror| mirror.addresses().map(|a| (a, numbers[&mirror.host])))
+        .collect();
+    let (mut server, mut announced, mut waited, mut left_out) = (None, 0, 0, 0);
+    for (step, hour) in day(&mut Numbers(4), true).iter().enumerate() {
+        let snapshot = follow(server.take(), &feed(step, hour), time(step));
+        // What was announced stays, even when mirrors that held it fail.
+        announced = newest(hour).max(announced);
+        assert_eq!(daily(&record(&snapshot)), announced, "step {step}");
+        waited += usize::from(announced < hour.released);
+        let lagging = |number: usize| hour.up[number] && hour.held[number] + LAG < announced;
+        assert_eq!(
+            snapshot.dynamic_data.lagging(),
+            (0..MIRRORS).filter(|number| lagging(*number)).count()
+        );
+        left_out += snapshot.dynamic_data.lagging();
+        let mut asker = Asker::new(&snapshot);
+        for country in Country::all() {
+            for qtype in [A, AAAA] {
+                for address in
+                    asker.send(&query(&format!("db.{country}.clamav.net"), qtype, None)).addresses()
+                {
+                    let number = number_of[&address];
+                    assert!(hour.up[number], "step {step}: {address} is down");
+                    let held = hour.held[number];
+                    assert!(
+                        held + LAG >= announced,
+                        "step {step}: {address} has {held} of {announced}"
+                    );
+                }
+            }
+        }
+        server = Some(snapshot);
+    }
+    assert_eq!(announced, FIRST + RELEASES, "the day's last release was announced");
+    assert!(
+        waited > 40 && left_out > 20,
+        "{waited} steps waited for the quorum, {left_out} times one was left out"
+    );
+}
+
+/// CLIENTS: "All servers must show the same stamp at the same time: derive it from the clock's half hour, not from when a process
+/// started."
+#[test]
+fn clients_servers_started_at_any_time_show_the_same_record() {
+    let mut servers: Vec<(usize, Option<Snapshot>)> =
+        vec![(0, None), (1, None), (100, None), (201, None)];
+    let names = ["current.cvd", "current.cvd.win", "main.cvd", "daily.cvd", "bytecode.cvd"];
+    let mut records: Vec<String> = Vec::new();
+    for (step, hour) in day(&mut Numbers(5), false).iter().enumerate() {
+        let feed = feed(step, hour);
+        // Between two feeds the clock goes on.
+        for minutes in [0, 2, 4] {
+            let time = time(step).checked_add(SignedDuration::from_mins(minutes)).unwrap();
+            let mut packets = Vec::new();
+            for (from, server) in &mut servers {
+                if *from <= step {
+                    let snapshot = follow(server.take(), &feed, time);
+                    let mut asker = Asker::new(&snapshot);
+                    let asked = names.map(|name| query(&format!("{name}.clamav.net"), TXT, None));
+                    packets.push(asked.map(|query| asker.send(&query).message.to_vec().unwrap()));
+                    records.push(record(&snapshot));
+                    *server = Some(snapshot);
+                }
+            }
+            assert!(
+                packets.windows(2).all(|pair| pair[0] == pair[1]),
+                "step {step}, minute {minutes}"
+            );
+        }
+    }
+    records.dedup();
+    assert!(records.len() >= 48, "{} records in a day", records.len());
+}
+
+/// The stamp is never in the past of what was shown before, whatever clock and feeds do.
+#[test]
+fn the_stamp_never_goes_back() {
+    let hour = &day(&mut Numbers(6), false)[0];
+    let stamp = |snapshot: &Snapshot| -> i64 {
+        record(snapshot).split(':').nth(3).unwrap().parse().unwrap()
+    };
+    let first = follow(None, &feed(12, hour), time(18));
+    assert_eq!(stamp(&first), time(18).as_second());
+    // The clock was set back.
+    let set_back = follow(Some(first), &feed(12, hour), time(11));
+    assert_eq!(stamp(&set_back), time(18).as_second());
+    // A feed of a higher serial was generated earlier, and is stale.
+    let mut older = feed(1, hour);
+    older.serial = 100;
+    let stale = follow(Some(set_back), &older, time(19));
+    assert_eq!(stamp(&stale), time(18).as_second());
+    let renewed = follow(Some(stale), &feed(30, hour), time(31));
+    assert_eq!(stamp(&renewed), time(30).as_second());
+}

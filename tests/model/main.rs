@@ -1,0 +1,29 @@
+//! The library without sockets: oracles, tables, documents and whole answers out of memory (tests/README.md).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../asking/mod.rs"]
+mod asking;
+#[path = "../large/mod.rs"]
+mod large;
+#[path = "../oracle/mod.rs"]
+mod oracle;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod announcing;
+mod batches;
+mod client_table;
+mod example;
+mod explain;
+mod live;
+mod nested_zones;
+mod network_2006;
+mod record_rules;
+mod standing;
+mod wire_format;

@@ -1,0 +1,37 @@
+//! The real `cvdns`: its commands, and its daemon on loopback sockets (tests/README.md).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../asking/mod.rs"]
+mod asking;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod admin;
+mod affinity;
+mod answers;
+mod checks;
+mod cvd;
+mod explain_cli;
+mod feed;
+mod feed_state;
+mod feed_trust;
+mod gate;
+mod metrics;
+mod overrides;
+mod pointers_in_queries;
+mod portable;
+mod record_files;
+mod samples;
+mod settling;
+mod status;
+mod system;
+mod tcp;
+mod udp;

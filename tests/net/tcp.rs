@@ -1,0 +1,172 @@
+//! TCP on loopback: RFC 7766 and what peers do to a server that keeps to it.
+
+use crate::common;
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::time::Duration;
+
+use common::{TestServer, answer, ask, assert_closed, framed, query, read_message, tcp_client};
+use cvdns_net::TcpLimits;
+
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(60);
+
+/// Limits that no test runs into by accident.
+fn patient() -> TcpLimits {
+    TcpLimits { connections: 100, idle: LONG, message: LONG, write: LONG }
+}
+
+/// RFC 7766 section 6.2.1.1.
+#[test]
+fn answers_pipelined_queries() {
+    let server = TestServer::tcp(patient());
+    let mut client = tcp_client(server.address());
+    let queries: Vec<u8> = (0..1000).flat_map(|id| framed(&query(id, "pipelined"))).collect();
+    client.write_all(&queries).unwrap();
+    for id in 0..1000 {
+        assert_eq!(read_message(&mut client), answer(id, "pipelined"));
+    }
+    server.wait_for(|counters| counters.tcp.received == 1000 && counters.tcp.answered == 1000);
+}
+
+/// RFC 7766 section 8: a message may come in any number of segments.
+#[test]
+fn puts_dripping_bytes_together() {
+    let server = TestServer::tcp(patient());
+    let mut client = tcp_client(server.address());
+    client.set_nodelay(true).unwrap();
+    for byte in [framed(&query(1, "drip")), framed(&query(2, "drop"))].concat() {
+        client.write_all(&[byte]).unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(read_message(&mut client), answer(1, "drip"));
+    assert_eq!(read_message(&mut client), answer(2, "drop"));
+}
+
+#[test]
+fn takes_and_gives_the_longest_messages() {
+    let server = TestServer::tcp(patient());
+    let mut client = tcp_client(server.address());
+    let mut longest = query(5, "long");
+    longest.resize(65_535, 7);
+    client.write_all(&framed(&longest)).unwrap();
+    longest[2] |= 0x80;
+    assert_eq!(read_message(&mut client), longest);
+    client.write_all(&framed(&query(6, "big"))).unwrap();
+    assert_eq!(read_message(&mut client).len(), 65_535);
+    ask(&mut client, 7);
+}
+
+/// RFC 7766 section 6.2.4: what was asked before a half-close is still answered.
+#[test]
+fn answers_after_a_half_close() {
+    let server = TestServer::tcp(patient());
+    let mut client = tcp_client(server.address());
+    client.write_all(&[framed(&query(1, "a")), framed(&query(2, "b"))].concat()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_message(&mut client), answer(1, "a"));
+    assert_eq!(read_message(&mut client), answer(2, "b"));
+    assert_closed(&mut client);
+}
+
+/// RFC 7766 section 6.2.3.
+#[test]
+fn closes_idle_connections() {
+    let server = TestServer::tcp(TcpLimits { idle: SHORT, ..patient() });
+    let (mut silent, mut asked) = (tcp_client(server.address()), tcp_client(server.address()));
+    ask(&mut asked, 1);
+    assert_closed(&mut silent);
+    assert_closed(&mut asked);
+    server.wait_for(|counters| counters.tcp.idle_timeouts == 2);
+}
+
+#[test]
+fn closes_over_a_message_that_does_not_end() {
+    let server = TestServer::tcp(TcpLimits { message: SHORT, ..patient() });
+    let mut client = tcp_client(server.address());
+    let mut bytes = framed(&query(1, "tcp"));
+    bytes.extend([0, 40, 1]);
+    client.write_all(&bytes).unwrap();
+    assert_eq!(read_message(&mut client), answer(1, "tcp"));
+    assert_closed(&mut client);
+    server.wait_for(|counters| counters.tcp.message_timeouts == 1);
+}
+
+#[test]
+fn closes_over_lengths_that_cannot_be() {
+    for length in [0, 11] {
+        let server = TestServer::tcp(patient());
+        let mut client = tcp_client(server.address());
+        client.write_all(&[framed(&query(1, "tcp")), vec![0, length]].concat()).unwrap();
+        assert_eq!(read_message(&mut client), answer(1, "tcp"));
+        assert_closed(&mut client);
+        server.wait_for(|counters| counters.tcp.malformed == 1);
+    }
+}
+
+#[test]
+fn the_longest_idle_connection_makes_room() {
+    let server = TestServer::tcp(TcpLimits { connections: 2, ..patient() });
+    let (mut first, mut second) = (tcp_client(server.address()), tcp_client(server.address()));
+    server.wait_for(|counters| counters.tcp.accepted == 2);
+    let mut third = tcp_client(server.address());
+    assert_closed(&mut first);
+    ask(&mut second, 2);
+    ask(&mut third, 3);
+    assert_eq!(server.counters().tcp.evicted, 1);
+}
+
+#[test]
+fn busy_connections_are_not_closed_for_new_ones() {
+    let server = TestServer::tcp(TcpLimits { connections: 1, ..patient() });
+    let mut busy = tcp_client(server.address());
+    let next = framed(&query(2, "next"));
+    let (head, tail) = next.split_at(5);
+    busy.write_all(&[&framed(&query(1, "tcp")), head].concat()).unwrap();
+    // Its answer tells that the start of the next message was read too.
+    assert_eq!(read_message(&mut busy), answer(1, "tcp"));
+    assert_closed(&mut tcp_client(server.address()));
+    busy.write_all(tail).unwrap();
+    assert_eq!(read_message(&mut busy), answer(2, "next"));
+    assert_eq!(server.counters().tcp.refused, 1);
+}
+
+#[test]
+fn closes_on_a_peer_that_does_not_read() {
+    let server = TestServer::tcp(TcpLimits { write: SHORT, ..patient() });
+    let mut client = tcp_client(server.address());
+    let queries: Vec<u8> = (0..1000).flat_map(|id| framed(&query(id, "big"))).collect();
+    // It may fail: that is the point.
+    let _ = client.write_all(&queries);
+    server.wait_for(|counters| counters.tcp.write_timeouts == 1);
+    ask(&mut tcp_client(server.address()), 1);
+}
+
+#[test]
+fn silence_and_panics_stay_with_their_connection() {
+    let server = TestServer::tcp(patient());
+    let (mut silent, mut unlucky) = (tcp_client(server.address()), tcp_client(server.address()));
+    silent.write_all(&framed(&query(1, "silence"))).unwrap();
+    ask(&mut silent, 2);
+    unlucky.write_all(&framed(&query(1, "panic"))).unwrap();
+    assert_closed(&mut unlucky);
+    ask(&mut silent, 3);
+    server.wait_for(|counters| counters.tcp.panics == 1 && counters.tcp.dropped == 1);
+}
+
+#[test]
+fn a_stop_answers_what_was_received() {
+    let mut server = TestServer::tcp(patient());
+    let (mut client, mut idle) = (tcp_client(server.address()), tcp_client(server.address()));
+    ask(&mut idle, 1);
+    let queries: Vec<u8> = (0..100).flat_map(|id| framed(&query(id, "last"))).collect();
+    client.write_all(&queries).unwrap();
+    let counters = server.stop();
+    for id in 0..100 {
+        assert_eq!(read_message(&mut client), answer(id, "last"));
+    }
+    assert_closed(&mut client);
+    assert_closed(&mut idle);
+    assert_eq!(counters.tcp.answered, 101);
+}
