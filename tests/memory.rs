@@ -31,7 +31,7 @@ fn resident(daemon: &Daemon) -> u64 {
 
 /// Waits until it holds at most so many MiB: what was in force before is freed when the last worker has left it.
 fn holds(daemon: &Daemon, most: u64, what: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + support::PATIENCE;
     while resident(daemon) > most {
         assert!(Instant::now() < deadline, "{what}: {} MiB", resident(daemon));
         std::thread::sleep(Duration::from_millis(100));

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers};
 use cvdns_core::answer::Transport;
@@ -175,7 +174,7 @@ fn what_a_server_keeps_is_read_as_the_feed_in_it() {
     let daemon =
         Daemon::start(&fixture::files().with("cvdns.toml", config).with("feed.json", before));
     let kept = daemon.path().join("state/feed.json");
-    daemon.until(Duration::from_secs(30), "a feed that is kept", || kept.exists());
+    daemon.until("a feed that is kept", || kept.exists());
     let after = fixture::feed(1_001, &down(&["de1.example", "de2.example"]));
     std::fs::write(daemon.path().join("after.json"), after).unwrap();
     let said = "cvdns: state/feed.json is what a server keeps: the feed in it came from ";

@@ -113,7 +113,7 @@ fn the_commands_of_the_page_do_what_it_says() {
     assert_eq!((count("export bind"), count("export delegation"), count("dig ")), (2, 1, 5));
     let place = Place::new();
     for (commands, expected) in steps {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + support::PATIENCE;
         loop {
             let printed = place.run(&commands);
             let Some(expected) = &expected else { break };

@@ -3,17 +3,14 @@
 use crate::support;
 
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::client::{Client, Transport, receive};
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, MAX, Set, States, mirrors, path, states, yields};
 use support::packet::{AA, Query};
 use support::reply::Reply;
-use support::{rr, tools};
-
-/// How late a change may take effect in a test; that it does so at once is measured by the benchmarks.
-const LATEST: Duration = Duration::from_secs(20);
+use support::{PATIENCE, rr, tools};
 
 fn files() -> Files {
     let files = fixture::files();
@@ -32,7 +29,7 @@ fn answer(client: Client, name: &str) -> Set {
 }
 
 fn until(daemon: &Daemon, what: &str, holds: impl FnMut() -> bool) {
-    daemon.until(LATEST, what, holds);
+    daemon.until(what, holds);
 }
 
 /// The first or the last 13 of the 40 US mirrors are down: fewer than half of those that were up before, which no
@@ -48,6 +45,20 @@ fn without(first: bool) -> States {
 struct Traffic {
     stop: AtomicBool,
     asked: AtomicU64,
+    /// How many clients have seen the state change so often, by that number.
+    seen: [AtomicUsize; CHANGES + 1],
+}
+
+const CLIENTS: usize = 4;
+const CHANGES: usize = 10;
+
+/// Has the clients stop however the test ends: it waits for them.
+struct Stop<'t>(&'t Traffic);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -57,25 +68,30 @@ fn formats_a_change_takes_effect_while_queries_run() {
     let pools = sets.each_ref().map(|states| pool_of("US", states));
 
     let traffic = Traffic::default();
-    let changes = 10;
     std::thread::scope(|scope| {
         let (traffic, pools, client) = (&traffic, &pools, daemon.client());
+        let stop = Stop(traffic);
         // Several sockets, so that more than one worker has some of them.
         let clients: Vec<_> =
-            (0..4).map(|_| scope.spawn(move || ask_on(client, pools, traffic))).collect();
-        for change in 1..=changes {
+            (0..CLIENTS).map(|_| scope.spawn(move || ask_on(client, pools, traffic))).collect();
+        for change in 1..=CHANGES {
             let now = change % 2;
             daemon.write_feed(&fixture::feed(1_000 + change as u64, &sets[now]));
             until(&daemon, "a new feed", || {
                 let set = answer(client, "db.us");
                 set.is_subset(&pools[now]) && !set.is_subset(&pools[1 - now])
             });
-            std::thread::sleep(Duration::from_millis(100));
+            // None may miss it, and some queries come in each state.
+            until(&daemon, "each client", || {
+                traffic.seen[change].load(Ordering::Relaxed) == CLIENTS
+            });
+            let asked = traffic.asked.load(Ordering::Relaxed);
+            until(&daemon, "queries", || traffic.asked.load(Ordering::Relaxed) > asked + 100);
         }
-        traffic.stop.store(true, Ordering::Relaxed);
+        drop(stop);
         for client in clients {
             let seen = client.join().expect("no answer lost or mixed");
-            assert_eq!(seen, changes, "each client saw every change once");
+            assert_eq!(seen, CHANGES, "each client saw every change once");
         }
     });
     assert!(traffic.asked.load(Ordering::Relaxed) > 1000, "queries ran");
@@ -96,6 +112,11 @@ fn ask_on(client: Client, pools: &[Set; 2], traffic: &Traffic) -> usize {
         if !set.is_subset(&pools[state]) {
             state = 1 - state;
             changes += 1;
+            traffic
+                .seen
+                .get(changes)
+                .expect("no more changes than feeds")
+                .fetch_add(1, Ordering::Relaxed);
             assert!(set.is_subset(&pools[state]), "a mixture: {reply:?}");
         }
         traffic.asked.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +159,7 @@ fn formats_broken_feeds_change_nothing() {
     for (what, feed) in broken {
         let logged = daemon.log().len();
         daemon.write_feed(&feed);
-        daemon.wait_for_log(logged, &["feed"]);
+        daemon.wait_for_log(logged, &["feed 1000 goes on"]);
         assert_eq!(answer(daemon.client(), "db.de"), before, "{what} changed the answers");
     }
     daemon.write_feed(&next);
@@ -209,7 +230,7 @@ fn the_clock_goes_on_in_a_busy_directory() {
             }
         });
         let drained = pool_of("DE", &states(&[("de1.example", "drained")]));
-        let deadline = Instant::now() + LATEST;
+        let deadline = Instant::now() + PATIENCE;
         while answer(daemon.client(), "db.de") != drained && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -86,8 +86,9 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
         "feed.json.minisig",
         &sign(dir.path(), "ours", &fixture::feed(1_500, &States::new())),
     );
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert_eq!(&daemon.log()[before..], "");
+    std::thread::sleep(Duration::from_millis(300));
+    let news = daemon.log()[before..].to_owned();
+    assert!(!news.contains("signature") && !news.contains("not taken"), "{news}");
 
     // A signature that comes after its feed.
     fs::remove_file(daemon.path().join("feed.json.minisig")).expect("removed");
@@ -140,7 +141,7 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
     let refused = || metric(port, "feed_errors_total{reason=\"signature\"}");
     let before = refused();
     daemon.write_feed(&next);
-    daemon.until(Duration::from_secs(20), "feed 1001 is refused", || refused() > before);
+    daemon.until("feed 1001 is refused", || refused() > before);
 
     // Both count while a coordinator changes its key.
     set(&format!("public-key = [\"{theirs}\", \"{ours}\"]"), &["feed 1001 of "]);

@@ -354,15 +354,13 @@ fn what_gets_no_answer_is_counted() {
             [("udp", "no_query"), ("tcp", "no_query")]
                 .map(|(transport, reason)| dropped(page, transport, reason))
         };
-        daemon.until(Duration::from_secs(10), "all drops", || got(&Page::of(port)) == [4.0, 1.0]);
+        daemon.until("all drops", || got(&Page::of(port)) == [4.0, 1.0]);
         let open = |page: &Page| page.get("cvdns_tcp_connections", &[]);
-        daemon.until(Duration::from_secs(10), "no connection", || open(&Page::of(port)) < 0.5);
+        daemon.until("no connection", || open(&Page::of(port)) < 0.5);
         let idle = daemon.client().tcp([127, 0, 0, 1].into());
-        daemon.until(Duration::from_secs(10), "a connection", || {
-            (open(&Page::of(port)) - 1.0).abs() < 0.1
-        });
+        daemon.until("a connection", || (open(&Page::of(port)) - 1.0).abs() < 0.1);
         drop(idle);
-        daemon.until(Duration::from_secs(10), "no connection", || open(&Page::of(port)) < 0.5);
+        daemon.until("no connection", || open(&Page::of(port)) < 0.5);
         let page = Page::of(port);
         let malformed = page.get("cvdns_tcp_connections_ended_total", &[("how", "malformed")]);
         assert!((malformed - 1.0).abs() < 1e-9);

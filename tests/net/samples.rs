@@ -15,9 +15,6 @@ use support::packet::{self, Query};
 use support::prometheus::Page;
 use support::{ports, rr};
 
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// The fixture's server with an admin address, which logs this share.
 fn start(share: &str) -> (Daemon, u16) {
     let (port, files) = (ports::free(), fixture::files());
@@ -119,7 +116,7 @@ fn every_answer_is_logged_when_so_asked() {
     // No answer, no line.
     let dropped = Query::new("www.clam.example", rr::A).flags(packet::QR).build();
     daemon.client().udp([127, 0, 0, 1].into()).send(&dropped).expect("sent");
-    daemon.until(PATIENCE, "all samples", || asked_by_test(&daemon.log()).len() >= expected.len());
+    daemon.until("all samples", || asked_by_test(&daemon.log()).len() >= expected.len());
     // At its end the server writes what it still has: nothing more may come.
     let mut found = asked_by_test(&daemon.last_log());
     let now = jiff::Timestamp::now();
@@ -171,9 +168,9 @@ fn a_share_is_logged() {
         udp.map(|(_, count)| *count).chain([tcp]).collect()
     };
     let least = |counters: &[f64]| counters.iter().map(|count| (count * 0.1).floor()).sum::<f64>();
-    daemon.until(PATIENCE, "all samples", || logged(port) >= least(&counters()));
+    daemon.until("all samples", || logged(port) >= least(&counters()));
     // Once all are written, nothing is logged for a server that is asked nothing.
-    daemon.until(PATIENCE, "a log that stays as it is", || {
+    daemon.until("a log that stays as it is", || {
         let length = daemon.log().len();
         std::thread::sleep(Duration::from_millis(300));
         daemon.log().len() == length
@@ -205,13 +202,13 @@ fn samples_hold_nothing_up() {
     let down = fixture::states(&[("de1.example", "down")]);
     for serial in [7_000, 7_001] {
         daemon.write_feed(&fixture::feed(serial, &down));
-        daemon.until(PATIENCE, "the feed", || {
+        daemon.until("the feed", || {
             (Page::of(port).get("cvdns_feed_serial", &[]) - serial as f64).abs() < 0.5
         });
     }
     let outcome =
         |outcome| Page::of(port).get("cvdns_query_samples_total", &[("outcome", outcome)]);
-    daemon.until(PATIENCE, "all samples", || outcome("logged") + outcome("dropped") > 4_000.0);
+    daemon.until("all samples", || outcome("logged") + outcome("dropped") > 4_000.0);
     let (logged, dropped) = (outcome("logged"), outcome("dropped"));
     assert!(logged > 10.0 && dropped > 3_000.0, "{logged} and {dropped}");
     assert!(daemon.terminate().success());

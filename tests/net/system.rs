@@ -17,10 +17,7 @@ use support::fixture::{self, States};
 use support::left_out::leave_out;
 use support::packet::Query;
 use support::prometheus::Page;
-use support::{ports, rr, tools};
-
-/// How late something may happen.
-const LATEST: Duration = Duration::from_secs(30);
+use support::{PATIENCE, ports, rr, tools};
 
 /// The fixture's server with an admin address.
 fn files() -> (Files, u16) {
@@ -32,7 +29,7 @@ fn files() -> (Files, u16) {
 /// A feed in which a mirror is down; so that it is known to be in force by its serial.
 fn follows(daemon: &Daemon, admin: u16, serial: u64, mirrors: &States) {
     daemon.write_feed(&fixture::feed(serial, mirrors));
-    daemon.until(LATEST, "the feed", || metric(admin, "cvdns_feed_serial") == serial);
+    daemon.until("the feed", || metric(admin, "cvdns_feed_serial") == serial);
 }
 
 #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "counts and serials")]
@@ -51,7 +48,7 @@ fn status(daemon: &Daemon) -> String {
 }
 
 fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATEST;
+    let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(10));
@@ -65,11 +62,11 @@ fn a_full_disk_below_the_log_ends_nothing() {
     let daemon = Daemon::start_logging_to(&files, full);
     follows(&daemon, admin, 1_001, &fixture::states(&[("de1.example", "down")]));
     daemon.sighup();
-    daemon.until(LATEST, "the reload", || {
+    daemon.until("the reload", || {
         Page::of(admin).get("cvdns_reloads_total", &[("outcome", "done")]) > 0.5
     });
     assert!(answers(&daemon));
-    assert!(metric(admin, "cvdns_log_write_errors_total") > 0);
+    daemon.until("errors", || metric(admin, "cvdns_log_write_errors_total") > 0);
     let page = status(&daemon);
     assert!(
         page.lines().any(|line| line.starts_with("log  ") && line.contains(" refused")),
@@ -112,13 +109,15 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
             serial += 1;
             assert!(serial < 2_100, "the log takes all of it");
             daemon.write_feed(&talkative(serial));
-            daemon.until(LATEST, "the feed", || metric(admin, "cvdns_feed_serial") == serial);
+            daemon.until("the feed", || metric(admin, "cvdns_feed_serial") == serial);
         }
         assert!(answers(&daemon));
     };
     until_lines_are_lost();
-    let lost = metric(admin, "cvdns_log_lines_dropped_total");
-    assert!(status(&daemon).contains(&format!("{lost} lines lost")));
+    let lost = || metric(admin, "cvdns_log_lines_dropped_total");
+    daemon.until("how many in the status", || {
+        status(&daemon).contains(&format!("{} lines lost", lost()))
+    });
 
     // Whoever reads at last finds whole lines, and where some are missing.
     let mut lines = BufReader::new(reader).lines().map(|line| line.expect("a line"));
@@ -127,7 +126,7 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
         assert!(is_whole || line.starts_with("cvdns"), "{line}");
         line.contains("log lines were lost")
     });
-    assert!(told.expect("a line that says it").contains(&format!("ERROR {lost} log lines")));
+    assert!(told.expect("a line that says it").contains(&format!("ERROR {} log lines", lost())));
 
     // With a full pipe again: it ends all the same, and within its time.
     until_lines_are_lost();
@@ -328,7 +327,7 @@ fn root_touches_nothing_of_the_users() {
                 && metadata.mode() & 0o777 == 0o640
         })
     };
-    daemon.until(LATEST, "state is kept", || is_kept("feed.json") && is_kept("record.json"));
+    daemon.until("state is kept", || is_kept("feed.json") && is_kept("record.json"));
     // What was left is tidied up, too.
     assert_eq!(fs::read_dir(home.join("state")).expect("read").count(), 2);
 
@@ -336,7 +335,7 @@ fn root_touches_nothing_of_the_users() {
     daemon.kill();
     fs::remove_dir_all(home.join("state")).expect("removed");
     daemon.start_again_with_umask("000");
-    daemon.until(LATEST, "state is kept", || is_kept("feed.json") && is_kept("record.json"));
+    daemon.until("state is kept", || is_kept("feed.json") && is_kept("record.json"));
     assert_eq!(home.join("state").metadata().expect("made").uid(), nobody.uid.as_raw());
 }
 
@@ -365,7 +364,7 @@ fn no_line_is_forged_and_no_terminal_driven() {
         let daemon =
             Daemon::start(&files.with("cvdns.toml", config).with("feed.json", feed(1_000)));
         daemon.write_feed(&feed(1_001));
-        daemon.until(LATEST, "the feed", || metric(admin, "cvdns_feed_serial") == 1_001);
+        daemon.until("the feed", || metric(admin, "cvdns_feed_serial") == 1_001);
         let outputs: Vec<Output> = [
             &["check"][..],
             &["status"],

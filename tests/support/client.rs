@@ -1,14 +1,10 @@
 //! Raw exchanges over UDP and TCP, IPv4 and IPv6.
 
+use super::PATIENCE;
 use super::packet::Query;
 use super::reply::Reply;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
-
-/// How long to wait for an answer that must come. On a busy machine a loopback answer may take long; a lost one
-/// fails the test, so this bounds only how late.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

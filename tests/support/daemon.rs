@@ -2,7 +2,7 @@
 
 use super::client::{Client, Transport, read, receive, send};
 use super::packet::Query;
-use super::{ports, rr, tools};
+use super::{PATIENCE, ports, rr, tools};
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -15,6 +15,8 @@ pub struct Daemon {
     child: Child,
     port: u16,
     dir: TempDir,
+    /// Its standard error is the log in its directory.
+    has_log: bool,
 }
 
 /// The files of a server, by name. `cvdns.toml` is written with `@PORT@` replaced.
@@ -56,7 +58,7 @@ impl Daemon {
     pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files.write(dir.path(), port);
-        let mut daemon = Self { child: serve(dir.path(), None), port, dir };
+        let mut daemon = Self { child: serve(dir.path(), None), port, dir, has_log: true };
         daemon.wait_until_ready();
         daemon
     }
@@ -65,14 +67,15 @@ impl Daemon {
     pub fn begin(files: &Files) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        Self { child: serve(dir.path(), None), port, dir }
+        Self { child: serve(dir.path(), None), port, dir, has_log: true }
     }
 
     /// The same with standard error elsewhere than in the log.
     pub fn start_logging_to(files: &Files, stderr: impl Into<Stdio>) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        let mut daemon = Self { child: serve(dir.path(), Some(stderr.into())), port, dir };
+        let mut daemon =
+            Self { child: serve(dir.path(), Some(stderr.into())), port, dir, has_log: false };
         daemon.wait_until_ready();
         daemon
     }
@@ -98,8 +101,9 @@ impl Daemon {
         self.wait_until_ready();
     }
 
+    /// Waits until it answers over every transport, and until its log has all that it says of its start.
     pub fn wait_until_ready(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         // Whatever the zones are, a name under the root is answered somehow.
         let probe = Query::new(".", rr::NS).build();
         let client = self.client();
@@ -119,6 +123,10 @@ impl Daemon {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
+        if self.has_log {
+            // Lines are written in their order, by a thread of their own. The last of the start names the last address.
+            self.wait_for_log(0, &["answering on [::"]);
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -133,14 +141,16 @@ impl Daemon {
         self.dir.path()
     }
 
-    /// All that the server has written so far.
+    /// All lines that the server has written so far. One that is being written may be seen in part: it is left out.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).expect("the log")
+        let mut log = fs::read_to_string(self.dir.path().join("log")).expect("the log");
+        log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+        log
     }
 
     /// Waits until what the server logged since `before` (a length of the log) has `words` in it.
     pub fn wait_for_log(&self, before: usize, words: &[&str]) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let log = self.log();
             let news = log[before..].to_lowercase();
@@ -152,9 +162,9 @@ impl Daemon {
         }
     }
 
-    /// Waits until something holds; no longer than `latest`.
-    pub fn until(&self, latest: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + latest;
+    /// Waits until something holds.
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
         while !holds() {
             assert!(Instant::now() < deadline, "not in time: {what}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));

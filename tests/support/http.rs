@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
 
 /// Status and body of a GET request, of metrics as `OpenMetrics`.
 pub fn get(port: u16, path: &str) -> (u16, String) {
@@ -46,7 +45,7 @@ fn status(head: &str) -> u16 {
 /// Head and body of an answer.
 fn exchange(port: u16, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream.set_read_timeout(Some(super::PATIENCE)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer");

@@ -29,3 +29,7 @@ pub mod prometheus;
 pub mod reply;
 pub mod rr;
 pub mod tools;
+
+/// Longest wait for anything that must come. Nothing is asserted about time: this only keeps a broken test from hanging, and
+/// is long enough for a machine that has much else to do.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! nginx with a directory of its own: what a web server does that means well.
 
-use super::{ports, tools};
+use super::{PATIENCE, ports, tools};
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Nginx {
             .spawn()
             .expect("nginx started");
         let nginx = Self { child, dir, http, https };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", https)).is_err() {
             let errors = || fs::read_to_string(nginx.dir.path().join("error")).unwrap_or_default();
             assert!(Instant::now() < deadline, "nginx does not listen:\n{}", errors());

@@ -1,6 +1,6 @@
 //! The programs that the tests compare with, and how children are stopped.
 
-use super::{client, packet, ports, reply, rr};
+use super::{PATIENCE, client, packet, ports, reply, rr};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
@@ -36,8 +36,11 @@ pub fn output(command: &mut Command) -> String {
     text
 }
 
+/// Sends the signal of this name, at once: a program that sent it would take its time.
 pub fn signal(pid: u32, name: &str) {
-    output(Command::new("kill").args([format!("-{name}"), pid.to_string()]));
+    let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().expect("a signal");
+    let pid = nix::unistd::Pid::from_raw(pid.try_into().expect("a process"));
+    nix::sys::signal::kill(pid, signal).expect("the process is there");
 }
 
 /// Asks a child to end; its exit status, or `None` when it has not ended within the grace.
@@ -51,7 +54,7 @@ pub fn stop(child: &mut Child) -> Option<ExitStatus> {
 
 /// The exit status of a child that was told to end, or `None` when it has not ended within the grace.
 pub fn ended(child: &mut Child) -> Option<ExitStatus> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
@@ -151,7 +154,7 @@ impl Peer {
     }
 
     fn wait_for(&self, origin: &str, log: &Path) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         let query = packet::Query::new(origin, rr::SOA);
         let socket = client::Client { port: self.port }.udp([127, 0, 0, 1].into());
         socket.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");

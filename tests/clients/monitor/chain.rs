@@ -5,15 +5,12 @@ use super::web::Nginx;
 use crate::support::client::Transport;
 use crate::support::daemon::Daemon;
 use crate::support::packet::Query;
-use crate::support::{ports, rr, tools};
+use crate::support::{PATIENCE, ports, rr, tools};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// How late a change may take effect in a test.
-const LATEST: Duration = Duration::from_secs(30);
 
 fn ip(n: usize) -> String {
     format!("127.0.3.{n}")
@@ -31,7 +28,7 @@ fn start(dir: &Path, n: usize, port: u16) -> Nginx {
 }
 
 fn until(what: &str, dir: &Path, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LATEST;
+    let deadline = Instant::now() + PATIENCE;
     while !holds() {
         let log = fs::read_to_string(dir.join("monitor.log")).unwrap_or_default();
         assert!(Instant::now() < deadline, "not in time: {what}\n{log}");
@@ -158,7 +155,7 @@ fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     let _monitor = Running::start(dir);
     until("the first feed", dir, || dir.join("feed.json").exists());
     let (mut fits, mut serials) = (0, BTreeSet::new());
-    let deadline = Instant::now() + LATEST;
+    let deadline = Instant::now() + PATIENCE;
     // Without a pause: the moment between the two renames is short.
     while serials.len() < 4 {
         assert!(Instant::now() < deadline, "four feeds with their signatures, {fits} looks");

@@ -88,7 +88,7 @@ fn answered(daemon: &Daemon) -> BTreeSet<Vec<u8>> {
 }
 
 fn wait_for(daemon: &Daemon, what: &str, addresses: &BTreeSet<Vec<u8>>) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + crate::support::PATIENCE;
     while answered(daemon) != *addresses {
         assert!(Instant::now() < deadline, "{what}: {:?}\n{}", answered(daemon), daemon.log());
         std::thread::sleep(Duration::from_millis(20));

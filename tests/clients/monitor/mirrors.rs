@@ -49,16 +49,16 @@ const CASES: &[Case] = &[
         let file = [database(28_129), vec![0x1f; 2_000_000]].concat();
         say(talk, asked, DAILY, "200 OK", &format!("Content-Length: {}\r\n", file.len()), &file)
     }),
-    Case("hints-without-end", "down", "connected, but no answer within 1s", |talk, _| {
+    Case("hints-without-end", "down", "connected, but no answer within 2s", |talk, _| {
         talk.repeat(EARLY.as_bytes(), Duration::from_millis(1));
         true
     }),
-    Case("hang", "down", "connected, but no answer within 1s", |talk, _| { talk.hang(); true }),
-    Case("drip", "down", "the answer is not complete within 1s: ", |talk, asked| only(asked, TIMESTAMP, || {
+    Case("hang", "down", "connected, but no answer within 2s", |talk, _| { talk.hang(); true }),
+    Case("drip", "down", "the answer is not complete within 2s: ", |talk, asked| only(asked, TIMESTAMP, || {
         talk.answer("200 OK", "Content-Length: 1000\r\n", b"");
         talk.repeat(b"1", Duration::from_millis(100));
     })),
-    Case("drip-head", "down", "connected, but no answer within 1s", |talk, asked| only(asked, TIMESTAMP, || {
+    Case("drip-head", "down", "connected, but no answer within 2s", |talk, asked| only(asked, TIMESTAMP, || {
         talk.send("HTTP/1.1 200 OK\r\n");
         talk.repeat(b"X-A: a\r\n", Duration::from_millis(100));
     })),
@@ -112,9 +112,9 @@ const CASES: &[Case] = &[
         say(talk, asked, DAILY, "206 Partial Content", "Content-Range: bytes 0-511/3000\r\nContent-Length: 100\r\n", &[7; 100])),
     Case("not-a-database", "up", "no database of ClamAV", |talk, asked|
         say(talk, asked, DAILY, "206 Partial Content", "Content-Range: bytes 0-511/3000\r\nContent-Length: 512\r\n", &[7; 512])),
-    Case("database-hangs", "down", "/daily.cvd: connected, but no answer within 1s", |talk, asked| only(asked, DAILY, || talk.hang())),
+    Case("database-hangs", "down", "/daily.cvd: connected, but no answer within 2s", |talk, asked| only(asked, DAILY, || talk.hang())),
     Case("refused", "down", "database.clam.example/timestamp: the connection is refused", |_, _| false),
-    Case("full", "down", "no connection within 1s", |_, _| false),
+    Case("full", "down", "no connection within 2s", |_, _| false),
 ];
 
 fn address(n: usize) -> IpAddr {

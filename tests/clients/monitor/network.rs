@@ -64,7 +64,7 @@ pub const RELEASE: &str =
     r#"{ "software": "1.4.6", "main": 63, "daily": 28129, "bytecode": 339, "flevel": 90 }"#;
 
 /// Settings with which failures show quickly.
-pub const QUICK: &str = "release = \"release.json\"\nconfirm-interval = \"10ms\"\nconnect-timeout = \"1s\"\ntimeout = \"1s\"\n";
+pub const QUICK: &str = "release = \"release.json\"\nconfirm-interval = \"10ms\"\nconnect-timeout = \"2s\"\ntimeout = \"2s\"\n";
 
 /// Writes the files where no server runs.
 pub fn place(files: &Files, dir: &Path) {

@@ -58,7 +58,7 @@ impl Nginx {
             .spawn()
             .expect("nginx started");
         let nginx = Self { child, log: dir.join("access.log") };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + crate::support::PATIENCE;
         for address in addresses {
             while TcpStream::connect(address).is_err() {
                 let said = || fs::read_to_string(dir.join("log")).unwrap_or_default();

@@ -57,7 +57,7 @@ impl Talk {
 
 /// Takes an address, which the end of another connection may hold for a moment.
 fn bind(address: SocketAddr) -> TcpListener {
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
     loop {
         match TcpListener::bind(address) {
             Ok(listener) => return listener,

@@ -5,14 +5,11 @@ use super::freshclam::Freshclam;
 use super::network::{Feed, MIRRORS, answered, of, serve_with};
 use super::process::Running;
 use super::web::{Web, database};
-use crate::support::databases;
+use crate::support::{PATIENCE, databases};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// How late a change may be seen.
-const LATEST: Duration = Duration::from_secs(30);
 
 /// A mirror that is well.
 fn mirror(address: &'static str) -> Web {
@@ -36,7 +33,7 @@ fn clients_freshclam_never_meets_a_mirror_that_the_coordinator_saw_die() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
         let _monitor = Running::start(command.arg("monitor").current_dir(server.path()), &log);
         let until = |what: &str, wanted: &BTreeSet<String>| {
-            let deadline = Instant::now() + LATEST;
+            let deadline = Instant::now() + PATIENCE;
             while answered(server.client(), "database.clamav.net") != *wanted {
                 let log =
                     std::fs::read_to_string(server.path().join("monitor.log")).unwrap_or_default();

@@ -107,7 +107,7 @@ impl Web {
     pub(crate) fn requests(&self) -> Vec<Request> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("/mark-{}.", NEXT.fetch_add(1, Ordering::Relaxed));
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + crate::support::PATIENCE;
         loop {
             let log = fs::read_to_string(self.dir.path().join("access")).unwrap_or_default();
             if log.contains(&mark) {

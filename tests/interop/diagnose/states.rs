@@ -6,10 +6,6 @@ use super::oracle::is_age;
 use crate::support::daemon::{Daemon, Files};
 use crate::support::fixture::{self, States, states};
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
-
-/// How late a change may take effect in a test.
-const LATEST: Duration = Duration::from_secs(20);
 
 /// Now and some seconds, as files write it.
 fn moment(seconds: i64) -> Timestamp {
@@ -170,7 +166,7 @@ fn a_feed_that_is_held_back_shows() {
     let down: States = fixture::mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
     server.write_feed(&fixture::feed(1_001, &down));
     let feed = || Ask::txt(server.port(), "_feed.clam.example").by(Tool::Dig).strings();
-    server.until(LATEST, "a feed held back", || feed().len() == 4);
+    server.until("a feed held back", || feed().len() == 4);
     for tool in TOOLS {
         let strings = Ask::txt(server.port(), "_feed.clam.example").by(tool).strings();
         assert_eq!(strings[0], "serial=1000");
@@ -190,6 +186,6 @@ fn a_feed_that_is_held_back_shows() {
     }
     // One that takes away nothing is taken, and nothing waits any more.
     server.write_feed(&fixture::feed(1_002, &States::new()));
-    server.until(LATEST, "the next feed", || feed()[0] == "serial=1002");
+    server.until("the next feed", || feed()[0] == "serial=1002");
     assert_eq!(feed().len(), 3);
 }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use super::checkers::check;
 use super::exporting::{export, project};
@@ -82,7 +81,7 @@ fn ours(port: u16, source: Ipv4Addr, name: &str, qtype: u16, wanted: usize) -> B
     let socket =
         UdpSocket::bind(SocketAddr::new(source.into(), 0)).expect("a socket of the source");
     socket.connect(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).expect("a way");
-    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    socket.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
     let mut all = BTreeSet::new();
     for _ in 0..500 {
         socket.send(&Query::new(name, qtype).build()).expect("sent");

@@ -30,7 +30,7 @@ fn rfc2181_4_1_answers_come_from_the_address_asked() {
         let [from, to]: [IpAddr; 2] = [from, to].map(|ip| ip.parse().expect("an address"));
         let socket = UdpSocket::bind(SocketAddr::new(from, 0)).expect("a socket");
         socket.connect(SocketAddr::new(to, server.port())).expect("a loopback route");
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("a timeout");
+        socket.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
         let query = Query::new("www.clam.example", rr::A);
         socket.send(&query.build()).expect("sent");
         let answer = receive(&socket).unwrap_or_else(|| panic!("no answer from {to}"));

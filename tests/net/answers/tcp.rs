@@ -97,7 +97,7 @@ fn rfc7766_6_2_3_idle_connections_are_closed() {
         send(&mut used, &query[0].build());
         all_answered(&mut used, &query);
         for stream in [&mut silent, &mut half, &mut used] {
-            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+            stream.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
             let closed = match stream.read(&mut [0; 16]) {
                 Ok(octets) => octets == 0,
                 Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
