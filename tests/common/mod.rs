@@ -21,7 +21,7 @@ use cvdns_net::{
 use tokio::runtime::Runtime;
 
 /// Longest wait for anything. Nothing is asserted about time; it only keeps a broken test from hanging.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Turns a query into its own answer by flipping QR, unless its first label says otherwise.
 #[derive(Clone, Copy)]
@@ -48,30 +48,58 @@ impl Responder for Echo {
     }
 }
 
-/// Holds back all responders of a server until it is opened.
+/// Holds back all responders of a server that have a query in hand, while it is closed.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub struct Gate(Arc<(Mutex<Passage>, Condvar)>);
+
+#[derive(Default)]
+struct Passage {
+    is_closed: bool,
+    /// Responders that are held back.
+    held: usize,
+}
 
 impl Gate {
+    pub fn close(&self) {
+        self.0.0.lock().unwrap().is_closed = true;
+    }
+
     pub fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
+        self.0.0.lock().unwrap().is_closed = false;
         self.0.1.notify_all();
     }
 
-    /// Responders that echo once the gate is open.
+    /// Responders that echo, while the gate is open.
     pub fn echo(&self) -> impl MakeResponder {
         let gate = self.clone();
         move || Held(gate.clone())
+    }
+
+    /// Waits until a responder is held back.
+    pub fn until_one_is_held(&self) {
+        let (passage, changed) = &*self.0;
+        let nobody = |passage: &mut Passage| passage.held == 0;
+        let (passage, _) =
+            changed.wait_timeout_while(passage.lock().unwrap(), PATIENCE, nobody).unwrap();
+        assert!(passage.held > 0, "no query reaches a responder");
+    }
+
+    fn pass(&self) {
+        let (passage, changed) = &*self.0;
+        let mut passage = passage.lock().unwrap();
+        passage.held += 1;
+        changed.notify_all();
+        // Not for ever: a test that fails ends its server, which waits for its responders.
+        (passage, _) =
+            changed.wait_timeout_while(passage, PATIENCE, |passage| passage.is_closed).unwrap();
+        passage.held -= 1;
     }
 }
 
 struct Held(Gate);
 
 impl Responder for Held {
-    fn refresh(&mut self) {
-        let (open, opened) = &*self.0.0;
-        drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
-    }
+    fn refresh(&mut self) {}
 
     fn respond(
         &mut self,
@@ -80,6 +108,7 @@ impl Responder for Held {
         of: SocketAddr,
         by: Transport,
     ) -> Option<usize> {
+        self.0.pass();
         Echo.respond(buffer, length, of, by)
     }
 }
