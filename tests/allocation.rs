@@ -4,6 +4,7 @@
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
 
 mod asking;
+mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Queries for every benchmark, octet by octet, and numbers to choose them by.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each benchmark uses its own part")]
 
-#[path = "../../tests/asking/numbers.rs"]
+#[path = "../../tests/support/numbers.rs"]
 mod numbers;
 
 use std::net::IpAddr;

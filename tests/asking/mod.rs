@@ -11,8 +11,6 @@
     reason = "each test binary uses its own part of it, and fails by panicking"
 )]
 
-mod numbers;
-
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,11 +25,10 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
 
-pub use numbers::Numbers;
+use crate::support::packet::{Query, RD};
 
-pub const A: u16 = 1;
-pub const TXT: u16 = 16;
-pub const AAAA: u16 = 28;
+pub use crate::support::numbers::Numbers;
+pub use crate::support::rr::{A, AAAA, TXT};
 
 /// Where the project's own files are.
 pub fn project() -> &'static Path {
@@ -71,47 +68,14 @@ pub fn snapshot(static_data: &Arc<StaticData>, feed: Option<&Feed>, time: &str) 
     Snapshot::new(Arc::clone(static_data), &now)
 }
 
-/// A query in class IN with a random-looking id, RD set, and, with a subnet, OPT and ECS (RFC 7871 section 6).
+/// A query in class IN with RD set, and, with a subnet, with OPT and ECS (RFC 7871 section 6).
 pub fn query(name: &str, qtype: u16, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
-    let mut bytes = vec![0x2a, 0x17, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        bytes.push(u8::try_from(label.len()).unwrap());
-        bytes.extend(label.as_bytes());
-    }
-    bytes.push(0);
-    bytes.extend(qtype.to_be_bytes());
-    bytes.extend([0, 1]);
-    if let Some((address, prefix)) = subnet {
-        let (family, octets) = match address {
-            IpAddr::V4(address) => (1, address.octets().to_vec()),
-            IpAddr::V6(address) => (2, address.octets().to_vec()),
-        };
-        let kept = octets.get(..usize::from(prefix).div_ceil(8)).unwrap();
-        let data = u8::try_from(kept.len()).unwrap() + 4;
-        bytes.extend([
-            0,
-            0,
-            41,
-            0x04,
-            0xd0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            data + 4,
-            0,
-            8,
-            0,
-            data,
-            0,
-            family,
-            prefix,
-            0,
-        ]);
-        bytes.extend(kept);
-    }
-    bytes
+    let query = Query::new(name, qtype).flags(RD);
+    let query = match subnet {
+        Some((address, prefix)) => query.subnet(&format!("{address}/{prefix}")),
+        None => query,
+    };
+    query.build()
 }
 
 /// Asks a snapshot.

@@ -8,6 +8,7 @@ use std::process::Command;
 use support::client::Transport;
 use support::daemon::Daemon;
 use support::fixture;
+use support::numbers::Numbers;
 use support::packet::{DO, Query};
 use support::reply::Reply;
 use support::{name, rr, tools};
@@ -40,7 +41,7 @@ fn kdig_reads_what_hickory_reads() {
 
 fn agree(tool: &str) {
     let server = Daemon::start(&fixture::files());
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut random = Numbers(17);
     for round in 0..QUERIES {
         let asked = Asked::random(&mut random);
         let query = asked.query();
@@ -64,7 +65,7 @@ struct Asked {
 
 impl Asked {
     /// Names whose answers are the same each time but for order: none that windows are cut for.
-    fn random(random: &mut Random) -> Self {
+    fn random(random: &mut Numbers) -> Self {
         let names = [
             "db.de",
             "db.fr",
@@ -101,8 +102,8 @@ impl Asked {
             "2001:db8:c000::/40",
         ];
         let near = random.below(4) == 0;
-        let subnet = (near || random.below(3) == 0).then(|| *random.of(&subnets));
-        let label = if near { *random.of(&local) } else { *random.of(&names) };
+        let subnet = (near || random.below(3) == 0).then(|| *random.one_of(&subnets));
+        let label = if near { *random.one_of(&local) } else { *random.one_of(&names) };
         let name = if random.below(15) == 0 {
             "foreign.test.".to_owned()
         } else {
@@ -112,7 +113,7 @@ impl Asked {
             |letter: char| if random.below(2) == 0 { letter.to_ascii_uppercase() } else { letter };
         let name = name.chars().map(upper).collect();
         let edns = subnet.is_some() || random.below(2) == 0;
-        let qtype = *random.of(&["A", "AAAA", "TXT", "NS", "SOA", "MX", "CNAME", "TYPE65280"]);
+        let qtype = *random.one_of(&["A", "AAAA", "TXT", "NS", "SOA", "MX", "CNAME", "TYPE65280"]);
         Self { name, qtype, edns, dnssec_ok: edns && random.below(2) == 0, subnet }
     }
 
@@ -247,20 +248,4 @@ fn told_by_text(text: &str) -> Told {
         lines.sort();
     }
     told
-}
-
-/// Xorshift: the same queries on every run, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % limit
-    }
-
-    fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[usize::try_from(self.below(choices.len() as u64)).expect("an index")]
-    }
 }

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::common;
+use super::echo;
 use crate::support;
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, TestServer, query, receive, udp_client};
 use cvdns_net::{Responder, Transport};
+use echo::{PATIENCE, TestServer, query, receive, udp_client};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use support::daemon::Daemon;

@@ -9,8 +9,6 @@
 
 #[path = "../asking/mod.rs"]
 mod asking;
-#[path = "../common/mod.rs"]
-mod common;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,6 +17,7 @@ mod affinity;
 mod answers;
 mod checks;
 mod cvd;
+mod echo;
 mod explain_cli;
 mod feed;
 mod feed_state;

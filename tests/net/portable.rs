@@ -1,14 +1,14 @@
 //! Portable UDP: what its sockets drop and what they let pass. What is answered is the same as in batches, which
 //! `tests/net/answers` and `tests/interop/static_zones` show.
 
-use crate::common;
+use super::echo;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use common::{TestServer, answer, assert_udp_echo, query, receive, udp_client};
 use cvdns_net::{Responder, TcpLimits, Transport, UdpMode};
+use echo::{TestServer, answer, assert_udp_echo, query, receive, udp_client};
 
 fn start() -> TestServer {
     TestServer::start(&["127.0.0.1:0"], 1, UdpMode::Portable, TcpLimits::default())
@@ -88,7 +88,7 @@ fn refreshes_come_by_the_batch_and_when_nothing_comes() {
     }
     assert!(server.counters().udp.batches <= counting.0.load(SeqCst));
     let before = counting.0.load(SeqCst);
-    let end = std::time::Instant::now() + common::PATIENCE;
+    let end = std::time::Instant::now() + echo::PATIENCE;
     while counting.0.load(SeqCst) < before + 2 {
         assert!(std::time::Instant::now() < end, "an idle socket never refreshes");
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -1,15 +1,13 @@
 //! TCP on loopback: RFC 7766 and what peers do to a server that keeps to it.
 
-use crate::common;
+use super::echo;
 
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use common::{
-    Gate, TestServer, answer, ask, assert_closed, framed, query, read_message, tcp_client,
-};
 use cvdns_net::{TcpLimits, UdpMode};
+use echo::{Gate, TestServer, answer, ask, assert_closed, framed, query, read_message, tcp_client};
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(60);

@@ -1,12 +1,12 @@
 //! UDP on loopback, in both modes.
 
-use crate::common;
+use super::echo;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use common::{Gate, TestServer, answer, assert_udp_echo, query, receive, udp_client};
 use cvdns_net::{Listeners, TcpLimits, UdpMode};
+use echo::{Gate, TestServer, answer, assert_udp_echo, query, receive, udp_client};
 
 const MODES: [UdpMode; 2] = [UdpMode::Auto, UdpMode::Portable];
 
@@ -175,7 +175,7 @@ impl cvdns_net::Responder for Stuck {
         while buffer[13..].starts_with(b"hang") {
             std::hint::spin_loop();
         }
-        common::Echo.respond(buffer, length, of, by)
+        echo::Echo.respond(buffer, length, of, by)
     }
 }
 
@@ -188,10 +188,10 @@ fn in_a_process_that_hangs() {
     let server = TestServer::start_with(&["127.0.0.1:0"], 1, mode, TcpLimits::default(), &|| Stuck);
     assert_udp_echo(server.address());
     if how == "Tcp" {
-        let mut client = common::tcp_client(server.address());
-        common::ask(&mut client, 7);
-        std::io::Write::write_all(&mut client, &common::framed(&query(1, "hang"))).unwrap();
-        common::read_message(&mut client);
+        let mut client = echo::tcp_client(server.address());
+        echo::ask(&mut client, 7);
+        std::io::Write::write_all(&mut client, &echo::framed(&query(1, "hang"))).unwrap();
+        echo::read_message(&mut client);
     }
     let client = udp_client(server.address());
     client.send(&query(1, "hang")).unwrap();

@@ -5,12 +5,11 @@
 
 #![allow(
     dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part of the support code"
-)]
-#![allow(
     missing_docs,
-    reason = "a test crate has no readers of its documentation but those of its source"
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test binary uses its own part of it, and fails by panicking"
 )]
 
 pub mod bad_web;
@@ -23,6 +22,7 @@ pub mod left_out;
 pub mod minisign;
 pub mod name;
 pub mod nginx;
+pub mod numbers;
 pub mod packet;
 pub mod ports;
 pub mod prometheus;

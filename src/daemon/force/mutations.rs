@@ -3,20 +3,13 @@
 use super::tests::example;
 use super::*;
 
-/// Numbers that look random and are the same in every run (xorshift).
-struct Random(u64);
+#[path = "../../../tests/support/numbers.rs"]
+mod numbers;
 
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
+use numbers::Numbers;
 
 /// Octets changed, taken out, put in, or a part said twice: as cut transfers, editors and templates do it.
-fn mutate(good: &[u8], random: &mut Random) -> Vec<u8> {
+fn mutate(good: &[u8], random: &mut Numbers) -> Vec<u8> {
     let mut octets = good.to_vec();
     // Most have a serial that could follow, so that it is not for the serial alone that they are refused.
     if random.below(4) > 0 {
@@ -53,7 +46,7 @@ fn no_mutation_of_a_feed_changes_an_answer_unless_it_is_a_good_and_new_one() {
     std::fs::write(&path, &good).unwrap();
     let mut force = example(&path);
     let first: serde_json::Value = serde_json::from_slice(&good).unwrap();
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut random = Numbers(0x1234_5678_9abc_def1);
     let mut in_force = first["serial"].as_u64().unwrap();
     let (mut refused, mut taken) = (0, 0);
     for _ in 0..10_000 {

@@ -4,6 +4,7 @@ use super::pools::draws;
 use super::{Daemon, always, cname, nodata, nxdomain, records, server, www};
 use crate::support::client::{ALL, Client, Transport};
 use crate::support::fixture::{GEO, MAX, RESOLVER4, RESOLVER6, States, TTL, locate, path, yields};
+use crate::support::numbers::Numbers;
 use crate::support::packet::{AA, Query};
 use crate::support::reply::Reply;
 use crate::support::{name, rr};
@@ -72,12 +73,9 @@ fn rfc7871_7_2_1_answers_follow_the_network_and_tell_its_extent() {
 #[test]
 fn rfc7871_7_3_1_a_scope_holds_for_all_inside_it() {
     let server = server();
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut numbers = Numbers(7871);
     for round in 0..300 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let [a, b, c, ..] = state.to_le_bytes();
+        let [a, b, c, ..] = numbers.next().to_le_bytes();
         let address: IpAddr = match round % 3 {
             0 => format!("198.51.100.{a}"),
             1 => format!("203.0.{}.{b}", 112 + a % 3),

@@ -2,6 +2,7 @@
 
 use super::{always, server, www};
 use crate::support::client::{ALL, Client, TCP, UDP, read, receive};
+use crate::support::numbers::Numbers;
 use crate::support::packet::{self, Opt, QR, Query, header, next_id};
 use crate::support::reply::Reply;
 use crate::support::{name, rr};
@@ -198,16 +199,13 @@ fn formats_fragments_and_responses_are_not_answered_over_tcp() {
 fn formats_noise_is_survived() {
     let server = server();
     let socket = server.client().udp([127, 0, 0, 1].into());
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut numbers = Numbers(2026);
     let good = Query::new("www.clam.example", rr::A).edns(1232).option(rr::NSID, &[]).build();
     for round in 0..2000_usize {
         let mut message = good.clone();
         for _ in 0..=round % 4 {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let at = usize::try_from(state >> 32).expect("32 bits") % message.len();
-            message[at] = state.to_le_bytes()[0];
+            let at = numbers.below(message.len());
+            message[at] = numbers.next().to_le_bytes()[0];
         }
         message.truncate(message.len() - round % 7);
         socket.send(&message).expect("sent");

@@ -1,4 +1,4 @@
-//! Numbers for tests and benchmarks to choose by.
+//! Numbers for tests and benchmarks to choose by: the one generator that they have.
 #![allow(dead_code, unreachable_pub, reason = "each test and benchmark uses its own part")]
 
 /// Numbers that look random and are the same in every run (SplitMix64).

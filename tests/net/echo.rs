@@ -1,12 +1,6 @@
-//! What the socket tests share: a responder that obeys the question, a server on loopback, and clients.
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its own part of it, and fails by panicking"
-)]
+//! What the tests of the library's sockets share: a responder that obeys the question, a server on loopback, and clients.
+
+#![allow(unreachable_pub, reason = "a test crate has no users but itself")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -20,8 +14,11 @@ use cvdns_net::{
 };
 use tokio::runtime::Runtime;
 
-/// Longest wait for anything. Nothing is asserted about time; it only keeps a broken test from hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::packet::{Query, RD};
+use crate::support::{client, rr};
+
+pub use crate::support::PATIENCE;
+pub use crate::support::client::framed;
 
 /// Turns a query into its own answer by flipping QR, unless its first label says otherwise.
 #[derive(Clone, Copy)]
@@ -115,25 +112,13 @@ impl Responder for Held {
 
 /// A query with a one-label name.
 pub fn query(id: u16, label: &str) -> Vec<u8> {
-    let mut bytes = id.to_be_bytes().to_vec();
-    bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    bytes.push(u8::try_from(label.len()).unwrap());
-    bytes.extend(label.as_bytes());
-    bytes.extend([0, 0, 1, 0, 1]);
-    bytes
+    Query { id, ..Query::new(label, rr::A).flags(RD) }.build()
 }
 
 /// What [`Echo`] makes of it.
 pub fn answer(id: u16, label: &str) -> Vec<u8> {
     let mut bytes = query(id, label);
     bytes[2] |= 0x80;
-    bytes
-}
-
-/// A message with its length in front.
-pub fn framed(message: &[u8]) -> Vec<u8> {
-    let mut bytes = u16::try_from(message.len()).unwrap().to_be_bytes().to_vec();
-    bytes.extend(message);
     bytes
 }
 
@@ -242,10 +227,7 @@ pub fn udp_client(server: SocketAddr) -> UdpSocket {
 }
 
 pub fn receive(socket: &UdpSocket) -> Vec<u8> {
-    let mut bytes = vec![0; 65_535];
-    let length = socket.recv(&mut bytes).unwrap();
-    bytes.truncate(length);
-    bytes
+    client::receive(socket).expect("an answer")
 }
 
 pub fn assert_udp_echo(server: SocketAddr) {
@@ -263,11 +245,7 @@ pub fn tcp_client(server: SocketAddr) -> TcpStream {
 
 /// The next message.
 pub fn read_message(stream: &mut TcpStream) -> Vec<u8> {
-    let mut prefix = [0; 2];
-    stream.read_exact(&mut prefix).unwrap();
-    let mut bytes = vec![0; usize::from(u16::from_be_bytes(prefix))];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
+    client::read(stream).expect("an answer")
 }
 
 pub fn ask(stream: &mut TcpStream, id: u16) {
