@@ -21,7 +21,7 @@ use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
 use cvdns_monitor::rule::span;
-use cvdns_monitor::{Row, Start, once, watch};
+use cvdns_monitor::{AddressRow, Start, once, watch};
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
@@ -115,7 +115,7 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn print_summary(rows: &[Row], now: Timestamp) -> Result<(), Failure> {
+fn print_summary(rows: &[AddressRow], now: Timestamp) -> Result<(), Failure> {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let age =
         |moment: Option<Timestamp>| text(moment.map(|moment| span(now.duration_since(moment))));

@@ -1,4 +1,4 @@
-//! What the coordinator remembers from one check to the next, and over restarts.
+//! The state on disk: what the coordinator knows from earlier checks, over restarts too.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -13,62 +13,62 @@ use cvdns_core::health::State;
 use cvdns_core::release::Release;
 use cvdns_io::{read_bytes, replace};
 
-/// Most octets of the file: some hundred thousand addresses.
+/// The largest size of the file in octets: some hundred thousand addresses.
 const MAX_SIZE: u64 = 64 << 20;
 
-/// The one format that there is.
+/// The only format.
 const FORMAT: u64 = 1;
 
-/// All that is remembered.
+/// All that the state file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Memory {
+pub(super) struct StoredState {
     format: u64,
-    /// The serial of the feed that was written last.
+    /// The serial of the last feed.
     pub(super) serial: u64,
-    /// The release that was written last.
+    /// The release of the last feed.
     pub(super) release: Option<Release>,
-    /// How many checks there were, by what they showed.
+    /// The number of checks by result.
     pub(super) checks: Checks,
-    /// By host.
+    /// Mirrors by host name.
     pub(super) mirrors: BTreeMap<String, Mirror>,
 }
 
-/// What is remembered of a mirror.
+/// The stored state of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mirror {
     /// The best state of its addresses.
     pub(super) state: State,
-    /// Since when.
+    /// When it entered this state.
     pub(super) since: Timestamp,
-    /// By address.
+    /// Its addresses.
     pub(super) addresses: BTreeMap<IpAddr, Address>,
 }
 
-/// What is remembered of an address.
+/// The stored state of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Address {
-    /// When it was checked last.
+    /// The time of its last check.
     pub(super) checked: Timestamp,
-    /// When it is next.
+    /// The time of its next check.
     pub(super) due: Timestamp,
-    /// What is known of it; nothing, where it could never be checked.
+    /// What is known about it; `None` if it could never be checked.
     pub(super) known: Option<Known>,
 }
 
-/// How many checks there were, by what they showed.
+/// The number of checks by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checks {
-    /// All that a mirror must serve.
+    /// Checks in which the address served all that a mirror must.
     pub(super) serving: u64,
-    /// Something else.
+    /// Checks in which it answered, but not as a mirror must.
     pub(super) faulty: u64,
-    /// No answer.
+    /// Checks without an answer.
     pub(super) dead: u64,
-    /// Nothing about the mirror.
+    /// Checks that failed for reasons that are not the mirror's.
     pub(super) unchecked: u64,
 }
 
-impl Default for Memory {
+impl Default for StoredState {
     fn default() -> Self {
         Self {
             format: FORMAT,
@@ -80,8 +80,9 @@ impl Default for Memory {
     }
 }
 
-impl Memory {
-    /// Reads the file. Where that cannot be, a file that is there is put aside, and the second part says so.
+impl StoredState {
+    /// Reads the file. A file that cannot be read is moved aside; the second value then is a
+    /// message about it.
     pub(super) fn load(path: &Path) -> (Self, Option<String>) {
         match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -91,7 +92,7 @@ impl Memory {
         }
         let read = read_bytes(path, MAX_SIZE).and_then(|bytes| Self::parse(&bytes));
         match read {
-            Ok(memory) => (memory, None),
+            Ok(stored) => (stored, None),
             Err(error) => {
                 let aside = path.with_extension("json.broken");
                 let moved = match std::fs::rename(path, &aside) {
@@ -109,13 +110,13 @@ impl Memory {
 
     /// Reads the content of the file.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let memory: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if memory.format == FORMAT {
-            Ok(memory)
+        let stored: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if stored.format == FORMAT {
+            Ok(stored)
         } else {
             Err(format!(
                 "format {} is not known; this version reads format {FORMAT}",
-                memory.format
+                stored.format
             ))
         }
     }
@@ -126,7 +127,7 @@ impl Memory {
         replace(path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
-    /// Forgets whom the fleet no longer has.
+    /// Removes addresses that the fleet no longer has.
     pub(super) fn keep(&mut self, targets: &[Target]) {
         let there: HashSet<(&str, IpAddr)> =
             targets.iter().map(|target| (target.host.as_str(), target.address)).collect();
@@ -136,17 +137,17 @@ impl Memory {
         self.mirrors.retain(|_, mirror| !mirror.addresses.is_empty());
     }
 
-    /// What is remembered of a target.
+    /// The stored state of a target.
     pub(super) fn of(&self, target: &Target) -> Option<&Address> {
         self.mirrors.get(&target.host)?.addresses.get(&target.address)
     }
 
-    /// What is remembered of all addresses.
+    /// The stored state of all addresses.
     pub(super) fn addresses_mut(&mut self) -> impl Iterator<Item = &mut Address> {
         self.mirrors.values_mut().flat_map(|mirror| mirror.addresses.values_mut())
     }
 
-    /// Remembers what is known of a target after a check at `now`.
+    /// Stores what is known about a target after a check at `now`.
     pub(super) fn note(&mut self, target: &Target, address: Address, now: Timestamp) {
         let fresh = || Mirror { state: State::Up, since: now, addresses: BTreeMap::new() };
         let mirror = self.mirrors.entry(target.host.clone()).or_insert_with(fresh);
@@ -170,7 +171,8 @@ impl Memory {
 }
 
 impl Mirror {
-    /// The best state of the addresses of which something is known: a mirror is as good as the best way to it.
+    /// The best state of the addresses about which something is known: a mirror is as good as its
+    /// best address.
     fn best(&self) -> Option<State> {
         let rank = |state: &State| match state {
             State::Up => 0,
@@ -202,15 +204,15 @@ mod tests {
     fn memory_is_kept_and_a_broken_one_put_aside() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
-        assert_eq!(Memory::load(&path), (Memory::default(), None));
-        let memory = Memory::parse(GOOD.as_bytes()).unwrap();
-        memory.save(&path).unwrap();
-        assert_eq!(Memory::load(&path), (memory, None));
+        assert_eq!(StoredState::load(&path), (StoredState::default(), None));
+        let stored = StoredState::parse(GOOD.as_bytes()).unwrap();
+        stored.save(&path).unwrap();
+        assert_eq!(StoredState::load(&path), (stored, None));
 
         for broken in ["", "{", &GOOD[..300], &GOOD.replace("\"format\":1", "\"format\":2")] {
             std::fs::write(&path, broken).unwrap();
-            let (memory, warning) = Memory::load(&path);
-            assert_eq!(memory, Memory::default());
+            let (stored, warning) = StoredState::load(&path);
+            assert_eq!(stored, StoredState::default());
             let warning = warning.unwrap();
             assert!(warning.contains("is put aside as"), "{warning}");
             assert!(!path.exists());
@@ -227,7 +229,7 @@ mod tests {
             let mut bytes = GOOD.as_bytes().to_vec();
             if let Some(slot) = bytes.get_mut(at) { *slot = octet; }
             bytes.truncate(bytes.len().saturating_sub(cut));
-            let _ = Memory::parse(&bytes);
+            let _ = StoredState::parse(&bytes);
         }
     }
 }
