@@ -23,6 +23,7 @@ use cvdns_core::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, li
 use cvdns_core::health::notes;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::wire::MAX_MESSAGE;
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::Name;
 
@@ -176,7 +177,7 @@ impl Explainer<'_> {
         let inquiry = Inquiry { name, qtype, asker, turn: answering.next_turn(), time };
         let story = Story::of(snapshot, &inquiry);
         let query = query(self.wire, qtype, asker);
-        let mut buffer = vec![0; usize::from(u16::MAX)];
+        let mut buffer = vec![0; MAX_MESSAGE];
         let no_answer =
             || Failure::new("there is no answer to that query: a defect, please report it");
         buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);

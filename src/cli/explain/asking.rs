@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
+use cvdns_core::wire::MAX_MESSAGE;
+
 use super::packet::Answer;
 use crate::cli::output::Failure;
 
@@ -74,7 +76,7 @@ impl Server {
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(self.address)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        let mut buffer = vec![0; usize::from(u16::MAX)];
+        let mut buffer = vec![0; MAX_MESSAGE];
         let mut outcome = Err(ErrorKind::TimedOut.into());
         for _ in 0..TRIES {
             socket.send(query)?;

@@ -16,7 +16,7 @@ use crate::explain::{
 use crate::snapshot::Snapshot;
 use crate::snapshot::static_data::{Answer, NodeKind, StaticData};
 use crate::wire::lower::LowerName;
-use crate::wire::writer::{Owner, Writer};
+use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{class, rcode, rtype};
 
 /// What is asked about a name.
@@ -180,7 +180,7 @@ fn write(lines: &[String], buffer: &mut [u8], question_end: usize, limit: usize)
         }
         put(&mut rdata, line);
     }
-    let mut writer = Writer::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
+    let mut writer = MessageWriter::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
     writer.record(Owner::Question, rtype::TXT, class::IN, 0, &rdata);
     let counts = Counts { answer: 1, ..Counts::default() };
     Body { end: writer.finish(), counts, authoritative: true, ..Body::code(rcode::NOERROR) }

@@ -18,7 +18,7 @@ use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
 use crate::wire::query::{Query, Reject};
 use crate::wire::tsig::Tsig;
-use crate::wire::{HEADER, class, rcode, rtype};
+use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
 
 /// By what a query came: decides how long an answer may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -288,7 +288,7 @@ fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: b
 /// Most octets that the answer may have.
 fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
     match (transport, query.edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Tcp, _) => MAX_MESSAGE,
         (Transport::Udp, None) => PLAIN_UDP,
         (Transport::Udp, Some(edns)) => usize::from(edns.udp_size.min(ours)),
     }

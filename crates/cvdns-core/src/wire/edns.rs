@@ -43,7 +43,7 @@ pub struct ClientSubnet {
 
 /// What is malformed in an OPT record: FORMERR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
+pub enum OptError {
     /// The record, or where its options end.
     Options,
     /// The client subnet.
@@ -67,7 +67,7 @@ impl Edns {
     ///
     /// # Errors
     /// When an option is cut off or a client subnet breaks RFC 7871.
-    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), Malformed> {
+    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), OptError> {
         // Options of another version may be anything: its answer is BADVERS whatever they hold. Who asks for the server's
         // identifier is given it, as it helps to find the one that answers so.
         if self.version != 0 {
@@ -75,15 +75,15 @@ impl Edns {
             return Ok(());
         }
         while !rest.is_empty() {
-            let code = u16_at(rest, 0).ok_or(Malformed::Options)?;
-            let length = usize::from(u16_at(rest, 2).ok_or(Malformed::Options)?);
-            let data = rest.get(4..4 + length).ok_or(Malformed::Options)?;
+            let code = u16_at(rest, 0).ok_or(OptError::Options)?;
+            let length = usize::from(u16_at(rest, 2).ok_or(OptError::Options)?);
+            let data = rest.get(4..4 + length).ok_or(OptError::Options)?;
             rest = rest.get(4 + length..).unwrap_or_default();
             match code {
                 option::NSID => self.nsid = true,
                 option::ECS if use_ecs => {
                     if self.ecs.is_some() {
-                        return Err(Malformed::ClientSubnet);
+                        return Err(OptError::ClientSubnet);
                     }
                     self.ecs = Some(ClientSubnet::parse(data)?);
                 }
@@ -117,8 +117,8 @@ impl ClientSubnet {
     ///
     /// # Errors
     /// When any of that does not hold, or the family is neither IPv4, IPv6 nor the empty 0.
-    pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
-        let bad = Malformed::ClientSubnet;
+    pub fn parse(data: &[u8]) -> Result<Self, OptError> {
+        let bad = OptError::ClientSubnet;
         let [f1, f0, source, scope, address @ ..] = data else { return Err(bad) };
         let family = u16::from_be_bytes([*f1, *f0]);
         let bits = match family {
@@ -195,7 +195,7 @@ mod tests {
             &[0, 0, 8, 0, 1],
         ];
         for data in bad {
-            assert_eq!(ClientSubnet::parse(data), Err(Malformed::ClientSubnet), "{data:?}");
+            assert_eq!(ClientSubnet::parse(data), Err(OptError::ClientSubnet), "{data:?}");
         }
     }
 

@@ -60,6 +60,9 @@ pub mod rcode {
 
 /// Length of the message header in octets (RFC 1035 section 4.1.1).
 pub const HEADER: usize = 12;
+/// Length of the longest message in octets: that which the two octets in front of a message over TCP
+/// can say (RFC 1035 section 4.2.2).
+pub const MAX_MESSAGE: usize = 65_535;
 
 /// Reads a big-endian 16-bit number.
 pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::edns::{Edns, Malformed};
+use super::edns::{Edns, OptError};
 use super::lower::LowerName;
 use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
@@ -111,7 +111,7 @@ impl Query {
                     .edns
                     .insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
                 let read = edns.read_options(rdata, use_ecs);
-                read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
+                read.map_err(|malformed| refuse(true, malformed == OptError::ClientSubnet))?;
             } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
                 if self.edns.is_some_and(|edns| edns.version != 0) {
                     // BADVERS comes first: what else another version means is not known.

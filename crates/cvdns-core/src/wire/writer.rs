@@ -3,7 +3,7 @@
 use super::name::{MAX_NAME, parent, wire_length};
 use super::rtype;
 
-/// Pointers hold 14 bits; below this bound one may still be moved by a name's length (see `Writer::for_template`).
+/// Pointers hold 14 bits; below this bound one may still be moved by a name's length (see `MessageWriter::for_template`).
 const POINTER_LIMIT: usize = 0x4000 - 256;
 
 /// How many names are remembered as targets of compression.
@@ -26,7 +26,7 @@ pub enum Owner<'n> {
 }
 
 /// A message under construction behind its question.
-pub struct Writer<'b> {
+pub struct MessageWriter<'b> {
     buffer: &'b mut [u8],
     at: usize,
     overflow: bool,
@@ -35,7 +35,7 @@ pub struct Writer<'b> {
     pointers: Option<&'b mut Vec<u16>>,
 }
 
-impl<'b> Writer<'b> {
+impl<'b> MessageWriter<'b> {
     /// Goes on after the question that ends at `question_end` and whose name starts after the header.
     pub fn new(buffer: &'b mut [u8], question_end: usize) -> Self {
         let mut writer = Self {

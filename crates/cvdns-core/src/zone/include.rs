@@ -1,7 +1,7 @@
 //! Where `$INCLUDE` gets its files from: the floor that reads files says so, this one only asks.
 
 /// A master file's octets and the name that messages call it by.
-pub struct Included {
+pub struct IncludedFile {
     /// The name for messages.
     pub file: String,
     /// Its contents.
@@ -14,14 +14,14 @@ pub trait Include {
     ///
     /// # Errors
     /// Why it cannot be read.
-    fn include(&mut self, path: &[u8], from: &str) -> Result<Included, String>;
+    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String>;
 }
 
 /// Knows no files: for texts that must stand alone.
 pub struct NoFiles;
 
 impl Include for NoFiles {
-    fn include(&mut self, path: &[u8], _from: &str) -> Result<Included, String> {
+    fn include(&mut self, path: &[u8], _from: &str) -> Result<IncludedFile, String> {
         Err(format!("{} is not at hand", String::from_utf8_lossy(path)))
     }
 }

@@ -8,7 +8,7 @@ use super::head::Head;
 use super::include::Include;
 use super::lexer::{Entry, Lexer};
 use super::rdata::{self, bad_name};
-use super::records::Record;
+use super::records::ResourceRecord;
 use super::token::{Fault, Token};
 use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
 use crate::wire::name::Name;
@@ -28,7 +28,7 @@ pub fn parse(
     origin: &Name,
     include: &mut dyn Include,
     problems: &mut Problems,
-) -> Vec<Record> {
+) -> Vec<ResourceRecord> {
     let mut reader = Reader {
         include,
         problems,
@@ -50,7 +50,7 @@ pub fn parse(
 pub(super) struct Reader<'r> {
     pub(super) include: &'r mut dyn Include,
     pub(super) problems: &'r mut Problems,
-    records: Vec<Record>,
+    records: Vec<ResourceRecord>,
     /// The files that are being read, each including the next.
     pub(super) open: Vec<PathBuf>,
     /// Whether files nested too deep: no more are included then, as their number would double with each level.
@@ -202,7 +202,7 @@ impl Reader<'_> {
         };
         self.last_ttl = Some(ttl);
         let rdata = self.rdata.as_slice().into();
-        self.records.push(Record {
+        self.records.push(ResourceRecord {
             owner,
             rtype: head.rtype,
             ttl,

@@ -365,21 +365,21 @@ mod tests {
 
     use super::*;
     use crate::problem::Problems;
-    use crate::zone::records::Record;
+    use crate::zone::records::ResourceRecord;
     use proptest::prelude::*;
 
     fn name(labels: &str) -> Name {
         Name::parse(labels, &Name::root()).unwrap()
     }
 
-    fn record(owner: u32, rtype: u16, rdata: &[u8]) -> Record {
+    fn record(owner: u32, rtype: u16, rdata: &[u8]) -> ResourceRecord {
         // The case differs from record to record.
         let owner = if rdata.len().is_multiple_of(2) {
             format!("N{owner}.Z.")
         } else {
             format!("n{owner}.z.")
         };
-        Record {
+        ResourceRecord {
             owner: name(&owner),
             rtype,
             ttl: 60,
@@ -438,7 +438,7 @@ mod tests {
         let texts = ["a 60 A 192.0.2.1\n", "\n\nb 60 A 192.0.2.1\n"];
         let spots = [("one", texts[0], 0..1), ("two", texts[1], 2..3)]
             .map(|(file, text, span)| Location::at(&file.into(), &text.into(), span));
-        let records = (0..).zip(&spots).map(|(number, location)| Record {
+        let records = (0..).zip(&spots).map(|(number, location)| ResourceRecord {
             location: location.clone(),
             ..record(number, 1, &[1; 4])
         });

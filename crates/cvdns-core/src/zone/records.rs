@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::packed::{Packed, TooMuch};
 use crate::problem::{Location, Problems};
 use crate::wire::name::{Name, wire_length};
-use crate::wire::{HEADER, rtype};
+use crate::wire::{HEADER, MAX_MESSAGE, rtype};
 
 pub use super::packed::{OwnerSets, Rdatas, Rrset};
 
@@ -22,7 +22,7 @@ pub struct Records {
 
 /// One record as the master file has it.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct ResourceRecord {
     /// The owner.
     pub owner: Name,
     /// Type.
@@ -34,9 +34,6 @@ pub struct Record {
     /// Where it stands.
     pub location: Location,
 }
-
-/// Most octets of a message (RFC 1035 section 4.2.2).
-const MAX_MESSAGE: usize = 65_535;
 
 /// How many aliases in a row are followed: answers follow no more.
 const MAX_CHAIN: usize = 16;
@@ -51,7 +48,7 @@ impl Records {
     /// Sorts records into `RRsets` and notes everything that cannot be served.
     pub fn build(
         origin: &Name,
-        records: Vec<Record>,
+        records: Vec<ResourceRecord>,
         whole: &Location,
         problems: &mut Problems,
     ) -> Self {
@@ -73,7 +70,7 @@ impl Records {
     }
 
     /// A single record that stands in no master file.
-    pub fn of_one(record: &Record) -> Self {
+    pub fn of_one(record: &ResourceRecord) -> Self {
         let mut zone = Self { origin: record.owner.clone(), packed: Packed::default() };
         if let Ok(owner) = zone.packed.owner(record.owner.wire())
             && zone.packed.begin(owner, record.rtype, record.ttl, &record.location).is_ok()
@@ -85,7 +82,7 @@ impl Records {
     }
 
     /// Puts records of one owner and type together.
-    fn sort(&mut self, records: &[Record], problems: &mut Problems) -> Result<(), TooMuch> {
+    fn sort(&mut self, records: &[ResourceRecord], problems: &mut Problems) -> Result<(), TooMuch> {
         let mut order: Vec<(u32, u16, u32)> = Vec::with_capacity(records.len());
         for (number, record) in (0..).zip(records) {
             if is_servable(record, &self.origin, problems) {
@@ -107,7 +104,7 @@ impl Records {
     fn add<'r>(
         &mut self,
         owner: u32,
-        mut records: impl Iterator<Item = &'r Record>,
+        mut records: impl Iterator<Item = &'r ResourceRecord>,
         problems: &mut Problems,
     ) -> Result<(), TooMuch> {
         let Some(first) = records.next() else { return Ok(()) };
@@ -287,7 +284,7 @@ impl Records {
 }
 
 /// Whether a record can be served from this zone at all; if not, it is noted.
-fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool {
+fn is_servable(record: &ResourceRecord, origin: &Name, problems: &mut Problems) -> bool {
     if !record.owner.is_within(origin) {
         problems.error(
             record.location.clone(),
@@ -309,7 +306,7 @@ fn is_servable(record: &Record, origin: &Name, problems: &mut Problems) -> bool 
 
 /// The least that a record takes in an answer: a pointer, type, class, TTL and length stand before
 /// its RDATA, and names in that may shrink to an octet where answers compress them.
-fn size(record: &Record) -> usize {
+fn size(record: &ResourceRecord) -> usize {
     let shortest = match record.rtype {
         rtype::NS | rtype::CNAME | rtype::PTR => 1,
         rtype::MX => 3,

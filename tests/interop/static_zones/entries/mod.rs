@@ -15,7 +15,7 @@ use std::process::Command;
 
 use cvdns_core::problem::Problems;
 use cvdns_core::wire::name::Name;
-use cvdns_core::zone::include::{Include, Included};
+use cvdns_core::zone::include::{Include, IncludedFile};
 use cvdns_core::zone::master;
 
 use crate::support::daemon::Files;
@@ -89,10 +89,10 @@ const FIRST: &str = "Knot takes no owner from the file that includes";
 struct Dir(PathBuf);
 
 impl Include for Dir {
-    fn include(&mut self, path: &[u8], _from: &str) -> Result<Included, String> {
+    fn include(&mut self, path: &[u8], _from: &str) -> Result<IncludedFile, String> {
         let file = String::from_utf8(path.to_vec()).expect("a name");
         let octets = fs::read(self.0.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-        Ok(Included { file, octets })
+        Ok(IncludedFile { file, octets })
     }
 }
 
@@ -109,7 +109,7 @@ fn ours(dir: &Path, zone: &[u8]) -> (BTreeSet<Row>, Vec<String>) {
     let mut problems = Problems::default();
     let origin = Name::parse(ORIGIN, &Name::root()).expect("a name");
     let records = master::parse("zone", zone, &origin, &mut Dir(dir.to_owned()), &mut problems);
-    let row = |record: &cvdns_core::zone::records::Record| Row {
+    let row = |record: &cvdns_core::zone::records::ResourceRecord| Row {
         owner: record.owner.to_lower().wire().to_vec(),
         rtype: record.rtype,
         ttl: record.ttl,

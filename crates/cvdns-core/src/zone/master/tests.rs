@@ -1,7 +1,7 @@
 use super::*;
-use crate::zone::include::{Included, NoFiles};
+use crate::zone::include::{IncludedFile, NoFiles};
 
-fn read(text: impl AsRef<[u8]>) -> (Vec<Record>, Vec<String>) {
+fn read(text: impl AsRef<[u8]>) -> (Vec<ResourceRecord>, Vec<String>) {
     let origin = Name::parse("example.org.", &Name::root()).unwrap();
     let mut problems = Problems::default();
     let records = parse("z", text, &origin, &mut NoFiles, &mut problems);
@@ -73,11 +73,11 @@ fn the_generic_form_of_a_known_type_must_be_of_its_form() {
 struct Same(&'static str, usize, bool);
 
 impl Include for Same {
-    fn include(&mut self, path: &[u8], from: &str) -> Result<Included, String> {
+    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
         self.1 += 1;
         let path = std::str::from_utf8(path).unwrap();
         let file = if self.2 { format!("{from}/{path}") } else { path.to_owned() };
-        Ok(Included { file, octets: self.0.into() })
+        Ok(IncludedFile { file, octets: self.0.into() })
     }
 }
 

@@ -7,11 +7,11 @@ use crate::problem::Problems;
 use crate::wire::name::Name;
 use crate::zone::include::NoFiles;
 use crate::zone::master::parse;
-use crate::zone::records::Record;
+use crate::zone::records::ResourceRecord;
 use named::RECORDS;
 
 /// Reads a master file of `example.org`, as far as it can be read.
-fn read(text: impl AsRef<[u8]>) -> (Vec<Record>, Vec<String>) {
+fn read(text: impl AsRef<[u8]>) -> (Vec<ResourceRecord>, Vec<String>) {
     let origin = Name::parse("example.org.", &Name::root()).unwrap();
     let mut problems = Problems::default();
     let records = parse("z", text, &origin, &mut NoFiles, &mut problems);
@@ -23,7 +23,7 @@ fn hex(octets: &[u8]) -> String {
 }
 
 #[track_caller]
-fn one(text: &str) -> Record {
+fn one(text: &str) -> ResourceRecord {
     let (mut records, problems) = read(text);
     assert_eq!((records.len(), problems.as_slice()), (1, &[][..]), "{text}");
     records.remove(0)
