@@ -1,76 +1,81 @@
-//! Cuts a master file into entries and these into tokens (RFC 1035 section 5.1). All that reads master files is fed
-//! from here, so that quotes, escapes, parentheses and comments mean the same everywhere.
+//! Splits a master file into entries, and entries into tokens (RFC 1035 section 5.1). All readers
+//! of master files use it, so that quotes, escapes, parentheses and comments have one meaning.
 //!
-//! Master files are octets: nothing but ASCII has a meaning, and all other octets stand for themselves. Where RFC 1035
-//! leaves room, this is BIND's reading:
-//! - an entry ends with a line feed, a carriage return, or both; within parentheses they are blanks;
-//! - a quote ends a word, and a word may follow a quote without a blank between them;
-//! - a backslash takes the octet behind it along, in words all but the end of the line;
-//! - a quote must be closed on its own line.
+//! Master files consist of octets. Only ASCII has special meanings; other octets represent
+//! themselves. Where RFC 1035 leaves room, the lexer does as BIND does:
+//! - an entry ends with a line feed, a carriage return, or both; within parentheses, these are
+//!   blanks;
+//! - a quote ends a word, and a word may follow a quoted string without a blank between them;
+//! - a backslash escapes the next octet; in words, it cannot escape the end of the line;
+//! - a quoted string must end on its own line.
 
 use std::ops::Range;
 
-use super::token::{Fault, Token};
+use crate::zone::token::{ParseError, Token};
 
-/// The entries of a master file, one by one.
+/// Reads the entries of a master file one by one.
 pub(super) struct Lexer<'t> {
     octets: &'t [u8],
     at: usize,
 }
 
-/// An entry: a record or a directive, on one line or within parentheses on several.
+/// An entry: a record or a directive. With parentheses, it may span several lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Where it stands: from the start of its line, without the end of its last one.
+pub(super) struct MasterEntry {
+    /// Octet range in the file: from the start of the first line, without the end of the last line.
     pub(super) span: Range<usize>,
-    /// Whether its line starts with a blank, so that a record has the owner of the one before.
+    /// Whether the first line starts with a blank. A record then has the owner of the record
+    /// before.
     pub(super) starts_blank: bool,
-    /// What is wrong with a quote or a parenthesis.
-    pub(super) fault: Option<Fault>,
+    /// The first syntax error, such as a quote that is not closed.
+    pub(super) error: Option<ParseError>,
 }
 
-/// What the entry is in the middle of.
+/// State within an entry.
 #[derive(Default)]
-struct State {
-    /// How many parentheses are open.
+struct EntryState {
+    /// Number of open parentheses.
     depth: usize,
-    /// Where the outermost of them stands.
+    /// Offset of the outermost open parenthesis.
     opened: usize,
-    /// The first thing that is wrong.
-    fault: Option<Fault>,
+    /// The first error.
+    error: Option<ParseError>,
 }
 
 impl<'t> Lexer<'t> {
-    /// Starts with the first entry of a file.
+    /// Starts at the beginning of a file.
     pub(super) fn new(octets: &'t [u8]) -> Self {
         Self { octets, at: 0 }
     }
 
-    /// Puts the tokens of the next entry into `tokens`; `None` at the end of the file. Lines without tokens are passed
-    /// over.
-    pub(super) fn entry(&mut self, tokens: &mut Vec<Token<'t>>) -> Option<Entry> {
+    /// Reads the next entry, and replaces the contents of `tokens` by its tokens. `None` at the end
+    /// of the file. Lines without tokens are skipped.
+    pub(super) fn entry(&mut self, tokens: &mut Vec<Token<'t>>) -> Option<MasterEntry> {
         loop {
             tokens.clear();
             let start = self.at;
             let first = self.octets.get(start)?;
-            let mut state = State::default();
+            let mut state = EntryState::default();
             while self.step(&mut state, tokens) {}
             let end = self.at;
             self.end_of_line();
             if state.depth > 0 {
-                let open =
-                    Fault::new(state.opened..state.opened + 1, "the parenthesis is not closed");
-                state.fault.get_or_insert(open.with("close each ( with a )"));
+                let open = ParseError::new(
+                    state.opened..state.opened + 1,
+                    "the parenthesis is not closed",
+                );
+                state.error.get_or_insert(open.with_help("close each ( with a )"));
             }
-            if !tokens.is_empty() || state.fault.is_some() {
+            if !tokens.is_empty() || state.error.is_some() {
                 let starts_blank = matches!(first, b' ' | b'\t');
-                return Some(Entry { span: start..end, starts_blank, fault: state.fault });
+                return Some(MasterEntry { span: start..end, starts_blank, error: state.error });
             }
         }
     }
 
-    /// Takes a token, a parenthesis, or blanks; false where the entry ends.
-    fn step(&mut self, state: &mut State, tokens: &mut Vec<Token<'t>>) -> bool {
+    /// Consumes a token, a comment, a parenthesis or a blank. Returns false at the end of the
+    /// entry.
+    fn step(&mut self, state: &mut EntryState, tokens: &mut Vec<Token<'t>>) -> bool {
         let start = self.at;
         let Some(&octet) = self.octets.get(start) else { return false };
         match octet {
@@ -86,26 +91,27 @@ impl<'t> Lexer<'t> {
             }
             b')' => {
                 if state.depth == 0 {
-                    let fault = Fault::new(start..start + 1, "the parenthesis was never opened");
-                    state.fault.get_or_insert(fault.with("open each ) with a ("));
+                    let error =
+                        ParseError::new(start..start + 1, "the parenthesis was never opened");
+                    state.error.get_or_insert(error.with_help("open each ) with a ("));
                 }
                 state.depth = state.depth.saturating_sub(1);
                 self.at += 1;
             }
             b'"' => tokens.push(self.quoted(state)),
             0 => {
-                let fault =
-                    Fault::new(start..start + 1, "an octet of value 0 stands outside of quotes");
-                state.fault.get_or_insert(fault.with("write \\000 where it is meant"));
+                let error =
+                    ParseError::new(start..start + 1, "an octet of value 0 is outside of quotes");
+                state.error.get_or_insert(error.with_help("write \\000 if it is intended"));
                 self.at += 1;
             }
             _ => {
                 let (end, escapes_nothing) = self.end_of_word(start);
                 self.at = end;
                 if escapes_nothing {
-                    let fault =
-                        Fault::new(end - 1..end, "a backslash stands at the end of the line");
-                    state.fault.get_or_insert(fault.with("write \\\\ where it is meant"));
+                    let error =
+                        ParseError::new(end - 1..end, "a backslash is at the end of the line");
+                    state.error.get_or_insert(error.with_help("write \\\\ if it is intended"));
                 }
                 let text = self.octets.get(start..end).unwrap_or_default();
                 tokens.push(Token { text, quoted: false, start });
@@ -114,25 +120,27 @@ impl<'t> Lexer<'t> {
         true
     }
 
-    /// Passes over a comment, which a line feed ends. As BIND has it, a carriage return alone does not; what stands behind it
-    /// is meant to be a line, which must not be lost without a word.
-    fn comment(&mut self, state: &mut State) {
+    /// Skips a comment up to the line feed. As in BIND, a carriage return alone does not end a
+    /// comment. Text after one was probably meant as a line of its own: an error, so that it is not
+    /// lost silently.
+    fn comment(&mut self, state: &mut EntryState) {
         let start = self.at;
         self.at = self.find(start, |octet| octet == b'\n');
         let comment = self.octets.get(start..self.at).unwrap_or_default();
         let Some(end) = comment.iter().position(|octet| *octet == b'\r') else { return };
-        if comment.get(end..).is_some_and(|behind| !behind.trim_ascii().is_empty()) {
-            let fault = Fault::new(
+        if comment.get(end..).is_some_and(|after| !after.trim_ascii().is_empty()) {
+            let error = ParseError::new(
                 start + end..start + end + 1,
                 "a carriage return ends a line within this comment",
             );
             state
-                .fault
-                .get_or_insert(fault.with("save the file with line feeds at the ends of lines"));
+                .error
+                .get_or_insert(error.with_help("save the file with line feeds as ends of lines"));
         }
     }
 
-    /// Where the word ends that begins at `start`, and whether it ends with a backslash that has nothing to escape.
+    /// The end of the word that starts at `start`, and whether it ends with a backslash that
+    /// escapes nothing.
     fn end_of_word(&self, start: usize) -> (usize, bool) {
         let mut at = start;
         while let Some(octet) = self.octets.get(at) {
@@ -148,8 +156,8 @@ impl<'t> Lexer<'t> {
         (at, false)
     }
 
-    /// Takes a quoted string; one that is not closed ends with its line.
-    fn quoted(&mut self, state: &mut State) -> Token<'t> {
+    /// Consumes a quoted string. Without a closing quote, the string ends with its line.
+    fn quoted(&mut self, state: &mut EntryState) -> Token<'t> {
         let start = self.at;
         let mut at = start + 1;
         let closed = loop {
@@ -164,10 +172,12 @@ impl<'t> Lexer<'t> {
         let text = self.octets.get(start + 1..at).unwrap_or_default();
         if !closed {
             let end = start + 1 + text.trim_ascii_end().len();
-            let fault = Fault::new(start..end, "the quote is not closed");
-            state.fault.get_or_insert(
-                fault.with("close it on its own line; a quote within a string is written \\\""),
-            );
+            let error = ParseError::new(start..end, "the quote is not closed");
+            state
+                .error
+                .get_or_insert(error.with_help(
+                    "close it on its own line; a quote within a string is written \\\"",
+                ));
         }
         Token { text, quoted: true, start }
     }
@@ -193,16 +203,16 @@ mod tests {
 
     use super::*;
 
-    /// An entry as it can be compared: whether it starts with a blank, and its tokens without their places.
+    /// An entry for comparisons: whether it starts with a blank, and the tokens' texts and quoting.
     type Plain = (bool, Vec<(Vec<u8>, bool)>);
 
-    /// All entries up to the first that is wrong.
-    fn entries(octets: &[u8]) -> (Vec<Plain>, Option<Fault>) {
+    /// All entries up to the first with an error.
+    fn entries(octets: &[u8]) -> (Vec<Plain>, Option<ParseError>) {
         let mut lexer = Lexer::new(octets);
         let (mut out, mut tokens) = (Vec::new(), Vec::new());
         while let Some(entry) = lexer.entry(&mut tokens) {
-            if let Some(fault) = entry.fault {
-                return (out, Some(fault));
+            if let Some(error) = entry.error {
+                return (out, Some(error));
             }
             for token in &tokens {
                 let quote = usize::from(token.quoted);
@@ -231,8 +241,8 @@ mod tests {
     }
 
     fn words(text: &str) -> Vec<Vec<String>> {
-        let (entries, fault) = entries(text.as_bytes());
-        assert_eq!(fault, None, "{text}");
+        let (entries, error) = entries(text.as_bytes());
+        assert_eq!(error, None, "{text}");
         let plain = |(text, _): (Vec<u8>, bool)| String::from_utf8(text).unwrap();
         entries.into_iter().map(|(_, tokens)| tokens.into_iter().map(plain).collect()).collect()
     }
@@ -259,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_its_place() {
+    fn errors_have_their_location() {
         for (text, span, what) in [
             ("a ( b\n(\n", 2..3, "is not closed"),
             ("a b )\n", 4..5, "never opened"),
@@ -268,9 +278,9 @@ mod tests {
             ("a b\\\nc", 3..4, "a backslash"),
             ("a \0", 2..3, "an octet of value 0"),
         ] {
-            let (_, fault) = entries(text.as_bytes());
-            let fault = fault.unwrap();
-            assert!(fault.what.contains(what) && fault.span == span, "{text}: {fault:?}");
+            let (_, error) = entries(text.as_bytes());
+            let error = error.unwrap();
+            assert!(error.what.contains(what) && error.span == span, "{text}: {error:?}");
         }
     }
 
@@ -283,14 +293,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// Printed and read again, tokens are the same.
+        /// Tokens survive being printed and read again.
         #[test]
         fn tokens_come_back(octets in octets()) {
             let (read, _) = entries(&octets);
             prop_assert_eq!(entries(&print(&read)), (read, None));
         }
 
-        /// Every octet is passed once.
+        /// Every octet is consumed once.
         #[test]
         fn entries_do_not_overlap(octets in octets()) {
             let mut lexer = Lexer::new(&octets);

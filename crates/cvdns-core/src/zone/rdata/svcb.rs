@@ -1,17 +1,17 @@
-//! SVCB and HTTPS: parameters of services (RFC 9460).
+//! The `SvcParams` of SVCB and HTTPS records (RFC 9460).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::data::Data;
 use super::field::Field;
 use super::fields::base64_octets;
 use super::octets::Octets;
-use crate::zone::token::{BAD_ESCAPE, Fault, Token, resolve, shown};
+use super::parser::RdataParser;
+use crate::zone::token::{BAD_ESCAPE, ParseError, Token, resolve, shown};
 
-/// The parameters, as layouts name the field.
+/// All `SvcParams` of a record.
 pub(super) const PARAMETERS: Field = Field { text: parameters, wire };
 
-/// Keys of RFC 9460 section 14.3.2 and of what was registered since.
+/// Keys of RFC 9460 section 14.3.2, and later ones (IANA "DNS Service Bindings (SVCB)").
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
 const NO_DEFAULT_ALPN: u16 = 2;
@@ -34,30 +34,31 @@ const KEYS: &[(&str, u16)] = &[
     ("ohttp", OHTTP),
 ];
 
-/// A parameter as it was written.
-struct Parameter<'e> {
+/// A `SvcParam` in presentation format.
+struct SvcParam<'e> {
     key: u16,
-    /// How the key was written.
+    /// The key as written.
     name: &'e str,
-    /// Whether it was written as `keyN`: its value is then the octets themselves (RFC 9460 section 2.1).
+    /// Whether the key was written as `keyN`. The value is then in wire form (RFC 9460 section
+    /// 2.1).
     by_number: bool,
-    /// The value, without quotes, its escapes not yet resolved.
+    /// The value without quotes, with its escapes unresolved.
     value: &'e [u8],
-    /// Where key and value stand.
+    /// The token of the key, which also has the value unless that is quoted.
     token: Token<'e>,
-    /// Where the value ends.
+    /// End of the value, as an octet offset in the file.
     end: usize,
 }
 
-/// Takes all parameters and appends them in the order of their keys (RFC 9460 section 2.2).
-fn parameters(data: &mut Data<'_>) -> Result<(), Fault> {
+/// Reads all `SvcParams`, and appends them in the order of their keys (RFC 9460 section 2.2).
+fn parameters(parser: &mut RdataParser<'_>) -> Result<(), ParseError> {
     let mut read: Vec<(u16, Vec<u8>)> = Vec::new();
-    while data.continues() {
-        let parameter = parameter(data)?;
+    while parser.continues() {
+        let parameter = parameter(parser)?;
         let value = parameter.octets()?;
         if read.iter().any(|(key, _)| *key == parameter.key) {
-            let what = format!("`{}` stands here twice", parameter.name);
-            return Err(parameter.fault(what).with("keep one (RFC 9460 section 2.1)"));
+            let what = format!("`{}` appears twice", parameter.name);
+            return Err(parameter.error(what).with_help("keep one (RFC 9460 section 2.1)"));
         }
         read.push((parameter.key, value));
     }
@@ -65,31 +66,33 @@ fn parameters(data: &mut Data<'_>) -> Result<(), Fault> {
     let keys: Vec<u16> = read.iter().map(|(key, _)| *key).collect();
     for (key, value) in &read {
         if let Some(what) = missing(*key, value, &keys) {
-            return Err(data.fault_here(what).with("add it (RFC 9460 sections 7.1.1 and 8)"));
+            return Err(parser
+                .error_here(what)
+                .with_help("add it (RFC 9460 sections 7.1.1 and 8)"));
         }
-        let too_long = || data.fault_here("a parameter is over 65,535 octets long");
+        let too_long = || parser.error_here("a parameter is over 65,535 octets long");
         let length = u16::try_from(value.len()).map_err(|_| too_long())?;
-        data.out.extend(key.to_be_bytes());
-        data.out.extend(length.to_be_bytes());
-        data.out.extend_from_slice(value);
+        parser.out.extend(key.to_be_bytes());
+        parser.out.extend(length.to_be_bytes());
+        parser.out.extend_from_slice(value);
     }
     Ok(())
 }
 
-fn parameter<'e>(data: &mut Data<'e>) -> Result<Parameter<'e>, Fault> {
-    let token = data.unquoted("a parameter")?;
+fn parameter<'e>(parser: &mut RdataParser<'e>) -> Result<SvcParam<'e>, ParseError> {
+    let token = parser.unquoted("a parameter")?;
     let (name, value) = match token.text.iter().position(|octet| *octet == b'=') {
         Some(at) => (token.text.get(..at), token.text.get(at + 1..)),
         None => (Some(token.text), None),
     };
     let name = name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
     let Some((key, by_number)) = key(name) else {
-        let what = format!("`{}` is no parameter's name", shown(token.text));
+        let what = format!("`{}` is not the name of a parameter", shown(token.text));
         return Err(token
-            .fault(what)
-            .with("write a name such as alpn, or keyN (RFC 9460 section 2.1)"));
+            .error(what)
+            .with_help("write a name such as alpn, or keyN (RFC 9460 section 2.1)"));
     };
-    let mut parameter = Parameter {
+    let mut parameter = SvcParam {
         key,
         name,
         by_number,
@@ -97,20 +100,21 @@ fn parameter<'e>(data: &mut Data<'e>) -> Result<Parameter<'e>, Fault> {
         token,
         end: token.end(),
     };
-    let touches = |data: &Data<'e>, end: usize| data.peek().is_some_and(|next| next.start == end);
-    if value == Some(b"") && touches(data, parameter.end) {
-        let quoted = data.token("a value")?;
+    let touches =
+        |parser: &RdataParser<'e>, end: usize| parser.peek().is_some_and(|next| next.start == end);
+    if value == Some(b"") && touches(parser, parameter.end) {
+        let quoted = parser.token("a value")?;
         (parameter.value, parameter.end) = (quoted.text, quoted.end());
     }
-    if touches(data, parameter.end) {
-        let what = "quotes do not stand around the whole value";
-        return Err(parameter.fault(what).with("write KEY=\"VALUE\", and a blank behind it"));
+    if touches(parser, parameter.end) {
+        let what = "the quotes do not enclose the whole value";
+        return Err(parameter.error(what).with_help("write KEY=\"VALUE\" and a blank after it"));
     }
     Ok(parameter)
 }
 
-/// The number of a key, and whether it was written as one. Names are in lower case, numbers without leading zeros (RFC
-/// 9460 section 2.1).
+/// The number of a key, and whether it was written as `keyN`. Names are in lower case, numbers
+/// without leading zeros (RFC 9460 section 2.1).
 fn key(name: &str) -> Option<(u16, bool)> {
     if let Some((_, number)) = KEYS.iter().find(|(known, _)| *known == name) {
         return Some((*number, false));
@@ -120,35 +124,34 @@ fn key(name: &str) -> Option<(u16, bool)> {
     (number.to_string() == digits).then_some((number, true))
 }
 
-impl Parameter<'_> {
-    fn fault(&self, what: impl Into<String>) -> Fault {
-        Fault::new(self.token.start..self.end, what)
+impl SvcParam<'_> {
+    fn error(&self, what: impl Into<String>) -> ParseError {
+        ParseError::new(self.token.start..self.end, what)
     }
 
-    fn is_not(&self, expected: &str) -> Fault {
+    fn is_not(&self, expected: &str) -> ParseError {
         if self.by_number {
-            let what =
-                format!("`{}` is no value of this key in octets, as it is sent", shown(self.value));
-            return self
-                .fault(what)
-                .with("write the octets, or the name of the key with text (RFC 9460 section 2.1)");
+            let what = format!("`{}` is not a value of this key in wire form", shown(self.value));
+            return self.error(what).with_help(
+                "write the octets of the wire form, or the key by name (RFC 9460 section 2.1)",
+            );
         }
         let what = format!("`{}` is not {expected}", shown(self.value));
-        self.fault(what).with(format!("write {}={expected} (RFC 9460)", self.name))
+        self.error(what).with_help(format!("write {}={expected} (RFC 9460)", self.name))
     }
 
     /// The value in wire form.
-    fn octets(&self) -> Result<Vec<u8>, Fault> {
-        let value = resolve(self.value).ok_or_else(|| self.fault(BAD_ESCAPE))?;
+    fn octets(&self) -> Result<Vec<u8>, ParseError> {
+        let value = resolve(self.value).ok_or_else(|| self.error(BAD_ESCAPE))?;
         let octets =
             if self.by_number { Some(value.to_vec()) } else { named_value(self.key, &value) };
         let octets = octets.filter(|octets| is_value(self.key, octets));
         octets.ok_or_else(|| match (self.key, self.value) {
             (NO_DEFAULT_ALPN | OHTTP, _) => {
                 let what = format!("`{}` has a value", self.name);
-                self.fault(what).with("write the name alone (RFC 9460 section 7.1.1)")
+                self.error(what).with_help("write the name alone (RFC 9460 section 7.1.1)")
             }
-            (_, b"") => self.fault(format!("`{}` has no value", self.name)).with(format!(
+            (_, b"") => self.error(format!("`{}` has no value", self.name)).with_help(format!(
                 "write {}={}",
                 self.name,
                 expected(self.key)
@@ -158,7 +161,7 @@ impl Parameter<'_> {
     }
 }
 
-/// What the value of a key looks like, for messages.
+/// Presentation format of a key's value, for messages.
 fn expected(key: u16) -> &'static str {
     match key {
         MANDATORY => "KEY,... of other parameters",
@@ -168,11 +171,11 @@ fn expected(key: u16) -> &'static str {
         ECH => "base64",
         IPV6HINT => "IPv6 addresses with commas between them",
         DOHPATH => "a path such as /dns-query{?dns}",
-        _ => "octets that the key can have",
+        _ => "octets that are valid for the key",
     }
 }
 
-/// The wire form of a value that was written under its key's name; `None` when it is no such value.
+/// The wire form of a value of a key that was written by name; `None` if the value is invalid.
 fn named_value(key: u16, value: &[u8]) -> Option<Vec<u8>> {
     let text = || std::str::from_utf8(value).ok();
     match key {
@@ -200,8 +203,9 @@ fn addresses<const N: usize>(text: &str, read: fn(&str) -> Option<[u8; N]>) -> O
     Some(addresses?.concat())
 }
 
-/// Protocol identifiers with commas between them, each behind its length. Within one, `\,` is a comma and `\\` a
-/// backslash (RFC 9460 appendix A.1), after the escapes of master files were resolved.
+/// Protocol identifiers with commas between them, in wire form. Within an identifier, `\,` is a
+/// comma and `\\` a backslash (RFC 9460 appendix A.1). The escapes of the master file are resolved
+/// already.
 fn ids(value: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut id = Vec::new();
@@ -221,7 +225,8 @@ fn ids(value: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether a key can have this value (RFC 9460 sections 7 and 8, RFC 9461 section 5, RFC 9540 section 4).
+/// Whether a value in wire form is valid for its key (RFC 9460 sections 7 and 8, RFC 9461 section
+/// 5, RFC 9540 section 4).
 fn is_value(key: u16, value: &[u8]) -> bool {
     match key {
         MANDATORY => {
@@ -249,7 +254,7 @@ fn is_value(key: u16, value: &[u8]) -> bool {
     }
 }
 
-/// A relative URI template with the variable `dns` (RFC 9461 section 5).
+/// Whether a text is a relative URI template with the variable `dns` (RFC 9461 section 5).
 fn is_path(template: &str) -> bool {
     let variables = |part: &str| {
         let expression = part.split_once('}').map_or("", |(expression, _)| expression);
@@ -259,11 +264,11 @@ fn is_path(template: &str) -> bool {
     template.starts_with('/') && template.split('{').skip(1).any(variables)
 }
 
-/// What else must be there beside a parameter.
+/// What is missing: another `SvcParam` that this one requires; `None` if nothing is.
 fn missing(key: u16, value: &[u8], keys: &[u16]) -> Option<String> {
     match key {
         NO_DEFAULT_ALPN if !keys.contains(&ALPN) => {
-            Some("`no-default-alpn` stands here without `alpn`".to_owned())
+            Some("`no-default-alpn` is there without `alpn`".to_owned())
         }
         MANDATORY => {
             let (mandatory, _) = value.as_chunks::<2>();
@@ -271,13 +276,13 @@ fn missing(key: u16, value: &[u8], keys: &[u16]) -> Option<String> {
             let absent = mandatory.find(|key| !keys.contains(key))?;
             let known = KEYS.iter().find(|(_, number)| *number == absent);
             let name = known.map_or_else(|| format!("key{absent}"), |(name, _)| (*name).to_owned());
-            Some(format!("`{name}` is mandatory and is not there"))
+            Some(format!("`{name}` is mandatory, but missing"))
         }
         _ => None,
     }
 }
 
-/// RFC 9460 section 2.2: keys in ascending order, each once.
+/// Consumes all `SvcParams`. Keys are in ascending order, each once (RFC 9460 section 2.2).
 fn wire(octets: &mut Octets<'_>) -> Option<()> {
     let mut read: Vec<(u16, &[u8])> = Vec::new();
     while !octets.is_empty() {

@@ -1,13 +1,13 @@
-//! Words that stand for numbers in master files.
+//! Mnemonics for numbers in RDATA.
 
-use super::data::Data;
-use crate::zone::token::Fault;
+use super::parser::RdataParser;
+use crate::zone::token::ParseError;
 
-/// Words and their numbers.
-pub(super) type Aliases = &'static [(&'static str, u16)];
+/// Mnemonics with their numbers.
+pub(super) type Mnemonics = &'static [(&'static str, u16)];
 
-/// Kinds of certificates (RFC 4398 section 2.1).
-pub(super) const CERTIFICATES: Aliases = &[
+/// Types of certificates (RFC 4398 section 2.1).
+pub(super) const CERTIFICATES: Mnemonics = &[
     ("PKIX", 1),
     ("SPKI", 2),
     ("PGP", 3),
@@ -20,8 +20,8 @@ pub(super) const CERTIFICATES: Aliases = &[
     ("OID", 254),
 ];
 
-/// Algorithms of DNSSEC, as BIND names them (IANA "DNS Security Algorithm Numbers").
-pub(super) const ALGORITHMS: Aliases = &[
+/// Algorithms of DNSSEC, with the mnemonics of BIND (IANA "DNS Security Algorithm Numbers").
+pub(super) const ALGORITHMS: Mnemonics = &[
     ("RSAMD5", 1),
     ("DH", 2),
     ("DSA", 3),
@@ -43,9 +43,9 @@ pub(super) const ALGORITHMS: Aliases = &[
     ("PRIVATEOID", 254),
 ];
 
-/// Digests of keys, as BIND names them (IANA "DNSSEC Delegation Signer (DS) Resource Record (RR) Type Digest
-/// Algorithms").
-pub(super) const DIGESTS: Aliases = &[
+/// Types of digests of DS records, with the mnemonics of BIND (IANA "DNSSEC Delegation Signer (DS)
+/// Resource Record (RR) Type Digest Algorithms").
+pub(super) const DIGESTS: Mnemonics = &[
     ("SHA-1", 1),
     ("SHA1", 1),
     ("SHA-256", 2),
@@ -55,12 +55,12 @@ pub(super) const DIGESTS: Aliases = &[
     ("SHA384", 4),
 ];
 
-/// What a KEY is for (RFC 2535 section 7.1).
-pub(super) const KEY_PROTOCOLS: Aliases =
+/// Protocols of KEY records (RFC 2535 section 7.1).
+pub(super) const KEY_PROTOCOLS: Mnemonics =
     &[("NONE", 0), ("TLS", 1), ("EMAIL", 2), ("DNSSEC", 3), ("IPSEC", 4), ("ALL", 255)];
 
-/// Flags of a KEY, `|` between them (RFC 2535 section 7.1).
-pub(super) const KEY_FLAGS: Aliases = &[
+/// Flags of KEY records, which may be joined with `|` (RFC 2535 section 7.1).
+pub(super) const KEY_FLAGS: Mnemonics = &[
     ("NOCONF", 0x4000),
     ("NOAUTH", 0x8000),
     ("NOKEY", 0xc000),
@@ -96,11 +96,11 @@ pub(super) const KEY_FLAGS: Aliases = &[
     ("REVOKE", 0x0080),
 ];
 
-/// How a parent wants to be told of changes (RFC 9859).
-pub(super) const DSYNC_SCHEMES: Aliases = &[("NOTIFY", 1)];
+/// Schemes of DSYNC records (RFC 9859).
+pub(super) const DSYNC_SCHEMES: Mnemonics = &[("NOTIFY", 1)];
 
-/// Internet protocols (IANA "Protocol Numbers"): those that a WKS was ever seen with.
-pub(super) const PROTOCOLS: Aliases = &[
+/// Internet protocols with known use in WKS records (IANA "Protocol Numbers").
+pub(super) const PROTOCOLS: Mnemonics = &[
     ("icmp", 1),
     ("igmp", 2),
     ("ggp", 3),
@@ -114,9 +114,9 @@ pub(super) const PROTOCOLS: Aliases = &[
     ("sctp", 132),
 ];
 
-/// Services that WKS lists by name (RFC 1010, and those that came to be common). The system's own list is left
-/// out: a zone must not mean something else on another machine.
-pub(super) const SERVICES: Aliases = &[
+/// Services of WKS records (RFC 1010, and later common ones). The system's own list is not used: a
+/// zone must not change its meaning from host to host.
+pub(super) const SERVICES: Mnemonics = &[
     ("tcpmux", 1),
     ("echo", 7),
     ("discard", 9),
@@ -173,23 +173,24 @@ pub(super) const SERVICES: Aliases = &[
     ("pop3s", 995),
 ];
 
-/// The number that a word stands for.
-pub(super) fn find(aliases: Aliases, word: &str) -> Option<u16> {
-    aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(word)).map(|(_, number)| *number)
+/// The number of a mnemonic, regardless of case.
+pub(super) fn find(mnemonics: Mnemonics, text: &str) -> Option<u16> {
+    let known = mnemonics.iter().find(|(mnemonic, _)| mnemonic.eq_ignore_ascii_case(text));
+    known.map(|(_, number)| *number)
 }
 
-/// Takes a word of `aliases`, or a decimal number up to `most`.
+/// Consumes a mnemonic or a decimal number, either of them up to `max`.
 ///
 /// # Errors
-/// When there is none, or when it is neither.
+/// If no token remains, or if it is neither.
 pub(super) fn take(
-    data: &mut Data<'_>,
-    aliases: Aliases,
-    most: u16,
+    parser: &mut RdataParser<'_>,
+    mnemonics: Mnemonics,
+    max: u16,
     expected: &str,
-) -> Result<u16, Fault> {
-    let word = data.word(expected)?;
-    let digits = word.text.starts_with(|c: char| c.is_ascii_digit());
-    let number = if digits { word.text.parse().ok() } else { find(aliases, word.text) };
-    number.filter(|number| *number <= most).ok_or_else(|| word.is_not(expected))
+) -> Result<u16, ParseError> {
+    let token = parser.text_token(expected)?;
+    let digits = token.text.starts_with(|c: char| c.is_ascii_digit());
+    let number = if digits { token.text.parse().ok() } else { find(mnemonics, token.text) };
+    number.filter(|number| *number <= max).ok_or_else(|| token.is_not(expected))
 }
