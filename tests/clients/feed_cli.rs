@@ -113,7 +113,8 @@ fn check_warns_of_what_a_server_would_take() {
     assert!(code == Some(1) && error.contains("more than 5 minutes in the future"), "{error}");
 }
 
-/// The system's authorities count where the configuration names none (`SSL_CERT_FILE` says which these are).
+/// The system's authorities count where the configuration names none (`SSL_CERT_FILE` says which
+/// these are).
 #[test]
 fn a_feed_is_fetched_by_url() {
     let nginx = Nginx::start();
@@ -248,7 +249,8 @@ fn addresses(snapshot: &Snapshot, name: &str, rtype: u16) -> BTreeSet<IpAddr> {
     answer.addresses().into_iter().collect()
 }
 
-/// Random feeds: a row for a path exactly where what queries are answered differs, with the mirrors that come and go.
+/// Random feeds: a row for a path exactly where what queries are answered differs, with the mirrors
+/// that come and go.
 #[test]
 fn diff_is_the_difference_of_answers() {
     let dir = directory(&[]);

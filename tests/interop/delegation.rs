@@ -1,4 +1,5 @@
-//! `cvdns export delegation`: with what it prints a parent leads to the server (RFC 1034 section 4.2.1, RFC 9471).
+//! `cvdns export delegation`: with what it prints a parent leads to the server (RFC 1034 section
+//! 4.2.1, RFC 9471).
 
 use crate::support;
 
@@ -48,7 +49,8 @@ fn sections(address: &str, port: u16, arguments: &[&str], wanted: &[&str]) -> BT
     lines(&dig(address, port, &all)).into_iter().collect()
 }
 
-/// The parent zone with these delegations in it; named-checkzone must accept it without a word about them.
+/// The parent zone with these delegations in it; named-checkzone must accept it without a word
+/// about them.
 fn parent(origin: &str, delegations: &str) -> String {
     let text = format!(
         "$ORIGIN {origin}.\n$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 127.0.0.1\n{delegations}"

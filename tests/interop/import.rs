@@ -57,8 +57,8 @@ assert list(found) == list(wanted) and found == wanted, (found, wanted)
 print(len(found), sum(len(mirror["ipv4"]) + len(mirror["ipv6"]) for mirror in found.values()))
 "#;
 
-/// The real list, but for the country that was withdrawn in that year: as Python reads both, and as the fixture that was
-/// made by hand has it.
+/// The real list, but for the country that was withdrawn in that year: as Python reads both, and as
+/// the fixture that was made by hand has it.
 #[test]
 fn the_network_of_2006_comes_back() {
     let dir = tempfile::tempdir().expect("a directory");

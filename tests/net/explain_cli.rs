@@ -1,4 +1,5 @@
-//! `cvdns explain` by the real binary: stories, JSON, clients, other feeds and times, and what a live server answers.
+//! `cvdns explain` by the real binary: stories, JSON, clients, other feeds and times, and what a
+//! live server answers.
 
 #![allow(clippy::format_collect, clippy::needless_for_each)]
 
@@ -574,7 +575,8 @@ fn what_is_no_name_or_type_is_refused() {
     assert_eq!(explain(dir.path(), "--json").0, Some(2));
 }
 
-/// What is at a diagnostic name is made when a server is asked; with `explain = "off"` there is none.
+/// What is at a diagnostic name is made when a server is asked; with `explain = "off"` there is
+/// none.
 #[test]
 fn a_diagnostic_name_leads_to_the_name_that_it_is_about() {
     let dir = fixed();

@@ -225,7 +225,8 @@ fn status_says_why_nobody_can_be_asked() {
     failed("name another configuration with --config");
 }
 
-/// Each mirror that comes or goes is a line with the reason; a whole network is a few lines and a number.
+/// Each mirror that comes or goes is a line with the reason; a whole network is a few lines and a
+/// number.
 #[test]
 fn changes_of_mirrors_are_logged() {
     let files = fixture::files();

@@ -257,7 +257,8 @@ fn killed_at_any_moment_it_leaves_a_whole_export() {
     assert_eq!(left, [".cvdns-export", "current", &current, "state"]);
 }
 
-/// What a reader finds while exports replace each other: it opens the zone once, as a name server does.
+/// What a reader finds while exports replace each other: it opens the zone once, as a name server
+/// does.
 fn is_complete_now(out: &Path, owners: &BTreeSet<String>) {
     let clam = fs::read_to_string(out.join("current/zones/clam.example.zone")).expect("the zone");
     assert_eq!(&owners_of(&clam), owners);

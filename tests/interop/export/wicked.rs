@@ -61,7 +61,8 @@ fn a_directory_that_is_not_ours_is_left_alone() {
     assert_eq!(contents(empty.path()), before);
 }
 
-/// A file system of its own that is full or read-only: said so, and the last export is what there is.
+/// A file system of its own that is full or read-only: said so, and the last export is what there
+/// is.
 #[test]
 fn without_space_or_leave_to_write_the_last_export_stands() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -348,7 +349,8 @@ fn what_is_asked_for_badly_is_a_usage_error_or_refused() {
     assert!(!out.join("current").exists());
 }
 
-/// The trap is said on the terminal and in every file; with `ecs = false` it is said that it is none.
+/// The trap is said on the terminal and in every file; with `ecs = false` it is said that it is
+/// none.
 #[test]
 fn every_export_says_what_ecs_means_beside_bind() {
     let dir = tempfile::tempdir().expect("a directory");

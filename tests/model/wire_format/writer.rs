@@ -1,5 +1,6 @@
-//! The writer, given names in which labels repeat and buffers full of hostile octets: two decoders that share no code
-//! with it read the same names back (RFC 1035 section 4.1.4: a pointer leads to a prior occurrence).
+//! The writer, given names in which labels repeat and buffers full of hostile octets: two decoders
+//! that share no code with it read the same names back (RFC 1035 section 4.1.4: a pointer leads to
+//! a prior occurrence).
 
 use cvdns_core::wire::writer::{MessageWriter, Owner};
 use hickory_proto::op::Message;

@@ -19,7 +19,8 @@ fn with_feed_lines(lines: &str) -> Files {
     files.with("cvdns.toml", config)
 }
 
-/// The fixture's server with this before everything else in `[server]`, and further sections behind all.
+/// The fixture's server with this before everything else in `[server]`, and further sections behind
+/// all.
 fn with_sections(server: &str, more: &str) -> Files {
     let files = fixture::files();
     let config = files.text("cvdns.toml").replace("[server]\n", &format!("[server]\n{server}\n"));

@@ -1,7 +1,8 @@
 //! Entries of master files are read as BIND and Knot read them, and what these refuse is refused.
 //!
-//! BIND's opinion is what `named-compilezone -F raw` writes, octet by octet; Knot's is whether `kzonecheck` takes a file, and
-//! what knotd then transfers. Where the two disagree, or the server deviates, the entry says why.
+//! BIND's opinion is what `named-compilezone -F raw` writes, octet by octet; Knot's is whether
+//! `kzonecheck` takes a file, and what knotd then transfers. Where the two disagree, or the server
+//! deviates, the entry says why.
 
 mod raw;
 mod refused;
@@ -24,7 +25,8 @@ use crate::support::{ports, rr};
 use refused::REFUSED;
 use taken::TAKEN;
 
-/// Which of the peers take an entry. The text says why it is not both, or why the server does otherwise.
+/// Which of the peers take an entry. The text says why it is not both, or why the server does
+/// otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takers {
     Both,
@@ -45,7 +47,8 @@ impl Takers {
     }
 }
 
-/// A record. Owners are in lower case, as servers may keep the case of one entry for all of an owner's.
+/// A record. Owners are in lower case, as servers may keep the case of one entry for all of an
+/// owner's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     owner: Vec<u8>,
@@ -332,7 +335,8 @@ fn what_is_exported_is_read_back() {
     let (written, problems) = ours(dir.path(), &exported);
     assert!(problems.is_empty(), "{problems:#?}");
     let (mut read, _) = ours(dir.path(), &zone);
-    // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so that nobody misses it.
+    // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so
+    // that nobody misses it.
     read.retain(|row| row.rtype != rr::number("NSEC3"));
     assert_eq!(difference(&read, &written), "");
     let bind =
