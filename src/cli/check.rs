@@ -77,8 +77,8 @@ fn check(
 /// A country database that serve takes, and that few clients are in.
 fn check_database(loaded: &Loaded, problems: &mut Problems) {
     let Some(size) = loaded.countries.size else { return };
-    let location = || loaded.config.database.location.clone();
-    let name = &loaded.config.database.value;
+    let location = || loaded.config.geoip.database.location.clone();
+    let name = &loaded.config.geoip.database.value;
     if size.networks < FEW_NETWORKS {
         let what = format!("the country database {name} has only {} networks", size.networks);
         problems.warning(

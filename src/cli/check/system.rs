@@ -32,7 +32,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     };
     let Some(account) = account else {
         let name = server.user.as_deref().unwrap_or_default();
-        let location = server.user_spot.clone();
+        let location = server.user_location.clone();
         problems.error(
             location.unwrap_or_else(|| Location::file(&config.display().to_string())),
             format!("this system has no user {name:?}, and serve would not start"),
@@ -155,7 +155,7 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     let (feed, record) = (&loaded.config.feed, &loaded.config.record);
     if loaded.countries.size.is_some() {
-        let database = &loaded.config.database;
+        let database = &loaded.config.geoip.database;
         out.push((beside(config, &database.value), database.location.clone()));
     }
     if let (Some(path), Some(named)) =

@@ -3,9 +3,11 @@
 mod condition;
 mod faults;
 mod feed;
+pub mod feed_keys;
 mod inputs;
 mod mirror_status;
 mod notes;
+pub mod override_keys;
 mod overrides;
 mod settling;
 mod trust;

@@ -2,6 +2,7 @@
 
 pub mod cvd;
 mod gate;
+pub mod keys;
 mod line;
 mod sources;
 
