@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns::load::{Loaded, Source, load};
+use cvdns::load::{FeedSource, Loaded, load};
 use cvdns_core::health::Feed;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
@@ -21,8 +21,9 @@ impl Shipped {
     pub fn load() -> Self {
         let mut problems = Problems::default();
         let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
-        let feed =
-            Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap());
+        let feed = Feed::parse(
+            &read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap(),
+        );
         let feed = feed.unwrap();
         let static_data = Arc::new(compile_frame(&loaded, &feed));
         Self { loaded, feed, static_data }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
-use cvdns::load::{Source, load};
+use cvdns::load::{FeedSource, load};
 use cvdns_io::{read_feed};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{Now, Snapshot, compile};
@@ -21,7 +21,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let mut problems = Problems::default();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvdns.toml");
     let loaded = load(&config, &mut problems).expect("the example");
-    let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(Source::file).unwrap()).unwrap()).unwrap();
+    let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap()).unwrap();
     let static_data = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
     let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
     Snapshot::new(Arc::new(static_data), &now)

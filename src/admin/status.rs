@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, View};
-use crate::logging::Counts;
+use crate::logging::LogCounts;
 use cvdns_core::answer::Counted;
 use cvdns_core::explain::RecordStory;
 use cvdns_core::explain::fleet::mirrors;
@@ -185,7 +185,7 @@ impl Status {
 }
 
 impl LogStatus {
-    fn of(counts: &Counts) -> Self {
+    fn of(counts: &LogCounts) -> Self {
         let [dropped, write_errors] =
             [&counts.lines_dropped, &counts.write_errors].map(|count| count.load(Relaxed));
         Self { dropped, write_errors }

@@ -70,7 +70,7 @@ impl RunningServer {
 
 fn address(config: &Path) -> Result<SocketAddr, Failure> {
     let mut problems = Problems::default();
-    let Some(admin) = load::admin_of(config, &mut problems).filter(|_| !problems.has_errors())
+    let Some(admin) = load::admin_address(config, &mut problems).filter(|_| !problems.has_errors())
     else {
         print(&problems);
         return Err(Failure::new("name another configuration with --config"));

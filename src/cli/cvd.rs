@@ -13,7 +13,9 @@ use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, say};
 use super::problems::print;
 use super::table::print_table;
-use crate::load::{self, EXTENSIONS, Followed, ReleaseFiles, Roots, Source};
+use crate::load::{
+    self, DATABASE_EXTENSIONS, FeedSource, FollowedSources, ReleaseFiles, TrustedRoots,
+};
 use cvdns_core::health::{Feed, FeedError};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::cvd::Header;
@@ -77,7 +79,9 @@ pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
 impl Database {
     fn new(path: &Path, header: Header) -> Self {
         let is = |name: &&&str| {
-            EXTENSIONS.iter().any(|extension| path.ends_with(format!("{name}.{extension}")))
+            DATABASE_EXTENSIONS
+                .iter()
+                .any(|extension| path.ends_with(format!("{name}.{extension}")))
         };
         Self {
             file: path.display().to_string(),
@@ -163,8 +167,8 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
         return Ok(None);
     }
     let mut problems = Problems::default();
-    let Some(Followed { feed, roots, supply }) =
-        load::followed_of(config, &mut problems).filter(|_| !problems.has_errors())
+    let Some(FollowedSources { feed, roots, supply }) =
+        load::followed_sources(config, &mut problems).filter(|_| !problems.has_errors())
     else {
         print(&problems);
         return Err(Failure::new("name another configuration with --config"));
@@ -183,11 +187,11 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
 }
 
 fn read_feed(
-    source: Option<&Source>,
-    roots: &Roots,
+    source: Option<&FeedSource>,
+    roots: &TrustedRoots,
     now: Timestamp,
 ) -> Result<Option<Feed>, Failure> {
-    let read = |source: &Source| {
+    let read = |source: &FeedSource| {
         let octets = source.read(roots)?;
         let feed = Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed));
         feed.map_err(|error| unusable(source, &error))
@@ -195,7 +199,7 @@ fn read_feed(
     source.map(read).transpose().map_err(Failure::new)
 }
 
-fn unusable(source: &Source, error: &FeedError) -> String {
+fn unusable(source: &FeedSource, error: &FeedError) -> String {
     format!("the feed {source} is not usable: {error}")
 }
 

@@ -73,7 +73,7 @@ impl DatabaseArgs {
             return Ok((read_database(path)?, Vec::new()));
         }
         let mut problems = Problems::default();
-        let Some((path, overrides)) = load::geoip_of(config, &mut problems) else {
+        let Some((path, overrides)) = load::geoip_paths(config, &mut problems) else {
             print(&problems);
             return Err(Failure::new(
                 "name a database with --database, or a configuration with --config".to_owned(),

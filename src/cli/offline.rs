@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::output::{Failure, say};
 use super::problems::print;
 use crate::daemon;
-use crate::load::{self, Loaded, SignedOctets, Source};
+use crate::load::{self, FeedSource, Loaded, SignedFeed};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::{Announced, Offered, ReleaseSources};
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Offline {
 
 /// A feed, and from where it is.
 pub(in crate::cli) struct Named {
-    pub source: Source,
+    pub source: FeedSource,
     pub feed: Feed,
 }
 
@@ -58,14 +58,14 @@ impl Offline {
     /// Goes on from what the server that has this configuration announced, if it keeps that (`state`).
     pub(in crate::cli) fn remembering(self) -> Self {
         let state = self.loaded.state.as_deref();
-        let announced = state.and_then(|state| daemon::announced_before(state, self.time));
+        let announced = state.and_then(|state| daemon::last_announced(state, self.time));
         Self { announced, ..self }
     }
 
     /// What a word of the command line means; without one the configuration's.
-    pub(in crate::cli) fn source(&self, inputs: Option<&str>) -> Result<Source, Failure> {
+    pub(in crate::cli) fn source(&self, inputs: Option<&str>) -> Result<FeedSource, Failure> {
         match inputs {
-            Some(inputs) => Source::of_argument(inputs).map_err(Failure::new),
+            Some(inputs) => FeedSource::of_argument(inputs).map_err(Failure::new),
             None => self.loaded.feed.clone().ok_or_else(|| {
                 Failure::new("the configuration has no feed (`source` in [feed]): name one")
             }),
@@ -73,22 +73,22 @@ impl Offline {
     }
 
     /// Reads the octets of a feed. From a file in which a server keeps one (`state`) it is taken out, which is said.
-    pub(in crate::cli) fn octets(&self, source: &Source) -> Result<Vec<u8>, Failure> {
+    pub(in crate::cli) fn octets(&self, source: &FeedSource) -> Result<Vec<u8>, Failure> {
         self.octets_and_signature(source, false).map(|(octets, _)| octets)
     }
 
     /// The same with the feed's signature, where it is asked for and there is one.
     pub(in crate::cli) fn octets_and_signature(
         &self,
-        source: &Source,
+        source: &FeedSource,
         signed: bool,
-    ) -> Result<SignedOctets, Failure> {
+    ) -> Result<SignedFeed, Failure> {
         let roots = &self.loaded.roots;
         let unsigned = |octets| (octets, Ok(None));
         let read =
             if signed { source.read_signed(roots) } else { source.read(roots).map(unsigned) };
         let (octets, signature) = read.map_err(Failure::new)?;
-        Ok(match daemon::kept_document(&octets) {
+        Ok(match daemon::stored_feed(&octets) {
             Some(kept) => {
                 say!(
                     "cvdns: {source} is what a server keeps: the feed in it came from {}",
@@ -101,7 +101,7 @@ impl Offline {
     }
 
     /// Reads a feed.
-    pub(in crate::cli) fn read(&self, source: Source) -> Result<Named, Failure> {
+    pub(in crate::cli) fn read(&self, source: FeedSource) -> Result<Named, Failure> {
         let octets = self.octets(&source)?;
         let feed = Feed::parse(&octets).map_err(|error| {
             Failure::new(format!(
@@ -140,7 +140,7 @@ impl Offline {
         let state = self.loaded.state.as_deref().zip(source.as_ref());
         let keys = self.loaded.config.feed.public_key.as_ref();
         let kept = state.and_then(|(state, source)| {
-            daemon::feed_before(state, &source.to_string(), keys, self.time)
+            daemon::last_feed(state, &source.to_string(), keys, self.time)
         });
         if !self.loaded.config.feed.settle.is_zero() {
             say!(

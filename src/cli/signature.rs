@@ -1,13 +1,13 @@
 //! Whether a feed is signed as the configuration asks.
 
-use crate::load::{Source, signature_of};
+use crate::load::{FeedSource, signature_of};
 use cvdns_core::health::{FeedError, Keys};
 use cvdns_core::problem::{Location, Problems};
 
 /// Notes what is wrong with the signature of a feed that was read, if one is asked for; true when nothing is. An error in place of
 /// the signature says why it cannot be read.
 pub(in crate::cli) fn check(
-    source: &Source,
+    source: &FeedSource,
     keys: Option<&Keys>,
     octets: &[u8],
     signature: &Result<Option<Vec<u8>>, String>,
@@ -34,7 +34,7 @@ pub(in crate::cli) fn check(
 }
 
 /// Where the signature belongs.
-fn place(source: &Source) -> String {
+fn place(source: &FeedSource) -> String {
     match source.file() {
         Some(path) => signature_of(path).display().to_string(),
         None => format!("{source}, its .minisig"),
@@ -44,18 +44,18 @@ fn place(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Roots;
+    use crate::load::TrustedRoots;
     use cvdns_core::health::Keys;
 
     #[test]
     fn a_signature_that_cannot_be_read_is_not_taken_for_none_and_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
-        let source = Source::File(dir.path().join("feed.json"));
+        let source = FeedSource::File(dir.path().join("feed.json"));
         std::fs::write(dir.path().join("feed.json"), "{}").unwrap();
         let key = "RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5".parse().unwrap();
         let keys = Keys::new(vec![key]).unwrap();
         let says = || {
-            let (octets, signature) = source.read_signed(&Roots::System).unwrap();
+            let (octets, signature) = source.read_signed(&TrustedRoots::System).unwrap();
             let mut problems = Problems::default();
             assert!(!check(&source, Some(&keys), &octets, &signature, &mut problems));
             problems.iter().map(ToString::to_string).collect::<String>()

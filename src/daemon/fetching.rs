@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::backoff::Backoff;
 use crate::load::Loaded;
-use crate::load::remote::{Failure, FetchError, Fetched, Fetcher, Part, Patience};
+use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
 
 /// What a fetch brought.
 pub(super) type Brought = Result<Fetched, FetchError>;
@@ -34,7 +34,7 @@ impl Fetching {
         let forget = Arc::new(AtomicBool::new(false));
         let fetching = Self { results, forget: forget.clone(), _stop: stop };
         let poll = move || {
-            let fetcher = Fetcher::new(&url, &roots, signed, Patience::of(interval));
+            let fetcher = Fetcher::new(&url, &roots, signed, FetchTimeouts::of(interval));
             poll(fetcher, Backoff::new(interval), &forget, &sender, &stopped);
         };
         match std::thread::Builder::new().name("cvdns-feed".to_owned()).spawn(poll) {
@@ -77,13 +77,13 @@ fn poll(
 ) {
     loop {
         if forget.swap(false, Ordering::Relaxed) {
-            fetcher.forget();
+            fetcher.forget_etag();
         }
         // A defect in the library must not end the polling without a word.
         let result = catch_unwind(AssertUnwindSafe(|| fetcher.fetch())).unwrap_or_else(|_| {
             let failure =
-                Failure::System("the fetch was given up: a defect of this program".to_owned());
-            Err(FetchError { part: Part::Document, failure })
+                FetchFailure::System("the fetch was given up: a defect of this program".to_owned());
+            Err(FetchError { part: FetchedPart::Document, failure })
         });
         let delay = if result.is_ok() { backoff.succeeded() } else { backoff.failed(jitter()) };
         if results.blocking_send(result).is_err() {

@@ -21,7 +21,7 @@ use super::offering::Offering;
 use super::overriding::Overriding;
 use super::standings;
 use crate::admin::Condition;
-use crate::load::{Loaded, Source, signature_of};
+use crate::load::{FeedSource, Loaded, signature_of};
 use cvdns_core::answer::{Freed, Ledger, QueryTallies};
 use cvdns_core::config::{Config, Server};
 use cvdns_core::health::{Feed, HealthInputs, Keys};
@@ -29,7 +29,7 @@ use cvdns_core::problem::{Problem, Problems};
 use cvdns_core::release::{self, STAMP_PERIOD};
 use cvdns_core::snapshot::inputs::Databases;
 use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
-use cvdns_io::Version;
+use cvdns_io::FileVersion;
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
 
@@ -68,7 +68,7 @@ pub(super) struct Force {
     held: Option<Held>,
     kept: Kept,
     /// The versions of the feed's file, and of its signature's, that were read last.
-    version: [Option<Version>; 2],
+    version: [Option<FileVersion>; 2],
     /// How often no feed could be taken, by reason.
     refusals: BTreeMap<&'static str, u64>,
     /// What is wrong with reading the feed, as it was logged last.
@@ -214,7 +214,7 @@ impl Force {
     }
 
     fn feed_path(&self) -> Option<&Path> {
-        self.loaded.feed.as_ref().and_then(Source::file)
+        self.loaded.feed.as_ref().and_then(FeedSource::file)
     }
 
     /// Whether any feed is in force.
@@ -286,7 +286,7 @@ impl Force {
         let key = loaded.config.feed.public_key.as_ref();
         let rekeyed = self.judged_by.as_ref() != key;
         let terms = Terms { key, anew: rekeyed, ..self.terms(now) };
-        let path = loaded.feed.as_ref().and_then(Source::file);
+        let path = loaded.feed.as_ref().and_then(FeedSource::file);
         let offer = path.map(|path| Offer::read(path, terms));
         let offer = self.judged_again(offer, loaded.feed.as_ref(), terms);
         let in_force = loaded.feed.as_ref().and(self.feed());

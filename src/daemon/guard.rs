@@ -83,7 +83,7 @@ mod tests {
         let text =
             format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}");
         let feed = Box::new(Feed::parse(text.as_bytes()).unwrap());
-        let source = crate::load::Source::File("feed.json".into());
+        let source = crate::load::FeedSource::File("feed.json".into());
         let document = Arc::new(Seen { source, octets: Vec::new(), signature: None });
         Held { feed, document, loss: loss(hosts), since: at(0) }
     }

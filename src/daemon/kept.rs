@@ -11,7 +11,7 @@ use tracing::warn;
 
 use cvdns_core::health::{Feed, Keys, MAX_SIZE};
 use cvdns_core::release::{Announced, Release};
-use cvdns_io::{is_leftover, read_optional, replace_kept};
+use cvdns_io::{is_leftover, read_optional, replace_private};
 
 /// The directory. What cannot be written is said once and not fatal: only the next start misses it.
 #[derive(Debug)]
@@ -178,7 +178,7 @@ impl Kept {
         let path = directory.join(name);
         let written = serde_json::to_vec_pretty(value).map_err(io::Error::other);
         let made = fs::create_dir_all(directory);
-        match made.and(written).and_then(|octets| replace_kept(&path, &octets)) {
+        match made.and(written).and_then(|octets| replace_private(&path, &octets)) {
             Ok(()) => {
                 self.complaints.remove(name);
                 true
@@ -208,7 +208,7 @@ impl KeptRecord {
 
 /// The feed of this source that a server had in force last which keeps it in `directory`, and goes on from when it starts; `None`:
 /// nothing that could be read and is signed as `keys` ask. Changes nothing there.
-pub fn feed_before(
+pub fn last_feed(
     directory: &Path,
     source: &str,
     keys: Option<&Keys>,
@@ -232,7 +232,7 @@ fn is_same_source(one: &str, other: &str) -> bool {
 
 /// A feed as a server keeps it in its `state`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptDocument {
+pub struct StoredFeed {
     /// Where it came from.
     pub source: String,
     /// Its octets, as they were signed.
@@ -242,9 +242,9 @@ pub struct KeptDocument {
 }
 
 /// What is kept in these octets of a file. `None`: they are no file of `state`, but maybe a feed.
-pub fn kept_document(octets: &[u8]) -> Option<KeptDocument> {
+pub fn stored_feed(octets: &[u8]) -> Option<StoredFeed> {
     let FeedFile { source, signature, feed, .. } = serde_json::from_slice(octets).ok()?;
-    Some(KeptDocument {
+    Some(StoredFeed {
         source,
         octets: feed.into_bytes(),
         signature: signature.map(String::into_bytes),
@@ -252,7 +252,7 @@ pub fn kept_document(octets: &[u8]) -> Option<KeptDocument> {
 }
 
 /// What a server announced last that keeps it in `directory`; none: nothing that could be read. Changes nothing there.
-pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
+pub fn last_announced(directory: &Path, now: Timestamp) -> Option<Announced> {
     let octets = read_optional(&directory.join(RECORD), MOST).ok()??;
     let kept: KeptRecord = serde_json::from_slice(&octets).ok()?;
     Some(kept.announced(now))
@@ -260,7 +260,7 @@ pub fn announced_before(directory: &Path, now: Timestamp) -> Option<Announced> {
 
 /// Copies what a server keeps in `from` to `to`, unless something is kept there already: who follows its feed beside it goes on
 /// from there, and keeps its own from then on.
-pub fn go_on_from(from: &Path, to: &Path) {
+pub fn copy_state(from: &Path, to: &Path) {
     for name in [FEED, RECORD] {
         let target = to.join(name);
         if target.exists() {
@@ -268,7 +268,7 @@ pub fn go_on_from(from: &Path, to: &Path) {
         }
         // There may be nothing yet. What cannot be written now is said when it is kept next.
         if let Ok(Some(octets)) = read_optional(&from.join(name), MOST) {
-            let _ = fs::create_dir_all(to).and_then(|()| replace_kept(&target, &octets));
+            let _ = fs::create_dir_all(to).and_then(|()| replace_private(&target, &octets));
         }
     }
 }
@@ -358,10 +358,10 @@ mod tests {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         std::os::unix::fs::symlink("/dev/zero", directory.path().join(RECORD)).unwrap();
         assert!(kept.feed(SOURCE, None, now).is_none() && kept.announced(now).is_none());
-        assert!(feed_before(directory.path(), SOURCE, None, now).is_none());
-        assert!(announced_before(directory.path(), now).is_none());
+        assert!(last_feed(directory.path(), SOURCE, None, now).is_none());
+        assert!(last_announced(directory.path(), now).is_none());
         let copy = directory.path().join("copy");
-        go_on_from(directory.path(), &copy);
+        copy_state(directory.path(), &copy);
         assert!(!copy.exists());
         // What is kept next takes its place.
         kept.keep_feed(SOURCE, &document(8), None);

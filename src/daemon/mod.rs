@@ -32,7 +32,7 @@ use crate::logging::{LOGGED, LogQueue, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
 use cvdns_core::snapshot::inputs::Databases;
-use cvdns_io::signals::{Signals, Told};
+use cvdns_io::signals::{SignalAction, Signals};
 use cvdns_net::privileges::{self, Privileges};
 use cvdns_net::{Counters, Listeners, TcpLimits};
 
@@ -44,7 +44,7 @@ use force::Force;
 use sampling::Sampling;
 use told::Pending;
 
-pub use kept::{announced_before, feed_before, go_on_from, kept_document};
+pub use kept::{copy_state, last_announced, last_feed, stored_feed};
 
 /// Why the server does not start.
 #[derive(Debug)]
@@ -242,7 +242,7 @@ async fn follow(
         tokio::select! {
             biased;
             told = pending.next() => {
-                if told == Told::Stop {
+                if told == SignalAction::Stop {
                     return;
                 }
                 if reload(config, force, follower) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::load::{Source, signature_of};
+use crate::load::{FeedSource, signature_of};
 use cvdns_core::health::{Feed, FeedError, Keys};
-use cvdns_io::Version;
+use cvdns_io::FileVersion;
 
 /// A feed that was taken, and what was read: another source has serials of its own.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct InForce {
 /// What was read last, taken or not: the same octets again are not news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    pub source: Source,
+    pub source: FeedSource,
     pub octets: Vec<u8>,
     /// Its signature, where one is asked for and there is one.
     pub signature: Option<Vec<u8>>,
@@ -124,15 +124,15 @@ impl Offer {
 }
 
 /// The versions of the feed's file and of its signature's.
-pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
-    [Version::of(source), Version::of(&signature_of(source))]
+pub(super) fn versions(source: &Path) -> [Option<FileVersion>; 2] {
+    [FileVersion::of(source), FileVersion::of(&signature_of(source))]
 }
 
 /// Reads a feed, and its signature when one is asked for.
 fn read(source: &Path, signed: bool) -> Result<Seen, String> {
     let octets = cvdns_io::read_feed(source)?;
     let signature = if signed { cvdns_io::read_signature(&signature_of(source))? } else { None };
-    Ok(Seen { source: Source::File(source.to_owned()), octets, signature })
+    Ok(Seen { source: FeedSource::File(source.to_owned()), octets, signature })
 }
 
 /// The feed, when it may be taken and is news.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use tokio::sync::Notify;
 
-use cvdns_io::signals::{Signals, Told};
+use cvdns_io::signals::{SignalAction, Signals};
 
 /// Many of a kind that come while one is heeded are one.
 #[derive(Debug, Clone, Default)]
@@ -28,24 +28,24 @@ impl Pending {
         pending
     }
 
-    fn note(&self, told: Told) {
+    fn note(&self, told: SignalAction) {
         let Inner { stop, reload, news } = &*self.0;
         match told {
-            Told::Stop => stop.store(true, Release),
-            Told::Reload => reload.store(true, Release),
+            SignalAction::Stop => stop.store(true, Release),
+            SignalAction::Reload => reload.store(true, Release),
         }
         news.notify_one();
     }
 
     /// Waits for what is to be done next; to stop comes before all else.
-    pub(super) async fn next(&self) -> Told {
+    pub(super) async fn next(&self) -> SignalAction {
         let Inner { stop, reload, news } = &*self.0;
         loop {
             if stop.load(Acquire) {
-                return Told::Stop;
+                return SignalAction::Stop;
             }
             if reload.swap(false, Acquire) {
-                return Told::Reload;
+                return SignalAction::Reload;
             }
             news.notified().await;
         }
@@ -62,20 +62,20 @@ mod tests {
         runtime.block_on(async {
             let pending = Pending::default();
             for _ in 0..3 {
-                pending.note(Told::Reload);
+                pending.note(SignalAction::Reload);
             }
-            assert_eq!(pending.next().await, Told::Reload);
+            assert_eq!(pending.next().await, SignalAction::Reload);
             let waiting = tokio::spawn({
                 let pending = pending.clone();
                 async move { pending.next().await }
             });
             tokio::task::yield_now().await;
             assert!(!waiting.is_finished(), "three were one");
-            pending.note(Told::Reload);
-            assert_eq!(waiting.await.unwrap(), Told::Reload);
-            pending.note(Told::Reload);
-            pending.note(Told::Stop);
-            assert_eq!(pending.next().await, Told::Stop);
+            pending.note(SignalAction::Reload);
+            assert_eq!(waiting.await.unwrap(), SignalAction::Reload);
+            pending.note(SignalAction::Reload);
+            pending.note(SignalAction::Stop);
+            assert_eq!(pending.next().await, SignalAction::Stop);
         });
     }
 }

@@ -13,7 +13,7 @@ use cvdns_core::geo::date::date_text;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::ZoneInput;
 use cvdns_core::zone::file::{NameKind, PoolRef};
-use cvdns_io::{Version, beside, read_bytes};
+use cvdns_io::{FileVersion, beside, read_bytes};
 
 /// Most octets of a country database, and of a list that one is made of: city databases have about 120 MiB.
 pub const MAX_DATABASE: u64 = 1 << 30;
@@ -23,7 +23,7 @@ const NAMED_CODES: usize = 5;
 
 /// The country of every address, and from what it was made.
 #[derive(Debug, Clone)]
-pub struct Countries {
+pub struct CountryData {
     /// The map.
     pub map: Arc<CountryMap>,
     /// A line for the log: which country database, of what date.
@@ -31,7 +31,7 @@ pub struct Countries {
     /// What the database has, beside the overrides; `None` when none was read.
     pub size: Option<DatabaseSize>,
     /// The database's file and the overrides; none when nothing was read.
-    source: Option<(Version, Vec<(IpNet, Country)>)>,
+    source: Option<(FileVersion, Vec<(IpNet, Country)>)>,
 }
 
 /// How much a country database has.
@@ -55,7 +55,7 @@ impl DatabaseSize {
     }
 }
 
-impl Countries {
+impl CountryData {
     fn unread(described: &str) -> Self {
         Self {
             map: Arc::new(CountryMap::empty()),
@@ -72,9 +72,9 @@ pub(super) fn read(
     path: &Path,
     config: &Config,
     zones: &[ZoneInput],
-    before: Option<&Countries>,
+    before: Option<&CountryData>,
     problems: &mut Problems,
-) -> Countries {
+) -> CountryData {
     let asks = |zone: &ZoneInput| {
         zone.file
             .names
@@ -82,11 +82,11 @@ pub(super) fn read(
             .any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
     };
     if !zones.iter().any(asks) {
-        return Countries::unread("no country database: no name asks where clients are");
+        return CountryData::unread("no country database: no name asks where clients are");
     }
     let named = &config.geoip.database;
     let file = beside(path, &named.value);
-    let source = Version::of(&file).map(|version| (version, config.geoip.overrides.clone()));
+    let source = FileVersion::of(&file).map(|version| (version, config.geoip.overrides.clone()));
     if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source)
     {
         // The configuration may ask for more networks than before.
@@ -103,7 +103,7 @@ pub(super) fn read(
             let built = date_text(database.metadata().build_epoch.cast_signed());
             let map = CountryMap::new(&database, &config.geoip.overrides)
                 .named(format!("{} {built}", named.value));
-            Countries {
+            CountryData {
                 map: Arc::new(map),
                 described: format!("{} of {built}", file.display()),
                 size: Some(size),
@@ -113,7 +113,7 @@ pub(super) fn read(
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
             problems.error(named.location.clone(), error, help);
-            Countries::unread("no country database")
+            CountryData::unread("no country database")
         }
     }
 }
@@ -122,7 +122,7 @@ pub(super) fn read(
 fn refuse_small(
     networks: usize,
     config: &Config,
-    before: Option<&Countries>,
+    before: Option<&CountryData>,
     problems: &mut Problems,
 ) {
     let location = || config.geoip.database.location.clone();

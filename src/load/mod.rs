@@ -19,12 +19,12 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
-pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
+pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
-pub use release::{EXTENSIONS, ReleaseFiles, read_header};
-pub use remote::Roots;
-pub use source::{SignedOctets, Source, signature_of};
+pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
+pub use remote::TrustedRoots;
+pub use source::{FeedSource, SignedFeed, signature_of};
 
 /// A path as it is written, and where.
 type Named = Placed<String>;
@@ -37,9 +37,9 @@ pub struct Loaded {
     /// What snapshots are compiled from.
     pub inputs: Inputs,
     /// From where the feed comes.
-    pub feed: Option<Source>,
+    pub feed: Option<FeedSource>,
     /// Whom its web server must be certified by.
-    pub roots: Roots,
+    pub roots: TrustedRoots,
     /// The operator's overrides.
     pub overrides: OverridesFile,
     /// The files that have a word in the release.
@@ -47,16 +47,16 @@ pub struct Loaded {
     /// Where the last good feed and record are kept.
     pub state: Option<PathBuf>,
     /// Where addresses are, as the inputs have it, and from what that was made.
-    pub countries: Countries,
+    pub countries: CountryData,
 }
 
 /// What is read again and again.
 #[derive(Debug)]
-pub struct Followed {
+pub struct FollowedSources {
     /// From where the feed comes.
-    pub feed: Option<Source>,
+    pub feed: Option<FeedSource>,
     /// Whom its web server must be certified by.
-    pub roots: Roots,
+    pub roots: TrustedRoots,
     /// The files that have a word in the release.
     pub supply: ReleaseFiles,
 }
@@ -77,40 +77,48 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let settings = settings(&config);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
-    let Followed { feed, roots, supply } = Followed::of(path, &config, problems);
+    let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
     let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
 }
 
 /// Where the server of a configuration is looked after.
-pub fn admin_of(path: &Path, problems: &mut Problems) -> Option<Option<SocketAddr>> {
+pub fn admin_address(path: &Path, problems: &mut Problems) -> Option<Option<SocketAddr>> {
     Some(config(path, problems)?.admin)
 }
 
 /// The path of a configuration's country database, and the overrides that beat it.
-pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
+pub fn geoip_paths(
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
     let config = config(path, problems)?;
     Some((cvdns_io::beside(path, &config.geoip.database.value), config.geoip.overrides))
 }
 
 /// From where a configuration's feed comes, and the files that have a word in the release.
-pub fn followed_of(path: &Path, problems: &mut Problems) -> Option<Followed> {
+pub fn followed_sources(path: &Path, problems: &mut Problems) -> Option<FollowedSources> {
     let config = config(path, problems)?;
-    Some(Followed::of(path, &config, problems))
+    Some(FollowedSources::of(path, &config, problems))
 }
 
-impl Followed {
+impl FollowedSources {
     fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
-        let feed = Source::of(path, config, problems);
+        let feed = FeedSource::of(path, config, problems);
         let roots = roots(path, config, feed.as_ref(), problems);
         Self { feed, roots, supply: ReleaseFiles::of(path, config) }
     }
 }
 
 /// The certificates of `ca-file`, else the system's.
-fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut Problems) -> Roots {
-    let Some(named) = &config.feed.ca_file else { return Roots::System };
+fn roots(
+    path: &Path,
+    config: &Config,
+    source: Option<&FeedSource>,
+    problems: &mut Problems,
+) -> TrustedRoots {
+    let Some(named) = &config.feed.ca_file else { return TrustedRoots::System };
     if source.is_some_and(|source| !source.is_secure()) {
         let help = "take it out, or name a source by https";
         problems.warning(
@@ -119,10 +127,10 @@ fn roots(path: &Path, config: &Config, source: Option<&Source>, problems: &mut P
             help,
         );
     }
-    Roots::read(&cvdns_io::beside(path, &named.value)).unwrap_or_else(|error| {
+    TrustedRoots::read(&cvdns_io::beside(path, &named.value)).unwrap_or_else(|error| {
         let help = "write the path of a file of certificates in PEM (-----BEGIN CERTIFICATE-----)";
         problems.error(named.location.clone(), error, help);
-        Roots::System
+        TrustedRoots::System
     })
 }
 

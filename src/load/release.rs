@@ -14,7 +14,7 @@ use cvdns_io::{beside, read_bytes, read_head};
 const MAX_LINE: u64 = 64 << 10;
 
 /// A database's file is the one as it is published, or the one that freshclam assembled.
-pub const EXTENSIONS: [&str; 2] = ["cvd", "cld"];
+pub const DATABASE_EXTENSIONS: [&str; 2] = ["cvd", "cld"];
 
 /// The files that have a word in the release.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,7 +102,9 @@ fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
     let mut versions = [0; 3];
     for (version, database) in versions.iter_mut().zip(CORE_DATABASES) {
         // Between two looks freshclam may replace one by the other: the first is looked for again.
-        for path in candidates(directory, database).iter().cycle().take(EXTENSIONS.len() + 1) {
+        for path in
+            candidates(directory, database).iter().cycle().take(DATABASE_EXTENSIONS.len() + 1)
+        {
             match read_head(path, HEADER_SIZE) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(cvdns_io::cannot_read(path, &error)),
@@ -124,7 +126,7 @@ fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
 }
 
 fn candidates(directory: &Path, database: &str) -> [PathBuf; 2] {
-    EXTENSIONS.map(|extension| directory.join(format!("{database}.{extension}")))
+    DATABASE_EXTENSIONS.map(|extension| directory.join(format!("{database}.{extension}")))
 }
 
 #[cfg(test)]

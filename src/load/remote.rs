@@ -14,8 +14,8 @@ use ureq::http::{HeaderValue, Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-pub use failure::{Failure, FetchError, Part};
-pub use roots::Roots;
+pub use failure::{FetchError, FetchFailure, FetchedPart};
+pub use roots::TrustedRoots;
 
 use cvdns_core::health::{MAX_SIZE, SIGNATURE_EXTENSION};
 use cvdns_io::exchange;
@@ -30,9 +30,9 @@ pub struct Fetcher {
     url: String,
     /// Where the signature is, if it is asked for.
     signature: Option<String>,
-    patience: Patience,
+    timeouts: FetchTimeouts,
     /// What makes every fetch fail before it starts.
-    broken: Option<Failure>,
+    broken: Option<FetchFailure>,
     /// The version that was read last.
     etag: Option<HeaderValue>,
     /// Whether there may be a connection of before, which the server may have closed meanwhile.
@@ -49,14 +49,14 @@ pub enum Fetched {
         /// Its octets.
         octets: Vec<u8>,
         /// Those of its signature, when that is asked for. The server may replace both between the two requests: then
-        /// they do not fit, and [`Fetcher::forget`] has both fetched anew.
+        /// they do not fit, and [`Fetcher::forget_etag`] has both fetched anew.
         signature: Option<Vec<u8>>,
     },
 }
 
 /// How long is waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct FetchTimeouts {
     /// Until there is a connection, TLS included; and before it for the server's addresses.
     pub connect: Duration,
     /// From the start of a fetch to the end of its last answer, which is that of the signature where there is one.
@@ -72,7 +72,7 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 /// What the next fetch may be late by.
 const LATE: Duration = Duration::from_secs(30);
 
-impl Patience {
+impl FetchTimeouts {
     /// For a source that is asked this often: a fetch that outlasts its turn is of no use, but a server far away needs some
     /// seconds, and one that takes half a minute will not come to an end.
     pub fn of(interval: Duration) -> Self {
@@ -84,11 +84,11 @@ impl Patience {
 
 impl Fetcher {
     /// A fetcher of this URL, which trusts servers with a certificate of these roots; `signed`: with the signature.
-    pub fn new(url: &str, roots: &Roots, signed: bool, patience: Patience) -> Self {
+    pub fn new(url: &str, roots: &TrustedRoots, signed: bool, timeouts: FetchTimeouts) -> Self {
         let (certificates, broken) = if is_secure(url) {
             match roots.certificates() {
                 Ok(certificates) => (certificates, None),
-                Err(what) => (Vec::new(), Some(Failure::NoRoots(what))),
+                Err(what) => (Vec::new(), Some(FetchFailure::NoRoots(what))),
             }
         } else {
             (Vec::new(), None)
@@ -103,17 +103,17 @@ impl Fetcher {
             .proxy(None)
             .max_redirects(0)
             .http_status_as_error(false)
-            .max_idle_connections(usize::from(patience.idle.is_some()))
-            .max_idle_age(patience.idle.unwrap_or_default())
+            .max_idle_connections(usize::from(timeouts.idle.is_some()))
+            .max_idle_age(timeouts.idle.unwrap_or_default())
             .user_agent(concat!("cvdns/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, */*;q=0.1")
-            .timeout_resolve(Some(patience.connect))
-            .timeout_connect(Some(patience.connect))
-            .timeout_global(Some(patience.total))
+            .timeout_resolve(Some(timeouts.connect))
+            .timeout_connect(Some(timeouts.connect))
+            .timeout_global(Some(timeouts.total))
             .build();
         let signature = signed.then(|| signature_of(url));
         let (agent, url) = (exchange::agent(config, None), url.to_owned());
-        Self { agent, url, signature, patience, broken, etag: None, kept: false }
+        Self { agent, url, signature, timeouts, broken, etag: None, kept: false }
     }
 
     /// Asks the server once. What was read whole is not sent again while it stays the same.
@@ -123,29 +123,30 @@ impl Fetcher {
     pub fn fetch(&mut self) -> Result<Fetched, FetchError> {
         let of = |part| move |failure| FetchError { part, failure };
         if let Some(failure) = &self.broken {
-            return Err(of(Part::Document)(failure.clone()));
+            return Err(of(FetchedPart::Document)(failure.clone()));
         }
         let started = Instant::now();
-        let response = self.ask(&self.url, self.etag.as_ref(), started).map_err(of(Part::Document));
+        let response =
+            self.ask(&self.url, self.etag.as_ref(), started).map_err(of(FetchedPart::Document));
         // There is none after a failure, and none that the library would take after an answer that was not read whole.
-        self.kept = self.patience.idle.is_some() && response.is_ok();
+        self.kept = self.timeouts.idle.is_some() && response.is_ok();
         let response = response?;
         if response.status() == StatusCode::NOT_MODIFIED && self.etag.is_some() {
             return Ok(Fetched::NotModified);
         }
         let etag = response.headers().get(ETAG).cloned();
-        let octets = self.read(response, MAX_SIZE).map_err(of(Part::Document))?;
-        body::check_whole(&octets).map_err(of(Part::Document))?;
+        let octets = self.read(response, MAX_SIZE).map_err(of(FetchedPart::Document))?;
+        body::check_whole(&octets).map_err(of(FetchedPart::Document))?;
         let fetch_signature =
             |url: &String| self.ask(url, None, started).and_then(|r| self.read(r, MAX_SIGNATURE));
         let signature = self.signature.as_ref().map(fetch_signature).transpose();
-        let signature = signature.map_err(of(Part::Signature))?;
+        let signature = signature.map_err(of(FetchedPart::Signature))?;
         self.etag = etag;
         Ok(Fetched::New { octets, signature })
     }
 
     /// The next fetch brings the document, whether the server has another or not.
-    pub fn forget(&mut self) {
+    pub fn forget_etag(&mut self) {
         self.etag = None;
     }
 
@@ -155,11 +156,11 @@ impl Fetcher {
         url: &str,
         etag: Option<&HeaderValue>,
         started: Instant,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, FetchFailure> {
         let asked = self.ask_once(url, etag, started);
         // The server may close a connection of before just when the request comes (RFC 9112 section 9.3.1).
         match asked {
-            Err(Failure::ClosedWithout) if self.kept => self.ask_once(url, etag, started),
+            Err(FetchFailure::ClosedWithout) if self.kept => self.ask_once(url, etag, started),
             asked => asked,
         }
     }
@@ -169,32 +170,32 @@ impl Fetcher {
         url: &str,
         etag: Option<&HeaderValue>,
         started: Instant,
-    ) -> Result<Response<Body>, Failure> {
-        let left = self.patience.total.saturating_sub(started.elapsed());
+    ) -> Result<Response<Body>, FetchFailure> {
+        let left = self.timeouts.total.saturating_sub(started.elapsed());
         let request = self.agent.get(url).config().timeout_global(Some(left)).build();
         let mut request = request.header(ACCEPT_ENCODING, body::ENCODINGS);
-        if self.patience.idle.is_none() {
+        if self.timeouts.idle.is_none() {
             request = request.header(CONNECTION, "close");
         }
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        request.call().map_err(|error| Failure::before_answer(&error, self.patience))
+        request.call().map_err(|error| FetchFailure::before_answer(&error, self.timeouts))
     }
 
     /// Reads an answer that must have a document.
-    fn read(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, Failure> {
+    fn read(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, FetchFailure> {
         let status = response.status();
         if status.is_redirection()
             && let Some(location) = response.headers().get(LOCATION)
         {
             let to = failure::printable(&String::from_utf8_lossy(location.as_bytes()));
-            return Err(Failure::Redirect { status: status.as_u16(), to });
+            return Err(FetchFailure::Redirect { status: status.as_u16(), to });
         }
         if status != StatusCode::OK {
-            return Err(Failure::Status(status.as_u16()));
+            return Err(FetchFailure::Status(status.as_u16()));
         }
-        body::read(response, limit, self.patience)
+        body::read(response, limit, self.timeouts)
     }
 }
 

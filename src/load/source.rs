@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use super::remote::{Fetched, Fetcher, Patience, Roots, is_secure};
+use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
 use cvdns_core::health::SIGNATURE_EXTENSION;
 use cvdns_core::problem::Problems;
@@ -14,7 +14,7 @@ use cvdns_io::{beside, read_feed, read_signature};
 
 /// A file or a web server. Another source has serials of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum FeedSource {
     /// A file, which is watched.
     File(PathBuf),
     /// An http or https URL, which is polled.
@@ -22,14 +22,14 @@ pub enum Source {
 }
 
 /// For a command that somebody waits for.
-const PATIENCE: Patience =
-    Patience { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
+const COMMAND_TIMEOUTS: FetchTimeouts =
+    FetchTimeouts { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
 
 /// A feed's octets, and its signature: `None` where there is none, an error where there is one that
 /// cannot be read.
-pub type SignedOctets = (Vec<u8>, Result<Option<Vec<u8>>, String>);
+pub type SignedFeed = (Vec<u8>, Result<Option<Vec<u8>>, String>);
 
-impl Source {
+impl FeedSource {
     /// The source that a configuration names; with a URL that is none, what is wrong is noted.
     pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
         let named = config.feed.source.as_ref()?;
@@ -84,7 +84,7 @@ impl Source {
     ///
     /// # Errors
     /// When the feed cannot be had; the error names the source.
-    pub fn read_signed(&self, roots: &Roots) -> Result<SignedOctets, String> {
+    pub fn read_signed(&self, roots: &TrustedRoots) -> Result<SignedFeed, String> {
         match self {
             Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
             Self::Url(url) => {
@@ -97,7 +97,7 @@ impl Source {
     ///
     /// # Errors
     /// When they cannot be had; the error names the source.
-    pub fn read(&self, roots: &Roots) -> Result<Vec<u8>, String> {
+    pub fn read(&self, roots: &TrustedRoots) -> Result<Vec<u8>, String> {
         match self {
             Self::File(path) => read_feed(path),
             Self::Url(url) => fetch(url, roots, false).map(|(octets, _)| octets),
@@ -105,7 +105,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for FeedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -121,8 +121,12 @@ pub fn signature_of(feed: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn fetch(url: &str, roots: &Roots, signed: bool) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
-    match Fetcher::new(url, roots, signed, PATIENCE).fetch() {
+fn fetch(
+    url: &str,
+    roots: &TrustedRoots,
+    signed: bool,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    match Fetcher::new(url, roots, signed, COMMAND_TIMEOUTS).fetch() {
         Ok(Fetched::New { octets, signature }) => Ok((octets, signature)),
         Ok(Fetched::NotModified) => Err(format!("cannot read {url}: it answered 304 unasked")),
         Err(error) => Err(format!("cannot read {url}: {error}")),
@@ -169,15 +173,18 @@ mod tests {
             ("https://example.org/a b", Some("is no URL")),
             ("https://example.org/a#b", Some("fragment")),
         ] {
-            let found = Source::of_argument(word);
+            let found = FeedSource::of_argument(word);
             match wrong {
-                None => assert_eq!(found, Ok(Source::Url(word.to_owned())), "{word}"),
+                None => assert_eq!(found, Ok(FeedSource::Url(word.to_owned())), "{word}"),
                 Some(words) => {
                     let error = found.unwrap_err();
                     assert!(error.contains(words) && !error.contains("secret"), "{word}: {error}");
                 }
             }
         }
-        assert_eq!(Source::of_argument("a/feed.json"), Ok(Source::File("a/feed.json".into())));
+        assert_eq!(
+            FeedSource::of_argument("a/feed.json"),
+            Ok(FeedSource::File("a/feed.json".into()))
+        );
     }
 }

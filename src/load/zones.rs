@@ -12,7 +12,7 @@ use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 use cvdns_core::zone::file::CC;
 use cvdns_core::zone::{Records, ZoneFile, master};
-use cvdns_io::{Files, beside, read_master, read_text};
+use cvdns_io::{IncludeFiles, beside, read_master, read_text};
 
 /// Reads the zone file that `config` names; none when nothing can be made of it.
 pub(super) fn read(
@@ -69,7 +69,7 @@ pub(super) fn read_fleet(
 
 fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> Records {
     let name = path.display().to_string();
-    let records = master::parse(&name, octets, origin, &mut Files, problems);
+    let records = master::parse(&name, octets, origin, &mut IncludeFiles, problems);
     Records::build(origin, records, &Location::file(&name), problems)
 }
 

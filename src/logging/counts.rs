@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicU64;
 
 /// Counters since the start.
 #[derive(Debug, Default)]
-pub struct Counts {
-    /// Lines that were left out, as too many waited.
+pub struct LogCounts {
+    /// LogLines that were left out, as too many waited.
     pub lines_dropped: AtomicU64,
     /// Writes that the system refused: the disk is full, or nobody is left to read. What was to be written is tried again.
     pub write_errors: AtomicU64,

@@ -1,4 +1,4 @@
-//! The log on standard error. Lines wait in a queue of bounded size, and one thread writes them: whoever logs waits for no disk and
+//! The log on standard error. LogLines wait in a queue of bounded size, and one thread writes them: whoever logs waits for no disk and
 //! no reader, and nobody ends because a line cannot be written.
 
 mod counts;
@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use cvdns_core::problem::{printable, printable_lines};
 
-pub use counts::Counts;
+pub use counts::LogCounts;
 pub use panics::log_panics;
 pub use problems::{LOGGED, log_problems};
 pub use stream::LONGEST;
@@ -41,7 +41,7 @@ impl LogQueue {
     }
 
     /// What became of lines and samples.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &LogCounts {
         self.0.counts()
     }
 
@@ -58,19 +58,19 @@ impl LogQueue {
 
     /// Takes the lines of `tracing`. With `colours` they have escape sequences of their own; those of what is logged are for the
     /// formatter to escape, as that of `tracing` does.
-    pub fn lines(&self, colours: bool) -> Lines {
-        Lines { queue: self.clone(), colours }
+    pub fn lines(&self, colours: bool) -> LogLines {
+        LogLines { queue: self.clone(), colours }
     }
 }
 
 /// Puts lines into the queue: each write is a line.
 #[derive(Debug, Clone)]
-pub struct Lines {
+pub struct LogLines {
     queue: LogQueue,
     colours: bool,
 }
 
-impl io::Write for Lines {
+impl io::Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(shortened(line));
         self.queue.0.push_line(line_of(&text, self.colours).as_bytes());
@@ -82,7 +82,7 @@ impl io::Write for Lines {
     }
 }
 
-impl<'w> MakeWriter<'w> for Lines {
+impl<'w> MakeWriter<'w> for LogLines {
     type Writer = Self;
 
     fn make_writer(&'w self) -> Self {

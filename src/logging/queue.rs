@@ -1,10 +1,10 @@
-//! Lines that wait to be written.
+//! LogLines that wait to be written.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Counts;
+use super::LogCounts;
 
 /// Octets of lines that may wait: some thousand.
 const MOST: usize = 512 << 10;
@@ -18,20 +18,20 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long the program's end waits for the last lines.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Lines and samples, which one thread takes and many give. Its lock is held while octets are copied, never while they are
+/// LogLines and samples, which one thread takes and many give. Its lock is held while octets are copied, never while they are
 /// written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    counts: Counts,
+    counts: LogCounts,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<u8>,
     samples: Vec<u8>,
-    /// Lines for which there was no room since lines were taken last.
+    /// LogLines for which there was no room since lines were taken last.
     lost: u64,
     /// The writer has taken some that are not all written.
     writing: bool,
@@ -44,7 +44,7 @@ struct Waiting {
 /// What the writer takes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// Lines with their ends.
+    /// LogLines with their ends.
     pub(super) lines: Vec<u8>,
     /// Samples, likewise.
     pub(super) samples: Vec<u8>,
@@ -60,7 +60,7 @@ impl Waiting {
 }
 
 impl Queue {
-    pub(super) fn counts(&self) -> &Counts {
+    pub(super) fn counts(&self) -> &LogCounts {
         &self.counts
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use asking::{A, AAAA, Asker, TXT, loaded, project, query, snapshot, static_data};
-use cvdns::load::{Loaded, Source};
+use cvdns::load::{FeedSource, Loaded};
 use cvdns_core::answer::Transport;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, State};
@@ -18,7 +18,7 @@ const TIME: &str = "2026-11-22T17:05:00Z";
 
 fn example() -> (Loaded, Feed) {
     let loaded = loaded(&project().join("cvdns.toml"));
-    let octets = read_feed(loaded.feed.as_ref().and_then(Source::file).expect("a feed"))
+    let octets = read_feed(loaded.feed.as_ref().and_then(FeedSource::file).expect("a feed"))
         .expect("a readable feed");
     (loaded, Feed::parse(&octets).expect("a feed that validates"))
 }

@@ -157,7 +157,7 @@ pub fn read_signature(path: &Path) -> Result<Option<Vec<u8>>, String> {
 
 /// Tells versions of a file apart without reading them: what it is, and when it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
+pub struct FileVersion {
     device: u64,
     inode: u64,
     size: u64,
@@ -165,14 +165,14 @@ pub struct Version {
     changed: (i64, i64),
 }
 
-impl Version {
+impl FileVersion {
     /// Of the file that is there now; none when there is none.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
 }
 
-impl From<&Metadata> for Version {
+impl From<&Metadata> for FileVersion {
     fn from(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -185,9 +185,9 @@ impl From<&Metadata> for Version {
 }
 
 /// Follows `$INCLUDE` in the file system.
-pub struct Files;
+pub struct IncludeFiles;
 
-impl Include for Files {
+impl Include for IncludeFiles {
     fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
         let path = Path::new(from).parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(path));
         Ok(IncludedFile { octets: read_master(&path)?, file: path.display().to_string() })

@@ -10,7 +10,7 @@ mod replace;
 pub mod signals;
 
 pub use files::{
-    Files, Version, beside, cannot_read, read_bytes, read_feed, read_head, read_list, read_master,
-    read_optional, read_optional_text, read_signature, read_text,
+    FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
+    read_master, read_optional, read_optional_text, read_signature, read_text,
 };
-pub use replace::{create, is_leftover, replace, replace_kept};
+pub use replace::{create, is_leftover, replace, replace_private};

@@ -38,7 +38,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// As for [`replace`].
-pub fn replace_kept(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let file = written(path, bytes, KEPT)?;
     file.persist(path).map_err(|error| error.error)?;
     sync_directory(path);
@@ -116,7 +116,7 @@ mod tests {
             std::os::unix::fs::symlink(&other, dir.path().join(name)).unwrap();
         }
         replace(&path, b"one").unwrap();
-        replace_kept(&path, b"two").unwrap();
+        replace_private(&path, b"two").unwrap();
         assert!(!path.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "another's");
@@ -134,7 +134,7 @@ mod tests {
         create(&path, b"one").unwrap();
         assert_eq!(mode(&path), usual);
         assert_eq!(create(&path, b"two").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
-        replace_kept(&path, b"two").unwrap();
+        replace_private(&path, b"two").unwrap();
         replace(&path, b"three").unwrap();
         assert_eq!(mode(&path), usual);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);

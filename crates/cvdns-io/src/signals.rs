@@ -13,7 +13,7 @@ pub struct Signals(Arc<Mutex<Phase>>);
 
 /// What a signal tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum SignalAction {
     /// Read everything again: SIGHUP.
     Reload,
     /// End: SIGTERM or SIGINT.
@@ -29,7 +29,7 @@ enum Phase {
         /// Called before the program ends; its exit status.
         last: Box<dyn Fn() -> i32 + Send>,
     },
-    Running(Box<dyn Fn(Told) + Send>),
+    Running(Box<dyn Fn(SignalAction) + Send>),
 }
 
 /// Those that are waited for.
@@ -63,10 +63,10 @@ impl Signals {
     }
 
     /// Has `then` told of each signal from now on, and of a SIGHUP that came before.
-    pub fn hand_over(self, then: impl Fn(Told) + Send + 'static) {
+    pub fn hand_over(self, then: impl Fn(SignalAction) + Send + 'static) {
         let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Phase::Starting { reload: true, .. } = *phase {
-            then(Told::Reload);
+            then(SignalAction::Reload);
         }
         *phase = Phase::Running(Box::new(then));
     }
@@ -85,14 +85,14 @@ impl Caught {
     }
 
     /// Waits for the next one that tells something.
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> SignalAction {
         let Self { hangup, terminate, interrupt, user: [first, second], file_size } = self;
         loop {
             tokio::select! {
                 biased;
-                _ = terminate.recv() => return Told::Stop,
-                _ = interrupt.recv() => return Told::Stop,
-                _ = hangup.recv() => return Told::Reload,
+                _ = terminate.recv() => return SignalAction::Stop,
+                _ = interrupt.recv() => return SignalAction::Stop,
+                _ = hangup.recv() => return SignalAction::Reload,
                 _ = first.recv() => info!("SIGUSR1 does nothing here: SIGHUP reads everything again"),
                 _ = second.recv() => info!("SIGUSR2 does nothing here: SIGHUP reads everything again"),
                 Some(()) = next(file_size) => {}
@@ -115,8 +115,8 @@ fn heed(runtime: &Runtime, mut caught: Caught, phase: &Mutex<Phase>) {
             let mut phase = phase.lock().unwrap_or_else(PoisonError::into_inner);
             match (&mut *phase, told) {
                 (Phase::Running(then), told) => then(told),
-                (Phase::Starting { reload, .. }, Told::Reload) => *reload = true,
-                (Phase::Starting { last, .. }, Told::Stop) => {
+                (Phase::Starting { reload, .. }, SignalAction::Reload) => *reload = true,
+                (Phase::Starting { last, .. }, SignalAction::Stop) => {
                     info!("stopped while it started");
                     std::process::exit(last());
                 }

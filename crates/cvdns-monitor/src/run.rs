@@ -31,7 +31,7 @@ use crate::MonitorInputs;
 use cvdns_core::config::Monitor;
 use cvdns_core::health::State;
 use cvdns_io::replace;
-use cvdns_io::signals::{Signals, Told};
+use cvdns_io::signals::{SignalAction, Signals};
 
 /// The longest sleep. A change of the clock is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -379,8 +379,8 @@ fn events(signals: Signals) -> (Sender<Event>, Receiver<Event>) {
     let told = events.clone();
     signals.hand_over(move |signal| {
         let event = match signal {
-            Told::Reload => Event::Reload,
-            Told::Stop => Event::Stop,
+            SignalAction::Reload => Event::Reload,
+            SignalAction::Stop => Event::Stop,
         };
         let _ = told.send(event);
     });

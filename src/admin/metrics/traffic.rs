@@ -4,7 +4,7 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::page::Page;
-use crate::logging::Counts;
+use crate::logging::LogCounts;
 use cvdns_core::answer::{Answered, Counted, QueryTallies};
 use cvdns_core::snapshot::download_reports::{Outcome, Reports};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
@@ -84,7 +84,7 @@ impl Page<'_> {
     }
 
     /// Samples of queries, and how the log fares.
-    pub(super) fn log(&mut self, counts: &Counts) -> Result<(), Error> {
+    pub(super) fn log(&mut self, counts: &LogCounts) -> Result<(), Error> {
         let outcomes = [("logged", &counts.samples_logged), ("dropped", &counts.samples_dropped)];
         let labelled =
             outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));

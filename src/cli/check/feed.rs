@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::cli::signature;
 use crate::daemon;
-use crate::load::{Loaded, Source};
+use crate::load::{FeedSource, Loaded};
 use cvdns_core::health::{Feed, HealthInputs, notes};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::{Offered, ReleaseSources};
@@ -37,7 +37,7 @@ pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> 
     let Some(source) = &loaded.feed else { return Found { read: None, kept: None } };
     let keys = loaded.config.feed.public_key.as_ref();
     let state = loaded.state.as_deref();
-    let kept = state.and_then(|state| daemon::feed_before(state, &source.to_string(), keys, now));
+    let kept = state.and_then(|state| daemon::last_feed(state, &source.to_string(), keys, now));
     let read = read_source(loaded, source, kept.as_ref(), now, problems);
     if let Some(feed) = &read {
         check_feed(loaded, source, feed, now, problems);
@@ -48,7 +48,7 @@ pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> 
 /// The source's feed, if serve would take it from there at all.
 fn read_source(
     loaded: &Loaded,
-    source: &Source,
+    source: &FeedSource,
     kept: Option<&Feed>,
     now: Timestamp,
     problems: &mut Problems,
@@ -85,7 +85,7 @@ fn read_source(
 
 fn check_feed(
     loaded: &Loaded,
-    source: &Source,
+    source: &FeedSource,
     feed: &Feed,
     now: Timestamp,
     problems: &mut Problems,
@@ -163,7 +163,7 @@ fn lost(
     now: Timestamp,
 ) -> Option<Loss> {
     let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut Vec::new());
-    let announced = loaded.state.as_deref().and_then(|state| daemon::announced_before(state, now));
+    let announced = loaded.state.as_deref().and_then(|state| daemon::last_announced(state, now));
     let overrides = Some(&loaded.overrides.overrides);
     let [kept_release, read_release] = [kept, read].map(|feed| supply.release(feed.offered()));
     let moment = |feed, release| Now {

@@ -19,7 +19,7 @@ use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving}
 use crate::export::{
     Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap,
 };
-use crate::load::{Loaded, Source, load};
+use crate::load::{FeedSource, Loaded, load};
 use crate::logging::LogQueue;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::Snapshot;
@@ -90,8 +90,8 @@ impl BindArgs {
         Ok(Commands::new(reload, reconfigure, limit))
     }
 
-    fn source(&self) -> Result<Option<Source>, Failure> {
-        self.feed.as_deref().map(Source::of_argument).transpose().map_err(Failure::new)
+    fn source(&self) -> Result<Option<FeedSource>, Failure> {
+        self.feed.as_deref().map(FeedSource::of_argument).transpose().map_err(Failure::new)
     }
 }
 
@@ -163,7 +163,7 @@ fn watch(
     say_trap(&loaded);
     let (state, keeps) = (directory.state(), directory.current().exists());
     if let Some(kept) = &loaded.state {
-        crate::daemon::go_on_from(kept, &state);
+        crate::daemon::copy_state(kept, &state);
     }
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting =
@@ -185,7 +185,7 @@ fn watch(
 /// Hands what comes into force to the exporter.
 struct Shown {
     /// The feed of the command line.
-    feed: Option<Source>,
+    feed: Option<FeedSource>,
     state: PathBuf,
     exporting: Exporting,
     /// What was handed over last.

@@ -11,7 +11,7 @@ use crate::daemon::fetching;
 use crate::daemon::guard::{self, Held, Verdict};
 use crate::daemon::kept::KeptFeed;
 use crate::daemon::offer::{InForce, Offer, Refusal, Seen, Terms, versions};
-use crate::load::Source;
+use crate::load::FeedSource;
 use crate::load::remote::Fetched;
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::release::Offered;
@@ -128,7 +128,7 @@ impl Force {
     pub(super) fn judged_again(
         &self,
         offer: Option<Offer>,
-        source: Option<&Source>,
+        source: Option<&FeedSource>,
         terms: Terms<'_>,
     ) -> Option<Offer> {
         // By other keys only what is read again, signature and all, is judged.

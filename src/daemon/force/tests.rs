@@ -14,7 +14,7 @@ fn project() -> &'static Path {
 pub(super) fn example(feed: &Path) -> Force {
     let mut problems = Problems::default();
     let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
-    loaded.feed = Some(Source::File(feed.to_owned()));
+    loaded.feed = Some(FeedSource::File(feed.to_owned()));
     Force::new(loaded, Timestamp::now(), &mut problems).unwrap()
 }
 
@@ -112,7 +112,7 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     };
     let loaded = |by: &Coordinator| {
         let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
-        loaded.feed = Some(Source::File(path("feed.json")));
+        loaded.feed = Some(FeedSource::File(path("feed.json")));
         loaded.state = Some(path("state"));
         loaded.config.feed.public_key = Some(by.keys());
         loaded
@@ -157,7 +157,7 @@ fn a_signature_that_cannot_be_read_is_not_called_none() {
     std::fs::copy(project().join("feed.json"), &path).unwrap();
     nix::unistd::mkfifo(&signature_of(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
-    loaded.feed = Some(Source::File(path));
+    loaded.feed = Some(FeedSource::File(path));
     loaded.state = None;
     loaded.config.feed.public_key = Some(Coordinator::new().keys());
     let force = Force::new(loaded, Timestamp::now(), &mut Problems::default()).unwrap();

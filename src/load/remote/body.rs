@@ -7,7 +7,7 @@ use ureq::Body;
 use ureq::http::Response;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::{Failure, Patience};
+use super::{FetchFailure, FetchTimeouts};
 use cvdns_core::problem::without_mark;
 
 /// The content codings that are understood (RFC 9110 section 8.4.1).
@@ -17,8 +17,8 @@ pub(super) const ENCODINGS: &str = "gzip";
 pub(super) fn read(
     mut response: Response<Body>,
     limit: usize,
-    patience: Patience,
-) -> Result<Vec<u8>, Failure> {
+    timeouts: FetchTimeouts,
+) -> Result<Vec<u8>, FetchFailure> {
     let header = |name| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     };
@@ -26,50 +26,53 @@ pub(super) fn read(
         header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let encoding = header(CONTENT_ENCODING).trim().to_ascii_lowercase();
     if matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
-        return Err(Failure::Html);
+        return Err(FetchFailure::Html);
     }
     if response.body().content_length().is_some_and(|length| length > limit as u64) {
-        return Err(Failure::TooLarge(limit));
+        return Err(FetchFailure::TooLarge(limit));
     }
     let mut packed = Vec::new();
     let body = response.body_mut().as_reader();
     let done = body.take(limit as u64 + 1).read_to_end(&mut packed);
-    done.map_err(|error| Failure::in_answer(error, patience))?;
+    done.map_err(|error| FetchFailure::in_answer(error, timeouts))?;
     let octets = match encoding.as_str() {
         "" | "identity" => packed,
         "gzip" | "x-gzip" => unpack(&packed, limit)?,
         other => {
-            return Err(Failure::Encoding(format!("\"{}\"", super::failure::printable(other))));
+            return Err(FetchFailure::Encoding(format!(
+                "\"{}\"",
+                super::failure::printable(other)
+            )));
         }
     };
     if octets.len() > limit {
-        return Err(Failure::TooLarge(limit));
+        return Err(FetchFailure::TooLarge(limit));
     }
     if first(&octets) == Some(b'<') {
-        return Err(Failure::Html);
+        return Err(FetchFailure::Html);
     }
     Ok(octets)
 }
 
 /// Undoes gzip (RFC 1952). A few octets can stand for gigabytes: what is over the limit is never unpacked.
-fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
+fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, FetchFailure> {
     if packed.len() > limit {
-        return Err(Failure::TooLarge(limit));
+        return Err(FetchFailure::TooLarge(limit));
     }
     let mut octets = Vec::new();
     let done = MultiGzDecoder::new(packed).take(limit as u64 + 1).read_to_end(&mut octets);
     match done {
         Ok(_) => Ok(octets),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Failure::Cut),
-        Err(error) => Err(Failure::Encoding(format!("gzip that is broken ({error})"))),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(FetchFailure::Cut),
+        Err(error) => Err(FetchFailure::Encoding(format!("gzip that is broken ({error})"))),
     }
 }
 
 /// Whether a document begins as an object and does not end as one: with a Content-Length that is too small, what is read
 /// looks complete.
-pub(super) fn check_whole(octets: &[u8]) -> Result<(), Failure> {
+pub(super) fn check_whole(octets: &[u8]) -> Result<(), FetchFailure> {
     let last = octets.iter().rev().find(|octet| !octet.is_ascii_whitespace());
-    if first(octets) == Some(b'{') && last != Some(&b'}') { Err(Failure::Cut) } else { Ok(()) }
+    if first(octets) == Some(b'{') && last != Some(&b'}') { Err(FetchFailure::Cut) } else { Ok(()) }
 }
 
 /// The first octet that is not space, behind a byte order mark.

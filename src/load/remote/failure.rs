@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use ureq::{Error, Timeout};
 
-use super::Patience;
+use super::FetchTimeouts;
 use cvdns_core::problem::excerpt;
 
 /// Why a fetch brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchError {
     /// Of what.
-    pub part: Part,
+    pub part: FetchedPart,
     /// What went wrong.
-    pub failure: Failure,
+    pub failure: FetchFailure,
 }
 
 /// What is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum FetchedPart {
     /// The feed.
     Document,
     /// The signature beside it.
@@ -30,7 +30,7 @@ pub enum Part {
 /// What went wrong. Its text is the same for the same failure: no count of octets or milliseconds, so that a log can tell
 /// whether it was said before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum FetchFailure {
     /// The server's name has no address.
     Unresolved(String),
     /// Nobody listens there.
@@ -80,34 +80,34 @@ impl FetchError {
     /// One word for it, which never changes: a label of metrics.
     pub fn reason(&self) -> &'static str {
         match &self.failure {
-            Failure::Unresolved(_) => "unresolved",
-            Failure::Refused => "refused",
-            Failure::Unreachable(_) => "unreachable",
-            Failure::NoConnection(_) => "connect-timeout",
-            Failure::NoRoots(_) | Failure::Tls(_) => "tls",
-            Failure::NoAnswer(_) => "answer-timeout",
-            Failure::NoEnd(_) => "end-timeout",
-            Failure::ClosedWithout | Failure::ClosedWithin => "closed",
-            Failure::Redirect { .. } => "redirect",
-            Failure::Status(_) => "status",
-            Failure::Html => "html",
-            Failure::TooLarge(_) => "too-large",
-            Failure::Length(_) => "length",
-            Failure::Cut => "cut",
-            Failure::Encoding(_) => "encoding",
-            Failure::Protocol(_) => "protocol",
-            Failure::System(_) => "system",
+            FetchFailure::Unresolved(_) => "unresolved",
+            FetchFailure::Refused => "refused",
+            FetchFailure::Unreachable(_) => "unreachable",
+            FetchFailure::NoConnection(_) => "connect-timeout",
+            FetchFailure::NoRoots(_) | FetchFailure::Tls(_) => "tls",
+            FetchFailure::NoAnswer(_) => "answer-timeout",
+            FetchFailure::NoEnd(_) => "end-timeout",
+            FetchFailure::ClosedWithout | FetchFailure::ClosedWithin => "closed",
+            FetchFailure::Redirect { .. } => "redirect",
+            FetchFailure::Status(_) => "status",
+            FetchFailure::Html => "html",
+            FetchFailure::TooLarge(_) => "too-large",
+            FetchFailure::Length(_) => "length",
+            FetchFailure::Cut => "cut",
+            FetchFailure::Encoding(_) => "encoding",
+            FetchFailure::Protocol(_) => "protocol",
+            FetchFailure::System(_) => "system",
         }
     }
 }
 
-impl Failure {
+impl FetchFailure {
     /// What went wrong before the head of an answer was there.
-    pub(super) fn before_answer(error: &Error, patience: Patience) -> Self {
+    pub(super) fn before_answer(error: &Error, timeouts: FetchTimeouts) -> Self {
         match error {
             Error::Timeout(Timeout::Resolve) => Self::Unresolved("no answer in time".to_owned()),
-            Error::Timeout(Timeout::Connect) => Self::NoConnection(patience.connect),
-            Error::Timeout(_) => Self::NoAnswer(patience.total),
+            Error::Timeout(Timeout::Connect) => Self::NoConnection(timeouts.connect),
+            Error::Timeout(_) => Self::NoAnswer(timeouts.total),
             Error::HostNotFound => Self::Unresolved("it has no address".to_owned()),
             Error::Io(error) => {
                 Self::of_io(error).unwrap_or_else(|| Self::without_connection(error))
@@ -117,9 +117,9 @@ impl Failure {
     }
 
     /// What went wrong while the rest of an answer was read.
-    pub(super) fn in_answer(error: io::Error, patience: Patience) -> Self {
+    pub(super) fn in_answer(error: io::Error, timeouts: FetchTimeouts) -> Self {
         match Error::from(error) {
-            Error::Timeout(_) => Self::NoEnd(patience.total),
+            Error::Timeout(_) => Self::NoEnd(timeouts.total),
             Error::Io(error) => match Self::of_io(&error) {
                 Some(Self::ClosedWithout) => Self::ClosedWithin,
                 Some(other) => other,
@@ -178,26 +178,26 @@ pub(super) fn printable(text: &str) -> String {
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part {
-            Part::Document => self.failure.fmt(f),
-            Part::Signature => write!(f, "its signature: {}", self.failure),
+            FetchedPart::Document => self.failure.fmt(f),
+            FetchedPart::Signature => write!(f, "its signature: {}", self.failure),
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for FetchFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unresolved(error) => write!(f, "the server's name cannot be resolved: {error}"),
             Self::Refused => f.write_str("the connection was refused: nothing listens on that port"),
             Self::Unreachable(error) => write!(f, "the server cannot be reached: {error}"),
-            Self::NoConnection(patience) => write!(f, "no connection within {patience:?}"),
+            Self::NoConnection(timeouts) => write!(f, "no connection within {timeouts:?}"),
             Self::NoRoots(error) => write!(
                 f,
                 "the system's certificate authorities cannot be read: {error}; install ca-certificates, or name a `ca-file`"
             ),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
-            Self::NoAnswer(patience) => write!(f, "no answer within {patience:?}"),
-            Self::NoEnd(patience) => write!(f, "its answer did not end within {patience:?}"),
+            Self::NoAnswer(timeouts) => write!(f, "no answer within {timeouts:?}"),
+            Self::NoEnd(timeouts) => write!(f, "its answer did not end within {timeouts:?}"),
             Self::ClosedWithout => f.write_str("the connection was closed without an answer"),
             Self::ClosedWithin => f.write_str("the connection was closed before the end of the document"),
             Self::Redirect { status, to } => {

@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// The authorities that a server's certificate must come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Roots {
+pub enum TrustedRoots {
     /// Those that the system trusts, as of when a fetcher is made.
     #[default]
     System,
@@ -22,7 +22,7 @@ pub enum Roots {
     Given(Vec<CertificateDer<'static>>),
 }
 
-impl Roots {
+impl TrustedRoots {
     /// Reads a file of certificates in PEM (RFC 7468 section 5).
     ///
     /// # Errors

@@ -7,8 +7,11 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 
-const SHORT: Patience =
-    Patience { connect: Duration::from_millis(500), total: Duration::from_secs(1), idle: None };
+const SHORT: FetchTimeouts = FetchTimeouts {
+    connect: Duration::from_millis(500),
+    total: Duration::from_secs(1),
+    idle: None,
+};
 
 /// A web server that does with each connection what it is told to; its URL. Given is the head of the request.
 fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
@@ -41,7 +44,7 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn fetch(url: &str) -> Result<Fetched, FetchError> {
-    Fetcher::new(url, &Roots::System, false, SHORT).fetch()
+    Fetcher::new(url, &TrustedRoots::System, false, SHORT).fetch()
 }
 
 /// What is said of a server that fails, after its stable reason.
@@ -176,7 +179,7 @@ fn servers_that_take_their_time_are_left() {
         (hang.replace("http:", "https:"), "connect-timeout", "no connection within 500ms"),
     ] {
         let started = Instant::now();
-        let given = Roots::Given(Vec::new());
+        let given = TrustedRoots::Given(Vec::new());
         let error = Fetcher::new(&url, &given, false, SHORT).fetch().unwrap_err();
         assert!(
             error.reason() == reason && error.to_string().contains(words),
@@ -194,7 +197,7 @@ fn connections_that_fail_are_told_apart() {
     // A label of 64 octets is in no name (RFC 1035 section 2.3.4): no resolver is asked.
     let (reason, text) = refusal(&format!("http://{}.invalid/", "a".repeat(64)));
     assert!(reason == "unresolved" && text.contains("cannot be resolved"), "{reason}: {text}");
-    let given = Roots::Given(Vec::new());
+    let given = TrustedRoots::Given(Vec::new());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = format!("https://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -229,12 +232,12 @@ fn signing(
 fn an_etag_is_remembered_once_document_and_signature_were_read() {
     let (requests, status) = (Arc::default(), Arc::new(Mutex::new("404 Not Found")));
     let url = format!("{}?k=v", signing(&requests, &status));
-    let mut fetcher = Fetcher::new(&url, &Roots::System, true, SHORT);
+    let mut fetcher = Fetcher::new(&url, &TrustedRoots::System, true, SHORT);
     let signed = Fetched::New { octets: b"{}".to_vec(), signature: Some(b"signed".to_vec()) };
     let asked = || std::mem::take(&mut *requests.lock().unwrap());
 
     let error = fetcher.fetch().unwrap_err();
-    assert_eq!((error.part, error.reason()), (Part::Signature, "status"));
+    assert_eq!((error.part, error.reason()), (FetchedPart::Signature, "status"));
     assert_eq!(error.to_string(), "its signature: status 404 instead of 200");
     assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
     *status.lock().unwrap() = "200 OK";
@@ -242,7 +245,7 @@ fn an_etag_is_remembered_once_document_and_signature_were_read() {
     assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
     assert_eq!(fetcher.fetch().unwrap(), Fetched::NotModified);
     assert_eq!(asked(), ["/feed.json?k=v \"one\""]);
-    fetcher.forget();
+    fetcher.forget_etag();
     assert_eq!(fetcher.fetch().unwrap(), signed);
     assert_eq!(asked(), ["/feed.json?k=v -", "/feed.json.minisig?k=v -"]);
 }
@@ -258,7 +261,7 @@ fn patience_follows_the_interval() {
     ] {
         let [interval, connect, total] = [interval, connect, total].map(Duration::from_secs);
         let idle = idle.map(Duration::from_secs);
-        assert_eq!(Patience::of(interval), Patience { connect, total, idle });
+        assert_eq!(FetchTimeouts::of(interval), FetchTimeouts { connect, total, idle });
     }
 }
 
@@ -318,10 +321,10 @@ fn document_and_signature_share_their_time() {
         std::thread::sleep(Duration::from_millis(600));
         let _ = stream.write_all(&answer("200 OK", b"{}"));
     });
-    let patience = Patience { total: Duration::from_secs(2), ..SHORT };
+    let timeouts = FetchTimeouts { total: Duration::from_secs(2), ..SHORT };
     let started = Instant::now();
-    let error = Fetcher::new(&url, &Roots::System, true, patience).fetch().unwrap_err();
-    assert_eq!((error.part, error.reason()), (Part::Signature, "answer-timeout"));
+    let error = Fetcher::new(&url, &TrustedRoots::System, true, timeouts).fetch().unwrap_err();
+    assert_eq!((error.part, error.reason()), (FetchedPart::Signature, "answer-timeout"));
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
@@ -368,8 +371,8 @@ fn keeping(requests: usize) -> (String, Connections) {
 #[test]
 fn a_connection_is_kept_where_the_next_fetch_is_soon() {
     let fetches = |url: &str, signed, idle: Option<u64>| {
-        let patience = Patience { idle: idle.map(Duration::from_secs), ..SHORT };
-        let mut fetcher = Fetcher::new(url, &Roots::System, signed, patience);
+        let timeouts = FetchTimeouts { idle: idle.map(Duration::from_secs), ..SHORT };
+        let mut fetcher = Fetcher::new(url, &TrustedRoots::System, signed, timeouts);
         for number in 0..4 {
             let fetched = fetcher.fetch().unwrap();
             assert_eq!(fetched == Fetched::NotModified, number > 0);
@@ -416,8 +419,8 @@ fn a_connection_that_was_closed_meanwhile_is_no_failure() {
             }
         }
     });
-    let patience = Patience { idle: Some(Duration::from_secs(60)), ..SHORT };
-    let mut fetcher = Fetcher::new(&url, &Roots::System, false, patience);
+    let timeouts = FetchTimeouts { idle: Some(Duration::from_secs(60)), ..SHORT };
+    let mut fetcher = Fetcher::new(&url, &TrustedRoots::System, false, timeouts);
     assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
     assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
     // Now the fresh connection is closed as well: that is a failure, after one more try.
