@@ -1,4 +1,16 @@
 //! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
+//!
+//! This crate is the server and its commands, with all that needs files, sockets and a clock. What
+//! is decided and how it is encoded is pure code in `cvdns-core`; `cvdns-net` has the sockets,
+//! `cvdns-io` files, HTTP and signals, and `cvdns-monitor` the coordinator.
+//!
+//! In order of reading:
+//! - [`load`] reads the configuration and the files that it names into inputs for the compiler.
+//! - [`daemon`] compiles snapshots from them, follows feed, files and clock, and serves.
+//! - [`admin`] answers HTTP requests for metrics, health and status.
+//! - [`export`] writes snapshots as files for other name servers.
+//! - [`logging`] writes the log without ever making a thread wait for it.
+//! - [`cli`] has a module for each command.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! Answers from the newest snapshot.
+//! Answers queries from the newest snapshot.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use cvdns_net::{MakeResponder, Place, Responder};
 
 use super::sampling::{Sampler, Sampling};
 
-/// One thread's or connection's view of the snapshots.
+/// Answers the queries of one thread or connection.
 pub(super) struct Answerer {
     newest: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     current: Arc<Snapshot>,
     answering: Answering,
-    /// None: no answer is logged.
+    /// `None` if no answers are logged.
     sampler: Option<Sampler>,
 }
 
-/// Makes answerers for all sockets and connections, and has them count.
+/// Makes answerers for all sockets and connections, with the counters of each.
 #[derive(Clone)]
 pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
     tallies: QueryTallies,
     sampling: Option<Sampling>,
-    /// They start at different turns of the windows.
+    /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
 }
 
@@ -37,10 +37,8 @@ impl Answerer {
         let current = snapshots.load_full();
         Self { newest: Cache::new(snapshots), current, answering, sampler: None }
     }
-}
 
-impl Answerer {
-    /// Has an answer looked at for the log.
+    /// Offers an answer to the sampler.
     #[inline]
     fn sample(
         &mut self,
@@ -52,13 +50,13 @@ impl Answerer {
         if let Some(sampler) = &mut self.sampler
             && let Some(answer) = length.and_then(|length| buffer.get(..length))
         {
-            sampler.look(answer, client, transport);
+            sampler.observe(answer, client, transport);
         }
     }
 }
 
 impl MakeAnswerer {
-    /// Answers from these snapshots.
+    /// The answerers answer from the newest of these snapshots.
     pub(super) fn new(
         snapshots: Arc<ArcSwap<Snapshot>>,
         tallies: QueryTallies,

@@ -1,15 +1,16 @@
-//! When a source is asked again.
+//! When a source that failed is asked again.
 
 use std::time::Duration;
 
-/// The longest delay, jitter aside, unless the interval itself is longer. A source that is there again is so noticed well
-/// within the hour after which a feed counts as stale.
+/// The longest delay without jitter, unless the interval itself is longer. So a source that works
+/// again is noticed well within the hour after which a feed counts as stale.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// The longest delay in intervals: who asks every second wants to know of a source that is there again within half a minute.
+/// The longest delay in intervals: with an interval of one second, a source that works again is
+/// noticed within half a minute.
 const INTERVALS: u32 = 30;
 
-/// The delays between fetches: the interval while all is well, doubled with each failure in a row.
+/// The delays between fetches: the interval after a success, doubled with each failure in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Backoff {
     interval: Duration,
@@ -21,14 +22,14 @@ impl Backoff {
         Self { interval, failures: 0 }
     }
 
-    /// The delay after a fetch that succeeded.
+    /// The delay after a success.
     pub(super) fn succeeded(&mut self) -> Duration {
         self.failures = 0;
         self.interval
     }
 
-    /// The delay after one that failed. `jitter`, any number, makes it up to a quarter longer: servers that failed at the same
-    /// moment do not all come back at the same one.
+    /// The delay after a failure. `jitter`, a random number, makes it up to a quarter longer, so
+    /// that servers whose fetches failed at the same moment do not all try again at the same one.
     pub(super) fn failed(&mut self, jitter: u16) -> Duration {
         let doubled = 2u32.checked_pow(self.failures).unwrap_or(u32::MAX);
         let delay = self.interval.saturating_mul(doubled).min(self.longest());

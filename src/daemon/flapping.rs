@@ -1,30 +1,30 @@
-//! Mirrors that flap while the server runs, and what is logged of them.
+//! Mirrors that flap: which ones are out for it, and what is logged of them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::LOGGED;
+use crate::logging::{LOGGED, LogOnce};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, Settling};
 
-/// What is remembered of mirrors' changes.
+/// The changes of mirrors' states since the server started.
 #[derive(Debug, Default)]
-pub(super) struct Flapping {
+pub(super) struct FlapTracker {
     settling: Settling,
-    /// Hosts that were logged as flapping.
-    logged: BTreeSet<String>,
+    /// Hosts that flap.
+    flapping: LogOnce,
 }
 
-impl Flapping {
-    /// Has mirrors settle in this time; 0: nobody is out for flapping.
-    pub(super) fn set(&mut self, settle: Duration) {
+impl FlapTracker {
+    /// Sets how long a mirror that flapped must be up before it is answered again. Zero: no mirror
+    /// is out for flapping.
+    pub(super) fn set_settle(&mut self, settle: Duration) {
         self.settling.set(settle);
     }
 
-    /// Takes over the feed that holds from now on. Without one there is nothing to remember.
+    /// Notes the states of a feed that is in force from now on. Without a feed all is forgotten.
     pub(super) fn follow<'f>(
         &mut self,
         feed: Option<&Feed>,
@@ -37,32 +37,45 @@ impl Flapping {
         }
     }
 
-    /// What is remembered.
+    /// The changes, as decisions about mirrors take them.
     pub(super) fn settling(&self) -> &Settling {
         &self.settling
     }
 
-    /// Says who flaps otherwise than when it was logged last.
+    /// Logs which mirrors began or ceased to flap since this was called last.
     pub(super) fn log(&mut self, now: Timestamp) {
-        let flapping: BTreeSet<String> = self.settling.flapping(now).map(str::to_owned).collect();
-        let more = |count: usize| {
-            if count > LOGGED { format!(" and {} more", count - LOGGED) } else { String::new() }
-        };
-        let some = |hosts: Vec<&str>| {
-            let first: Vec<&str> = hosts.iter().take(LOGGED).copied().collect();
-            format!("{}{}", first.join(", "), more(hosts.len()))
-        };
-        let new: Vec<&str> = flapping.difference(&self.logged).map(String::as_str).collect();
-        if !new.is_empty() {
+        let changes = self.flapping.update(self.settling.flapping(now).map(str::to_owned));
+        if !changes.new.is_empty() {
             warn!(
                 "changed state more than 3 times in 10 minutes, and not answered until up for `settle`: {}",
-                some(new)
+                first_of(&changes.new)
             );
         }
-        let settled: Vec<&str> = self.logged.difference(&flapping).map(String::as_str).collect();
-        if !settled.is_empty() {
-            info!("no longer out for changing state too often: {}", some(settled));
+        if !changes.gone.is_empty() {
+            info!("no longer out for changing state too often: {}", first_of(&changes.gone));
         }
-        self.logged = flapping;
+    }
+}
+
+/// The first hosts, and how many more there are.
+fn first_of(hosts: &[String]) -> String {
+    let first = hosts.get(..LOGGED).unwrap_or(hosts);
+    let more = match hosts.len() - first.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", first.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        let hosts: Vec<String> = (0..LOGGED + 2).map(|number| format!("m{number}")).collect();
+        assert_eq!(first_of(&hosts[..2]), "m0, m1");
+        assert!(!first_of(&hosts[..LOGGED]).contains("more"));
+        assert!(first_of(&hosts).ends_with(", m19 and 2 more"));
     }
 }

@@ -1,84 +1,89 @@
-//! The running server: reads, compiles, follows the feed and the clock, and serves until it is told to stop.
+//! The running server: it reads and compiles the inputs, follows feed, files and clock, and serves
+//! until a signal stops it.
+//!
+//! In order of reading: `server_state` holds what answers depend on, made of the states of
+//! `feed_state`, `release_state`, `overrides_state`, `flapping` and `state_directory`;
+//! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
+//! `answerer` answers from the snapshots.
 
-mod announcement;
 mod answerer;
 mod backoff;
-mod fetching;
+mod event_loop;
+mod feed_candidate;
+mod feed_poller;
+mod feed_state;
+mod file_watcher;
 mod flapping;
-mod following;
-mod force;
-mod guard;
-mod kept;
-mod memory;
-mod offer;
-mod offering;
-mod overriding;
+mod follower;
+mod headless;
+mod loss_guard;
+mod malloc_trim;
+mod mirror_changes;
+mod overrides_state;
+mod pending_signals;
+mod publisher;
+mod record_changes;
+mod release_state;
+mod reporter;
 mod sampling;
-mod standings;
-mod told;
-mod watch;
+mod server_state;
+mod state_directory;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::admin::{Accept, Admin, View};
-use crate::load::{self, Loaded};
-use crate::logging::{LOGGED, LogQueue, log_problems};
+use crate::load::Loaded;
+use crate::logging::{LogQueue, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
 use cvdns_core::snapshot::inputs::Databases;
-use cvdns_io::signals::{SignalAction, Signals};
+use cvdns_io::signals::Signals;
 use cvdns_net::privileges::{self, Privileges};
-use cvdns_net::{Counters, Listeners, TcpLimits};
-
-pub use following::{FollowedState, Follower, follow_without_serving};
+use cvdns_net::{Counters, Listeners, Tallies, TcpLimits};
 
 use answerer::MakeAnswerer;
-use fetching::Fetching;
-use force::Force;
+use event_loop::{EventLoop, fetch_first};
+use feed_poller::FeedPoller;
+use follower::NoFollower;
+use pending_signals::PendingSignals;
 use sampling::Sampling;
-use told::Pending;
+use server_state::ServerState;
 
-pub use kept::{copy_state, last_announced, last_feed, stored_feed};
+pub use follower::{FollowedState, Follower};
+pub use headless::follow_without_serving;
+pub use state_directory::{copy_state, last_announced, last_feed, stored_feed};
 
 /// Why the server does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// What it was told is wrong.
+    /// The inputs are wrong.
     Inputs(Problems),
-    /// The system does not let it serve: each line a reason.
+    /// The system refuses something that serving needs, a line for each reason.
     System(Vec<String>),
 }
 
-/// The longest sleep: a clock that was set is noticed within it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-
-/// How long the first answer waits for a feed that is fetched.
-const FIRST_FETCH: Duration = Duration::from_secs(2);
-
-/// Changes of files come in bursts: so long they are gathered.
-const BURST: Duration = Duration::from_millis(5);
-
-/// A server that has read everything and holds its sockets.
+/// A server that has read its inputs and bound its sockets.
 pub struct Daemon {
+    /// The path of the configuration.
     config: PathBuf,
-    force: Force,
+    state: ServerState,
     listeners: Listeners,
     admin: Option<Admin>,
     log: LogQueue,
 }
 
 impl Daemon {
-    /// Binds the sockets, gives up root where a user is named, and compiles what was read; nothing is answered yet. What that user
-    /// owns, `state` above all, is touched as that user only.
+    /// Binds the sockets, gives up root if `user` is set, and compiles what was read. Nothing is
+    /// answered yet. Files of that user, such as the state directory, are touched as that user
+    /// only.
     ///
     /// # Errors
-    /// When inputs contradict each other, or an address cannot be had.
+    /// When inputs contradict each other, or an address cannot be bound.
     pub fn start(
         config: &Path,
         loaded: Loaded,
@@ -87,7 +92,7 @@ impl Daemon {
     ) -> Result<Self, StartError> {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
         if problems.has_errors() {
-            // Nothing will be served: all that is wrong is said together.
+            // Nothing will be served; compiling finds all other problems.
             let _ = compile(&loaded.inputs, &Databases::default(), &mut problems);
             return Err(StartError::Inputs(problems));
         }
@@ -100,80 +105,98 @@ impl Daemon {
         if let Some(user) = &server.user {
             give_up_root(user, loaded.state.as_deref())?;
         }
-        let Some(force) = Force::new(loaded, Timestamp::now(), &mut problems) else {
+        let Some(state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
             return Err(StartError::Inputs(problems));
         };
         log_problems(&problems);
-        Ok(Self { config: config.to_owned(), force, listeners, admin, log })
+        Ok(Self { config: config.to_owned(), state, listeners, admin, log })
     }
 
-    /// Serves until SIGTERM or SIGINT; SIGHUP reads everything again.
+    /// Serves until SIGTERM or SIGINT. SIGHUP reads everything again.
     ///
     /// # Errors
     /// When the system gives no threads or signals.
     pub fn run(self, signals: Signals) -> std::io::Result<Counters> {
-        // Worker threads carry TCP; the loop that follows feed and clock is the main task.
+        // TCP runs on worker threads, and the event loop on this one.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("cvdns-tcp")
             .build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
-            let Self { config, mut force, listeners, admin, log } = self;
-            let mut fetching = Fetching::start(force.loaded());
-            fetch_first(&mut fetching, &mut force).await;
-            let server = force.server().clone();
+            let Self { config, mut state, listeners, admin, log } = self;
+            let mut poller = FeedPoller::start(state.loaded());
+            fetch_first(&mut poller, &mut state).await;
             let addresses = listeners.addresses();
-            let (sampling, writer) = match force.loaded().config.log.query_sample {
+            let (sampling, writer) = match state.loaded().config.log.query_sample {
                 share if share > 0.0 => Some(Sampling::start(share, log.clone())?).unzip(),
                 _ => (None, None),
             };
-            let make =
-                MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), sampling);
+            let publisher = state.publisher();
+            let make = MakeAnswerer::new(
+                publisher.snapshots().clone(),
+                publisher.queries().clone(),
+                sampling,
+            );
+            let server = state.server();
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,
                 idle: server.tcp_idle,
                 ..TcpLimits::default()
             };
-            let pending = Pending::of(signals);
+            let pending = PendingSignals::collect(signals);
             let serving = listeners.serve(&make, limits, &handle)?;
-            tokio::spawn(memory::give_back_after_connections(serving.tallies()));
-            // Who makes no more answerers must not keep the writer of samples waiting.
+            tokio::spawn(malloc_trim::give_back_after_connections(serving.tallies()));
+            // The writer of samples ends when the last sampler is dropped.
             drop(make);
             for address in addresses {
                 info!("answering on {address}, UDP and TCP");
             }
             let (accepts, accepted) = mpsc::channel(1);
             if let Some(admin) = admin {
-                info!(
-                    "metrics and health at http://{}/metrics, /healthz, /readyz",
-                    admin.address()?
-                );
-                admin.serve(View {
-                    snapshots: force.snapshots().clone(),
-                    tallies: serving.tallies(),
-                    queries: force.tallies().clone(),
-                    ledger: force.ledger().clone(),
-                    condition: force.condition().clone(),
-                    log: log.clone(),
-                    accepts: accepts.clone(),
-                })?;
+                serve_admin(admin, view(&state, serving.tallies(), log, accepts.clone()))?;
             }
-            follow(&config, &mut force, fetching, &pending, accepted, &mut following::Nobody).await;
+            let events = EventLoop { config: &config, poller, pending: &pending, accepted };
+            events.run(&mut state, &mut NoFollower).await;
             drop(accepts);
             let counters = serving.stop().await;
             if let Some(writer) = writer {
                 writer.end().await;
             }
-            info!(
-                "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
-                counters.udp.received,
-                counters.tcp.received,
-                counters.udp.answered,
-                counters.tcp.answered
-            );
+            log_stop(&counters);
             Ok(counters)
         })
+    }
+}
+
+fn log_stop(counters: &Counters) {
+    info!(
+        "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
+        counters.udp.received, counters.tcp.received, counters.udp.answered, counters.tcp.answered
+    );
+}
+
+fn serve_admin(admin: Admin, view: View) -> std::io::Result<()> {
+    info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
+    admin.serve(view)
+}
+
+/// What the admin address shows.
+fn view(
+    state: &ServerState,
+    tallies: Tallies,
+    log: LogQueue,
+    accepts: mpsc::Sender<Accept>,
+) -> View {
+    let publisher = state.publisher();
+    View {
+        snapshots: publisher.snapshots().clone(),
+        tallies,
+        queries: publisher.queries().clone(),
+        ledger: publisher.ledger().clone(),
+        condition: state.condition().clone(),
+        log,
+        accepts,
     }
 }
 
@@ -185,7 +208,7 @@ fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
     })
 }
 
-/// Makes the process the user's, and before that its directory where only root can.
+/// Changes to `user`, and makes the state directory before that, where only root may make it.
 fn give_up_root(user: &str, state: Option<&Path>) -> Result<(), StartError> {
     if let Some(state) = state
         && let Err(error) = privileges::make_directory(state, user)
@@ -201,100 +224,4 @@ fn give_up_root(user: &str, state: Option<&Path>) -> Result<(), StartError> {
         Err(error) => return Err(StartError::System(vec![error.to_string()])),
     }
     Ok(())
-}
-
-/// Waits a moment for the feed, so that the first answers follow it. Queries wait in the sockets meanwhile.
-async fn fetch_first(fetching: &mut Option<Fetching>, force: &mut Force) {
-    let Some(first) = fetching else { return };
-    if let Ok(fetched) = tokio::time::timeout(FIRST_FETCH, first.next()).await {
-        take_in(first, fetched, force);
-    } else {
-        warn!("the feed takes longer than {FIRST_FETCH:?} to come: it is not waited for");
-    }
-    if !force.has_feed() {
-        force.log_without_feed();
-    }
-}
-
-fn take_in(fetching: &Fetching, fetched: fetching::Brought, force: &mut Force) {
-    if !force.fetched(fetched, Timestamp::now()) {
-        fetching.forget();
-    }
-}
-
-/// Follows the feed, the clock and the signals until one of them says to stop.
-async fn follow(
-    config: &Path,
-    force: &mut Force,
-    mut fetching: Option<Fetching>,
-    pending: &Pending,
-    mut accepted: mpsc::Receiver<Accept>,
-    follower: &mut impl Follower,
-) {
-    let mut watch = watched(force);
-    let mut read = Instant::now();
-    loop {
-        follower.see(&force.standing());
-        let until_change = Duration::try_from(force.next_change().duration_since(Timestamp::now()));
-        let until_read = force.poll_interval().saturating_sub(read.elapsed());
-        let until_free = force.free().unwrap_or(LONGEST_SLEEP);
-        let sleep = until_change.unwrap_or_default().min(until_free).min(until_read);
-        tokio::select! {
-            biased;
-            told = pending.next() => {
-                if told == SignalAction::Stop {
-                    return;
-                }
-                if reload(config, force, follower) {
-                    fetching = Fetching::start(force.loaded());
-                }
-                watch = watched(force);
-            }
-            Some(Accept { serial, done }) = accepted.recv() => {
-                // Who asked may have gone.
-                let _ = done.send(force.accept(serial, Timestamp::now()));
-            }
-            fetched = fetching::next(&mut fetching) => {
-                if let Some(fetching) = &fetching {
-                    take_in(fetching, fetched, force);
-                }
-            }
-            () = watch.changed() => {
-                tokio::time::sleep(BURST).await;
-                force.look(Timestamp::now());
-            }
-            () = tokio::time::sleep(sleep) => {}
-        }
-        // Whatever woke it: in a busy directory it is never the clock.
-        if watch.renew() || read.elapsed() >= force.poll_interval() {
-            force.read(Timestamp::now());
-            read = Instant::now();
-        }
-        force.tick(Timestamp::now());
-    }
-}
-
-/// Watches the files that are followed, and reads them once more: they may have changed before they were watched.
-fn watched(force: &mut Force) -> watch::Watch {
-    let watch = watch::Watch::new(force.followed());
-    force.read(Timestamp::now());
-    watch
-}
-
-/// Reads everything again; what is wrong changes nothing, and false is returned.
-fn reload(config: &Path, force: &mut Force, follower: &impl Follower) -> bool {
-    let mut problems = Problems::default();
-    let done =
-        load::reload(config, Some(force.loaded()), &mut problems).is_some_and(|mut loaded| {
-            follower.adjust(&mut loaded);
-            force.reload(loaded, Timestamp::now(), &mut problems)
-        });
-    log_problems(&problems);
-    force.note_reload(done);
-    if done {
-        info!("reloaded {}", config.display());
-    } else {
-        error!("{} was not reloaded: what was served before goes on", config.display());
-    }
-    done
 }

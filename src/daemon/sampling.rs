@@ -1,7 +1,8 @@
-//! Samples of queries for the log (`query-sample` in `[log]`): copied where they are answered, read and written elsewhere.
+//! Samples of queries for the log (`query-sample` in `[log]`). Answers are copied where they are
+//! made; another thread decodes and writes them.
 
 mod countdown;
-mod line;
+mod json_line;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,13 +14,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::logging::{LONGEST, LogQueue};
+use crate::logging::{LogQueue, MAX_PIECE};
 use cvdns_core::answer::Transport;
 use cvdns_net::Place;
 
 use countdown::Countdown;
 
-/// An answer that was chosen, with the question in it.
+/// An answer that was chosen, which includes its question.
 #[derive(Debug)]
 struct Sample {
     octets: Box<[u8]>,
@@ -27,54 +28,55 @@ struct Sample {
     transport: Transport,
 }
 
-/// Makes samplers, which all send what they chose to one thread.
+/// Makes samplers, which all send their samples to one thread.
 #[derive(Debug, Clone)]
 pub(super) struct Sampling {
     share: f64,
     samples: SyncSender<Sample>,
     log: LogQueue,
-    /// Connections come and go: they count down together.
+    /// All connections share a countdown, as they come and go.
     connections: Arc<Mutex<Countdown>>,
 }
 
-/// Chooses among the answers of one thread, or of all connections.
+/// Chooses samples among the answers of one thread, or of all connections.
 #[derive(Debug)]
 pub(super) struct Sampler {
-    countdown: Counting,
+    countdown: SamplerCountdown,
     samples: SyncSender<Sample>,
     log: LogQueue,
 }
 
 #[derive(Debug)]
-enum Counting {
+enum SamplerCountdown {
     Own(Countdown),
     Shared(Arc<Mutex<Countdown>>),
 }
 
-/// Hands what samplers chose to the log.
+/// The thread that writes samples to the log.
 #[derive(Debug)]
-pub(super) struct Writer {
-    /// Closed when it has ended.
+pub(super) struct SampleWriter {
+    /// Closed when the thread has ended.
     ended: oneshot::Receiver<()>,
 }
 
-/// How long the server's end waits for the last samples.
-const LAST: Duration = Duration::from_secs(1);
+/// How long a stop waits for the last samples.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
-/// Samples that may wait to be written; what comes while so many wait is left out, and counted.
-const WAITING: usize = 8192;
+/// Samples that may wait to be written. Samples beyond that are dropped, and counted.
+const QUEUE_LENGTH: usize = 8192;
 
-/// For how long the first sample waits for others. To wake the writer for each made answers cost 3 to 9 % more where it has the
-/// worker's core, at 200 samples a second.
+/// How long the first sample waits for others. At 200 samples a second, waking the writer for each
+/// made answers cost 3 to 9 % more if it shared the worker's core.
 const GATHER: Duration = Duration::from_millis(100);
 
 impl Sampling {
-    /// Has this share of the answers logged, by a thread that ends when all samplers are gone.
+    /// Logs this share (above 0, at most 1) of all answers, by a thread that ends when all samplers
+    /// are dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(share: f64, log: LogQueue) -> std::io::Result<(Self, Writer)> {
-        let (samples, chosen) = sync_channel(WAITING);
+    pub(super) fn start(share: f64, log: LogQueue) -> std::io::Result<(Self, SampleWriter)> {
+        let (samples, chosen) = sync_channel(QUEUE_LENGTH);
         let (end, ended) = oneshot::channel();
         let written = log.clone();
         Builder::new().name("cvdns-samples".to_owned()).spawn(move || {
@@ -82,28 +84,30 @@ impl Sampling {
             drop(end);
         })?;
         let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
-        Ok((Self { share, samples, log, connections }, Writer { ended }))
+        Ok((Self { share, samples, log, connections }, SampleWriter { ended }))
     }
 
-    /// The sampler of what a responder serves.
+    /// The sampler for a worker's socket or a connection.
     pub(super) fn sampler(&self, place: Place) -> Sampler {
         let countdown = match place {
-            Place::Socket(number) => Counting::Own(Countdown::new(self.share, number as u64 + 1)),
-            Place::Connection => Counting::Shared(self.connections.clone()),
+            Place::Socket(number) => {
+                SamplerCountdown::Own(Countdown::new(self.share, number as u64 + 1))
+            }
+            Place::Connection => SamplerCountdown::Shared(self.connections.clone()),
         };
         Sampler { countdown, samples: self.samples.clone(), log: self.log.clone() }
     }
 }
 
 impl Sampler {
-    /// Looks at an answer, and copies it if its turn has come.
+    /// Counts an answer, and copies it if it is a sample.
     #[inline]
-    pub(super) fn look(&mut self, answer: &[u8], client: SocketAddr, transport: Transport) {
+    pub(super) fn observe(&mut self, answer: &[u8], client: SocketAddr, transport: Transport) {
         let hit = match &mut self.countdown {
-            Counting::Own(countdown) => countdown.hit(),
-            // A count is never left half done.
-            Counting::Shared(countdown) => {
-                countdown.lock().unwrap_or_else(PoisonError::into_inner).hit()
+            SamplerCountdown::Own(countdown) => countdown.is_sample(),
+            // No panic can leave a countdown half changed.
+            SamplerCountdown::Shared(countdown) => {
+                countdown.lock().unwrap_or_else(PoisonError::into_inner).is_sample()
             }
         };
         if hit {
@@ -120,11 +124,11 @@ impl Sampler {
     }
 }
 
-impl Writer {
-    /// Waits until the log has all samples.
+impl SampleWriter {
+    /// Waits until all samples are in the log's queue.
     pub(super) async fn end(self) {
-        // A panic of it lost no query.
-        let _ = tokio::time::timeout(LAST, self.ended).await;
+        // If the thread panicked, samples are lost, and nothing else is.
+        let _ = tokio::time::timeout(LAST_WRITES, self.ended).await;
     }
 }
 
@@ -133,9 +137,9 @@ fn write(chosen: &Receiver<Sample>, log: &LogQueue) {
     while let Ok(first) = chosen.recv() {
         std::thread::sleep(GATHER);
         let time = Timestamp::now();
-        for sample in std::iter::once(first).chain(chosen.try_iter().take(WAITING)) {
-            text.push_str(&line::line(&sample, time));
-            if text.len() >= LONGEST {
+        for sample in std::iter::once(first).chain(chosen.try_iter().take(QUEUE_LENGTH)) {
+            text.push_str(&json_line::json_line(&sample, time));
+            if text.len() >= MAX_PIECE {
                 log.samples(&text);
                 text.clear();
             }

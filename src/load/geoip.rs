@@ -15,29 +15,30 @@ use cvdns_core::snapshot::inputs::ZoneInput;
 use cvdns_core::zone::file::{NameKind, PoolRef};
 use cvdns_io::{FileVersion, beside, read_bytes};
 
-/// Most octets of a country database, and of a list that one is made of: city databases have about 120 MiB.
+/// Most octets of a country database, and of a list that one is built from. City databases have
+/// about 120 MiB.
 pub const MAX_DATABASE: u64 = 1 << 30;
 
-/// How many unknown codes are named one by one.
+/// Most unknown country codes that are named one by one.
 const NAMED_CODES: usize = 5;
 
-/// The country of every address, and from what it was made.
+/// The country of every address, and the files that it was read from.
 #[derive(Debug, Clone)]
 pub struct CountryData {
-    /// The map.
+    /// The countries, by address.
     pub map: Arc<CountryMap>,
-    /// A line for the log: which country database, of what date.
+    /// Path and date of the database, for the log.
     pub described: String,
-    /// What the database has, beside the overrides; `None` when none was read.
+    /// The size of the database without overrides; `None` if none was read.
     pub size: Option<DatabaseSize>,
-    /// The database's file and the overrides; none when nothing was read.
+    /// The database's file and the overrides; `None` if none was read.
     source: Option<(FileVersion, Vec<(IpNet, Country)>)>,
 }
 
-/// How much a country database has.
+/// The size of a country database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseSize {
-    /// Networks with data.
+    /// The number of networks with data.
     pub networks: usize,
     /// Whether any IPv4 network has a country.
     pub v4: bool,
@@ -66,8 +67,9 @@ impl CountryData {
     }
 }
 
-/// Reads the database, when any name asks where clients are. The same file with the same overrides as `before` is not read
-/// again: a reload mostly concerns other files, and both maps in memory at once would be most of the server's memory.
+/// Reads the database, if any name depends on where clients are. The same file with the same
+/// overrides as `before` is not read again: most reloads concern other files, and two maps at once
+/// would take most of the server's memory.
 pub(super) fn read(
     path: &Path,
     config: &Config,
@@ -118,7 +120,8 @@ pub(super) fn read(
     }
 }
 
-/// A database that lost most of its networks is a download that went wrong, or another file: its clients would be sent anywhere.
+/// Refuses a database that lost most of its networks. It is a broken download or another file, and
+/// would send clients anywhere.
 fn refuse_small(
     networks: usize,
     config: &Config,
@@ -189,7 +192,7 @@ mod tests {
     use crate::load::load;
 
     #[test]
-    fn a_database_that_stays_is_still_asked_whether_it_has_enough_networks() {
+    fn a_database_that_stays_is_still_checked_for_enough_networks() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
         let loaded = load(&path, &mut Problems::default()).unwrap();
         let size = loaded.countries.size.unwrap();

@@ -1,4 +1,8 @@
-//! Reads the files that a configuration names, into inputs for the compiler. The one floor below the commands that opens files.
+//! Reads the configuration and the files that it names into inputs for the compiler.
+//!
+//! In order of reading: `zones`, `geoip` and `overrides` read what answers are made of; `source` is
+//! where the feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files
+//! of the record; `monitor` reads what the coordinator needs.
 
 mod geoip;
 mod monitor;
@@ -26,48 +30,49 @@ pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use source::{FeedSource, SignedFeed, signature_of};
 
-/// A path as it is written, and where.
-type Named = Placed<String>;
+/// A path as it is written in a file, and where.
+type PlacedPath = Placed<String>;
 
 /// A configuration with everything it names.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What snapshots are compiled from.
+    /// The inputs that snapshots are compiled from.
     pub inputs: Inputs,
-    /// From where the feed comes.
+    /// The source of the feed; `None` if none is configured.
     pub feed: Option<FeedSource>,
-    /// Whom its web server must be certified by.
+    /// The authorities that may certify the feed's web server.
     pub roots: TrustedRoots,
     /// The operator's overrides.
     pub overrides: OverridesFile,
-    /// The files that have a word in the release.
+    /// The files that the release is put together from, beside the feed.
     pub supply: ReleaseFiles,
-    /// Where the last good feed and record are kept.
+    /// The state directory, which keeps the last good feed and record.
     pub state: Option<PathBuf>,
-    /// Where addresses are, as the inputs have it, and from what that was made.
+    /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
 }
 
-/// What is read again and again.
+/// The sources that are read again and again.
 #[derive(Debug)]
 pub struct FollowedSources {
-    /// From where the feed comes.
+    /// The source of the feed; `None` if none is configured.
     pub feed: Option<FeedSource>,
-    /// Whom its web server must be certified by.
+    /// The authorities that may certify the feed's web server.
     pub roots: TrustedRoots,
-    /// The files that have a word in the release.
+    /// The files that the release is put together from, beside the feed.
     pub supply: ReleaseFiles,
 }
 
-/// Reads a configuration and everything it names but the feed and what has a word in the release. All that is wrong is
-/// noted; with errors, what is returned serves to find more of them only.
+/// Reads a configuration and everything it names except the feed and the files of the release. All
+/// problems are noted. If there are errors, the result is only good for finding more of them.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
     reload(path, None, problems)
 }
 
-/// The same, with what was read before: a country database that is still the same is not read again.
+/// Reads a configuration like [`load`]. A country database that is the same as `before` is not read
+/// again.
 pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> Option<Loaded> {
     let config = config(path, problems)?;
     let zones: Vec<_> =
@@ -83,12 +88,13 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
 }
 
-/// Where the server of a configuration is looked after.
+/// Reads the admin address of a configuration. The outer `None` means that the configuration cannot
+/// be read, the inner one that it sets no address.
 pub fn admin_address(path: &Path, problems: &mut Problems) -> Option<Option<SocketAddr>> {
     Some(config(path, problems)?.admin)
 }
 
-/// The path of a configuration's country database, and the overrides that beat it.
+/// Reads the path of a configuration's country database, and the networks that override it.
 pub fn geoip_paths(
     path: &Path,
     problems: &mut Problems,
@@ -97,7 +103,7 @@ pub fn geoip_paths(
     Some((cvdns_io::beside(path, &config.geoip.database.value), config.geoip.overrides))
 }
 
-/// From where a configuration's feed comes, and the files that have a word in the release.
+/// Reads where a configuration's feed and release come from.
 pub fn followed_sources(path: &Path, problems: &mut Problems) -> Option<FollowedSources> {
     let config = config(path, problems)?;
     Some(FollowedSources::of(path, &config, problems))
@@ -111,7 +117,7 @@ impl FollowedSources {
     }
 }
 
-/// The certificates of `ca-file`, else the system's.
+/// The authorities of `ca-file`, otherwise the system's.
 fn roots(
     path: &Path,
     config: &Config,

@@ -1,4 +1,4 @@
-//! Reads what the coordinator needs of a configuration: its section and the fleets.
+//! Reads what the coordinator needs of a configuration: `[monitor]` and the fleets.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_monitor::MonitorInputs;
 
-/// The directory of a configuration that names none.
+/// The coordinator's directory, if the configuration names none.
 const DEFAULT_STATE: &str = "state/monitor";
 
-/// Reads a configuration and the fleets of its zones; all that is wrong is noted.
+/// Reads a configuration and the fleets of its zones. All problems are noted. Returns `None` if the
+/// configuration cannot be read.
 pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let config = config(path, problems)?;
     let settings = config.monitor;

@@ -9,33 +9,33 @@ use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::{beside, read_optional_text};
 
-/// Most octets of a file of overrides: some ten thousand.
+/// Most octets of a file of overrides, which is room for some ten thousand.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// A file of overrides, and what it says. It may come and go.
+/// The file of overrides and its content. The file may appear and go away.
 #[derive(Debug, Clone, Default)]
 pub struct OverridesFile {
-    /// Where it is; none: the configuration names none.
+    /// The file's path; `None` if the configuration names none.
     pub path: Option<PathBuf>,
-    /// What it says.
+    /// The overrides in the file.
     pub overrides: Overrides,
-    /// Its text; none: there is no such file.
+    /// The file's text; `None` if there is no file.
     text: Option<String>,
 }
 
-/// What another look at it brings.
+/// The outcome of reading the file again.
 #[derive(Debug)]
 pub enum OverridesLook {
-    /// What was read before.
+    /// The text is the same as before.
     Same,
-    /// Something else, with what its author should know.
+    /// Other overrides, with warnings.
     News(OverridesFile, Problems),
-    /// Nothing that could be used, and why.
+    /// The file cannot be used, for these errors.
     Unusable(Problems),
 }
 
 impl OverridesFile {
-    /// Reads the one that a configuration names; everything wrong in it is noted.
+    /// Reads the file that a configuration names. All problems are noted.
     pub(super) fn of(
         path: &Path,
         config: &Config,
@@ -46,7 +46,7 @@ impl OverridesFile {
         let Some(path) = path else { return Self::default() };
         let text = read(&path, problems);
         let file = Self::new(path, text, problems);
-        // Mirrors that could not be read would be missed here.
+        // If a fleet could not be read, its mirrors would be reported as missing here.
         if inputs.zones.iter().all(|zone| zone.fleet_complete) {
             let fleets: Vec<&Fleet> = inputs.zones.iter().map(|zone| &*zone.fleet).collect();
             file.overrides.check(&fleets, problems);
@@ -54,7 +54,7 @@ impl OverridesFile {
         file
     }
 
-    /// Looks at it again.
+    /// Reads the file again.
     pub fn look(&self, fleets: &[&Fleet]) -> OverridesLook {
         let Some(path) = &self.path else { return OverridesLook::Same };
         let mut problems = Problems::default();

@@ -1,4 +1,4 @@
-//! Reads what files say of the release: a record, and the headers of a directory's databases.
+//! Reads the files that the release is put together from: a record, and the headers of databases.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,30 +10,30 @@ use cvdns_core::release::cvd::{HEADER_SIZE, Header};
 use cvdns_core::release::{CORE_DATABASES, Line, ReleaseSources, SourceState};
 use cvdns_io::{beside, read_bytes, read_head};
 
-/// Most octets of a file with a record: a record has 255.
+/// Most octets of a file with a record. A record itself has at most 255.
 const MAX_LINE: u64 = 64 << 10;
 
-/// A database's file is the one as it is published, or the one that freshclam assembled.
+/// Extensions of database files: as published (CVD), or as assembled by freshclam (CLD).
 pub const DATABASE_EXTENSIONS: [&str; 2] = ["cvd", "cld"];
 
-/// The files that have a word in the release.
+/// The files that the release is put together from, beside the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReleaseFiles {
-    /// The record as a line of text (`record-file`).
+    /// The file that has the record as a line of text (`record-file`).
     pub line: Option<PathBuf>,
-    /// Where main, daily and bytecode lie (`cvd-dir`).
+    /// The directory of main, daily and bytecode (`cvd-dir`).
     pub directory: Option<PathBuf>,
 }
 
 impl ReleaseFiles {
     pub(super) fn of(path: &Path, config: &Config) -> Self {
         let beside = |named: &Option<_>| {
-            named.as_ref().map(|named: &super::Named| beside(path, &named.value))
+            named.as_ref().map(|named: &super::PlacedPath| beside(path, &named.value))
         };
         Self { line: beside(&config.record.file), directory: beside(&config.record.cvd_dir) }
     }
 
-    /// Every file whose change may change what they say.
+    /// All files whose change may change the release.
     pub fn watched(&self) -> Vec<PathBuf> {
         let databases = self.directory.iter().flat_map(|directory| {
             CORE_DATABASES.into_iter().flat_map(|database| candidates(directory, database))
@@ -41,7 +41,8 @@ impl ReleaseFiles {
         self.line.iter().cloned().chain(databases).collect()
     }
 
-    /// Reads them. What cannot be used is told in `errors`, a line each, and what was said `before` goes on.
+    /// Reads the files. For each that cannot be used, a message is added to `errors`, and its
+    /// content of `before` stays in use.
     pub fn read(
         &self,
         before: &ReleaseSources,
@@ -51,24 +52,25 @@ impl ReleaseFiles {
         let line = self.line.as_deref().map(|path| read_line(path, now));
         let versions = self.directory.as_deref().map(|directory| read_versions(directory, now));
         ReleaseSources {
-            line: goes_on(line, &before.line, errors),
-            versions: goes_on(versions, &before.versions, errors),
+            line: or_last_usable(line, &before.line, errors),
+            versions: or_last_usable(versions, &before.versions, errors),
         }
     }
 }
 
-fn goes_on<T: Clone>(
+/// What was read, or what was read before if that failed.
+fn or_last_usable<T: Clone>(
     read: Option<Result<T, String>>,
     before: &SourceState<T>,
     errors: &mut Vec<String>,
 ) -> SourceState<T> {
     match (read, before) {
         (None, _) => SourceState::Unused,
-        (Some(Ok(said)), _) => SourceState::Says(said),
+        (Some(Ok(content)), _) => SourceState::Says(content),
         (Some(Err(error)), before) => {
             errors.push(error);
-            if let SourceState::Says(said) = before {
-                SourceState::Says(said.clone())
+            if let SourceState::Says(content) = before {
+                SourceState::Says(content.clone())
             } else {
                 SourceState::Silent
             }
@@ -79,7 +81,7 @@ fn goes_on<T: Clone>(
 /// Reads a record from its file.
 ///
 /// # Errors
-/// When it cannot be read, or is none; the error names the file.
+/// When the file cannot be read or has no valid record. The error names the file.
 fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
     let octets = read_bytes(path, MAX_LINE)?;
     let text =
@@ -90,18 +92,20 @@ fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
 /// Reads the header of a database from its file.
 ///
 /// # Errors
-/// When it cannot be read, or has none; the error names the file.
+/// When the file cannot be read or has no valid header. The error names the file.
 pub fn read_header(path: &Path, now: Timestamp) -> Result<Header, String> {
     let octets =
         read_head(path, HEADER_SIZE).map_err(|error| cvdns_io::cannot_read(path, &error))?;
     Header::parse(&octets, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The versions of main, daily and bytecode in a directory: of a CVD and a CLD the higher. All or nothing.
+/// Reads the versions of main, daily and bytecode in a directory. Of a CVD and a CLD, the higher
+/// version counts. If one database is missing, this fails.
 fn read_versions(directory: &Path, now: Timestamp) -> Result<[u32; 3], String> {
     let mut versions = [0; 3];
     for (version, database) in versions.iter_mut().zip(CORE_DATABASES) {
-        // Between two looks freshclam may replace one by the other: the first is looked for again.
+        // freshclam may replace one file by the other while they are read, so the first one is
+        // tried again.
         for path in
             candidates(directory, database).iter().cycle().take(DATABASE_EXTENSIONS.len() + 1)
         {
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn of_cvd_and_cld_the_higher_counts() {
+    fn the_higher_version_of_cvd_and_cld_counts() {
         let dir = tempfile::tempdir().unwrap();
         let files = ReleaseFiles { line: None, directory: Some(dir.path().to_owned()) };
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
@@ -164,7 +168,7 @@ mod tests {
         write("daily.cvd", &header("13"));
         assert_eq!(read(&files, &said).0.versions, SourceState::Says([63, 13, 339]));
 
-        // Bad input: what was said last goes on, and the file is named.
+        // Bad files are named, and the last versions stay.
         let cut = header("14");
         for (text, words) in [
             (&cut[..200], "daily.cvd: cut off: 200 octets"),

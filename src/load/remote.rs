@@ -1,5 +1,5 @@
-//! Fetches the feed from a web server (RFC 9110), and its signature beside it. Whatever the server does, it takes bounded
-//! time and memory, and has a name when it is wrong.
+//! Fetches the feed and its signature from a web server (RFC 9110). Whatever the server does, a
+//! fetch takes bounded time and memory, and each kind of failure has a name.
 
 mod body;
 mod failure;
@@ -20,70 +20,73 @@ pub use roots::TrustedRoots;
 use cvdns_core::health::{MAX_SIZE, SIGNATURE_EXTENSION};
 use cvdns_io::exchange;
 
-/// Most octets of a signature: minisign's have about 300.
+/// Most octets of a signature. Those of minisign have about 300.
 const MAX_SIGNATURE: usize = 8 << 10;
 
-/// Fetches one URL again and again; blocks.
+/// Fetches one URL again and again. Blocks its thread.
 #[derive(Debug)]
 pub struct Fetcher {
     agent: Agent,
     url: String,
-    /// Where the signature is, if it is asked for.
+    /// The URL of the signature, if one is asked for.
     signature: Option<String>,
     timeouts: FetchTimeouts,
-    /// What makes every fetch fail before it starts.
+    /// Why every fetch fails before it starts.
     broken: Option<FetchFailure>,
-    /// The version that was read last.
+    /// The `ETag` of the document that was read last.
     etag: Option<HeaderValue>,
-    /// Whether there may be a connection of before, which the server may have closed meanwhile.
-    kept: bool,
+    /// Whether the last connection is kept. The server may have closed it meanwhile.
+    has_connection: bool,
 }
 
-/// What a fetch brought.
+/// The outcome of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
-    /// The server has what was fetched last.
+    /// The server still has the document that was fetched last.
     NotModified,
     /// A document.
     New {
-        /// Its octets.
+        /// The document's octets.
         octets: Vec<u8>,
-        /// Those of its signature, when that is asked for. The server may replace both between the two requests: then
-        /// they do not fit, and [`Fetcher::forget_etag`] has both fetched anew.
+        /// The signature's octets, if one is asked for. If the server replaces both files between
+        /// the two requests, they do not belong together; [`Fetcher::forget_etag`] has both fetched
+        /// again.
         signature: Option<Vec<u8>>,
     },
 }
 
-/// How long is waited.
+/// The time limits of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchTimeouts {
-    /// Until there is a connection, TLS included; and before it for the server's addresses.
+    /// For resolving the server's name, and again for the connection with its TLS handshake.
     pub connect: Duration,
-    /// From the start of a fetch to the end of its last answer, which is that of the signature where there is one.
+    /// From the start of a fetch to the end of its last response, that of the signature too.
     pub total: Duration,
-    /// How long a connection is kept for the next fetch. `None`: it is closed.
+    /// How long a connection is kept for the next fetch; `None` closes it.
     pub idle: Option<Duration>,
 }
 
-/// The longest interval over which a connection is kept: web servers wait about as long for the next request (nginx 75 s), and a
-/// connection that they have closed by then is of no use.
-const KEPT_FOR: Duration = Duration::from_secs(60);
+/// The longest interval for which a connection is kept. Web servers close idle connections after
+/// about as long (nginx: 75 s).
+const MAX_KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// What the next fetch may be late by.
-const LATE: Duration = Duration::from_secs(30);
+/// How much later than its interval the next fetch may come.
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
 impl FetchTimeouts {
-    /// For a source that is asked this often: a fetch that outlasts its turn is of no use, but a server far away needs some
-    /// seconds, and one that takes half a minute will not come to an end.
+    /// The limits for a source that is fetched at this interval. A fetch that outlasts its interval
+    /// is of no use, but a distant server needs some seconds, and one that takes half a minute will
+    /// not finish at all.
     pub fn of(interval: Duration) -> Self {
         let total = interval.clamp(Duration::from_secs(3), Duration::from_secs(30));
-        let idle = (interval <= KEPT_FOR).then(|| interval.saturating_add(LATE));
+        let idle = (interval <= MAX_KEEP_ALIVE).then(|| interval.saturating_add(MAX_DELAY));
         Self { connect: total.min(Duration::from_secs(5)), total, idle }
     }
 }
 
 impl Fetcher {
-    /// A fetcher of this URL, which trusts servers with a certificate of these roots; `signed`: with the signature.
+    /// A fetcher of this URL, which trusts servers that these roots certify. `signed` fetches the
+    /// signature too.
     pub fn new(url: &str, roots: &TrustedRoots, signed: bool, timeouts: FetchTimeouts) -> Self {
         let (certificates, broken) = if is_secure(url) {
             match roots.certificates() {
@@ -99,7 +102,8 @@ impl Fetcher {
             .build();
         let config = exchange::with_bounded_head(Agent::config_builder())
             .tls_config(tls)
-            // What the environment says of proxies is meant for people's programs. A server goes where it was told to.
+            // Proxies in the environment are meant for interactive programs. A server connects to
+            // the host that is configured.
             .proxy(None)
             .max_redirects(0)
             .http_status_as_error(false)
@@ -113,13 +117,14 @@ impl Fetcher {
             .build();
         let signature = signed.then(|| signature_of(url));
         let (agent, url) = (exchange::agent(config, None), url.to_owned());
-        Self { agent, url, signature, timeouts, broken, etag: None, kept: false }
+        Self { agent, url, signature, timeouts, broken, etag: None, has_connection: false }
     }
 
-    /// Asks the server once. What was read whole is not sent again while it stays the same.
+    /// Fetches the document once. A document that was fetched completely is not sent again while it
+    /// stays the same.
     ///
     /// # Errors
-    /// When there is no document, or no signature that was asked for.
+    /// When the document, or the signature if one is asked for, cannot be fetched.
     pub fn fetch(&mut self) -> Result<Fetched, FetchError> {
         let of = |part| move |failure| FetchError { part, failure };
         if let Some(failure) = &self.broken {
@@ -128,8 +133,9 @@ impl Fetcher {
         let started = Instant::now();
         let response =
             self.ask(&self.url, self.etag.as_ref(), started).map_err(of(FetchedPart::Document));
-        // There is none after a failure, and none that the library would take after an answer that was not read whole.
-        self.kept = self.timeouts.idle.is_some() && response.is_ok();
+        // After a failure no connection is kept, and after an incomplete read the library takes
+        // another one.
+        self.has_connection = self.timeouts.idle.is_some() && response.is_ok();
         let response = response?;
         if response.status() == StatusCode::NOT_MODIFIED && self.etag.is_some() {
             return Ok(Fetched::NotModified);
@@ -145,12 +151,12 @@ impl Fetcher {
         Ok(Fetched::New { octets, signature })
     }
 
-    /// The next fetch brings the document, whether the server has another or not.
+    /// Has the next fetch bring the document even if it is the same.
     pub fn forget_etag(&mut self) {
         self.etag = None;
     }
 
-    /// Sends a request of a fetch that started then; the answer's head.
+    /// Sends a request of a fetch that began at `started`, and returns the head of the response.
     fn ask(
         &self,
         url: &str,
@@ -158,9 +164,12 @@ impl Fetcher {
         started: Instant,
     ) -> Result<Response<Body>, FetchFailure> {
         let asked = self.ask_once(url, etag, started);
-        // The server may close a connection of before just when the request comes (RFC 9112 section 9.3.1).
+        // The server may close a kept connection just when the request arrives (RFC 9112 section
+        // 9.3.1).
         match asked {
-            Err(FetchFailure::ClosedWithout) if self.kept => self.ask_once(url, etag, started),
+            Err(FetchFailure::ClosedWithout) if self.has_connection => {
+                self.ask_once(url, etag, started)
+            }
             asked => asked,
         }
     }
@@ -183,7 +192,7 @@ impl Fetcher {
         request.call().map_err(|error| FetchFailure::before_answer(&error, self.timeouts))
     }
 
-    /// Reads an answer that must have a document.
+    /// Reads a response that must contain a document.
     fn read(&self, response: Response<Body>, limit: usize) -> Result<Vec<u8>, FetchFailure> {
         let status = response.status();
         if status.is_redirection()
@@ -199,12 +208,12 @@ impl Fetcher {
     }
 }
 
-/// Whether a URL is of https. Schemes are the same in any case (RFC 3986 section 3.1).
+/// Whether the scheme of a URL is https. Schemes are case-insensitive (RFC 3986 section 3.1).
 pub(super) fn is_secure(url: &str) -> bool {
     url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
-/// The URL of the signature: behind the path, in front of a query.
+/// The URL of the signature: its extension goes after the path, before a query.
 fn signature_of(url: &str) -> String {
     let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
     format!("{path}{SIGNATURE_EXTENSION}{query}")

@@ -1,4 +1,4 @@
-//! From where the feed comes.
+//! The source of the feed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use cvdns_core::health::SIGNATURE_EXTENSION;
 use cvdns_core::problem::Problems;
 use cvdns_io::{beside, read_feed, read_signature};
 
-/// A file or a web server. Another source has serials of its own.
+/// A file or a web server. Each source counts its serials by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedSource {
-    /// A file, which is watched.
+    /// A file, which is watched for changes.
     File(PathBuf),
     /// An http or https URL, which is polled.
     Url(String),
 }
 
-/// For a command that somebody waits for.
+/// For commands, which somebody waits for.
 const COMMAND_TIMEOUTS: FetchTimeouts =
     FetchTimeouts { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
 
-/// A feed's octets, and its signature: `None` where there is none, an error where there is one that
+/// A feed's octets, and its signature: `None` if there is none, an error if there is one that
 /// cannot be read.
 pub type SignedFeed = (Vec<u8>, Result<Option<Vec<u8>>, String>);
 
 impl FeedSource {
-    /// The source that a configuration names; with a URL that is none, what is wrong is noted.
+    /// The source that a configuration names. An invalid URL is noted as a problem.
     pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
         let named = config.feed.source.as_ref()?;
         if !is_url(&named.value) {
@@ -47,10 +47,10 @@ impl FeedSource {
         }
     }
 
-    /// What is meant by a word of the command line.
+    /// The source that an argument of the command line names.
     ///
     /// # Errors
-    /// When it is a URL from which nothing can be fetched.
+    /// When the argument is a URL from which no feed can be fetched.
     pub fn of_argument(word: &str) -> Result<Self, String> {
         if is_url(word) {
             check_url(word).map(|()| Self::Url(word.to_owned()))
@@ -59,7 +59,7 @@ impl FeedSource {
         }
     }
 
-    /// Its path, if it is a file.
+    /// The path, if the source is a file.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -67,7 +67,7 @@ impl FeedSource {
         }
     }
 
-    /// Its URL, if it is one.
+    /// The URL, if the source is one.
     pub fn url(&self) -> Option<&str> {
         match self {
             Self::File(_) => None,
@@ -75,15 +75,15 @@ impl FeedSource {
         }
     }
 
-    /// Whether it is fetched over TLS.
+    /// Whether the feed is fetched over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.url().is_some_and(is_secure)
     }
 
-    /// Reads the octets of the feed once, and those of its signature, if there is one.
+    /// Reads the feed once, and its signature if there is one.
     ///
     /// # Errors
-    /// When the feed cannot be had; the error names the source.
+    /// When the feed cannot be read. The error names the source.
     pub fn read_signed(&self, roots: &TrustedRoots) -> Result<SignedFeed, String> {
         match self {
             Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
@@ -93,10 +93,11 @@ impl FeedSource {
         }
     }
 
-    /// Reads the octets of the feed once: a caller that has the same ones already need not parse them.
+    /// Reads the octets of the feed once. A caller that already has the same octets need not parse
+    /// them.
     ///
     /// # Errors
-    /// When they cannot be had; the error names the source.
+    /// When the feed cannot be read. The error names the source.
     pub fn read(&self, roots: &TrustedRoots) -> Result<Vec<u8>, String> {
         match self {
             Self::File(path) => read_feed(path),
@@ -133,13 +134,13 @@ fn fetch(
     }
 }
 
-/// Whether a source is meant as a URL.
+/// Whether a source is written as a URL.
 fn is_url(word: &str) -> bool {
     word.contains("://")
 }
 
-/// Whether a feed can be fetched from it. A password would stand in every line of the log about it; a fragment is never sent
-/// (RFC 9110 section 4.2.5).
+/// Checks that a feed can be fetched from a URL. A password would appear in every line of the log
+/// about the feed, and a fragment is never sent (RFC 9110 section 4.2.5).
 fn check_url(url: &str) -> Result<(), String> {
     let uri: Uri = url.parse().map_err(|error| format!("\"{url}\" is no URL: {error}"))?;
     match uri.scheme_str() {
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_checked_and_everything_else_is_a_path() {
+    fn urls_are_checked_and_all_else_is_a_path() {
         for (word, wrong) in [
             ("https://example.org/feed.json", None),
             ("HTTP://[::1]:8080/a?b=c", None),

@@ -1,4 +1,4 @@
-//! Reads a zone file with the master file and the fleet that it names.
+//! Reads zone files, with the master files and the fleets that they name.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use cvdns_core::zone::file::CC;
 use cvdns_core::zone::{Records, ZoneFile, master};
 use cvdns_io::{IncludeFiles, beside, read_master, read_text};
 
-/// Reads the zone file that `config` names; none when nothing can be made of it.
+/// Reads a zone file that `config` names. Returns `None` if it is not usable at all.
 pub(super) fn read(
     config: &Path,
     named: &Placed<String>,
@@ -39,7 +39,7 @@ pub(super) fn read(
         let mut found = Problems::default();
         let records = parse(&records, &master, &origin, &mut found);
         let failed = found.has_errors();
-        // The zones of one file only repeat what is wrong with it.
+        // All zones of a file have the same problems: the first one's are enough.
         if failed || zones.is_empty() {
             problems.append(found);
         }
@@ -53,7 +53,8 @@ pub(super) fn read(
     Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
-/// Reads the origin and the fleet of the zone file that `config` names; none where it has no mirrors.
+/// Reads the origin and the fleet of a zone file that `config` names. Returns `None` if it has no
+/// mirrors or is not usable.
 pub(super) fn read_fleet(
     config: &Path,
     named: &Placed<String>,
@@ -73,7 +74,7 @@ fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> 
     Records::build(origin, records, &Location::file(&name), problems)
 }
 
-/// The zone's name; with `{cc}`, one for each country code.
+/// The zone's origin; with `{cc}`, one for each country code.
 fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Country>)> {
     let pattern = &file.origin.value;
     let texts: Vec<(String, Option<Country>)> = if pattern.contains(CC) {
@@ -109,7 +110,7 @@ fn text_of(path: &Path, location: &Location, problems: &mut Problems) -> Option<
     noted(read_text(path), location, problems)
 }
 
-/// What was read; if it could not be, that is noted where the file is named.
+/// What was read. An error is noted at the place that names the file.
 fn noted<T>(read: Result<T, String>, location: &Location, problems: &mut Problems) -> Option<T> {
     match read {
         Ok(read) => Some(read),

@@ -1,16 +1,17 @@
-//! What became of what was to be logged.
+//! Counts of what was logged and lost.
 
 use std::sync::atomic::AtomicU64;
 
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct LogCounts {
-    /// LogLines that were left out, as too many waited.
+    /// Lines that were dropped, as too many waited.
     pub lines_dropped: AtomicU64,
-    /// Writes that the system refused: the disk is full, or nobody is left to read. What was to be written is tried again.
+    /// Writes that the system refused, such as to a full disk or to a pipe without a reader. They
+    /// are tried again.
     pub write_errors: AtomicU64,
     /// Samples of queries that were written.
     pub samples_logged: AtomicU64,
-    /// Samples that were left out, as too many waited or the log's stream had no room.
+    /// Samples that were dropped, as too many waited or the log's stream had no room.
     pub samples_dropped: AtomicU64,
 }

@@ -1,7 +1,12 @@
-//! The log on standard error. LogLines wait in a queue of bounded size, and one thread writes them: whoever logs waits for no disk and
-//! no reader, and nobody ends because a line cannot be written.
+//! The log on standard error. Lines wait in a queue of bounded size, and one thread writes them, so
+//! that a thread which logs never waits for a disk or a reader, and nothing ends because a line
+//! cannot be written.
+//!
+//! `queue` holds the lines, `writer` writes them to the `stream`, `counts` counts what was lost;
+//! `once` and `problems` keep the log short.
 
 mod counts;
+mod once;
 mod panics;
 mod problems;
 mod queue;
@@ -16,15 +21,16 @@ use tracing_subscriber::fmt::MakeWriter;
 use cvdns_core::problem::{printable, printable_lines};
 
 pub use counts::LogCounts;
+pub use once::{Changes, LogOnce};
 pub use panics::log_panics;
-pub use problems::{LOGGED, log_problems};
-pub use stream::LONGEST;
+pub use problems::{LOGGED, log_first, log_problems};
+pub use stream::MAX_PIECE;
 
 use queue::Queue;
-use stream::Stream;
-use writer::Writer;
+use stream::LogStream;
+use writer::LogWriter;
 
-/// The log's queue; clones share it. Its thread runs as long as the program.
+/// The log's queue, shared by all clones. Its thread runs as long as the program.
 #[derive(Debug, Clone)]
 pub struct LogQueue(Arc<Queue>);
 
@@ -35,35 +41,36 @@ impl LogQueue {
     /// When the system gives no thread.
     pub fn start() -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let writer = Writer::new(queue.clone(), Stream::of_log());
+        let writer = LogWriter::new(queue.clone(), LogStream::stderr());
         std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || writer.run())?;
         Ok(Self(queue))
     }
 
-    /// What became of lines and samples.
+    /// The counts of lines and samples.
     pub fn counts(&self) -> &LogCounts {
         self.0.counts()
     }
 
-    /// Logs samples of queries, lines with their ends of at most [`LONGEST`] octets each. They are left out, and counted, where the log's
-    /// stream has no room for them and for other lines after them.
+    /// Logs samples of queries: lines with their ends, of at most [`MAX_PIECE`] octets each. If the
+    /// log's stream has no room for them and for other lines after them, they are dropped and
+    /// counted.
     pub fn samples(&self, lines: &str) {
         self.0.push_samples(printable_lines(lines).as_bytes());
     }
 
-    /// Waits until all that was logged is written; no longer than a second, and not at all while it cannot be written.
+    /// Waits until all lines are written; at most a second, and not at all while writes fail.
     pub fn flush(&self) {
         self.0.flush();
     }
 
-    /// Takes the lines of `tracing`. With `colours` they have escape sequences of their own; those of what is logged are for the
-    /// formatter to escape, as that of `tracing` does.
+    /// The writer for lines of `tracing`. With `colours`, lines contain escape sequences of the
+    /// formatter, which has to escape those in messages, as that of `tracing` does.
     pub fn lines(&self, colours: bool) -> LogLines {
         LogLines { queue: self.clone(), colours }
     }
 }
 
-/// Puts lines into the queue: each write is a line.
+/// Puts lines into the queue. Each write is a line.
 #[derive(Debug, Clone)]
 pub struct LogLines {
     queue: LogQueue,
@@ -73,7 +80,7 @@ pub struct LogLines {
 impl io::Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(shortened(line));
-        self.queue.0.push_line(line_of(&text, self.colours).as_bytes());
+        self.queue.0.push_line(one_line(&text, self.colours).as_bytes());
         Ok(line.len())
     }
 
@@ -90,16 +97,18 @@ impl<'w> MakeWriter<'w> for LogLines {
     }
 }
 
-/// Most octets of a line. A feed may hold names of megabytes, of which nobody reads more.
-const LONGEST_LINE: usize = 16 << 10;
+/// Most octets of a line. A feed may contain names of megabytes, and nobody reads lines of that
+/// length.
+const MAX_LINE: usize = 16 << 10;
 
-/// The beginning of a line that is too long.
+/// The line, cut off if it is too long.
 fn shortened(line: &[u8]) -> &[u8] {
-    line.get(..LONGEST_LINE).unwrap_or(line)
+    line.get(..MAX_LINE).unwrap_or(line)
 }
 
-/// The text as one line with its end: a line within it would be forged.
-fn line_of(text: &str, colours: bool) -> String {
+/// The text as one line with its end. Line breaks within it are escaped, so that no text can forge
+/// a line.
+fn one_line(text: &str, colours: bool) -> String {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut line = String::with_capacity(text.len() + 1);
     if colours {
@@ -117,14 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_logged_at_once_is_one_line() {
-        assert_eq!(line_of("INFO up\n", false), "INFO up\n");
+    fn each_message_is_one_line() {
+        assert_eq!(one_line("INFO up\n", false), "INFO up\n");
         assert_eq!(
-            line_of("INFO a\nERROR forged \u{1b}[2J\n", false),
+            one_line("INFO a\nERROR forged \u{1b}[2J\n", false),
             "INFO a\\nERROR forged \\u001b[2J\n"
         );
         assert_eq!(
-            line_of("\u{1b}[32mINFO\u{1b}[0m a\nb\u{9b}\n", true),
+            one_line("\u{1b}[32mINFO\u{1b}[0m a\nb\u{9b}\n", true),
             "\u{1b}[32mINFO\u{1b}[0m a\\nb\\u009b\n"
         );
     }

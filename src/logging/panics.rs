@@ -1,4 +1,4 @@
-//! Panics, which are defects of the program, in the log.
+//! Logs panics, which are defects of the program.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 
@@ -6,8 +6,8 @@ use tracing::error;
 
 use super::LogQueue;
 
-/// Has panics logged as all else: the standard way writes to standard error itself, and waits for its reader. With `RUST_BACKTRACE=1`
-/// there are lines that say how it came about.
+/// Logs panics like everything else. The standard hook writes to standard error itself, and waits
+/// for its reader. With `RUST_BACKTRACE=1` a backtrace is logged too.
 pub fn log_panics(queue: &LogQueue) {
     let queue = queue.clone();
     std::panic::set_hook(Box::new(move |panic| {
@@ -22,7 +22,7 @@ pub fn log_panics(queue: &LogQueue) {
                 error!("{line}");
             }
         }
-        // The program ends with this thread, and no other waits for it.
+        // The program ends with this thread, and nothing else would wait for the log.
         if thread.name() == Some("main") {
             queue.flush();
         }

@@ -1,22 +1,48 @@
-//! What is wrong with inputs that are read again, in the log.
+//! Lists in the log: problems of inputs that were read again, and whatever else may be long.
 
 use tracing::{error, warn};
 
 use cvdns_core::problem::{Problems, Severity};
 
-/// A log is no place for hundreds of lines about one cause; `cvdns check` shows more.
+/// Most lines about one cause. `cvdns check` shows more.
 pub const LOGGED: usize = 20;
 
 /// Logs problems, errors first.
 pub fn log_problems(problems: &Problems) {
-    for problem in problems.by_severity().take(LOGGED) {
-        match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
-        }
-    }
-    let (errors, warnings) = problems.counts();
-    if let Some(more @ 1..) = (errors + warnings).checked_sub(LOGGED) {
+    let log = |problem: &cvdns_core::problem::Problem| match problem.severity {
+        Severity::Error => error!("{problem}"),
+        Severity::Warning => warn!("{problem}"),
+    };
+    log_first(problems.by_severity(), log, |more| {
         warn!("{more} more problems: `cvdns check` shows them");
+    });
+}
+
+/// Logs the first [`LOGGED`] items with `log`, and the number of all others, if any, with `rest`.
+pub fn log_first<T>(
+    items: impl IntoIterator<Item = T>,
+    log: impl FnMut(T),
+    rest: impl FnOnce(usize),
+) {
+    let mut items = items.into_iter().fuse();
+    items.by_ref().take(LOGGED).for_each(log);
+    let more = items.count();
+    if more > 0 {
+        rest(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_is_counted() {
+        for (length, rest) in [(0, 0), (LOGGED, 0), (LOGGED + 1, 1), (3 * LOGGED, 2 * LOGGED)] {
+            let (mut logged, mut more) = (Vec::new(), 0);
+            log_first(0..length, |item| logged.push(item), |count| more = count);
+            assert_eq!(logged, (0..length.min(LOGGED)).collect::<Vec<_>>());
+            assert_eq!(more, rest);
+        }
     }
 }

@@ -5,32 +5,33 @@ use std::os::fd::BorrowedFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, write};
 
-/// Octets of the longest sample, or of lines that are written together. A pipe takes so many in one piece or not at all (`PIPE_BUF`,
-/// pipe(7)), and one page of it is enough.
-pub const LONGEST: usize = 4096;
+/// Most octets of a sample, and of lines that are written together. A pipe takes this many in one
+/// piece or not at all (`PIPE_BUF`, pipe(7)), and one page of it is enough.
+pub const MAX_PIECE: usize = 4096;
 
-/// Standard error. It is written without the lock of the standard library: each piece is one write, which the system does not
-/// mix with others.
+/// Standard error, written without the lock of the standard library. Each piece is one write, which
+/// the system does not mix with others.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct LogStream {
     descriptor: BorrowedFd<'static>,
-    /// Octets that may wait in it, where it is a pipe.
+    /// Octets that may wait in a pipe before samples are dropped; `None` if this is no pipe.
     room: Option<u64>,
 }
 
-/// A piece was not written, or not all of it.
+/// The error of a piece that was not written, or not as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unwritten {
-    /// Octets that were.
+pub(super) struct PartialWrite {
+    /// Octets that were written.
     pub(super) written: usize,
 }
 
-/// How long to wait at a time for a stream that does not wait itself (`O_NONBLOCK`, which whoever shares it may set).
-const WAIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// How long to wait at a time for a stream that returns at once (`O_NONBLOCK`, which any process
+/// that shares the stream may set).
+const POLL_INTERVAL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-impl Stream {
-    /// Standard error as it is now.
-    pub(super) fn of_log() -> Self {
+impl LogStream {
+    /// Standard error.
+    pub(super) fn stderr() -> Self {
         Self::new(rustix::stdio::stderr())
     }
 
@@ -38,29 +39,29 @@ impl Stream {
         Self { descriptor, room: room(descriptor) }
     }
 
-    /// Writes all of it, and waits for that as long as the stream has it.
+    /// Writes the whole piece, however long the stream takes.
     ///
     /// # Errors
     /// When the system refuses to write.
-    pub(super) fn write(&self, piece: &[u8]) -> Result<(), Unwritten> {
+    pub(super) fn write(&self, piece: &[u8]) -> Result<(), PartialWrite> {
         let mut written = 0;
         while let Some(rest) = piece.get(written..).filter(|rest| !rest.is_empty()) {
             match write(self.descriptor, rest) {
-                Ok(0) => return Err(Unwritten { written }),
+                Ok(0) => return Err(PartialWrite { written }),
                 Ok(more) => written += more,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     let mut asked = [PollFd::new(&self.descriptor, PollFlags::OUT)];
-                    // Whether it has room now is seen by writing.
-                    let _ = poll(&mut asked, Some(&WAIT));
+                    // The next write shows whether there is room.
+                    let _ = poll(&mut asked, Some(&POLL_INTERVAL));
                 }
-                Err(_) => return Err(Unwritten { written }),
+                Err(_) => return Err(PartialWrite { written }),
             }
         }
         Ok(())
     }
 
-    /// Whether there is room for a piece, and for lines of the log after it.
+    /// Whether there is room for a sample, and for lines of the log after it.
     pub(super) fn has_room(&self) -> bool {
         if self
             .room
@@ -75,8 +76,8 @@ impl Stream {
     }
 }
 
-/// A quarter of a pipe's octets: lines take whole pages of it, of which two neighbours are more than half full together, so that a
-/// quarter of the octets takes at most half of the pages.
+/// A quarter of a pipe's octets. Each write takes whole pages of the pipe, and two neighbours are
+/// more than half full together, so that a quarter of the octets takes at most half of the pages.
 #[cfg(target_os = "linux")]
 fn room(descriptor: BorrowedFd<'_>) -> Option<u64> {
     rustix::pipe::fcntl_getpipe_size(descriptor).ok().map(|octets| octets as u64 / 4)
@@ -95,7 +96,7 @@ mod tests {
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::os::fd::{AsFd as _, OwnedFd};
 
-    /// A pipe's ends, whose writing one lives as long as the process.
+    /// The ends of a pipe. The writing end lives as long as the process.
     fn pipe() -> (OwnedFd, &'static OwnedFd) {
         let (reader, writer) = pipe_with(PipeFlags::NONBLOCK).unwrap();
         (reader, Box::leak(Box::new(writer)))
@@ -103,15 +104,15 @@ mod tests {
 
     #[test]
     fn half_of_a_pipe_is_left() {
-        for length in [2, 100, 2_049, LONGEST] {
+        for length in [2, 100, 2_049, MAX_PIECE] {
             let (reader, writer) = pipe();
-            let stream = Stream::new(writer.as_fd());
+            let stream = LogStream::new(writer.as_fd());
             let line = "x".repeat(length);
             let lines = (0..1 << 20)
                 .take_while(|_| stream.has_room() && stream.write(line.as_bytes()).is_ok())
                 .count();
             assert!(lines > 0 && !stream.has_room());
-            let other = vec![b'y'; LONGEST];
+            let other = vec![b'y'; MAX_PIECE];
             let others =
                 std::iter::repeat_with(|| write(writer, &other)).take_while(Result::is_ok).count();
             assert!(others >= 7, "{others} pages after {lines} lines of {length}");
@@ -125,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_by_nobody_is_not_written() {
+    fn a_pipe_without_a_reader_is_not_written_to() {
         let (reader, writer) = pipe();
-        let stream = Stream::new(writer.as_fd());
+        let stream = LogStream::new(writer.as_fd());
         drop(reader);
         assert!(!stream.has_room());
-        assert_eq!(stream.write(b"x"), Err(Unwritten { written: 0 }));
+        assert_eq!(stream.write(b"x"), Err(PartialWrite { written: 0 }));
     }
 
     #[test]
-    fn a_stream_that_does_not_wait_is_waited_for() {
+    fn a_nonblocking_stream_is_waited_for() {
         let (reader, writer) = pipe();
-        let stream = Stream::new(writer.as_fd());
+        let stream = LogStream::new(writer.as_fd());
         let writing = std::thread::spawn(move || stream.write(&vec![b'x'; 300_000]));
         let mut found = 0;
         while found < 300_000 {

@@ -1,31 +1,31 @@
-//! Writes what waits, at whatever pace the log's stream takes it.
+//! Writes the queue's lines, at whatever pace the log's stream takes them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tracing::error;
 
-use super::queue::{Queue, Taken};
-use super::stream::{LONGEST, Stream, Unwritten};
+use super::queue::{Batch, Queue};
+use super::stream::{LogStream, MAX_PIECE, PartialWrite};
 
-/// The one that writes.
+/// The log's thread.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct LogWriter {
     queue: Arc<Queue>,
-    stream: Stream,
+    stream: LogStream,
 }
 
-impl Writer {
-    pub(super) fn new(queue: Arc<Queue>, stream: Stream) -> Self {
+impl LogWriter {
+    pub(super) fn new(queue: Arc<Queue>, stream: LogStream) -> Self {
         Self { queue, stream }
     }
 
     /// Writes as long as the program runs.
     pub(super) fn run(self) {
         loop {
-            let Taken { lines, samples, lost } = self.queue.take();
+            let Batch { lines, samples, lost } = self.queue.take();
             if lost > 0 {
-                // It stands in the queue behind the lines before the lost ones.
+                // This goes into the queue, behind the lines before the lost ones.
                 error!("{lost} log lines were lost here: the log's stream took none for a while");
             }
             self.write_lines(&lines);
@@ -33,13 +33,13 @@ impl Writer {
         }
     }
 
-    /// Writes lines, however long that takes.
+    /// Writes all lines, however long that takes.
     fn write_lines(&self, mut lines: &[u8]) {
         while !lines.is_empty() {
-            let (piece, rest) = lines.split_at(piece(lines));
+            let (piece, rest) = lines.split_at(piece_length(lines));
             match self.stream.write(piece) {
                 Ok(()) => lines = rest,
-                Err(Unwritten { written }) => {
+                Err(PartialWrite { written }) => {
                     self.queue.counts().write_errors.fetch_add(1, Relaxed);
                     lines = lines.get(written..).unwrap_or_default();
                     self.queue.pause();
@@ -48,11 +48,11 @@ impl Writer {
         }
     }
 
-    /// Writes those samples for which there is room.
+    /// Writes the samples for which there is room, and drops the others.
     fn write_samples(&self, mut samples: &[u8]) {
         let counts = self.queue.counts();
         while !samples.is_empty() {
-            let (piece, rest) = samples.split_at(piece(samples));
+            let (piece, rest) = samples.split_at(piece_length(samples));
             samples = rest;
             let written = if self.stream.has_room() { self.write_piece(piece) } else { 0 };
             counts
@@ -64,9 +64,10 @@ impl Writer {
         }
     }
 
-    /// Writes samples; how many octets of them are written. A line that was begun is ended when it can be.
+    /// Writes samples, and returns how many octets of them are written. A line that was begun is
+    /// completed as soon as the stream takes it.
     fn write_piece(&self, piece: &[u8]) -> usize {
-        let Err(Unwritten { written }) = self.stream.write(piece) else { return piece.len() };
+        let Err(PartialWrite { written }) = self.stream.write(piece) else { return piece.len() };
         self.queue.counts().write_errors.fetch_add(1, Relaxed);
         let (done, rest) = piece.split_at_checked(written).unwrap_or((piece, &[]));
         if done.last().is_none_or(|last| *last == b'\n') {
@@ -78,10 +79,11 @@ impl Writer {
     }
 }
 
-/// The length of the first lines that can be written in one piece; of the first line where that alone is longer.
-fn piece(lines: &[u8]) -> usize {
+/// The length of the first lines that can be written in one piece, or of the first line if it is
+/// longer than a piece.
+fn piece_length(lines: &[u8]) -> usize {
     let is_end = |octet: &u8| *octet == b'\n';
-    let head = lines.get(..LONGEST).unwrap_or(lines);
+    let head = lines.get(..MAX_PIECE).unwrap_or(lines);
     let end = head.iter().rposition(is_end).or_else(|| lines.iter().position(is_end));
     end.map_or(lines.len(), |end| end + 1)
 }
@@ -99,26 +101,26 @@ mod tests {
     use std::os::fd::{AsFd, OwnedFd};
     use std::time::{Duration, Instant};
 
-    /// A queue whose writer writes there.
+    /// A queue whose lines are written to this stream.
     fn writing_to(stream: impl Into<OwnedFd>) -> Arc<Queue> {
         let descriptor: &'static OwnedFd = Box::leak(Box::new(stream.into()));
         let queue = Arc::new(Queue::default());
-        let writer = Writer::new(queue.clone(), Stream::new(descriptor.as_fd()));
+        let writer = LogWriter::new(queue.clone(), LogStream::new(descriptor.as_fd()));
         std::thread::spawn(move || writer.run());
         queue
     }
 
     #[test]
     fn pieces_are_whole_lines() {
-        let long = "x".repeat(LONGEST);
+        let long = "x".repeat(MAX_PIECE);
         for (text, length) in [
             ("a\n".to_owned(), 2),
             ("a\nb\n".to_owned(), 4),
             ("a".to_owned(), 1),
             (format!("a\n{long}\nb\n"), 2),
-            (format!("{long}\nb\n"), LONGEST + 1),
+            (format!("{long}\nb\n"), MAX_PIECE + 1),
         ] {
-            assert_eq!(piece(text.as_bytes()), length, "{text}");
+            assert_eq!(piece_length(text.as_bytes()), length, "{text}");
         }
     }
 
@@ -139,18 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_stream_that_nobody_reads() {
+    fn no_thread_waits_for_a_stream_without_a_reader() {
         let (reader, writer) = std::io::pipe().unwrap();
         let queue = writing_to(writer);
         let line = |number: usize| format!("{number:>9} {}\n", "x".repeat(89));
-        // 2 MB: more than the pipe, what the writer has in hand and the queue take together.
+        // 2 MB, more than the pipe, the writer and the queue hold together.
         for number in 0..20_000 {
             queue.push_line(line(number).as_bytes());
         }
         queue.flush();
         let dropped = usize::try_from(queue.counts().lines_dropped.load(Relaxed)).unwrap();
         assert!((1..20_000).contains(&dropped), "{dropped}");
-        // Whoever reads at last finds whole lines, in their order.
+        // A late reader finds whole lines, in their order.
         let mut lines = BufReader::new(reader).lines();
         let mut next = 0;
         for _ in 0..20_000 - dropped {
@@ -163,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_written_when_it_can_be() {
-        // A pipe by name, of which a reader comes late: until then each write fails.
+    fn lines_are_written_once_writes_succeed_again() {
+        // Until somebody reads this pipe, each write fails.
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_counted_and_holds_nobody_up() {
+    fn a_full_disk_is_counted_and_blocks_nothing() {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let queue = writing_to(full);
         queue.push_samples(b"sample\n");
@@ -197,7 +199,7 @@ mod tests {
     }
 
     impl Queue {
-        /// How many samples were logged and dropped, when that is known of any.
+        /// How many samples were logged and dropped, as soon as any were.
         fn samples(&self) -> (u64, u64) {
             let deadline = Instant::now() + Duration::from_secs(20);
             loop {

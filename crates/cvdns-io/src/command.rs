@@ -1,4 +1,4 @@
-//! Runs commands of the operator, which may fail or hang.
+//! Runs commands that an operator configured, which may fail or hang.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// How often a command is looked after in its first second, in which most end: many may be run one after the other.
-const EAGER: Duration = Duration::from_millis(3);
+/// How often a command is polled in its first second, in which most end. Many may be run one after
+/// the other.
+const FIRST_POLLS: Duration = Duration::from_millis(3);
 
-/// Runs a command with this on its standard input; no shell takes part. It has a process group of its own, so that what it
-/// started ends with it when it takes longer than `limit`, or when `stopped` says so.
+/// Runs a command, without a shell, with `input` on its standard input. If it takes longer than
+/// `limit`, or once `stopped` returns true, it is killed together with all processes that it
+/// started: it has a process group of its own.
 ///
 /// # Errors
-/// When it cannot be started, does not succeed, or was ended.
+/// When the command cannot be started, fails, or was killed.
 pub fn run(
     program: &str,
     arguments: &[String],
@@ -31,10 +33,11 @@ pub fn run(
         .spawn()
         .map_err(|error| format!("cannot be started: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A command need not read it. What it gets is far smaller than a pipe, so that this never waits.
+        // A command need not read its input. Inputs are far smaller than a pipe, so that this never
+        // blocks.
         let _ = stdin.write_all(input);
     }
-    let status = wait(&mut child, limit, stopped).map_err(|error| error.to_string())?;
+    let status = wait_or_kill(&mut child, limit, stopped).map_err(|error| error.to_string())?;
     match status {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(format!("ended with {status}")),
@@ -43,14 +46,15 @@ pub fn run(
     }
 }
 
-fn wait(
+/// Waits for a command. Returns `None` if it was killed.
+fn wait_or_kill(
     child: &mut Child,
     limit: Duration,
     stopped: &dyn Fn() -> bool,
 ) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let deadline = start + limit;
-    let mut pause = EAGER;
+    let mut pause = FIRST_POLLS;
     while Instant::now() < deadline && !stopped() {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));

@@ -1,4 +1,4 @@
-//! Reading files, with errors that say what to do.
+//! Reads files within limits, with errors that name the file and what is wrong.
 
 use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata, OpenOptions};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use cvdns_core::health::MAX_SIZE;
 use cvdns_core::zone::include::{Include, IncludedFile};
 
-/// Most octets of a text file; a zone file with a million records is about half of it.
+/// Most octets of a text file. A zone file with a million records has about half of that.
 const MAX_TEXT: u64 = 256 << 20;
 
-/// `path` as it is meant when the file `from` names it: relative to that file.
+/// The path that the file `from` means by `path`: relative to the directory of `from`.
 pub fn beside(from: &Path, path: &str) -> PathBuf {
     from.parent().unwrap_or(Path::new("")).join(path)
 }
@@ -21,23 +21,23 @@ pub fn beside(from: &Path, path: &str) -> PathBuf {
 /// Reads a text file.
 ///
 /// # Errors
-/// When it cannot be read, is too large, is no regular file, or is not UTF-8.
+/// When the file cannot be read, is too large, is no regular file, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, String> {
     text(read_bytes(path, MAX_TEXT)?)
 }
 
-/// Reads a master file, which is octets: strings and comments in it may be in any encoding.
+/// Reads a master file as octets: its strings and comments may be in any encoding.
 ///
 /// # Errors
-/// When it cannot be read, is too large, or is no regular file.
+/// When the file cannot be read, is too large, or is no regular file.
 pub fn read_master(path: &Path) -> Result<Vec<u8>, String> {
     read_bytes(path, MAX_TEXT)
 }
 
-/// Reads a text file of at most `limit` octets that need not be there.
+/// Reads a text file of at most `limit` octets. Returns `None` if there is none.
 ///
 /// # Errors
-/// When it is there and cannot be read, is larger, is no regular file, or is not UTF-8.
+/// When the file exists and cannot be read, is larger, is no regular file, or is not UTF-8.
 pub fn read_optional_text(path: &Path, limit: u64) -> Result<Option<String>, String> {
     read_optional(path, limit)?.map(text).transpose()
 }
@@ -54,15 +54,15 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 /// Reads a file of at most `limit` octets.
 ///
 /// # Errors
-/// When it cannot be read, is larger, or is no regular file.
+/// When the file cannot be read, is larger, or is no regular file.
 pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     read_opened(path, open(path), limit)
 }
 
-/// Reads a file of at most `limit` octets that need not be there.
+/// Reads a file of at most `limit` octets. Returns `None` if there is none.
 ///
 /// # Errors
-/// When it is there and cannot be read, is larger, or is no regular file.
+/// When the file exists and cannot be read, is larger, or is no regular file.
 pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     match open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -84,7 +84,7 @@ fn read_opened(path: &Path, opened: io::Result<File>, limit: u64) -> Result<Vec<
     Ok(bytes)
 }
 
-/// Reads the first `size` octets of a file, or all if there are fewer.
+/// Reads the first `size` octets of a file, or the whole file if it is shorter.
 ///
 /// # Errors
 /// When the file cannot be opened or read.
@@ -92,12 +92,13 @@ pub fn read_head(path: &Path, size: usize) -> io::Result<Vec<u8>> {
     read_at_most(open(path)?, size as u64)
 }
 
-/// That a file cannot be read, for people.
+/// The message that a file cannot be read.
 pub fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read {}: {error}", path.display())
 }
 
-/// Opens a regular file. A pipe or a terminal must hold nobody up, neither when it is opened nor when it is read.
+/// Opens a regular file. A pipe or a terminal must not block, neither when it is opened nor when it
+/// is read.
 fn open(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -105,7 +106,7 @@ fn open(path: &Path) -> io::Result<File> {
     if file_type.is_file() {
         return Ok(file);
     }
-    Err(io::Error::other(format!("it is {}, not a regular file", kind(file_type))))
+    Err(io::Error::other(format!("it is {}, not a regular file", type_name(file_type))))
 }
 
 fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
@@ -114,7 +115,7 @@ fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn kind(file_type: FileType) -> &'static str {
+fn type_name(file_type: FileType) -> &'static str {
     if file_type.is_dir() {
         "a directory"
     } else if file_type.is_fifo() {
@@ -126,36 +127,41 @@ fn kind(file_type: FileType) -> &'static str {
     }
 }
 
-/// Most octets of a list of mirrors: room for 80,000 addresses. What is longer is something else.
+/// Most octets of a list of mirrors, which is room for 80,000 addresses. A longer file is something
+/// else.
 const MAX_LIST: u64 = 4 << 20;
 
 /// Reads a list of mirrors.
 ///
 /// # Errors
-/// When it cannot be read, is too large, or is no text.
+/// When the list cannot be read, is too large, or is not UTF-8.
 pub fn read_list(path: &Path) -> Result<String, String> {
     let octets = read_bytes(path, MAX_LIST)?;
     text(octets).map_err(|error| format!("{}: {error}; save it as UTF-8", path.display()))
 }
 
-/// Reads the octets of a feed's file: a caller that has the same ones already need not parse them.
+/// Reads the octets of a feed's file. A caller that already has the same octets need not parse
+/// them.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
-    // One octet more than a feed may have, so that the feed's own check says what is wrong.
+    // One octet more than a feed may have, so that the feed's own check reports the size.
     read_bytes(path, MAX_SIZE as u64 + 1)
 }
 
-/// Reads a feed's signature, which has four lines; `None` when there is none.
+/// Most octets of a signature's file.
+const MAX_SIGNATURE: u64 = 64 << 10;
+
+/// Reads a feed's signature, which has four lines. Returns `None` if there is no file.
 ///
 /// # Errors
-/// When there is one that cannot be read.
+/// When the file exists and cannot be read.
 pub fn read_signature(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    read_optional(path, 64 << 10)
+    read_optional(path, MAX_SIGNATURE)
 }
 
-/// Tells versions of a file apart without reading them: what it is, and when it was changed.
+/// Tells versions of a file apart without reading them, by inode, size and times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileVersion {
     device: u64,
@@ -166,7 +172,7 @@ pub struct FileVersion {
 }
 
 impl FileVersion {
-    /// Of the file that is there now; none when there is none.
+    /// The version of the file that is there now; `None` if there is none.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
@@ -184,7 +190,7 @@ impl From<&Metadata> for FileVersion {
     }
 }
 
-/// Follows `$INCLUDE` in the file system.
+/// Reads the files that `$INCLUDE` names (RFC 1035 section 5.1).
 pub struct IncludeFiles;
 
 impl Include for IncludeFiles {

@@ -1,5 +1,9 @@
-//! What the server and the coordinator both do with the system: files are read and replaced, web
-//! servers asked within limits, an operator's commands run, and signals heeded.
+//! Input and output that the server and the coordinator share: files, HTTP, commands and signals.
+//!
+//! In order of reading: `files` reads files within limits and names what is wrong with them;
+//! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
+//! [`exchange`] bounds HTTP exchanges where `ureq` does not; [`command`] runs commands of the
+//! operator.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -13,4 +17,4 @@ pub use files::{
     FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
     read_master, read_optional, read_optional_text, read_signature, read_text,
 };
-pub use replace::{create, is_leftover, replace, replace_private};
+pub use replace::{create, is_leftover, put_aside, replace, replace_private};

@@ -1,4 +1,5 @@
-//! Writes a file so that a reader sees the old one or the new one, whole, also after a loss of power.
+//! Writes files so that a reader sees the old one or the new one, whole, even after a loss of
+//! power.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -8,63 +9,76 @@ use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
-/// The mode of files for everybody, of which the umask takes its part.
+/// The mode of files for everybody, from which the umask is taken away.
 const PUBLIC: u32 = 0o666;
 
-/// The mode of what a server keeps for itself, whatever the umask: its group may look after it.
-const KEPT: u32 = 0o640;
+/// The mode of files that a server keeps for itself, whatever the umask: readable by its group.
+const PRIVATE: u32 = 0o640;
 
-/// How temporary names end, which tells them from those of others, such as editors' (`.feed.json.swp`).
+/// How temporary names end. It tells them from those of others, such as editors'
+/// (`.feed.json.swp`).
 const SUFFIX: &str = ".tmp";
 
-/// Characters of a temporary name that nobody guesses.
+/// Random characters in a temporary name, so that nobody can guess it.
 const RANDOM: usize = 16;
 
-/// Writes a file beside `path`, has it on the disk, renames it, and has the directory on the disk. Its mode is the umask's.
+/// Writes a temporary file beside `path` and renames it to `path`. Both the file and the directory
+/// are synced to the disk. The file's mode follows the umask.
 ///
-/// The file beside it is a new one under a name that cannot be guessed (`O_EXCL`), so that no link which somebody else put there
-/// leads to another file.
+/// The temporary file is created (`O_EXCL`) under a name that cannot be guessed, so that no link
+/// which somebody else put there leads to another file.
 ///
 /// # Errors
-/// When the system does not let it; what was there before is then still there.
+/// When the system refuses; the old file, if any, is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let file = written(path, bytes, PUBLIC)?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_directory(path);
-    Ok(())
+    replace_with_mode(path, bytes, PUBLIC)
 }
 
-/// The same with a file that its owner and group alone can read (0640).
+/// Writes a file like [`replace`] that only its owner can write and its group can read (0640).
 ///
 /// # Errors
 /// As for [`replace`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let file = written(path, bytes, KEPT)?;
+    replace_with_mode(path, bytes, PRIVATE)
+}
+
+fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let file = write_temporary(path, bytes, mode)?;
     file.persist(path).map_err(|error| error.error)?;
     sync_directory(path);
     Ok(())
 }
 
-/// The same as [`replace`] where nothing is yet.
+/// Writes a file like [`replace`], but only if there is none yet.
 ///
 /// # Errors
-/// When something is there (`AlreadyExists`), or the system does not let it.
+/// When there is a file (`AlreadyExists`), or the system refuses.
 pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Renaming could take the place of what another wrote in between.
-    let file = written(path, bytes, PUBLIC)?;
+    // A rename could replace a file that somebody else wrote in between.
+    let file = write_temporary(path, bytes, PUBLIC)?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_directory(path);
     Ok(())
 }
 
-/// Whether a file is one that was to replace this one, and was left by a program that was killed.
-pub fn is_leftover(name: &str, of: &str) -> bool {
-    let rest = name.strip_prefix('.').and_then(|name| name.strip_prefix(of));
+/// Renames an unusable file to `path` with another extension, so that people can look at it and a
+/// new file can take its place. Returns what to tell of that: `it is put aside as …`, or why not.
+pub fn put_aside(path: &Path, extension: &str) -> String {
+    let aside = path.with_extension(extension);
+    match std::fs::rename(path, &aside) {
+        Ok(()) => format!("it is put aside as {}", aside.display()),
+        Err(error) => format!("it cannot be put aside: {error}"),
+    }
+}
+
+/// Whether `name` is a temporary file for `target`, left by a program that was killed.
+pub fn is_leftover(name: &str, target: &str) -> bool {
+    let rest = name.strip_prefix('.').and_then(|name| name.strip_prefix(target));
     rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest.ends_with(SUFFIX))
 }
 
-/// A new file beside `path` with this content, on the disk. It is removed unless it gets a name.
-fn written(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFile> {
+/// Writes a temporary file beside `path` and syncs it. It is removed unless it is renamed.
+fn write_temporary(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFile> {
     let name = path.file_name().ok_or_else(|| Error::other("expected a file name"))?;
     let mut prefix = OsString::from(".");
     prefix.push(name);
@@ -74,9 +88,9 @@ fn written(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFil
         .suffix(SUFFIX)
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory(path))?;
-    if mode == KEPT {
-        // The umask may have taken something.
+        .tempfile_in(directory_of(path))?;
+    if mode == PRIVATE {
+        // The umask may have taken bits away.
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
     file.write_all(bytes)?;
@@ -84,16 +98,16 @@ fn written(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFil
     Ok(file)
 }
 
-fn directory(path: &Path) -> &Path {
+fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-/// The name is in the directory, which is a file of its own. Not all systems let one be opened.
+/// Syncs the directory, which holds the file's name. Not all systems let a directory be opened.
 fn sync_directory(path: &Path) {
-    if let Ok(directory) = File::open(directory(path)) {
+    if let Ok(directory) = File::open(directory_of(path)) {
         let _ = directory.sync_all();
     }
 }
@@ -150,5 +164,16 @@ mod tests {
             assert!(!is_leftover(name, "feed.json"), "{name}");
         }
         assert!(!is_leftover("feed.json", "feed.json") && !is_leftover(".feed.jsonx", "feed.json"));
+    }
+
+    #[test]
+    fn unusable_files_are_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("feed.json");
+        assert!(put_aside(&path, "bad").starts_with("it cannot be put aside: "));
+        std::fs::write(&path, "cut").unwrap();
+        let aside = dir.path().join("feed.bad");
+        assert_eq!(put_aside(&path, "bad"), format!("it is put aside as {}", aside.display()));
+        assert!(!path.exists() && aside.exists());
     }
 }

@@ -1,5 +1,5 @@
-//! The signals that commands heed which go on: they stand before anything is read, for the system ends a program by any that is not
-//! expected.
+//! The signals of long-running commands. They are caught before anything is read, as the system
+//! ends a program by any signal that it does not catch.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,67 +8,68 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-/// The signals, from when they are caught on. A thread waits for them as long as the program runs.
+/// The signals, all of which are caught. A thread waits for them as long as the program runs.
 pub struct Signals(Arc<Mutex<Phase>>);
 
-/// What a signal tells.
+/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalAction {
-    /// Read everything again: SIGHUP.
+    /// Read everything again (SIGHUP).
     Reload,
-    /// End: SIGTERM or SIGINT.
+    /// Stop (SIGTERM or SIGINT).
     Stop,
 }
 
-/// Who heeds them.
+/// Who acts on signals.
 enum Phase {
-    /// Nobody can yet.
+    /// The command is still starting.
     Starting {
-        /// SIGHUP came.
+        /// Whether SIGHUP was received.
         reload: bool,
-        /// Called before the program ends; its exit status.
-        last: Box<dyn Fn() -> i32 + Send>,
+        /// Called before the program exits; returns its exit status.
+        on_exit: Box<dyn Fn() -> i32 + Send>,
     },
     Running(Box<dyn Fn(SignalAction) + Send>),
 }
 
-/// Those that are waited for.
+/// The streams of signals that are waited for.
 struct Caught {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
     user: [Signal; 2],
-    /// The log's file has the size that it may have (`ulimit -f`). The write that failed says so; by itself this signal would end
-    /// the program.
+    /// SIGXFSZ: the log's file has reached the size limit (`ulimit -f`). The write that failed
+    /// reports it; uncaught, the signal would end the program.
     file_size: Option<Signal>,
 }
 
 impl Signals {
-    /// Catches them from now on. Until [`Self::hand_over`] SIGTERM and SIGINT end the program at once, after a call of `last`, with the
-    /// exit status that it returns.
+    /// Catches signals from now on. Until [`Self::hand_over`], SIGTERM and SIGINT call `on_exit`
+    /// and end the program with the exit status that it returns.
     ///
     /// # Errors
     /// When the system gives no thread or signal.
-    pub fn catch(last: impl Fn() -> i32 + Send + 'static) -> io::Result<Self> {
+    pub fn catch(on_exit: impl Fn() -> i32 + Send + 'static) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let caught = {
             let _guard = runtime.enter();
             Caught::new()?
         };
-        let phase = Arc::new(Mutex::new(Phase::Starting { reload: false, last: Box::new(last) }));
-        let heeding = phase.clone();
+        let phase =
+            Arc::new(Mutex::new(Phase::Starting { reload: false, on_exit: Box::new(on_exit) }));
+        let shared = phase.clone();
         let thread = std::thread::Builder::new().name("cvdns-signals".to_owned());
-        thread.spawn(move || heed(&runtime, caught, &heeding))?;
+        thread.spawn(move || dispatch(&runtime, caught, &shared))?;
         Ok(Self(phase))
     }
 
-    /// Has `then` told of each signal from now on, and of a SIGHUP that came before.
-    pub fn hand_over(self, then: impl Fn(SignalAction) + Send + 'static) {
+    /// Calls `act` for each signal from now on, and for a SIGHUP that was received before.
+    pub fn hand_over(self, act: impl Fn(SignalAction) + Send + 'static) {
         let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Phase::Starting { reload: true, .. } = *phase {
-            then(SignalAction::Reload);
+            act(SignalAction::Reload);
         }
-        *phase = Phase::Running(Box::new(then));
+        *phase = Phase::Running(Box::new(act));
     }
 }
 
@@ -79,12 +80,12 @@ impl Caught {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
-            // Not all systems have it.
+            // Not all systems have this signal.
             file_size: signal(SignalKind::from_raw(libc::SIGXFSZ)).ok(),
         })
     }
 
-    /// Waits for the next one that tells something.
+    /// Waits for the next signal that asks for something.
     async fn next(&mut self) -> SignalAction {
         let Self { hangup, terminate, interrupt, user: [first, second], file_size } = self;
         loop {
@@ -108,17 +109,17 @@ async fn next(signal: &mut Option<Signal>) -> Option<()> {
     }
 }
 
-fn heed(runtime: &Runtime, mut caught: Caught, phase: &Mutex<Phase>) {
+fn dispatch(runtime: &Runtime, mut caught: Caught, phase: &Mutex<Phase>) {
     runtime.block_on(async {
         loop {
-            let told = caught.next().await;
+            let action = caught.next().await;
             let mut phase = phase.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&mut *phase, told) {
-                (Phase::Running(then), told) => then(told),
+            match (&mut *phase, action) {
+                (Phase::Running(act), action) => act(action),
                 (Phase::Starting { reload, .. }, SignalAction::Reload) => *reload = true,
-                (Phase::Starting { last, .. }, SignalAction::Stop) => {
+                (Phase::Starting { on_exit, .. }, SignalAction::Stop) => {
                     info!("stopped while it started");
-                    std::process::exit(last());
+                    std::process::exit(on_exit());
                 }
             }
         }

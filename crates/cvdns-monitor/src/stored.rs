@@ -11,7 +11,7 @@ use super::rule::{Evidence, Known};
 use super::target::Target;
 use cvdns_core::health::State;
 use cvdns_core::release::Release;
-use cvdns_io::{read_bytes, replace};
+use cvdns_io::{put_aside, read_bytes, replace};
 
 /// The largest size of the file in octets: some hundred thousand addresses.
 const MAX_SIZE: u64 = 64 << 20;
@@ -94,13 +94,9 @@ impl StoredState {
         match read {
             Ok(stored) => (stored, None),
             Err(error) => {
-                let aside = path.with_extension("json.broken");
-                let moved = match std::fs::rename(path, &aside) {
-                    Ok(()) => format!("it is put aside as {}", aside.display()),
-                    Err(error) => format!("and cannot be put aside: {error}"),
-                };
+                let outcome = put_aside(path, "json.broken");
                 let text = format!(
-                    "the memory of earlier checks is not usable ({}: {error}); {moved}, and what was known is learned anew",
+                    "the memory of earlier checks is not usable ({}: {error}); {outcome}, and what was known is learned anew",
                     path.display()
                 );
                 (Self::default(), Some(text))

@@ -1,59 +1,62 @@
-//! Which answers are samples.
+//! Chooses which answers are samples.
 
 /// Counts answers down to the next sample.
 ///
-/// Of each stretch of `1 / share` answers one is a sample, at a place that differs from stretch to stretch: clients who ask A and
-/// AAAA in turn are not seen with the same one always. So of any first `n` answers `n · share` are samples, rounded up or down.
+/// One answer in each stretch of `1 / share` answers is a sample. Its position differs from stretch
+/// to stretch, so that clients which ask for A and AAAA in turn are sampled with both. Of the first
+/// `n` answers, `n · share` are samples, rounded up or down.
 #[derive(Debug, Clone)]
 pub(super) struct Countdown {
-    /// Answers from one stretch to the next.
+    /// The length of a stretch in answers.
     period: f64,
-    /// Begins the sequence of places.
+    /// Where in the first stretch the sequence of positions begins, from 0 to 1.
     phase: f64,
     /// Stretches so far.
     stretches: u64,
-    /// The place of the next sample among all answers.
+    /// The position of the next sample among all answers.
     at: u64,
-    /// Answers before that.
+    /// Answers left before it.
     left: u64,
 }
 
-/// The golden ratio's fraction: its multiples, taken modulo 1, fill the range from 0 to 1 evenly (Weyl).
+/// The golden ratio's fraction: its multiples, taken modulo 1, fill the range from 0 to 1 evenly
+/// (Weyl).
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 impl Countdown {
-    /// For a share from above 0 to 1; those of different numbers choose different places.
+    /// Counts down for a share above 0 and at most 1. Countdowns of different numbers choose
+    /// different positions.
     pub(super) fn new(share: f64, number: u64) -> Self {
         let phase = (number as f64 * GOLDEN * GOLDEN).fract();
         let mut countdown = Self { period: 1.0 / share, phase, stretches: 0, at: 0, left: 0 };
-        countdown.at = countdown.place();
+        countdown.at = countdown.position();
         countdown.left = countdown.at;
         countdown
     }
 
     /// Whether the next answer is a sample.
     #[inline]
-    pub(super) fn hit(&mut self) -> bool {
+    pub(super) fn is_sample(&mut self) -> bool {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             return false;
         }
-        self.go_on();
+        self.advance();
         true
     }
 
     #[cold]
-    fn go_on(&mut self) {
+    fn advance(&mut self) {
         self.stretches = self.stretches.saturating_add(1);
-        // Where stretches are hardly longer than an answer, the places of two may be one.
-        let next = self.place().max(self.at.saturating_add(1));
+        // With a share close to 1, two stretches may have the same position.
+        let next = self.position().max(self.at.saturating_add(1));
         self.left = next.saturating_sub(self.at).saturating_sub(1);
         self.at = next;
     }
 
-    /// The place of this stretch's sample.
+    /// The position of this stretch's sample among all answers.
     #[expect(clippy::cast_sign_loss, reason = "stretches and periods are positive")]
-    fn place(&self) -> u64 {
+    fn position(&self) -> u64 {
         let within = (self.stretches as f64).mul_add(GOLDEN, self.phase).fract();
         ((self.stretches as f64 + within) * self.period) as u64
     }
@@ -70,7 +73,7 @@ mod tests {
             let mut countdown = Countdown::new(share, number);
             let mut hits = 0u64;
             for answer in 1..=answers {
-                hits += u64::from(countdown.hit());
+                hits += u64::from(countdown.is_sample());
                 let expected = answer as f64 * share;
                 prop_assert!((hits as f64) > expected - 1.0 - 1e-6 && (hits as f64) < expected + 1.0 + 1e-6,
                     "{hits} of {answer}, not {expected}");
@@ -79,18 +82,18 @@ mod tests {
     }
 
     #[test]
-    fn all_are_samples_when_so_asked() {
+    fn with_a_share_of_one_every_answer_is_a_sample() {
         let mut countdown = Countdown::new(1.0, 3);
-        assert!((0..10_000).all(|_| countdown.hit()));
+        assert!((0..10_000).all(|_| countdown.is_sample()));
     }
 
     #[test]
-    fn clients_with_a_rhythm_are_seen_in_all_of_it() {
+    fn queries_that_alternate_are_sampled_alike() {
         for rhythm in [2, 3, 4, 10, 100] {
             let mut countdown = Countdown::new(0.01, 1);
             let mut seen = vec![0u64; rhythm];
             for answer in 0..100_000 {
-                seen[answer % rhythm] += u64::from(countdown.hit());
+                seen[answer % rhythm] += u64::from(countdown.is_sample());
             }
             let fair = 1_000 / rhythm as u64;
             assert!(
@@ -103,7 +106,7 @@ mod tests {
     #[test]
     fn the_smallest_share_does_no_harm() {
         let mut countdown = Countdown::new(f64::MIN_POSITIVE, 0);
-        let hits = (0..1_000).filter(|_| countdown.hit()).count();
+        let hits = (0..1_000).filter(|_| countdown.is_sample()).count();
         assert!(hits <= 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The body of an answer: read within limits, unpacked, and looked at.
+//! Reads the body of a response within limits, unpacks it and checks that it may be a feed.
 
 use std::io::Read;
 
@@ -10,10 +10,10 @@ use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use super::{FetchFailure, FetchTimeouts};
 use cvdns_core::problem::without_mark;
 
-/// The content codings that are understood (RFC 9110 section 8.4.1).
+/// The content codings that are accepted (RFC 9110 section 8.4.1).
 pub(super) const ENCODINGS: &str = "gzip";
 
-/// Reads and unpacks a body of at most `limit` octets, packed and unpacked.
+/// Reads and unpacks a body of at most `limit` octets, both packed and unpacked.
 pub(super) fn read(
     mut response: Response<Body>,
     limit: usize,
@@ -54,7 +54,8 @@ pub(super) fn read(
     Ok(octets)
 }
 
-/// Undoes gzip (RFC 1952). A few octets can stand for gigabytes: what is over the limit is never unpacked.
+/// Unpacks gzip (RFC 1952). A few octets can expand to gigabytes, so nothing is unpacked beyond the
+/// limit.
 fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, FetchFailure> {
     if packed.len() > limit {
         return Err(FetchFailure::TooLarge(limit));
@@ -68,14 +69,14 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, FetchFailure> {
     }
 }
 
-/// Whether a document begins as an object and does not end as one: with a Content-Length that is too small, what is read
-/// looks complete.
+/// Refuses a document that begins as a JSON object and does not end as one. With a Content-Length
+/// that is too small, what was read looks complete to HTTP.
 pub(super) fn check_whole(octets: &[u8]) -> Result<(), FetchFailure> {
     let last = octets.iter().rev().find(|octet| !octet.is_ascii_whitespace());
     if first(octets) == Some(b'{') && last != Some(&b'}') { Err(FetchFailure::Cut) } else { Ok(()) }
 }
 
-/// The first octet that is not space, behind a byte order mark.
+/// The first octet that is no white space, after a byte order mark.
 fn first(octets: &[u8]) -> Option<u8> {
     without_mark(octets).iter().copied().find(|octet| !octet.is_ascii_whitespace())
 }

@@ -1,4 +1,4 @@
-//! The ways in which a fetch fails, called what they are.
+//! The kinds of failure of a fetch.
 
 use std::fmt;
 use std::io;
@@ -9,16 +9,16 @@ use ureq::{Error, Timeout};
 use super::FetchTimeouts;
 use cvdns_core::problem::excerpt;
 
-/// Why a fetch brought nothing.
+/// Why a fetch failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchError {
-    /// Of what.
+    /// The document that could not be fetched.
     pub part: FetchedPart,
     /// What went wrong.
     pub failure: FetchFailure,
 }
 
-/// What is fetched.
+/// A document of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchedPart {
     /// The feed.
@@ -27,57 +27,58 @@ pub enum FetchedPart {
     Signature,
 }
 
-/// What went wrong. Its text is the same for the same failure: no count of octets or milliseconds, so that a log can tell
-/// whether it was said before.
+/// What went wrong. The text contains no count of octets or milliseconds, so that the same failure
+/// has the same text and is logged once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchFailure {
     /// The server's name has no address.
     Unresolved(String),
-    /// Nobody listens there.
+    /// Nothing listens on the port.
     Refused,
-    /// There is no way there.
+    /// There is no route to the server.
     Unreachable(String),
-    /// No connection in time, or no TLS over it.
+    /// No connection, or no TLS handshake, in time.
     NoConnection(Duration),
-    /// The system has no certificates of authorities.
+    /// The system's certificate authorities cannot be read.
     NoRoots(String),
-    /// The server is not who it should be, or does not speak TLS.
+    /// The server's certificate is not trusted, or it does not speak TLS.
     Tls(String),
-    /// It took the request, and nothing came back in time.
+    /// The server accepted the request, and no response came in time.
     NoAnswer(Duration),
-    /// An answer came, and did not end in time.
+    /// The response did not end in time.
     NoEnd(Duration),
-    /// The connection was closed before an answer.
+    /// The connection was closed before a response.
     ClosedWithout,
-    /// The connection was closed within the answer.
+    /// The connection was closed within the response.
     ClosedWithin,
-    /// It sent us elsewhere. That is not followed: who may say how the mirrors are is the configuration's to decide.
+    /// The server redirected elsewhere. That is not followed: only the configuration decides who
+    /// may say how mirrors are.
     Redirect {
-        /// The status.
+        /// The status code.
         status: u16,
-        /// Where to.
+        /// The `Location` of the response.
         to: String,
     },
-    /// Another status than 200.
+    /// A status code other than 200.
     Status(u16),
-    /// A page for people.
+    /// An HTML page.
     Html,
-    /// More than this many octets, packed or unpacked.
+    /// The document has more than this many octets, packed or unpacked.
     TooLarge(usize),
-    /// Its length is no length, or there are two (RFC 9112 section 6.3).
+    /// Content-Length is invalid or given twice (RFC 9112 section 6.3).
     Length(String),
     /// The document ends in the middle.
     Cut,
-    /// A content coding that was not asked for, or is broken.
+    /// The content coding was not asked for, or is broken.
     Encoding(String),
-    /// No HTTP, or none that can be read.
+    /// The response is not valid HTTP.
     Protocol(String),
     /// The system failed in another way.
     System(String),
 }
 
 impl FetchError {
-    /// One word for it, which never changes: a label of metrics.
+    /// The label of metrics for this failure, which never changes.
     pub fn reason(&self) -> &'static str {
         match &self.failure {
             FetchFailure::Unresolved(_) => "unresolved",
@@ -102,7 +103,7 @@ impl FetchError {
 }
 
 impl FetchFailure {
-    /// What went wrong before the head of an answer was there.
+    /// The failure of an error before the head of a response was complete.
     pub(super) fn before_answer(error: &Error, timeouts: FetchTimeouts) -> Self {
         match error {
             Error::Timeout(Timeout::Resolve) => Self::Unresolved("no answer in time".to_owned()),
@@ -116,7 +117,7 @@ impl FetchFailure {
         }
     }
 
-    /// What went wrong while the rest of an answer was read.
+    /// The failure of an error while the body of a response was read.
     pub(super) fn in_answer(error: io::Error, timeouts: FetchTimeouts) -> Self {
         match Error::from(error) {
             Error::Timeout(_) => Self::NoEnd(timeouts.total),
@@ -136,7 +137,7 @@ impl FetchFailure {
             Error::LargeResponseHeader(..) => {
                 Self::Protocol("the head of its answer is too long".to_owned())
             }
-            // The library's own type of these is not its interface.
+            // The library does not export its type of these errors.
             Error::Protocol(error) if error.to_string().contains("content-length header") => {
                 Self::Length(error.to_string())
             }
@@ -145,7 +146,7 @@ impl FetchFailure {
         }
     }
 
-    /// What the system or TLS says of a connection.
+    /// The failure of a connection, by the system or TLS; `None` for other errors.
     fn of_io(error: &io::Error) -> Option<Self> {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Some(Self::Tls(tls.to_string()));
@@ -160,7 +161,8 @@ impl FetchFailure {
         }
     }
 
-    /// Errors of getaddrinfo(3) have no number of the system's, those of connect(2) have.
+    /// Tells errors of connect(2), which have an `errno`, from those of getaddrinfo(3), which have
+    /// none.
     fn without_connection(error: &io::Error) -> Self {
         if error.raw_os_error().is_some() {
             Self::Unreachable(error.to_string())
@@ -170,7 +172,7 @@ impl FetchFailure {
     }
 }
 
-/// What a server said, as far as a line of a log has room for it.
+/// Text from a server, made printable and cut to fit a line of the log.
 pub(super) fn printable(text: &str) -> String {
     excerpt(text, 200)
 }

@@ -1,4 +1,4 @@
-//! Whose certificates are believed.
+//! The certificate authorities that are trusted.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use ureq::tls::Certificate;
 
 use cvdns_io::read_bytes;
 
-/// Most octets of a file of certificates; those of all public authorities have 220 KB.
+/// Most octets of a file of certificates. Those of all public authorities have 220 KB.
 const MAX_FILE: u64 = 16 << 20;
 
-/// The authorities that a server's certificate must come from.
+/// The authorities that may certify a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TrustedRoots {
-    /// Those that the system trusts, as of when a fetcher is made.
+    /// Those that the system trusts when a fetcher is made.
     #[default]
     System,
-    /// These alone.
+    /// Only these.
     Given(Vec<CertificateDer<'static>>),
 }
 
@@ -26,7 +26,7 @@ impl TrustedRoots {
     /// Reads a file of certificates in PEM (RFC 7468 section 5).
     ///
     /// # Errors
-    /// When it cannot be read, has none, or one that is no authority's.
+    /// When the file cannot be read, has no certificate, or has one that is no authority's.
     pub(in crate::load) fn read(path: &Path) -> Result<Self, String> {
         let octets = read_bytes(path, MAX_FILE)?;
         let mut certificates = Vec::new();
@@ -46,7 +46,7 @@ impl TrustedRoots {
         Ok(Self::Given(certificates))
     }
 
-    /// Them all; of the system's, those that can be read.
+    /// All certificates; of the system's, those that can be read.
     pub(super) fn certificates(&self) -> Result<Vec<Certificate<'static>>, String> {
         let own = |certificate: &CertificateDer<'_>| Certificate::from_der(certificate).to_owned();
         match self {

@@ -13,7 +13,8 @@ const SHORT: FetchTimeouts = FetchTimeouts {
     idle: None,
 };
 
-/// A web server that does with each connection what it is told to; its URL. Given is the head of the request.
+/// Starts a web server that calls `behave` with each connection and the head of its request.
+/// Returns its URL.
 fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
@@ -33,7 +34,7 @@ fn server(behave: impl Fn(&mut TcpStream, &str) + Send + 'static) -> String {
     url
 }
 
-/// A server that sends these octets to everyone and closes.
+/// Starts a server that sends these octets to each client and closes the connection.
 fn sends(octets: impl Into<Vec<u8>>) -> String {
     let octets = octets.into();
     server(move |stream, _| drop(stream.write_all(&octets)))
@@ -47,7 +48,7 @@ fn fetch(url: &str) -> Result<Fetched, FetchError> {
     Fetcher::new(url, &TrustedRoots::System, false, SHORT).fetch()
 }
 
-/// What is said of a server that fails, after its stable reason.
+/// Reason and text of the failure to fetch from a server.
 fn refusal(url: &str) -> (&'static str, String) {
     let error = fetch(url).unwrap_err();
     (error.reason(), error.to_string())
@@ -152,7 +153,7 @@ fn every_way_of_failing_has_its_name() {
 }
 
 #[test]
-fn servers_that_take_their_time_are_left() {
+fn slow_servers_are_given_up() {
     let hang = server(|_, _| std::thread::sleep(Duration::from_secs(30)));
     let drip = server(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{");
@@ -175,7 +176,7 @@ fn servers_that_take_their_time_are_left() {
         (drip, "end-timeout", "did not end within 1s"),
         (drip_head, "answer-timeout", "no answer within 1s"),
         (endless, "too-large", "over 16 MiB"),
-        // It takes the connection and never says anything of TLS.
+        // The server accepts the connection and never answers the TLS handshake.
         (hang.replace("http:", "https:"), "connect-timeout", "no connection within 500ms"),
     ] {
         let started = Instant::now();
@@ -207,7 +208,8 @@ fn connections_that_fail_are_told_apart() {
     assert_eq!(error.reason(), "tls", "{error}");
 }
 
-/// A server with a document and its signature. Requests are noted: the path, and the `ETag` that it has.
+/// Starts a server with a document and its signature, which notes path and `If-None-Match` of each
+/// request.
 fn signing(
     requests: &Arc<Mutex<Vec<String>>>,
     signature_status: &Arc<Mutex<&'static str>>,
@@ -265,12 +267,13 @@ fn patience_follows_the_interval() {
     }
 }
 
-/// A document of 300 KB: far more than is read at once.
+/// A document of 300 KB, far more than is read at once.
 fn large() -> Vec<u8> {
     format!("{{\"a\": \"{}\"}}\n", "x".repeat(300_000)).into_bytes()
 }
 
-/// RFC 9110 section 15.2: a client must be able to parse one or more 1xx responses before the final one.
+/// RFC 9110 section 15.2: a client must be able to parse one or more 1xx responses before the final
+/// one.
 #[test]
 fn interim_responses_are_passed_over() {
     const EARLY: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
@@ -286,7 +289,7 @@ fn interim_responses_are_passed_over() {
         ] {
             let octets = [interim.as_slice(), &whole].concat();
             assert_eq!(fetch(&sends(octets.clone())), Ok(document(body)), "at once");
-            // An octet at a time as far as the head goes.
+            // The head comes an octet at a time.
             let slow = server(move |stream, _| {
                 stream.set_nodelay(true).unwrap();
                 let (head, rest) = octets.split_at(interim.len() + 20);
@@ -301,7 +304,7 @@ fn interim_responses_are_passed_over() {
     }
     let switch = answer("101 Switching Protocols\r\nUpgrade: x", b"");
     assert_eq!(refusal(&sends(switch)).1, "status 101 instead of 200");
-    // Without end, whether each is short or the first one is never whole.
+    // Endless ones, whether each is short or the first one never ends.
     let hints = server(|stream, _| while stream.write_all(EARLY).is_ok() {});
     assert_eq!(refusal(&hints).0, "answer-timeout");
     let hint = server(|stream, _| {
@@ -311,7 +314,7 @@ fn interim_responses_are_passed_over() {
     assert_eq!(refusal(&hint).0, "protocol");
 }
 
-/// The time is one for the whole fetch: a signature does not begin another.
+/// The time limit is one for the whole fetch, which includes the signature.
 #[test]
 fn document_and_signature_share_their_time() {
     let url = server(|stream, head| {
@@ -328,10 +331,11 @@ fn document_and_signature_share_their_time() {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
-/// What a server did: the number of each request's connection.
+/// The number of the connection of each request.
 type Connections = Arc<Mutex<Vec<usize>>>;
 
-/// A server that answers this many requests on a connection before it closes it without a word, all with `ETag`s.
+/// Starts a server that answers this many requests on a connection, with `ETag`s, and then closes
+/// it without notice.
 fn keeping(requests: usize) -> (String, Connections) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
@@ -388,18 +392,19 @@ fn a_connection_is_kept_where_the_next_fetch_is_soon() {
     let (url, seen) = keeping(usize::MAX);
     fetches(&url, false, None);
     assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 3]);
-    // A server that has closed it is asked by another, and nobody is told.
+    // If the server has closed it, another one is opened, and that is no failure.
     let (url, seen) = keeping(2);
     fetches(&url, false, Some(60));
     assert_eq!(*seen.lock().unwrap(), [0, 0, 1, 1]);
 }
 
-/// A connection that is closed instead of an answer is tried again only where it may have been closed before the request came.
+/// A request whose connection is closed without a response is sent again only if the connection was
+/// kept, and may have been closed before the request arrived.
 #[test]
 fn a_connection_that_was_closed_meanwhile_is_no_failure() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let noted = asked.clone();
-    // Of each connection the first request is answered and the second one read and closed upon.
+    // The server answers the first request on a connection and closes it upon the second.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/feed.json", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -423,7 +428,7 @@ fn a_connection_that_was_closed_meanwhile_is_no_failure() {
     let mut fetcher = Fetcher::new(&url, &TrustedRoots::System, false, timeouts);
     assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
     assert_eq!(fetcher.fetch(), Ok(document(b"{}")));
-    // Now the fresh connection is closed as well: that is a failure, after one more try.
+    // If the new connection is closed as well, the fetch fails.
     assert_eq!(fetcher.fetch().unwrap_err().reason(), "closed");
     assert_eq!(*asked.lock().unwrap(), [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]);
 }

@@ -1,4 +1,5 @@
-//! A sample as a line of JSON. The decoder is not the one that answers: what this cannot read was not answered well.
+//! Writes a sample as a line of JSON. The decoder shares no code with the encoder of answers: if it
+//! cannot read an answer, the answer is wrong.
 
 use domain::base::message::Message;
 use domain::base::{ParsedName, Question, ToName as _};
@@ -7,37 +8,37 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Sample;
-use crate::logging::LONGEST;
+use crate::logging::MAX_PIECE;
 use cvdns_core::answer::Transport;
 
 /// One answer with its question.
 #[derive(Debug, Serialize)]
-struct Line {
+struct SampleLine {
     /// When it was written, up to 100 ms after the answer.
     time: Timestamp,
     /// The client's address and port.
     client: String,
     /// `udp` or `tcp`.
     transport: &'static str,
-    /// The question's name as zone files have it, with a final dot; null where none could be read.
+    /// QNAME in presentation format, with a final dot; null if it could not be read.
     name: Option<String>,
-    /// Its type.
+    /// QTYPE.
     #[serde(rename = "type")]
     rtype: Option<String>,
-    /// Its class.
+    /// QCLASS.
     class: Option<String>,
-    /// The client subnet with its source prefix length; null without one.
+    /// The client subnet with its source prefix length (RFC 7871); null without one.
     ecs: Option<String>,
-    /// The scope that was answered.
+    /// The scope prefix length of the answer.
     scope: Option<u8>,
     rcode: String,
-    /// TC.
+    /// The TC bit.
     truncated: bool,
-    /// Octets of the answer.
+    /// The length of the answer in octets.
     size: usize,
-    /// The answer section's records: type and data.
+    /// Type and data of the records in the answer section.
     answers: Vec<String>,
-    /// How many more of them there are, for which the line had no room.
+    /// How many more records there are, for which the line had no room.
     #[serde(skip_serializing_if = "is_zero")]
     more: usize,
 }
@@ -48,8 +49,8 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// The line of a sample, with its end.
-pub(super) fn line(sample: &Sample, time: Timestamp) -> String {
-    let mut line = Line {
+pub(super) fn json_line(sample: &Sample, time: Timestamp) -> String {
+    let mut line = SampleLine {
         time,
         client: sample.client.to_string(),
         transport: match sample.transport {
@@ -71,30 +72,31 @@ pub(super) fn line(sample: &Sample, time: Timestamp) -> String {
         line.read(message);
     }
     let text = json(&line) + "\n";
-    if text.len() <= LONGEST {
+    if text.len() <= MAX_PIECE {
         return text;
     }
     line.shorten();
     json(&line) + "\n"
 }
 
-/// There are no maps in it, and all of it is text or numbers.
+/// Never fails, as values are lists, texts and numbers only.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-impl Line {
-    /// Leaves out the last answers, so that the line is not too long. Without any it never is: a name has at most 255 octets.
+impl SampleLine {
+    /// Leaves out the last records, so that the line is not too long. Without records it never is,
+    /// as a name has at most 255 octets.
     fn shorten(&mut self) {
         let answers = std::mem::take(&mut self.answers);
         self.more = answers.len();
-        // Each answer with a comma, and the line with its end.
+        // Each record with its comma, and the line with its end.
         let mut length = json(self).len() + 1;
         self.answers = answers
             .into_iter()
             .take_while(|answer| {
                 length += json(answer).len() + 1;
-                length <= LONGEST
+                length <= MAX_PIECE
             })
             .collect();
         self.more -= self.answers.len();
@@ -134,7 +136,8 @@ mod tests {
     use domain::rdata::{A, Txt};
     use serde_json::Value;
 
-    /// A sample with the longest name there is, in which most octets are escaped, and these texts before as many addresses.
+    /// A sample with the longest possible name, most octets of which are escaped, and with texts of
+    /// these lengths before as many addresses.
     fn sample(texts: &[usize], addresses: usize) -> Sample {
         let labels = [63, 63, 63, 61].map(|length| {
             let mut label = vec![length as u8];
@@ -158,24 +161,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_a_pipe_and_says_how_many_answers_it_lacks() {
+    fn a_line_fits_a_pipe_and_says_how_many_records_it_lacks() {
         for (texts, addresses) in
             [(&[][..], 0), (&[], 20), (&[], 4_000), (&[100, 5_000], 10), (&[60_000], 0)]
         {
             let sample = sample(texts, addresses);
-            let line = line(&sample, Timestamp::UNIX_EPOCH);
-            assert!(line.len() <= LONGEST && line.ends_with("}\n"), "{}: {line}", line.len());
+            let line = json_line(&sample, Timestamp::UNIX_EPOCH);
+            assert!(line.len() <= MAX_PIECE && line.ends_with("}\n"), "{}: {line}", line.len());
             let read: Value = serde_json::from_str(&line).unwrap();
             let [shown, more] = [
                 read["answers"].as_array().unwrap().len(),
                 read["more"].as_u64().unwrap_or(0) as usize,
             ];
             assert_eq!(shown + more, texts.len() + addresses, "{line}");
-            // As many as have room: no other would have fitted.
+            // There was no room for one more.
             assert!(
                 more == 0
                     || texts.iter().any(|length| *length > 2_000)
-                    || line.len() + 30 > LONGEST,
+                    || line.len() + 30 > MAX_PIECE,
                 "{line}"
             );
             assert_eq!(read.get("more").is_some(), more > 0);

@@ -1,20 +1,19 @@
-//! Answers are counted once, however snapshots come and go meanwhile.
+//! Each answer is counted once, however snapshots come and go meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::scope;
 
-use super::tests::example;
 use super::*;
 use crate::daemon::answerer::MakeAnswerer;
-use cvdns_core::answer::{Answered, Transport};
-use cvdns_net::{MakeResponder, Place, Responder};
+use cvdns_core::answer::Answered;
+use cvdns_net::{MakeResponder, Place};
 
-const FEED: &str = include_str!("../../../feed.json");
+const FEED: &str = include_str!("../../../../feed.json");
 const QUERY: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
-/// Of each thread.
+/// Queries of each thread.
 const QUERIES: u64 = 20_000;
 
-/// Answers the query over and over, from the newest snapshot at times.
+/// Answers the query over and over, and takes up the newest snapshot now and then.
 fn answer(make: &MakeAnswerer, place: Place) {
     let mut answerer = make.make(place);
     let client = "127.0.0.1:53".parse().unwrap();
@@ -28,7 +27,7 @@ fn answer(make: &MakeAnswerer, place: Place) {
     }
 }
 
-/// The answers of all paths, and what all mirrors have of them.
+/// The answers of all paths, and the sum of all mirrors' shares in them.
 fn sums(answered: &Answered) -> (u64, f64) {
     (
         answered.paths.values().sum(),
@@ -36,9 +35,9 @@ fn sums(answered: &Answered) -> (u64, f64) {
     )
 }
 
-/// Nothing that was counted is less than before.
+/// Checks that no count went back.
 #[track_caller]
-fn goes_on(before: &Answered, now: &Answered) {
+fn never_goes_back(before: &Answered, now: &Answered) {
     for (path, count) in &before.paths {
         assert!(now.paths[path] >= *count, "{path:?}: {} after {count}", now.paths[path]);
     }
@@ -51,32 +50,36 @@ fn goes_on(before: &Answered, now: &Answered) {
     }
 }
 
-/// A state of the network that differs from that of the serial before.
+/// A feed that differs from the one of the serial before.
 fn feed(serial: u64) -> String {
-    let state = if serial.is_multiple_of(2) { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
-    FEED.replace("1763800000", &serial.to_string()).replace("\"down\", \"since\"", state)
+    let word = if serial.is_multiple_of(2) { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
+    FEED.replace("1763800000", &serial.to_string()).replace("\"down\", \"since\"", word)
 }
 
-/// One answers from each of the last states; they leave in another order than they came.
+/// Workers answer from the last three snapshots, and leave them in another order than they came.
 #[test]
 fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
-    let mut force = example(&path);
-    let ledger = force.ledger().clone();
-    let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), None);
+    let mut state = example(&path);
+    let ledger = state.publisher.ledger().clone();
+    let make = MakeAnswerer::new(
+        state.publisher.snapshots().clone(),
+        state.publisher.queries().clone(),
+        None,
+    );
     let mut answerers =
         [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
     let (mut answers, mut serial) = (0, 1_763_800_000u64);
-    let mut next = |force: &mut Force| {
+    let mut next = |state: &mut ServerState| {
         serial += 1;
         std::fs::write(&path, feed(serial)).unwrap();
-        force.read(Timestamp::now());
+        state.read(Timestamp::now());
     };
     for round in 0..20u64 {
         for (number, answerer) in answerers.iter_mut().enumerate() {
-            next(&mut force);
+            next(&mut state);
             answerer.refresh();
             let mut buffer = [0; 512];
             for _ in 0..=(round * 7 + number as u64 * 5) {
@@ -88,11 +91,11 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
                 answers += 1;
             }
         }
-        next(&mut force);
+        next(&mut state);
         let before = ledger.answered();
         for number in [1, 2, 0] {
             answerers[number].refresh();
-            force.free();
+            state.publisher.reclaim();
             assert_eq!(ledger.answered(), before);
         }
         assert_eq!(before.paths.values().sum::<u64>(), answers);
@@ -104,9 +107,9 @@ fn no_answer_is_lost_or_counted_twice() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
-    let mut force = example(&path);
-    let (ledger, tallies) = (force.ledger().clone(), force.tallies().clone());
-    let make = MakeAnswerer::new(force.snapshots().clone(), tallies.clone(), None);
+    let mut state = example(&path);
+    let (ledger, tallies) = (state.publisher.ledger().clone(), state.publisher.queries().clone());
+    let make = MakeAnswerer::new(state.publisher.snapshots().clone(), tallies.clone(), None);
     let done = AtomicBool::new(false);
     let places = [Place::Socket(0), Place::Socket(1), Place::Connection, Place::Connection];
     scope(|threads| {
@@ -114,7 +117,7 @@ fn no_answer_is_lost_or_counted_twice() {
             let mut before = Answered::default();
             while !done.load(Ordering::Acquire) {
                 let now = ledger.answered();
-                goes_on(&before, &now);
+                never_goes_back(&before, &now);
                 let (paths, mirrors) = sums(&now);
                 // Rounded down.
                 assert!(
@@ -134,13 +137,13 @@ fn no_answer_is_lost_or_counted_twice() {
         while workers.iter().any(|worker| !worker.is_finished()) {
             serial += 1;
             std::fs::write(&path, feed(serial)).unwrap();
-            force.read(Timestamp::now());
-            force.free();
+            state.read(Timestamp::now());
+            state.publisher.reclaim();
         }
         done.store(true, Ordering::Release);
         reader.join().unwrap();
     });
-    force.free();
+    state.publisher.reclaim();
     let expected = QUERIES * places.len() as u64;
     assert_eq!(sums(&ledger.answered()).0, expected);
     let counted = |counted: cvdns_core::answer::Counted| {

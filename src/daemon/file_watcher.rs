@@ -1,4 +1,4 @@
-//! Tells when a file that is followed may have changed.
+//! Watches followed files for changes.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -10,100 +10,99 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::warn;
 
+use crate::logging::LogOnce;
+
 /// Most symbolic links on the way to a file, as for the system.
 const MAX_LINKS: usize = 40;
 
-/// Watches the directories of files, and those of symbolic links on the way: files and links are replaced by rename, and a
-/// watch on them would follow the old ones. Anything that happens there is reason to look.
-pub(super) struct Watch {
+/// Watches the directories of files, and those of symbolic links on the way to them. Files and
+/// links are replaced by rename, and a watch on themselves would follow the old ones. Any event in
+/// these directories is reason to read the files.
+pub(super) struct FileWatcher {
     files: Vec<PathBuf>,
-    places: Vec<Place>,
+    directories: Vec<WatchedDirectory>,
     changes: Receiver<()>,
     sender: Sender<()>,
-    /// None: it could not be made, and was said so. Its drop ends the watch.
+    /// `None` if the system has none to give, which was logged. Dropping it ends the watch.
     watcher: Option<RecommendedWatcher>,
-    /// The system lost something, or what is watched went away.
+    /// Whether the system lost events, or a watched directory went away.
     broken: Arc<AtomicBool>,
-    /// What is not watched and why, as it was said last.
-    complaint: Option<String>,
+    /// What is not watched, and why.
+    complaint: LogOnce,
 }
 
-/// A directory, and which one it was.
+/// A directory, and which one it was when it was watched: device and inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct WatchedDirectory {
     path: PathBuf,
     identity: Option<(u64, u64)>,
 }
 
-impl Watch {
-    /// Watches files; none are never changed. Where the system does not let it, polling alone must do.
+impl FileWatcher {
+    /// Watches files. Where the system refuses, polling alone must do.
     pub(super) fn new(files: Vec<PathBuf>) -> Self {
-        // One place: changes that come while one is being read need one more read, however many they are.
+        // Room for one: changes that come while files are read need one more read, however many
+        // they are.
         let (sender, changes) = channel(1);
-        let mut watch = Self {
+        let mut watcher = Self {
             files,
-            places: Vec::new(),
+            directories: Vec::new(),
             changes,
             sender,
             watcher: None,
             broken: Arc::default(),
-            complaint: None,
+            complaint: LogOnce::default(),
         };
-        watch.renew();
-        watch
+        watcher.renew();
+        watcher
     }
 
     /// Waits for the next change.
     pub(super) async fn changed(&mut self) {
-        // It keeps a sender itself, so that there is always one to wait for.
+        // `self.sender` keeps the channel open.
         let _ = self.changes.recv().await;
     }
 
-    /// Makes the watch anew when it is broken, or other directories lead to a file now. True when it did: files may have
-    /// changed meanwhile.
+    /// Watches again if the watch is broken, or if other directories lead to a file now. Returns
+    /// whether it did: files may have changed meanwhile.
     pub(super) fn renew(&mut self) -> bool {
         if self.files.is_empty() {
             return false;
         }
-        let places = places_of(&self.files);
-        if self.watcher.is_some() && !self.broken.load(Ordering::Relaxed) && places == self.places {
+        let directories = directories_of(&self.files);
+        let is_working = self.watcher.is_some() && !self.broken.load(Ordering::Relaxed);
+        if is_working && directories == self.directories {
             return false;
         }
         self.watcher = None;
         self.broken = Arc::default();
         let mut unwatched = Vec::new();
-        match start(&places, &self.broken, &self.sender) {
+        match start(&directories, &self.broken, &self.sender) {
             Ok(mut watcher) => {
-                for place in &places {
-                    if let Err(error) = watcher.watch(&place.path, RecursiveMode::NonRecursive) {
-                        unwatched.push(format!("{}: {error}", place.path.display()));
+                for WatchedDirectory { path, .. } in &directories {
+                    if let Err(error) = watcher.watch(path, RecursiveMode::NonRecursive) {
+                        unwatched.push(format!("{}: {error}", path.display()));
                     }
                 }
                 self.watcher = Some(watcher);
             }
             Err(error) => unwatched.push(format!("no directory can be: {error}")),
         }
-        self.say(&unwatched);
-        self.places = places;
-        true
-    }
-
-    /// Says once what is not watched.
-    fn say(&mut self, unwatched: &[String]) {
         let complaint = (!unwatched.is_empty()).then(|| unwatched.join("; "));
-        if let Some(text) = complaint.as_ref().filter(|_| complaint != self.complaint) {
-            warn!("not watched, and looked at every `interval` only: {text}");
+        for text in self.complaint.update(complaint).new {
+            warn!("not watched, and read every `interval` only: {text}");
         }
-        self.complaint = complaint;
+        self.directories = directories;
+        true
     }
 }
 
 fn start(
-    places: &[Place],
+    directories: &[WatchedDirectory],
     broken: &Arc<AtomicBool>,
     sender: &Sender<()>,
 ) -> notify::Result<RecommendedWatcher> {
-    let (watched, broken, sender) = (places.to_vec(), Arc::clone(broken), sender.clone());
+    let (watched, broken, sender) = (directories.to_vec(), Arc::clone(broken), sender.clone());
     notify::recommended_watcher(move |event: notify::Result<Event>| {
         if event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
             return;
@@ -116,25 +115,26 @@ fn start(
 }
 
 /// Whether a watched directory itself was removed or renamed.
-fn takes_away(event: &Event, places: &[Place]) -> bool {
+fn takes_away(event: &Event, directories: &[WatchedDirectory]) -> bool {
     matches!(
         event.kind,
         EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_))
-    ) && event.paths.iter().any(|path| places.iter().any(|place| place.path == *path))
+    ) && event.paths.iter().any(|path| directories.iter().any(|watched| watched.path == *path))
 }
 
 /// The directories in which a rename may change what the files' paths lead to.
-fn places_of(files: &[PathBuf]) -> Vec<Place> {
-    let mut paths: Vec<PathBuf> = files.iter().flat_map(|file| places(file)).collect();
+fn directories_of(files: &[PathBuf]) -> Vec<WatchedDirectory> {
+    let mut paths: Vec<PathBuf> = files.iter().flat_map(|file| directories_to(file)).collect();
     paths.sort();
     paths.dedup();
     let identity =
         |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
-    paths.into_iter().map(|path| Place { identity: identity(&path), path }).collect()
+    paths.into_iter().map(|path| WatchedDirectory { identity: identity(&path), path }).collect()
 }
 
-/// Those of one file: its own, and those of symbolic links on the way. Where there is no way, the last one that exists.
-fn places(file: &Path) -> Vec<PathBuf> {
+/// The directory of a file, and those of symbolic links on the way to it. If the path leads
+/// nowhere, the last one is the deepest directory that exists.
+fn directories_to(file: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut at = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut rest = parts(file);
@@ -166,7 +166,7 @@ fn places(file: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The components of a path, the first one last.
+/// The components of a path, last one first.
 fn parts(path: &Path) -> Vec<OsString> {
     path.components().rev().map(|component| component.as_os_str().to_owned()).collect()
 }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_directory_that_a_rename_may_change_is_a_place() {
+    fn every_directory_in_which_a_rename_matters_is_watched() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("mount/..one")).unwrap();
@@ -187,7 +187,10 @@ mod tests {
         link("..data/feed.json", "mount/feed.json");
         link("mount", "current");
         let of = |path: &str| {
-            places_of(&[root.join(path)]).into_iter().map(|place| place.path).collect::<Vec<_>>()
+            directories_of(&[root.join(path)])
+                .into_iter()
+                .map(|found| found.path)
+                .collect::<Vec<_>>()
         };
         let mount = root.join("mount");
         assert_eq!(of("current/feed.json"), [root.clone(), mount.clone(), mount.join("..one")]);

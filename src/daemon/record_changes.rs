@@ -1,11 +1,11 @@
-//! Says in the log what is announced, and why, when it changes.
+//! Logs how the record that is announced changes, and why.
 
 use tracing::{info, warn};
 
 use cvdns_core::release::{Announced, Gate};
 use cvdns_core::snapshot::DynamicData;
 
-/// Says what is announced otherwise than before.
+/// Logs what is announced now, if it is not what was announced before.
 pub(super) fn log(before: &DynamicData, now: &DynamicData) {
     match (before.announced(), now.announced()) {
         (None, Some(now)) => log_all(now),
@@ -43,7 +43,7 @@ fn log_changes(before: &Announced, now: &Announced) {
     }
 }
 
-/// Mirrors that lag come and go with every version: what is said is how many.
+/// Logs how many mirrors lag: which ones do changes with every version.
 fn log_lagging(before: &DynamicData, now: &DynamicData) {
     if now.lagging() != before.lagging() {
         info!("mirrors too far behind the record, and not answered (`lag`): {}", now.lagging());

@@ -1,4 +1,4 @@
-//! What signals told and was not done yet.
+//! Signals that were received and not acted on yet.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,9 +8,10 @@ use tokio::sync::Notify;
 
 use cvdns_io::signals::{SignalAction, Signals};
 
-/// Many of a kind that come while one is heeded are one.
+/// Actions that signals asked for. Several of one kind that come while another is carried out count
+/// as one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pending(Arc<Inner>);
+pub(super) struct PendingSignals(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -19,25 +20,25 @@ struct Inner {
     news: Notify,
 }
 
-impl Pending {
-    /// Of these signals from now on.
-    pub(super) fn of(signals: Signals) -> Self {
+impl PendingSignals {
+    /// Collects these signals from now on.
+    pub(super) fn collect(signals: Signals) -> Self {
         let pending = Self::default();
         let noting = pending.clone();
-        signals.hand_over(move |told| noting.note(told));
+        signals.hand_over(move |action| noting.note(action));
         pending
     }
 
-    fn note(&self, told: SignalAction) {
+    fn note(&self, action: SignalAction) {
         let Inner { stop, reload, news } = &*self.0;
-        match told {
+        match action {
             SignalAction::Stop => stop.store(true, Release),
             SignalAction::Reload => reload.store(true, Release),
         }
         news.notify_one();
     }
 
-    /// Waits for what is to be done next; to stop comes before all else.
+    /// Waits for the next action. A stop comes before all else.
     pub(super) async fn next(&self) -> SignalAction {
         let Inner { stop, reload, news } = &*self.0;
         loop {
@@ -57,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_of_a_kind_are_one_and_an_end_comes_first() {
+    fn signals_of_a_kind_are_one_and_a_stop_comes_first() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let pending = Pending::default();
+            let pending = PendingSignals::default();
             for _ in 0..3 {
                 pending.note(SignalAction::Reload);
             }

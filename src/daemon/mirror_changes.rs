@@ -1,4 +1,4 @@
-//! Says in the log which mirrors stand otherwise than before, and why.
+//! Logs which mirrors changed their status, and why.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -6,59 +6,59 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::LOGGED;
+use crate::logging::log_first;
 use cvdns_core::fleet::Mirror;
 use cvdns_core::health::{MirrorCondition, MirrorStatus, State};
 use cvdns_core::snapshot::Snapshot;
 
-/// A mirror of a fleet and how it stands.
-type Stand<'s> = (&'s Mirror, &'s MirrorStatus);
+/// A mirror of a fleet and its status.
+type MirrorAndStatus<'s> = (&'s Mirror, &'s MirrorStatus);
 
-/// A line for each of the first few, and how many more there are: many change at once when a network breaks.
+/// Logs a line for each of the first mirrors that changed, and how many more there are: many change
+/// at once when a network breaks.
 ///
-/// Before the first feed all mirrors count as up, whatever they are: what it says of them is no change.
+/// Before the first feed all mirrors count as up, whatever they are, so what the first feed says of
+/// them is no change.
 pub(super) fn log(before: &Snapshot, now: &Snapshot) {
     if before.meta.feed.is_none() && now.meta.feed.is_some() {
         return;
     }
-    let mut lines = changes(before, now).into_iter();
-    for line in lines.by_ref().take(LOGGED) {
-        info!("{line}");
-    }
-    let more = lines.count();
-    if more > 0 {
-        info!("{more} more mirrors changed: `cvdns status` shows who is left out");
-    }
+    log_first(
+        changes(before, now),
+        |line| info!("{line}"),
+        |more| info!("{more} more mirrors changed: `cvdns status` shows who is left out"),
+    );
 }
 
-/// How many mirrors stand how, for people: those that are up first, others where there are any.
+/// The number of mirrors in each condition, for people: those that are up first, and each other
+/// condition that any mirror is in.
 pub(super) fn summary(snapshot: &Snapshot) -> String {
     let counts = snapshot.mirrors_by_condition();
-    let told =
+    let is_shown =
         |condition: &MirrorCondition, count: u64| count > 0 || *condition == MirrorCondition::Up;
-    let shown = counts.iter().filter(|(condition, count)| told(condition, **count));
+    let shown = counts.iter().filter(|(condition, count)| is_shown(condition, **count));
     let words: Vec<String> =
         shown.map(|(condition, count)| format!("{count} {}", condition.label())).collect();
     words.join(", ")
 }
 
-/// A line for each mirror that stands otherwise, each host once. Who lags behind the record changes with every version and is
-/// told as a number, and who settles is told where that is found out.
+/// A line for each mirror whose status changed, each host once. Lagging is left out, as it changes
+/// with every version and is logged as a number; settling is left out, as `flapping` logs it.
 fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     if Arc::ptr_eq(&before.static_data, &now.static_data) {
         // The usual case: fleets are the same, and nothing needs to be looked up.
         let mut seen = HashSet::new();
-        let pairs = stands(before).zip(stands(now));
+        let pairs = statuses(before).zip(statuses(now));
         let changed = pairs.filter(|((_, before), (mirror, now))| differs(mirror, before, now));
         let first = changed.filter(|(_, (mirror, _))| seen.insert(&mirror.host));
         return first.map(|(before, now)| changed_line(before, now)).collect();
     }
-    let mut known: HashMap<&str, Stand<'_>> = HashMap::new();
-    for (mirror, standing) in stands(before) {
-        known.entry(&mirror.host).or_insert((mirror, standing));
+    let mut known: HashMap<&str, MirrorAndStatus<'_>> = HashMap::new();
+    for (mirror, status) in statuses(before) {
+        known.entry(&mirror.host).or_insert((mirror, status));
     }
     let (mut lines, mut seen) = (Vec::new(), HashSet::new());
-    for (mirror, now) in stands(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
+    for (mirror, now) in statuses(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
         match known.get(mirror.host.as_str()) {
             Some((old, before))
                 if old.enabled != mirror.enabled || differs(mirror, before, now) =>
@@ -70,7 +70,7 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
                 "mirror {} ({}) is new: {}",
                 mirror.host,
                 mirror.country,
-                told(mirror, now)
+                status_text(mirror, now)
             )),
         }
     }
@@ -80,24 +80,24 @@ fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     lines
 }
 
-/// All mirrors of all fleets.
-fn stands(snapshot: &Snapshot) -> impl Iterator<Item = Stand<'_>> {
+/// All mirrors of all fleets with their statuses.
+fn statuses(snapshot: &Snapshot) -> impl Iterator<Item = MirrorAndStatus<'_>> {
     snapshot.static_data.plans.iter().enumerate().flat_map(|(number, plan)| {
-        let standings =
+        let statuses =
             snapshot.dynamic_data.health(number as u32).map(|health| health.mirrors.iter());
-        plan.fleet.mirrors.iter().zip(standings.into_iter().flatten())
+        plan.fleet.mirrors.iter().zip(statuses.into_iter().flatten())
     })
 }
 
-/// Whether a mirror stands otherwise, in whole or with single addresses.
+/// Whether the status of a mirror or of any of its addresses changed.
 fn differs(mirror: &Mirror, before: &MirrorStatus, now: &MirrorStatus) -> bool {
-    let of = |standing| MirrorCondition::of(mirror, standing, u32::MAX);
-    let states = |standing: &MirrorStatus| (standing.ipv4.clone(), standing.ipv6.clone());
+    let of = |status| MirrorCondition::of(mirror, status, u32::MAX);
+    let states = |status: &MirrorStatus| (status.ipv4.clone(), status.ipv6.clone());
     let settles = [of(before), of(now)].contains(&MirrorCondition::Settling);
     !settles && (of(before) != of(now) || (mirror.enabled && states(before) != states(now)))
 }
 
-fn changed_line((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> String {
+fn changed_line((old, before): MirrorAndStatus<'_>, (mirror, now): MirrorAndStatus<'_>) -> String {
     let (host, country) = (&mirror.host, mirror.country);
     if old.enabled && mirror.enabled && before.state == now.state {
         let addresses = changed_addresses((old, before), (mirror, now));
@@ -106,11 +106,14 @@ fn changed_line((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> String {
         }
     }
     let was = if old.enabled { before.state.to_string() } else { "not enabled".to_owned() };
-    format!("mirror {host} ({country}): {}, was {was}", told(mirror, now))
+    format!("mirror {host} ({country}): {}, was {was}", status_text(mirror, now))
 }
 
-/// The addresses of a mirror that stand otherwise, that are new, and that are gone.
-fn changed_addresses((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> Vec<String> {
+/// The addresses of a mirror whose state changed, that are new, and that are gone.
+fn changed_addresses(
+    (old, before): MirrorAndStatus<'_>,
+    (mirror, now): MirrorAndStatus<'_>,
+) -> Vec<String> {
     let known: HashMap<IpAddr, State> = states(old, before).collect();
     let mut words = Vec::new();
     for (address, state) in states(mirror, now) {
@@ -126,20 +129,20 @@ fn changed_addresses((old, before): Stand<'_>, (mirror, now): Stand<'_>) -> Vec<
 }
 
 /// The state of each address.
-fn states(mirror: &Mirror, standing: &MirrorStatus) -> impl Iterator<Item = (IpAddr, State)> {
-    mirror.addresses().zip(standing.ipv4.iter().chain(&standing.ipv6).copied())
+fn states(mirror: &Mirror, status: &MirrorStatus) -> impl Iterator<Item = (IpAddr, State)> {
+    mirror.addresses().zip(status.ipv4.iter().chain(&status.ipv6).copied())
 }
 
-/// How a mirror stands, with the addresses that stand otherwise.
-fn told(mirror: &Mirror, standing: &MirrorStatus) -> String {
+/// The status of a mirror, with the addresses whose state is another.
+fn status_text(mirror: &Mirror, status: &MirrorStatus) -> String {
     if !mirror.enabled {
         return "not enabled".to_owned();
     }
-    let others = states(mirror, standing).filter(|(_, state)| *state != standing.state);
+    let others = states(mirror, status).filter(|(_, state)| *state != status.state);
     let words: Vec<String> = others.map(|(address, state)| format!("{address} {state}")).collect();
     if words.is_empty() {
-        standing.to_string()
+        status.to_string()
     } else {
-        format!("{standing}, but {}", words.join(", "))
+        format!("{status}, but {}", words.join(", "))
     }
 }

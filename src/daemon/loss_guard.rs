@@ -1,60 +1,63 @@
-//! Holds back a feed that takes away too much, until it is said twice or an operator accepts it.
+//! Holds back a feed that takes away too much, until a newer one says the same or an operator
+//! accepts it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::offer::Seen;
+use super::feed_candidate::FeedDocument;
 use cvdns_core::health::Feed;
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::{HeldFeed, Loss};
 
-/// A feed that waits.
+/// A feed that is held back.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldCandidate {
     pub feed: Box<Feed>,
-    pub document: Arc<Seen>,
-    /// What it takes away.
+    pub document: Arc<FeedDocument>,
+    /// The mirrors that the feed would take away.
     pub loss: Loss,
-    /// When that was first said.
+    /// When a feed first asked for such a loss.
     pub since: Timestamp,
 }
 
-impl Held {
-    /// What is told of it.
-    pub(super) fn told(&self) -> HeldFeed {
+impl HeldCandidate {
+    /// The summary for snapshots, metrics and the admin address.
+    pub(super) fn summary(&self) -> HeldFeed {
         let Feed { serial, generated, .. } = *self.feed;
         HeldFeed { serial, generated, takes_away: self.loss.to_string(), since: self.since }
     }
 }
 
-/// What becomes of a feed.
+/// The guard's decision about a feed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It takes away no more than it may.
+    /// The feed takes away no more than `max-loss`.
     Harmless,
-    /// It says what was held back before.
+    /// The feed repeats a loss for which an earlier feed was held back.
     Confirmed,
-    /// It waits; since when its loss was first said.
+    /// The feed is held back. The time is when a feed first asked for this loss.
     Hold(Timestamp),
 }
 
-/// Judges a feed that takes away `loss`, where `held` waits. It is confirmed by a higher serial, `interval` after that was
-/// first said, when what both take away is alone too much.
+/// Judges a feed that takes away `loss` while `held` is held back.
+///
+/// The feed confirms the loss if its serial is higher, at least `interval` has passed since the
+/// loss was first seen, and what both feeds take away exceeds `max_loss` by itself.
 pub(super) fn judge(
     loss: Option<&Loss>,
     serial: u64,
-    held: Option<&Held>,
-    most: Share,
+    held: Option<&HeldCandidate>,
+    max_loss: Share,
     interval: Duration,
     now: Timestamp,
 ) -> Verdict {
     let Some(loss) = loss else { return Verdict::Harmless };
-    let Some(held) = held.filter(|held| loss.agreed(&held.loss, most).is_some()) else {
+    let Some(held) = held.filter(|held| loss.agreed(&held.loss, max_loss).is_some()) else {
         return Verdict::Hold(now);
     };
-    // A clock that was set back must not hold it for ever.
+    // A clock that was set back must not hold the feed for ever.
     let since = held.since.min(now);
     let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     if serial > held.feed.serial && waited >= interval {
@@ -79,19 +82,19 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    fn held(hosts: &[&str], serial: u64) -> Held {
+    fn held(hosts: &[&str], serial: u64) -> HeldCandidate {
         let text =
             format!("{{\"format\":1,\"serial\":{serial},\"generated\":\"2026-11-22T17:00:00Z\"}}");
         let feed = Box::new(Feed::parse(text.as_bytes()).unwrap());
         let source = crate::load::FeedSource::File("feed.json".into());
-        let document = Arc::new(Seen { source, octets: Vec::new(), signature: None });
-        Held { feed, document, loss: loss(hosts), since: at(0) }
+        let document = Arc::new(FeedDocument { source, octets: Vec::new(), signature: None });
+        HeldCandidate { feed, document, loss: loss(hosts), since: at(0) }
     }
 
     #[test]
-    fn what_is_said_twice_is_believed() {
+    fn a_loss_is_believed_when_a_second_feed_says_so() {
         let interval = Duration::from_secs(30);
-        let judge = |hosts: &[&str], serial, held: Option<&Held>, seconds| {
+        let judge = |hosts: &[&str], serial, held: Option<&HeldCandidate>, seconds| {
             judge(Some(&loss(hosts)), serial, held, Share::HALF, interval, at(seconds))
         };
         let first = held(&["a", "b", "c"], 5);

@@ -1,4 +1,4 @@
-//! Fetches the feed on a thread of its own: nothing that a web server does holds up anything else.
+//! Fetches the feed on a thread of its own, so that no web server can hold up anything else.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,33 +12,34 @@ use super::backoff::Backoff;
 use crate::load::Loaded;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
 
-/// What a fetch brought.
-pub(super) type Brought = Result<Fetched, FetchError>;
+/// The outcome of one fetch.
+pub(super) type FetchResult = Result<Fetched, FetchError>;
 
-/// A feed that is polled. Its drop ends that; a fetch under way ends within its time limit.
-pub(super) struct Fetching {
-    results: Receiver<Brought>,
-    forget: Arc<AtomicBool>,
+/// A feed that is fetched again and again until this is dropped. A fetch under way then ends
+/// within its time limit.
+pub(super) struct FeedPoller {
+    results: Receiver<FetchResult>,
+    refetch: Arc<AtomicBool>,
     _stop: mpsc::Sender<()>,
 }
 
-impl Fetching {
-    /// Starts when the feed comes from a URL. Certificates of the system are read anew.
+impl FeedPoller {
+    /// Starts fetching if the feed comes from a URL. Certificates of the system are read afresh.
     pub(super) fn start(loaded: &Loaded) -> Option<Self> {
         let url = loaded.feed.as_ref()?.url()?.to_owned();
         let (roots, interval) = (loaded.roots.clone(), loaded.config.feed.interval);
         let signed = loaded.config.feed.public_key.is_some();
-        // One place: the next fetch waits until the last one was taken in.
+        // Room for one result: the next fetch waits until the last one was taken over.
         let (sender, results) = channel(1);
         let (stop, stopped) = mpsc::channel();
-        let forget = Arc::new(AtomicBool::new(false));
-        let fetching = Self { results, forget: forget.clone(), _stop: stop };
+        let refetch = Arc::new(AtomicBool::new(false));
+        let poller = Self { results, refetch: refetch.clone(), _stop: stop };
         let poll = move || {
             let fetcher = Fetcher::new(&url, &roots, signed, FetchTimeouts::of(interval));
-            poll(fetcher, Backoff::new(interval), &forget, &sender, &stopped);
+            poll(fetcher, Backoff::new(interval), &refetch, &sender, &stopped);
         };
         match std::thread::Builder::new().name("cvdns-feed".to_owned()).spawn(poll) {
-            Ok(_) => Some(fetching),
+            Ok(_) => Some(poller),
             Err(error) => {
                 tracing::error!("no thread to fetch the feed with: {error}; SIGHUP tries again");
                 None
@@ -46,24 +47,24 @@ impl Fetching {
         }
     }
 
-    /// Waits for the next result.
-    pub(super) async fn next(&mut self) -> Brought {
+    /// Waits for the next result. Safe to cancel.
+    pub(super) async fn next(&mut self) -> FetchResult {
         match self.results.recv().await {
             Some(result) => result,
             None => std::future::pending().await,
         }
     }
 
-    /// The next fetch brings the document even if the server has no other.
-    pub(super) fn forget(&self) {
-        self.forget.store(true, Ordering::Relaxed);
+    /// Has the next fetch bring the document even if the server still has the same one.
+    pub(super) fn refetch(&self) {
+        self.refetch.store(true, Ordering::Relaxed);
     }
 }
 
-/// The next result; never any when nothing is fetched.
-pub(super) async fn next(fetching: &mut Option<Fetching>) -> Brought {
-    match fetching {
-        Some(fetching) => fetching.next().await,
+/// Waits for the next result; for ever if no feed is fetched.
+pub(super) async fn next(poller: &mut Option<FeedPoller>) -> FetchResult {
+    match poller {
+        Some(poller) => poller.next().await,
         None => std::future::pending().await,
     }
 }
@@ -71,15 +72,15 @@ pub(super) async fn next(fetching: &mut Option<Fetching>) -> Brought {
 fn poll(
     mut fetcher: Fetcher,
     mut backoff: Backoff,
-    forget: &AtomicBool,
-    results: &Sender<Brought>,
+    refetch: &AtomicBool,
+    results: &Sender<FetchResult>,
     stopped: &mpsc::Receiver<()>,
 ) {
     loop {
-        if forget.swap(false, Ordering::Relaxed) {
+        if refetch.swap(false, Ordering::Relaxed) {
             fetcher.forget_etag();
         }
-        // A defect in the library must not end the polling without a word.
+        // A panic in the HTTP library must not end the polling silently.
         let result = catch_unwind(AssertUnwindSafe(|| fetcher.fetch())).unwrap_or_else(|_| {
             let failure =
                 FetchFailure::System("the fetch was given up: a defect of this program".to_owned());
@@ -96,7 +97,7 @@ fn poll(
     }
 }
 
-/// Some number: the standard library seeds its hash tables with one of the system's.
+/// A random number: the standard library seeds its hash tables with random numbers of the system.
 fn jitter() -> u16 {
     RandomState::new().build_hasher().finish() as u16
 }

@@ -1,44 +1,51 @@
+mod clock;
+mod counting;
+mod mutations;
+
 use std::sync::Weak;
 
 use super::*;
 use crate::daemon::answerer::Answerer;
 use crate::load::load;
 use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::health::Keys;
+use cvdns_core::snapshot::Snapshot;
 use cvdns_net::Responder;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The example's server with a feed of the test's own.
-pub(super) fn example(feed: &Path) -> Force {
+/// The state of the example's server, with another feed.
+fn example(feed: &Path) -> ServerState {
     let mut problems = Problems::default();
     let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
     loaded.feed = Some(FeedSource::File(feed.to_owned()));
-    Force::new(loaded, Timestamp::now(), &mut problems).unwrap()
+    ServerState::new(loaded, Timestamp::now(), &mut problems).unwrap()
 }
 
-fn in_force(force: &Force) -> Weak<Snapshot> {
-    Arc::downgrade(&force.snapshots.load())
+fn newest(state: &ServerState) -> Weak<Snapshot> {
+    Arc::downgrade(&state.publisher.newest())
 }
 
 #[test]
-fn what_is_no_longer_in_force_is_freed() {
+fn snapshots_that_nobody_answers_from_are_freed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
     std::fs::write(&path, &feed).unwrap();
-    let mut force = example(&path);
-    let first = in_force(&force);
-    let mut workers = [0, 1]
-        .map(|turn| Answerer::new(force.snapshots.clone(), Answering::new(turn, Timestamp::now)));
+    let mut state = example(&path);
+    let first = newest(&state);
+    let mut workers = [0, 1].map(|turn| {
+        Answerer::new(state.publisher.snapshots().clone(), Answering::new(turn, Timestamp::now))
+    });
     let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
     let mut seen: Vec<Weak<Snapshot>> = Vec::new();
     for serial in 0..200u64 {
-        let state = if serial % 2 == 0 { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
+        let word = if serial % 2 == 0 { "\"down\", \"since\"" } else { "\"up\", \"since\"" };
         let next = feed.replace("1763800000", &(1_763_800_001 + serial).to_string());
-        std::fs::write(&path, next.replace("\"down\", \"since\"", state)).unwrap();
-        force.read(Timestamp::now());
+        std::fs::write(&path, next.replace("\"down\", \"since\"", word)).unwrap();
+        state.read(Timestamp::now());
         // The first worker is always there, the second comes every third time.
         for (worker, every) in workers.iter_mut().zip([1, 3]) {
             if serial % every == 0 {
@@ -49,8 +56,8 @@ fn what_is_no_longer_in_force_is_freed() {
             let client = "127.0.0.1:53".parse().unwrap();
             assert!(worker.respond(&mut buffer, query.len(), client, Transport::Udp).is_some());
         }
-        force.free();
-        seen.push(in_force(&force));
+        state.publisher.reclaim();
+        seen.push(newest(&state));
         let held = seen.iter().filter(|snapshot| snapshot.strong_count() > 0).count();
         assert!(
             held <= 2,
@@ -59,26 +66,27 @@ fn what_is_no_longer_in_force_is_freed() {
     }
     assert_eq!(first.strong_count(), 0);
     workers.iter_mut().for_each(Responder::refresh);
-    assert_eq!(force.free(), None, "nobody holds any other than the newest");
+    assert_eq!(state.publisher.reclaim(), None, "nobody holds any other than the newest");
     assert_eq!(seen.iter().filter(|snapshot| snapshot.strong_count() > 0).count(), 1);
 }
 
-/// A worker only ever lets go: what it held is freed elsewhere.
+/// A worker only lets go of a snapshot, which is freed elsewhere.
 #[test]
 fn no_worker_frees_a_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     let feed = std::fs::read_to_string(project().join("feed.json")).unwrap();
     std::fs::write(&path, &feed).unwrap();
-    let mut force = example(&path);
-    let mut worker = Answerer::new(force.snapshots.clone(), Answering::new(0, Timestamp::now));
-    let before = in_force(&force);
+    let mut state = example(&path);
+    let mut worker =
+        Answerer::new(state.publisher.snapshots().clone(), Answering::new(0, Timestamp::now));
+    let before = newest(&state);
     std::fs::write(&path, feed.replace("1763800000", "1763800001")).unwrap();
-    force.read(Timestamp::now());
-    assert!(force.free().is_some(), "the worker holds it");
+    state.read(Timestamp::now());
+    assert!(state.publisher.reclaim().is_some(), "the worker holds it");
     worker.refresh();
     assert_eq!(before.strong_count(), 1);
-    assert_eq!(force.free(), None);
+    assert_eq!(state.publisher.reclaim(), None);
     assert_eq!(before.strong_count(), 0);
 }
 
@@ -117,7 +125,7 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
         loaded.config.feed.public_key = Some(by.keys());
         loaded
     };
-    let kept = || Kept::new(Some(path("state")));
+    let kept = || StateDirectory::new(Some(path("state")));
     let is_kept = |by: &Coordinator| {
         let source = path("feed.json").display().to_string();
         kept().feed(&source, Some(&by.keys()), Timestamp::now()).is_some()
@@ -125,33 +133,30 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     let (old, new) = (Coordinator::new(), Coordinator::new());
     sign(&old, &feed);
     let mut problems = Problems::default();
-    let mut force = Force::new(loaded(&old), Timestamp::now(), &mut problems).unwrap();
-    assert!(force.feed_serial().is_some() && force.complaint.is_none());
+    let mut state = ServerState::new(loaded(&old), Timestamp::now(), &mut problems).unwrap();
+    assert!(state.has_feed() && state.feed.complaint().is_none());
     // The old signature is refused, and so is another one that is not good.
-    assert!(force.reload(loaded(&new), Timestamp::now(), &mut problems));
-    assert!(force.complaint.as_deref().is_some_and(|complaint| complaint.contains("another key")));
+    assert!(state.reload(loaded(&new), Timestamp::now(), &mut problems));
+    assert!(state.feed.complaint().is_some_and(|complaint| complaint.contains("another key")));
     sign(&new, "other octets");
-    force.read(Timestamp::now());
+    state.read(Timestamp::now());
     assert!(
-        force
-            .complaint
-            .as_deref()
-            .is_some_and(|complaint| complaint.contains("not of these octets"))
+        state.feed.complaint().is_some_and(|complaint| complaint.contains("not of these octets"))
     );
     // One of the new key over the same octets is kept for the next start.
     sign(&new, &feed);
-    force.read(Timestamp::now());
-    assert_eq!(force.complaint, None);
+    state.read(Timestamp::now());
+    assert_eq!(state.feed.complaint(), None);
     assert!(is_kept(&new));
-    // Beside what these keys verified, the next feed's signature may stand already.
+    // The next feed's signature may already be beside the feed that these keys verified.
     sign(&new, "the next feed");
-    force.read(Timestamp::now());
-    assert_eq!(force.complaint, None);
+    state.read(Timestamp::now());
+    assert_eq!(state.feed.complaint(), None);
     assert!(is_kept(&new));
 }
 
 #[test]
-fn a_signature_that_cannot_be_read_is_not_called_none() {
+fn an_unreadable_signature_is_not_called_missing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     std::fs::copy(project().join("feed.json"), &path).unwrap();
@@ -160,7 +165,7 @@ fn a_signature_that_cannot_be_read_is_not_called_none() {
     loaded.feed = Some(FeedSource::File(path));
     loaded.state = None;
     loaded.config.feed.public_key = Some(Coordinator::new().keys());
-    let force = Force::new(loaded, Timestamp::now(), &mut Problems::default()).unwrap();
-    let complaint = force.complaint.unwrap();
+    let state = ServerState::new(loaded, Timestamp::now(), &mut Problems::default()).unwrap();
+    let complaint = state.feed.complaint().unwrap();
     assert!(complaint.contains("feed.json.minisig: it is a pipe"), "{complaint}");
 }

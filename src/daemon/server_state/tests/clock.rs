@@ -1,14 +1,11 @@
-//! What the clock does, with the clock as an argument.
+//! What the clock changes, with the time as an argument.
 
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::daemon::answerer::Answerer;
-use crate::load::{OverridesLook, load};
-use cvdns_core::answer::{Answering, Transport};
-use cvdns_net::Responder;
+use crate::load::OverridesLook;
 
-const FEED: &str = include_str!("../../../feed.json");
+const FEED: &str = include_str!("../../../../feed.json");
 
 /// A second after the feed was generated.
 fn at(second: i64) -> Timestamp {
@@ -19,7 +16,7 @@ fn at(second: i64) -> Timestamp {
         .unwrap()
 }
 
-/// What the example's configuration names, with a feed, a state and overrides of this directory.
+/// The example's inputs, with feed, state and overrides in this directory.
 fn read(directory: &Path) -> Loaded {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
     let mut loaded = load(&config, &mut Problems::default()).unwrap();
@@ -30,10 +27,10 @@ fn read(directory: &Path) -> Loaded {
     loaded
 }
 
-/// The example's server on files in this directory; its mirrors settle in half a minute.
+/// The state of the example's server, with files in a directory. Its mirrors settle in 30 s.
 struct Server {
     directory: tempfile::TempDir,
-    force: Force,
+    state: ServerState,
     serial: u64,
 }
 
@@ -41,40 +38,45 @@ impl Server {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("feed.json"), FEED).unwrap();
-        let force = Force::new(read(directory.path()), at(0), &mut Problems::default()).unwrap();
-        Self { directory, force, serial: 1_763_800_000 }
+        let state =
+            ServerState::new(read(directory.path()), at(0), &mut Problems::default()).unwrap();
+        Self { directory, state, serial: 1_763_800_000 }
     }
 
-    /// Starts it anew on what the one before left there.
+    /// Starts another server with the files of the one before.
     fn restart(&mut self, second: i64) {
-        self.force =
-            Force::new(read(self.directory.path()), at(second), &mut Problems::default()).unwrap();
+        self.state =
+            ServerState::new(read(self.directory.path()), at(second), &mut Problems::default())
+                .unwrap();
     }
 
-    /// A feed in which one of Germany's mirrors is in this state.
-    fn feed(&mut self, second: i64, state: &str) {
+    /// Writes a feed in which one of Germany's mirrors is in this state, and reads it.
+    fn feed(&mut self, second: i64, word: &str) {
         self.serial += 1;
         let old = "\"mirror.de.example.org\": { \"state\": \"up\"";
         let feed = FEED
-            .replace(old, &old.replace("up", state))
+            .replace(old, &old.replace("up", word))
             .replace("1763800000", &self.serial.to_string());
         std::fs::write(self.directory.path().join("feed.json"), feed).unwrap();
-        self.force.read(at(second));
+        self.state.read(at(second));
     }
 
     fn overrides(&mut self, second: i64, text: &str) {
         std::fs::write(self.directory.path().join("overrides.toml"), text).unwrap();
-        self.force.look(at(second));
+        self.state.read_changed(at(second));
     }
 
-    /// Asks for A at `db.de`: whether that mirror is answered, and the TTL. By the clock alone.
+    /// Lets the clock alone run, and asks for A at `db.de`: whether that mirror is answered, and
+    /// the TTL.
     fn answer(&mut self, second: i64) -> (bool, u32) {
-        self.force.tick(at(second));
+        self.state.tick(at(second));
         let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
         let mut buffer = [0; 512];
         buffer[..query.len()].copy_from_slice(query);
-        let mut answerer =
-            Answerer::new(self.force.snapshots.clone(), Answering::new(0, Timestamp::now));
+        let mut answerer = Answerer::new(
+            self.state.publisher.snapshots().clone(),
+            Answering::new(0, Timestamp::now),
+        );
         let client = "127.0.0.1:53".parse().unwrap();
         let length = answerer.respond(&mut buffer, query.len(), client, Transport::Udp).unwrap();
         let records = buffer[query.len()..length].as_chunks::<16>().0;
@@ -84,7 +86,7 @@ impl Server {
     }
 
     fn next(&self) -> Timestamp {
-        self.force.next_change()
+        self.state.next_change()
     }
 }
 
@@ -98,7 +100,8 @@ fn changes_count_for_ten_minutes() {
     assert_eq!(server.next(), at(610));
     assert_eq!((server.answer(609), server.answer(610)), ((false, 30), (false, 60)));
 
-    // Four changes within ten minutes: out until it was up for half a minute, and then for the rest of ten minutes with half the TTL.
+    // Four changes within ten minutes: the mirror is out until it was up for half a minute, and
+    // then has half the TTL for the rest of the ten minutes.
     for (second, state) in [(620, "up"), (630, "down"), (640, "up"), (650, "down")] {
         server.feed(second, state);
     }
@@ -114,15 +117,16 @@ fn an_override_ends_at_its_moment() {
     let mut server = Server::start();
     let said = "[[override]]\nhost = \"mirror.de.*\"\nstate = \"removed\"\nreason = \"moves\"\nuntil = 2026-11-22T17:20:00Z\n";
     server.overrides(5, said);
-    let in_force = |server: &Server| server.force.condition.load().overrides;
+    let in_force = |server: &Server| server.state.condition.load().overrides;
     assert_eq!((server.answer(5), in_force(&server), server.next()), ((false, 60), 1, at(1200)));
-    let plan = server.force.snapshots.load().dynamic_data.health(0).unwrap().mirrors[1].to_string();
+    let plan =
+        server.state.publisher.newest().dynamic_data.health(0).unwrap().mirrors[1].to_string();
     assert_eq!(plan, "removed (override: moves, until 2026-11-22T17:20:00Z)");
-    // What the feed says meanwhile of the mirror moves nobody.
+    // What the feed says of the mirror meanwhile changes nothing.
     server.feed(900, "down");
     server.feed(1000, "up");
     assert_eq!((server.answer(1199), in_force(&server)), ((false, 60), 1));
-    // When its own word counts again, its last change does too.
+    // When the feed counts again, so does the mirror's last change in it.
     assert_eq!((server.answer(1200), in_force(&server)), ((true, 30), 0));
     assert_eq!(server.next(), at(1600));
 
@@ -130,9 +134,10 @@ fn an_override_ends_at_its_moment() {
     assert_eq!((server.answer(1100), in_force(&server)), ((false, 60), 1));
 }
 
-/// What the feed said before a start, and what it says since, are no changes: nobody knows when they were.
+/// A difference between the feed before a start and the one after it is no change: nobody knows
+/// when it happened.
 #[test]
-fn a_feed_that_was_kept_is_not_compared_with() {
+fn the_feed_of_a_start_is_not_compared_with_the_one_that_was_kept() {
     let mut server = Server::start();
     server.feed(10, "down");
     let feed = std::fs::read_to_string(server.directory.path().join("feed.json")).unwrap();
@@ -140,7 +145,7 @@ fn a_feed_that_was_kept_is_not_compared_with() {
     std::fs::remove_file(server.directory.path().join("feed.json")).unwrap();
     server.restart(1000);
     assert_eq!(server.answer(1000), (false, 60), "the one that was kept goes on");
-    // The next one that is read is a change, as one is in force by now.
+    // The next feed that is read changes a mirror, as there is one in force by now.
     server.feed(1010, "up");
     assert_eq!(server.answer(1010), (true, 30));
 
@@ -154,7 +159,7 @@ fn a_feed_that_was_kept_is_not_compared_with() {
     assert_eq!(server.answer(2010), (true, 30));
 }
 
-/// What an operator says at the same time is in force when a feed's loss is measured.
+/// Overrides that come with the same reload count when a feed's loss is measured.
 #[test]
 fn overrides_of_a_reload_hold_when_losses_are_measured() {
     let mut server = Server::start();
@@ -171,8 +176,8 @@ fn overrides_of_a_reload_hold_when_losses_are_measured() {
     std::fs::write(server.directory.path().join("feed.json"), all_down).unwrap();
     let OverridesLook::News(file, _) = loaded.overrides.look(&[]) else { panic!("no overrides") };
     loaded.overrides = file;
-    assert!(server.force.reload(loaded, at(10), &mut Problems::default()));
+    assert!(server.state.reload(loaded, at(10), &mut Problems::default()));
     let serial =
-        |server: &Server| server.force.condition.load().feed.as_ref().map(|feed| feed.serial);
+        |server: &Server| server.state.condition.load().feed.as_ref().map(|feed| feed.serial);
     assert_eq!((serial(&server), server.answer(10).0), (Some(1_763_800_001), true));
 }

@@ -1,0 +1,165 @@
+//! Judges a document that was read or fetched from the feed's source.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::load::{FeedSource, signature_of};
+use cvdns_core::health::{Feed, FeedError, Keys};
+use cvdns_io::FileVersion;
+
+/// The outcome of reading the feed's source once.
+#[derive(Debug)]
+pub(super) enum FeedCandidate {
+    /// The document that was read last time.
+    Unchanged,
+    /// Another document, which says nothing newer than the feed in force.
+    Known(Arc<FeedDocument>),
+    /// A newer feed that passed all checks but the guard against losses.
+    New(Box<Feed>, Arc<FeedDocument>),
+    /// No usable feed.
+    Refused(Refusal),
+}
+
+/// The octets of a feed and its signature, as they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FeedDocument {
+    pub source: FeedSource,
+    pub octets: Vec<u8>,
+    /// Read only where `public-key` asks for a signature; `None` also where there is none.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// A feed that was taken over.
+#[derive(Debug)]
+pub(super) struct AcceptedFeed {
+    pub feed: Feed,
+    pub document: Arc<FeedDocument>,
+    /// The keys that verified it; `None` if `public-key` was not set.
+    pub keys: Option<Keys>,
+}
+
+/// Why no feed could be taken.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The error, for people.
+    pub error: String,
+    /// The label of metrics.
+    pub reason: &'static str,
+    /// The document that was refused. `None` if the same document may be accepted later: it could
+    /// not be read, or it is of the future.
+    pub document: Option<Arc<FeedDocument>>,
+}
+
+/// What a document is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FeedCriteria<'c> {
+    /// The document that was read last, accepted or not.
+    pub last_read: Option<&'c FeedDocument>,
+    pub in_force: Option<&'c AcceptedFeed>,
+    /// One of these keys must have signed the document; `None` asks for no signature.
+    pub keys: Option<&'c Keys>,
+    /// Whether `last_read` was judged by other keys, so that it is judged again.
+    pub rekeyed: bool,
+    pub now: Timestamp,
+}
+
+/// How often a feed is read that is being replaced while it is read.
+const ATTEMPTS: usize = 3;
+
+impl FeedCandidate {
+    /// Reads the feed's file and its signature, and judges them.
+    pub(super) fn read(path: &Path, criteria: FeedCriteria<'_>) -> Self {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let versions = file_versions(path);
+            let candidate = match read(path, criteria.keys.is_some()) {
+                Ok(document) => Self::judge(document, criteria),
+                Err(error) => {
+                    return Self::Refused(Refusal { error, reason: "unreadable", document: None });
+                }
+            };
+            // Feed and signature are two files: one may already belong to the next feed.
+            let is_torn =
+                matches!(&candidate, Self::Refused(refusal) if refusal.reason == "signature");
+            if !is_torn || attempts == ATTEMPTS || versions == file_versions(path) {
+                return candidate;
+            }
+        }
+    }
+
+    /// Judges a document.
+    pub(super) fn judge(document: FeedDocument, criteria: FeedCriteria<'_>) -> Self {
+        if criteria.last_read == Some(&document) && !criteria.rekeyed {
+            return Self::Unchanged;
+        }
+        // Another source counts its serials by itself.
+        let before =
+            criteria.in_force.filter(|in_force| in_force.document.source == document.source);
+        let document = Arc::new(document);
+        // What these keys have verified is not verified again: the signature beside it may already
+        // be the next feed's, which is written before the feed.
+        if before.is_some_and(|before| {
+            before.document.octets == document.octets && before.keys.as_ref() == criteria.keys
+        }) {
+            return Self::Known(document);
+        }
+        match check(&document, before.map(|before| &before.feed), criteria) {
+            Ok(Some(feed)) => Self::New(Box::new(feed), document),
+            Ok(None) => Self::Known(document),
+            Err(error) => {
+                let is_lasting = !matches!(error, FeedError::FromTheFuture(_));
+                Self::Refused(Refusal {
+                    error: error.to_string(),
+                    reason: error.reason(),
+                    document: is_lasting.then_some(document),
+                })
+            }
+        }
+    }
+
+    /// The feed that would be taken over.
+    pub(super) fn new_feed(&self) -> Option<&Feed> {
+        match self {
+            Self::New(feed, _) => Some(feed),
+            _ => None,
+        }
+    }
+
+    /// Whether the verdict on this document is final. If it is not, an unchanged document has to be
+    /// fetched again: it could not be judged, or feed and signature, which are two documents, did
+    /// not belong together.
+    pub(super) fn is_final(&self) -> bool {
+        !matches!(self, Self::Refused(refusal)
+            if refusal.document.is_none() || refusal.reason == "signature")
+    }
+}
+
+/// The versions of the feed's file and of its signature's.
+pub(super) fn file_versions(path: &Path) -> [Option<FileVersion>; 2] {
+    [FileVersion::of(path), FileVersion::of(&signature_of(path))]
+}
+
+/// Reads a feed, and its signature if `signed`.
+fn read(path: &Path, signed: bool) -> Result<FeedDocument, String> {
+    let octets = cvdns_io::read_feed(path)?;
+    let signature = if signed { cvdns_io::read_signature(&signature_of(path))? } else { None };
+    Ok(FeedDocument { source: FeedSource::File(path.to_owned()), octets, signature })
+}
+
+/// Checks signature, content, time and serial. Returns `None` for a feed that is not newer.
+fn check(
+    document: &FeedDocument,
+    in_force: Option<&Feed>,
+    criteria: FeedCriteria<'_>,
+) -> Result<Option<Feed>, FeedError> {
+    if let Some(keys) = criteria.keys {
+        keys.verify(&document.octets, document.signature.as_deref())?;
+    }
+    let feed = Feed::parse(&document.octets)?;
+    feed.timely(criteria.now)?;
+    let is_newer = in_force.map_or(Ok(true), |in_force| feed.follows(in_force))?;
+    Ok(is_newer.then_some(feed))
+}

@@ -1,0 +1,50 @@
+//! Follows feed, clock and files by the server's rules without serving.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::StartError;
+use super::event_loop::{EventLoop, fetch_first};
+use super::feed_poller::FeedPoller;
+use super::follower::Follower;
+use super::pending_signals::PendingSignals;
+use super::server_state::ServerState;
+use crate::load::Loaded;
+use crate::logging::log_problems;
+use cvdns_core::problem::Problems;
+use cvdns_io::signals::Signals;
+
+/// Takes over feeds, files and what the clock changes by the server's rules until SIGTERM or
+/// SIGINT. SIGHUP reads everything again. No sockets are opened.
+///
+/// # Errors
+/// When inputs contradict each other, or the system gives no threads or signals.
+pub fn follow_without_serving(
+    config: &Path,
+    mut loaded: Loaded,
+    mut problems: Problems,
+    signals: Signals,
+    follower: &mut impl Follower,
+) -> Result<(), StartError> {
+    follower.adjust(&mut loaded);
+    let Some(mut state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
+        return Err(StartError::Inputs(problems));
+    };
+    log_problems(&problems);
+    let run = || -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut poller = FeedPoller::start(state.loaded());
+            fetch_first(&mut poller, &mut state).await;
+            // No operator accepts a feed that is held back here, only a newer feed confirms it.
+            let (_accepts, accepted) = mpsc::channel(1);
+            let pending = PendingSignals::collect(signals);
+            let events = EventLoop { config, poller, pending: &pending, accepted };
+            events.run(&mut state, follower).await;
+            Ok(())
+        })
+    };
+    run().map_err(|error| StartError::System(vec![error.to_string()]))
+}

@@ -1,0 +1,492 @@
+//! Everything that answers depend on. Inputs that are wrong change nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tracing::info;
+
+use super::feed_candidate::{FeedCandidate, FeedDocument};
+use super::feed_poller::FetchResult;
+use super::feed_state::{FeedChange, FeedPolicy, FeedState};
+use super::flapping::FlapTracker;
+use super::follower::FollowedState;
+use super::overrides_state::OverridesState;
+use super::publisher::Publisher;
+use super::release_state::ReleaseState;
+use super::reporter::{self, Overdue, Reporter};
+use super::state_directory::{KeptFeed, StateDirectory};
+use crate::admin::Condition;
+use crate::load::{FeedSource, Loaded, signature_of};
+use cvdns_core::config::{Config, Server};
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Feed, HealthInputs};
+use cvdns_core::problem::Problems;
+use cvdns_core::release::{self, Offered, STAMP_PERIOD};
+use cvdns_core::snapshot::{Loss, Now, StaticData, compile};
+use cvdns_net::Listeners;
+use cvdns_net::memory::give_back;
+
+/// The state that the server answers from, made of parts that each own theirs.
+pub(super) struct ServerState {
+    /// The configuration and all files that it names, as read last.
+    loaded: Loaded,
+    /// The configuration of the start. Some of it holds until the server ends.
+    started_with: Config,
+    feed: FeedState,
+    release: ReleaseState,
+    overrides: OverridesState,
+    flapping: FlapTracker,
+    state_directory: StateDirectory,
+    publisher: Publisher,
+    reporter: Reporter,
+    /// What the admin address shows beside snapshots.
+    condition: Arc<ArcSwap<Condition>>,
+    started: Timestamp,
+    /// How many reloads succeeded, and how many failed.
+    reloads: [u64; 2],
+}
+
+impl ServerState {
+    /// Compiles what was read, with the feed as it is now. Without a feed all mirrors count as up.
+    /// Returns `None` if the inputs contradict each other.
+    pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
+        let mut state_directory = StateDirectory::new(loaded.state.clone());
+        let keys = loaded.config.feed.public_key.clone();
+        let kept = loaded
+            .feed
+            .as_ref()
+            .and_then(|source| state_directory.feed(&source.to_string(), keys.as_ref(), now));
+        let announced = state_directory.announced(now);
+        let databases = kept.as_ref().map(|kept| kept.feed.extra_databases()).unwrap_or_default();
+        // The memory that reading took is not to come on top of what compiling takes.
+        give_back();
+        let static_data = compile(&loaded.inputs, &databases, problems)?;
+        let server = &loaded.config.server;
+        let threads = Listeners::most_sockets(&server.listen, server.workers);
+        let no_feed = Now::new(None, now, loaded.config.feed.max_age);
+        let publisher =
+            Publisher::new(static_data, databases, announced.as_ref(), threads, &no_feed);
+        let mut state = Self {
+            started_with: loaded.config.clone(),
+            loaded,
+            feed: FeedState::new(keys),
+            release: ReleaseState::default(),
+            overrides: OverridesState::default(),
+            flapping: FlapTracker::default(),
+            state_directory,
+            publisher,
+            reporter: Reporter::default(),
+            condition: Arc::default(),
+            started: now,
+            reloads: [0; 2],
+        };
+        state.reporter.note_problems(problems);
+        state.start(kept, now);
+        Some(state)
+    }
+
+    /// Takes over the overrides, the feed that was kept and the one of the source, in this order.
+    fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
+        reporter::log_inputs(&self.loaded, &self.publisher.static_data());
+        self.overrides.take_over(&self.loaded.overrides);
+        if self.overrides.in_force(now) > 0 {
+            self.publish(self.publisher.static_data(), now);
+        }
+        self.reporter.log_mirrors();
+        if let Some(kept) = kept {
+            self.resume(kept, now);
+        }
+        // States that differ from the feed that was kept may have done so for long: flapping is
+        // looked for only from here on.
+        self.flapping.set_settle(self.loaded.config.feed.settle);
+        self.read(now);
+        self.follow_flapping(now);
+        // A feed from a URL is still to be fetched.
+        let is_fetched = self.loaded.feed.as_ref().is_some_and(|source| source.url().is_some());
+        if !self.has_feed() && !is_fetched {
+            self.log_without_feed();
+        }
+        self.show();
+        self.publisher.reclaim();
+        give_back();
+    }
+
+    /// Reads all followed files, and takes over what is good and new.
+    pub(super) fn read(&mut self, now: Timestamp) {
+        let candidate = self.feed.read_file(FeedPolicy::of(&self.loaded), now);
+        self.take(candidate, now);
+        self.keep_again();
+    }
+
+    /// Reads the followed files after a change: the feed's file only if it is another one.
+    pub(super) fn read_changed(&mut self, now: Timestamp) {
+        let policy = FeedPolicy::of(&self.loaded);
+        let candidate =
+            if self.feed.has_new_file(policy) { self.feed.read_file(policy, now) } else { None };
+        self.take(candidate, now);
+    }
+
+    /// Takes over what was fetched, if it is good and new. Returns whether the verdict is final; if
+    /// it is not, the document has to be fetched again even if it stays the same.
+    pub(super) fn take_fetched(&mut self, fetched: FetchResult, now: Timestamp) -> bool {
+        let policy = FeedPolicy::of(&self.loaded);
+        let Some(candidate) = self.feed.judge_fetched(fetched, policy, now) else { return true };
+        let is_final = candidate.is_final();
+        self.take(Some(candidate), now);
+        is_final
+    }
+
+    /// Takes over the feed of this serial that is held back, on behalf of an operator.
+    ///
+    /// # Errors
+    /// When no such feed is held back, in words for the operator.
+    pub(super) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
+        self.feed.accept(serial, FeedPolicy::of(&self.loaded))?;
+        info!("feed {serial} is accepted by an operator");
+        self.state_directory.forget_early();
+        self.publish_fitting(self.publisher.static_data(), now);
+        self.keep_feed();
+        self.log_feed();
+        Ok(())
+    }
+
+    /// Publishes a snapshot if the clock changes answers, and takes over a feed that was kept and
+    /// was of the future as long as the clock was behind.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        let keys = self.loaded.config.feed.public_key.as_ref();
+        if let Some(kept) = self.state_directory.feed_in_time(keys, now) {
+            self.resume(kept, now);
+            self.read(now);
+        }
+        if now >= self.next_change() || now < self.publisher.published() {
+            self.publish(self.publisher.static_data(), now);
+        }
+    }
+
+    /// Takes over new inputs and the feed that they name. Returns false if they contradict each
+    /// other; nothing changes then. The old feed stays in force until the new one can be read.
+    pub(super) fn reload(
+        &mut self,
+        loaded: Loaded,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> bool {
+        let policy = FeedPolicy::of(&loaded);
+        let rekeyed = self.feed.is_rekeyed(policy);
+        let candidate = self.feed.read_for_reload(policy, now);
+        let in_force = loaded.feed.as_ref().and(self.feed.feed());
+        let feed = candidate.as_ref().and_then(FeedCandidate::new_feed).or(in_force);
+        let databases = feed.map(Feed::extra_databases).unwrap_or_default();
+        give_back();
+        let compiled = self.publisher.compile_static(&loaded.inputs, databases, problems);
+        let Some(static_data) = compiled else { return false };
+        reporter::warn_of_restart(&self.started_with, &loaded.config);
+        self.reporter.note_problems(problems);
+        if rekeyed {
+            // If the new keys verify the feed that is held back, it is held back again.
+            self.feed.drop_held();
+        }
+        let source_changed = self.loaded.feed != loaded.feed;
+        let directory_changed = self.replace_loaded(loaded);
+        let change = candidate
+            .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
+        if self.loaded.feed.is_none() {
+            self.feed.clear();
+            if source_changed {
+                self.log_without_feed();
+            }
+        }
+        self.release.read(&self.loaded.supply, now);
+        // The feed that the static data was compiled for may have been held back or refused.
+        self.publish_fitting(static_data, now);
+        reporter::log_inputs(&self.loaded, &self.publisher.static_data());
+        let replaced = change == FeedChange::Replaced;
+        if replaced || directory_changed {
+            self.keep_feed();
+        }
+        if replaced {
+            self.log_feed();
+        } else {
+            self.reporter.log_notes(feed_and_octets(&self.feed), fleets(&self.loaded));
+        }
+        true
+    }
+
+    /// Replaces what was read. Returns whether `state` names another directory now.
+    fn replace_loaded(&mut self, loaded: Loaded) -> bool {
+        if self.loaded.feed != loaded.feed {
+            self.feed.change_source();
+            self.state_directory.forget_early();
+        }
+        self.loaded = loaded;
+        self.overrides.take_over(&self.loaded.overrides);
+        self.flapping.set_settle(self.loaded.config.feed.settle);
+        let changed = self.state_directory.path() != self.loaded.state.as_deref();
+        if changed {
+            self.state_directory = StateDirectory::new(self.loaded.state.clone());
+        }
+        changed
+    }
+
+    /// Counts a reload that succeeded or failed.
+    pub(super) fn count_reload(&mut self, succeeded: bool) {
+        let [good, bad] = &mut self.reloads;
+        *if succeeded { good } else { bad } += 1;
+        self.show();
+    }
+
+    /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
+    /// override, a mirror that settles, or a feed or record that becomes too old.
+    pub(super) fn next_change(&self) -> Timestamp {
+        let published = self.publisher.published();
+        let half_hour = release::half_hour(published) + STAMP_PERIOD;
+        let half_hour = Timestamp::from_second(half_hour).unwrap_or(Timestamp::MAX);
+        let change = self.publisher.static_data().next_change(&self.moment(published));
+        let ages = self.ages().into_iter().filter_map(|(_, from)| from);
+        let ages = ages.filter(|from| *from > published);
+        change.into_iter().chain(ages).fold(half_hour, Timestamp::min)
+    }
+
+    /// The configuration and all files that it names, as read last.
+    pub(super) fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The snapshots and what is counted of them.
+    pub(super) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// What the admin address shows beside snapshots.
+    pub(super) fn condition(&self) -> &Arc<ArcSwap<Condition>> {
+        &self.condition
+    }
+
+    /// What is in force, for those who answer by other means.
+    pub(super) fn followed_state(&self) -> FollowedState<'_> {
+        FollowedState {
+            snapshot: self.publisher.newest(),
+            feed: self.feed.feed().map(|feed| feed.serial),
+            loaded: &self.loaded,
+        }
+    }
+
+    /// The files whose change may change answers.
+    pub(super) fn followed_files(&self) -> Vec<PathBuf> {
+        let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
+        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
+        feed.chain(self.overrides.watched()).chain(self.loaded.supply.watched()).collect()
+    }
+
+    /// Whether any feed is in force.
+    pub(super) fn has_feed(&self) -> bool {
+        self.feed.feed().is_some()
+    }
+
+    /// The settings of `[server]`, which hold until the server ends.
+    pub(super) fn server(&self) -> &Server {
+        &self.started_with.server
+    }
+
+    /// How often files are read even if no change is seen.
+    pub(super) fn poll_interval(&self) -> Duration {
+        self.loaded.config.feed.interval
+    }
+
+    /// Logs that no feed is in force.
+    pub(super) fn log_without_feed(&self) {
+        reporter::log_without_feed(self.loaded.feed.as_ref(), self.release.has_age_of_feed());
+    }
+
+    /// Reads the files of the record and the overrides, and takes over these and a candidate.
+    fn take(&mut self, candidate: Option<FeedCandidate>, now: Timestamp) {
+        let release_changed = self.release.read(&self.loaded.supply, now);
+        let overrides_changed = self.overrides.read(fleets(&self.loaded), now);
+        let static_data = self.publisher.static_data();
+        let change = candidate
+            .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
+        let replaced = change == FeedChange::Replaced;
+        // A feed that is held back changes no answer but those of `_feed`.
+        let held_changed = self.feed.held() != self.publisher.newest().meta.held;
+        if replaced || release_changed || overrides_changed || held_changed {
+            self.publish_fitting(static_data, now);
+        }
+        if replaced {
+            self.keep_feed();
+            self.log_feed();
+        }
+        self.show();
+    }
+
+    /// Hands a candidate to the feed's state, with the loss that it would bring.
+    fn settle(
+        &mut self,
+        candidate: FeedCandidate,
+        static_data: &StaticData,
+        now: Timestamp,
+    ) -> FeedChange {
+        let loss = candidate.new_feed().and_then(|feed| self.loss(feed, static_data, now));
+        let change = self.feed.settle(candidate, loss, FeedPolicy::of(&self.loaded), now);
+        match change {
+            FeedChange::Unchanged => {}
+            FeedChange::Reverified => self.keep_feed(),
+            FeedChange::Replaced => self.state_directory.forget_early(),
+        }
+        change
+    }
+
+    /// What a feed takes away from the one in force, if that is more than `max-loss`.
+    fn loss(&self, feed: &Feed, static_data: &StaticData, now: Timestamp) -> Option<Loss> {
+        let before = self.moment(now);
+        before.inputs.feed?;
+        let release = self.release.with_feed(feed);
+        let inputs = HealthInputs { feed: Some(feed), ..before.inputs };
+        let after = Now { inputs, release: release.as_ref().map(Offered::of), ..before };
+        let newest = self.publisher.newest();
+        let announced = newest.dynamic_data.remembered();
+        Loss::between(static_data, announced, &before, &after, self.loaded.config.feed.max_loss)
+    }
+
+    /// Puts a feed in force that an earlier run of the server kept.
+    fn resume(&mut self, kept: KeptFeed, now: Timestamp) {
+        let KeptFeed { feed, octets, signature } = kept;
+        let Some(source) = self.loaded.feed.clone() else { return };
+        let document = Arc::new(FeedDocument { source, octets, signature });
+        self.feed.adopt(feed, document, self.loaded.config.feed.public_key.as_ref());
+        self.state_directory.forget_early();
+        self.release.read(&self.loaded.supply, now);
+        self.publish_fitting(self.publisher.static_data(), now);
+        let path = self.state_directory.path().unwrap_or(Path::new(""));
+        info!("going on with what was kept in {}", path.display());
+        self.log_feed();
+    }
+
+    /// Publishes static data, compiled again if the feed in force has other extra databases.
+    fn publish_fitting(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
+        let databases = self.feed.feed().map(Feed::extra_databases).unwrap_or_default();
+        let static_data = if databases == *self.publisher.databases() {
+            static_data
+        } else {
+            let mut problems = Problems::default();
+            let compiled =
+                self.publisher.compile_static(&self.loaded.inputs, databases, &mut problems);
+            self.reporter.log_problems(&problems);
+            // These inputs were compiled before, and extra databases are never an error.
+            debug_assert!(compiled.is_some(), "inputs no longer compile");
+            compiled.unwrap_or(static_data)
+        };
+        self.publish(static_data, now);
+    }
+
+    /// Compiles a snapshot of this moment, logs what it changes, and puts it in force.
+    fn publish(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
+        self.release.update(self.feed.feed());
+        self.follow_flapping(now);
+        let compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
+        self.overrides.log(now);
+        self.flapping.log(now);
+        self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);
+        self.publisher.publish(compiled, now);
+        let newest = self.publisher.newest();
+        self.state_directory.keep_announced(newest.dynamic_data.announced());
+        let ages = self.ages().into_iter();
+        let ages = ages.filter(|(_, from)| from.is_some_and(|from| now >= from));
+        let expired = newest.dynamic_data.has_expired().then_some(Overdue::Record);
+        let overdue = ages.map(|(overdue, _)| overdue).chain(expired).collect();
+        self.reporter.log_overdue(overdue, self.release.has_age_of_feed());
+        self.show();
+    }
+
+    /// What decides about answers at this moment.
+    fn moment(&self, time: Timestamp) -> Now<'_> {
+        let now = Now::new(self.feed.feed(), time, self.loaded.config.feed.max_age);
+        let inputs = HealthInputs {
+            overrides: Some(self.overrides.overrides()),
+            settling: Some(self.flapping.settling()),
+            ..now.inputs
+        };
+        Now { inputs, release: self.release.offered(), ..now }
+    }
+
+    /// From when on feed and `record-file` are too old (`max-age`).
+    fn ages(&self) -> [(Overdue, Option<Timestamp>); 2] {
+        let from = |since: Timestamp| since.checked_add(self.loaded.config.feed.max_age).ok();
+        [
+            (Overdue::Feed, self.feed.feed().and_then(|feed| from(feed.generated))),
+            (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
+        ]
+    }
+
+    fn follow_flapping(&mut self, now: Timestamp) {
+        self.flapping.follow(self.feed.feed(), fleets(&self.loaded), now);
+    }
+
+    /// Keeps the feed in force for the next start.
+    fn keep_feed(&mut self) {
+        if let Some(FeedDocument { source, octets, signature }) = self.feed.document() {
+            self.state_directory.keep_feed(&source.to_string(), octets, signature.as_deref());
+        }
+    }
+
+    /// Keeps again what somebody removed from the state directory.
+    fn keep_again(&mut self) {
+        if self.state_directory.lacks_feed() {
+            self.keep_feed();
+        }
+        let newest = self.publisher.newest();
+        self.state_directory.keep_announced(newest.dynamic_data.announced());
+    }
+
+    fn log_feed(&mut self) {
+        let newest = self.publisher.newest();
+        self.reporter.log_feed(feed_and_octets(&self.feed), fleets(&self.loaded), &newest);
+    }
+
+    /// Updates what the admin address shows beside snapshots.
+    fn show(&self) {
+        let snapshot = self.publisher.newest();
+        let feed = snapshot.meta.feed.clone();
+        let no_record =
+            !snapshot.static_data.texts.is_empty() && snapshot.dynamic_data.announced().is_none();
+        let is_overdue = |overdue| self.reporter.is_overdue(overdue);
+        let reasons = [
+            (feed.is_none() && self.loaded.feed.is_some())
+                .then(|| "no feed: all mirrors count as up".to_owned()),
+            is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
+            is_overdue(Overdue::RecordFile)
+                .then(|| "the record in `record-file` is older than max-age".to_owned()),
+            self.release.errors().first().cloned(),
+            no_record.then(|| "no release: there is no record".to_owned()),
+        ];
+        self.condition.store(Arc::new(Condition {
+            feed,
+            held: snapshot.meta.held.clone(),
+            refusals: self.feed.refusals().clone(),
+            unusable_files: self.release.errors().len(),
+            overrides: self.overrides.in_force(self.publisher.published()),
+            not_ready: reasons.into_iter().flatten().collect(),
+            source: self.loaded.feed.as_ref().map(ToString::to_string),
+            database: self.loaded.countries.described.clone(),
+            started: self.started,
+            reloads: self.reloads,
+            compiled: self.publisher.compiled(),
+            compile_time: self.publisher.compile_time(),
+        }));
+    }
+}
+
+/// The fleets of all zones.
+fn fleets(loaded: &Loaded) -> impl Iterator<Item = &Fleet> {
+    loaded.inputs.zones.iter().map(|zone| &*zone.fleet)
+}
+
+/// The feed in force and the octets that it was read from.
+fn feed_and_octets(feed: &FeedState) -> Option<(&Feed, &[u8])> {
+    feed.feed().zip(feed.document().map(|document| document.octets.as_slice()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The files of the state directory.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use cvdns_core::health::MAX_SIZE;
+use cvdns_core::release::{Announced, Release};
+
+/// The format that is written into both files.
+pub(super) const FORMAT: u32 = 1;
+
+/// The name of [`FeedFile`].
+pub(super) const FEED: &str = "feed.json";
+
+/// The name of [`RecordFile`].
+pub(super) const RECORD: &str = "record.json";
+
+/// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
+/// comes on top.
+pub(super) const MAX_FILE: u64 = 6 * MAX_SIZE as u64 + (1 << 20);
+
+/// How far a stamp may be in the future. Beyond that, the clock was wrong when the stamp was
+/// written, or is wrong now.
+const MAX_STAMP_AHEAD: SignedDuration = SignedDuration::from_mins(30);
+
+/// The feed in force, exactly as it was signed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedFile {
+    pub(super) format: u32,
+    /// The path or URL of the feed's source.
+    pub(super) source: String,
+    pub(super) signature: Option<String>,
+    pub(super) feed: String,
+}
+
+/// The record that was announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordFile {
+    pub(super) format: u32,
+    /// Seconds since 1970.
+    pub(super) stamp: i64,
+    pub(super) release: Release,
+}
+
+impl FeedFile {
+    /// Whether the feed came from this source. A path may be written from the working directory or
+    /// from the root.
+    pub(super) fn is_from(&self, source: &str) -> bool {
+        let path =
+            |source: &str| std::path::absolute(source).ok().filter(|_| !source.contains("://"));
+        self.source == source || path(&self.source).is_some_and(|own| Some(own) == path(source))
+    }
+}
+
+impl RecordFile {
+    /// What announcing starts from. A stamp of the future does not count.
+    pub(super) fn announced(&self, now: Timestamp) -> Announced {
+        let latest = now.checked_add(MAX_STAMP_AHEAD).unwrap_or(Timestamp::MAX).as_second();
+        let stamp = if self.stamp > latest { 0 } else { self.stamp };
+        Announced::known(&self.release, stamp)
+    }
+}

@@ -1,0 +1,223 @@
+//! The state directory (`state` in `[feed]`): the last good feed and what was announced, kept for
+//! the next start.
+
+mod files;
+mod offline;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::logging::LogOnce;
+use cvdns_core::health::{Feed, Keys};
+use cvdns_core::release::Announced;
+use cvdns_io::{is_leftover, put_aside, read_optional, replace_private};
+
+use files::{FEED, FORMAT, FeedFile, MAX_FILE, RECORD, RecordFile};
+
+pub use offline::{copy_state, last_announced, last_feed, stored_feed};
+
+/// The state directory, if one is configured. What cannot be written is logged once and not fatal:
+/// only the next start misses it.
+#[derive(Debug)]
+pub(super) struct StateDirectory {
+    path: Option<PathBuf>,
+    /// What was announced, as it was written last.
+    announced: Option<RecordFile>,
+    /// A feed that is of the future by this machine's clock, which may be behind when it starts.
+    early: Option<KeptFeed>,
+    /// Why a file could not be written, by file.
+    complaints: BTreeMap<&'static str, LogOnce>,
+}
+
+/// A feed that was in force.
+#[derive(Debug)]
+pub(super) struct KeptFeed {
+    pub feed: Feed,
+    pub octets: Vec<u8>,
+    pub signature: Option<Vec<u8>>,
+}
+
+impl StateDirectory {
+    /// Opens a directory, and removes what a server that was killed has left there half written.
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
+        if let Some(path) = &path {
+            remove_leftovers(path);
+        }
+        Self { path, announced: None, early: None, complaints: BTreeMap::new() }
+    }
+
+    /// The directory's path.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Reads the last good feed of this source. An unusable file is put aside. A feed that is only
+    /// of the future stays, and [`Self::feed_in_time`] returns it when its time has come.
+    pub(super) fn feed(
+        &mut self,
+        source: &str,
+        keys: Option<&Keys>,
+        now: Timestamp,
+    ) -> Option<KeptFeed> {
+        let path = self.path.as_ref()?.join(FEED);
+        let file: FeedFile = read(&path)?;
+        if !file.is_from(source) {
+            return None;
+        }
+        let octets = file.feed.into_bytes();
+        let signature = file.signature.map(String::into_bytes);
+        let verified = keys.map_or(Ok(()), |keys| keys.verify(&octets, signature.as_deref()));
+        let kept = match verified.and_then(|()| Feed::parse(&octets)) {
+            Ok(feed) => KeptFeed { feed, octets, signature },
+            Err(error) => {
+                warn_unusable(&path, &error.to_string());
+                return None;
+            }
+        };
+        if let Err(error) = kept.feed.timely(now) {
+            warn!("{}: {error}; it is gone on from when the clock is right", path.display());
+            self.early = Some(kept);
+            return None;
+        }
+        Some(kept)
+    }
+
+    /// The feed that was of the future, once it no longer is, if one of these keys has signed it:
+    /// `public-key` may have changed since it was read.
+    pub(super) fn feed_in_time(&mut self, keys: Option<&Keys>, now: Timestamp) -> Option<KeptFeed> {
+        let early = self.early.take_if(|early| early.feed.timely(now).is_ok())?;
+        let verified =
+            keys.map_or(Ok(()), |keys| keys.verify(&early.octets, early.signature.as_deref()));
+        verified.is_ok().then_some(early)
+    }
+
+    /// Forgets the feed that is of the future, as another one is in force.
+    pub(super) fn forget_early(&mut self) {
+        self.early = None;
+    }
+
+    /// Reads what was announced last.
+    pub(super) fn announced(&mut self, now: Timestamp) -> Option<Announced> {
+        let path = self.path.as_ref()?.join(RECORD);
+        let file: RecordFile = read(&path)?;
+        let announced = file.announced(now);
+        if announced.stamp != file.stamp {
+            warn!(
+                "the stamp {} kept in {} lies in the future: it is not gone on from",
+                file.stamp,
+                path.display()
+            );
+        }
+        self.announced = Some(file);
+        Some(announced)
+    }
+
+    /// Writes a feed that was taken over.
+    pub(super) fn keep_feed(&mut self, source: &str, octets: &[u8], signature: Option<&[u8]>) {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let file = FeedFile {
+            format: FORMAT,
+            source: source.to_owned(),
+            signature: signature.map(text),
+            feed: text(octets),
+        };
+        self.write(FEED, &file);
+    }
+
+    /// Writes what is announced, if that changed or the file was removed.
+    pub(super) fn keep_announced(&mut self, announced: Option<&Announced>) {
+        let Some(Announced { release, stamp, .. }) = announced.filter(|_| self.path.is_some())
+        else {
+            return;
+        };
+        let file = RecordFile { format: FORMAT, stamp: *stamp, release: release.clone() };
+        if self.announced.as_ref() != Some(&file) || self.lacks(RECORD) {
+            self.announced = self.write(RECORD, &file).then_some(file);
+        }
+    }
+
+    /// Whether the feed in force is not kept: it could not be written, or its file or the whole
+    /// directory was removed.
+    pub(super) fn lacks_feed(&self) -> bool {
+        let is_unwritten = |complaint: &LogOnce| !complaint.current().is_empty();
+        self.path.is_some() && self.complaints.get(FEED).is_some_and(is_unwritten)
+            || self.lacks(FEED)
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        self.path
+            .as_ref()
+            .is_some_and(|path| path.join(name).symlink_metadata().is_err_and(is_missing))
+    }
+
+    /// Writes a file, and returns whether it is written.
+    fn write(&mut self, name: &'static str, content: &impl Serialize) -> bool {
+        let Some(directory) = &self.path else { return false };
+        let path = directory.join(name);
+        let octets = serde_json::to_vec_pretty(content).map_err(io::Error::other);
+        let made = fs::create_dir_all(directory);
+        let written = made.and(octets).and_then(|octets| replace_private(&path, &octets));
+        let complaint = self.complaints.entry(name).or_default();
+        match written {
+            Ok(()) => {
+                complaint.clear();
+                true
+            }
+            Err(error) => {
+                let text = format!("cannot write {}: {error}", path.display());
+                if complaint.is_new(text.clone()) {
+                    warn!(
+                        "{text}; the next start will not know what is in force now (`state` in [feed])"
+                    );
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Removes what a server that was killed while it wrote has left.
+fn remove_leftovers(directory: &Path) {
+    let is_left = |name: &str| [FEED, RECORD].iter().any(|file| is_leftover(name, file));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_left) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
+    let octets = match read_optional(path, MAX_FILE) {
+        Ok(octets) => octets?,
+        Err(error) => {
+            warn!("{error}; what was in force before is not known");
+            return None;
+        }
+    };
+    match serde_json::from_slice(&octets) {
+        Ok(content) => Some(content),
+        Err(error) => {
+            warn_unusable(path, &error.to_string());
+            None
+        }
+    }
+}
+
+/// Puts an unusable file aside, for people to look at.
+fn warn_unusable(path: &Path, error: &str) {
+    let outcome = put_aside(path, "bad");
+    warn!(
+        "{} is not good ({error}); {outcome}; what was in force before is not known",
+        path.display()
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Looks into the state directory of a server from commands that run beside it.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::files::{FEED, FeedFile, MAX_FILE, RECORD, RecordFile};
+use cvdns_core::health::{Feed, Keys};
+use cvdns_core::release::Announced;
+use cvdns_io::{read_optional, replace_private};
+
+/// A feed as a server keeps it in its state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFeed {
+    /// The path or URL that the feed came from.
+    pub source: String,
+    /// The feed's octets, as they were signed.
+    pub octets: Vec<u8>,
+    /// The feed's signature, if there was one.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// The feed of this source that a server resumes when it starts with the state in `directory`.
+/// Returns `None` if there is no usable feed, or none that `keys` verify. Changes nothing in the
+/// directory.
+pub fn last_feed(
+    directory: &Path,
+    source: &str,
+    keys: Option<&Keys>,
+    now: Timestamp,
+) -> Option<Feed> {
+    let octets = read_optional(&directory.join(FEED), MAX_FILE).ok()??;
+    let file: FeedFile =
+        serde_json::from_slice(&octets).ok().filter(|file: &FeedFile| file.is_from(source))?;
+    let signature = file.signature.as_deref().map(str::as_bytes);
+    keys.map_or(Ok(()), |keys| keys.verify(file.feed.as_bytes(), signature)).ok()?;
+    Feed::parse(file.feed.as_bytes()).ok().filter(|feed| feed.timely(now).is_ok())
+}
+
+/// Reads the octets of a file as a feed of a state directory. Returns `None` if they are something
+/// else, such as a plain feed.
+pub fn stored_feed(octets: &[u8]) -> Option<StoredFeed> {
+    let FeedFile { source, signature, feed, .. } = serde_json::from_slice(octets).ok()?;
+    Some(StoredFeed {
+        source,
+        octets: feed.into_bytes(),
+        signature: signature.map(String::into_bytes),
+    })
+}
+
+/// What the server with the state in `directory` announced last, if that can be read. Changes
+/// nothing in the directory.
+pub fn last_announced(directory: &Path, now: Timestamp) -> Option<Announced> {
+    let octets = read_optional(&directory.join(RECORD), MAX_FILE).ok()??;
+    let file: RecordFile = serde_json::from_slice(&octets).ok()?;
+    Some(file.announced(now))
+}
+
+/// Copies the state in `from` to `to`, file by file, unless the file exists there. A command that
+/// follows the same feed as a server starts from the server's state so, and then keeps its own.
+pub fn copy_state(from: &Path, to: &Path) {
+    for name in [FEED, RECORD] {
+        let target = to.join(name);
+        if target.exists() {
+            continue;
+        }
+        // There may be nothing to copy. A directory that cannot be written is logged when the
+        // state is kept next.
+        if let Ok(Some(octets)) = read_optional(&from.join(name), MAX_FILE) {
+            let _ = fs::create_dir_all(to).and_then(|()| replace_private(&target, &octets));
+        }
+    }
+}
