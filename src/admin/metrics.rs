@@ -1,6 +1,6 @@
-//! The metrics, read off what is in force whenever they are asked for.
+//! The metrics, collected from the running server at each request.
 
-mod page;
+mod encoder;
 mod state;
 mod traffic;
 
@@ -10,30 +10,30 @@ use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::View;
+use super::ServerView;
 
-use page::Page;
+use encoder::MetricsEncoder;
 
-/// Makes them.
+/// Collects all metrics.
 #[derive(Debug)]
-pub(super) struct Metrics(pub View);
+pub(super) struct MetricsCollector(pub ServerView);
 
-impl Collector for Metrics {
+impl Collector for MetricsCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut page = Page(encoder);
-        let View { snapshots, tallies, queries, ledger, condition, log, .. } = &self.0;
+        let mut encoder = MetricsEncoder(encoder);
+        let ServerView { snapshots, tallies, queries, ledger, condition, log, .. } = &self.0;
         let now = Timestamp::now();
-        // Answers are read before what was received, so that there are never more of them.
-        page.answered(&ledger.answered())?;
-        page.queries(queries)?;
-        page.sockets(tallies)?;
-        page.log(log.counts())?;
+        // Answers are read before received queries, so that they never exceed them.
+        encoder.answered(&ledger.answered())?;
+        encoder.queries(queries)?;
+        encoder.sockets(tallies)?;
+        encoder.log(log.counts())?;
         let condition = condition.load();
-        page.program(&condition)?;
-        page.feed(&condition, now)?;
+        encoder.program(&condition)?;
+        encoder.feed(&condition, now)?;
         let snapshot = snapshots.load();
-        page.record(&snapshot, &condition, now)?;
-        page.mirrors(&snapshot)?;
-        page.reports(&snapshot.static_data.download_reports.reports())
+        encoder.record(&snapshot, &condition, now)?;
+        encoder.mirrors(&snapshot)?;
+        encoder.reports(&snapshot.static_data.download_reports.reports())
     }
 }

@@ -1,4 +1,4 @@
-//! What operators see of the running server, over HTTP: metrics, and whether it serves and is ready.
+//! The admin listener: status, metrics, liveness and readiness of the running server over HTTP.
 
 mod api;
 mod connections;
@@ -29,108 +29,109 @@ use cvdns_core::answer::{Ledger, QueryTallies};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
 use cvdns_net::Tallies;
 
-use metrics::Metrics;
+use metrics::MetricsCollector;
 
-/// What is shown, and who acts on what is told.
+/// The parts of the running server that handlers read, and the channel for requests.
 #[derive(Debug, Clone)]
-pub struct View {
-    /// What is answered from.
+pub struct ServerView {
+    /// The snapshot in force.
     pub snapshots: Arc<ArcSwap<Snapshot>>,
-    /// What the sockets have done.
+    /// Counters of the sockets.
     pub tallies: Tallies,
-    /// What was asked, and how it was answered.
+    /// Counters of queries and answers.
     pub queries: QueryTallies,
-    /// What paths and mirrors were answered.
+    /// Counters of answers by path and mirror.
     pub ledger: Arc<Ledger>,
-    /// How the server stands.
-    pub condition: Arc<ArcSwap<Condition>>,
-    /// The log.
+    /// The state of the server that is not part of the snapshot.
+    pub condition: Arc<ArcSwap<ServerCondition>>,
+    /// The log, for its counters.
     pub log: LogQueue,
-    /// Takes over a feed that is held back.
-    pub accepts: mpsc::Sender<Accept>,
+    /// Passes requests to accept a feed that is held back to the thread that follows feeds.
+    pub accepts: mpsc::Sender<AcceptRequest>,
 }
 
-/// An operator's word that the feed of this serial be taken, and who waits for what comes of it: nothing, or why not.
+/// An operator's request to accept the feed that is held back.
 #[derive(Debug)]
-pub struct Accept {
-    /// The serial.
+pub struct AcceptRequest {
+    /// The serial of the feed.
     pub serial: u64,
-    /// Gets the outcome.
+    /// Receives the result; the error is the reason for people.
     pub done: oneshot::Sender<Result<(), String>>,
 }
 
-/// How the server stands, as far as no snapshot says it.
+/// The state of the server that is not part of the snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Condition {
+pub struct ServerCondition {
     /// The feed in force.
     pub feed: Option<FeedInForce>,
-    /// A feed that is held back.
+    /// The feed that is held back.
     pub held: Option<HeldFeed>,
-    /// How often no feed could be taken, by reason.
+    /// Failed attempts to get a feed, by reason.
     pub refusals: BTreeMap<&'static str, u64>,
-    /// How many files of the record cannot be used.
+    /// Number of files of the record that cannot be used.
     pub unusable_files: usize,
-    /// What keeps the server from being ready, for people; empty: it is.
+    /// Why the server is not ready, for people; empty if it is ready.
     pub not_ready: Vec<String>,
-    /// From where the feed comes.
+    /// The configured source of the feed.
     pub source: Option<String>,
-    /// The country database, for people.
+    /// Description of the country database, for people.
     pub database: String,
-    /// How many overrides are in force.
+    /// Number of overrides in force.
     pub overrides: usize,
     /// When the server was started.
     pub started: Timestamp,
-    /// How many reloads were done, and how many failed.
+    /// Numbers of successful and failed reloads.
     pub reloads: [u64; 2],
-    /// How many snapshots were compiled.
+    /// Number of compiled snapshots.
     pub compiled: u64,
-    /// How long the newest took.
+    /// How long the newest snapshot took to compile.
     pub compile_time: Duration,
 }
 
-/// The admin address, bound.
+/// The bound admin listener.
 #[derive(Debug)]
 pub struct Admin {
     listener: TcpListener,
 }
 
-/// What handlers share.
+/// State shared by all handlers.
 #[derive(Debug)]
-struct Shared {
+struct AdminState {
     registry: Registry,
-    view: View,
+    view: ServerView,
 }
 
-/// The media type of `OpenMetrics` (1.0, section "Overall Structure"). Prometheus asks for it; other readers know the older format.
+/// The media type of `OpenMetrics` (1.0, section "Overall Structure"). Prometheus requests it;
+/// other clients get the older Prometheus text format.
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 impl Admin {
     /// Binds the address.
     ///
     /// # Errors
-    /// When the system does not give it.
+    /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the system call fails.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Answers until the runtime that it is called in ends.
+    /// Starts serving on the current runtime until that ends.
     ///
     /// # Errors
-    /// When the runtime does not take the socket.
-    pub fn serve(self, view: View) -> io::Result<()> {
+    /// When the socket cannot be registered with the runtime.
+    pub fn serve(self, view: ServerView) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let mut registry = Registry::with_prefix("cvdns");
-        registry.register_collector(Box::new(Metrics(view.clone())));
+        registry.register_collector(Box::new(MetricsCollector(view.clone())));
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(|| async { "ok\n" }))
@@ -141,15 +142,15 @@ impl Admin {
             .route("/api/v1/record", get(api::record))
             .route("/api/v1/feed", get(feed::show))
             .route("/api/v1/feed/accept", post(feed::accept))
-            .with_state(Arc::new(Shared { registry, view }));
+            .with_state(Arc::new(AdminState { registry, view }));
         tokio::spawn(connections::accept(listener, router));
         Ok(())
     }
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> impl IntoResponse {
+async fn metrics(State(shared): State<Arc<AdminState>>, headers: HeaderMap) -> impl IntoResponse {
     let open = accepts_open_metrics(&headers);
-    // With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
+    // With many mirrors this takes some milliseconds, which must not delay queries over TCP.
     let encoded = spawn_blocking(move || {
         let mut text = String::new();
         let registry = &shared.registry;
@@ -174,7 +175,8 @@ async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> impl 
     }
 }
 
-/// Whether a request names `OpenMetrics` among what it accepts (RFC 9110, section 12.5.1), with a weight above 0.
+/// Whether the Accept field of a request names `OpenMetrics` with a weight above 0 (RFC 9110
+/// section 12.5.1).
 fn accepts_open_metrics(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|range| {
@@ -190,7 +192,7 @@ fn accepts_open_metrics(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+async fn ready(State(shared): State<Arc<AdminState>>) -> impl IntoResponse {
     let condition = shared.view.condition.load();
     if condition.not_ready.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())

@@ -1,4 +1,4 @@
-//! `cvdns geoip`: makes and reads country databases.
+//! `cvdns geoip`: builds and queries country databases.
 
 mod build;
 
@@ -11,9 +11,9 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use self::build::BuildArgs;
-use super::output::{Failure, print_json, say};
+use super::output::{Failure, eprint_line, print_json};
 use super::problems::print;
-use super::table::print_table;
+use super::table::{or_dash, print_table};
 use crate::load;
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::{Continent, Country, labels};
@@ -25,26 +25,26 @@ use cvdns_core::problem::Problems;
 /// The subcommands of `cvdns geoip`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum GeoipCommand {
-    /// Make a country database of lists of networks.
+    /// Build a country database from lists of networks.
     ///
-    /// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb (geoip, geoip6); the
-    /// registries' delegated and delegated-extended statistics; GeoLite2 Country CSV (Blocks-IPv4, Blocks-IPv6 and
-    /// Locations-en); plain lists of `network,CC` or `start,end,CC`, with addresses in text form or as decimal numbers, or
-    /// with a column `country_code` that the first line names.
+    /// Sources are recognised by their content: the IPFire Location export of Debian's tor-geoipdb
+    /// (geoip, geoip6); the registries' delegated and delegated-extended statistics; GeoLite2
+    /// Country CSV (Blocks-IPv4, Blocks-IPv6 and Locations-en); plain lists of `network,CC` or
+    /// `start,end,CC`, with addresses in text form or as decimal numbers, or with a header line
+    /// that names a column `country_code`.
     ///
-    /// Where sources overlap the later one wins; inside a source the smaller network does, and of two of the same size
-    /// the later line. The same sources give the same bytes.
+    /// Where sources overlap, the later source wins; within a source, the smaller network wins, and
+    /// of two equal networks the later line. The same sources give the same bytes.
     Build(BuildArgs),
-    /// Look addresses up: network, country and continent.
+    /// Look up addresses: network, country and continent.
     Lookup(LookupArgs),
-    /// Say what a database is, and check all of it.
+    /// Describe a database and check all of it.
     Info(InfoArgs),
-    /// List all countries, with the labels under which `{cc}` names are asked.
+    /// List all countries with the labels that `{cc}` stands for.
     Countries(CountriesArgs),
 }
 
-/// Runs a subcommand; what it is not told it takes from the configuration. Exit status: 0 done, 1 bad input (2, bad
-/// usage, is clap's).
+/// Runs a subcommand. Exit status: 0 on success, 1 on bad input; clap exits with 2 on bad usage.
 pub fn run(command: GeoipCommand, config: &Path) -> ExitCode {
     let result = match command {
         GeoipCommand::Build(args) => build::run(&args),
@@ -58,16 +58,16 @@ pub fn run(command: GeoipCommand, config: &Path) -> ExitCode {
     }
 }
 
-/// Which database is read.
+/// The database to read.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The database: any MMDB with countries; by default the one of the configuration, with its overrides.
+    /// The database, any MMDB file with countries. Default: the configured one with its overrides.
     #[arg(long, value_name = "FILE")]
     pub database: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
-    /// The database, and the overrides that go with it.
+    /// Opens the database; also returns the configured overrides.
     fn open(&self, config: &Path) -> Result<(CountryDatabase, Vec<(IpNet, Country)>), Failure> {
         if let Some(path) = &self.database {
             return Ok((read_database(path)?, Vec::new()));
@@ -100,10 +100,11 @@ pub struct LookupArgs {
     /// IPv4 or IPv6 addresses.
     #[arg(required = true, value_name = "IP")]
     pub addresses: Vec<String>,
-    /// Which database is asked.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Put a network in a country before the database is asked; the longest prefix wins. May be repeated.
+    /// Assign a network to a country, whatever the database says; the longest prefix wins. May be
+    /// repeated.
     #[arg(long = "override", value_name = "NET=CC", value_parser = parse_override)]
     pub overrides: Vec<(IpNet, Country)>,
     /// Print JSON.
@@ -127,7 +128,7 @@ fn parse_override(text: &str) -> Result<(IpNet, Country), String> {
 }
 
 #[derive(Clone, Serialize)]
-struct Found {
+struct LookupRow {
     address: IpAddr,
     network: Option<IpNet>,
     country: Option<String>,
@@ -136,11 +137,11 @@ struct Found {
     source: &'static str,
 }
 
-impl Found {
-    /// Where serve places an address: by the same map. The database adds the network that it has the country for.
-    fn of(address: IpAddr, database: &CountryDatabase, map: &CountryMap) -> Found {
+impl LookupRow {
+    /// Locates an address with the map that serve uses, and adds the network of the database.
+    fn of(address: IpAddr, database: &CountryDatabase, map: &CountryMap) -> LookupRow {
         let Located { area, overridden, .. } = map.locate(address);
-        let nowhere = Found {
+        let nowhere = LookupRow {
             address,
             network: None,
             country: None,
@@ -148,7 +149,7 @@ impl Found {
             continent: None,
             source: "none",
         };
-        let placed = |network, source| Found {
+        let placed = |network, source| LookupRow {
             network: Some(network),
             country: area.country().map(|country| country.code().to_owned()),
             name: area.country().map(Country::name),
@@ -161,24 +162,24 @@ impl Found {
             (None, Area::Country(_) | Area::Continent(_), Some((_, network))) => {
                 placed(network, "database")
             }
-            // A relay's address (Teredo), or IPv4 as an MMDB keeps it (::/96): a client's country is not known by these.
+            // The address of a relay (Teredo) or the place of IPv4 in an MMDB (::/96): neither
+            // tells the country of a client.
             (_, Area::Unknown, Some((Some(code), _))) if Country::parse(code).is_ok() => nowhere,
             (_, Area::Unknown, Some((code, network))) => {
                 let country = code.map(str::to_owned);
-                Found { network: Some(network), country, source: "database", ..nowhere }
+                LookupRow { network: Some(network), country, source: "database", ..nowhere }
             }
             _ => nowhere,
         }
     }
 
     fn row(&self) -> Vec<String> {
-        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         vec![
             self.address.to_string(),
-            text(self.network.map(|network| network.to_string())),
-            text(self.country.clone()),
-            text(self.name.map(str::to_owned)),
-            text(self.continent.map(str::to_owned)),
+            or_dash(self.network),
+            or_dash(self.country.as_ref()),
+            or_dash(self.name),
+            or_dash(self.continent),
             self.source.to_owned(),
         ]
     }
@@ -192,9 +193,9 @@ fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
     let mut status = ExitCode::SUCCESS;
     for address in &args.addresses {
         if let Ok(address) = address.parse() {
-            found.push(Found::of(address, &database, &map));
+            found.push(LookupRow::of(address, &database, &map));
         } else {
-            say!(
+            eprint_line!(
                 "cvdns: {address:?} is not an address; expected one such as 192.0.2.1 or 2001:db8::1"
             );
             status = ExitCode::FAILURE;
@@ -204,7 +205,7 @@ fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
         print_json(&found)?;
     } else if !found.is_empty() {
         let header = ["Address", "Network", "Code", "Country", "Continent", "From"];
-        print_table(&header, found.iter().map(Found::row))?;
+        print_table(&header, found.iter().map(LookupRow::row))?;
     }
     Ok(status)
 }
@@ -212,7 +213,7 @@ fn lookup(args: &LookupArgs, config: &Path) -> Result<ExitCode, Failure> {
 /// Arguments of `cvdns geoip info`.
 #[derive(Args, Clone, Debug)]
 pub struct InfoArgs {
-    /// Which database is asked.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Print JSON.
@@ -221,7 +222,7 @@ pub struct InfoArgs {
 }
 
 #[derive(Serialize)]
-struct Info {
+struct DatabaseInfo {
     file: String,
     database_type: String,
     build_epoch: u64,
@@ -233,24 +234,24 @@ struct Info {
     ranges_v4: usize,
     ranges_v6: usize,
     countries: usize,
-    /// Ranges of which the continent alone is known.
+    /// Ranges of which only the continent is known.
     ranges_of_continents: usize,
     languages: Vec<String>,
     description: std::collections::BTreeMap<String, String>,
-    unknown_codes: Vec<Unknown>,
+    unknown_codes: Vec<UnknownCodeRow>,
 }
 
 #[derive(Serialize)]
-struct Unknown {
+struct UnknownCodeRow {
     code: String,
     networks: usize,
     first: IpAddr,
     reason: String,
 }
 
-impl Unknown {
-    fn of(warning: &UnknownCode) -> Unknown {
-        Unknown {
+impl UnknownCodeRow {
+    fn of(warning: &UnknownCode) -> UnknownCodeRow {
+        UnknownCodeRow {
             code: warning.code.clone(),
             networks: warning.networks,
             first: warning.first,
@@ -259,8 +260,8 @@ impl Unknown {
     }
 }
 
-impl Info {
-    fn of(database: &CountryDatabase) -> Info {
+impl DatabaseInfo {
+    fn of(database: &CountryDatabase) -> DatabaseInfo {
         let metadata = database.metadata();
         let (v4, v6) = (database.ranges_v4(), database.ranges_v6());
         let countries: std::collections::BTreeSet<Country> = v4
@@ -271,7 +272,7 @@ impl Info {
             .collect();
         let areas = v4.iter().map(|range| range.2).chain(v6.iter().map(|range| range.2));
         let ranges_of_continents = areas.filter(|area| matches!(area, Area::Continent(_))).count();
-        Info {
+        DatabaseInfo {
             file: metadata.file,
             database_type: metadata.database_type,
             build_epoch: metadata.build_epoch,
@@ -286,13 +287,13 @@ impl Info {
             ranges_of_continents,
             languages: metadata.languages,
             description: metadata.description,
-            unknown_codes: database.warnings().iter().map(Unknown::of).collect(),
+            unknown_codes: database.warnings().iter().map(UnknownCodeRow::of).collect(),
         }
     }
 }
 
 fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let info = Info::of(&args.database.open(config)?.0);
+    let info = DatabaseInfo::of(&args.database.open(config)?.0);
     if args.json {
         print_json(&info)?;
         return Ok(ExitCode::SUCCESS);
@@ -310,7 +311,7 @@ fn info(args: &InfoArgs, config: &Path) -> Result<ExitCode, Failure> {
         vec!["IPv4 ranges".to_owned(), info.ranges_v4.to_string()],
         vec!["IPv6 ranges".to_owned(), info.ranges_v6.to_string()],
         vec!["Countries".to_owned(), info.countries.to_string()],
-        vec!["Continent alone".to_owned(), format!("{} ranges", info.ranges_of_continents)],
+        vec!["Continent only".to_owned(), format!("{} ranges", info.ranges_of_continents)],
         vec!["Languages".to_owned(), info.languages.join(" ")],
     ];
     rows.extend(

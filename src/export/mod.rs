@@ -1,16 +1,18 @@
-//! Everything as it is answered now, as files for other name servers: zone files, and fragments of named.conf.
+//! Exports the current answers as files for other name servers: zone files and named.conf
+//! fragments.
 //!
-//! [`tree`] makes the files of a snapshot and is pure; [`Directory`] puts them on the disk, whole or not at all;
-//! [`Exporter`] does both again and again, and has name servers load what changed.
+//! [`tree`] makes the files of a snapshot and is pure. [`Directory`] writes them to disk, all or
+//! none. [`Exporter`] does both whenever something changes, and makes name servers load what
+//! changed.
 
 mod delegation;
 mod directory;
 mod exporter;
 mod header;
-mod named;
+mod named_conf;
+mod presentation;
 mod reload;
 mod serial;
-mod text;
 mod views;
 mod zone;
 mod zone_file;
@@ -25,133 +27,142 @@ use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::pools::PathId;
 
-use named::Statement;
+use named_conf::ZoneStatement;
 use views::{View, views};
-use zone::{Zone, zones};
+use zone::{ExportZone, zones};
 
 pub use delegation::{Delegations, delegations};
-pub use directory::{Changes, Directory, DirectoryError, Reload};
-pub use exporter::{Exporter, Exporting};
-pub use header::trap;
-pub use reload::{Commands, Template};
+pub use directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
+pub use exporter::{ExportThread, Exporter};
+pub use header::ecs_warning;
+pub use reload::{CommandTemplate, ReloadCommands};
 pub use zone::left_out;
-use zone_file::Sheet;
 pub use zone_file::ZoneFile;
+use zone_file::ZoneRenderer;
 
-/// What is exported.
+/// Everything that an export is made from.
 #[derive(Debug, Clone)]
-pub struct Subject {
-    /// What is answered.
+pub struct ExportInput {
+    /// The snapshot whose answers are exported.
     pub snapshot: Arc<Snapshot>,
     /// The serial of the feed in force.
     pub feed: Option<u64>,
-    /// Where clients are.
+    /// The countries of client networks.
     pub countries: Arc<CountryMap>,
 }
 
-/// How BIND tells the clients of its views.
+/// How BIND matches clients to its views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acl {
+pub enum AclKind {
     /// By its own country database (`geoip country DE;`).
     Geoip,
-    /// By networks, all of which are written out: BIND needs no database.
+    /// By lists of all networks: BIND needs no database.
     Prefixes,
 }
 
-/// The files of an export, by their path in it.
-pub type Tree = BTreeMap<String, File>;
+/// The files of an export, by path relative to its directory.
+pub type Tree = BTreeMap<String, ExportFile>;
 
-/// One of them.
+/// A file of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum File {
-    /// Whatever named.conf is made of.
+pub enum ExportFile {
+    /// The text of named.conf or of a file that it includes.
     Config(String),
-    /// A zone.
+    /// A zone file.
     Zone(ZoneFile),
 }
 
-/// The files of an export that is read below this absolute path; with an `acl` there are views.
-pub fn tree(subject: &Subject, acl: Option<Acl>, directory: &Path) -> Tree {
-    let mut maker = Maker {
-        subject,
+/// Makes the files of an export. Name servers read them below the absolute path `directory`. With
+/// an `acl` there are views.
+pub fn tree(input: &ExportInput, acl: Option<AclKind>, directory: &Path) -> Tree {
+    let mut maker = TreeBuilder {
+        input,
         directory,
-        zones: zones(&subject.snapshot),
-        config: header::of_file("#", subject.snapshot.static_data.settings.ecs),
+        zones: zones(&input.snapshot),
+        config: header::of_file("#", input.snapshot.static_data.settings.ecs),
         tree: Tree::new(),
     };
     match acl {
         None => maker.plain(),
         Some(acl) => maker.views(acl),
     }
-    let Maker { config, mut tree, .. } = maker;
-    tree.insert("named.conf".to_owned(), File::Config(config));
+    let TreeBuilder { config, mut tree, .. } = maker;
+    tree.insert("named.conf".to_owned(), ExportFile::Config(config));
     tree
 }
 
-struct Maker<'m> {
-    subject: &'m Subject,
+struct TreeBuilder<'m> {
+    input: &'m ExportInput,
     directory: &'m Path,
-    zones: Vec<Zone<'m>>,
+    zones: Vec<ExportZone<'m>>,
     config: String,
     tree: Tree,
 }
 
-impl Maker<'_> {
-    /// One file for each zone; clients are those whom nobody can place.
+impl TreeBuilder<'_> {
+    /// Adds one file for each zone, with the answers for clients of unknown location.
     fn plain(&mut self) {
         for zone in &self.zones {
             let plan = zone
-                .asks
-                .and_then(|plan| self.subject.snapshot.static_data.plans.get(plan as usize));
+                .client_plan
+                .and_then(|plan| self.input.snapshot.static_data.plans.get(plan as usize));
             let client = plan.map_or(0, |plan| plan.paths.of_client(Area::Unknown));
-            let file = Sheet::new(self.subject, zone).file(client, None);
+            let file = ZoneRenderer::new(self.input, zone).file(client, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
-            let statement = Statement::file(&path, &file);
-            named::zone(&mut self.config, "", zone.origin, self.directory, &statement);
-            self.tree.insert(path, File::Zone(file));
+            let statement = ZoneStatement::file(&path, &file);
+            named_conf::zone(&mut self.config, "", zone.origin, self.directory, &statement);
+            self.tree.insert(path, ExportFile::Zone(file));
         }
     }
 
-    /// A view for all clients with the same paths; zones, and the paths of one zone, that several have in common are loaded once.
-    fn views(&mut self, acl: Acl) {
-        let views = views(&self.subject.snapshot.static_data);
+    /// Adds a view for each set of clients with the same paths. A zone whose answers are the same
+    /// in several views is loaded once and shared by `in-view`.
+    fn views(&mut self, acl: AclKind) {
+        let views = views(&self.input.snapshot.static_data);
         match acl {
-            Acl::Geoip => self.config.push_str(
+            AclKind::Geoip => self.config.push_str(
                 "# Needs a GeoIP2 or GeoLite2 database of countries or cities in BIND's `geoip-directory`.\n",
             ),
-            Acl::Prefixes => self.networks(&views),
+            AclKind::Prefixes => self.networks(&views),
         }
-        let sheets: Vec<Sheet<'_, '_>> =
-            self.zones.iter().map(|zone| Sheet::new(self.subject, zone)).collect();
+        let renderers: Vec<ZoneRenderer<'_, '_>> =
+            self.zones.iter().map(|zone| ZoneRenderer::new(self.input, zone)).collect();
         let mut loaded: BTreeMap<(usize, PathId), &str> = BTreeMap::new();
         for view in &views {
-            named::open(&mut self.config, &format!("view {}", named::quoted(&view.name)));
+            named_conf::open(&mut self.config, &format!("view {}", named_conf::quoted(&view.name)));
             let elements = match acl {
-                Acl::Prefixes if !view.is_rest() => vec![named::quoted(&view.name)],
-                _ => view.by_country(self.subject.countries.overrides()),
+                AclKind::Prefixes if !view.is_rest() => vec![named_conf::quoted(&view.name)],
+                _ => view.by_country(self.input.countries.overrides()),
             };
-            named::list(&mut self.config, "    ", "match-clients", &elements);
-            for (number, (zone, sheet)) in self.zones.iter().zip(&sheets).enumerate() {
-                let asked = zone.asks.and_then(|plan| view.paths.get(plan as usize).copied());
+            named_conf::list(&mut self.config, "    ", "match-clients", &elements);
+            for (number, (zone, renderer)) in self.zones.iter().zip(&renderers).enumerate() {
+                let asked =
+                    zone.client_plan.and_then(|plan| view.paths.get(plan as usize).copied());
                 let client = asked.unwrap_or_default();
                 if let Some(first) = loaded.get(&(number, client)) {
-                    let statement = Statement::InView(first);
-                    named::zone(&mut self.config, "    ", zone.origin, self.directory, &statement);
+                    let statement = ZoneStatement::InView(first);
+                    named_conf::zone(
+                        &mut self.config,
+                        "    ",
+                        zone.origin,
+                        self.directory,
+                        &statement,
+                    );
                     continue;
                 }
                 loaded.insert((number, client), &view.name);
-                let file = sheet.file(client, Some(&view.name));
+                let file = renderer.file(client, Some(&view.name));
                 let of_view = asked.map(|_| format!("@{}", view.name)).unwrap_or_default();
                 let path = format!("zones/{}{of_view}.zone", zone_file::stem(zone.origin));
-                let statement = Statement::file(&path, &file);
-                named::zone(&mut self.config, "    ", zone.origin, self.directory, &statement);
-                self.tree.insert(path, File::Zone(file));
+                let statement = ZoneStatement::file(&path, &file);
+                named_conf::zone(&mut self.config, "    ", zone.origin, self.directory, &statement);
+                self.tree.insert(path, ExportFile::Zone(file));
             }
-            named::close(&mut self.config);
+            named_conf::close(&mut self.config);
         }
     }
 
-    /// Writes out the networks of each view's clients but the last one's, which has everyone else.
+    /// Adds the lists of networks of all views but the last one, which matches every other client.
     fn networks(&mut self, views: &[View]) {
         let rest = views.len().saturating_sub(1);
         let of_view = |area: Area| {
@@ -163,20 +174,25 @@ impl Maker<'_> {
             None => of_view(area),
         };
         let mut networks = vec![Vec::new(); rest];
-        for (net, view) in self.subject.countries.networks(of) {
+        for (net, view) in self.input.countries.networks(of) {
             if let Some(of_view) = networks.get_mut(usize::from(view)) {
                 of_view.push(net.to_string());
             }
         }
         for (view, networks) in views.iter().zip(&networks) {
             let path = format!("acls/{}.conf", view.name);
-            let mut text = header::of_file("#", self.subject.snapshot.static_data.settings.ecs);
-            // A country of which no network is known: nobody is in its view.
+            let mut text = header::of_file("#", self.input.snapshot.static_data.settings.ecs);
+            // A view of countries without a known network matches no client.
             let none = ["none".to_owned()];
             let elements = if networks.is_empty() { &none[..] } else { networks };
-            named::list(&mut text, "", &format!("acl {}", named::quoted(&view.name)), elements);
-            named::include(&mut self.config, &self.directory.join(&path));
-            self.tree.insert(path, File::Config(text));
+            named_conf::list(
+                &mut text,
+                "",
+                &format!("acl {}", named_conf::quoted(&view.name)),
+                elements,
+            );
+            named_conf::include(&mut self.config, &self.directory.join(&path));
+            self.tree.insert(path, ExportFile::Config(text));
         }
     }
 }

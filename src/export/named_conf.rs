@@ -6,20 +6,20 @@ use std::path::Path;
 use super::zone_file::{self, ZoneFile};
 use cvdns_core::wire::name::Name;
 
-/// More records than this of one name and type BIND refuses unless it is told not to (`max-records-per-type`, since 9.18.28).
-const FEW: usize = 100;
+/// BIND's default limit of records of one name and type (`max-records-per-type`, since 9.18.28).
+const MAX_RECORDS_PER_TYPE: usize = 100;
 
-/// From where a zone is loaded.
-pub(super) enum Statement<'s> {
-    /// From this file of the export.
+/// The source of a zone in a zone statement.
+pub(super) enum ZoneStatement<'s> {
+    /// A file of the export; `is_large` if it exceeds [`MAX_RECORDS_PER_TYPE`].
     File { path: &'s str, is_large: bool },
-    /// It is the zone of this view, which stands before.
+    /// The same zone of an earlier view.
     InView(&'s str),
 }
 
-impl<'s> Statement<'s> {
+impl<'s> ZoneStatement<'s> {
     pub(super) fn file(path: &'s str, file: &ZoneFile) -> Self {
-        Self::File { path, is_large: file.most_alike > FEW }
+        Self::File { path, is_large: file.largest_rrset > MAX_RECORDS_PER_TYPE }
     }
 }
 
@@ -29,15 +29,15 @@ pub(super) fn zone(
     indent: &str,
     origin: &Name,
     directory: &Path,
-    statement: &Statement<'_>,
+    statement: &ZoneStatement<'_>,
 ) {
-    // A quote behind a backslash ends no string, but a name may have a backslash before that.
+    // In named.conf `\"` does not end a string, but `\\"` does: write a quote in a name as `\034`.
     let name = quoted(&zone_file::name(origin).replace("\\\"", "\\034"));
     let _ = match statement {
-        Statement::InView(view) => {
+        ZoneStatement::InView(view) => {
             writeln!(out, "{indent}zone {name} {{ in-view {}; }};", quoted(view))
         }
-        Statement::File { path, is_large } => {
+        ZoneStatement::File { path, is_large } => {
             let file = quoted(&directory.join(path).display().to_string());
             let limit = if *is_large { " max-records-per-type 0;" } else { "" };
             writeln!(
@@ -48,7 +48,7 @@ pub(super) fn zone(
     };
 }
 
-/// Writes a statement with a list of elements, each on its line.
+/// Writes a statement with a list of elements, one per line.
 pub(super) fn list(out: &mut String, indent: &str, head: &str, elements: &[String]) {
     let _ = writeln!(out, "{indent}{head} {{");
     for element in elements {
@@ -57,27 +57,29 @@ pub(super) fn list(out: &mut String, indent: &str, head: &str, elements: &[Strin
     let _ = writeln!(out, "{indent}}};");
 }
 
-/// Begins a statement that others stand in.
+/// Begins a statement that contains others.
 pub(super) fn open(out: &mut String, head: &str) {
     let _ = writeln!(out, "{head} {{");
 }
 
-/// Ends it.
+/// Ends a statement that [`open`] began.
 pub(super) fn close(out: &mut String) {
     out.push_str("};\n");
 }
 
-/// Writes an include of this file.
+/// Writes an include statement.
 pub(super) fn include(out: &mut String, path: &Path) {
     let _ = writeln!(out, "include {};", quoted(&path.display().to_string()));
 }
 
-/// A string of named.conf. Whatever stands in one has no quote, no backslash at its end and no line end, see [`is_quotable`].
+/// A quoted string. The content must have no quote, no backslash at its end and no line end, see
+/// [`is_quotable`].
 pub(super) fn quoted(string: &str) -> String {
     format!("\"{string}\"")
 }
 
-/// Whether this path can stand in named.conf as it is: in a string, a backslash means something before some characters alone.
+/// Whether a path can be quoted as it is. Backslashes are refused, as BIND interprets them only
+/// before some characters.
 pub(super) fn is_quotable(path: &Path) -> bool {
     path.to_str().is_some_and(|path| !path.contains(['"', '\\', '\n']))
 }
@@ -96,7 +98,7 @@ mod tests {
         ] {
             let origin = Name::parse(name, &Name::root()).unwrap();
             let mut out = String::new();
-            zone(&mut out, "", &origin, Path::new("/x"), &Statement::InView("v"));
+            zone(&mut out, "", &origin, Path::new("/x"), &ZoneStatement::InView("v"));
             assert_eq!(out, format!("zone \"{written}\" {{ in-view \"v\"; }};\n"));
         }
     }

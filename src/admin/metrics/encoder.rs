@@ -1,4 +1,4 @@
-//! Metrics as they are written.
+//! Encodes families of metrics.
 
 use std::fmt::Error;
 
@@ -7,13 +7,14 @@ use prometheus_client::encoding::{
 };
 use prometheus_client::metrics::MetricType;
 
-/// A page of metrics. Names come without the program's prefix, and those of counters without `_total`.
-pub(super) struct Page<'e>(pub DescriptorEncoder<'e>);
+/// Encodes metrics in the order of its calls. Names are given without the prefix `cvdns_`, and
+/// those of counters without `_total`.
+pub(super) struct MetricsEncoder<'e>(pub DescriptorEncoder<'e>);
 
-/// A value with its labels.
+/// Labels and a value.
 pub(super) type Labelled<'l, const N: usize, V> = ([(&'l str, &'l str); N], V);
 
-impl Page<'_> {
+impl MetricsEncoder<'_> {
     pub(super) fn gauge(
         &mut self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! Names and record data as master files have them (RFC 1035 section 5.1).
+//! Names and record data in presentation format (RFC 1035 section 5.1, RFC 9499 section 5).
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,10 +11,10 @@ const SRV: u16 = 33;
 /// CAA (RFC 8659).
 const CAA: u16 = 257;
 
-/// Octets that one word of the generic form has, so that lines stay readable.
+/// Octets per word of the generic form, so that lines stay readable.
 const WORD: usize = 32;
 
-/// A name with its final dot.
+/// An absolute name, with its final dot.
 pub(super) fn name(wire: &[u8]) -> String {
     match Name::from_wire(wire) {
         Ok(name) if wire.len() > 1 => format!("{name}."),
@@ -22,8 +22,9 @@ pub(super) fn name(wire: &[u8]) -> String {
     }
 }
 
-/// The mnemonic and the data of a record. What has no common form, or is not as its type wants it, is written in the form for
-/// unknown types (RFC 3597 section 5), which every server reads back octet by octet.
+/// The mnemonic and the data of a record. Other types, and data that is malformed for its type, are
+/// written in the form for unknown types (RFC 3597 section 5), which every server reads back octet
+/// by octet.
 pub(super) fn data(rtype: u16, rdata: &[u8]) -> (String, String) {
     match common(rtype, rdata) {
         Some((mnemonic, text)) => (mnemonic.to_owned(), text),
@@ -33,8 +34,8 @@ pub(super) fn data(rtype: u16, rdata: &[u8]) -> (String, String) {
 
 fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
     Some(match rtype {
-        rtype::A => ("A", Ipv4Addr::from(*exactly::<4>(rdata)?).to_string()),
-        rtype::AAAA => ("AAAA", Ipv6Addr::from(*exactly::<16>(rdata)?).to_string()),
+        rtype::A => ("A", Ipv4Addr::from(*fixed::<4>(rdata)?).to_string()),
+        rtype::AAAA => ("AAAA", Ipv6Addr::from(*fixed::<16>(rdata)?).to_string()),
         rtype::NS => ("NS", whole_name(rdata)?),
         rtype::CNAME => ("CNAME", whole_name(rdata)?),
         rtype::PTR => ("PTR", whole_name(rdata)?),
@@ -57,7 +58,7 @@ fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
     })
 }
 
-fn exactly<const N: usize>(rdata: &[u8]) -> Option<&[u8; N]> {
+fn fixed<const N: usize>(rdata: &[u8]) -> Option<&[u8; N]> {
     rdata.try_into().ok()
 }
 
@@ -65,7 +66,7 @@ fn whole_name(rdata: &[u8]) -> Option<String> {
     (wire_length(rdata)? == rdata.len()).then(|| name(rdata))
 }
 
-/// Character-strings, each behind its length.
+/// Character-strings, each preceded by its length (RFC 1035 section 3.3).
 fn strings(rdata: &[u8]) -> Option<String> {
     let mut out = Vec::new();
     let mut rest = rdata;
@@ -77,7 +78,7 @@ fn strings(rdata: &[u8]) -> Option<String> {
     (!out.is_empty()).then(|| out.join(" "))
 }
 
-/// A string in quotes, within which only the quote and the backslash mean anything.
+/// A quoted string, in which only the quote and the backslash are special.
 fn quoted(string: &[u8]) -> String {
     let mut out = String::from("\"");
     for &octet in string {
@@ -115,7 +116,7 @@ mod tests {
     use cvdns_core::zone::master;
     use proptest::prelude::*;
 
-    /// What a record comes to when it is written and read again.
+    /// Writes a record and reads it back.
     fn read_back(owner: &[u8], rtype: u16, rdata: &[u8]) -> (Vec<u8>, u16, Vec<u8>) {
         let (mnemonic, text) = data(rtype, rdata);
         let line = format!("{} 60 IN {mnemonic} {text}\n", name(owner));
@@ -149,7 +150,7 @@ mod tests {
             prop_assert_eq!(read_back(&[0], rtype::TXT, &rdata).2, rdata);
         }
 
-        /// Whatever the type, octets that are no data of its kind included.
+        /// For any type, including data that is malformed for it.
         #[test]
         fn any_data_comes_back(rdata in proptest::collection::vec(any::<u8>(), 0..80), rtype in 65_280u16..) {
             prop_assert_eq!(read_back(&[0], rtype, &rdata), (vec![0], rtype, rdata));

@@ -1,30 +1,31 @@
-//! Asks a live server.
+//! DNS client for the live server that `--server` names.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
+use super::packet::DecodedAnswer;
+use crate::cli::output::Failure;
 use cvdns_core::wire::MAX_MESSAGE;
 
-use super::packet::Answer;
-use crate::cli::output::Failure;
-
-/// A server that is asked.
-pub(super) struct Server {
-    /// As it was named.
+/// The server and its address.
+pub(super) struct LiveServer {
+    /// The command-line argument.
     pub name: String,
     address: SocketAddr,
 }
 
-/// The port of DNS.
+/// The port of DNS (RFC 1035 section 4.2).
 const PORT: u16 = 53;
 
-/// How long one try waits, and how many there are.
-const PATIENCE: Duration = Duration::from_secs(2);
-const TRIES: usize = 3;
+/// How long one attempt waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-impl Server {
-    /// Finds a server's address.
+/// UDP queries that are sent at most.
+const ATTEMPTS: usize = 3;
+
+impl LiveServer {
+    /// Resolves `HOST`, `HOST:PORT` or an address; without a port it is 53.
     pub(super) fn find(name: &str) -> Result<Self, Failure> {
         let address = if let Ok(address) = name.parse::<SocketAddr>() {
             Some(address)
@@ -34,7 +35,9 @@ impl Server {
             let (host, port) = match name.rsplit_once(':') {
                 Some((host, port)) => {
                     let port = port.parse().map_err(|_| {
-                        Failure::new(format!("\"{port}\" is no port: expected HOST or HOST:PORT"))
+                        Failure::new(format!(
+                            "\"{port}\" is not a port: expected HOST or HOST:PORT"
+                        ))
                     })?;
                     (host, port)
                 }
@@ -50,17 +53,17 @@ impl Server {
         Ok(Self { name: name.to_owned(), address })
     }
 
-    /// The answer to a query: by UDP, and by TCP when it does not fit.
+    /// Sends a query over UDP, and over TCP if the answer is truncated.
     pub(super) fn ask(&self, query: &[u8]) -> Result<Vec<u8>, Failure> {
         let failed = |error: std::io::Error| {
-            let words = match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => "no answer came".to_owned(),
+            let reason = match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => "no answer in time".to_owned(),
                 _ => error.to_string(),
             };
-            Failure::new(format!("cannot ask {} ({}): {words}", self.name, self.address))
+            Failure::new(format!("cannot query {} ({}): {reason}", self.name, self.address))
         };
         let octets = self.by_udp(query).map_err(failed)?;
-        if Answer::read(&octets)?.truncated {
+        if DecodedAnswer::read(&octets)?.truncated {
             self.by_tcp(query).map_err(failed)
         } else {
             Ok(octets)
@@ -75,17 +78,17 @@ impl Server {
         };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(self.address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
         let mut buffer = vec![0; MAX_MESSAGE];
         let mut outcome = Err(ErrorKind::TimedOut.into());
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             socket.send(query)?;
             outcome = socket
                 .recv(&mut buffer)
                 .map(|length| buffer.get(..length).unwrap_or_default().to_vec());
             match &outcome {
                 Ok(octets) if octets.get(..2) == query.get(..2) => break,
-                // An answer to something else.
+                // An answer to another query.
                 Ok(_) => outcome = Err(ErrorKind::TimedOut.into()),
                 Err(_) => {}
             }
@@ -94,9 +97,9 @@ impl Server {
     }
 
     fn by_tcp(&self, query: &[u8]) -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         let mut message = (query.len() as u16).to_be_bytes().to_vec();
         message.extend(query);
         stream.write_all(&message)?;
