@@ -112,7 +112,7 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
     }
     if let Some(held) = &feed.held {
         let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
-        lines.push(format!("held back since {since}: {serial}, which would remove {takes}"));
+        lines.push(format!("held back since {since}: {serial}, it takes away {takes}"));
     }
     if !feed.refused.is_empty() {
         lines.push(format!("refused: {}", counts(feed.refused.iter())));

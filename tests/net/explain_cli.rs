@@ -473,7 +473,7 @@ fn a_server_that_answers_otherwise_is_one() {
         let (code, out, error) =
             explain(here.path(), &format!("{asked} --server 127.0.0.1:{}", server.port()));
         assert_eq!((code, error.as_str()), (Some(1), ""), "{out}");
-        let told = out.split_once("answers otherwise\n").expect("a difference").1;
+        let told = out.split_once("answers differently\n").expect("a difference").1;
         assert!(words.iter().all(|inputs| told.contains(inputs)), "{told}");
         assert_eq!(told.lines().count(), words.len(), "{told}");
     };
@@ -539,12 +539,12 @@ fn a_server_that_answers_otherwise_is_one() {
     refused(
         here.path(),
         &format!("db.de.clam.example --server 127.0.0.1:{port}"),
-        &format!("cannot ask 127.0.0.1:{port} (127.0.0.1:{port}): Connection refused"),
+        &format!("cannot query 127.0.0.1:{port} (127.0.0.1:{port}): Connection refused"),
     );
     refused(
         here.path(),
         "db.de.clam.example --server 127.0.0.1:x",
-        "\"x\" is no port: expected HOST or HOST:PORT",
+        "\"x\" is not a port: expected HOST or HOST:PORT",
     );
     refused(
         here.path(),
@@ -564,7 +564,7 @@ fn what_is_no_name_or_type_is_refused() {
     refused(
         dir.path(),
         "db.de.clam.example FOO",
-        "\"FOO\" is no record type: expected a type such as A, AAAA, TXT or TYPE65280",
+        "\"FOO\" is not a record type: expected a type such as A, AAAA, TXT or TYPE65280",
     );
     refused(dir.path(), "db.de.clam.example TYPE65536", "is no record type");
     refused(
@@ -583,10 +583,10 @@ fn a_diagnostic_name_leads_to_the_name_that_it_is_about() {
     refused(
         dir.path(),
         "_Explain.db.DE.clam.example",
-        "_Explain.db.DE.clam.example is a diagnostic name, by which a server tells of db.de.clam.example: \
-         explain db.de.clam.example, or ask the server by dig",
+        "_Explain.db.DE.clam.example is a diagnostic name that explains db.de.clam.example: use \
+         `cvdns explain db.de.clam.example`, or query the server with dig",
     );
-    refused(dir.path(), "_feed.clam.example TXT", "explain clam.example, or ask the server by dig");
+    refused(dir.path(), "_feed.clam.example TXT", "use `cvdns explain clam.example`, or query");
     // These are about nothing of ours.
     for name in ["_pool.nowhere.clam.example", "_other.db.de.clam.example"] {
         assert_eq!(json_of(dir.path(), name)["answer"]["rcode"], "NXDOMAIN", "{name}");

@@ -139,7 +139,7 @@ impl CheckedFeeds {
                 None => return StartingFeed::Source(read.serial),
                 Some(loss) => {
                     format!(
-                        "feed {} would be held back: it would remove {loss} (`max-loss`)",
+                        "feed {} would be held back: it takes away {loss} (`max-loss`)",
                         read.serial
                     )
                 }
@@ -155,7 +155,7 @@ impl CheckedFeeds {
     }
 }
 
-/// The capacity that a feed would remove, if that exceeds `max-loss`.
+/// The capacity that a feed takes away, if that exceeds `max-loss`.
 fn excessive_loss(
     loaded: &Loaded,
     static_data: &StaticData,

@@ -37,6 +37,6 @@ pub(super) fn run(args: &AcceptArgs, config: &Path) -> Result<ExitCode, Failure>
     }
     server.post("/api/v1/feed/accept", &format!("{{\"serial\": {}}}", held.serial))?;
     let HeldFeed { serial, takes_away, .. } = held;
-    writeln!(std::io::stdout().lock(), "feed {serial} is in force; it removed {takes_away}")?;
+    writeln!(std::io::stdout().lock(), "feed {serial} is in force; it took away {takes_away}")?;
     Ok(ExitCode::SUCCESS)
 }

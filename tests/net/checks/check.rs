@@ -56,7 +56,7 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
     let good = by("ours", &feed).expect("signed");
     let forged = good.replacen("trusted comment: timestamp", "trusted comment: timestomp", 2);
     for (signature, says, to_do) in [
-        (None, "the feed has no signature, and `public-key` asks for one", "minisign -S"),
+        (None, "the feed has no signature, but `public-key` requires one", "minisign -S"),
         (
             Some("<html>404</html>\n".to_owned()),
             "it is a web page, no minisign signature",
@@ -214,7 +214,7 @@ fn the_account_must_exist_and_read_every_file() {
     refused(&["nobody may not write in ", "state", "chown nobody", "cvdns.toml:"]);
     fs::remove_dir(&state).expect("removed");
     fs::write(&state, "").expect("a file");
-    refused(&["state is no directory"]);
+    refused(&["state is not a directory"]);
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
     fs::write(dir.join("cvdns.toml"), config.replace("\"state\"", "\"feed.json/state\""))
         .expect("written");
