@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::status::Status;
-use super::{AdminState, ServerView};
+use super::view::{AdminState, ServerView};
 use cvdns_core::explain::RecordStory;
 use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;

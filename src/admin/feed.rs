@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::api::json;
-use super::{AcceptRequest, AdminState};
+use super::view::{AcceptRequest, AdminState};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
 /// The response of `/api/v1/feed`.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ServerCondition, ServerView};
+use super::view::{ServerCondition, ServerView};
 use crate::logging::Counts;
 use cvdns_core::answer::Counted;
 use cvdns_core::explain::RecordStory;

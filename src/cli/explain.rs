@@ -56,7 +56,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Query this server too and compare its answer. It must accept client subnets from this
-    /// address.
+    /// host.
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// Print JSON.

@@ -20,8 +20,8 @@ pub enum ExportCommand {
     /// Write zone files and named.conf fragments with the current answers.
     ///
     /// BIND, Knot and NSD load the zone files. BIND answers client subnets (ECS) with scope 0, so
-    /// caches keep its answers for all clients. If a zone has both cvdns and BIND servers, set `ecs
-    /// = false` in `[server]`.
+    /// caches keep its answers for all clients. If a zone has both cvdns and BIND servers, set
+    /// `ecs = false` in `[server]`.
     Bind(BindArgs),
     /// Print the delegations for parent zones: NS records and glue.
     ///

@@ -8,12 +8,14 @@ mod show;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use accept::AcceptArgs;
-
-use super::offline::{Offline, SourcedFeed};
 use super::output::Failure;
+
+pub use accept::AcceptArgs;
+pub use check::CheckArgs;
+pub use diff::DiffArgs;
+pub use show::ShowArgs;
 
 /// The subcommands of `cvdns feed`.
 #[derive(Clone, Debug, Subcommand)]
@@ -35,39 +37,6 @@ pub enum FeedCommand {
     ///
     /// The request goes to the server's admin address and must come from the server's machine.
     Accept(AcceptArgs),
-}
-
-/// Arguments of `cvdns feed check`.
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// The feed, a file or an http or https URL. Default: the configured one.
-    #[arg(value_name = "FILE|URL")]
-    pub feed: Option<String>,
-}
-
-/// Arguments of `cvdns feed show`.
-#[derive(Args, Clone, Debug)]
-pub struct ShowArgs {
-    /// The feed, a file or an http or https URL. Default: the configured one.
-    #[arg(value_name = "FILE|URL")]
-    pub feed: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `cvdns feed diff`.
-#[derive(Args, Clone, Debug)]
-pub struct DiffArgs {
-    /// The feed in force, a file or an http or https URL.
-    #[arg(value_name = "A")]
-    pub before: String,
-    /// The feed that would replace it.
-    #[arg(value_name = "B")]
-    pub after: String,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Runs a subcommand. Exit status: 0 on success, 1 on bad input.

@@ -15,6 +15,7 @@ pub mod feed;
 pub mod geoip;
 pub mod import;
 mod log_filter;
+mod long_running;
 pub mod monitor;
 mod offline;
 mod output;

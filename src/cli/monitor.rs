@@ -10,9 +10,9 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::log_filter;
+use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, print_json, progress_bar};
 use super::problems::print;
-use super::serve::{run_with_signals, start_log};
 use super::table::{or_dash, print_table};
 use crate::load;
 use crate::logging::{LogQueue, log_problems};
@@ -48,7 +48,8 @@ pub struct MonitorArgs {
 /// is bad, the feed cannot be written or the mirror fails its check.
 pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
     if let Some(mirror) = &args.trial {
-        return trial::run(mirror, args, config).unwrap_or_else(Failure::report);
+        let origin = args.origin.as_deref();
+        return trial::run(mirror, origin, args.json, config).unwrap_or_else(Failure::report);
     }
     // A single round that wrote no feed has failed.
     let early_exit = i32::from(args.once);

@@ -14,7 +14,8 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{ExportFile, Tree, named_conf, zone_file};
+use super::tree::{ExportFile, Tree};
+use super::{named_conf, zone_file};
 
 /// The file that marks a directory as an export's. It is also the lock.
 const MARKER: &str = ".cvdns-export";

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::{
-    AclKind, Directory, DirectoryError, ExportChanges, ExportInput, ReloadCommands, ReloadTarget,
-    tree,
-};
+use super::directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
+use super::input::{AclKind, ExportInput};
+use super::reload::ReloadCommands;
+use super::tree::tree;
 
 /// How long to wait before a failed export is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(30);

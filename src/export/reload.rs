@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{ExportChanges, ReloadTarget};
+use super::directory::{ExportChanges, ReloadTarget};
 use cvdns_io::command;
 
 /// Reload commands that run at once: `rndc` mostly waits, and there may be a view for each country.

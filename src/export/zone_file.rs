@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
+use super::input::ExportInput;
 use super::zone::{ExportZone, SharedRecords, ZoneRecord};
-use super::{ExportInput, header, presentation, serial};
+use super::{header, presentation, serial};
 use cvdns_core::release::STAMP_PERIOD;
 use cvdns_core::snapshot::pools::PathId;
 use cvdns_core::wire::name::{Name, wire_length};

@@ -263,13 +263,9 @@ fn a_client_decides_where_the_name_asks_for_it() {
     refused(
         dir.path(),
         "db.local.clam.example --client 0.0.0.0/0",
-        "\"0.0.0.0/0\" says of no client where it is",
+        "\"0.0.0.0/0\" does not locate a client",
     );
-    refused(
-        dir.path(),
-        "db.local.clam.example --client ::/0",
-        "\"::/0\" says of no client where it is",
-    );
+    refused(dir.path(), "db.local.clam.example --client ::/0", "\"::/0\" does not locate a client");
 }
 
 #[test]
@@ -559,8 +555,8 @@ fn what_is_no_name_or_type_is_refused() {
     let label = "a".repeat(64);
     let name = vec!["a".repeat(60); 5].join(".");
     refused(dir.path(), &format!("{label}.clam.example"), "a label is over 63 octets long");
-    refused(dir.path(), &name, "is no domain name");
-    refused(dir.path(), "a..clam.example", "is no domain name");
+    refused(dir.path(), &name, "is not a domain name");
+    refused(dir.path(), "a..clam.example", "is not a domain name");
     refused(
         dir.path(),
         "db.de.clam.example FOO",

@@ -5,7 +5,7 @@ use std::fmt::Error;
 use jiff::Timestamp;
 
 use super::encoder::MetricsEncoder;
-use crate::admin::ServerCondition;
+use crate::admin::view::ServerCondition;
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::Snapshot;
 

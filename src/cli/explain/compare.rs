@@ -51,7 +51,7 @@ impl Comparison {
         let drawn = windows(snapshot, inquiry).filter(|_| !theirs.records.is_empty());
         let expected = match drawn {
             Some((set, size)) if is_window(set, size, &theirs.addresses) => None,
-            Some(_) => Some("a selection of the addresses above".to_owned()),
+            Some(_) => Some("one of the answers that this path can give".to_owned()),
             None if sorted(&ours.records) == sorted(&theirs.records) => None,
             None => Some(joined(&ours.records)),
         };

@@ -9,12 +9,11 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use super::super::log_filter;
-use super::super::offline::Offline;
-use super::super::output::{eprint_line, print_line};
-use super::super::problems::print;
-use super::super::serve::{run_with_signals, start_log};
-use super::Failure;
+use crate::cli::log_filter;
+use crate::cli::long_running::{run_with_signals, start_log};
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, eprint_line, print_line};
+use crate::cli::problems::print;
 use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
 use crate::export::{
     AclKind, CommandTemplate, Directory, ExportInput, ExportThread, Exporter, ReloadCommands,

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::output::eprint_line;
-use super::super::problems::print;
-use super::Failure;
+use crate::cli::output::{Failure, eprint_line};
+use crate::cli::problems::print;
 use crate::export::{delegations, ecs_warning};
 use crate::load::load;
 use cvdns_core::problem::Problems;

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use jiff::Timestamp;
 
-use super::{CheckArgs, Failure, Offline};
-use crate::cli::output::print_line;
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, print_line};
 use crate::cli::problems::print;
 use crate::cli::signature;
 use cvdns_core::geo::country::Country;
@@ -16,6 +17,14 @@ use cvdns_core::health::{Feed, faults, notes};
 use cvdns_core::problem::{HAS_MARK, Location, Problems, without_mark};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
+
+/// Arguments of `cvdns feed check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The feed, a file or an http or https URL. Default: the configured one.
+    #[arg(value_name = "FILE|URL")]
+    pub feed: Option<String>,
+}
 
 pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, Timestamp::now())?;

@@ -3,15 +3,30 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{DiffArgs, Failure, Offline, SourcedFeed};
-use crate::cli::output::{eprint_line, print_json, print_line};
+use crate::cli::offline::{Offline, SourcedFeed};
+use crate::cli::output::{Failure, eprint_line, print_json, print_line};
 use crate::cli::table::print_table;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::difference::{Change, PathChange, Quality, Served, changes};
 use cvdns_core::wire::rtype;
+
+/// Arguments of `cvdns feed diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// The feed in force, a file or an http or https URL.
+    #[arg(value_name = "A")]
+    pub before: String,
+    /// The feed that would replace it.
+    #[arg(value_name = "B")]
+    pub after: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// All changes between two feeds.
 #[derive(Serialize)]

@@ -4,16 +4,28 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Failure, Offline, ShowArgs};
-use crate::cli::output::print_json;
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, print_json};
 use crate::cli::table::print_table;
 use cvdns_core::fleet::Mirror;
 use cvdns_core::health::{MirrorStatus, State};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
+
+/// Arguments of `cvdns feed show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The feed, a file or an http or https URL. Default: the configured one.
+    #[arg(value_name = "FILE|URL")]
+    pub feed: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The JSON output.
 #[derive(Serialize)]

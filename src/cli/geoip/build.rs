@@ -79,7 +79,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Reads all sources; the error lists everything that is wrong with them.
-pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut problems = Problems::default();
     for path in paths {
@@ -205,4 +205,15 @@ fn print_summary(summary: &BuildSummary, json: bool) -> Result<(), Failure> {
     let total =
         format!("{networks} networks in {countries} countries, {bytes} bytes, dated {date}");
     print_table(&[], [vec![format!("{file}: {total}")]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let failure = format!("{:?}", read_sources(&["/dev/null".into()]).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+    }
 }

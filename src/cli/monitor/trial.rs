@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::{Failure, print_json};
-use super::MonitorArgs;
+use crate::cli::output::{Failure, print_json};
 use crate::cli::problems::print;
 use crate::load;
 use cvdns_core::config::Monitor;
@@ -31,8 +30,13 @@ struct TrialReport<'w> {
 }
 
 /// Checks a mirror. Exit status 1 if it fails a check.
-pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let Some((settings, fleets)) = inputs(args, config) else { return Ok(ExitCode::FAILURE) };
+pub(super) fn run(
+    mirror: &str,
+    origin: Option<&str>,
+    json: bool,
+    config: &Path,
+) -> Result<ExitCode, Failure> {
+    let Some((settings, fleets)) = inputs(origin, config) else { return Ok(ExitCode::FAILURE) };
     let in_fleet =
         fleets.iter().find_map(|(origin, fleet)| Some((origin, fleet_addresses(fleet, mirror)?)));
     let (origin, addresses) = match in_fleet {
@@ -58,7 +62,7 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
     let reports: Vec<Report> = addresses.iter().map(|address| trial.at(*address)).collect();
     let missing = missing(mirror, &addresses);
     let good = reports.iter().all(Report::is_good);
-    if args.json {
+    if json {
         print_json(&TrialReport {
             mirror,
             good,
@@ -77,9 +81,9 @@ type TrialInputs = (Monitor, Vec<(String, Fleet)>);
 
 /// Reads the inputs from the configuration. The admin of a mirror has none and gives `--origin`,
 /// with which all settings have their defaults.
-fn inputs(args: &MonitorArgs, config: &Path) -> Option<TrialInputs> {
-    if let Some(origin) = &args.origin {
-        return Some((Monitor::default(), vec![(origin.clone(), Fleet::default())]));
+fn inputs(origin: Option<&str>, config: &Path) -> Option<TrialInputs> {
+    if let Some(origin) = origin {
+        return Some((Monitor::default(), vec![(origin.to_owned(), Fleet::default())]));
     }
     let mut problems = Problems::default();
     let inputs = load::monitor(config, &mut problems);
