@@ -197,8 +197,10 @@ impl YieldStatus {
             (snapshot.static_data.plans.get(plan as usize)?, snapshot.dynamic_data.health(plan)?);
         // The same walk made the answer.
         let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
-        let family =
-            |addresses, ipv6| FamilyStatus { addresses, reach: answer.windows(ipv6).reach.word() };
+        let family = |addresses, ipv6| FamilyStatus {
+            addresses,
+            reach: answer.windows(ipv6).fallback.label(),
+        };
         Some(Self {
             min: rule.min,
             max: rule.max,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::{PoolAnswer, WindowSet};
 use cvdns_core::snapshot::names::NodeId;
-use cvdns_core::snapshot::pools::{Along, PathId};
+use cvdns_core::snapshot::pools::{PathChoice, PathId};
 use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::{Name, parent};
@@ -69,17 +69,17 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<ExportZone<'_>> {
         let Some(node) = static_data.nodes.get(id as usize) else { continue };
         let Some(zone) = zones.get_mut(node.zone as usize) else { continue };
         zone.nodes.insert(name, id);
-        for holding in static_data.holdings(node) {
+        for holding in static_data.answers(node) {
             match holding.answer {
-                Answer::Pool { rule, along } => {
+                Answer::Pool { rule, choice } => {
                     zone.has_pools = true;
-                    if along == Along::Client {
+                    if choice == PathChoice::Client {
                         zone.client_plan =
                             static_data.rules.get(rule as usize).map(|rule| rule.plan);
                     }
                 }
                 Answer::Text(_) => zone.has_texts = true,
-                Answer::Static { .. } | Answer::Ping { .. } => {}
+                Answer::Static { .. } | Answer::DownloadReport { .. } => {}
             }
         }
     }
@@ -92,7 +92,7 @@ pub fn left_out(snapshot: &Snapshot) -> Vec<Name> {
     let mut names = Vec::new();
     for zone in zones(snapshot) {
         for (name, node) in zone.nodes() {
-            let mut holdings = snapshot.static_data.holdings(node).iter();
+            let mut holdings = snapshot.static_data.answers(node).iter();
             if holdings.any(|holding| is_out(holding.answer)) {
                 names.extend(Name::from_wire(name));
             }
@@ -119,7 +119,7 @@ impl<'s> ExportZone<'s> {
             {
                 out.cut(&cut);
             }
-            for holding in self.snapshot.static_data.holdings(node) {
+            for holding in self.snapshot.static_data.answers(node) {
                 out.holding(name, holding.answer, holding.rtype);
             }
         }
@@ -138,8 +138,8 @@ impl<'s> ExportZone<'s> {
         let Snapshot { static_data, dynamic_data, .. } = self.snapshot;
         let mut records = Vec::new();
         for (name, node) in self.nodes() {
-            for holding in static_data.holdings(node) {
-                if let Answer::Pool { rule, along: Along::Client } = holding.answer {
+            for holding in static_data.answers(node) {
+                if let Answer::Pool { rule, choice: PathChoice::Client } = holding.answer {
                     records.extend(addresses(name, holding.rtype, dynamic_data.pool(rule, client)));
                 }
             }
@@ -198,7 +198,7 @@ impl<'s> RecordCollector<'_, 's> {
         let Snapshot { static_data, dynamic_data, .. } = self.zone.snapshot;
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
-            Answer::Static { rrset, .. } | Answer::Ping { rrset, .. } => {
+            Answer::Static { rrset, .. } | Answer::DownloadReport { rrset, .. } => {
                 self.records
                     .extend(static_data.rrset(rrset).into_iter().flat_map(|set| records_of(&set)));
             }
@@ -207,10 +207,10 @@ impl<'s> RecordCollector<'_, 's> {
                     self.records.extend(decode_prepared(name, template.octets));
                 }
             }
-            Answer::Pool { rule, along: Along::Path(path) } => {
+            Answer::Pool { rule, choice: PathChoice::Path(path) } => {
                 self.records.extend(addresses(name, rtype, dynamic_data.pool(rule, path)));
             }
-            Answer::Pool { along: Along::Client, .. } => {}
+            Answer::Pool { choice: PathChoice::Client, .. } => {}
         }
     }
 
@@ -272,7 +272,7 @@ impl<'s> RecordCollector<'_, 's> {
         if below > 0 {
             return None;
         }
-        match static_data.holding(node, rtype)? {
+        match static_data.answer(node, rtype)? {
             Answer::Static { rrset, .. } => static_data.rrset(rrset),
             _ => None,
         }
@@ -283,7 +283,7 @@ impl<'s> RecordCollector<'_, 's> {
         let has = |name: &[u8], rtype| {
             let static_data = &self.zone.snapshot.static_data;
             let node = self.zone.nodes.get(name).and_then(|id| static_data.nodes.get(*id as usize));
-            node.is_some_and(|node| static_data.holding(node, rtype).is_some())
+            node.is_some_and(|node| static_data.answer(node, rtype).is_some())
         };
         // One RRset for each name and type, as all its records have one TTL (RFC 2181 section 5.2).
         let mut seen = HashSet::new();

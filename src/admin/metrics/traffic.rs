@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::encoder::MetricsEncoder;
 use crate::logging::Counts;
 use cvdns_core::answer::{Answered, Counted, QueryTallies};
-use cvdns_core::snapshot::download_reports::{Outcome, Reports};
+use cvdns_core::snapshot::download_reports::{DownloadCounts, ReportCounts};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
 /// A counter: its name, its help text and its value.
@@ -157,9 +157,9 @@ impl MetricsEncoder<'_> {
 
     /// Download reports of old clients. Labels are hosts of the fleet, so queries cannot add new
     /// ones.
-    pub(super) fn reports(&mut self, reports: &Reports) -> Result<(), Error> {
+    pub(super) fn reports(&mut self, reports: &ReportCounts) -> Result<(), Error> {
         let mut mirrors = reports.mirrors.clone();
-        let Outcome { succeeded, failed } = reports.other;
+        let DownloadCounts { succeeded, failed } = reports.other;
         // A mirror could have the host name `other`.
         let other = mirrors.entry("other".to_owned()).or_default();
         (other.succeeded, other.failed) = (other.succeeded + succeeded, other.failed + failed);

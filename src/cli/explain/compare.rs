@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::live_server::LiveServer;
 use super::packet::DecodedAnswer;
-use cvdns_core::decision::{Outcome, Trail, decide_apart};
+use cvdns_core::decision::{Outcome, Trail, decide_by_name};
 use cvdns_core::explain::{Inquiry, line};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
@@ -99,7 +99,7 @@ impl Comparison {
 /// has no mirrors.
 fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
     let Inquiry { name, qtype, asker, .. } = *inquiry;
-    match decide_apart(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
+    match decide_by_name(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))
         }

@@ -16,7 +16,7 @@ use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
 use crate::zone::records::{Rrset, target};
 
-pub(super) use crate::snapshot::template::Counts;
+pub(super) use crate::snapshot::template::SectionCounts;
 
 /// The sections of an answer and what its header and OPT record say.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub(super) struct Body<'s> {
     /// Where the sections end in the message; 0: there are none. None: they do not fit.
     pub end: Option<usize>,
     /// How many records there are.
-    pub counts: Counts,
+    pub counts: SectionCounts,
     /// RCODE, extended bits included.
     pub rcode: u16,
     /// AA.
@@ -38,7 +38,7 @@ pub(super) struct Body<'s> {
 impl Body<'_> {
     /// Nothing but an RCODE.
     pub(super) const fn code(rcode: u16) -> Self {
-        let counts = Counts { answer: 0, authority: 0, additional: 0 };
+        let counts = SectionCounts { answer: 0, authority: 0, additional: 0 };
         Self { end: Some(0), counts, rcode, authoritative: false, scope: 0, ede: None }
     }
 
@@ -99,9 +99,11 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
             Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) }
         }
         Outcome::Pool { rule, path, answer, ipv6, .. } => {
-            let ede = match answer.windows(*ipv6).reach {
+            let ede = match answer.windows(*ipv6).fallback {
                 FallbackLevel::Near => None,
-                FallbackLevel::Further => snapshot.dynamic_data.note(*rule, *path, *ipv6).map(Ede),
+                FallbackLevel::Further => {
+                    snapshot.dynamic_data.extended_error(*rule, *path, *ipv6).map(Ede)
+                }
                 FallbackLevel::Lagging => Some(Ede::LAGGING),
                 FallbackLevel::Open => Some(Ede::OPEN),
             };
@@ -132,7 +134,7 @@ pub(super) fn chaos(
     buffer: &mut [u8],
     question_end: usize,
 ) -> Option<Body<'static>> {
-    let text = dynamic_data::chaos(lower, &snapshot.static_data.settings)?;
+    let text = snapshot.static_data.settings.chaos(lower)?;
     let mut rdata = [0; 256];
     let length = text.len().min(255);
     let (first, rest) = rdata.split_first_mut()?;
@@ -140,7 +142,7 @@ pub(super) fn chaos(
     rest.get_mut(..length)?.copy_from_slice(text.as_bytes().get(..length)?);
     let mut writer = MessageWriter::new(buffer, question_end);
     writer.record(Owner::Question, rtype::TXT, class::CH, 0, rdata.get(..=length)?);
-    let counts = Counts { answer: 1, ..Counts::default() };
+    let counts = SectionCounts { answer: 1, ..SectionCounts::default() };
     Some(Body { end: writer.finish(), counts, ..Body::ours(rcode::NOERROR) })
 }
 
@@ -150,7 +152,7 @@ impl Target<'_> {
     fn direct<'s>(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body<'s>) -> Body<'s> {
         let static_data = &*snapshot.static_data;
         match decision.outcome {
-            Outcome::Static { template, .. } | Outcome::Ping { template, .. } => {
+            Outcome::Static { template, .. } | Outcome::DownloadReport { template, .. } => {
                 self.template(static_data.templates.get(template), body)
             }
             Outcome::Text { template, .. } => self.template(Some(template), body),
@@ -187,7 +189,7 @@ impl Target<'_> {
     fn window<'s>(self, set: &WindowSet, body: Body<'s>) -> Body<'s> {
         let window = set.window(self.turn);
         let end = self.question_end + window.len();
-        let counts = Counts { answer: set.size, ..Counts::default() };
+        let counts = SectionCounts { answer: set.size, ..SectionCounts::default() };
         match self.buffer.get_mut(self.question_end..end) {
             Some(slot) => {
                 slot.copy_from_slice(window);
@@ -228,11 +230,11 @@ fn write_end(
     turn: u64,
     owner: Owner<'_>,
     writer: &mut MessageWriter<'_>,
-    counts: &mut Counts,
+    counts: &mut SectionCounts,
 ) -> Option<()> {
     let static_data = &*snapshot.static_data;
     match decision.outcome {
-        Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
+        Outcome::Static { rrset, .. } | Outcome::DownloadReport { rrset, .. } => {
             counts.answer += write_set(writer, owner, &static_data.rrset(rrset)?);
         }
         Outcome::Pool { answer, ipv6, .. } => {
@@ -299,8 +301,8 @@ fn write_chain(
     static_data: &StaticData,
     current: &mut Current,
     writer: &mut MessageWriter<'_>,
-) -> Option<Counts> {
-    let mut counts = Counts::default();
+) -> Option<SectionCounts> {
+    let mut counts = SectionCounts::default();
     for link in chain.links() {
         let set = static_data.rrset(link.rrset())?;
         let target = set.first().and_then(target)?;
@@ -379,7 +381,7 @@ fn write_referral(
     writer: &mut MessageWriter<'_>,
     static_data: &StaticData,
     cut: Cut,
-    counts: &mut Counts,
+    counts: &mut SectionCounts,
 ) -> Option<()> {
     let ns = static_data.rrset(cut.ns)?;
     counts.authority += write_set(writer, Owner::Name(ns.owner()), &ns);

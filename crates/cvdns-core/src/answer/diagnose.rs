@@ -3,12 +3,12 @@
 //! They are made when they are asked, off the path that other names take: they allocate, and ask the clock. That costs more than other
 //! answers, which must not wait for them: there is a budget.
 
-use super::body::{self, Body, Counts};
+use super::body::{self, Body, SectionCounts};
 use super::options::Ede;
 use super::parsed_query::ParsedQuery;
 use super::respond::{Clock, Peer, Transport};
 use crate::config::Explain;
-use crate::decision::{Found, find};
+use crate::decision::{NameMatch, find};
 use crate::explain::{
     AddressSource, Asker, FeedStory, Inquiry, Story, feed_lines, pool_lines, usual_type,
     whoami_lines,
@@ -134,9 +134,15 @@ impl Topic {
     fn zone(self, static_data: &StaticData, name: &LowerName) -> Option<u32> {
         let found = find(static_data, name, static_data.names.probe(name));
         let node = match found {
-            Found::Node(node) => node,
-            Found::Subtree { node, .. } | Found::Above(node) if self == Self::Explain => node,
-            Found::Subtree { .. } | Found::Above(_) | Found::Nothing => return None,
+            NameMatch::Node(node) => node,
+            NameMatch::Dname { node, .. } | NameMatch::ClosestEncloser(node)
+                if self == Self::Explain =>
+            {
+                node
+            }
+            NameMatch::Dname { .. } | NameMatch::ClosestEncloser(_) | NameMatch::Nothing => {
+                return None;
+            }
         };
         let node = static_data.nodes.get(node as usize)?;
         (!matches!(node.kind, NodeKind::Cut(_))).then_some(node.zone)
@@ -159,7 +165,7 @@ fn plan_of(static_data: &StaticData, zone: u32) -> Option<u32> {
         .nodes
         .iter()
         .filter(|node| node.zone == zone)
-        .flat_map(|node| static_data.holdings(node));
+        .flat_map(|node| static_data.answers(node));
     let mut rules = holdings.filter_map(|holding| match holding.answer {
         Answer::Pool { rule, .. } => static_data.rules.get(rule as usize),
         _ => None,
@@ -182,7 +188,7 @@ fn write(lines: &[String], buffer: &mut [u8], question_end: usize, limit: usize)
     }
     let mut writer = MessageWriter::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
     writer.record(Owner::Question, rtype::TXT, class::IN, 0, &rdata);
-    let counts = Counts { answer: 1, ..Counts::default() };
+    let counts = SectionCounts { answer: 1, ..SectionCounts::default() };
     Body { end: writer.finish(), counts, authoritative: true, ..Body::code(rcode::NOERROR) }
 }
 

@@ -139,10 +139,10 @@ impl Answered {
             for (id, path) in plan.paths.paths.iter().enumerate() {
                 let mut total = 0;
                 for (rule, limits) in rules {
-                    let Some(place) = snapshot.dynamic_data.place(*rule, id as u16) else {
+                    let Some(slot) = snapshot.dynamic_data.slot(*rule, id as u16) else {
                         continue;
                     };
-                    let [ipv4, ipv6] = [false, true].map(|ipv6| snapshot.counts.sum(place, ipv6));
+                    let [ipv4, ipv6] = [false, true].map(|ipv6| snapshot.counts.sum(slot, ipv6));
                     total += ipv4 + ipv6;
                     if let (1.., Some(health)) = (ipv4 + ipv6, snapshot.dynamic_data.health(number))
                     {

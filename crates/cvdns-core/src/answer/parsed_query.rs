@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::decision::{self, Client, Found, Question, find};
+use crate::decision::{self, Client, NameMatch, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
 use crate::wire::class;
@@ -19,7 +19,7 @@ pub(super) struct ParsedQuery {
     pub name: LowerName,
     probe: Probe,
     /// Where the name stands, in class IN.
-    found: Found,
+    found: NameMatch,
     pub client: Client,
 }
 
@@ -31,7 +31,7 @@ impl ParsedQuery {
             reject: Some(Reject::Drop),
             name: LowerName::new(),
             probe: Probe::default(),
-            found: Found::Nothing,
+            found: NameMatch::Nothing,
             client: Client { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), placed: None },
         }
     }
@@ -62,13 +62,13 @@ impl ParsedQuery {
         self.found = if has_name {
             find(&snapshot.static_data, &self.name, self.probe)
         } else {
-            Found::Nothing
+            NameMatch::Nothing
         };
     }
 
     /// The plan in whose table the client must be looked up, when the question's own name needs that.
     pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<u32> {
-        decision::look_ahead(&snapshot.static_data, self.found, self.query.qtype)
+        decision::prefetch(&snapshot.static_data, self.found, self.query.qtype)
     }
 
     /// What is asked, when it is asked in class IN.

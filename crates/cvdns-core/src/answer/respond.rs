@@ -243,12 +243,12 @@ fn decided<'s>(
     noted.class = decision.class;
     match decision.outcome {
         // Behind an alias it is no client's report.
-        Outcome::Ping { suffix, .. } if trail.chain.is_empty() => {
+        Outcome::DownloadReport { suffix, .. } if trail.chain.is_empty() => {
             snapshot.static_data.download_reports.count(parsed.name.wire(), suffix.into(), *lane);
         }
-        Outcome::Pool { answer, place, ipv6, .. } => {
-            noted.path = PathCounts::index(place, ipv6);
-            noted.reach = answer.windows(ipv6).reach;
+        Outcome::Pool { answer, slot, ipv6, .. } => {
+            noted.path = PathCounts::index(slot, ipv6);
+            noted.reach = answer.windows(ipv6).fallback;
         }
         _ => {}
     }
@@ -309,7 +309,7 @@ fn finish(
     let ede = body.ede.filter(|ede| fits.is_some_and(|end| end + opt_size + ede.size() <= limit));
     let (sections_end, counts) = match fits {
         Some(end) => (end, body.counts),
-        None => (query.question_end, body::Counts::default()),
+        None => (query.question_end, body::SectionCounts::default()),
     };
     let end = match opt {
         Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, ede)?,

@@ -10,7 +10,7 @@ use crate::decision::{Decision, Outcome};
 use crate::health::Health;
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
-use crate::snapshot::pools::Members;
+use crate::snapshot::pools::PoolMembers;
 use crate::snapshot::static_data::{Plan, Rule};
 use crate::snapshot::yields::Yield;
 use crate::wire::rtype;
@@ -100,7 +100,7 @@ impl PoolsStory {
         let set = answer.windows(ipv6);
         let note = snapshot
             .dynamic_data
-            .note(rule_number, path_number, ipv6)
+            .extended_error(rule_number, path_number, ipv6)
             .and_then(|note| note.get(2..));
         let teller = Teller { plan, rule, health, found: &found, ipv6 };
         let mut seen = HashSet::new();
@@ -110,7 +110,7 @@ impl PoolsStory {
             path: pools.map(|(at, members)| teller.pool(at < drawn, members, &mut seen)).collect(),
             min: rule.min,
             max: rule.max,
-            reach: set.reach.word(),
+            reach: set.fallback.label(),
             note: note.map(|note| String::from_utf8_lossy(note).into_owned()),
             halved: found.unsettled,
             window: WindowStory::of(set, ipv6, turn),
@@ -128,7 +128,7 @@ struct Teller<'t> {
 }
 
 impl Teller<'_> {
-    fn pool(&self, drawn: bool, members: &Members, seen: &mut HashSet<u32>) -> PoolStory {
+    fn pool(&self, drawn: bool, members: &PoolMembers, seen: &mut HashSet<u32>) -> PoolStory {
         let usable = members
             .mirrors
             .iter()
@@ -151,7 +151,7 @@ impl Teller<'_> {
     }
 
     /// Mirrors that would stand in a pool were they enabled. They do not count as its mirrors, but somebody may miss them.
-    fn disabled(&self, members: &Members, seen: &mut HashSet<u32>) -> Vec<MemberStory> {
+    fn disabled(&self, members: &PoolMembers, seen: &mut HashSet<u32>) -> Vec<MemberStory> {
         let fleet = (0u32..).zip(&self.plan.fleet.mirrors);
         let of_pool = fleet.filter(|(_, mirror)| !mirror.enabled && members.pool.has(mirror));
         of_pool

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decision::{Decision, Found, Outcome, find};
+use crate::decision::{Decision, NameMatch, Outcome, find};
 use crate::release::{Announced, Gate};
 use crate::snapshot::Snapshot;
-use crate::snapshot::static_data::{Answer, Holding, StaticData};
+use crate::snapshot::static_data::{Answer, NodeAnswer, StaticData};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 use crate::wire::rtype;
@@ -125,11 +125,11 @@ pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let static_data = &*snapshot.static_data;
     let mut at = name.clone();
     for _ in 0..ALIASES {
-        let Found::Node(node) = find(static_data, &at, static_data.names.probe(&at)) else {
+        let NameMatch::Node(node) = find(static_data, &at, static_data.names.probe(&at)) else {
             return rtype::A;
         };
         let Some(node) = static_data.nodes.get(node as usize) else { return rtype::A };
-        let holdings = static_data.holdings(node);
+        let holdings = static_data.answers(node);
         let holding = |wanted: u16| holdings.iter().find(|holding| holding.rtype == wanted);
         if let Some(alias) = holding(rtype::CNAME) {
             let Some(next) = leads_to(static_data, alias) else { return rtype::A };
@@ -147,7 +147,7 @@ pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
 /// Aliases that are followed for a type.
 const ALIASES: usize = 16;
 
-fn leads_to(static_data: &StaticData, alias: &Holding) -> Option<LowerName> {
+fn leads_to(static_data: &StaticData, alias: &NodeAnswer) -> Option<LowerName> {
     let Answer::Static { rrset, .. } = alias.answer else { return None };
     let target = target(static_data.rrset(rrset)?.first()?)?;
     let mut name = LowerName::new();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::format;
 use super::pool::PoolsStory;
 use super::record::RecordStory;
-use crate::decision::{Chain, Link, Outcome, Trail, decide_apart};
+use crate::decision::{Chain, Link, Outcome, Trail, decide_by_name};
 use crate::geo::country::{Continent, Country};
 use crate::snapshot::{Snapshot, SnapshotMeta};
 use crate::wire::lower::LowerName;
@@ -171,7 +171,7 @@ impl Story {
         let Inquiry { name, qtype, asker, turn, time } = *inquiry;
         let static_data = &*snapshot.static_data;
         let mut trail = Trail::default();
-        let decision = decide_apart(snapshot, name, qtype, asker.address, &mut trail);
+        let decision = decide_by_name(snapshot, name, qtype, asker.address, &mut trail);
         Self {
             name: format::name(name.wire()),
             r#type: rtype_text(qtype),
@@ -231,7 +231,7 @@ impl OutcomeStory {
             Outcome::Static { .. } => Self::Static,
             Outcome::Pool { .. } => Self::Pool,
             Outcome::Text { .. } => Self::Record,
-            Outcome::Ping { .. } => Self::Ping,
+            Outcome::DownloadReport { .. } => Self::Ping,
             Outcome::MinimalAny => Self::MinimalAny,
             Outcome::NoData | Outcome::NoAddresses { .. } => Self::Nodata,
             Outcome::NxDomain => Self::Nxdomain,

@@ -10,63 +10,76 @@ use crate::geo::country_map::CountryMap;
 use crate::release::Share;
 use crate::zone::{Records, ZoneFile};
 
-/// Everything that was read and validated, but for feed and clock.
+/// All validated input of the compiler. Feed and clock come in later ([`Now`](super::Now)).
 #[derive(Debug)]
 pub struct Inputs {
     /// The zones.
     pub zones: Vec<ZoneInput>,
-    /// The country of every address; nowhere any when no name asks for it.
+    /// The country of every address; an empty map when no name depends on clients.
     pub countries: Arc<CountryMap>,
-    /// What holds for every answer.
+    /// Settings that apply to every answer.
     pub settings: Settings,
     /// TTL of the version record in seconds.
     pub record_ttl: u32,
 }
 
-/// One zone file with what it names.
+/// One zone file and the files that it refers to.
 #[derive(Debug)]
 pub struct ZoneInput {
-    /// The zone's own file.
+    /// The zone file.
     pub file: ZoneFile,
-    /// Its records; with `{cc}` in the origin one set for each country code.
+    /// Its zone; with `{cc}` in the origin, one zone for each country code.
     pub zones: Vec<ExpandedZone>,
     /// Its mirrors; empty for a static zone.
     pub fleet: Arc<Fleet>,
-    /// Whether all its mirrors could be read: where not, a pool without any means nothing.
+    /// Whether all mirrors could be read. Otherwise a pool without mirrors is not a problem of its
+    /// own.
     pub fleet_complete: bool,
 }
 
-/// A zone after `{cc}` was filled in.
+/// A zone whose `{cc}` is expanded.
 #[derive(Debug)]
 pub struct ExpandedZone {
-    /// The country of its origin, where that has `{cc}`.
+    /// The country that `{cc}` stands for; `None` when the origin does not contain it.
     pub country: Option<Country>,
-    /// Its static records, which frames share.
+    /// Its static records, shared with all `StaticData` compiled from them.
     pub records: Arc<Records>,
 }
 
-/// What holds for every answer.
+/// Settings that apply to every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Largest UDP answer in octets.
+    /// Largest response over UDP, in octets.
     pub udp_size: u16,
-    /// Whether the client subnet option is honoured.
+    /// Whether the client subnet option is honoured (RFC 7871).
     pub ecs: bool,
-    /// Who may ask the diagnostic names.
+    /// Which clients may query the diagnostic names.
     pub explain: Explain,
-    /// Name server identifier (RFC 5001).
+    /// Name server identifier (RFC 5001); `None` disables the option.
     pub nsid: Option<Box<[u8]>>,
-    /// What `version.bind` says.
+    /// The TXT string at `version.bind` and `version.server`.
     pub version: String,
-    /// What `id.server` and `hostname.bind` say (RFC 4892).
+    /// The TXT string at `id.server` and `hostname.bind` (RFC 4892).
     pub identity: String,
-    /// Whether a record whose stamp is too old is no longer answered.
+    /// Whether a record whose stamp is too old is answered with SERVFAIL (`on-stale`).
     pub expire: bool,
-    /// The share of the usable mirrors' capacity that must hold a version before it is announced.
+    /// Share of the usable mirrors' capacity that must have a version before it is announced.
     pub quorum: Share,
-    /// How many versions a mirror may be behind the record and still be answered.
+    /// How many versions a mirror may be behind the announced release and still be answered.
     pub lag: u32,
 }
 
-/// Names of the databases that have a name of their own each.
+/// Names of the release's extra databases, each of which gets a domain name of its own.
 pub type Databases = BTreeSet<String>;
+
+impl Settings {
+    /// The TXT string at a name of class CHAOS, given in lower-case wire form (RFC 4892); `None`
+    /// when the server has nothing at that name.
+    pub fn chaos(&self, lower: &[u8]) -> Option<&str> {
+        match lower {
+            b"\x07version\x04bind\0" | b"\x07version\x06server\0" => Some(&self.version),
+            b"\x02id\x06server\0" | b"\x08hostname\x04bind\0" => Some(&self.identity),
+            _ => None,
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Sorts a zone's names before they are compiled: which exist, which are hidden by a delegation, and what each holds.
+//! Determines the names of a zone before they are compiled: which exist, which are hidden by a
+//! delegation, and which records and answers each has.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,51 +8,55 @@ use crate::wire::name::{MAX_NAME, Name, lowered, parent};
 use crate::wire::rtype;
 use crate::zone::records::{OwnerSets, Records, Rrset};
 
-use super::static_data::Holding;
+use crate::snapshot::static_data::NodeAnswer;
 
-/// The zones that are served.
+/// The origins of all zones that are served.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// Their numbers by their names in lower case.
+    /// The number of each zone by its origin in lower case.
     numbers: HashMap<Box<[u8]>, u32>,
-    /// Names of zones by the zone that is next above.
+    /// Origins of zones by the number of the zone next above.
     below: HashMap<u32, Vec<Box<[u8]>>>,
 }
 
 /// A dynamic answer and where it is configured.
-pub(super) type Dynamic = (Holding, Location);
+pub(super) type DynamicAnswer = (NodeAnswer, Location);
 
-/// A name that exists.
+/// An existing name.
 pub(super) struct Named<'o, 'r> {
-    /// Its wire form, not always in lower case.
+    /// The name in wire form, not necessarily in lower case.
     pub name: &'o [u8],
-    /// Its static records.
+    /// Its static records; `None` when it has none.
     pub sets: Option<OwnerSets<'r>>,
     /// Its dynamic answers.
-    pub dynamic: &'o [Dynamic],
+    pub dynamic: &'o [DynamicAnswer],
 }
 
 /// The names of one zone.
 #[derive(Debug)]
 pub(super) struct Owners<'r> {
+    /// Number of the zone.
+    zone: u32,
+    /// The static records of the zone.
     records: &'r Records,
-    /// Of each owner of static records, by its number, whether it is answered from this zone: it is
-    /// neither hidden nor in another zone.
+    /// The origins of all zones.
+    origins: &'r Origins,
+    /// For each owner of static records, by its number, whether it is answered from this zone: it
+    /// is neither hidden nor in another zone.
     served: Vec<bool>,
-    /// Names in lower case that have dynamic answers, or that only exist as there are others below
-    /// them.
-    others: BTreeMap<Box<[u8]>, Vec<Dynamic>>,
-    /// DS records at the apex of zones that are served beside this one, by those zones' number.
+    /// Names in lower case that have dynamic answers, and empty non-terminals.
+    others: BTreeMap<Box<[u8]>, Vec<DynamicAnswer>>,
+    /// DS records of zones below this one that are served too, by the number of the zone.
     pub child_ds: HashMap<u32, Rrset<'r>>,
 }
 
 impl Origins {
-    /// Adds a zone; false when there is one of that name already.
+    /// Adds a zone; false when there is already one with that origin.
     pub(super) fn add(&mut self, origin: &Name, number: u32) -> bool {
         self.numbers.insert(origin.to_lower().wire().into(), number).is_none()
     }
 
-    /// Sorts the zones by those that they are below.
+    /// Finds the zone next above each zone, once all are added.
     pub(super) fn link(&mut self) {
         let above = |child: &[u8]| parent(child).and_then(|above| self.zone_of(above));
         let mut below: HashMap<u32, Vec<Box<[u8]>>> = HashMap::new();
@@ -74,24 +79,23 @@ impl Origins {
         }
     }
 
-    /// The zones next below one.
+    /// The origins of the zones next below a zone.
     fn below(&self, zone: u32) -> &[Box<[u8]>] {
         self.below.get(&zone).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 impl<'r> Owners<'r> {
-    /// The names of a zone's static records.
+    /// The names of the static records of a zone.
     pub(super) fn new(
         zone: u32,
         records: &'r Records,
-        origins: &Origins,
+        origins: &'r Origins,
         problems: &mut Problems,
     ) -> Self {
-        let (served, others) = (Vec::new(), BTreeMap::new());
-        let mut owners = Self { records, served, others, child_ds: HashMap::new() };
-        // Most zones have neither zones nor delegations below them: nothing has to be looked up
-        // then.
+        let (served, others, child_ds) = (Vec::new(), BTreeMap::new(), HashMap::new());
+        let mut owners = Self { zone, records, origins, served, others, child_ds };
+        // Most zones have neither zones nor delegations below them, and need no look-ups.
         let has_children = !origins.below(zone).is_empty();
         let has_covers = records.sets().any(|set| is_cover(&set, records));
         for owner in records.owners() {
@@ -102,7 +106,7 @@ impl<'r> Owners<'r> {
             let is_ours = closest == Some(zone);
             match (closest, cover) {
                 (Some(child), cover) if !is_ours => {
-                    owners.beside(child, lower, owner, cover.is_some(), origins, problems);
+                    owners.in_child_zone(child, lower, owner, cover.is_some(), problems);
                 }
                 (_, Some(cover)) => warn_hidden(&cover, owner, problems),
                 _ => {}
@@ -113,11 +117,11 @@ impl<'r> Owners<'r> {
         if !owners.has(origin.wire()) {
             owners.others.entry(origin.wire().into()).or_default();
         }
-        owners.reach_children(zone, origins);
+        owners.fill_to_children();
         owners
     }
 
-    /// All names, each once.
+    /// All names of the zone, each once.
     pub(super) fn names(&self) -> impl Iterator<Item = Named<'_, 'r>> {
         let is_served =
             |owner: &OwnerSets<'_>| self.served.get(owner.number as usize) == Some(&true);
@@ -149,55 +153,50 @@ impl<'r> Owners<'r> {
     /// Adds a dynamic answer.
     pub(super) fn add(
         &mut self,
-        zone: u32,
         name: &Name,
-        holding: Holding,
+        answer: NodeAnswer,
         location: &Location,
-        place: &Place<'_>,
         problems: &mut Problems,
     ) {
         let lower: Box<[u8]> = name.to_lower().wire().into();
-        if place.origins.zone_of(&lower) != Some(zone) {
+        if self.origins.zone_of(&lower) != Some(self.zone) {
             let help = "name it in that zone's own file";
             return problems.error(
                 location.clone(),
-                format!("{name} lies in another zone that is served here"),
+                format!("{name} is in another zone that is served here"),
                 help,
             );
         }
-        let cover = covered_by(&lower, place.records);
-        let cut = place.records.get(name, rtype::NS).filter(|_| *name != place.records.origin);
+        let cover = covered_by(&lower, self.records);
+        let cut = self.records.get(name, rtype::NS).filter(|_| *name != self.records.origin);
         if let Some(cover) = cover.or(cut) {
             let what = format!("{name} is delegated or renamed away at {}", cover.owner_name());
             return problems.error(
                 location.clone(),
                 what,
-                format!("the record stands at {}", cover.location()),
+                format!("the record is at {}", cover.location()),
             );
         }
-        let mut sets = place.records.owner(&lower).into_iter().flat_map(|owner| owner.sets());
-        let clash = sets.find(|set| set.rtype() == holding.rtype || set.rtype() == rtype::CNAME);
+        let mut sets = self.records.owner(&lower).into_iter().flat_map(|owner| owner.sets());
+        let clash = sets.find(|set| set.rtype() == answer.rtype || set.rtype() == rtype::CNAME);
         if let Some(set) = clash {
             let what = format!("{name} is dynamic, and the master file defines it too");
             return problems.error(
                 location.clone(),
                 what,
-                format!("remove one; the record stands at {}", set.location()),
+                format!("remove one; the record is at {}", set.location()),
             );
         }
         let dynamic = self.others.entry(lower).or_default();
-        if let Some((_, earlier)) = dynamic.iter().find(|(other, _)| other.rtype == holding.rtype) {
+        if let Some((_, earlier)) = dynamic.iter().find(|(other, _)| other.rtype == answer.rtype) {
             let what = format!("{name} is defined twice for the same type");
-            return problems.error(
-                location.clone(),
-                what,
-                format!("the first stands at {earlier}"),
-            );
+            return problems.error(location.clone(), what, format!("the first is at {earlier}"));
         }
-        dynamic.push((holding, location.clone()));
+        dynamic.push((answer, location.clone()));
     }
 
-    /// Names between an owner and the origin exist too (RFC 8020, RFC 4592 section 2.2.2).
+    /// Adds the empty non-terminals between each name and the origin (RFC 8020, RFC 4592
+    /// section 2.2.2).
     pub(super) fn fill_between(&mut self) {
         let origin = self.records.origin.wire().len();
         let mut missing: BTreeSet<Box<[u8]>> = BTreeSet::new();
@@ -205,7 +204,7 @@ impl<'r> Owners<'r> {
             let mut lower = [0; MAX_NAME];
             let mut rest = lowered(named.name, &mut lower);
             while let Some(above) = parent(rest).filter(|above| above.len() > origin) {
-                // Those above it were looked at then.
+                // The names above this one have been checked with it.
                 if missing.contains(above) || self.has(above) {
                     break;
                 }
@@ -218,10 +217,11 @@ impl<'r> Owners<'r> {
         }
     }
 
-    /// A zone that is served below this one makes the names between them exist, delegated or not: as an NXDOMAIN, one of
-    /// them would deny the whole zone below (RFC 8020).
-    fn reach_children(&mut self, zone: u32, origins: &Origins) {
-        for child in origins.below(zone) {
+    /// Adds the names between this zone and the zones served below it, delegated or not: NXDOMAIN
+    /// for one of these names would deny the whole zone below (RFC 8020).
+    fn fill_to_children(&mut self) {
+        let origins = self.origins;
+        for child in origins.below(self.zone) {
             let mut at: &[u8] = child;
             while let Some(above) =
                 parent(at).filter(|above| above.len() > self.records.origin.wire().len())
@@ -234,36 +234,36 @@ impl<'r> Owners<'r> {
         }
     }
 
-    /// Records at or below the apex of a zone that is served too: the longest origin answers, except for DS.
-    fn beside(
+    /// Handles records at or below the apex of a child zone that is served too. The child zone
+    /// answers, except for DS.
+    fn in_child_zone(
         &mut self,
         child: u32,
         lower: &[u8],
         owner: OwnerSets<'r>,
         hidden: bool,
-        origins: &Origins,
         problems: &mut Problems,
     ) {
-        let at_apex = origins.numbers.get(lower) == Some(&child);
+        let at_apex = self.origins.numbers.get(lower) == Some(&child);
         for set in owner.sets() {
             match set.rtype() {
                 rtype::DS if at_apex && !hidden => {
                     self.child_ds.insert(child, set);
                 }
-                // The delegation and its glue: what a parent is meant to hold.
+                // The delegation and its glue belong to the parent zone too.
                 rtype::NS | rtype::A | rtype::AAAA => {}
                 _ => problems.warning(
                     set.location(),
-                    format!("{} lies in a zone of its own that is served here", set.owner_name()),
-                    "the record is never answered from this file: move it there",
+                    format!("{} is in a zone of its own that is served here", set.owner_name()),
+                    "the record is never answered from this file: move it to the file of that zone",
                 ),
             }
         }
     }
 }
 
-/// Whether an owner has nothing but an NSEC3 record and its signature: such a name is made of a hash, and does not exist
-/// for who asks for it (RFC 5155 section 7.2.8).
+/// Whether an owner has nothing but an NSEC3 record and its signature. Such a name is made from a
+/// hash and does not exist for queries (RFC 5155 section 7.2.8).
 fn is_for_denial_alone(owner: OwnerSets<'_>) -> bool {
     let covers_nsec3 = |rdata: &[u8]| rdata.starts_with(&rtype::NSEC3.to_be_bytes());
     let is_signature =
@@ -273,21 +273,14 @@ fn is_for_denial_alone(owner: OwnerSets<'_>) -> bool {
         && sets.all(|set| set.rtype() == rtype::NSEC3 || is_signature(&set))
 }
 
-/// What a dynamic name is checked against.
-pub(super) struct Place<'p> {
-    /// The zones served.
-    pub origins: &'p Origins,
-    /// The zone's static records.
-    pub records: &'p Records,
-}
-
-/// Whether nothing is answered below a set's owner: it is a delegation, or a DNAME.
+/// Whether a set hides all names below its owner: it is a delegation or a DNAME.
 fn is_cover(set: &Rrset<'_>, records: &Records) -> bool {
     set.rtype() == rtype::DNAME
         || (set.rtype() == rtype::NS && set.owner().len() > records.origin.wire().len())
 }
 
-/// The delegation or DNAME strictly above a name, below which nothing is answered; the highest one rules.
+/// The highest delegation or DNAME above a name, by which the name is hidden; `None` when there is
+/// none.
 fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<Rrset<'r>> {
     let origin = records.origin.wire().len();
     let mut found = None;
@@ -300,6 +293,7 @@ fn covered_by<'r>(lower: &[u8], records: &'r Records) -> Option<Rrset<'r>> {
     found
 }
 
+/// Warns of records that are never answered because `cover` hides them, except for glue.
 fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems) {
     let glue = |set: &Rrset<'_>| {
         cover.rtype() == rtype::NS && matches!(set.rtype(), rtype::A | rtype::AAAA)
@@ -307,8 +301,8 @@ fn warn_hidden(cover: &Rrset<'_>, owner: OwnerSets<'_>, problems: &mut Problems)
     for set in owner.sets().filter(|set| !glue(set)) {
         problems.warning(
             set.location(),
-            format!("{} is never answered: it lies below {}", set.owner_name(), cover.owner_name()),
-            format!("what stands at {} rules there; remove the record", cover.location()),
+            format!("{} is never answered: it is below {}", set.owner_name(), cover.owner_name()),
+            format!("the record at {} hides it; remove one of them", cover.location()),
         );
     }
 }
