@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 
 use super::status::Status;
 use super::{Shared, View};
-use cvdns_core::explain::RecordStory;
-use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use cvdns_core::explain::RecordInfo;
+use cvdns_core::explain::fleet::{MirrorInfo, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
@@ -29,7 +29,7 @@ struct Mirrors {
 struct FleetMirrors {
     /// The zone file's origin.
     zone: String,
-    mirrors: Vec<MirrorStory>,
+    mirrors: Vec<MirrorInfo>,
 }
 
 /// `/api/v1/pools`.
@@ -92,7 +92,7 @@ struct FamilyStatus {
 #[derive(Serialize)]
 struct Record {
     /// None: no name says it.
-    record: Option<RecordStory>,
+    record: Option<RecordInfo>,
 }
 
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
@@ -125,10 +125,8 @@ pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 pub(super) async fn record(State(shared): State<Arc<Shared>>) -> Response {
-    json(shared, |view, now| Record {
-        record: RecordStory::of_release(&view.snapshots.load(), now),
-    })
-    .await
+    json(shared, |view, now| Record { record: RecordInfo::of_release(&view.snapshots.load(), now) })
+        .await
 }
 
 /// What is made of a view, as JSON. With many mirrors this takes some milliseconds, for which no query over TCP is to wait.

@@ -21,10 +21,10 @@ pub(super) struct Metrics(pub View);
 impl Collector for Metrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut page = Page(encoder);
-        let View { snapshots, tallies, queries, ledger, condition, log, .. } = &self.0;
+        let View { snapshots, tallies, queries, reclaimer, condition, log, .. } = &self.0;
         let now = Timestamp::now();
         // Answers are read before what was received, so that there are never more of them.
-        page.answered(&ledger.answered())?;
+        page.answered(&reclaimer.stats())?;
         page.queries(queries)?;
         page.sockets(tallies)?;
         page.log(log.counts())?;

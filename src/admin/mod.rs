@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::logging::LogQueue;
-use cvdns_core::answer::{Ledger, QueryTallies};
+use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
 use cvdns_net::Tallies;
 
@@ -39,9 +39,9 @@ pub struct View {
     /// What the sockets have done.
     pub tallies: Tallies,
     /// What was asked, and how it was answered.
-    pub queries: QueryTallies,
+    pub queries: QueryCounterSet,
     /// What paths and mirrors were answered.
-    pub ledger: Arc<Ledger>,
+    pub reclaimer: Arc<SnapshotReclaimer>,
     /// How the server stands.
     pub condition: Arc<ArcSwap<Condition>>,
     /// The log.

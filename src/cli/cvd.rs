@@ -17,7 +17,9 @@ use crate::load::{self, EXTENSIONS, Followed, ReleaseFiles, Roots, Source};
 use cvdns_core::health::{Feed, FeedError};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::cvd::Header;
-use cvdns_core::release::{self, CORE_DATABASES, Line, Release, ReleaseSources, database_record};
+use cvdns_core::release::{
+    self, CORE_DATABASES, RecordLine, Release, ReleaseSources, database_record,
+};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -126,7 +128,7 @@ fn print_record(
     }
     let record = release.record(stamp);
     // Whoever reads it is to take it.
-    Line::parse(&record, now)
+    RecordLine::parse(&record, now)
         .map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
     writeln!(std::io::stdout().lock(), "{record}")?;
     Ok(())
@@ -179,7 +181,7 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
         say!("cvdns: {error}; the rest of the record is taken from elsewhere");
     }
     let feed = read_feed(feed.as_ref(), &roots, now)?;
-    Ok(said.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
+    Ok(said.release(feed.as_ref().and_then(Feed::dated_release)).map(|(release, _)| release))
 }
 
 fn read_feed(

@@ -18,9 +18,11 @@ use serde::Serialize;
 use super::offline::{Named, Offline};
 use super::output::{Failure, print_json, say};
 use super::table::print_table;
-use cvdns_core::answer::{Answering, Transport, diagnosed};
-use cvdns_core::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
-use cvdns_core::health::notes;
+use cvdns_core::answer::{Answering, Transport, diagnosed_name};
+use cvdns_core::explain::{
+    AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, line, usual_type,
+};
+use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::wire::lower::LowerName;
@@ -63,7 +65,7 @@ pub struct ExplainArgs {
 #[derive(Serialize)]
 struct Explained {
     #[serde(flatten)]
-    story: Story,
+    story: Explanation,
     /// The answer, as it would be sent.
     answer: Answer,
     /// What a server answers.
@@ -72,7 +74,7 @@ struct Explained {
 }
 
 /// The client of names that do not depend on it.
-const NOBODY: Asker = Asker {
+const NOBODY: ClientAddress = ClientAddress {
     address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     prefix: Some(0),
     from: AddressSource::Given,
@@ -102,7 +104,7 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
         say_notes(&offline, named);
     }
     let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
-    if let Some(about) = diagnosed(&snapshot, &lower) {
+    if let Some(about) = diagnosed_name(&snapshot, &lower) {
         let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
         return Err(Failure::new(format!(
             "{} is a diagnostic name, by which a server tells of {about}: explain {about}, or ask the server by dig",
@@ -133,7 +135,7 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
 
 /// What is wrong with a feed, though it would be taken.
 fn say_notes(offline: &Offline, Named { source, feed }: &Named) {
-    let notes = notes(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
+    let notes = unknown_mirrors(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
     for note in notes.iter().take(NOTES) {
         say!("cvdns: {source}: {note}");
     }
@@ -167,14 +169,15 @@ impl Explainer<'_> {
     /// One of many clients is not to cost the others their answers: that a server gives none is told with it.
     fn explain(
         &self,
-        asker: Asker,
+        asker: ClientAddress,
         server: Option<&asking::Server>,
         of_many: bool,
     ) -> Result<Explained, Failure> {
         let Self { snapshot, name, qtype, time, .. } = *self;
         let mut answering = Answering::new(0, Timestamp::now);
-        let inquiry = Inquiry { name, qtype, asker, turn: answering.next_turn(), time };
-        let story = Story::of(snapshot, &inquiry);
+        let inquiry =
+            ExplainQuery { name, qtype, client: asker, turn: answering.next_turn(), time };
+        let story = Explanation::of(snapshot, &inquiry);
         let query = query(self.wire, qtype, asker);
         let mut buffer = vec![0; usize::from(u16::MAX)];
         let no_answer =
@@ -246,7 +249,7 @@ impl Explained {
             .collect();
         let window = story.pools.as_ref().and_then(|pools| pools.window.as_ref());
         let answer = match (window, story.outcome) {
-            (Some(window), OutcomeStory::Pool) => {
+            (Some(window), OutcomeKind::Pool) => {
                 window.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }
             _ => story.outcome.words().to_owned(),

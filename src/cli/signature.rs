@@ -1,6 +1,6 @@
 //! Whether a feed is signed as the configuration asks.
 
-use crate::load::{Source, signature_of};
+use crate::load::{Source, signature_path};
 use cvdns_core::health::{FeedError, Keys};
 use cvdns_core::problem::{Location, Problems};
 
@@ -36,7 +36,7 @@ pub(in crate::cli) fn check(
 /// Where the signature belongs.
 fn place(source: &Source) -> String {
     match source.file() {
-        Some(path) => signature_of(path).display().to_string(),
+        Some(path) => signature_path(path).display().to_string(),
         None => format!("{source}, its .minisig"),
     }
 }

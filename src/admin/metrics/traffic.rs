@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::page::Page;
 use crate::logging::Counts;
-use cvdns_core::answer::{Answered, Counted, QueryTallies};
+use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals};
 use cvdns_core::snapshot::download_reports::{Outcome, Reports};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
 /// A counter's name, its help and what it is of all that is counted.
-type Figure = (&'static str, &'static str, fn(&Counted) -> u64);
+type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
 impl Page<'_> {
     /// What the sockets have done.
@@ -96,7 +96,7 @@ impl Page<'_> {
     }
 
     /// What was asked, and how it was answered.
-    pub(super) fn queries(&mut self, tallies: &QueryTallies) -> Result<(), Error> {
+    pub(super) fn queries(&mut self, tallies: &QueryCounterSet) -> Result<(), Error> {
         let both = [("udp", tallies.udp()), ("tcp", tallies.tcp())];
         let queries = both.iter().flat_map(|(transport, counted)| {
             counted.queries.iter().map(move |(kind, count)| {
@@ -137,7 +137,7 @@ impl Page<'_> {
     }
 
     /// Which paths and mirrors were answered. Their labels are pools and hosts of the fleets, whatever is asked.
-    pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
+    pub(super) fn answered(&mut self, answered: &AnswerStats) -> Result<(), Error> {
         let paths = answered.paths.iter().map(|(label, count)| {
             let labels =
                 [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];

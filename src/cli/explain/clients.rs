@@ -7,7 +7,7 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use crate::cli::output::{Failure, say};
-use cvdns_core::explain::{AddressSource, Asker};
+use cvdns_core::explain::{AddressSource, ClientAddress};
 
 /// Reads clients.
 pub(super) struct Given;
@@ -20,7 +20,7 @@ impl Given {
     pub(super) fn read(
         words: &[String],
         file: Option<&Path>,
-    ) -> Result<(Vec<Asker>, bool), Failure> {
+    ) -> Result<(Vec<ClientAddress>, bool), Failure> {
         let mut askers =
             words.iter().map(|word| parse_client(word)).collect::<Result<Vec<_>, _>>()?;
         let Some(file) = file else { return Ok((askers, false)) };
@@ -63,10 +63,10 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 /// An address, or a network as a client subnet tells it: bits beyond its prefix are not sent (RFC 7871 section 6).
-pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
+pub(super) fn parse_client(word: &str) -> Result<ClientAddress, Failure> {
     let from = AddressSource::Given;
     if let Ok(address) = word.parse::<IpAddr>() {
-        return Ok(Asker { address, prefix: None, from });
+        return Ok(ClientAddress { address, prefix: None, from });
     }
     let net: IpNet = word.parse().map_err(|_| {
         Failure::new(format!("\"{word}\" is neither an address nor a network such as 192.0.2.0/24"))
@@ -75,5 +75,5 @@ pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
         let means = "a server looks up the address that such a query comes from";
         return Err(Failure::new(format!("\"{word}\" says of no client where it is: {means}")));
     }
-    Ok(Asker { address: net.network(), prefix: Some(net.prefix_len()), from })
+    Ok(ClientAddress { address: net.network(), prefix: Some(net.prefix_len()), from })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::asking::Server;
 use super::packet::Answer;
 use cvdns_core::decision::{Outcome, Trail, decide_apart};
-use cvdns_core::explain::{Inquiry, line};
+use cvdns_core::explain::{ExplainQuery, line};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 
@@ -24,7 +24,7 @@ impl Comparison {
     /// Compares. Windows take turns: that another one comes is no difference.
     pub(super) fn of(
         snapshot: &Snapshot,
-        inquiry: &Inquiry<'_>,
+        inquiry: &ExplainQuery<'_>,
         ours: &Answer,
         theirs: Answer,
         server: &Server,
@@ -94,8 +94,11 @@ impl Comparison {
 }
 
 /// The windows of the answer, and octets of a record; none: it has none.
-fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
-    let Inquiry { name, qtype, asker, .. } = *inquiry;
+fn windows<'s>(
+    snapshot: &'s Snapshot,
+    inquiry: &ExplainQuery<'_>,
+) -> Option<(&'s WindowSet, usize)> {
+    let ExplainQuery { name, qtype, client: asker, .. } = *inquiry;
     match decide_apart(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))

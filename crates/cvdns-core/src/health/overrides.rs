@@ -1,4 +1,4 @@
-//! Overrides: an operator's word on mirrors. It beats the feed's.
+//! Overrides: the operator sets the state of mirrors, whatever the feed says.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,29 +12,31 @@ use crate::fleet::{Fleet, host_key};
 use crate::problem::table::{Document, Table, read};
 use crate::problem::{Location, Problems};
 
-/// Those of a file, in its order: of several on a host, the first that has not ended holds.
+/// The overrides of a file, in its order. Of several that match a host, the first that has not ended
+/// applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
 
-/// What an operator says of some hosts.
+/// An override: the state of the hosts that it matches.
 #[derive(Debug, Clone)]
 pub struct Override {
-    /// The hosts, as [`host_key`] has them; `*` stands for any characters, dots too, and `?` for one.
+    /// Pattern of the hosts, normalised by [`host_key`]. `*` matches any characters including dots,
+    /// and `?` a single one.
     pub host: String,
-    /// None: the host has no wildcards.
+    /// The compiled pattern; `None` if it has no wildcards.
     glob: Option<WildMatch>,
-    /// The state that all their addresses have.
+    /// State of all addresses of these hosts.
     pub state: State,
-    /// Why, for people.
+    /// The operator's reason, for people.
     pub reason: Arc<str>,
-    /// When it ends by itself.
+    /// Time at which the override ends, if it does.
     pub until: Option<Timestamp>,
-    /// Where the file names the hosts.
+    /// Position of the pattern in the file.
     pub location: Location,
 }
 
 impl Overrides {
-    /// Reads a file of overrides; everything wrong in it is noted.
+    /// Reads a file of overrides. Everything that is wrong in it becomes a problem.
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Self {
         let document = Document::new(file, text);
         let Some(mut root) = document.parse(problems) else { return Self::default() };
@@ -43,34 +45,31 @@ impl Overrides {
         Self(tables.into_iter().filter_map(|table| Override::read(table, problems)).collect())
     }
 
-    /// Warns of those that match no mirror.
+    /// Warns of overrides that match no mirror.
     pub fn check(&self, fleets: &[&Fleet], problems: &mut Problems) {
-        for said in &self.0 {
+        for entry in &self.0 {
             let mut mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
-            if !mirrors.any(|mirror| said.matches(&mirror.host)) {
-                let what = format!("the override of {} matches no mirror", said.host);
-                problems.warning(
-                    said.location.clone(),
-                    what,
-                    "correct `host`, or remove the override",
-                );
+            if !mirrors.any(|mirror| entry.matches(&mirror.host)) {
+                let what = format!("the override of {} matches no mirror", entry.host);
+                let help = "correct `host`, or remove the override";
+                problems.warning(entry.location.clone(), what, help);
             }
         }
     }
 
-    /// The one that holds for this host, a [`host_key`].
+    /// The override that applies to this host, given as [`host_key`].
     pub fn of(&self, host: &str, now: Timestamp) -> Option<&Override> {
-        self.in_force(now).find(|said| said.matches(host))
+        self.in_force(now).find(|entry| entry.matches(host))
     }
 
-    /// Those that have not ended.
+    /// The overrides that have not ended.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Override> {
-        self.0.iter().filter(move |said| said.until.is_none_or(|until| now < until))
+        self.0.iter().filter(move |entry| entry.until.is_none_or(|until| now < until))
     }
 
-    /// The next moment after `now` at which one ends.
+    /// The next time after `now` at which an override ends.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.iter().filter_map(|said| said.until).filter(|until| *until > now).min()
+        self.0.iter().filter_map(|entry| entry.until).filter(|until| *until > now).min()
     }
 }
 
@@ -96,17 +95,17 @@ impl Override {
         })
     }
 
-    /// Whether it is said of this host, a [`host_key`].
+    /// Whether the pattern matches this host, given as [`host_key`].
     pub fn matches(&self, host: &str) -> bool {
         self.glob.as_ref().map_or_else(|| self.host == host, |glob| glob.matches(host))
     }
 }
 
-/// Where it stands in its file changes nothing.
+/// Overrides are equal wherever they are in their file.
 impl PartialEq for Override {
     fn eq(&self, other: &Self) -> bool {
-        let says = |said: &Self| (said.state, said.until);
-        self.host == other.host && self.reason == other.reason && says(self) == says(other)
+        (&self.host, self.state, &self.reason, self.until)
+            == (&other.host, other.state, &other.reason, other.until)
     }
 }
 
@@ -122,24 +121,25 @@ impl fmt::Display for Override {
     }
 }
 
+/// A pattern of hosts.
 fn hosts(value: &DeValue<'_>) -> Result<String, String> {
     let host = host_key(&read::string(value)?);
     if host.is_empty() {
         Err("it is empty".to_owned())
     } else if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        Err("it has blanks".to_owned())
+        Err("it contains blanks or control characters".to_owned())
     } else {
         Ok(host)
     }
 }
 
-/// It is shown in lines of the log and in TXT records.
+/// A reason: a single line, as it is shown in the log and in TXT records.
 fn reason(value: &DeValue<'_>) -> Result<String, String> {
     let reason = read::string(value)?.trim().to_owned();
     if reason.is_empty() {
-        Err("it is empty: nobody would know later why".to_owned())
+        Err("it is empty; write why the override exists".to_owned())
     } else if reason.chars().any(char::is_control) {
-        Err("it is more than one line, or has control characters".to_owned())
+        Err("it is more than one line, or contains control characters".to_owned())
     } else {
         Ok(reason)
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_on_a_host_the_first_that_has_not_ended_holds() {
+    fn of_several_matches_the_first_that_has_not_ended_applies() {
         let down = "[[override]]\nhost = \"a.example.de\"\nstate = \"down\"\nreason = \"hacked\"\n";
         let overrides = good(&format!("{DRAINED}{down}"));
         let of = |host, time| overrides.of(host, at(time)).map(ToString::to_string);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_said_with_its_place() {
+    fn every_problem_is_reported_with_its_position() {
         let (_, problems) = parse(
             "[[override]]\nhost = \"\"\nstate = \"dwon\"\nreason = \" \"\nuntil = 2026-12-01T06:00:00\nuntill = 1\n\
              [[override]]\nreason = \"a\\nb\"\n[overide]\n",
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_no_mirror_is_said() {
+    fn an_override_that_matches_no_mirror_is_reported() {
         let mut problems = Problems::default();
         let mirror =
             "[[mirror]]\nhost = \"A.example.de\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n";
@@ -232,7 +232,7 @@ mod tests {
         );
     }
 
-    /// What a glob is, by its definition.
+    /// Glob matching by its definition.
     fn matches(glob: &[u8], host: &[u8]) -> bool {
         match glob {
             [] => host.is_empty(),

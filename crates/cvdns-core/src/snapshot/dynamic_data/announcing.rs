@@ -2,7 +2,7 @@
 
 use super::Now;
 use crate::health::{Health, State};
-use crate::release::{Announced, Holder};
+use crate::release::{Announced, MirrorVersions};
 use crate::snapshot::static_data::{Plan, StaticData};
 
 /// Decides what is announced now; none without a release.
@@ -16,29 +16,29 @@ pub(super) fn announce(
     let released = offered.release.core();
     let fleets =
         static_data.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
-    let fleets: Vec<Vec<Holder>> = fleets.collect();
+    let fleets: Vec<Vec<MirrorVersions>> = fleets.collect();
     Some(Announced::new(offered.release, stamp, &fleets, static_data.settings.quorum, before))
 }
 
 /// Those whose versions count: the mirrors of a fleet that are up, and where none is, those that are old, for these are what is
 /// answered. One that is up is taken to hold what is released, unless its versions are known; of an old one that
 /// would be a bold guess.
-fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<Holder> {
+fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<MirrorVersions> {
     let of = |state: State| {
         let mirrors = plan.fleet.enabled().filter(move |(index, _)| health.has(*index, state));
         mirrors.filter_map(|(index, mirror)| {
             let said = health.mirrors.get(index)?.versions;
-            Some(Holder { capacity: mirror.capacity, versions: said })
+            Some(MirrorVersions { capacity: mirror.capacity, versions: said })
         })
     };
-    let holds = |holder: Holder| {
+    let holds = |holder: MirrorVersions| {
         let mut versions = holder.versions;
         versions
             .iter_mut()
             .zip(released)
             .for_each(|(said, released)| *said = said.or(Some(released)));
-        Holder { versions, ..holder }
+        MirrorVersions { versions, ..holder }
     };
-    let up: Vec<Holder> = of(State::Up).map(holds).collect();
+    let up: Vec<MirrorVersions> = of(State::Up).map(holds).collect();
     if up.is_empty() { of(State::Old).collect() } else { up }
 }

@@ -18,7 +18,7 @@ use super::static_data::{Plan, Rule, StaticData};
 use super::template::Template;
 use super::yields::Walk;
 use crate::health::{Feed, Health, HealthInputs};
-use crate::release::{self, Announced, Offered};
+use crate::release::{self, Announced, DatedRelease};
 use crate::zone::file::Families;
 
 use blocks::Blocks;
@@ -83,7 +83,7 @@ pub struct Now<'n> {
     /// What is said of mirrors.
     pub inputs: HealthInputs<'n>,
     /// The release that is offered.
-    pub release: Option<Offered<'n>>,
+    pub release: Option<DatedRelease<'n>>,
     /// The time.
     pub time: Timestamp,
     /// How long after it was generated a feed counts as fresh.
@@ -115,7 +115,7 @@ impl<'n> Now<'n> {
     pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
         Self {
             inputs: HealthInputs { feed, ..HealthInputs::default() },
-            release: feed.and_then(Feed::offered),
+            release: feed.and_then(Feed::dated_release),
             time,
             max_age,
         }
