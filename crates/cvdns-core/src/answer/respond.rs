@@ -111,9 +111,9 @@ impl Answering {
         answer(snapshot, parsed, state, buffer, Peer { client, transport })
     }
 
-    /// Reads the queries that [`Self::respond_in_batch`] will answer from the same snapshot, so that
-    /// they wait for memory together. `None` is a message that gets no answer. Memory is allocated
-    /// only when a batch is larger than all before it.
+    /// Reads the queries that [`Self::respond_in_batch`] will answer from the same snapshot, so
+    /// that they wait for memory together. `None` is a message that gets no answer. Memory is
+    /// allocated only when a batch is larger than all before it.
     pub fn read_batch<'q>(
         &mut self,
         snapshot: &Snapshot,
@@ -122,8 +122,8 @@ impl Answering {
         self.query_batch.read(snapshot, queries);
     }
 
-    /// Answers the query with this number in the batch, which is also in `buffer`, in place. Returns
-    /// the answer's length in octets, or `None` if the message gets no answer.
+    /// Answers the query with this number in the batch, which is also in `buffer`, in place.
+    /// Returns the answer's length in octets, or `None` if the message gets no answer.
     pub fn respond_in_batch(
         &mut self,
         number: usize,
@@ -326,8 +326,8 @@ fn finish(
     Some(Finished { end, truncated: fits.is_none() })
 }
 
-/// NOTAUTH with a TSIG record that says BADKEY (RFC 8945 section 5.2.1), which is left out if it does
-/// not fit.
+/// NOTAUTH with a TSIG record that says BADKEY (RFC 8945 section 5.2.1), which is left out if it
+/// does not fit.
 #[cold]
 fn unknown_key(
     buffer: &mut [u8],

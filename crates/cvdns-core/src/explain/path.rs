@@ -154,8 +154,8 @@ impl PoolDescriber<'_> {
         }
     }
 
-    /// Mirrors that would be in the pool if they were enabled. They do not count as its mirrors, but
-    /// an operator may look for them.
+    /// Mirrors that would be in the pool if they were enabled. They do not count as its mirrors,
+    /// but an operator may look for them.
     fn disabled(&self, members: &Members, seen: &mut HashSet<u32>) -> Vec<MemberInfo> {
         let fleet = (0u32..).zip(&self.plan.fleet.mirrors);
         let of_pool = fleet.filter(|(_, mirror)| !mirror.enabled && members.pool.has(mirror));

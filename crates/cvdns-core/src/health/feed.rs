@@ -140,7 +140,8 @@ impl Feed {
         }
         let bytes = without_mark(bytes);
         let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-            // A document of a later format fails at its first new key, but the format is the reason.
+            // A document of a later format fails at its first new key, but the format is the
+            // reason.
             match serde_json::from_slice::<FormatOnly>(bytes) {
                 Ok(FormatOnly { format }) if format != 1 => wrong_format(format),
                 _ => FeedError::Syntax(error.into()),

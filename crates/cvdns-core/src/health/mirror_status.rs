@@ -16,8 +16,8 @@ use crate::release::Announced;
 pub struct Health {
     /// Status of each mirror.
     pub mirrors: Vec<MirrorStatus>,
-    /// The states of each mirror's addresses as a set of bits. Mirrors that lag or are disabled have
-    /// none. Walks skip most mirrors, and need only these bits to do so. [`UNSETTLED`] is set
+    /// The states of each mirror's addresses as a set of bits. Mirrors that lag or are disabled
+    /// have none. Walks skip most mirrors, and need only these bits to do so. [`UNSETTLED`] is set
     /// beside them, also for mirrors that lag.
     states: Vec<u8>,
 }
@@ -74,8 +74,8 @@ const UNSETTLED: u8 = 1 << 7;
 const USABLE: u8 = bit(State::Up) | bit(State::Old);
 
 impl Health {
-    /// The health of the fleet at `now`. A downtime drains its mirror one `ttl` before it starts, so
-    /// that no cache still sends clients there when it does.
+    /// The health of the fleet at `now`. A downtime drains its mirror one `ttl` before it starts,
+    /// so that no cache still sends clients there when it does.
     pub fn at(fleet: &Fleet, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
         let mirror_status = |mirror| MirrorStatus::of(mirror, inputs, now, ttl);
         let mirrors: Vec<MirrorStatus> = fleet.mirrors.iter().map(mirror_status).collect();
@@ -88,8 +88,8 @@ impl Health {
         Self { mirrors, states }
     }
 
-    /// Compares the mirrors' versions with the record. Mirrors more than `lag` versions behind become
-    /// unusable. Returns the indexes of those that were usable before.
+    /// Compares the mirrors' versions with the record. Mirrors more than `lag` versions behind
+    /// become unusable. Returns the indexes of those that were usable before.
     pub fn compare(&mut self, record: &Announced, lag: u32) -> Vec<usize> {
         let mut lagging = Vec::new();
         for (index, (mirror_status, states)) in
@@ -213,7 +213,8 @@ impl MirrorStatus {
     }
 }
 
-/// For people: `down since 2026-11-20T02:11:00Z`, `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
+/// For people: `down since 2026-11-20T02:11:00Z`, or
+/// `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
 impl fmt::Display for MirrorStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, self.since) {

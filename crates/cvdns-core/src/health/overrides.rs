@@ -12,8 +12,8 @@ use crate::fleet::{Fleet, host_key};
 use crate::problem::table::{Document, Table, read};
 use crate::problem::{Location, Problems};
 
-/// The overrides of a file, in its order. Of several that match a host, the first that has not ended
-/// applies.
+/// The overrides of a file, in its order. Of several that match a host, the first that has not
+/// ended applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
 

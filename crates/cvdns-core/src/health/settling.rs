@@ -236,7 +236,8 @@ mod tests {
         assert_eq!(settling.of("a", at(729)), CHANGED);
         assert_eq!(settling.next_change(at(729)), Some(at(1299)));
         assert_eq!((settling.of("a", at(1299)), settling.next_change(at(1299))), (CALM, None));
-        // Half a minute was not over; old is not up; the fourth change before is no longer in the window.
+        // Half a minute was not over; old is not up; the fourth change before is no longer in the
+        // window.
         said.extend([(710, Old)]);
         assert_eq!(followed(30, &said).of("a", at(10_000)), flapping(false, None));
         said.extend([(5000, Up), (5029, Down), (5040, Up)]);

@@ -21,8 +21,8 @@ pub struct Key {
     id: KeyId,
 }
 
-/// The key ID in a public key and in the signatures made with its secret key. It shows which key was
-/// meant, but proves nothing, as anyone can write it.
+/// The key ID in a public key and in the signatures made with its secret key. It shows which key
+/// was meant, but proves nothing, as anyone can write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId(u64);
 
@@ -163,8 +163,8 @@ impl KeyId {
         text.lines().nth(1).ok_or(NotAKey).and_then(Self::in_base64)
     }
 
-    /// The key ID in a public key or signature of minisign in Base64. It follows the two octets that
-    /// name the algorithm.
+    /// The key ID in a public key or signature of minisign in Base64. It follows the two octets
+    /// that name the algorithm.
     fn in_base64(text: &str) -> Result<Self, NotAKey> {
         let octets: Vec<u8> = base64::decode(text.trim_end()).map_err(|_| NotAKey)?;
         octets.get(2..10).ok_or(NotAKey).and_then(Self::of)

@@ -1,8 +1,8 @@
 //! The header of a database file: the first 512 octets of a CVD, or of a CLD, which freshclam
 //! assembles locally.
 //!
-//! `ClamAV-VDB:<build time>:<version>:<signatures>:<flevel>:<md5 of the rest>:<dsig>:<builder>:<unix time>`, padded with
-//! spaces (CLIENTS: "CVD file header").
+//! `ClamAV-VDB:<build time>:<version>:<signatures>:<flevel>:<md5 of the
+//! rest>:<dsig>:<builder>:<unix time>`, padded with spaces (CLIENTS: "CVD file header").
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The gate decides which versions of a release are announced: those that enough mirrors have. Newer
-//! versions wait.
+//! The gate decides which versions of a release are announced: those that enough mirrors have.
+//! Newer versions wait.
 
 use std::fmt;
 
@@ -107,8 +107,9 @@ fn floor(known: Option<u32>, released: u32, rollback: bool) -> u32 {
     }
 }
 
-/// The versions of a database that the mirrors of a fleet have, from the newest, each with the total
-/// capacity of the mirrors that have it or a later one. Mirrors with an unknown version do not count.
+/// The versions of a database that the mirrors of a fleet have, from the newest, each with the
+/// total capacity of the mirrors that have it or a later one. Mirrors with an unknown version do
+/// not count.
 struct HeldVersions(Vec<(u32, u128)>);
 
 impl HeldVersions {

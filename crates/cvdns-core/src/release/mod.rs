@@ -131,8 +131,8 @@ pub fn database_record(version: u32, stamp: i64) -> String {
     format!("{version}:{stamp}")
 }
 
-/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every server.
-/// After `fresh_until`, when the feed becomes stale, the stamp no longer advances.
+/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every
+/// server. After `fresh_until`, when the feed becomes stale, the stamp no longer advances.
 pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
     half_hour(now.min(fresh_until))
 }

@@ -39,8 +39,8 @@ pub enum RecordLineError {
 }
 
 impl RecordLine {
-    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`. Quotes around it, which dig
-    /// writes, and a byte order mark in front of it are ignored.
+    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`. Quotes around it, which
+    /// dig writes, and a byte order mark in front of it are ignored.
     ///
     /// # Errors
     /// If clients would refuse the record, or its stamp is more than 5 minutes after `now`.
