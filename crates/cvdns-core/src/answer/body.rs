@@ -213,7 +213,9 @@ impl Target<'_> {
         body: Body<'s>,
     ) -> Body<'s> {
         let MessageBuffer { buffer, question_end, limit } = self.message;
-        let mut current = CurrentName::of_question(buffer, question_end);
+        let Some(mut current) = CurrentName::of_question(buffer, question_end) else {
+            return Body::broken();
+        };
         let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
         let mut writer = Writer::new(room, question_end);
         let Some(mut counts) = write_chain(chain, &snapshot.static_data, &mut current, &mut writer)
@@ -280,17 +282,16 @@ struct CurrentName {
 }
 
 impl CurrentName {
-    fn of_question(buffer: &[u8], question_end: usize) -> Self {
+    fn of_question(buffer: &[u8], question_end: usize) -> Option<Self> {
         let mut current = Self { octets: [0; MAX_NAME], length: 0, question: true };
-        current.set(buffer.get(HEADER..question_end.saturating_sub(4)).unwrap_or_default());
-        current
+        current.set(buffer.get(HEADER..question_end.checked_sub(4)?)?)?;
+        Some(current)
     }
 
-    fn set(&mut self, wire: &[u8]) {
-        if let Some(slot) = self.octets.get_mut(..wire.len()) {
-            slot.copy_from_slice(wire);
-            self.length = wire.len();
-        }
+    fn set(&mut self, wire: &[u8]) -> Option<()> {
+        self.octets.get_mut(..wire.len())?.copy_from_slice(wire);
+        self.length = wire.len();
+        Some(())
     }
 
     fn wire(&self) -> &[u8] {
@@ -316,7 +317,7 @@ fn write_chain(
         match link {
             Link::Cname(_) => {
                 counts.answer += write_set(writer, current.owner(), &set);
-                current.set(target);
+                current.set(target)?;
             }
             Link::Dname(_) => {
                 counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
@@ -331,7 +332,7 @@ fn write_chain(
                 // The synthesized CNAME has the DNAME's TTL (RFC 6672 section 3.1).
                 writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
                 counts.answer += 1;
-                current.set(renamed);
+                current.set(renamed)?;
             }
         }
         current.question = false;

@@ -6,7 +6,9 @@ use crate::wire::name::Name;
 
 /// A name in wire form, in presentation format.
 pub(super) fn name(wire: &[u8]) -> String {
-    Name::from_wire(wire).map(|name| name.to_string()).unwrap_or_default()
+    let name = Name::from_wire(wire);
+    debug_assert!(name.is_ok(), "names were checked when they were read");
+    name.map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// An age given in seconds: `12s`, `2h 5m 10s`, `3d 2h`. It is negative for a time in the future.

@@ -63,7 +63,9 @@ impl RecordInfo {
         let announced = snapshot.dynamic_data.announced();
         match decision.outcome {
             Outcome::Text { template, announced, stale } => {
-                let text = template.octets.get(BEFORE_STRING..).unwrap_or_default();
+                let text = template.octets.get(BEFORE_STRING..);
+                debug_assert!(text.is_some(), "a text template is a TXT record");
+                let text = text.unwrap_or_default();
                 let ttl = template.octets.get(6..10).and_then(|ttl| ttl.try_into().ok());
                 Some(Self {
                     text: Some(String::from_utf8_lossy(text).into_owned()),

@@ -35,7 +35,7 @@ pub struct Gate {
     pub quorum: Share,
 }
 
-/// The versions that a usable mirror has.
+/// The capacity of a usable mirror, and the versions that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MirrorVersions {
     /// Capacity of the mirror in kbit/s.
