@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::has_colour;
-use cvdns_core::problem::{Lines, Problems, render_in};
+use cvdns_core::problem::{Lines, Problems, plural, render_in};
 
 /// Beyond this many nobody reads on; most have one cause.
 const SHOWN: usize = 100;
@@ -33,11 +33,12 @@ fn write_some(out: &mut impl Write, problems: &Problems, most: usize) -> io::Res
         writeln!(out, "… and {more} more: mend these first\n")?;
     }
     if errors + warnings > 0 {
-        writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
+        writeln!(
+            out,
+            "{}, {}",
+            plural(errors, "error", "errors"),
+            plural(warnings, "warning", "warnings")
+        )?;
     }
     Ok(())
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -127,7 +127,7 @@ fn left_out(mirror: &Mirror, status: &MirrorStatus) -> String {
     }
     let works = |state: &State| state.is_usable();
     if status.behind > 0 && status.ipv4.iter().chain(&status.ipv6).any(works) {
-        let versions = plural(status.behind.into(), "version", "versions");
+        let versions = plural(status.behind as usize, "version", "versions");
         return format!("{status}, but {versions} behind the record");
     }
     if works(&status.state) {

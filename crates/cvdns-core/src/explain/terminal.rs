@@ -92,7 +92,7 @@ impl Page {
     fn pool(&mut self, pool: &PoolInfo, pools: &PathInfo) {
         let PoolInfo { usable, mirrors, addresses, .. } = pool;
         let taken = if pool.drawn {
-            let addresses = plural(*addresses as u64, "address", "addresses");
+            let addresses = plural(*addresses, "address", "addresses");
             format!(", gives {addresses}, needed: {}", pools.min)
         } else {
             ", not needed".to_owned()

@@ -11,6 +11,7 @@ use super::template::{TemplateId, Templates};
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
+use crate::problem::plural;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
 use crate::zone::records::{Records, Rrset};
@@ -232,9 +233,9 @@ pub struct Text {
 impl StaticData {
     /// How much there is, for people.
     pub fn summary(&self) -> String {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        let (names, zones) = (self.nodes.len(), self.zones.len());
-        format!("{names} name{} in {zones} zone{}", s(names), s(zones))
+        let names = plural(self.nodes.len(), "name", "names");
+        let zones = plural(self.zones.len(), "zone", "zones");
+        format!("{names} in {zones}")
     }
 
     /// What the node holds of this type.
