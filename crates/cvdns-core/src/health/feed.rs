@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_any_fraction_and_no_offset_that_no_clock_has() {
+    fn times_have_any_fraction_and_only_offsets_below_a_day() {
         let with = |generated: &str, since: &str| {
             GOOD.replace("2026-11-22T17:00:00Z", generated).replace("2026-11-20T02:11:00Z", since)
         };

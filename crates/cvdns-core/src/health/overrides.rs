@@ -176,7 +176,7 @@ mod tests {
         let overrides = good(&format!("{DRAINED}{down}"));
         let of = |host, time| overrides.of(host, at(time)).map(ToString::to_string);
         let drained = "*.example.de drained (disk swap, until 2026-12-01T06:00:00Z)";
-        for (host, time, said) in [
+        for (host, time, expected) in [
             ("a.example.de", "2026-12-01T05:59:59.999Z", Some(drained)),
             ("a.example.de", "2026-12-01T06:00:00Z", Some("a.example.de down (hacked)")),
             ("b.a.example.de", "2026-11-01T00:00:00Z", Some(drained)),
@@ -184,7 +184,7 @@ mod tests {
             ("example.de", "2026-11-01T00:00:00Z", None),
             ("a.example.dex", "2026-11-01T00:00:00Z", None),
         ] {
-            assert_eq!(of(host, time).as_deref(), said, "{host} {time}");
+            assert_eq!(of(host, time).as_deref(), expected, "{host} {time}");
         }
         assert_eq!(
             overrides.next_end(at("2026-11-01T00:00:00Z")),
@@ -200,7 +200,7 @@ mod tests {
             "[[override]]\nhost = \"\"\nstate = \"dwon\"\nreason = \" \"\nuntil = 2026-12-01T06:00:00\nuntill = 1\n\
              [[override]]\nreason = \"a\\nb\"\n[overide]\n",
         );
-        for said in [
+        for expected in [
             "o:2:8: `host`: it is empty",
             "o:3:9: `state`: \"dwon\": no state",
             "o:4:10: `reason`: it is empty",
@@ -211,7 +211,7 @@ mod tests {
             "o:8:10: `reason`: it is more than one line",
             "o:9:2: unknown key `overide` (did you mean `override`?)",
         ] {
-            assert!(problems.contains(said), "{said}\n{problems}");
+            assert!(problems.contains(expected), "{expected}\n{problems}");
         }
         assert_eq!(problems.lines().count(), 9, "{problems}");
         assert!(parse("[[override]\n").1.starts_with("o:1:"));
@@ -246,9 +246,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn globs_match_what_they_say(glob in "[ab.*?]{0,5}[ab*?]", host in "[ab.]{0,6}[ab]") {
-            let said = good(&format!("[[override]]\nhost = \"{glob}\"\nstate = \"up\"\nreason = \"r\"\n"));
-            let found = said.of(&host, at("2026-12-01T00:00:00Z")).is_some();
+        fn globs_match_by_definition(glob in "[ab.*?]{0,5}[ab*?]", host in "[ab.]{0,6}[ab]") {
+            let overrides = good(&format!("[[override]]\nhost = \"{glob}\"\nstate = \"up\"\nreason = \"r\"\n"));
+            let found = overrides.of(&host, at("2026-12-01T00:00:00Z")).is_some();
             prop_assert_eq!(found, matches(glob.as_bytes(), host.as_bytes()));
         }
 

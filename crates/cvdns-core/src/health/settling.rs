@@ -195,7 +195,7 @@ mod tests {
         Fleet::parse("m", &text, &mut Problems::default())
     }
 
-    /// A feed that says this of `a`, and that some unknown host is down.
+    /// A feed in which `a` has this state, and an unknown host is down.
     fn feed(state: State) -> Feed {
         let text = format!(
             "{{\"format\":1,\"serial\":1,\"generated\":\"2026-11-24T00:00:00Z\",\"mirrors\":{{\"x\":{{\"state\":\"down\"}},\
@@ -211,55 +211,55 @@ mod tests {
         FlapStatus { changed, flaps: true, until: until.map(at) }
     }
 
-    /// A server that takes over a feed with these states of `a`, each at a second.
-    fn followed(settle: u64, said: &[(u64, State)]) -> Settling {
+    /// The histories after feeds with these states of `a`, each at a time in seconds.
+    fn followed(settle: u64, listed: &[(u64, State)]) -> Settling {
         let (fleet, mut settling) =
             (fleet(&["a", "b"]), Settling::new(Duration::from_secs(settle)));
-        for (second, state) in said {
+        for (second, state) in listed {
             settling.follow(&feed(*state), [&fleet, &fleet].into_iter(), at(*second));
         }
         settling
     }
 
     #[test]
-    fn a_mirror_flaps_from_the_fourth_change_in_ten_minutes_until_it_was_up() {
+    fn a_mirror_flaps_after_four_changes_in_ten_minutes_until_it_has_been_up() {
         use State::{Down, Old, Up};
-        let mut said = vec![(0, Up), (100, Down), (200, Up), (300, Down)];
-        assert_eq!(followed(30, &said).of("a", at(300)), CHANGED);
-        assert_eq!(followed(30, &said).of("a", at(899)), CHANGED);
-        assert_eq!(followed(30, &said).of("a", at(900)), CALM);
-        said.push((699, Up));
-        let settling = followed(30, &said);
+        let mut listed = vec![(0, Up), (100, Down), (200, Up), (300, Down)];
+        assert_eq!(followed(30, &listed).of("a", at(300)), CHANGED);
+        assert_eq!(followed(30, &listed).of("a", at(899)), CHANGED);
+        assert_eq!(followed(30, &listed).of("a", at(900)), CALM);
+        listed.push((699, Up));
+        let settling = followed(30, &listed);
         assert_eq!(settling.of("a", at(699)), flapping(true, Some(729)));
         assert_eq!(settling.next_change(at(699)), Some(at(729)));
         assert_eq!(settling.flapping(at(728)).collect::<Vec<_>>(), ["a"]);
         assert_eq!(settling.of("a", at(729)), CHANGED);
         assert_eq!(settling.next_change(at(729)), Some(at(1299)));
         assert_eq!((settling.of("a", at(1299)), settling.next_change(at(1299))), (CALM, None));
-        // Half a minute was not over; old is not up; the fourth change before is no longer in the
-        // window.
-        said.extend([(710, Old)]);
-        assert_eq!(followed(30, &said).of("a", at(10_000)), flapping(false, None));
-        said.extend([(5000, Up), (5029, Down), (5040, Up)]);
-        assert_eq!(followed(30, &said).of("a", at(5069)), flapping(true, Some(5070)));
-        assert_eq!(followed(30, &said).of("a", at(5070)), CHANGED);
+        // The mirror was up for 11 seconds only, and `old` is not `up`. Later the fourth change back
+        // is outside the window, but the mirror has not settled before 5070.
+        listed.extend([(710, Old)]);
+        assert_eq!(followed(30, &listed).of("a", at(10_000)), flapping(false, None));
+        listed.extend([(5000, Up), (5029, Down), (5040, Up)]);
+        assert_eq!(followed(30, &listed).of("a", at(5069)), flapping(true, Some(5070)));
+        assert_eq!(followed(30, &listed).of("a", at(5070)), CHANGED);
         // Just out of the window.
-        let said = [(0, Up), (100, Down), (200, Up), (300, Down), (700, Up)];
-        assert_eq!(followed(30, &said).of("a", at(700)), CHANGED);
+        let listed = [(0, Up), (100, Down), (200, Up), (300, Down), (700, Up)];
+        assert_eq!(followed(30, &listed).of("a", at(700)), CHANGED);
     }
 
     #[test]
-    fn nothing_is_kept_but_of_the_fleet() {
+    fn only_mirrors_of_the_fleet_have_a_history() {
         use State::{Down, Up};
-        let said = [(0, Up), (1, Down), (2, Up), (3, Down), (4, Up)];
-        let mut settling = followed(30, &said);
+        let listed = [(0, Up), (1, Down), (2, Up), (3, Down), (4, Up)];
+        let mut settling = followed(30, &listed);
         assert_eq!(settling.mirrors.keys().collect::<Vec<_>>(), ["a", "b"]);
         let (other, all) = (fleet(&["b", "c"]), fleet(&["a", "b", "c"]));
         settling.follow(&feed(Up), [&other].into_iter(), at(5));
         settling.follow(&feed(Down), [&all].into_iter(), at(6));
         // It is new.
         assert_eq!(settling.of("a", at(6)), CALM);
-        let mut settling = followed(30, &said);
+        let mut settling = followed(30, &listed);
         settling.set(Duration::ZERO);
         assert_eq!((settling.of("a", at(5)), settling.next_change(at(5))), (CALM, None));
         settling.follow(&feed(Down), [&all].into_iter(), at(6));
@@ -281,9 +281,9 @@ mod tests {
     }
 
     /// The same by definition, from the list of all states with their times in seconds.
-    fn by_definition(said: &[(u64, State)], settle: u64, now: u64) -> FlapStatus {
+    fn by_definition(listed: &[(u64, State)], settle: u64, now: u64) -> FlapStatus {
         let changes: Vec<(u64, State)> =
-            said.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1]).collect();
+            listed.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1]).collect();
         let recent = |from: u64| {
             changes.iter().filter(|(moment, _)| *moment <= from && from < moment + 600).count()
         };
@@ -304,27 +304,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_the_list_of_all_moments_says(
+        fn the_status_is_the_one_by_definition(
             settle in prop_oneof![1u64..40, 500u64..900],
             steps in prop::collection::vec((1u64..250, prop_oneof![2 => Just(0usize), 1 => 1usize..5]), 1..40),
             pauses in prop::collection::vec(0u64..1500, 8),
         ) {
-            let (mut time, mut said) = (0, Vec::new());
+            let (mut time, mut listed) = (0, Vec::new());
             for (step, state) in steps {
                 time += step;
-                said.push((time, STATES[state]));
-                let settling = followed(settle, &said);
+                listed.push((time, STATES[state]));
+                let settling = followed(settle, &listed);
                 let mut moments: BTreeMap<u64, FlapStatus> = BTreeMap::new();
                 for now in pauses.iter().map(|pause| time + pause).chain([time, time + settle - 1, time + settle]) {
-                    let unrest = settling.of("a", at(now));
-                    prop_assert_eq!(unrest, by_definition(&said, settle, now), "{:?} at {}", &said, now);
-                    moments.insert(now, unrest);
+                    let status = settling.of("a", at(now));
+                    prop_assert_eq!(status, by_definition(&listed, settle, now), "{:?} at {}", &listed, now);
+                    moments.insert(now, status);
                 }
                 // Between the times that `next_change` returns nothing changes.
-                for (now, unrest) in &moments {
+                for (now, status) in &moments {
                     let next = settling.next_change(at(*now)).unwrap_or(Timestamp::MAX);
                     let until = moments.range(now..).filter(|(later, _)| at(**later) < next);
-                    until.for_each(|(_, later)| assert_eq!(later, unrest));
+                    until.for_each(|(_, later)| assert_eq!(later, status));
                 }
                 prop_assert_eq!(settling.of("b", at(time)), CALM);
             }

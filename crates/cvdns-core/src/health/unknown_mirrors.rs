@@ -13,12 +13,12 @@ pub fn unknown_mirrors<'f>(feed: &Feed, fleets: impl Iterator<Item = &'f Fleet>)
         known.entry(&mirror.host).or_default().push(mirror);
     }
     let mut out = Vec::new();
-    for (host, said) in &feed.mirrors {
+    for (host, listed) in &feed.mirrors {
         let Some(mirrors) = known.get(host.as_str()) else {
             out.push(format!("{host} is in no fleet file: its state in the feed is not used"));
             continue;
         };
-        for address in said.addresses.keys() {
+        for address in listed.addresses.keys() {
             if !mirrors.iter().any(|mirror| mirror.addresses().any(|own| own == *address)) {
                 out.push(format!(
                     "{address} is not an address of {host}: its state in the feed is not used"
