@@ -1,4 +1,4 @@
-//! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
+//! cvdns: an authoritative `GeoDNS` server for a download-mirror network such as ClamAV's.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 

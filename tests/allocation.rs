@@ -1,6 +1,7 @@
 //! The query path does not allocate (docs/design.md): counted, over every kind of answer.
 //!
-//! A binary of its own: the allocator of a process is one for all that it runs, and this one counts.
+//! A binary of its own: the allocator of a process is one for all that it runs, and this one
+//! counts.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
 
 mod asking;
@@ -20,7 +21,8 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a thread-local cell without a destructor.
+// SAFETY: every call goes to the system's allocator unchanged; counting touches a thread-local cell
+// without a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));

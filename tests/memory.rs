@@ -1,7 +1,7 @@
 //! What a server holds of the machine's memory, and that it is no more after it has run for long.
 //!
-//! A binary of its own: 900 connections at once take most of the descriptors that a process may have, and other tests beside
-//! them would have none.
+//! A binary of its own: 900 connections at once take most of the descriptors that a process may
+//! have, and other tests beside them would have none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -18,7 +18,8 @@ use support::daemon::{Daemon, Files};
 use support::packet::Query;
 use support::rr;
 
-/// MiB that it holds, without the pages of its own file: of those a test build has more than one that is served with.
+/// MiB that it holds, without the pages of its own file: of those a test build has more than one
+/// that is served with.
 fn resident(daemon: &Daemon) -> u64 {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
@@ -29,7 +30,8 @@ fn resident(daemon: &Daemon) -> u64 {
     (kib("RssAnon:") + kib("RssShmem:")) >> 10
 }
 
-/// Waits until it holds at most so many MiB: what was in force before is freed when the last worker has left it.
+/// Waits until it holds at most so many MiB: what was in force before is freed when the last worker
+/// has left it.
 fn holds(daemon: &Daemon, most: u64, what: &str) {
     let deadline = Instant::now() + support::PATIENCE;
     while resident(daemon) > most {

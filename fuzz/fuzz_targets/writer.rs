@@ -1,7 +1,7 @@
 #![no_main]
 
 use cvdns_core::wire::name::Name;
-use cvdns_core::wire::writer::{Owner, Writer};
+use cvdns_core::wire::writer::{Owner, MessageWriter};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use libfuzzer_sys::fuzz_target;
@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     let Some(question) = name(&mut input) else { return };
     let head = [&[0, 1, 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question[..], &[0, 1, 0, 1]].concat();
     buffer[..head.len()].copy_from_slice(&head);
-    let mut writer = Writer::new(&mut buffer, head.len());
+    let mut writer = MessageWriter::new(&mut buffer, head.len());
     let mut written = Vec::new();
     while let Some((kind, rest)) = input.split_first() {
         input = rest;

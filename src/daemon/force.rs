@@ -20,7 +20,7 @@ use super::offer::{InForce, Offer, Seen, Terms};
 use super::offering::Offering;
 use super::overriding::Overriding;
 use super::standings;
-use crate::admin::Condition;
+use crate::admin::ServerCondition;
 use crate::load::{Loaded, Source, signature_path};
 use cvdns_core::answer::{QueryCounterSet, Reclaimed, SnapshotReclaimer};
 use cvdns_core::config::{Config, Server};
@@ -89,7 +89,7 @@ pub(super) struct Force {
     /// What was wrong when the frame was compiled, as it was logged.
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
-    condition: Arc<ArcSwap<Condition>>,
+    condition: Arc<ArcSwap<ServerCondition>>,
     reclaimer: Arc<SnapshotReclaimer>,
     queries: QueryCounterSet,
     /// Threads that count for themselves.
@@ -202,7 +202,7 @@ impl Force {
     }
 
     /// How the server stands, for those who look after it.
-    pub(super) fn condition(&self) -> &Arc<ArcSwap<Condition>> {
+    pub(super) fn condition(&self) -> &Arc<ArcSwap<ServerCondition>> {
         &self.condition
     }
 

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::admin::{Accept, Admin, View};
+use crate::admin::{AcceptRequest, Admin, ServerView};
 use crate::load::{self, Loaded};
 use crate::logging::{LOGGED, LogQueue, log_problems};
 use cvdns_core::problem::Problems;
@@ -149,7 +149,7 @@ impl Daemon {
                     "metrics and health at http://{}/metrics, /healthz, /readyz",
                     admin.address()?
                 );
-                admin.serve(View {
+                admin.serve(ServerView {
                     snapshots: force.snapshots().clone(),
                     tallies: serving.tallies(),
                     queries: force.tallies().clone(),
@@ -228,7 +228,7 @@ async fn follow(
     force: &mut Force,
     mut fetching: Option<Fetching>,
     pending: &Pending,
-    mut accepted: mpsc::Receiver<Accept>,
+    mut accepted: mpsc::Receiver<AcceptRequest>,
     follower: &mut impl Follower,
 ) {
     let mut watch = watched(force);
@@ -250,7 +250,7 @@ async fn follow(
                 }
                 watch = watched(force);
             }
-            Some(Accept { serial, done }) = accepted.recv() => {
+            Some(AcceptRequest { serial, done }) = accepted.recv() => {
                 // Who asked may have gone.
                 let _ = done.send(force.accept(serial, Timestamp::now()));
             }

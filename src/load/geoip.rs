@@ -84,9 +84,9 @@ pub(super) fn read(
     if !zones.iter().any(asks) {
         return Countries::unread("no country database: no name asks where clients are");
     }
-    let named = &config.database;
+    let named = &config.geoip.database;
     let file = beside(path, &named.value);
-    let source = Version::of(&file).map(|version| (version, config.overrides.clone()));
+    let source = Version::of(&file).map(|version| (version, config.geoip.overrides.clone()));
     if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source)
     {
         // The configuration may ask for more networks than before.
@@ -101,7 +101,7 @@ pub(super) fn read(
             refuse_small(size.networks, config, before, problems);
             warn_unknown(&database, &named.location, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
-            let map = CountryMap::new(&database, &config.overrides)
+            let map = CountryMap::new(&database, &config.geoip.overrides)
                 .named(format!("{} {built}", named.value));
             Countries {
                 map: Arc::new(map),
@@ -125,8 +125,8 @@ fn refuse_small(
     before: Option<&Countries>,
     problems: &mut Problems,
 ) {
-    let location = || config.database.location.clone();
-    if let Some(least) = config.min_networks {
+    let location = || config.geoip.database.location.clone();
+    if let Some(least) = config.geoip.min_networks {
         if (networks as u64) < least {
             let what = format!(
                 "the country database has {networks} networks, fewer than `min-networks`, {least}"
@@ -194,7 +194,8 @@ mod tests {
         let loaded = load(&path, &mut Problems::default()).unwrap();
         let size = loaded.countries.size.unwrap();
         let again = |least: u64| {
-            let config = Config { min_networks: Some(least), ..loaded.config.clone() };
+            let mut config = loaded.config.clone();
+            config.geoip.min_networks = Some(least);
             let mut problems = Problems::default();
             let read =
                 read(&path, &config, &loaded.inputs.zones, Some(&loaded.countries), &mut problems);

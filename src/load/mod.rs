@@ -92,7 +92,7 @@ pub fn admin_of(path: &Path, problems: &mut Problems) -> Option<Option<SocketAdd
 /// The path of a configuration's country database, and the overrides that beat it.
 pub fn geoip_of(path: &Path, problems: &mut Problems) -> Option<(PathBuf, Vec<(IpNet, Country)>)> {
     let config = config(path, problems)?;
-    Some((cvdns_io::beside(path, &config.database.value), config.overrides))
+    Some((cvdns_io::beside(path, &config.geoip.database.value), config.geoip.overrides))
 }
 
 /// From where a configuration's feed comes, and the files that have a word in the release.

@@ -1,5 +1,5 @@
-//! What tests share that ask a snapshot without sockets: loading a configuration, writing queries, and reading answers with
-//! `hickory-proto`, which knows nothing of how they were written.
+//! What tests share that ask a snapshot without sockets: loading a configuration, writing queries,
+//! and reading answers with `hickory-proto`, which knows nothing of how they were written.
 #![allow(
     dead_code,
     missing_docs,

@@ -1,4 +1,5 @@
-//! A feed by URL: from nginx, and from servers that misbehave. Whatever these do, the server goes on answering as it did.
+//! A feed by URL: from nginx, and from servers that misbehave. Whatever these do, the server goes
+//! on answering as it did.
 
 use crate::support;
 
@@ -335,7 +336,8 @@ fn a_reload_goes_to_another_source_and_back() {
     until(&daemon, "no feed", || answer(daemon.client()) == pool_of(&States::new()));
 }
 
-/// A feed that was refused for its time alone is taken when that has come, though the server says that it is still the same.
+/// A feed that was refused for its time alone is taken when that has come, though the server says
+/// that it is still the same.
 #[test]
 fn a_feed_from_the_future_is_asked_for_again() {
     let nginx = Nginx::start();

@@ -1,5 +1,5 @@
-//! The web side of the network: freshclam and cvdupdate in namespaces of their own, nginx as a mirror and as the source of
-//! feeds, the coordinator (tests/README.md).
+//! The web side of the network: freshclam and cvdupdate in namespaces of their own, nginx as a
+//! mirror and as the source of feeds, the coordinator (tests/README.md).
 
 #![allow(
     clippy::unwrap_used,

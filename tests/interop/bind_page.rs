@@ -120,7 +120,8 @@ fn the_commands_of_the_page_do_what_it_says() {
             if printed == *expected {
                 break;
             }
-            // A server that was started or told to load may need a moment; nothing else is done twice.
+            // A server that was started or told to load may need a moment; nothing else is done
+            // twice.
             let may_wait = commands.starts_with("dig ") && Instant::now() < deadline;
             assert!(may_wait, "{commands}\nprints\n{printed}instead of\n{expected}");
             std::thread::sleep(Duration::from_millis(100));

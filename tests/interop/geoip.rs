@@ -66,7 +66,8 @@ fn mmdblookup_reads_the_shipped_database_as_we_do() {
     assert!(known > 80, "{known}");
 }
 
-/// What is looked up is what a server looks up: the table that it compiles, in which a client's path stands.
+/// What is looked up is what a server looks up: the table that it compiles, in which a client's
+/// path stands.
 #[test]
 fn lookups_agree_with_the_table_that_servers_compile() {
     use cvdns_core::geo::country::Country;
@@ -198,7 +199,8 @@ network,geoname_id,registered_country_geoname_id,represented_country_geoname_id,
 2001:db8::/32,6255148,2921044,,0,0
 ";
 
-/// Continents as GeoLite2 has them go through the build to other readers, to `lookup`, `info` and answers.
+/// Continents as GeoLite2 has them go through the build to other readers, to `lookup`, `info` and
+/// answers.
 #[test]
 fn networks_of_which_the_continent_alone_is_known_keep_it() {
     let directory = TempDir::new().expect("directory");
@@ -259,7 +261,8 @@ fn networks_of_which_the_continent_alone_is_known_keep_it() {
     assert_eq!(story["location"]["continent"], "AS", "{story}");
 }
 
-/// `start,end,CC` in any form of addresses is nobody's in particular: no credit, and codes that are no countries are refused.
+/// `start,end,CC` in any form of addresses is nobody's in particular: no credit, and codes that are
+/// no countries are refused.
 #[test]
 fn a_plain_list_of_ranges_is_not_taken_for_ipfire_s() {
     let directory = TempDir::new().expect("directory");

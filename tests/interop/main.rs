@@ -1,5 +1,5 @@
-//! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool and Python make of it
-//! (tests/README.md).
+//! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool and
+//! Python make of it (tests/README.md).
 
 #![allow(
     clippy::unwrap_used,

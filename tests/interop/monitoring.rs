@@ -1,4 +1,5 @@
-//! The alert rules and the dashboard of docs/: what promtool says of them, and whether they ask for what the server shows.
+//! The alert rules and the dashboard of docs/: what promtool says of them, and whether they ask for
+//! what the server shows.
 
 use crate::support;
 
@@ -142,7 +143,8 @@ fn asked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     out
 }
 
-/// Who does not ask for `OpenMetrics` gets the older text format, with which promtool finds no fault.
+/// Who does not ask for `OpenMetrics` gets the older text format, with which promtool finds no
+/// fault.
 #[test]
 fn both_formats_say_the_same() {
     let port = ports::free();

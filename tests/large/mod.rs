@@ -1,6 +1,8 @@
-//! A large network: the shipped zone over a fleet of any size, for tests and benchmarks of how cost grows.
+//! A large network: the shipped zone over a fleet of any size, for tests and benchmarks of how cost
+//! grows.
 //!
-//! Addresses are those for benchmarks (RFC 2544, `198.18.0.0/15`) and documentation (RFC 3849, `2001:db8::/32`).
+//! Addresses are those for benchmarks (RFC 2544, `198.18.0.0/15`) and documentation (RFC 3849,
+//! `2001:db8::/32`).
 #![allow(
     dead_code,
     missing_docs,
@@ -27,7 +29,8 @@ pub struct Network {
 pub const LARGE: Network = Network { mirrors: 10_000, countries: 200 };
 
 impl Network {
-    /// Its configuration with all that it names but the feed, which is `feed.json` beside it. Names and contents of files.
+    /// Its configuration with all that it names but the feed, which is `feed.json` beside it. Names
+    /// and contents of files.
     pub fn files(self, port: &str) -> [(&'static str, String); 3] {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let zone = std::fs::read_to_string(project.join("zones/clamav.net.toml")).unwrap();

@@ -24,7 +24,8 @@ const FIRST: u32 = 28_129;
 const STEPS: usize = 288;
 const MIDNIGHT: &str = "2026-11-22T00:00:00Z";
 
-/// The shipped configuration's shares: a version takes 90 % of the capacity, a mirror may be one behind.
+/// The shipped configuration's shares: a version takes 90 % of the capacity, a mirror may be one
+/// behind.
 const LAG: u32 = 1;
 
 static FRAME: LazyLock<Arc<StaticData>> = LazyLock::new(|| {
@@ -40,7 +41,8 @@ struct Hour {
     up: Vec<bool>,
 }
 
-/// A day: each release reaches each mirror after a time of its own, and the mirror then has the newest.
+/// A day: each release reaches each mirror after a time of its own, and the mirror then has the
+/// newest.
 fn day(numbers: &mut Numbers, failures: bool) -> Vec<Hour> {
     let mut hour = Hour { released: FIRST, held: vec![FIRST; MIRRORS], up: vec![true; MIRRORS] };
     let mut due = vec![usize::MAX; MIRRORS];
@@ -96,7 +98,8 @@ fn follow(before: Option<Snapshot>, feed: &Feed, time: Timestamp) -> Snapshot {
     before.map_or_else(first, |before| Snapshot::after(&before, Arc::clone(&FRAME), &now))
 }
 
-/// The newest version that mirrors with nine tenths of the capacity of those that are up hold, looked for one by one.
+/// The newest version that mirrors with nine tenths of the capacity of those that are up hold,
+/// looked for one by one.
 fn newest(hour: &Hour) -> u32 {
     let fleet = &FRAME.plans[0].fleet;
     let capacity = |wanted: u32| -> u64 {
@@ -117,7 +120,8 @@ fn daily(record: &str) -> u32 {
     record.split(':').nth(2).unwrap().parse().unwrap()
 }
 
-/// CLIENTS: "announce a version only once the mirrors that answer can serve it, and take mirrors that lag behind it out of answers".
+/// CLIENTS: "announce a version only once the mirrors that answer can serve it, and take mirrors
+/// that lag behind it out of answers".
 #[test]
 fn clients_no_client_is_sent_to_a_mirror_that_lags() {
     let mirrors = &FRAME.plans[0].fleet.mirrors;
@@ -165,8 +169,8 @@ fn clients_no_client_is_sent_to_a_mirror_that_lags() {
     );
 }
 
-/// CLIENTS: "All servers must show the same stamp at the same time: derive it from the clock's half hour, not from when a process
-/// started."
+/// CLIENTS: "All servers must show the same stamp at the same time: derive it from the clock's half
+/// hour, not from when a process started."
 #[test]
 fn clients_servers_started_at_any_time_show_the_same_record() {
     let mut servers: Vec<(usize, Option<Snapshot>)> =

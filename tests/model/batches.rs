@@ -1,4 +1,5 @@
-//! Queries read ahead in batches, as UDP workers do, get the same octets as queries answered one by one.
+//! Queries read ahead in batches, as UDP workers do, get the same octets as queries answered one by
+//! one.
 
 use crate::asking;
 
@@ -9,7 +10,8 @@ use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
 use cvdns_core::snapshot::Snapshot;
 
-/// A kind of query for each kind of answer, most with a random subnet; a few have an octet changed or their end cut off.
+/// A kind of query for each kind of answer, most with a random subnet; a few have an octet changed
+/// or their end cut off.
 fn any_query(numbers: &mut Numbers) -> Vec<u8> {
     const NAMES: [(&str, u16); 12] = [
         ("db.local.clamav.net.", A),

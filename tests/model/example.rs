@@ -153,7 +153,8 @@ fn the_feed_takes_mirrors_out_of_answers() {
 fn a_record_expires_by_the_clock() {
     let (loaded, feed) = example();
     let static_data = static_data(&loaded, Some(&feed));
-    // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two and a half.
+    // Generated at 17:00, stale at 18:00 with that as its stamp; a TTL of half an hour leaves two
+    // and a half.
     let now = |time: &str| {
         let max_age = std::time::Duration::from_secs(3600);
         cvdns_core::snapshot::Now::new(Some(&feed), time.parse().unwrap(), max_age)

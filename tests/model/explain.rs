@@ -1,5 +1,6 @@
-//! What explains an answer is what answers: for random feeds, overrides, clients and names, the story of a decision is held against
-//! the packet, which `hickory-proto` decodes, and against plain lists of the fleet file.
+//! What explains an answer is what answers: for random feeds, overrides, clients and names, the
+//! story of a decision is held against the packet, which `hickory-proto` decodes, and against plain
+//! lists of the fleet file.
 
 use crate::asking;
 
@@ -52,7 +53,8 @@ fn time() -> jiff::Timestamp {
 /// What a feed is like.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// So many percent of the mirrors are up, the others in any state. Some addresses differ, some versions do.
+    /// So many percent of the mirrors are up, the others in any state. Some addresses differ, some
+    /// versions do.
     Mixed(usize),
     /// No mirror works.
     Dead,

@@ -1,4 +1,5 @@
-//! The library without sockets: oracles, tables, documents and whole answers out of memory (tests/README.md).
+//! The library without sockets: oracles, tables, documents and whole answers out of memory
+//! (tests/README.md).
 
 #![allow(
     clippy::unwrap_used,

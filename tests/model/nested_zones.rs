@@ -1,4 +1,5 @@
-//! Zones beside and below each other, zones for each country, and fleets with one address family, answered as a whole.
+//! Zones beside and below each other, zones for each country, and fleets with one address family,
+//! answered as a whole.
 
 use crate::asking;
 
@@ -52,7 +53,8 @@ fn owner_of_authority(answer: &Answer) -> (String, RecordType) {
     (record.name.to_string(), record.record_type())
 }
 
-/// RFC 8020: an NXDOMAIN for a name above a zone would deny the zone. RFC 4592 section 2.2.2: nor may a wildcard stand there.
+/// RFC 8020: an NXDOMAIN for a name above a zone would deny the zone. RFC 4592 section 2.2.2: nor
+/// may a wildcard stand there.
 #[test]
 fn names_above_a_served_zone_exist() {
     let zones = [
@@ -78,7 +80,8 @@ fn names_above_a_served_zone_exist() {
     assert_eq!(codes, expected);
 }
 
-/// RFC 4035 section 3.1.4.1: DS is asked at the parent, which may itself know no more than whom to ask.
+/// RFC 4035 section 3.1.4.1: DS is asked at the parent, which may itself know no more than whom to
+/// ask.
 #[test]
 fn ds_at_an_apex_is_the_parents() {
     let ds = "1 8 2 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -105,7 +108,8 @@ fn ds_at_an_apex_is_the_parents() {
     assert_eq!(answers[3].message.answers[0].name.to_string(), "signed.example.org.");
 }
 
-/// FORMATS: `origin = "db.{cc}.clamav.net"` makes one zone per country code, here beside the zone above.
+/// FORMATS: `origin = "db.{cc}.clamav.net"` makes one zone per country code, here beside the zone
+/// above.
 #[test]
 fn a_zone_for_each_country_beside_its_parent() {
     let fleet = "[[mirror]]\nhost = \"de\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n\
@@ -134,7 +138,8 @@ fn a_zone_for_each_country_beside_its_parent() {
     assert_eq!(answers[4].message.metadata.response_code, ResponseCode::NXDomain);
 }
 
-/// FORMATS "Answers": all mirrors of a path unusable are answered as if they were up, TTL at most 30; each family by itself.
+/// FORMATS "Answers": all mirrors of a path unusable are answered as if they were up, TTL at most
+/// 30; each family by itself.
 #[test]
 fn each_family_fails_open_by_itself() {
     let zone = "origin = \"clam.test\"\nmirrors = \"mirrors.toml\"\n[[name]]\nowner = \"w\"\npool = \"world\"\n";

@@ -215,7 +215,8 @@ fn every_address_of_a_pool_is_answered_alike() {
                 }
             }
             for (address, (times, first)) in counts {
-                // Every one stands in the same share of the answers and leads the same share of them.
+                // Every one stands in the same share of the answers and leads the same share of
+                // them.
                 let fair = 200 * MAX.min(size);
                 assert!(
                     times.abs_diff(fair) * 10 <= fair,
@@ -233,8 +234,8 @@ fn every_address_of_a_pool_is_answered_alike() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// RFC 7871 section 7.3.1: an answer holds for every address within the scope. And not for twice as many: a scope that is longer
-    /// than it must be fills resolvers' caches with copies.
+    /// RFC 7871 section 7.3.1: an answer holds for every address within the scope. And not for
+    /// twice as many: a scope that is longer than it must be fills resolvers' caches with copies.
     #[test]
     fn a_scope_holds_within_and_not_beyond(seed in any::<u64>(), ipv6 in any::<bool>()) {
         let mut numbers = Numbers(seed);
@@ -243,7 +244,8 @@ proptest! {
     }
 }
 
-/// Where a database knows the continent alone, clients have its path and scopes keep to it, whatever surrounds their network.
+/// Where a database knows the continent alone, clients have its path and scopes keep to it,
+/// whatever surrounds their network.
 #[test]
 fn clients_of_whom_the_continent_alone_is_known_get_its_mirrors() {
     let (static_data, oracle) = &*CONTINENTS;
@@ -276,7 +278,8 @@ fn clients_of_whom_the_continent_alone_is_known_get_its_mirrors() {
     );
 }
 
-/// The answer is what the oracle says for this network, and its scope the widest within which all have that path.
+/// The answer is what the oracle says for this network, and its scope the widest within which all
+/// have that path.
 fn check_scope(
     oracle: &Oracle,
     asker: &mut Asker<'_>,
@@ -339,7 +342,8 @@ fn client(known: &[(IpAddr, u8)], ipv6: bool, numbers: &mut Numbers) -> (IpAddr,
     }
 }
 
-/// Teredo (`2001::/32`) and 6to4 (`2002::/16`), which databases have as aliases of IPv4: unit tests look at them.
+/// Teredo (`2001::/32`) and 6to4 (`2002::/16`), which databases have as aliases of IPv4: unit tests
+/// look at them.
 fn stands_for_ipv4(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,
@@ -347,7 +351,8 @@ fn stands_for_ipv4(address: IpAddr) -> bool {
     }
 }
 
-/// All addresses that come up when the query is asked often enough to see each of `size` windows; every answer is checked alone too.
+/// All addresses that come up when the query is asked often enough to see each of `size` windows;
+/// every answer is checked alone too.
 fn reached(asker: &mut Asker<'_>, query: &[u8], size: usize) -> BTreeSet<Ipv4Addr> {
     let mut all = BTreeSet::new();
     for _ in 0..4 * size + 8 {
@@ -369,8 +374,8 @@ fn reached(asker: &mut Asker<'_>, query: &[u8], size: usize) -> BTreeSet<Ipv4Add
 /// The version that the feed releases.
 const RELEASED: u32 = 100;
 
-/// A feed that says something of most mirrors. Of the first ones: everything up; everything down; whole countries down; few up, and
-/// then all behind.
+/// A feed that says something of most mirrors. Of the first ones: everything up; everything down;
+/// whole countries down; few up, and then all behind.
 fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, States) {
     let mut states = States::default();
     let mut json = String::new();
@@ -416,8 +421,8 @@ fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, 
     (Feed::parse(text.as_bytes()).unwrap(), states)
 }
 
-/// In every other round some overrides, and what they make of the states: by a mirror's name, or by the end of several mirrors' names.
-/// Those that have ended make nothing of them.
+/// In every other round some overrides, and what they make of the states: by a mirror's name, or by
+/// the end of several mirrors' names. Those that have ended make nothing of them.
 fn random_overrides(
     places: &[Place],
     round: usize,

@@ -1,5 +1,5 @@
-//! The version record against every rule of CLIENTS, "The record", over random releases. Witness is a tokenizer written after what
-//! freshclam's does, and hickory-proto, which reads the packets.
+//! The version record against every rule of CLIENTS, "The record", over random releases. Witness is
+//! a tokenizer written after what freshclam's does, and hickory-proto, which reads the packets.
 
 use crate::asking;
 
@@ -68,8 +68,8 @@ fn good() -> Value {
             "safebrowsing": 49192, "extra": { "test": 6 } })
 }
 
-/// The field of this number as freshclam finds it: it steps over colons that stand side by side as over one, so that an empty
-/// field shifts all that follow; a field that is not there is none.
+/// The field of this number as freshclam finds it: it steps over colons that stand side by side as
+/// over one, so that an empty field shifts all that follow; a field that is not there is none.
 fn token(record: &str, number: usize) -> Option<&str> {
     let mut rest = record;
     for _ in 0..number {
@@ -177,7 +177,8 @@ fn is_good(release: &Value) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Never an empty field, never over 255 octets, and never over 512 in all; what clients would choke on is refused.
+    /// Never an empty field, never over 255 octets, and never over 512 in all; what clients would
+    /// choke on is refused.
     #[test]
     fn clients_every_release_is_refused_or_makes_a_good_record(release in release()) {
         prop_assert_eq!(feed(&release).is_ok(), is_good(&release), "{}: {:?}", release, feed(&release));
@@ -195,8 +196,8 @@ fn the_tokenizer_shifts_fields_as_freshclam_does() {
     assert_eq!(token("1.4.6:63:", 2), None);
 }
 
-/// "A release with letters in `software`, a version 0, an empty field or over 255 bytes in all is refused when the feed is
-/// read", with words that say why.
+/// "A release with letters in `software`, a version 0, an empty field or over 255 bytes in all is
+/// refused when the feed is read", with words that say why.
 #[test]
 fn formats_bad_releases_say_why() {
     let with = |key: &str, value: Value| {
@@ -256,8 +257,8 @@ fn clients_the_packet_is_what_old_clients_take() {
     }
 }
 
-/// "Real values fall on whole half hours", "older than 3 h is rejected", "a time in the future never warns": through a night in
-/// which the feed stops.
+/// "Real values fall on whole half hours", "older than 3 h is rejected", "a time in the future
+/// never warns": through a night in which the feed stops.
 #[test]
 fn clients_the_stamp_is_never_too_old_while_it_is_answered() {
     let feed = feed(&good()).unwrap();
@@ -279,6 +280,7 @@ fn clients_the_stamp_is_never_too_old_while_it_is_answered() {
         assert!((0..=3 * 3600 - 1800).contains(&age), "{age} s old at {time}");
         write!(shown, "{}", if age < 1800 { "n" } else { "o" }).unwrap();
     }
-    // Fresh until 11:40; the last stamp, 11:30, is as good as new until 12:00 and is answered until 14:00.
+    // Fresh until 11:40; the last stamp, 11:30, is as good as new until 12:00 and is answered until
+    // 14:00.
     assert_eq!(shown, format!("{}{}{}", "n".repeat(80), "o".repeat(120), "-".repeat(400)));
 }

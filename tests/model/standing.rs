@@ -1,4 +1,5 @@
-//! How mirrors stand while feeds, overrides and the clock go on, against lists of all that was ever said.
+//! How mirrors stand while feeds, overrides and the clock go on, against lists of all that was ever
+//! said.
 
 use crate::asking;
 use crate::large;
@@ -147,7 +148,8 @@ impl World {
         overrides
     }
 
-    /// Some mirrors are restless, others hardly ever change; now and then the operator says something else.
+    /// Some mirrors are restless, others hardly ever change; now and then the operator says
+    /// something else.
     fn go_on(&mut self, now: u64, numbers: &mut Numbers) {
         for mirror in 0..NETWORK.mirrors {
             let changes = numbers.chance(if mirror % 11 == 0 { 60 } else { 1 });
@@ -222,7 +224,8 @@ fn answers(snapshot: &Snapshot) -> Vec<&PoolAnswer> {
     keys.map(|(rule, path)| snapshot.dynamic_data.pool(rule, path).unwrap()).collect()
 }
 
-/// A day's half of a server: what it answers at every moment at which something happens, and that in between nothing does.
+/// A day's half of a server: what it answers at every moment at which something happens, and that
+/// in between nothing does.
 fn follow(settle: u64, seed: u64) {
     let (static_data, _) = &*FRAME;
     let fleet: &Fleet = &static_data.plans[0].fleet;

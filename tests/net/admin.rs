@@ -24,7 +24,8 @@ fn metrics(port: u16) -> BTreeMap<String, f64> {
     http::samples(&page)
 }
 
-/// Sends a report over every transport; the answer must always be 127.0.0.1 (CLIENTS: "The answer is ignored").
+/// Sends a report over every transport; the answer must always be 127.0.0.1 (CLIENTS: "The answer
+/// is ignored").
 fn report(daemon: &Daemon, name: &str) {
     let name = format!("{name}.ping.clam.example");
     let query = Query::new(&name, rr::A).flags(RD);
@@ -78,7 +79,8 @@ fn clients_reports_are_counted_by_mirror_and_outcome() {
         expected.map(|(name, count)| (name.to_owned(), count.to_string())).into();
     assert_eq!(counts(port), expected);
 
-    // Other types and names count nothing; a reload and a feed with other databases take nothing away.
+    // Other types and names count nothing; a reload and a feed with other databases take nothing
+    // away.
     for (name, qtype) in
         [("daily.1.1.1.0.C000020B.ping", rr::AAAA), ("ping", rr::A), ("db.de", rr::A)]
     {
@@ -222,7 +224,8 @@ fn idle_admin_connections_do_not_add_up() {
     assert_eq!(http::get(port, "/healthz").0, 200);
 }
 
-/// An address that is taken keeps the server from starting: who relies on its metrics must not find out later.
+/// An address that is taken keeps the server from starting: who relies on its metrics must not find
+/// out later.
 #[test]
 fn an_admin_address_that_is_taken_is_said() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");

@@ -18,7 +18,8 @@ use nix::unistd::Pid;
 use support::daemon::Daemon;
 use support::fixture;
 
-/// Answers with what the kernel and the runtime say of the thread that answers: its name and its cores.
+/// Answers with what the kernel and the runtime say of the thread that answers: its name and its
+/// cores.
 #[derive(Clone)]
 struct Witness;
 
@@ -95,7 +96,8 @@ fn cores_without_a_worker_are_answered() {
     }
 }
 
-/// The cores of each worker of a running server, by its thread's name (which Linux cuts at 15 bytes).
+/// The cores of each worker of a running server, by its thread's name (which Linux cuts at 15
+/// bytes).
 fn workers(daemon: &Daemon) -> BTreeMap<String, String> {
     let tasks = read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
     let tasks = tasks.map(|task| {
@@ -117,7 +119,8 @@ fn until_workers(daemon: &Daemon, wanted: impl Fn(&BTreeMap<String, String>) -> 
     }
 }
 
-/// Each address has at most one worker for each core, and only if the configuration says so they keep to it.
+/// Each address has at most one worker for each core, and only if the configuration says so they
+/// keep to it.
 #[test]
 fn the_configuration_pins_the_workers() {
     let cores = cores_of(Pid::this());

@@ -85,13 +85,13 @@ fn the_record_is_made_of_files_and_of_what_the_configuration_knows() {
     // Nothing has the software version: it is not made up.
     let (code, out, error) = cvd(dir.path(), &names);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(error.contains("name it with --software 1.4.6, or a configuration"), "{error}");
+    assert!(error.contains("such as --software 1.4.6, or name a configuration"), "{error}");
 
     // A database that is missing.
     let (code, out, error) =
         cvd(dir.path(), &["--record", "--software", "1.5.0", "main.cvd", "daily.cld"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(error.contains("needs a version of bytecode"), "{error}");
+    assert!(error.contains("needs the version of bytecode"), "{error}");
 
     // The configuration's feed has the rest.
     let feed =
@@ -114,8 +114,8 @@ fn the_record_is_made_of_files_and_of_what_the_configuration_knows() {
     assert_eq!(without_stamp(&out), "1.4.6:63:28128:1:90:49192:339", "{error}");
 }
 
-/// "can be … written (`cvdns cvd --record > dns.txt`)", also where the configuration reads that very file: the shell has emptied
-/// it before the command begins.
+/// "can be … written (`cvdns cvd --record > dns.txt`)", also where the configuration reads that
+/// very file: the shell has emptied it before the command begins.
 #[test]
 fn a_record_can_be_written_over_itself() {
     let dir = databases_of("28130");
@@ -131,7 +131,7 @@ fn a_record_can_be_written_over_itself() {
     );
     assert!(
         error.contains(
-            "dns.txt: 0 lines; expected one, the record; the rest of the record is taken"
+            "dns.txt: 0 lines; expected one, the record; the other fields of the record are taken"
         ),
         "{error}"
     );
@@ -167,8 +167,8 @@ fn no_record_is_made_up() {
     assert!(error.contains("serve would answer SERVFAIL"), "{error}");
 }
 
-/// "Headers cut off, not CVD, with fields missing, version 0 or not a number, a time in the future: a clear error with the
-/// file's name."
+/// "Headers cut off, not CVD, with fields missing, version 0 or not a number, a time in the future:
+/// a clear error with the file's name."
 #[test]
 fn bad_files_are_named_and_good_ones_are_printed() {
     let cut = &databases::cvd("63")[..200];

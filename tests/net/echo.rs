@@ -1,4 +1,5 @@
-//! What the tests of the library's sockets share: a responder that obeys the question, a server on loopback, and clients.
+//! What the tests of the library's sockets share: a responder that obeys the question, a server on
+//! loopback, and clients.
 
 #![allow(unreachable_pub, reason = "a test crate has no users but itself")]
 

@@ -32,8 +32,8 @@ fn until(daemon: &Daemon, what: &str, holds: impl FnMut() -> bool) {
     daemon.until(what, holds);
 }
 
-/// The first or the last 13 of the 40 US mirrors are down: fewer than half of those that were up before, which no
-/// limit on losses holds back. What has mirrors of both ends is a mixture.
+/// The first or the last 13 of the 40 US mirrors are down: fewer than half of those that were up
+/// before, which no limit on losses holds back. What has mirrors of both ends is a mixture.
 fn without(first: bool) -> States {
     let us = mirrors().into_iter().filter(|mirror| mirror.country == "US").enumerate();
     let down = us.filter(|(i, _)| if first { *i < 13 } else { *i >= 27 });
@@ -97,8 +97,8 @@ fn formats_a_change_takes_effect_while_queries_run() {
     assert!(traffic.asked.load(Ordering::Relaxed) > 1000, "queries ran");
 }
 
-/// Asks without end; every query is answered, wholly from one state, and never again from one that was left.
-/// Returns how often the state changed.
+/// Asks without end; every query is answered, wholly from one state, and never again from one that
+/// was left. Returns how often the state changed.
 fn ask_on(client: Client, pools: &[Set; 2], traffic: &Traffic) -> usize {
     let socket: UdpSocket = client.udp([127, 0, 0, 1].into());
     let (mut state, mut changes) = (0, 0);
@@ -211,7 +211,8 @@ fn formats_a_missing_feed_changes_nothing() {
     assert_eq!(answer(daemon.client(), "db.de"), pool_of("DE", &states));
 }
 
-/// Whatever else happens in the feed's directory, the clock is heeded: here a downtime begins, one TTL ahead.
+/// Whatever else happens in the feed's directory, the clock is heeded: here a downtime begins, one
+/// TTL ahead.
 #[test]
 fn the_clock_goes_on_in_a_busy_directory() {
     let from = jiff::Timestamp::now().as_second() + i64::from(fixture::TTL) + 3;
@@ -377,7 +378,8 @@ fn check_warns_of_a_feed_from_the_future() {
     assert!(good && text.contains("more than 5 minutes in the future"), "{text}");
 }
 
-/// An extra database whose name a file defines gets no name; the others do, in `serve` and `check` alike.
+/// An extra database whose name a file defines gets no name; the others do, in `serve` and `check`
+/// alike.
 #[test]
 fn a_colliding_database_costs_its_own_name_only() {
     let zone = fixture::files().text("clam.toml").to_owned();
@@ -435,7 +437,8 @@ fn a_reload_names_what_needs_a_restart() {
     assert!(!daemon.log()[logged..].contains("at a restart"), "{}", daemon.log());
 }
 
-/// Directories and links on the way to the feed may be replaced, as Kubernetes does; none of this waits for `interval`.
+/// Directories and links on the way to the feed may be replaced, as Kubernetes does; none of this
+/// waits for `interval`.
 #[test]
 fn a_feed_behind_replaced_links_and_directories() {
     let files = fixture::files();
@@ -493,7 +496,8 @@ fn formats_a_record_of_a_stale_feed_expires() {
         let (_, tail) = tail.split_once('"').expect("its end");
         format!("{head}\"generated\": \"{}\"{tail}", old(age))
     };
-    // Stale after 1 h; its stamp is at most half an hour older than that, and may be 2 h 30 min old.
+    // Stale after 1 h; its stamp is at most half an hour older than that, and may be 2 h 30 min
+    // old.
     let daemon = Daemon::start(&files().with("feed.json", feed(1_000, 4 * 3600)));
     for name in ["current.cvd", "main.cvd", "test.cvd"] {
         let reply = ask_text(daemon.client(), name);

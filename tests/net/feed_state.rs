@@ -110,7 +110,8 @@ fn formats_a_corrupt_state_is_put_aside() {
     assert_eq!(germany(&daemon).len(), 2);
 }
 
-/// A machine whose clock is behind when it starts finds its own feed of the future: that is no fault of the feed.
+/// A machine whose clock is behind when it starts finds its own feed of the future: that is no
+/// fault of the feed.
 #[test]
 fn a_kept_feed_of_the_future_waits_for_the_clock() {
     let files = files(&feed(1_000, "de1.example", 28_131));
@@ -172,8 +173,8 @@ fn state_that_was_removed_is_kept_again() {
     });
 }
 
-/// "Kill -9 at 200 random points while feeds arrive: at each restart the state in force is one that was valid, never older than the
-/// last one acknowledged in the log."
+/// "Kill -9 at 200 random points while feeds arrive: at each restart the state in force is one that
+/// was valid, never older than the last one acknowledged in the log."
 #[test]
 fn formats_no_kill_loses_what_was_acknowledged() {
     let mut daemon = Daemon::start(&files(&feed(1_000, "", 28_129)));

@@ -1,4 +1,5 @@
-//! Which feeds are believed: those with the coordinator's signature, and those that do not take away too much at once.
+//! Which feeds are believed: those with the coordinator's signature, and those that do not take
+//! away too much at once.
 
 use crate::support;
 
@@ -80,7 +81,8 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
     next(&|feed| sign(dir.path(), "ours", feed), "feed 1004 of ", "");
     assert_eq!(answered(&daemon, "db.de.clam.example").len(), 2);
 
-    // A coordinator writes the signature first: beside the feed in force that is no reason to complain.
+    // A coordinator writes the signature first: beside the feed in force that is no reason to
+    // complain.
     let before = daemon.log().len();
     daemon.write_file(
         "feed.json.minisig",
@@ -146,7 +148,8 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
     // Both count while a coordinator changes its key.
     set(&format!("public-key = [\"{theirs}\", \"{ours}\"]"), &["feed 1001 of "]);
     assert_eq!(serial(), 1_001);
-    // A key that is new beside the feed in force has it kept with its signature, which the next start asks for.
+    // A key that is new beside the feed in force has it kept with its signature, which the next
+    // start asks for.
     set("# none", &[]);
     let bare = without(1_002, |host| host == "de2.example");
     let before = daemon.log().len();
@@ -200,7 +203,8 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     );
     assert_eq!(metric(port, "feed_held_serial"), 0);
 
-    // DE's three are too few to be missed alone, and of the continent's five they are more than half.
+    // DE's three are too few to be missed alone, and of the continent's five they are more than
+    // half.
     next(
         &without(1_003, |host| host.starts_with("de")),
         &["feed 1003 is held back: it takes away 3 of 5 usable mirrors of continent:eu"],

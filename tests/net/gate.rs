@@ -1,4 +1,5 @@
-//! The real server announces what its mirrors hold, says why, and leaves out those that lag (CLIENTS: "Record and mirrors must agree").
+//! The real server announces what its mirrors hold, says why, and leaves out those that lag
+//! (CLIENTS: "Record and mirrors must agree").
 
 use crate::support;
 
@@ -8,7 +9,8 @@ use support::fixture::{self, mirrors};
 use support::packet::{Query, RD};
 use support::rr;
 
-/// A feed in which each mirror holds the version of daily.cvd that `held` gives it, by its number of 46.
+/// A feed in which each mirror holds the version of daily.cvd that `held` gives it, by its number
+/// of 46.
 fn feed(serial: u64, release: &str, held: impl Fn(usize) -> u32) -> String {
     let feed = fixture::feed(serial, &fixture::States::new());
     let of = |(number, mirror): (usize, fixture::Mirror)| {
@@ -102,8 +104,8 @@ fn clients_a_version_is_announced_once_the_mirrors_hold_it() {
     assert_eq!(addresses(&daemon, "db.de.clam.example").len(), 3);
 }
 
-/// A coordinator that has lost its own network calls all mirrors dead, and knows nobody's version any more: what it releases meanwhile
-/// is held by nobody who could say so.
+/// A coordinator that has lost its own network calls all mirrors dead, and knows nobody's version
+/// any more: what it releases meanwhile is held by nobody who could say so.
 #[test]
 fn clients_no_version_is_announced_that_only_the_dead_may_hold() {
     let daemon = Daemon::start(&unguarded(&feed(1_000, "\"daily\": 28129", |_| 28_129)));
@@ -142,7 +144,8 @@ fn clients_servers_started_at_different_times_answer_the_same() {
     }
 }
 
-/// What is configured is honoured: all that is released is announced at once, and who is behind is left out at once.
+/// What is configured is honoured: all that is released is announced at once, and who is behind is
+/// left out at once.
 #[test]
 fn formats_quorum_and_lag_are_the_operators() {
     let files = fixture::files();

@@ -1,4 +1,5 @@
-//! Metrics against the queries that were sent, to the last one: the real daemon, and the parser that Prometheus publishes.
+//! Metrics against the queries that were sent, to the last one: the real daemon, and the parser
+//! that Prometheus publishes.
 
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
@@ -280,7 +281,8 @@ fn send_all(daemon: &Daemon, states: &States, expected: &mut Expected) {
     }
 }
 
-/// All that is asked is counted once, as what it is, whatever happens meanwhile: feeds come, snapshots go, a reload.
+/// All that is asked is counted once, as what it is, whatever happens meanwhile: feeds come,
+/// snapshots go, a reload.
 fn every_query_is_counted(server: &str) {
     let (daemon, port) = start(server);
     let before = Page::of(port);
@@ -304,7 +306,8 @@ fn every_query_is_counted(server: &str) {
     daemon.sighup();
     daemon.wait_for_log(length, &["reloaded "]);
     send_all(&daemon, &phases[3], &mut expected);
-    // Snapshots that nobody answers from any more are gone after half a second; what they counted is not.
+    // Snapshots that nobody answers from any more are gone after half a second; what they counted
+    // is not.
     std::thread::sleep(Duration::from_millis(1_200));
     let after = Page::of(port);
     expected.must_be(&before, &after);

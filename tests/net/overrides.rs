@@ -83,8 +83,8 @@ fn formats_an_override_beats_the_feed_and_ends_by_itself() {
     answered(&daemon, "DE", &feed);
     assert!(in_force(port) < 0.5);
 
-    // A glob, in any case and with a final dot; of two on one host the first holds. Up, it brings a mirror back.
-    // Time for all that is asked before it is over.
+    // A glob, in any case and with a final dot; of two on one host the first holds. Up, it brings a
+    // mirror back. Time for all that is asked before it is over.
     let until = jiff::Timestamp::from_second(now() + 12).expect("a moment");
     let overrides = said("DE2.*.", "drained", &format!("until = {until}"))
         + &said("de1.example", "up", "")
@@ -158,7 +158,8 @@ fn formats_bad_overrides_change_nothing() {
     next(&daemon, &(said("de1.example", "drained", "") + &said("dr1.example", "down", "")), &says);
 }
 
-/// At the start and at SIGHUP overrides are part of the configuration: a bad file is an error like any other.
+/// At the start and at SIGHUP overrides are part of the configuration: a bad file is an error like
+/// any other.
 #[test]
 fn formats_bad_overrides_are_errors_of_the_configuration() {
     let (files, port) = files(&States::new());

@@ -1,5 +1,6 @@
-//! Queries that carry compression pointers where the answer is going to be written: in options, in other records, behind
-//! names whose labels repeat. Whatever is in them, the answer is the plain one (RFC 1035 section 4.1.4).
+//! Queries that carry compression pointers where the answer is going to be written: in options, in
+//! other records, behind names whose labels repeat. Whatever is in them, the answer is the plain
+//! one (RFC 1035 section 4.1.4).
 
 use crate::support::client::{ALL, Transport, receive};
 use crate::support::daemon::{Daemon, Files};
@@ -63,8 +64,8 @@ fn files(udp: &str) -> Files {
         .with("zone", ZONE)
 }
 
-/// An option of no meaning (RFC 6891 section 9: 65001 is for local use) whose data are pointers, each to the place
-/// where it stands itself or to one of its neighbours.
+/// An option of no meaning (RFC 6891 section 9: 65001 is for local use) whose data are pointers,
+/// each to the place where it stands itself or to one of its neighbours.
 fn with_pointers(query: &Query, shift: usize, towards: usize) -> Query {
     let start = query.build().len() + 11 + 4;
     let mut data = vec![0; shift];
@@ -129,7 +130,8 @@ fn pointers_in_queries_hang_no_portable_worker() {
     asks_all("portable");
 }
 
-/// A query may have records that answers do not look at; their octets lie where the answer is written.
+/// A query may have records that answers do not look at; their octets lie where the answer is
+/// written.
 #[test]
 fn records_in_queries_are_no_names_of_ours() {
     let server = Daemon::start(&files("auto"));

@@ -1,5 +1,5 @@
-//! Portable UDP: what its sockets drop and what they let pass. What is answered is the same as in batches, which
-//! `tests/net/answers` and `tests/interop/static_zones` show.
+//! Portable UDP: what its sockets drop and what they let pass. What is answered is the same as in
+//! batches, which `tests/net/answers` and `tests/interop/static_zones` show.
 
 use super::echo;
 

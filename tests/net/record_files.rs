@@ -1,4 +1,5 @@
-//! Versions from the headers of a directory's databases, and the record from a file, followed while the server runs.
+//! Versions from the headers of a directory's databases, and the record from a file, followed while
+//! the server runs.
 
 use crate::support;
 

@@ -34,7 +34,8 @@ fn samples(log: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The same without the probes that waited for the server to start: some are logged before, some after what a test asks first.
+/// The same without the probes that waited for the server to start: some are logged before, some
+/// after what a test asks first.
 fn asked_by_test(log: &str) -> Vec<Value> {
     let mut found = samples(log);
     found.retain(|line| line["name"] != ".");
@@ -125,7 +126,8 @@ fn every_answer_is_logged_when_so_asked() {
         let time: jiff::Timestamp = time.as_str().expect("text").parse().expect("a moment");
         assert!(now.duration_since(time).as_secs().abs() < 60, "{time}");
     }
-    // One worker for each address and connections write into one log: what is one after the other may be written otherwise.
+    // One worker for each address and connections write into one log: what is one after the other
+    // may be written otherwise.
     let sorted = |mut lines: Vec<Value>| {
         lines.sort_by_key(ToString::to_string);
         lines
@@ -151,7 +153,8 @@ fn exchange(daemon: &Daemon, transport: Transport, query: &Query) -> (SocketAddr
     }
 }
 
-/// Of what each worker answers, and of what all connections do, the share is logged, rounded up or down.
+/// Of what each worker answers, and of what all connections do, the share is logged, rounded up or
+/// down.
 #[test]
 fn a_share_is_logged() {
     let (daemon, port) = start("0.1");

@@ -22,7 +22,8 @@ fn files(settle: &str) -> (Files, u16) {
     (files.with("cvdns.toml", config), port)
 }
 
-/// Whole replies over every transport: the country's mirrors as if the feed said this of them, with this TTL.
+/// Whole replies over every transport: the country's mirrors as if the feed said this of them, with
+/// this TTL.
 #[track_caller]
 fn answered(daemon: &Daemon, country: &str, as_if: &States, ttl: u32) {
     let (v4, _) = yields(&path(country), as_if, false);
@@ -64,7 +65,8 @@ fn a_mirror_that_flaps_stays_out_until_it_was_up() {
     next(&daemon, 1_001, &down);
     answered(&daemon, "DE", &down, TTL / 2);
     answered(&daemon, "FR", &up, TTL);
-    // `db.de.big` has a TTL of its own, 45; IS is served by that mirror too; it is a member of its continent.
+    // `db.de.big` has a TTL of its own, 45; IS is served by that mirror too; it is a member of its
+    // continent.
     let names = ["db.us", "db.us.big", "db.de.big", "db.is", "db.europe"];
     assert_eq!(names.map(|name| ttl(&daemon, name)), [TTL, 45, 22, TTL / 2, TTL / 2]);
 

@@ -199,8 +199,8 @@ fn status_says_what_keeps_the_server_from_being_ready() {
     assert_eq!(output.status.code(), Some(1), "{page}");
     let expected = "ready     no: no feed: all mirrors count as up\n          no: no release: there is no record\n";
     assert!(page.contains(expected), "{page}");
-    assert!(page.contains("record    none: SERVFAIL, as there is no release\n"), "{page}");
-    assert!(page.contains("not taken: "), "{page}");
+    assert!(page.contains("record    SERVFAIL, as no release is known\n"), "{page}");
+    assert!(page.contains("refused: "), "{page}");
 }
 
 #[test]
@@ -225,7 +225,8 @@ fn status_says_why_nobody_can_be_asked() {
     failed("name another configuration with --config");
 }
 
-/// Each mirror that comes or goes is a line with the reason; a whole network is a few lines and a number.
+/// Each mirror that comes or goes is a line with the reason; a whole network is a few lines and a
+/// number.
 #[test]
 fn changes_of_mirrors_are_logged() {
     let files = fixture::files();

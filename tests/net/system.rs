@@ -1,4 +1,5 @@
-//! What the system around the server does to it: its log, signals, the account that it runs as, and what others leave in its way.
+//! What the system around the server does to it: its log, signals, the account that it runs as, and
+//! what others leave in its way.
 
 use crate::support;
 
@@ -234,7 +235,8 @@ fn a_server_that_is_told_to_end_while_it_starts_does() {
     }
 }
 
-/// A command that goes on, with these arguments, in the directory of the fixture's files with `[monitor]`.
+/// A command that goes on, with these arguments, in the directory of the fixture's files with
+/// `[monitor]`.
 fn going_on(dir: &Path, arguments: &[&str]) -> Child {
     let files = fixture::files();
     let monitor =
@@ -276,8 +278,8 @@ fn nobody(test: &str) -> Option<User> {
     User::from_name("nobody").expect("users")
 }
 
-/// What root writes before it becomes the user would belong to root, and where a link leads somewhere else, it would be written
-/// there.
+/// What root writes before it becomes the user would belong to root, and where a link leads
+/// somewhere else, it would be written there.
 #[test]
 fn root_touches_nothing_of_the_users() {
     let Some(nobody) = nobody("root_touches_nothing_of_the_users") else { return };
@@ -303,7 +305,8 @@ fn root_touches_nothing_of_the_users() {
     let kept = r#"{"format":1,"stamp":1789910940,"release":{"software":"1.4.6","main":63,"daily":28130,"bytecode":339,"flevel":90}}"#;
     fs::write(path("roots"), kept).expect("written");
     fs::set_permissions(path("roots"), Permissions::from_mode(0o600)).expect("its mode");
-    // Links to it under every name that might be taken: a temporary name with a process' number could be guessed.
+    // Links to it under every name that might be taken: a temporary name with a process' number
+    // could be guessed.
     let number = daemon.pid();
     for name in ["feed.json", "record.json"] {
         symlink(path("roots"), path(&format!("home/state/{name}"))).expect("a link");
@@ -344,7 +347,8 @@ fn cvdns(dir: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).current_dir(dir).output().expect("run")
 }
 
-/// A host's name with a line end would have a line of its own, and with escape sequences the terminal.
+/// A host's name with a line end would have a line of its own, and with escape sequences the
+/// terminal.
 #[test]
 fn no_line_is_forged_and_no_terminal_driven() {
     let wicked = "evil\n2026-11-22T17:00:00Z ERROR forged\r\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{2028}.example";

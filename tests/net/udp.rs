@@ -36,7 +36,8 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
     }
 }
 
-/// The kernel spreads clients over the sockets by their addresses: new ones come until each socket has had some.
+/// The kernel spreads clients over the sockets by their addresses: new ones come until each socket
+/// has had some.
 #[test]
 fn all_workers_answer() {
     for mode in MODES {
@@ -73,8 +74,8 @@ fn loses_none_of_ten_thousand() {
     }
 }
 
-/// A worker has the first query in hand when the stop comes, and has read none of the others: what it answers of these it reads
-/// after the stop.
+/// A worker has the first query in hand when the stop comes, and has read none of the others: what
+/// it answers of these it reads after the stop.
 #[test]
 fn a_stop_answers_what_was_received() {
     for mode in MODES {
@@ -140,7 +141,8 @@ fn all_addresses_that_cannot_be_had_are_told() {
 /// Set where a server that hangs ends no other test: how it serves.
 const HANGS: &str = "CVDNS_TEST_HANGS";
 
-/// A query that is answered for ever ends the process, which its supervisor starts again, and the log says why.
+/// A query that is answered for ever ends the process, which its supervisor starts again, and the
+/// log says why.
 #[test]
 fn a_worker_that_hangs_ends_the_process() {
     use std::os::unix::process::ExitStatusExt;

@@ -1,8 +1,10 @@
-//! A second opinion on whom a client is sent to: the plain `maxminddb` reader, lists, and nothing of this crate.
+//! A second opinion on whom a client is sent to: the plain `maxminddb` reader, lists, and nothing
+//! of this crate.
 //!
-//! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two nearest countries in which mirrors
-//! stand, continent, world; continent and world where no more is known; on along them until there are `min` addresses; `old` ones only where there are too few; those that lag behind
-//! the record only where there are no others.
+//! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two
+//! nearest countries in which mirrors stand, continent, world; continent and world where no more is
+//! known; on along them until there are `min` addresses; `old` ones only where there are too few;
+//! those that lag behind the record only where there are no others.
 #![allow(
     dead_code,
     missing_docs,
@@ -58,7 +60,8 @@ struct Country {
 pub type Pools = Vec<String>;
 
 impl Oracle {
-    /// Reads the shipped database and table of countries, and the list of mirrors `host,ipv4,country`.
+    /// Reads the shipped database and table of countries, and the list of mirrors
+    /// `host,ipv4,country`.
     pub fn new(project: &Path, mirrors: &Path) -> Self {
         Self::over(&project.join("geoip/country.mmdb"), project, mirrors)
     }
@@ -78,7 +81,8 @@ impl Oracle {
         Self { reader, countries: countries(&table), places: places.collect() }
     }
 
-    /// The country of an address, or `continent:` and that where no country of the table is known; none when nobody knows.
+    /// The country of an address, or `continent:` and that where no country of the table is known;
+    /// none when nobody knows.
     pub fn country(&self, address: IpAddr) -> Option<String> {
         self.area(&self.reader.lookup(address).ok()?)
     }
@@ -95,7 +99,8 @@ impl Oracle {
         self.places.iter().map(|place| place.country.as_str()).collect()
     }
 
-    /// The pools from which a client in this country, or on this continent, is served, in their order.
+    /// The pools from which a client in this country, or on this continent, is served, in their
+    /// order.
     pub fn path(&self, country: Option<&str>) -> Pools {
         let Some(code) = country else { return vec!["world".to_owned()] };
         if code.starts_with("continent:") {
@@ -173,7 +178,8 @@ impl Oracle {
         self.places.iter().filter(within).collect()
     }
 
-    /// Networks of the database, about as many as asked for, evenly from all of it; IPv6 without what repeats IPv4.
+    /// Networks of the database, about as many as asked for, evenly from all of it; IPv6 without
+    /// what repeats IPv4.
     pub fn networks(&self, ipv6: bool, about: usize) -> Vec<(IpAddr, u8)> {
         let range = if ipv6 { "2000::/3" } else { "0.0.0.0/0" }.parse().unwrap();
         let networks = self.reader.within(range, WithinOptions::default()).unwrap();

@@ -101,7 +101,8 @@ impl Daemon {
         self.wait_until_ready();
     }
 
-    /// Waits until it answers over every transport, and until its log has all that it says of its start.
+    /// Waits until it answers over every transport, and until its log has all that it says of its
+    /// start.
     pub fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         // Whatever the zones are, a name under the root is answered somehow.
@@ -124,7 +125,8 @@ impl Daemon {
             }
         }
         if self.has_log {
-            // Lines are written in their order, by a thread of their own. The last of the start names the last address.
+            // Lines are written in their order, by a thread of their own. The last of the start
+            // names the last address.
             self.wait_for_log(0, &["answering on [::"]);
         }
     }
@@ -141,7 +143,8 @@ impl Daemon {
         self.dir.path()
     }
 
-    /// All lines that the server has written so far. One that is being written may be seen in part: it is left out.
+    /// All lines that the server has written so far. One that is being written may be seen in part:
+    /// it is left out.
     pub fn log(&self) -> String {
         let mut log = fs::read_to_string(self.dir.path().join("log")).expect("the log");
         log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
@@ -195,7 +198,8 @@ impl Daemon {
         tools::ended(&mut self.child).expect("the server ends within its grace")
     }
 
-    /// Stops the server by SIGTERM and returns all that it wrote, what waited to be written included.
+    /// Stops the server by SIGTERM and returns all that it wrote, what waited to be written
+    /// included.
     pub fn last_log(mut self) -> String {
         let status = tools::stop(&mut self.child).expect("the server ends within its grace");
         assert!(status.success(), "{status}:\n{}", self.log());

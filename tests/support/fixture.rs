@@ -1,6 +1,7 @@
 //! A small mirror network, and what it must answer by plain list logic.
 //!
-//! Every country that is asked for has `[[neighbours]]`, so that no expectation depends on distances.
+//! Every country that is asked for has `[[neighbours]]`, so that no expectation depends on
+//! distances.
 
 use super::daemon::Files;
 use super::{rr, tools};
@@ -28,7 +29,8 @@ pub struct Mirror {
     pub v6: Option<String>,
 }
 
-/// DE has IPv6 for some, FR for none, JP too few for one answer, US more than fit one, IS only a foreign mirror.
+/// DE has IPv6 for some, FR for none, JP too few for one answer, US more than fit one, IS only a
+/// foreign mirror.
 pub fn mirrors() -> Vec<Mirror> {
     let of = |country: &'static str, first: usize, count: usize, with_v6: usize| {
         (0..count).map(move |i| Mirror {
@@ -58,8 +60,8 @@ const NEIGHBOURS: [(&str, &[&str]); 9] = [
     ("AR", &["US", "DE"]),
 ];
 
-/// The path of a country: itself where it has mirrors, its neighbours, its continent, the world. `??` is a client
-/// that the database does not know.
+/// The path of a country: itself where it has mirrors, its neighbours, its continent, the world.
+/// `??` is a client that the database does not know.
 pub fn path(country: &str) -> Vec<&'static str> {
     let continent = match country {
         "??" => return vec!["world"],
@@ -98,8 +100,9 @@ pub fn states(of: &[(&str, &'static str)]) -> States {
     of.iter().map(|(host, state)| ((*host).to_owned(), *state)).collect()
 }
 
-/// The A and AAAA rdata that a path yields: the pools in order, of each the `up` addresses and, while there are
-/// fewer than `MIN`, the `old` ones too; AAAA from the pools that A took. `v6_alone` walks for IPv6.
+/// The A and AAAA rdata that a path yields: the pools in order, of each the `up` addresses and,
+/// while there are fewer than `MIN`, the `old` ones too; AAAA from the pools that A took.
+/// `v6_alone` walks for IPv6.
 pub fn yields(path: &[&str], states: &States, v6_alone: bool) -> (Set, Set) {
     let (mut v4, mut v6) = (Set::new(), Set::new());
     for name in path {
@@ -121,7 +124,8 @@ pub fn yields(path: &[&str], states: &States, v6_alone: bool) -> (Set, Set) {
 
 pub type Set = BTreeSet<Vec<u8>>;
 
-/// The country database's networks. BR and AR have the same path, so their halves merge; the halves of DE too.
+/// The country database's networks. BR and AR have the same path, so their halves merge; the halves
+/// of DE too.
 pub const GEO: [(&str, &str); 12] = [
     ("198.51.100.0/26", "DE"),
     ("198.51.100.64/26", "DE"),
@@ -141,7 +145,8 @@ pub const GEO: [(&str, &str); 12] = [
 pub const RESOLVER4: &str = "US";
 pub const RESOLVER6: &str = "JP";
 
-/// The country of an address, and the length of the longest prefix around it in which all is served alike.
+/// The country of an address, and the length of the longest prefix around it in which all is served
+/// alike.
 pub fn locate(address: IpAddr) -> (&'static str, u8) {
     let country = country(address);
     let bits = if address.is_ipv4() { 32 } else { 128 };

@@ -53,8 +53,8 @@ fn exchange(port: u16, request: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// The samples of a page of metrics, by name and labels. Every line must be one, or a comment of the format, which ends
-/// with `# EOF` (`OpenMetrics` 1.0, "Overall Structure").
+/// The samples of a page of metrics, by name and labels. Every line must be one, or a comment of
+/// the format, which ends with `# EOF` (`OpenMetrics` 1.0, "Overall Structure").
 pub fn samples(page: &str) -> std::collections::BTreeMap<String, f64> {
     assert!(page.ends_with("# EOF\n"), "{page}");
     let mut out = std::collections::BTreeMap::new();

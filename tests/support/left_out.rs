@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-/// Says that a test does not run here, and fails where that is not accepted and `CI` is set: there all must run.
+/// Says that a test does not run here, and fails where that is not accepted and `CI` is set: there
+/// all must run.
 ///
 /// libtest does not capture what is written to standard error itself.
 pub fn leave_out(name: &str, why: &str, accepted: bool) {

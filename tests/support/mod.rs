@@ -1,7 +1,8 @@
-//! What the interop tests share: the real daemon, raw packets, a strict decoder and the tools compared with.
+//! What the interop tests share: the real daemon, raw packets, a strict decoder and the tools
+//! compared with.
 //!
-//! Nothing here uses the `cvdns` library: a test that built its expectations with the code under test would
-//! only show that the code agrees with itself.
+//! Nothing here uses the `cvdns` library: a test that built its expectations with the code under
+//! test would only show that the code agrees with itself.
 
 #![allow(
     dead_code,
@@ -30,6 +31,6 @@ pub mod reply;
 pub mod rr;
 pub mod tools;
 
-/// Longest wait for anything that must come. Nothing is asserted about time: this only keeps a broken test from hanging, and
-/// is long enough for a machine that has much else to do.
+/// Longest wait for anything that must come. Nothing is asserted about time: this only keeps a
+/// broken test from hanging, and is long enough for a machine that has much else to do.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

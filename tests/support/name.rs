@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-/// The wire form of `text`, which may use `\.` and `\ddd` (RFC 1035, 5.1). A final dot is optional: every name
-/// in the tests is absolute. Lengths are not checked, so that tests can make names that are too long.
+/// The wire form of `text`, which may use `\.` and `\ddd` (RFC 1035, 5.1). A final dot is optional:
+/// every name in the tests is absolute. Lengths are not checked, so that tests can make names that
+/// are too long.
 pub fn wire(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for label in labels(text) {

@@ -109,7 +109,8 @@ fn certify(dir: &Path) {
     request("server", &[&["-CA", "ca.pem", "-CAkey", "ca.key"], &names[..]].concat());
 }
 
-/// One process, which keeps the account that it has, writes nothing outside of `dir` and stays in the foreground.
+/// One process, which keeps the account that it has, writes nothing outside of `dir` and stays in
+/// the foreground.
 fn config(dir: &Path, http: u16, https: u16) -> String {
     let dir = dir.display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Ports of one process.
 const BLOCK: u16 = 1_000;
 
-/// A port that is free for UDP and TCP on 127.0.0.1 and `::1`. It lies below the ephemeral range, so that no
-/// client socket of a test that runs beside takes it before the server binds, and in the block of this process, so
-/// that no other run of tests does.
+/// A port that is free for UDP and TCP on 127.0.0.1 and `::1`. It lies below the ephemeral range,
+/// so that no client socket of a test that runs beside takes it before the server binds, and in the
+/// block of this process, so that no other run of tests does.
 pub fn free() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     static FIRST: LazyLock<(u16, TcpListener)> = LazyLock::new(block);

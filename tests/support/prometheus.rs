@@ -14,7 +14,8 @@ pub type Key = (String, BTreeMap<String, String>);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page(pub BTreeMap<Key, f64>);
 
-/// Its strict parser of `OpenMetrics`: it refuses what the format does not allow, such as a counter without `_total`.
+/// Its strict parser of `OpenMetrics`: it refuses what the format does not allow, such as a counter
+/// without `_total`.
 const READ: &str = r#"
 import json, sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families

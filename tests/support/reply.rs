@@ -63,9 +63,9 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Decodes a response, which must be well formed to the last octet: section counts that fit, names that
-    /// point backwards only (RFC 1035, 4.1.4), one OPT at the root, nothing behind it. hickory-proto must read the
-    /// same out of it.
+    /// Decodes a response, which must be well formed to the last octet: section counts that fit,
+    /// names that point backwards only (RFC 1035, 4.1.4), one OPT at the root, nothing behind it.
+    /// hickory-proto must read the same out of it.
     pub fn parse(bytes: &[u8]) -> Self {
         let reply =
             Self::walk(bytes).unwrap_or_else(|error| panic!("{error} in response {bytes:02x?}"));
@@ -130,8 +130,8 @@ impl Reply {
         assert_eq!(message.edns.is_some(), self.opt.is_some());
     }
 
-    /// The response that `query` must get when nothing is found: header and question echoed, AA set, no records,
-    /// and an OPT if and only if the query had one (RFC 6891, 6.1.1).
+    /// The response that `query` must get when nothing is found: header and question echoed, AA
+    /// set, no records, and an OPT if and only if the query had one (RFC 6891, 6.1.1).
     pub fn to(query: &Query) -> Self {
         let opt =
             query.edns.as_ref().map(|opt| Opt { flags: opt.flags & packet::DO, ..Opt::default() });
@@ -208,8 +208,9 @@ impl Reply {
             .collect()
     }
 
-    /// The whole message with the freedoms of a server taken out: names uncompressed, owners in lower case,
-    /// record sets, additional records and EDNS options sorted. All else is compared octet by octet.
+    /// The whole message with the freedoms of a server taken out: names uncompressed, owners in
+    /// lower case, record sets, additional records and EDNS options sorted. All else is compared
+    /// octet by octet.
     pub fn canonical(&self) -> Vec<u8> {
         let counts = [
             self.questions.len(),
@@ -383,8 +384,8 @@ impl<'a> Walker<'a> {
         if end > self.bytes.len() {
             return Err("rdata ends early".to_owned());
         }
-        // Only the types of RFC 1035 may hold compressed names (RFC 3597, 4); a pointer in another type
-        // stays in the octets and makes the comparison fail.
+        // Only the types of RFC 1035 may hold compressed names (RFC 3597, 4); a pointer in another
+        // type stays in the octets and makes the comparison fail.
         let (before, names) = match rtype {
             rr::NS | rr::CNAME | rr::PTR | rr::DNAME | 3 | 4 | 7 | 8 | 9 => (0, 1),
             rr::SOA | 14 => (0, 2),

@@ -52,7 +52,8 @@ pub fn stop(child: &mut Child) -> Option<ExitStatus> {
     ended(child)
 }
 
-/// The exit status of a child that was told to end, or `None` when it has not ended within the grace.
+/// The exit status of a child that was told to end, or `None` when it has not ended within the
+/// grace.
 pub fn ended(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
@@ -121,7 +122,8 @@ impl Peer {
         Self::of(command, port, dir, zones.iter().map(|(origin, _)| *origin))
     }
 
-    /// A server that this command starts, with its files in `dir`; waits until it has loaded these zones.
+    /// A server that this command starts, with its files in `dir`; waits until it has loaded these
+    /// zones.
     pub fn of<'o>(
         mut command: Command,
         port: u16,

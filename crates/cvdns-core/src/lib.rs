@@ -114,6 +114,7 @@ pub mod geo;
 pub mod health;
 pub mod problem;
 pub mod release;
+pub mod schema;
 pub mod snapshot;
 pub mod wire;
 pub mod zone;

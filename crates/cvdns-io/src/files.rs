@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use cvdns_core::health::MAX_FEED_SIZE;
-use cvdns_core::zone::include::{Include, Included};
+use cvdns_core::zone::include::{Include, IncludedFile};
 
 /// Most octets of a text file; a zone file with a million records is about half of it.
 const MAX_TEXT: u64 = 256 << 20;
@@ -188,9 +188,9 @@ impl From<&Metadata> for Version {
 pub struct Files;
 
 impl Include for Files {
-    fn include(&mut self, path: &[u8], from: &str) -> Result<Included, String> {
+    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
         let path = Path::new(from).parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(path));
-        Ok(Included { octets: read_master(&path)?, file: path.display().to_string() })
+        Ok(IncludedFile { octets: read_master(&path)?, file: path.display().to_string() })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The check of one address: its timestamp by both virtual hosts, and the headers of the three databases.
+//! The check of one address: its timestamp by both virtual hosts, and the headers of the three
+//! databases.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use cvdns_core::release::cvd::{HEADER_SIZE, Header};
 
 /// What an address serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Served {
     /// The older one of the timestamps by both virtual hosts.
     pub timestamp: Timestamp,
     /// The versions of main, daily and bytecode.
@@ -23,7 +24,7 @@ pub struct Found {
 
 /// The request that failed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FailedRequest {
     /// The virtual host.
     pub host: String,
     /// The file.
@@ -32,25 +33,25 @@ pub struct Fault {
     pub failure: Failure,
 }
 
-/// The header of a database as it was served.
+/// The header of a database, as the mirror serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
-    /// What it says.
+    /// Its fields.
     pub header: Header,
-    /// Whether the part alone came that was asked for.
+    /// Whether the mirror sent only the requested range.
     pub ranged: bool,
 }
 
-/// Checks an address once; the first fault ends it.
+/// Checks an address once. The first fault ends the check.
 ///
 /// # Errors
-/// When the mirror does not serve what it must.
+/// The first request that failed.
 pub fn check(
     client: &Client,
     address: SocketAddr,
     hosts: &[String; 2],
     now: Timestamp,
-) -> Result<Found, Fault> {
+) -> Result<Served, FailedRequest> {
     let mut timestamps = Vec::with_capacity(hosts.len());
     for host in hosts {
         timestamps.push(at(host, TIMESTAMP, |request| timestamp(client, request, now), address)?.0);
@@ -63,9 +64,9 @@ pub fn check(
             .header
             .version;
     }
-    // Two hosts of one mirror may be two directories: the older one is what some clients get.
+    // Two hosts of one mirror may be two directories. Some clients get the older one.
     let timestamp = timestamps.into_iter().min().unwrap_or(now);
-    Ok(Found { timestamp, versions })
+    Ok(Served { timestamp, versions })
 }
 
 /// Where the timestamp is.
@@ -76,18 +77,18 @@ fn at<T>(
     path: &str,
     ask: impl FnOnce(Request<'_>) -> Result<T, Failure>,
     address: SocketAddr,
-) -> Result<T, Fault> {
-    ask(Request { address, host, path, range: None, limit: 0 }).map_err(|failure| Fault {
+) -> Result<T, FailedRequest> {
+    ask(Request { address, host, path, range: None, limit: 0 }).map_err(|failure| FailedRequest {
         host: host.to_owned(),
         path: path.to_owned(),
         failure,
     })
 }
 
-/// Asks for the timestamp.
+/// Requests the timestamp.
 ///
 /// # Errors
-/// When none comes that can be one.
+/// When the answer has no plausible timestamp.
 pub fn timestamp(
     client: &Client,
     request: Request<'_>,
@@ -103,10 +104,11 @@ pub fn timestamp(
     Ok((timestamp::of(&answer, now)?, answer))
 }
 
-/// Asks for the header of a database, by its range.
+/// Requests the header of a database by its range.
 ///
 /// # Errors
-/// When something else comes. A server without ranges is none of it: the header is read and the rest left.
+/// When the answer is no database header. A server that ignores the range is no error: the header
+/// is read and the rest is discarded.
 pub fn database(
     client: &Client,
     request: Request<'_>,
@@ -128,7 +130,7 @@ pub fn database(
 /// Whether an answer of status 206 is the first `asked` octets (RFC 9110 section 14.4).
 ///
 /// # Errors
-/// When it is another part, or longer or shorter.
+/// When it is another range, or its length differs.
 pub fn part(answer: &Answer, asked: u64) -> Result<(), Failure> {
     let range = answer.content_range.as_deref().unwrap_or("none named");
     let end = asked.saturating_sub(1);
@@ -143,10 +145,10 @@ pub fn part(answer: &Answer, asked: u64) -> Result<(), Failure> {
     if length == asked { Ok(()) } else { Err(Failure::WrongLength { length, asked }) }
 }
 
-impl From<Result<Found, Fault>> for Evidence {
-    fn from(result: Result<Found, Fault>) -> Self {
+impl From<Result<Served, FailedRequest>> for Evidence {
+    fn from(result: Result<Served, FailedRequest>) -> Self {
         match result {
-            Ok(Found { timestamp, versions }) => Self::Serves { timestamp, versions },
+            Ok(Served { timestamp, versions }) => Self::Serves { timestamp, versions },
             Err(fault) => match fault.failure.severity() {
                 Severity::Dead => Self::Dead(fault.to_string()),
                 Severity::Faulty => Self::Faulty(fault.to_string()),
@@ -156,7 +158,7 @@ impl From<Result<Found, Fault>> for Evidence {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}: {}", self.host, self.path, self.failure)
     }

@@ -1,8 +1,9 @@
-//! Several tries before a failure is believed.
+//! Repeats a failed check before the failure counts.
 
 use super::rule::Evidence;
 
-/// Checks up to `tries` times, until one shows that the address serves; `pause` waits between two, and says whether to go on.
+/// Checks up to `tries` times, until one check shows that the address serves. `pause` waits between
+/// two checks and returns whether to go on.
 pub(super) fn confirmed(
     tries: u32,
     mut check: impl FnMut() -> Evidence,
@@ -18,7 +19,7 @@ pub(super) fn confirmed(
     verdict
 }
 
-/// What two tries show: that it serves; that it answers, if wrongly; that it is dead only where both say so.
+/// The result of two checks: the better one. An address is dead only if both checks found it dead.
 fn both(first: Evidence, second: Evidence) -> Evidence {
     let rank = |evidence: &Evidence| match evidence {
         Evidence::Serves { .. } => 0,
@@ -26,7 +27,7 @@ fn both(first: Evidence, second: Evidence) -> Evidence {
         Evidence::Unchecked(_) => 2,
         Evidence::Dead(_) => 3,
     };
-    // Of two alike the later one: it is the newer news.
+    // Of two equal results the later one is kept, as it is newer.
     if rank(&first) < rank(&second) { first } else { second }
 }
 

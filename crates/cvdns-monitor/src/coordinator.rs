@@ -1,4 +1,4 @@
-//! What the coordinator knows and does between checks, without threads and clocks.
+//! The state of the coordinator and its steps between checks, without threads and clocks.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -7,43 +7,43 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::document::{Mirrors, mirrors};
-use super::memory::{Address, Memory};
 use super::notify::Change;
 use super::rule::{Evidence, Rule};
 use super::schedule::{Planned, Schedule};
+use super::stored::{Address, StoredState};
 use super::target::Target;
 use cvdns_core::health::State;
 
-/// The fleet and what is known of it.
+/// The fleet and what is known about it.
 pub(super) struct Coordinator {
     pub(super) targets: Vec<Target>,
-    pub(super) memory: Memory,
+    pub(super) stored: StoredState,
     rule: Rule,
     schedule: Schedule,
-    /// Targets that are being checked.
+    /// Numbers of the targets that are being checked.
     under_way: HashSet<usize>,
 }
 
-/// What is known of an address, for people.
+/// What is known about an address, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct AddressRow {
     /// Its mirror.
     pub mirror: String,
     /// The address.
     pub address: IpAddr,
-    /// Its state; none where nothing is known.
+    /// Its state; `None` while nothing is known.
     pub state: Option<State>,
-    /// Since when.
+    /// When it entered this state.
     pub since: Option<Timestamp>,
-    /// When it was checked last.
+    /// The time of its last check.
     pub checked: Option<Timestamp>,
-    /// The timestamp that it served last.
+    /// The timestamp that it last served.
     pub timestamp: Option<Timestamp>,
-    /// The version of main.cvd that it served last.
+    /// The version of main.cvd that it last served.
     pub main: Option<u32>,
-    /// Of daily.cvd.
+    /// The version of daily.cvd that it last served.
     pub daily: Option<u32>,
-    /// Of bytecode.cvd.
+    /// The version of bytecode.cvd that it last served.
     pub bytecode: Option<u32>,
     /// Why it is in that state.
     pub reason: String,
@@ -52,33 +52,35 @@ pub struct Row {
 impl Coordinator {
     pub(super) fn new(
         targets: Vec<Target>,
-        mut memory: Memory,
+        mut stored: StoredState,
         rule: Rule,
         schedule: Schedule,
     ) -> Self {
-        memory.keep(&targets);
-        Self { targets, memory, rule, schedule, under_way: HashSet::new() }
+        stored.keep(&targets);
+        Self { targets, stored, rule, schedule, under_way: HashSet::new() }
     }
 
-    /// Takes over another fleet and other settings; what is under way counts no longer.
+    /// Takes a new fleet and new settings. Results of checks under way no longer count.
     pub(super) fn renew(&mut self, targets: Vec<Target>, rule: Rule, schedule: Schedule) {
-        self.memory.keep(&targets);
+        self.stored.keep(&targets);
         (self.targets, self.rule, self.schedule) = (targets, rule, schedule);
         self.under_way.clear();
     }
 
-    /// Brings forward what was planned by longer intervals than those that hold now; `chance` gives any numbers.
-    pub(super) fn hasten(&mut self, now: Timestamp, mut chance: impl FnMut() -> u64) {
-        for address in self.memory.addresses_mut() {
+    /// Brings checks forward that were planned by longer intervals than the present ones. `random`
+    /// returns random numbers.
+    pub(super) fn hasten(&mut self, now: Timestamp, mut random: impl FnMut() -> u64) {
+        for address in self.stored.addresses_mut() {
             let planned = Planned { checked: address.checked, due: address.due };
-            address.due = self.schedule.hastened(address.known.as_ref(), planned, now, chance());
+            address.due = self.schedule.hastened(address.known.as_ref(), planned, now, random());
         }
     }
 
-    /// Takes the targets whose time has come, or all; mirrors with an announced downtime are left in peace.
+    /// Takes the targets that are due, or all of them. Mirrors in an announced downtime are not
+    /// checked.
     pub(super) fn take_due(&mut self, now: Timestamp, all: bool) -> Vec<usize> {
         let is_due = |target: &Target| {
-            let due = self.memory.of(target).is_none_or(|of| of.due <= now);
+            let due = self.stored.of(target).is_none_or(|of| of.due <= now);
             (all || due) && !target.is_away(now)
         };
         let due =
@@ -88,36 +90,36 @@ impl Coordinator {
         due
     }
 
-    /// Whether something is known of every target that can be checked.
+    /// Whether every target that can be checked was checked.
     pub(super) fn knows_all(&self, now: Timestamp) -> bool {
-        self.targets.iter().all(|target| target.is_away(now) || self.memory.of(target).is_some())
+        self.targets.iter().all(|target| target.is_away(now) || self.stored.of(target).is_some())
     }
 
-    /// The next moment at which a target's time comes.
+    /// The next time at which a target is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let free = self.targets.iter().enumerate().filter(|(i, _)| !self.under_way.contains(i));
-        free.map(|(_, target)| self.memory.of(target).map_or(Timestamp::MIN, |of| of.due)).min()
+        free.map(|(_, target)| self.stored.of(target).map_or(Timestamp::MIN, |of| of.due)).min()
     }
 
-    /// Takes what a check of a target showed.
+    /// Takes the result of a check.
     pub(super) fn learn(
         &mut self,
         target: usize,
         evidence: &Evidence,
         now: Timestamp,
-        chance: u64,
+        random: u64,
     ) -> Option<Change> {
         self.under_way.remove(&target);
         let target = self.targets.get(target)?;
-        self.memory.count(evidence);
-        let before = self.memory.of(target).and_then(|of| of.known.as_ref());
+        self.stored.count(evidence);
+        let before = self.stored.of(target).and_then(|of| of.known.as_ref());
         let was = before.map_or(State::Up, |known| known.state);
         let known = self.rule.judge(before, evidence, now);
-        let due = self.schedule.next(known.as_ref(), now, chance);
+        let due = self.schedule.next(known.as_ref(), now, random);
         let (is, reason) =
             known.as_ref().map_or((was, ""), |known| (known.state, known.reason.as_str()));
         let reason = reason.to_owned();
-        self.memory.note(target, Address { checked: now, due, known }, now);
+        self.stored.note(target, Address { checked: now, due, known }, now);
         (was != is).then(|| Change {
             time: now,
             mirror: target.host.clone(),
@@ -125,30 +127,30 @@ impl Coordinator {
             from: was,
             to: is,
             reason,
-            mirror_state: self.memory.mirrors.get(&target.host).map_or(is, |mirror| mirror.state),
+            mirror_state: self.stored.mirrors.get(&target.host).map_or(is, |mirror| mirror.state),
         })
     }
 
-    /// What the feed says of the mirrors.
+    /// The mirrors of the feed.
     pub(super) fn mirrors(&self) -> Mirrors {
-        mirrors(&self.memory, &self.targets)
+        mirrors(&self.stored, &self.targets)
     }
 
-    /// What is known of every address.
-    pub(super) fn rows(&self) -> Vec<Row> {
+    /// A row for every address.
+    pub(super) fn rows(&self) -> Vec<AddressRow> {
         self.targets.iter().map(|target| self.row_of(target)).collect()
     }
 
-    /// What is known of the address of this number.
-    pub(super) fn row(&self, target: usize) -> Option<Row> {
+    /// The row of the target with this number.
+    pub(super) fn row(&self, target: usize) -> Option<AddressRow> {
         self.targets.get(target).map(|target| self.row_of(target))
     }
 
-    fn row_of(&self, target: &Target) -> Row {
-        let of = self.memory.of(target);
+    fn row_of(&self, target: &Target) -> AddressRow {
+        let of = self.stored.of(target);
         let known = of.and_then(|of| of.known.as_ref());
         let version = |i: usize| known.and_then(|known| known.versions?.get(i).copied());
-        Row {
+        AddressRow {
             mirror: target.host.clone(),
             address: target.address,
             state: known.map(|known| known.state),

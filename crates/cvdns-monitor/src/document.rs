@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::memory::{Memory, Mirror};
+use super::stored::{Mirror, StoredState};
 use super::target::Target;
 use cvdns_core::health::State;
 use cvdns_core::release::Release;
@@ -22,12 +22,12 @@ pub(super) struct Document<'d> {
     pub(super) mirrors: &'d Mirrors,
 }
 
-/// By host.
-pub(super) type Mirrors = BTreeMap<String, Entry>;
+/// Entries by host name.
+pub(super) type Mirrors = BTreeMap<String, MirrorEntry>;
 
-/// What it says of a mirror.
+/// The entry of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Entry {
+pub(super) struct MirrorEntry {
     state: State,
     since: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,29 +42,30 @@ pub(super) struct Entry {
     note: String,
 }
 
-/// What is said of all mirrors. One of which nothing is known is left out, and so taken to be up.
-pub(super) fn mirrors(memory: &Memory, targets: &[Target]) -> Mirrors {
+/// The entries of all mirrors. A mirror about which nothing is known has no entry, and servers take
+/// it to be up.
+pub(super) fn mirrors(stored: &StoredState, targets: &[Target]) -> Mirrors {
     let mut addresses: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
     for target in targets {
         addresses.entry(&target.host).or_default().push(target.address);
     }
     let said = addresses.iter().filter_map(|(host, addresses)| {
-        let mirror = memory.mirrors.get(*host)?;
+        let mirror = stored.mirrors.get(*host)?;
         mirror.known().next()?;
-        Some(((*host).to_owned(), Entry::of(mirror, addresses)))
+        Some(((*host).to_owned(), MirrorEntry::of(mirror, addresses)))
     });
     said.collect()
 }
 
-impl Entry {
+impl MirrorEntry {
     fn of(mirror: &Mirror, addresses: &[IpAddr]) -> Self {
         let mut versions = [None::<u32>; 3];
         let mut differing = BTreeMap::new();
         let mut notes: Vec<(IpAddr, &str)> = Vec::new();
         for address in addresses {
             let known = mirror.addresses.get(address).and_then(|of| of.known.as_ref());
-            // An address that nobody ever saw working is not answered beside those that are known (CLIENTS: "health
-            // per address").
+            // An address that nobody ever saw working is not answered beside those that are known
+            // (CLIENTS: "health per address").
             let (state, reason) =
                 known.map_or((State::Down, "never checked"), |known| (known.state, &known.reason));
             if state != mirror.state {
@@ -95,7 +96,7 @@ impl Entry {
     }
 }
 
-/// The reasons, each with its address unless it is of all of them.
+/// The reasons. Each has its address, unless it applies to all addresses.
 fn note(notes: &[(IpAddr, &str)], addresses: usize) -> String {
     match notes.split_first() {
         None => String::new(),
@@ -115,8 +116,8 @@ fn note(notes: &[(IpAddr, &str)], addresses: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Address;
     use crate::rule::{Evidence, Known, Rule};
+    use crate::stored::Address;
     use cvdns_core::health::Feed;
     use std::time::Duration;
 
@@ -130,7 +131,7 @@ mod tests {
         known(&Evidence::Serves { timestamp: Timestamp::UNIX_EPOCH, versions: [63, daily, 339] })
     }
 
-    /// The entry of a mirror with these addresses, 192.0.2.1 and so on, as a server reads it.
+    /// The entry of a mirror with these addresses (192.0.2.1 and up), as a server reads it.
     fn entry(addresses: Vec<Option<Known>>, state: State) -> cvdns_core::health::MirrorHealth {
         let now = Timestamp::UNIX_EPOCH;
         let address =
@@ -138,7 +139,7 @@ mod tests {
         let listed: Vec<IpAddr> =
             (1..=addresses.len() as u8).map(|n| IpAddr::from([192, 0, 2, n])).collect();
         let addresses = (1u8..).zip(addresses).map(address).collect();
-        let entry = Entry::of(&Mirror { state, since: now, addresses }, &listed);
+        let entry = MirrorEntry::of(&Mirror { state, since: now, addresses }, &listed);
         let mirrors = Mirrors::from([("a.example".to_owned(), entry)]);
         let document =
             Document { format: 1, serial: 1, generated: now, release: None, mirrors: &mirrors };
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!((said.main, said.daily, said.bytecode), (Some(63), Some(9), Some(339)));
         assert_eq!(said.addresses, BTreeMap::from([([192, 0, 2, 3].into(), State::Down)]));
         assert_eq!(said.note, "192.0.2.3: refused");
-        // What nobody can use holds nothing.
+        // An unusable mirror holds no versions.
         let said = entry(vec![dead.clone(), dead], State::Down);
         assert_eq!((said.state, said.daily, said.addresses.len()), (State::Down, None, 0));
         assert_eq!(said.note, "refused");

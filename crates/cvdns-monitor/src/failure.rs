@@ -1,4 +1,4 @@
-//! The ways in which an HTTP request to a mirror fails, each by its name.
+//! The ways in which an HTTP request to a mirror fails, each with a name.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,84 +7,84 @@ use jiff::Timestamp;
 
 use cvdns_core::release::cvd::HeaderError;
 
-/// What is wrong with an answer, or why there is none.
+/// What is wrong with an answer, or why no answer came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing listens at the port.
+    /// The host refuses connections to the port.
     Refused,
-    /// A router on the way says that there is no way to the host.
+    /// A router reports that the host is unreachable.
     Unreachable,
-    /// No connection came about in this time.
+    /// No connection was established within this time.
     ConnectTimeout(Duration),
-    /// Connected, but the answer's head was not there in this time: the server hangs.
+    /// The server accepted the connection and sent no response header within this time.
     AnswerTimeout(Duration),
-    /// The answer's body was not complete in this time: the server stalls or drips.
+    /// The body was not complete in time: the server stalls or sends a trickle.
     BodyTimeout {
-        /// Octets that came.
+        /// Octets received.
         received: u64,
-        /// In which time.
+        /// The time limit.
         within: Duration,
     },
     /// The connection was closed or reset before an answer.
     NoAnswer,
     /// The connection was closed or reset in the middle of the body.
     ClosedEarly {
-        /// Octets that came.
+        /// Octets received.
         received: u64,
-        /// Octets that were announced, where they were.
+        /// Octets announced; `None` when the server announced no length.
         announced: Option<u64>,
     },
-    /// What came is not HTTP.
+    /// The answer is not HTTP.
     NotHttp(String),
-    /// Another place is named instead of an answer.
+    /// The server redirects.
     Redirect {
-        /// The status.
+        /// The status code.
         status: u16,
-        /// The place.
+        /// The value of `Location`.
         location: String,
     },
-    /// A status that is no success.
+    /// A status code other than success.
     Status(u16),
-    /// A web page.
+    /// An HTML page.
     Html,
-    /// More octets than it may have, without an end in sight.
+    /// The body exceeds this limit, and its length was not announced.
     Endless(u64),
-    /// More octets announced than it may have.
+    /// The announced length, which exceeds the limit.
     TooLong(u64),
-    /// Neither Unix seconds nor RFC 3339, and no Last-Modified either.
+    /// The body is neither Unix seconds nor an RFC 3339 time, and there is no Last-Modified.
     NotATimestamp(String),
-    /// A timestamp more than 5 minutes after now.
+    /// A timestamp more than 5 minutes in the future.
     FromTheFuture(Timestamp),
-    /// The whole file in place of the part that was asked for.
+    /// The whole file instead of the requested range.
     NoRange,
-    /// Another part than was asked for.
+    /// Another range than the requested one.
     WrongRange(String),
-    /// A part of another length than was asked for.
+    /// A range of another length than the requested one.
     WrongLength {
-        /// Octets that came or were announced.
+        /// Octets received or announced.
         length: u64,
-        /// Octets that were asked for.
+        /// Octets requested.
         asked: u64,
     },
-    /// Not the header of a database.
+    /// The octets are not the header of a database.
     NotADatabase(HeaderError),
-    /// The coordinator's own system did not let it ask: no network, no more sockets.
+    /// The coordinator's own system failed: no network, no free sockets.
     Local(String),
 }
 
-/// What a failure says of an address.
+/// What a failure means for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// No client can use it.
     Dead,
-    /// It answers otherwise than a mirror must.
+    /// It answers, but not as a mirror must.
     Faulty,
-    /// Nothing: the fault is not its own.
+    /// Nothing: the fault is not the address's.
     Unchecked,
 }
 
 impl Failure {
-    /// What it says of the address.
+    /// What the failure means for the address.
     pub fn severity(&self) -> Severity {
         match self {
             Self::Refused
@@ -97,7 +97,7 @@ impl Failure {
         }
     }
 
-    /// Its name, for programs.
+    /// The name of the failure, for programs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Refused => "refused",

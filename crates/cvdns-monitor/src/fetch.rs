@@ -14,10 +14,10 @@ use super::failure::Failure;
 use cvdns_core::problem::excerpt;
 use cvdns_io::exchange::{agent, with_bounded_head};
 
-/// How mirrors know the network's checker (CLIENTS: "Mirror states").
+/// The `User-Agent` by which mirrors recognise the network's checker (CLIENTS: "Mirror states").
 const USER_AGENT: &str = "ClamAV-MirrorCheck";
 
-/// Asks web servers.
+/// An HTTP client for checks.
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: Agent,
@@ -28,15 +28,15 @@ pub struct Client {
 /// A GET request.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
-    /// Whom it goes to.
+    /// The server.
     pub address: SocketAddr,
     /// The virtual host.
     pub host: &'r str,
-    /// The file, with its slash.
+    /// The path, with its leading slash.
     pub path: &'r str,
-    /// Octets from the start that are asked for; none: all.
+    /// Requests this many octets from the start; `None` requests the whole file.
     pub range: Option<u64>,
-    /// Octets that are read at most.
+    /// Reads at most this many octets of the body.
     pub limit: u64,
 }
 
@@ -47,24 +47,24 @@ pub struct Answer {
     pub status: u16,
     /// Its media type.
     pub content_type: Option<String>,
-    /// When the file was changed.
+    /// The value of `Last-Modified`.
     pub last_modified: Option<String>,
-    /// Which part it is.
+    /// The value of `Content-Range`.
     pub content_range: Option<String>,
-    /// What the server calls itself.
+    /// The value of `Server`.
     pub server: Option<String>,
-    /// The length that it announces.
+    /// The announced length, in octets.
     pub length: Option<u64>,
-    /// Up to `limit` octets.
+    /// The body, of up to `limit` octets.
     pub body: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the body is longer than `limit`.
     pub more: bool,
-    /// From the request to the last octet.
+    /// The time from the request to the last octet.
     pub elapsed: Duration,
 }
 
 impl Answer {
-    /// Whether it is a web page.
+    /// Whether the answer is an HTML page.
     pub fn is_html(&self) -> bool {
         let html = |kind: &String| kind.to_ascii_lowercase().starts_with("text/html");
         let begins = self.body.iter().find(|octet| !octet.is_ascii_whitespace()) == Some(&b'<');
@@ -75,29 +75,30 @@ impl Answer {
 }
 
 impl Client {
-    /// A client; `timeout` is for all that follows the connection, from the request to the answer's last octet.
+    /// A client. `timeout` limits the time from the request to the last octet of the answer,
+    /// without the time to connect.
     pub fn new(connect_timeout: Duration, timeout: Duration) -> Self {
         let config = with_bounded_head(Agent::config_builder())
             .user_agent(USER_AGENT)
             .accept_encoding("identity")
-            // An answer by a proxy says nothing of the mirror.
+            // An answer from a proxy would say nothing about the mirror.
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .timeout_connect(Some(connect_timeout))
-            // Each stretch has a limit that octets which drip do not extend, beside the one for the answer.
+            // A server that sends a trickle must not extend the limit of a phase.
             .timeout_global(Some(connect_timeout.saturating_add(timeout)))
-            // A kept connection would hide that new ones are refused.
+            // A connection kept alive would hide that new connections are refused.
             .max_idle_connections(0)
             .build();
         Self { agent: agent(config, Some(timeout)), connect_timeout, timeout }
     }
 
-    /// Asks for a file.
+    /// Requests a file.
     ///
     /// # Errors
-    /// When there is no answer, or it is no success.
+    /// When no answer comes, or its status is no success.
     pub fn get(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let started = Instant::now();
         let url = format!("http://{}{}", request.address, request.path);
@@ -134,7 +135,7 @@ impl Client {
         let received = answer.body.len() as u64;
         match read.map_err(Error::from) {
             Ok(_) => {}
-            // What was asked for is there; what ends after it does not matter.
+            // All requested octets are there; how the rest ends does not matter.
             Err(_) if received > limit => {}
             Err(Error::Timeout(_)) => {
                 return Err(Failure::BodyTimeout { received, within: self.timeout });
@@ -170,11 +171,11 @@ impl Client {
     }
 }
 
-/// The value of a header, fit for a line of a log.
+/// The value of a header, made printable for a line of a log.
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?;
     let value = String::from_utf8_lossy(value.as_bytes());
-    // A tab is as good as a blank (RFC 9110 section 5.6.3).
+    // A tab is whitespace as a space is (RFC 9110 section 5.6.3).
     Some(excerpt(&value.replace('\t', " "), 200))
 }
 
@@ -185,10 +186,10 @@ mod tests {
 
     use super::*;
 
-    /// How a server goes on that has accepted.
+    /// What a server does with an accepted connection.
     type Way = fn(&mut TcpStream);
 
-    /// An answer may take its own time from the request on, whatever time the connection was granted.
+    /// The time limit of the answer starts with the request, whatever the time to connect.
     #[test]
     fn the_time_for_an_answer_begins_with_the_request() {
         let silent: Way = |_| std::thread::sleep(Duration::from_secs(60));
@@ -223,7 +224,7 @@ mod tests {
             assert!(failure.to_string().contains("within 500ms"), "{failure}");
             assert!(started.elapsed() < Duration::from_secs(45), "{name}: {:?}", started.elapsed());
         }
-        // Without anything in between, a head that has no end is called that.
+        // A response header without an end is reported as such.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {

@@ -1,25 +1,25 @@
-//! What the coordinator needs of a configuration.
+//! The parts of a configuration that the coordinator uses.
 
 use std::path::PathBuf;
 
 use cvdns_core::config::{Log, Monitor};
 use cvdns_core::fleet::Fleet;
 
-/// What the coordinator is told.
+/// The configuration of the coordinator.
 #[derive(Debug, Clone)]
 pub struct MonitorInputs {
-    /// Its section.
+    /// The `[monitor]` section.
     pub settings: Monitor,
-    /// The zones that have mirrors: origin and fleet.
+    /// Origin and fleet of each zone that has mirrors.
     pub fleets: Vec<(String, Fleet)>,
-    /// Where the feed goes.
+    /// The path of the feed.
     pub feed: Option<PathBuf>,
-    /// Where its secret key is.
+    /// The path of the secret key; `None` leaves the feed unsigned.
     pub secret_key: Option<PathBuf>,
-    /// The file with the release.
+    /// The path of the file with the release.
     pub release: Option<PathBuf>,
-    /// The directory of its memory.
+    /// The state directory.
     pub state: PathBuf,
-    /// How much is logged.
+    /// What is logged.
     pub log: Log,
 }

@@ -1,9 +1,16 @@
-//! The coordinator: checks every address of the fleet by the network's rule, and writes the feed.
+//! The coordinator of a mirror network: checks every address of the fleet by the network's rule, and
+//! writes the feed.
 //!
-//! `rule` decides, without clock or sockets. `fetch`, `check` and `confirm` find out what an address serves; `schedule` says
-//! when it is next; `memory` keeps what is known; `publish` writes it as a feed; `coordinator` holds these together, `run`
-//! drives them, and `trial` is the check of one new mirror.
-
+//! In the order of reading:
+//!
+//! - [`rule`] decides the state of an address. It is pure: no clock, sockets or files.
+//! - [`check`] finds out what an address serves, by way of `fetch` (one HTTP request) and [`failure`]
+//!   (the ways in which requests fail); `confirm` repeats a failed check.
+//! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
+//! - `coordinator` holds these together, `run` drives them with threads, the clock and signals:
+//!   [`once`] and [`watch`] are the entry points.
+//! - `publish` writes the feed that `document` describes, and `sign` signs it.
+//! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -14,7 +21,6 @@ mod document;
 pub mod failure;
 mod fetch;
 mod inputs;
-mod memory;
 mod metrics;
 mod notify;
 mod publish;
@@ -22,11 +28,12 @@ pub mod rule;
 mod run;
 mod schedule;
 mod sign;
+mod stored;
 mod target;
 pub mod timestamp;
 pub mod trial;
 
-pub use coordinator::Row;
+pub use coordinator::AddressRow;
 pub use inputs::MonitorInputs;
 pub use publish::read_release;
 pub use run::{Start, once, watch};

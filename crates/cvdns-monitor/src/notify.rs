@@ -1,4 +1,4 @@
-//! Tells a command each change.
+//! Runs the `on-change` command for each change.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -11,40 +11,40 @@ use tracing::warn;
 use cvdns_core::health::State;
 use cvdns_io::command;
 
-/// How long the command may take.
+/// The time limit of the command.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How many changes wait for the command at the most; what is more is in the log alone.
+/// The most changes that wait for the command. Further changes are only in the log.
 const QUEUE: usize = 10_000;
 
-/// A change of an address, as the command gets it.
+/// A change of an address, as it is passed to the command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Change {
-    /// When.
+    /// The time of the change.
     pub(super) time: Timestamp,
     /// The mirror.
     pub(super) mirror: String,
     /// The address.
     pub(super) address: std::net::IpAddr,
-    /// What it was.
+    /// Its former state.
     pub(super) from: State,
-    /// What it is.
+    /// Its new state.
     pub(super) to: State,
-    /// Why.
+    /// The reason.
     pub(super) reason: String,
-    /// What the mirror as a whole is now.
+    /// The new state of the mirror as a whole.
     #[serde(rename = "mirror-state")]
     pub(super) mirror_state: State,
 }
 
-/// A thread that runs the command for one change after the other.
+/// A thread that runs the command for one change after another.
 pub(super) struct Notifier {
     queue: SyncSender<Change>,
     thread: JoinHandle<()>,
 }
 
 impl Notifier {
-    /// For a command with its arguments; none where there is none.
+    /// Starts the thread for a command with its arguments; `None` without a command.
     pub(super) fn start(command: &[String]) -> std::io::Result<Option<Self>> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
         let (program, arguments) = (program.clone(), arguments.to_vec());
@@ -55,8 +55,8 @@ impl Notifier {
         Ok(Some(Self { queue, thread }))
     }
 
-    /// Hands a change over.
-    pub(super) fn tell(&self, change: Change) {
+    /// Queues a change.
+    pub(super) fn notify(&self, change: Change) {
         match self.queue.try_send(change) {
             Ok(()) => {}
             Err(TrySendError::Full(change)) => {
@@ -66,7 +66,7 @@ impl Notifier {
         }
     }
 
-    /// Waits until the command has been told all, but no longer than `patience`.
+    /// Waits until the command ran for all changes, but no longer than `patience`.
     pub(super) fn finish(self, patience: Duration) {
         let Self { queue, thread } = self;
         drop(queue);
@@ -83,14 +83,14 @@ impl Notifier {
 
 fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Change>) {
     while let Ok(change) = changes.recv() {
-        if let Err(error) = tell(program, arguments, &change, LIMIT) {
+        if let Err(error) = notify(program, arguments, &change, LIMIT) {
             warn!("on-change: {program}: {error}");
         }
     }
 }
 
 /// Runs the command with a change on its standard input.
-fn tell(
+fn notify(
     program: &str,
     arguments: &[String],
     change: &Change,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn shell(script: &str, limit: Duration) -> Result<(), String> {
-        tell("/bin/sh", &["-c".to_owned(), script.to_owned()], &change(), limit)
+        notify("/bin/sh", &["-c".to_owned(), script.to_owned()], &change(), limit)
     }
 
     #[test]
@@ -136,11 +136,11 @@ mod tests {
     #[test]
     fn a_command_that_fails_or_hangs_is_said_and_ended() {
         assert_eq!(shell("exit 3", LIMIT), Err("ended with exit status: 3".to_owned()));
-        let missing = tell("/nonexistent/command", &[], &change(), LIMIT).unwrap_err();
+        let missing = notify("/nonexistent/command", &[], &change(), LIMIT).unwrap_err();
         assert!(missing.starts_with("cannot be started"), "{missing}");
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pid");
-        // What the command started ends too.
+        // Processes that the command started end too.
         let script = format!("sleep 600 & echo $! > {}; wait", file.display());
         let hung = shell(&script, Duration::from_millis(500)).unwrap_err();
         assert_eq!(hung, "was ended after 500ms");

@@ -1,8 +1,9 @@
 //! Writes the feed, and its signature.
 //!
-//! Two files cannot be replaced in one step. The signature is written first: whoever reads the feed, and then `SOURCE.minisig`,
-//! never finds a new feed without its signature. Between the two renames the old feed stands beside the new signature, which does
-//! not fit; a reader refuses that, goes on with what it has, and looks again when the feed itself is renamed.
+//! Two files cannot be replaced in one step. The signature is written first: whoever reads the feed
+//! and then `SOURCE.minisig` never finds a new feed without its signature. Between the two renames
+//! the old feed lies beside the new signature, which does not match. A server refuses that pair,
+//! keeps the feed in force, and reads again when the feed itself is renamed.
 
 use std::path::{Path, PathBuf};
 
@@ -10,21 +11,21 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::document::{Document, Mirrors};
-use super::memory::Memory;
 use super::sign::Signer;
+use super::stored::StoredState;
 use cvdns_core::health::{Feed, signature_path};
 use cvdns_core::release::Release;
 use cvdns_io::{read_bytes, read_feed, replace};
 
-/// Most octets of a file with a release.
+/// The largest size of a release file in octets.
 const MAX_RELEASE: u64 = 1 << 20;
 
-/// Where feeds go.
+/// Writes feeds.
 pub(super) struct Publisher {
     feed: PathBuf,
     signer: Option<Signer>,
     release: Option<PathBuf>,
-    /// What was wrong the last time: it is said once.
+    /// The last complaint; it is logged once.
     complaint: Option<String>,
 }
 
@@ -33,25 +34,25 @@ impl Publisher {
         Self { feed, signer, release, complaint: None }
     }
 
-    /// Writes a feed of these mirrors; its serial and release are noted in the memory.
+    /// Writes a feed of these mirrors and stores its serial and release in the memory.
     pub(super) fn publish(
         &mut self,
-        memory: &mut Memory,
+        stored: &mut StoredState,
         mirrors: &Mirrors,
         now: Timestamp,
     ) -> Result<(), String> {
         let mut complaints = Vec::new();
         let before = self.feed_before(&mut complaints);
-        let release = self.release(memory, before.as_ref(), &mut complaints);
+        let release = self.release(stored, before.as_ref(), &mut complaints);
         self.complain(&complaints);
-        let last = before.map_or(0, |before| before.serial).max(memory.serial);
+        let last = before.map_or(0, |before| before.serial).max(stored.serial);
         let serial =
             serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
         let document =
             Document { format: 1, serial, generated: now, release: release.as_ref(), mirrors };
         let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
         bytes.push(b'\n');
-        // What servers would refuse must not replace what they took.
+        // A feed that servers would refuse must not replace one that they accepted.
         Feed::parse(&bytes)
             .map_err(|error| format!("the feed just made would be refused: {error}"))?;
         if let Some(signer) = &self.signer {
@@ -60,11 +61,11 @@ impl Publisher {
             write(&signature_path(&self.feed), signature.as_bytes())?;
         }
         write(&self.feed, &bytes)?;
-        (memory.serial, memory.release) = (serial, release);
+        (stored.serial, stored.release) = (serial, release);
         Ok(())
     }
 
-    /// The feed that is to be replaced.
+    /// The feed that will be replaced.
     fn feed_before(&self, complaints: &mut Vec<String>) -> Option<Feed> {
         if !self.feed.exists() {
             return None;
@@ -81,15 +82,15 @@ impl Publisher {
         }
     }
 
-    /// What is released: what the file says, else what was written last.
+    /// The release: that of the file, else that of the last feed.
     fn release(
         &self,
-        memory: &Memory,
+        stored: &StoredState,
         before: Option<&Feed>,
         complaints: &mut Vec<String>,
     ) -> Option<Release> {
         let kept =
-            || before.and_then(|feed| feed.release.clone()).or_else(|| memory.release.clone());
+            || before.and_then(|feed| feed.release.clone()).or_else(|| stored.release.clone());
         let Some(path) = &self.release else {
             let kept = kept();
             if kept.is_none() {
@@ -121,16 +122,16 @@ impl Publisher {
     }
 }
 
-/// Reads what is released from its file.
+/// Reads a release file.
 ///
 /// # Errors
-/// When it cannot be read, or is no release; the error says why.
+/// When the file cannot be read or is no release.
 pub fn read_release(path: &Path) -> Result<Release, String> {
     let bytes = read_bytes(path, MAX_RELEASE)?;
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
-/// The seconds of the clock, so that feeds tell their age, yet always above the last one.
+/// The Unix time in seconds, so that a serial shows the age of its feed, but always above `last`.
 fn serial(last: u64, now: Timestamp) -> Option<u64> {
     let clock = u64::try_from(now.as_second()).unwrap_or(0);
     Some(clock.max(last.checked_add(1)?))
@@ -159,27 +160,27 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (feed, file) = (dir.path().join("feed.json"), dir.path().join("release.json"));
         let now = Timestamp::from_second(1_795_000_000).unwrap();
-        let mut memory = Memory::default();
-        let daily = |publisher: &mut Publisher, memory: &mut Memory| {
-            publisher.publish(memory, &Mirrors::new(), now).unwrap();
+        let mut stored = StoredState::default();
+        let daily = |publisher: &mut Publisher, stored: &mut StoredState| {
+            publisher.publish(stored, &Mirrors::new(), now).unwrap();
             let written = Feed::parse(&std::fs::read(&feed).unwrap()).unwrap();
-            assert_eq!(written.serial, memory.serial);
+            assert_eq!(written.serial, stored.serial);
             written.release.map(|release| release.daily)
         };
         let mut carrying = Publisher::new(feed.clone(), None, None);
-        assert_eq!(daily(&mut carrying, &mut memory), None);
+        assert_eq!(daily(&mut carrying, &mut stored), None);
         let text = r#"{"software":"1.4.6","main":63,"daily":7,"bytecode":339,"flevel":90}"#;
         std::fs::write(&file, text).unwrap();
         let mut reading = Publisher::new(feed.clone(), None, Some(file.clone()));
-        assert_eq!(daily(&mut reading, &mut memory), Some(7));
-        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
+        assert_eq!(daily(&mut reading, &mut stored), Some(7));
+        assert_eq!(daily(&mut carrying, &mut stored), Some(7));
         std::fs::write(&file, text.replace("63", "0")).unwrap();
-        assert_eq!(daily(&mut reading, &mut memory), Some(7));
-        // The feed is lost or broken: the memory knows it.
+        assert_eq!(daily(&mut reading, &mut stored), Some(7));
+        // The feed is lost or broken; the memory still has its serial and release.
         std::fs::write(&feed, "{").unwrap();
-        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
+        assert_eq!(daily(&mut carrying, &mut stored), Some(7));
         std::fs::remove_file(&feed).unwrap();
-        assert_eq!(daily(&mut carrying, &mut memory), Some(7));
-        assert_eq!(memory.serial, 1_795_000_005);
+        assert_eq!(daily(&mut carrying, &mut stored), Some(7));
+        assert_eq!(stored.serial, 1_795_000_005);
     }
 }

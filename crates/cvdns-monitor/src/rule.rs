@@ -1,8 +1,10 @@
-//! The network's rule (CLIENTS: "Mirror states"): what a check of an address makes of what was known of it.
+//! The network's rule (CLIENTS: "Mirror states"): how a check changes what is known about an
+//! address.
 //!
-//! Fresh is `up`; a timestamp that is a day old, or a day without one, is `old`; two days of that, `removed`. An address that
-//! refuses, or does not answer in time, is `down` at once. Good checks in a row bring it back. No clock, sockets or chance in
-//! here: the moment is an argument.
+//! An address with a fresh timestamp is `up`. With a timestamp that is a day old, or after a day
+//! without one, it is `old`, and after two days of that `removed`. An address that refuses, or does
+//! not answer in time, is `down` at once. Good checks in a row bring it back. This module has no
+//! clock, sockets or randomness: the time is an argument.
 
 use std::time::Duration;
 
@@ -11,30 +13,32 @@ use serde::{Deserialize, Serialize};
 
 use cvdns_core::health::State;
 
-/// What is known of an address.
+/// What is known about an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Known {
     /// Its state.
     pub state: State,
-    /// Since when.
+    /// When it entered this state.
     pub since: Timestamp,
-    /// Why, for people; empty where all is well.
+    /// The reason, for display; empty if all is well.
     pub reason: String,
-    /// Good checks in a row, up to now.
+    /// The number of good checks in a row, up to the last one.
     pub good: u32,
-    /// Checks in a row, up to now, in which it served all that it must, fresh or not.
+    /// The number of checks in a row, up to the last one, in which it served all that it must,
+    /// fresh or not.
     pub serving: u32,
-    /// From when it counts as old, if nothing good comes before: a day after failures began, at once where a timestamp is
-    /// too old. Removal counts from here, whatever the state was meanwhile.
+    /// When it counts as old, unless a good check comes before: a day after failures began, or at
+    /// once if its timestamp is too old. Removal counts from here, whatever the state was
+    /// meanwhile.
     pub old_from: Option<Timestamp>,
-    /// The timestamp that it served last.
+    /// The timestamp that it last served.
     pub timestamp: Option<Timestamp>,
-    /// The versions of main, daily and bytecode that it served last.
+    /// The versions of main, daily and bytecode that it last served.
     pub versions: Option<[u32; 3]>,
 }
 
-/// What a check, with all its tries, showed.
+/// The result of a check with all its tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// It serves all that it must.
@@ -44,27 +48,28 @@ pub enum Evidence {
         /// Its versions of main, daily and bytecode.
         versions: [u32; 3],
     },
-    /// It answers otherwise than a mirror must.
+    /// It answers, but not as a mirror must.
     Faulty(String),
     /// It refused or did not answer in time, in every try.
     Dead(String),
-    /// It could not be checked, for reasons that are not its own.
+    /// It could not be checked, for reasons that are not the mirror's.
     Unchecked(String),
 }
 
 /// The settings of the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// A timestamp of this age, or as long without one, is old.
+    /// An address with a timestamp of this age, or as long without one, is old.
     pub old_after: Duration,
-    /// So long old is removed.
+    /// An address that was old for this long is removed.
     pub removed_after: Duration,
-    /// How many good checks in a row bring an address back.
+    /// The number of good checks in a row that bring an address back.
     pub good_checks: u32,
 }
 
 impl Rule {
-    /// What is known after a check. What was never known, and could not be checked, stays unknown.
+    /// What is known after a check. An address that was never checked, and could not be checked
+    /// now, stays unknown.
     pub fn judge(
         &self,
         before: Option<&Known>,
@@ -127,8 +132,8 @@ impl Rule {
             format!("its timestamp is {} old ({timestamp})", span(now.duration_since(timestamp)));
         match known.state {
             State::Up => known.enter_old(now),
-            // It answers again and has nothing new, which is what `old` means: where all mirrors are behind, one that was
-            // restarted must not stay out for it.
+            // It answers again, with an old timestamp, which is what `old` means. Where all
+            // mirrors are behind, a restarted one must not stay out for that.
             State::Down if known.serving >= self.good_checks => known.enter_old(now),
             _ => {}
         }
@@ -137,7 +142,8 @@ impl Rule {
 }
 
 impl Known {
-    /// What is known before anything is: FORMATS takes a mirror that the feed does not mention to be up.
+    /// The state before the first check: FORMATS takes a mirror that the feed does not mention to
+    /// be up.
     fn new(now: Timestamp) -> Self {
         Self {
             state: State::Up,
@@ -155,7 +161,7 @@ impl Known {
         (self.state, self.since) = (state, now);
     }
 
-    /// Two days "in that state" count from here, or from earlier where it was down before.
+    /// Two days "in that state" count from here, or from an earlier time if the address was down.
     fn enter_old(&mut self, now: Timestamp) {
         if self.state == State::Up {
             self.old_from = Some(now);
@@ -169,7 +175,8 @@ impl Known {
         self.old_from = self.old_from.or(Some(old_from));
     }
 
-    /// Whether it is to be looked at again soon: it fails, or is on its way back. What was removed has time.
+    /// Whether to check it again soon, as it fails or is on its way back. A removed address can
+    /// wait.
     pub fn wants_attention(&self) -> bool {
         match self.state {
             State::Up => self.good == 0,
@@ -187,7 +194,7 @@ fn later(moment: Timestamp, duration: Duration) -> Timestamp {
     moment.checked_add(signed(duration)).unwrap_or(Timestamp::MAX)
 }
 
-/// A duration as people say it: `12m`, `23h 5m`, `3d 2h`.
+/// A duration for display: `12m`, `23h 5m`, `3d 2h`.
 pub fn span(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {

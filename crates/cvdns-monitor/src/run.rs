@@ -1,4 +1,4 @@
-//! Drives the coordinator: threads that check, the clock, signals.
+//! Runs the coordinator: threads for checks, the clock, signals.
 
 mod pool;
 mod stop;
@@ -17,15 +17,15 @@ use tracing::{error, info, warn};
 use self::pool::{Event, Pool};
 use self::stop::Stop;
 use super::check::Client;
-use super::coordinator::{Coordinator, Row};
+use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
-use super::memory::Memory;
 use super::metrics;
 use super::notify::{Change, Notifier};
 use super::publish::Publisher;
 use super::rule::{Evidence, Rule};
 use super::schedule::Schedule;
 use super::sign::Signer;
+use super::stored::StoredState;
 use super::target::{self, Target};
 use crate::MonitorInputs;
 use cvdns_core::config::Monitor;
@@ -33,19 +33,19 @@ use cvdns_core::health::State;
 use cvdns_io::replace;
 use cvdns_io::signals::{Signals, Told};
 
-/// The longest sleep: a clock that was set is noticed within it.
+/// The longest sleep. A change of the clock is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Changes are gathered for so long: a network that breaks is one feed, not a hundred.
-const GATHER: Duration = Duration::from_secs(1);
+/// Changes are collected for this long: a network failure is to make one feed, not a hundred.
+const COLLECT: Duration = Duration::from_secs(1);
 
-/// A feed that could not be written is tried again after this long.
-const AGAIN: Duration = Duration::from_secs(10);
+/// The pause before a feed that could not be written is written again.
+const RETRY: Duration = Duration::from_secs(10);
 
-/// What `on-change` gets at the end to be told what it was not told yet.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The time that `on-change` gets at the end for the changes that still wait.
+const NOTIFY_GRACE: Duration = Duration::from_secs(10);
 
-/// A coordinator that has read everything.
+/// A coordinator that is ready to run.
 pub struct Start {
     coordinator: Coordinator,
     publisher: Publisher,
@@ -54,14 +54,14 @@ pub struct Start {
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
-    /// Targets that cannot be checked from here, and were said so.
+    /// Targets that cannot be checked from this host, and of which that was logged.
     unchecked: HashSet<usize>,
     pools: u64,
-    /// Held as long as it runs.
+    /// Held while the coordinator runs.
     _lock: Flock<std::fs::File>,
 }
 
-/// What time it is; a stepped clock shows the rules of days in seconds.
+/// The source of the time. A stepped clock lets tests run through days in seconds.
 #[derive(Debug, Clone, Copy)]
 enum Clock {
     System,
@@ -69,7 +69,7 @@ enum Clock {
 }
 
 impl Clock {
-    /// In whole seconds, as all that is written has them.
+    /// The time in whole seconds, as everything that is written has it.
     fn now(self) -> Timestamp {
         match self {
             Self::System => {
@@ -81,28 +81,28 @@ impl Clock {
     }
 }
 
-/// What was written last.
+/// The last feed.
 struct Published {
     mirrors: Mirrors,
     at: Instant,
 }
 
 impl Start {
-    /// Takes over the memory of earlier runs. With `at` it takes that for the time.
+    /// Reads the memory of earlier runs. `at` replaces the time of the clock.
     ///
     /// # Errors
-    /// When something that it was told cannot be used.
+    /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
         let parts = Parts::of(&inputs)?;
         let lock = lock(&inputs.state)?;
-        let (memory, warning) = Memory::load(&memory_path(&inputs.state));
+        let (stored, warning) = StoredState::load(&memory_path(&inputs.state));
         if let Some(warning) = warning {
             warn!("{warning}");
         }
         let Parts { targets, publisher, notifier, rule, schedule } = parts;
         let clock = at.map_or(Clock::System, Clock::Fixed);
-        let mut coordinator = Coordinator::new(targets, memory, rule, schedule);
-        coordinator.hasten(clock.now(), chance);
+        let mut coordinator = Coordinator::new(targets, stored, rule, schedule);
+        coordinator.hasten(clock.now(), random);
         Ok(Self {
             coordinator,
             publisher,
@@ -117,22 +117,22 @@ impl Start {
         })
     }
 
-    /// Takes over what was read anew. The memory stays where it is.
+    /// Takes new inputs after a reload. The memory stays where it is.
     fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
         let Parts { targets, publisher, notifier, rule, schedule } = Parts::of(&inputs)?;
         if inputs.state != self.state {
             warn!("changed: `state` in [monitor]; takes effect at a restart");
         }
         self.coordinator.renew(targets, rule, schedule);
-        self.coordinator.hasten(self.clock.now(), chance);
+        self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
         (self.publisher, self.settings) = (publisher, inputs.settings);
-        // What the old one still has to tell, it tells on its own.
+        // The former notifier finishes its queue on its own.
         self.notifier = notifier;
         Ok(())
     }
 
-    /// Threads for the targets that there are now.
+    /// Starts threads for the present targets.
     fn pool(&mut self, events: &Sender<Event>) -> Result<Pool, String> {
         self.pools += 1;
         let Monitor { port, confirm, confirm_interval, connect_timeout, timeout, .. } =
@@ -156,10 +156,10 @@ impl Start {
 
     fn learn(&mut self, target: usize, evidence: &Evidence) {
         let Some(before) = self.coordinator.row(target) else { return };
-        let change = self.coordinator.learn(target, evidence, self.clock.now(), chance());
-        let Row { mirror, address, .. } = &before;
+        let change = self.coordinator.learn(target, evidence, self.clock.now(), random());
+        let AddressRow { mirror, address, .. } = &before;
         if let Evidence::Unchecked(reason) = evidence {
-            // A coordinator without IPv6 would say the same of every mirror again and again.
+            // A coordinator without IPv6 would log the same for every mirror again and again.
             if self.unchecked.insert(target) {
                 warn!("{mirror} {address}: {reason}");
             }
@@ -167,7 +167,7 @@ impl Start {
         }
         self.unchecked.remove(&target);
         if let Some(change) = change {
-            self.tell(change);
+            self.notify(change);
         } else if let Some(after) = self.coordinator.row(target) {
             let was_well = before.reason.is_empty() || before.state.is_none();
             match (was_well, after.reason.is_empty()) {
@@ -182,7 +182,7 @@ impl Start {
         }
     }
 
-    fn tell(&self, change: Change) {
+    fn notify(&self, change: Change) {
         let Change { mirror, address, from, to, reason, .. } = &change;
         if *to == State::Up {
             info!("{mirror} {address} is up again; it was {from}");
@@ -190,15 +190,15 @@ impl Start {
             warn!("{mirror} {address} is {to}, it was {from}: {reason}");
         }
         if let Some(notifier) = &self.notifier {
-            notifier.tell(change);
+            notifier.notify(change);
         }
     }
 
     fn publish(&mut self) -> Result<(), String> {
         let (mirrors, now) = (self.coordinator.mirrors(), self.clock.now());
-        self.publisher.publish(&mut self.coordinator.memory, &mirrors, now)?;
+        self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
         self.published = Some(Published { mirrors, at: Instant::now() });
-        let text = metrics::text(&self.coordinator.memory, now.as_second());
+        let text = metrics::text(&self.coordinator.stored, now.as_second());
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -206,33 +206,34 @@ impl Start {
     }
 
     fn save(&self) -> Result<(), String> {
-        self.coordinator.memory.save(&memory_path(&self.state))
+        self.coordinator.stored.save(&memory_path(&self.state))
     }
 
-    /// In what time an address is due.
+    /// The time until an address is due.
     fn until_due(&self) -> Duration {
         let now = self.clock.now();
         let due = self.coordinator.next_due().map(|due| due.duration_since(now));
-        // One with a downtime stays due without being checked.
-        due.map_or(LONGEST_SLEEP, |due| Duration::try_from(due).unwrap_or_default().max(GATHER))
+        // A mirror in a downtime stays due without being checked.
+        due.map_or(LONGEST_SLEEP, |due| Duration::try_from(due).unwrap_or_default().max(COLLECT))
     }
 
-    /// In what time a feed is due.
+    /// The time until a feed is due.
     fn until_publish(&self, started: Instant) -> Duration {
         let every = self.settings.publish_every;
         match &self.published {
-            // The first one waits until something is known of all: what is not mentioned is up.
+            // The first feed waits until every mirror was checked: a mirror without an entry counts
+            // as up.
             None if self.coordinator.knows_all(self.clock.now()) => Duration::ZERO,
             None => every.saturating_sub(started.elapsed()),
             Some(published) if published.mirrors != self.coordinator.mirrors() => {
-                GATHER.saturating_sub(published.at.elapsed())
+                COLLECT.saturating_sub(published.at.elapsed())
             }
             Some(published) => every.saturating_sub(published.at.elapsed()),
         }
     }
 }
 
-/// What follows from the inputs alone.
+/// The parts that follow from the inputs alone.
 struct Parts {
     targets: Vec<Target>,
     publisher: Publisher,
@@ -266,15 +267,16 @@ impl Parts {
     }
 }
 
-/// Checks every address once and writes the feed; `progress` is told how many of how many are done.
+/// Checks every address once and writes the feed. `progress` is called with the number of checks
+/// done and the number of all.
 ///
 /// # Errors
-/// When the feed cannot be written, or a signal ends it before.
+/// When the feed cannot be written, or a signal ends the run before.
 pub fn once(
     mut start: Start,
     signals: Signals,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<Vec<Row>, String> {
+) -> Result<Vec<AddressRow>, String> {
     let (events, received) = events(signals);
     let pool = start.pool(&events)?;
     let due = start.coordinator.take_due(start.clock.now(), true);
@@ -308,11 +310,11 @@ pub fn once(
     Ok(rows)
 }
 
-/// Checks addresses when their time comes, and writes feeds, until SIGTERM or SIGINT. SIGHUP has `reload` read everything
-/// again; where it gives nothing, what was read before goes on.
+/// Checks addresses when they are due and writes feeds, until SIGTERM or SIGINT. On SIGHUP `reload`
+/// reads everything again; if it returns `None`, the former inputs stay in use.
 ///
 /// # Errors
-/// When the system gives no threads or signals, or the memory cannot be kept.
+/// When the system gives no threads or signals, or the memory cannot be written.
 pub fn watch(
     mut start: Start,
     signals: Signals,
@@ -327,7 +329,7 @@ pub fn watch(
         for target in start.coordinator.take_due(start.clock.now(), false) {
             pool.check(target, &start.coordinator.targets);
         }
-        let hold = failed.map_or(Duration::ZERO, |failed| AGAIN.saturating_sub(failed.elapsed()));
+        let hold = failed.map_or(Duration::ZERO, |failed| RETRY.saturating_sub(failed.elapsed()));
         let until_publish = start.until_publish(begun).max(hold);
         if until_publish.is_zero() {
             failed = start.publish().err().map(|error| {
@@ -346,7 +348,7 @@ pub fn watch(
                 Event::Checked(by, target, evidence) if by == start.pools => {
                     start.learn(target, &evidence);
                 }
-                // Of targets that were read before a reload.
+                // A result for targets of before a reload.
                 Event::Checked(..) => {}
                 Event::Reload => match reload().map(|inputs| start.renew(inputs)) {
                     Some(Ok(())) => {
@@ -361,7 +363,7 @@ pub fn watch(
                 Event::Stop => {
                     let saved = start.save();
                     if let Some(notifier) = start.notifier {
-                        notifier.finish(FAREWELL);
+                        notifier.finish(NOTIFY_GRACE);
                     }
                     info!("stopped");
                     return saved;
@@ -371,7 +373,7 @@ pub fn watch(
     }
 }
 
-/// Where threads report, and signals.
+/// The channel on which threads report results, and a thread that reports signals.
 fn events(signals: Signals) -> (Sender<Event>, Receiver<Event>) {
     let (events, received) = channel();
     let told = events.clone();
@@ -385,8 +387,8 @@ fn events(signals: Signals) -> (Sender<Event>, Receiver<Event>) {
     (events, received)
 }
 
-/// Some number: the standard library seeds its hash tables with one of the system's.
-fn chance() -> u64 {
+/// A random number: the standard library seeds its hash tables from the system.
+fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
@@ -394,14 +396,15 @@ fn memory_path(state: &Path) -> PathBuf {
     state.join("memory.json")
 }
 
-/// Two coordinators with one memory would forget what the other learned, and write feeds that contradict each other.
+/// Locks the state directory. Two coordinators with one memory would forget what the other learned
+/// and write feeds that contradict each other.
 fn lock(state: &Path) -> Result<Flock<std::fs::File>, String> {
     std::fs::create_dir_all(state)
         .map_err(|error| format!("cannot make {}: {error}", state.display()))?;
     let path = state.join("lock");
-    // It has no content; a link in its place must not lead to another file.
+    // The lock file has no content. A link in its place must not lead to another file.
     let mut options = std::fs::File::options();
-    // A pipe must hold nobody up; without a reader it is an error (ENXIO).
+    // A named pipe must not block; without a reader it is an error (ENXIO).
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     options.write(true).create(true).truncate(false).custom_flags(flags);
     let file =
@@ -430,7 +433,7 @@ mod tests {
         let path = state.path().join("lock");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(lock(state.path()).unwrap_err().contains("cannot write"));
-        // Somebody reads it, so that it can be opened.
+        // The pipe has a reader, so that it can be opened.
         let mut options = std::fs::File::options();
         let reader = options.read(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
         assert!(lock(state.path()).unwrap_err().contains("no regular file"));

@@ -1,4 +1,4 @@
-//! When an address is next.
+//! When an address is checked next.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use super::rule::Known;
 /// How often addresses are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Schedule {
-    /// One that is well, once in each of these.
+    /// A healthy address is checked once in each interval of this length.
     pub(super) interval: Duration,
-    /// One that is not, this long after the last check.
+    /// An unhealthy address is checked this long after its last check.
     pub(super) retry: Duration,
 }
 
 impl Schedule {
-    /// When an address is next that was checked at `now`: at a random point of the next interval of the clock, so that the
-    /// fleet is spread out and no mirror can tell; `chance` is any number. Sooner where something is wrong.
-    pub(super) fn next(&self, known: Option<&Known>, now: Timestamp, chance: u64) -> Timestamp {
+    /// The next check of an address that was checked at `now`: at a random point of the next
+    /// interval of the clock, so that checks are spread out and no mirror can predict them; sooner
+    /// if something is wrong. `random` is a random number.
+    pub(super) fn next(&self, known: Option<&Known>, now: Timestamp, random: u64) -> Timestamp {
         let seconds = now.as_second();
         let next = if known.is_none_or(Known::wants_attention) {
             seconds.saturating_add(whole(self.retry))
@@ -26,49 +27,50 @@ impl Schedule {
             let interval = whole(self.interval).max(1);
             let start =
                 seconds.saturating_sub(seconds.rem_euclid(interval)).saturating_add(interval);
-            start.saturating_add(share(interval, chance))
+            start.saturating_add(share(interval, random))
         };
         Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// When an address is to be checked that was checked earlier, by a schedule that may have been another.
+/// A check that was planned earlier, perhaps by another schedule.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planned {
-    /// When it was checked.
+    /// The time of the last check.
     pub(super) checked: Timestamp,
-    /// When it was said to be next.
+    /// The planned time of the next check.
     pub(super) due: Timestamp,
 }
 
 impl Schedule {
-    /// When an address is next for which this was planned: then, unless this schedule would never have planned it so late, as
-    /// intervals were longer. Those that are overdue by it are spread over an interval from `now`.
+    /// The next check of an address with this plan: as planned, unless this schedule, with shorter
+    /// intervals, would have planned it earlier. Checks that are overdue by it are spread over an
+    /// interval from `now`.
     pub(super) fn hastened(
         &self,
         known: Option<&Known>,
         planned: Planned,
         now: Timestamp,
-        chance: u64,
+        random: u64,
     ) -> Timestamp {
         let Planned { checked, due } = planned;
         if due <= self.next(known, checked, u64::MAX) {
             return due;
         }
-        let next = self.next(known, checked, chance);
+        let next = self.next(known, checked, random);
         if next >= now {
             return next.min(due);
         }
         let interval =
             if known.is_none_or(Known::wants_attention) { self.retry } else { self.interval };
-        let seconds = now.as_second().saturating_add(share(whole(interval).max(1), chance));
+        let seconds = now.as_second().saturating_add(share(whole(interval).max(1), random));
         Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).min(due)
     }
 }
 
-/// A number from 0 to below `interval`: the upper half of its product with a random one.
-fn share(interval: i64, chance: u64) -> i64 {
-    ((i128::from(interval) * i128::from(chance)) >> 64) as i64
+/// A number from 0 to below `interval`: the upper half of its product with a random number.
+fn share(interval: i64, random: u64) -> i64 {
+    ((i128::from(interval) * i128::from(random)) >> 64) as i64
 }
 
 fn whole(duration: Duration) -> i64 {
@@ -94,15 +96,16 @@ mod tests {
     proptest! {
         /// "default every hour at a random point".
         #[test]
-        fn who_is_well_is_checked_once_an_hour(now in 0i64..4_000_000_000, chance in any::<u64>()) {
+        fn who_is_well_is_checked_once_an_hour(now in 0i64..4_000_000_000, random in any::<u64>()) {
             let well = known(&Evidence::Serves { timestamp: Timestamp::UNIX_EPOCH, versions: [1; 3] });
             prop_assert_eq!(well.state, State::Up);
             let now = Timestamp::from_second(now).unwrap();
-            let next = SCHEDULE.next(Some(&well), now, chance);
+            let next = SCHEDULE.next(Some(&well), now, random);
             prop_assert_eq!(next.as_second() / 3600, now.as_second() / 3600 + 1);
         }
 
-        /// A schedule that stays the same moves nothing, and a shorter one waits no longer than its own interval.
+        /// An unchanged schedule moves no check, and a shorter one waits no longer than its own
+        /// interval.
         #[test]
         fn a_shorter_interval_holds_at_once(
             checked in 0i64..4_000_000_000, ago in 0i64..7200, chances in any::<[u64; 2]>(), interval in 1u64..7200
@@ -123,15 +126,15 @@ mod tests {
         }
 
         #[test]
-        fn no_moment_or_interval_panics(now in any::<i64>(), chance in any::<u64>(), interval in any::<u64>()) {
+        fn no_moment_or_interval_panics(now in any::<i64>(), random in any::<u64>(), interval in any::<u64>()) {
             let interval = Duration::from_secs(interval);
             let now = Timestamp::from_second(now % 250_000_000_000).unwrap_or(Timestamp::MIN);
             let well = known(&Evidence::Serves { timestamp: Timestamp::UNIX_EPOCH, versions: [1; 3] });
             let schedule = Schedule { interval, retry: interval };
             for known in [None, Some(&well)] {
-                prop_assert!(schedule.next(known, now, chance) >= now);
+                prop_assert!(schedule.next(known, now, random) >= now);
                 let planned = Planned { checked: now, due: Timestamp::MAX };
-                prop_assert!(schedule.hastened(known, planned, now, chance) >= now);
+                prop_assert!(schedule.hastened(known, planned, now, random) >= now);
             }
         }
     }
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn points_are_spread_and_who_fails_is_next_soon() {
         assert_eq!(
-            [0, u64::MAX / 2 + 1, u64::MAX].map(|chance| share(3600, chance)),
+            [0, u64::MAX / 2 + 1, u64::MAX].map(|random| share(3600, random)),
             [0, 1800, 3599]
         );
         let dead = known(&Evidence::Dead(String::new()));

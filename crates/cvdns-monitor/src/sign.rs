@@ -1,4 +1,4 @@
-//! Signs the feed in minisign's format.
+//! Signs the feed in the format of minisign.
 
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt;
@@ -10,21 +10,22 @@ use minisign::{PublicKey, SecretKey, SecretKeyBox};
 use cvdns_core::health::{Key, KeyId};
 use cvdns_io::read_bytes;
 
-/// Most octets of a key file: it has two lines.
+/// The largest size of a key file in octets; it has two lines.
 const MAX_KEY: u64 = 64 << 10;
 
-/// Octets of a secret key, and of the checksum that it ends with (minisign's "Secret key format").
+/// Octets of a secret key, and of the checksum at its end (minisign's "Secret key format").
 const SECRET_KEY: usize = 158;
 const CHECKSUM: usize = 32;
 
-/// A key to sign with.
+/// A secret key.
 pub struct Signer(SecretKey);
 
 impl Signer {
     /// Reads a secret key file.
     ///
     /// # Errors
-    /// When it cannot be read, is none, or has a password; the error names the file and says what to do.
+    /// When the file cannot be read, is no secret key, or has a password. The error names the file
+    /// and says what to do.
     pub fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = String::from_utf8(read_bytes(path, MAX_KEY)?)
@@ -45,25 +46,25 @@ impl Signer {
         })
     }
 
-    /// Whether others than the owner of the file may use it.
+    /// Whether anyone but the owner may read or write the file.
     pub fn is_open(path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
     }
 
-    /// The public key that belongs to it; `None` where the file has none in it.
+    /// The public key that belongs to it; `None` if the file does not contain one.
     pub fn public_key(&self) -> Option<Key> {
         PublicKey::from_secret_key(&self.0).ok()?.to_base64().parse().ok()
     }
 
-    /// The number of the key, for people.
+    /// The number of the key, for display.
     pub fn id(&self) -> String {
         KeyId::of(self.0.keynum()).map(|id| id.to_string()).unwrap_or_default()
     }
 
-    /// The signature file's content; `comment` is signed too.
+    /// The content of the signature file. `comment` is signed too.
     ///
     /// # Errors
-    /// When the library cannot sign.
+    /// When the library fails to sign.
     pub fn sign(&self, bytes: &[u8], comment: &str) -> Result<String, String> {
         let signed =
             minisign::sign(None, &self.0, bytes, Some(comment), Some("signature of the feed"));
@@ -73,8 +74,9 @@ impl Signer {
     }
 }
 
-/// The key of a file without a password whose checksum is all zeros: minisign up to 0.11 (Debian 12) writes none into such files,
-/// and does not ask for one. That the key is whole is seen by signing with it.
+/// The key of a file without a password whose checksum is all zeros. minisign up to 0.11 (Debian
+/// 12) writes no checksum into such files and does not check it. A test signature shows whether the
+/// key is intact.
 fn without_checksum(text: &str) -> Option<SecretKey> {
     let octets: Vec<u8> = base64::decode(text.lines().nth(1)?.trim()).ok()?;
     let has_password = octets.get(2..4)? != [0, 0];
@@ -109,7 +111,7 @@ mod tests {
         assert!(good(b"the feed") && !good(b"the feeds"));
     }
 
-    /// As `minisign -G -W` of minisign 0.11 writes it: 32 zeros in place of the checksum.
+    /// A key as `minisign -G -W` of minisign 0.11 writes it: 32 zeros in place of the checksum.
     #[test]
     fn a_key_without_a_checksum_signs() {
         let dir = tempfile::tempdir().unwrap();
@@ -132,7 +134,7 @@ mod tests {
             SignatureBox::from_string(&signer.sign(b"the feed", "serial:7").unwrap()).unwrap();
         let read = std::io::Cursor::new(b"the feed");
         verify(&pair.pk, &signature, read, true, false, false).unwrap();
-        // Without a checksum, a key that was changed is told by its signatures.
+        // Without a checksum, the test signature detects a changed key.
         octets[SECRET_KEY - CHECKSUM - 1] ^= 1;
         write(&octets);
         let error = Signer::load(&path).map(|_| ()).unwrap_err();

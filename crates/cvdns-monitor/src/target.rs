@@ -1,4 +1,4 @@
-//! Whom the coordinator checks: every address of every mirror that takes part.
+//! What the coordinator checks: every address of every enabled mirror.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -11,27 +11,27 @@ use cvdns_core::zone::file::CC;
 /// An address of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Its mirror.
+    /// The host name of its mirror.
     pub(super) host: String,
     /// The address.
     pub(super) address: IpAddr,
-    /// The virtual hosts that it is asked for.
+    /// The virtual hosts that are requested from it.
     pub(super) hosts: [String; 2],
-    /// When it is announced not to answer.
+    /// Its announced downtimes.
     downtimes: Vec<Downtime>,
 }
 
 impl Target {
-    /// Whether it is announced not to answer now.
+    /// Whether it is in an announced downtime.
     pub(super) fn is_away(&self, now: Timestamp) -> bool {
         self.downtimes.iter().any(|downtime| downtime.from <= now && now < downtime.to)
     }
 }
 
-/// The addresses of all fleets; a mirror of several zones is checked for the first one.
+/// The addresses of all fleets. A mirror of several zones is checked for the first zone.
 ///
 /// # Errors
-/// When a zone's origin does not tell the virtual hosts, and nothing else does.
+/// When the virtual hosts follow neither from a zone's origin nor from the settings.
 pub(super) fn all(
     fleets: &[(String, Fleet)],
     hosts: Option<&[String; 2]>,
@@ -61,10 +61,11 @@ fn of(mirror: &Mirror, hosts: &[String; 2]) -> impl Iterator<Item = Target> {
     })
 }
 
-/// The virtual hosts of an origin's mirrors (CLIENTS: "Mirror states"): the network's name, and one of `db.*`.
+/// The virtual hosts of an origin's mirrors (CLIENTS: "Mirror states"): the network's name, and one
+/// of `db.*`.
 ///
 /// # Errors
-/// When the origin stands for many.
+/// When the origin stands for many zones.
 pub fn hosts_of(origin: &str) -> Result<[String; 2], String> {
     let origin = origin.strip_suffix('.').unwrap_or(origin);
     if origin.contains(CC) || origin.is_empty() {

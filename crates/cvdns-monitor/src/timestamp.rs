@@ -1,4 +1,4 @@
-//! The file `timestamp`, by which the network tells how fresh a mirror is (CLIENTS: "Mirror states").
+//! The file `timestamp`, which shows how fresh a mirror is (CLIENTS: "Mirror states").
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
@@ -9,19 +9,21 @@ use super::fetch::Answer;
 use cvdns_core::problem::clock::is_ahead;
 use cvdns_core::problem::{BYTE_ORDER_MARK, excerpt, moment};
 
-/// Most octets of the file: a time has a few dozen.
+/// The largest size of the file in octets; a time has a few dozen.
 pub const MAX_SIZE: u64 = 4096;
 
-/// Most characters of it that are said where it is none.
+/// The most characters that a message quotes of a file that is no timestamp.
 const EXCERPT: usize = 40;
 
-/// The least Unix time that is taken for one (2001-09-09): what is less has lost digits, or counts something else.
+/// The smallest accepted Unix time (2001-09-09). A smaller number lost digits or counts something
+/// else.
 const LEAST: i64 = 1_000_000_000;
 
-/// The moment that an answer to `GET /timestamp` tells: Unix seconds or an RFC 3339 time in its body, else Last-Modified.
+/// The time in an answer to `GET /timestamp`: Unix seconds or an RFC 3339 time in its body, else
+/// Last-Modified.
 ///
 /// # Errors
-/// When it tells none, or one that cannot be at `now`.
+/// When the answer has no time, or one that is impossible at `now`.
 pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
     let text = String::from_utf8_lossy(&answer.body);
     if answer.is_html() {
@@ -34,7 +36,7 @@ pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
     if is_ahead(time, now) { Err(Failure::FromTheFuture(time)) } else { Ok(time) }
 }
 
-/// Unix seconds, or an RFC 3339 time; blanks around it do not matter.
+/// Reads Unix seconds or an RFC 3339 time. Whitespace around it is ignored.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim_start_matches(BYTE_ORDER_MARK).trim();
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
@@ -44,14 +46,16 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     moment::parse(text).ok()
 }
 
-/// The date of an HTTP header, in any of the three forms that a recipient has to read (RFC 9110 section 5.6.7).
+/// The date of an HTTP header, in any of the three forms that a recipient has to read (RFC 9110
+/// section 5.6.7).
 pub fn http_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
     let fixed = || jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     rfc850_date(text, now).or_else(|| asctime_date(text)).or_else(fixed)
 }
 
-/// `Sunday, 06-Nov-94 08:49:37 GMT`. Of the years with these two digits it is the last one that is not over 50 years ahead.
+/// Reads `Sunday, 06-Nov-94 08:49:37 GMT`. The year is the last one with these two digits that is
+/// at most 50 years ahead.
 fn rfc850_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     let (weekday, rest) = text.split_once(", ")?;
     let date = strtime::parse("%d-%b-%y %H:%M:%S GMT", rest).ok()?.to_datetime().ok()?;
@@ -66,7 +70,7 @@ fn rfc850_date(text: &str, now: Timestamp) -> Option<Timestamp> {
     is_weekday.then(|| TimeZone::UTC.to_timestamp(date).ok()).flatten()
 }
 
-/// `Sun Nov  6 08:49:37 1994`, which is UTC.
+/// Reads `Sun Nov  6 08:49:37 1994`, which is UTC.
 fn asctime_date(text: &str) -> Option<Timestamp> {
     let (_, rest) = text.split_once(' ')?;
     let date = strtime::parse("%b %e %H:%M:%S %Y", rest).ok()?.to_datetime().ok()?;
@@ -98,7 +102,7 @@ mod tests {
         let modified = Some("Tue, 24 Nov 2026 16:00:00 GMT");
         assert_eq!(of("", modified), good("2026-11-24T16:00:00Z"));
         assert_eq!(of("Tue Nov 24 17:00:00 UTC 2026\n", modified), good("2026-11-24T16:00:00Z"));
-        // The body says more than the header.
+        // The body takes precedence over the header.
         assert_eq!(of("1795539600", modified), good("2026-11-24T17:00:00Z"));
     }
 

@@ -1,4 +1,5 @@
-//! The set-up check of a mirror (CLIENTS: "Mirror states"), for its admin: everything that is asked of it, once, and what to change.
+//! The set-up check of a mirror (CLIENTS: "Mirror states"), for its admin: checks every requirement
+//! once and says what to change.
 
 mod advice;
 
@@ -14,47 +15,47 @@ use super::failure::{Failure, Severity};
 use super::rule::span;
 use cvdns_core::release::CORE_DATABASES;
 
-/// Octets that the transfer is timed with.
+/// Octets of the timed transfer.
 const SPEED: u64 = 1 << 20;
 
-/// How mirrors are tried.
+/// The settings of a trial.
 #[derive(Debug, Clone)]
 pub struct Trial {
-    /// Asks them.
+    /// The HTTP client.
     pub client: Client,
     /// The virtual hosts: the network's name, and one of `db.*`.
     pub hosts: [String; 2],
     /// The port.
     pub port: u16,
-    /// A timestamp of this age is old.
+    /// The age at which a timestamp is old.
     pub old_after: Duration,
-    /// The moment.
+    /// The present time.
     pub now: Timestamp,
 }
 
-/// What was found at one address.
+/// The findings at one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The address.
     pub address: IpAddr,
-    /// What the web server calls itself.
+    /// The value of `Server`.
     pub server: Option<String>,
-    /// What was asked, in this order.
+    /// The requests, in order.
     pub steps: Vec<Step>,
 }
 
-/// One thing that is asked of a mirror.
+/// One requirement and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What: `HOST/FILE`, or that the transfer was timed.
+    /// The request: `HOST/FILE`, or the timed transfer.
     pub what: String,
-    /// Whether it is as it must be.
+    /// Whether the requirement is met.
     pub good: bool,
-    /// What was found.
+    /// The finding.
     pub found: String,
-    /// The failure's name, for programs.
+    /// The name of the failure, for programs; `None` if the requirement is met.
     pub failure: Option<&'static str>,
-    /// What to change.
+    /// What to change; `None` if nothing has to be changed.
     pub advice: Option<Advice>,
 }
 
@@ -76,14 +77,14 @@ impl Step {
 }
 
 impl Report {
-    /// Whether all is as it must be.
+    /// Whether all requirements are met.
     pub fn is_good(&self) -> bool {
         self.steps.iter().all(|step| step.good)
     }
 }
 
 impl Trial {
-    /// Tries an address. Where nobody answers, nothing further is asked.
+    /// Tries an address. If nothing answers, no further request is made.
     pub fn at(&self, address: IpAddr) -> Report {
         let mut report = Report { address, server: None, steps: Vec::new() };
         for host in self.labels() {
@@ -101,7 +102,8 @@ impl Trial {
         report
     }
 
-    /// Both virtual hosts, and one more of `db.*`: a web server that knows single labels only would pass with two.
+    /// The virtual hosts, and one more of `db.*`: a web server that is configured for single names
+    /// would pass with two.
     fn labels(&self) -> Vec<String> {
         let [host, wildcard] = &self.hosts;
         let other = advice::domain(wildcard).map(|domain| format!("db.any-label.{domain}"));
@@ -143,7 +145,7 @@ impl Trial {
         }
     }
 
-    /// The speed of the first megabyte of the largest database, with the time that the connection takes.
+    /// Times the transfer of the first megabyte of the largest database, connection included.
     fn speed(&self, address: IpAddr) -> Step {
         let [host, _] = &self.hosts;
         let path = "/main.cvd";

@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::input::{MESSAGE_MAX, PREFIX};
+use cvdns_core::wire::MAX_MESSAGE;
+
+use super::input::PREFIX;
 
 /// Buffers that all connections share. One is taken for as long as answers are written into it and
 /// handed to the kernel, never while a peer is waited for: so there are no more of them than
@@ -23,7 +25,7 @@ pub(super) struct Output {
 }
 
 /// What one answer may need. The spare octet keeps the room larger than any query.
-const ANSWER_ROOM: usize = PREFIX + MESSAGE_MAX + 1;
+const ANSWER_ROOM: usize = PREFIX + MAX_MESSAGE + 1;
 /// Room to gather small answers while a large one still fits.
 const OUTPUT: usize = 2 * ANSWER_ROOM;
 

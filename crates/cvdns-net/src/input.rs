@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use cvdns_core::wire::MAX_MESSAGE;
+
 /// Octets received on one connection: whole messages and the beginning of the next one.
 ///
 /// The buffer is small until a message or a peer that sends many at once needs more, never larger
@@ -23,14 +25,12 @@ pub(super) struct Malformed;
 
 /// Octets of the length in front of a message (RFC 1035 section 4.2.2).
 pub(super) const PREFIX: usize = 2;
-/// The longest message that a length can tell, in octets.
-pub(super) const MESSAGE_MAX: usize = 65_535;
 /// A message's header in octets: what is shorter is none.
 const MESSAGE_MIN: usize = 12;
 /// What is read first, in octets: most connections ask once, and a query has less than 100.
 const SMALL: usize = 512;
 /// Room for any one message.
-const LARGE: usize = PREFIX + MESSAGE_MAX;
+const LARGE: usize = PREFIX + MAX_MESSAGE;
 
 impl Input {
     /// Whether all that was received was gone through.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use cvdns_core::wire::MAX_MESSAGE;
+
 /// Longest query in bytes: more than a datagram holds (65,507 over IPv4, 65,527 over IPv6; RFC 768).
-pub(super) const QUERY_MAX: usize = 65_535;
+pub(super) const QUERY_MAX: usize = MAX_MESSAGE;
 
 /// How long a worker sleeps when no query comes. It looks for a new snapshot (and, as a thread, at the stop
 /// flag) only when it wakes: at this pace a stop is not felt to hang, an old snapshot's memory is given back

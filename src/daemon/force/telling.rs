@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::Force;
-use crate::admin::Condition;
+use crate::admin::ServerCondition;
 use crate::daemon::{LOGGED, standings};
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::health::unknown_mirrors;
@@ -28,7 +28,7 @@ impl Force {
             self.offering.complaints().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
         ];
-        self.condition.store(Arc::new(Condition {
+        self.condition.store(Arc::new(ServerCondition {
             feed,
             held: snapshot.meta.held.clone(),
             refusals: self.refusals.clone(),

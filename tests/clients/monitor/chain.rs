@@ -96,7 +96,8 @@ fn a_stopped_web_server_leaves_the_answers_and_comes_back() {
     tools::signal(monitor.0.id(), "HUP");
     until("the first fleet is back", dir, || states(&network::feed(dir))["m4.example"] == "up");
 
-    // It survives the end: what is down when it ends is down until it was good twice, whoever checks.
+    // It survives the end: what is down when it ends is down until it was good twice, whoever
+    // checks.
     servers[1] = None;
     until("m2 is down", dir, || states(&network::feed(dir))["m2.example"] == "down");
     assert_eq!(tools::stop(&mut monitor.0).and_then(|status| status.code()), Some(0));
@@ -130,7 +131,8 @@ fn check_told(dir: &Path) {
     }
 }
 
-/// FORMATS: `SOURCE.minisig`. Whoever reads the feed and then the signature never has a feed without its signature.
+/// FORMATS: `SOURCE.minisig`. Whoever reads the feed and then the signature never has a feed
+/// without its signature.
 #[test]
 fn the_feed_is_signed_and_its_signature_is_there_before_it() {
     use minisign::{KeyPair, SignatureBox, verify};
@@ -223,7 +225,8 @@ fn keys_of_minisign_work_as_the_page_on_the_monitor_has_them() {
     assert!(error.contains("servers would refuse its feeds"), "{error}");
 }
 
-/// Who writes a shorter interval need not wait for the longer one's end: neither at SIGHUP, nor at a start.
+/// Who writes a shorter interval need not wait for the longer one's end: neither at SIGHUP, nor at
+/// a start.
 #[test]
 fn a_shorter_interval_holds_at_once() {
     let port = ports::free();

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 const HOUR: i64 = 3600;
 const VERSIONS: [u32; 3] = [63, 28_129, 339];
 
-/// The mirrors whose days are told: one is no longer updated, one loses its timestamp, one is switched off, one has IPv6
-/// that never worked. All from the first hour on, until they are mended.
+/// The mirrors whose days are told: one is no longer updated, one loses its timestamp, one is
+/// switched off, one has IPv6 that never worked. All from the first hour on, until they are mended.
 const STALE: &str = "m18.example";
 const BARE: &str = "m19.example";
 const OFF: &str = "m20.example";

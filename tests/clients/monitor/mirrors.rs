@@ -42,7 +42,8 @@ const CASES: &[Case] = &[
         static FAILED: AtomicBool = AtomicBool::new(false);
         !FAILED.swap(true, Ordering::Relaxed) && talk.answer("503 Service Unavailable", "Content-Length: 0\r\n", b"")
     }),
-    // RFC 9110 section 15.2: what comes before the final answer says nothing of it, however much follows at once.
+    // RFC 9110 section 15.2: what comes before the final answer says nothing of it, however much
+    // follows at once.
     Case("hints", "up", "", |talk, _| { talk.send(EARLY); false }),
     Case("hints-before-a-large-file", "up", "", |talk, asked| {
         talk.send(EARLY);
@@ -177,7 +178,8 @@ fn each_misbehaviour_has_its_name_and_its_state() {
         assert_eq!(daily, words.is_empty().then_some(28_129), "{name}: {entry}");
     }
 
-    // A day later those who answer wrongly are old; the timestamps of the good ones are a day old as well.
+    // A day later those who answer wrongly are old; the timestamps of the good ones are a day old
+    // as well.
     let feed = round(dir.path(), now + 24 * 3600);
     for (host, state) in states(&feed) {
         let dead = CASES

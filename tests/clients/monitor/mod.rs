@@ -1,4 +1,5 @@
-//! The coordinator against real web servers and misbehaving ones, and the whole chain with the server.
+//! The coordinator against real web servers and misbehaving ones, and the whole chain with the
+//! server.
 
 #![allow(unreachable_pub, missing_docs, reason = "a test crate has no users but itself")]
 

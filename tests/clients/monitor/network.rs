@@ -22,7 +22,8 @@ pub fn mirror(host: &str, address: &str) -> Mirror {
     Mirror { host: host.to_owned(), addresses: vec![address.parse().expect("an address")] }
 }
 
-/// The files of a server and a coordinator for these mirrors, all of them in DE; `settings` are lines of `[monitor]`.
+/// The files of a server and a coordinator for these mirrors, all of them in DE; `settings` are
+/// lines of `[monitor]`.
 pub fn files(mirrors: &[Mirror], port: u16, settings: &str) -> Files {
     let mut fleet = String::new();
     for Mirror { host, addresses } in mirrors {

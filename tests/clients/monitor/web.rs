@@ -15,7 +15,8 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Serves a directory at each address, as the how-to for mirrors has it: by two virtual hosts, `db.*` for any label.
+    /// Serves a directory at each address, as the how-to for mirrors has it: by two virtual hosts,
+    /// `db.*` for any label.
     pub fn start(dir: &Path, origin: &str, mirrors: &[(SocketAddr, PathBuf)]) -> Self {
         let mut servers = String::new();
         for (address, root) in mirrors {

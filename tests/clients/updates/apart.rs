@@ -1,5 +1,5 @@
-//! A test in namespaces of its own: its network has nothing but loopback, its resolver is 127.0.0.1, and when it ends all that it
-//! started ends too.
+//! A test in namespaces of its own: its network has nothing but loopback, its resolver is
+//! 127.0.0.1, and when it ends all that it started ends too.
 
 use super::process::run;
 use super::{cvdupdate, freshclam, web};
@@ -21,7 +21,8 @@ const OUTSIDE: &str = "CVDNS_TEST_OUTSIDE";
 /// Set by a CI run that knows that it has no signed databases, and says so at its end.
 const WITHOUT_DATABASES: &str = "CVDNS_WITHOUT_SIGNED_DATABASES";
 
-/// Runs `scenario` apart: the test calls itself again under unshare. `scenario` must be a closure of the test itself.
+/// Runs `scenario` apart: the test calls itself again under unshare. `scenario` must be a closure
+/// of the test itself.
 pub(crate) fn apart<F: Fn()>(scenario: F) {
     if let Ok(outside) = std::env::var(OUTSIDE) {
         assert_ne!(outside, mount_namespace(), "{OUTSIDE} is not for users to set");
@@ -31,7 +32,8 @@ pub(crate) fn apart<F: Fn()>(scenario: F) {
     freshclam::command();
     cvdupdate::command();
     web::command();
-    // "real_clients::MODULE::TEST::{{closure}}"; were it ever another form, no test of that name would run.
+    // "real_clients::MODULE::TEST::{{closure}}"; were it ever another form, no test of that name
+    // would run.
     let name = type_name::<F>().split("::").skip(1).take_while(|part| !part.starts_with('{'));
     let name = name.collect::<Vec<_>>().join("::");
     if let Err(why) = &*ALLOWED {

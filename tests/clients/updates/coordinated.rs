@@ -1,4 +1,5 @@
-//! The whole chain: mirrors' web servers, the coordinator that checks them, the server that follows its feed, and freshclam.
+//! The whole chain: mirrors' web servers, the coordinator that checks them, the server that follows
+//! its feed, and freshclam.
 
 use super::apart::apart;
 use super::freshclam::Freshclam;

@@ -24,7 +24,8 @@ impl Freshclam {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let databases_dir = dir.path().join("db");
         fs::create_dir(&databases_dir).expect("a directory");
-        // The increments of the test database know it by its own name only, hence none. DatabaseOwner is asked of root alone.
+        // The increments of the test database know it by its own name only, hence none.
+        // DatabaseOwner is asked of root alone.
         let mut config = format!(
             "DatabaseDirectory {}\nDatabaseOwner root\nDNSDatabaseInfo current.cvd.clamav.net\n\
              DatabaseMirror http://database.clamav.net:8080\nTestDatabases no\nScriptedUpdates no\nMaxAttempts 1\nConnectTimeout 10\n",
@@ -41,7 +42,8 @@ impl Freshclam {
         Self { dir }
     }
 
-    /// Puts a database of this version in place, as far as freshclam looks at one that is up to date: its header.
+    /// Puts a database of this version in place, as far as freshclam looks at one that is up to
+    /// date: its header.
     pub(crate) fn hold(&self, database: &str, version: u32) {
         let header = format!(
             "ClamAV-VDB:26 Sep 2026 06-24 +0000:{version}:355678:90:f028011319ac371fc1d722bc77ce109d:dsig:builder:1790403853"

@@ -13,7 +13,8 @@ fn asked(requests: &[Request]) -> BTreeSet<String> {
     requests.iter().map(|request| request.address.clone()).collect()
 }
 
-/// CLIENTS: "it prints `test.cvd version from DNS: 6` and `test.cvd updated (version: 6`", "wrong country".
+/// CLIENTS: "it prints `test.cvd version from DNS: 6` and `test.cvd updated (version: 6`", "wrong
+/// country".
 #[test]
 fn clients_freshclam_installs_from_mirrors_of_its_country() {
     apart(|| {
@@ -46,7 +47,8 @@ fn clients_freshclam_installs_from_mirrors_of_its_country() {
     });
 }
 
-/// CLIENTS: "freshclam 0.102 and later (libcurl) tries the next address only when the connection fails", "rotation works".
+/// CLIENTS: "freshclam 0.102 and later (libcurl) tries the next address only when the connection
+/// fails", "rotation works".
 #[test]
 fn clients_freshclam_goes_on_to_the_next_mirror_when_one_refuses() {
     apart(|| {
@@ -60,7 +62,8 @@ fn clients_freshclam_goes_on_to_the_next_mirror_when_one_refuses() {
         let refused = |line: &str| {
             line.contains(&format!("connect to {dead} port 8080")) && line.contains("refused")
         };
-        // Each answer has another order. Were it by chance, a million runs of this test would fail once.
+        // Each answer has another order. Were it by chance, a million runs of this test would fail
+        // once.
         for number in 1..=20 {
             let text = Freshclam::new(&["test"]).update_quietly();
             assert!(text.contains("test.cvd updated (version: 6"), "{text}");
@@ -78,7 +81,8 @@ fn clients_freshclam_goes_on_to_the_next_mirror_when_one_refuses() {
     });
 }
 
-/// CLIENTS: "cvdupdate: `config.json` with `"nameserver": "127.0.0.1"`", on which "cvdupdate gives up entirely" without the record.
+/// CLIENTS: "cvdupdate: `config.json` with `"nameserver": "127.0.0.1"`", on which "cvdupdate gives
+/// up entirely" without the record.
 #[test]
 fn clients_cvdupdate_follows_the_record_and_updates_from_mirrors_that_are_named() {
     apart(|| {

@@ -1,4 +1,5 @@
-//! The mirror network: the shipped zone, four mirrors on loopback, and what the coordinator says of them.
+//! The mirror network: the shipped zone, four mirrors on loopback, and what the coordinator says of
+//! them.
 
 use crate::support::client::{Client, Transport};
 use crate::support::daemon::{Daemon, Files};
@@ -9,8 +10,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-/// Host, country and address. glibc sorts addresses that are as near as loopback ones by the bits that they share with 127.0.0.1: these
-/// share the same, so that the server's order holds. Two for each country, as the zone's `min` asks for.
+/// Host, country and address. glibc sorts addresses that are as near as loopback ones by the bits
+/// that they share with 127.0.0.1: these share the same, so that the server's order holds. Two for
+/// each country, as the zone's `min` asks for.
 pub(crate) const MIRRORS: [(&str, &str, &str); 4] = [
     ("de1.example", "DE", "127.0.0.8"),
     ("de2.example", "DE", "127.0.0.9"),

@@ -12,7 +12,8 @@ pub(crate) struct Run {
     pub(crate) text: String,
 }
 
-/// Runs a program to its end, which must come within `patience`. What it says is shown when the test fails, or with `--nocapture`.
+/// Runs a program to its end, which must come within `patience`. What it says is shown when the
+/// test fails, or with `--nocapture`.
 pub(crate) fn run(command: &mut Command, patience: Duration) -> Run {
     let log = tempfile::NamedTempFile::new().expect("a log");
     let mut child = Running::start(command, log.as_file());

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Where BIND has the parent zone, and where it is a resolver that knows nothing but where the parent is.
+/// Where BIND has the parent zone, and where it is a resolver that knows nothing but where the
+/// parent is.
 const PARENT: &str = "127.0.0.3";
 const RESOLVER: &str = "127.0.0.4";
 
@@ -47,7 +48,8 @@ fn dig(arguments: &[&str]) -> String {
     String::from_utf8(said.stdout).expect("text")
 }
 
-/// RFC 1034 section 5.3.3, and with BIND's minimised names RFC 9156: the names between the zone's and the one that is asked for.
+/// RFC 1034 section 5.3.3, and with BIND's minimised names RFC 9156: the names between the zone's
+/// and the one that is asked for.
 #[test]
 fn a_resolver_finds_the_server_by_what_the_parent_is_given() {
     apart(|| {
@@ -85,7 +87,8 @@ fn a_resolver_finds_the_server_by_what_the_parent_is_given() {
             let addresses: BTreeSet<Vec<u8>> = short.lines().map(octets).collect();
             assert!(!addresses.is_empty() && addresses.is_subset(&usable), "{addresses:?}");
         }
-        // Kept by the resolver under its own name: names that do not exist are denied, others go on being answered.
+        // Kept by the resolver under its own name: names that do not exist are denied, others go on
+        // being answered.
         let denied = dig(&["nowhere.clam.example", "A"]);
         assert!(denied.contains("status: NXDOMAIN") && denied.contains("SOA"), "{denied}");
         for (name, kind) in

@@ -9,7 +9,8 @@ const TEST: [(&str, &str); 1] = [("test.cvd", "test-6.cvd")];
 const FALLS_BACK: &str = "Invalid DNS reply. Falling back to HTTP mode";
 const OLD: &str = "DNS record is older than 12 hours";
 
-/// CLIENTS: "NXDOMAIN, REFUSED, SERVFAIL, NODATA or a stale stamp: freshclam falls back to one HTTP range request per database per run".
+/// CLIENTS: "NXDOMAIN, REFUSED, SERVFAIL, NODATA or a stale stamp: freshclam falls back to one HTTP
+/// range request per database per run".
 #[test]
 fn clients_freshclam_falls_back_to_http_when_the_record_is_too_old() {
     apart(|| {
@@ -36,12 +37,14 @@ fn clients_freshclam_falls_back_to_http_when_the_record_is_too_old() {
     });
 }
 
-/// CLIENTS: "older than 3 h is rejected by 0.80 to 0.105 and the 0.103 LTS, older than 12 h since 1.0".
+/// CLIENTS: "older than 3 h is rejected by 0.80 to 0.105 and the 0.103 LTS, older than 12 h since
+/// 1.0".
 #[test]
 fn clients_freshclam_warns_of_an_old_record_that_is_served() {
     apart(|| {
         let _web = Web::start(addresses(), &TEST);
-        // Stamps go on until the feed is `max-age` old, an hour: these are 13 and 10 hours old, or up to half an hour more.
+        // Stamps go on until the feed is `max-age` old, an hour: these are 13 and 10 hours old, or
+        // up to half an hour more.
         for (hours_old, warns) in [(14, true), (11, false)] {
             let feed = Feed { hours_old, ..Feed::default() };
             let server = serve_with("DE", &feed, "[record]\non-stale = \"serve\"\n");

@@ -5,7 +5,8 @@ use super::freshclam::Freshclam;
 use super::network::{Feed, addresses, serve};
 use super::web::{Web, database};
 
-/// CLIENTS: "Other lines to look for: `Software version from DNS:`, `daily.cvd version from DNS: N`".
+/// CLIENTS: "Other lines to look for: `Software version from DNS:`, `daily.cvd version from DNS:
+/// N`".
 #[test]
 fn clients_freshclam_reads_every_version_from_the_record() {
     apart(|| {

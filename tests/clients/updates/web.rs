@@ -40,8 +40,8 @@ pub(crate) fn command() -> Command {
 /// Where `ClamAV`'s signed test databases are looked for.
 const DATABASES: &str = "CVDNS_SIGNED_DATABASES";
 
-/// Why there are none. They are GPL-2.0, and so no part of this project: `ClamAV`'s sources have them in
-/// `unit_tests/input/freshclam_testfiles`.
+/// Why there are none. They are GPL-2.0, and so no part of this project: `ClamAV`'s sources have
+/// them in `unit_tests/input/freshclam_testfiles`.
 pub(crate) fn missing_databases() -> Option<String> {
     let missing = ["test-5.cvd", "test-6.cvd", "test-6.cdiff"]
         .into_iter()
@@ -102,8 +102,8 @@ impl Web {
         fs::write(self.dir.path().join("www").join(name), content).expect("a file of the mirrors");
     }
 
-    /// All requests of clients so far. nginx logs a request after it was answered, and here does one thing at a time: once a
-    /// further request is in the log, all before it are.
+    /// All requests of clients so far. nginx logs a request after it was answered, and here does
+    /// one thing at a time: once a further request is in the log, all before it are.
     pub(crate) fn requests(&self) -> Vec<Request> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("/mark-{}.", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -151,7 +151,8 @@ impl Request {
     }
 }
 
-/// One process, which keeps the account that it has, writes nothing outside of `dir` and stays in the foreground.
+/// One process, which keeps the account that it has, writes nothing outside of `dir` and stays in
+/// the foreground.
 fn config(dir: &TempDir, addresses: &[&str]) -> String {
     let dir = dir.path().display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];

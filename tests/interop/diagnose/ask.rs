@@ -158,8 +158,8 @@ impl Told {
         told
     }
 
-    /// The strings of the only record of the answer, which must be TXT, of TTL 0, with strings under 255 octets, in a message
-    /// that any path carries.
+    /// The strings of the only record of the answer, which must be TXT, of TTL 0, with strings
+    /// under 255 octets, in a message that any path carries.
     #[track_caller]
     pub fn strings(&self) -> Vec<String> {
         assert_eq!((self.status.as_str(), self.answer.len()), ("NOERROR", 1), "{}", self.text);
@@ -189,7 +189,8 @@ impl Line {
     }
 }
 
-/// Character strings as master files have them (RFC 1035, 5.1): `\DDD` is an octet, `\X` is X itself.
+/// Character strings as master files have them (RFC 1035, 5.1): `\DDD` is an octet, `\X` is X
+/// itself.
 pub fn unescape(text: &str) -> Vec<Vec<u8>> {
     let (mut out, mut quoted) = (Vec::new(), None::<Vec<u8>>);
     let mut octets = text.bytes();

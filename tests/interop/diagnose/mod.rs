@@ -1,5 +1,6 @@
-//! What dig, kdig and drill show of the diagnostic names (FORMATS: "Diagnostics by dig"), of the real server: compared with what
-//! fleet, feed and overrides say by plain list logic, and with what the page on diagnosis shows.
+//! What dig, kdig and drill show of the diagnostic names (FORMATS: "Diagnostics by dig"), of the
+//! real server: compared with what fleet, feed and overrides say by plain list logic, and with what
+//! the page on diagnosis shows.
 
 #![allow(unreachable_pub, reason = "nothing outside of this test uses it")]
 
@@ -19,8 +20,8 @@ mod who;
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, States};
 
-/// The fixture's zone with more names: those of the zone file that look like diagnostic ones, and a DNAME that makes names too
-/// long; and a zone below it.
+/// The fixture's zone with more names: those of the zone file that look like diagnostic ones, and a
+/// DNAME that makes names too long; and a zone below it.
 fn files(states: &States) -> Files {
     let files = fixture::files().with("feed.json", fixture::feed(1_000, states));
     let long = ["x".repeat(60), "y".repeat(60), "z".repeat(60)].join(".");

@@ -144,7 +144,8 @@ fn explain_and_pool_near_the_client_follow_subnet_or_source() {
                 );
             }
         }
-        // Without a subnet, and with one that says nothing, the address that asks: overrides have it.
+        // Without a subnet, and with one that says nothing, the address that asks: overrides have
+        // it.
         for (server_ip, country, net) in
             [("127.0.0.1", "US", "127.0.0.0/8"), ("::1", "JP", "::1/128")]
         {
@@ -347,7 +348,8 @@ fn feed_says_the_same_under_every_name() {
     }
 }
 
-/// Below a delegation and outside of the zones there is nothing of ours; what does not exist has no pool, feed or client.
+/// Below a delegation and outside of the zones there is nothing of ours; what does not exist has no
+/// pool, feed or client.
 #[test]
 fn diagnostic_names_elsewhere_are_answered_as_any_other() {
     let server = server(&States::new());

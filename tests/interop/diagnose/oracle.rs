@@ -1,4 +1,5 @@
-//! What diagnostic names must say of the fixture's network, by plain list logic over its mirrors, paths and states.
+//! What diagnostic names must say of the fixture's network, by plain list logic over its mirrors,
+//! paths and states.
 
 use crate::support::fixture::{MAX, MIN, Mirror, States, TTL, path, pool};
 use std::collections::BTreeSet;
@@ -16,7 +17,8 @@ fn state(mirror: &Mirror, states: &States) -> &'static str {
     states.get(&mirror.host).copied().unwrap_or("up")
 }
 
-/// A pool that is drawn from: its mirrors that stand in no earlier one, and of each whether its address is answered.
+/// A pool that is drawn from: its mirrors that stand in no earlier one, and of each whether its
+/// address is answered.
 pub struct Drawn {
     pub pool: &'static str,
     pub mirrors: Vec<(Mirror, bool)>,
@@ -68,8 +70,8 @@ fn why(mirror: &Mirror, states: &States, ipv6: bool) -> String {
     }
 }
 
-/// The strings of `_explain` about a path: all but those of client, country, window, answer and feed, which differ from query to
-/// query.
+/// The strings of `_explain` about a path: all but those of client, country, window, answer and
+/// feed, which differ from query to query.
 pub fn thought(owner: &str, country: &str, states: &States, ipv6: bool) -> Vec<String> {
     let path = path(country);
     let labels: Vec<String> =
@@ -144,7 +146,8 @@ pub fn pools(country: &str, states: &States, ipv6: bool) -> Vec<String> {
 /// Most mirrors that `_explain` names as left out.
 const NAMED: usize = 40;
 
-/// Takes the strings of client, country, window, answer, TTL and feed out of `_explain`'s, which must be right in themselves.
+/// Takes the strings of client, country, window, answer, TTL and feed out of `_explain`'s, which
+/// must be right in themselves.
 #[track_caller]
 pub fn without_window(strings: &[String], of: &BTreeSet<String>, scope: Option<u8>) -> Vec<String> {
     let value = |key: &str| strings.iter().find_map(|string| string.strip_prefix(key));

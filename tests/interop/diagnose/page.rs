@@ -1,6 +1,8 @@
-//! Every command that docs/diagnose.md shows, run against the shipped example: it prints what the page shows.
+//! Every command that docs/diagnose.md shows, run against the shipped example: it prints what the
+//! page shows.
 //!
-//! Masked is only what must vary: message ids, ages, stamps, clients' ports, window numbers, the turn of addresses, and the version of dig.
+//! Masked is only what must vary: message ids, ages, stamps, clients' ports, window numbers, the
+//! turn of addresses, and the version of dig.
 
 use super::asking::project;
 use crate::support::daemon::{Daemon, Files};

@@ -1,4 +1,5 @@
-//! Which server answers, and what it saw: `_whoami`, CHAOS, NSID; and what goes with ordinary answers: extended errors.
+//! Which server answers, and what it saw: `_whoami`, CHAOS, NSID; and what goes with ordinary
+//! answers: extended errors.
 
 use super::ask::{Ask, TOOLS, Told, Tool, WITH_OPTIONS};
 use super::oracle::note;

@@ -1,4 +1,5 @@
-//! Why a mirror is left out: each reason there is, as `_explain` and `_pool` tell it; and a feed that is held back.
+//! Why a mirror is left out: each reason there is, as `_explain` and `_pool` tell it; and a feed
+//! that is held back.
 
 use super::ask::{Ask, TOOLS, Tool};
 use super::files;

@@ -1,4 +1,5 @@
-//! Reasons that operators give, through each tool and back: what was meant, in strings under 255 octets.
+//! Reasons that operators give, through each tool and back: what was meant, in strings under 255
+//! octets.
 
 use super::ask::{Ask, TOOLS, unescape};
 use super::files;
@@ -6,7 +7,8 @@ use crate::support::daemon::Daemon;
 use crate::support::fixture::States;
 use std::fmt::Write as _;
 
-/// What files may hold: quotes, backslashes, semicolons, digits behind a backslash, UTF-8, and 300 characters.
+/// What files may hold: quotes, backslashes, semicolons, digits behind a backslash, UTF-8, and 300
+/// characters.
 fn reasons() -> Vec<String> {
     vec![
         r#"the "new" disk"#.to_owned(),

@@ -22,7 +22,8 @@ fn with(explain: &str) -> Files {
     files.with("cvdns.toml", config)
 }
 
-/// Loopback and private addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291), IPv4 in IPv6 as what it is.
+/// Loopback and private addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291), IPv4 in IPv6 as what it
+/// is.
 const LOCAL: [&str; 11] = [
     "127.0.0.1",
     "127.9.9.9",

@@ -16,7 +16,8 @@ use crate::support::tools::{Peer, output};
 
 const TYPES: [u16; 7] = [rr::A, rr::AAAA, rr::TXT, rr::NS, rr::SOA, rr::MX, rr::CNAME];
 
-/// How often the server is asked for all addresses of a pool: windows turn, and each address is in many.
+/// How often the server is asked for all addresses of a pool: windows turn, and each address is in
+/// many.
 const PATIENCE: usize = 2000;
 
 /// What must be the same, but for the SOA's serial.
@@ -50,7 +51,8 @@ impl Outcome {
             }
             record
         };
-        // A referral is what has NS in the authority section and no answer; positive answers have it as they like.
+        // A referral is what has NS in the authority section and no answer; positive answers have
+        // it as they like.
         let is_referral =
             reply.answer.is_empty() && !reply.authority.iter().any(|r| r.rtype == rr::SOA);
         let authority = reply.authority.iter().filter(|r| r.rtype == rr::SOA || is_referral);
@@ -65,7 +67,8 @@ impl Outcome {
     }
 }
 
-/// What the server answers, asked until its answers together are as much as `whole` has, or it is clear that they never are.
+/// What the server answers, asked until its answers together are as much as `whole` has, or it is
+/// clear that they never are.
 pub(crate) fn gathered(port: u16, query: &Query, whole: &Outcome) -> Outcome {
     let mut all = Outcome::asked(port, query);
     for _ in 0..PATIENCE {
@@ -77,7 +80,8 @@ pub(crate) fn gathered(port: u16, query: &Query, whole: &Outcome) -> Outcome {
     all
 }
 
-/// All names that are asked: `db.XY` for everything that could be a country, and what else a zone may have.
+/// All names that are asked: `db.XY` for everything that could be a country, and what else a zone
+/// may have.
 fn names(more: &[&str]) -> Vec<String> {
     let letters = || (b'a'..=b'z').map(char::from);
     let codes = letters().flat_map(|a| letters().map(move |b| format!("{a}{b}")));
@@ -294,7 +298,8 @@ fn every_type_is_exported_as_it_is() {
         }
         for (owner, rtype) in owners {
             let query = Query::new(owner, rr::number(rtype)).edns(4096);
-            // Which glue servers add to a referral is compared elsewhere (tests/interop/static_zones).
+            // Which glue servers add to a referral is compared elsewhere
+            // (tests/interop/static_zones).
             let of = |port| Outcome { glue: BTreeSet::new(), ..Outcome::asked(port, &query) };
             assert_eq!(of(named.port), of(ours.port()), "{owner} {rtype}");
             asked += 1;
@@ -303,7 +308,8 @@ fn every_type_is_exported_as_it_is() {
     assert!(asked > 100, "{asked}");
 }
 
-/// Zones that are served below another one are delegated in its export: the names between exist, and DS is asked above.
+/// Zones that are served below another one are delegated in its export: the names between exist,
+/// and DS is asked above.
 #[test]
 fn zones_below_zones_are_answered_alike() {
     let ours = Daemon::start(&country_zones());

@@ -19,7 +19,8 @@ fn silent(command: &mut Command, expected: &[&str]) {
     assert!(output.status.success() && lines.is_empty(), "{command:?}: {}\n{said}", output.status);
 }
 
-/// Has all programs check an export. Name servers elsewhere are not asked for: a test has no network.
+/// Has all programs check an export. Name servers elsewhere are not asked for: a test has no
+/// network.
 pub(crate) fn check(out: &Path) {
     for (name, file) in zone_files(out) {
         let origin = name.split('@').next().expect("a zone's name");

@@ -1,4 +1,5 @@
-//! What is exported is what is answered: real BIND, Knot and NSD load it, and are asked beside the real server.
+//! What is exported is what is answered: real BIND, Knot and NSD load it, and are asked beside the
+//! real server.
 
 mod answers;
 mod checkers;

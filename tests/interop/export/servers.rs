@@ -15,7 +15,8 @@ fn origins(out: &Path) -> Vec<String> {
     origins
 }
 
-/// BIND with the fragment of the export; `options` stand among its own. The key of rndc is "key" in its directory.
+/// BIND with the fragment of the export; `options` stand among its own. The key of rndc is "key" in
+/// its directory.
 pub(crate) fn named(out: &Path, options: &str) -> Peer {
     let (dir, port, control) =
         (tempfile::tempdir().expect("a directory"), ports::free(), ports::free());

@@ -76,7 +76,8 @@ fn files() -> (Files, tempfile::TempDir) {
     (files, dir)
 }
 
-/// The addresses that a client from this source gets of the server in all its turns, as many as `wanted`.
+/// The addresses that a client from this source gets of the server in all its turns, as many as
+/// `wanted`.
 fn ours(port: u16, source: Ipv4Addr, name: &str, qtype: u16, wanted: usize) -> BTreeSet<Vec<u8>> {
     let socket =
         UdpSocket::bind(SocketAddr::new(source.into(), 0)).expect("a socket of the source");

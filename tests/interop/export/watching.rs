@@ -257,7 +257,8 @@ fn killed_at_any_moment_it_leaves_a_whole_export() {
     assert_eq!(left, [".cvdns-export", "current", &current, "state"]);
 }
 
-/// What a reader finds while exports replace each other: it opens the zone once, as a name server does.
+/// What a reader finds while exports replace each other: it opens the zone once, as a name server
+/// does.
 fn is_complete_now(out: &Path, owners: &BTreeSet<String>) {
     let clam = fs::read_to_string(out.join("current/zones/clam.example.zone")).expect("the zone");
     assert_eq!(&owners_of(&clam), owners);
@@ -358,9 +359,9 @@ fn without_a_feed_all_mirrors_are_up_where_no_export_stands_yet() {
     watch.stop();
     // One that stands is the better answer.
     let watch = start();
-    watch.until_logged("the last export stands until there is a feed");
+    watch.until_logged("the last export stays in place until there is a feed");
     site.feed(2_000, &states(&[("de1.example", "down")]));
     watch.until("the feed", || site.text("clam.example") != text);
-    assert_eq!(watch.log().matches("the last export stands until").count(), 1);
+    assert_eq!(watch.log().matches("the last export stays in place until").count(), 1);
     watch.stop();
 }

@@ -9,8 +9,8 @@ pub(crate) struct Case {
     pub(crate) right: Right,
 }
 
-/// Whose answer is the right one. A server that repeats a record in an answer is read as if it had not: sets have no
-/// duplicates (RFC 2181, 5).
+/// Whose answer is the right one. A server that repeats a record in an answer is read as if it had
+/// not: sets have no duplicates (RFC 2181, 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
     /// BIND's and Knot's, which must be the same.
@@ -25,10 +25,12 @@ const fn case(name: &'static str, qtype: &'static str, rule: &'static str) -> Ca
     Case { name, qtype, rule, right: Right::Both }
 }
 
-/// RFC 1034 says no more than that software should not fail on a loop; the contract is NOERROR with what was gathered.
+/// RFC 1034 says no more than that software should not fail on a loop; the contract is NOERROR with
+/// what was gathered.
 const LOOP: Right = Right::Knot("BIND 9.18 sends the gathered chain with SERVFAIL");
 
-/// The SOA belongs to NXDOMAIN and NODATA (RFC 2308, 2), and RFC 6672, 3.2 goes to its last step from here.
+/// The SOA belongs to NXDOMAIN and NODATA (RFC 2308, 2), and RFC 6672, 3.2 goes to its last step
+/// from here.
 const NO_SOA: Right = Right::Bind("Knot adds the SOA to YXDOMAIN");
 
 const OVERFLOW: Right = Right::Bind("Knot 3.2 answers NXDOMAIN where the target itself is long");
@@ -43,7 +45,8 @@ const L63: &str = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghi
 /// Cases whose names are too long to be written down.
 pub(crate) fn long() -> Vec<(String, &'static str, &'static str, Right)> {
     let three = format!("{L63}.{L63}.{L63}");
-    // corner.test. takes 13 octets and the three labels 192: 50 are left, a length octet among them.
+    // corner.test. takes 13 octets and the three labels 192: 50 are left, a length octet among
+    // them.
     let full = &L63[..49];
     vec![
         (

@@ -101,7 +101,7 @@ fn sets_that_fit_no_message_are_refused() {
         all
     });
     for (records, said) in
-        [(txt("over", over), "fit into no message"), (servers, "is over 65,535 octets")]
+        [(txt("over", over), "do not fit into one message"), (servers, "is over 65,535 octets")]
     {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files("auto", &[(ORIGIN, &zone(&records))]).write(dir.path(), 1);

@@ -1,8 +1,8 @@
 //! A static zone is answered as BIND and Knot answer it.
 //!
-//! The three servers serve the same zone files at once. Compared are the response code, AA, TC, the answer, the SOA
-//! of negative answers, and a referral's NS and glue. Left out is what servers are free to add: the NS of positive
-//! answers, other additional records, and ANY (RFC 8482).
+//! The three servers serve the same zone files at once. Compared are the response code, AA, TC, the
+//! answer, the SOA of negative answers, and a referral's NS and glue. Left out is what servers are
+//! free to add: the NS of positive answers, other additional records, and ANY (RFC 8482).
 
 use crate::support;
 
@@ -42,7 +42,8 @@ fn portable_udp_answers_as_bind_and_knot_do() {
     compare("portable", ZONES, all());
 }
 
-/// A zone that was signed elsewhere: what proves that names do not exist is asked for by some (RFC 4034, 5155).
+/// A zone that was signed elsewhere: what proves that names do not exist is asked for by some (RFC
+/// 4034, 5155).
 const SIGNED_ZONES: &Zones<'static> = &[("denial.test", include_str!("denial.test.zone"))];
 
 #[test]
@@ -69,7 +70,8 @@ fn records_of_denial_are_answered_as_bind_and_knot_do() {
     compare("auto", SIGNED_ZONES, cases.into());
 }
 
-/// "Any RR type" of the contract: all that BIND and Knot take by their names, as operators write them.
+/// "Any RR type" of the contract: all that BIND and Knot take by their names, as operators write
+/// them.
 #[test]
 fn rare_types_are_answered_as_bind_and_knot_do() {
     for udp in ["auto", "portable"] {
@@ -77,8 +79,8 @@ fn rare_types_are_answered_as_bind_and_knot_do() {
     }
 }
 
-/// Those that BIND alone takes by their names. Their data are never compressed (RFC 3597, 4), so that there is no
-/// second opinion to be had of how they are answered.
+/// Those that BIND alone takes by their names. Their data are never compressed (RFC 3597, 4), so
+/// that there is no second opinion to be had of how they are answered.
 #[test]
 fn rarer_types_are_answered_as_bind_does() {
     let named = Peer::named(RARER_ZONES);
@@ -91,7 +93,8 @@ fn rarer_types_are_answered_as_bind_does() {
     }
 }
 
-/// Asks for each record of a zone file whose lines are `OWNER IN TYPE DATA`, but for its delegations.
+/// Asks for each record of a zone file whose lines are `OWNER IN TYPE DATA`, but for its
+/// delegations.
 fn records(zone: &'static str) -> Vec<Asked> {
     let origin = zone.lines().find_map(|line| line.strip_prefix("$ORIGIN ")).expect("an origin");
     let asked = |line: &'static str| {
@@ -131,7 +134,8 @@ impl Outcome {
 
     fn of(reply: &Reply) -> Self {
         let soa = sets(&reply.authority).into_iter().filter(|set| set[0].rtype == rr::SOA);
-        // A referral is what has NS in the authority section and neither AA nor, unless a CNAME led there, an answer.
+        // A referral is what has NS in the authority section and neither AA nor, unless a CNAME led
+        // there, an answer.
         let leads = reply.answer.last().is_none_or(|last| last.rtype == rr::CNAME);
         let ns = sets(&reply.authority).into_iter().filter(|set| set[0].rtype == rr::NS && leads);
         let authority: Vec<Vec<Record>> = soa.chain(ns).collect();

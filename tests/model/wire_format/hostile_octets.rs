@@ -1,9 +1,10 @@
-//! Buffers that hold what an attacker wants them to: answers are written over queries, and behind earlier messages.
+//! Buffers that hold what an attacker wants them to: answers are written over queries, and behind
+//! earlier messages.
 
 use crate::asking::Numbers;
 
-/// Fills a buffer with octets that a writer must not take for its own: pointers to themselves, to each other and
-/// forwards, endless labels, and pieces of `names`.
+/// Fills a buffer with octets that a writer must not take for its own: pointers to themselves, to
+/// each other and forwards, endless labels, and pieces of `names`.
 pub(crate) fn fill(buffer: &mut [u8], numbers: &mut Numbers, names: &[&[u8]]) {
     let kind = numbers.below(5);
     for at in (numbers.below(2)..buffer.len().saturating_sub(1)).step_by(2) {

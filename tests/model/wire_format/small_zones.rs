@@ -1,5 +1,6 @@
-//! Small zones of few labels, in which every combination of records meets: no answer is malformed, and each record in it is
-//! one of the zone's. Decoded by this test, by hickory-proto and by dnspython.
+//! Small zones of few labels, in which every combination of records meets: no answer is malformed,
+//! and each record in it is one of the zone's. Decoded by this test, by hickory-proto and by
+//! dnspython.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -272,8 +273,8 @@ fn rfc1035_4_1_4_no_answer_of_small_zones_is_malformed() {
     assert!(count > 400_000, "{count}");
 }
 
-/// RFC 1035, 4.1.4: pointers have 14 bits. Behind a name of 255 octets, which a wildcard answers, everything lies further back
-/// than where it was made ready.
+/// RFC 1035, 4.1.4: pointers have 14 bits. Behind a name of 255 octets, which a wildcard answers,
+/// everything lies further back than where it was made ready.
 #[test]
 fn names_beyond_the_reach_of_pointers_are_written_out() {
     let origin = "z.test";
@@ -311,7 +312,8 @@ fn names_beyond_the_reach_of_pointers_are_written_out() {
     }
 }
 
-/// Names whose labels repeat behind a neighbour's template, of which the writer once made pointers to themselves.
+/// Names whose labels repeat behind a neighbour's template, of which the writer once made pointers
+/// to themselves.
 #[test]
 fn a_run_of_labels_behind_a_neighbours_is_written_out() {
     let soa = "$TTL 300\n@ SOA ns1.example.net. root.example.net. 1 3600 900 1209600 300\n@ NS ns1.example.net.\n";

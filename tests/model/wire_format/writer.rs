@@ -1,7 +1,8 @@
-//! The writer, given names in which labels repeat and buffers full of hostile octets: two decoders that share no code
-//! with it read the same names back (RFC 1035 section 4.1.4: a pointer leads to a prior occurrence).
+//! The writer, given names in which labels repeat and buffers full of hostile octets: two decoders
+//! that share no code with it read the same names back (RFC 1035 section 4.1.4: a pointer leads to
+//! a prior occurrence).
 
-use cvdns_core::wire::writer::{Owner, Writer};
+use cvdns_core::wire::writer::{MessageWriter, Owner};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use proptest::prelude::*;
@@ -117,7 +118,7 @@ proptest! {
         let head = [&[0, 1, 0x84, 0, 0, 1, count[0], count[1], 0, 0, 0, 0], &question[..], &[0, 1, 0, 1]].concat();
         let Some(slot) = buffer.get_mut(..head.len()) else { return Ok(()) };
         slot.copy_from_slice(&head);
-        let mut writer = Writer::new(&mut buffer, head.len());
+        let mut writer = MessageWriter::new(&mut buffer, head.len());
         let mut written = Vec::new();
         for (owner, (rtype, rdata)) in &records {
             let by = owner.as_deref().map_or(Owner::Question, Owner::Name);
@@ -138,7 +139,7 @@ fn rfc1035_4_1_4_names_are_compressed() {
     let head = [&[0, 1, 0x84, 0, 0, 1, 0, 3, 0, 0, 0, 0], &question[..], &[0, 1, 0, 1]].concat();
     let mut buffer = vec![0; 512];
     buffer[..head.len()].copy_from_slice(&head);
-    let mut writer = Writer::new(&mut buffer, head.len());
+    let mut writer = MessageWriter::new(&mut buffer, head.len());
     writer.record(Owner::Question, rr::CNAME, rr::IN, 60, &name::wire("cdn.cdn.EXAMPLE.net"));
     writer.record(
         Owner::Name(&name::wire("cdn.cdn.example.net")),

@@ -10,7 +10,8 @@ use crate::support::reply::Reply;
 use crate::support::{name, rr};
 use std::net::IpAddr;
 
-/// The option's family, source, scope and address as they must come back (RFC 7871, 7.2.1): as sent, but for scope.
+/// The option's family, source, scope and address as they must come back (RFC 7871, 7.2.1): as
+/// sent, but for scope.
 fn scoped(query: &Query, scope: u8) -> Vec<u8> {
     let sent = query.edns.as_ref().and_then(|opt| opt.option(rr::ECS)).expect("ECS in the query");
     let mut option = sent.to_vec();
@@ -88,8 +89,8 @@ fn rfc7871_7_3_1_a_scope_holds_for_all_inside_it() {
     }
 }
 
-/// RFC 7871, 7.1.2: /0 asks that nothing of the client be used; family 0 is dig's way to say the same. The
-/// resolver's address serves, and the scope is 0.
+/// RFC 7871, 7.1.2: /0 asks that nothing of the client be used; family 0 is dig's way to say the
+/// same. The resolver's address serves, and the scope is 0.
 #[test]
 fn rfc7871_7_1_2_source_0_uses_the_resolvers_address() {
     let server = server();
@@ -115,7 +116,8 @@ fn rfc7871_7_2_1_no_ecs_without_ecs() {
     }
 }
 
-/// RFC 7871, 7.2.1: what does not depend on the client has scope 0, negative answers and referrals too.
+/// RFC 7871, 7.2.1: what does not depend on the client has scope 0, negative answers and referrals
+/// too.
 #[test]
 fn rfc7871_7_2_1_names_for_all_have_scope_0() {
     let server = server();

@@ -6,7 +6,8 @@ use crate::support::fixture::{MIN, States, mirrors, path, pool, states};
 use crate::support::packet::Query;
 use crate::support::rr;
 
-/// What is said of an answer along a country's path, by plain list logic; none: it is all of its first pool.
+/// What is said of an answer along a country's path, by plain list logic; none: it is all of its
+/// first pool.
 fn words(country: &str, down: &States, qtype: u16) -> Option<String> {
     let path = path(country);
     let up = |name: &str| -> Vec<_> {

@@ -73,7 +73,8 @@ fn rfc4343_4_1_case_of_the_question_is_echoed() {
     always(server.client(), &query, &Reply::to(&query).with_answer(www("www.clam.example")));
 }
 
-/// RFC 8906, 3.1.3 and RFC 1034, 4.3.2: what is not ours is refused, with the question and without AA.
+/// RFC 8906, 3.1.3 and RFC 1034, 4.3.2: what is not ours is refused, with the question and without
+/// AA.
 #[test]
 fn rfc8906_3_1_3_foreign_zones_are_refused() {
     let server = server();
@@ -116,8 +117,8 @@ fn rfc1034_4_3_2_below_a_cut_is_referred_with_glue() {
     }
 }
 
-/// RFC 1035, 4.1.1 and RFC 8906, 3.1.4: opcodes that are not implemented. A zone that nobody may notify of has no
-/// NOTIFY either.
+/// RFC 1035, 4.1.1 and RFC 8906, 3.1.4: opcodes that are not implemented. A zone that nobody may
+/// notify of has no NOTIFY either.
 #[test]
 fn rfc8906_3_1_4_other_opcodes_are_not_implemented() {
     let server = server();

@@ -41,7 +41,8 @@ fn formats_only_usable_mirrors_are_answered() {
     ]));
 }
 
-/// DE has two left that are up; of FR one is, so the old one joins it; JP's only one is old, and US follows.
+/// DE has two left that are up; of FR one is, so the old one joins it; JP's only one is old, and US
+/// follows.
 #[test]
 fn formats_old_mirrors_are_answered_only_where_too_few_are_up() {
     all_countries_draw(&states(&[

@@ -7,11 +7,11 @@ use crate::support::reply::Reply;
 use crate::support::rr;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// RFC 2181, 4.1: from the address that was asked, also where the server listens on all of them. A connected socket
-/// takes answers from no other.
+/// RFC 2181, 4.1: from the address that was asked, also where the server listens on all of them. A
+/// connected socket takes answers from no other.
 ///
-/// Portable UDP cannot: the system's plain calls tell neither which address was asked nor take one to answer from.
-/// So it warns of wildcards.
+/// Portable UDP cannot: the system's plain calls tell neither which address was asked nor take one
+/// to answer from. So it warns of wildcards.
 #[test]
 fn rfc2181_4_1_answers_come_from_the_address_asked() {
     let files = super::files();

@@ -135,8 +135,9 @@ fn rfc6891_6_1_2_options_must_fill_the_rdata() {
     }
 }
 
-/// Below 12 octets there is no header to answer with; a response is never answered, or two servers could keep
-/// each other busy for ever. That nothing comes is seen by the next query's answer coming first.
+/// Below 12 octets there is no header to answer with; a response is never answered, or two servers
+/// could keep each other busy for ever. That nothing comes is seen by the next query's answer
+/// coming first.
 #[test]
 fn formats_fragments_and_responses_are_dropped_over_udp() {
     let server = server();
@@ -164,7 +165,8 @@ fn formats_fragments_and_responses_are_dropped_over_udp() {
     }
 }
 
-/// Over TCP such a message may end the connection (RFC 7766, 6.2.3 leaves it open), but is not answered either.
+/// Over TCP such a message may end the connection (RFC 7766, 6.2.3 leaves it open), but is not
+/// answered either.
 #[test]
 fn formats_fragments_and_responses_are_not_answered_over_tcp() {
     let server = server();

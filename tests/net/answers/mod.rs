@@ -1,5 +1,6 @@
-//! Every rule under "Answers" in FORMATS.md, as whole packets of the real server over IPv4, IPv6, UDP and TCP, and
-//! over both ways of serving UDP: what is promised does not depend on the system that it runs on.
+//! Every rule under "Answers" in FORMATS.md, as whole packets of the real server over IPv4, IPv6,
+//! UDP and TCP, and over both ways of serving UDP: what is promised does not depend on the system
+//! that it runs on.
 
 /// The cases with `udp = "auto"`.
 #[path = "cases.rs"]

@@ -44,7 +44,8 @@ fn rfc2308_2_2_types_that_do_not_exist_are_nodata() {
     }
 }
 
-/// RFC 2308, 3 and 5: the lesser of the SOA's TTL and MINIMUM; one zone has it this way round, one that.
+/// RFC 2308, 3 and 5: the lesser of the SOA's TTL and MINIMUM; one zone has it this way round, one
+/// that.
 #[test]
 fn rfc2308_5_soa_has_the_lesser_ttl() {
     let server = server();
@@ -74,8 +75,8 @@ fn formats_a_label_that_is_no_country_code_is_nxdomain() {
     }
 }
 
-/// RFC 8020, 2 and RFC 4592, 2.2.2: dynamic names make empty non-terminals as static ones do. The parent of
-/// `db.de` is `de`.
+/// RFC 8020, 2 and RFC 4592, 2.2.2: dynamic names make empty non-terminals as static ones do. The
+/// parent of `db.de` is `de`.
 #[test]
 fn rfc8020_2_names_with_names_below_are_nodata() {
     let server = server();
@@ -89,7 +90,8 @@ fn rfc8020_2_names_with_names_below_are_nodata() {
     }
 }
 
-/// RFC 8020, 2: `db` is a leaf's label here; nothing is below `db.clam.example`, so nothing is there.
+/// RFC 8020, 2: `db` is a leaf's label here; nothing is below `db.clam.example`, so nothing is
+/// there.
 #[test]
 fn rfc8020_2_db_alone_does_not_exist() {
     let server = server();

@@ -7,7 +7,8 @@ use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::rr;
 
-/// Answers to `query` come from `pool` and are all of it, or as many as `max` of it: compared whole, but for which.
+/// Answers to `query` come from `pool` and are all of it, or as many as `max` of it: compared
+/// whole, but for which.
 #[track_caller]
 pub(crate) fn draws(
     client: Client,
@@ -52,8 +53,9 @@ fn country_draws(server: Client, name: &str, country: &str) {
     }
 }
 
-/// DE has enough; FR has no IPv6, so AAAA is NODATA although DE is near; JP goes on to US for `min`; of US a
-/// window is answered; LI, BR and AR have no mirrors and go along their path; IS is served by a mirror in DE.
+/// DE has enough; FR has no IPv6, so AAAA is NODATA although DE is near; JP goes on to US for
+/// `min`; of US a window is answered; LI, BR and AR have no mirrors and go along their path; IS is
+/// served by a mirror in DE.
 #[test]
 fn formats_a_country_is_answered_along_its_path() {
     let server = server();

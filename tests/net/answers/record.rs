@@ -108,8 +108,8 @@ fn rfc1035_4_2_1_no_answer_without_edns_is_over_512() {
     }
 }
 
-/// Several zones, also a child beside its parent: the longest origin answers, and negative answers are its own
-/// (RFC 1034, 4.3.2 step 2).
+/// Several zones, also a child beside its parent: the longest origin answers, and negative answers
+/// are its own (RFC 1034, 4.3.2 step 2).
 #[test]
 fn rfc1034_4_3_2_the_record_in_a_child_zone() {
     let files = super::files();

@@ -83,8 +83,8 @@ fn rfc7766_8_messages_can_come_octet_by_octet() {
     }
 }
 
-/// RFC 7766, 6.2.3: idle connections are closed. `tcp-idle` is 2 s in the fixture; the reader's patience bounds
-/// only how late.
+/// RFC 7766, 6.2.3: idle connections are closed. `tcp-idle` is 2 s in the fixture; the reader's
+/// patience bounds only how late.
 #[test]
 fn rfc7766_6_2_3_idle_connections_are_closed() {
     let server = server();

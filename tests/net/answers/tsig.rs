@@ -12,7 +12,8 @@ const ANY: u16 = 255;
 const NOTAUTH: u16 = 9;
 const BADKEY: [u8; 2] = [0, 17];
 
-/// A signature's RDATA: the algorithm, Time Signed, Fudge, a MAC, the message's id, no error and no other data.
+/// A signature's RDATA: the algorithm, Time Signed, Fudge, a MAC, the message's id, no error and no
+/// other data.
 fn rdata(id: u16, mac: &[u8]) -> Vec<u8> {
     let mac_length = packet::length(mac);
     [
@@ -62,7 +63,8 @@ fn rfc8945_5_2_1_an_unknown_key_is_badkey() {
     }
 }
 
-/// RFC 8945, 5.1 and 5.2: it is the last record, there is one, of class ANY and TTL 0, and its fields fit.
+/// RFC 8945, 5.1 and 5.2: it is the last record, there is one, of class ANY and TTL 0, and its
+/// fields fit.
 #[test]
 fn rfc8945_5_2_a_malformed_signature_is_formerr() {
     let server = server();

@@ -19,7 +19,8 @@ fn with_feed_lines(lines: &str) -> Files {
     files.with("cvdns.toml", config)
 }
 
-/// The fixture's server with this before everything else in `[server]`, and further sections behind all.
+/// The fixture's server with this before everything else in `[server]`, and further sections behind
+/// all.
 fn with_sections(server: &str, more: &str) -> Files {
     let files = fixture::files();
     let config = files.text("cvdns.toml").replace("[server]\n", &format!("[server]\n{server}\n"));
@@ -55,7 +56,7 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
     let good = by("ours", &feed).expect("signed");
     let forged = good.replacen("trusted comment: timestamp", "trusted comment: timestomp", 2);
     for (signature, says, to_do) in [
-        (None, "the feed has no signature, and `public-key` asks for one", "minisign -S"),
+        (None, "the feed has no signature, but `public-key` requires one", "minisign -S"),
         (
             Some("<html>404</html>\n".to_owned()),
             "it is a web page, not a minisign signature",
@@ -213,7 +214,7 @@ fn the_account_must_exist_and_read_every_file() {
     refused(&["nobody may not write in ", "state", "chown nobody", "cvdns.toml:"]);
     fs::remove_dir(&state).expect("removed");
     fs::write(&state, "").expect("a file");
-    refused(&["state is no directory"]);
+    refused(&["state is not a directory"]);
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
     fs::write(dir.join("cvdns.toml"), config.replace("\"state\"", "\"feed.json/state\""))
         .expect("written");

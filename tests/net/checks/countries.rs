@@ -1,4 +1,5 @@
-//! Where addresses are, as `cvdns geoip lookup` and the running server have it; and databases that shrink.
+//! Where addresses are, as `cvdns geoip lookup` and the running server have it; and databases that
+//! shrink.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -56,7 +57,8 @@ fn lookups_are_what_the_server_does() {
         let [a, b] = [address.to_bits() >> 16, address.to_bits() & 0xffff].map(|half| half as u16);
         addresses.push(address.to_ipv6_mapped().into());
         addresses.push(Ipv6Addr::new(0x2002, a, b, 0, 0, 0, 0, 1).into());
-        // Teredo (RFC 4380 section 4): the client's address with all bits inverted, behind its server's.
+        // Teredo (RFC 4380 section 4): the client's address with all bits inverted, behind its
+        // server's.
         addresses.push(Ipv6Addr::new(0x2001, 0, a, b, 0x8000, 0x63bf, !a, !b).into());
         addresses.push(Ipv6Addr::new(0, 0, 0, 0, 0, 0, a, b).into());
     }

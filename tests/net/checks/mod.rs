@@ -1,4 +1,5 @@
-//! What commands say before and beside serving: that it is what the server does, and that nothing stops them from saying it.
+//! What commands say before and beside serving: that it is what the server does, and that nothing
+//! stops them from saying it.
 
 mod check;
 mod countries;

@@ -13,7 +13,7 @@ use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::static_data::{Cut, StaticData, Zone};
 use crate::snapshot::template::Template;
 use crate::wire::name::MAX_NAME;
-use crate::wire::writer::{Owner, Writer};
+use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
 use crate::zone::records::{Rrset, target};
 
@@ -143,7 +143,7 @@ pub(super) fn chaos(
     let (first, rest) = rdata.split_first_mut()?;
     *first = length as u8;
     rest.get_mut(..length)?.copy_from_slice(text.as_bytes().get(..length)?);
-    let mut writer = Writer::new(buffer, question_end);
+    let mut writer = MessageWriter::new(buffer, question_end);
     writer.record(Owner::Question, rtype::TXT, class::CH, 0, rdata.get(..=length)?);
     let counts = Counts { answer: 1, ..Counts::default() };
     Some(Body { end: writer.finish(), counts, ..Body::authoritative(rcode::NOERROR) })
@@ -217,7 +217,7 @@ impl Target<'_> {
             return Body::broken();
         };
         let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
-        let mut writer = Writer::new(room, question_end);
+        let mut writer = MessageWriter::new(room, question_end);
         let Some(mut counts) = write_chain(chain, &snapshot.static_data, &mut current, &mut writer)
         else {
             return Body::broken();
@@ -237,7 +237,7 @@ fn write_end(
     decision: &Decision<'_>,
     turn: u64,
     owner: Owner<'_>,
-    writer: &mut Writer<'_>,
+    writer: &mut MessageWriter<'_>,
     counts: &mut Counts,
 ) -> Option<()> {
     let static_data = &*snapshot.static_data;
@@ -308,7 +308,7 @@ fn write_chain(
     chain: &Chain,
     static_data: &StaticData,
     current: &mut CurrentName,
-    writer: &mut Writer<'_>,
+    writer: &mut MessageWriter<'_>,
 ) -> Option<Counts> {
     let mut counts = Counts::default();
     for link in chain.links() {
@@ -340,7 +340,7 @@ fn write_chain(
     Some(counts)
 }
 
-fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
+fn write_set(writer: &mut MessageWriter<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
     for rdata in set.rdatas() {
         if writer.overflowed() {
             break;
@@ -352,7 +352,7 @@ fn write_set(writer: &mut Writer<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 
 
 /// Writes the records of a window with an owner other than the question's name.
 fn write_window(
-    writer: &mut Writer<'_>,
+    writer: &mut MessageWriter<'_>,
     owner: Owner<'_>,
     window: &[u8],
     ipv6: bool,
@@ -366,7 +366,7 @@ fn write_window(
 }
 
 /// Writes a prepared record, which has no names in its RDATA, with another owner.
-fn write_prepared(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> Option<u16> {
+fn write_prepared(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8]) -> Option<u16> {
     let [_, _, t1, t0, c1, c0, l3, l2, l1, l0, _, _, rdata @ ..] = record else { return None };
     let class = u16::from_be_bytes([*c1, *c0]);
     writer.record(
@@ -379,14 +379,14 @@ fn write_prepared(writer: &mut Writer<'_>, owner: Owner<'_>, record: &[u8]) -> O
     Some(1)
 }
 
-fn write_soa(writer: &mut Writer<'_>, static_data: &StaticData, zone: &Zone) -> Option<u16> {
+fn write_soa(writer: &mut MessageWriter<'_>, static_data: &StaticData, zone: &Zone) -> Option<u16> {
     let rdata = static_data.rrset(zone.soa)?.first()?;
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
     Some(1)
 }
 
 fn write_referral(
-    writer: &mut Writer<'_>,
+    writer: &mut MessageWriter<'_>,
     static_data: &StaticData,
     cut: Cut,
     counts: &mut Counts,

@@ -18,7 +18,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::static_data::{Answer, NodeKind, StaticData};
 use crate::wire::lower::LowerName;
-use crate::wire::writer::{Owner, Writer};
+use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{class, rcode, rtype};
 
 /// The question that a diagnostic name asks about another name.
@@ -177,7 +177,7 @@ fn write(strings: &[String], message: MessageBuffer<'_>) -> Body<'static> {
         put(&mut rdata, string);
     }
     let MessageBuffer { buffer, question_end, limit } = message;
-    let mut writer = Writer::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
+    let mut writer = MessageWriter::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
     writer.record(Owner::Question, rtype::TXT, class::IN, 0, &rdata);
     let counts = Counts { answer: 1, ..Counts::default() };
     Body { end: writer.finish(), counts, authoritative: true, ..Body::code(rcode::NOERROR) }

@@ -19,7 +19,7 @@ use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
 use crate::wire::query::{Query, Reject};
 use crate::wire::tsig::Tsig;
-use crate::wire::{HEADER, class, rcode, rtype};
+use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
 
 /// Answers queries from snapshots. Each thread has one.
 #[derive(Debug, Clone)]
@@ -286,7 +286,7 @@ fn count(snapshot: &Snapshot, state: &State, query: &Query, rcode: u16, truncate
 /// Most octets of the answer. `ours` is the most that the server sends over UDP (`edns-udp-size`).
 fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
     match (transport, query.edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Tcp, _) => MAX_MESSAGE,
         (Transport::Udp, None) => PLAIN_UDP,
         (Transport::Udp, Some(edns)) => usize::from(edns.udp_size.min(ours)),
     }

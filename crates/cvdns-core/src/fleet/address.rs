@@ -1,16 +1,17 @@
-//! Which addresses a mirror can have.
+//! Addresses that a mirror can have.
 
 use std::net::IpAddr;
 
 use crate::problem::{Location, Problems};
 
-/// Whether clients can reach an address; where none can it is an error, where few can a warning.
+/// Reports an address that no client can reach as an error, and one that few can reach as a
+/// warning.
 pub(super) fn check_address(address: IpAddr, location: &Location, problems: &mut Problems) {
     let help = "write the mirror's public address";
     if let Some(what) = no_host(address) {
         problems.error(
             location.clone(),
-            format!("{address} is no address of a host: {what}"),
+            format!("{address} is not an address of a host: {what}"),
             help,
         );
     } else if let Some(what) = not_public(address) {
@@ -18,21 +19,22 @@ pub(super) fn check_address(address: IpAddr, location: &Location, problems: &mut
     }
 }
 
-/// Why nothing can have this address.
+/// The reason why no host can have this address.
 fn no_host(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("it means \"this network\""),
         IpAddr::V4(v4) if v4.is_broadcast() => Some("it is the broadcast address"),
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
-            Some("it stands for an IPv4 address; write that")
+            Some("it stands for an IPv4 address; write that address")
         }
-        _ if address.is_unspecified() => Some("it is the unspecified one"),
+        _ if address.is_unspecified() => Some("it is the unspecified address"),
         _ if address.is_multicast() => Some("it is a multicast group"),
         _ => None,
     }
 }
 
-/// From where an address cannot be reached. Addresses for documentation pass: examples are made of them.
+/// The reason why few clients can reach this address. Documentation prefixes (RFC 5737, RFC 3849)
+/// are allowed, because examples use them.
 fn not_public(address: IpAddr) -> Option<&'static str> {
     let (private, link_local) = match address {
         // 100.64.0.0/10: RFC 6598.

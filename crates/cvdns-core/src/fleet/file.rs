@@ -4,31 +4,19 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::address::check_address;
-use super::{Downtime, Fleet, Mirror, host_key};
-use crate::geo::country::Country;
-use crate::problem::table::{Document, Placed, Table, read};
+use super::{Downtime, Fleet, Mirror, host_key, keys};
+use crate::problem::table::{Document, Placed, Table};
 use crate::problem::{Location, Problems};
 
-/// Capacity of a mirror that does not say: 100 Mbit/s, in kbit/s.
-pub(super) const DEFAULT_CAPACITY: u64 = 100_000;
-
-/// What a country value may be, for messages.
-pub(super) const COUNTRY: &str =
-    "an ISO 3166 code such as \"DE\" (`cvdns geoip countries` lists them)";
-
-/// What a capacity may be, for messages.
-pub(super) const CAPACITY: &str = "a rate such as \"1Gbit/s\"";
-
 impl Fleet {
-    /// Reads a fleet file; everything wrong in it is noted.
+    /// Reads a fleet file and reports everything wrong in it.
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Self {
-        let document = Document::new(file, text);
-        let Some(mut root) = document.parse(problems) else { return Self::default() };
-        let tables = root.tables("mirror", problems);
-        root.finish(problems);
-        let mirrors: Vec<Mirror> =
-            tables.into_iter().filter_map(|table| mirror(table, problems)).collect();
-        let fleet = Self { mirrors };
+        let mirrors = Document::read(file, text, &keys::ROOT, problems, |mut root| {
+            let tables = root.tables(&keys::MIRROR);
+            root.finish();
+            tables.into_iter().filter_map(mirror).collect()
+        });
+        let fleet = Self { mirrors: mirrors.unwrap_or_default() };
         fleet.check(problems);
         fleet
     }
@@ -42,7 +30,7 @@ impl Fleet {
                     mirror.location.clone(),
                     format!("the mirror {} is named twice", mirror.host),
                     format!(
-                        "the first stands at {}; a mirror's addresses go into one entry",
+                        "the first is at {}; a mirror's addresses go into one entry",
                         first.location
                     ),
                 );
@@ -53,7 +41,7 @@ impl Fleet {
                         mirror.location.clone(),
                         format!("{} has the address {address} of {}", mirror.host, first.host),
                         format!(
-                            "{} stands at {}: an address has one state of health",
+                            "{} is at {}: an address has one state of health",
                             first.host, first.location
                         ),
                     );
@@ -63,38 +51,34 @@ impl Fleet {
     }
 }
 
-fn mirror(mut table: Table<'_>, problems: &mut Problems) -> Option<Mirror> {
-    let location = table.key_spot("host");
-    let host =
-        table.require("host", "a host name such as \"clamav.example.de\"", problems, read::string);
-    let country = table.require("country", COUNTRY, problems, read::parsed::<Country>);
-    let ipv4 = table.list("ipv4", "[\"192.0.2.10\"]", problems, read::parsed).unwrap_or_default();
-    let ipv6 = table.list("ipv6", "[\"2001:db8::10\"]", problems, read::parsed).unwrap_or_default();
-    let capacity = table.get("capacity", CAPACITY, problems, read::rate);
-    let serves = table.list("serves", "[\"LI\", \"CH\"]", problems, read::parsed::<Country>);
-    let pools =
-        table.list("pools", "[\"other\"]", problems, |value| match read::string(value)?.as_str() {
-            "" => Err("a pool's name is empty".to_owned()),
-            name => Ok(name.to_owned()),
-        });
-    let downtimes = table.tables("downtime", problems);
-    let enabled = table.get("enabled", "true or false", problems, read::boolean);
-    table.finish(problems);
-
-    let mirror = Mirror {
-        host: host_key(&host?.value),
-        country: country?.value,
-        ipv4: checked(ipv4, problems),
-        ipv6: checked(ipv6, problems),
-        capacity: capacity.map_or(DEFAULT_CAPACITY, |capacity| capacity.value),
-        serves: different("serves", serves.unwrap_or_default(), problems),
-        pools: different("pools", pools.unwrap_or_default(), problems),
-        downtimes: downtimes.into_iter().filter_map(|table| downtime(table, problems)).collect(),
-        enabled: enabled.is_none_or(|enabled| enabled.value),
+fn mirror(mut table: Table<'_>) -> Option<Mirror> {
+    let location = table.key_location(&keys::HOST);
+    let host = table.require(&keys::HOST);
+    let country = table.require(&keys::COUNTRY);
+    let ipv4 = table.list(&keys::IPV4);
+    let ipv6 = table.list(&keys::IPV6);
+    let capacity = table.value(&keys::CAPACITY);
+    let serves = table.list(&keys::SERVES);
+    let pools = table.list(&keys::POOLS);
+    let downtimes = table.tables(&keys::DOWNTIME);
+    let enabled = table.value(&keys::ENABLED);
+    let mirror = host.zip(country).map(|(host, country)| Mirror {
+        host: host_key(&host.value),
+        country: country.value,
+        ipv4: addresses(&table, ipv4),
+        ipv6: addresses(&table, ipv6),
+        capacity,
+        serves: distinct(&table, keys::SERVES.name, serves),
+        pools: distinct(&table, keys::POOLS.name, pools),
+        downtimes: downtimes.into_iter().filter_map(downtime).collect(),
+        enabled,
         location,
-    };
-    check_mirror(&mirror, problems);
-    Some(mirror)
+    });
+    if let Some(mirror) = &mirror {
+        table.report(|problems| check_mirror(mirror, problems));
+    }
+    table.finish();
+    mirror
 }
 
 fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
@@ -103,7 +87,7 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
         problems.error(
             mirror.location.clone(),
             format!("{} has no address", mirror.host),
-            "add ipv4 = [\"…\"] or ipv6 = [\"…\"]; a mirror to be left out gets enabled = false",
+            "add ipv4 = [\"…\"] or ipv6 = [\"…\"]; to leave a mirror out, write enabled = false",
         );
     }
     if mirror.serves.contains(&mirror.country) {
@@ -115,7 +99,7 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
     }
 }
 
-/// Whether a host has a name.
+/// Reports a host without a name.
 pub(super) fn check_host(host: &str, location: &Location, problems: &mut Problems) {
     if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
         problems.error(
@@ -132,23 +116,25 @@ pub(super) fn check_host(host: &str, location: &Location, problems: &mut Problem
     }
 }
 
-fn checked<T: Copy + Into<IpAddr>>(addresses: Vec<Placed<T>>, problems: &mut Problems) -> Vec<T> {
-    for placed in &addresses {
-        check_address(placed.value.into(), &placed.location, problems);
-    }
-    values(addresses)
+/// The addresses of a list; those that clients cannot reach are reported.
+fn addresses<T: Copy + Into<IpAddr>>(table: &Table<'_>, given: Option<Vec<Placed<T>>>) -> Vec<T> {
+    let check = |placed: Placed<T>| {
+        table.report(|problems| check_address(placed.value.into(), &placed.location, problems));
+        placed.value
+    };
+    given.into_iter().flatten().map(check).collect()
 }
 
-/// The values of a list; one that stands there twice is kept once and noted.
-fn different<T: PartialEq + std::fmt::Display>(
+/// The values of a list, each once; repetitions are reported.
+fn distinct<T: PartialEq + std::fmt::Display>(
+    table: &Table<'_>,
     key: &str,
-    list: Vec<Placed<T>>,
-    problems: &mut Problems,
+    given: Option<Vec<Placed<T>>>,
 ) -> Vec<T> {
-    let mut out = Vec::with_capacity(list.len());
-    for Placed { value, location } in list {
+    let mut out = Vec::new();
+    for Placed { value, location } in given.into_iter().flatten() {
         if out.contains(&value) {
-            problems.warning(location, format!("{value} stands in `{key}` twice"), "remove one");
+            table.warning(location, format!("{value} is in `{key}` twice"), "remove one");
         } else {
             out.push(value);
         }
@@ -156,22 +142,17 @@ fn different<T: PartialEq + std::fmt::Display>(
     out
 }
 
-fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
-    placed.into_iter().map(|placed| placed.value).collect()
-}
-
-fn downtime(mut table: Table<'_>, problems: &mut Problems) -> Option<Downtime> {
-    let location: Location = table.location();
-    let expected = "a moment such as 2026-12-01T02:00:00Z";
-    let from = table.require("from", expected, problems, read::moment);
-    let to = table.require("to", expected, problems, read::moment);
-    table.finish(problems);
-    let downtime = Downtime { from: from?.value, to: to?.value };
-    if downtime.from >= downtime.to {
-        problems.error(location, "the downtime ends before it starts", "exchange `from` and `to`");
-        return None;
+fn downtime(mut table: Table<'_>) -> Option<Downtime> {
+    let from = table.require(&keys::FROM);
+    let to = table.require(&keys::TO);
+    let downtime = from.zip(to).map(|(from, to)| Downtime { from: from.value, to: to.value });
+    let is_reversed = downtime.is_some_and(|downtime| downtime.from >= downtime.to);
+    if is_reversed {
+        let what = "the downtime ends before it starts";
+        table.error(table.location(), what, "exchange `from` and `to`");
     }
-    Some(downtime)
+    table.finish();
+    downtime.filter(|_| !is_reversed)
 }
 
 #[cfg(test)]
@@ -189,7 +170,7 @@ mod tests {
         format!("[[mirror]]\nhost = {host:?}\ncountry = \"DE\"\n{rest}\n")
     }
 
-    /// RFC 4343: names of hosts are compared without regard to case.
+    /// RFC 4343: host names are compared without regard to case.
     #[test]
     fn a_host_has_one_name() {
         let text = mirror("A.Example.", "ipv4 = [\"192.0.2.1\"]")
@@ -204,19 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_host_is_said_once() {
-        let said = |hosts: &[&str]| {
+    fn hosts_are_unique() {
+        let unique = |hosts: &[&str]| {
             super::super::by_host_key(hosts.iter().map(|host| ((*host).to_owned(), ())).collect())
         };
         assert_eq!(
-            said(&["B.Example.", "a"]).unwrap().into_keys().collect::<Vec<_>>(),
+            unique(&["B.Example.", "a"]).unwrap().into_keys().collect::<Vec<_>>(),
             ["a", "b.example"]
         );
-        assert!(said(&["b", "B"]).is_err());
+        assert!(unique(&["b", "B"]).is_err());
     }
 
     #[test]
-    fn addresses_that_nobody_can_reach_are_said() {
+    fn unreachable_addresses_are_reported() {
         for (key, address, counts) in [
             ("ipv4", "0.0.0.0", (1, 0)),
             ("ipv4", "0.1.2.3", (1, 0)),
@@ -242,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_have_no_doubles_and_no_empty_names() {
+    fn lists_have_no_duplicates_and_no_empty_names() {
         let addresses = "ipv4 = [\"192.0.2.1\"]";
         let lists = "serves = [\"LI\", \"CH\", \"LI\"]\npools = [\"a\", \"a\"]";
         let (fleet_read, counts, lines) = fleet(&mirror("a", &format!("{addresses}\n{lists}")));

@@ -1,5 +1,5 @@
-//! Reads a list of mirrors: lines of `host,address,country[,capacity]`, as spreadsheets and scripts write them (CSV,
-//! RFC 4180).
+//! Reads a list of mirrors: lines of `host,address,country[,capacity]`, as spreadsheets and scripts
+//! write them (CSV, RFC 4180).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,17 +9,18 @@ use std::sync::Arc;
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder, Terminator};
 
 use super::address::check_address;
-use super::file::{CAPACITY, COUNTRY, DEFAULT_CAPACITY, check_host};
-use super::{Fleet, Mirror, host_key};
+use super::file::check_host;
+use super::{Fleet, Mirror, host_key, keys};
 use crate::geo::country::Country;
-use crate::problem::table::{Placed, read};
+use crate::problem::table::Placed;
 use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
+use crate::schema::read;
 
-/// What a line is, for messages.
+/// The form of a line, for error messages.
 const LINE: &str =
     "expected host,address,country[,capacity], such as clamav.example.de,192.0.2.10,DE,1Gbit/s";
 
-/// The names that columns go by in a header line; the last of them need not be there.
+/// The names of the columns in a header line; the last column is optional.
 const COLUMNS: [&[&str]; 4] = [
     &["host", "hostname", "mirror", "name"],
     &["address", "ip", "ipv4", "ipv6"],
@@ -28,9 +29,10 @@ const COLUMNS: [&[&str]; 4] = [
 ];
 
 impl Fleet {
-    /// Reads a list of mirrors; everything wrong in it is noted. Lines of one host are its addresses.
+    /// Reads a list of mirrors and reports everything wrong in it. All lines of a host are its
+    /// addresses.
     ///
-    /// Comments (`#`) and empty lines are passed over, and so is a first line that names the columns.
+    /// Comments (`#`), empty lines and a first line with the names of the columns are skipped.
     pub fn of_list(file: &str, text: &str, problems: &mut Problems) -> Self {
         let plain = text.strip_prefix(BYTE_ORDER_MARK);
         if plain.is_some() {
@@ -38,7 +40,7 @@ impl Fleet {
         }
         let mut list = List::new(file, plain.unwrap_or(text));
         list.read(problems);
-        let mirrors: Vec<Mirror> = list.mirrors.into_iter().map(|growing| growing.mirror).collect();
+        let mirrors: Vec<Mirror> = list.mirrors.into_iter().map(|partial| partial.mirror).collect();
         if mirrors.is_empty() && !problems.has_errors() {
             problems.error(Location::file(file), "the file names no mirror", LINE);
         }
@@ -50,29 +52,29 @@ impl Fleet {
 struct List {
     file: Arc<str>,
     text: Arc<str>,
-    mirrors: Vec<Growing>,
-    /// Where a host stands among them.
+    mirrors: Vec<PartialMirror>,
+    /// Indices in `mirrors` by host.
     hosts: HashMap<String, usize>,
-    /// Whose an address is.
+    /// The hosts of all addresses so far.
     addresses: HashMap<IpAddr, Placed<String>>,
 }
 
-/// A mirror whose addresses are gathered.
-struct Growing {
+/// A mirror that later lines may add addresses to.
+struct PartialMirror {
     mirror: Mirror,
     country: Location,
     capacity: Option<Placed<u64>>,
 }
 
-/// What one line says.
-struct Line {
+/// The fields of one line.
+struct ListLine {
     host: Placed<String>,
     address: IpAddr,
     country: Placed<Country>,
     capacity: Option<Placed<u64>>,
 }
 
-/// A field without its quotes, and the octets of the file that it takes.
+/// A field without its quotes, and its octets in the file.
 type Field = (String, Range<usize>);
 
 impl List {
@@ -107,8 +109,9 @@ impl List {
         Location::at(&self.file, &self.text, span)
     }
 
-    /// The fields of a line that starts at `start`; none when its quotes are wrong. A field never goes on in the next
-    /// line, so that a quote left open costs one line and not the rest of the file.
+    /// The fields of a line that starts at octet `start`; `None` if its quotes are wrong. A field
+    /// never continues in the next line, so an open quote spoils one line and not the rest of the
+    /// file.
     fn fields(&self, line: &str, start: usize, problems: &mut Problems) -> Option<Vec<Field>> {
         let mut reader = FieldReader::new(line);
         let mut fields = Vec::new();
@@ -118,7 +121,7 @@ impl List {
             let (value, length, is_last) = reader.next(line.get(from..).unwrap_or_default());
             let written = line.get(from..from + length).unwrap_or_default();
             let value = if written.contains('"') {
-                // What is quoted right is what quoting its value gives.
+                // A correctly quoted field is what quoting its value gives.
                 if written != format!("\"{}\"", value.replace('"', "\"\"")) {
                     let span = start + from..start + from + length;
                     self.quotes(written, span, problems);
@@ -134,7 +137,7 @@ impl List {
             if is_last {
                 return is_good.then_some(fields);
             }
-            // And the comma.
+            // 1 for the comma.
             from += length + 1;
         }
     }
@@ -148,13 +151,13 @@ impl List {
         problems.error(self.location(span), what, help);
     }
 
-    /// What a line says; all that is wrong with it is noted.
+    /// Reads a line and reports everything wrong in it.
     fn line(
         &mut self,
         fields: &[Field],
         whole: Range<usize>,
         problems: &mut Problems,
-    ) -> Option<Line> {
+    ) -> Option<ListLine> {
         let ((host, address, country), capacity) = match fields {
             [host, address, country] => ((host, address, country), None),
             [host, address, country, capacity] => ((host, address, country), Some(capacity)),
@@ -171,16 +174,16 @@ impl List {
         let host = Placed { value: host_key(&host.0), location: self.location(host.1.clone()) };
         check_host(&host.value, &host.location, problems);
         let address = self.address(address, &host.value, problems);
-        let country = self.parsed(country, COUNTRY, problems, |text| {
+        let country = self.parsed(country, keys::COUNTRY.expected, problems, |text| {
             Country::parse(text).map_err(|error| error.to_string())
         });
         let capacity = capacity
             .filter(|(text, _)| !text.is_empty())
-            .and_then(|field| self.parsed(field, CAPACITY, problems, read::rate_of));
+            .and_then(|field| self.parsed(field, keys::CAPACITY.expected, problems, read::rate_of));
         if problems.counts().0 > errors_before {
             return None;
         }
-        Some(Line { host, address: address?, country: country?, capacity })
+        Some(ListLine { host, address: address?, country: country?, capacity })
     }
 
     fn parsed<T>(
@@ -200,12 +203,12 @@ impl List {
         }
     }
 
-    /// The address of a line, which no other line may have.
+    /// Reads the address of a line, which no other line may have.
     fn address(&mut self, field: &Field, host: &str, problems: &mut Problems) -> Option<IpAddr> {
         let expected = "an address such as 192.0.2.10 or 2001:db8::10";
         let Placed { value: address, location } =
             self.parsed(field, expected, problems, |text| {
-                text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no address"))
+                text.parse::<IpAddr>().map_err(|_| format!("{text:?} is not an address"))
             })?;
         check_address(address, &location, problems);
         if let Some(first) = self.addresses.get(&address) {
@@ -215,44 +218,40 @@ impl List {
                 let what = format!("{host} has the address {address} of {}", first.value);
                 (what, "an address has one state of health")
             };
-            problems.error(
-                location,
-                what,
-                format!("the first stands at {}: {help}", first.location),
-            );
+            problems.error(location, what, format!("the first is at {}: {help}", first.location));
             return None;
         }
         self.addresses.insert(address, Placed { value: host.to_owned(), location });
         Some(address)
     }
 
-    fn add(&mut self, line: Line, problems: &mut Problems) {
-        let Line { host, address, country, capacity } = line;
+    fn add(&mut self, line: ListLine, problems: &mut Problems) {
+        let ListLine { host, address, country, capacity } = line;
         let known = self.hosts.get(&host.value).and_then(|index| self.mirrors.get_mut(*index));
-        let growing = if let Some(growing) = known {
-            agree(growing, &country, capacity, problems);
-            growing
+        let partial = if let Some(partial) = known {
+            check_agreement(partial, &country, capacity, problems);
+            partial
         } else {
             self.hosts.insert(host.value.clone(), self.mirrors.len());
-            self.mirrors.push(Growing::of(host, country, capacity));
-            let Some(growing) = self.mirrors.last_mut() else { return };
-            growing
+            self.mirrors.push(PartialMirror::of(host, country, capacity));
+            let Some(partial) = self.mirrors.last_mut() else { return };
+            partial
         };
         match address {
-            IpAddr::V4(v4) => growing.mirror.ipv4.push(v4),
-            IpAddr::V6(v6) => growing.mirror.ipv6.push(v6),
+            IpAddr::V4(v4) => partial.mirror.ipv4.push(v4),
+            IpAddr::V6(v6) => partial.mirror.ipv6.push(v6),
         }
     }
 }
 
-impl Growing {
+impl PartialMirror {
     fn of(host: Placed<String>, country: Placed<Country>, capacity: Option<Placed<u64>>) -> Self {
         let mirror = Mirror {
             host: host.value,
             country: country.value,
             ipv4: Vec::new(),
             ipv6: Vec::new(),
-            capacity: capacity.as_ref().map_or(DEFAULT_CAPACITY, |capacity| capacity.value),
+            capacity: capacity.as_ref().map_or(keys::CAPACITY.preset(), |capacity| capacity.value),
             serves: Vec::new(),
             pools: Vec::new(),
             downtimes: Vec::new(),
@@ -263,39 +262,40 @@ impl Growing {
     }
 }
 
-/// Another line of a host must say the same; one without a capacity says nothing of it.
-fn agree(
-    growing: &mut Growing,
+/// Reports another line of a host that differs in country or capacity. A line may leave out the
+/// capacity.
+fn check_agreement(
+    partial: &mut PartialMirror,
     country: &Placed<Country>,
     capacity: Option<Placed<u64>>,
     problems: &mut Problems,
 ) {
-    let host = &growing.mirror.host;
-    if growing.mirror.country != country.value {
+    let host = &partial.mirror.host;
+    if partial.mirror.country != country.value {
         problems.error(
             country.location.clone(),
-            format!("{host} is in {} and in {}", growing.mirror.country, country.value),
-            format!("{} says the other: a mirror is in one country", growing.country),
+            format!("{host} is in {} and in {}", partial.mirror.country, country.value),
+            format!("{} has the other: a mirror is in one country", partial.country),
         );
     }
-    match (&growing.capacity, capacity) {
+    match (&partial.capacity, capacity) {
         (Some(first), Some(other)) if first.value != other.value => problems.error(
             other.location,
             format!("{host} has two capacities"),
             format!(
-                "{} says another: the capacity is that of the mirror, not of an address",
+                "{} has the other: the capacity is that of the mirror, not of an address",
                 first.location
             ),
         ),
         (None, Some(capacity)) => {
-            growing.mirror.capacity = capacity.value;
-            growing.capacity = Some(capacity);
+            partial.mirror.capacity = capacity.value;
+            partial.capacity = Some(capacity);
         }
         _ => {}
     }
 }
 
-/// Whether a line names the columns.
+/// Whether a line has the names of the columns.
 fn is_header(fields: &[Field]) -> bool {
     let is_named = |((name, _), names): (&Field, &&[&str])| {
         names.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -306,22 +306,23 @@ fn is_header(fields: &[Field]) -> bool {
 /// Reads the fields of one line.
 struct FieldReader {
     reader: Reader,
-    /// Takes a value, which is never longer than what is written.
+    /// Buffer for a value, which is never longer than the line.
     value: Vec<u8>,
 }
 
 impl FieldReader {
     fn new(line: &str) -> Self {
-        // A carriage return within a line is a part of what it stands in.
+        // A carriage return within a line is a part of its field.
         let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
         Self { reader, value: vec![0; line.len()] }
     }
 
-    /// The first field of `rest`: its value, how many octets it takes as it is written, and whether it is the line's last.
+    /// The first field of `rest`: its value, its length as written in octets, and whether it is the
+    /// last field of the line.
     fn next(&mut self, rest: &str) -> (String, usize, bool) {
         let (result, read, written) = self.reader.read_field(rest.as_bytes(), &mut self.value);
         let (length, is_last) = match result {
-            // The comma was read with it.
+            // `read` includes the comma.
             ReadFieldResult::Field { record_end: false } => (read.saturating_sub(1), false),
             _ => (read, true),
         };
@@ -334,7 +335,7 @@ impl FieldReader {
 mod tests {
     use super::*;
 
-    /// What is read, a line for each mirror, and what is wrong, as logs have it.
+    /// The mirrors, a line for each, and the problems as logs show them.
     fn read(text: &str) -> (Vec<String>, Vec<String>) {
         let mut problems = Problems::default();
         let fleet = Fleet::of_list("m.csv", text, &mut problems);
@@ -374,13 +375,13 @@ mod tests {
                 "b.example GB 10 192.0.2.2 192.0.2.3"
             ]
         );
-        // A header is a first line that names all its columns.
+        // A header is a first line with the names of all its columns.
         assert_eq!(good("a.example,192.0.2.1,DE").len(), 1);
         assert_eq!(good("hostname,ip,cc\na.example,192.0.2.1,DE\n").len(), 1);
     }
 
     #[test]
-    fn every_bad_line_is_said_with_its_place() {
+    fn every_bad_line_is_reported_with_its_location() {
         let text = "country,host,address\n\
                     a.example,192.0.2.1\n\
                     a.example;192.0.2.1;DE\n\
@@ -399,28 +400,28 @@ mod tests {
                     host,address,country\n";
         let (_, said) = read(text);
         let places = [
-            "1:9: \"host\" is no address (expected an address such as",
+            "1:9: \"host\" is not an address (expected an address such as",
             "1:14: \"address\" is not a country code",
             "2:1: the line has 2 fields (expected host,address,country[,capacity]",
             "3:1: the line has 1 field (expected host,",
             "4:1: the line has 5 fields (",
             "5:1: the host name is empty or has blanks",
-            "5:2: \"192.0.2.300\" is no address",
+            "5:2: \"192.0.2.300\" is not an address",
             "5:14: CS (Serbia and Montenegro) was withdrawn in 2006; write RS or ME (expected an ISO 3166 code",
-            "5:17: \"fast\" is no rate (expected a rate such as \"1Gbit/s\")",
-            "6:13: \"192.0.2.2/24\" is no address",
+            "5:17: \"fast\" is not a rate (expected a rate such as \"1Gbit/s\")",
+            "6:13: \"192.0.2.2/24\" is not an address",
             "6:26: \"Germany\" is not a country code; write DE",
             "7:1: the quotes are not around a whole field",
             "8:11: a quote is not closed",
             "9:1: the host name is empty or has blanks",
-            "9:13: ::ffff:192.0.2.4 is no address of a host: it stands for an IPv4 address; write that",
-            "11:11: e.example has the address 192.0.2.5 of d.example (the first stands at m.csv:10:11: an address has",
-            "12:11: d.example has the address 192.0.2.5 twice (the first stands at m.csv:10:11: remove one of the lines)",
-            "13:21: d.example is in DE and in FR (m.csv:10:21 says the other",
-            "13:24: d.example has two capacities (m.csv:10:24 says another",
-            "14:24: \"1000\" is no rate",
+            "9:13: ::ffff:192.0.2.4 is not an address of a host: it stands for an IPv4 address; write that",
+            "11:11: e.example has the address 192.0.2.5 of d.example (the first is at m.csv:10:11: an address has",
+            "12:11: d.example has the address 192.0.2.5 twice (the first is at m.csv:10:11: remove one of the lines)",
+            "13:21: d.example is in DE and in FR (m.csv:10:21 has the other",
+            "13:24: d.example has two capacities (m.csv:10:24 has the other",
+            "14:24: \"1000\" is not a rate",
             "15:1: the host name is empty or has blanks",
-            "16:6: \"address\" is no address",
+            "16:6: \"address\" is not an address",
             "16:14: \"country\" is not a country code",
         ];
         assert_eq!(said.len(), places.len(), "{said:#?}");
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn what_few_can_reach_is_a_warning() {
+    fn private_addresses_are_warnings() {
         let (mirrors, said) = read("\u{feff}a.example,10.0.0.1,DE\n");
         assert_eq!((mirrors.len(), said.len()), (1, 2));
         assert!(
@@ -445,7 +446,7 @@ mod tests {
         assert!(read("host,address,country\n").1[0].contains("names no mirror"));
     }
 
-    /// RFC 4180 section 2: quoting a field changes nothing of it, whatever is in it.
+    /// RFC 4180 section 2: quotes around a field do not belong to it.
     #[test]
     fn quotes_are_taken_off() {
         let text = "\"a\"\"b,c\",\"192.0.2.1\",\"DE\",\"\"\n";

@@ -1,7 +1,8 @@
-//! The fleet: all mirrors of the network, as the fleet file names them.
+//! The fleet: all mirrors of the network.
 
 mod address;
 mod file;
+pub mod keys;
 mod list;
 mod text;
 
@@ -16,70 +17,71 @@ use crate::problem::Location;
 /// A host that serves the databases.
 #[derive(Debug, Clone)]
 pub struct Mirror {
-    /// Its name in feed, logs and explanations, as [`host_key`] has it: unique.
+    /// Name in feed, logs and explanations, normalised by [`host_key`]; unique.
     pub host: String,
-    /// Where it stands.
+    /// Country in which the mirror is.
     pub country: Country,
-    /// Its IPv4 addresses.
+    /// IPv4 addresses.
     pub ipv4: Vec<Ipv4Addr>,
-    /// Its IPv6 addresses.
+    /// IPv6 addresses.
     pub ipv6: Vec<Ipv6Addr>,
-    /// Capacity in kbit/s: its weight relative to others.
+    /// Capacity in kbit/s: the mirror's weight relative to others.
     pub capacity: u64,
-    /// Countries in whose pools it is, besides its own.
+    /// Other countries in whose pools the mirror also is.
     pub serves: Vec<Country>,
-    /// Named pools that it is in.
+    /// Named pools that contain the mirror.
     pub pools: Vec<String>,
     /// Announced downtimes.
     pub downtimes: Vec<Downtime>,
-    /// Whether it takes part at all.
+    /// Whether the mirror takes part at all.
     pub enabled: bool,
-    /// Where the fleet file names it.
+    /// Location of `host` in the fleet file.
     pub location: Location,
 }
 
-/// An announced time in which a mirror will not answer.
+/// An announced time during which a mirror does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Downtime {
-    /// Its start.
+    /// Start.
     pub from: Timestamp,
-    /// Its end.
+    /// End.
     pub to: Timestamp,
 }
 
 /// All mirrors.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    /// In the file's order; what other parts keep beside a mirror is indexed alike.
+    /// In the file's order. Other data about mirrors is indexed in the same order.
     pub mirrors: Vec<Mirror>,
 }
 
-/// The one form of a host's name by which fleets and feeds know it: in lower case, without a final dot.
+/// The normal form of a host's name, in lower case and without a final dot, by which fleets and
+/// feeds are matched.
 pub fn host_key(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
-/// What is said of hosts, by [`host_key`].
+/// Values by host, with the hosts normalised by [`host_key`].
 ///
 /// # Errors
-/// When two of the hosts are one.
-pub fn by_host_key<T>(said: BTreeMap<String, T>) -> Result<BTreeMap<String, T>, String> {
+/// When two of the hosts have the same normal form.
+pub fn by_host_key<T>(values: BTreeMap<String, T>) -> Result<BTreeMap<String, T>, String> {
     let mut out = BTreeMap::new();
-    for (host, said) in said {
-        if out.insert(host_key(&host), said).is_some() {
-            return Err(format!("the host {host} stands here twice, in other letters"));
+    for (host, value) in values {
+        if out.insert(host_key(&host), value).is_some() {
+            return Err(format!("the host {host} is given twice, in different spellings"));
         }
     }
     Ok(out)
 }
 
 impl Mirror {
-    /// All its addresses, IPv4 first.
+    /// All addresses, IPv4 first.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.ipv4.iter().copied().map(IpAddr::V4).chain(self.ipv6.iter().copied().map(IpAddr::V6))
     }
 
-    /// Whether it is in the pool of this country.
+    /// Whether the mirror is in the pool of this country.
     pub fn in_country(&self, country: Country) -> bool {
         self.country == country || self.serves.contains(&country)
     }

@@ -4,18 +4,18 @@ use std::fmt::{self, Display};
 
 use toml::Value;
 
-use super::file::DEFAULT_CAPACITY;
-use super::{Downtime, Fleet, Mirror};
+use super::{Downtime, Fleet, Mirror, keys};
+use crate::schema::read::Rate;
 
 impl Fleet {
-    /// The fleet as a fleet file has it: [`Fleet::parse`] makes the same of it.
+    /// The fleet as the text of a fleet file, from which [`Fleet::parse`] reads the same fleet.
     pub fn to_text(&self) -> String {
         let mirrors: Vec<String> =
-            self.mirrors.iter().map(|mirror| Table(mirror).to_string()).collect();
+            self.mirrors.iter().map(|mirror| MirrorTable(mirror).to_string()).collect();
         mirrors.join("\n")
     }
 
-    /// Whether the mirrors of both are the same in the same order, wherever they were read.
+    /// Whether both have the same mirrors in the same order, whatever their locations in files.
     pub fn is_like(&self, other: &Self) -> bool {
         self.mirrors.len() == other.mirrors.len()
             && self.mirrors.iter().zip(&other.mirrors).all(|(one, two)| one.is_like(two))
@@ -23,7 +23,7 @@ impl Fleet {
 }
 
 impl Mirror {
-    /// Whether all is the same but where it was read.
+    /// Whether everything except the location is the same.
     fn is_like(&self, other: &Self) -> bool {
         let Self {
             host,
@@ -44,10 +44,10 @@ impl Mirror {
     }
 }
 
-/// A mirror's table; what is the default is left out.
-struct Table<'f>(&'f Mirror);
+/// The table of a mirror, without keys that have their default.
+struct MirrorTable<'f>(&'f Mirror);
 
-impl Display for Table<'_> {
+impl Display for MirrorTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Mirror {
             host,
@@ -66,7 +66,7 @@ impl Display for Table<'_> {
         writeln!(f, "country  = {}", quoted(country))?;
         list(f, "ipv4    ", ipv4)?;
         list(f, "ipv6    ", ipv6)?;
-        if *capacity != DEFAULT_CAPACITY {
+        if *capacity != keys::CAPACITY.preset() {
             writeln!(f, "capacity = {}", quoted(&Rate(*capacity)))?;
         }
         list(f, "serves  ", serves)?;
@@ -93,19 +93,6 @@ fn list(f: &mut fmt::Formatter<'_>, key: &str, values: &[impl Display]) -> fmt::
 /// A string of TOML.
 fn quoted(value: &(impl Display + ?Sized)) -> String {
     Value::String(value.to_string()).to_string()
-}
-
-/// A rate in kbit/s, in the largest unit of which it is a whole number.
-struct Rate(u64);
-
-impl Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [(1_000_000_000, "Tbit/s"), (1_000_000, "Gbit/s"), (1_000, "Mbit/s")];
-        let whole =
-            units.into_iter().find(|(factor, _)| self.0 > 0 && self.0.is_multiple_of(*factor));
-        let (factor, unit) = whole.unwrap_or((1, "kbit/s"));
-        write!(f, "{}{unit}", self.0 / factor)
-    }
 }
 
 #[cfg(test)]
@@ -178,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_in_anything_is_one() {
+    fn every_difference_counts() {
         let one = "[[mirror]]\nhost = \"a\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n";
         let read = |text: &str| Fleet::parse("m", text, &mut Problems::default());
         assert!(read(one).is_like(&read(&format!("\n{one}"))));

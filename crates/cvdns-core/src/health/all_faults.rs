@@ -144,7 +144,7 @@ mod tests {
         );
         assert_eq!(feed_faults(b"\xff\xfe{\0}\0")[0].what, "it is UTF-16; save it as UTF-8");
         let twice = br#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"A":{"state":"up"}}}"#;
-        assert!(feed_faults(twice)[0].what.contains("stands here twice"));
+        assert!(feed_faults(twice)[0].what.contains("is given twice"));
     }
 
     proptest! {

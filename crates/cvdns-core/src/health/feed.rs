@@ -289,7 +289,7 @@ mod tests {
         assert!(message(&GOOD.replace("\"main\": 63", "\"main\": 0")).contains("version is 0"));
         assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
         let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
-        assert!(message(twice).contains("stands twice"));
+        assert!(message(twice).contains("given twice"));
         assert!(
             Feed::parse(&vec![b' '; MAX_FEED_SIZE + 1]).unwrap_err().to_string().contains("16 MiB")
         );

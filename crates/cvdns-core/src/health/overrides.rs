@@ -4,45 +4,45 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use toml::de::DeValue;
 use wildmatch::WildMatch;
 
-use super::State;
-use crate::fleet::{Fleet, host_key};
-use crate::problem::table::{Document, Table, read};
+use super::{State, override_keys as keys};
+use crate::fleet::Fleet;
+use crate::problem::table::{Document, Table};
 use crate::problem::{Location, Problems};
 
-/// The overrides of a file, in its order. Of several that match a host, the first that has not
+/// The overrides of a file, in its order. If several match a host, the first one that has not
 /// ended applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
 
-/// An override: the state of the hosts that it matches.
+/// The state of some hosts.
 #[derive(Debug, Clone)]
 pub struct Override {
-    /// Pattern of the hosts, normalised by [`host_key`]. `*` matches any characters including dots,
-    /// and `?` a single one.
+    /// Host or glob, normalised by [`host_key`](crate::fleet::host_key): `*` stands for any
+    /// characters, dots included, and `?` for one.
     pub host: String,
-    /// The compiled pattern; `None` if it has no wildcards.
+    /// `None` if `host` has no wildcards.
     glob: Option<WildMatch>,
-    /// State of all addresses of these hosts.
+    /// The state of all addresses of these hosts.
     pub state: State,
-    /// The operator's reason, for people.
+    /// The reason, for people.
     pub reason: Arc<str>,
-    /// Time at which the override ends, if it does.
+    /// The end of the override; `None`: it does not end by itself.
     pub until: Option<Timestamp>,
-    /// Position of the pattern in the file.
+    /// Location of `host` in the file.
     pub location: Location,
 }
 
 impl Overrides {
-    /// Reads a file of overrides. Everything that is wrong in it becomes a problem.
+    /// Reads a file of overrides and reports everything wrong in it.
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Self {
-        let document = Document::new(file, text);
-        let Some(mut root) = document.parse(problems) else { return Self::default() };
-        let tables = root.tables("override", problems);
-        root.finish(problems);
-        Self(tables.into_iter().filter_map(|table| Override::read(table, problems)).collect())
+        let read = Document::read(file, text, &keys::ROOT, problems, |mut root| {
+            let tables = root.tables(&keys::OVERRIDE);
+            root.finish();
+            Self(tables.into_iter().filter_map(Override::read).collect())
+        });
+        read.unwrap_or_default()
     }
 
     /// Warns of overrides that match no mirror.
@@ -51,13 +51,16 @@ impl Overrides {
             let mut mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
             if !mirrors.any(|mirror| entry.matches(&mirror.host)) {
                 let what = format!("the override of {} matches no mirror", entry.host);
-                let help = "correct `host`, or remove the override";
-                problems.warning(entry.location.clone(), what, help);
+                problems.warning(
+                    entry.location.clone(),
+                    what,
+                    "correct `host`, or remove the override",
+                );
             }
         }
     }
 
-    /// The override that applies to this host, given as [`host_key`].
+    /// The override that applies to this host, which is a [`host_key`](crate::fleet::host_key).
     pub fn of(&self, host: &str, now: Timestamp) -> Option<&Override> {
         self.in_force(now).find(|entry| entry.matches(host))
     }
@@ -67,22 +70,19 @@ impl Overrides {
         self.0.iter().filter(move |entry| entry.until.is_none_or(|until| now < until))
     }
 
-    /// The next time after `now` at which an override ends.
+    /// The next moment after `now` at which an override ends.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
         self.0.iter().filter_map(|entry| entry.until).filter(|until| *until > now).min()
     }
 }
 
 impl Override {
-    fn read(mut table: Table<'_>, problems: &mut Problems) -> Option<Self> {
-        let host =
-            table.require("host", "a host or a glob such as \"*.example.de\"", problems, hosts);
-        let states = "\"up\", \"old\", \"down\", \"drained\" or \"removed\"";
-        let state = table.require("state", states, problems, read::parsed::<State>);
-        let reason = table.require("reason", "why, such as \"disk swap\"", problems, reason);
-        let until =
-            table.get("until", "a moment such as 2026-12-01T06:00:00Z", problems, read::moment);
-        table.finish(problems);
+    fn read(mut table: Table<'_>) -> Option<Self> {
+        let host = table.require(&keys::HOST);
+        let state = table.require(&keys::STATE);
+        let reason = table.require(&keys::REASON);
+        let until = table.get(&keys::UNTIL);
+        table.finish();
         let host = host?;
         let has_wildcards = host.value.contains(['*', '?']);
         Some(Self {
@@ -95,17 +95,17 @@ impl Override {
         })
     }
 
-    /// Whether the pattern matches this host, given as [`host_key`].
+    /// Whether the override matches this host, which is a [`host_key`](crate::fleet::host_key).
     pub fn matches(&self, host: &str) -> bool {
         self.glob.as_ref().map_or_else(|| self.host == host, |glob| glob.matches(host))
     }
 }
 
-/// Overrides are equal wherever they are in their file.
+/// Overrides are equal whatever their locations in files.
 impl PartialEq for Override {
     fn eq(&self, other: &Self) -> bool {
-        (&self.host, self.state, &self.reason, self.until)
-            == (&other.host, other.state, &other.reason, other.until)
+        let copied = |entry: &Self| (entry.state, entry.until);
+        self.host == other.host && self.reason == other.reason && copied(self) == copied(other)
     }
 }
 
@@ -118,30 +118,6 @@ impl fmt::Display for Override {
             Some(until) => write!(f, ", until {until})"),
             None => f.write_str(")"),
         }
-    }
-}
-
-/// A pattern of hosts.
-fn hosts(value: &DeValue<'_>) -> Result<String, String> {
-    let host = host_key(&read::string(value)?);
-    if host.is_empty() {
-        Err("it is empty".to_owned())
-    } else if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        Err("it contains blanks or control characters".to_owned())
-    } else {
-        Ok(host)
-    }
-}
-
-/// A reason: a single line, as it is shown in the log and in TXT records.
-fn reason(value: &DeValue<'_>) -> Result<String, String> {
-    let reason = read::string(value)?.trim().to_owned();
-    if reason.is_empty() {
-        Err("it is empty; write why the override exists".to_owned())
-    } else if reason.chars().any(char::is_control) {
-        Err("it is more than one line, or contains control characters".to_owned())
-    } else {
-        Ok(reason)
     }
 }
 
@@ -171,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_matches_the_first_that_has_not_ended_applies() {
+    fn the_first_match_that_has_not_ended_applies() {
         let down = "[[override]]\nhost = \"a.example.de\"\nstate = \"down\"\nreason = \"hacked\"\n";
         let overrides = good(&format!("{DRAINED}{down}"));
         let of = |host, time| overrides.of(host, at(time)).map(ToString::to_string);
@@ -195,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_reported_with_its_position() {
+    fn everything_wrong_is_reported_with_its_location() {
         let (_, problems) = parse(
             "[[override]]\nhost = \"\"\nstate = \"dwon\"\nreason = \" \"\nuntil = 2026-12-01T06:00:00\nuntill = 1\n\
              [[override]]\nreason = \"a\\nb\"\n[overide]\n",
@@ -204,7 +180,7 @@ mod tests {
             "o:2:8: `host`: it is empty",
             "o:3:9: `state`: \"dwon\": no state",
             "o:4:10: `reason`: it is empty",
-            "o:5:9: `until`: 2026-12-01T06:00:00 is no moment with an offset",
+            "o:5:9: `until`: 2026-12-01T06:00:00 is not a moment with an offset",
             "o:6:1: unknown key `untill` (did you mean `until`?)",
             "[[override]] has no `host`",
             "[[override]] has no `state`",
@@ -218,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_that_matches_no_mirror_is_reported() {
+    fn an_override_of_no_mirror_is_reported() {
         let mut problems = Problems::default();
         let mirror =
             "[[mirror]]\nhost = \"A.example.de\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n";
@@ -232,7 +208,7 @@ mod tests {
         );
     }
 
-    /// Glob matching by its definition.
+    /// The definition of a glob.
     fn matches(glob: &[u8], host: &[u8]) -> bool {
         match glob {
             [] => host.is_empty(),
@@ -246,9 +222,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn globs_match_by_definition(glob in "[ab.*?]{0,5}[ab*?]", host in "[ab.]{0,6}[ab]") {
-            let overrides = good(&format!("[[override]]\nhost = \"{glob}\"\nstate = \"up\"\nreason = \"r\"\n"));
-            let found = overrides.of(&host, at("2026-12-01T00:00:00Z")).is_some();
+        fn globs_match_by_their_definition(glob in "[ab.*?]{0,5}[ab*?]", host in "[ab.]{0,6}[ab]") {
+            let said = good(&format!("[[override]]\nhost = \"{glob}\"\nstate = \"up\"\nreason = \"r\"\n"));
+            let found = said.of(&host, at("2026-12-01T00:00:00Z")).is_some();
             prop_assert_eq!(found, matches(glob.as_bytes(), host.as_bytes()));
         }
 

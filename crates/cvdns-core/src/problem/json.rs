@@ -1,4 +1,4 @@
-//! Reads JSON more strictly than it is defined.
+//! Reads JSON more strictly than serde does.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
-/// Reads a JSON object into a map; a key that stands twice is an error, where JSON would take the last.
+/// Reads a JSON object into a map. A repeated key is an error; serde would take its last value.
 ///
 /// # Errors
-/// Those of the format, and a key named twice.
+/// When the JSON is wrong or a key is repeated.
 pub fn strict_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
@@ -33,7 +33,7 @@ where
             while let Some(key) = access.next_key::<K>()? {
                 let value = access.next_value()?;
                 if map.insert(key.clone(), value).is_some() {
-                    return Err(A::Error::custom(format!("{key:?} stands twice")));
+                    return Err(A::Error::custom(format!("{key:?} is given twice")));
                 }
             }
             Ok(map)

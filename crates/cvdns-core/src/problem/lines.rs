@@ -1,39 +1,39 @@
-//! Line numbers of many places, for which each text is counted once.
+//! Line numbers of many locations, for which the lines of each text are counted once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Location;
 
-/// Where the lines of texts start. Who prints many problems keeps one of these: counting the lines before each of them would cost as
-/// many times the file.
+/// The starts of the lines of texts. Code that prints many problems keeps one of these, because
+/// counting the lines anew for each problem takes time quadratic in the file's length.
 #[derive(Debug, Default)]
-pub struct Lines(HashMap<*const u8, Starts>);
+pub struct Lines(HashMap<*const u8, LineStarts>);
 
-/// Of one text, which is held so that no other comes to stand where it stands.
+/// The lines of one text. The text is held so that its address, the key, is not reused.
 #[derive(Debug)]
-struct Starts {
+struct LineStarts {
     text: Arc<str>,
-    /// In octets; the first is 0.
+    /// Offsets in octets; the first is 0.
     starts: Vec<usize>,
 }
 
 impl Lines {
-    /// Line and column (in characters) of a spot, both counted from 1; `None` where it is a whole file.
+    /// Line and column (in characters) of a location, both counted from 1; `None` for a whole file.
     pub fn line_column(&mut self, location: &Location) -> Option<(usize, usize)> {
         let (text, at) = (location.text()?, location.span().start);
-        let Starts { text, starts } =
-            self.0.entry(text.as_ptr()).or_insert_with(|| Starts::of(text));
+        let LineStarts { text, starts } =
+            self.0.entry(text.as_ptr()).or_insert_with(|| LineStarts::of(text));
         let line = starts.partition_point(|start| *start <= at);
         let start = *starts.get(line.checked_sub(1)?)?;
         Some((line, text.get(start..at)?.chars().count() + 1))
     }
 }
 
-impl Starts {
+impl LineStarts {
     fn of(text: &Arc<str>) -> Self {
-        let behind = text.match_indices('\n').map(|(newline, _)| newline + 1);
-        Self { text: text.clone(), starts: std::iter::once(0).chain(behind).collect() }
+        let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self { text: text.clone(), starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use crate::problem::{Problems, render_in};
 
     #[test]
-    fn places_are_those_that_counting_finds() {
+    fn line_numbers_are_those_that_counting_finds() {
         let file: Arc<str> = "file".into();
         let mut lines = Lines::default();
         for text in ["", "\n", "a\n\nbcd\n", "Zürich\r\n東京 x\ny"] {
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(lines.line_column(&Location::file("file")), None);
     }
 
-    /// One text for all: it is counted once, however many problems there are.
+    /// All problems are in one text, whose lines are counted once.
     #[test]
     fn a_text_is_counted_once() {
         let text: Arc<str> = "db 60 IN A 192.0.2.1\n".repeat(1_000).into();

@@ -1,11 +1,11 @@
-//! A place in a file.
+//! Places in files.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Lines;
 
-/// A place in an input: its file and, where known, the bytes of its text that are meant.
+/// A file and, if known, a range of its octets.
 #[derive(Debug, Clone, Eq)]
 pub struct Location {
     file: Arc<str>,
@@ -13,20 +13,20 @@ pub struct Location {
     span: Range<usize>,
 }
 
-/// The part of a file that a problem is about.
+/// The lines of a file that a problem is about.
 #[derive(Debug, Clone)]
 pub struct Excerpt<'t> {
     /// Whole lines.
     pub lines: &'t str,
-    /// Number of the first, from 1.
+    /// Number of the first line, from 1.
     pub line: usize,
-    /// The bytes of `lines` that are meant.
+    /// The octets of `lines` to underline.
     pub span: Range<usize>,
 }
 
 impl PartialEq for Location {
-    /// Whether both are the same place, of the same text. Texts may be long: they are compared last, and one is the same as itself
-    /// unread, which is not so of an `Arc<str>`.
+    /// Whether both are the same place in the same text. Texts may be long: they are compared last,
+    /// and by their pointers first, as `Arc<str>` itself does not.
     fn eq(&self, other: &Self) -> bool {
         let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
         let text = || match (&self.text, &other.text) {
@@ -39,18 +39,18 @@ impl PartialEq for Location {
 }
 
 impl Location {
-    /// A whole file, when there is no place in it to point at.
+    /// A whole file.
     pub fn file(file: &str) -> Self {
         Self { file: file.into(), text: None, span: 0..0 }
     }
 
-    /// The bytes `span` of `text`, the contents of `file`.
+    /// The octets `span` of `text`, the contents of `file`.
     pub fn at(file: &Arc<str>, text: &Arc<str>, span: Range<usize>) -> Self {
         let end = span.end.min(text.len());
         Self { file: file.clone(), text: Some(text.clone()), span: span.start.min(end)..end }
     }
 
-    /// The byte range of a position given by line and column, both counted from 1.
+    /// The octets from a line and column, both counted from 1, to the end of the line.
     pub fn at_line(file: &Arc<str>, text: &Arc<str>, line: usize, column: usize) -> Self {
         let start: usize =
             text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
@@ -60,7 +60,7 @@ impl Location {
         Self::at(file, text, from..start + length)
     }
 
-    /// The bytes of the file's text that are meant.
+    /// The octets of the file's text.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -75,12 +75,12 @@ impl Location {
         text && (Arc::ptr_eq(&self.file, &other.file) || self.file == other.file)
     }
 
-    /// The file's text, where it is known.
+    /// The file's text, if known.
     pub(super) fn text(&self) -> Option<&Arc<str>> {
         self.text.as_ref()
     }
 
-    /// Other bytes of the same file.
+    /// Other octets of the same file.
     #[must_use]
     pub fn moved_to(&self, span: Range<usize>) -> Self {
         Self { span, ..self.clone() }
@@ -91,7 +91,7 @@ impl Location {
         &self.file
     }
 
-    /// The lines that are meant, the number of the first (from 1) and the bytes meant within them.
+    /// The lines of this location; `None` for a whole file.
     pub fn excerpt(&self, lines: &mut Lines) -> Option<Excerpt<'_>> {
         let text = self.text.as_deref()?;
         let start = text.get(..self.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
@@ -102,8 +102,8 @@ impl Location {
         Some(Excerpt { lines: text.get(start..end)?, line, span })
     }
 
-    /// Line and column (in characters), both counted from 1. It reads the text up to there: for many places of a text there is
-    /// [`Lines`].
+    /// Line and column (in characters), both counted from 1. This reads the text up to the
+    /// location; for many locations use [`Lines`].
     pub fn line_column(&self) -> Option<(usize, usize)> {
         let before = self.text.as_ref()?.get(..self.span.start)?;
         let line = before.matches('\n').count() + 1;

@@ -1,6 +1,6 @@
-//! What is wrong with an input: where it stands, what was expected and what to write instead.
+//! Problems of inputs: what is wrong, where, and what to write instead.
 //!
-//! Readers gather problems and go on, so that one run of `cvdns check` shows them all.
+//! Readers report problems and continue, so that one run of `cvdns check` shows all of them.
 
 pub mod clock;
 pub mod json;
@@ -19,16 +19,14 @@ pub use plural::plural;
 pub use printable::{excerpt, printable, printable_lines};
 pub use render::{render, render_in};
 
-/// What some editors put before a text in UTF-8.
+/// The byte order mark, which some editors put before a text in UTF-8.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// That a text has one, and what to do.
-pub const HAS_MARK: (&str, &str) = (
-    "the file starts with a byte order mark",
-    "it is passed over here; save the file as UTF-8 without one",
-);
+/// The warning about a byte order mark, and its help.
+pub const HAS_MARK: (&str, &str) =
+    ("the file starts with a byte order mark", "it is skipped; save the file as UTF-8 without one");
 
-/// The text behind its byte order mark, if it has one.
+/// The text without its byte order mark, if it has one.
 pub fn without_mark(octets: &[u8]) -> &[u8] {
     octets.strip_prefix(BYTE_ORDER_MARK.encode_utf8(&mut [0; 3]).as_bytes()).unwrap_or(octets)
 }
@@ -38,29 +36,29 @@ pub fn without_mark(octets: &[u8]) -> &[u8] {
 pub enum Severity {
     /// The input cannot be used.
     Error,
-    /// The input is used as it stands, but its author should know.
+    /// The input is used as it is, but its author should know.
     Warning,
 }
 
-/// One thing that is wrong with an input.
+/// A problem of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Whether the input can still be used.
     pub severity: Severity,
-    /// Where: a file, and where possible the place in it.
+    /// The file and, if possible, the place in it.
     pub location: Location,
-    /// What is wrong, as a sentence without a full stop.
+    /// What is wrong: a sentence without a full stop.
     pub what: String,
-    /// What to write or do instead.
+    /// What to write or do instead; may be empty.
     pub help: String,
 }
 
-/// Everything found wrong with a set of inputs.
+/// The problems of a set of inputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes something that makes the input unusable.
+    /// Adds a problem that makes the input unusable.
     pub fn error(&mut self, location: Location, what: impl Into<String>, help: impl Into<String>) {
         self.push(Problem {
             severity: Severity::Error,
@@ -70,7 +68,7 @@ impl Problems {
         });
     }
 
-    /// Notes something that its author should know.
+    /// Adds a problem that the author should know.
     pub fn warning(
         &mut self,
         location: Location,
@@ -85,24 +83,24 @@ impl Problems {
         });
     }
 
-    /// The same again, as for the A and the AAAA of one name, tells nobody more.
+    /// Adds a problem, unless it repeats the last one, as for A and AAAA of one name.
     fn push(&mut self, problem: Problem) {
         if self.0.last() != Some(&problem) {
             self.0.push(problem);
         }
     }
 
-    /// Takes over all that `other` holds.
+    /// Adds all problems of `other`.
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }
 
-    /// Whether any of them makes the input unusable.
+    /// Whether any problem makes the input unusable.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|p| p.severity == Severity::Error)
     }
 
-    /// How many errors and how many warnings there are.
+    /// The numbers of errors and of warnings.
     pub fn counts(&self) -> (usize, usize) {
         let errors = self.0.iter().filter(|p| p.severity == Severity::Error).count();
         (errors, self.0.len() - errors)
@@ -119,14 +117,14 @@ impl Problems {
         of(Severity::Error).chain(of(Severity::Warning))
     }
 
-    /// Whether there are none.
+    /// Whether there are no problems.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl std::fmt::Display for Problem {
-    /// One line, as logs want it.
+    /// One line for logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.location, self.what)?;
         if self.help.is_empty() { Ok(()) } else { write!(f, " ({})", self.help) }

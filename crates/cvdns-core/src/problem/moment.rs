@@ -1,17 +1,18 @@
-//! Moments as files write them (RFC 3339).
+//! Moments in files (RFC 3339).
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-/// How many digits of a second's fraction count: nanoseconds.
+/// Digits of a second's fraction that are kept: nanoseconds.
 const DIGITS: usize = 9;
 
 /// Reads a moment such as `2026-11-22T17:00:00Z`.
 ///
-/// The fraction of its second may have any number of digits (RFC 3339 section 5.6); those beyond nanoseconds do not count.
+/// The fraction of a second may have any number of digits (RFC 3339 section 5.6); those beyond
+/// nanoseconds are dropped.
 ///
 /// # Errors
-/// When it is none, or its offset is over 23:59, which no clock has.
+/// When the text is not a moment, or its offset is above 23:59.
 pub fn parse(text: &str) -> Result<Timestamp, String> {
     let cut = cut_fraction(text);
     let moment =
@@ -27,7 +28,7 @@ pub fn parse(text: &str) -> Result<Timestamp, String> {
 /// Reads a moment with serde.
 ///
 /// # Errors
-/// Those of [`parse`].
+/// The errors of [`parse`].
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     parse(&text).map_err(D::Error::custom)
@@ -36,14 +37,14 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timesta
 /// Reads a moment, or null, with serde.
 ///
 /// # Errors
-/// Those of [`parse`].
+/// The errors of [`parse`].
 pub fn deserialize_option<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     Ok(Option::<Moment>::deserialize(deserializer)?.map(|moment| moment.0))
 }
 
-/// A moment that serde reads by [`parse`].
+/// A moment that serde reads with [`parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(
     /// The moment.
@@ -56,7 +57,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The text with a fraction of no more digits than count; `None` where it has no more.
+/// The text with its fraction cut to nanoseconds; `None` if nothing has to be cut.
 fn cut_fraction(text: &str) -> Option<String> {
     let (before, after) = text.split_once('.')?;
     let digits = after.bytes().take_while(u8::is_ascii_digit).count();
@@ -64,7 +65,7 @@ fn cut_fraction(text: &str) -> Option<String> {
     (digits > DIGITS).then(|| format!("{before}.{kept}{rest}"))
 }
 
-/// The hours of the offset; `None` where there is none.
+/// The hours of the offset; `None` if there is no offset.
 fn offset_hours(text: &str) -> Option<u32> {
     let time = text.split_once(['T', 't', ' '])?.1;
     let offset = time.split('[').next().unwrap_or(time).rsplit_once(['+', '-'])?.1;
@@ -78,7 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn fractions_may_be_long_and_offsets_may_not() {
+    fn fractions_may_be_long_and_offsets_have_limits() {
         let of = |text: &str| parse(text).map(|moment| moment.to_string());
         let good = |text: &str| Ok(text.to_owned());
         assert_eq!(of("2026-11-22T17:00:00Z"), good("2026-11-22T17:00:00Z"));

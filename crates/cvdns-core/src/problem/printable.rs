@@ -1,15 +1,15 @@
-//! Text of others, as it may be shown to people.
+//! Foreign text, made safe for logs and terminals.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The text with all characters escaped, as in `\u001b`, that would do more than be read: control characters (line ends
-/// too, as `\n`), the line separators of Unicode, and those that turn the direction of what follows. So whoever writes a host's name
-/// into a feed can forge no line of a log, and moves no terminal's cursor.
+/// The text with all control characters escaped, as in `\u001b`: those of ASCII and Unicode, line
+/// ends (as `\n`), the line separators of Unicode, and those that change the direction of writing.
+/// So a host's name in a feed can neither forge a line of a log nor move a terminal's cursor.
 ///
-/// Within JSON, where such characters stand in strings alone, the text says the same as before.
+/// JSON keeps its meaning, because there such characters occur in strings only.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_active) {
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -19,17 +19,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The same of several lines, whose ends stay.
+/// Several lines, of which everything but the line ends is escaped as by [`printable`].
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
-    if !text.contains(|character| character != '\n' && is_active(character)) {
+    if !text.contains(|character| character != '\n' && is_control(character)) {
         return Cow::Borrowed(text);
     }
     let lines: Vec<Cow<'_, str>> = text.split('\n').map(printable).collect();
     Cow::Owned(lines.join("\n"))
 }
 
-/// The first characters of a text, at most this many of it, as they may be shown in one line: characters that would do more than be
-/// read are escaped as by [`printable`], and `…` stands for the rest.
+/// The first `most` characters of a text, escaped as by [`printable`]; `…` stands for the rest.
 pub fn excerpt(text: &str, most: usize) -> String {
     let end = text.char_indices().nth(most).map(|(end, _)| end);
     let shown = printable(end.and_then(|end| text.get(..end)).unwrap_or(text));
@@ -41,16 +40,17 @@ fn push(out: &mut String, character: char) {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
-        other if is_active(other) => {
-            // A string takes whatever is written.
+        other if is_control(other) => {
+            // Writing to a string does not fail.
             let _ = write!(out, "\\u{:04x}", u32::from(other));
         }
         other => out.push(other),
     }
 }
 
-/// Whether a character does more than be read. Those of the direction are the explicit ones of UAX #9, section 2.
-pub(super) fn is_active(character: char) -> bool {
+/// Whether a character controls the terminal or the layout. Those of direction are the explicit
+/// formatting characters of UAX #9, section 2.
+pub(super) fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_do_more_than_be_read_is_escaped() {
+    fn control_characters_are_escaped() {
         for text in ["", "mirror.example.de", "Zürich, 東京, \u{200d}\u{1f3f3}", "a\\nb \"quoted\""]
         {
             assert!(matches!(printable(text), Cow::Borrowed(same) if same == text), "{text}");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_characters_are_an_excerpt() {
+    fn an_excerpt_has_the_first_characters() {
         for (text, shown) in [
             ("", ""),
             ("é東y", "é東y"),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn within_json_the_text_stays_the_same() {
+    fn json_keeps_its_meaning() {
         let text: String = (0..0x3000).filter_map(char::from_u32).collect();
         let json = serde_json::to_string(&text).unwrap();
         assert_eq!(serde_json::from_str::<String>(&printable(&json)).unwrap(), text);

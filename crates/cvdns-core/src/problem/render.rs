@@ -1,17 +1,18 @@
-//! Problems as a person reads them: the offending line, underlined.
+//! Problems for terminals, with the offending line underlined.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::location::Excerpt;
-use super::printable::{is_active, printable, printable_lines};
+use super::printable::{is_control, printable, printable_lines};
 use super::{Lines, Problem, Severity};
 
-/// Draws one problem: what, `file:line:column`, the line itself and the help; `colour` for a terminal.
+/// Renders a problem: what is wrong, `file:line:column`, the line itself and the help, with colours
+/// if `colour` is set.
 pub fn render(problem: &Problem, colour: bool) -> String {
     render_in(problem, &mut Lines::default(), colour)
 }
 
-/// The same for one of many problems, with the lines of their files as far as they are known from those before.
+/// Renders one of many problems, which share `lines`.
 pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let level = match problem.severity {
@@ -20,8 +21,7 @@ pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
     };
     let (what, path) = (printable(&problem.what), printable(problem.location.file_name()));
     let help = printable_lines(&problem.help);
-    let excerpt =
-        problem.location.excerpt(lines).map(|excerpt| (in_its_place(excerpt.lines), excerpt));
+    let excerpt = problem.location.excerpt(lines).map(|excerpt| (inert(excerpt.lines), excerpt));
     let mut group = match &excerpt {
         Some((lines, Excerpt { line, span, .. })) => level.primary_title(&*what).element(
             Snippet::source(lines)
@@ -37,12 +37,12 @@ pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
     renderer.render(&[group]).clone()
 }
 
-/// Lines of a file without characters that do more than be read: what is drawn below them goes by octets, so that each has another one
-/// of its length in its place. Those of one octet are the renderer's own affair, which has pictures of them (U+2400).
-fn in_its_place(lines: &str) -> String {
+/// Lines of a file in which every control character is replaced by a harmless one of the same
+/// length: the renderer places underlines by octets. It replaces those of one octet itself (U+2400).
+fn inert(lines: &str) -> String {
     let shown = |character: char| match character.len_utf8() {
-        2 if is_active(character) => '\u{a4}',
-        3 if is_active(character) => char::REPLACEMENT_CHARACTER,
+        2 if is_control(character) => '\u{a4}',
+        3 if is_control(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     };
     lines.chars().map(shown).collect()
@@ -54,7 +54,7 @@ mod tests {
     use crate::problem::{Location, Problems};
 
     #[test]
-    fn nothing_of_a_file_moves_the_cursor() {
+    fn control_characters_of_a_file_are_not_printed() {
         let text = "host = \"a\u{1b}[2J\u{9b}\u{202e}\u{2028}\u{7f}b\"";
         let mut problems = Problems::default();
         let location = Location::at(&"a\u{1b}.toml".into(), &text.into(), 7..text.len());
@@ -62,7 +62,7 @@ mod tests {
         for problem in problems.iter() {
             let shown = render(problem, false);
             assert!(
-                !shown.contains(|character| character != '\n' && is_active(character)),
+                !shown.contains(|character| character != '\n' && is_control(character)),
                 "{shown:?}"
             );
             assert!(

@@ -1,7 +1,7 @@
-//! What is wrong with the syntax of a TOML file, as one error where its author has to write something.
+//! Syntax errors of TOML files: one error, at the place that its author has to change.
 //!
-//! The parser goes on behind an error as well as it can. Behind a bracket that is missing it takes all that follows for elements
-//! of a list, and has an error for each line: only the first is true.
+//! The parser recovers after an error as well as it can. After a missing bracket it reads all that
+//! follows as elements of a list, and reports each line: only the first error is real.
 
 use std::ops::Range;
 
@@ -9,61 +9,63 @@ use toml::de::Error;
 use toml_parser::Source;
 use toml_parser::lexer::{Token, TokenKind};
 
-/// An error of syntax.
+/// A syntax error.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The octets that are meant.
+pub(super) struct SyntaxError {
+    /// The octets to underline.
     pub(super) span: Range<usize>,
     /// What is wrong.
     pub(super) what: String,
-    /// What to write; empty where the error says it.
+    /// What to write; empty if `what` says it.
     pub(super) help: String,
 }
 
-/// How the parser names a key that stands twice: no error of syntax, so that what stands behind it is understood.
+/// The parser's message for a repeated key. Such a key does not confuse the parser.
 const DUPLICATE: &str = "duplicate key";
 
-/// Most keys that stand twice and are said one by one.
-const MOST_TWICE: usize = 3;
+/// Most repeated keys that are reported one by one.
+const MOST_DUPLICATES: usize = 3;
 
-/// The errors that do not follow from another: keys that stand twice, and the first of all others.
-pub(super) fn faults(text: &str, errors: &[Error]) -> Vec<Fault> {
+/// The errors that do not follow from another error: repeated keys, and the first of all others.
+pub(super) fn syntax_errors(text: &str, errors: &[Error]) -> Vec<SyntaxError> {
     let mut errors: Vec<&Error> = errors.iter().collect();
     errors.sort_by_key(|error| start(error));
-    let twice = errors.iter().take_while(|error| error.message() == DUPLICATE);
-    // A table that stands twice has every key twice: beyond a few, the first is the cause.
-    let shown = if twice.clone().count() > MOST_TWICE { 1 } else { MOST_TWICE };
-    let mut faults: Vec<Fault> = twice.clone().take(shown).map(|error| said_twice(error)).collect();
-    if let Some(first) = errors.get(twice.count()) {
-        faults.push(unclosed(text, start(first)).unwrap_or_else(|| as_said(first)));
+    let duplicates = errors.iter().take_while(|error| error.message() == DUPLICATE);
+    // A repeated table repeats every key: of more than a few, the first is the cause.
+    let shown = if duplicates.clone().count() > MOST_DUPLICATES { 1 } else { MOST_DUPLICATES };
+    let mut found: Vec<SyntaxError> =
+        duplicates.clone().take(shown).map(|error| duplicate(error)).collect();
+    if let Some(first) = errors.get(duplicates.count()) {
+        found.push(unclosed(text, start(first)).unwrap_or_else(|| as_reported(first)));
     }
-    faults
+    found
 }
 
 fn start(error: &Error) -> usize {
     error.span().map_or(0, |span| span.start)
 }
 
-fn said_twice(error: &Error) -> Fault {
-    let help = "it stands above already: keep one; where several tables of one name are meant, write [[name]]";
-    Fault { help: help.to_owned(), ..as_said(error) }
+fn duplicate(error: &Error) -> SyntaxError {
+    let help =
+        "it is already given above: keep one; for several tables of one name, write [[name]]";
+    SyntaxError { help: help.to_owned(), ..as_reported(error) }
 }
 
-fn as_said(error: &Error) -> Fault {
+fn as_reported(error: &Error) -> SyntaxError {
     let span = error.span().unwrap_or(0..0);
-    Fault { span, what: error.message().replace('\n', ", "), help: String::new() }
+    SyntaxError { span, what: error.message().replace('\n', ", "), help: String::new() }
 }
 
-/// A bracket in a value that was opened and not closed again.
+/// A bracket of a value that is not closed.
 #[derive(Clone, Copy)]
 struct Opened {
     kind: TokenKind,
     at: usize,
 }
 
-/// The bracket that is open where the parser gave up, if what stands there cannot stand between brackets: a new key or table,
-/// the other kind of bracket, or the end of the file.
-fn unclosed(text: &str, error: usize) -> Option<Fault> {
+/// The bracket that is open where the parser gave up, if what follows there cannot be between
+/// brackets: a new key or table, the other kind of bracket, or the end of the file.
+fn unclosed(text: &str, error: usize) -> Option<SyntaxError> {
     let opened = open_at(text, error)?;
     let from = line_start(text, error);
     let line = text.get(from..)?.lines().next().unwrap_or_default();
@@ -71,7 +73,8 @@ fn unclosed(text: &str, error: usize) -> Option<Fault> {
     let other = if is_list { '}' } else { ']' };
     let rest = text.get(error..)?.trim_start();
     let is_elsewhere = from > opened.at;
-    // An inline table may have a line for each key: where it is begun so, only a header shows that it should have ended.
+    // An inline table may have a line for each key: then only a header shows that it should have
+    // ended.
     let has_keys_below = !is_list && ends_line(text, opened.at);
     let is_next = is_elsewhere
         && (is_header(line)
@@ -80,7 +83,7 @@ fn unclosed(text: &str, error: usize) -> Option<Fault> {
         return None;
     }
     let (noun, close) = if is_list { ("list", ']') } else { ("table", '}') };
-    Some(Fault {
+    Some(SyntaxError {
         span: opened.at..opened.at + 1,
         what: format!("the {noun} that begins here is not closed"),
         help: format!("write `{close}` at its end"),
@@ -121,13 +124,13 @@ fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
-/// Where the line begins in which the first thing is what stands at this octet, else the octet itself.
+/// The start of the line if only blanks precede this octet in it, otherwise the octet itself.
 fn start_of_statement(text: &str, at: usize) -> usize {
     let from = line_start(text, at);
     if text.get(from..at).is_some_and(|before| before.trim().is_empty()) { from } else { at }
 }
 
-/// Whether nothing but a remark follows this octet in its line.
+/// Whether at most a comment follows this octet in its line.
 fn ends_line(text: &str, at: usize) -> bool {
     let rest =
         text.get(at + 1..).and_then(|rest| rest.lines().next()).unwrap_or_default().trim_start();
@@ -139,12 +142,12 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.\"'".contains(c))
 }
 
-/// Whether a line says `key = …`.
+/// Whether a line is `key = …`.
 fn is_key(line: &str) -> bool {
     line.split_once('=').is_some_and(|(key, _)| is_name(key))
 }
 
-/// Whether a line says `[table]` or `[[table]]`, and not a list of numbers or strings.
+/// Whether a line is `[table]` or `[[table]]`, not a list of numbers or strings.
 fn is_header(line: &str) -> bool {
     let line = line.split('#').next().unwrap_or_default().trim();
     let inner = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -158,16 +161,19 @@ fn is_header(line: &str) -> bool {
 mod tests {
     use super::super::table::Document;
     use super::super::{Problem, Problems};
+    use crate::schema::Section;
+
+    static NO_KEYS: Section = Section { doc: "", keys: &[] };
 
     const EXAMPLE: &str = include_str!("../../../../cvdns.toml");
 
     fn problems(text: &str) -> Vec<String> {
         let mut problems = Problems::default();
-        Document::new("t", text).parse(&mut problems);
+        Document::read("t", text, &NO_KEYS, &mut problems, |_| ());
         problems.iter().map(Problem::to_string).collect()
     }
 
-    /// The example with one slip of the pen: one error, in the line in which it stands.
+    /// The example with one slip of the pen has one error, in that line.
     #[test]
     fn one_slip_is_one_error_at_its_line() {
         for (good, slip, words) in [
@@ -223,20 +229,19 @@ mod tests {
             ("a = {\n b = 1,\n c = 2\n[e]\nf = 1\n", "t:1:5: the table that"),
             ("a = [1, 2", "t:1:5: the list that"),
             ("a = [1, 2\n\n", "t:1:5: the list that"),
-            // A comma that is missing is no bracket.
+            // A missing comma is not a bracket.
             ("a = [\n \"x\"\n \"y\"\n]\nb = 1\n", "missing comma between array elements"),
             ("a = [\n [\"x\"]\n [\"y\"]\n]\nb = 1\n", "missing comma between array elements"),
             ("a = {\n b = 1\n c = 2\n}\nd = 1\n", "missing comma between key-value pairs"),
-            // Keys that stand twice are said one by one, and what follows from them is not.
         ] {
             let found = problems(text);
             assert!(found.len() == 1 && found[0].contains(words), "{text}: {found:?}");
         }
-        let twice = problems("a = 1\na = 2\nb = 1\nb = 2\n[c\nd = 1\n");
-        assert_eq!(twice.len(), 3, "{twice:?}");
+        let found = problems("a = 1\na = 2\nb = 1\nb = 2\n[c\nd = 1\n");
+        assert_eq!(found.len(), 3, "{found:?}");
         assert!(
-            twice[1].starts_with("t:4:1: duplicate key") && twice[2].starts_with("t:5:"),
-            "{twice:?}"
+            found[1].starts_with("t:4:1: duplicate key") && found[2].starts_with("t:5:"),
+            "{found:?}"
         );
     }
 

@@ -1,224 +1,326 @@
-//! Reads TOML tables key by key, so that every wrong key and value of a file is found in one run.
+//! Reads TOML tables key by key, so that one run finds every wrong key and value of a file.
 //!
-//! serde stops at the first error; an operator wants them all.
+//! serde stops at the first error.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::syntax::{Fault, faults};
+use super::syntax::{SyntaxError, syntax_errors};
 use super::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
+use crate::schema::kind::OneOrList;
+use crate::schema::{
+    Key, KeyInfo, List, Literal, Optional, Presence, Preset, Required, Scalar, Section, SubTable,
+    Tables,
+};
 
-/// One TOML file while it is read.
+/// A TOML file while it is read, and the problems found in it.
 pub struct Document {
     file: Arc<str>,
     text: Arc<str>,
     has_mark: bool,
+    problems: Cell<Problems>,
 }
 
-/// A table of the file; keys are taken out of it, and what is left at the end is unknown.
+/// A table of the file. Keys are taken out of it; what is left at the end is unknown.
 pub struct Table<'d> {
     document: &'d Document,
-    entries: Vec<Entry<'d>>,
-    /// All keys ever asked for: what an unknown key is compared with.
-    known: Vec<&'static str>,
+    section: &'static Section,
+    entries: Vec<KeyValue<'d>>,
     /// The table's name in messages.
     name: String,
-    span: Range<usize>,
+    /// The octets of the table; `None` if the file does not have it.
+    span: Option<Range<usize>>,
 }
 
-struct Entry<'d> {
+struct KeyValue<'d> {
     key: String,
     key_span: Range<usize>,
+    /// `None` once it has been taken.
     value: Option<Spanned<DeValue<'d>>>,
 }
 
-/// A value with the place where it stands.
+/// A value and its location.
 #[derive(Debug, Clone)]
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its location.
     pub location: Location,
 }
 
 impl Document {
-    /// A document of this text, called `file` in messages.
-    pub fn new(file: &str, text: &str) -> Self {
-        let plain = text.strip_prefix(BYTE_ORDER_MARK);
-        Self { file: file.into(), text: plain.unwrap_or(text).into(), has_mark: plain.is_some() }
+    /// Reads a text, called `file` in messages, whose top table has the keys of `section`. All
+    /// problems go to `problems`. `None` if the syntax is wrong.
+    pub fn read<T>(
+        file: &str,
+        text: &str,
+        section: &'static Section,
+        problems: &mut Problems,
+        read: impl FnOnce(Table<'_>) -> T,
+    ) -> Option<T> {
+        let document = Self::new(file, text);
+        let read = document.parse(section).map(read);
+        problems.append(document.problems.take());
+        read
     }
 
-    /// Parses the document. The first error of syntax is noted: what follows may only follow from it.
-    pub fn parse(&self, problems: &mut Problems) -> Option<Table<'_>> {
+    /// Reads a section without any key.
+    pub fn empty<T>(section: &'static Section, read: impl FnOnce(Table<'_>) -> T) -> T {
+        let document = Self::new("", "");
+        read(Table::new(&document, section, DeTable::new(), String::new(), None))
+    }
+
+    fn new(file: &str, text: &str) -> Self {
+        let plain = text.strip_prefix(BYTE_ORDER_MARK);
+        Self {
+            file: file.into(),
+            text: plain.unwrap_or(text).into(),
+            has_mark: plain.is_some(),
+            problems: Cell::default(),
+        }
+    }
+
+    /// Parses the document. Of the syntax errors only the first is reported: later ones may follow
+    /// from it.
+    fn parse(&self, section: &'static Section) -> Option<Table<'_>> {
         if self.has_mark {
-            problems.warning(self.whole(), HAS_MARK.0, HAS_MARK.1);
+            self.report(|problems| problems.warning(self.whole(), HAS_MARK.0, HAS_MARK.1));
         }
         let (table, errors) = DeTable::parse_recoverable(&self.text);
-        for Fault { span, what, help } in faults(&self.text, &errors) {
-            problems.error(self.location(span), what, help);
+        for SyntaxError { span, what, help } in syntax_errors(&self.text, &errors) {
+            self.report(|problems| problems.error(self.location(span), what, help));
         }
-        // A half-understood file would only yield misleading problems after the true one.
-        errors.is_empty().then(|| Table::new(self, table.into_inner(), "the file", 0..0))
+        // Other problems of a half-understood file would be misleading.
+        let is_good = errors.is_empty();
+        is_good.then(|| {
+            Table::new(self, section, table.into_inner(), "the file".to_owned(), Some(0..0))
+        })
+    }
+
+    /// Lets `report` add problems.
+    fn report<T>(&self, report: impl FnOnce(&mut Problems) -> T) -> T {
+        let mut problems = self.problems.take();
+        let reported = report(&mut problems);
+        // Those of a call within `report`.
+        problems.append(self.problems.take());
+        self.problems.set(problems);
+        reported
     }
 
     fn location(&self, span: Range<usize>) -> Location {
         Location::at(&self.file, &self.text, span)
     }
 
-    /// The file as a whole.
-    pub fn whole(&self) -> Location {
+    fn whole(&self) -> Location {
         Location::file(&self.file)
+    }
+
+    /// Reads one value; `key` and `expected` are for messages.
+    fn value<'d, K: Scalar>(
+        &self,
+        value: &Spanned<DeValue<'d>>,
+        kind: &K,
+        key: &str,
+        expected: impl FnOnce() -> String,
+    ) -> Option<Placed<K::Value>> {
+        let location = self.location(value.span());
+        let value = value.get_ref();
+        match kind.read(value) {
+            Ok(value) => Some(Placed { value, location }),
+            Err(what) => {
+                let what = if what.is_empty() {
+                    format!("`{key}` is {}", article(value.type_str()))
+                } else {
+                    format!("`{key}`: {what}")
+                };
+                let help = format!("expected {}", expected());
+                self.report(|problems| problems.error(location, what, help));
+                None
+            }
+        }
     }
 }
 
 impl<'d> Table<'d> {
-    fn new(document: &'d Document, table: DeTable<'d>, name: &str, span: Range<usize>) -> Self {
-        let mut entries: Vec<Entry<'d>> = table
+    fn new(
+        document: &'d Document,
+        section: &'static Section,
+        table: DeTable<'d>,
+        name: String,
+        span: Option<Range<usize>>,
+    ) -> Self {
+        let mut entries: Vec<KeyValue<'d>> = table
             .into_iter()
-            .map(|(key, value)| Entry {
+            .map(|(key, value)| KeyValue {
                 key_span: key.span(),
                 key: key.into_inner().into_owned(),
                 value: Some(value),
             })
             .collect();
         entries.sort_by_key(|e| e.key_span.start);
-        Self { document, entries, known: Vec::new(), name: name.to_owned(), span }
+        Self { document, section, entries, name, span }
     }
 
-    /// Where the table itself stands.
+    /// Whether the file has this table.
+    pub fn is_given(&self) -> bool {
+        self.span.is_some()
+    }
+
+    /// The location of the table; the whole file if the file does not have the table.
     pub fn location(&self) -> Location {
-        self.document.location(self.span.clone())
+        match &self.span {
+            Some(span) => self.document.location(span.clone()),
+            None => self.document.whole(),
+        }
     }
 
-    /// Whether the key is given; does not take it.
-    pub fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|e| e.key == key && e.value.is_some())
+    /// The file as a whole.
+    pub fn file(&self) -> Location {
+        self.document.whole()
     }
 
-    /// Where the key stands, or the table when it is not given.
-    pub fn key_spot(&self, key: &str) -> Location {
-        match self.entries.iter().find(|e| e.key == key) {
+    /// Whether the key is given and has not been taken yet.
+    pub fn has(&self, key: &dyn KeyInfo) -> bool {
+        self.entries.iter().any(|e| e.key == key.name() && e.value.is_some())
+    }
+
+    /// The location of the key, or of the table if the key is missing.
+    pub fn key_location(&self, key: &dyn KeyInfo) -> Location {
+        match self.entries.iter().find(|e| e.key == key.name()) {
             Some(entry) => self.document.location(entry.key_span.clone()),
             None => self.location(),
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'d>>> {
-        self.known.push(key);
+    /// Reports something that makes the input unusable.
+    pub fn error(&self, location: Location, what: impl Into<String>, help: impl Into<String>) {
+        self.report(|problems| problems.error(location, what, help));
+    }
+
+    /// Reports something that the author should know.
+    pub fn warning(&self, location: Location, what: impl Into<String>, help: impl Into<String>) {
+        self.report(|problems| problems.warning(location, what, help));
+    }
+
+    /// Lets `report` add problems.
+    pub fn report<T>(&self, report: impl FnOnce(&mut Problems) -> T) -> T {
+        self.document.report(report)
+    }
+
+    /// The number of errors found in the file so far.
+    pub fn error_count(&self) -> usize {
+        self.report(|problems| problems.counts().0)
+    }
+
+    fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'d>>> {
+        debug_assert!(self.section.names().any(|name| name == key), "{key} in {}", self.name);
         self.entries.iter_mut().find(|e| e.key == key)?.value.take()
     }
 
-    /// Takes a key whose value `read` understands; `expected` says what that is.
-    pub fn get<T>(
-        &mut self,
-        key: &'static str,
-        expected: &str,
-        problems: &mut Problems,
-        read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
-    ) -> Option<Placed<T>> {
-        let value = self.take(key)?;
-        let location = self.document.location(value.span());
-        placed(value.get_ref(), location, key, expected, problems, read)
+    /// Takes a key. `None` if it is missing or wrong.
+    pub fn get<K: Scalar, D: Presence<K>>(&mut self, key: &Key<K, D>) -> Option<Placed<K::Value>> {
+        let value = self.take(key.name)?;
+        self.document.value(&value, &key.kind, key.name, || key.expected())
     }
 
-    /// Takes a key that must be there; `expected` says what to write when it is not.
-    pub fn require<T>(
-        &mut self,
-        key: &'static str,
-        expected: &str,
-        problems: &mut Problems,
-        read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
-    ) -> Option<Placed<T>> {
-        if !self.has(key) {
-            self.known.push(key);
-            let what = format!("{} has no `{key}`", self.name);
-            problems.error(self.location(), what, format!("add `{key}` = {expected}"));
-            return None;
+    /// Takes a key that must be present.
+    pub fn require<K: Scalar>(&mut self, key: &Key<K, Required>) -> Option<Placed<K::Value>> {
+        if !self.entries.iter().any(|e| e.key == key.name && e.value.is_some()) {
+            let what = format!("{} has no `{}`", self.name, key.name);
+            self.error(self.location(), what, format!("add `{}` = {}", key.name, key.expected()));
         }
-        self.get(key, expected, problems, read)
+        self.get(key)
     }
 
-    /// Takes a list; each element is read on its own, so that all wrong ones are found.
-    pub fn list<T>(
+    /// Takes a key that has a default, which also stands in for a wrong value.
+    pub fn value<K: Scalar + Literal, D: Clone + Into<K::Value>>(
         &mut self,
-        key: &'static str,
-        expected: &str,
-        problems: &mut Problems,
-        mut read: impl FnMut(&DeValue<'d>) -> Result<T, String>,
-    ) -> Option<Vec<Placed<T>>> {
-        let array = self.array(key, expected, problems)?;
-        let mut out = Vec::with_capacity(array.len());
-        for element in array {
-            let location = self.document.location(element.span());
-            out.extend(placed(element.get_ref(), location, key, expected, problems, &mut read));
-        }
-        Some(out)
+        key: &Key<K, Preset<D>>,
+    ) -> K::Value {
+        self.get(key).map_or_else(|| key.preset(), |placed| placed.value)
     }
 
-    /// Takes a value, or a list of such values; each is read on its own, so that all wrong ones are found.
-    pub fn one_or_list<T>(
+    /// Takes a list. Each element is read on its own, so that all wrong ones are found. `None` if
+    /// the key is missing or not a list.
+    pub fn list<K: Scalar, D: Presence<List<K>>>(
         &mut self,
-        key: &'static str,
-        expected: &str,
-        problems: &mut Problems,
-        read: impl FnMut(&DeValue<'d>) -> Result<T, String>,
-    ) -> Option<Vec<Placed<T>>> {
-        let entry = self.entries.iter().find(|entry| entry.key == key);
-        let is_list = entry
-            .and_then(|entry| entry.value.as_ref())
-            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)));
-        if is_list {
-            self.list(key, expected, problems, read)
-        } else {
-            self.get(key, expected, problems, read).map(|one| vec![one])
+        key: &Key<List<K>, D>,
+    ) -> Option<Vec<Placed<K::Value>>> {
+        let array = self.array(key.name, || key.expected())?;
+        Some(self.elements(&array, &key.kind.0, key.name, || key.expected()))
+    }
+
+    /// Takes a value, or a list of values, as [`Self::list`] does.
+    pub fn one_or_list<K: Scalar, D: Presence<OneOrList<K>>>(
+        &mut self,
+        key: &Key<OneOrList<K>, D>,
+    ) -> Option<Vec<Placed<K::Value>>> {
+        let value = self.take(key.name)?;
+        if let DeValue::Array(array) = value.get_ref() {
+            return Some(self.elements(array, &key.kind.0, key.name, || key.expected()));
         }
+        let one = self.document.value(&value, &key.kind.0, key.name, || key.expected());
+        one.map(|one| vec![one])
+    }
+
+    fn elements<K: Scalar>(
+        &self,
+        array: &DeArray<'d>,
+        kind: &K,
+        key: &str,
+        expected: impl Fn() -> String,
+    ) -> Vec<Placed<K::Value>> {
+        let read = |element| self.document.value(element, kind, key, &expected);
+        array.iter().filter_map(read).collect()
     }
 
     /// Takes an array of tables (`[[key]]` or a list of inline tables).
-    pub fn tables(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Table<'d>> {
+    pub fn tables(&mut self, key: &Key<Tables, Optional>) -> Vec<Table<'d>> {
+        let name = key.name;
         let mut out = Vec::new();
-        let Some(array) = self.array(key, "tables", problems) else { return out };
+        let Some(array) = self.array(name, || "tables".to_owned()) else { return out };
         for element in array {
             let span = element.span();
             match element.into_inner() {
-                DeValue::Table(table) => {
-                    out.push(Table::new(self.document, table, &format!("[[{key}]]"), span));
-                }
-                other => problems.error(
+                DeValue::Table(table) => out.push(Table::new(
+                    self.document,
+                    key.kind.0,
+                    table,
+                    format!("[[{name}]]"),
+                    Some(span),
+                )),
+                other => self.error(
                     self.document.location(span),
-                    format!("`{key}` holds {}", article(other.type_str())),
-                    format!("write it as `[[{key}]]` with its keys below"),
+                    format!("`{name}` holds {}", article(other.type_str())),
+                    format!("write it as `[[{name}]]` with its keys below"),
                 ),
             }
         }
         out
     }
 
-    /// Takes a sub-table (`[key]`).
-    pub fn table(&mut self, key: &'static str, problems: &mut Problems) -> Option<Table<'d>> {
-        let value = self.take(key)?;
-        let span = value.span();
-        match value.into_inner() {
-            DeValue::Table(table) => {
-                Some(Table::new(self.document, table, &format!("[{key}]"), span))
-            }
-            other => {
-                let help = format!("write it as a table: `[{key}]` with its keys below");
-                self.wrong_kind(key, span, &other, help, problems);
-                None
+    /// Takes a sub-table (`[key]`), which is empty if the file does not have it.
+    pub fn table(&mut self, key: &Key<SubTable, Optional>) -> Table<'d> {
+        let name = key.name;
+        let (mut table, mut span) = (DeTable::new(), None);
+        if let Some(value) = self.take(name) {
+            let value_span = value.span();
+            match value.into_inner() {
+                DeValue::Table(given) => (table, span) = (given, Some(value_span)),
+                other => {
+                    let help = format!("write it as a table: `[{name}]` with its keys below");
+                    self.wrong_type(name, value_span, &other, help);
+                }
             }
         }
+        Table::new(self.document, key.kind.0, table, format!("[{name}]"), span)
     }
 
-    fn array(
-        &mut self,
-        key: &'static str,
-        expected: &str,
-        problems: &mut Problems,
-    ) -> Option<DeArray<'d>> {
+    fn array(&mut self, key: &str, expected: impl FnOnce() -> String) -> Option<DeArray<'d>> {
         let value = self.take(key)?;
         let span = value.span();
         match value.into_inner() {
@@ -228,63 +330,34 @@ impl<'d> Table<'d> {
                     DeValue::Table(_) => {
                         format!("write `[[{key}]]` with its keys below, once for each")
                     }
-                    _ => format!("write a list in brackets: {expected}"),
+                    _ => format!("write a list in brackets: {}", expected()),
                 };
-                self.wrong_kind(key, span, &other, help, problems);
+                self.wrong_type(key, span, &other, help);
                 None
             }
         }
     }
 
-    fn wrong_kind(
-        &self,
-        key: &str,
-        span: Range<usize>,
-        value: &DeValue<'_>,
-        help: String,
-        problems: &mut Problems,
-    ) {
+    fn wrong_type(&self, key: &str, span: Range<usize>, value: &DeValue<'_>, help: String) {
         let what = format!("`{key}` is {}", article(value.type_str()));
-        problems.error(self.document.location(span), what, help);
+        self.error(self.document.location(span), what, help);
     }
 
-    /// Notes every key that nobody asked for.
-    pub fn finish(self, problems: &mut Problems) {
+    /// Reports every key that the section does not have. All known keys must have been taken.
+    pub fn finish(self) {
+        let known: Vec<&str> = self.section.names().collect();
         for entry in self.entries.iter().filter(|e| e.value.is_some()) {
-            let near = nearest(&entry.key, &self.known);
-            let mut known = self.known.clone();
-            known.sort_unstable();
-            let help = match near {
+            debug_assert!(!known.contains(&entry.key.as_str()), "`{}` was not read", entry.key);
+            let help = match nearest(&entry.key, &known) {
                 Some(key) => format!("did you mean `{key}`?"),
-                None => format!("{} knows {}", self.name, known.join(", ")),
+                None => {
+                    let mut known = known.clone();
+                    known.sort_unstable();
+                    format!("{} knows {}", self.name, known.join(", "))
+                }
             };
-            problems.error(
-                self.document.location(entry.key_span.clone()),
-                format!("unknown key `{}`", entry.key),
-                help,
-            );
-        }
-    }
-}
-
-fn placed<'d, T>(
-    value: &DeValue<'d>,
-    location: Location,
-    key: &str,
-    expected: &str,
-    problems: &mut Problems,
-    read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
-) -> Option<Placed<T>> {
-    match read(value) {
-        Ok(value) => Some(Placed { value, location }),
-        Err(what) => {
-            let what = if what.is_empty() {
-                format!("`{key}` is {}", article(value.type_str()))
-            } else {
-                format!("`{key}`: {what}")
-            };
-            problems.error(location, what, format!("expected {expected}"));
-            None
+            let location = self.document.location(entry.key_span.clone());
+            self.error(location, format!("unknown key `{}`", entry.key), help);
         }
     }
 }
@@ -294,146 +367,28 @@ fn article(kind: &str) -> String {
     format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
-/// The known key at the smallest edit distance, when it is near enough to be what was meant.
+/// The known key at the smallest edit distance, if it is near enough to be what was meant.
 fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
-        .map(|k| (distance(key, k), *k))
-        .filter(|(d, k)| *d <= (k.len() / 3).max(1))
+        .map(|known| (strsim::levenshtein(key, known), *known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
         .min()
-        .map(|(_, k)| k)
-}
-
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = *slot;
-            left = cost.min(*slot + 1).min(left + 1);
-            *slot = left;
-        }
-    }
-    // The first column is never read again after its row: only the last cell counts.
-    row.last().copied().unwrap_or_default()
-}
-
-/// Readers of single values, for [`Table::get`] and [`Table::list`].
-pub mod read {
-    #![allow(clippy::missing_errors_doc)] // each fails when the value is not what its first line says
-
-    use std::str::FromStr;
-    use std::time::Duration;
-
-    use jiff::{SignedDuration, Timestamp};
-    use toml::de::DeValue;
-
-    /// A string.
-    pub fn string(value: &DeValue<'_>) -> Result<String, String> {
-        value.as_str().map(str::to_owned).ok_or_else(String::new)
-    }
-
-    /// A string that parses as `T`; its own error says why not.
-    pub fn parsed<T: FromStr<Err: std::fmt::Display>>(value: &DeValue<'_>) -> Result<T, String> {
-        let text = value.as_str().ok_or_else(String::new)?;
-        text.parse().map_err(|e| format!("\"{text}\": {e}"))
-    }
-
-    /// A boolean.
-    pub fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
-        value.as_bool().ok_or_else(String::new)
-    }
-
-    /// A whole number within `range`.
-    pub fn integer(
-        range: std::ops::RangeInclusive<u64>,
-    ) -> impl Fn(&DeValue<'_>) -> Result<u64, String> {
-        move |value| {
-            let integer = value.as_integer().ok_or_else(String::new)?;
-            let number = u64::from_str_radix(integer.as_str(), integer.radix());
-            match number {
-                Ok(n) if range.contains(&n) => Ok(n),
-                _ => Err(format!(
-                    "{} is not within {} to {}",
-                    integer.as_str(),
-                    range.start(),
-                    range.end()
-                )),
-            }
-        }
-    }
-
-    /// A number, whole or not.
-    pub fn number(value: &DeValue<'_>) -> Result<f64, String> {
-        let text = match value {
-            DeValue::Float(float) => float.as_str(),
-            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
-            _ => return Err(String::new()),
-        };
-        text.parse().map_err(|_| format!("{text} is no number"))
-    }
-
-    /// A duration such as `"90s"`, `"10m"`, `"3h"` (also `"1h 30m"`).
-    pub fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
-        let text = value.as_str().ok_or_else(String::new)?;
-        let signed: SignedDuration =
-            text.parse().map_err(|_| format!("\"{text}\" is no duration"))?;
-        Duration::try_from(signed).map_err(|_| format!("\"{text}\" is negative"))
-    }
-
-    /// A rate such as `"100Mbit/s"` or `"1Gbit/s"`, in kbit/s.
-    pub fn rate(value: &DeValue<'_>) -> Result<u64, String> {
-        rate_of(value.as_str().ok_or_else(String::new)?)
-    }
-
-    /// The same, of a text.
-    pub fn rate_of(text: &str) -> Result<u64, String> {
-        let bad = || format!("\"{text}\" is no rate");
-        let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
-        let (number, unit) = text.split_at(number_end);
-        let number: f64 = number.parse().map_err(|_| bad())?;
-        let factor = match unit.trim() {
-            "kbit/s" => 1.0,
-            "Mbit/s" => 1e3,
-            "Gbit/s" => 1e6,
-            "Tbit/s" => 1e9,
-            _ => return Err(bad()),
-        };
-        let kbit = number * factor;
-        // 1 Pbit/s: beyond it is a slip of the pen, and the weights' arithmetic stays exact below.
-        if (1.0..=1e12).contains(&kbit) { Ok(whole(kbit)) } else { Err(bad()) }
-    }
-
-    /// A number that is known to be positive and far below 2^53.
-    #[allow(clippy::cast_sign_loss)]
-    fn whole(number: f64) -> u64 {
-        number.round() as u64
-    }
-
-    /// A moment: a TOML date-time with an offset.
-    pub fn moment(value: &DeValue<'_>) -> Result<Timestamp, String> {
-        let text = match value {
-            DeValue::Datetime(datetime) => datetime.to_string(),
-            DeValue::String(text) => text.to_string(),
-            _ => return Err(String::new()),
-        };
-        text.parse().map_err(|_| format!("{text} is no moment with an offset (write Z for UTC)"))
-    }
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    static SECTION: Section = Section { doc: "", keys: &[] };
+
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_skipped() {
         let mut problems = Problems::default();
-        let document = Document::new("t", "\u{feff}a = 1\n");
-        let table = document.parse(&mut problems).unwrap();
-        assert_eq!(table.key_spot("a").line_column(), Some((1, 1)));
+        let read = |table: Table<'_>| table.entries[0].key_span.clone();
+        let span = Document::read("t", "\u{feff}a = 1\n", &SECTION, &mut problems, read);
+        assert_eq!(span, Some(0..1));
         assert_eq!(problems.counts(), (0, 1));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod cvd;
 mod gate;
+pub mod keys;
 mod record_line;
 mod sources;
 

@@ -19,18 +19,15 @@ use crate::problem::Problems;
 use crate::release::{CORE_DATABASES, LONGEST_TTL};
 use crate::wire::lower::LowerName;
 use crate::wire::name::{MAX_NAME, Name, parent as wire_parent};
-use crate::wire::{HEADER, class, rtype, writer};
+use crate::wire::{HEADER, MAX_MESSAGE, class, rtype, writer};
 use crate::zone::file::{CC, DB, DynamicName, Families, NameKind, PING_TTL, PoolRef};
-use crate::zone::records::{OwnerSets, Record, Records, Rrset};
+use crate::zone::records::{OwnerSets, Records, ResourceRecord, Rrset};
 
 /// TTL in seconds of the minimal answer to ANY: it never changes (RFC 8482 section 4.2).
 const ANY_TTL: u32 = 3600;
 
 /// Longest owner of a record in octets of wire form: 127 characters (CLIENTS: "Owner names stay under 128 bytes").
 const LONGEST_RECORD_OWNER: usize = 127 + 2;
-
-/// Most octets of a message (RFC 1035 section 4.2.2).
-const MAX_MESSAGE: usize = 65_535;
 
 /// Compiles a frame; `databases` are the release's extra ones, which have names: where one collides with what the files say, it
 /// gets none, and that is a warning. None when the inputs contradict each other.
@@ -354,7 +351,7 @@ impl<'i> Compiler<'i> {
                 vec![Holding { rtype: rtype::TXT, answer: Answer::Text(text) }]
             }
             NameKind::Ping => {
-                let records = Records::of_one(&Record {
+                let records = Records::of_one(&ResourceRecord {
                     owner: owner.clone(),
                     rtype: rtype::A,
                     ttl: name.ttl.unwrap_or(PING_TTL),

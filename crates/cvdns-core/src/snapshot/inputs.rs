@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{Explain, Server};
+use crate::config::{Explain, keys::server};
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
@@ -116,11 +116,10 @@ impl Inputs {
 impl Default for Settings {
     /// The defaults of the configuration, but with a general identity and version.
     fn default() -> Self {
-        let Server { edns_udp_size, ecs, explain, .. } = Server::default();
         Self {
-            udp_size: edns_udp_size,
-            ecs,
-            explain,
+            udp_size: server::EDNS_UDP_SIZE.preset(),
+            ecs: server::ECS.preset(),
+            explain: server::EXPLAIN.preset(),
             nsid: None,
             version: "cvdns".to_owned(),
             identity: "cvdns".to_owned(),

@@ -4,8 +4,8 @@
 //! origin at the name's end does too, by as much: every compression pointer moves by that difference. Only the pointer to the
 //! question's own name stays.
 
-use crate::wire::HEADER;
-use crate::wire::writer::{Owner, Writer};
+use crate::wire::writer::{MessageWriter, Owner};
+use crate::wire::{HEADER, MAX_MESSAGE};
 use crate::zone::records::Rrset;
 
 /// A template's number.
@@ -93,11 +93,11 @@ impl Templates {
     /// Writes a template behind a question for `origin`; none when no message could hold it.
     pub fn add(&mut self, origin: &[u8], sections: &Sections<'_>) -> Option<TemplateId> {
         let mut message = std::mem::take(&mut self.scratch);
-        message.resize(65_535, 0);
+        message.resize(MAX_MESSAGE, 0);
         let question_end = HEADER + origin.len() + 4;
         message.get_mut(HEADER..HEADER + origin.len())?.copy_from_slice(origin);
         let mut pointers = Vec::new();
-        let mut writer = Writer::for_template(&mut message, question_end, &mut pointers);
+        let mut writer = MessageWriter::for_template(&mut message, question_end, &mut pointers);
         for line in sections.answer.iter().chain(&sections.authority).chain(&sections.additional) {
             writer.record(line.owner, line.rtype, line.class, line.ttl, line.rdata);
         }

@@ -14,44 +14,47 @@ pub mod option {
     pub const EDE: u16 = 15;
 }
 
-/// What a query's OPT record says.
+/// Contents of a query's OPT record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edns {
-    /// Largest UDP answer that the client takes, in octets; at least 512 (RFC 6891 section 6.2.3).
+    /// Largest UDP answer that the client accepts, in octets; at least 512 (RFC 6891 section
+    /// 6.2.3).
     pub udp_size: u16,
-    /// Version; only 0 is known (RFC 6891 section 6.1.3).
+    /// Version; only version 0 is defined (RFC 6891 section 6.1.3).
     pub version: u8,
-    /// DNSSEC OK, copied into the answer (RFC 3225 section 3).
+    /// The DO bit, which the answer repeats (RFC 3225 section 3).
     pub dnssec_ok: bool,
-    /// Whether the server's identifier was asked for (RFC 5001).
+    /// Whether the query asks for the name server identifier (RFC 5001).
     pub nsid: bool,
-    /// The client subnet, checked.
+    /// The client subnet, which is well-formed.
     pub ecs: Option<ClientSubnet>,
 }
 
-/// A client subnet as a query carried it (RFC 7871 section 6).
+/// The client subnet option of a query (RFC 7871 section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientSubnet {
-    /// 1 IPv4, 2 IPv6, 0 with an empty address: the client does not want to be placed.
+    /// FAMILY: 1 for IPv4, 2 for IPv6. Family 0 comes with an empty address: the client does not
+    /// want its address to be used.
     pub family: u16,
-    /// SOURCE PREFIX-LENGTH, in bits.
+    /// SOURCE PREFIX-LENGTH in bits.
     pub source: u8,
-    /// The address, left-aligned; the bits after `source` are zero. Two words, as a query is read and looked up within
-    /// so few cycles that octets written one by one could not yet be read together.
+    /// The address, left-aligned; the bits after `source` are zero. Two words rather than octets,
+    /// because the lookup follows within few cycles: a load of a whole word would stall on recent
+    /// stores of single octets.
     halves: [u64; 2],
 }
 
-/// What is malformed in an OPT record: FORMERR.
+/// The malformed part of an OPT record. The answer is FORMERR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
-    /// The record, or where its options end.
+pub enum OptError {
+    /// The list of options: one is cut off.
     Options,
-    /// The client subnet.
+    /// The client subnet option.
     ClientSubnet,
 }
 
 impl Edns {
-    /// Reads the CLASS and TTL fields of an OPT record.
+    /// Reads the CLASS and TTL fields of an OPT record; the options are still to be read.
     pub fn new(class: u16, ttl: [u8; 4]) -> Self {
         let [_, version, flags, _] = ttl;
         Self {
@@ -63,27 +66,27 @@ impl Edns {
         }
     }
 
-    /// Reads the RDATA field. With `use_ecs` off, client subnets are passed over unread.
+    /// Reads the options from the RDATA. Without `use_ecs`, client subnets are skipped unread.
     ///
     /// # Errors
-    /// When an option is cut off or a client subnet breaks RFC 7871.
-    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), Malformed> {
-        // Options of another version may be anything: its answer is BADVERS whatever they hold. Who asks for the server's
-        // identifier is given it, as it helps to find the one that answers so.
+    /// If an option is cut off, or a client subnet violates RFC 7871.
+    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), OptError> {
+        // Options of another version may have any form. The answer is BADVERS whatever they hold,
+        // with the server's identifier on request, so that users can tell which server sent it.
         if self.version != 0 {
             self.nsid = asks_for_nsid(rest);
             return Ok(());
         }
         while !rest.is_empty() {
-            let code = u16_at(rest, 0).ok_or(Malformed::Options)?;
-            let length = usize::from(u16_at(rest, 2).ok_or(Malformed::Options)?);
-            let data = rest.get(4..4 + length).ok_or(Malformed::Options)?;
+            let code = u16_at(rest, 0).ok_or(OptError::Options)?;
+            let length = usize::from(u16_at(rest, 2).ok_or(OptError::Options)?);
+            let data = rest.get(4..4 + length).ok_or(OptError::Options)?;
             rest = rest.get(4 + length..).unwrap_or_default();
             match code {
                 option::NSID => self.nsid = true,
                 option::ECS if use_ecs => {
                     if self.ecs.is_some() {
-                        return Err(Malformed::ClientSubnet);
+                        return Err(OptError::ClientSubnet);
                     }
                     self.ecs = Some(ClientSubnet::parse(data)?);
                 }
@@ -94,31 +97,32 @@ impl Edns {
     }
 }
 
-/// Whether the option NSID is among those that can be read.
+/// Whether NSID is among the options, up to the first that is cut off.
 #[cold]
 fn asks_for_nsid(mut rest: &[u8]) -> bool {
-    // Each turn takes four octets off at least.
+    // Each iteration consumes at least four octets.
     while let Some((head, data)) = rest.split_first_chunk::<4>() {
         let [code1, code0, length1, length0] = *head;
         if u16::from_be_bytes([code1, code0]) == option::NSID {
             return true;
         }
-        let Some(behind) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
+        let Some(next) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
             return false;
         };
-        rest = behind;
+        rest = next;
     }
     false
 }
 
 impl ClientSubnet {
-    /// Reads the option's data; a query's scope must be 0, the address as short as the prefix allows and without stray
-    /// bits (RFC 7871 section 6).
+    /// Reads the option's data. In a query SCOPE PREFIX-LENGTH must be 0, and the address must be
+    /// as short as the prefix allows, without bits beyond it (RFC 7871 section 6).
     ///
     /// # Errors
-    /// When any of that does not hold, or the family is neither IPv4, IPv6 nor the empty 0.
-    pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
-        let bad = Malformed::ClientSubnet;
+    /// If the data breaks one of these rules, or if FAMILY is neither 1 nor 2, nor 0 with an empty
+    /// address.
+    pub fn parse(data: &[u8]) -> Result<Self, OptError> {
+        let bad = OptError::ClientSubnet;
         let [f1, f0, source, scope, address @ ..] = data else { return Err(bad) };
         let family = u16::from_be_bytes([*f1, *f0]);
         let bits = match family {
@@ -138,7 +142,8 @@ impl ClientSubnet {
         Ok(Self { family, source: *source, halves: [left_aligned(high), left_aligned(low)] })
     }
 
-    /// The address to look up; none for /0, which asks to use the resolver's own (RFC 7871 section 7.1.2).
+    /// The address to look up. `None` for /0, with which the client asks for an answer made for the
+    /// resolver's own address (RFC 7871 section 7.1.2).
     pub fn address(&self) -> Option<IpAddr> {
         let [high, low] = self.halves;
         match (self.family, self.source) {
@@ -148,19 +153,19 @@ impl ClientSubnet {
         }
     }
 
-    /// How many octets of the address stand in the option: as many as SOURCE PREFIX-LENGTH needs.
+    /// Length of the address in the option, in octets: as many as SOURCE PREFIX-LENGTH needs.
     pub fn address_length(&self) -> usize {
         usize::from(self.source.div_ceil(8))
     }
 
-    /// The address, zeros behind it.
+    /// The address, padded with zeros at its end.
     pub fn address_octets(&self) -> [u8; 16] {
         let [high, low] = self.halves;
         (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
     }
 }
 
-/// Up to eight octets at the upper end of a word.
+/// Up to eight octets as the most significant octets of a word.
 fn left_aligned(octets: &[u8]) -> u64 {
     let shifts = (0..u64::BITS).rev().step_by(8).map(|top| top - 7);
     octets.iter().zip(shifts).fold(0, |word, (octet, shift)| word | u64::from(*octet) << shift)
@@ -171,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subnet_is_checked_as_rfc_7871_section_6_says() {
+    fn client_subnets_follow_rfc_7871_section_6() {
         let ok: [&[u8]; 5] = [
             &[0, 1, 24, 0, 198, 51, 100],
             &[0, 1, 0, 0],
@@ -195,7 +200,7 @@ mod tests {
             &[0, 0, 8, 0, 1],
         ];
         for data in bad {
-            assert_eq!(ClientSubnet::parse(data), Err(Malformed::ClientSubnet), "{data:?}");
+            assert_eq!(ClientSubnet::parse(data), Err(OptError::ClientSubnet), "{data:?}");
         }
     }
 

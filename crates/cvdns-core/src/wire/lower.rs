@@ -1,33 +1,34 @@
-//! Names in lower case with their hash: what names are compared by (RFC 4343).
+//! Names in lower case with their hash, for lookups without regard to case (RFC 4343).
 
 use super::HEADER;
 use super::name::{MAX_LABEL, MAX_NAME};
 
-/// A name in lower case, read eight octets at a time; kept by its user between queries.
+/// A name in lower case, processed eight octets at a time. Callers reuse it from query to query.
 #[derive(Debug, Clone)]
 pub struct LowerName {
-    /// Zeros behind the name up to the next multiple of eight.
-    octets: [u8; ROOM],
+    /// The name, padded with zeros up to the next multiple of eight.
+    octets: [u8; PADDED_NAME],
     length: usize,
     labels: usize,
     hash: u32,
 }
 
-/// The longest name in whole words.
-const ROOM: usize = MAX_NAME.next_multiple_of(WORD);
+/// Length of the longest name in octets, rounded up to whole words.
+const PADDED_NAME: usize = MAX_NAME.next_multiple_of(WORD);
 
-/// Octets that are read at once.
+/// Octets that are processed at once.
 pub const WORD: usize = size_of::<u64>();
 
 impl LowerName {
     /// The root.
     pub fn new() -> Self {
-        let mut root = Self { octets: [0; ROOM], length: 0, labels: 0, hash: 0 };
+        let mut root = Self { octets: [0; PADDED_NAME], length: 0, labels: 0, hash: 0 };
         root.fill(&[0]);
         root
     }
 
-    /// Reads the uncompressed name of a message's question; where it ends in the message. None when it is no such name.
+    /// Reads QNAME from a message and returns the offset of its end. `None` if QNAME is compressed
+    /// or no valid name.
     pub fn read(&mut self, message: &[u8]) -> Option<usize> {
         let mut at = HEADER;
         let mut labels = 0;
@@ -36,7 +37,7 @@ impl LowerName {
             if label == 0 {
                 break;
             }
-            // No message but the first name's own header stands before it: a pointer here leads nowhere.
+            // Only the header precedes QNAME, so a pointer here has no valid target.
             if label > MAX_LABEL {
                 return None;
             }
@@ -52,7 +53,7 @@ impl LowerName {
         Some(end)
     }
 
-    /// Takes over a name in wire form; false when it is over 255 octets.
+    /// Copies a name in wire form; returns false if it has over 255 octets.
     pub fn set(&mut self, wire: &[u8]) -> bool {
         if wire.len() > MAX_NAME {
             return false;
@@ -67,24 +68,24 @@ impl LowerName {
         self.octets.get(..self.length).unwrap_or_default()
     }
 
-    /// Whether its first label does, as those of names that no host has (RFC 8552).
+    /// Whether the first label starts with an underscore, which no host name does (RFC 8552).
     pub fn begins_with_underscore(&self) -> bool {
         let [_, first, ..] = self.octets;
         first == b'_'
     }
 
-    /// The name's octets and zeros up to the next multiple of eight.
+    /// The name's octets, padded with zeros up to the next multiple of eight.
     pub fn words(&self) -> &[[u8; WORD]] {
         let words = self.octets.as_chunks().0;
         words.get(..self.length.div_ceil(WORD)).unwrap_or_default()
     }
 
-    /// How many labels it has, the root label not counted.
+    /// Number of labels, without the root.
     pub fn labels(&self) -> usize {
         self.labels
     }
 
-    /// Its hash, as [`hash`] makes it.
+    /// The name's hash, as [`hash`] computes it.
     pub fn hash(&self) -> u32 {
         self.hash
     }
@@ -114,7 +115,7 @@ impl Default for LowerName {
     }
 }
 
-/// How many labels a name in wire form has, the root label not counted.
+/// Number of labels of a name in wire form, without the root.
 pub fn labels(mut wire: &[u8]) -> usize {
     let mut count = 0;
     while let Some(above) = super::name::parent(wire) {
@@ -124,7 +125,8 @@ pub fn labels(mut wire: &[u8]) -> usize {
     count
 }
 
-/// A hash of a name in wire form and lower case. Its table holds only configured names, so it need not withstand chosen keys.
+/// Hashes a name in wire form and lower case. Tables hold only configured names, so the hash need
+/// not withstand chosen keys.
 pub fn hash(lower: &[u8]) -> u32 {
     let mut hasher = Hasher::new(lower.len());
     let (whole, last) = words(lower);
@@ -136,19 +138,20 @@ pub fn hash(lower: &[u8]) -> u32 {
     hasher.finish()
 }
 
-/// Eight octets at a time; and those behind them, the first one lowest, zeros behind the last.
+/// The octets in words of eight, and the remaining octets as a little-endian word padded with
+/// zeros. `None` if none remain.
 fn words(wire: &[u8]) -> (&[[u8; WORD]], Option<u64>) {
     let (whole, rest) = wire.as_chunks();
     let last = match (rest.len(), wire.last_chunk()) {
         (0, _) => None,
-        // The octets before, which were read already, are shifted out.
+        // Octets of the preceding word are shifted out.
         (count, Some(last)) => Some(u64::from_le_bytes(*last) >> (8 * (WORD - count))),
         (_, None) => Some(rest.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet))),
     };
     (whole, last)
 }
 
-/// Multiplications that do not wait for each other.
+/// Hasher whose multiplications do not depend on each other, so that they can overlap.
 struct Hasher {
     state: u64,
     key: u64,
@@ -172,11 +175,12 @@ impl Hasher {
     }
 }
 
-/// ASCII letters of eight octets in lower case. Length octets are at most 63, below 'A', and stay.
+/// Lowers the ASCII letters of eight octets. Length octets stay: they are at most 63, below 'A'.
 fn lower(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let low = word & (0x7f * ONES);
-    // 0x7f - 'Z' and 0x80 - 'A': what carries into the top bit from the letter after Z, and from A on.
+    // 0x7f - 'Z' and 0x80 - 'A': with these added, the top bit is set in octets above 'Z', and in
+    // octets from 'A' on.
     let above_z = low + 0x25 * ONES;
     let from_a = low + 0x3f * ONES;
     let upper = (from_a ^ above_z) & !word & (0x80 * ONES);
@@ -189,7 +193,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_name_is_read_where_the_question_has_it() {
+    fn qname_is_read_from_the_question() {
         let mut message = vec![0; HEADER];
         message.extend_from_slice(b"\x02Db\x02DE\x06clamAV\x03NET\0\0\x01\0\x01");
         let mut name = LowerName::new();
@@ -200,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lowering_equals_the_plain_way(name in proptest::collection::vec(any::<u8>(), 0..=255)) {
+        fn lowering_by_words_equals_lowering_by_octets(name in proptest::collection::vec(any::<u8>(), 0..=255)) {
             let mut lower = LowerName::new();
             prop_assert!(lower.set(&[b'X'; 255]) && lower.set(&name));
             let plain = name.to_ascii_lowercase();

@@ -1,4 +1,5 @@
-//! DNS bytes: names, the query as it comes in, EDNS and the client subnet, and a message writer.
+//! The DNS wire format: names, incoming queries, EDNS with the client subnet, TSIG, and a writer of
+//! messages.
 
 pub mod edns;
 pub mod lower;
@@ -7,9 +8,9 @@ pub mod query;
 pub mod tsig;
 pub mod writer;
 
-/// RR types that the answer path treats in a way of their own (IANA "DNS Parameters").
+/// RR types with special treatment in answers (IANA "Domain Name System (DNS) Parameters").
 pub mod rtype {
-    #![allow(missing_docs)] // each is named as IANA names it
+    #![allow(missing_docs)] // The names are those of the IANA registry.
     pub const A: u16 = 1;
     pub const NS: u16 = 2;
     pub const CNAME: u16 = 5;
@@ -38,13 +39,13 @@ pub mod rtype {
 pub mod class {
     /// The Internet.
     pub const IN: u16 = 1;
-    /// CHAOS: what a server says of itself.
+    /// CHAOS: questions about the server itself.
     pub const CH: u16 = 3;
 }
 
 /// Response codes (RFC 1035 section 4.1.1, RFC 2136 section 2.2, RFC 6891 section 9).
 pub mod rcode {
-    #![allow(missing_docs)] // each is named as IANA names it
+    #![allow(missing_docs)] // The names are those of the IANA registry.
     pub const NOERROR: u16 = 0;
     pub const FORMERR: u16 = 1;
     pub const SERVFAIL: u16 = 2;
@@ -52,16 +53,19 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     pub const REFUSED: u16 = 5;
     pub const YXDOMAIN: u16 = 6;
-    /// RFC 8945 section 5.2: a signature that is not accepted.
+    /// The signature is not accepted (RFC 8945 section 5.2).
     pub const NOTAUTH: u16 = 9;
-    /// Its upper eight bits stand in the OPT record.
+    /// An unknown version of EDNS. The upper eight bits of the code are in the OPT record.
     pub const BADVERS: u16 = 16;
 }
 
 /// Length of the message header in octets (RFC 1035 section 4.1.1).
 pub const HEADER: usize = 12;
+/// Length of the longest message in octets. Over TCP, a length of two octets precedes each message
+/// (RFC 1035 section 4.2.2).
+pub const MAX_MESSAGE: usize = 65_535;
 
-/// Reads a big-endian 16-bit number.
+/// Reads the big-endian 16-bit number at offset `at`; `None` if `bytes` ends before it does.
 pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_be_bytes)
 }

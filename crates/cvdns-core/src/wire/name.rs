@@ -1,28 +1,29 @@
-//! Domain names in wire form (RFC 1035 section 3.1), uncompressed.
+//! Domain names in uncompressed wire form (RFC 1035 section 3.1).
 
 use std::fmt;
 
-/// Most octets of a name in wire form, root label included (RFC 1035 section 2.3.4).
+/// Length of the longest name in wire form in octets, including the root label (RFC 1035 section
+/// 2.3.4).
 pub const MAX_NAME: usize = 255;
-/// Most octets of a label (RFC 1035 section 2.3.4).
+/// Length of the longest label in octets (RFC 1035 section 2.3.4).
 pub const MAX_LABEL: usize = 63;
 
-/// An absolute domain name; its case is kept, comparisons ignore it.
+/// An absolute domain name. It keeps its case; comparisons ignore case (RFC 4343).
 #[derive(Clone)]
 pub struct Name(Box<[u8]>);
 
-/// Why a text or octets are no name.
+/// Why text or octets are not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
     /// An empty label, as in `a..b`.
     EmptyLabel,
     /// A label over 63 octets.
     LongLabel,
-    /// Over 255 octets in all.
+    /// A name over 255 octets.
     LongName,
-    /// A backslash that is not followed by a character or three decimal digits up to 255.
+    /// A backslash without a character or three decimal digits up to 255 after it.
     BadEscape,
-    /// Octets that end within a label, a compression pointer, or octets after the root label.
+    /// Octets that end within a label, have a compression pointer, or go on after the root label.
     BadWire,
 }
 
@@ -32,10 +33,10 @@ impl Name {
         Self(Box::new([0]))
     }
 
-    /// Takes octets that are a whole uncompressed name.
+    /// Makes a name from its uncompressed wire form.
     ///
     /// # Errors
-    /// When they are not exactly one name.
+    /// If the octets are not exactly one name.
     pub fn from_wire(wire: &[u8]) -> Result<Self, NameError> {
         match wire_length(wire) {
             Some(length) if length == wire.len() => Ok(Self(wire.into())),
@@ -43,28 +44,30 @@ impl Name {
         }
     }
 
-    /// Reads presentation form (RFC 1035 section 5.1); a name without a final dot is completed by `origin`.
+    /// Parses presentation format (RFC 1035 section 5.1). A name without a final dot is relative to
+    /// `origin`.
     ///
     /// # Errors
-    /// When the text is no name, or a name over the limits.
+    /// If the text is not a valid name.
     pub fn parse(text: &str, origin: &Self) -> Result<Self, NameError> {
         Self::parse_octets(text.as_bytes(), origin)
     }
 
-    /// The same of octets, of which those that are not ASCII stand for themselves.
+    /// As [`Self::parse`], for octets. Octets that are not ASCII represent themselves.
     ///
     /// # Errors
-    /// When the text is no name, or a name over the limits.
+    /// If the text is not a valid name.
     pub fn parse_octets(text: &[u8], origin: &Self) -> Result<Self, NameError> {
         let mut wire = Vec::with_capacity(text.len() + 1 + origin.0.len());
         Self::append(text, origin, &mut wire)?;
         Ok(Self(wire.into()))
     }
 
-    /// Appends the wire form of what `parse_octets` reads; at an error, a part of it may be there.
+    /// As [`Self::parse_octets`], and appends the wire form to `out`. After an error, `out` may
+    /// have a part of it.
     ///
     /// # Errors
-    /// When the text is no name, or a name over the limits.
+    /// If the text is not a valid name.
     pub fn append(text: &[u8], origin: &Self, out: &mut Vec<u8>) -> Result<(), NameError> {
         let before = out.len();
         match text {
@@ -76,24 +79,24 @@ impl Name {
         if out.len() - before > MAX_NAME { Err(NameError::LongName) } else { Ok(()) }
     }
 
-    /// The octets, root label included.
+    /// The wire form, including the root label.
     pub fn wire(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same name in lower case: the form that tables are keyed by (RFC 4343).
+    /// The name in lower case, as tables use it for keys (RFC 4343).
     #[must_use]
     pub fn to_lower(&self) -> Self {
-        // Length octets are at most 63, below 'A': the whole form can be folded at once.
+        // Length octets stay: they are at most 63, below 'A'.
         Self(self.0.to_ascii_lowercase().into())
     }
 
-    /// The name without its first label; none for the root.
+    /// The name without its first label; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         parent(&self.0).map(|wire| Self(wire.into()))
     }
 
-    /// Whether this is `ancestor` or below it.
+    /// Whether the name equals `ancestor` or is a subdomain of it.
     pub fn is_within(&self, ancestor: &Self) -> bool {
         let mut wire: &[u8] = &self.0;
         while wire.len() > ancestor.0.len() {
@@ -111,22 +114,25 @@ impl Name {
     }
 }
 
-/// A wire name without its first label; none for the root or octets that are no name.
+/// A name in wire form without its first label; `None` for the root, and for octets that end within
+/// the label.
 pub fn parent(wire: &[u8]) -> Option<&[u8]> {
     let length = usize::from(*wire.first()?);
     if length == 0 { None } else { wire.get(length + 1..) }
 }
 
-/// Writes a name in wire form into `room`, in lower case. It is empty where `wire` is longer than a name may be.
+/// Copies a name in wire form into `room` in lower case. The result is empty if `wire` is longer
+/// than any name.
 pub fn lowered<'b>(wire: &[u8], room: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
     let Some(slot) = room.get_mut(..wire.len()) else { return &[] };
     slot.copy_from_slice(wire);
-    // Length octets are at most 63, below 'A'.
+    // Length octets stay: they are at most 63, below 'A'.
     slot.make_ascii_lowercase();
     slot
 }
 
-/// Length of the uncompressed name at the start of `bytes`, root label included.
+/// Length in octets of the uncompressed name at the start of `bytes`, including the root label.
+/// `None` if there is no such name.
 pub fn wire_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -141,7 +147,8 @@ pub fn wire_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Appends the labels of a presentation form, each behind its length; whether the text ended in a dot.
+/// Appends the labels of a name in presentation format, each after its length. Returns whether the
+/// text ends with a dot.
 fn append_labels(text: &[u8], out: &mut Vec<u8>) -> Result<bool, NameError> {
     let mut rest = text;
     let mut length_at = out.len();
@@ -169,7 +176,7 @@ fn append_labels(text: &[u8], out: &mut Vec<u8>) -> Result<bool, NameError> {
     Ok(false)
 }
 
-/// Writes the length of the label that goes from behind `length_at` to the end.
+/// Sets the length of the last label, whose length octet is at `length_at`.
 fn end_label(length_at: usize, out: &mut [u8]) -> Result<(), NameError> {
     let length = out.len().saturating_sub(length_at + 1);
     match out.get_mut(length_at) {
@@ -182,7 +189,7 @@ fn end_label(length_at: usize, out: &mut [u8]) -> Result<(), NameError> {
     }
 }
 
-/// What stands after a backslash: the octet meant and how many characters were used.
+/// Resolves the escape after a backslash: its octet, and how many characters it takes.
 fn parse_escape(rest: &[u8]) -> Result<(u8, usize), NameError> {
     match rest {
         [a, b, c, ..] if a.is_ascii_digit() => {
@@ -214,7 +221,8 @@ impl std::hash::Hash for Name {
 }
 
 impl fmt::Display for Name {
-    /// Presentation form without the final dot, except for the root (RFC 4343 section 2.1 for the escapes).
+    /// Presentation format without the final dot, except for the root; escapes as in RFC 4343
+    /// section 2.1.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut wire: &[u8] = &self.0;
         if wire.len() <= 1 {
@@ -260,7 +268,7 @@ impl fmt::Display for NameError {
             Self::BadEscape => {
                 "a backslash is followed neither by a character nor by three digits up to 255"
             }
-            Self::BadWire => "the octets are no uncompressed name",
+            Self::BadWire => "the octets are not an uncompressed name",
         })
     }
 }
@@ -272,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presentation_form_round_trips() {
+    fn presentation_format_round_trips() {
         for text in ["a.b", r"a\.b.c", r"\000x.y", "*.a", "x"] {
             let name = Name::parse(&format!("{text}."), &Name::root()).unwrap();
             assert_eq!(name.to_string(), text);

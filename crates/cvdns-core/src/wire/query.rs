@@ -1,44 +1,45 @@
-//! A query as it comes in, read in one pass without allocation.
+//! Parser of incoming queries: one pass, no allocation.
 
 use std::net::IpAddr;
 
-use super::edns::{Edns, Malformed};
+use super::edns::{Edns, OptError};
 use super::lower::LowerName;
 use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
 
-/// What an answer depends on; the name stands in the [`LowerName`] that was read into.
+/// A query without its QNAME, which [`Query::read`] puts into a separate [`LowerName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Query {
     /// QTYPE.
     pub qtype: u16,
     /// QCLASS.
     pub qclass: u16,
-    /// Where the question ends in the message, in octets from its start.
+    /// End of the question section, as an offset in the message.
     pub question_end: usize,
-    /// The OPT record, when there is one.
+    /// The OPT record, if the query has one.
     pub edns: Option<Edns>,
 }
 
-/// Why a message is not answered as a query.
+/// How to treat a message that is not a valid query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reject {
-    /// No answer at all: under 12 octets, or an answer itself (RFC 1035 section 7.3: two servers must not talk in a loop).
+    /// Send nothing: the message has under 12 octets, or is a response itself. Answering responses
+    /// could make two servers talk in a loop (RFC 1035 section 7.3).
     Drop,
-    /// An answer with this RCODE.
+    /// Send an answer with this RCODE.
     Code {
         /// FORMERR or NOTIMP.
         rcode: u16,
-        /// Where the question ends, when it could be read and is to be echoed.
+        /// End of the question, which the answer repeats; `None` if it could not be read.
         question_end: Option<usize>,
-        /// Whether the query had an OPT record, so that the answer has one (RFC 6891 section 7).
+        /// Whether the query had an OPT record: the answer then has one too (RFC 6891 section 7).
         edns: bool,
-        /// Whether the client subnet is what was wrong (RFC 7871).
+        /// Whether the error is in the client subnet option (RFC 7871).
         subnet: bool,
     },
-    /// NOTAUTH: the query is signed by a key that is not known, as none is (RFC 8945 section 5.2.1).
+    /// Send NOTAUTH: the query is signed, and this server knows no keys (RFC 8945 section 5.2.1).
     UnknownKey {
-        /// Where the question ends.
+        /// End of the question.
         question_end: u16,
         /// Whether the query had an OPT record.
         edns: bool,
@@ -48,10 +49,12 @@ pub enum Reject {
 }
 
 impl Query {
-    /// Reads a message of the wire; its name goes into `name`. In place, as moving it would cost as much as the reading.
+    /// Reads a message; the QNAME goes into `name`. Both are filled in place, because moving them
+    /// would cost as much as reading them. Without `use_ecs`, client subnets are ignored.
     ///
     /// # Errors
-    /// What to do instead of answering it; the query then means nothing.
+    /// How to treat a message that is not a valid query. The contents of `self` and `name` are then
+    /// unspecified.
     pub fn read(
         &mut self,
         message: &[u8],
@@ -63,7 +66,7 @@ impl Query {
             return Err(Reject::Drop);
         }
         if flags & 0x78 != 0 {
-            // The sections of other opcodes mean other things (RFC 2136): nothing of them is read.
+            // Other opcodes give the sections another meaning (RFC 2136), so none is read.
             return Err(without_question(rcode::NOTIMP, has_opt(message)));
         }
         let formerr = without_question(rcode::FORMERR, false);
@@ -78,7 +81,8 @@ impl Query {
         self.read_rest(message, use_ecs)
     }
 
-    /// Everything after the question: only an OPT record in the additional section matters, the rest must be well formed.
+    /// Reads what follows the question. Only OPT and TSIG records in the additional section have a
+    /// meaning; all other records only have to be well-formed.
     fn read_rest(&mut self, message: &[u8], use_ecs: bool) -> Result<(), Reject> {
         let question_end = self.question_end;
         let refuse = |edns, subnet| Reject::Code {
@@ -111,10 +115,10 @@ impl Query {
                     .edns
                     .insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
                 let read = edns.read_options(rdata, use_ecs);
-                read.map_err(|malformed| refuse(true, malformed == Malformed::ClientSubnet))?;
+                read.map_err(|error| refuse(true, error == OptError::ClientSubnet))?;
             } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
                 if self.edns.is_some_and(|edns| edns.version != 0) {
-                    // BADVERS comes first: what else another version means is not known.
+                    // BADVERS comes first: another version may change what a TSIG record means.
                     return Ok(());
                 }
                 // One TSIG, the last record of the message (RFC 8945 section 5.1).
@@ -133,7 +137,7 @@ impl Query {
         if at == message.len() { Ok(()) } else { Err(reject(self.edns.is_some())) }
     }
 
-    /// The client subnet's address, when the query has one to look up.
+    /// The client subnet's address; `None` if the query has no subnet, or one of /0.
     pub fn subnet(&self) -> Option<IpAddr> {
         self.edns?.ecs?.address()
     }
@@ -143,12 +147,13 @@ fn without_question(rcode: u16, edns: bool) -> Reject {
     Reject::Code { rcode, question_end: None, edns, subnet: false }
 }
 
-/// Whether a message that is not read as a query has an OPT record, which then is answered by one (RFC 6891 section 6.1.1).
+/// Whether a message that is not parsed any further has an OPT record. The answer then has one too
+/// (RFC 6891 section 6.1.1).
 #[cold]
 fn has_opt(message: &[u8]) -> bool {
     let count = |at| usize::from(u16_at(message, at).unwrap_or_default());
     let mut at = HEADER;
-    // Each turn goes on by five octets at least, and ends with the message.
+    // Each iteration consumes at least five octets, so the loop ends with the message.
     for _ in 0..count(4) {
         match skip_name(message, at) {
             Some(end) => at = end + 4,
@@ -166,14 +171,14 @@ fn has_opt(message: &[u8]) -> bool {
     false
 }
 
-/// Where the (maybe compressed) name at `at` ends.
+/// End of the name at offset `at`, which may be compressed.
 fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let length = *message.get(at)?;
         match length {
             0 => return Some(at + 1),
             1..=63 => at += 1 + usize::from(length),
-            // A pointer ends the name (RFC 1035 section 4.1.4); where it leads does not matter here.
+            // A pointer ends the name (RFC 1035 section 4.1.4); its target does not matter here.
             0xc0.. => return message.get(at + 1).map(|_| at + 2),
             _ => return None,
         }

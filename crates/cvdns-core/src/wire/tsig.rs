@@ -1,14 +1,15 @@
-//! Transaction signatures (RFC 8945), as far as they are read where no key is known.
+//! Transaction signatures (RFC 8945). This server has no keys: it reads just enough of a signature
+//! to answer that it does not know the key.
 
 use super::name::wire_length;
 use super::{rtype, u16_at};
 
-/// Where the parts of a query's TSIG record stand in its message, in octets from the start.
+/// Positions of the parts of a query's TSIG record, as octet ranges of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tsig {
     /// The key's name, uncompressed.
     key: (u16, u16),
-    /// The algorithm's name, and behind it Time Signed and Fudge.
+    /// The algorithm's name, followed by Time Signed and Fudge.
     algorithm: (u16, u16),
 }
 
@@ -18,14 +19,16 @@ const BADKEY: u16 = 17;
 /// CLASS ANY and a TTL of 0 (RFC 8945 section 4.2).
 const CLASS_AND_TTL: [u8; 6] = [0, 255, 0, 0, 0, 0];
 
-/// Octets of Time Signed and Fudge.
+/// Length of Time Signed and Fudge in octets.
 const TIME: usize = 6 + 2;
 
-/// Most octets of the record that says BADKEY: two names, the fixed fields around them, no MAC and no other data.
+/// Length in octets of the longest record with the error BADKEY: two names and the fixed fields
+/// around them, without a MAC and without other data.
 pub const MAX_ERROR: usize = 255 + 10 + 255 + TIME + 8;
 
 impl Tsig {
-    /// Reads the record whose owner stands at `owner` and whose RDATA ends the message, from `rdata` on. `None` when it is malformed.
+    /// Reads the record whose owner is at offset `owner` and whose RDATA goes from offset `rdata`
+    /// to the end of the message. `None` if the record is malformed.
     #[cold]
     pub fn read(
         message: &[u8],
@@ -36,22 +39,24 @@ impl Tsig {
         if class_and_ttl != CLASS_AND_TTL {
             return None;
         }
-        // Nobody compresses the name of a key, and then it would have to be written out again.
+        // A compressed key name is refused: nobody sends one, and the answer would have to expand
+        // it.
         let key = owner + wire_length(message.get(owner..)?)?;
         let fields = message.get(rdata..)?;
         let algorithm = wire_length(fields)?;
         let mac = usize::from(u16_at(fields, algorithm + TIME)?);
         let other = algorithm + TIME + 2 + mac + 4;
         let end = other + 2 + usize::from(u16_at(fields, other)?);
-        let place = |at: usize| u16::try_from(at).ok();
+        let offset = |at: usize| u16::try_from(at).ok();
         (end == fields.len()).then_some(Self {
-            key: (place(owner)?, place(key)?),
-            algorithm: (place(rdata)?, place(rdata + algorithm + TIME)?),
+            key: (offset(owner)?, offset(key)?),
+            algorithm: (offset(rdata)?, offset(rdata + algorithm + TIME)?),
         })
     }
 
-    /// The record that says that the key is not known, without a MAC (RFC 8945 section 5.2.1), and its length. It has the time
-    /// of the query: nobody can check it.
+    /// The TSIG record with the error BADKEY, which has no MAC (RFC 8945 section 5.2.1), and the
+    /// record's length in octets. The record repeats the query's Time Signed, as nobody can verify
+    /// it. `None` if `message` is not the message that was read.
     pub fn unknown_key(self, message: &[u8]) -> Option<([u8; MAX_ERROR], usize)> {
         let part = |(from, to): (u16, u16)| message.get(usize::from(from)..usize::from(to));
         let (key, algorithm) = (part(self.key)?, part(self.algorithm)?);

@@ -1,57 +1,61 @@
-//! Writes records behind a question, with name compression (RFC 1035 section 4.1.4).
+//! Writer of records after a question, with name compression (RFC 1035 section 4.1.4).
 
 use super::name::{MAX_NAME, parent, wire_length};
 use super::rtype;
 
-/// Pointers hold 14 bits; below this bound one may still be moved by a name's length (see `Writer::for_template`).
+/// End of the offsets that become compression targets. Pointers have 14 bits, and a template's
+/// pointers may still move by the length of a name (see [`MessageWriter::for_template`]).
 const POINTER_LIMIT: usize = 0x4000 - 256;
 
-/// How many names are remembered as targets of compression.
-const REMEMBERED: usize = 48;
+/// Highest number of compression targets in a message.
+const MAX_TARGETS: usize = 48;
 
-/// How many of the question's labels, from its end, are targets: those of the zone's name and a few more. A long question must
-/// not leave room for no other name.
+/// How many labels at the end of QNAME become targets: those of the zone's name and a few more. A
+/// long QNAME must not use up all targets.
 const QUESTION_LABELS: usize = 12;
 
-/// Most labels of a name, without the root: each has two octets at least (RFC 1035 section 2.3.4).
+/// Highest number of labels of a name, without the root. Each label has at least two octets (RFC
+/// 1035 section 2.3.4).
 const MAX_LABELS: usize = MAX_NAME / 2;
 
-/// Who owns a record that is written.
+/// The owner name of a record to write.
 #[derive(Debug, Clone, Copy)]
 pub enum Owner<'n> {
-    /// The question's name: two octets that point at it, so that its case is echoed.
+    /// QNAME, written as a pointer to the question, which keeps the client's spelling.
     Question,
     /// A name in wire form.
     Name(&'n [u8]),
 }
 
-/// A message under construction behind its question.
-pub struct Writer<'b> {
+/// Writes records into a buffer that starts with a header and a question. Once the buffer has
+/// proved too small, nothing more is written.
+pub struct MessageWriter<'b> {
     buffer: &'b mut [u8],
     at: usize,
     overflow: bool,
-    targets: [u16; REMEMBERED],
+    targets: [u16; MAX_TARGETS],
     target_count: usize,
     pointers: Option<&'b mut Vec<u16>>,
 }
 
-impl<'b> Writer<'b> {
-    /// Goes on after the question that ends at `question_end` and whose name starts after the header.
+impl<'b> MessageWriter<'b> {
+    /// Continues after the question, which starts after the header and ends at `question_end`.
     pub fn new(buffer: &'b mut [u8], question_end: usize) -> Self {
         let mut writer = Self {
             buffer,
             at: question_end,
             overflow: false,
-            targets: [0; REMEMBERED],
+            targets: [0; MAX_TARGETS],
             target_count: 0,
             pointers: None,
         };
-        writer.take_question(question_end);
+        writer.add_question_targets(question_end);
         writer
     }
 
-    /// The same, noting in `pointers` where pointers stand that move when the question's name becomes longer in front.
-    /// The pointer of [`Owner::Question`] never moves.
+    /// As [`Self::new`], and appends to `pointers` the offset of each compression pointer whose
+    /// target moves if labels are put in front of QNAME. [`Owner::Question`] always points at the
+    /// start of QNAME, so its pointers are left out.
     pub fn for_template(
         buffer: &'b mut [u8],
         question_end: usize,
@@ -62,27 +66,28 @@ impl<'b> Writer<'b> {
         writer
     }
 
-    /// Whether the buffer was too small already: nothing more is written.
+    /// Whether the buffer has proved too small, or writing was given up.
     pub fn overflowed(&self) -> bool {
         self.overflow
     }
 
-    /// Octets for which there is room yet.
+    /// Free space in octets.
     pub fn room(&self) -> usize {
         self.buffer.len().saturating_sub(self.at)
     }
 
-    /// Ends the writing, as what is to come does not fit.
+    /// Stops writing, because what follows does not fit.
     pub fn give_up(&mut self) {
         self.overflow = true;
     }
 
-    /// Octets written so far, from the start of the message; none when the buffer was too small.
+    /// Length of the message in octets; `None` if the buffer was too small.
     pub fn finish(self) -> Option<usize> {
         (!self.overflow).then_some(self.at)
     }
 
-    /// Writes a record; `rdata` is uncompressed, and names in it are compressed where its type allows (RFC 3597 section 4).
+    /// Writes a record. `rdata` is uncompressed; names in it are compressed where the type allows
+    /// (RFC 3597 section 4).
     pub fn record(&mut self, owner: Owner<'_>, rtype: u16, class: u16, ttl: u32, rdata: &[u8]) {
         if self.overflow {
             return;
@@ -103,7 +108,8 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// The types of RFC 1035 whose names every decoder knows to be compressed; all others stand as they are.
+    /// Compresses the names of the types of RFC 1035, which every decoder expects to be compressed.
+    /// Other types are copied.
     fn rdata(&mut self, rtype: u16, rdata: &[u8]) {
         let (names_at, names) = match rtype {
             rtype::NS | rtype::CNAME | rtype::PTR => (0, 1),
@@ -121,13 +127,14 @@ impl<'b> Writer<'b> {
         self.octets(rest);
     }
 
-    /// Writes a name, as short as the names before it allow. Its own labels become targets once it is complete:
-    /// until then the octets behind the last label are not ours (the client's query, or an earlier message).
+    /// Writes a name, compressed as far as earlier names allow. Its own labels become targets only
+    /// once the name is complete: until then the octets after it belong to the client's query or to
+    /// an earlier message.
     fn name(&mut self, wire: &[u8]) {
         let written = self.at;
         let mut targets = self.target_count;
         let mut rest = wire;
-        // Each turn takes a label off.
+        // Each iteration removes a label.
         while rest.len() > 1 {
             if let Some(target) = self.target_of(rest, written) {
                 if let Some(pointers) = &mut self.pointers {
@@ -136,7 +143,7 @@ impl<'b> Writer<'b> {
                 self.octets(&(0xc000 | target).to_be_bytes());
                 return self.complete(targets);
             }
-            self.note_target(&mut targets, self.at);
+            self.add_target(&mut targets, self.at);
             let Some(tail) = parent(rest) else { return self.give_up() };
             let (label, _) = rest.split_at(rest.len() - tail.len());
             self.octets(label);
@@ -146,7 +153,7 @@ impl<'b> Writer<'b> {
         self.complete(targets);
     }
 
-    /// Takes the labels of a name that was written whole as targets.
+    /// Makes the labels of a name that was written completely into targets.
     fn complete(&mut self, targets: usize) {
         if !self.overflow {
             self.target_count = targets;
@@ -169,8 +176,8 @@ impl<'b> Writer<'b> {
         targets.iter().copied().find(|target| is_name_at(message, usize::from(*target), wire))
     }
 
-    /// Keeps a label's place as a target of the name that is being written, when there is room.
-    fn note_target(&mut self, count: &mut usize, at: usize) {
+    /// Adds the label at offset `at` to the targets of the current name, if there is room.
+    fn add_target(&mut self, count: &mut usize, at: usize) {
         if at < POINTER_LIMIT
             && let Some(slot) = self.targets.get_mut(*count)
         {
@@ -179,8 +186,8 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Takes the last labels of the question's name as targets.
-    fn take_question(&mut self, question_end: usize) {
+    /// Makes the last labels of QNAME into targets.
+    fn add_question_targets(&mut self, question_end: usize) {
         let question = self.buffer.get(..question_end).unwrap_or_default();
         let label =
             |at: usize| question.get(at).copied().map(usize::from).filter(|length| *length > 0);
@@ -191,7 +198,7 @@ impl<'b> Writer<'b> {
         let mut targets = 0;
         for index in 0..count {
             if index + QUESTION_LABELS >= count {
-                self.note_target(&mut targets, at);
+                self.add_target(&mut targets, at);
             }
             at += usize::from(self.buffer.get(at).copied().unwrap_or_default()) + 1;
         }
@@ -199,19 +206,20 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// Whether the (maybe compressed) name at `at` in `message`, which is what was written so far, is `wire`. It ends: each turn
-/// takes a label off `wire`, or goes to a place before the one where the last stretch of labels began.
+/// Whether the name at offset `at` of `message`, which may be compressed, equals `wire`. `message`
+/// is what was written so far. The loop ends: each iteration removes a label from `wire`, or
+/// follows a pointer to before the start of the current run of labels.
 fn is_name_at(message: &[u8], mut at: usize, mut wire: &[u8]) -> bool {
-    let mut stretch = at;
+    let mut run = at;
     loop {
         match (message.get(at).copied(), wire.first().copied()) {
             (Some(high @ 0xc0..), _) => {
                 let Some(low) = message.get(at + 1) else { return false };
                 at = usize::from(high & 0x3f) << 8 | usize::from(*low);
-                if at >= stretch {
+                if at >= run {
                     return false;
                 }
-                stretch = at;
+                run = at;
             }
             (Some(0), Some(0)) => return true,
             (Some(length), Some(other)) if length == other => {

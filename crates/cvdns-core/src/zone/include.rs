@@ -1,27 +1,28 @@
-//! Where `$INCLUDE` gets its files from: the floor that reads files says so, this one only asks.
+//! Access to the files that `$INCLUDE` names. The caller provides it, as this crate reads no files.
 
-/// A master file's octets and the name that messages call it by.
-pub struct Included {
-    /// The name for messages.
+/// An included master file.
+pub struct IncludedFile {
+    /// File name for messages.
     pub file: String,
     /// Its contents.
     pub octets: Vec<u8>,
 }
 
-/// Finds the file of an `$INCLUDE` line, given as it was written and the file in which it stands.
+/// Reads the files that `$INCLUDE` names.
 pub trait Include {
-    /// Reads the file that `path` names, its escapes resolved and its quotes taken off.
+    /// Reads the file `path`, as named in the file `from`. `path` has its escapes resolved and its
+    /// quotes removed.
     ///
     /// # Errors
-    /// Why it cannot be read.
-    fn include(&mut self, path: &[u8], from: &str) -> Result<Included, String>;
+    /// Why the file cannot be read.
+    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String>;
 }
 
-/// Knows no files: for texts that must stand alone.
+/// Refuses every file, for texts without `$INCLUDE`.
 pub struct NoFiles;
 
 impl Include for NoFiles {
-    fn include(&mut self, path: &[u8], _from: &str) -> Result<Included, String> {
-        Err(format!("{} is not at hand", String::from_utf8_lossy(path)))
+    fn include(&mut self, path: &[u8], _from: &str) -> Result<IncludedFile, String> {
+        Err(format!("{} cannot be included here", String::from_utf8_lossy(path)))
     }
 }

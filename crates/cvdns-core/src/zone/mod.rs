@@ -1,14 +1,13 @@
-//! What a zone is made of: its TOML file with the dynamic names, and its master file with the static records.
+//! The files of a zone: a TOML file with the dynamic names, and a master file with the static
+//! records.
 //!
-//! A master file goes one way: `lexer` cuts it into entries of tokens, `head` and `rdata` make records of these, `directives`
-//! and `generate` follow the lines that are none, and `master` holds what one entry leaves for the next.
+//! `master` reads a master file: `master::lexer` splits it into entries of tokens, of which
+//! `master::record_head` and `rdata` make records; `master::directives` and `master::generate`
+//! follow the directives. `records` sorts the records into `RRsets` and checks them; `packed`
+//! stores them.
 
-mod directives;
 pub mod file;
-mod generate;
-mod head;
 pub mod include;
-mod lexer;
 pub mod master;
 mod packed;
 mod rdata;

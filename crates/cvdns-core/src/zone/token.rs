@@ -1,91 +1,91 @@
-//! The tokens of master files (RFC 1035 section 5.1), and what is wrong where one stands.
+//! Tokens of master files (RFC 1035 section 5.1), and errors with their position in the file.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Most characters of a token that a message repeats.
-const SHOWN: usize = 60;
+/// Highest number of characters of a token that a message quotes.
+const MAX_QUOTED: usize = 60;
 
-/// That an escape cannot be resolved.
+/// What is wrong with an invalid escape.
 pub(super) const BAD_ESCAPE: &str =
     "a backslash is followed by neither a character nor three digits up to 255";
 
-/// A word or a quoted string as it was written, its escapes not yet resolved.
+/// A word or a quoted string as written in the file, with its escapes unresolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'t> {
-    /// What was written, without quotes around it.
+    /// The text, without quotes around it.
     pub(super) text: &'t [u8],
-    /// Whether it had quotes around it.
+    /// Whether the text has quotes around it.
     pub(super) quoted: bool,
-    /// Where it begins, the quote included, in octets from the start of the file.
+    /// Start of the token with its quote, as an octet offset in the file.
     pub(super) start: usize,
 }
 
-/// Why something cannot be read.
+/// Why a part of a master file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The octets of the file that are meant.
+pub(super) struct ParseError {
+    /// Octet range of the file that the error is about.
     pub(super) span: Range<usize>,
     /// What is wrong.
     pub(super) what: String,
-    /// What to write instead.
+    /// What to write instead; empty if there is no advice yet.
     pub(super) help: String,
 }
 
-impl Fault {
-    /// What is wrong there; what to do is still to be said.
+impl ParseError {
+    /// An error without advice.
     pub(super) fn new(span: Range<usize>, what: impl Into<String>) -> Self {
         Self { span, what: what.into(), help: String::new() }
     }
 
-    /// With what to write instead.
-    pub(super) fn with(self, help: impl Into<String>) -> Self {
+    /// The error with advice on what to write instead.
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: help.into(), ..self }
     }
 
-    /// With what to write instead, unless that was said.
-    pub(super) fn or_with(self, help: impl FnOnce() -> String) -> Self {
-        if self.help.is_empty() { self.with(help()) } else { self }
+    /// The error with this advice, unless it has some already.
+    pub(super) fn or_help(self, help: impl FnOnce() -> String) -> Self {
+        if self.help.is_empty() { self.with_help(help()) } else { self }
     }
 }
 
 impl Token<'_> {
-    /// Where it stands, with its quotes.
+    /// Octet range of the token in the file, with its quotes.
     pub(super) fn span(&self) -> Range<usize> {
         let quotes = if self.quoted { 2 } else { 0 };
         self.start..self.start + self.text.len() + quotes
     }
 
-    /// Where it ends, with its quotes.
+    /// End of the token in the file, with its quotes.
     pub(super) fn end(&self) -> usize {
         self.span().end
     }
 
-    /// Whether it is this word, without quotes and regardless of case.
+    /// Whether the token is this word, unquoted and regardless of case.
     pub(super) fn is(&self, word: &str) -> bool {
         !self.quoted && self.text.eq_ignore_ascii_case(word.as_bytes())
     }
 
-    /// Says what is wrong with it.
-    pub(super) fn fault(&self, what: impl Into<String>) -> Fault {
-        Fault::new(self.span(), what)
+    /// An error about this token.
+    pub(super) fn error(&self, what: impl Into<String>) -> ParseError {
+        ParseError::new(self.span(), what)
     }
 
-    /// The token as messages repeat it: no control characters, and not without end.
+    /// The token as a message quotes it; see [`shown`].
     pub(super) fn shown(&self) -> String {
         shown(self.text)
     }
 
-    /// Its octets, `\X` and `\DDD` resolved.
+    /// The token's octets, with the escapes `\X` and `\DDD` resolved.
     ///
     /// # Errors
-    /// When a backslash is followed by neither a character nor three digits up to 255.
-    pub(super) fn octets(&self) -> Result<Cow<'_, [u8]>, Fault> {
-        resolve(self.text).ok_or_else(|| self.fault(BAD_ESCAPE))
+    /// If a backslash has neither a character nor three digits up to 255 after it.
+    pub(super) fn octets(&self) -> Result<Cow<'_, [u8]>, ParseError> {
+        resolve(self.text).ok_or_else(|| self.error(BAD_ESCAPE))
     }
 }
 
-/// Resolves the escapes of a text; `None` when one of them is none.
+/// Resolves the escapes of a text; `None` if one is invalid.
 pub(super) fn resolve(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !text.contains(&b'\\') {
         return Some(Cow::Borrowed(text));
@@ -112,17 +112,18 @@ pub(super) fn resolve(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(out))
 }
 
-/// Octets of a file as messages repeat them: no control characters, and not without end.
+/// Octets of a file as a message quotes them: without control characters, and cut off at
+/// [`MAX_QUOTED`] characters.
 pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let mut out: String = text.chars().take(SHOWN).flat_map(plain).collect();
-    if text.chars().nth(SHOWN).is_some() {
+    let mut out: String = text.chars().take(MAX_QUOTED).flat_map(printable).collect();
+    if text.chars().nth(MAX_QUOTED).is_some() {
         out.push('…');
     }
     out
 }
 
-fn plain(character: char) -> Box<dyn Iterator<Item = char>> {
+fn printable(character: char) -> Box<dyn Iterator<Item = char>> {
     if character.is_control() {
         Box::new(character.escape_debug())
     } else {

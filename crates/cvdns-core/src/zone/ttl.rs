@@ -1,12 +1,13 @@
-//! Times in master files: seconds, or numbers with units (`1h30m`), which BIND has and RFC 1035 does not.
+//! Times in master files: seconds, or numbers with units such as `1h30m`, an extension of BIND to
+//! RFC 1035.
 
-use super::token::{Fault, Token};
+use super::token::{ParseError, Token};
 
-/// The most seconds of a TTL (RFC 2181 section 8).
+/// Highest TTL in seconds (RFC 2181 section 8).
 const MAX_TTL: u64 = i32::MAX as u64;
 
-/// Seconds, or numbers with the units s m h d w in any order, as BIND has them; `None` for anything else. A sum beyond
-/// 64 bits is the greatest number of 64 bits.
+/// Reads seconds, or numbers with the units s, m, h, d and w in any order, as BIND does. `None` for
+/// anything else. The result saturates.
 pub(super) fn seconds(text: &[u8]) -> Option<u64> {
     let mut total: u64 = 0;
     let mut number: Option<u64> = None;
@@ -29,24 +30,26 @@ pub(super) fn seconds(text: &[u8]) -> Option<u64> {
         units = true;
     }
     match number {
-        // Minutes or seconds after `1h`? BIND does not guess either.
+        // A last number without a unit, as in `1h30`, is ambiguous. BIND refuses it too.
         Some(_) if units => None,
         Some(seconds) => Some(seconds),
         None => Some(total).filter(|_| units),
     }
 }
 
-/// The TTL that a token is; `None` when it is no time at all.
+/// Reads a token as a TTL in seconds; `None` if the token is not a time.
 ///
 /// # Errors
-/// When it is a time of more than 2^31-1 seconds.
-pub(super) fn ttl(token: &Token<'_>) -> Result<Option<u32>, Fault> {
+/// If the time is over 2^31-1 seconds.
+pub(super) fn ttl(token: &Token<'_>) -> Result<Option<u32>, ParseError> {
     let Some(seconds) = Some(token.text).filter(|_| !token.quoted).and_then(seconds) else {
         return Ok(None);
     };
     if seconds > MAX_TTL {
         let what = format!("a TTL of {} is too long", token.shown());
-        return Err(token.fault(what).with("write up to 2147483647 seconds (RFC 2181 section 8)"));
+        return Err(token
+            .error(what)
+            .with_help("write up to 2147483647 seconds (RFC 2181 section 8)"));
     }
     Ok(u32::try_from(seconds).ok())
 }
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_those_of_bind() {
+    fn units_are_read_as_by_bind() {
         for (text, expected) in [
             ("1h30m", 5400),
             ("2W", 1_209_600),
@@ -78,8 +81,8 @@ mod tests {
         assert_eq!(ttl(&token("2147483647")), Ok(Some(i32::MAX as u32)));
         assert_eq!(ttl(&token("A")), Ok(None));
         for long in ["2147483648", "4294967295", "99999999999999999999", "4000w"] {
-            let fault = ttl(&token(long)).unwrap_err();
-            assert_eq!(fault.what, format!("a TTL of {long} is too long"));
+            let error = ttl(&token(long)).unwrap_err();
+            assert_eq!(error.what, format!("a TTL of {long} is too long"));
         }
     }
 }

@@ -8,7 +8,7 @@ const RULE: Rule = Rule {
     good_checks: 2,
 };
 
-/// What a check shows, relative to the moment.
+/// The result of a check, relative to its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shows {
     Fresh,
@@ -40,7 +40,7 @@ fn after(history: &[(i64, Shows)]) -> Known {
     history.iter().fold(None, step).unwrap()
 }
 
-/// Hours and what they show, and the state after the last one.
+/// Results of checks by hour, and the state after the last one.
 #[track_caller]
 fn check(history: &[(i64, Shows)], state: State, since: i64) {
     let seconds: Vec<(i64, Shows)> =
@@ -57,7 +57,7 @@ fn a_day_old_or_a_day_unavailable_is_old() {
     check(&[(0, Stale)], State::Old, 0);
     check(&[(0, Fresh), (1, Faulty), (24, Faulty)], State::Up, 0);
     check(&[(0, Fresh), (1, Faulty), (25, Faulty)], State::Old, 25);
-    // One good check ends what was unavailable.
+    // One good check ends a time without answers.
     check(&[(0, Fresh), (1, Faulty), (24, Fresh), (25, Faulty), (48, Faulty)], State::Up, 0);
 }
 
@@ -68,7 +68,7 @@ fn two_days_of_that_is_removed() {
     check(&[(0, Stale), (48, Stale)], State::Removed, 48);
     check(&[(0, Faulty), (24, Faulty), (71, Faulty)], State::Old, 24);
     check(&[(0, Faulty), (24, Faulty), (72, Faulty)], State::Removed, 72);
-    // A coordinator that was away so long says "old" first.
+    // A coordinator that did not run for so long reports "old" first.
     check(&[(0, Faulty), (100, Faulty)], State::Old, 100);
     // A single good check in between does not stop the clock, nor does it remove.
     check(&[(0, Stale), (47, Fresh), (48, Fresh)], State::Up, 48);
@@ -90,7 +90,7 @@ fn dead_is_down_at_once_and_two_good_checks_bring_it_back() {
     // A day unavailable, then two days old.
     check(&[(0, Dead), (71, Dead)], State::Down, 0);
     check(&[(0, Dead), (72, Dead)], State::Removed, 72);
-    // It answers again, with nothing new.
+    // It answers again, with an old timestamp.
     check(&[(0, Dead), (1, Stale)], State::Down, 0);
     check(&[(0, Dead), (1, Stale), (2, Stale)], State::Old, 2);
     check(&[(0, Dead), (1, Fresh), (2, Stale)], State::Old, 2);
@@ -126,11 +126,11 @@ fn who_fails_is_looked_at_again_soon() {
     assert!(soon(&[(0, Stale), (48 * HOUR, Stale), (49 * HOUR, Fresh)]));
 }
 
-/// The rule as a sentence about the whole history, without a state that is carried along.
+/// The rule written as a sentence about the whole history, without a carried state.
 fn oracle(history: &[(i64, Shows)]) -> State {
     let mut start = 0;
     loop {
-        // What follows the last moment at which it was up beyond doubt: from its first fault on.
+        // The history from the first fault after it was last certainly up.
         let Some(fault) = (start..history.len()).find(|i| history[*i].1 != Fresh) else {
             return State::Up;
         };
@@ -155,7 +155,7 @@ fn oracle(history: &[(i64, Shows)]) -> State {
     }
 }
 
-/// The state of an address that failed first at `fault`, is no longer up since `left`, and never came back.
+/// The state of an address that first failed at `fault`, left `up` at `left`, and never came back.
 fn out_of_order(history: &[(i64, Shows)], fault: usize, left: usize) -> State {
     let by_fault =
         if history[left].1 == Dead { history[fault].0 + 24 * HOUR } else { history[left].0 };
@@ -190,7 +190,7 @@ proptest! {
         prop_assert_eq!(after(&history).state, oracle(&history), "{:?}", history);
     }
 
-    /// Whatever clocks and timestamps say.
+    /// No clock and no timestamp makes the rule panic.
     #[test]
     fn no_moment_panics(moments in prop::collection::vec((any::<i64>(), any::<i64>(), 0u8..4), 1..8)) {
         let moment = |seconds: i64| Timestamp::from_second(seconds % 250_000_000_000).unwrap_or(Timestamp::MAX);

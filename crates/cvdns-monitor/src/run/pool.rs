@@ -14,9 +14,9 @@ use crate::confirm::confirmed;
 use crate::rule::Evidence;
 use crate::target::Target;
 
-/// What the threads report.
+/// What threads report.
 pub(super) enum Event {
-    /// What a target showed, by the pool of this number.
+    /// The number of a pool, the number of a target, and the result of its check.
     Checked(u64, usize, Evidence),
     /// SIGHUP.
     Reload,
@@ -24,17 +24,17 @@ pub(super) enum Event {
     Stop,
 }
 
-/// How a target is checked.
+/// The settings of a check.
 #[derive(Clone)]
 pub(super) struct Checker {
     pub(super) client: Client,
     pub(super) port: u16,
     pub(super) tries: u32,
     pub(super) pause: Duration,
-    /// The time to take in place of the clock's.
+    /// Replaces the time of the clock.
     pub(super) fixed: Option<Timestamp>,
     pub(super) stop: Stop,
-    /// The pool's number: after a reload, numbers of targets mean others.
+    /// The number of the pool: after a reload the numbers of targets mean other targets.
     pub(super) pool: u64,
 }
 
@@ -43,7 +43,7 @@ struct Job {
     target: Target,
 }
 
-/// The threads. They end when it is dropped, each after the check that it is at.
+/// The threads. When the pool is dropped, each thread ends after its present check.
 pub(super) struct Pool {
     jobs: Sender<Job>,
     stop: Stop,
@@ -73,10 +73,10 @@ impl Pool {
         Ok(Self { jobs, stop: checker.stop.clone() })
     }
 
-    /// Has a target checked.
+    /// Queues the check of a target.
     pub(super) fn check(&self, number: usize, targets: &[Target]) {
         if let Some(target) = targets.get(number) {
-            // Threads end after the pool only.
+            // Threads outlive the pool, so that there is a receiver.
             let _ = self.jobs.send(Job { number, target: target.clone() });
         }
     }
@@ -89,7 +89,7 @@ fn work(checker: &Checker, waiting: &Mutex<Receiver<Job>>, events: &Sender<Event
         if checker.stop.is_stopped() {
             return;
         }
-        // A defect of a library must not take an address out of the round for good.
+        // A panic in a library must not exclude an address for good.
         let evidence =
             catch_unwind(AssertUnwindSafe(|| checker.check(&target))).unwrap_or_else(|_| {
                 Evidence::Unchecked("the check failed by a defect of the program".to_owned())

@@ -1,30 +1,30 @@
-//! What to change where a web server does not do what a mirror must.
+//! What to change in a web server that does not meet a requirement.
 
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// What a fault is about.
+/// The subject of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Advice {
-    /// Nobody listens, or nobody gets through.
+    /// Nothing listens, or no connection gets through.
     Listen,
-    /// It answers too slowly, or not to the end.
+    /// The server answers too slowly or incompletely.
     Slow,
-    /// Another virtual host answers, or none.
+    /// The wrong virtual host answers, or none.
     VirtualHost,
-    /// It redirects.
+    /// The server redirects.
     Redirect,
-    /// It sends no ranges.
+    /// The server does not support ranges.
     Ranges,
-    /// The files are not there, or not new.
+    /// The files are missing or not fresh.
     Update,
-    /// The fault is on the side of whoever asks.
+    /// The fault is on the side of the checking host.
     Here,
 }
 
-/// The web servers that are known.
+/// The web servers for which there is advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Software {
     /// The Apache HTTP server.
@@ -39,7 +39,7 @@ impl Software {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Apache, Self::Nginx, Self::Lighttpd];
 
-    /// Which one it is that calls itself so.
+    /// The web server with this value of `Server`; `None` if it is another one.
     pub fn of(server: &str) -> Option<Self> {
         let server = server.to_ascii_lowercase();
         Self::ALL
@@ -58,7 +58,7 @@ impl Software {
 }
 
 impl Advice {
-    /// What a failure is about.
+    /// The subject of a failure.
     pub fn on(failure: &Failure) -> Self {
         match failure {
             Failure::Refused | Failure::Unreachable | Failure::ConnectTimeout(_) => Self::Listen,
@@ -79,7 +79,7 @@ impl Advice {
         }
     }
 
-    /// What it asks for, in a sentence.
+    /// The advice as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Listen => {
@@ -111,7 +111,8 @@ impl Advice {
     }
 }
 
-/// The lines to have in a web server's configuration; none where it has no part in it. `hosts` are the virtual hosts.
+/// The lines to add to the configuration of a web server; `None` if its configuration is not the
+/// cause. `hosts` are the virtual hosts.
 pub fn text(advice: Advice, software: Software, hosts: &[String; 2]) -> Option<String> {
     use Advice::{Listen, Ranges, Redirect, VirtualHost};
     use Software::{Apache, Lighttpd, Nginx};

@@ -1,7 +1,8 @@
 //! Entries of master files are read as BIND and Knot read them, and what these refuse is refused.
 //!
-//! BIND's opinion is what `named-compilezone -F raw` writes, octet by octet; Knot's is whether `kzonecheck` takes a file, and
-//! what knotd then transfers. Where the two disagree, or the server deviates, the entry says why.
+//! BIND's opinion is what `named-compilezone -F raw` writes, octet by octet; Knot's is whether
+//! `kzonecheck` takes a file, and what knotd then transfers. Where the two disagree, or the server
+//! deviates, the entry says why.
 
 mod raw;
 mod refused;
@@ -15,7 +16,7 @@ use std::process::Command;
 
 use cvdns_core::problem::Problems;
 use cvdns_core::wire::name::Name;
-use cvdns_core::zone::include::{Include, Included};
+use cvdns_core::zone::include::{Include, IncludedFile};
 use cvdns_core::zone::master;
 
 use crate::support::daemon::Files;
@@ -24,7 +25,8 @@ use crate::support::{ports, rr};
 use refused::REFUSED;
 use taken::TAKEN;
 
-/// Which of the peers take an entry. The text says why it is not both, or why the server does otherwise.
+/// Which of the peers take an entry. The text says why it is not both, or why the server does
+/// otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takers {
     Both,
@@ -45,7 +47,8 @@ impl Takers {
     }
 }
 
-/// A record. Owners are in lower case, as servers may keep the case of one entry for all of an owner's.
+/// A record. Owners are in lower case, as servers may keep the case of one entry for all of an
+/// owner's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     owner: Vec<u8>,
@@ -89,10 +92,10 @@ const FIRST: &str = "Knot takes no owner from the file that includes";
 struct Dir(PathBuf);
 
 impl Include for Dir {
-    fn include(&mut self, path: &[u8], _from: &str) -> Result<Included, String> {
+    fn include(&mut self, path: &[u8], _from: &str) -> Result<IncludedFile, String> {
         let file = String::from_utf8(path.to_vec()).expect("a name");
         let octets = fs::read(self.0.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-        Ok(Included { file, octets })
+        Ok(IncludedFile { file, octets })
     }
 }
 
@@ -109,7 +112,7 @@ fn ours(dir: &Path, zone: &[u8]) -> (BTreeSet<Row>, Vec<String>) {
     let mut problems = Problems::default();
     let origin = Name::parse(ORIGIN, &Name::root()).expect("a name");
     let records = master::parse("zone", zone, &origin, &mut Dir(dir.to_owned()), &mut problems);
-    let row = |record: &cvdns_core::zone::records::Record| Row {
+    let row = |record: &cvdns_core::zone::records::ResourceRecord| Row {
         owner: record.owner.to_lower().wire().to_vec(),
         rtype: record.rtype,
         ttl: record.ttl,
@@ -332,7 +335,8 @@ fn what_is_exported_is_read_back() {
     let (written, problems) = ours(dir.path(), &exported);
     assert!(problems.is_empty(), "{problems:#?}");
     let (mut read, _) = ours(dir.path(), &zone);
-    // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so that nobody misses it.
+    // A name that has nothing but NSEC3 does not exist for who asks (RFC 5155 section 7.2.8), so
+    // that nobody misses it.
     read.retain(|row| row.rtype != rr::number("NSEC3"));
     assert_eq!(difference(&read, &written), "");
     let bind =

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::windows::{Share, Starts, Windows, shuffle};
 use crate::snapshot::yields::Candidate;
-use crate::wire::{HEADER, class, rtype};
+use crate::wire::{HEADER, MAX_MESSAGE, class, rtype};
 
 /// Octets of an A record that points at the question's name: pointer, type, class, TTL, length, address.
 pub const A_SIZE: usize = 16;
 /// Octets of an AAAA record that points at the question's name.
 pub const AAAA_SIZE: usize = 28;
 
-/// Room that the longest header, question and OPT record leave of a message's 65,535 octets.
-const ROOM: usize = 65_535 - 1024;
+/// Room that the longest header, question and OPT record leave of the longest message.
+const ROOM: usize = MAX_MESSAGE - 1024;
 
 /// The windows of one address family. Half a cache line, from which one load leads to the records of a window; where mirrors
 /// of unequal weight all fit into an answer, two do.

@@ -1,26 +1,25 @@
-//! APL: lists of networks (RFC 3123).
+//! APL: lists of address prefixes (RFC 3123).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::data::Data;
-use super::data::Word;
 use super::field::Field;
 use super::octets::Octets;
-use crate::zone::token::Fault;
+use super::parser::{RdataParser, TextToken};
+use crate::zone::token::ParseError;
 
-/// The field as layouts name it.
+/// All address prefixes of a record.
 pub(super) const APL: Field = Field { text: apl, wire };
 
 fn wire(octets: &mut Octets<'_>) -> Option<()> {
     while !octets.is_empty() {
         let (family, prefix, length) = (octets.u16()?, octets.u8()?, octets.u8()? & 0x7f);
-        let most = match family {
+        let max_prefix = match family {
             1 => Some(32),
             2 => Some(128),
             _ => None,
         };
         let address = octets.take(usize::from(length))?;
-        let fits = most.is_none_or(|bits: u8| prefix <= bits && length <= bits / 8);
+        let fits = max_prefix.is_none_or(|bits: u8| prefix <= bits && length <= bits / 8);
         if !fits || address.last() == Some(&0) {
             return None;
         }
@@ -28,23 +27,23 @@ fn wire(octets: &mut Octets<'_>) -> Option<()> {
     Some(())
 }
 
-/// `[!]FAMILY:ADDRESS/PREFIX`, as often as wanted and be it never (RFC 3123 section 5).
-pub(super) fn apl(data: &mut Data<'_>) -> Result<(), Fault> {
-    while data.continues() {
-        let word = data.word("a network")?;
-        let item = item(&word)
-            .ok_or_else(|| word.is_not("a network such as 1:192.0.2.0/24 or !2:2001:db8::/32"))?;
-        data.out.extend(item);
+/// Zero or more items `[!]FAMILY:ADDRESS/PREFIX` (RFC 3123 section 5).
+pub(super) fn apl(parser: &mut RdataParser<'_>) -> Result<(), ParseError> {
+    while parser.continues() {
+        let token = parser.text_token("a network")?;
+        let item = item(&token)
+            .ok_or_else(|| token.is_not("a network such as 1:192.0.2.0/24 or !2:2001:db8::/32"))?;
+        parser.out.extend(item);
     }
     Ok(())
 }
 
-/// Family, prefix length, address length with the negation as its highest bit, and the address without the zeros
-/// at its end (RFC 3123 section 4).
-fn item(word: &Word<'_>) -> Option<Vec<u8>> {
-    let (negated, text) = match word.text.strip_prefix('!') {
+/// The wire form of an item: family, prefix length, address length with the negation flag as its
+/// highest bit, and the address without trailing zeros (RFC 3123 section 4).
+fn item(token: &TextToken<'_>) -> Option<Vec<u8>> {
+    let (negated, text) = match token.text.strip_prefix('!') {
         Some(rest) => (0x80, rest),
-        None => (0, word.text),
+        None => (0, token.text),
     };
     let (family, network) = text.split_once(':')?;
     let (address, prefix) = network.split_once('/')?;

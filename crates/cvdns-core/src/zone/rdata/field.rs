@@ -1,14 +1,14 @@
-//! What a field of RDATA is: how it is read from text, and how it is told in octets.
+//! A field of RDATA, in presentation format and in wire form.
 
-use super::data::Data;
 use super::octets::Octets;
-use crate::zone::token::Fault;
+use super::parser::RdataParser;
+use crate::zone::token::ParseError;
 
-/// A field. Whatever `text` makes, `wire` takes whole.
+/// A field. `wire` accepts all octets that `text` makes.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
-    /// Takes the field's tokens and appends its octets.
-    pub(super) text: for<'e> fn(&mut Data<'e>) -> Result<(), Fault>,
-    /// Takes the field's octets; `None` where there is no such field.
+    /// Reads the field's tokens, and appends its octets.
+    pub(super) text: for<'e> fn(&mut RdataParser<'e>) -> Result<(), ParseError>,
+    /// Consumes the field's octets; `None` if they are not valid.
     pub(super) wire: for<'o> fn(&mut Octets<'o>) -> Option<()>,
 }

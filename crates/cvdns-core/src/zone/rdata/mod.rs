@@ -1,73 +1,81 @@
-//! RDATA from text: the one reader of all types that BIND takes by name, each in the form that BIND and Knot take for it.
+//! RDATA from presentation format, for all types whose mnemonics BIND knows, as BIND and Knot read
+//! it.
 //!
-//! [`table`] says of which fields a type is made; a field knows both its text and its octets. What is read is RDATA in
-//! wire form with names uncompressed, as no type outside of RFC 1035 may have them otherwise (RFC 3597 section 4).
+//! [`formats`] lists the fields of each type; a [`field`] has both a presentation format and a wire
+//! form. The result is RDATA in wire form with uncompressed names: in types outside of RFC 1035,
+//! names must not be compressed (RFC 3597 section 4).
 
-mod aliases;
 mod apl;
-mod data;
 mod dnssec;
 mod field;
 mod fields;
+mod formats;
 mod loc;
+mod mnemonics;
 mod octets;
-mod service;
-mod shapes;
-mod table;
+mod parser;
+mod rr_type;
+mod special;
+mod svcb;
 #[cfg(test)]
 mod tests;
 
-use super::token::{Fault, Token};
-use crate::wire::name::Name;
-use data::Data;
-pub(super) use fields::bad_name;
-pub(super) use table::number;
+use std::ops::Range;
 
-/// Reads the data of a record, `tokens`, behind its type, which ends at `end`. The octets are appended to `out`, which
-/// is empty.
+use super::token::{ParseError, Token};
+use crate::wire::name::Name;
+pub(super) use fields::bad_name;
+use fields::generic;
+use parser::RdataParser;
+pub(super) use rr_type::type_number;
+
+/// Reads the data of a record from `tokens`, which follow the type. `end` is the end of the type,
+/// as an octet offset in the file. The octets are appended to `out`, which must be empty.
 ///
 /// # Errors
-/// When the data is not of the form of its type.
+/// If the data is not valid for the type.
 pub(super) fn read(
     rtype: u16,
     tokens: &[Token<'_>],
     end: usize,
     origin: &Name,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    let mut data = Data::new(tokens, end, origin, out);
-    let Some(layout) = table::by_number(rtype) else {
-        return unknown(rtype, data);
+) -> Result<(), ParseError> {
+    let mut parser = RdataParser::new(tokens, end, origin, out);
+    let Some(format) = formats::by_number(rtype) else {
+        return read_unknown(rtype, parser);
     };
-    let help = || layout.help();
-    if data.is_generic() {
-        data.generic().map_err(|fault| fault.or_with(help))?;
-        if !layout.is_wire(data.out) {
-            let what = format!("the octets are no {} data", layout.name);
-            return Err(Fault::new(span(tokens), what).with(help()));
+    let mnemonic = format.rr_type.mnemonic;
+    let help = || format.help();
+    if parser.is_generic() {
+        generic(&mut parser).map_err(|error| error.or_help(help))?;
+        if !format.is_valid(parser.out) {
+            let what = format!("the octets are not {mnemonic} data");
+            return Err(ParseError::new(span(tokens), what).with_help(help()));
         }
-    } else if layout.fields.is_empty() {
-        return Err(data.fault_here(format!("{} has no form in text", layout.name)).with(help()));
+    } else if format.fields.is_empty() {
+        let what = format!("{mnemonic} data has only the generic form");
+        return Err(parser.error_here(what).with_help(help()));
     } else {
-        for field in layout.fields {
-            (field.text)(&mut data).map_err(|fault| fault.or_with(help))?;
+        for field in format.fields {
+            (field.text)(&mut parser).map_err(|error| error.or_help(help))?;
         }
     }
-    data.finish().map_err(|fault| fault.or_with(help))
+    parser.finish().map_err(|error| error.or_help(help))
 }
 
-/// Data of a type that has no name here, which is written in the form for all types (RFC 3597 section 5).
-fn unknown(rtype: u16, mut data: Data<'_>) -> Result<(), Fault> {
+/// Reads the data of an unknown type, which has only the generic form (RFC 3597 section 5).
+fn read_unknown(rtype: u16, mut parser: RdataParser<'_>) -> Result<(), ParseError> {
     let help = || format!("write TYPE{rtype} \\# LENGTH HEX (RFC 3597 section 5)");
-    if !data.is_generic() {
-        return Err(data
-            .fault_here(format!("the fields of TYPE{rtype} are not known"))
-            .with(help()));
+    if !parser.is_generic() {
+        return Err(parser
+            .error_here(format!("the fields of TYPE{rtype} are not known"))
+            .with_help(help()));
     }
-    data.generic().and_then(|()| data.finish()).map_err(|fault| fault.or_with(help))
+    generic(&mut parser).and_then(|()| parser.finish()).map_err(|error| error.or_help(help))
 }
 
-fn span(tokens: &[Token<'_>]) -> std::ops::Range<usize> {
+fn span(tokens: &[Token<'_>]) -> Range<usize> {
     let start = tokens.first().map_or(0, |token| token.start);
     start..tokens.last().map_or(start, Token::end)
 }

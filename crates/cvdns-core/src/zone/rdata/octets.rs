@@ -1,56 +1,57 @@
-//! RDATA in wire form, gone over field by field: what is written as `\# LENGTH HEX` (RFC 3597 section 5) must have the
-//! form of its type, for what answers relies on it, and clients call other octets malformed.
+//! RDATA in wire form, consumed field by field. Data that is written as `\# LENGTH HEX` (RFC 3597
+//! section 5) is checked against the type's format: answers rely on it, and clients would reject
+//! malformed data.
 
 use crate::wire::name::wire_length;
 
-/// The octets of RDATA that no field has taken yet. Each method takes what it names, and gives `None` where that is
-/// not there.
+/// The remaining octets of RDATA. Each method consumes what it names; `None` if the octets do not
+/// start with it.
 pub(super) struct Octets<'o>(&'o [u8]);
 
 impl<'o> Octets<'o> {
-    /// All of the RDATA.
+    /// Starts at the beginning of the RDATA.
     pub(super) fn new(rdata: &'o [u8]) -> Self {
         Self(rdata)
     }
 
-    /// Whether all were taken.
+    /// Whether all octets were consumed.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// So many octets.
+    /// `count` octets.
     pub(super) fn take(&mut self, count: usize) -> Option<&'o [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
     }
 
-    /// So many octets, whatever they are.
+    /// `count` octets with any value.
     pub(super) fn skip(&mut self, count: usize) -> Option<()> {
         self.take(count).map(drop)
     }
 
-    /// An octet.
+    /// One octet.
     pub(super) fn u8(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }
 
-    /// Two octets, as a number.
+    /// Two octets as a number.
     pub(super) fn u16(&mut self) -> Option<u16> {
         Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
     }
 
-    /// All that is left.
+    /// All remaining octets.
     pub(super) fn rest(&mut self) -> &'o [u8] {
         std::mem::take(&mut self.0)
     }
 
-    /// All that is left, of which there must be something.
+    /// All remaining octets, at least one.
     pub(super) fn some(&mut self) -> Option<()> {
         (!self.rest().is_empty()).then_some(())
     }
 
-    /// All that is left, be it nothing.
+    /// All remaining octets, maybe none.
     pub(super) fn any(&mut self) -> Option<()> {
         self.skip(self.0.len())
     }
@@ -66,7 +67,7 @@ impl<'o> Octets<'o> {
         self.take(usize::from(length))
     }
 
-    /// One character-string or several.
+    /// One or more character-strings.
     pub(super) fn strings(&mut self) -> Option<()> {
         self.string()?;
         while !self.is_empty() {
@@ -75,7 +76,7 @@ impl<'o> Octets<'o> {
         Some(())
     }
 
-    /// Types in blocks of 256, each with its bitmap (RFC 4034 section 4.1.2).
+    /// A type bitmap in blocks of 256 types (RFC 4034 section 4.1.2).
     pub(super) fn types(&mut self) -> Option<()> {
         let mut before = None;
         while !self.is_empty() {

@@ -2,16 +2,16 @@ mod named;
 
 use proptest::prelude::*;
 
-use super::table::TABLE;
+use super::formats::FORMATS;
 use crate::problem::Problems;
 use crate::wire::name::Name;
 use crate::zone::include::NoFiles;
 use crate::zone::master::parse;
-use crate::zone::records::Record;
+use crate::zone::records::ResourceRecord;
 use named::RECORDS;
 
-/// Reads a master file of `example.org`, as far as it can be read.
-fn read(text: impl AsRef<[u8]>) -> (Vec<Record>, Vec<String>) {
+/// The valid records of a master file of `example.org`, and its problems.
+fn read(text: impl AsRef<[u8]>) -> (Vec<ResourceRecord>, Vec<String>) {
     let origin = Name::parse("example.org.", &Name::root()).unwrap();
     let mut problems = Problems::default();
     let records = parse("z", text, &origin, &mut NoFiles, &mut problems);
@@ -23,14 +23,14 @@ fn hex(octets: &[u8]) -> String {
 }
 
 #[track_caller]
-fn one(text: &str) -> Record {
+fn one(text: &str) -> ResourceRecord {
     let (mut records, problems) = read(text);
     assert_eq!((records.len(), problems.as_slice()), (1, &[][..]), "{text}");
     records.remove(0)
 }
 
 #[test]
-fn rdata_is_what_named_makes_of_it() {
+fn rdata_is_as_named_encodes_it() {
     for (text, number, wanted) in RECORDS {
         let record = one(&format!("x 60 IN {text}\n"));
         assert_eq!((record.rtype, hex(&record.rdata).as_str()), (*number, *wanted), "{text}");
@@ -39,19 +39,28 @@ fn rdata_is_what_named_makes_of_it() {
 }
 
 #[test]
-fn every_type_of_the_table_is_tried() {
-    for layout in TABLE.iter().filter(|layout| !layout.form.is_empty()) {
-        assert!(RECORDS.iter().any(|(_, number, _)| *number == layout.number), "{}", layout.name);
+fn every_format_is_tested() {
+    for format in FORMATS.iter().filter(|format| !format.presentation.is_empty()) {
+        assert!(
+            RECORDS.iter().any(|(_, number, _)| *number == format.rr_type.number),
+            "{}",
+            format.rr_type.mnemonic
+        );
     }
-    assert!(TABLE.is_sorted_by_key(|layout| layout.number));
+    assert!(FORMATS.is_sorted_by_key(|format| format.rr_type.number));
 }
 
-/// RFC 3597 section 5: with `\#` for every type, by name and by number, and `TYPEnnn` with the type's own form too.
+/// RFC 3597 section 5: `\#` is allowed for every type, by mnemonic and by number. `TYPEnnn` may also
+/// have the type's own presentation format.
 #[test]
 fn the_generic_form_is_read_for_every_type() {
     for (_, number, wanted) in RECORDS {
-        let layout = TABLE.iter().find(|layout| layout.number == *number).unwrap();
-        for name in [layout.name.to_owned(), format!("TYPE{number}"), layout.name.to_lowercase()] {
+        let format = FORMATS.iter().find(|format| format.rr_type.number == *number).unwrap();
+        for name in [
+            format.rr_type.mnemonic.to_owned(),
+            format!("TYPE{number}"),
+            format.rr_type.mnemonic.to_lowercase(),
+        ] {
             let text = format!("x 60 {name} \\# {} {wanted}\n", wanted.len() / 2);
             let record = one(&text);
             assert_eq!((record.rtype, hex(&record.rdata).as_str()), (*number, *wanted), "{name}");
@@ -62,15 +71,15 @@ fn the_generic_form_is_read_for_every_type() {
     assert_eq!(one("x 60 TYPE65280 \\# 1 ff\n").rtype, 65_280);
 }
 
-/// What no type allows: nothing at all where there must be something, and one octet more than there may be.
+/// Invalid data: empty where the type has fields, and with an octet too many.
 #[test]
-fn the_generic_form_must_be_of_the_type() {
+fn the_generic_form_must_be_valid_for_the_type() {
     let empty = ["NULL", "APL", "UINFO", "UID", "GID", "UNSPEC"];
-    for layout in TABLE.iter().filter(|layout| !empty.contains(&layout.name)) {
-        let (records, problems) = read(format!("x 60 {} \\# 0\n", layout.name));
-        assert_eq!((records.len(), problems.len()), (0, 1), "{}", layout.name);
+    for format in FORMATS.iter().filter(|format| !empty.contains(&format.rr_type.mnemonic)) {
+        let (records, problems) = read(format!("x 60 {} \\# 0\n", format.rr_type.mnemonic));
+        assert_eq!((records.len(), problems.len()), (0, 1), "{}", format.rr_type.mnemonic);
         assert!(
-            problems[0].contains(&format!("the octets are no {} data", layout.name)),
+            problems[0].contains(&format!("the octets are not {} data", format.rr_type.mnemonic)),
             "{problems:?}"
         );
     }
@@ -84,23 +93,23 @@ fn the_generic_form_must_be_of_the_type() {
         "NSEC \\# 1 00",
         "SVCB \\# 2 0001",
     ] {
-        assert!(read(format!("x 60 {text}\n")).1[0].contains("the octets are no"), "{text}");
+        assert!(read(format!("x 60 {text}\n")).1[0].contains("the octets are not"), "{text}");
     }
 }
 
 /// RFC 1035 section 5.1.
 #[test]
-fn entries_have_all_the_freedom_that_others_have() {
+fn entries_may_have_any_form_of_rfc_1035_section_5_1() {
     let (records, problems) = read(
         "$TTL 1h\na IN 2h RT 1 r ; r\n 3m RT ( 2 ; (\n r.b. ) \n RT 3 @\n$ORIGIN sub\nb 1d IN RT (\n4\nr\n)\n\
          @ rt 5 r\\.r\nLOC X25 \"1234\"\n",
     );
     assert_eq!(problems, Vec::<String>::new());
-    let told: Vec<String> =
+    let lines: Vec<String> =
         records.iter().map(|r| format!("{} {} {}", r.owner, r.ttl, hex(&r.rdata))).collect();
     let origin = "076578616d706c65036f726700";
     assert_eq!(
-        told,
+        lines,
         [
             format!("a.example.org 7200 00010172{origin}"),
             "a.example.org 180 00020172016200".to_owned(),
@@ -112,9 +121,9 @@ fn entries_have_all_the_freedom_that_others_have() {
     );
 }
 
-/// Each with its place and what was expected there.
+/// Every error has its location and what was expected there.
 #[test]
-fn what_is_wrong_is_told_by_word() {
+fn errors_have_location_and_expectation() {
     let cases = [
         ("AFSDB 65536 a.", "z:1:12: not a record: `65536` is not a number from 0 to 65535"),
         (
@@ -123,16 +132,19 @@ fn what_is_wrong_is_told_by_word() {
         ),
         ("AFSDB -1 a.", "z:1:12: not a record: `-1` is not a number"),
         ("AFSDB +1 a.", "z:1:12: not a record: `+1` is not a number"),
-        ("AFSDB \"1\" a.", "z:1:12: not a record: a number from 0 to 65535 has no quotes"),
+        (
+            "AFSDB \"1\" a.",
+            "z:1:12: not a record: a number from 0 to 65535 is written without quotes",
+        ),
         ("AFSDB 1 a..b", "z:1:14: not a record: `a..b`: a label is empty"),
         ("AFSDB 1 a. b.", "z:1:17: not a record: unexpected `b.` after the end"),
         ("AFSDB ( 1 a.", "z:1:12: not a record: the parenthesis is not closed"),
         ("AFSDB 1 a. )", "z:1:17: not a record: the parenthesis was never opened"),
-        ("X25 123", "z:1:10: not a record: `123` is not four digits"),
+        ("X25 123", "z:1:10: not a record: `123` is not at least four digits"),
         ("SPF \"a", "z:1:10: not a record: the quote is not closed"),
         ("SPF a\\256", "z:1:10: not a record: a backslash"),
-        ("SPF a\\", "z:1:11: not a record: a backslash stands at the end"),
-        ("URI 1 2 abc", "z:1:14: not a record: `abc` has no quotes around it"),
+        ("SPF a\\", "z:1:11: not a record: a backslash is at the end"),
+        ("URI 1 2 abc", "z:1:14: not a record: `abc` must be in quotes"),
         ("EUI48 00-00-5e-00-53", "z:1:12: not a record: `00-00-5e-00-53` is not six octets"),
         ("EUI48 00-00-5e-00-53-+1", "z:1:12: not a record: `00-00-5e-00-53-+1` is not six"),
         ("L64 1 2001:db8::1", "z:1:12: not a record: `2001:db8::1` is not four groups"),
@@ -150,8 +162,8 @@ fn what_is_wrong_is_told_by_word() {
         ("DHCID A", "z:1:12: not a record: not base64"),
         ("WKS 10.0.0.1 6 nosuch", "z:1:21: not a record: `nosuch` is not a port"),
         ("KEY NOSUCH 3 8 AQID", "z:1:10: not a record: `NOSUCH` is not flags"),
-        ("NXT b. URI", "z:1:13: not a record: `URI` is no type from 1 to 127"),
-        ("CSYNC 1 2 NOSUCH", "z:1:16: not a record: `NOSUCH` is no type: write"),
+        ("NXT b. URI", "z:1:13: not a record: `URI` is not a type from 1 to 127"),
+        ("CSYNC 1 2 NOSUCH", "z:1:16: not a record: `NOSUCH` is not a type: write"),
         (
             "SIG A 8 2 300 20261301000000 1 2 b. AQID",
             "z:1:20: not a record: `20261301000000` is not a time",
@@ -173,8 +185,11 @@ fn what_is_wrong_is_told_by_word() {
             "z:1:19: not a record: the digest has 2 octets, where its type 9 has at least 12",
         ),
         ("DNSKEY 256 3 NOSUCH AQID", "z:1:19: not a record: `NOSUCH` is not an algorithm"),
-        ("UID 12", "z:1:9: not a record: UID has no form in text (write UID \\# LENGTH HEX"),
-        ("UID \\# 2 01", "z:1:13: not a record: the length is 2, and there are 1 octets"),
+        (
+            "UID 12",
+            "z:1:9: not a record: UID data has only the generic form (write UID \\# LENGTH HEX",
+        ),
+        ("UID \\# 2 01", "z:1:13: not a record: the length is 2, but there are 1 octets"),
         ("UID \\# 65536", "z:1:13: not a record: `65536` is not a length"),
         ("UID \\# 1 0g", "z:1:15: not a record: not hexadecimal digits"),
     ];
@@ -197,15 +212,19 @@ fn what_is_wrong_is_told_by_word() {
     let long = format!("x 60 EID {}\n", "00".repeat(65_536));
     assert!(read(&long).1[0].contains("too long"));
     let long = format!("x 60 SPF {}\n", "a".repeat(256));
-    assert!(read(&long).1[0].contains("256 octets, of 255 at most"));
+    assert!(read(&long).1[0].contains("256 octets, over the limit of 255"));
 }
 
-/// Words that mean something somewhere in a master file, and some that mean nothing anywhere.
+/// Tokens with a meaning somewhere in a master file, and some without any.
 fn word() -> impl Strategy<Value = String> {
     let common = "A AAAA CAA CNAME DNAME HINFO HTTPS IN IPSECKEY MINFO MX NAPTR NS NSEC NSEC3 NSEC3PARAM OPENPGPKEY PTR RP SOA SRV \
                   SSHFP SVCB TLSA TXT ZONEMD $INCLUDE $ORIGIN $TTL alpn=h2,h3 mandatory=alpn ipv4hint=192.0.2.1 key1=x ech=AQID";
     let common = common.split_whitespace().map(str::to_owned);
-    let names = TABLE.iter().map(|layout| layout.name.to_owned()).chain(common).collect::<Vec<_>>();
+    let names = FORMATS
+        .iter()
+        .map(|format| format.rr_type.mnemonic.to_owned())
+        .chain(common)
+        .collect::<Vec<_>>();
     let texts = RECORDS
         .iter()
         .flat_map(|(text, ..)| text.split(' ').map(str::to_owned))
@@ -235,25 +254,25 @@ proptest! {
         read(format!("x 60 IN {}", words.join(" ")));
     }
 
-    /// Whatever stands where a type's data should is read or refused; either way the next record is found.
+    /// Whatever is in place of a type's data is read or refused, and the next record is found.
     #[test]
     fn no_data_makes_a_type_panic(
-        index in 0..TABLE.len(),
+        index in 0..FORMATS.len(),
         words in proptest::collection::vec(word(), 0..8),
         cut in any::<proptest::sample::Index>(),
     ) {
         let data = words.join(" ");
         let cut = (0..=data.len()).rev().filter(|at| data.is_char_boundary(*at)).nth(cut.index(data.len() + 1));
         let data = &data[..cut.unwrap_or(data.len())];
-        let (records, problems) = read(format!("x 60 IN {} {data}\n", TABLE[index].name));
+        let (records, problems) = read(format!("x 60 IN {} {data}\n", FORMATS[index].rr_type.mnemonic));
         prop_assert!(data.contains('\n') || records.len() + problems.len() == 1, "{data}: {problems:?}");
         for record in &records {
-            let layout = TABLE.iter().find(|layout| layout.number == record.rtype);
-            prop_assert!(layout.is_none_or(|layout| layout.is_wire(&record.rdata)), "{data}: {record:?}");
+            let format = FORMATS.iter().find(|format| format.rr_type.number == record.rtype);
+            prop_assert!(format.is_none_or(|format| format.is_valid(&record.rdata)), "{data}: {record:?}");
         }
     }
 
-    /// A record of a type with one octet changed: what is still read has RDATA of the same length or is another text.
+    /// A record with one octet changed.
     #[test]
     fn no_typing_error_makes_a_type_panic(index in 0..RECORDS.len(), at in any::<usize>(), octet in 32..127u8) {
         let mut text = RECORDS[index].0.as_bytes().to_vec();

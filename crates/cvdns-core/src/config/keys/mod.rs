@@ -1,0 +1,83 @@
+//! The keys of `cvdns.toml`, a module for each section.
+
+use crate::schema::{FileFormat, Key, Optional, Required, Section, SubTable, Tables, Text};
+
+pub mod admin;
+pub mod feed;
+pub mod geoip;
+pub mod log;
+pub mod monitor;
+pub mod record;
+pub mod server;
+mod share;
+
+/// `cvdns.toml`.
+pub static FILE: FileFormat = FileFormat { title: "cvdns.toml", name: "cvdns", root: &ROOT };
+
+/// The top of the file.
+pub static ROOT: Section =
+    Section { doc: "", keys: &[&SERVER, &ZONE, &GEOIP, &FEED, &RECORD, &ADMIN, &MONITOR, &LOG] };
+
+/// `[server]`.
+pub static SERVER: Key<SubTable, Optional> =
+    section("server", &server::SECTION, "How the server listens and answers.");
+
+/// `[[zone]]`.
+pub static ZONE: Key<Tables, Optional> = Key {
+    name: "zone",
+    kind: Tables(&ZONE_SECTION),
+    default: Optional("none"),
+    expected: "",
+    example: "",
+    doc: "One [[zone]] section for each zone file.",
+};
+
+static ZONE_SECTION: Section = Section { doc: "", keys: &[&ZONE_FILE] };
+
+/// `file` in `[[zone]]`.
+pub static ZONE_FILE: Key<Text, Required> = Key {
+    name: "file",
+    kind: Text,
+    default: Required,
+    expected: "the zone's file, such as \"zones/clamav.net.toml\"",
+    example: "\"zones/clamav.net.toml\"",
+    doc: "Path of a zone file.",
+};
+
+/// `[geoip]`.
+pub static GEOIP: Key<SubTable, Optional> =
+    section("geoip", &geoip::SECTION, "The country database.");
+
+/// `[feed]`.
+pub static FEED: Key<SubTable, Optional> =
+    section("feed", &feed::SECTION, "Where the state of the mirrors and the release come from.");
+
+/// `[record]`.
+pub static RECORD: Key<SubTable, Optional> =
+    section("record", &record::SECTION, "The version record.");
+
+/// `[admin]`.
+pub static ADMIN: Key<SubTable, Optional> =
+    section("admin", &admin::SECTION, "Metrics, health and the API over HTTP.");
+
+/// `[monitor]`.
+pub static MONITOR: Key<SubTable, Optional> =
+    section("monitor", &monitor::SECTION, "`cvdns monitor`, the coordinator (docs/monitor.md).");
+
+/// `[log]`.
+pub static LOG: Key<SubTable, Optional> = section("log", &log::SECTION, "How much is logged.");
+
+const fn section(
+    name: &'static str,
+    section: &'static Section,
+    doc: &'static str,
+) -> Key<SubTable, Optional> {
+    Key {
+        name,
+        kind: SubTable(section),
+        default: Optional("the defaults"),
+        expected: "",
+        example: "",
+        doc,
+    }
+}

@@ -1,0 +1,240 @@
+//! The keys of `[monitor]`.
+
+use std::time::Duration;
+
+use crate::schema::kind::{DAYS, DURATION};
+use crate::schema::{Custom, Integer, Key, List, Optional, Preset, Section, Shape, Text, read};
+
+/// A path.
+const PATH: Custom<String> = Custom {
+    read: read::filled,
+    shape: || Shape::Pattern("[\\s\\S]"),
+    literal: |text| format!("{text:?}"),
+};
+
+/// A name that can stand in a Host header (RFC 9110 section 7.2).
+const HOST: Custom<String> = Custom {
+    read: |value| {
+        let text = read::string(value)?;
+        let is_allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+        if !text.is_empty() && text.bytes().all(is_allowed) {
+            Ok(text)
+        } else {
+            Err(format!("\"{text}\" is not a host name"))
+        }
+    },
+    shape: || Shape::Pattern("^[A-Za-z0-9._-]+$"),
+    literal: |text| format!("{text:?}"),
+};
+
+/// The section.
+pub static SECTION: Section = Section {
+    doc: "",
+    keys: &[
+        &FEED,
+        &SECRET_KEY,
+        &STATE,
+        &RELEASE,
+        &HOSTS,
+        &PORT,
+        &INTERVAL,
+        &RETRY_INTERVAL,
+        &CONFIRM,
+        &CONFIRM_INTERVAL,
+        &GOOD_CHECKS,
+        &OLD_AFTER,
+        &REMOVED_AFTER,
+        &PUBLISH_EVERY,
+        &CONCURRENCY,
+        &CONNECT_TIMEOUT,
+        &TIMEOUT,
+        &ON_CHANGE,
+    ],
+};
+
+/// `feed`.
+pub static FEED: Key<Custom<String>, Optional> = Key {
+    name: "feed",
+    kind: PATH,
+    default: Optional("`[feed] source`"),
+    expected: "the path of the feed",
+    example: "\"state/monitor/feed.json\"",
+    doc: "Path of the feed that the coordinator writes.",
+};
+
+/// `secret-key`.
+pub static SECRET_KEY: Key<Custom<String>, Optional> = Key {
+    name: "secret-key",
+    kind: PATH,
+    default: Optional("none"),
+    expected: "the path of a minisign secret key",
+    example: "\"monitor.key\"",
+    doc: "minisign secret key without a password; the signature goes to FEED.minisig. Without the \
+        key the feed is not signed.",
+};
+
+/// `state`.
+pub static STATE: Key<Custom<String>, Optional> = Key {
+    name: "state",
+    kind: PATH,
+    default: Optional("`state/monitor`"),
+    expected: "the path of a directory",
+    example: "\"state/monitor\"",
+    doc: "Directory in which the coordinator keeps what it knows (memory.json; a damaged file is \
+        renamed to memory.json.broken), metrics.prom and a lock.",
+};
+
+/// `release`.
+pub static RELEASE: Key<Custom<String>, Optional> = Key {
+    name: "release",
+    kind: PATH,
+    default: Optional("that of the last feed"),
+    expected: "the path of a JSON file",
+    example: "\"release.json\"",
+    doc: "JSON object that becomes the feed's release. Without the key the last feed's release is \
+        repeated.",
+};
+
+/// `hosts`.
+pub static HOSTS: Key<List<Custom<String>>, Optional> = Key {
+    name: "hosts",
+    kind: List(HOST),
+    default: Optional("`database.ORIGIN`, `db.test.ORIGIN`"),
+    expected: "two names such as [\"database.clamav.example\", \"db.test.clamav.example\"]",
+    example: "[\"database.clamav.net\", \"db.test.clamav.net\"]",
+    doc: "The two virtual hosts of mirrors. The key is required if an origin has `{cc}`.",
+};
+
+/// `port`.
+pub static PORT: Key<Integer<u16>, Preset<u16>> = Key {
+    name: "port",
+    kind: Integer::new(1, 65_535),
+    default: Preset(80),
+    expected: "a number, 1 or more",
+    example: "",
+    doc: "Port of the mirrors' web servers.",
+};
+
+/// `interval`.
+pub static INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "interval",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(3600)),
+    expected: "",
+    example: "",
+    doc: "A healthy address is checked once in each interval.",
+};
+
+/// `retry-interval`.
+pub static RETRY_INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "retry-interval",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(300)),
+    expected: "",
+    example: "",
+    doc: "Time from the last check of an unhealthy address to the next.",
+};
+
+/// `confirm`.
+pub static CONFIRM: Key<Integer<u32>, Preset<u32>> = Key {
+    name: "confirm",
+    kind: Integer::new(1, 100),
+    default: Preset(3),
+    expected: "a number, 1 or more",
+    example: "",
+    doc: "Tries before a failure counts.",
+};
+
+/// `confirm-interval`.
+pub static CONFIRM_INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "confirm-interval",
+    kind: DURATION,
+    default: Preset(Duration::from_secs(10)),
+    expected: "",
+    example: "",
+    doc: "Pause between two tries.",
+};
+
+/// `good-checks`.
+pub static GOOD_CHECKS: Key<Integer<u32>, Preset<u32>> = Key {
+    name: "good-checks",
+    kind: Integer::new(1, 1000),
+    default: Preset(2),
+    expected: "a number, 1 or more",
+    example: "",
+    doc: "Successful checks in a row that bring an address back.",
+};
+
+/// `old-after`.
+pub static OLD_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "old-after",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(24 * 3600)),
+    expected: "",
+    example: "",
+    doc: "Age of a timestamp, or time without one, after which an address is old; days are allowed \
+        (\"1d\").",
+};
+
+/// `removed-after`.
+pub static REMOVED_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "removed-after",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(48 * 3600)),
+    expected: "",
+    example: "",
+    doc: "Time as old after which an address is removed.",
+};
+
+/// `publish-every`.
+pub static PUBLISH_EVERY: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "publish-every",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(600)),
+    expected: "",
+    example: "",
+    doc: "The feed is renewed at least this often; a warning if this is more than half of \
+        `max-age`.",
+};
+
+/// `concurrency`.
+pub static CONCURRENCY: Key<Integer<usize>, Preset<usize>> = Key {
+    name: "concurrency",
+    kind: Integer::new(1, 1024),
+    default: Preset(32),
+    expected: "a number, 1 or more",
+    example: "",
+    doc: "Most addresses checked at once. Each is a waiting thread.",
+};
+
+/// `connect-timeout`.
+pub static CONNECT_TIMEOUT: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "connect-timeout",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(10)),
+    expected: "",
+    example: "",
+    doc: "Limit for the connection.",
+};
+
+/// `timeout`.
+pub static TIMEOUT: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "timeout",
+    kind: DAYS,
+    default: Preset(Duration::from_secs(20)),
+    expected: "",
+    example: "",
+    doc: "Limit for the whole answer, from the request to the last octet; neither slow octets nor \
+        interim responses (1xx), which are skipped, extend it.",
+};
+
+/// `on-change`.
+pub static ON_CHANGE: Key<List<Text>, Optional> = Key {
+    name: "on-change",
+    kind: List(Text),
+    default: Optional("none"),
+    expected: "[\"/usr/bin/mail-the-team\"]",
+    example: "[\"/usr/bin/mail-the-team\"]",
+    doc: "Command with its arguments that gets each change as JSON on its standard input. It runs \
+        without a shell; after 30 seconds the command and its child processes are ended.",
+};

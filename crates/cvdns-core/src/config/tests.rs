@@ -1,0 +1,103 @@
+use super::*;
+
+/// The problems of a configuration with these lines.
+fn problems(text: &str) -> Vec<String> {
+    let mut problems = Problems::default();
+    Config::parse("c", &format!("zone = [{{ file = \"z\" }}]\n{text}\n"), &mut problems);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn durations_are_at_least_a_second() {
+    for (section, key) in [("feed", "interval"), ("feed", "max-age"), ("server", "tcp-idle")] {
+        for short in ["0s", "999ms"] {
+            let found = problems(&format!("[{section}]\n{key} = \"{short}\""));
+            assert!(found.len() == 1 && found[0].contains("less than a second"), "{found:?}");
+        }
+        assert_eq!(problems(&format!("[{section}]\n{key} = \"1s\"")), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn settling_is_off_or_at_least_a_second() {
+    for (settle, good) in [("0s", true), ("999ms", false), ("1s", true), ("1h", true)] {
+        let found = problems(&format!("[feed]\nsettle = \"{settle}\""));
+        assert_eq!(found.is_empty(), good, "{settle}: {found:?}");
+    }
+}
+
+#[test]
+fn a_wildcard_excludes_other_addresses_of_its_family() {
+    for (listen, good) in [
+        (r#""127.0.0.1:53", "0.0.0.0:53""#, false),
+        (r#""0.0.0.0:53", "127.0.0.1:53""#, false),
+        (r#""[::]:53", "[::1]:53""#, false),
+        (r#""0.0.0.0:53", "[::]:53", "[::1]:54", "127.0.0.1:54""#, true),
+    ] {
+        let found = problems(&format!("[server]\nudp = \"mmsg\"\nlisten = [{listen}]"));
+        assert_eq!(found.is_empty(), good, "{listen}: {found:?}");
+    }
+}
+
+#[test]
+fn affinity_is_for_workers() {
+    for (keys, warnings) in [
+        ("affinity = true\nudp = \"portable\"", 1),
+        ("affinity = false\nudp = \"portable\"", 0),
+        ("affinity = true\nudp = \"mmsg\"", 0),
+    ] {
+        let found = problems(&format!("[server]\n{keys}"));
+        assert_eq!(found.len(), warnings, "{keys}: {found:?}");
+        assert!(found.iter().all(|found| found.contains("no effect on portable UDP")), "{found:?}");
+    }
+    let found = problems("[server]\naffinity = \"yes\"");
+    assert!(found.len() == 1 && found[0].contains("true or false"), "{found:?}");
+}
+
+#[test]
+fn a_directory_of_databases_needs_the_rest_of_the_record() {
+    let found = problems("[record]\ncvd-dir = \"d\"");
+    assert!(found.len() == 1 && found[0].contains("no software version"), "{found:?}");
+    for rest in ["record-file = \"dns.txt\"", "[feed]\nsource = \"feed.json\""] {
+        assert_eq!(problems(&format!("[record]\ncvd-dir = \"d\"\n{rest}")), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_feed_that_anyone_can_change_causes_a_warning() {
+    let key = "public-key = \"RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5\"";
+    for (source, more, warnings) in [
+        ("http://feed.example.org/feed.json", "", 1),
+        ("http://feed.example.org/feed.json", key, 0),
+        ("https://feed.example.org/feed.json", "", 0),
+        ("http://127.0.0.1:8080/feed.json", "", 0),
+        ("feed.json", "", 0),
+    ] {
+        let found = problems(&format!("[feed]\nsource = \"{source}\"\n{more}"));
+        assert_eq!(found.len(), warnings, "{source}: {found:?}");
+    }
+}
+
+#[test]
+fn an_empty_nsid_is_called_empty() {
+    let found = problems("[server]\nnsid = \"\"");
+    assert!(found.len() == 1 && found[0].contains("it is empty"), "{found:?}");
+}
+
+#[test]
+fn overrides_of_networks_that_hold_ipv4_name_it() {
+    for (net, write) in [
+        ("2002:c633:6400::/40", "write 198.51.100.0/24"),
+        ("2002:c633:6401:5::/64", "write 198.51.100.1/32"),
+        ("2002::/16", "write 0.0.0.0/0"),
+        ("::ffff:198.51.100.0/120", "write 198.51.100.0/24"),
+        ("::ffff:0:0/96", "write 0.0.0.0/0"),
+    ] {
+        let found = problems(&format!("[[geoip.override]]\nnet = \"{net}\"\ncountry = \"DE\""));
+        assert!(found.len() == 1 && found[0].contains(write), "{net}: {found:?}");
+    }
+    for net in ["2001:db8::/32", "2000::/3", "::/64", "198.51.100.0/24"] {
+        let found = problems(&format!("[[geoip.override]]\nnet = \"{net}\"\ncountry = \"DE\""));
+        assert_eq!(found, Vec::<String>::new(), "{net}");
+    }
+}

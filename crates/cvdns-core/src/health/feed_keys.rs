@@ -1,0 +1,147 @@
+//! The keys of feeds.
+
+use crate::release;
+use crate::schema::kind::Described;
+use crate::schema::{FileFormat, Key, Optional, Preset, Required, Section, Shape};
+
+/// A feed.
+pub static FILE: FileFormat = FileFormat { title: "feed", name: "feed", root: &ROOT };
+
+/// The top of the feed.
+pub static ROOT: Section =
+    Section { doc: "", keys: &[&FORMAT, &SERIAL, &GENERATED, &RELEASE, &MIRRORS] };
+
+/// A mirror in `mirrors`.
+pub static MIRROR_SECTION: Section =
+    Section { doc: "", keys: &[&STATE, &SINCE, &MAIN, &DAILY, &BYTECODE, &ADDRESSES, &NOTE] };
+
+/// The type of `state`.
+fn state() -> Shape {
+    Shape::Words(vec!["up", "old", "down", "drained", "removed"])
+}
+
+/// The type of a version that a mirror may hold.
+fn version() -> Shape {
+    Shape::Nullable(Box::new(Shape::Integer { least: 1, most: u32::MAX.into() }))
+}
+
+/// `format`.
+pub static FORMAT: Key<Described, Required> = Key {
+    name: "format",
+    kind: Described(|| Shape::Integer { least: 1, most: 1 }),
+    default: Required,
+    expected: "",
+    example: "1",
+    doc: "Version of the format: 1.",
+};
+
+/// `serial`.
+pub static SERIAL: Key<Described, Required> = Key {
+    name: "serial",
+    kind: Described(|| Shape::Integer { least: 0, most: u64::MAX }),
+    default: Required,
+    expected: "",
+    example: "1763800000",
+    doc: "Rises with each new feed.",
+};
+
+/// `generated`.
+pub static GENERATED: Key<Described, Required> = Key {
+    name: "generated",
+    kind: Described(|| Shape::Moment),
+    default: Required,
+    expected: "",
+    example: "\"2026-11-22T17:00:00Z\"",
+    doc: "When the coordinator wrote the feed (RFC 3339).",
+};
+
+/// `release`.
+pub static RELEASE: Key<Described, Optional> = Key {
+    name: "release",
+    kind: Described(|| Shape::Nullable(Box::new(Shape::Table(&release::keys::SECTION)))),
+    default: Optional("none"),
+    expected: "",
+    example: "",
+    doc: "The database versions to announce.",
+};
+
+/// `mirrors`.
+pub static MIRRORS: Key<Described, Preset<&'static str>> = Key {
+    name: "mirrors",
+    kind: Described(|| Shape::Map(Box::new(Shape::Table(&MIRROR_SECTION)))),
+    default: Preset("{}"),
+    expected: "",
+    example: "",
+    doc: "The mirrors by host. A missing mirror is up.",
+};
+
+/// `state`.
+pub static STATE: Key<Described, Required> = Key {
+    name: "state",
+    kind: Described(|| state()),
+    default: Required,
+    expected: "",
+    example: "\"up\"",
+    doc: "State of the mirror: up, old (answered only if a pool has too few that are up), down, \
+        drained or removed.",
+};
+
+/// `since`.
+pub static SINCE: Key<Described, Optional> = Key {
+    name: "since",
+    kind: Described(|| Shape::Nullable(Box::new(Shape::Moment))),
+    default: Optional("not known"),
+    expected: "",
+    example: "\"2026-11-20T02:11:00Z\"",
+    doc: "When the state began (RFC 3339).",
+};
+
+/// `main`.
+pub static MAIN: Key<Described, Optional> = Key {
+    name: "main",
+    kind: Described(|| version()),
+    default: Optional("that of the release"),
+    expected: "",
+    example: "63",
+    doc: "Version of main.cvd on the mirror.",
+};
+
+/// `daily`.
+pub static DAILY: Key<Described, Optional> = Key {
+    name: "daily",
+    kind: Described(|| version()),
+    default: Optional("that of the release"),
+    expected: "",
+    example: "28129",
+    doc: "Version of daily.cvd on the mirror.",
+};
+
+/// `bytecode`.
+pub static BYTECODE: Key<Described, Optional> = Key {
+    name: "bytecode",
+    kind: Described(|| version()),
+    default: Optional("that of the release"),
+    expected: "",
+    example: "339",
+    doc: "Version of bytecode.cvd on the mirror.",
+};
+
+/// `addresses`.
+pub static ADDRESSES: Key<Described, Preset<&'static str>> = Key {
+    name: "addresses",
+    kind: Described(|| Shape::Map(Box::new(state()))),
+    default: Preset("{}"),
+    expected: "",
+    example: "{ \"2001:db8::10\": \"down\" }",
+    doc: "Addresses whose state differs from the mirror's, with their state.",
+};
+
+/// `note`.
+pub static NOTE: Key<Described, Preset<&'static str>> = Key {
+    name: "note",
+    kind: Described(|| Shape::Text),
+    default: Preset("\"\""),
+    expected: "",
+    example: "\"no answer on port 80\"",
+    doc: "A remark for people.",
+};

@@ -1,0 +1,63 @@
+//! Types of values as JSON schemas and people see them.
+
+use super::Section;
+
+/// The type of a value, without the Rust type that it becomes.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within a range, both ends included.
+    Integer {
+        /// The least.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// A number from 0 to 1.
+    Share,
+    /// A string.
+    Text,
+    /// A string that matches this regular expression (ECMA 262), which may allow too much.
+    Pattern(&'static str),
+    /// A duration such as `"1h 30m"`.
+    Duration,
+    /// One of these strings.
+    Words(Vec<&'static str>),
+    /// A moment (RFC 3339): a string in JSON, a date-time or a string in TOML.
+    Moment,
+    /// A list of values of this type.
+    List(Box<Self>),
+    /// A value of this type, or a list of such values.
+    OneOrList(Box<Self>),
+    /// A table, or a JSON object.
+    Table(&'static Section),
+    /// A list of tables.
+    Tables(&'static Section),
+    /// A JSON object with names that are not fixed, and values of this type.
+    Map(Box<Self>),
+    /// This type, or `null`.
+    Nullable(Box<Self>),
+}
+
+impl Shape {
+    /// What to write, for error messages; `sample` is a value in TOML.
+    pub fn expected(&self, sample: &str) -> String {
+        match self {
+            Self::Boolean => "true or false".to_owned(),
+            Self::Duration => format!("a duration such as {sample}"),
+            Self::Words(words) => alternatives(words),
+            _ => format!("a value such as {sample}"),
+        }
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn alternatives(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

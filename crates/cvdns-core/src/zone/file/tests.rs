@@ -1,0 +1,82 @@
+use super::*;
+use crate::problem::Problems;
+
+/// The numbers of errors and warnings of a zone file that continues with `text`, and their lines.
+fn problems(text: &str) -> (usize, usize, String) {
+    let text = format!(
+        "format = 1\norigin = \"clam.example\"\nrecords = \"z\"\nmirrors = \"m\"\n{text}\n"
+    );
+    let mut problems = Problems::default();
+    ZoneFile::parse("z", &text, &mut problems);
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let (errors, warnings) = problems.counts();
+    (errors, warnings, lines.join("\n"))
+}
+
+fn name(owner: &str, rest: &str) -> (usize, usize, String) {
+    problems(&format!("[[name]]\nowner = {owner:?}\n{rest}"))
+}
+
+#[test]
+fn only_known_placeholders_are_taken() {
+    let pool = "pool = \"client\"";
+    for owner in ["db.{country}", "db.{cc", "db.}", "db.{CC}"] {
+        let (errors, _, lines) = name(owner, pool);
+        assert!(errors == 1 && lines.contains("placeholder"), "{owner}: {lines}");
+    }
+    assert_eq!(name("{cc}.{db}", "txt = \"database\"").0, 1);
+    assert_eq!(name("db.{cc}", "pool = \"{cc}\"").0, 0);
+    assert_eq!(name("{db}.cvd", "txt = \"database\"").0, 0);
+    for owner in ["db local", " db", "db\t"] {
+        let (errors, _, lines) = name(owner, pool);
+        assert!(errors == 1 && lines.contains("has blanks"), "{owner:?}: {lines}");
+    }
+    let mut of_origin = Problems::default();
+    ZoneFile::parse("z", "format = 1\norigin = \"{db}.net\"\nrecords = \"z\"\n", &mut of_origin);
+    assert_eq!(of_origin.counts(), (1, 0));
+}
+
+#[test]
+fn limits_and_types_go_with_pools() {
+    for (kind, rest) in [
+        ("txt = \"record\"", "max = 1"),
+        ("ping = true", "min = 1"),
+        ("ping = true", "types = [\"A\"]"),
+        ("txt = \"record\"", "types = []"),
+    ] {
+        let (errors, _, lines) = name("x", &format!("{kind}\n{rest}"));
+        assert!(
+            errors > 0 && lines.contains("z:8:1: ") && lines.contains("goes with `pool`"),
+            "{lines}"
+        );
+    }
+    let (errors, _, lines) = name("x", "pool = \"client\"\ntypes = []");
+    assert!(errors == 1 && lines.contains("names no type"), "{lines}");
+    assert_eq!(name("x", "ping = true\nttl = 5").0, 0);
+}
+
+#[test]
+fn more_than_is_answered_need_not_be_gathered() {
+    let pool = "pool = \"client\"";
+    assert_eq!(name("x", &format!("{pool}\nmax = 1")).1, 1);
+    assert_eq!(name("x", &format!("{pool}\nmin = 9")).1, 1);
+    assert_eq!(name("x", &format!("{pool}\nmin = 9\nmax = 0")).1, 0);
+    assert_eq!(problems("[answer]\nmin = 3\nmax = 2").1, 1);
+    assert_eq!(problems("[answer]\nmin = 2\nmax = 2").1, 0);
+}
+
+#[test]
+fn neighbours_are_others_and_given_once() {
+    for (text, said) in [
+        ("[[neighbours]]\ncountry = \"DE\"\nnext = []", "z:7:1: no neighbours"),
+        ("[[neighbours]]\ncountry = \"DE\"", "z:5:1: no neighbours"),
+        ("[[neighbours]]\ncountry = \"DE\"\nnext = [\"FR\", \"DE\"]", "z:7:15: DE is given"),
+        (
+            "[[neighbours]]\ncountry = \"DE\"\nnext = [\"FR\"]\n[[neighbours]]\ncountry = \"DE\"\nnext = [\"CH\"]",
+            "z:9:11: the neighbours of DE are given twice",
+        ),
+    ] {
+        let (errors, _, lines) = problems(text);
+        assert!(errors == 1 && lines.starts_with(said), "{lines}");
+    }
+}

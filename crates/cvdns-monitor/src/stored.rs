@@ -1,0 +1,235 @@
+//! The state on disk: what the coordinator knows from earlier checks, over restarts too.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Evidence, Known};
+use super::target::Target;
+use cvdns_core::health::State;
+use cvdns_core::release::Release;
+use cvdns_io::{read_bytes, replace};
+
+/// The largest size of the file in octets: some hundred thousand addresses.
+const MAX_SIZE: u64 = 64 << 20;
+
+/// The only format.
+const FORMAT: u64 = 1;
+
+/// All that the state file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredState {
+    format: u64,
+    /// The serial of the last feed.
+    pub(super) serial: u64,
+    /// The release of the last feed.
+    pub(super) release: Option<Release>,
+    /// The number of checks by result.
+    pub(super) checks: Checks,
+    /// Mirrors by host name.
+    pub(super) mirrors: BTreeMap<String, Mirror>,
+}
+
+/// The stored state of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mirror {
+    /// The best state of its addresses.
+    pub(super) state: State,
+    /// When it entered this state.
+    pub(super) since: Timestamp,
+    /// Its addresses.
+    pub(super) addresses: BTreeMap<IpAddr, Address>,
+}
+
+/// The stored state of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Address {
+    /// The time of its last check.
+    pub(super) checked: Timestamp,
+    /// The time of its next check.
+    pub(super) due: Timestamp,
+    /// What is known about it; `None` if it could never be checked.
+    pub(super) known: Option<Known>,
+}
+
+/// The number of checks by result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checks {
+    /// Checks in which the address served all that a mirror must.
+    pub(super) serving: u64,
+    /// Checks in which it answered, but not as a mirror must.
+    pub(super) faulty: u64,
+    /// Checks without an answer.
+    pub(super) dead: u64,
+    /// Checks that failed for reasons that are not the mirror's.
+    pub(super) unchecked: u64,
+}
+
+impl Default for StoredState {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            serial: 0,
+            release: None,
+            checks: Checks::default(),
+            mirrors: BTreeMap::new(),
+        }
+    }
+}
+
+impl StoredState {
+    /// Reads the file. A file that cannot be read is moved aside; the second value then is a
+    /// message about it.
+    pub(super) fn load(path: &Path) -> (Self, Option<String>) {
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return (Self::default(), None);
+            }
+            _ => {}
+        }
+        let read = read_bytes(path, MAX_SIZE).and_then(|bytes| Self::parse(&bytes));
+        match read {
+            Ok(stored) => (stored, None),
+            Err(error) => {
+                let aside = path.with_extension("json.broken");
+                let moved = match std::fs::rename(path, &aside) {
+                    Ok(()) => format!("it is put aside as {}", aside.display()),
+                    Err(error) => format!("and cannot be put aside: {error}"),
+                };
+                let text = format!(
+                    "the memory of earlier checks is not usable ({}: {error}); {moved}, and what was known is learned anew",
+                    path.display()
+                );
+                (Self::default(), Some(text))
+            }
+        }
+    }
+
+    /// Reads the content of the file.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let stored: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if stored.format == FORMAT {
+            Ok(stored)
+        } else {
+            Err(format!(
+                "format {} is not known; this version reads format {FORMAT}",
+                stored.format
+            ))
+        }
+    }
+
+    /// Writes the file.
+    pub(super) fn save(&self, path: &Path) -> Result<(), String> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
+        replace(path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// Removes addresses that the fleet no longer has.
+    pub(super) fn keep(&mut self, targets: &[Target]) {
+        let there: HashSet<(&str, IpAddr)> =
+            targets.iter().map(|target| (target.host.as_str(), target.address)).collect();
+        for (host, mirror) in &mut self.mirrors {
+            mirror.addresses.retain(|address, _| there.contains(&(host.as_str(), *address)));
+        }
+        self.mirrors.retain(|_, mirror| !mirror.addresses.is_empty());
+    }
+
+    /// The stored state of a target.
+    pub(super) fn of(&self, target: &Target) -> Option<&Address> {
+        self.mirrors.get(&target.host)?.addresses.get(&target.address)
+    }
+
+    /// The stored state of all addresses.
+    pub(super) fn addresses_mut(&mut self) -> impl Iterator<Item = &mut Address> {
+        self.mirrors.values_mut().flat_map(|mirror| mirror.addresses.values_mut())
+    }
+
+    /// Stores what is known about a target after a check at `now`.
+    pub(super) fn note(&mut self, target: &Target, address: Address, now: Timestamp) {
+        let fresh = || Mirror { state: State::Up, since: now, addresses: BTreeMap::new() };
+        let mirror = self.mirrors.entry(target.host.clone()).or_insert_with(fresh);
+        mirror.addresses.insert(target.address, address);
+        let state = mirror.best();
+        if let Some(state) = state.filter(|state| *state != mirror.state) {
+            (mirror.state, mirror.since) = (state, now);
+        }
+    }
+
+    /// Counts a check.
+    pub(super) fn count(&mut self, evidence: &Evidence) {
+        let counter = match evidence {
+            Evidence::Serves { .. } => &mut self.checks.serving,
+            Evidence::Faulty(_) => &mut self.checks.faulty,
+            Evidence::Dead(_) => &mut self.checks.dead,
+            Evidence::Unchecked(_) => &mut self.checks.unchecked,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+impl Mirror {
+    /// The best state of the addresses about which something is known: a mirror is as good as its
+    /// best address.
+    fn best(&self) -> Option<State> {
+        let rank = |state: &State| match state {
+            State::Up => 0,
+            State::Old => 1,
+            State::Down => 2,
+            State::Drained => 3,
+            State::Removed => 4,
+        };
+        self.known().map(|(_, known)| known.state).min_by_key(rank)
+    }
+
+    /// The addresses of which something is known.
+    pub(super) fn known(&self) -> impl Iterator<Item = (IpAddr, &Known)> {
+        self.addresses.iter().filter_map(|(address, of)| Some((*address, of.known.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = r#"{"format":1,"serial":7,"release":null,"checks":{"serving":1,"faulty":0,"dead":0,"unchecked":0},
+        "mirrors":{"a.example":{"state":"up","since":"2026-11-24T00:00:00Z","addresses":{"192.0.2.1":
+        {"checked":"2026-11-24T00:00:00Z","due":"2026-11-24T01:00:00Z","known":{"state":"up","since":"2026-11-24T00:00:00Z",
+        "reason":"","good":1,"serving":1,"old-from":null,"timestamp":"2026-11-24T00:00:00Z","versions":[63,28129,339]}}}}}}"#;
+
+    #[test]
+    fn memory_is_kept_and_a_broken_one_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        assert_eq!(StoredState::load(&path), (StoredState::default(), None));
+        let stored = StoredState::parse(GOOD.as_bytes()).unwrap();
+        stored.save(&path).unwrap();
+        assert_eq!(StoredState::load(&path), (stored, None));
+
+        for broken in ["", "{", &GOOD[..300], &GOOD.replace("\"format\":1", "\"format\":2")] {
+            std::fs::write(&path, broken).unwrap();
+            let (stored, warning) = StoredState::load(&path);
+            assert_eq!(stored, StoredState::default());
+            let warning = warning.unwrap();
+            assert!(warning.contains("is put aside as"), "{warning}");
+            assert!(!path.exists());
+            assert_eq!(
+                std::fs::read_to_string(dir.path().join("memory.json.broken")).unwrap(),
+                broken
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_mutation_panics(at in 0usize..600, octet in any::<u8>(), cut in 0usize..600) {
+            let mut bytes = GOOD.as_bytes().to_vec();
+            if let Some(slot) = bytes.get_mut(at) { *slot = octet; }
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let _ = StoredState::parse(&bytes);
+        }
+    }
+}
