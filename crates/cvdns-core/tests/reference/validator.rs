@@ -85,10 +85,9 @@ fn schemas_accept_the_files_and_refuse_a_misspelt_key() {
     for (name, text, key) in files.chain([("overrides", OVERRIDES.to_owned(), "until =")]) {
         assert_eq!(text_fault(name, &text), None, "{name}");
         let (before, after) = text.split_once(key).expect("the key");
-        let misspelt = if key.starts_with('"') {
-            format!("{before}\"x{}{after}", &key[1..])
-        } else {
-            format!("{before}x{key}{after}")
+        let misspelt = match key.strip_prefix('"') {
+            Some(key) => format!("{before}\"x{key}{after}"),
+            None => format!("{before}x{key}{after}"),
         };
         let found = text_fault(name, &misspelt);
         let says = |word: &str| found.as_ref().is_some_and(|found| found.contains(word));
