@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cvdns_core::config::keys;
 use cvdns_core::schema::{KeyInfo, Section};
 
-use super::{sample, table_of};
+use super::{sample, table_of, wrapped};
 
 const HEADER: &str = "\
 # The example's server: the zone clamav.net with invented mirrors, on loopback, port 5300.
@@ -80,14 +80,14 @@ fn tables<'s>(
         let path =
             if path.is_empty() { key.name().to_owned() } else { format!("{path}.{}", key.name()) };
         out.push('\n');
-        comment(out, key.doc());
+        out.push_str(&wrapped(key.doc(), "#"));
         let heading = if are_several { format!("[[{path}]]") } else { format!("[{path}]") };
         out.push_str(&heading);
         out.push('\n');
         for key in section.keys.iter().filter(|key| table_of(**key).is_none()) {
             let set = set(&path, *key);
             let note = set.map_or("", |set| set.note);
-            comment(out, format!("{} {note}", key.doc()).trim());
+            out.push_str(&wrapped(&format!("{} {note}", key.doc()), "#"));
             let value = set.map(|set| set.value).filter(|value| !value.is_empty());
             let value = value.map_or_else(|| sample(*key), str::to_owned);
             let sign = if set.is_some() { "" } else { "# " };
@@ -95,20 +95,4 @@ fn tables<'s>(
         }
         tables(out, section, &path, set);
     }
-}
-
-/// A comment, wrapped at 100 columns.
-fn comment(out: &mut String, text: &str) {
-    let mut line = "#".to_owned();
-    for word in text.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > 100 {
-            out.push_str(&line);
-            out.push('\n');
-            "#".clone_into(&mut line);
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    out.push_str(&line);
-    out.push('\n');
 }

@@ -55,6 +55,22 @@ fn table_of(key: &dyn KeyInfo) -> Option<(&'static Section, bool)> {
     }
 }
 
+/// A text as lines of at most 100 columns, each after `prefix`.
+fn wrapped(text: &str, prefix: &str) -> String {
+    let mut lines = vec![prefix.to_owned()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { continue };
+        if line.chars().count() + 1 + word.chars().count() > 100 {
+            lines.push(format!("{prefix} {word}"));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    let trimmed = lines.iter().map(|line| format!("{}\n", line.trim_start()));
+    trimmed.collect()
+}
+
 /// Fails unless the file has this text, or writes it if `CVDNS_WRITE` is set.
 fn compare(path: &str, expected: &str) {
     if std::env::var_os("CVDNS_WRITE").is_some() {

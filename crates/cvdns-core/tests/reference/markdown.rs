@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cvdns_core::config::keys::monitor;
 use cvdns_core::schema::{DefaultInfo, KeyInfo, Section, Shape};
 
-use super::{formats, table_of};
+use super::{formats, table_of, wrapped};
 
 const END: &str = "<!-- end of keys -->";
 
@@ -42,7 +42,7 @@ fn section(out: &mut String, section: &Section, path: &str) {
         if path.is_empty() && key.name() == "monitor" {
             continue;
         }
-        let _ = write!(out, "\n**`{heading}`**: {}\n\n", key.doc());
+        let _ = writeln!(out, "\n{}", wrapped(&format!("**`{heading}`**: {}", key.doc()), ""));
         let path = heading.trim_matches(['[', ']']);
         self::section(out, inner, path);
     }
