@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 
 use super::status::Status;
 use super::view::{AdminState, ServerView};
-use cvdns_core::explain::RecordStory;
-use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use cvdns_core::explain::RecordInfo;
+use cvdns_core::explain::fleet::{MirrorInfo, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
@@ -29,7 +29,7 @@ struct MirrorsResponse {
 struct FleetMirrors {
     /// The zone file's origin.
     zone: String,
-    mirrors: Vec<MirrorStory>,
+    mirrors: Vec<MirrorInfo>,
 }
 
 /// The response of `/api/v1/pools`.
@@ -92,7 +92,7 @@ struct FamilyStatus {
 #[derive(Serialize)]
 struct RecordResponse {
     /// `None` if no name serves the record.
-    record: Option<RecordStory>,
+    record: Option<RecordInfo>,
 }
 
 pub(super) async fn status(State(shared): State<Arc<AdminState>>) -> Response {
@@ -126,7 +126,7 @@ pub(super) async fn pools(State(shared): State<Arc<AdminState>>) -> Response {
 
 pub(super) async fn record(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, |view, now| RecordResponse {
-        record: RecordStory::of_release(&view.snapshots.load(), now),
+        record: RecordInfo::of_release(&view.snapshots.load(), now),
     })
     .await
 }

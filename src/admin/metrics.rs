@@ -30,10 +30,10 @@ pub(super) struct MetricsCollector(pub ServerView);
 impl Collector for MetricsCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut encoder = MetricsEncoder(encoder);
-        let ServerView { snapshots, tallies, queries, ledger, condition, log, .. } = &self.0;
+        let ServerView { snapshots, tallies, queries, reclaimer, condition, log, .. } = &self.0;
         let now = Timestamp::now();
         // Answers are read before received queries, so that they never exceed them.
-        encoder.answered(&ledger.answered())?;
+        encoder.answered(&reclaimer.stats())?;
         encoder.queries(queries)?;
         encoder.sockets(tallies)?;
         encoder.log(log.counts())?;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::view::{ServerCondition, ServerView};
 use crate::logging::Counts;
-use cvdns_core::answer::Counted;
-use cvdns_core::explain::RecordStory;
+use cvdns_core::answer::QueryTotals;
+use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::{HeldFeed, Snapshot};
@@ -170,7 +170,7 @@ impl Status {
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
-            record: RecordStory::of_release(&snapshot, now).map(RecordStatus::of),
+            record: RecordInfo::of_release(&snapshot, now).map(RecordStatus::of),
             mirrors: states
                 .into_iter()
                 .map(|(state, count)| (state.label().to_owned(), count))
@@ -212,7 +212,7 @@ impl FeedStatus {
 }
 
 impl RecordStatus {
-    fn of(story: RecordStory) -> Self {
+    fn of(story: RecordInfo) -> Self {
         let waits = story.gates.iter().filter(|gate| gate.waits).map(|gate| gate.words.clone());
         Self { waits: waits.collect(), text: story.text, age: story.age, stale: story.stale }
     }
@@ -233,7 +233,7 @@ impl QueryStatus {
         queries
     }
 
-    fn add(&mut self, counted: &Counted) {
+    fn add(&mut self, counted: &QueryTotals) {
         for (kind, count) in counted.queries.iter().filter(|(_, count)| *count > 0) {
             self.answered += count;
             *self.by_class.entry(kind.class.label().to_owned()).or_default() += count;

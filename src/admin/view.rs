@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::logging::LogQueue;
-use cvdns_core::answer::{Ledger, QueryTallies};
+use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
 use cvdns_net::Tallies;
 
@@ -22,9 +22,9 @@ pub struct ServerView {
     /// Counters of the sockets.
     pub tallies: Tallies,
     /// Counters of queries and answers.
-    pub queries: QueryTallies,
+    pub queries: QueryCounterSet,
     /// Counters of answers by path and mirror.
-    pub ledger: Arc<Ledger>,
+    pub reclaimer: Arc<SnapshotReclaimer>,
     /// The state of the server that is not part of the snapshot.
     pub condition: Arc<ArcSwap<ServerCondition>>,
     /// The log, for its counters.

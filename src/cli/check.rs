@@ -107,12 +107,12 @@ fn check_release_files(loaded: &Loaded, now: Timestamp, problems: &mut Problems)
     let mut errors = Vec::new();
     let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut errors);
     // `errors` has the order in which the files are read.
-    let line = record.file.iter().filter(|_| supply.line == SourceState::Silent);
-    let directory = record.cvd_dir.iter().filter(|_| supply.versions == SourceState::Silent);
+    let line = record.file.iter().filter(|_| supply.line == SourceState::Missing);
+    let directory = record.cvd_dir.iter().filter(|_| supply.versions == SourceState::Missing);
     for (named, error) in line.chain(directory).zip(errors) {
         problems.warning(named.location.clone(), error, "serve would start without a record");
     }
-    if let (Some(file), SourceState::Says(line)) = (&record.file, supply.line)
+    if let (Some(file), SourceState::Read(line)) = (&record.file, supply.line)
         && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
     {
         let what = format!(

@@ -17,7 +17,9 @@ use crate::load::{self, EXTENSIONS, Followed, ReleaseFiles, Roots, Source};
 use cvdns_core::health::{Feed, FeedError};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::cvd::Header;
-use cvdns_core::release::{self, CORE_DATABASES, Line, Release, ReleaseSources, database_record};
+use cvdns_core::release::{
+    self, CORE_DATABASES, RecordLine, Release, ReleaseSources, database_record,
+};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -128,7 +130,7 @@ fn print_record(
     }
     let record = release.record(stamp);
     // The record must be one that `record-file` accepts.
-    Line::parse(&record, now)
+    RecordLine::parse(&record, now)
         .map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
     writeln!(std::io::stdout().lock(), "{record}")?;
     Ok(())
@@ -182,7 +184,7 @@ fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, 
         eprint_line!("cvdns: {error}; the other fields of the record are taken from elsewhere");
     }
     let feed = read_feed(feed.as_ref(), &roots, now)?;
-    Ok(sources.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
+    Ok(sources.release(feed.as_ref().and_then(Feed::dated_release)).map(|(release, _)| release))
 }
 
 fn read_feed(

@@ -18,9 +18,11 @@ use serde::Serialize;
 use super::offline::{Offline, SourcedFeed};
 use super::output::{Failure, eprint_line, print_json};
 use super::table::{or_dash, print_table};
-use cvdns_core::answer::{Answering, Transport, diagnosed};
-use cvdns_core::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
-use cvdns_core::health::notes;
+use cvdns_core::answer::{Answering, Transport, diagnosed_name};
+use cvdns_core::explain::{
+    AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, line, usual_type,
+};
+use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::wire::MAX_MESSAGE;
@@ -66,9 +68,9 @@ pub struct ExplainArgs {
 
 /// A decision, the answer made from it, and the answer of a live server if one is asked.
 #[derive(Serialize)]
-struct Explanation {
+struct ExplainReport {
     #[serde(flatten)]
-    story: Story,
+    story: Explanation,
     /// The answer as it would be sent.
     answer: DecodedAnswer,
     /// The answer of the live server, compared with `answer`.
@@ -77,7 +79,7 @@ struct Explanation {
 }
 
 /// The client for names whose answer does not depend on the client.
-const ANY_CLIENT: Asker = Asker {
+const ANY_CLIENT: ClientAddress = ClientAddress {
     address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     prefix: Some(0),
     from: AddressSource::Given,
@@ -140,7 +142,7 @@ fn refuse_diagnostic_name(
     lower: &LowerName,
     argument: &str,
 ) -> Result<(), Failure> {
-    let Some(about) = diagnosed(snapshot, lower) else { return Ok(()) };
+    let Some(about) = diagnosed_name(snapshot, lower) else { return Ok(()) };
     let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
     Err(Failure::new(format!(
         "{argument} is a diagnostic name that explains {about}: use `cvdns explain {about}`, or \
@@ -150,7 +152,7 @@ fn refuse_diagnostic_name(
 
 /// Prints warnings about a feed that the server would take all the same.
 fn print_notes(offline: &Offline, SourcedFeed { source, feed }: &SourcedFeed) {
-    let notes = notes(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
+    let notes = unknown_mirrors(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
     for note in notes.iter().take(MAX_NOTES) {
         eprint_line!("cvdns: {source}: {note}");
     }
@@ -185,14 +187,15 @@ impl Explainer<'_> {
     /// answer fails this client alone.
     fn explain(
         &self,
-        asker: Asker,
+        asker: ClientAddress,
         server: Option<&LiveServer>,
         of_many: bool,
-    ) -> Result<Explanation, Failure> {
+    ) -> Result<ExplainReport, Failure> {
         let Self { snapshot, name, qtype, time, .. } = *self;
         let mut answering = Answering::new(0, Timestamp::now);
-        let inquiry = Inquiry { name, qtype, asker, turn: answering.next_turn(), time };
-        let story = Story::of(snapshot, &inquiry);
+        let inquiry =
+            ExplainQuery { name, qtype, client: asker, turn: answering.next_turn(), time };
+        let story = Explanation::of(snapshot, &inquiry);
         let query = query(self.wire, qtype, asker);
         let mut buffer = vec![0; MAX_MESSAGE];
         let no_answer = || Failure::new("the query got no answer: this is a bug, please report it");
@@ -213,15 +216,15 @@ impl Explainer<'_> {
             }
             Some((_, Err(failure))) => return Err(failure),
         };
-        Ok(Explanation { story, answer, server })
+        Ok(ExplainReport { story, answer, server })
     }
 }
 
-fn print(explanations: &[Explanation], json: bool, many: bool) -> Result<(), Failure> {
+fn print(explanations: &[ExplainReport], json: bool, many: bool) -> Result<(), Failure> {
     match (json, many, explanations) {
         (true, false, [one]) => print_json(one),
         (true, ..) => print_json(&explanations),
-        (false, true, _) => print_table(&HEADER, explanations.iter().map(Explanation::row)),
+        (false, true, _) => print_table(&HEADER, explanations.iter().map(ExplainReport::row)),
         (false, false, _) => {
             let mut out = std::io::stdout().lock();
             for one in explanations {
@@ -235,7 +238,7 @@ fn print(explanations: &[Explanation], json: bool, many: bool) -> Result<(), Fai
 const HEADER: [&str; 8] =
     ["CLIENT", "COUNTRY", "PATH", "USABLE", "ANSWER", "TTL", "SCOPE", "SERVER"];
 
-impl Explanation {
+impl ExplainReport {
     fn text(&self) -> String {
         let mut out = self.story.text();
         for record in self.answer.records.iter().chain(&self.answer.authority) {
@@ -263,7 +266,7 @@ impl Explanation {
             .collect();
         let window = story.pools.as_ref().and_then(|pools| pools.window.as_ref());
         let answer = match (window, story.outcome) {
-            (Some(window), OutcomeStory::Pool) => {
+            (Some(window), OutcomeKind::Pool) => {
                 window.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }
             _ => story.outcome.words().to_owned(),

@@ -42,7 +42,7 @@ pub(super) fn run_with_signals(
 pub(super) fn start_log(log: &Log, queue: &LogQueue) {
     let colours = has_colour();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(log_filter::filter(&log.level))
+        .with_env_filter(log_filter::filter(log.level))
         .with_writer(queue.lines(colours && !log.json))
         .with_ansi(colours)
         .with_target(false)

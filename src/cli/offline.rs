@@ -12,7 +12,7 @@ use crate::daemon;
 use crate::load::{self, Loaded, SignedOctets, Source};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Announced, Offered, ReleaseSources};
+use cvdns_core::release::{Announced, DatedRelease, ReleaseSources};
 use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 
 /// A valid configuration and everything that it names except the feed, as of one moment.
@@ -199,8 +199,8 @@ impl Offline {
             return Err(Failure::new("the configuration cannot be served"));
         };
         let static_data: Arc<StaticData> = Arc::new(static_data);
-        let release = self.supply.release(feed.and_then(Feed::offered));
-        let release = release.as_ref().map(Offered::of);
+        let release = self.supply.release(feed.and_then(Feed::dated_release));
+        let release = release.as_ref().map(DatedRelease::of);
         let overrides = Some(&self.loaded.overrides.overrides);
         let inputs = HealthInputs { feed, overrides, settling: None };
         let now =

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::has_colour;
-use cvdns_core::problem::{Lines, Problems, render_in};
+use cvdns_core::problem::{Lines, Problems, plural, render_in};
 
 /// Problems that are printed at most: nobody reads more, and most have one cause.
 const MAX_PRINTED: usize = 100;
@@ -33,11 +33,12 @@ fn write_up_to(out: &mut impl Write, problems: &Problems, max: usize) -> io::Res
         writeln!(out, "… and {more} more: correct these first\n")?;
     }
     if errors + warnings > 0 {
-        writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
+        writeln!(
+            out,
+            "{}, {}",
+            plural(errors, "error", "errors"),
+            plural(warnings, "warning", "warnings")
+        )?;
     }
     Ok(())
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,6 +1,6 @@
 //! Checks that a feed is signed as the configuration requires.
 
-use crate::load::{Source, signature_of};
+use crate::load::{Source, signature_path};
 use cvdns_core::health::{FeedError, Keys};
 use cvdns_core::problem::{Location, Problems};
 
@@ -37,7 +37,7 @@ pub(in crate::cli) fn check(
 /// Where the signature of a feed is expected, for messages.
 fn signature_name(source: &Source) -> String {
     match source.file() {
-        Some(path) => signature_of(path).display().to_string(),
+        Some(path) => signature_path(path).display().to_string(),
         None => format!("the .minisig of {source}"),
     }
 }

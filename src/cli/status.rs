@@ -11,7 +11,7 @@ use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
 use crate::admin::status::{FeedStatus, LogStatus, QueryStatus, RecordStatus, Status};
 use cvdns_core::explain::format::age;
-use cvdns_core::problem::printable;
+use cvdns_core::problem::{plural, printable};
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -73,7 +73,7 @@ fn page(status: &Status) -> String {
     );
     let zone = |zone: &crate::admin::status::ZoneStatus| {
         let (mirrors, countries) =
-            (of(zone.mirrors, "mirror"), many(zone.countries, "country", "countries"));
+            (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
         format!("{}: {mirrors} in {countries}", zone.origin)
     };
     page.lines("zones", status.zones.iter().map(zone));
@@ -188,9 +188,5 @@ fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
 }
 
 fn of(count: usize, what: &str) -> String {
-    many(count, what, &format!("{what}s"))
-}
-
-fn many(count: usize, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
+    plural(count, what, &format!("{what}s"))
 }

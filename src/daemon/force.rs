@@ -21,8 +21,8 @@ use super::offering::Offering;
 use super::overriding::Overriding;
 use super::standings;
 use crate::admin::ServerCondition;
-use crate::load::{Loaded, Source, signature_of};
-use cvdns_core::answer::{Freed, Ledger, QueryTallies};
+use crate::load::{Loaded, Source, signature_path};
+use cvdns_core::answer::{QueryCounterSet, Reclaimed, SnapshotReclaimer};
 use cvdns_core::config::{Config, Server};
 use cvdns_core::health::{Feed, HealthInputs, Keys};
 use cvdns_core::problem::{Problem, Problems};
@@ -90,8 +90,8 @@ pub(super) struct Force {
     known: HashSet<String>,
     snapshots: Arc<ArcSwap<Snapshot>>,
     condition: Arc<ArcSwap<ServerCondition>>,
-    ledger: Arc<Ledger>,
-    queries: QueryTallies,
+    reclaimer: Arc<SnapshotReclaimer>,
+    queries: QueryCounterSet,
     /// Threads that count for themselves.
     threads: usize,
     /// Nobody has said yet how mirrors stand.
@@ -141,8 +141,8 @@ impl Force {
             databases,
             known: problems.iter().map(mark).collect(),
             condition: Arc::default(),
-            ledger: Arc::new(Ledger::new(snapshots.clone())),
-            queries: QueryTallies::new(threads),
+            reclaimer: Arc::new(SnapshotReclaimer::new(snapshots.clone())),
+            queries: QueryCounterSet::new(threads),
             threads,
             snapshots,
             starting: true,
@@ -192,12 +192,12 @@ impl Force {
     }
 
     /// The snapshots with what was answered from them.
-    pub(super) fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
+    pub(super) fn reclaimer(&self) -> &Arc<SnapshotReclaimer> {
+        &self.reclaimer
     }
 
     /// Where queries are counted.
-    pub(super) fn tallies(&self) -> &QueryTallies {
+    pub(super) fn tallies(&self) -> &QueryCounterSet {
         &self.queries
     }
 
@@ -209,7 +209,7 @@ impl Force {
     /// The files whose change may change answers.
     pub(super) fn followed(&self) -> Vec<PathBuf> {
         let feed =
-            self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
+            self.feed_path().into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
         feed.chain(self.overriding.watched()).chain(self.loaded.supply.watched()).collect()
     }
 
@@ -268,7 +268,7 @@ impl Force {
 
     /// Frees snapshots that everybody has left; in what time to do it again, if there are more.
     pub(super) fn free(&mut self) -> Option<Duration> {
-        let Freed { static_data, more } = self.ledger.free();
+        let Reclaimed { static_data, more } = self.reclaimer.reclaim();
         if static_data {
             give_back();
         }
@@ -391,7 +391,7 @@ impl Force {
             standings::log(&self.snapshots.load(), &snapshot);
         }
         announcement::log(&self.snapshots.load().dynamic_data, &snapshot.dynamic_data);
-        self.ledger.swap(Arc::new(snapshot));
+        self.reclaimer.swap(Arc::new(snapshot));
         self.compiled = now;
         self.kept.keep_announced(self.snapshots.load().dynamic_data.announced());
         let aging = self.aging();

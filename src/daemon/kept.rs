@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use cvdns_core::health::{Feed, Keys, MAX_SIZE};
+use cvdns_core::health::{Feed, Keys, MAX_FEED_SIZE};
 use cvdns_core::release::{Announced, Release};
 use cvdns_io::{is_leftover, read_optional, replace_kept};
 
@@ -57,7 +57,7 @@ const FEED: &str = "feed.json";
 const RECORD: &str = "record.json";
 
 /// Most octets of a file: each of a feed's may be written as six (`\u0000`), and there is a signature.
-const MOST: u64 = 6 * MAX_SIZE as u64 + (1 << 20);
+const MOST: u64 = 6 * MAX_FEED_SIZE as u64 + (1 << 20);
 
 /// How far a stamp may be ahead: beyond it the clock was wrong when it was written, or is now.
 const MAX_STAMP_AHEAD: SignedDuration = SignedDuration::from_mins(30);

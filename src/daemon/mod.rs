@@ -153,7 +153,7 @@ impl Daemon {
                     snapshots: force.snapshots().clone(),
                     tallies: serving.tallies(),
                     queries: force.tallies().clone(),
-                    ledger: force.ledger().clone(),
+                    reclaimer: force.reclaimer().clone(),
                     condition: force.condition().clone(),
                     log: log.clone(),
                     accepts: accepts.clone(),

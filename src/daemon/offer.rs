@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::load::{Source, signature_of};
+use crate::load::{Source, signature_path};
 use cvdns_core::health::{Feed, FeedError, Keys};
 use cvdns_io::Version;
 
@@ -125,13 +125,13 @@ impl Offer {
 
 /// The versions of the feed's file and of its signature's.
 pub(super) fn versions(source: &Path) -> [Option<Version>; 2] {
-    [Version::of(source), Version::of(&signature_of(source))]
+    [Version::of(source), Version::of(&signature_path(source))]
 }
 
 /// Reads a feed, and its signature when one is asked for.
 fn read(source: &Path, signed: bool) -> Result<Seen, String> {
     let octets = cvdns_io::read_feed(source)?;
-    let signature = if signed { cvdns_io::read_signature(&signature_of(source))? } else { None };
+    let signature = if signed { cvdns_io::read_signature(&signature_path(source))? } else { None };
     Ok(Seen { source: Source::File(source.to_owned()), octets, signature })
 }
 

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use crate::load::ReleaseFiles;
 use cvdns_core::health::Feed;
-use cvdns_core::release::{CORE_DATABASES, Offered, Release, ReleaseSources, SourceState};
+use cvdns_core::release::{CORE_DATABASES, DatedRelease, Release, ReleaseSources, SourceState};
 
 /// What is offered now, and what it was put together from.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Offering {
     pub(super) fn read(&mut self, files: &ReleaseFiles, now: Timestamp) -> bool {
         let mut errors = Vec::new();
         let supply = files.read(&self.supply, now, &mut errors);
-        let silent = supply.line == SourceState::Silent || supply.versions == SourceState::Silent;
+        let silent = supply.line == SourceState::Missing || supply.versions == SourceState::Missing;
         let meanwhile = if silent { "there is no record" } else { "what was last read goes on" };
         for error in errors.iter().filter(|error| !self.complaints.contains(error)) {
             warn!("{error}; until it can be used, {meanwhile}");
@@ -42,7 +42,7 @@ impl Offering {
 
     /// Puts the release together anew.
     pub(super) fn combine(&mut self, feed: Option<&Feed>) {
-        self.release = self.supply.release(feed.and_then(Feed::offered));
+        self.release = self.supply.release(feed.and_then(Feed::dated_release));
     }
 
     /// What keeps files from being used.
@@ -52,18 +52,18 @@ impl Offering {
 
     /// What would be offered with this feed.
     pub(super) fn of(&self, feed: &Feed) -> Option<(Release, Timestamp)> {
-        self.supply.release(feed.offered())
+        self.supply.release(feed.dated_release())
     }
 
     /// What is offered.
-    pub(super) fn offered(&self) -> Option<Offered<'_>> {
-        self.release.as_ref().map(Offered::of)
+    pub(super) fn offered(&self) -> Option<DatedRelease<'_>> {
+        self.release.as_ref().map(DatedRelease::of)
     }
 
     /// The stamp of the record in a file, where that is what counts.
     pub(super) fn line_stamp(&self) -> Option<Timestamp> {
         match &self.supply.line {
-            SourceState::Says(line) => Some(line.stamp),
+            SourceState::Read(line) => Some(line.stamp),
             _ => None,
         }
     }
@@ -75,12 +75,12 @@ impl Offering {
 }
 
 fn log_news(files: &ReleaseFiles, before: &ReleaseSources, now: &ReleaseSources) {
-    if let (Some(path), SourceState::Says(line)) = (&files.line, &now.line)
+    if let (Some(path), SourceState::Read(line)) = (&files.line, &now.line)
         && before.line != now.line
     {
         info!("the record in {}: {}", path.display(), line.release.record(line.stamp.as_second()));
     }
-    if let (Some(directory), SourceState::Says(versions)) = (&files.directory, now.versions)
+    if let (Some(directory), SourceState::Read(versions)) = (&files.directory, now.versions)
         && before.versions != now.versions
     {
         let said =

@@ -19,12 +19,13 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
+pub use cvdns_core::health::signature_path;
 pub use geoip::{Countries, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use release::{EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::Roots;
-pub use source::{SignedOctets, Source, signature_of};
+pub use source::{SignedOctets, Source};
 
 /// A path as it is written, and where.
 type Named = Placed<String>;

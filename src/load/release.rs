@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use cvdns_core::config::Config;
 use cvdns_core::release::cvd::{HEADER_SIZE, Header};
-use cvdns_core::release::{CORE_DATABASES, Line, ReleaseSources, SourceState};
+use cvdns_core::release::{CORE_DATABASES, RecordLine, ReleaseSources, SourceState};
 use cvdns_io::{beside, read_bytes, read_head};
 
 /// Most octets of a file with a record: a record has 255.
@@ -64,13 +64,13 @@ fn goes_on<T: Clone>(
 ) -> SourceState<T> {
     match (read, before) {
         (None, _) => SourceState::Unused,
-        (Some(Ok(said)), _) => SourceState::Says(said),
+        (Some(Ok(said)), _) => SourceState::Read(said),
         (Some(Err(error)), before) => {
             errors.push(error);
-            if let SourceState::Says(said) = before {
-                SourceState::Says(said.clone())
+            if let SourceState::Read(said) = before {
+                SourceState::Read(said.clone())
             } else {
-                SourceState::Silent
+                SourceState::Missing
             }
         }
     }
@@ -80,11 +80,11 @@ fn goes_on<T: Clone>(
 ///
 /// # Errors
 /// When it cannot be read, or is none; the error names the file.
-fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
+fn read_line(path: &Path, now: Timestamp) -> Result<RecordLine, String> {
     let octets = read_bytes(path, MAX_LINE)?;
     let text =
         String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
-    Line::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
+    RecordLine::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Reads the header of a database from its file.
@@ -149,7 +149,7 @@ mod tests {
         let files = ReleaseFiles { line: None, directory: Some(dir.path().to_owned()) };
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let (silent, errors) = read(&files, &ReleaseSources::default());
-        assert_eq!(silent.versions, SourceState::Silent);
+        assert_eq!(silent.versions, SourceState::Missing);
         assert!(errors[0].starts_with("neither main.cvd nor main.cld is in "), "{errors:?}");
 
         for (name, version) in
@@ -158,16 +158,16 @@ mod tests {
             write(name, &header(version));
         }
         let (said, errors) = read(&files, &silent);
-        assert_eq!((said.versions, errors.len()), (SourceState::Says([63, 12, 339]), 0));
+        assert_eq!((said.versions, errors.len()), (SourceState::Read([63, 12, 339]), 0));
         write("daily.cvd", &header("13"));
-        assert_eq!(read(&files, &said).0.versions, SourceState::Says([63, 13, 339]));
+        assert_eq!(read(&files, &said).0.versions, SourceState::Read([63, 13, 339]));
 
         // Bad input: what was said last goes on, and the file is named.
         let cut = header("14");
         for (text, words) in [
             (&cut[..200], "daily.cvd: cut off: 200 octets"),
             (&header("0"), "daily.cvd: the version in its header is \"0\""),
-            ("<html></html>", "daily.cvd: no database of ClamAV"),
+            ("<html></html>", "daily.cvd: not a ClamAV database"),
         ] {
             write("daily.cvd", text);
             let (kept, errors) = read(&files, &said);
@@ -184,7 +184,7 @@ mod tests {
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
         let (said, errors) = read(&files, &ReleaseSources::default());
         assert!(
-            matches!(&said.line, SourceState::Says(line) if line.release.daily == 28_129),
+            matches!(&said.line, SourceState::Read(line) if line.release.daily == 28_129),
             "{errors:?}"
         );
         std::fs::write(&path, "\u{feff}1.4.6:63:28129:1789910940:1:90:49192:339\r\n").unwrap();

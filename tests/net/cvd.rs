@@ -183,7 +183,7 @@ fn bad_files_are_named_and_good_ones_are_printed() {
     ]);
     for (name, words) in [
         ("cut.cvd", "cut.cvd: cut off: 200 octets"),
-        ("page.cvd", "page.cvd: no database of ClamAV"),
+        ("page.cvd", "page.cvd: not a ClamAV database"),
         ("fields.cvd", "fields.cvd: its header has no MD5"),
         ("zero.cvd", "zero.cvd: the version in its header is \"0\"; expected a number, 1 or more"),
         ("word.cvd", "word.cvd: the version in its header is \"x\""),

@@ -348,7 +348,7 @@ fn another_feed_gives_another_story() {
         (code, error.as_str()),
         (
             Some(0),
-            "cvdns: other.json: gone.example is in no fleet file: what it says of it is not used\n"
+            "cvdns: other.json: gone.example is in no fleet file: its state in the feed is not used\n"
         )
     );
     let told: Value = serde_json::from_str(&out).expect("JSON");

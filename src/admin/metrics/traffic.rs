@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::encoder::MetricsEncoder;
 use crate::logging::Counts;
-use cvdns_core::answer::{Answered, Counted, QueryTallies};
+use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals};
 use cvdns_core::snapshot::download_reports::{DownloadCounts, ReportCounts};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
 /// A counter: its name, its help text and its value.
-type Figure = (&'static str, &'static str, fn(&Counted) -> u64);
+type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
 impl MetricsEncoder<'_> {
     /// Counters of the sockets.
@@ -96,7 +96,7 @@ impl MetricsEncoder<'_> {
     }
 
     /// Counters of queries and of how they were answered.
-    pub(super) fn queries(&mut self, tallies: &QueryTallies) -> Result<(), Error> {
+    pub(super) fn queries(&mut self, tallies: &QueryCounterSet) -> Result<(), Error> {
         let both = [("udp", tallies.udp()), ("tcp", tallies.tcp())];
         let queries = both.iter().flat_map(|(transport, counted)| {
             counted.queries.iter().map(move |(kind, count)| {
@@ -140,7 +140,7 @@ impl MetricsEncoder<'_> {
 
     /// Counters of answers by path and mirror. Labels are pools and hosts of the fleets, so queries
     /// cannot add new ones.
-    pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
+    pub(super) fn answered(&mut self, answered: &AnswerStats) -> Result<(), Error> {
         let paths = answered.paths.iter().map(|(label, count)| {
             let labels =
                 [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use crate::cli::signature;
 use crate::daemon;
 use crate::load::{Loaded, Source};
-use cvdns_core::health::{Feed, HealthInputs, notes};
+use cvdns_core::health::{Feed, HealthInputs, unknown_mirrors};
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::release::{Offered, ReleaseSources};
+use cvdns_core::release::{DatedRelease, ReleaseSources};
 use cvdns_core::snapshot::inputs::Databases;
 use cvdns_core::snapshot::{Loss, Now, StaticData};
 
@@ -92,7 +92,7 @@ fn check_feed(
     problems: &mut Problems,
 ) {
     let location = Location::file(&source.to_string());
-    for note in notes(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
+    for note in unknown_mirrors(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
         problems.warning(
             location.clone(),
             note,
@@ -166,14 +166,15 @@ fn excessive_loss(
     let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut Vec::new());
     let announced = loaded.state.as_deref().and_then(|state| daemon::announced_before(state, now));
     let overrides = Some(&loaded.overrides.overrides);
-    let [kept_release, read_release] = [kept, read].map(|feed| supply.release(feed.offered()));
+    let [kept_release, read_release] =
+        [kept, read].map(|feed| supply.release(feed.dated_release()));
     let moment = |feed, release| Now {
         inputs: HealthInputs { feed: Some(feed), overrides, settling: None },
         release,
         time: now,
         max_age: loaded.config.feed.max_age,
     };
-    let before = moment(kept, kept_release.as_ref().map(Offered::of));
-    let after = moment(read, read_release.as_ref().map(Offered::of));
+    let before = moment(kept, kept_release.as_ref().map(DatedRelease::of));
+    let after = moment(read, read_release.as_ref().map(DatedRelease::of));
     Loss::between(static_data, announced.as_ref(), &before, &after, loaded.config.feed.max_loss)
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User, getegid, geteuid};
 
-use crate::load::{Loaded, signature_of};
+use crate::load::{Loaded, signature_path};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
 use cvdns_net::privileges;
@@ -164,7 +164,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source)
     {
         out.push((path.to_owned(), named.location.clone()));
-        out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.location.clone())));
+        out.extend(
+            feed.public_key.as_ref().map(|_| (signature_path(path), named.location.clone())),
+        );
     }
     for named in [&feed.ca_file, &feed.overrides, &record.file].into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));

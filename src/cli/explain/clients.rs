@@ -7,7 +7,7 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use crate::cli::output::{Failure, eprint_line};
-use cvdns_core::explain::{AddressSource, Asker};
+use cvdns_core::explain::{AddressSource, ClientAddress};
 
 /// Bad lines that are reported at most.
 const MAX_REPORTED: usize = 20;
@@ -17,7 +17,7 @@ const MAX_REPORTED: usize = 20;
 pub(super) fn read_clients(
     arguments: &[String],
     file: Option<&Path>,
-) -> Result<(Vec<Asker>, bool), Failure> {
+) -> Result<(Vec<ClientAddress>, bool), Failure> {
     let mut askers =
         arguments.iter().map(|argument| parse_client(argument)).collect::<Result<Vec<_>, _>>()?;
     let Some(file) = file else { return Ok((askers, false)) };
@@ -60,10 +60,10 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 /// Parses an address, or a network as a client subnet has it: bits beyond the prefix are not sent
 /// (RFC 7871 section 6).
-pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
+pub(super) fn parse_client(word: &str) -> Result<ClientAddress, Failure> {
     let from = AddressSource::Given;
     if let Ok(address) = word.parse::<IpAddr>() {
-        return Ok(Asker { address, prefix: None, from });
+        return Ok(ClientAddress { address, prefix: None, from });
     }
     let net: IpNet = word.parse().map_err(|_| {
         Failure::new(format!("\"{word}\" is neither an address nor a network such as 192.0.2.0/24"))
@@ -73,5 +73,5 @@ pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
             "\"{word}\" does not locate a client: a server uses the sender's address instead"
         )));
     }
-    Ok(Asker { address: net.network(), prefix: Some(net.prefix_len()), from })
+    Ok(ClientAddress { address: net.network(), prefix: Some(net.prefix_len()), from })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::live_server::LiveServer;
 use super::packet::DecodedAnswer;
 use cvdns_core::decision::{Outcome, Trail, decide_by_name};
-use cvdns_core::explain::{Inquiry, line};
+use cvdns_core::explain::{ExplainQuery, line};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 
@@ -25,7 +25,7 @@ impl Comparison {
     /// no difference.
     pub(super) fn of(
         snapshot: &Snapshot,
-        inquiry: &Inquiry<'_>,
+        inquiry: &ExplainQuery<'_>,
         ours: &DecodedAnswer,
         theirs: DecodedAnswer,
         server: &LiveServer,
@@ -97,8 +97,11 @@ impl Comparison {
 
 /// The windows of the expected answer and the size of each record in octets; `None` if the answer
 /// has no mirrors.
-fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
-    let Inquiry { name, qtype, asker, .. } = *inquiry;
+fn windows<'s>(
+    snapshot: &'s Snapshot,
+    inquiry: &ExplainQuery<'_>,
+) -> Option<(&'s WindowSet, usize)> {
+    let ExplainQuery { name, qtype, client: asker, .. } = *inquiry;
     match decide_by_name(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))

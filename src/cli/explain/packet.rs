@@ -6,7 +6,7 @@ use domain::rdata::AllRecordData;
 use serde::Serialize;
 
 use crate::cli::output::Failure;
-use cvdns_core::explain::Asker;
+use cvdns_core::explain::ClientAddress;
 use cvdns_core::wire::edns::option;
 use cvdns_core::wire::{class, rtype};
 
@@ -38,7 +38,7 @@ pub(super) struct DecodedAnswer {
 const UDP_SIZE: u16 = 1232;
 
 /// Encodes a query with EDNS and with the client in a client subnet option.
-pub(super) fn query(name: &[u8], qtype: u16, asker: Asker) -> Vec<u8> {
+pub(super) fn query(name: &[u8], qtype: u16, asker: ClientAddress) -> Vec<u8> {
     let id = std::process::id() as u16;
     let mut out = id.to_be_bytes().to_vec();
     out.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
@@ -58,7 +58,7 @@ pub(super) fn query(name: &[u8], qtype: u16, asker: Asker) -> Vec<u8> {
 }
 
 /// The data of a client subnet option (RFC 7871 section 6).
-fn subnet(asker: Asker) -> Vec<u8> {
+fn subnet(asker: ClientAddress) -> Vec<u8> {
     let (family, octets) = match asker.address {
         std::net::IpAddr::V4(address) => (1u8, address.octets().to_vec()),
         std::net::IpAddr::V6(address) => (2u8, address.octets().to_vec()),

@@ -13,7 +13,7 @@ use crate::cli::output::{Failure, print_line};
 use crate::cli::problems::print;
 use crate::cli::signature;
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::{Feed, faults, notes};
+use cvdns_core::health::{Feed, feed_faults, unknown_mirrors};
 use cvdns_core::problem::{HAS_MARK, Location, Problems, without_mark};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
@@ -74,7 +74,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
 /// Adds the errors of the format, with line and column.
 fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
     let (file, text): (Arc<str>, Arc<str>) = (name.into(), String::from_utf8_lossy(octets).into());
-    for fault in faults(octets) {
+    for fault in feed_faults(octets) {
         let location = match fault.at {
             Some((line, octet)) => Location::at_line(&file, &text, line, octet),
             None => Location::file(name),
@@ -105,7 +105,7 @@ impl Checker<'_> {
             );
         }
         let fleets = self.offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
-        for note in notes(self.feed, fleets) {
+        for note in unknown_mirrors(self.feed, fleets) {
             self.warn(note, "correct the host in the feed or in the fleet file");
         }
         self.check_versions();

@@ -6,7 +6,7 @@ use std::thread::scope;
 use super::tests::example;
 use super::*;
 use crate::daemon::answerer::MakeAnswerer;
-use cvdns_core::answer::{Answered, Transport};
+use cvdns_core::answer::{AnswerStats, Transport};
 use cvdns_net::{MakeResponder, Place, Responder};
 
 const FEED: &str = include_str!("../../../feed.json");
@@ -29,7 +29,7 @@ fn answer(make: &MakeAnswerer, place: Place) {
 }
 
 /// The answers of all paths, and what all mirrors have of them.
-fn sums(answered: &Answered) -> (u64, f64) {
+fn sums(answered: &AnswerStats) -> (u64, f64) {
     (
         answered.paths.values().sum(),
         answered.mirrors.values().map(|portion| portion.answers()).sum(),
@@ -38,7 +38,7 @@ fn sums(answered: &Answered) -> (u64, f64) {
 
 /// Nothing that was counted is less than before.
 #[track_caller]
-fn goes_on(before: &Answered, now: &Answered) {
+fn goes_on(before: &AnswerStats, now: &AnswerStats) {
     for (path, count) in &before.paths {
         assert!(now.paths[path] >= *count, "{path:?}: {} after {count}", now.paths[path]);
     }
@@ -64,7 +64,7 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
     let mut force = example(&path);
-    let ledger = force.ledger().clone();
+    let reclaimer = force.reclaimer().clone();
     let make = MakeAnswerer::new(force.snapshots().clone(), force.tallies().clone(), None);
     let mut answerers =
         [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
@@ -89,11 +89,11 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
             }
         }
         next(&mut force);
-        let before = ledger.answered();
+        let before = reclaimer.stats();
         for number in [1, 2, 0] {
             answerers[number].refresh();
             force.free();
-            assert_eq!(ledger.answered(), before);
+            assert_eq!(reclaimer.stats(), before);
         }
         assert_eq!(before.paths.values().sum::<u64>(), answers);
     }
@@ -105,15 +105,15 @@ fn no_answer_is_lost_or_counted_twice() {
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
     let mut force = example(&path);
-    let (ledger, tallies) = (force.ledger().clone(), force.tallies().clone());
+    let (reclaimer, tallies) = (force.reclaimer().clone(), force.tallies().clone());
     let make = MakeAnswerer::new(force.snapshots().clone(), tallies.clone(), None);
     let done = AtomicBool::new(false);
     let places = [Place::Socket(0), Place::Socket(1), Place::Connection, Place::Connection];
     scope(|threads| {
         let reader = threads.spawn(|| {
-            let mut before = Answered::default();
+            let mut before = AnswerStats::default();
             while !done.load(Ordering::Acquire) {
-                let now = ledger.answered();
+                let now = reclaimer.stats();
                 goes_on(&before, &now);
                 let (paths, mirrors) = sums(&now);
                 // Rounded down.
@@ -142,8 +142,8 @@ fn no_answer_is_lost_or_counted_twice() {
     });
     force.free();
     let expected = QUERIES * places.len() as u64;
-    assert_eq!(sums(&ledger.answered()).0, expected);
-    let counted = |counted: cvdns_core::answer::Counted| {
+    assert_eq!(sums(&reclaimer.stats()).0, expected);
+    let counted = |counted: cvdns_core::answer::QueryTotals| {
         counted.queries.iter().map(|(_, count)| count).sum::<u64>()
     };
     assert_eq!((counted(tallies.udp()), counted(tallies.tcp())), (expected / 2, expected / 2));

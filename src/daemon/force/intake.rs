@@ -14,7 +14,7 @@ use crate::daemon::offer::{InForce, Offer, Refusal, Seen, Terms, versions};
 use crate::load::Source;
 use crate::load::remote::Fetched;
 use cvdns_core::health::{Feed, HealthInputs};
-use cvdns_core::release::Offered;
+use cvdns_core::release::DatedRelease;
 use cvdns_core::snapshot::{Loss, Now, StaticData};
 
 impl Force {
@@ -229,7 +229,7 @@ impl Force {
         let config = &self.loaded.config.feed;
         let before = self.moment(now);
         let release = self.offering.of(feed);
-        let release = release.as_ref().map(Offered::of);
+        let release = release.as_ref().map(DatedRelease::of);
         let inputs = HealthInputs { feed: Some(feed), ..before.inputs };
         let after = Now { inputs, release, ..before };
         let announced = self.snapshots.load();

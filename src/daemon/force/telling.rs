@@ -8,7 +8,7 @@ use super::Force;
 use crate::admin::ServerCondition;
 use crate::daemon::{LOGGED, standings};
 use cvdns_core::config::{Config, waiting_for_restart};
-use cvdns_core::health::notes;
+use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::{HAS_MARK, without_mark};
 use cvdns_core::snapshot::Snapshot;
 
@@ -73,7 +73,7 @@ impl Force {
     /// What the feed says of mirrors that nobody has, and that it has a byte order mark, unless that was said before.
     pub(super) fn log_notes(&mut self) {
         let fleets = self.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
-        let mut found = self.feed().map(|feed| notes(feed, fleets)).unwrap_or_default();
+        let mut found = self.feed().map(|feed| unknown_mirrors(feed, fleets)).unwrap_or_default();
         let octets = self.feed.as_ref().map(|in_force| in_force.document.octets.as_slice());
         if octets.is_some_and(|octets| without_mark(octets).len() < octets.len()) {
             found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));

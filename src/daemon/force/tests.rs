@@ -136,7 +136,7 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
         force
             .complaint
             .as_deref()
-            .is_some_and(|complaint| complaint.contains("not of these octets"))
+            .is_some_and(|complaint| complaint.contains("does not match these octets"))
     );
     // One of the new key over the same octets is kept for the next start.
     sign(&new, &feed);
@@ -155,7 +155,7 @@ fn a_signature_that_cannot_be_read_is_not_called_none() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     std::fs::copy(project().join("feed.json"), &path).unwrap();
-    nix::unistd::mkfifo(&signature_of(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(&signature_path(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
     loaded.feed = Some(Source::File(path));
     loaded.state = None;

@@ -154,9 +154,10 @@ impl DownloadReport {
 
 /// A decimal number of 32 bits, without a sign.
 fn number(label: &[u8]) -> Option<u32> {
-    let text =
-        std::str::from_utf8(label).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    text.parse().ok()
+    let (first, rest) = label.split_first()?;
+    let digit = |octet: &u8| char::from(*octet).to_digit(10);
+    rest.iter()
+        .try_fold(digit(first)?, |number, octet| number.checked_mul(10)?.checked_add(digit(octet)?))
 }
 
 fn flag(label: &[u8]) -> Option<bool> {

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::Explain;
+use crate::config::{Explain, keys::server};
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
+use crate::problem::{Location, Problems};
 use crate::release::Share;
-use crate::zone::{Records, ZoneFile};
+use crate::wire::name::Name;
+use crate::zone::include::NoFiles;
+use crate::zone::{Records, ZoneFile, master};
 
 /// All validated input of the compiler. Feed and clock come in later ([`Now`](super::Now)).
 #[derive(Debug)]
@@ -80,6 +83,62 @@ impl Settings {
             b"\x07version\x04bind\0" | b"\x07version\x06server\0" => Some(&self.version),
             b"\x02id\x06server\0" | b"\x08hostname\x04bind\0" => Some(&self.identity),
             _ => None,
+        }
+    }
+}
+
+impl Inputs {
+    /// Inputs of a single zone from the texts of its zone file, master file and fleet file, with
+    /// default settings and no country database. Everything that is wrong becomes a problem. `None`
+    /// if the zone file cannot be read.
+    ///
+    /// The texts name no other files: `$INCLUDE` is an error, and so is `{cc}` in the origin.
+    pub fn of_zone(
+        zone: &str,
+        records: &str,
+        fleet: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let file = ZoneFile::parse("zone", zone, problems)?;
+        let origin = match Name::parse(&file.origin.value, &Name::root()) {
+            Ok(origin) => origin,
+            Err(error) => {
+                let what = format!("\"{}\": {error}", file.origin.value);
+                problems.error(file.origin.location.clone(), what, "write a domain name");
+                return None;
+            }
+        };
+        let parsed = master::parse("records", records, &origin, &mut NoFiles, problems);
+        let records = Records::build(&origin, parsed, &Location::file("records"), problems);
+        let fleet = Fleet::parse("fleet", fleet, problems);
+        let zone = ZoneInput {
+            file,
+            zones: vec![ExpandedZone { country: None, records: records.into() }],
+            fleet: fleet.into(),
+            fleet_complete: true,
+        };
+        Some(Self {
+            zones: vec![zone],
+            countries: CountryMap::empty().into(),
+            settings: Settings::default(),
+            record_ttl: 1800,
+        })
+    }
+}
+
+impl Default for Settings {
+    /// The defaults of the configuration, but with a general identity and version.
+    fn default() -> Self {
+        Self {
+            udp_size: server::EDNS_UDP_SIZE.preset(),
+            ecs: server::ECS.preset(),
+            explain: server::EXPLAIN.preset(),
+            nsid: None,
+            version: "cvdns".to_owned(),
+            identity: "cvdns".to_owned(),
+            expire: true,
+            quorum: Share::MOST,
+            lag: 1,
         }
     }
 }

@@ -9,6 +9,7 @@ mod compile;
 pub mod difference;
 pub mod download_reports;
 pub mod dynamic_data;
+pub mod extended_error;
 pub mod fallback;
 pub mod inputs;
 mod loss;

@@ -134,12 +134,13 @@ impl NameTable {
         for _ in self.labels.min(name.labels().saturating_sub(1))..name.labels() {
             before += 1 + usize::from(*wire.get(before)?);
         }
-        for _ in 0..=name.labels() {
-            let rest = wire.get(before..)?;
+        let mut rest = wire.get(before..)?;
+        // Each turn takes a label off.
+        while let Some((length, tail)) = rest.split_first() {
             if let Some(node) = self.get(rest) {
-                return Some((node, before));
+                return Some((node, wire.len() - rest.len()));
             }
-            before += 1 + usize::from(*rest.first()?);
+            rest = tail.get(usize::from(*length)..)?;
         }
         None
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::health::{Feed, HealthInputs};
-use crate::release::{self, Offered};
+use crate::release::{self, DatedRelease};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -16,7 +16,7 @@ pub struct Now<'n> {
     /// What is known about mirrors.
     pub inputs: HealthInputs<'n>,
     /// The release that is offered; `None` when there is none.
-    pub release: Option<Offered<'n>>,
+    pub release: Option<DatedRelease<'n>>,
     /// The time.
     pub time: Timestamp,
     /// How long after its generation a feed counts as fresh.
@@ -28,7 +28,7 @@ impl<'n> Now<'n> {
     pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
         Self {
             inputs: HealthInputs { feed, ..HealthInputs::default() },
-            release: feed.and_then(Feed::offered),
+            release: feed.and_then(Feed::dated_release),
             time,
             max_age,
         }

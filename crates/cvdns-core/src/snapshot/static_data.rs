@@ -18,6 +18,7 @@ use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
 use crate::health::Health;
+use crate::problem::plural;
 use crate::release;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
@@ -242,9 +243,9 @@ pub struct ReleaseText {
 impl StaticData {
     /// Size of the data, as text: `12 names in 3 zones`.
     pub fn summary(&self) -> String {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        let (names, zones) = (self.nodes.len(), self.zones.len());
-        format!("{names} name{} in {zones} zone{}", s(names), s(zones))
+        let names = plural(self.nodes.len(), "name", "names");
+        let zones = plural(self.zones.len(), "zone", "zones");
+        format!("{names} in {zones}")
     }
 
     /// The answer at a node for a type; `None` when it has no records of the type.

@@ -1,7 +1,7 @@
 //! Chooses the versions to announce, by what the mirrors of all fleets have.
 
 use crate::health::{Health, State};
-use crate::release::{Announced, Holder};
+use crate::release::{Announced, MirrorVersions};
 use crate::snapshot::now::Now;
 use crate::snapshot::static_data::{Plan, StaticData};
 
@@ -17,29 +17,29 @@ pub(super) fn announce(
     let released = offered.release.core();
     let fleets =
         static_data.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
-    let fleets: Vec<Vec<Holder>> = fleets.collect();
+    let fleets: Vec<Vec<MirrorVersions>> = fleets.collect();
     Some(Announced::new(offered.release, stamp, &fleets, static_data.settings.quorum, before))
 }
 
 /// The mirrors of a fleet whose versions count: those that are up, or those that are old when none
 /// is up, because these are what is answered. A mirror that is up and whose versions are unknown is
 /// assumed to have the released versions; the same is not assumed of an old mirror.
-fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<Holder> {
+fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<MirrorVersions> {
     let in_state = |state: State| {
         let mirrors = plan.fleet.enabled().filter(move |(index, _)| health.has(*index, state));
         mirrors.filter_map(|(index, mirror)| {
             let versions = health.mirrors.get(index)?.versions;
-            Some(Holder { capacity: mirror.capacity, versions })
+            Some(MirrorVersions { capacity: mirror.capacity, versions })
         })
     };
-    let assume_released = |holder: Holder| {
+    let assume_released = |holder: MirrorVersions| {
         let mut versions = holder.versions;
         versions
             .iter_mut()
             .zip(released)
             .for_each(|(version, released)| *version = version.or(Some(released)));
-        Holder { versions, ..holder }
+        MirrorVersions { versions, ..holder }
     };
-    let up: Vec<Holder> = in_state(State::Up).map(assume_released).collect();
+    let up: Vec<MirrorVersions> = in_state(State::Up).map(assume_released).collect();
     if up.is_empty() { in_state(State::Old).collect() } else { up }
 }

@@ -1,20 +1,20 @@
-//! A story as people read it on a terminal.
+//! An explanation as text for a terminal.
 
 use super::format::{age, capacity};
-use super::lines::HALVED;
-use super::{MemberStory, PoolStory, PoolsStory, Story};
-use crate::problem::printable;
+use super::txt_strings::HALVED;
+use super::{Explanation, FeedInfo, MemberInfo, PathInfo, PoolInfo};
+use crate::problem::{plural, printable};
 
-/// Columns of the words that lines begin with: as many as `continent:AS` has.
+/// Columns of the heading at the start of a line: the length of `continent:AS`.
 const MARGIN: usize = 12;
 
-/// A line of a story: what it is about, and the words.
-pub fn line(head: &str, words: &str) -> String {
-    format!("  {head:MARGIN$} {}\n", printable(words))
+/// A line of an explanation: heading and text.
+pub fn line(heading: &str, text: &str) -> String {
+    format!("  {heading:MARGIN$} {}\n", printable(text))
 }
 
-impl Story {
-    /// What was asked, and why it is answered so; the records themselves are not in it.
+impl Explanation {
+    /// The question, and why it is answered as it is. The answer's records are not included.
     pub fn text(&self) -> String {
         let mut page =
             Page(format!("{} {}, asked by {}\n", self.name, self.r#type, self.client.words()));
@@ -48,12 +48,12 @@ impl Story {
                 page.line("stamp", &format!("{stamp}, {} old{stale}", age(seconds)));
             }
         }
-        page.feed(self);
-        page.line("answer", &self.answer_words());
+        page.feed(&self.feed);
+        page.line("answer", &self.answer_summary());
         page.0
     }
 
-    fn answer_words(&self) -> String {
+    fn answer_summary(&self) -> String {
         let ttl =
             self.pools.as_ref().and_then(|pools| pools.window.as_ref()).map(|window| window.ttl);
         let ttl = ttl.map(|ttl| format!(", TTL {ttl} s")).unwrap_or_default();
@@ -62,24 +62,25 @@ impl Story {
     }
 }
 
+/// The text so far.
 struct Page(String);
 
 impl Page {
-    fn line(&mut self, head: &str, words: &str) {
-        self.0.push_str(&line(head, words));
+    fn line(&mut self, heading: &str, text: &str) {
+        self.0.push_str(&line(heading, text));
     }
 
-    fn pools(&mut self, pools: &PoolsStory) {
+    fn pools(&mut self, pools: &PathInfo) {
         let names: Vec<&str> = pools.path.iter().map(|pool| pool.pool.as_str()).collect();
         self.line("path", &names.join(", "));
         for pool in &pools.path {
             self.pool(pool, pools);
         }
-        if let Some(words) = pools.reach_words() {
-            self.line("note", words.trim_start_matches("note="));
+        if let Some(note) = pools.fallback_note() {
+            self.line("note", &note);
         }
         if pools.halved {
-            self.line("note", HALVED.trim_start_matches("note="));
+            self.line("note", HALVED);
         }
         if let Some(window) = &pools.window {
             let addresses: Vec<String> = window.addresses.iter().map(ToString::to_string).collect();
@@ -88,25 +89,21 @@ impl Page {
         }
     }
 
-    fn pool(&mut self, pool: &PoolStory, pools: &PoolsStory) {
-        let PoolStory { usable, mirrors, addresses, .. } = pool;
+    fn pool(&mut self, pool: &PoolInfo, pools: &PathInfo) {
+        let PoolInfo { usable, mirrors, addresses, .. } = pool;
         let taken = if pool.drawn {
-            format!(
-                ", gives {addresses} address{}, needed: {}",
-                if *addresses == 1 { "" } else { "es" },
-                pools.min
-            )
+            let addresses = plural(*addresses, "address", "addresses");
+            format!(", gives {addresses}, needed: {}", pools.min)
         } else {
             ", not needed".to_owned()
         };
         self.line(&pool.pool, &format!("{usable} of {mirrors} mirrors usable{taken}"));
         for member in &pool.members {
-            self.line("", &member.words());
+            self.line("", &member.summary());
         }
     }
 
-    fn feed(&mut self, story: &Story) {
-        let feed = &story.feed;
+    fn feed(&mut self, feed: &FeedInfo) {
         let (Some(serial), Some(seconds)) = (feed.serial, feed.age) else {
             return self.line("feed", "none: all mirrors count as up");
         };
@@ -118,8 +115,8 @@ impl Page {
     }
 }
 
-impl MemberStory {
-    fn words(&self) -> String {
+impl MemberInfo {
+    fn summary(&self) -> String {
         let host = &self.mirror.host;
         if let Some(why) = &self.why_not {
             return format!("  {host}: left out: {why}");

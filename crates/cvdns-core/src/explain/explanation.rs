@@ -1,4 +1,4 @@
-//! The whole of a decision as a value to be shown: what was asked by whom, and what led to which answer.
+//! A decision as a value to be shown: the question, the client, the answer, and what led to it.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format;
-use super::pool::PoolsStory;
-use super::record::RecordStory;
+use super::path::PathInfo;
+use super::record::RecordInfo;
 use crate::decision::{Chain, Link, Outcome, Trail, decide_by_name};
 use crate::geo::country::{Continent, Country};
 use crate::snapshot::{Snapshot, SnapshotMeta};
@@ -17,185 +17,185 @@ use crate::wire::name::Name;
 use crate::wire::rtype;
 use crate::zone::records::target;
 
-/// What is to be explained.
+/// The question whose answer is to be explained.
 #[derive(Debug, Clone, Copy)]
-pub struct Inquiry<'i> {
-    /// The name that is asked.
+pub struct ExplainQuery<'i> {
+    /// QNAME in lower case.
     pub name: &'i LowerName,
     /// QTYPE.
     pub qtype: u16,
-    /// Who asks.
-    pub asker: Asker,
-    /// Which window: a fraction of 2^64, as the answer's.
+    /// The client.
+    pub client: ClientAddress,
+    /// The turn that chooses the window: a fraction of 2^64.
     pub turn: u64,
-    /// Now, from which ages are counted.
+    /// Current time, from which ages are computed.
     pub time: Timestamp,
 }
 
-/// Who asks, as far as answers depend on it.
+/// The address of a client, as far as answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Asker {
-    /// The address that is looked up.
+pub struct ClientAddress {
+    /// The address that is located.
     pub address: IpAddr,
-    /// How many bits of it are known; none: it is a host's.
+    /// Prefix length if only a network is known; `None` for the address of a host.
     pub prefix: Option<u8>,
-    /// Where it is from.
+    /// Source of the address.
     pub from: AddressSource,
 }
 
-/// Where a client's address is from.
+/// The source of a client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressSource {
-    /// The query's client subnet (RFC 7871).
+    /// The client subnet option of the query (RFC 7871).
     Ecs,
-    /// The query's source.
+    /// The source address of the query.
     Source,
-    /// Somebody names it, to see what would be.
+    /// The command line: the query is hypothetical.
     Given,
 }
 
-/// Why an answer is what it is.
+/// An answer, and why it is what it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Story {
-    /// The name that was asked, in lower case.
+pub struct Explanation {
+    /// QNAME in lower case.
     pub name: String,
-    /// The type that was asked.
+    /// QTYPE.
     pub r#type: String,
-    /// Who asked.
-    pub client: Asker,
-    /// The zone that answers; none: not ours.
+    /// The client.
+    pub client: ClientAddress,
+    /// Origin of the zone that answers; `None` if no zone of the server does.
     pub zone: Option<String>,
-    /// CNAME and DNAME records that were followed.
-    pub aliases: Vec<AliasStory>,
-    /// Where the client is, when the answer depends on that.
-    pub location: Option<LocationStory>,
-    /// ECS scope of the answer, when the answer depends on the client.
+    /// The CNAME and DNAME records that were followed.
+    pub aliases: Vec<AliasInfo>,
+    /// Location of the client, if the answer depends on it.
+    pub location: Option<LocationInfo>,
+    /// SCOPE PREFIX-LENGTH of the answer (RFC 7871), if the answer depends on the client.
     pub scope: Option<u8>,
-    /// What stands at the end.
-    pub outcome: OutcomeStory,
-    /// The mirrors of a name that has some.
-    pub pools: Option<PoolsStory>,
-    /// What is announced, at a name that says it.
-    pub record: Option<RecordStory>,
-    /// The feed in force, and one that is held back.
-    pub feed: FeedStory,
+    /// Kind of answer.
+    pub outcome: OutcomeKind,
+    /// The path of an answer with mirrors.
+    pub pools: Option<PathInfo>,
+    /// The record of the release, at a name that announces it.
+    pub record: Option<RecordInfo>,
+    /// The feed in force, and a feed that is held back.
+    pub feed: FeedInfo,
 }
 
-/// A record that leads to another name.
+/// A CNAME or DNAME record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AliasStory {
-    /// Its owner.
+pub struct AliasInfo {
+    /// Owner name.
     pub owner: String,
-    /// CNAME or DNAME.
+    /// `CNAME` or `DNAME`.
     pub r#type: &'static str,
-    /// Where it leads.
+    /// Target name.
     pub target: String,
 }
 
-/// Where a client is.
+/// The location of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LocationStory {
-    /// The code of its country. `None`: nobody knows.
+pub struct LocationInfo {
+    /// ISO 3166 code of its country; `None` if unknown.
     pub country: Option<&'static str>,
-    /// The code of its continent. `None`: nobody knows that either.
+    /// Code of its continent; `None` if unknown.
     pub continent: Option<&'static str>,
-    /// The largest network around it that is all there.
+    /// Largest network around the client that lies in one place.
     pub network: String,
-    /// The country database, for people.
+    /// Description of the country database.
     pub database: String,
-    /// The override that says so.
+    /// The network of the override that determines the location, if one does.
     pub r#override: Option<String>,
 }
 
-/// What an answer says.
+/// Kinds of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OutcomeStory {
+pub enum OutcomeKind {
     /// Records of the zone file.
     Static,
     /// Addresses of mirrors.
     Pool,
-    /// What is announced of the release.
+    /// The announced release.
     Record,
     /// The answer to a download report.
     Ping,
-    /// ANY, answered minimally (RFC 8482).
+    /// A minimal answer to ANY (RFC 8482).
     MinimalAny,
-    /// The name exists, the type does not.
+    /// The name exists, but has no records of the type.
     Nodata,
     /// The name does not exist.
     Nxdomain,
     /// The name lies in a delegated zone.
     Referral,
-    /// Aliases lead out of the zone or in a circle.
+    /// Aliases lead out of the zone or form a loop.
     AliasesEnd,
     /// An alias makes the name too long.
     TooLong,
-    /// No release is known yet: SERVFAIL.
+    /// SERVFAIL: no release is known yet.
     NotReady,
-    /// The record is too old to be trusted: SERVFAIL.
+    /// SERVFAIL: clients would no longer trust the record.
     Expired,
-    /// A defect of cvdns: SERVFAIL.
+    /// SERVFAIL: a defect of cvdns.
     Broken,
-    /// No zone of ours: REFUSED.
+    /// REFUSED: no zone of the server has the name.
     NotOurs,
-    /// A zone transfer: REFUSED, whatever the name.
+    /// REFUSED: zone transfers are not supported.
     Transfer,
-    /// A type that is no question (RFC 6895 section 3.1): FORMERR.
+    /// FORMERR: a meta-type that is not a QTYPE (RFC 6895 section 3.1).
     MetaType,
-    /// MAILA or MAILB (RFC 1035 section 3.2.3): NOTIMP.
+    /// NOTIMP: MAILA or MAILB (RFC 1035 section 3.2.3).
     Obsolete,
 }
 
-/// The feed in force.
+/// The feed in force, and a feed that is held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FeedStory {
-    /// Its serial; none: there is no feed.
+pub struct FeedInfo {
+    /// Serial of the feed in force; `None` if there is no feed.
     pub serial: Option<u64>,
-    /// When it was generated.
+    /// Time at which the feed in force was generated.
     pub generated: Option<Timestamp>,
-    /// Seconds since then.
+    /// Seconds since `generated`.
     pub age: Option<i64>,
-    /// Whether it is younger than `max-age`.
+    /// Whether the feed in force is younger than `max-age`.
     pub fresh: Option<bool>,
-    /// The serial of a feed that is held back.
+    /// Serial of the feed that is held back, if there is one.
     pub held_back: Option<u64>,
-    /// What that would take away, for people.
+    /// What the held feed would take away, for people.
     pub takes_away: Option<String>,
 }
 
-impl Story {
-    /// Decides, and tells why.
-    pub fn of(snapshot: &Snapshot, inquiry: &Inquiry<'_>) -> Self {
-        let Inquiry { name, qtype, asker, turn, time } = *inquiry;
+impl Explanation {
+    /// Decides the answer to `query`, and explains it.
+    pub fn of(snapshot: &Snapshot, query: &ExplainQuery<'_>) -> Self {
+        let ExplainQuery { name, qtype, client, turn, time } = *query;
         let static_data = &*snapshot.static_data;
         let mut trail = Trail::default();
-        let decision = decide_by_name(snapshot, name, qtype, asker.address, &mut trail);
+        let decision = decide_by_name(snapshot, name, qtype, client.address, &mut trail);
         Self {
             name: format::name(name.wire()),
             r#type: rtype_text(qtype),
-            client: asker,
+            client,
             zone: decision
                 .zone
                 .and_then(|zone| static_data.zone(zone))
                 .map(|zone| zone.origin.to_string()),
             aliases: aliases(snapshot, &trail.chain),
-            location: decision.client.map(|_| LocationStory::of(snapshot, asker.address)),
+            location: decision.client.map(|_| LocationInfo::of(snapshot, client.address)),
             scope: decision.client.map(|place| place.scope),
-            outcome: OutcomeStory::of(&decision.outcome, qtype),
-            pools: PoolsStory::of(snapshot, &decision, inquiry.qtype, turn),
-            record: RecordStory::of(snapshot, &decision, time),
-            feed: FeedStory::of(&snapshot.meta, time),
+            outcome: OutcomeKind::of(&decision.outcome, qtype),
+            pools: PathInfo::of(snapshot, &decision, qtype, turn),
+            record: RecordInfo::of(snapshot, &decision, time),
+            feed: FeedInfo::of(&snapshot.meta, time),
         }
     }
 }
 
-fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasStory> {
+fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasInfo> {
     let alias = |link: Link| {
         let set = snapshot.static_data.rrset(link.rrset())?;
         let target = set.first().and_then(target)?;
-        Some(AliasStory {
+        Some(AliasInfo {
             owner: set.owner_name().to_string(),
             r#type: if matches!(link, Link::Cname(_)) { "CNAME" } else { "DNAME" },
             target: Name::from_wire(target).ok()?.to_string(),
@@ -204,8 +204,8 @@ fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasStory> {
     chain.links().filter_map(alias).collect()
 }
 
-impl LocationStory {
-    /// Where an address is.
+impl LocationInfo {
+    /// Locates an address.
     pub fn of(snapshot: &Snapshot, address: IpAddr) -> Self {
         let countries = &snapshot.static_data.countries;
         let located = countries.locate(address);
@@ -219,7 +219,7 @@ impl LocationStory {
     }
 }
 
-impl OutcomeStory {
+impl OutcomeKind {
     fn of(outcome: &Outcome<'_>, qtype: u16) -> Self {
         match qtype {
             rtype::AXFR | rtype::IXFR => return Self::Transfer,
@@ -245,7 +245,7 @@ impl OutcomeStory {
         }
     }
 
-    /// In words.
+    /// The kind of answer as a text for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Static => "records of the zone file",
@@ -269,10 +269,10 @@ impl OutcomeStory {
     }
 }
 
-impl FeedStory {
-    /// What is known of feeds.
-    pub fn of(about: &SnapshotMeta, time: Timestamp) -> Self {
-        let (feed, held) = (about.feed.as_ref(), about.held.as_ref());
+impl FeedInfo {
+    /// The feeds of a snapshot, with ages at `time`.
+    pub fn of(meta: &SnapshotMeta, time: Timestamp) -> Self {
+        let (feed, held) = (meta.feed.as_ref(), meta.held.as_ref());
         Self {
             serial: feed.map(|feed| feed.serial),
             generated: feed.map(|feed| feed.generated),
@@ -284,7 +284,7 @@ impl FeedStory {
     }
 }
 
-/// A type as people write it: `AAAA`, `TYPE65280`.
+/// A type in presentation format: `AAAA`, `TYPE65280` (RFC 3597 section 5).
 pub fn rtype_text(rtype: u16) -> String {
     Rtype::from_int(rtype).to_string()
 }

@@ -1,6 +1,7 @@
-//! Whose feeds are believed: those with a signature of one of the coordinators' minisign keys.
+//! Signatures of feeds: a feed must be signed with one of the coordinator's minisign keys.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use domain::utils::base64;
@@ -8,39 +9,40 @@ use minisign_verify::{Error, PublicKey, Signature};
 
 use super::FeedError;
 
-/// The public keys of `public-key`; a feed is believed when one of them verifies it. There is at least one.
+/// The public keys of `public-key`, at least one. A feed is accepted if one of them verifies its
+/// signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys(Vec<Key>);
 
-/// One public key.
+/// A minisign public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     key: PublicKey,
     id: KeyId,
 }
 
-/// The number of a key pair, which stands in its public key and in its signatures. Anyone can write it: it tells which key was
-/// meant, and proves nothing.
+/// The key ID in a public key and in the signatures made with its secret key. It shows which key
+/// was meant, but proves nothing, as anyone can write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId(u64);
 
-/// Why a signature is not good.
+/// Why a signature is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignatureFault {
-    /// Not UTF-8.
+    /// It is not UTF-8.
     NoText,
-    /// HTML, as web servers send in place of a file that they do not have.
+    /// It is HTML, which web servers send in place of a missing file.
     WebPage,
-    /// Something else that is no signature file of minisign.
+    /// It is not a minisign signature file.
     NoSignature,
-    /// It is of a key that does not count.
+    /// It was made with a key that is not one of `public-key`.
     OtherKey {
         /// The key that it names.
         of: KeyId,
-        /// Those that count.
+        /// The accepted keys.
         expected: Vec<KeyId>,
     },
-    /// It names a key that counts, and does not verify.
+    /// It names an accepted key, but does not verify.
     OtherOctets {
         /// The key that it names.
         of: KeyId,
@@ -48,18 +50,18 @@ pub enum SignatureFault {
 }
 
 impl SignatureFault {
-    /// What to do about it, as a sentence without a full stop.
+    /// What to do about the fault, as a sentence without a full stop.
     pub fn help(&self) -> &'static str {
         match self {
             Self::NoText | Self::WebPage | Self::NoSignature => {
-                "put what `minisign -S` wrote beside the feed; fetch it by the URL to see what the server sends"
+                "put the file that `minisign -S` wrote beside the feed; fetch its URL to see what the server sends"
             }
             Self::OtherKey { .. } => {
                 "write the coordinator's key as `public-key` in [feed] (the last line of its .pub file), or add it to a list; \
                  if the feed was signed by another key than the coordinator's, sign the feed with the coordinator's key"
             }
             Self::OtherOctets { .. } => {
-                "sign the feed as it is now with `minisign -S`; what was copied has to be copied octet by octet, \
+                "sign the feed as it is now with `minisign -S`; if you copy them, copy octet by octet, \
                  the signature first and then the feed"
             }
         }
@@ -69,45 +71,53 @@ impl SignatureFault {
 impl fmt::Display for SignatureFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoText => f.write_str("it is no text, and so no minisign signature"),
-            Self::WebPage => f.write_str("it is a web page, no minisign signature"),
-            Self::NoSignature => f.write_str("it is no minisign signature"),
+            Self::NoText => f.write_str("it is not text, and so not a minisign signature"),
+            Self::WebPage => f.write_str("it is a web page, not a minisign signature"),
+            Self::NoSignature => f.write_str("it is not a minisign signature"),
             Self::OtherKey { of, expected } => {
                 let expected: Vec<String> = expected.iter().map(KeyId::to_string).collect();
                 write!(
                     f,
-                    "it is of another key than `public-key`: of {of}, expected {}",
+                    "it was made with a key other than `public-key`: with {of}, expected {}",
                     expected.join(" or ")
                 )
             }
             Self::OtherOctets { of } => {
                 write!(
                     f,
-                    "it names key {of} and is not of these octets: of another file, changed or forged"
+                    "it names key {of} but does not match these octets: it is of another file, or the feed was changed or forged"
                 )
             }
         }
     }
 }
 
-/// What is appended to a feed's path or URL for that of its signature.
+/// Suffix of a signature's path or URL, appended to that of the feed.
 pub const SIGNATURE_EXTENSION: &str = ".minisig";
 
+/// The path of a feed's signature.
+pub fn signature_path(feed: &Path) -> PathBuf {
+    let mut path = feed.as_os_str().to_owned();
+    path.push(SIGNATURE_EXTENSION);
+    path.into()
+}
+
 impl Keys {
-    /// These keys; `None` when there are none, as then nothing could be believed.
+    /// The keys; `None` if there are none, because then no feed could be accepted.
     pub fn new(keys: Vec<Key>) -> Option<Self> {
         if keys.is_empty() { None } else { Some(Self(keys)) }
     }
 
-    /// The keys in the order of the configuration.
+    /// Returns the keys in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.0.iter()
     }
 
-    /// Whether a feed, octet by octet, is signed with one of the keys.
+    /// Checks that the octets of a feed are signed with one of the keys.
     ///
     /// # Errors
-    /// When there is no signature, or it is not one of these keys over these octets; the error names the keys meant.
+    /// If there is no signature, or it is not a signature of these octets by one of these keys. The
+    /// error names the keys.
     pub fn verify(&self, octets: &[u8], signature: Option<&[u8]>) -> Result<(), FeedError> {
         let Some(signature) = signature else { return Err(FeedError::Unsigned) };
         let wrong = |fault| Err(FeedError::WrongSignature(fault));
@@ -119,16 +129,17 @@ impl Keys {
         let (Ok(signature), Ok(id)) = (Signature::decode(text), KeyId::of_signature(text)) else {
             return wrong(SignatureFault::NoSignature);
         };
-        let mut of_this_key = false;
+        let mut names_accepted_key = false;
         for Key { key, .. } in &self.0 {
-            // The older form, which minisign makes with -l, signs the octets themselves and is no weaker.
+            // Legacy signatures (minisign -l) sign the octets instead of their hash, and are no
+            // weaker.
             match key.verify(octets, &signature, true) {
                 Ok(()) => return Ok(()),
                 Err(Error::UnexpectedKeyId) => {}
-                Err(_) => of_this_key = true,
+                Err(_) => names_accepted_key = true,
             }
         }
-        if of_this_key {
+        if names_accepted_key {
             wrong(SignatureFault::OtherOctets { of: id })
         } else {
             wrong(SignatureFault::OtherKey {
@@ -140,42 +151,42 @@ impl Keys {
 }
 
 impl Key {
-    /// Its number.
+    /// The key ID.
     pub fn id(&self) -> KeyId {
         self.id
     }
 }
 
 impl KeyId {
-    /// The number in a signature file.
+    /// The key ID in a signature file.
     fn of_signature(text: &str) -> Result<Self, NotAKey> {
         text.lines().nth(1).ok_or(NotAKey).and_then(Self::in_base64)
     }
 
-    /// The number in a public key or signature of minisign in Base64: it follows the two octets that
-    /// name the algorithm.
+    /// The key ID in a public key or signature of minisign in Base64. It follows the two octets
+    /// that name the algorithm.
     fn in_base64(text: &str) -> Result<Self, NotAKey> {
         let octets: Vec<u8> = base64::decode(text.trim_end()).map_err(|_| NotAKey)?;
         octets.get(2..10).ok_or(NotAKey).and_then(Self::of)
     }
 
-    /// The number of these eight octets, the lowest first.
+    /// The key ID in these eight octets, in little-endian order.
     ///
     /// # Errors
-    /// When they are not eight.
+    /// If there are not eight octets.
     pub fn of(octets: &[u8]) -> Result<Self, NotAKey> {
         octets.try_into().map(|octets| Self(u64::from_le_bytes(octets))).map_err(|_| NotAKey)
     }
 }
 
 impl fmt::Display for KeyId {
-    /// As `minisign` writes it into the comments of keys.
+    /// As minisign writes it into the comments of keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016X}", self.0)
     }
 }
 
-/// What a web server sends instead of a signature that it does not have, or before it lets anyone through.
+/// Whether a text is HTML, which a web server sends in place of a missing file, or as a login page.
 fn is_web_page(text: &str) -> bool {
     let start = text.trim_start().get(..5).unwrap_or_default();
     start.eq_ignore_ascii_case("<html") || start.eq_ignore_ascii_case("<!doc")
@@ -190,13 +201,13 @@ impl FromStr for Key {
     }
 }
 
-/// A text is no public key of minisign.
+/// The text is not a minisign public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAKey;
 
 impl fmt::Display for NotAKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no public key of minisign")
+        f.write_str("not a minisign public key")
     }
 }
 
@@ -205,7 +216,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Made by minisign 0.11, as is the signature of `feed` below.
+    /// Made by minisign 0.11, as are the signatures of `FEED` below.
     const KEY: &str = "RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5";
     const OTHER: &str = "RWTDT8Qikx5b9kYJmxwQLvjV49vyVTpbsflhZzXlG6IX+bxRN5g/Bzn4";
     const SIGNATURE: &str = "untrusted comment: signature\nRUSQJ3D0IPdz7B3SHobG6Gr3qszgo+81YvmYNITJVWnLOIsMQz+EzWdAFwu571ICbE1Bcz3evnx+1rJn6VPG5Fj0yjK3G8/M6Ak=\ntrusted comment: feed\nrQ4d4/ZZ06n0pOQwxV53OLsJJIXWac6VYhg3xcoONXbuahodvtp+/vvcPsIN2894rlQTqrVDHVZyLtU53MPyDQ==\n";
@@ -217,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn only_these_octets_by_this_key_are_believed() {
+    fn only_signatures_of_these_octets_by_this_key_are_valid() {
         let (key, other) = (keys(&[KEY]), keys(&[OTHER]));
         assert_eq!(key.verify(FEED, Some(SIGNATURE.as_bytes())), Ok(()));
         assert_eq!(key.verify(FEED, Some(LEGACY.as_bytes())), Ok(()));
@@ -226,19 +237,20 @@ mod tests {
             keys.verify(octets, Some(signature)).unwrap_err().to_string()
         };
         assert!(
-            says(&key, b"{\"format\":1}", SIGNATURE.as_bytes()).contains("not of these octets")
+            says(&key, b"{\"format\":1}", SIGNATURE.as_bytes())
+                .contains("does not match these octets")
         );
         let error = says(&other, FEED, SIGNATURE.as_bytes());
         let ids = [&key, &other].map(|keys| keys.iter().next().unwrap().id());
-        let words = format!("of another key than `public-key`: of {}, expected {}", ids[0], ids[1]);
+        let words = format!("a key other than `public-key`: with {}, expected {}", ids[0], ids[1]);
         assert!(error.ends_with(&words), "{error}");
         for (page, words) in [
             (&b"<html>404</html>"[..], "a web page"),
             (b"\n<!DOCTYPE html><html></html>", "a web page"),
-            (b"<h\xc3\xa9", "no minisign signature"),
-            (b"signed, really", "no minisign signature"),
-            (b"", "no minisign signature"),
-            (b"\xff", "no text"),
+            (b"<h\xc3\xa9", "not a minisign signature"),
+            (b"signed, really", "not a minisign signature"),
+            (b"", "not a minisign signature"),
+            (b"\xff", "not text"),
         ] {
             assert!(says(&key, FEED, page).contains(words), "{page:?}");
         }
@@ -256,26 +268,27 @@ mod tests {
         assert_eq!(Keys::new(Vec::new()), None);
     }
 
-    /// `minisign -G` writes the number into the comment of the public key.
+    /// `minisign -G` writes the key ID into the comment of the public key.
     #[test]
-    fn keys_are_numbered_as_minisign_does() {
+    fn key_ids_are_those_of_minisign() {
         let key: Key = "RWQUJLJnzpXKv0odIkW4m8QVULCE8jngFbRH9UkKwSKXhqoLU4BZZN/o".parse().unwrap();
         assert_eq!(key.id().to_string(), "BFCA95CE67B22414");
     }
 
     proptest! {
         #[test]
-        fn a_changed_signature_is_never_believed(at in 0usize..400, octet in any::<u8>(), cut in 0usize..300) {
+        fn a_changed_signature_is_never_valid(at in 0usize..400, octet in any::<u8>(), cut in 0usize..300) {
             let key = keys(&[KEY]);
             let mut signature = SIGNATURE.as_bytes().to_vec();
             let at = at % signature.len();
             signature[at] = octet;
             signature.truncate(signature.len() - cut % signature.len());
-            // The first line is a remark that nobody signs, and Base64 leaves bits of its last character unused.
+            // The first line is an unsigned comment, and Base64 leaves bits of its last character
+            // unused.
             let signed: Vec<&[u8]> = signature.split(|octet| *octet == b'\n').skip(1).collect();
             let original: Vec<&[u8]> = SIGNATURE.as_bytes().split(|octet| *octet == b'\n').skip(1).collect();
-            let believed = key.verify(FEED, Some(&signature)).is_ok();
-            prop_assert!(!believed || signed.iter().zip(&original).all(|(a, b)| a.trim_ascii() == b.trim_ascii()));
+            let valid = key.verify(FEED, Some(&signature)).is_ok();
+            prop_assert!(!valid || signed.iter().zip(&original).all(|(a, b)| a.trim_ascii() == b.trim_ascii()));
         }
     }
 }

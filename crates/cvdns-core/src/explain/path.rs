@@ -1,83 +1,86 @@
-//! The pools of a path, and what is drawn from them.
+//! The pools of a path, and the addresses that they give to an answer.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
-use super::fleet::MirrorStory;
+use super::fleet::MirrorInfo;
 use crate::decision::{Decision, Outcome};
-use crate::health::Health;
+use crate::health::{Health, State};
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
+use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::pools::PoolMembers;
 use crate::snapshot::static_data::{Plan, Rule};
 use crate::snapshot::yields::Yield;
 use crate::wire::rtype;
 
-/// The path of an answer, and what it yields.
+/// The path of an answer, and the addresses that it yields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PoolsStory {
-    /// All pools of the path, in order; of those that were drawn from, their mirrors.
-    pub path: Vec<PoolStory>,
-    /// The path is followed until there are this many addresses.
+pub struct PathInfo {
+    /// All pools of the path, in order. The mirrors of a pool are listed if it was drawn from.
+    pub path: Vec<PoolInfo>,
+    /// Number of addresses after which the path is followed no further.
     pub min: u16,
-    /// Most addresses of an answer; 0: all.
+    /// Most addresses of an answer; 0 for all.
     pub max: u16,
     /// How far the path was followed: `near`, `further`, `lagging`, `open`.
     pub reach: &'static str,
-    /// The words that go with the answer, to clients with EDNS (RFC 8914).
+    /// EXTRA-TEXT of the extended error that goes with the answer (RFC 8914).
     pub note: Option<String>,
-    /// Whether the TTL is half of what is set, as a mirror of these pools changed its state lately (`settle`).
+    /// Whether the TTL is half the configured one because a mirror of these pools changed its state
+    /// recently (`settle`).
     pub halved: bool,
-    /// The answer; none: no mirror of these pools has an address of the type.
-    pub window: Option<WindowStory>,
+    /// The addresses of the answer; `None` if no mirror of these pools has an address of the type.
+    pub window: Option<WindowInfo>,
 }
 
 /// A pool of a path.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PoolStory {
-    /// Its name: `JP`, `continent:AS`, `world`, `pool:NAME`.
+pub struct PoolInfo {
+    /// Name of the pool: `JP`, `continent:AS`, `world`, `pool:NAME`.
     pub pool: String,
-    /// How many mirrors it has.
+    /// Number of its mirrors.
     pub mirrors: usize,
-    /// How many of them are usable.
+    /// Number of its usable mirrors.
     pub usable: usize,
     /// Whether it was drawn from.
     pub drawn: bool,
-    /// How many addresses it gave that no earlier pool did.
+    /// Number of addresses from this pool that no earlier pool gave.
     pub addresses: usize,
-    /// Its mirrors that stand in no earlier pool, and those that would were they enabled; only where it was drawn from.
-    pub members: Vec<MemberStory>,
+    /// Its mirrors that are in no earlier pool, disabled ones included. Empty unless the pool was
+    /// drawn from.
+    pub members: Vec<MemberInfo>,
 }
 
 /// A mirror of a pool.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MemberStory {
-    /// How it stands.
+pub struct MemberInfo {
+    /// The mirror and its state.
     #[serde(flatten)]
-    pub mirror: MirrorStory,
-    /// Its addresses that the path yields.
+    pub mirror: MirrorInfo,
+    /// Its addresses among those that the path yields.
     pub answered: Vec<IpAddr>,
-    /// Why there are none, for people.
+    /// Why the path yields none of its addresses, for people.
     pub why_not: Option<String>,
 }
 
-/// The window that is answered.
+/// The window of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WindowStory {
-    /// Its number, from 1.
+pub struct WindowInfo {
+    /// Number of the window, from 1.
     pub number: usize,
-    /// Of how many.
+    /// Number of windows.
     pub of: u32,
-    /// Its addresses, in order.
+    /// Addresses in the order of the answer.
     pub addresses: Vec<IpAddr>,
     /// TTL in seconds.
     pub ttl: u32,
 }
 
-impl PoolsStory {
-    /// The pools of a decision; none: it has to do with no mirrors.
+impl PathInfo {
+    /// The path of a decision; `None` if the decision does not involve mirrors.
     pub(super) fn of(
         snapshot: &Snapshot,
         decision: &Decision<'_>,
@@ -94,32 +97,34 @@ impl PoolsStory {
         let health = snapshot.dynamic_data.health(rule.plan)?;
         let path = plan.paths.get(path_number)?;
         let ipv6 = qtype == rtype::AAAA;
-        // The walk by which the answer was made.
+        // The answer was compiled from the same walk.
         let found = plan.walk(rule.min, rule.families, health).along(path);
         let answer = snapshot.dynamic_data.pool(rule_number, path_number)?;
         let set = answer.windows(ipv6);
         let note = snapshot
             .dynamic_data
             .extended_error(rule_number, path_number, ipv6)
-            .and_then(|note| note.get(2..));
-        let teller = Teller { plan, rule, health, found: &found, ipv6 };
+            .map(|note| ExtendedError(note).text().into_owned());
+        let describer = PoolDescriber { plan, rule, health, found: &found, ipv6 };
         let mut seen = HashSet::new();
         let pools = plan.paths.along(path).enumerate();
         let drawn = if ipv6 { found.ipv6_pools } else { found.pools };
         Some(Self {
-            path: pools.map(|(at, members)| teller.pool(at < drawn, members, &mut seen)).collect(),
+            path: pools
+                .map(|(at, members)| describer.pool(at < drawn, members, &mut seen))
+                .collect(),
             min: rule.min,
             max: rule.max,
             reach: set.fallback.label(),
-            note: note.map(|note| String::from_utf8_lossy(note).into_owned()),
+            note,
             halved: found.unsettled,
-            window: WindowStory::of(set, ipv6, turn),
+            window: WindowInfo::of(set, ipv6, turn),
         })
     }
 }
 
-/// What pools are told from.
-struct Teller<'t> {
+/// Describes the pools of a path.
+struct PoolDescriber<'t> {
     plan: &'t Plan,
     rule: &'t Rule,
     health: &'t Health,
@@ -127,31 +132,31 @@ struct Teller<'t> {
     ipv6: bool,
 }
 
-impl Teller<'_> {
-    fn pool(&self, drawn: bool, members: &PoolMembers, seen: &mut HashSet<u32>) -> PoolStory {
+impl PoolDescriber<'_> {
+    fn pool(&self, drawn: bool, members: &PoolMembers, seen: &mut HashSet<u32>) -> PoolInfo {
         let usable = members
             .mirrors
             .iter()
             .filter(|mirror| self.health.is_usable(**mirror as usize))
             .count();
         let new = members.mirrors.iter().filter(|mirror| drawn && seen.insert(**mirror));
-        let mut members_told: Vec<MemberStory> =
-            new.filter_map(|mirror| self.member(*mirror)).collect();
+        let mut listed: Vec<MemberInfo> = new.filter_map(|mirror| self.member(*mirror)).collect();
         if drawn {
-            members_told.extend(self.disabled(members, seen));
+            listed.extend(self.disabled(members, seen));
         }
-        PoolStory {
+        PoolInfo {
             pool: members.pool.to_string(),
             mirrors: members.mirrors.len(),
             usable,
             drawn,
-            addresses: members_told.iter().map(|member| member.answered.len()).sum(),
-            members: members_told,
+            addresses: listed.iter().map(|member| member.answered.len()).sum(),
+            members: listed,
         }
     }
 
-    /// Mirrors that would stand in a pool were they enabled. They do not count as its mirrors, but somebody may miss them.
-    fn disabled(&self, members: &PoolMembers, seen: &mut HashSet<u32>) -> Vec<MemberStory> {
+    /// Mirrors that would be in the pool if they were enabled. They do not count as its mirrors,
+    /// but an operator may look for them.
+    fn disabled(&self, members: &PoolMembers, seen: &mut HashSet<u32>) -> Vec<MemberInfo> {
         let fleet = (0u32..).zip(&self.plan.fleet.mirrors);
         let of_pool = fleet.filter(|(_, mirror)| !mirror.enabled && members.pool.has(mirror));
         of_pool
@@ -160,8 +165,8 @@ impl Teller<'_> {
             .collect()
     }
 
-    fn member(&self, mirror: u32) -> Option<MemberStory> {
-        let story = MirrorStory::of(self.plan, self.health, mirror as usize)?;
+    fn member(&self, mirror: u32) -> Option<MemberInfo> {
+        let info = MirrorInfo::of(self.plan, self.health, mirror as usize)?;
         let answered: Vec<IpAddr> = if self.ipv6 {
             let of = self.found.ipv6.iter().filter(|candidate| candidate.mirror == mirror);
             of.map(|candidate| candidate.address.into()).collect()
@@ -169,11 +174,12 @@ impl Teller<'_> {
             let of = self.found.ipv4.iter().filter(|candidate| candidate.mirror == mirror);
             of.map(|candidate| candidate.address.into()).collect()
         };
-        let why_not = answered.is_empty().then(|| self.why_not(&story));
-        Some(MemberStory { mirror: story, answered, why_not })
+        let why_not = answered.is_empty().then(|| self.why_not(&info));
+        Some(MemberInfo { mirror: info, answered, why_not })
     }
 
-    fn why_not(&self, mirror: &MirrorStory) -> String {
+    /// Why the path yields none of a mirror's addresses.
+    fn why_not(&self, mirror: &MirrorInfo) -> String {
         if let Some(why) = &mirror.left_out {
             return why.clone();
         }
@@ -186,14 +192,14 @@ impl Teller<'_> {
             let words = if count == 1 { "address is" } else { "addresses are" };
             return format!("{}, but its {family} {words} {}", mirror.standing, first.state);
         }
-        if mirror.state == crate::health::State::Old {
+        if mirror.state == State::Old {
             return format!("{}: the {} that are needed are up", mirror.standing, self.rule.min);
         }
         format!("{}, but others of the path are further", mirror.standing)
     }
 }
 
-impl WindowStory {
+impl WindowInfo {
     fn of(set: &WindowSet, ipv6: bool, turn: u64) -> Option<Self> {
         if set.count == 0 {
             return None;
@@ -207,7 +213,7 @@ impl WindowStory {
     }
 }
 
-/// The address in a ready-made record.
+/// The address in a prepared A or AAAA record.
 fn address(record: &[u8]) -> Option<IpAddr> {
     let rdata = record.get(12..)?;
     let v4 = <[u8; 4]>::try_from(rdata).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));

@@ -1,57 +1,61 @@
-//! Stories as the strings of a TXT record, each under 255 octets: what the diagnostic names answer.
+//! Explanations as the strings of a TXT record, at most 254 octets each: the answers of the
+//! diagnostic names.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::fleet::{MirrorStory, mirrors};
+use super::fleet::{AddressInfo, MirrorInfo, mirrors};
 use super::format::{age, capacity};
 use super::{
-    AddressSource, Asker, FeedStory, LocationStory, MemberStory, PoolStory, PoolsStory,
-    RecordStory, Story,
+    AddressSource, ClientAddress, Explanation, FeedInfo, LocationInfo, MemberInfo, PathInfo,
+    PoolInfo, RecordInfo,
 };
 use crate::health::MirrorCondition;
 use crate::snapshot::Snapshot;
+use crate::snapshot::extended_error::ExtendedError;
 use crate::wire::edns::ClientSubnet;
 
-/// Most mirrors that are named as left out: `_pool` names all.
-const LEFT_OUT: usize = 40;
+/// Most mirrors that `_explain` lists as left out; `_pool` lists all.
+const MAX_LEFT_OUT: usize = 40;
 
-/// Why a TTL is lower than it is set.
+/// Why a TTL is lower than the configured one.
 pub(super) const HALVED: &str =
-    "note=the TTL is half of it: a mirror changed its state in the last 10 minutes";
+    "the TTL is half of it: a mirror changed its state in the last 10 minutes";
 
-/// Most octets of a string.
-const LONGEST: usize = 254;
+/// Most octets of a string. The format of strings allows 255 (RFC 1035 section 3.3).
+const MAX_STRING: usize = 254;
 
-/// Most octets of a host and its country, and how many there always are for addresses and capacity.
+/// Most octets for a host and its country.
 const HOST: usize = 120;
+/// Octets that are always left for addresses and capacity.
 const ADDRESSES: usize = 40;
 
-impl Story {
-    /// A string for each line of thought.
-    pub fn lines(&self) -> Vec<String> {
+impl Explanation {
+    /// The strings that `_explain` answers.
+    pub fn txt_strings(&self) -> Vec<String> {
         let mut out = vec![format!("client={}", self.client)];
         if let Some(location) = &self.location {
-            out.push(location.line());
+            out.push(location.txt_string());
         }
         for alias in &self.aliases {
             out.push(format!("alias={} {} {}", alias.owner, alias.r#type, alias.target));
         }
         match &self.pools {
-            Some(pools) => self.tell_pools(pools, &mut out),
+            Some(pools) => self.push_pools(pools, &mut out),
             None => out.push(format!("answer={}", self.outcome.words())),
         }
         if let Some(record) = &self.record {
-            record.tell(&mut out);
+            record.push_strings(&mut out);
         }
         if self.pools.is_some() || self.record.is_some() {
-            out.push(self.feed.line());
+            out.push(self.feed.txt_string());
         }
         out.into_iter().map(cut).collect()
     }
 
-    fn tell_pools(&self, pools: &PoolsStory, out: &mut Vec<String>) {
+    fn push_pools(&self, pools: &PathInfo, out: &mut Vec<String>) {
         let names: Vec<String> = pools.path.iter().map(|pool| pool.pool.clone()).collect();
-        out.extend(in_lines("path=", &names));
+        out.extend(in_strings("path=", &names));
         let mut left_out = Vec::new();
         for pool in pools.path.iter().filter(|pool| pool.drawn) {
             out.push(format!("pool={} {} of {} usable", pool.pool, pool.usable, pool.mirrors));
@@ -59,22 +63,22 @@ impl Story {
                 let host = &member.mirror.host;
                 match (&member.why_not, &member.mirror.left_out) {
                     (Some(why), _) => Some(format!("left out: {host} {why}")),
-                    // Nothing of the path is usable: it is answered all the same.
+                    // Its addresses are answered only because no mirror of the path is usable.
                     (None, Some(why)) => Some(format!("not usable: {host} {why}")),
                     (None, None) => None,
                 }
             }));
         }
-        let more = left_out.len().saturating_sub(LEFT_OUT);
-        out.extend(left_out.into_iter().take(LEFT_OUT));
+        let more = left_out.len().saturating_sub(MAX_LEFT_OUT);
+        out.extend(left_out.into_iter().take(MAX_LEFT_OUT));
         if more > 0 {
             out.push(format!("left out: {more} more, which _pool.{} names", self.name));
         }
-        if let Some(words) = pools.reach_words() {
-            out.push(words);
+        if let Some(note) = pools.fallback_note() {
+            out.push(format!("note={note}"));
         }
         if pools.halved {
-            out.push(HALVED.to_owned());
+            out.push(format!("note={HALVED}"));
         }
         match &pools.window {
             Some(window) => {
@@ -82,7 +86,7 @@ impl Story {
                 let addresses: Vec<String> =
                     window.addresses.iter().map(ToString::to_string).collect();
                 let scope = self.scope.map(|scope| format!(" scope={scope}")).unwrap_or_default();
-                out.extend(in_lines("answer=", &addresses));
+                out.extend(in_strings("answer=", &addresses));
                 out.push(format!("ttl={}{scope}", window.ttl));
             }
             None => out.push(format!("answer={}", self.outcome.words())),
@@ -90,20 +94,19 @@ impl Story {
     }
 }
 
-impl PoolsStory {
-    /// What is out of the ordinary about the path.
-    pub fn reach_words(&self) -> Option<String> {
-        let words = match self.reach {
-            "open" => "no mirror of the path is usable: answered as if all were",
-            "lagging" => "no mirror of the path holds the record: answered with those least behind",
-            _ => return self.note.as_ref().map(|note| format!("note={note}")),
-        };
-        Some(format!("note={words}"))
+impl PathInfo {
+    /// Why the path was followed beyond its first pool, or unusable mirrors were answered.
+    pub(super) fn fallback_note(&self) -> Option<Cow<'_, str>> {
+        match self.reach {
+            "open" => Some(ExtendedError::OPEN.text()),
+            "lagging" => Some(ExtendedError::LAGGING.text()),
+            _ => self.note.as_deref().map(Cow::Borrowed),
+        }
     }
 }
 
-impl RecordStory {
-    fn tell(&self, out: &mut Vec<String>) {
+impl RecordInfo {
+    fn push_strings(&self, out: &mut Vec<String>) {
         if let Some(text) = &self.text {
             out.push(format!("record={text}"));
         }
@@ -115,7 +118,7 @@ impl RecordStory {
     }
 }
 
-impl std::fmt::Display for Asker {
+impl std::fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.network())?;
         f.write_str(match self.from {
@@ -126,13 +129,13 @@ impl std::fmt::Display for Asker {
     }
 }
 
-impl Asker {
-    /// As people say it.
+impl ClientAddress {
+    /// The client, for people.
     pub fn words(&self) -> String {
         if self.prefix == Some(0) { "anybody".to_owned() } else { self.to_string() }
     }
 
-    /// The address or network alone.
+    /// The address or network, without its source.
     pub fn network(&self) -> String {
         match self.prefix {
             Some(prefix) => format!("{}/{prefix}", self.address),
@@ -141,8 +144,8 @@ impl Asker {
     }
 }
 
-impl LocationStory {
-    fn line(&self) -> String {
+impl LocationInfo {
+    fn txt_string(&self) -> String {
         let Self { network, database, .. } = self;
         match (self.country, self.continent, &self.r#override) {
             (Some(country), _, Some(net)) => format!("country={country} (override of {net})"),
@@ -155,8 +158,8 @@ impl LocationStory {
     }
 }
 
-impl FeedStory {
-    fn line(&self) -> String {
+impl FeedInfo {
+    fn txt_string(&self) -> String {
         match (self.serial, self.age) {
             (Some(serial), Some(seconds)) => {
                 let stale = if self.fresh == Some(false) { ", older than max-age" } else { "" };
@@ -173,10 +176,10 @@ impl FeedStory {
     }
 }
 
-impl MirrorStory {
-    /// One string: host, country, addresses, standing, weight, why it is left out.
-    fn line(&self) -> String {
-        let address = |of: &super::fleet::AddressStory| {
+impl MirrorInfo {
+    /// One string: host, country, addresses, capacity, and the state or why the mirror is left out.
+    fn txt_string(&self) -> String {
+        let address = |of: &AddressInfo| {
             if of.state == self.state {
                 of.address.to_string()
             } else {
@@ -190,43 +193,49 @@ impl MirrorStory {
             Some(why) => format!("left out: {why}"),
             None => self.standing.clone(),
         };
-        // What is said of it matters more than its last addresses, and less than which it is.
-        let tail = shorten(tail, LONGEST.saturating_sub(host.len() + ADDRESSES));
-        let room = LONGEST.saturating_sub(tail.len() + 2);
+        // If the string becomes too long, addresses are cut first, then the state.
+        let tail = shorten(tail, MAX_STRING.saturating_sub(host.len() + ADDRESSES));
+        let room = MAX_STRING.saturating_sub(tail.len() + 2);
         format!("{}; {tail}", shorten(format!("{host}: {}; {weight}", addresses.join(", ")), room))
     }
 }
 
-/// The mirrors of the pools that a story was drawn from, a string each; where the name has no pools, the fleet of its zone.
-pub fn pool_lines(snapshot: &Snapshot, story: &Story, plan: Option<u32>) -> Vec<String> {
-    let lines = match &story.pools {
+/// The strings that `_pool` answers: one for each mirror of the pools that the answer was drawn
+/// from. If the name has no pools, one for each mirror of `plan`, the plan of the name's zone.
+pub fn pool_strings(
+    snapshot: &Snapshot,
+    explanation: &Explanation,
+    plan: Option<u32>,
+) -> Vec<String> {
+    let strings = match &explanation.pools {
         Some(pools) => {
-            pools.path.iter().filter(|pool| pool.drawn).flat_map(PoolStory::mirror_lines).collect()
+            pools.path.iter().filter(|pool| pool.drawn).flat_map(PoolInfo::mirror_strings).collect()
         }
-        None => fleet_lines(&plan.map(|plan| mirrors(snapshot, plan)).unwrap_or_default()),
+        None => fleet_strings(&plan.map(|plan| mirrors(snapshot, plan)).unwrap_or_default()),
     };
-    lines.into_iter().map(cut).collect()
+    strings.into_iter().map(cut).collect()
 }
 
-impl PoolStory {
-    fn mirror_lines(&self) -> Vec<String> {
+impl PoolInfo {
+    fn mirror_strings(&self) -> Vec<String> {
         let head = format!("pool={} {} of {} usable", self.pool, self.usable, self.mirrors);
-        let line = |member: &MemberStory| {
+        let string = |member: &MemberInfo| {
             let left_out = member.why_not.clone();
-            MirrorStory { left_out, ..member.mirror.clone() }.line()
+            MirrorInfo { left_out, ..member.mirror.clone() }.txt_string()
         };
-        std::iter::once(head).chain(self.members.iter().map(line)).collect()
+        std::iter::once(head).chain(self.members.iter().map(string)).collect()
     }
 }
 
-fn fleet_lines(fleet: &[MirrorStory]) -> Vec<String> {
+fn fleet_strings(fleet: &[MirrorInfo]) -> Vec<String> {
     let usable = fleet.iter().filter(|mirror| mirror.usable).count();
     let head = format!("fleet: {usable} of {} usable", fleet.len());
-    std::iter::once(head).chain(fleet.iter().map(MirrorStory::line)).collect()
+    std::iter::once(head).chain(fleet.iter().map(MirrorInfo::txt_string)).collect()
 }
 
-/// The feed in force, the mirrors by state, a feed that is held back.
-pub fn feed_lines(snapshot: &Snapshot, feed: &FeedStory) -> Vec<String> {
+/// The strings that `_feed` answers: the feed in force, the mirrors by state, and a feed that is
+/// held back.
+pub fn feed_strings(snapshot: &Snapshot, feed: &FeedInfo) -> Vec<String> {
     let mut out = Vec::new();
     match (feed.serial, feed.generated, feed.age) {
         (Some(serial), Some(generated), Some(seconds)) => {
@@ -236,28 +245,33 @@ pub fn feed_lines(snapshot: &Snapshot, feed: &FeedStory) -> Vec<String> {
         }
         _ => out.push("no feed: all mirrors count as up".to_owned()),
     }
-    out.push(format!("mirrors: {}", by_state(snapshot)));
+    out.push(format!("mirrors: {}", mirrors_by_state(snapshot)));
     if let (Some(serial), Some(what)) = (feed.held_back, &feed.takes_away) {
         out.push(format!("held back: serial={serial}, it takes away {what}"));
     }
     out.into_iter().map(cut).collect()
 }
 
-/// `78 up, 1 lagging, 3 down` over all fleets, each host once.
-pub fn by_state(snapshot: &Snapshot) -> String {
+/// Numbers of mirrors over all fleets, each host once: `78 up, 1 lagging, 3 down`.
+pub fn mirrors_by_state(snapshot: &Snapshot) -> String {
     let counts = snapshot.mirrors_by_condition();
-    let told = |(condition, count): (&MirrorCondition, &u64)| {
-        let said = *count > 0 || *condition == MirrorCondition::Up;
-        said.then(|| format!("{count} {}", condition.label()))
+    let shown = |(condition, count): (&MirrorCondition, &u64)| {
+        let is_shown = *count > 0 || *condition == MirrorCondition::Up;
+        is_shown.then(|| format!("{count} {}", condition.label()))
     };
-    counts.iter().filter_map(told).collect::<Vec<_>>().join(", ")
+    counts.iter().filter_map(shown).collect::<Vec<_>>().join(", ")
 }
 
-/// What the server saw of a query.
-pub fn whoami_lines(client: SocketAddr, transport: &str, ecs: Option<ClientSubnet>) -> Vec<String> {
+/// The strings that `_whoami` answers: what the server saw of the query.
+pub fn whoami_strings(
+    client: SocketAddr,
+    transport: &str,
+    ecs: Option<ClientSubnet>,
+) -> Vec<String> {
     let ecs = match ecs {
         None => "ecs=none".to_owned(),
-        // RFC 7871 section 7.1.2: the client's own address is not to be used.
+        // A source prefix length of 0 asks not to use the client's address (RFC 7871 section
+        // 7.1.2).
         Some(ecs) => match (ecs.address(), ecs.family) {
             (Some(address), _) => format!("ecs={address}/{}", ecs.source),
             (None, 1) => "ecs=0.0.0.0/0 (the source counts)".to_owned(),
@@ -274,11 +288,11 @@ pub fn whoami_lines(client: SocketAddr, transport: &str, ecs: Option<ClientSubne
     ]
 }
 
-/// Words behind a head, in as many strings as they take.
-fn in_lines(head: &str, words: &[String]) -> Vec<String> {
+/// Words behind a prefix, in as many strings as they need.
+fn in_strings(head: &str, words: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for word in words {
-        match out.last_mut().filter(|line| line.len() + 1 + word.len() <= LONGEST) {
+        match out.last_mut().filter(|line| line.len() + 1 + word.len() <= MAX_STRING) {
             Some(line) => {
                 line.push(' ');
                 line.push_str(word);
@@ -290,10 +304,10 @@ fn in_lines(head: &str, words: &[String]) -> Vec<String> {
 }
 
 fn cut(line: String) -> String {
-    shorten(line, LONGEST)
+    shorten(line, MAX_STRING)
 }
 
-/// No longer than that in octets; what is left out is shown by an ellipsis.
+/// Cuts a string to at most `longest` octets; an ellipsis marks the cut.
 fn shorten(mut line: String, longest: usize) -> String {
     if line.len() > longest {
         let mut end = longest.saturating_sub('…'.len_utf8());
@@ -320,17 +334,17 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_in_a_country_or_on_a_continent_or_nowhere() {
+    fn a_client_has_a_country_or_a_continent_or_neither() {
         let line = |country, continent, over: Option<&str>| {
             let (network, database) = ("192.0.2.0/24".to_owned(), "country.mmdb".to_owned());
-            LocationStory {
+            LocationInfo {
                 country,
                 continent,
                 network,
                 database,
                 r#override: over.map(str::to_owned),
             }
-            .line()
+            .txt_string()
         };
         assert_eq!(line(Some("DE"), Some("EU"), None), "country=DE (country.mmdb, 192.0.2.0/24)");
         assert_eq!(
@@ -347,7 +361,7 @@ mod tests {
     #[test]
     fn many_addresses_take_several_strings() {
         let addresses: Vec<String> = (0..40).map(|n| format!("192.0.2.{n}")).collect();
-        let lines = in_lines("answer=", &addresses);
+        let lines = in_strings("answer=", &addresses);
         assert!(
             lines.len() == 2
                 && lines.iter().all(|line| line.starts_with("answer=") && line.len() < 255)

@@ -1,63 +1,66 @@
-//! The record as a line of text, as private mirrors keep it in `dns.txt`.
+//! The record as a line of text, which private mirrors keep in `dns.txt`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{MAX_AHEAD, Release, is_number, is_software};
+use super::{Release, is_number, is_software};
 use crate::problem::BYTE_ORDER_MARK;
+use crate::problem::clock::{AHEAD, is_ahead};
 
-/// What a record says.
+/// The contents of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The release; a record names no extra databases.
+pub struct RecordLine {
+    /// The release. A record has no extra databases.
     pub release: Release,
-    /// Its stamp: when the versions were last said to be the newest.
+    /// The stamp: when the versions were last confirmed to be the newest.
     pub stamp: Timestamp,
 }
 
-/// Why a text is no record.
+/// Why a text is not a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LineError {
-    /// Not one line with something in it.
+pub enum RecordLineError {
+    /// It does not have exactly one non-empty line; the number of lines.
     Lines(usize),
-    /// Not eight fields; how many.
+    /// It does not have eight fields; the number of fields.
     Fields(usize),
-    /// A field is not what it must be.
+    /// A field is not valid.
     Field {
-        /// Its number, from 1.
+        /// Number of the field, from 1.
         number: usize,
-        /// What it is.
+        /// Text of the field, cut to 40 characters.
         text: String,
-        /// What it must be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// Its stamp is more than 5 minutes after now.
+    /// Its stamp is more than [`MAX_AHEAD`](crate::problem::clock::MAX_AHEAD) after now.
     FromTheFuture(Timestamp),
 }
 
-impl Line {
-    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`; quotes around it, as dig writes them, and a byte
-    /// order mark before it are passed over.
+impl RecordLine {
+    /// Reads a record such as `1.4.6:63:28129:1789910940:1:90:49192:339`. Quotes around it, which
+    /// dig writes, and a byte order mark in front of it are ignored.
     ///
     /// # Errors
-    /// When clients would not take it, or its stamp lies after `now`.
-    pub fn parse(text: &str, now: Timestamp) -> Result<Self, LineError> {
+    /// If clients would refuse the record, or its stamp is more than 5 minutes after `now`.
+    pub fn parse(text: &str, now: Timestamp) -> Result<Self, RecordLineError> {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let line = match (lines.next(), lines.count()) {
             (Some(line), 0) => line,
-            (first, more) => return Err(LineError::Lines(usize::from(first.is_some()) + more)),
+            (first, more) => {
+                return Err(RecordLineError::Lines(usize::from(first.is_some()) + more));
+            }
         };
         let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
         let fields: Vec<&str> = line.split(':').collect();
         let [software, main, daily, stamp, flag, flevel, safebrowsing, bytecode] = fields[..]
         else {
-            return Err(LineError::Fields(fields.len()));
+            return Err(RecordLineError::Fields(fields.len()));
         };
         if !is_software(software) {
-            return Err(wrong(1, software, "a ClamAV version in digits and dots, as 1.4.6"));
+            return Err(wrong(1, software, "a ClamAV version in digits and dots such as 1.4.6"));
         }
         let warn = match flag {
             "0" => false,
@@ -69,9 +72,9 @@ impl Line {
             main: version(2, main)?,
             daily: version(3, daily)?,
             bytecode: version(8, bytecode)?,
-            flevel: whole(6, flevel, "a functionality level, as 90")?,
+            flevel: whole(6, flevel, "a functionality level such as 90")?,
             warn,
-            safebrowsing: whole(7, safebrowsing, "a number, as 49192")?,
+            safebrowsing: whole(7, safebrowsing, "a number such as 49192")?,
             extra: BTreeMap::new(),
             rollback: false,
         };
@@ -79,33 +82,31 @@ impl Line {
     }
 }
 
-fn wrong(number: usize, text: &str, expected: &'static str) -> LineError {
-    // No field of a record is that long: whatever else it is, it need not all be said.
+fn wrong(number: usize, text: &str, expected: &'static str) -> RecordLineError {
+    // No field of a record is that long, and the file may be anything.
     let text = text.chars().take(40).collect();
-    LineError::Field { number, text, expected }
+    RecordLineError::Field { number, text, expected }
 }
 
-fn whole(number: usize, text: &str, expected: &'static str) -> Result<u32, LineError> {
+fn whole(number: usize, text: &str, expected: &'static str) -> Result<u32, RecordLineError> {
     text.parse().ok().filter(|_| is_number(text)).ok_or_else(|| wrong(number, text, expected))
 }
 
-fn version(number: usize, text: &str) -> Result<u32, LineError> {
+fn version(number: usize, text: &str) -> Result<u32, RecordLineError> {
     let expected = "a database version, 1 or more";
     whole(number, text, expected)
         .and_then(|v| if v == 0 { Err(wrong(number, text, expected)) } else { Ok(v) })
 }
 
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, LineError> {
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, RecordLineError> {
     let seconds = text.parse().ok().filter(|_| is_number(text));
     let moment = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let moment = moment.ok_or_else(|| wrong(4, text, "a stamp in Unix seconds, as 1789910940"))?;
-    match now.checked_add(MAX_AHEAD) {
-        Ok(latest) if moment > latest => Err(LineError::FromTheFuture(moment)),
-        _ => Ok(moment),
-    }
+    let moment =
+        moment.ok_or_else(|| wrong(4, text, "a stamp in Unix seconds such as 1789910940"))?;
+    if is_ahead(moment, now) { Err(RecordLineError::FromTheFuture(moment)) } else { Ok(moment) }
 }
 
-impl fmt::Display for LineError {
+impl fmt::Display for RecordLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lines(count) => write!(f, "{count} lines; expected one, the record"),
@@ -116,16 +117,13 @@ impl fmt::Display for LineError {
                 write!(f, "field {number} is \"{text}\"; expected {expected}")
             }
             Self::FromTheFuture(stamp) => {
-                write!(
-                    f,
-                    "its stamp is {stamp}, more than 5 minutes in the future: set the clocks right"
-                )
+                write!(f, "its stamp is {stamp}, {AHEAD}")
             }
         }
     }
 }
 
-impl std::error::Error for LineError {}
+impl std::error::Error for RecordLineError {}
 
 #[cfg(test)]
 mod tests {
@@ -134,8 +132,8 @@ mod tests {
 
     const GOOD: &str = "1.4.6:63:28129:1789910940:1:90:49192:339";
 
-    fn parse(text: &str) -> Result<Line, LineError> {
-        Line::parse(text, "2026-11-24T00:00:00Z".parse().unwrap())
+    fn parse(text: &str) -> Result<RecordLine, RecordLineError> {
+        RecordLine::parse(text, "2026-11-24T00:00:00Z".parse().unwrap())
     }
 
     #[test]
@@ -154,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_would_not_take_is_named() {
+    fn records_that_clients_would_refuse_are_refused() {
         let says = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(parse(""), Err(LineError::Lines(0)));
-        assert_eq!(parse(&format!("{GOOD}\n{GOOD}")), Err(LineError::Lines(2)));
-        assert_eq!(parse(&GOOD[..30]), Err(LineError::Fields(6)));
-        assert_eq!(parse(&format!("{GOOD}:1")), Err(LineError::Fields(9)));
+        assert_eq!(parse(""), Err(RecordLineError::Lines(0)));
+        assert_eq!(parse(&format!("{GOOD}\n{GOOD}")), Err(RecordLineError::Lines(2)));
+        assert_eq!(parse(&GOOD[..30]), Err(RecordLineError::Fields(6)));
+        assert_eq!(parse(&format!("{GOOD}:1")), Err(RecordLineError::Fields(9)));
         for (from, to, words) in [
             ("1.4.6", "1.4.6-rc", "field 1 is \"1.4.6-rc\"; expected a ClamAV version"),
             (":63:", ":0:", "field 2 is \"0\"; expected a database version, 1 or more"),
