@@ -18,7 +18,7 @@ pub struct ZoneFile {
     pub zone: String,
     /// The view in which it is loaded.
     pub view: Option<String>,
-    /// The number of records in the largest RRset.
+    /// The number of records in the largest `RRset`.
     pub(super) largest_rrset: usize,
     /// The text before the serial.
     before: String,
