@@ -17,11 +17,11 @@ use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, serve};
 
-/// Authoritative GeoDNS server of a ClamAV-style mirror network.
+/// Authoritative GeoDNS server for a download-mirror network such as ClamAV's.
 #[derive(Parser)]
 #[command(name = "cvdns", version, about)]
 struct Cli {
-    /// The configuration.
+    /// The configuration file.
     #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     #[command(subcommand)]
@@ -30,30 +30,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve. SIGHUP reads everything again, SIGTERM and SIGINT stop.
+    /// Run the DNS server. SIGHUP reloads everything; SIGTERM and SIGINT stop it.
     Serve,
-    /// Read all that serve would read and say everything that is wrong with it.
+    /// Check the configuration and every file it names, and print all problems.
     Check(CheckArgs),
-    /// Say why a name is answered as it is: the decision and the answer, by the code that serves.
+    /// Explain an answer: the decision and the records, made by the code that serves.
     Explain(ExplainArgs),
-    /// Print the header fields of CVD and CLD files, or the record that they make.
+    /// Print the headers of CVD and CLD files, or the version record made from them.
     Cvd(CvdArgs),
-    /// Export to BIND and other name servers.
+    /// Export zones and delegations for BIND and other name servers.
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Look at feeds.
+    /// Check, show and compare feeds, or accept one that is held back.
     #[command(subcommand)]
     Feed(FeedCommand),
-    /// Make and read country databases.
+    /// Build and query country databases.
     #[command(subcommand)]
     Geoip(GeoipCommand),
-    /// Make a fleet file of a list of mirrors in CSV.
+    /// Convert a CSV list of mirrors into a fleet file.
     Import(ImportArgs),
-    /// Check the mirrors and write the feed: the coordinator.
+    /// Run the coordinator: check the mirrors and write the feed.
     Monitor(MonitorArgs),
-    /// Show how the running server stands: what it serves, feed, record, mirrors and queries.
+    /// Show the status of the running server: zones, feed, record, mirrors and queries.
     ///
-    /// It is asked at its admin address. Exit status: 0 it is ready, 1 it is not, or cannot be asked.
+    /// The status is read from the server's admin address. Exit status: 0 if the server is ready, 1
+    /// if it is not ready or cannot be reached.
     Status(StatusArgs),
 }
 

@@ -67,14 +67,14 @@ fn no_answer_allocates() {
     let mut buffer = vec![0; 65_535];
     let all = || queries.iter().map(|query| Some((query.as_slice(), client)));
     // The first batch takes its room.
-    answering.expect(&snapshot, all());
+    answering.read_batch(&snapshot, all());
     let before = ALLOCATIONS.with(Cell::get);
     for _ in 0..100 {
-        answering.expect(&snapshot, all());
+        answering.read_batch(&snapshot, all());
         for (number, query) in queries.iter().enumerate() {
             buffer[..query.len()].copy_from_slice(query);
             answering
-                .respond_expected(number, &snapshot, &mut buffer, from, Transport::Udp)
+                .respond_in_batch(number, &snapshot, &mut buffer, from, Transport::Udp)
                 .unwrap();
         }
     }

@@ -41,9 +41,9 @@ impl<'s> Worker<'s> {
         }
         let filled = self.slots.get_mut(..count).unwrap();
         let queries = filled.iter().map(|(slot, length)| Some((slot.get(..*length)?, client)));
-        self.answering.expect(self.snapshot, queries);
+        self.answering.read_batch(self.snapshot, queries);
         for (number, (slot, _)) in filled.iter_mut().enumerate() {
-            black_box(self.answering.respond_expected(
+            black_box(self.answering.respond_in_batch(
                 number,
                 self.snapshot,
                 slot,

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cvdns_core::health::{Feed, faults};
+use cvdns_core::health::{Feed, feed_faults};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -16,5 +16,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => drop(error.to_string()),
     }
-    assert_eq!(faults(bytes).is_empty(), Feed::parse(bytes).is_ok());
+    assert_eq!(feed_faults(bytes).is_empty(), Feed::parse(bytes).is_ok());
 });

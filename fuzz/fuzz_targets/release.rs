@@ -1,6 +1,6 @@
 #![no_main]
 
-use cvdns_core::release::Line;
+use cvdns_core::release::RecordLine;
 use cvdns_core::release::cvd::{HEADER_SIZE, Header};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -17,11 +17,11 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    match Line::parse(text, now) {
+    match RecordLine::parse(text, now) {
         Ok(line) => {
             let record = line.release.record(line.stamp.as_second());
             assert!(record.len() <= 255 && record.split(':').all(|field| !field.is_empty()));
-            assert_eq!(Line::parse(&record, now).unwrap(), line, "what is written is read");
+            assert_eq!(RecordLine::parse(&record, now).unwrap(), line, "what is written is read");
         }
         Err(error) => drop(error.to_string()),
     }

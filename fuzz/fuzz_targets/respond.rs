@@ -49,8 +49,8 @@ fuzz_target!(|input: &[u8]| {
         AHEAD.with_borrow_mut(|(ahead, room)| {
             let room = &mut room[..buffer.len()];
             room[..packet.len()].copy_from_slice(packet);
-            ahead.expect(&SNAPSHOT, [None, Some((packet, client))].into_iter());
-            let again = ahead.respond_expected(1, &SNAPSHOT, room, (client, 4711).into(), transport);
+            ahead.read_batch(&SNAPSHOT, [None, Some((packet, client))].into_iter());
+            let again = ahead.respond_in_batch(1, &SNAPSHOT, room, (client, 4711).into(), transport);
             assert_eq!(again.map(|length| &room[..length]), answer.map(|length| &buffer[..length]));
         });
         let silent = packet.len() < 12 || packet[2] & 0x80 != 0;

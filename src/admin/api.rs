@@ -1,4 +1,4 @@
-//! What is in force, as JSON.
+//! The JSON API: status, mirrors, pools and record in force.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::status::Status;
-use super::{Shared, View};
-use cvdns_core::explain::RecordStory;
-use cvdns_core::explain::fleet::{MirrorStory, mirrors as mirrors_of};
+use super::view::{AdminState, ServerView};
+use cvdns_core::explain::RecordInfo;
+use cvdns_core::explain::fleet::{MirrorInfo, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::{Plan, Rule};
 use cvdns_core::zone::file::Families;
 
-/// `/api/v1/mirrors`.
+/// The response of `/api/v1/mirrors`.
 #[derive(Serialize)]
-struct Mirrors {
+struct MirrorsResponse {
     fleets: Vec<FleetMirrors>,
 }
 
@@ -29,12 +29,12 @@ struct Mirrors {
 struct FleetMirrors {
     /// The zone file's origin.
     zone: String,
-    mirrors: Vec<MirrorStory>,
+    mirrors: Vec<MirrorInfo>,
 }
 
-/// `/api/v1/pools`.
+/// The response of `/api/v1/pools`.
 #[derive(Serialize)]
-struct Pools {
+struct PoolsResponse {
     fleets: Vec<FleetPools>,
 }
 
@@ -42,7 +42,7 @@ struct Pools {
 struct FleetPools {
     /// The zone file's origin.
     zone: String,
-    /// The pools that paths lead through.
+    /// The pools that occur in paths.
     pools: Vec<PoolStatus>,
     paths: Vec<PathStatus>,
 }
@@ -50,23 +50,23 @@ struct FleetPools {
 #[derive(Serialize)]
 struct PoolStatus {
     pool: String,
-    /// Hosts of its mirrors.
+    /// Hosts of the pool's mirrors.
     mirrors: Vec<String>,
-    /// Hosts of those that are usable.
+    /// Hosts of its usable mirrors.
     usable: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct PathStatus {
-    /// Its pools, in order.
+    /// The pools of the path, in order.
     path: Vec<String>,
-    /// The countries whose clients have it.
+    /// CountryData whose clients use the path.
     countries: Vec<&'static str>,
-    /// The continents whose clients have it of whom no more is known.
+    /// Continents whose clients use the path if their country is unknown.
     continents: Vec<&'static str>,
-    /// Whether clients of unknown countries have it.
+    /// Whether clients of unknown location use the path.
     unknown: bool,
-    /// What it yields under each of the limits that names have.
+    /// The answers of the path, for each combination of limits that names have.
     yields: Vec<YieldStatus>,
 }
 
@@ -82,40 +82,40 @@ struct YieldStatus {
 
 #[derive(Serialize)]
 struct FamilyStatus {
-    /// How many addresses.
+    /// Number of addresses.
     addresses: usize,
-    /// How far the path was followed for them: `near`, `further`, `lagging`, `open`.
+    /// The fallback level: `near`, `further`, `lagging` or `open`.
     reach: &'static str,
 }
 
-/// `/api/v1/record`.
+/// The response of `/api/v1/record`.
 #[derive(Serialize)]
-struct Record {
-    /// None: no name says it.
-    record: Option<RecordStory>,
+struct RecordResponse {
+    /// `None` if no name serves the record.
+    record: Option<RecordInfo>,
 }
 
-pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn status(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, Status::of).await
 }
 
-pub(super) async fn mirrors(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn mirrors(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, |view, _| {
         let snapshot = view.snapshots.load();
         let fleets = snapshot.static_data.plans.iter().enumerate().map(|(number, plan)| {
             let mirrors = mirrors_of(&snapshot, number as u32);
             FleetMirrors { zone: plan.origin.to_string(), mirrors }
         });
-        Mirrors { fleets: fleets.collect() }
+        MirrorsResponse { fleets: fleets.collect() }
     })
     .await
 }
 
-pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn pools(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, |view, _| {
         let snapshot = view.snapshots.load();
         let plans = snapshot.static_data.plans.iter().enumerate();
-        Pools {
+        PoolsResponse {
             fleets: plans
                 .map(|(number, plan)| FleetPools::of(&snapshot, number as u32, plan))
                 .collect(),
@@ -124,17 +124,18 @@ pub(super) async fn pools(State(shared): State<Arc<Shared>>) -> Response {
     .await
 }
 
-pub(super) async fn record(State(shared): State<Arc<Shared>>) -> Response {
-    json(shared, |view, now| Record {
-        record: RecordStory::of_release(&view.snapshots.load(), now),
+pub(super) async fn record(State(shared): State<Arc<AdminState>>) -> Response {
+    json(shared, |view, now| RecordResponse {
+        record: RecordInfo::of_release(&view.snapshots.load(), now),
     })
     .await
 }
 
-/// What is made of a view, as JSON. With many mirrors this takes some milliseconds, for which no query over TCP is to wait.
+/// Responds with the value that `make` returns, as JSON. With many mirrors this takes some
+/// milliseconds, which must not delay queries over TCP; it runs on the blocking pool.
 pub(super) async fn json<T: Serialize>(
-    shared: Arc<Shared>,
-    make: impl FnOnce(&View, Timestamp) -> T + Send + 'static,
+    shared: Arc<AdminState>,
+    make: impl FnOnce(&ServerView, Timestamp) -> T + Send + 'static,
 ) -> Response {
     let made = spawn_blocking(move || serde_json::to_string(&make(&shared.view, Timestamp::now())));
     match made.await {
@@ -194,10 +195,12 @@ impl YieldStatus {
         let answer = snapshot.dynamic_data.pool(number, path)?;
         let (plan, health) =
             (snapshot.static_data.plans.get(plan as usize)?, snapshot.dynamic_data.health(plan)?);
-        // The walk by which the answer was made.
+        // The same walk made the answer.
         let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
-        let family =
-            |addresses, ipv6| FamilyStatus { addresses, reach: answer.windows(ipv6).reach.word() };
+        let family = |addresses, ipv6| FamilyStatus {
+            addresses,
+            reach: answer.windows(ipv6).fallback.label(),
+        };
         Some(Self {
             min: rule.min,
             max: rule.max,

@@ -1,5 +1,5 @@
-//! Takes connections, few and not for long: whoever can reach the admin address must not keep the server from its files and
-//! queries.
+//! Limits the number and the duration of admin connections, so that clients of the admin address
+//! cannot exhaust the server's file descriptors.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,41 +19,41 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
 
-/// Most connections at once; further ones wait.
-const CONNECTIONS: usize = 32;
+/// Connections that are served at once; further ones wait.
+const MAX_CONNECTIONS: usize = 32;
 
-/// How long a request's head may take, which is also how long a connection may be idle.
-const HEAD: Duration = Duration::from_secs(10);
+/// Time limit for the head of a request, and so also for an idle connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may last in all.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Time limit for a whole connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long to wait when the system gives no connection.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves connections until the runtime ends.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    // It is never closed.
-    while let Ok(place) = room.clone().acquire_owned().await {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Acquiring fails only on a closed semaphore, and this one is never closed.
+    while let Ok(permit) = permits.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
                     serve(stream, peer, router).await;
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
-                warn!("the admin address takes no connection: {error}");
-                sleep(PAUSE).await;
+                warn!("cannot accept a connection at the admin address: {error}");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, router: Router) {
-    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut router = router.clone();
         async move {
             let mut request = request.map(Body::new);
@@ -62,9 +62,10 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router) {
         }
     });
     let mut builder = http1::Builder::new();
-    let connection = builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    match timeout(LONGEST, connection.serve_connection(TokioIo::new(stream), answer)).await {
+    let connection = builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let served = connection.serve_connection(TokioIo::new(stream), service);
+    match timeout(CONNECTION_TIMEOUT, served).await {
         Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => debug!("admin connection of {peer}: {error}"),
+        Ok(Err(error)) => debug!("admin connection from {peer}: {error}"),
     }
 }

@@ -1,4 +1,5 @@
-//! The feed, as it is in force and held back; an operator's word on it.
+//! `/api/v1/feed`: the feed in force and the one held back; `/api/v1/feed/accept` accepts the
+//! latter.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::api::json;
-use super::{Accept, Shared};
+use super::view::{AcceptRequest, AdminState};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
-/// `/api/v1/feed`.
+/// The response of `/api/v1/feed`.
 #[derive(Serialize)]
-struct Feeds {
-    /// From where it comes; none: no feed is configured.
+struct FeedResponse {
+    /// The configured source; `None` if no feed is configured.
     source: Option<String>,
     in_force: Option<InForce>,
     held: Option<HeldFeed>,
-    /// How often no feed could be taken, by reason.
+    /// Failed attempts to get a feed, by reason.
     refused: BTreeMap<&'static str, u64>,
 }
 
@@ -29,24 +30,25 @@ struct Feeds {
 struct InForce {
     #[serde(flatten)]
     feed: FeedInForce,
-    /// Seconds since it was generated.
+    /// Seconds since the feed was generated.
     age: i64,
 }
 
-/// What an operator accepts: that the serial must be named keeps a feed from being accepted that nobody has looked at.
+/// The body of a request to accept a feed. The serial is required so that nobody accepts a newer
+/// feed unseen.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Accepted {
+struct AcceptBody {
     serial: u64,
 }
 
 const JSON: &str = "application/json";
 
-pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn show(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, |view, now| {
         let condition = view.condition.load();
         let in_force = condition.feed.clone();
-        Feeds {
+        FeedResponse {
             source: condition.source.clone(),
             in_force: in_force
                 .map(|feed| InForce { age: now.duration_since(feed.generated).as_secs(), feed }),
@@ -57,22 +59,24 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Response {
     .await
 }
 
-/// From this machine alone: nobody is asked who they are. JSON alone: no page in a browser can send that unasked.
+/// Accepts the feed that is held back. Only requests from this machine are allowed, as there is no
+/// authentication, and only JSON, which a web page cannot send to another origin without a
+/// preflight request.
 pub(super) async fn accept(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AdminState>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: String,
 ) -> (StatusCode, String) {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !peer.ip().to_canonical().is_loopback() {
-        return (StatusCode::FORBIDDEN, "only from this machine\n".to_owned());
+        return (StatusCode::FORBIDDEN, "only allowed from this machine\n".to_owned());
     }
     if content_type != Some(JSON) {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("expected {JSON}\n"));
     }
     let serial = match serde_json::from_str(&body) {
-        Ok(Accepted { serial }) => serial,
+        Ok(AcceptBody { serial }) => serial,
         Err(error) => {
             return (
                 StatusCode::BAD_REQUEST,
@@ -81,7 +85,7 @@ pub(super) async fn accept(
         }
     };
     let (done, outcome) = oneshot::channel();
-    if shared.view.accepts.send(Accept { serial, done }).await.is_err() {
+    if shared.view.accepts.send(AcceptRequest { serial, done }).await.is_err() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned());
     }
     match outcome.await {

@@ -1,39 +1,96 @@
-//! The metrics, read off what is in force whenever they are asked for.
+//! The metrics, collected from the running server at each request.
 
-mod page;
+mod encoder;
 mod state;
 mod traffic;
 
 use std::fmt::Error;
+use std::sync::Arc;
 
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
+use tokio::task::spawn_blocking;
 
-use super::View;
+use super::view::{AdminState, ServerView};
 
-use page::Page;
+use encoder::MetricsEncoder;
 
-/// Makes them.
+/// The media type of `OpenMetrics` (1.0, section "Overall Structure"). Prometheus requests it;
+/// other clients get the older Prometheus text format.
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// Collects all metrics.
 #[derive(Debug)]
-pub(super) struct Metrics(pub View);
+pub(super) struct MetricsCollector(pub ServerView);
 
-impl Collector for Metrics {
+impl Collector for MetricsCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut page = Page(encoder);
-        let View { snapshots, tallies, queries, ledger, condition, log, .. } = &self.0;
+        let mut encoder = MetricsEncoder(encoder);
+        let ServerView { snapshots, tallies, queries, reclaimer, condition, log, .. } = &self.0;
         let now = Timestamp::now();
-        // Answers are read before what was received, so that there are never more of them.
-        page.answered(&ledger.answered())?;
-        page.queries(queries)?;
-        page.sockets(tallies)?;
-        page.log(log.counts())?;
+        // Answers are read before received queries, so that they never exceed them.
+        encoder.answered(&reclaimer.stats())?;
+        encoder.queries(queries)?;
+        encoder.sockets(tallies)?;
+        encoder.log(log.counts())?;
         let condition = condition.load();
-        page.program(&condition)?;
-        page.feed(&condition, now)?;
+        encoder.program(&condition)?;
+        encoder.feed(&condition, now)?;
         let snapshot = snapshots.load();
-        page.record(&snapshot, &condition, now)?;
-        page.mirrors(&snapshot)?;
-        page.reports(&snapshot.static_data.download_reports.reports())
+        encoder.record(&snapshot, &condition, now)?;
+        encoder.mirrors(&snapshot)?;
+        encoder.reports(&snapshot.static_data.download_reports.reports())
     }
+}
+
+/// `/metrics`, in the format that the client accepts.
+pub(super) async fn show(
+    State(shared): State<Arc<AdminState>>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    let open = accepts_open_metrics(&headers);
+    // With many mirrors this takes some milliseconds, which must not delay queries over TCP.
+    let encoded = spawn_blocking(move || {
+        let mut text = String::new();
+        let registry = &shared.registry;
+        let done = if open {
+            text::encode(&mut text, registry)
+        } else {
+            prometheus_text::encode(&mut text, registry)
+        };
+        done.map(|()| text)
+    });
+    let kind = if open {
+        format!("{OPEN_METRICS}; version=1.0.0; charset=utf-8")
+    } else {
+        prometheus_text::CONTENT_TYPE.to_owned()
+    };
+    match encoded.await {
+        Ok(Ok(text)) => {
+            Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "Accept".to_owned())], text))
+        }
+        Ok(Err(error)) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
+        Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))),
+    }
+}
+
+/// Whether the Accept field of a request names `OpenMetrics` with a weight above 0 (RFC 9110
+/// section 12.5.1).
+fn accepts_open_metrics(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(OPEN_METRICS));
+        let weight = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case("q"));
+        named
+            && weight.is_none_or(|(_, weight)| {
+                weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
+            })
+    })
 }

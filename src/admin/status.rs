@@ -1,4 +1,4 @@
-//! How the running server stands, as one value: `/api/v1/status`, which `cvdns status` prints.
+//! `/api/v1/status`: the status of the running server, which `cvdns status` prints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,157 +6,157 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, View};
+use super::view::{ServerCondition, ServerView};
 use crate::logging::LogCounts;
-use cvdns_core::answer::Counted;
-use cvdns_core::explain::RecordStory;
+use cvdns_core::answer::QueryTotals;
+use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::{HeldFeed, Snapshot};
 
-/// The server at a moment.
+/// The status of the server at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// The program's version.
+    /// Version of the program.
     pub version: String,
     /// When it was started.
     pub started: Timestamp,
     /// The moment of this status.
     pub now: Timestamp,
-    /// What keeps it from being ready, for people; empty: it is.
+    /// Why the server is not ready, for people; empty if it is ready.
     pub not_ready: Vec<String>,
-    /// Where it answers.
-    pub listen: Vec<Listening>,
+    /// Addresses for DNS.
+    pub listen: Vec<ListenStatus>,
     /// The zone files.
     pub zones: Vec<ZoneStatus>,
-    /// How many names exist.
+    /// Number of names that exist.
     pub names: usize,
-    /// The country database, for people.
+    /// Description of the country database, for people.
     pub database: String,
     /// The feed.
     pub feed: FeedStatus,
-    /// How many overrides of the operator are in force.
+    /// Number of the operator's overrides in force.
     pub overrides: usize,
-    /// The version record; none: no name says it.
+    /// The version record; `None` if no name serves it.
     pub record: Option<RecordStatus>,
-    /// Mirrors over all fleets by how they stand (`up`, `old`, `lagging`, `settling`, `drained`, `down`, `removed`,
-    /// `disabled`); each host counts once.
+    /// Number of mirrors over all fleets by state (`up`, `old`, `lagging`, `settling`, `drained`,
+    /// `down`, `removed`, `disabled`); each host counts once.
     pub mirrors: BTreeMap<String, u64>,
-    /// Those that are not answered.
-    pub left_out: Vec<LeftOut>,
-    /// What was asked since the start.
-    pub queries: Queries,
-    /// Reloads of the configuration that were done.
+    /// Mirrors that are left out of answers.
+    pub left_out: Vec<LeftOutMirror>,
+    /// Counters of queries since the start.
+    pub queries: QueryStatus,
+    /// Number of successful reloads of the configuration.
     pub reloads: u64,
-    /// Reloads that failed and changed nothing.
+    /// Number of failed reloads, which changed nothing.
     pub failed_reloads: u64,
-    /// How the log fares.
+    /// Losses of the log.
     #[serde(default)]
     pub log: LogStatus,
 }
 
-/// What of the log could not be written.
+/// Losses of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
-    /// Lines that were left out, as too many waited to be written.
+    /// Lines dropped because too many were waiting to be written.
     pub dropped: u64,
-    /// Writes that the system refused.
+    /// Failed writes.
     pub write_errors: u64,
 }
 
-/// An address.
+/// An address for DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listening {
+pub struct ListenStatus {
     /// The address and its port.
     pub address: String,
-    /// UDP workers.
+    /// Number of UDP workers.
     pub workers: usize,
 }
 
-/// What a zone file has served.
+/// A zone file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneStatus {
-    /// Its origin, as it is written there.
+    /// The origin as the zone file has it.
     pub origin: String,
-    /// How many mirrors its fleet has that take part.
+    /// Number of enabled mirrors of its fleet.
     pub mirrors: usize,
-    /// In how many countries they stand.
+    /// Number of countries with enabled mirrors.
     pub countries: usize,
 }
 
 /// The feed in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedStatus {
-    /// From where it comes; none: no feed is configured.
+    /// The configured source; `None` if no feed is configured.
     pub source: Option<String>,
-    /// Its serial; none: there is no feed.
+    /// The serial; `None` if there is no feed yet.
     pub serial: Option<u64>,
-    /// When it was generated.
+    /// When the feed was generated.
     pub generated: Option<Timestamp>,
-    /// Seconds since then.
+    /// Seconds since the feed was generated.
     pub age: Option<i64>,
-    /// Whether it is younger than `max-age`.
+    /// Whether the feed is younger than `max-age`.
     pub fresh: Option<bool>,
-    /// A feed that is held back.
+    /// The feed that is held back.
     pub held: Option<HeldFeed>,
-    /// How often no feed could be taken, by reason.
+    /// Failed attempts to get a feed, by reason.
     pub refused: BTreeMap<String, u64>,
 }
 
 /// The version record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordStatus {
-    /// Its text; none: SERVFAIL.
+    /// The text of the record; `None` if the answer is SERVFAIL.
     pub text: Option<String>,
-    /// Seconds since its stamp.
+    /// Seconds since the record's stamp.
     pub age: Option<i64>,
-    /// It is too old to be trusted.
+    /// Whether the record is too old to be answered.
     pub stale: bool,
-    /// Released versions that wait for mirrors, in words.
+    /// Released versions that are not announced yet because too few mirrors hold them, for people.
     pub waits: Vec<String>,
 }
 
-/// A mirror that is not answered.
+/// A mirror that is left out of answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// Its host.
+pub struct LeftOutMirror {
+    /// The host of the mirror.
     pub host: String,
     /// The code of its country.
     pub country: String,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
 }
 
-/// What was asked, over all transports.
+/// Counters of queries over all transports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queries {
-    /// Datagrams received.
+pub struct QueryStatus {
+    /// Received datagrams.
     pub udp: u64,
     /// Queries received over TCP.
     pub tcp: u64,
-    /// TCP connections that are open.
+    /// Open TCP connections.
     pub connections: u64,
-    /// Answers that were made.
+    /// Answers.
     pub answered: u64,
-    /// The same by what the names are.
+    /// Answers by the class of the name.
     pub by_class: BTreeMap<String, u64>,
-    /// The same by RCODE.
+    /// Answers by RCODE.
     pub by_rcode: BTreeMap<String, u64>,
-    /// Queries with a client subnet that is heeded.
+    /// Queries whose client subnet was used.
     pub ecs: u64,
-    /// Answers too long for UDP.
+    /// Truncated answers: too long for UDP.
     pub truncated: u64,
-    /// Answers with mirrors from further along the path.
+    /// Answers with mirrors from further along the path than its first pool.
     pub widened: u64,
     /// Answers with mirrors too far behind the record.
     pub lagging: u64,
-    /// Answers with mirrors not known to work.
+    /// Answers with mirrors that are not known to work.
     pub fail_open: u64,
 }
 
 impl Status {
-    /// The server now.
-    pub(super) fn of(view: &View, now: Timestamp) -> Self {
+    /// The status of the server now.
+    pub(super) fn of(view: &ServerView, now: Timestamp) -> Self {
         let (snapshot, condition) = (view.snapshots.load(), view.condition.load());
         let states = snapshot.mirrors_by_condition();
         Self {
@@ -170,13 +170,13 @@ impl Status {
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
-            record: RecordStory::of_release(&snapshot, now).map(RecordStatus::of),
+            record: RecordInfo::of_release(&snapshot, now).map(RecordStatus::of),
             mirrors: states
                 .into_iter()
                 .map(|(state, count)| (state.label().to_owned(), count))
                 .collect(),
             left_out: left_out(&snapshot),
-            queries: Queries::of(view),
+            queries: QueryStatus::of(view),
             reloads: condition.reloads[0],
             failed_reloads: condition.reloads[1],
             log: LogStatus::of(view.log.counts()),
@@ -193,7 +193,7 @@ impl LogStatus {
 }
 
 impl FeedStatus {
-    pub(super) fn of(condition: &Condition, now: Timestamp) -> Self {
+    pub(super) fn of(condition: &ServerCondition, now: Timestamp) -> Self {
         let feed = condition.feed.as_ref();
         Self {
             source: condition.source.clone(),
@@ -212,14 +212,14 @@ impl FeedStatus {
 }
 
 impl RecordStatus {
-    fn of(story: RecordStory) -> Self {
+    fn of(story: RecordInfo) -> Self {
         let waits = story.gates.iter().filter(|gate| gate.waits).map(|gate| gate.words.clone());
         Self { waits: waits.collect(), text: story.text, age: story.age, stale: story.stale }
     }
 }
 
-impl Queries {
-    fn of(view: &View) -> Self {
+impl QueryStatus {
+    fn of(view: &ServerView) -> Self {
         let counters = view.tallies.read();
         let mut queries = Self {
             udp: counters.udp.received,
@@ -233,7 +233,7 @@ impl Queries {
         queries
     }
 
-    fn add(&mut self, counted: &Counted) {
+    fn add(&mut self, counted: &QueryTotals) {
         for (kind, count) in counted.queries.iter().filter(|(_, count)| *count > 0) {
             self.answered += count;
             *self.by_class.entry(kind.class.label().to_owned()).or_default() += count;
@@ -247,14 +247,14 @@ impl Queries {
     }
 }
 
-/// Addresses in the order in which they were taken, each with its sockets counted.
-fn listening(view: &View) -> Vec<Listening> {
-    let mut out: Vec<Listening> = Vec::new();
+/// Addresses in the order in which they were bound, each with the number of its sockets.
+fn listening(view: &ServerView) -> Vec<ListenStatus> {
+    let mut out: Vec<ListenStatus> = Vec::new();
     for socket in view.tallies.sockets() {
         let address = socket.address.to_string();
         match out.last_mut().filter(|last| last.address == address) {
             Some(last) => last.workers += 1,
-            None => out.push(Listening { address, workers: 1 }),
+            None => out.push(ListenStatus { address, workers: 1 }),
         }
     }
     out
@@ -273,15 +273,15 @@ fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
     snapshot.static_data.plans.iter().map(zone).collect()
 }
 
-/// Each host once, as the first fleet that has it says.
-fn left_out(snapshot: &Snapshot) -> Vec<LeftOut> {
+/// Left-out mirrors, each host once: a host in several fleets is judged by the first.
+fn left_out(snapshot: &Snapshot) -> Vec<LeftOutMirror> {
     let mut seen = BTreeSet::new();
     let stories =
         (0..snapshot.static_data.plans.len()).flat_map(|plan| mirrors(snapshot, plan as u32));
     let first = stories.filter(|story| seen.insert(story.host.clone()));
     let out = first.filter_map(|story| {
         let (host, country) = (story.host, story.country.to_owned());
-        Some(LeftOut { host, country, why: story.left_out? })
+        Some(LeftOutMirror { host, country, why: story.left_out? })
     });
     out.collect()
 }

@@ -1,4 +1,4 @@
-//! `cvdns check`: reads all that serve would read and says everything that is wrong with it.
+//! `cvdns check`: reads everything that serve would read and prints all problems.
 
 mod coordinator;
 mod feed;
@@ -18,20 +18,21 @@ use cvdns_core::problem::Problems;
 use cvdns_core::release::{ReleaseSources, SourceState};
 use cvdns_core::snapshot::compile;
 
-use report::Report;
+use report::CheckReport;
 
 /// Arguments of `cvdns check`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CheckArgs {
-    /// Print JSON: every problem, and every zone.
+    /// Print all problems and all zones as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// A database with fewer networks is no database of the world: the smallest of those have some hundred thousand.
+/// A database with fewer networks does not cover the world: the smallest that do have some hundred
+/// thousand.
 const FEW_NETWORKS: usize = 1000;
 
-/// Checks a configuration. Exit status 1 when it could not be served.
+/// Checks a configuration. Exit status 1 if it cannot be served.
 pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
@@ -45,36 +46,36 @@ pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let printed = match report {
         Some(report) if args.json => report.print_json(&problems),
         Some(report) => report.print(),
-        None if args.json => Report::unread(config).print_json(&problems),
+        None if args.json => CheckReport::unread(config).print_json(&problems),
         None => Ok(()),
     };
     match printed {
-        // Who read it has gone: what was found is still what it is.
+        // A closed pipe does not change the result.
         Ok(()) | Err(Failure::BrokenPipe) if good => ExitCode::SUCCESS,
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::FAILURE,
         Err(failure) => failure.report(),
     }
 }
 
-/// Looks at all that was read; what would be served, if it can be.
+/// Checks everything that was read. Returns what would be served, or `None` if it cannot be.
 fn check(
     config: &Path,
     loaded: &Loaded,
     now: Timestamp,
     problems: &mut Problems,
-) -> Option<Report> {
+) -> Option<CheckReport> {
     system::check(config, loaded, problems);
     check_database(loaded, problems);
-    check_supply(loaded, now, problems);
+    check_release_files(loaded, now, problems);
     coordinator::check(config, loaded, problems);
-    let offered = feed::read(loaded, now, problems);
-    let databases = offered.databases();
+    let feeds = feed::read(loaded, now, problems);
+    let databases = feeds.databases();
     let static_data = compile(&loaded.inputs, &databases, problems)?;
-    let starts = offered.judge(loaded, &static_data, now, problems);
-    Some(Report::of(config, loaded, &static_data, starts))
+    let start = feeds.choose(loaded, &static_data, now, problems);
+    Some(CheckReport::of(config, loaded, &static_data, start))
 }
 
-/// A country database that serve takes, and that few clients are in.
+/// Warns of a country database that serve accepts but that locates few clients.
 fn check_database(loaded: &Loaded, problems: &mut Problems) {
     let Some(size) = loaded.countries.size else { return };
     let location = || loaded.config.geoip.database.location.clone();
@@ -84,7 +85,7 @@ fn check_database(loaded: &Loaded, problems: &mut Problems) {
         problems.warning(
             location(),
             what,
-            "clients elsewhere count as unknown; `cvdns geoip build` makes a whole one",
+            "all other clients count as unknown; `cvdns geoip build` makes a complete one",
         );
     }
     for (has, family, other) in [(size.v4, "IPv4", size.v6), (size.v6, "IPv6", size.v4)] {
@@ -92,25 +93,26 @@ fn check_database(loaded: &Loaded, problems: &mut Problems) {
             let what =
                 format!("the country database {name} has no {family} network with a country");
             let help = format!(
-                "all clients by {family} count as unknown: name a database of both families, such as `cvdns geoip build` makes"
+                "all {family} clients count as unknown: use a database of both families, such as \
+                 `cvdns geoip build` makes"
             );
             problems.warning(location(), what, help);
         }
     }
 }
 
-/// Bad files of the record keep no server from starting, so all of this is warnings.
-fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
+/// Checks the files of the record. The server starts even if they are bad, so these are warnings.
+fn check_release_files(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
     let record = &loaded.config.record;
     let mut errors = Vec::new();
     let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut errors);
-    // In the order in which they are read.
-    let line = record.file.iter().filter(|_| supply.line == SourceState::Silent);
-    let directory = record.cvd_dir.iter().filter(|_| supply.versions == SourceState::Silent);
+    // `errors` has the order in which the files are read.
+    let line = record.file.iter().filter(|_| supply.line == SourceState::Missing);
+    let directory = record.cvd_dir.iter().filter(|_| supply.versions == SourceState::Missing);
     for (named, error) in line.chain(directory).zip(errors) {
         problems.warning(named.location.clone(), error, "serve would start without a record");
     }
-    if let (Some(file), SourceState::Says(line)) = (&record.file, supply.line)
+    if let (Some(file), SourceState::Read(line)) = (&record.file, supply.line)
         && line.stamp.checked_add(loaded.config.feed.max_age).is_ok_and(|moment| moment <= now)
     {
         let what = format!(
@@ -120,7 +122,7 @@ fn check_supply(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
         problems.warning(
             file.location.clone(),
             what,
-            "whoever writes it no longer renews it: its stamp stands still",
+            "its writer has stopped renewing it, so the stamp no longer advances",
         );
     }
 }

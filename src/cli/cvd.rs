@@ -1,4 +1,4 @@
-//! `cvdns cvd`: what database files say of themselves, and the record that they make.
+//! `cvdns cvd`: prints the headers of database files, or the version record made from them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::DEFAULT_CONFIG;
-use super::offline::{Named, Offline};
-use super::output::{Failure, print_json, say};
+use super::offline::{Offline, SourcedFeed};
+use super::output::{Failure, eprint_line, print_json};
 use super::problems::print;
 use super::table::print_table;
 use crate::load::{
@@ -19,7 +19,9 @@ use crate::load::{
 use cvdns_core::health::{Feed, FeedError};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::cvd::Header;
-use cvdns_core::release::{self, CORE_DATABASES, Line, Release, ReleaseSources, database_record};
+use cvdns_core::release::{
+    self, CORE_DATABASES, RecordLine, Release, ReleaseSources, database_record,
+};
 
 /// Arguments of `cvdns cvd`.
 #[derive(Args, Clone, Debug)]
@@ -27,11 +29,12 @@ pub struct CvdArgs {
     /// CVD and CLD files, such as `/var/lib/clamav/*.c[vl]d`.
     #[arg(value_name = "FILE", required_unless_present = "record")]
     pub files: Vec<PathBuf>,
-    /// Print the record alone, as a line for dns.txt: the one that these files make, with the rest of it from the
-    /// configuration's feed or `record-file`; without files the one that serve would answer with now.
+    /// Print only the record, as a line for dns.txt. With files, their versions are used and the
+    /// other fields come from the configured feed or `record-file`; without files, it is the record
+    /// that serve would answer now.
     #[arg(long)]
     pub record: bool,
-    /// The record's software version, instead of the configuration's.
+    /// Use this software version instead of the configured one.
     #[arg(long, value_name = "VERSION", requires = "record")]
     pub software: Option<String>,
     /// Print the header fields as JSON.
@@ -39,7 +42,7 @@ pub struct CvdArgs {
     pub json: bool,
 }
 
-/// A file and what its header says.
+/// A file and its header.
 #[derive(Serialize)]
 struct Database {
     file: String,
@@ -49,7 +52,7 @@ struct Database {
     header: Header,
 }
 
-/// Prints headers or a record. Exit status 1 when a file is not what it must be.
+/// Prints headers or a record. Exit status 1 if a file is not a valid database.
 pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
     let now = Timestamp::now();
     let mut databases = Vec::new();
@@ -58,7 +61,7 @@ pub fn run(args: &CvdArgs, config: &Path) -> ExitCode {
         match load::read_header(path, now) {
             Ok(header) => databases.push(Database::new(path, header)),
             Err(error) => {
-                say!("cvdns: {error}");
+                eprint_line!("cvdns: {error}");
                 all_good = false;
             }
         }
@@ -122,47 +125,48 @@ fn print_record(
         announced(config, now)?
     } else {
         let stamp = release::half_hour(now);
-        say_others(databases, stamp);
-        (of_files(databases, offered(config, now)?, args.software.as_deref())?, stamp)
+        print_other_databases(databases, stamp);
+        let base = configured_release(config, now)?;
+        (release_of_files(databases, base, args.software.as_deref())?, stamp)
     };
     if let Some(software) = &args.software {
         release.software.clone_from(software);
     }
     let record = release.record(stamp);
-    // Whoever reads it is to take it.
-    Line::parse(&record, now)
+    // The record must be one that `record-file` accepts.
+    RecordLine::parse(&record, now)
         .map_err(|error| Failure::new(format!("the record {record}: {error}")))?;
     writeln!(std::io::stdout().lock(), "{record}")?;
     Ok(())
 }
 
-/// What serve would announce if it started now.
+/// The release and the stamp that serve would announce if it started now.
 fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
     let offline = Offline::load(config, now)?.remembering();
     if let Some(error) = offline.errors.first() {
         return Err(Failure::new(error));
     }
-    let named = offline.feed(None)?;
-    if let Some(Named { source, feed }) = &named {
+    let sourced = offline.feed(None)?;
+    if let Some(SourcedFeed { source, feed }) = &sourced {
         feed.timely(now).map_err(|error| Failure::new(unusable(source, &error)))?;
     }
-    let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
+    let snapshot = offline.snapshot(sourced.as_ref().map(|sourced| &sourced.feed), None)?;
     if snapshot.dynamic_data.has_expired() {
         return Err(Failure::new(
-            "the record is too old to be trusted: serve would answer SERVFAIL (`on-stale`)",
+            "the record is too old: serve would answer SERVFAIL (`on-stale`)",
         ));
     }
     let announced = snapshot.dynamic_data.announced();
     announced.map(|announced| (announced.release.clone(), announced.stamp)).ok_or_else(|| {
         Failure::new(
-            "no release: the configuration names no feed that has one, and no `record-file`",
+            "no release: the configuration has neither a feed with a release nor a `record-file`",
         )
     })
 }
 
-/// The release that a configuration offers; none when there is no configuration.
-fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
-    // Nobody need have a configuration; one that was named must be there.
+/// The release of a configuration; `None` if there is no configuration.
+fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
+    // The default configuration need not exist; one that `--config` names must.
     if !config.exists() && config == Path::new(DEFAULT_CONFIG) {
         return Ok(None);
     }
@@ -173,17 +177,18 @@ fn offered(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
         print(&problems);
         return Err(Failure::new("name another configuration with --config"));
     };
-    // The versions are to come from the files that were named.
+    // The versions come from the files of the command line.
     let supply = ReleaseFiles { directory: None, ..supply };
     let mut errors = Vec::new();
-    let said = supply.read(&ReleaseSources::default(), now, &mut errors);
-    // It may be what is just being written: `cvdns cvd --record … > dns.txt` begins with an empty file.
-    let said = if errors.is_empty() { said } else { ReleaseSources::default() };
+    let sources = supply.read(&ReleaseSources::default(), now, &mut errors);
+    // `record-file` may be the file that is being written: `cvdns cvd --record … > dns.txt` begins
+    // with an empty file.
+    let sources = if errors.is_empty() { sources } else { ReleaseSources::default() };
     for error in errors {
-        say!("cvdns: {error}; the rest of the record is taken from elsewhere");
+        eprint_line!("cvdns: {error}; the other fields of the record are taken from elsewhere");
     }
     let feed = read_feed(feed.as_ref(), &roots, now)?;
-    Ok(said.release(feed.as_ref().and_then(Feed::offered)).map(|(release, _)| release))
+    Ok(sources.release(feed.as_ref().and_then(Feed::dated_release)).map(|(release, _)| release))
 }
 
 fn read_feed(
@@ -203,8 +208,8 @@ fn unusable(source: &FeedSource, error: &FeedError) -> String {
     format!("the feed {source} is not usable: {error}")
 }
 
-/// The release that files make, with the rest from `base`.
-fn of_files(
+/// The release with the versions of the files and the other fields of `base`.
+fn release_of_files(
     databases: &[Database],
     base: Option<Release>,
     software: Option<&str>,
@@ -219,7 +224,7 @@ fn of_files(
         let of_base = || base.as_ref().and_then(|base| base.core().get(number).copied());
         *version = of_file.or_else(of_base).ok_or_else(|| {
             Failure::new(format!(
-                "the record needs a version of {database}: name its file too, or a configuration"
+                "the record needs the version of {database}: name its file too, or a configuration"
             ))
         })?;
     }
@@ -227,19 +232,21 @@ fn of_files(
         return Ok(base.with_core(versions));
     }
     let Some(software) = software else {
-        let what = "no file has the record's software version: name it with --software 1.4.6, \
-                    or a configuration whose feed or `record-file` has it";
+        let what = "the record needs a software version: give one, such as --software 1.4.6, or \
+                    name a configuration whose feed or `record-file` has it";
         return Err(Failure::new(what));
     };
     let flevel = databases.iter().map(|database| database.header.flevel).max().unwrap_or_default();
     Ok(Release::of(software, versions, flevel))
 }
 
-/// Files whose versions are not in the record.
-fn say_others(databases: &[Database], stamp: i64) {
+/// Prints the files that the record of the core databases does not cover, with their own records.
+fn print_other_databases(databases: &[Database], stamp: i64) {
     for Database { file, header, .. } in databases.iter().filter(|database| database.name.is_none())
     {
         let own = database_record(header.version, stamp);
-        say!("cvdns: {file} is not in the record of main, daily and bytecode; its own is {own}");
+        eprint_line!(
+            "cvdns: {file} is not part of the record of main, daily and bytecode; its own is {own}"
+        );
     }
 }

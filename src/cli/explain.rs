@@ -1,8 +1,8 @@
-//! `cvdns explain`: why a name is answered as it is, by the code that serves.
+//! `cvdns explain`: explains an answer, using the code that serves.
 
-mod asking;
 mod clients;
 mod compare;
+mod live_server;
 mod packet;
 
 use std::io::Write as _;
@@ -15,44 +15,50 @@ use domain::base::iana::Rtype;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::offline::{Named, Offline};
-use super::output::{Failure, print_json, say};
-use super::table::print_table;
-use cvdns_core::answer::{Answering, Transport, diagnosed};
-use cvdns_core::explain::{AddressSource, Asker, Inquiry, OutcomeStory, Story, line, usual_type};
-use cvdns_core::health::notes;
+use super::offline::{Offline, SourcedFeed};
+use super::output::{Failure, eprint_line, print_json};
+use super::table::{or_dash, print_table};
+use cvdns_core::answer::{Answering, Transport, diagnosed_name};
+use cvdns_core::explain::{
+    AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, line, usual_type,
+};
+use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::wire::MAX_MESSAGE;
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::Name;
 
-use clients::Given;
+use clients::read_clients;
 use compare::Comparison;
-use packet::{Answer, query};
+use live_server::LiveServer;
+use packet::{DecodedAnswer, query};
 
 /// Arguments of `cvdns explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
-    /// The name, such as db.local.clamav.net.
+    /// The name to explain, such as db.local.clamav.net.
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The type, such as AAAA or TYPE65280; by default what people mean: A at names with mirrors, TXT at the record's.
+    /// The query type, such as AAAA or TYPE65280. Default: A for names with mirrors, TXT for names
+    /// of the record.
     #[arg(value_name = "TYPE")]
     pub r#type: Option<String>,
-    /// Who asks: an address, or a network as a resolver sends it by client subnet.
+    /// The client: an address, or a network as a resolver sends it in a client subnet (ECS).
     #[arg(long, value_name = "IP|NET")]
     pub client: Vec<String>,
-    /// A file of clients, one a line; `-` is standard input, and what follows a # is a comment.
+    /// Read clients from a file, one per line; `-` is standard input and # begins a comment.
     #[arg(long, value_name = "FILE")]
     pub clients: Option<PathBuf>,
-    /// Another feed than the configuration's: a file, or an http or https URL.
+    /// Use this feed instead of the configured one: a file, or an http or https URL.
     #[arg(long, value_name = "FILE|URL")]
     pub feed: Option<String>,
-    /// Another time than now, such as 2026-12-01T03:00:00Z: downtimes, overrides and stamps as they will be then.
+    /// Explain the answer at this time, such as 2026-12-01T03:00:00Z, with the downtimes, overrides
+    /// and stamps of then.
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
-    /// Ask this server too, and say whether it answers otherwise. It has to honour client subnets from here.
+    /// Query this server too and compare its answer. It must accept client subnets from this
+    /// host.
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// Print JSON.
@@ -60,90 +66,102 @@ pub struct ExplainArgs {
     pub json: bool,
 }
 
-/// A story with the answer that it is about.
+/// A decision, the answer made from it, and the answer of a live server if one is asked.
 #[derive(Serialize)]
-struct Explained {
+struct ExplainReport {
     #[serde(flatten)]
-    story: Story,
-    /// The answer, as it would be sent.
-    answer: Answer,
-    /// What a server answers.
+    story: Explanation,
+    /// The answer as it would be sent.
+    answer: DecodedAnswer,
+    /// The answer of the live server, compared with `answer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<Comparison>,
 }
 
-/// The client of names that do not depend on it.
-const NOBODY: Asker = Asker {
+/// The client for names whose answer does not depend on the client.
+const ANY_CLIENT: ClientAddress = ClientAddress {
     address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     prefix: Some(0),
     from: AddressSource::Given,
 };
 
-/// How many notes on a feed are printed.
-const NOTES: usize = 20;
+/// Warnings about a feed that are printed at most.
+const MAX_NOTES: usize = 20;
 
-/// Explains answers. Exit status 1 when a client or the input is bad, or when a server answers otherwise.
+/// Explains answers. Exit status 1 if a client or the input is bad, or if the live server's answer
+/// differs.
 pub fn run(args: &ExplainArgs, config: &Path) -> ExitCode {
     explain(args, config).unwrap_or_else(Failure::report)
 }
 
 fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let name = Name::parse(&args.name, &Name::root())
-        .map_err(|error| Failure::new(format!("\"{}\" is no domain name: {error}", args.name)))?;
+    let name = Name::parse(&args.name, &Name::root()).map_err(|error| {
+        Failure::new(format!("\"{}\" is not a domain name: {error}", args.name))
+    })?;
     let mut lower = LowerName::new();
     lower.set(name.to_lower().wire());
     let time = args.at.unwrap_or_else(Timestamp::now);
     let offline = Offline::load(config, time)?.remembering();
-    offline.say_errors();
-    let named = match &args.feed {
-        Some(word) => offline.feed(Some(word))?,
+    offline.print_errors();
+    let sourced = match &args.feed {
+        Some(argument) => offline.feed(Some(argument))?,
         None => offline.feed_in_force()?,
     };
-    if let Some(named) = &named {
-        say_notes(&offline, named);
+    if let Some(sourced) = &sourced {
+        print_notes(&offline, sourced);
     }
-    let snapshot = offline.snapshot(named.as_ref().map(|named| &named.feed), None)?;
-    if let Some(about) = diagnosed(&snapshot, &lower) {
-        let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
-        return Err(Failure::new(format!(
-            "{} is a diagnostic name, by which a server tells of {about}: explain {about}, or ask the server by dig",
-            args.name
-        )));
-    }
+    let snapshot = offline.snapshot(sourced.as_ref().map(|sourced| &sourced.feed), None)?;
+    refuse_diagnostic_name(&snapshot, &lower, &args.name)?;
     let qtype = match &args.r#type {
         Some(text) => rtype(text)?,
         None => usual_type(&snapshot, &lower),
     };
-    let (given, bad) = Given::read(&args.client, args.clients.as_deref())?;
-    let server = args.server.as_deref().map(asking::Server::find).transpose()?;
+    let (given, bad) = read_clients(&args.client, args.clients.as_deref())?;
+    let server = args.server.as_deref().map(LiveServer::find).transpose()?;
     let explainer = Explainer { snapshot: &snapshot, name: &lower, wire: name.wire(), qtype, time };
-    let askers = if given.is_empty() && !bad { vec![NOBODY] } else { given };
+    let askers = if given.is_empty() && !bad { vec![ANY_CLIENT] } else { given };
     let many = args.clients.is_some() || args.client.len() > 1;
-    let mut explained = Vec::new();
+    let mut explanations = Vec::new();
     for asker in &askers {
         let one = explainer.explain(*asker, server.as_ref(), many)?;
-        if one.story.scope.is_some() && *asker == NOBODY {
+        if one.story.scope.is_some() && *asker == ANY_CLIENT {
             return Err(Failure::new("the answer depends on the client: name one with --client"));
         }
-        explained.push(one);
+        explanations.push(one);
     }
-    print(&explained, args.json, many)?;
-    let differs = explained.iter().filter_map(|one| one.server.as_ref()).any(Comparison::differs);
+    print(&explanations, args.json, many)?;
+    let mut comparisons = explanations.iter().filter_map(|one| one.server.as_ref());
+    let differs = comparisons.any(Comparison::differs);
     Ok(if bad || differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What is wrong with a feed, though it would be taken.
-fn say_notes(offline: &Offline, Named { source, feed }: &Named) {
-    let notes = notes(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
-    for note in notes.iter().take(NOTES) {
-        say!("cvdns: {source}: {note}");
+/// Refuses diagnostic names: their answers describe the running server, which only that server
+/// knows.
+fn refuse_diagnostic_name(
+    snapshot: &Snapshot,
+    lower: &LowerName,
+    argument: &str,
+) -> Result<(), Failure> {
+    let Some(about) = diagnosed_name(snapshot, lower) else { return Ok(()) };
+    let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
+    Err(Failure::new(format!(
+        "{argument} is a diagnostic name that explains {about}: use `cvdns explain {about}`, or \
+         query the server with dig"
+    )))
+}
+
+/// Prints warnings about a feed that the server would take all the same.
+fn print_notes(offline: &Offline, SourcedFeed { source, feed }: &SourcedFeed) {
+    let notes = unknown_mirrors(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
+    for note in notes.iter().take(MAX_NOTES) {
+        eprint_line!("cvdns: {source}: {note}");
     }
-    let more = notes.len().saturating_sub(NOTES);
+    let more = notes.len().saturating_sub(MAX_NOTES);
     if more > 0 {
-        say!("cvdns: {source}: {more} more like these (`cvdns feed check` says all)");
+        eprint_line!("cvdns: {source}: {more} more like these (`cvdns feed check` prints all)");
     }
     if let Err(error) = feed.timely(offline.time) {
-        say!("cvdns: {source}: {error}; it is taken all the same");
+        eprint_line!("cvdns: {source}: {error}; it is used all the same");
     }
 }
 
@@ -152,41 +170,42 @@ fn rtype(text: &str) -> Result<u16, Failure> {
     let expected = "expected a type such as A, AAAA, TXT or TYPE65280";
     parsed
         .map(Rtype::to_int)
-        .map_err(|_| Failure::new(format!("\"{text}\" is no record type: {expected}")))
+        .map_err(|_| Failure::new(format!("\"{text}\" is not a record type: {expected}")))
 }
 
 struct Explainer<'e> {
     snapshot: &'e Snapshot,
     name: &'e LowerName,
-    /// The name as it was written.
+    /// The name in wire form, in the case of the argument.
     wire: &'e [u8],
     qtype: u16,
     time: Timestamp,
 }
 
 impl Explainer<'_> {
-    /// One of many clients is not to cost the others their answers: that a server gives none is told with it.
+    /// Explains the answer for one client. If it is one `of_many`, a live server that does not
+    /// answer fails this client alone.
     fn explain(
         &self,
-        asker: Asker,
-        server: Option<&asking::Server>,
+        asker: ClientAddress,
+        server: Option<&LiveServer>,
         of_many: bool,
-    ) -> Result<Explained, Failure> {
+    ) -> Result<ExplainReport, Failure> {
         let Self { snapshot, name, qtype, time, .. } = *self;
         let mut answering = Answering::new(0, Timestamp::now);
-        let inquiry = Inquiry { name, qtype, asker, turn: answering.next_turn(), time };
-        let story = Story::of(snapshot, &inquiry);
+        let inquiry =
+            ExplainQuery { name, qtype, client: asker, turn: answering.next_turn(), time };
+        let story = Explanation::of(snapshot, &inquiry);
         let query = query(self.wire, qtype, asker);
         let mut buffer = vec![0; MAX_MESSAGE];
-        let no_answer =
-            || Failure::new("there is no answer to that query: a defect, please report it");
+        let no_answer = || Failure::new("the query got no answer: this is a bug, please report it");
         buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);
         let client = (asker.address, 0).into();
         let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
         let ours = length.and_then(|length| buffer.get(..length)).ok_or_else(no_answer)?;
-        let answer = Answer::read(ours)?;
+        let answer = DecodedAnswer::read(ours)?;
         let server = match server
-            .map(|server| (server, server.ask(&query).and_then(|it| Answer::read(&it))))
+            .map(|server| (server, server.ask(&query).and_then(|it| DecodedAnswer::read(&it))))
         {
             None => None,
             Some((server, Ok(theirs))) => {
@@ -197,18 +216,18 @@ impl Explainer<'_> {
             }
             Some((_, Err(failure))) => return Err(failure),
         };
-        Ok(Explained { story, answer, server })
+        Ok(ExplainReport { story, answer, server })
     }
 }
 
-fn print(explained: &[Explained], json: bool, many: bool) -> Result<(), Failure> {
-    match (json, many, explained) {
+fn print(explanations: &[ExplainReport], json: bool, many: bool) -> Result<(), Failure> {
+    match (json, many, explanations) {
         (true, false, [one]) => print_json(one),
-        (true, ..) => print_json(&explained),
-        (false, true, _) => print_table(&HEADER, explained.iter().map(Explained::row)),
+        (true, ..) => print_json(&explanations),
+        (false, true, _) => print_table(&HEADER, explanations.iter().map(ExplainReport::row)),
         (false, false, _) => {
             let mut out = std::io::stdout().lock();
-            for one in explained {
+            for one in explanations {
                 write!(out, "{}", printable_lines(&one.text()))?;
             }
             Ok(())
@@ -219,7 +238,7 @@ fn print(explained: &[Explained], json: bool, many: bool) -> Result<(), Failure>
 const HEADER: [&str; 8] =
     ["CLIENT", "COUNTRY", "PATH", "USABLE", "ANSWER", "TTL", "SCOPE", "SERVER"];
 
-impl Explained {
+impl ExplainReport {
     fn text(&self) -> String {
         let mut out = self.story.text();
         for record in self.answer.records.iter().chain(&self.answer.authority) {
@@ -247,21 +266,20 @@ impl Explained {
             .collect();
         let window = story.pools.as_ref().and_then(|pools| pools.window.as_ref());
         let answer = match (window, story.outcome) {
-            (Some(window), OutcomeStory::Pool) => {
+            (Some(window), OutcomeKind::Pool) => {
                 window.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }
             _ => story.outcome.words().to_owned(),
         };
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         vec![
             story.client.network(),
-            or_dash(country.map(str::to_owned)),
+            or_dash(country),
             or_dash((!path.is_empty()).then(|| path.join(" "))),
             or_dash((!usable.is_empty()).then(|| usable.join(", "))),
             answer,
-            or_dash(window.map(|window| window.ttl.to_string())),
+            or_dash(window.map(|window| window.ttl)),
             or_dash(story.scope.map(|scope| format!("/{scope}"))),
-            or_dash(self.server.as_ref().map(|server| server.word().to_owned())),
+            or_dash(self.server.as_ref().map(Comparison::word)),
         ]
     }
 }

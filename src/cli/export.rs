@@ -1,4 +1,5 @@
-//! `cvdns export`: what other name servers need to stand beside this one.
+//! `cvdns export`: writes files for other name servers of the same zones, and delegations for
+//! parent zones.
 
 mod bind;
 mod delegation;
@@ -16,20 +17,21 @@ use super::output::Failure;
 /// The subcommands of `cvdns export`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ExportCommand {
-    /// Write zone files and fragments of named.conf, with everything as it is answered now.
+    /// Write zone files and named.conf fragments with the current answers.
     ///
-    /// BIND, Knot and NSD load the zone files. BIND answers client subnets (ECS) with scope 0, which poisons caches
-    /// where some of a zone's servers are of cvdns: set `ecs = false` in `[server]` for such a set.
+    /// BIND, Knot and NSD load the zone files. BIND answers client subnets (ECS) with scope 0, so
+    /// caches keep its answers for all clients. If a zone has both cvdns and BIND servers, set
+    /// `ecs = false` in `[server]`.
     Bind(BindArgs),
-    /// Print what parent zones need: the NS records of each zone, and glue.
+    /// Print the delegations for parent zones: NS records and glue.
     ///
-    /// For each parent, a part of a master file with the NS records of the zones below it as they stand at their apexes,
-    /// and the addresses of the name servers that lie in any of these zones. Answers are not signed: there are no DS
-    /// records.
+    /// For each parent zone, prints master-file lines with the NS records at the apexes of its
+    /// child zones, and with the addresses of name servers that are within any of these zones.
+    /// There are no DS records, as answers are not signed.
     Delegation(DelegationArgs),
 }
 
-/// Runs a subcommand. Exit status: 0 done, 1 bad input or no export.
+/// Runs a subcommand. Exit status: 0 on success, 1 on bad input or if nothing was exported.
 pub fn run(command: &ExportCommand, config: &Path) -> ExitCode {
     let done = match command {
         ExportCommand::Bind(args) => bind::run(args, config),

@@ -1,4 +1,4 @@
-//! `cvdns feed`: looks at feeds, by the code that serves them.
+//! `cvdns feed`: checks, shows and compares feeds, using the code that serves.
 
 mod accept;
 mod check;
@@ -8,67 +8,38 @@ mod show;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use accept::AcceptArgs;
-
-use super::offline::{Named, Offline};
 use super::output::Failure;
+
+pub use accept::AcceptArgs;
+pub use check::CheckArgs;
+pub use diff::DiffArgs;
+pub use show::ShowArgs;
 
 /// The subcommands of `cvdns feed`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum FeedCommand {
-    /// Say everything that is wrong with a feed.
+    /// Print everything that is wrong with a feed.
     ///
-    /// Errors are what a server would refuse it for. Whether its serial is higher than that in force is known to the
-    /// running server alone.
+    /// A server refuses a feed that has errors. Only the running server knows whether the serial is
+    /// higher than the one in force.
     Check(CheckArgs),
-    /// Show by country how mirrors stand and what they hold.
+    /// Show the states and versions of the mirrors by country.
     Show(ShowArgs),
-    /// Say what the second feed would change in answers, were the first in force.
+    /// Show how answers would change if feed B replaced feed A.
     ///
-    /// Both are compiled as of now, by the code that serves. The order of addresses is no change.
+    /// Both feeds are compiled as of now, by the code that serves. The order of addresses is no
+    /// change.
     Diff(DiffArgs),
-    /// Have the running server take over a feed that it holds back, as that takes away too many mirrors.
+    /// Make the running server accept a feed that it holds back because the feed would remove too
+    /// many mirrors.
     ///
-    /// The server is asked at its admin address, from the machine that it runs on.
+    /// The request goes to the server's admin address and must come from the server's machine.
     Accept(AcceptArgs),
 }
 
-/// Arguments of `cvdns feed check`.
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// The feed, a file or an http or https URL; by default the configuration's.
-    #[arg(value_name = "FILE|URL")]
-    pub feed: Option<String>,
-}
-
-/// Arguments of `cvdns feed show`.
-#[derive(Args, Clone, Debug)]
-pub struct ShowArgs {
-    /// The feed, a file or an http or https URL; by default the configuration's.
-    #[arg(value_name = "FILE|URL")]
-    pub feed: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `cvdns feed diff`.
-#[derive(Args, Clone, Debug)]
-pub struct DiffArgs {
-    /// The feed in force, a file or an http or https URL.
-    #[arg(value_name = "A")]
-    pub before: String,
-    /// The one that would follow.
-    #[arg(value_name = "B")]
-    pub after: String,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Runs a subcommand. Exit status: 0 done, 1 bad input.
+/// Runs a subcommand. Exit status: 0 on success, 1 on bad input.
 pub fn run(command: &FeedCommand, config: &Path) -> ExitCode {
     let done = match command {
         FeedCommand::Check(args) => check::run(args, config),

@@ -1,4 +1,4 @@
-//! `cvdns import`: a list of mirrors in, a fleet file out.
+//! `cvdns import`: converts a CSV list of mirrors into a fleet file.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use cvdns_io::{create, read_list, replace};
 /// Arguments of `cvdns import`.
 #[derive(Args, Clone, Debug)]
 pub struct ImportArgs {
-    /// Lines of `host,address,country[,capacity]`; several lines of one host are its addresses. `#` begins a comment; a
-    /// first line that names the columns is passed over.
+    /// Lines of `host,address,country[,capacity]`. Several lines with the same host give it several
+    /// addresses. `#` begins a comment; a first line that names the columns is skipped.
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// Where the fleet goes, instead of standard output.
+    /// Write the fleet to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Replace a file that is there.
+    /// Replace the file if it exists.
     #[arg(long, requires = "out")]
     pub force: bool,
 }
 
-/// Makes a fleet file. Exit status 1 when a line is bad; nothing is written then.
+/// Writes the fleet file. Exit status 1 if any line is bad; nothing is written then.
 pub fn run(args: &ImportArgs) -> ExitCode {
     match import(args) {
         Ok(code) => code,
@@ -42,16 +42,18 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let fleet = Fleet::of_list(&name, &list, &mut problems);
     print_all(&problems);
     if problems.has_errors() {
-        return Err(Failure::new(format!("{name}: nothing is written before all lines are good")));
+        return Err(Failure::new(format!(
+            "{name}: nothing is written until all lines are correct"
+        )));
     }
     let text = fleet.to_text();
-    // What serve would refuse, or understand otherwise, helps nobody.
+    // A file that serve refuses or reads differently must not be written.
     let mut refused = Problems::default();
     let read_back = Fleet::parse("mirrors.toml", &text, &mut refused);
     if refused.has_errors() || !fleet.is_like(&read_back) {
         print_all(&refused);
         return Err(Failure::new(
-            "the fleet file just made is refused or read otherwise: please report this",
+            "the new fleet file does not read back as it was written: please report this",
         ));
     }
     let Some(out) = &args.out else {
@@ -75,7 +77,7 @@ fn write(out: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
         let name = out.display();
         match error.kind() {
             std::io::ErrorKind::AlreadyExists => Failure::new(format!(
-                "{name} is there already: name another file, or replace it with --force"
+                "{name} exists already: name another file, or replace it with --force"
             )),
             _ => Failure::new(format!("{name}: {error}")),
         }

@@ -1,40 +1,42 @@
-//! `CVDNS_LOG`: what is logged, whatever the configuration says.
+//! `CVDNS_LOG`: overrides the log level of the configuration.
 //!
-//! A filter of `tracing` takes any word that is no level for the name of a module, and logs nothing but that: a level that is
-//! misspelt would silence the server. So words are looked at here before anything starts.
+//! A `tracing` filter takes every word that is no level for the name of a module and logs that
+//! module alone, so a misspelt level would silence the server. The words are therefore checked here
+//! before anything starts.
 
 use std::ffi::OsStr;
 
 use tracing_subscriber::EnvFilter;
 
-/// The variable.
+/// Name of the environment variable.
 pub(in crate::cli) const VARIABLE: &str = "CVDNS_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Looks at the variable; unset or empty, it says nothing, and the configuration's level holds.
+/// Checks the variable. Unset or empty, it leaves the level to the configuration.
 ///
 /// # Errors
-/// When it is no filter; the error names its value and what it may be.
+/// When the value is no filter; the error names the value and the valid ones.
 pub(in crate::cli) fn check() -> Result<(), String> {
     std::env::var_os(VARIABLE).map_or(Ok(()), |value| check_value(&value))
 }
 
-/// What is logged: what the variable says, else this level.
+/// The log filter: the value of the variable, or else the configured level.
 pub(in crate::cli) fn filter(level: &str) -> EnvFilter {
-    let said = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-    // Levels of modules leave that of all others as it is configured.
-    let said = said.map(|value| if has_level(&value) { value } else { format!("{level},{value}") });
-    let said = said.and_then(|value| EnvFilter::builder().parse(value).ok());
-    // What notify says of directories that went away is no news: the watch is made anew.
-    said.unwrap_or_else(|| EnvFilter::new(format!("{level},notify=error")))
+    let value = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+    // Levels of single modules leave the configured level in force for all others.
+    let value =
+        value.map(|value| if has_level(&value) { value } else { format!("{level},{value}") });
+    let filter = value.and_then(|value| EnvFilter::builder().parse(value).ok());
+    // `notify` warns when a directory is removed; the server sets up that watch again by itself.
+    filter.unwrap_or_else(|| EnvFilter::new(format!("{level},notify=error")))
 }
 
 fn is_level(word: &str) -> bool {
     LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
 }
 
-/// Whether a filter has a level for all that it names no other for.
+/// Whether a filter has a level for all modules that it does not name.
 fn has_level(filter: &str) -> bool {
     filter.split(',').any(is_level)
 }
@@ -42,8 +44,8 @@ fn has_level(filter: &str) -> bool {
 fn check_value(value: &OsStr) -> Result<(), String> {
     let wrong = |why: String| {
         format!(
-            "{VARIABLE}={}: {why}; write a level ({}), or levels of modules too, such as `info,cvdns::daemon=debug`; \
-             unset, `level` in [log] holds",
+            "{VARIABLE}={}: {why}; write a level ({}), or add levels of modules, such as \
+             `info,cvdns::daemon=debug`; if it is unset, `level` in [log] applies",
             value.display(),
             LEVELS.join(", ")
         )
@@ -55,7 +57,7 @@ fn check_value(value: &OsStr) -> Result<(), String> {
             return Err(wrong(format!("\"{directive}\" is no level")));
         }
         if directive.contains(char::is_whitespace) && !directive.contains('{') {
-            return Err(wrong(format!("\"{directive}\" has a blank in it")));
+            return Err(wrong(format!("\"{directive}\" contains a space")));
         }
         if !is_level(directive) && !directive.contains(['=', '[']) {
             return Err(wrong(format!("\"{directive}\" is no level")));
@@ -75,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn levels_and_filters_are_taken_and_slips_are_said() {
+    fn levels_and_filters_are_accepted_and_misspellings_refused() {
         for good in ["", "info", "OFF", "warn,cvdns=debug", "cvdns[span]=trace", "error,"] {
             assert_eq!(check_value(OsStr::new(good)), Ok(()), "{good}");
         }
-        for (bad, words) in [
+        for (bad, expected) in [
             (
                 "inof",
                 "CVDNS_LOG=inof: \"inof\" is no level; write a level (off, error, warn, info, debug, trace)",
@@ -93,7 +95,7 @@ mod tests {
             ("info cvdns=debug", "CVDNS_LOG=info cvdns=debug: "),
         ] {
             let error = check_value(OsStr::new(bad)).unwrap_err();
-            assert!(error.contains(words), "{bad}: {error}");
+            assert!(error.contains(expected), "{bad}: {error}");
         }
         let octets = <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
         assert!(check_value(octets).unwrap_err().contains("not UTF-8"));

@@ -1,12 +1,12 @@
-//! The commands, one file each. The terminal belongs here.
+//! The commands, one file each. Only this module writes to the terminal.
 
-// Both end the process by a panic when whoever reads has gone (`| head -1`).
+// `println!` and `eprintln!` panic when the reader has closed the pipe (`| head -1`).
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-/// The configuration that is read when none is named.
+/// Path of the configuration file unless `--config` names another.
 pub const DEFAULT_CONFIG: &str = "cvdns.toml";
 
-mod asking;
+mod admin_client;
 pub mod check;
 pub mod cvd;
 pub mod explain;
@@ -15,6 +15,7 @@ pub mod feed;
 pub mod geoip;
 pub mod import;
 mod log_filter;
+mod long_running;
 pub mod monitor;
 mod offline;
 mod output;

@@ -1,41 +1,42 @@
-//! What serve would answer from, without serving: for commands that show, compare and export it.
+//! Builds the snapshot that `cvdns serve` would answer from, for commands that show, compare or
+//! export it.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::output::{Failure, say};
+use super::output::{Failure, eprint_line};
 use super::problems::print;
 use crate::daemon;
 use crate::load::{self, FeedSource, Loaded, SignedFeed};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Announced, Offered, ReleaseSources};
+use cvdns_core::release::{Announced, DatedRelease, ReleaseSources};
 use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 
-/// A configuration that can be served, as of a moment.
+/// A valid configuration and everything that it names except the feed, as of one moment.
 pub(in crate::cli) struct Offline {
     pub loaded: Loaded,
     pub supply: ReleaseSources,
-    /// Why files have no word in the release that should have one.
+    /// Why release files could not be used.
     pub errors: Vec<String>,
-    /// Warnings of what was read.
+    /// Warnings about what was read.
     pub warnings: Problems,
-    /// The moment.
+    /// The moment that answers are computed for.
     pub time: Timestamp,
-    /// What the server announced before.
+    /// The versions that the server announced last, if known.
     announced: Option<Announced>,
 }
 
-/// A feed, and from where it is.
-pub(in crate::cli) struct Named {
+/// A feed and where it was read from.
+pub(in crate::cli) struct SourcedFeed {
     pub source: FeedSource,
     pub feed: Feed,
 }
 
 impl Offline {
-    /// Reads all that serve would read, but for the feed. What was announced before is not known.
+    /// Reads everything that serve would read except the feed and its state directory.
     pub(in crate::cli) fn load(config: &Path, time: Timestamp) -> Result<Self, Failure> {
         let mut problems = Problems::default();
         let loaded = load::load(config, &mut problems).filter(|_| !problems.has_errors());
@@ -48,36 +49,39 @@ impl Offline {
         Ok(Self { loaded, supply, errors, warnings: problems, time, announced: None })
     }
 
-    /// Says why files have no word in the release.
-    pub(in crate::cli) fn say_errors(&self) {
+    /// Prints why release files could not be used.
+    pub(in crate::cli) fn print_errors(&self) {
         for error in &self.errors {
-            say!("cvdns: {error}");
+            eprint_line!("cvdns: {error}");
         }
     }
 
-    /// Goes on from what the server that has this configuration announced, if it keeps that (`state`).
+    /// Continues from the versions that the server with this configuration announced last, if it
+    /// keeps them (`state`).
     pub(in crate::cli) fn remembering(self) -> Self {
         let state = self.loaded.state.as_deref();
         let announced = state.and_then(|state| daemon::last_announced(state, self.time));
         Self { announced, ..self }
     }
 
-    /// What a word of the command line means; without one the configuration's.
-    pub(in crate::cli) fn source(&self, inputs: Option<&str>) -> Result<FeedSource, Failure> {
-        match inputs {
-            Some(inputs) => FeedSource::of_argument(inputs).map_err(Failure::new),
+    /// The feed source that a command-line argument names, or else the configured one.
+    pub(in crate::cli) fn source(&self, argument: Option<&str>) -> Result<FeedSource, Failure> {
+        match argument {
+            Some(argument) => FeedSource::of_argument(argument).map_err(Failure::new),
             None => self.loaded.feed.clone().ok_or_else(|| {
                 Failure::new("the configuration has no feed (`source` in [feed]): name one")
             }),
         }
     }
 
-    /// Reads the octets of a feed. From a file in which a server keeps one (`state`) it is taken out, which is said.
+    /// Reads the octets of a feed. If the file is one that a server keeps in `state`, the feed is
+    /// extracted from it and a line on standard error says so.
     pub(in crate::cli) fn octets(&self, source: &FeedSource) -> Result<Vec<u8>, Failure> {
         self.octets_and_signature(source, false).map(|(octets, _)| octets)
     }
 
-    /// The same with the feed's signature, where it is asked for and there is one.
+    /// Reads the octets of a feed like [`Self::octets`], and with `signed` also its signature if
+    /// there is one.
     pub(in crate::cli) fn octets_and_signature(
         &self,
         source: &FeedSource,
@@ -90,8 +94,8 @@ impl Offline {
         let (octets, signature) = read.map_err(Failure::new)?;
         Ok(match daemon::stored_feed(&octets) {
             Some(kept) => {
-                say!(
-                    "cvdns: {source} is what a server keeps: the feed in it came from {}",
+                eprint_line!(
+                    "cvdns: {source} is a file that a server keeps in `state`; its feed came from {}",
                     kept.source
                 );
                 (kept.octets, Ok(kept.signature))
@@ -100,27 +104,30 @@ impl Offline {
         })
     }
 
-    /// Reads a feed.
-    pub(in crate::cli) fn read(&self, source: FeedSource) -> Result<Named, Failure> {
+    /// Reads and parses a feed.
+    pub(in crate::cli) fn read(&self, source: FeedSource) -> Result<SourcedFeed, Failure> {
         let octets = self.octets(&source)?;
         let feed = Feed::parse(&octets).map_err(|error| {
-            Failure::new(format!(
-                "{source}: {error} (`cvdns feed check` says all that is wrong with it)"
-            ))
+            Failure::new(format!("{source}: {error} (`cvdns feed check` prints all problems)"))
         })?;
-        Ok(Named { source, feed })
+        Ok(SourcedFeed { source, feed })
     }
 
-    /// The feed that a word of the command line names, else the configuration's; none: the configuration has none.
-    pub(in crate::cli) fn feed(&self, inputs: Option<&str>) -> Result<Option<Named>, Failure> {
-        if inputs.is_none() && self.loaded.feed.is_none() {
+    /// The feed that a command-line argument names, or else the configured one; `None` if neither
+    /// names a feed.
+    pub(in crate::cli) fn feed(
+        &self,
+        argument: Option<&str>,
+    ) -> Result<Option<SourcedFeed>, Failure> {
+        if argument.is_none() && self.loaded.feed.is_none() {
             return Ok(None);
         }
-        self.read(self.source(inputs)?).map(Some)
+        self.read(self.source(argument)?).map(Some)
     }
 
-    /// The configuration's feed, signed as it asks; none: it has none.
-    pub(in crate::cli) fn signed_feed(&self) -> Result<Option<Named>, Failure> {
+    /// The configured feed, its signature verified if `public-key` requires one; `None` if no feed
+    /// is configured.
+    pub(in crate::cli) fn signed_feed(&self) -> Result<Option<SourcedFeed>, Failure> {
         let Some(source) = self.loaded.feed.clone() else { return Ok(None) };
         let Some(key) = &self.loaded.config.feed.public_key else {
             return self.read(source).map(Some);
@@ -130,12 +137,12 @@ impl Offline {
         let verified =
             key.verify(&octets, signature.as_deref()).and_then(|()| Feed::parse(&octets));
         let feed = verified.map_err(|error| Failure::new(format!("{source}: {error}")))?;
-        Ok(Some(Named { source, feed }))
+        Ok(Some(SourcedFeed { source, feed }))
     }
 
-    /// The configuration's feed, or where that could not be taken, what the server kept that had one in force (`state`). Where
-    /// the two are not the same, that is said.
-    pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<Named>, Failure> {
+    /// The configured feed, or if that is unusable, the one that the server keeps in `state`. A
+    /// line on standard error says so when the two differ.
+    pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<SourcedFeed>, Failure> {
         let source = self.loaded.feed.clone();
         let state = self.loaded.state.as_deref().zip(source.as_ref());
         let keys = self.loaded.config.feed.public_key.as_ref();
@@ -143,19 +150,23 @@ impl Offline {
             daemon::last_feed(state, &source.to_string(), keys, self.time)
         });
         if !self.loaded.config.feed.settle.is_zero() {
-            say!(
-                "cvdns: which mirrors change their state too often (`settle`) the running server alone knows"
+            eprint_line!(
+                "cvdns: only the running server knows which mirrors change state too often (`settle`)"
             );
         }
         match (self.signed_feed(), kept, source) {
             (Err(Failure::Input(what)), Some(feed), Some(source)) => {
-                say!("cvdns: {what}; the server goes on with feed {}, which it kept", feed.serial);
-                Ok(Some(Named { source, feed }))
+                eprint_line!(
+                    "cvdns: {what}; the server continues with feed {}, which it kept",
+                    feed.serial
+                );
+                Ok(Some(SourcedFeed { source, feed }))
             }
             (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
-                let Named { source, feed } = &named;
-                say!(
-                    "cvdns: {source} has feed {}, the server had {} in force last: it holds it back, or does not run",
+                let SourcedFeed { source, feed } = &named;
+                eprint_line!(
+                    "cvdns: {source} has feed {}, but feed {} was last in force: the server holds \
+                     the newer one back or is not running",
                     feed.serial,
                     kept.serial
                 );
@@ -165,17 +176,18 @@ impl Offline {
         }
     }
 
-    /// What would be answered from with this feed; with a snapshot that was in force before it.
+    /// The snapshot that would be answered from with this feed, taken into force after the snapshot
+    /// `before`.
     pub(in crate::cli) fn snapshot(
         &self,
         feed: Option<&Feed>,
         before: Option<&Snapshot>,
     ) -> Result<Snapshot, Failure> {
-        self.snapshot_noting(feed, before, &mut Problems::default())
+        self.snapshot_with_problems(feed, before, &mut Problems::default())
     }
 
-    /// The same, with warnings of what is wrong with zones as they are put together.
-    pub(in crate::cli) fn snapshot_noting(
+    /// Builds the snapshot like [`Self::snapshot`] and adds the compiler's warnings to `problems`.
+    pub(in crate::cli) fn snapshot_with_problems(
         &self,
         feed: Option<&Feed>,
         before: Option<&Snapshot>,
@@ -187,8 +199,8 @@ impl Offline {
             return Err(Failure::new("the configuration cannot be served"));
         };
         let static_data: Arc<StaticData> = Arc::new(static_data);
-        let release = self.supply.release(feed.and_then(Feed::offered));
-        let release = release.as_ref().map(Offered::of);
+        let release = self.supply.release(feed.and_then(Feed::dated_release));
+        let release = release.as_ref().map(DatedRelease::of);
         let overrides = Some(&self.loaded.overrides.overrides);
         let inputs = HealthInputs { feed, overrides, settling: None };
         let now =

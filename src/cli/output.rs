@@ -1,26 +1,28 @@
 //! JSON and lines on standard output, failures on standard error.
 //!
-//! Whoever reads either may go away at any time (`| head -1`): that ends a command quietly, where `println!` would panic.
+//! The reader may close either pipe at any time (`| head -1`). The command then ends quietly, where
+//! `println!` would panic.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use cvdns_core::problem::{printable, printable_lines};
 
-/// Says a line on standard error, as `eprintln!` does, but for that nobody need be there to hear it, and its characters do nothing
-/// but be read.
-macro_rules! say {
-    ($($words:tt)*) => {
-        $crate::cli::output::say_line(format_args!($($words)*))
+/// Prints a line on standard error. Unlike `eprintln!` it ignores a closed pipe and escapes control
+/// characters.
+macro_rules! eprint_line {
+    ($($arguments:tt)*) => {
+        $crate::cli::output::write_error_line(format_args!($($arguments)*))
     };
 }
-pub(in crate::cli) use say;
+pub(in crate::cli) use eprint_line;
 
-/// See the macro.
-pub(in crate::cli) fn say_line(line: impl Display) {
+/// Implements [`eprint_line`].
+pub(in crate::cli) fn write_error_line(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(&line.to_string()));
 }
 
@@ -30,20 +32,33 @@ pub(in crate::cli) fn print_line(line: impl Display) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether what is written to standard error may have colours: on a terminal that can show them, unless the user wants none
-/// (<https://no-color.org>: the variable is set and not empty).
+/// Whether standard error is a terminal that shows colours and the user has not disabled them
+/// (<https://no-color.org>: `NO_COLOR` is set and not empty).
 pub(in crate::cli) fn has_colour() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     !unwanted && !dumb && io::stderr().is_terminal()
 }
 
-/// What ends a command early.
+/// A progress bar on standard error, or a hidden one if that is no terminal. `template` as
+/// `indicatif` defines it.
+pub(in crate::cli) fn progress_bar(template: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Why a command ended early.
 #[derive(Debug)]
 pub(in crate::cli) enum Failure {
-    /// The input is bad: what is to be said of it.
+    /// Bad input or an error of the system; the message for the user.
     Input(String),
-    /// Whoever read the output went away (`| head`).
+    /// The reader of the output closed the pipe (`| head`).
     BrokenPipe,
 }
 
@@ -52,11 +67,11 @@ impl Failure {
         Failure::Input(message.into())
     }
 
-    /// Says what is wrong.
+    /// Prints the message and returns the exit status.
     pub(in crate::cli) fn report(self) -> ExitCode {
         match self {
             Failure::Input(message) => {
-                say!("cvdns: {message}");
+                eprint_line!("cvdns: {message}");
                 ExitCode::FAILURE
             }
             Failure::BrokenPipe => ExitCode::SUCCESS,
@@ -73,7 +88,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Prints a value as JSON, indented.
+/// Prints a value as indented JSON.
 pub(in crate::cli) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?;

@@ -1,43 +1,44 @@
-//! Prints problems for people.
+//! Prints problems on standard error.
 
 use std::io::{self, Write};
 
 use super::output::has_colour;
-use cvdns_core::problem::{Lines, Problems, render_in};
+use cvdns_core::problem::{Lines, Problems, plural, render_in};
 
-/// Beyond this many nobody reads on; most have one cause.
-const SHOWN: usize = 100;
+/// Problems that are printed at most: nobody reads more, and most have one cause.
+const MAX_PRINTED: usize = 100;
 
-/// Prints the problems, errors first, and a line that counts them, on standard error.
+/// Prints up to [`MAX_PRINTED`] problems, errors first, and a line with their number.
 pub(super) fn print(problems: &Problems) {
-    print_some(problems, SHOWN);
+    print_up_to(problems, MAX_PRINTED);
 }
 
-/// The same, however many there are: where each is a line of its own to mend.
+/// Prints all problems: for lists in which each problem is a line of its own to correct.
 pub(super) fn print_all(problems: &Problems) {
-    print_some(problems, usize::MAX);
+    print_up_to(problems, usize::MAX);
 }
 
-fn print_some(problems: &Problems, most: usize) {
-    // Where nobody reads, nobody misses it.
-    let _ = write_some(&mut io::stderr().lock(), problems, most);
+fn print_up_to(problems: &Problems, max: usize) {
+    // A closed pipe is no failure of the command.
+    let _ = write_up_to(&mut io::stderr().lock(), problems, max);
 }
 
-fn write_some(out: &mut impl Write, problems: &Problems, most: usize) -> io::Result<()> {
+fn write_up_to(out: &mut impl Write, problems: &Problems, max: usize) -> io::Result<()> {
     let (colour, mut lines) = (has_colour(), Lines::default());
-    for problem in problems.by_severity().take(most) {
+    for problem in problems.by_severity().take(max) {
         writeln!(out, "{}\n", render_in(problem, &mut lines, colour))?;
     }
     let (errors, warnings) = problems.counts();
-    if let Some(more @ 1..) = (errors + warnings).checked_sub(most) {
-        writeln!(out, "… and {more} more: mend these first\n")?;
+    if let Some(more @ 1..) = (errors + warnings).checked_sub(max) {
+        writeln!(out, "… and {more} more: correct these first\n")?;
     }
     if errors + warnings > 0 {
-        writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))?;
+        writeln!(
+            out,
+            "{}, {}",
+            plural(errors, "error", "errors"),
+            plural(warnings, "warning", "warnings")
+        )?;
     }
     Ok(())
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,11 +1,12 @@
-//! Whether a feed is signed as the configuration asks.
+//! Checks that a feed is signed as the configuration requires.
 
-use crate::load::{FeedSource, signature_of};
+use crate::load::{FeedSource, signature_path};
 use cvdns_core::health::{FeedError, Keys};
 use cvdns_core::problem::{Location, Problems};
 
-/// Notes what is wrong with the signature of a feed that was read, if one is asked for; true when nothing is. An error in place of
-/// the signature says why it cannot be read.
+/// Checks the signature of a feed if `public-key` requires one, and adds what is wrong to
+/// `problems`. Returns whether the feed may be used. `signature` is an error if the signature
+/// exists and cannot be read.
 pub(in crate::cli) fn check(
     source: &FeedSource,
     keys: Option<&Keys>,
@@ -21,23 +22,23 @@ pub(in crate::cli) fn check(
             (FeedError::WrongSignature(fault).to_string(), help)
         }
         Ok(Err(_)) => (
-            "the feed has no signature, and `public-key` asks for one".to_owned(),
-            "sign it with `minisign -S` and put the signature there, or take `public-key` out of [feed]",
+            "the feed has no signature, but `public-key` requires one".to_owned(),
+            "sign the feed with `minisign -S` and put the signature there, or remove `public-key` from [feed]",
         ),
         Err(error) => (
             format!("the signature cannot be read: {error}"),
-            "put there what `minisign -S` wrote, and have the account of the server read it (chmod, chown)",
+            "put the output of `minisign -S` there, readable by the server's account (chmod, chown)",
         ),
     };
-    problems.error(Location::file(&place(source)), what, help);
+    problems.error(Location::file(&signature_name(source)), what, help);
     false
 }
 
-/// Where the signature belongs.
-fn place(source: &FeedSource) -> String {
+/// Where the signature of a feed is expected, for messages.
+fn signature_name(source: &FeedSource) -> String {
     match source.file() {
-        Some(path) => signature_of(path).display().to_string(),
-        None => format!("{source}, its .minisig"),
+        Some(path) => signature_path(path).display().to_string(),
+        None => format!("the .minisig of {source}"),
     }
 }
 
@@ -48,7 +49,7 @@ mod tests {
     use cvdns_core::health::Keys;
 
     #[test]
-    fn a_signature_that_cannot_be_read_is_not_taken_for_none_and_not_waited_for() {
+    fn an_unreadable_signature_is_reported_as_such_and_never_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let source = FeedSource::File(dir.path().join("feed.json"));
         std::fs::write(dir.path().join("feed.json"), "{}").unwrap();

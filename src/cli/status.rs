@@ -1,4 +1,4 @@
-//! `cvdns status`: how the running server stands.
+//! `cvdns status`: prints the status of the running server.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::RunningServer;
+use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
-use crate::admin::status::{FeedStatus, LogStatus, Queries, RecordStatus, Status};
+use crate::admin::status::{FeedStatus, LogStatus, QueryStatus, RecordStatus, Status};
 use cvdns_core::explain::format::age;
-use cvdns_core::problem::printable;
+use cvdns_core::problem::{plural, printable};
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -21,16 +21,16 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
-/// How many mirrors that are left out are named; with more, `--json` has all.
-const NAMED: usize = 20;
+/// Left-out mirrors that are listed at most; `--json` has all.
+const MAX_LISTED: usize = 20;
 
-/// Prints it. Exit status: 0 the server is ready, 1 it is not, or cannot be asked.
+/// Prints the status. Exit status: 0 if the server is ready, 1 if it is not or cannot be reached.
 pub fn run(args: &StatusArgs, config: &Path) -> ExitCode {
     show(args, config).unwrap_or_else(Failure::report)
 }
 
 fn show(args: &StatusArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let status: Status = RunningServer::of(config)?.get("/api/v1/status")?;
+    let status: Status = AdminClient::of(config)?.get("/api/v1/status")?;
     if args.json {
         print_json(&status)?;
     } else {
@@ -39,27 +39,27 @@ fn show(args: &StatusArgs, config: &Path) -> Result<ExitCode, Failure> {
     Ok(if status.not_ready.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Lines under heads.
+/// The text for people: lines, each with a label in the first column.
 #[derive(Default)]
-struct Page(String);
+struct StatusText(String);
 
-impl Page {
-    /// A line with its head.
-    fn line(&mut self, head: &str, text: &str) {
-        // A string takes whatever is written.
-        let _ = writeln!(self.0, "{head:<10}{}", printable(text));
+impl StatusText {
+    /// Adds a line with its label.
+    fn line(&mut self, label: &str, text: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{label:<10}{}", printable(text));
     }
 
-    /// Lines under one head.
-    fn lines(&mut self, head: &str, texts: impl IntoIterator<Item = String>) {
+    /// Adds lines, the first of them with the label.
+    fn lines(&mut self, label: &str, texts: impl IntoIterator<Item = String>) {
         for (number, text) in texts.into_iter().enumerate() {
-            self.line(if number == 0 { head } else { "" }, &text);
+            self.line(if number == 0 { label } else { "" }, &text);
         }
     }
 }
 
 fn page(status: &Status) -> String {
-    let mut page = Page::default();
+    let mut page = StatusText::default();
     let up = age(status.now.duration_since(status.started).as_secs());
     page.line("cvdns", &format!("{}, since {} ({up})", status.version, status.started));
     if status.not_ready.is_empty() {
@@ -73,7 +73,7 @@ fn page(status: &Status) -> String {
     );
     let zone = |zone: &crate::admin::status::ZoneStatus| {
         let (mirrors, countries) =
-            (of(zone.mirrors, "mirror"), many(zone.countries, "country", "countries"));
+            (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
         format!("{}: {mirrors} in {countries}", zone.origin)
     };
     page.lines("zones", status.zones.iter().map(zone));
@@ -106,7 +106,7 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
             lines.push(format!("{serial} of {generated}, {} old, {fresh}{from}", age(seconds)));
         }
         _ if feed.source.is_none() => {
-            lines.push("none is configured: all mirrors count as up".to_owned());
+            lines.push("none configured: all mirrors count as up".to_owned());
         }
         _ => lines.push(format!("none yet{from}: all mirrors count as up")),
     }
@@ -115,24 +115,24 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
         lines.push(format!("held back since {since}: {serial}, it takes away {takes}"));
     }
     if !feed.refused.is_empty() {
-        lines.push(format!("not taken: {}", counts(feed.refused.iter())));
+        lines.push(format!("refused: {}", counts(feed.refused.iter())));
     }
     lines
 }
 
 fn record(record: Option<&RecordStatus>) -> Vec<String> {
-    let Some(record) = record else { return vec!["no name says it".to_owned()] };
+    let Some(record) = record else { return vec!["no name serves it".to_owned()] };
     let mut lines = vec![match (&record.text, record.age) {
         (Some(text), Some(seconds)) => format!("{text}, stamp {} old", age(seconds)),
         (Some(text), None) => text.clone(),
-        (None, _) if record.stale => "too old to be answered: SERVFAIL".to_owned(),
-        (None, _) => "none: SERVFAIL, as there is no release".to_owned(),
+        (None, _) if record.stale => "SERVFAIL, as the record is too old".to_owned(),
+        (None, _) => "SERVFAIL, as no release is known".to_owned(),
     }];
     lines.extend(record.waits.iter().map(|waits| format!("waits: {waits}")));
     lines
 }
 
-/// Those that are answered and those that are not, and who they are.
+/// Mirrors by state, and the mirrors that are left out with the reason.
 fn mirrors(status: &Status) -> Vec<String> {
     let order = ["up", "old", "lagging", "settling", "drained", "down", "removed", "disabled"];
     let states = order.iter().filter_map(|state| Some((*state, *status.mirrors.get(*state)?)));
@@ -141,15 +141,15 @@ fn mirrors(status: &Status) -> Vec<String> {
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
     let mut lines = vec![shown.join(", ")];
-    let out = status.left_out.iter().take(NAMED);
+    let out = status.left_out.iter().take(MAX_LISTED);
     lines.extend(out.map(|out| format!("left out: {} {}: {}", out.country, out.host, out.why)));
-    if let Some(more @ 1..) = status.left_out.len().checked_sub(NAMED) {
+    if let Some(more @ 1..) = status.left_out.len().checked_sub(MAX_LISTED) {
         lines.push(format!("and {more} more: --json has all"));
     }
     lines
 }
 
-fn queries(queries: &Queries) -> Vec<String> {
+fn queries(queries: &QueryStatus) -> Vec<String> {
     let mut lines = vec![format!(
         "{} by UDP, {} by TCP ({} open now); {} answered",
         queries.udp,
@@ -163,9 +163,9 @@ fn queries(queries: &Queries) -> Vec<String> {
         let rest = [
             ("with ECS", queries.ecs),
             ("truncated", queries.truncated),
-            ("from further along the path", queries.widened),
-            ("from mirrors behind the record", queries.lagging),
-            ("from mirrors not known to work", queries.fail_open),
+            ("with mirrors from further along the path", queries.widened),
+            ("with mirrors behind the record", queries.lagging),
+            ("with mirrors not known to work", queries.fail_open),
         ];
         let rest: Vec<String> = rest
             .iter()
@@ -179,7 +179,7 @@ fn queries(queries: &Queries) -> Vec<String> {
     lines
 }
 
-/// The most frequent first.
+/// LogCounts with their names, the largest first.
 fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
     let mut all: Vec<(&String, &u64)> = of.collect();
     all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
@@ -188,9 +188,5 @@ fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
 }
 
 fn of(count: usize, what: &str) -> String {
-    many(count, what, &format!("{what}s"))
-}
-
-fn many(count: usize, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
+    plural(count, what, &format!("{what}s"))
 }

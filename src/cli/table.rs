@@ -1,5 +1,6 @@
 //! Tables on standard output.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
@@ -10,8 +11,9 @@ use cvdns_core::problem::printable;
 /// Spaces between two columns.
 const GAP: u16 = 2;
 
-/// Prints a table without lines, so that `awk` and `sort` can use it. On a terminal, columns are wrapped at words; on one that
-/// is too narrow for that, each row is a paragraph with a line for each column.
+/// Prints a table without rules, so that `awk` and `sort` can use it. On a terminal, cells are
+/// wrapped at words; on a terminal that is too narrow for that, each row becomes a paragraph with
+/// one line for each column.
 pub(in crate::cli) fn print_table(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
@@ -22,16 +24,21 @@ pub(in crate::cli) fn print_table(
     Ok(())
 }
 
-/// The columns of the terminal; `None` off a terminal, where there is no width to fit.
+/// The cell of an optional value: `-` for `None`.
+pub(in crate::cli) fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// Width of the terminal in characters; `None` if standard output is no terminal.
 fn width() -> Option<u16> {
     if !io::stdout().is_terminal() {
         return None;
     }
-    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let from_environment = || std::env::var("COLUMNS").ok()?.parse().ok();
     terminal_size::terminal_size_of(io::stdout())
         .map(|(width, _)| width.0)
         .filter(|width| *width > 0)
-        .or_else(told)
+        .or_else(from_environment)
 }
 
 fn text(header: &[&str], rows: &[Vec<String>], width: Option<u16>) -> String {
@@ -43,7 +50,7 @@ fn text(header: &[&str], rows: &[Vec<String>], width: Option<u16>) -> String {
     }
 }
 
-/// How wide the widest word of each column is: with less, a word would be broken.
+/// Width of the longest word of each column, in characters: a narrower column would break a word.
 fn widest_words(header: &[&str], rows: &[Vec<String>]) -> Vec<u16> {
     let columns = rows.iter().map(Vec::len).chain([header.len()]).max().unwrap_or_default();
     let mut widest = vec![1; columns];
@@ -82,11 +89,11 @@ fn table(header: &[&str], rows: &[Vec<String>], words: &[u16], width: Option<u16
     format!("{}\n", table.trim_fmt())
 }
 
-/// The rows, one column a line: `Head: value`.
+/// Each row as lines of `Head: value`, one for each column.
 fn paragraphs(header: &[&str], rows: &[Vec<String>]) -> String {
     let paragraph = |row: &Vec<String>| -> String {
         if header.is_empty() {
-            // A first column without a head is one for the second.
+            // Without a header, the first column is the head of the second.
             return format!("{}\n", row.join(": "));
         }
         let lines = header.iter().zip(row).map(|(head, cell)| format!("{head}: {cell}\n"));
@@ -114,7 +121,7 @@ mod tests {
         ]
     }
 
-    /// However narrow a terminal is: every word is found whole.
+    /// Words stay whole, however narrow the terminal is.
     #[test]
     fn no_word_is_ever_broken() {
         let rows = rows();
@@ -148,7 +155,7 @@ mod tests {
         assert_eq!(
             text(&HEADER, &rows, None).lines().count(),
             3,
-            "off a terminal a line for each row"
+            "one line for each row without a terminal"
         );
         assert!(
             text(&HEADER, &rows, Some(30))

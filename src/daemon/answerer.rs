@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
 
-use cvdns_core::answer::{Answering, QueryTallies, Transport};
+use cvdns_core::answer::{Answering, QueryCounterSet, Transport};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_net::{MakeResponder, Place, Responder};
 
@@ -26,7 +26,7 @@ pub(super) struct Answerer {
 #[derive(Clone)]
 pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
-    tallies: QueryTallies,
+    tallies: QueryCounterSet,
     sampling: Option<Sampling>,
     /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
@@ -59,7 +59,7 @@ impl MakeAnswerer {
     /// The answerers answer from the newest of these snapshots.
     pub(super) fn new(
         snapshots: Arc<ArcSwap<Snapshot>>,
-        tallies: QueryTallies,
+        tallies: QueryCounterSet,
         sampling: Option<Sampling>,
     ) -> Self {
         Self { snapshots, tallies, sampling, turns: Arc::default() }
@@ -103,7 +103,7 @@ impl Responder for Answerer {
 
     fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
         let queries = queries.map(|query| query.map(|(message, client)| (message, client.ip())));
-        self.answering.expect(&self.current, queries);
+        self.answering.read_batch(&self.current, queries);
     }
 
     fn respond_expected(
@@ -115,7 +115,7 @@ impl Responder for Answerer {
         transport: Transport,
     ) -> Option<usize> {
         let length =
-            self.answering.respond_expected(number, &self.current, buffer, client, transport);
+            self.answering.respond_in_batch(number, &self.current, buffer, client, transport);
         self.sample(buffer, length, client, transport);
         length
     }

@@ -13,7 +13,7 @@ use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::server_state::ServerState;
-use crate::admin::Accept;
+use crate::admin::AcceptRequest;
 use crate::load;
 use crate::logging::log_problems;
 use cvdns_core::problem::Problems;
@@ -36,7 +36,7 @@ pub(super) struct EventLoop<'l> {
     pub poller: Option<FeedPoller>,
     pub pending: &'l PendingSignals,
     /// Requests to accept a feed that is held back.
-    pub accepted: mpsc::Receiver<Accept>,
+    pub accepted: mpsc::Receiver<AcceptRequest>,
 }
 
 impl EventLoop<'_> {
@@ -59,7 +59,7 @@ impl EventLoop<'_> {
                     }
                     watcher = watch(state);
                 }
-                Some(Accept { serial, done }) = self.accepted.recv() => {
+                Some(AcceptRequest { serial, done }) = self.accepted.recv() => {
                     // The operator may have gone.
                     let _ = done.send(state.accept(serial, Timestamp::now()));
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::load::{FeedSource, signature_of};
+use crate::load::{FeedSource, signature_path};
 use cvdns_core::health::{Feed, FeedError, Keys};
 use cvdns_io::FileVersion;
 
@@ -139,13 +139,13 @@ impl FeedCandidate {
 
 /// The versions of the feed's file and of its signature's.
 pub(super) fn file_versions(path: &Path) -> [Option<FileVersion>; 2] {
-    [FileVersion::of(path), FileVersion::of(&signature_of(path))]
+    [FileVersion::of(path), FileVersion::of(&signature_path(path))]
 }
 
 /// Reads a feed, and its signature if `signed`.
 fn read(path: &Path, signed: bool) -> Result<FeedDocument, String> {
     let octets = cvdns_io::read_feed(path)?;
-    let signature = if signed { cvdns_io::read_signature(&signature_of(path))? } else { None };
+    let signature = if signed { cvdns_io::read_signature(&signature_path(path))? } else { None };
     Ok(FeedDocument { source: FeedSource::File(path.to_owned()), octets, signature })
 }
 

@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::admin::{Accept, Admin, View};
+use crate::admin::{AcceptRequest, Admin, ServerView};
 use crate::load::Loaded;
 use crate::logging::{LogQueue, log_problems};
 use cvdns_core::problem::Problems;
@@ -176,7 +176,7 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-fn serve_admin(admin: Admin, view: View) -> std::io::Result<()> {
+fn serve_admin(admin: Admin, view: ServerView) -> std::io::Result<()> {
     info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
     admin.serve(view)
 }
@@ -186,14 +186,14 @@ fn view(
     state: &ServerState,
     tallies: Tallies,
     log: LogQueue,
-    accepts: mpsc::Sender<Accept>,
-) -> View {
+    accepts: mpsc::Sender<AcceptRequest>,
+) -> ServerView {
     let publisher = state.publisher();
-    View {
+    ServerView {
         snapshots: publisher.snapshots().clone(),
         tallies,
         queries: publisher.queries().clone(),
-        ledger: publisher.ledger().clone(),
+        reclaimer: publisher.reclaimer().clone(),
         condition: state.condition().clone(),
         log,
         accepts,

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tracing::debug;
 
-use cvdns_core::answer::{Freed, Ledger, QueryTallies};
+use cvdns_core::answer::{QueryCounterSet, Reclaimed, SnapshotReclaimer};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::inputs::{Databases, Inputs};
@@ -21,8 +21,8 @@ const RECLAIM_DELAY: Duration = Duration::from_millis(500);
 /// The snapshot that workers answer from.
 pub(super) struct Publisher {
     snapshots: Arc<ArcSwap<Snapshot>>,
-    ledger: Arc<Ledger>,
-    queries: QueryTallies,
+    reclaimer: Arc<SnapshotReclaimer>,
+    queries: QueryCounterSet,
     /// Threads that have counters of their own.
     threads: usize,
     /// The extra databases that the static data has names for.
@@ -56,8 +56,8 @@ impl Publisher {
         let compile_time = begun.elapsed();
         let snapshots = Arc::new(ArcSwap::from_pointee(snapshot.counting(threads)));
         Self {
-            ledger: Arc::new(Ledger::new(snapshots.clone())),
-            queries: QueryTallies::new(threads),
+            reclaimer: Arc::new(SnapshotReclaimer::new(snapshots.clone())),
+            queries: QueryCounterSet::new(threads),
             snapshots,
             threads,
             databases,
@@ -83,12 +83,12 @@ impl Publisher {
     }
 
     /// The answers that were given from each snapshot.
-    pub(super) fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
+    pub(super) fn reclaimer(&self) -> &Arc<SnapshotReclaimer> {
+        &self.reclaimer
     }
 
     /// The counters of queries.
-    pub(super) fn queries(&self) -> &QueryTallies {
+    pub(super) fn queries(&self) -> &QueryCounterSet {
         &self.queries
     }
 
@@ -144,7 +144,7 @@ impl Publisher {
     pub(super) fn publish(&mut self, compiled: Compiled, time: Timestamp) {
         let Compiled { snapshot, compile_time } = compiled;
         debug!("compiled in {compile_time:?}");
-        self.ledger.swap(Arc::new(snapshot));
+        self.reclaimer.swap(Arc::new(snapshot));
         self.compiled += 1;
         (self.published, self.compile_time) = (time, compile_time);
     }
@@ -152,7 +152,7 @@ impl Publisher {
     /// Frees the snapshots that nobody answers from any more. Returns when to try again, or `None`
     /// if none is left but the newest.
     pub(super) fn reclaim(&self) -> Option<Duration> {
-        let Freed { static_data, more } = self.ledger.free();
+        let Reclaimed { static_data, more } = self.reclaimer.reclaim();
         if static_data {
             give_back();
         }

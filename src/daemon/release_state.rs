@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use crate::load::ReleaseFiles;
 use crate::logging::LogOnce;
 use cvdns_core::health::Feed;
-use cvdns_core::release::{CORE_DATABASES, Offered, Release, ReleaseSources, SourceState};
+use cvdns_core::release::{CORE_DATABASES, DatedRelease, Release, ReleaseSources, SourceState};
 
 /// The release that is offered, and what the files say of it.
 #[derive(Debug, Default)]
@@ -25,7 +25,8 @@ impl ReleaseState {
     pub(super) fn read(&mut self, files: &ReleaseFiles, now: Timestamp) -> bool {
         let mut errors = Vec::new();
         let sources = files.read(&self.sources, now, &mut errors);
-        let silent = sources.line == SourceState::Silent || sources.versions == SourceState::Silent;
+        let silent =
+            sources.line == SourceState::Missing || sources.versions == SourceState::Missing;
         let meanwhile = if silent { "there is no record" } else { "what was last read goes on" };
         let is_usable = errors.is_empty();
         let changes = self.errors.update(errors);
@@ -46,17 +47,17 @@ impl ReleaseState {
 
     /// Puts the release together again, with this feed in force.
     pub(super) fn update(&mut self, feed: Option<&Feed>) {
-        self.release = self.sources.release(feed.and_then(Feed::offered));
+        self.release = self.sources.release(feed.and_then(Feed::dated_release));
     }
 
     /// The release that would be offered if this feed were in force.
     pub(super) fn with_feed(&self, feed: &Feed) -> Option<(Release, Timestamp)> {
-        self.sources.release(feed.offered())
+        self.sources.release(feed.dated_release())
     }
 
     /// The release that is offered.
-    pub(super) fn offered(&self) -> Option<Offered<'_>> {
-        self.release.as_ref().map(Offered::of)
+    pub(super) fn offered(&self) -> Option<DatedRelease<'_>> {
+        self.release.as_ref().map(DatedRelease::of)
     }
 
     /// Why files cannot be used, a message for each.
@@ -67,7 +68,7 @@ impl ReleaseState {
     /// The stamp of the record in `record-file`.
     pub(super) fn record_file_stamp(&self) -> Option<Timestamp> {
         match &self.sources.line {
-            SourceState::Says(line) => Some(line.stamp),
+            SourceState::Read(line) => Some(line.stamp),
             _ => None,
         }
     }
@@ -79,12 +80,12 @@ impl ReleaseState {
 }
 
 fn log_changes(files: &ReleaseFiles, before: &ReleaseSources, now: &ReleaseSources) {
-    if let (Some(path), SourceState::Says(line)) = (&files.line, &now.line)
+    if let (Some(path), SourceState::Read(line)) = (&files.line, &now.line)
         && before.line != now.line
     {
         info!("the record in {}: {}", path.display(), line.release.record(line.stamp.as_second()));
     }
-    if let (Some(directory), SourceState::Says(versions)) = (&files.directory, now.versions)
+    if let (Some(directory), SourceState::Read(versions)) = (&files.directory, now.versions)
         && before.versions != now.versions
     {
         let versions =

@@ -7,7 +7,7 @@ use crate::load::{FeedSource, Loaded};
 use crate::logging::{LogOnce, log_first};
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::{Feed, notes};
+use cvdns_core::health::{Feed, unknown_mirrors};
 use cvdns_core::problem::{HAS_MARK, Problem, Problems, without_mark};
 use cvdns_core::snapshot::{Snapshot, StaticData};
 
@@ -20,7 +20,7 @@ pub(super) struct Reporter {
     /// What the newest static data was compiled with problems about.
     problems: LogOnce,
     /// Remarks on the feed in force.
-    notes: LogOnce,
+    unknown_mirrors: LogOnce,
     overdue: LogOnce<Overdue>,
 }
 
@@ -73,11 +73,11 @@ impl Reporter {
         feed: Option<(&Feed, &[u8])>,
         fleets: impl Iterator<Item = &'f Fleet>,
     ) {
-        let mut found = feed.map(|(feed, _)| notes(feed, fleets)).unwrap_or_default();
+        let mut found = feed.map(|(feed, _)| unknown_mirrors(feed, fleets)).unwrap_or_default();
         if feed.is_some_and(|(_, octets)| without_mark(octets).len() < octets.len()) {
             found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));
         }
-        let new = self.notes.update(found).new;
+        let new = self.unknown_mirrors.update(found).new;
         warn_first(new.iter().map(|note| format!("feed: {note}")));
     }
 
@@ -219,10 +219,10 @@ mod tests {
         let feed = Feed::parse(text.as_bytes()).unwrap();
         let mut reporter = Reporter::default();
         reporter.log_notes(Some((&feed, marked.as_bytes())), std::iter::empty());
-        assert_eq!(reporter.notes.current().len(), 2);
+        assert_eq!(reporter.unknown_mirrors.current().len(), 2);
         reporter.log_notes(Some((&feed, text.as_bytes())), std::iter::empty());
-        assert_eq!(reporter.notes.current().len(), 1);
+        assert_eq!(reporter.unknown_mirrors.current().len(), 1);
         reporter.log_notes(None, std::iter::empty());
-        assert!(reporter.notes.current().is_empty());
+        assert!(reporter.unknown_mirrors.current().is_empty());
     }
 }

@@ -18,13 +18,13 @@ use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::state_directory::{KeptFeed, StateDirectory};
-use crate::admin::Condition;
-use crate::load::{FeedSource, Loaded, signature_of};
+use crate::admin::ServerCondition;
+use crate::load::{FeedSource, Loaded, signature_path};
 use cvdns_core::config::{Config, Server};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{self, Offered, STAMP_PERIOD};
+use cvdns_core::release::{self, DatedRelease, STAMP_PERIOD};
 use cvdns_core::snapshot::{Loss, Now, StaticData, compile};
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
@@ -43,7 +43,7 @@ pub(super) struct ServerState {
     publisher: Publisher,
     reporter: Reporter,
     /// What the admin address shows beside snapshots.
-    condition: Arc<ArcSwap<Condition>>,
+    condition: Arc<ArcSwap<ServerCondition>>,
     started: Timestamp,
     /// How many reloads succeeded, and how many failed.
     reloads: [u64; 2],
@@ -261,7 +261,7 @@ impl ServerState {
     }
 
     /// What the admin address shows beside snapshots.
-    pub(super) fn condition(&self) -> &Arc<ArcSwap<Condition>> {
+    pub(super) fn condition(&self) -> &Arc<ArcSwap<ServerCondition>> {
         &self.condition
     }
 
@@ -277,7 +277,7 @@ impl ServerState {
     /// The files whose change may change answers.
     pub(super) fn followed_files(&self) -> Vec<PathBuf> {
         let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
-        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_of(feed)]);
+        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
         feed.chain(self.overrides.watched()).chain(self.loaded.supply.watched()).collect()
     }
 
@@ -344,7 +344,7 @@ impl ServerState {
         before.inputs.feed?;
         let release = self.release.with_feed(feed);
         let inputs = HealthInputs { feed: Some(feed), ..before.inputs };
-        let after = Now { inputs, release: release.as_ref().map(Offered::of), ..before };
+        let after = Now { inputs, release: release.as_ref().map(DatedRelease::of), ..before };
         let newest = self.publisher.newest();
         let announced = newest.dynamic_data.remembered();
         Loss::between(static_data, announced, &before, &after, self.loaded.config.feed.max_loss)
@@ -461,7 +461,7 @@ impl ServerState {
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
         ];
-        self.condition.store(Arc::new(Condition {
+        self.condition.store(Arc::new(ServerCondition {
             feed,
             held: snapshot.meta.held.clone(),
             refusals: self.feed.refusals().clone(),

@@ -1,9 +1,10 @@
-//! What parent zones need to lead to the zones served here: NS records and glue (RFC 1034 section 4.2.1, RFC 9471).
+//! Delegations for parent zones: the NS records and glue of the zones served here (RFC 1034 section
+//! 4.2.1, RFC 9471).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::{header, text};
+use super::{header, presentation};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
 use cvdns_core::wire::name::Name;
@@ -11,51 +12,53 @@ use cvdns_core::wire::rtype;
 use cvdns_core::zone::records::Rrset;
 use cvdns_core::zone::{Records, file::CC};
 
-/// Delegations by the zone that they belong into.
+/// Delegations by parent zone.
 #[derive(Debug)]
 pub struct Delegations<'z> {
-    parents: Vec<Parent<'z>>,
-    /// Whether names are written relative to it.
+    parents: Vec<ParentZone<'z>>,
+    /// Whether names are written relative to the parent zone.
     relative: bool,
 }
 
-/// What belongs into one zone.
+/// The delegations in one parent zone.
 #[derive(Debug)]
-struct Parent<'z> {
+struct ParentZone<'z> {
     name: Name,
-    /// Whether it is served here as well.
+    /// Whether the parent zone is served here as well.
     is_served: bool,
-    sets: Vec<Set<'z>>,
-    /// Addresses of name servers within the zones, by name.
+    sets: Vec<DelegationSet<'z>>,
+    /// Addresses of name servers within the delegated zones, by lower-case name in wire form.
     glue: BTreeMap<Box<[u8]>, Vec<Rrset<'z>>>,
 }
 
-/// The zones of one file.
+/// The delegations of the zones of one zone file.
 #[derive(Debug)]
-struct Set<'z> {
+struct DelegationSet<'z> {
     origin: &'z str,
-    /// Their NS records.
+    /// The NS records of each zone.
     ns: Vec<Rrset<'z>>,
 }
 
-/// The delegations of all zones that are served, or of those that belong into `parent`. Zones whose name servers could not be
-/// found are noted.
+/// The delegations of all served zones, or of those that are delegated from `parent`. Missing glue
+/// is an error in `problems`.
 pub fn delegations<'z>(
     inputs: &'z Inputs,
     parent: Option<&Name>,
     problems: &mut Problems,
 ) -> Delegations<'z> {
-    let served = Served::of(inputs);
-    let mut parents: Vec<Parent<'z>> = Vec::new();
+    let served = ServedZones::of(inputs);
+    let mut parents: Vec<ParentZone<'z>> = Vec::new();
     for input in &inputs.zones {
         let above = common_parent(input);
         for zone in &input.zones {
             let origin = &zone.records.origin;
-            let Some(into) = into(origin, &served, parent, above.as_ref()) else { continue };
+            let Some(into) = parent_zone(origin, &served, parent, above.as_ref()) else {
+                continue;
+            };
             let Some(ns) = zone.records.get(origin, rtype::NS) else { continue };
-            let place = parents.iter().position(|known| known.name == into).unwrap_or_else(|| {
+            let index = parents.iter().position(|known| known.name == into).unwrap_or_else(|| {
                 let is_served = served.0.contains_key(&into);
-                parents.push(Parent {
+                parents.push(ParentZone {
                     name: into,
                     is_served,
                     sets: Vec::new(),
@@ -63,7 +66,7 @@ pub fn delegations<'z>(
                 });
                 parents.len() - 1
             });
-            let Some(parent) = parents.get_mut(place) else { continue };
+            let Some(parent) = parents.get_mut(index) else { continue };
             parent.add(&input.file.origin.value, ns);
         }
     }
@@ -73,39 +76,33 @@ pub fn delegations<'z>(
     Delegations { parents, relative: parent.is_some() }
 }
 
-/// The zones that are served, by name.
-struct Served<'z>(HashMap<Name, &'z Records>);
+/// The served zones, by name.
+struct ServedZones<'z>(HashMap<Name, &'z Records>);
 
-impl<'z> Served<'z> {
+impl<'z> ServedZones<'z> {
     fn of(inputs: &'z Inputs) -> Self {
         let zones = inputs.zones.iter().flat_map(|input| &input.zones);
         Self(zones.map(|zone| (zone.records.origin.clone(), &*zone.records)).collect())
     }
 
-    /// The zone that a name is in: that with the longest origin.
+    /// The zone that contains a name: the one with the longest origin.
     fn of_name(&self, name: &Name) -> Option<&'z Records> {
-        let mut at = Some(name.clone());
-        while let Some(here) = at {
-            if let Some(records) = self.0.get(&here) {
-                return Some(records);
-            }
-            at = here.parent();
-        }
-        None
+        let mut ancestors = std::iter::successors(Some(name.clone()), Name::parent);
+        ancestors.find_map(|ancestor| self.0.get(&ancestor).copied())
     }
 }
 
-/// The zone that the delegation of `origin` belongs into; none where that is not `wanted`, and for the root.
-fn into(
+/// The parent zone of `origin`; `None` for the root, and if it is not the `wanted` one.
+fn parent_zone(
     origin: &Name,
-    served: &Served<'_>,
+    served: &ServedZones<'_>,
     wanted: Option<&Name>,
     above: Option<&Name>,
 ) -> Option<Name> {
     let parent = origin.parent()?;
     let known = served.of_name(&parent).map(|records| &records.origin);
     let Some(wanted) = wanted else { return known.or(above).cloned() };
-    // Another zone that is served may lie in between.
+    // Another served zone may lie in between.
     let is_direct = known.is_none_or(|known| wanted.is_within(known));
     (parent.is_within(wanted) && is_direct).then(|| wanted.clone())
 }
@@ -122,31 +119,34 @@ fn common_parent(input: &ZoneInput) -> Option<Name> {
     Some(common)
 }
 
-impl<'z> Parent<'z> {
+impl<'z> ParentZone<'z> {
     fn add(&mut self, origin: &'z str, ns: Rrset<'z>) {
         match self.sets.last_mut() {
             Some(set) if set.origin == origin => set.ns.push(ns),
-            _ => self.sets.push(Set { origin, ns: vec![ns] }),
+            _ => self.sets.push(DelegationSet { origin, ns: vec![ns] }),
         }
     }
 
-    /// Gathers the addresses of name servers that lie in one of the zones: nobody could ask for them otherwise.
-    fn find_glue(&mut self, served: &Served<'z>, problems: &mut Problems) {
+    /// Collects glue: the addresses of name servers within one of the delegated zones, which
+    /// resolvers could not look up otherwise.
+    fn find_glue(&mut self, served: &ServedZones<'z>, problems: &mut Problems) {
         let zones: Vec<Rrset<'z>> =
             self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
         let names: HashMap<Name, Rrset<'z>> =
             zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
-        let holder = |server: &Name| {
-            let mut above = std::iter::successors(Some(server.clone()), Name::parent);
-            above.find_map(|name| names.get(&name))
+        let enclosing = |server: &Name| {
+            let mut ancestors = std::iter::successors(Some(server.clone()), Name::parent);
+            ancestors.find_map(|name| names.get(&name))
         };
-        let mut noted: Vec<Location> = Vec::new();
+        let mut reported: Vec<Location> = Vec::new();
         for zone in &zones {
             for server in zone.rdatas().filter_map(|rdata| Name::from_wire(rdata).ok()) {
                 let key: Box<[u8]> = server.to_lower().wire().into();
                 let is_known = self.glue.contains_key(&key);
-                // In its own zone, or in a sibling that is delegated beside it.
-                let Some(holder) = (!is_known).then(|| holder(&server)).flatten() else { continue };
+                // In-domain glue, or sibling glue (RFC 9471 section 2).
+                let Some(enclosing) = (!is_known).then(|| enclosing(&server)).flatten() else {
+                    continue;
+                };
                 let records = served.of_name(&server);
                 let addresses: Vec<Rrset<'z>> = records.map_or_else(Vec::new, |records| {
                     [rtype::A, rtype::AAAA]
@@ -156,16 +156,16 @@ impl<'z> Parent<'z> {
                 });
                 let is_cut = records.is_some_and(|records| records.cut_above(&server).is_some());
                 let is_own = server.is_within(&zone.owner_name());
-                // The zones of a file only repeat what is wrong with it.
-                if addresses.is_empty() && (is_own || !is_cut) && !noted.contains(&zone.location())
-                {
-                    noted.push(zone.location());
+                // All zones of one zone file have the same problem: one report is enough.
+                let is_missing = addresses.is_empty() && (is_own || !is_cut);
+                if is_missing && !reported.contains(&zone.location()) {
+                    reported.push(zone.location());
                     problems.error(
                         zone.location(),
                         format!(
-                            "the name server {server} of {} lies in {} and has no address",
+                            "the name server {server} of {} is within {} and has no address",
                             zone.owner_name(),
-                            holder.owner_name()
+                            enclosing.owner_name()
                         ),
                         "add its A or AAAA record to that zone: the parent needs it as glue (RFC 9471)",
                     );
@@ -179,12 +179,12 @@ impl<'z> Parent<'z> {
 }
 
 impl Delegations<'_> {
-    /// Whether there are none.
+    /// Whether there are no delegations.
     pub fn is_empty(&self) -> bool {
         self.parents.is_empty()
     }
 
-    /// Parts of master files, one for each parent; `ecs` as it is set in `[server]`.
+    /// Master-file lines, grouped by parent zone. `ecs` is the setting in `[server]`.
     pub fn to_text(&self, ecs: bool) -> String {
         let mut out = String::new();
         for (number, parent) in self.parents.iter().enumerate() {
@@ -197,28 +197,29 @@ impl Delegations<'_> {
     }
 }
 
-impl Parent<'_> {
+impl ParentZone<'_> {
     fn write(&self, out: &mut String, relative: bool, ecs: bool) {
         let name = &self.name;
         let served = if self.is_served {
-            ", which is served here too: records of its master file"
+            ", which is served here too: add them to its master file"
         } else {
             ""
         };
         let _ = writeln!(out, "; Delegations in the zone {name}{served}.");
         let _ = writeln!(
             out,
-            "; Made by cvdns {}. Make them anew when name servers change.",
+            "; Made by cvdns {}. Export again when name servers change.",
             env!("CARGO_PKG_VERSION")
         );
         out.push_str("; No DS records: answers are not signed.\n");
-        for line in header::trap(ecs) {
+        for line in header::ecs_warning(ecs) {
             let _ = writeln!(out, "; {line}");
         }
         if relative {
-            let _ = writeln!(out, "$ORIGIN {}", text::name(name.wire()));
+            let _ = writeln!(out, "$ORIGIN {}", presentation::name(name.wire()));
         }
-        let of = |wire: &[u8]| if relative { relative_to(wire, name) } else { text::name(wire) };
+        let of =
+            |wire: &[u8]| if relative { relative_to(wire, name) } else { presentation::name(wire) };
         for set in &self.sets {
             out.push('\n');
             if set.origin.contains(CC) {
@@ -235,14 +236,14 @@ impl Parent<'_> {
         }
         for set in self.glue.values().flatten() {
             for rdata in set.rdatas() {
-                let (mnemonic, data) = text::data(set.rtype(), rdata);
+                let (mnemonic, data) = presentation::data(set.rtype(), rdata);
                 let _ = writeln!(out, "{} {} IN {mnemonic} {data}", of(set.owner()), set.ttl());
             }
         }
     }
 }
 
-/// A name as it is written behind `$ORIGIN`.
+/// A name relative to `$ORIGIN`, or absolute if it is not within the origin.
 fn relative_to(wire: &[u8], origin: &Name) -> String {
     let length = wire.len().checked_sub(origin.wire().len());
     let is_within = Name::from_wire(wire).is_ok_and(|name| name.is_within(origin));
@@ -251,8 +252,8 @@ fn relative_to(wire: &[u8], origin: &Name) -> String {
         Some([]) => "@".to_owned(),
         Some(labels) => match Name::from_wire(&[labels, &[0]].concat()) {
             Ok(name) => name.to_string(),
-            Err(_) => text::name(wire),
+            Err(_) => presentation::name(wire),
         },
-        None => text::name(wire),
+        None => presentation::name(wire),
     }
 }

@@ -1,8 +1,9 @@
-//! The directory of an export: whoever reads it, and whenever the writer ends, finds one whole export there.
+//! The directory of an export. Readers always find one complete export in it, even if the writer is
+//! killed.
 //!
-//! Each export is a directory of its own, `gen-N`; the symbolic link `current` is moved to it by one rename when it is complete.
-//! Files that did not change are the same files in both (hard links), so that name servers see by their times that there is
-//! nothing to load.
+//! Each export is a subdirectory `gen-N`. When it is complete, one rename moves the symbolic link
+//! `current` to it. Unchanged files are hard links to those of the previous export, so their
+//! modification times tell name servers that there is nothing to load.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,82 +14,85 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{File, Tree, named, zone_file};
+use super::tree::{ExportFile, Tree};
+use super::{named_conf, zone_file};
 
-/// Tells a directory of ours from any other.
+/// The file that marks a directory as an export's. It is also the lock.
 const MARKER: &str = ".cvdns-export";
 
-/// What stands in the marker.
+/// The content of the marker.
 const MARKER_TEXT: &str =
-    "`cvdns export` writes this directory, and removes what else stands in it as gen-*.\n";
+    "`cvdns export` writes this directory and removes old gen-* directories from it.\n";
 
-/// The link to the export that holds.
+/// The symbolic link to the current export.
 const CURRENT: &str = "current";
 
-/// Its next value, until it is renamed.
+/// The new link, until it is renamed to [`CURRENT`].
 const NEXT: &str = ".current.next";
 
-/// How the directory of an export begins.
+/// How the names of the exports' subdirectories begin.
 const GENERATION: &str = "gen-";
 
-/// Where [`super::Exporter`] keeps the last good feed.
+/// The subdirectory in which `--watch` keeps the last good feed.
 const STATE: &str = "state";
 
-/// A directory that is ours to write, and nobody else's meanwhile.
+/// A directory of exports, locked by this process.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
     _lock: Flock<fs::File>,
 }
 
-/// Why nothing was exported. What was exported before still stands.
+/// Why nothing was exported. The previous export stays in place.
 #[derive(Debug)]
 pub enum DirectoryError {
-    /// There are other files in it.
+    /// The directory has files of others.
     NotOurs(PathBuf),
-    /// named.conf cannot have its path.
+    /// The path has characters that named.conf cannot quote.
     Unquotable(PathBuf),
-    /// Another export is writing there.
+    /// Another process exports to this directory.
     Busy(PathBuf),
-    /// The system does not let it: what, where and why.
+    /// A system call failed: the operation as a verb, the path and the error.
     System(&'static str, PathBuf, io::Error),
 }
 
-/// What an export changed.
+/// The changes from one export to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Zones to be loaded again.
-    pub zones: BTreeSet<Reload>,
-    /// Whether named.conf has to be read again: zones, views or their clients are others.
+pub struct ExportChanges {
+    /// Zones to reload.
+    pub zones: BTreeSet<ReloadTarget>,
+    /// Whether named.conf must be read again, because zones, views or their clients changed.
     pub config: bool,
-    /// How many files are new or changed.
+    /// Number of new or changed files.
     pub written: usize,
-    /// How many files the export has.
+    /// Number of files of the export.
     pub files: usize,
 }
 
-/// A zone to be loaded again.
+/// A zone to reload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reload {
-    /// The zone.
+pub struct ReloadTarget {
+    /// The name of the zone.
     pub zone: String,
-    /// In this view.
+    /// The view in which it is loaded; `None` without views.
     pub view: Option<String>,
 }
 
-impl Reload {
-    /// What has a file loaded that is a zone's.
-    pub(super) fn of(file: &File) -> Option<Self> {
+impl ReloadTarget {
+    /// The zone of a zone file; `None` for a file of named.conf.
+    pub(super) fn of(file: &ExportFile) -> Option<Self> {
         match file {
-            File::Config(_) => None,
-            File::Zone(zone) => Some(Self { zone: zone.zone.clone(), view: zone.view.clone() }),
+            ExportFile::Config(_) => None,
+            ExportFile::Zone(zone) => {
+                Some(Self { zone: zone.zone.clone(), view: zone.view.clone() })
+            }
         }
     }
 }
 
 type Result<T> = std::result::Result<T, DirectoryError>;
 
-/// An error of the system with what was tried and where.
+/// Adds the failed operation and its path to an I/O error.
 fn system<'p>(
     what: &'static str,
     path: &'p Path,
@@ -97,16 +101,22 @@ fn system<'p>(
 }
 
 impl Directory {
-    /// Takes a directory that is new, empty or ours, until this value is dropped.
+    /// Opens and locks a directory until the value is dropped. The directory is new, empty or made
+    /// by an earlier export.
     ///
     /// # Errors
-    /// When it is something else, named.conf cannot name it, another export writes there, or the system does not let it.
+    /// When the directory has other files, named.conf cannot quote its path, another process
+    /// exports to it, or a system call fails.
     pub fn open(path: &Path) -> Result<Self> {
         let quotable = |path: PathBuf| {
-            if named::is_quotable(&path) { Ok(path) } else { Err(DirectoryError::Unquotable(path)) }
+            if named_conf::is_quotable(&path) {
+                Ok(path)
+            } else {
+                Err(DirectoryError::Unquotable(path))
+            }
         };
         quotable(std::path::absolute(path).map_err(system("find", path))?)?;
-        fs::create_dir_all(path).map_err(system("make", path))?;
+        fs::create_dir_all(path).map_err(system("create", path))?;
         let root = quotable(path.canonicalize().map_err(system("find", path))?)?;
         let marker = root.join(MARKER);
         let lock = match fs::File::open(&marker) {
@@ -132,60 +142,62 @@ impl Directory {
         }
     }
 
-    /// The path below which readers find the export.
+    /// The path below which name servers read the current export.
     pub fn current(&self) -> PathBuf {
         self.root.join(CURRENT)
     }
 
-    /// Where an export that follows the feed keeps the last good one.
+    /// The directory in which `--watch` keeps the last good feed.
     pub fn state(&self) -> PathBuf {
         self.root.join(STATE)
     }
 
-    /// Replaces the export as a whole; one that says the same is left as it is.
+    /// Replaces the current export as a whole, unless nothing changed.
     ///
     /// # Errors
-    /// When the system does not let it; the last export then still stands, and nothing else.
-    pub fn write(&self, tree: &Tree) -> Result<Changes> {
+    /// When a system call fails; the previous export then stays in place, without remains of the
+    /// new one.
+    pub fn write(&self, tree: &Tree) -> Result<ExportChanges> {
         let before =
             fs::read_link(self.current()).ok().filter(|name| self.root.join(name).is_dir());
         self.tidy(before.as_deref());
-        let old = before.as_ref().map(|name| Old::read(self.root.join(name))).transpose()?;
+        let old =
+            before.as_ref().map(|name| PreviousExport::read(self.root.join(name))).transpose()?;
         let (plan, changes) = plan(tree, old.as_ref());
         let removes =
             old.as_ref().is_some_and(|old| old.files.iter().any(|file| !tree.contains_key(file)));
         if changes.written == 0 && !removes {
             return Ok(changes);
         }
-        let changes = Changes { config: changes.config || removes, ..changes };
+        let changes = ExportChanges { config: changes.config || removes, ..changes };
         let name = next_name(before.as_deref());
         let new = self.root.join(&name);
         let swapped = fill(&new, old.as_ref(), &plan).and_then(|()| self.swap(&name));
         if let Err(error) = swapped {
-            // The error that matters is the first one.
+            // Report the first error rather than one of the clean-up.
             let _ = fs::remove_dir_all(&new);
             let _ = fs::remove_file(self.root.join(NEXT));
             return Err(error);
         }
-        date(&new, &plan);
+        set_times(&new, &plan);
         self.tidy(Some(Path::new(&name)));
         Ok(changes)
     }
 
-    /// Removes exports that do not hold: an old one, or one that was not completed.
-    fn tidy(&self, holds: Option<&Path>) {
+    /// Removes every export but the current one: old and incomplete ones.
+    fn tidy(&self, current: Option<&Path>) {
         let _ = fs::remove_file(self.root.join(NEXT));
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let is_other = holds.is_none_or(|holds| holds.as_os_str() != name);
+            let is_other = current.is_none_or(|current| current.as_os_str() != name);
             if is_other && name.to_str().is_some_and(|name| name.starts_with(GENERATION)) {
-                // What cannot be removed now is tried again with the next export.
+                // If this fails, the next export tries again.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
     }
 
-    /// Makes an export the one that holds, also after a loss of power.
+    /// Makes an export the current one, durably even if power is lost.
     fn swap(&self, name: &str) -> Result<()> {
         let next = self.root.join(NEXT);
         std::os::unix::fs::symlink(name, &next).map_err(system("write", &next))?;
@@ -195,14 +207,14 @@ impl Directory {
     }
 }
 
-/// The export that holds.
-struct Old {
+/// The export that is current until the new one replaces it.
+struct PreviousExport {
     root: PathBuf,
-    /// Its files.
+    /// Paths of its files, relative to `root`.
     files: BTreeSet<String>,
 }
 
-impl Old {
+impl PreviousExport {
     fn read(root: PathBuf) -> Result<Self> {
         let mut files = BTreeSet::new();
         let mut directories = vec![String::new()];
@@ -221,13 +233,13 @@ impl Old {
         Ok(Self { root, files })
     }
 
-    /// A file that can be read; what cannot is written anew.
+    /// The content of a file; `None` if it is missing or unreadable and must be written again.
     fn text(&self, path: &str) -> Option<String> {
         self.files.contains(path).then(|| fs::read_to_string(self.root.join(path)).ok()).flatten()
     }
 
-    /// The other files of the zone that is to be written here.
-    fn relatives(&self, path: &str) -> Vec<String> {
+    /// The contents of the zone's other files, such as those of other views.
+    fn other_files_of_zone(&self, path: &str) -> Vec<String> {
         let Some(stem) = path.strip_suffix(".zone") else { return Vec::new() };
         let stem = stem.split('@').next().unwrap_or(stem);
         let is_of = |file: &&String| **file != path && zone_file::is_of(stem, file);
@@ -235,18 +247,18 @@ impl Old {
     }
 }
 
-/// What is done with each file: written, or taken over where there is no text.
-type Plan<'t> = Vec<(&'t str, Option<String>)>;
+/// The text to write for each file; `None` keeps the file of the previous export.
+type WritePlan<'t> = Vec<(&'t str, Option<String>)>;
 
-fn plan<'t>(tree: &'t Tree, old: Option<&Old>) -> (Plan<'t>, Changes) {
-    let mut changes = Changes { files: tree.len(), ..Changes::default() };
-    let mut plan = Plan::new();
+fn plan<'t>(tree: &'t Tree, old: Option<&PreviousExport>) -> (WritePlan<'t>, ExportChanges) {
+    let mut changes = ExportChanges { files: tree.len(), ..ExportChanges::default() };
+    let mut plan = WritePlan::new();
     for (path, file) in tree {
         let before = old.and_then(|old| old.text(path));
         let text = match file {
-            File::Config(text) => (before.as_ref() != Some(text)).then(|| text.clone()),
-            File::Zone(zone) => {
-                let others = || old.map(|old| old.relatives(path)).unwrap_or_default();
+            ExportFile::Config(text) => (before.as_ref() != Some(text)).then(|| text.clone()),
+            ExportFile::Zone(zone) => {
+                let others = || old.map(|old| old.other_files_of_zone(path)).unwrap_or_default();
                 zone.render(
                     before.as_deref(),
                     &if before.is_none() { others() } else { Vec::new() },
@@ -256,11 +268,11 @@ fn plan<'t>(tree: &'t Tree, old: Option<&Old>) -> (Plan<'t>, Changes) {
         if text.is_some() {
             changes.written += 1;
             match file {
-                File::Config(_) => changes.config = true,
-                File::Zone(zone) => {
+                ExportFile::Config(_) => changes.config = true,
+                ExportFile::Zone(zone) => {
                     changes
                         .zones
-                        .insert(Reload { zone: zone.zone.clone(), view: zone.view.clone() });
+                        .insert(ReloadTarget { zone: zone.zone.clone(), view: zone.view.clone() });
                 }
             }
         }
@@ -275,21 +287,21 @@ fn next_name(before: Option<&Path>) -> String {
     format!("{GENERATION}{}", number.map_or(1, |number: u64| number.wrapping_add(1)))
 }
 
-/// Puts all files into a new directory and has them on the disk.
-fn fill(root: &Path, old: Option<&Old>, plan: &Plan<'_>) -> Result<()> {
-    // It may be there if it could not be removed.
-    fs::create_dir(root).map_err(system("make", root))?;
+/// Writes all files to a new directory and flushes them to disk.
+fn fill(root: &Path, old: Option<&PreviousExport>, plan: &WritePlan<'_>) -> Result<()> {
+    // This fails if the directory of an earlier attempt could not be removed.
+    fs::create_dir(root).map_err(system("create", root))?;
     let mut directories = BTreeSet::from([root.to_owned()]);
     for (path, text) in plan {
         let target = root.join(path);
         if let Some(parent) = target.parent()
             && directories.insert(parent.to_owned())
         {
-            fs::create_dir_all(parent).map_err(system("make", parent))?;
+            fs::create_dir_all(parent).map_err(system("create", parent))?;
         }
         match (text, old) {
             (Some(text), _) => write(&target, text)?,
-            (None, Some(old)) => take_over(&old.root.join(path), &target)?,
+            (None, Some(old)) => link_or_copy(&old.root.join(path), &target)?,
             (None, None) => {}
         }
     }
@@ -304,8 +316,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     written.map_err(system("write", path))
 }
 
-/// The same file under another path, or where the file system has no such links, one with the same time.
-fn take_over(from: &Path, to: &Path) -> Result<()> {
+/// Makes a hard link, or where the file system has none, a copy with the same modification time.
+fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     if fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
@@ -317,12 +329,13 @@ fn take_over(from: &Path, to: &Path) -> Result<()> {
     file.set_modified(modified).and_then(|()| file.sync_all()).map_err(system("write", to))
 }
 
-/// Gives what was written the time at which it came to hold. A name server that loaded a zone between the writing and the
-/// swap would else think that it has this file.
-fn date(root: &Path, plan: &Plan<'_>) {
+/// Sets the modification time of the new files to the time of the swap. Otherwise a name server
+/// that loaded the zone between the writing and the swap would take the new file for the one that
+/// it has.
+fn set_times(root: &Path, plan: &WritePlan<'_>) {
     let now = SystemTime::now();
     for (path, _) in plan.iter().filter(|(_, text)| text.is_some()) {
-        // Where it cannot be, the time of writing has to do.
+        // If this fails, the time of writing must do.
         let _ = fs::File::options()
             .write(true)
             .open(root.join(path))
@@ -330,7 +343,7 @@ fn date(root: &Path, plan: &Plan<'_>) {
     }
 }
 
-/// Has the names in a directory on the disk. Not all systems let a directory be opened for that.
+/// Flushes the entries of a directory to disk. Some file systems do not support this.
 fn sync(directory: &Path) -> Result<()> {
     match fs::File::open(directory) {
         Ok(file) => match file.sync_all() {
@@ -348,17 +361,17 @@ impl fmt::Display for DirectoryError {
         match self {
             Self::NotOurs(path) => write!(
                 f,
-                "{} has files in it and is no directory of an export: name a new or an empty one (--out)",
+                "{} is not empty and was not made by an export: name a new or empty directory (--out)",
                 path.display()
             ),
             Self::Unquotable(path) => write!(
                 f,
-                "{} has a quote, a backslash or a line end in it, or is not UTF-8, which named.conf cannot name: name another \
-                 directory (--out)",
+                "{} contains a quote, a backslash or a line end, or is not UTF-8, so named.conf \
+                 cannot name it: use another directory (--out)",
                 path.display()
             ),
             Self::Busy(path) => {
-                write!(f, "another export is writing {}: end it first", path.display())
+                write!(f, "another export is writing {}: stop it first", path.display())
             }
             Self::System(what, path, error) => {
                 write!(f, "cannot {what} {}: {error}; nothing was exported", path.display())

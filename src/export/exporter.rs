@@ -1,4 +1,5 @@
-//! Exports again and again what is answered, on a thread of its own: neither a disk nor a command holds up who follows the feed.
+//! Exports on a thread of its own, so that neither the disk nor a command delays the thread that
+//! follows the feed.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,124 +9,135 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::{Acl, Changes, Commands, Directory, DirectoryError, Reload, Subject, tree};
+use super::directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
+use super::input::{AclKind, ExportInput};
+use super::reload::ReloadCommands;
+use super::tree::tree;
 
-/// After how long an export is tried again that the system did not let be.
-const AGAIN: Duration = Duration::from_secs(30);
+/// How long to wait before a failed export is tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Writes exports and has them loaded.
+/// Writes exports and makes name servers load them.
 #[derive(Debug)]
 pub struct Exporter {
     directory: Directory,
-    acl: Option<Acl>,
-    commands: Commands,
+    acl: Option<AclKind>,
+    commands: ReloadCommands,
 }
 
-/// A thread that exports the newest of what it is given.
+/// A thread that exports the newest input that it is given.
 #[derive(Debug)]
-pub struct Exporting {
-    desk: Arc<Desk>,
+pub struct ExportThread {
+    slot: Arc<LatestSlot>,
     thread: JoinHandle<()>,
 }
 
-/// Where the next subject lies.
+/// Holds the newest input until the export thread takes it; a newer one replaces an older one.
 #[derive(Debug)]
-struct Desk<S = Subject> {
+struct LatestSlot<S = ExportInput> {
     next: Mutex<Option<S>>,
     changed: Condvar,
     stop: AtomicBool,
 }
 
 impl Exporter {
-    /// With `acl` there are views.
-    pub fn new(directory: Directory, acl: Option<Acl>, commands: Commands) -> Self {
+    /// An exporter to `directory`; with an `acl` it exports views.
+    pub fn new(directory: Directory, acl: Option<AclKind>, commands: ReloadCommands) -> Self {
         Self { directory, acl, commands }
     }
 
-    /// Exports once, and runs no command.
+    /// Exports once and runs no command.
     ///
     /// # Errors
-    /// When the system does not let it; the last export then still stands.
-    pub fn export(&self, subject: &Subject) -> Result<Changes, DirectoryError> {
-        self.directory.write(&tree(subject, self.acl, &self.directory.current()))
+    /// When a system call fails; the previous export then stays in place.
+    pub fn export(&self, input: &ExportInput) -> Result<ExportChanges, DirectoryError> {
+        self.directory.write(&tree(input, self.acl, &self.directory.current()))
     }
 
-    /// Exports, and runs the commands for what changed; for everything, when `all`.
-    fn follow(&mut self, subject: &Subject, all: bool, desk: &Desk) -> Result<(), DirectoryError> {
-        let tree = tree(subject, self.acl, &self.directory.current());
+    /// Exports and runs the commands for the zones that changed, or for all zones if `all`.
+    fn export_and_reload(
+        &mut self,
+        input: &ExportInput,
+        all: bool,
+        slot: &LatestSlot,
+    ) -> Result<(), DirectoryError> {
+        let tree = tree(input, self.acl, &self.directory.current());
         let mut changes = self.directory.write(&tree)?;
         if changes.written > 0 {
-            let Changes { written, files, .. } = changes;
-            let serial = subject.feed.map(|serial| format!("feed {serial}: ")).unwrap_or_default();
-            info!("{serial}exported, {written} of {files} files changed");
+            let ExportChanges { written, files, .. } = changes;
+            let serial = input.feed.map(|serial| format!("feed {serial}: ")).unwrap_or_default();
+            info!("{serial}exported; {written} of {files} files changed");
         }
-        let zones: BTreeSet<Reload> = tree.values().filter_map(Reload::of).collect();
+        let zones: BTreeSet<ReloadTarget> = tree.values().filter_map(ReloadTarget::of).collect();
         if all {
             changes.zones.clone_from(&zones);
             changes.config = true;
         }
-        let stopped = || desk.stop.load(Ordering::Relaxed);
-        self.commands.run(&changes, &zones, &stopped, &|| desk.lock().is_some());
+        let stopped = || slot.stop.load(Ordering::Relaxed);
+        self.commands.run(&changes, &zones, &stopped, &|| slot.lock().is_some());
         Ok(())
     }
 
-    /// Starts a thread that exports what it is given.
+    /// Starts the export thread.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn start(mut self) -> std::io::Result<Exporting> {
-        let desk = Arc::new(Desk::default());
-        let own = desk.clone();
+    /// When no thread can be started.
+    pub fn start(mut self) -> std::io::Result<ExportThread> {
+        let slot = Arc::new(LatestSlot::default());
+        let own = slot.clone();
         self.commands.describe();
         let thread = std::thread::Builder::new()
             .name("cvdns-export".to_owned())
             .spawn(move || self.run(&own))?;
-        Ok(Exporting { desk, thread })
+        Ok(ExportThread { slot, thread })
     }
 
-    fn run(&mut self, desk: &Desk) {
-        // What an earlier run exported last may not have been loaded.
+    fn run(&mut self, slot: &LatestSlot) {
+        // The last export of an earlier run may not have been loaded.
         let mut all = true;
-        let mut unwritten: Option<Subject> = None;
-        let mut complaint = None;
-        while let Some(subject) = desk.next(unwritten.take(), AGAIN) {
-            match self.follow(&subject, all, desk) {
+        let mut unwritten: Option<ExportInput> = None;
+        let mut last_error = None;
+        while let Some(input) = slot.next(unwritten.take(), RETRY_DELAY) {
+            match self.export_and_reload(&input, all, slot) {
                 Ok(()) => {
-                    if complaint.take().is_some() {
-                        info!("exports again");
+                    if last_error.take().is_some() {
+                        info!("exporting works again");
                     }
                     all = false;
                 }
                 Err(error) => {
                     let error = error.to_string();
-                    if complaint.as_ref() != Some(&error) {
-                        error!("{error}, the last export stands; tried again every {AGAIN:?}");
+                    if last_error.as_ref() != Some(&error) {
+                        error!(
+                            "{error}; the last export stays in place; trying again every \
+                             {RETRY_DELAY:?}"
+                        );
                     }
-                    complaint = Some(error);
-                    unwritten = Some(subject);
+                    last_error = Some(error);
+                    unwritten = Some(input);
                 }
             }
         }
     }
 }
 
-impl<S> Default for Desk<S> {
+impl<S> Default for LatestSlot<S> {
     fn default() -> Self {
         Self { next: Mutex::new(None), changed: Condvar::new(), stop: AtomicBool::new(false) }
     }
 }
 
-impl<S> Desk<S> {
+impl<S> LatestSlot<S> {
     fn lock(&self) -> MutexGuard<'_, Option<S>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the next subject, or for the time at which one that was not written is tried again: one that is newer takes
-    /// its place. None: it is time to stop.
-    fn next(&self, unwritten: Option<S>, again: Duration) -> Option<S> {
+    /// Waits for the next input. An input that could not be written is returned again after `delay`
+    /// unless a newer one replaces it. `None` when the thread is to stop.
+    fn next(&self, unwritten: Option<S>, delay: Duration) -> Option<S> {
         let waits = |next: &mut Option<S>| next.is_none() && !self.stop.load(Ordering::Relaxed);
         let mut next = if unwritten.is_some() {
-            let waited = self.changed.wait_timeout_while(self.lock(), again, waits);
+            let waited = self.changed.wait_timeout_while(self.lock(), delay, waits);
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
             self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner)
@@ -134,19 +146,20 @@ impl<S> Desk<S> {
     }
 }
 
-impl Exporting {
-    /// Has this exported next; what was given before and is not exported yet is passed over.
-    pub fn give(&self, subject: Subject) {
-        *self.desk.lock() = Some(subject);
-        self.desk.changed.notify_one();
+impl ExportThread {
+    /// Exports this input next. It replaces an earlier input that is not exported yet.
+    pub fn give(&self, input: ExportInput) {
+        *self.slot.lock() = Some(input);
+        self.slot.changed.notify_one();
     }
 
-    /// Ends a command that runs, completes an export that is being written, and waits for that.
+    /// Stops the thread: kills a running command, completes an export that is being written, and
+    /// waits for both.
     pub fn stop(self) {
-        self.desk.stop.store(true, Ordering::Relaxed);
-        // Under the lock: it is seen before the thread waits, or wakes it.
-        drop(self.desk.lock());
-        self.desk.changed.notify_one();
+        self.slot.stop.store(true, Ordering::Relaxed);
+        // Taking the lock ensures that the thread sees `stop` before it waits, or is woken.
+        drop(self.slot.lock());
+        self.slot.changed.notify_one();
         let _ = self.thread.join();
     }
 }
@@ -156,16 +169,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_newer_takes_the_place_of_what_was_not_written() {
-        let desk = Desk::<u8>::default();
+    fn a_newer_input_replaces_one_that_was_not_written() {
+        let slot = LatestSlot::<u8>::default();
         let soon = Duration::from_millis(1);
-        assert_eq!(desk.next(Some(1), soon), Some(1), "tried again");
-        *desk.lock() = Some(2);
-        assert_eq!(desk.next(Some(1), Duration::from_secs(600)), Some(2), "before its time");
-        // Nothing of the first one is left.
-        *desk.lock() = Some(3);
-        assert_eq!(desk.next(None, soon), Some(3));
-        desk.stop.store(true, Ordering::Relaxed);
-        assert_eq!(desk.next(Some(1), soon), None);
+        assert_eq!(slot.next(Some(1), soon), Some(1), "tried again");
+        *slot.lock() = Some(2);
+        assert_eq!(slot.next(Some(1), Duration::from_secs(600)), Some(2), "before its time");
+        // The first input is gone.
+        *slot.lock() = Some(3);
+        assert_eq!(slot.next(None, soon), Some(3));
+        slot.stop.store(true, Ordering::Relaxed);
+        assert_eq!(slot.next(Some(1), soon), None);
     }
 }

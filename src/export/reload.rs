@@ -1,46 +1,49 @@
-//! The commands that have a name server load what changed.
+//! The commands that make a name server load what changed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{Changes, Reload};
+use super::directory::{ExportChanges, ReloadTarget};
 use cvdns_io::command;
 
-/// How many zones are loaded at once: `rndc` mostly waits, and there may be a view for each country.
-const AT_ONCE: usize = 8;
+/// Reload commands that run at once: `rndc` mostly waits, and there may be a view for each country.
+const MAX_PARALLEL: usize = 8;
 
-/// Of so many commands that fail in a row each is said, and of the others how many they are: a name server that is down fails
-/// all of them.
-const SAID: usize = 3;
+/// Failed commands of one run that are logged one by one; of the others only the number is logged.
+/// All commands fail if the name server is down.
+const MAX_LOGGED: usize = 3;
 
-/// A command whose words may hold `{zone}` and `{view}`.
+/// A command whose words may contain `{zone}` and `{view}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub struct CommandTemplate {
     program: String,
     arguments: Vec<String>,
 }
 
-/// The commands of an export, and what they did not do yet.
+/// The commands of an export, and the reloads that are still to be done.
 #[derive(Debug)]
-pub struct Commands {
-    /// Has a zone loaded again.
-    reload: Option<Template>,
-    /// Has named.conf read again.
-    reconfigure: Option<Template>,
-    /// How long one may take.
+pub struct ReloadCommands {
+    /// Reloads a zone.
+    reload: Option<CommandTemplate>,
+    /// Makes the server read named.conf again.
+    reconfigure: Option<CommandTemplate>,
+    /// Time limit for one command.
     limit: Duration,
-    /// Those that failed last stand last: none keeps the others waiting.
-    pending: VecDeque<Reload>,
+    /// Zones to reload. A zone whose command failed moves to the end, so that it does not delay the
+    /// others.
+    pending: VecDeque<ReloadTarget>,
+    /// Whether named.conf is still to be read again.
     pending_config: bool,
 }
 
-impl Template {
-    /// Takes a command line apart as a shell does, quotes and backslashes included; no shell runs it. None: it has no words.
+impl CommandTemplate {
+    /// Splits a command line into words as a shell does, with quotes and backslashes. No shell runs
+    /// it. `None` if it has no words.
     ///
     /// # Errors
-    /// When a quote is not closed, or a word has braces that mean nothing.
+    /// When a quote is not closed, or a placeholder is unknown.
     pub fn parse(line: &str, placeholders: &[&str]) -> Result<Option<Self>, String> {
         let words = shlex::split(line).ok_or_else(|| format!("`{line}`: a quote is not closed"))?;
         for word in &words {
@@ -53,7 +56,7 @@ impl Template {
                     let known =
                         if known.is_empty() { "none".to_owned() } else { known.join(" and ") };
                     return Err(format!(
-                        "`{line}`: {{{inside}}} stands for nothing here; known: {known}"
+                        "`{line}`: {{{inside}}} is not a placeholder here; known: {known}"
                     ));
                 }
                 rest = tail;
@@ -64,9 +67,9 @@ impl Template {
     }
 
     /// The program and its arguments for a zone.
-    fn filled(&self, reload: &Reload) -> (String, Vec<String>) {
+    fn filled(&self, reload: &ReloadTarget) -> (String, Vec<String>) {
         let view = reload.view.as_deref().unwrap_or_default();
-        // In one pass: a name could hold what looks like a placeholder.
+        // In one pass, as a name could contain what looks like a placeholder.
         let fill = |word: &String| {
             let parts = word.split("{zone}").map(|part| part.replace("{view}", view));
             parts.collect::<Vec<_>>().join(&reload.zone)
@@ -75,19 +78,23 @@ impl Template {
     }
 }
 
-impl Commands {
-    /// Commands of which none has anything to do yet.
-    pub fn new(reload: Option<Template>, reconfigure: Option<Template>, limit: Duration) -> Self {
+impl ReloadCommands {
+    /// Commands with nothing to do yet. `limit` is the time limit for one command.
+    pub fn new(
+        reload: Option<CommandTemplate>,
+        reconfigure: Option<CommandTemplate>,
+        limit: Duration,
+    ) -> Self {
         Self { reload, reconfigure, limit, pending: VecDeque::new(), pending_config: false }
     }
 
-    /// Runs them for what changed, and for what failed before if it is still one of the `zones`. What fails now is said, and done
-    /// with the next change. Where something `newer` is to be exported, that comes first, and the rest waits too. True when
-    /// nothing is left.
+    /// Runs the commands for what changed, and for what failed before if it is still among `zones`.
+    /// Failures are logged and tried again with the next change. If something `newer` is to be
+    /// exported, the remaining commands wait for that. Returns whether nothing is left to do.
     pub fn run(
         &mut self,
-        changes: &Changes,
-        zones: &BTreeSet<Reload>,
+        changes: &ExportChanges,
+        zones: &BTreeSet<ReloadTarget>,
         stopped: &(dyn Fn() -> bool + Sync),
         newer: &dyn Fn() -> bool,
     ) -> bool {
@@ -102,7 +109,7 @@ impl Commands {
             self.reconfigure(stopped, &mut failures);
         }
         self.reload(stopped, newer, &mut failures);
-        // Zones do not wait for what failed before: it may hang each time.
+        // After the zones, as a command that failed before may hang each time.
         if self.pending_config && !changes.config && !stopped() && !newer() {
             self.reconfigure(stopped, &mut failures);
         }
@@ -113,13 +120,15 @@ impl Commands {
     }
 
     fn reconfigure(&mut self, stopped: &(dyn Fn() -> bool + Sync), failures: &mut Failures) {
-        let done = self.reconfigure.as_ref().is_none_or(|Template { program, arguments }| {
-            failures.note(&one(program, arguments, self.limit, stopped))
-        });
+        let done =
+            self.reconfigure.as_ref().is_none_or(|CommandTemplate { program, arguments }| {
+                failures.record(&run_command(program, arguments, self.limit, stopped))
+            });
         self.pending_config = !done;
     }
 
-    /// Has all zones loaded that are to be, once each; some at least, however much is `newer`.
+    /// Runs the reload command once for each pending zone. At least one batch runs even if
+    /// something is `newer`.
     fn reload(
         &mut self,
         stopped: &(dyn Fn() -> bool + Sync),
@@ -132,25 +141,27 @@ impl Commands {
         };
         let mut left = self.pending.len();
         while left > 0 && !stopped() {
-            let zones: Vec<Reload> = self.pending.drain(..left.min(AT_ONCE)).collect();
+            let zones: Vec<ReloadTarget> = self.pending.drain(..left.min(MAX_PARALLEL)).collect();
             left -= zones.len();
             let limit = self.limit;
-            let outcomes: Vec<Option<Outcome>> = std::thread::scope(|scope| {
+            let outcomes: Vec<Option<CommandOutcome>> = std::thread::scope(|scope| {
                 let start = |zone| {
                     let (program, arguments) = reload.filled(zone);
-                    // Where the system gives no thread, this one is as good.
-                    let build = std::thread::Builder::new().name("cvdns-reload".to_owned());
-                    build.spawn_scoped(scope, move || one(&program, &arguments, limit, stopped))
+                    let thread = std::thread::Builder::new().name("cvdns-reload".to_owned());
+                    thread.spawn_scoped(scope, move || {
+                        run_command(&program, &arguments, limit, stopped)
+                    })
                 };
                 let running: Vec<_> = zones.iter().map(start).collect();
                 running.into_iter().map(|thread| thread.ok()?.join().ok()).collect()
             });
             for (zone, outcome) in zones.into_iter().zip(outcomes) {
+                // Without a thread of its own, the command runs on this one.
                 let outcome = outcome.unwrap_or_else(|| {
                     let (program, arguments) = reload.filled(&zone);
-                    one(&program, &arguments, limit, stopped)
+                    run_command(&program, &arguments, limit, stopped)
                 });
-                if !failures.note(&outcome) {
+                if !failures.record(&outcome) {
                     self.pending.push_back(zone);
                 }
             }
@@ -160,45 +171,48 @@ impl Commands {
         }
     }
 
-    /// Says what is going to be run.
+    /// Logs if no command will run.
     pub(super) fn describe(&self) {
         if self.reload.is_none() {
-            info!("no command is run when zones change");
+            info!("no command runs when zones change");
         }
     }
 }
 
 /// How a command line ended.
-struct Outcome {
+struct CommandOutcome {
     line: String,
     result: Result<(), String>,
 }
 
-fn one(
+fn run_command(
     program: &str,
     arguments: &[String],
     limit: Duration,
     stopped: &(dyn Fn() -> bool + Sync),
-) -> Outcome {
+) -> CommandOutcome {
     let line =
         [program].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>();
-    Outcome { line: line.join(" "), result: command::run(program, arguments, &[], limit, stopped) }
+    CommandOutcome {
+        line: line.join(" "),
+        result: command::run(program, arguments, &[], limit, stopped),
+    }
 }
 
-/// How many commands failed in a row.
+/// Number of commands that failed in one run.
 #[derive(Default)]
 struct Failures(usize);
 
 impl Failures {
-    /// Says how one ended. True when it did what it should.
-    fn note(&mut self, Outcome { line, result }: &Outcome) -> bool {
+    /// Logs how a command ended. Returns whether it succeeded.
+    fn record(&mut self, CommandOutcome { line, result }: &CommandOutcome) -> bool {
         let Err(error) = result else {
             debug!("done: {line}");
             return true;
         };
         self.0 += 1;
         let what = format!("`{line}` {error}; it is tried again with the next change");
-        if self.0 > SAID {
+        if self.0 > MAX_LOGGED {
             debug!("{what}");
         } else {
             warn!("{what}");
@@ -206,9 +220,9 @@ impl Failures {
         false
     }
 
-    /// What is said of those that were not.
+    /// The log line for the failures that were not logged one by one.
     fn rest(&self) -> Option<String> {
-        let rest = self.0.checked_sub(SAID).filter(|rest| *rest > 0)?;
+        let rest = self.0.checked_sub(MAX_LOGGED).filter(|rest| *rest > 0)?;
         let noun = if rest == 1 { "command" } else { "commands" };
         Some(format!(
             "{rest} more {noun} failed like these; they are tried again with the next change"
@@ -220,16 +234,16 @@ impl Failures {
 mod tests {
     use super::*;
 
-    fn zone(zone: &str, view: Option<&str>) -> Reload {
-        Reload { zone: zone.to_owned(), view: view.map(str::to_owned) }
+    fn zone(zone: &str, view: Option<&str>) -> ReloadTarget {
+        ReloadTarget { zone: zone.to_owned(), view: view.map(str::to_owned) }
     }
 
     #[test]
     fn words_are_taken_apart_and_filled_in() {
         let both = ["zone", "view"];
-        let of = |line: &str, reload: &Reload| {
+        let of = |line: &str, reload: &ReloadTarget| {
             let (program, arguments) =
-                Template::parse(line, &both).unwrap().unwrap().filled(reload);
+                CommandTemplate::parse(line, &both).unwrap().unwrap().filled(reload);
             [vec![program], arguments].concat()
         };
         let plain = zone("a.b", Some("v"));
@@ -241,19 +255,21 @@ mod tests {
             of(r#"sh -c 'x "$0"' "{zone} {view}""#, &plain),
             ["sh", "-c", "x \"$0\"", "a.b v"]
         );
-        // What a name holds is never looked at again, nor by any shell.
+        // Neither this program nor a shell interprets the content of a name.
         assert_eq!(
             of("x {zone}", &zone("{view};rm -rf $HOME", Some("v"))),
             ["x", "{view};rm -rf $HOME"]
         );
-        assert_eq!(Template::parse("  ", &both), Ok(None));
-        assert!(Template::parse("x 'y", &both).unwrap_err().contains("not closed"));
-        assert!(Template::parse("x {view}", &["zone"]).unwrap_err().contains("known: {zone}"));
-        assert!(Template::parse("x {zone}", &[]).unwrap_err().contains("known: none"));
+        assert_eq!(CommandTemplate::parse("  ", &both), Ok(None));
+        assert!(CommandTemplate::parse("x 'y", &both).unwrap_err().contains("not closed"));
+        assert!(
+            CommandTemplate::parse("x {view}", &["zone"]).unwrap_err().contains("known: {zone}")
+        );
+        assert!(CommandTemplate::parse("x {zone}", &[]).unwrap_err().contains("known: none"));
     }
 
     #[test]
-    fn what_fails_or_hangs_is_done_with_the_next_change() {
+    fn a_command_that_fails_or_hangs_runs_again_with_the_next_change() {
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| directory.path().join(name);
         let script = format!(
@@ -262,11 +278,12 @@ mod tests {
             file("good").display()
         );
         let line = format!("sh -c '{script}' sh {{zone}}");
-        let reload = Template::parse(&line, &["zone"]).unwrap();
-        let mut commands = Commands::new(reload, None, Duration::from_millis(300));
+        let reload = CommandTemplate::parse(&line, &["zone"]).unwrap();
+        let mut commands = ReloadCommands::new(reload, None, Duration::from_millis(300));
         let set =
             |zones: &[&str]| zones.iter().map(|name| zone(name, None)).collect::<BTreeSet<_>>();
-        let changes = |zones: &[&str]| Changes { zones: set(zones), ..Changes::default() };
+        let changes =
+            |zones: &[&str]| ExportChanges { zones: set(zones), ..ExportChanges::default() };
         let known = set(&["fails", "hangs", "other", "late"]);
         let running = || false;
         let told = || {
@@ -275,12 +292,12 @@ mod tests {
             lines.sort();
             lines.join(" ")
         };
-        let mut run = |names: &[&str], known: &BTreeSet<Reload>, newer: bool| {
+        let mut run = |names: &[&str], known: &BTreeSet<ReloadTarget>, newer: bool| {
             commands.run(&changes(names), known, &running, &|| newer)
         };
         assert!(!run(&["fails", "hangs"], &known, false));
         assert_eq!(told(), "fails hangs");
-        // What a change took away is not loaded for ever.
+        // A removed zone is no longer reloaded.
         assert!(!run(&[], &set(&["fails", "other"]), false));
         assert_eq!(told(), "fails fails hangs");
         std::fs::write(file("good"), "").unwrap();
@@ -288,30 +305,32 @@ mod tests {
         assert_eq!(told(), "fails fails fails hangs other");
         assert!(run(&[], &known, false));
         assert_eq!(told().split(' ').count(), 5);
-        // However much is newer, some go through, and nothing is forgotten.
-        let many: Vec<String> = (0..AT_ONCE + 2).map(|number| format!("z{number}")).collect();
+        // Even if there is always something newer, some commands run, and none is forgotten.
+        let many: Vec<String> = (0..MAX_PARALLEL + 2).map(|number| format!("z{number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(!run(&many, &set(&many), true));
-        assert_eq!(told().split(' ').count(), 5 + AT_ONCE);
+        assert_eq!(told().split(' ').count(), 5 + MAX_PARALLEL);
         assert!(run(&[], &set(&many), true));
         assert_eq!(told().split(' ').count(), 5 + many.len());
     }
 
     #[test]
-    fn zones_do_not_wait_for_a_configuration_that_cannot_be_read_again() {
+    fn zones_do_not_wait_for_a_failing_reconfigure_command() {
         let directory = tempfile::tempdir().unwrap();
         let told = directory.path().join("told");
         let tell = |what: &str| {
-            Template::parse(
+            CommandTemplate::parse(
                 &format!("sh -c 'echo {what} >> {}; exit 1'", told.display()),
                 &["zone"],
             )
             .unwrap()
         };
-        let mut commands = Commands::new(tell("{zone}"), tell("config"), Duration::from_secs(60));
+        let mut commands =
+            ReloadCommands::new(tell("{zone}"), tell("config"), Duration::from_secs(60));
         let known = BTreeSet::from([zone("a", None)]);
         let mut lines = |config: bool, newer: bool| {
-            let changes = Changes { zones: known.clone(), config, ..Changes::default() };
+            let changes =
+                ExportChanges { zones: known.clone(), config, ..ExportChanges::default() };
             let _ = std::fs::remove_file(&told);
             assert!(!commands.run(&changes, &known, &|| false, &|| newer));
             std::fs::read_to_string(&told).unwrap().replace('\n', " ")
@@ -323,15 +342,15 @@ mod tests {
     }
 
     #[test]
-    fn of_many_failures_a_few_are_said() {
+    fn of_many_failures_a_few_are_logged() {
         let mut failures = Failures::default();
-        let failed = Outcome { line: "x".to_owned(), result: Err("ended".to_owned()) };
+        let failed = CommandOutcome { line: "x".to_owned(), result: Err("ended".to_owned()) };
         for rest in [None, None, None, Some("1 more command "), Some("2 more commands ")] {
-            assert!(!failures.note(&failed));
-            assert!(failures.note(&Outcome { line: "y".to_owned(), result: Ok(()) }));
-            let said = failures.rest();
+            assert!(!failures.record(&failed));
+            assert!(failures.record(&CommandOutcome { line: "y".to_owned(), result: Ok(()) }));
+            let line = failures.rest();
             assert!(
-                rest.map_or(said.is_none(), |rest| said.is_some_and(|said| said.starts_with(rest)))
+                rest.map_or(line.is_none(), |rest| line.is_some_and(|line| line.starts_with(rest)))
             );
         }
     }

@@ -1,14 +1,16 @@
 //! The SOA serial of an exported zone (RFC 1982).
 
-/// The serial that a zone's sources add up to: its master file's, the feed's where mirrors are answered, and the number of the
-/// half hour of its record's stamp where it has one. Whichever of them rises, the sum does (RFC 1982 section 3.1), and two
-/// servers that export the same make the same of it.
+/// The serial that the sources of a zone add up to: the master file's serial, the feed's serial if
+/// the zone has mirrors, and the number of the half hour of the record's stamp if the zone has a
+/// record. When any of them rises, so does the sum (RFC 1982 section 3.1), and two servers that
+/// export the same sources get the same serial.
 pub(super) fn sum(master: u32, feed: Option<u64>, half_hour: Option<u32>) -> u32 {
-    // Of a feed's serial the lower 32 bits count: only its differences matter.
+    // Only differences of feed serials matter, so the lower 32 bits are enough.
     master.wrapping_add(feed.unwrap_or_default() as u32).wrapping_add(half_hour.unwrap_or_default())
 }
 
-/// The serial of content that is new: the sum, unless a reader that has `before` would not take it for newer.
+/// The serial of changed content: the sum, or one more than `before` if a secondary that has
+/// `before` would not take the sum as newer.
 pub(super) fn next(sum: u32, before: Option<u32>) -> u32 {
     match before {
         Some(before) if !is_greater(sum, before) => before.wrapping_add(1),
@@ -16,7 +18,8 @@ pub(super) fn next(sum: u32, before: Option<u32>) -> u32 {
     }
 }
 
-/// RFC 1982 section 3.2. Half the range apart neither is greater.
+/// Whether `one` is greater than `other` (RFC 1982 section 3.2). If they are half the range apart,
+/// neither is.
 pub(super) fn is_greater(one: u32, other: u32) -> bool {
     (1..1 << 31).contains(&one.wrapping_sub(other))
 }
@@ -47,7 +50,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_rises_the_sum_does(master: u32, feed: u64, half_hour in 0u32..2_000_000, by in 1u32..1 << 31) {
+        fn the_sum_rises_with_each_source(master: u32, feed: u64, half_hour in 0u32..2_000_000, by in 1u32..1 << 31) {
             let before = sum(master, Some(feed), Some(half_hour));
             prop_assert!(rfc(sum(master.wrapping_add(by), Some(feed), Some(half_hour)), before));
             prop_assert!(rfc(sum(master, Some(feed.wrapping_add(by.into())), Some(half_hour)), before));

@@ -1,4 +1,4 @@
-//! Views: one for all clients that are answered along the same paths.
+//! BIND views: one for each set of clients with the same paths.
 
 use std::collections::HashSet;
 
@@ -9,27 +9,28 @@ use cvdns_core::geo::country::{Continent, Country};
 use cvdns_core::snapshot::StaticData;
 use cvdns_core::snapshot::pools::PathId;
 
-/// What clients of one view have in common.
+/// A view and the clients that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
-    /// A name that follows from the paths alone, so that a view keeps its name while they stay.
+    /// The name, made from the paths alone, so that a view keeps its name as long as its paths.
     pub(super) name: String,
-    /// Their path in each plan; 0 where a plan's names do not depend on the client.
+    /// The clients' path in each plan; 0 if the names of a plan do not depend on the client.
     pub(super) paths: Vec<PathId>,
-    /// Where clients are that have these paths: in countries, and on continents as far as no more is known of them. Empty for
-    /// the view of all who are in no other.
+    /// The locations of the clients: countries, and continents for clients whose country is
+    /// unknown. Empty for the last view, which matches all other clients.
     pub(super) areas: Vec<Area>,
-    /// Where it has continents: the countries whose clients belong to a later view.
-    without: Vec<Country>,
+    /// For a view with continents: the countries that belong to a later view.
+    excluded: Vec<Country>,
 }
 
-/// The name of the view of clients that are in no other.
+/// The name of the last view, which matches all other clients.
 const REST: &str = "cvdns-unknown";
 
-/// Most characters of a view's name.
-const LONGEST: usize = 60;
+/// Longest name of a view, in characters.
+const MAX_NAME: usize = 60;
 
-/// The views of a frame. The last one has the clients whose paths are those of unknown clients.
+/// The views of a snapshot. The last one has the clients whose paths are those of clients of
+/// unknown location.
 pub(super) fn views(static_data: &StaticData) -> Vec<View> {
     let paths = |area: Area| -> Vec<PathId> {
         let of = static_data.plans.iter().map(|plan| match plan.clients {
@@ -59,34 +60,35 @@ pub(super) fn views(static_data: &StaticData) -> Vec<View> {
             name: name.unwrap_or_default(),
             paths,
             areas: vec![area],
-            without: Vec::new(),
+            excluded: Vec::new(),
         });
     }
     views.push(View {
         name: REST.to_owned(),
         paths: unknown,
         areas: Vec::new(),
-        without: Vec::new(),
+        excluded: Vec::new(),
     });
     continents_last(&mut views);
     views
 }
 
-/// Puts views with continents behind those of countries alone. For BIND, who is in a country is on its continent too, and the
-/// first view that matches is a client's; so such a view leaves out the countries whose turn comes after it.
+/// Moves views with continents behind those with countries only. BIND uses the first view that
+/// matches, and for BIND a client in a country matches its continent too. A view with continents
+/// therefore excludes the countries of later views.
 fn continents_last(views: &mut [View]) {
     views.sort_by_key(|view| (view.is_rest(), view.continents().next().is_some()));
     let mut placed: HashSet<Country> = HashSet::new();
     for view in views {
         placed.extend(view.areas.iter().filter_map(|area| area.country()));
-        // Whichever continent BIND's database has them on.
+        // Whichever continent BIND's database assigns them to.
         if view.continents().next().is_some() {
-            view.without = Country::all().filter(|country| !placed.contains(country)).collect();
+            view.excluded = Country::all().filter(|country| !placed.contains(country)).collect();
         }
     }
 }
 
-/// The pools of the first path that clients have.
+/// The name of a view: the pools of the first path that depends on the client.
 fn name(static_data: &StaticData, paths: &[PathId], area: Area) -> String {
     let mut plans = static_data.plans.iter().zip(paths).filter(|(plan, _)| plan.clients.is_some());
     let path = plans.next().and_then(|(plan, path)| Some((plan, plan.paths.get(*path)?)));
@@ -101,17 +103,17 @@ fn name(static_data: &StaticData, paths: &[PathId], area: Area) -> String {
         name.push('-');
         name.extend(pool.strip_prefix("continent:").unwrap_or(&pool).chars().map(plain));
     }
-    name.truncate(LONGEST);
+    name.truncate(MAX_NAME);
     name
 }
 
 impl View {
-    /// Whether this is the view of clients that are in no other.
+    /// Whether this is the last view, which matches all other clients.
     pub(super) fn is_rest(&self) -> bool {
         self.areas.is_empty()
     }
 
-    /// The continents on which its clients are of whom no more is known.
+    /// The continents of clients whose country is unknown.
     fn continents(&self) -> impl Iterator<Item = Continent> {
         let alone = |area: &Area| {
             if let Area::Continent(continent) = area { Some(*continent) } else { None }
@@ -119,14 +121,15 @@ impl View {
         self.areas.iter().filter_map(alone)
     }
 
-    /// Who is in it, as an address match list by country. An override beats the database, and of several the longest does:
-    /// the first element that matches decides, so they come first, the longest before the others.
+    /// The clients of the view as an address match list by country. In BIND the first matching
+    /// element decides. Overrides win over the database, so they come first, those with the longest
+    /// prefix before the others.
     pub(super) fn by_country(&self, overrides: &[(IpNet, Country)]) -> Vec<String> {
         if self.is_rest() {
             return vec!["any".to_owned()];
         }
         let mut nets: Vec<(IpNet, bool)> = Vec::new();
-        // Of two for the same network the later one holds, as it is painted over the earlier.
+        // Of two overrides for the same network the later one applies, as in the server's map.
         for (net, country) in overrides.iter().rev() {
             let net = net.trunc();
             if nets.iter().all(|(other, _)| *other != net) {
@@ -136,14 +139,14 @@ impl View {
         nets.sort_by_key(|(net, _)| (std::cmp::Reverse(net.prefix_len()), *net));
         let nets =
             nets.into_iter().map(|(net, inside)| format!("{}{net}", if inside { "" } else { "!" }));
-        let without =
-            self.without.iter().map(|country| format!("!geoip country {}", country.code()));
+        let excluded =
+            self.excluded.iter().map(|country| format!("!geoip country {}", country.code()));
         let areas = self.areas.iter().filter_map(|area| match area {
             Area::Country(country) => Some(format!("geoip country {}", country.code())),
             Area::Continent(continent) => Some(format!("geoip continent {}", continent.code())),
             Area::Unknown => None,
         });
-        nets.chain(without).chain(areas).collect()
+        nets.chain(excluded).chain(areas).collect()
     }
 }
 
@@ -158,14 +161,14 @@ mod tests {
         }
     }
 
-    /// For BIND a client in a country is on its continent too.
+    /// For BIND a client in a country matches its continent too.
     #[test]
-    fn who_is_in_a_country_is_never_taken_for_one_of_its_continent() {
+    fn a_client_in_a_country_never_matches_the_view_of_its_continent() {
         let view = |name: &str, areas: &[&str]| View {
             name: name.to_owned(),
             paths: Vec::new(),
             areas: areas.iter().map(|code| area(code)).collect(),
-            without: Vec::new(),
+            excluded: Vec::new(),
         };
         let mut views = [
             view("both", &["LI", "continent:EU"]),
@@ -185,7 +188,7 @@ mod tests {
         let list = both.by_country(&[(net, Country::parse("LI").unwrap())]);
         assert_eq!(list.first().map(String::as_str), Some("192.0.2.0/24"));
         assert_eq!(list[list.len() - 2..], ["geoip country LI", "geoip continent EU"]);
-        // All but DE, which has its turn before, and LI, which is within.
+        // All countries but DE, whose view comes first, and LI, which is in this view.
         assert_eq!(list.len(), 1 + (Country::count() - 2) + 2);
         assert!(list.contains(&"!geoip country FR".to_owned()));
         assert!(!list.contains(&"!geoip country LI".to_owned()));

@@ -1,52 +1,54 @@
-//! A zone file: everything but its serial is told by what is answered, and that by what was exported before.
+//! Zone files. The content comes from the current answers, the serial also from the previous
+//! export.
 
 use std::fmt::Write as _;
 
-use super::zone::{Record, Shared, Zone};
-use super::{Subject, header, serial, text};
+use super::input::ExportInput;
+use super::zone::{ExportZone, SharedRecords, ZoneRecord};
+use super::{header, presentation, serial};
 use cvdns_core::release::STAMP_PERIOD;
 use cvdns_core::snapshot::pools::PathId;
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::zone::records::Rrset;
 
-/// A zone file, whose serial is still to be told.
+/// A zone file without its serial, which depends on the file that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneFile {
-    /// The zone, as it is named to servers.
+    /// The name of the zone as commands get it.
     pub zone: String,
     /// The view in which it is loaded.
     pub view: Option<String>,
-    /// Most records that one name has of one type.
-    pub(super) most_alike: usize,
-    /// What stands before the serial.
+    /// The number of records in the largest `RRset`.
+    pub(super) largest_rrset: usize,
+    /// The text before the serial.
     before: String,
-    /// What its sources' serials add up to.
+    /// The sum of the serials of its sources, see [`serial::sum`].
     sum: u32,
-    /// Whether that is its master file's alone.
+    /// Whether the master file is the only source.
     is_static: bool,
-    /// What stands behind it.
+    /// The text after the serial.
     after: String,
 }
 
-/// Stands behind the serial, on its line alone.
+/// The comment after the serial, by which the line is found again.
 const SERIAL_END: &str = " ; serial";
 
-/// Octets that the name of a file has at the most, but for its end.
-const LONGEST_STEM: usize = 150;
+/// Longest file name without its extension, in octets.
+const MAX_STEM: usize = 150;
 
-/// A zone with what all its files have in common.
-pub(super) struct Sheet<'z, 's> {
-    zone: &'z Zone<'s>,
+/// Renders the files of one zone; holds what they have in common.
+pub(super) struct ZoneRenderer<'z, 's> {
+    zone: &'z ExportZone<'s>,
     ecs: bool,
-    shared: Shared<'s>,
+    shared: SharedRecords<'s>,
     lines: String,
-    most_alike: usize,
+    largest_rrset: usize,
     sum: u32,
 }
 
-impl<'z, 's> Sheet<'z, 's> {
-    pub(super) fn new(subject: &Subject, zone: &'z Zone<'s>) -> Self {
-        let dynamic_data = &subject.snapshot.dynamic_data;
+impl<'z, 's> ZoneRenderer<'z, 's> {
+    pub(super) fn new(input: &ExportInput, zone: &'z ExportZone<'s>) -> Self {
+        let dynamic_data = &input.snapshot.dynamic_data;
         let half_hour = dynamic_data
             .announced()
             .map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
@@ -54,26 +56,26 @@ impl<'z, 's> Sheet<'z, 's> {
         let (.., master) = soa(&zone.soa);
         Self {
             zone,
-            ecs: subject.snapshot.static_data.settings.ecs,
+            ecs: input.snapshot.static_data.settings.ecs,
             lines: lines(&shared.records),
-            most_alike: most_alike(&shared.records),
+            largest_rrset: largest_rrset(&shared.records),
             shared,
             sum: serial::sum(
                 master,
-                subject.feed.filter(|_| zone.has_pools || zone.has_texts),
+                input.feed.filter(|_| zone.has_pools || zone.has_texts),
                 half_hour.filter(|_| zone.has_texts),
             ),
         }
     }
 
-    /// The zone's file for clients of this path.
+    /// The zone file for clients with this path.
     pub(super) fn file(&self, client: PathId, view: Option<&str>) -> ZoneFile {
         let records = self.zone.of_client(&self.shared, client);
         let (soa, soa_rest, _) = soa(&self.zone.soa);
         ZoneFile {
             zone: name(self.zone.origin),
             view: view.map(str::to_owned),
-            most_alike: self.most_alike.max(most_alike(&records)),
+            largest_rrset: self.largest_rrset.max(largest_rrset(&records)),
             before: header::of_zone(self.zone, self.ecs, view) + &soa,
             sum: self.sum,
             is_static: !self.zone.has_pools && !self.zone.has_texts,
@@ -83,8 +85,8 @@ impl<'z, 's> Sheet<'z, 's> {
 }
 
 impl ZoneFile {
-    /// The file, where `replaced` is what it replaces, and `others` are further files of the same zone. None: what it replaces
-    /// says the same. A master file says another thing when its author raised its serial, and nothing else.
+    /// The text of the file, which replaces the text `replaced`; `others` are further files of the
+    /// same zone. `None` if nothing changed. A raised serial in the master file counts as a change.
     pub(super) fn render(&self, replaced: Option<&str>, others: &[String]) -> Option<String> {
         let whole = |serial: u32| format!("{}{serial}{}", self.before, self.after);
         let same = |text: &&str| serial_of(text).is_some_and(|serial| whole(serial) == **text);
@@ -108,7 +110,8 @@ fn serial_of(text: &str) -> Option<u32> {
     text.lines().find_map(|line| line.strip_suffix(SERIAL_END)?.trim().parse().ok())
 }
 
-/// A SOA record up to its serial, what stands behind that, and the serial of the master file.
+/// A SOA record as the text before its serial, the text after it, and the serial of the master
+/// file.
 fn soa(set: &Rrset<'_>) -> (String, String, u32) {
     let rdata = set.first().unwrap_or_default();
     let (names, numbers) =
@@ -119,34 +122,45 @@ fn soa(set: &Rrset<'_>) -> (String, String, u32) {
         let octets = numbers.get(index * 4..).and_then(|rest| rest.first_chunk::<4>());
         octets.copied().map(u32::from_be_bytes).unwrap_or_default()
     };
-    let owner = text::name(set.owner());
-    let before =
-        format!("{owner} {} IN SOA {} {} (\n    ", set.ttl(), text::name(mname), text::name(rname));
+    let owner = presentation::name(set.owner());
+    let before = format!(
+        "{owner} {} IN SOA {} {} (\n    ",
+        set.ttl(),
+        presentation::name(mname),
+        presentation::name(rname)
+    );
     let [refresh, retry, expire, minimum] = [1, 2, 3, 4].map(number);
     let after = format!("{SERIAL_END}\n    {refresh} {retry} {expire} {minimum} )\n");
     (before, after, number(0))
 }
 
-fn lines(records: &[Record]) -> String {
+fn lines(records: &[ZoneRecord]) -> String {
     let mut out = String::new();
     for record in records {
-        let (mnemonic, data) = text::data(record.rtype, &record.rdata);
-        let _ = writeln!(out, "{} {} IN {mnemonic} {data}", text::name(&record.owner), record.ttl);
+        let (mnemonic, data) = presentation::data(record.rtype, &record.rdata);
+        let _ = writeln!(
+            out,
+            "{} {} IN {mnemonic} {data}",
+            presentation::name(&record.owner),
+            record.ttl
+        );
     }
     out
 }
 
-fn most_alike(records: &[Record]) -> usize {
-    let alike = |one: &Record, other: &Record| one.rtype == other.rtype && one.owner == other.owner;
-    records.chunk_by(alike).map(<[Record]>::len).max().unwrap_or_default()
+fn largest_rrset(records: &[ZoneRecord]) -> usize {
+    let alike =
+        |one: &ZoneRecord, other: &ZoneRecord| one.rtype == other.rtype && one.owner == other.owner;
+    records.chunk_by(alike).map(<[ZoneRecord]>::len).max().unwrap_or_default()
 }
 
-/// A zone's name as servers are told it: without a final dot, but for the root.
+/// The name of a zone as commands get it: without a final dot except for the root.
 pub(super) fn name(origin: &Name) -> String {
     origin.to_string()
 }
 
-/// The name of a zone's files: what no file system minds, another one for each zone.
+/// The file name of a zone without its extension: safe on every file system and different for each
+/// zone.
 pub(super) fn stem(origin: &Name) -> String {
     let mut out = String::new();
     for octet in name(&origin.to_lower()).bytes() {
@@ -158,17 +172,17 @@ pub(super) fn stem(origin: &Name) -> String {
             }
         }
     }
-    if out.len() > LONGEST_STEM {
-        // FNV-1a: the same on every machine and for ever.
+    if out.len() > MAX_STEM {
+        // FNV-1a is the same on every machine and in every version.
         let mix = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
         let hash = out.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
-        out.truncate(LONGEST_STEM);
+        out.truncate(MAX_STEM);
         let _ = write!(out, "%{hash:016x}");
     }
     out
 }
 
-/// Whether a file's name is that of a file of the zone with this stem.
+/// Whether a file belongs to the zone with this stem.
 pub(super) fn is_of(stem: &str, file_name: &str) -> bool {
     file_name.strip_prefix(stem).is_some_and(|rest| rest == ".zone" || rest.starts_with('@'))
 }
@@ -181,7 +195,7 @@ mod tests {
         ZoneFile {
             zone: "a".to_owned(),
             view: None,
-            most_alike: 1,
+            largest_rrset: 1,
             before: "; a comment\na. 60 IN SOA . . (\n    ".to_owned(),
             sum,
             is_static: false,
@@ -190,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_the_same_keeps_its_serial() {
+    fn unchanged_content_keeps_its_serial() {
         let first = file(7, "x").render(None, &[]).unwrap();
         assert_eq!(serial_of(&first), Some(7));
         assert_eq!(file(9, "x").render(Some(&first), &[]), None);
@@ -204,7 +218,7 @@ mod tests {
         assert_eq!(serial_of(&of_master(9).unwrap()), Some(9), "a raised serial alone");
         let last = file(u32::MAX, "x").render(None, &[]).unwrap();
         assert_eq!(next(u32::MAX, &last), Some(0));
-        // Another set of views: the zone goes on from the newest of its files.
+        // After the views changed, the serial continues from the newest of the zone's files.
         let moved =
             file(3, "x").render(None, &[first.clone(), file(5, "x").render(None, &[]).unwrap()]);
         assert_eq!(serial_of(&moved.unwrap()), Some(8));

@@ -23,12 +23,13 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
+pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
-pub use source::{FeedSource, SignedFeed, signature_of};
+pub use source::{FeedSource, SignedFeed};
 
 /// A path as it is written in a file, and where.
 type PlacedPath = Placed<String>;

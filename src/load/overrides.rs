@@ -10,7 +10,7 @@ use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::{beside, read_optional_text};
 
 /// Most octets of a file of overrides, which is room for some ten thousand.
-const MAX_SIZE: u64 = 1 << 20;
+const MAX_FEED_SIZE: u64 = 1 << 20;
 
 /// The file of overrides and its content. The file may appear and go away.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +78,7 @@ impl OverridesFile {
 }
 
 fn read(path: &Path, problems: &mut Problems) -> Option<String> {
-    read_optional_text(path, MAX_SIZE).unwrap_or_else(|error| {
+    read_optional_text(path, MAX_FEED_SIZE).unwrap_or_else(|error| {
         let help = "write a text file; without overrides it may be missing";
         problems.error(Location::file(&path.display().to_string()), error, help);
         None

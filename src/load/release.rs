@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use cvdns_core::config::Config;
 use cvdns_core::release::cvd::{HEADER_SIZE, Header};
-use cvdns_core::release::{CORE_DATABASES, Line, ReleaseSources, SourceState};
+use cvdns_core::release::{CORE_DATABASES, RecordLine, ReleaseSources, SourceState};
 use cvdns_io::{beside, read_bytes, read_head};
 
 /// Most octets of a file with a record. A record itself has at most 255.
@@ -66,13 +66,13 @@ fn or_last_usable<T: Clone>(
 ) -> SourceState<T> {
     match (read, before) {
         (None, _) => SourceState::Unused,
-        (Some(Ok(content)), _) => SourceState::Says(content),
+        (Some(Ok(content)), _) => SourceState::Read(content),
         (Some(Err(error)), before) => {
             errors.push(error);
-            if let SourceState::Says(content) = before {
-                SourceState::Says(content.clone())
+            if let SourceState::Read(content) = before {
+                SourceState::Read(content.clone())
             } else {
-                SourceState::Silent
+                SourceState::Missing
             }
         }
     }
@@ -82,11 +82,11 @@ fn or_last_usable<T: Clone>(
 ///
 /// # Errors
 /// When the file cannot be read or has no valid record. The error names the file.
-fn read_line(path: &Path, now: Timestamp) -> Result<Line, String> {
+fn read_line(path: &Path, now: Timestamp) -> Result<RecordLine, String> {
     let octets = read_bytes(path, MAX_LINE)?;
     let text =
         String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
-    Line::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
+    RecordLine::parse(&text, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Reads the header of a database from its file.
@@ -155,7 +155,7 @@ mod tests {
         let files = ReleaseFiles { line: None, directory: Some(dir.path().to_owned()) };
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let (silent, errors) = read(&files, &ReleaseSources::default());
-        assert_eq!(silent.versions, SourceState::Silent);
+        assert_eq!(silent.versions, SourceState::Missing);
         assert!(errors[0].starts_with("neither main.cvd nor main.cld is in "), "{errors:?}");
 
         for (name, version) in
@@ -164,16 +164,16 @@ mod tests {
             write(name, &header(version));
         }
         let (said, errors) = read(&files, &silent);
-        assert_eq!((said.versions, errors.len()), (SourceState::Says([63, 12, 339]), 0));
+        assert_eq!((said.versions, errors.len()), (SourceState::Read([63, 12, 339]), 0));
         write("daily.cvd", &header("13"));
-        assert_eq!(read(&files, &said).0.versions, SourceState::Says([63, 13, 339]));
+        assert_eq!(read(&files, &said).0.versions, SourceState::Read([63, 13, 339]));
 
         // Bad files are named, and the last versions stay.
         let cut = header("14");
         for (text, words) in [
             (&cut[..200], "daily.cvd: cut off: 200 octets"),
             (&header("0"), "daily.cvd: the version in its header is \"0\""),
-            ("<html></html>", "daily.cvd: no database of ClamAV"),
+            ("<html></html>", "daily.cvd: not a ClamAV database"),
         ] {
             write("daily.cvd", text);
             let (kept, errors) = read(&files, &said);
@@ -190,7 +190,7 @@ mod tests {
         std::fs::write(&path, "1.4.6:63:28129:1789910940:1:90:49192:339\n").unwrap();
         let (said, errors) = read(&files, &ReleaseSources::default());
         assert!(
-            matches!(&said.line, SourceState::Says(line) if line.release.daily == 28_129),
+            matches!(&said.line, SourceState::Read(line) if line.release.daily == 28_129),
             "{errors:?}"
         );
         std::fs::write(&path, "\u{feff}1.4.6:63:28129:1789910940:1:90:49192:339\r\n").unwrap();

@@ -17,7 +17,7 @@ use ureq::{Agent, Body};
 pub use failure::{FetchError, FetchFailure, FetchedPart};
 pub use roots::TrustedRoots;
 
-use cvdns_core::health::{MAX_SIZE, SIGNATURE_EXTENSION};
+use cvdns_core::health::{MAX_FEED_SIZE, SIGNATURE_EXTENSION};
 use cvdns_io::exchange;
 
 /// Most octets of a signature. Those of minisign have about 300.
@@ -115,7 +115,7 @@ impl Fetcher {
             .timeout_connect(Some(timeouts.connect))
             .timeout_global(Some(timeouts.total))
             .build();
-        let signature = signed.then(|| signature_of(url));
+        let signature = signed.then(|| signature_url(url));
         let (agent, url) = (exchange::agent(config, None), url.to_owned());
         Self { agent, url, signature, timeouts, broken, etag: None, has_connection: false }
     }
@@ -141,7 +141,7 @@ impl Fetcher {
             return Ok(Fetched::NotModified);
         }
         let etag = response.headers().get(ETAG).cloned();
-        let octets = self.read(response, MAX_SIZE).map_err(of(FetchedPart::Document))?;
+        let octets = self.read(response, MAX_FEED_SIZE).map_err(of(FetchedPart::Document))?;
         body::check_whole(&octets).map_err(of(FetchedPart::Document))?;
         let fetch_signature =
             |url: &String| self.ask(url, None, started).and_then(|r| self.read(r, MAX_SIGNATURE));
@@ -214,7 +214,7 @@ pub(super) fn is_secure(url: &str) -> bool {
 }
 
 /// The URL of the signature: its extension goes after the path, before a query.
-fn signature_of(url: &str) -> String {
+fn signature_url(url: &str) -> String {
     let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
     format!("{path}{SIGNATURE_EXTENSION}{query}")
 }

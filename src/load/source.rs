@@ -8,7 +8,7 @@ use ureq::http::Uri;
 
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
-use cvdns_core::health::SIGNATURE_EXTENSION;
+use cvdns_core::health::signature_path;
 use cvdns_core::problem::Problems;
 use cvdns_io::{beside, read_feed, read_signature};
 
@@ -86,7 +86,7 @@ impl FeedSource {
     /// When the feed cannot be read. The error names the source.
     pub fn read_signed(&self, roots: &TrustedRoots) -> Result<SignedFeed, String> {
         match self {
-            Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_of(path)))),
+            Self::File(path) => Ok((read_feed(path)?, read_signature(&signature_path(path)))),
             Self::Url(url) => {
                 fetch(url, roots, true).map(|(octets, signature)| (octets, Ok(signature)))
             }
@@ -113,13 +113,6 @@ impl fmt::Display for FeedSource {
             Self::Url(url) => f.write_str(url),
         }
     }
-}
-
-/// The path of a feed's signature.
-pub fn signature_of(feed: &Path) -> PathBuf {
-    let mut path = feed.as_os_str().to_owned();
-    path.push(SIGNATURE_EXTENSION);
-    PathBuf::from(path)
 }
 
 fn fetch(

@@ -79,7 +79,7 @@ fn check_says_all_that_is_wrong_with_its_place() {
     // The configuration's.
     let (code, out, error) = feed(dir.path(), &["check"]);
     assert!(
-        code == Some(0) && out.contains("feed.json can be taken: feed 1000 of "),
+        code == Some(0) && out.contains("feed.json can be used: feed 1000 of "),
         "{out}{error}"
     );
 }
@@ -97,12 +97,12 @@ fn check_warns_of_what_a_server_would_take() {
     let dir = directory(&[("odd.json", &aged(-7200)), ("future.json", &aged(7200))]);
     let (code, out, error) = feed(dir.path(), &["check", "odd.json"]);
     assert_eq!(code, Some(0), "{error}");
-    assert!(out.contains("odd.json can be taken: feed 0 of "), "{out}");
+    assert!(out.contains("odd.json can be used: feed 0 of "), "{out}");
     for words in [
         "its serial is 0",
         "older than max-age",
         "gone.example is in no fleet file",
-        "192.0.2.99 is no address of fr1.example",
+        "192.0.2.99 is not an address of fr1.example",
         "fr1.example holds daily 28130, the release has 28129",
         "DE has no usable mirror, of 3",
         "JP has no usable mirror, of 1",
@@ -178,7 +178,8 @@ fn what_a_server_keeps_is_read_as_the_feed_in_it() {
     daemon.until("a feed that is kept", || kept.exists());
     let after = fixture::feed(1_001, &down(&["de1.example", "de2.example"]));
     std::fs::write(daemon.path().join("after.json"), after).unwrap();
-    let said = "cvdns: state/feed.json is what a server keeps: the feed in it came from ";
+    let said =
+        "cvdns: state/feed.json is a file that a server keeps in `state`; its feed came from ";
     let (code, out, error) =
         feed(daemon.path(), &["diff", "state/feed.json", "after.json", "--json"]);
     assert!(code == Some(0) && error.starts_with(said) && error.lines().count() == 1, "{error}");
@@ -227,7 +228,7 @@ fn diff_says_who_falls_back_and_what_is_announced() {
         "{out}{error}"
     );
     let (code, out, error) = feed(dir.path(), &["diff", "feed.json", "feed.json"]);
-    assert_eq!((code, out.as_str(), error.as_str()), (Some(0), "nothing changes in answers\n", ""));
+    assert_eq!((code, out.as_str(), error.as_str()), (Some(0), "no answer changes\n", ""));
     assert_eq!(feed(dir.path(), &["diff", "feed.json"]).0, Some(2));
     assert_eq!(feed(dir.path(), &["diff", "feed.json", "cvdns.toml"]).0, Some(1));
 }

@@ -121,7 +121,11 @@ fn formats_a_signed_feed_is_fetched_with_its_signature() {
     let before = daemon.log().len();
     publish(&third, &second);
     until(&daemon, "a refusal", || refusals(&daemon, before).len() == 1);
-    assert!(refusals(&daemon, before)[0].contains("its signature is not good"), "{}", daemon.log());
+    assert!(
+        refusals(&daemon, before)[0].contains("its signature is not valid"),
+        "{}",
+        daemon.log()
+    );
     assert_eq!(answer(daemon.client()), pool_of(&down("de2.example")));
     // The feed stays as it is; its signature alone is mended.
     nginx.publish("feed.json.minisig", &sign(dir.path(), "ours", &third));

@@ -141,7 +141,7 @@ fn set_of_zones() -> Files {
 fn zones_are_grouped_by_the_zone_that_they_belong_into() {
     let daemon = Daemon::start(&set_of_zones());
     let text = printed(daemon.path(), &[]);
-    assert!(text.contains("Now it is `ecs = false`."), "{text}");
+    assert!(text.contains("The setting is `ecs = false`."), "{text}");
     let countries = tools::output(Command::new(env!("CARGO_BIN_EXE_cvdns")).args([
         "geoip",
         "countries",
@@ -237,7 +237,7 @@ fn zones_that_nobody_could_find_are_an_error() {
         "add its A or AAAA record to that zone",
         // SourceState once for all countries.
         "\n2 errors, 0 warnings\n",
-        "nothing is printed before these zones can be found from above",
+        "nothing is printed until resolvers could follow all delegations",
     ] {
         assert!(error.contains(words), "{words}: {error}");
     }
@@ -255,7 +255,7 @@ fn what_belongs_nowhere_is_said() {
     for zone in ["example", "kid.ns.test", "x.kid.ns.test"] {
         let (code, out, error) = delegation(dir.path(), &["--parent", zone]);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{zone}");
-        assert!(error.contains(&format!("no zone that is served belongs into {zone}")), "{error}");
+        assert!(error.contains(&format!("no served zone is delegated from {zone}")), "{error}");
     }
     assert_eq!(delegation(dir.path(), &["--parent", "a..b"]).0, Some(2));
     let (code, _, error) = delegation(dir.path(), &["--config", "none.toml"]);

@@ -106,7 +106,7 @@ fn a_line_is_shown_with_what_is_wrong_in_it() {
          {margin} |\n\
          {margin} = help: expected an ISO 3166 code such as \"DE\" (`cvdns geoip countries` lists them)\n\n\
          1 error, 0 warnings\n\
-         cvdns: list.csv: nothing is written before all lines are good\n",
+         cvdns: list.csv: nothing is written until all lines are correct\n",
         " ".repeat(column - 1)
     );
     assert_eq!(error, expected);
@@ -146,7 +146,7 @@ fn an_existing_file_is_replaced_by_force_alone() {
     assert_eq!((code, out.as_str(), there("mirrors.toml").as_str()), (Some(1), "", "mine"));
     assert_eq!(
         error,
-        "cvdns: mirrors.toml is there already: name another file, or replace it with --force\n"
+        "cvdns: mirrors.toml exists already: name another file, or replace it with --force\n"
     );
     // Nor does a name that leads nowhere count as free.
     std::os::unix::fs::symlink("gone", dir.path().join("link")).expect("a link");

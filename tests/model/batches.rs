@@ -76,7 +76,7 @@ fn in_a_batch(
     snapshot: &Snapshot,
     queries: &[Option<(Vec<u8>, IpAddr)>],
 ) -> Vec<Option<Vec<u8>>> {
-    answering.expect(
+    answering.read_batch(
         snapshot,
         queries.iter().map(|q| q.as_ref().map(|(query, from)| (&**query, *from))),
     );
@@ -84,7 +84,7 @@ fn in_a_batch(
         let (query, client) = queries[number].as_ref()?;
         let mut buffer = vec![0; 4096];
         buffer[..query.len()].copy_from_slice(query);
-        let length = answering.respond_expected(
+        let length = answering.respond_in_batch(
             number,
             snapshot,
             &mut buffer,
@@ -118,7 +118,7 @@ fn batches_get_what_single_queries_get() {
         answered += expected.iter().flatten().count();
     }
     assert!(answered > 10_000, "{answered}");
-    let nobody = together.respond_expected(
+    let nobody = together.respond_in_batch(
         64,
         &snapshot,
         &mut [0; 4096],

@@ -14,12 +14,12 @@ use asking::{A, AAAA, Numbers, TXT, loaded, project, query, static_data};
 use cvdns::load::Loaded;
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::explain::{
-    AddressSource, Asker, Inquiry, OutcomeStory, PoolsStory, Story, usual_type,
+    AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, PathInfo, usual_type,
 };
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs, Overrides, State};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Announced, Offered};
+use cvdns_core::release::{Announced, DatedRelease};
 use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::Name;
@@ -119,7 +119,7 @@ fn random_overrides(fleet: &Fleet, numbers: &mut Numbers) -> Overrides {
 impl Round {
     fn new(static_data: &Arc<StaticData>, feed: &Feed, overrides: &Overrides, turn: u64) -> Self {
         let inputs = HealthInputs { feed: Some(feed), overrides: Some(overrides), settling: None };
-        let release: Option<Offered<'_>> = feed.offered();
+        let release: Option<DatedRelease<'_>> = feed.dated_release();
         let now = Now { inputs, release, time: time(), max_age: Duration::from_secs(3600) };
         // Versions once announced are not taken back.
         let before = Announced::known(&feed.release.clone().unwrap(), time().as_second() - 3600);
@@ -212,22 +212,22 @@ fn random_client(numbers: &mut Numbers) -> (IpAddr, u8) {
     }
 }
 
-fn rcode(outcome: OutcomeStory) -> ResponseCode {
+fn rcode(outcome: OutcomeKind) -> ResponseCode {
     match outcome {
-        OutcomeStory::Nxdomain => ResponseCode::NXDomain,
-        OutcomeStory::NotReady | OutcomeStory::Expired => ResponseCode::ServFail,
-        OutcomeStory::NotOurs => ResponseCode::Refused,
-        OutcomeStory::TooLong => ResponseCode::YXDomain,
+        OutcomeKind::Nxdomain => ResponseCode::NXDomain,
+        OutcomeKind::NotReady | OutcomeKind::Expired => ResponseCode::ServFail,
+        OutcomeKind::NotOurs => ResponseCode::Refused,
+        OutcomeKind::TooLong => ResponseCode::YXDomain,
         _ => ResponseCode::NoError,
     }
 }
 
 /// The story against the packet: RCODE, window, order, TTL, scope, words.
-fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
+fn story_is_packet(story: &Explanation, packet: &Packet, qtype: u16) {
     assert_eq!(packet.message.metadata.response_code, rcode(story.outcome), "{story:?}");
     assert_eq!(packet.scope(), Some(story.scope.unwrap_or(0)), "{story:?}");
     let window = story.pools.as_ref().and_then(|pools| pools.window.as_ref());
-    if matches!(qtype, A | AAAA) && story.outcome == OutcomeStory::Pool {
+    if matches!(qtype, A | AAAA) && story.outcome == OutcomeKind::Pool {
         let window = window.expect("a window");
         assert_eq!(packet.addresses(), window.addresses, "{story:?}");
         assert!(packet.message.answers.iter().all(|record| record.ttl == window.ttl), "{story:?}");
@@ -263,7 +263,7 @@ fn story_is_packet(story: &Story, packet: &Packet, qtype: u16) {
             || told.contains(address)),
         "{story:?}"
     );
-    if story.outcome == OutcomeStory::Record {
+    if story.outcome == OutcomeKind::Record {
         let record = story.record.as_ref().unwrap();
         assert_eq!(packet.strings(), [record.text.clone().unwrap()]);
         assert_eq!(Some(packet.message.answers[0].ttl), record.ttl);
@@ -291,7 +291,7 @@ fn members<'f>(fleet: &'f Fleet, pool: &str) -> Vec<&'f str> {
 }
 
 /// The pools of a story against the fleet file; and what it says of mirrors against itself.
-fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
+fn pools_are_the_fleets(pools: &PathInfo, fleet: &Fleet) {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let drawn: Vec<bool> = pools.path.iter().map(|pool| pool.drawn).collect();
     assert!(drawn.is_sorted_by(|a, b| a >= b), "drawn from in order: {drawn:?}");
@@ -311,7 +311,7 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
         for member in &pool.members {
             assert_eq!(member.answered.is_empty(), member.why_not.is_some(), "{member:?}");
             let mirror = &member.mirror;
-            let works = |of: &cvdns_core::explain::fleet::AddressStory| {
+            let works = |of: &cvdns_core::explain::fleet::AddressInfo| {
                 matches!(of.state, State::Up | State::Old)
             };
             assert_eq!(
@@ -325,7 +325,12 @@ fn pools_are_the_fleets(pools: &PoolsStory, fleet: &Fleet) {
 }
 
 /// All windows together hold what the members give, and nothing else.
-fn windows_hold_what_members_give(story: &Story, round: &mut Round, query: &[u8], client: IpAddr) {
+fn windows_hold_what_members_give(
+    story: &Explanation,
+    round: &mut Round,
+    query: &[u8],
+    client: IpAddr,
+) {
     let Some(pools) = story.pools.as_ref().filter(|pools| pools.window.is_some()) else { return };
     let given: BTreeSet<IpAddr> =
         pools.path.iter().flat_map(|pool| &pool.members).flat_map(|m| m.answered.clone()).collect();
@@ -366,9 +371,16 @@ fn what_explains_is_what_serves() {
                 told_by_dig(&mut round, &lower, &packet, (client, prefix), qtype);
                 continue;
             }
-            let asker = Asker { address: client, prefix: Some(prefix), from: AddressSource::Ecs };
-            let inquiry = Inquiry { name: &lower, qtype, asker, turn: packet.turn, time: time() };
-            let story = Story::of(&round.snapshot, &inquiry);
+            let asker =
+                ClientAddress { address: client, prefix: Some(prefix), from: AddressSource::Ecs };
+            let inquiry = ExplainQuery {
+                name: &lower,
+                qtype,
+                client: asker,
+                turn: packet.turn,
+                time: time(),
+            };
+            let story = Explanation::of(&round.snapshot, &inquiry);
             story_is_packet(&story, &packet, qtype);
             if let Some(pools) = &story.pools {
                 pools_are_the_fleets(pools, &fleet);
@@ -378,7 +390,7 @@ fn what_explains_is_what_serves() {
             if numbers.chance(3) {
                 windows_hold_what_members_give(&story, &mut round, &query, [192, 0, 2, 1].into());
             }
-            assert!(story.lines().iter().all(|line| line.len() < 255));
+            assert!(story.txt_strings().iter().all(|line| line.len() < 255));
         }
     }
     // Each kind of answer was met.
@@ -412,9 +424,11 @@ fn told_by_dig(
     }
     let mut about = LowerName::new();
     assert!(about.set(&name.wire()[1 + "_explain".len()..]));
-    let asker = Asker { address: client.0, prefix: Some(client.1), from: AddressSource::Ecs };
+    let asker =
+        ClientAddress { address: client.0, prefix: Some(client.1), from: AddressSource::Ecs };
     let qtype = usual_type(&round.snapshot, &about);
-    let inquiry = Inquiry { name: &about, qtype, asker, turn: packet.turn, time: time() };
-    assert_eq!(packet.strings(), Story::of(&round.snapshot, &inquiry).lines());
+    let inquiry =
+        ExplainQuery { name: &about, qtype, client: asker, turn: packet.turn, time: time() };
+    assert_eq!(packet.strings(), Explanation::of(&round.snapshot, &inquiry).txt_strings());
     assert!(packet.message.answers.iter().all(|record| record.ttl == 0));
 }

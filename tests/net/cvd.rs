@@ -85,13 +85,13 @@ fn the_record_is_made_of_files_and_of_what_the_configuration_knows() {
     // Nothing has the software version: it is not made up.
     let (code, out, error) = cvd(dir.path(), &names);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(error.contains("name it with --software 1.4.6, or a configuration"), "{error}");
+    assert!(error.contains("such as --software 1.4.6, or name a configuration"), "{error}");
 
     // A database that is missing.
     let (code, out, error) =
         cvd(dir.path(), &["--record", "--software", "1.5.0", "main.cvd", "daily.cld"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(error.contains("needs a version of bytecode"), "{error}");
+    assert!(error.contains("needs the version of bytecode"), "{error}");
 
     // The configuration's feed has the rest.
     let feed =
@@ -131,7 +131,7 @@ fn a_record_can_be_written_over_itself() {
     );
     assert!(
         error.contains(
-            "dns.txt: 0 lines; expected one, the record; the rest of the record is taken"
+            "dns.txt: 0 lines; expected one, the record; the other fields of the record are taken"
         ),
         "{error}"
     );
@@ -183,7 +183,7 @@ fn bad_files_are_named_and_good_ones_are_printed() {
     ]);
     for (name, words) in [
         ("cut.cvd", "cut.cvd: cut off: 200 octets"),
-        ("page.cvd", "page.cvd: no database of ClamAV"),
+        ("page.cvd", "page.cvd: not a ClamAV database"),
         ("fields.cvd", "fields.cvd: its header has no MD5"),
         ("zero.cvd", "zero.cvd: the version in its header is \"0\"; expected a number, 1 or more"),
         ("word.cvd", "word.cvd: the version in its header is \"x\""),

@@ -263,13 +263,9 @@ fn a_client_decides_where_the_name_asks_for_it() {
     refused(
         dir.path(),
         "db.local.clam.example --client 0.0.0.0/0",
-        "\"0.0.0.0/0\" says of no client where it is",
+        "\"0.0.0.0/0\" does not locate a client",
     );
-    refused(
-        dir.path(),
-        "db.local.clam.example --client ::/0",
-        "\"::/0\" says of no client where it is",
-    );
+    refused(dir.path(), "db.local.clam.example --client ::/0", "\"::/0\" does not locate a client");
 }
 
 #[test]
@@ -352,7 +348,7 @@ fn another_feed_gives_another_story() {
         (code, error.as_str()),
         (
             Some(0),
-            "cvdns: other.json: gone.example is in no fleet file: what it says of it is not used\n"
+            "cvdns: other.json: gone.example is in no fleet file: its state in the feed is not used\n"
         )
     );
     let told: Value = serde_json::from_str(&out).expect("JSON");
@@ -473,7 +469,7 @@ fn a_server_that_answers_otherwise_is_one() {
         let (code, out, error) =
             explain(here.path(), &format!("{asked} --server 127.0.0.1:{}", server.port()));
         assert_eq!((code, error.as_str()), (Some(1), ""), "{out}");
-        let told = out.split_once("answers otherwise\n").expect("a difference").1;
+        let told = out.split_once("answers differently\n").expect("a difference").1;
         assert!(words.iter().all(|inputs| told.contains(inputs)), "{told}");
         assert_eq!(told.lines().count(), words.len(), "{told}");
     };
@@ -539,12 +535,12 @@ fn a_server_that_answers_otherwise_is_one() {
     refused(
         here.path(),
         &format!("db.de.clam.example --server 127.0.0.1:{port}"),
-        &format!("cannot ask 127.0.0.1:{port} (127.0.0.1:{port}): Connection refused"),
+        &format!("cannot query 127.0.0.1:{port} (127.0.0.1:{port}): Connection refused"),
     );
     refused(
         here.path(),
         "db.de.clam.example --server 127.0.0.1:x",
-        "\"x\" is no port: expected HOST or HOST:PORT",
+        "\"x\" is not a port: expected HOST or HOST:PORT",
     );
     refused(
         here.path(),
@@ -559,12 +555,12 @@ fn what_is_no_name_or_type_is_refused() {
     let label = "a".repeat(64);
     let name = vec!["a".repeat(60); 5].join(".");
     refused(dir.path(), &format!("{label}.clam.example"), "a label is over 63 octets long");
-    refused(dir.path(), &name, "is no domain name");
-    refused(dir.path(), "a..clam.example", "is no domain name");
+    refused(dir.path(), &name, "is not a domain name");
+    refused(dir.path(), "a..clam.example", "is not a domain name");
     refused(
         dir.path(),
         "db.de.clam.example FOO",
-        "\"FOO\" is no record type: expected a type such as A, AAAA, TXT or TYPE65280",
+        "\"FOO\" is not a record type: expected a type such as A, AAAA, TXT or TYPE65280",
     );
     refused(dir.path(), "db.de.clam.example TYPE65536", "is no record type");
     refused(
@@ -583,10 +579,10 @@ fn a_diagnostic_name_leads_to_the_name_that_it_is_about() {
     refused(
         dir.path(),
         "_Explain.db.DE.clam.example",
-        "_Explain.db.DE.clam.example is a diagnostic name, by which a server tells of db.de.clam.example: \
-         explain db.de.clam.example, or ask the server by dig",
+        "_Explain.db.DE.clam.example is a diagnostic name that explains db.de.clam.example: use \
+         `cvdns explain db.de.clam.example`, or query the server with dig",
     );
-    refused(dir.path(), "_feed.clam.example TXT", "explain clam.example, or ask the server by dig");
+    refused(dir.path(), "_feed.clam.example TXT", "use `cvdns explain clam.example`, or query");
     // These are about nothing of ours.
     for name in ["_pool.nowhere.clam.example", "_other.db.de.clam.example"] {
         assert_eq!(json_of(dir.path(), name)["answer"]["rcode"], "NXDOMAIN", "{name}");

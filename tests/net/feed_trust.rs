@@ -74,10 +74,10 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
     next(&|feed| sign(dir.path(), "theirs", feed), "another key than `public-key`", "signature");
     next(
         &|feed| sign(dir.path(), "ours", &feed.replace("1.4.6", "1.4.7")),
-        "not of these octets",
+        "does not match these octets",
         "signature",
     );
-    next(&|_| "signed, really".to_owned(), "no minisign signature", "signature");
+    next(&|_| "signed, really".to_owned(), "not a minisign signature", "signature");
     next(&|feed| sign(dir.path(), "ours", feed), "feed 1004 of ", "");
     assert_eq!(answered(&daemon, "db.de.clam.example").len(), 2);
 

@@ -68,7 +68,7 @@ fn formats_cvd_dir_gives_the_versions_of_the_higher_of_cvd_and_cld() {
         (&databases::cvd("28133")[..300], "daily.cld: cut off: 300 octets"),
         (&databases::cvd("0"), "daily.cld: the version in its header is \"0\""),
         (&databases::cvd("many"), "daily.cld: the version in its header is \"many\""),
-        ("<html>Not found</html>", "daily.cld: no database of ClamAV"),
+        ("<html>Not found</html>", "daily.cld: not a ClamAV database"),
         (
             &databases::cvd_of("28133", "4102444800"),
             "daily.cld: it was built at 2100-01-01T00:00:00Z",

@@ -199,8 +199,8 @@ fn status_says_what_keeps_the_server_from_being_ready() {
     assert_eq!(output.status.code(), Some(1), "{page}");
     let expected = "ready     no: no feed: all mirrors count as up\n          no: no release: there is no record\n";
     assert!(page.contains(expected), "{page}");
-    assert!(page.contains("record    none: SERVFAIL, as there is no release\n"), "{page}");
-    assert!(page.contains("not taken: "), "{page}");
+    assert!(page.contains("record    SERVFAIL, as no release is known\n"), "{page}");
+    assert!(page.contains("refused: "), "{page}");
 }
 
 #[test]

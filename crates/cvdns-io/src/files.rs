@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use cvdns_core::health::MAX_SIZE;
+use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::zone::include::{Include, IncludedFile};
 
 /// Most octets of a text file. A zone file with a million records has about half of that.
@@ -147,7 +147,7 @@ pub fn read_list(path: &Path) -> Result<String, String> {
 /// When the file cannot be read.
 pub fn read_feed(path: &Path) -> Result<Vec<u8>, String> {
     // One octet more than a feed may have, so that the feed's own check reports the size.
-    read_bytes(path, MAX_SIZE as u64 + 1)
+    read_bytes(path, MAX_FEED_SIZE as u64 + 1)
 }
 
 /// Most octets of a signature's file.

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::document::{Document, Mirrors};
 use super::sign::Signer;
 use super::stored::StoredState;
-use cvdns_core::health::Feed;
+use cvdns_core::health::{Feed, signature_path};
 use cvdns_core::release::Release;
 use cvdns_io::{read_bytes, read_feed, replace};
 
@@ -135,13 +135,6 @@ pub fn read_release(path: &Path) -> Result<Release, String> {
 fn serial(last: u64, now: Timestamp) -> Option<u64> {
     let clock = u64::try_from(now.as_second()).unwrap_or(0);
     Some(clock.max(last.checked_add(1)?))
-}
-
-/// `SOURCE.minisig`.
-fn signature_path(feed: &Path) -> PathBuf {
-    let mut name = feed.as_os_str().to_owned();
-    name.push(".minisig");
-    name.into()
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {

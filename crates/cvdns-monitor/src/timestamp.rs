@@ -6,8 +6,8 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::failure::Failure;
 use super::fetch::Answer;
+use cvdns_core::problem::clock::is_ahead;
 use cvdns_core::problem::{BYTE_ORDER_MARK, excerpt, moment};
-use cvdns_core::release::MAX_AHEAD;
 
 /// The largest size of the file in octets; a time has a few dozen.
 pub const MAX_SIZE: u64 = 4096;
@@ -33,10 +33,7 @@ pub fn of(answer: &Answer, now: Timestamp) -> Result<Timestamp, Failure> {
     let time = parse(&text)
         .or_else(modified)
         .ok_or_else(|| Failure::NotATimestamp(excerpt(text.trim(), EXCERPT)))?;
-    match now.checked_add(MAX_AHEAD) {
-        Ok(latest) if time > latest => Err(Failure::FromTheFuture(time)),
-        _ => Ok(time),
-    }
+    if is_ahead(time, now) { Err(Failure::FromTheFuture(time)) } else { Ok(time) }
 }
 
 /// Reads Unix seconds or an RFC 3339 time. Whitespace around it is ignored.

@@ -1,19 +1,19 @@
-//! Metrics of what is in force.
+//! Metrics of the state of the server: program, feed, record and mirrors.
 
 use std::fmt::Error;
 
 use jiff::Timestamp;
 
-use super::page::Page;
-use crate::admin::Condition;
+use super::encoder::MetricsEncoder;
+use crate::admin::view::ServerCondition;
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::Snapshot;
 
-impl Page<'_> {
-    /// The program, since when it runs and how it took what it was told.
-    pub(super) fn program(&mut self, condition: &Condition) -> Result<(), Error> {
+impl MetricsEncoder<'_> {
+    /// Version, start time, reloads and compilations.
+    pub(super) fn program(&mut self, condition: &ServerCondition) -> Result<(), Error> {
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1u64)];
-        self.gauges("build_info", "1, for the version of the program", version)?;
+        self.gauges("build_info", "Version of the program; the value is 1", version)?;
         self.gauge(
             "start_time_seconds",
             "When the server was started",
@@ -21,26 +21,26 @@ impl Page<'_> {
         )?;
         let [done, failed] = condition.reloads;
         let reloads = [([("outcome", "done")], done), ([("outcome", "failed")], failed)];
-        let help = "Reloads of the configuration; one that fails changes nothing";
+        let help = "Reloads of the configuration; a failed one changes nothing";
         self.counters("reloads", help, reloads)?;
-        self.counter("snapshots_compiled", "Snapshots that were compiled", condition.compiled)?;
+        self.counter("snapshots_compiled", "Compiled snapshots", condition.compiled)?;
         let last = condition.compile_time.as_secs_f64();
         self.gauge("snapshot_compile_seconds", "How long the newest snapshot took to compile", last)
     }
 
     /// The feed.
-    pub(super) fn feed(&mut self, condition: &Condition, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn feed(
+        &mut self,
+        condition: &ServerCondition,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let refusals =
             condition.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
-        self.counters(
-            "feed_errors",
-            "Looks at the feed that brought none to take, by reason",
-            refusals,
-        )?;
+        self.counters("feed_errors", "Failed attempts to get a feed, by reason", refusals)?;
         let held = condition.held.as_ref().map_or(0, |held| held.serial);
-        self.gauge("feed_held_serial", "Serial of the feed that is held back; 0: none is", held)?;
+        self.gauge("feed_held_serial", "Serial of the feed that is held back; 0 if none is", held)?;
         let overrides = condition.overrides as u64;
-        self.gauge("overrides_in_force", "Overrides of the operator that are in force", overrides)?;
+        self.gauge("overrides_in_force", "The operator's overrides in force", overrides)?;
         let Some(feed) = &condition.feed else { return Ok(()) };
         self.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
         let generated = feed.generated.as_second();
@@ -56,35 +56,39 @@ impl Page<'_> {
         )?;
         self.gauge(
             "feed_fresh",
-            "1: the feed in force is younger than max-age",
+            "1 if the feed in force is younger than max-age",
             i64::from(feed.fresh),
         )
     }
 
-    /// What is announced, and why.
+    /// The announced versions and the quorum behind them.
     pub(super) fn record(
         &mut self,
         snapshot: &Snapshot,
-        condition: &Condition,
+        condition: &ServerCondition,
         now: Timestamp,
     ) -> Result<(), Error> {
         let dynamic_data = &snapshot.dynamic_data;
         let available = dynamic_data.announced().is_some() && !dynamic_data.has_expired();
-        self.gauge("record_available", "1: there is a record to answer", i64::from(available))?;
+        self.gauge("record_available", "1 if there is a record to answer", i64::from(available))?;
         let unusable = condition.unusable_files as u64;
         self.gauge("record_files_unusable", "Files of the record that cannot be used", unusable)?;
         let expired = i64::from(dynamic_data.has_expired());
-        self.gauge("record_expired", "1: the record is too old to be answered, SERVFAIL", expired)?;
+        self.gauge(
+            "record_expired",
+            "1 if the record is too old and answered with SERVFAIL",
+            expired,
+        )?;
         dynamic_data.announced().map_or(Ok(()), |announced| self.announced(announced, now))
     }
 
     fn announced(&mut self, announced: &Announced, now: Timestamp) -> Result<(), Error> {
         let databases =
             || announced.release.databases().map(|(name, version)| ([("database", name)], version));
-        self.gauges("record_version", "Version that the record announces", databases())?;
+        self.gauges("record_version", "Version announced by the record", databases())?;
         let gates = || announced.gates.iter().map(|gate| ([("database", gate.database)], gate));
         let released = gates().map(|(labels, gate)| (labels, gate.released));
-        self.gauges("record_released_version", "Version that the release has", released)?;
+        self.gauges("record_released_version", "Version of the release", released)?;
         let held = gates().map(|(labels, gate)| (labels, gate.held.ratio()));
         let help = "Share of the usable mirrors' capacity that holds the announced version";
         self.gauges("record_held_ratio", help, held)?;
@@ -92,7 +96,7 @@ impl Page<'_> {
         let help = "Share of the usable mirrors' capacity that holds the released version";
         self.gauges("record_released_held_ratio", help, held)?;
         let quorum = gates().map(|(labels, gate)| (labels, gate.quorum.ratio()));
-        self.gauges("record_quorum_ratio", "Share that it takes to announce a version", quorum)?;
+        self.gauges("record_quorum_ratio", "Share required to announce a version", quorum)?;
         self.gauge("record_stamp_timestamp_seconds", "Stamp of the record", announced.stamp)?;
         self.gauge(
             "record_age_seconds",
@@ -101,35 +105,31 @@ impl Page<'_> {
         )
     }
 
-    /// How the mirrors stand beside the record.
+    /// Mirrors by state, and paths that fall back.
     pub(super) fn mirrors(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let dynamic_data = &snapshot.dynamic_data;
         let states = snapshot.mirrors_by_condition();
         let states =
             states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
-        self.gauges("mirrors", "Mirrors by how they stand; each host counts once", states)?;
+        self.gauges("mirrors", "Mirrors by state; each host counts once", states)?;
         let lagging = dynamic_data.lagging() as u64;
         self.gauge(
             "mirrors_lagging",
-            "Mirrors that work and are too far behind the record",
+            "Mirrors that work but are too far behind the record",
             lagging,
         )?;
         let settling = dynamic_data.settling() as u64;
-        self.gauge(
-            "mirrors_settling",
-            "Mirrors that are out for changing state too often",
-            settling,
-        )?;
+        self.gauge("mirrors_settling", "Mirrors left out for changing state too often", settling)?;
         let lagging = dynamic_data.lagging_paths() as u64;
         self.gauge(
             "paths_lagging",
-            "Paths, over all limits, that have only such mirrors",
+            "Paths, counted once for each limit, that have only lagging mirrors",
             lagging,
         )?;
         let open = dynamic_data.fail_open() as u64;
         self.gauge(
             "paths_fail_open",
-            "Paths, over all limits, that have no mirror that works",
+            "Paths, counted once for each limit, that have no working mirror",
             open,
         )
     }

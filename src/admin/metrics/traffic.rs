@@ -1,19 +1,19 @@
-//! Metrics of what is asked and answered.
+//! Metrics of queries and answers.
 
 use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::page::Page;
+use super::encoder::MetricsEncoder;
 use crate::logging::LogCounts;
-use cvdns_core::answer::{Answered, Counted, QueryTallies};
-use cvdns_core::snapshot::download_reports::{Outcome, Reports};
+use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals};
+use cvdns_core::snapshot::download_reports::{DownloadCounts, ReportCounts};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
-/// A counter's name, its help and what it is of all that is counted.
-type Figure = (&'static str, &'static str, fn(&Counted) -> u64);
+/// A counter: its name, its help text and its value.
+type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
-impl Page<'_> {
-    /// What the sockets have done.
+impl MetricsEncoder<'_> {
+    /// Counters of the sockets.
     pub(super) fn sockets(&mut self, tallies: &Tallies) -> Result<(), Error> {
         let counters = tallies.read();
         let (udp, tcp) = (counters.udp, counters.tcp);
@@ -22,7 +22,7 @@ impl Page<'_> {
         let received = by_transport(udp.received, tcp.received);
         self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
         let answered = by_transport(udp.answered, tcp.answered);
-        self.counters("answers_sent", "Answers that were sent", answered)?;
+        self.counters("answers_sent", "Answers sent", answered)?;
         self.dropped(&udp, &tcp)?;
         let help = "Datagrams that could not be received";
         self.counter("udp_receive_errors", help, udp.receive_errors)?;
@@ -37,7 +37,7 @@ impl Page<'_> {
             })
         };
         self.counters("udp_worker_received", "Datagrams, by worker", each(|udp| udp.received))?;
-        let help = "Receptions that brought at least one datagram, by worker";
+        let help = "Batches of at least one datagram received, by worker";
         self.counters("udp_worker_batches", help, each(|udp| udp.batches))
     }
 
@@ -52,13 +52,13 @@ impl Page<'_> {
         let labelled = reasons.map(|(transport, reason, count)| {
             ([("transport", transport), ("reason", reason)], count)
         });
-        self.counters("queries_dropped", "What was received and got no answer, by reason", labelled)
+        self.counters("queries_dropped", "Received messages without an answer, by reason", labelled)
     }
 
     fn connections(&mut self, tcp: &TcpCounters) -> Result<(), Error> {
-        self.gauge("tcp_connections", "TCP connections that are open", tcp.open())?;
-        self.counter("tcp_connections_accepted", "TCP connections that were served", tcp.accepted)?;
-        let help = "TCP connections closed at once, as all places were taken by busy ones";
+        self.gauge("tcp_connections", "Open TCP connections", tcp.open())?;
+        self.counter("tcp_connections_accepted", "TCP connections served", tcp.accepted)?;
+        let help = "TCP connections closed at once because all others were busy";
         self.counter("tcp_connections_refused", help, tcp.refused)?;
         self.counter(
             "tcp_accept_errors",
@@ -78,25 +78,25 @@ impl Page<'_> {
         let labelled = ends.map(|(how, count)| ([("how", how)], count));
         self.counters(
             "tcp_connections_ended",
-            "TCP connections that ended, by how they did",
+            "TCP connections that ended, by how they ended",
             labelled,
         )
     }
 
-    /// Samples of queries, and how the log fares.
+    /// Counters of query samples and of the log.
     pub(super) fn log(&mut self, counts: &LogCounts) -> Result<(), Error> {
         let outcomes = [("logged", &counts.samples_logged), ("dropped", &counts.samples_dropped)];
         let labelled =
             outcomes.map(|(outcome, count)| ([("outcome", outcome)], count.load(Relaxed)));
         self.counters("query_samples", "Queries chosen for the log (`query-sample`)", labelled)?;
-        let help = "Lines of the log that were left out, as too many waited to be written";
+        let help = "Log lines dropped because too many were waiting to be written";
         self.counter("log_lines_dropped", help, counts.lines_dropped.load(Relaxed))?;
-        let help = "Writes of the log that the system refused; they are tried again";
+        let help = "Failed writes of the log; they are tried again";
         self.counter("log_write_errors", help, counts.write_errors.load(Relaxed))
     }
 
-    /// What was asked, and how it was answered.
-    pub(super) fn queries(&mut self, tallies: &QueryTallies) -> Result<(), Error> {
+    /// Counters of queries and of how they were answered.
+    pub(super) fn queries(&mut self, tallies: &QueryCounterSet) -> Result<(), Error> {
         let both = [("udp", tallies.udp()), ("tcp", tallies.tcp())];
         let queries = both.iter().flat_map(|(transport, counted)| {
             counted.queries.iter().map(move |(kind, count)| {
@@ -109,11 +109,11 @@ impl Page<'_> {
                 (labels, *count)
             })
         });
-        let help = "Queries that were answered, by what they asked and how they were";
+        let help = "Answered queries, by class of the name, type and rcode";
         self.counters("queries", help, queries)?;
         let figures: [Figure; 5] = [
-            ("queries_ecs", "Queries with a client subnet that is heeded", |c| c.ecs),
-            ("answers_truncated", "Answers too long for UDP: empty, with TC", |c| c.truncated),
+            ("queries_ecs", "Queries whose client subnet was used", |c| c.ecs),
+            ("answers_truncated", "Answers too long for UDP: empty, with TC set", |c| c.truncated),
             (
                 "answers_widened",
                 "Answers with mirrors from further along the path than its first pool",
@@ -121,12 +121,14 @@ impl Page<'_> {
             ),
             (
                 "answers_lagging",
-                "Answers with mirrors too far behind the record, as there are no others",
+                "Answers with mirrors too far behind the record, as the path has no others",
                 |c| c.lagging,
             ),
-            ("answers_fail_open", "Answers with mirrors not known to work, as none is", |c| {
-                c.fail_open
-            }),
+            (
+                "answers_fail_open",
+                "Answers with mirrors not known to work, as the path has no others",
+                |c| c.fail_open,
+            ),
         ];
         figures.into_iter().try_for_each(|(name, help, figure)| {
             let labelled = both
@@ -136,28 +138,29 @@ impl Page<'_> {
         })
     }
 
-    /// Which paths and mirrors were answered. Their labels are pools and hosts of the fleets, whatever is asked.
-    pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
+    /// Counters of answers by path and mirror. Labels are pools and hosts of the fleets, so queries
+    /// cannot add new ones.
+    pub(super) fn answered(&mut self, answered: &AnswerStats) -> Result<(), Error> {
         let paths = answered.paths.iter().map(|(label, count)| {
             let labels =
                 [("zone", &*label.zone), ("path", label.path.as_str()), ("country", label.country)];
             (labels, *count)
         });
-        self.counters("path_answers", "Answers with mirrors, by the path that they are of", paths)?;
+        self.counters("path_answers", "Answers with mirrors, by the path of the client", paths)?;
         let mirrors = answered
             .mirrors
             .iter()
             .map(|(host, portion)| ([("mirror", host.as_str())], portion.answers()));
-        let help =
-            "Answers with mirrors, each shared out by capacity among those that its path yielded";
+        let help = "Answers with mirrors, each divided by capacity among the mirrors of its path";
         self.counters("mirror_answers", help, mirrors)
     }
 
-    /// Download reports of old clients. Their labels are hosts of the fleet, whatever is asked.
-    pub(super) fn reports(&mut self, reports: &Reports) -> Result<(), Error> {
+    /// Download reports of old clients. Labels are hosts of the fleet, so queries cannot add new
+    /// ones.
+    pub(super) fn reports(&mut self, reports: &ReportCounts) -> Result<(), Error> {
         let mut mirrors = reports.mirrors.clone();
-        let Outcome { succeeded, failed } = reports.other;
-        // A mirror could be called that.
+        let DownloadCounts { succeeded, failed } = reports.other;
+        // A mirror could have the host name `other`.
         let other = mirrors.entry("other".to_owned()).or_default();
         (other.succeeded, other.failed) = (other.succeeded + succeeded, other.failed + failed);
         let all = mirrors.iter().flat_map(|(host, outcome)| {
@@ -165,7 +168,7 @@ impl Page<'_> {
             [(labels("success"), outcome.succeeded), (labels("failure"), outcome.failed)]
         });
         self.counters("ping_reports", "Download reports, by mirror and outcome", all)?;
-        let help = "Queries at ping names that report nothing";
+        let help = "Queries for ping names that are no valid report";
         self.counter("ping_reports_malformed", help, reports.malformed)
     }
 }

@@ -1,4 +1,5 @@
-//! What `[monitor]` names. Servers do not use it, and the coordinator's files need not be on their machines: warnings.
+//! Checks the files that `[monitor]` names. Servers do not use them and need not have them, so all
+//! problems are warnings.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,9 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
         let path: PathBuf = beside(config, &named.value);
         if let Err(error) = read_release(&path) {
             let what = format!("the release {} is not usable: {error}", path.display());
-            let help = "write a JSON object such as { \"software\": \"1.4.6\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339, \
-                        \"flevel\": 90 }; only where `cvdns monitor` runs is it needed";
+            let help = "write a JSON object such as { \"software\": \"1.4.6\", \"main\": 63, \
+                        \"daily\": 28129, \"bytecode\": 339, \"flevel\": 90 }; it is needed only \
+                        where `cvdns monitor` runs";
             problems.warning(named.location.clone(), what, help);
         }
     }
@@ -32,27 +34,29 @@ fn check_key(path: &Path, named: &Placed<String>, loaded: &Loaded, problems: &mu
             problems.warning(
                 location(),
                 error,
-                "`cvdns monitor` would not start; only where it runs is the key needed",
+                "`cvdns monitor` would not start; the key is needed only where it runs",
             );
             return;
         }
     };
     if Signer::is_open(path) {
-        let what = format!("others than its owner can use the secret key {}", path.display());
+        let what =
+            format!("the secret key {} is accessible to others than its owner", path.display());
         problems.warning(location(), what, format!("chmod 600 {}", path.display()));
     }
     let Some(keys) = &loaded.config.feed.public_key else { return };
     if !signer.public_key().is_some_and(|key| keys.iter().any(|known| *known == key)) {
         let expected: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
         let what = format!(
-            "the secret key is {}, and `public-key` in [feed] is {}: servers would refuse its feeds",
+            "the secret key has the id {}, but `public-key` in [feed] has {}: servers would refuse \
+             its feeds",
             signer.id(),
             expected.join(" and ")
         );
         problems.warning(
             location(),
             what,
-            "name the secret key that belongs to it, or add its public key to `public-key`",
+            "name the matching secret key, or add this key's public key to `public-key`",
         );
     }
 }

@@ -1,40 +1,41 @@
-//! The feed: whether it is good, and which one serve would start from.
+//! Checks the feed, and finds which feed serve would start from.
 
 use jiff::Timestamp;
 
 use crate::cli::signature;
 use crate::daemon;
 use crate::load::{FeedSource, Loaded};
-use cvdns_core::health::{Feed, HealthInputs, notes};
+use cvdns_core::health::{Feed, HealthInputs, unknown_mirrors};
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::release::{Offered, ReleaseSources};
+use cvdns_core::release::{DatedRelease, ReleaseSources};
 use cvdns_core::snapshot::inputs::Databases;
 use cvdns_core::snapshot::{Loss, Now, StaticData};
 
-/// What there is to start from.
-pub(super) struct Found {
-    /// The source's feed, if it is good.
+/// The feeds that serve could start from.
+pub(super) struct CheckedFeeds {
+    /// The feed of the source, if it is usable.
     read: Option<Feed>,
-    /// The feed that was in force when the server last ran (`state`).
+    /// The feed that was in force when the server last ran, from `state`.
     kept: Option<Feed>,
 }
 
-/// What serve would start from.
-pub(super) enum Start {
-    /// No feed is configured: all mirrors are up.
-    Unfed,
-    /// No feed is good: all mirrors are up until one comes.
-    Without,
-    /// The source's, with its serial.
-    Read(u64),
-    /// The one that was kept, with its serial; why not the source's, where that is another.
+/// The feed that serve would start from.
+pub(super) enum StartingFeed {
+    /// No feed is configured: all mirrors count as up.
+    NotConfigured,
+    /// No feed is usable: all mirrors count as up until one is.
+    NoneUsable,
+    /// The feed of the source, with this serial.
+    FeedSource(u64),
+    /// The feed kept in `state`, with this serial, and why the source's is not used if that is
+    /// another.
     Kept(u64, Option<String>),
 }
 
-/// Reads the feed and what is kept. A bad feed keeps no server from starting; one that is not signed as asked is an error, as whoever
-/// asks for a signature wants to know.
-pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> Found {
-    let Some(source) = &loaded.feed else { return Found { read: None, kept: None } };
+/// Reads the feed of the source and the kept one. A bad feed is a warning, as the server starts
+/// without it; a wrong signature is an error, as the operator requires one.
+pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> CheckedFeeds {
+    let Some(source) = &loaded.feed else { return CheckedFeeds { read: None, kept: None } };
     let keys = loaded.config.feed.public_key.as_ref();
     let state = loaded.state.as_deref();
     let kept = state.and_then(|state| daemon::last_feed(state, &source.to_string(), keys, now));
@@ -42,10 +43,10 @@ pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> 
     if let Some(feed) = &read {
         check_feed(loaded, source, feed, now, problems);
     }
-    Found { read, kept }
+    CheckedFeeds { read, kept }
 }
 
-/// The source's feed, if serve would take it from there at all.
+/// Reads the feed of the source; `None` if serve would refuse it.
 fn read_source(
     loaded: &Loaded,
     source: &FeedSource,
@@ -76,7 +77,7 @@ fn read_source(
     match Feed::parse(&octets).and_then(|feed| feed.timely(now).map(|()| feed)) {
         Ok(feed) => is_signed.then_some(feed),
         Err(error) => {
-            let help = format!("`cvdns feed check` says all that is wrong with it; {start}");
+            let help = format!("`cvdns feed check` prints all problems; {start}");
             problems.warning(location(), format!("the feed is not usable: {error}"), help);
             None
         }
@@ -91,7 +92,7 @@ fn check_feed(
     problems: &mut Problems,
 ) {
     let location = Location::file(&source.to_string());
-    for note in notes(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
+    for note in unknown_mirrors(feed, loaded.inputs.zones.iter().map(|zone| &*zone.fleet)) {
         problems.warning(
             location.clone(),
             note,
@@ -104,38 +105,38 @@ fn check_feed(
         problems.warning(
             location,
             what,
-            "its coordinator no longer renews it: stamps of the record stand still",
+            "its coordinator has stopped renewing it, so the record's stamp no longer advances",
         );
     }
 }
 
-impl Found {
-    /// The names of the extra databases of the newest feed, for the compile.
+impl CheckedFeeds {
+    /// The extra databases of the newest feed, which the compiler needs.
     pub(super) fn databases(&self) -> Databases {
         self.read.as_ref().or(self.kept.as_ref()).map(Feed::extra_databases).unwrap_or_default()
     }
 
-    /// What serve would start from, by its own rules.
-    pub(super) fn judge(
+    /// Chooses the feed by the rules that serve starts by.
+    pub(super) fn choose(
         self,
         loaded: &Loaded,
         static_data: &StaticData,
         now: Timestamp,
         problems: &mut Problems,
-    ) -> Start {
-        let Some(source) = &loaded.feed else { return Start::Unfed };
+    ) -> StartingFeed {
+        let Some(source) = &loaded.feed else { return StartingFeed::NotConfigured };
         let (read, kept) = match self {
             Self { read: Some(read), kept: Some(kept) } => (read, kept),
-            Self { read: Some(read), kept: None } => return Start::Read(read.serial),
-            Self { read: None, kept: Some(kept) } => return Start::Kept(kept.serial, None),
-            Self { read: None, kept: None } => return Start::Without,
+            Self { read: Some(read), kept: None } => return StartingFeed::FeedSource(read.serial),
+            Self { read: None, kept: Some(kept) } => return StartingFeed::Kept(kept.serial, None),
+            Self { read: None, kept: None } => return StartingFeed::NoneUsable,
         };
         let location = Location::file(&source.to_string());
-        let help = "it is what was in force when the server last ran; another `state` forgets it";
+        let help = "that feed was in force when the server last ran; a new `state` forgets it";
         let why = match read.follows(&kept) {
-            Ok(false) => return Start::Kept(kept.serial, None),
-            Ok(true) => match lost(loaded, static_data, &kept, &read, now) {
-                None => return Start::Read(read.serial),
+            Ok(false) => return StartingFeed::Kept(kept.serial, None),
+            Ok(true) => match excessive_loss(loaded, static_data, &kept, &read, now) {
+                None => return StartingFeed::FeedSource(read.serial),
                 Some(loss) => {
                     format!(
                         "feed {} would be held back: it takes away {loss} (`max-loss`)",
@@ -150,12 +151,12 @@ impl Found {
             format!("{why}; serve would start from feed {}", kept.serial),
             help,
         );
-        Start::Kept(kept.serial, Some(why))
+        StartingFeed::Kept(kept.serial, Some(why))
     }
 }
 
-/// What a feed takes away, when it would be held back for that.
-fn lost(
+/// The capacity that a feed takes away, if that exceeds `max-loss`.
+fn excessive_loss(
     loaded: &Loaded,
     static_data: &StaticData,
     kept: &Feed,
@@ -165,14 +166,15 @@ fn lost(
     let supply = loaded.supply.read(&ReleaseSources::default(), now, &mut Vec::new());
     let announced = loaded.state.as_deref().and_then(|state| daemon::last_announced(state, now));
     let overrides = Some(&loaded.overrides.overrides);
-    let [kept_release, read_release] = [kept, read].map(|feed| supply.release(feed.offered()));
+    let [kept_release, read_release] =
+        [kept, read].map(|feed| supply.release(feed.dated_release()));
     let moment = |feed, release| Now {
         inputs: HealthInputs { feed: Some(feed), overrides, settling: None },
         release,
         time: now,
         max_age: loaded.config.feed.max_age,
     };
-    let before = moment(kept, kept_release.as_ref().map(Offered::of));
-    let after = moment(read, read_release.as_ref().map(Offered::of));
+    let before = moment(kept, kept_release.as_ref().map(DatedRelease::of));
+    let after = moment(read, read_release.as_ref().map(DatedRelease::of));
     Loss::between(static_data, announced.as_ref(), &before, &after, loaded.config.feed.max_loss)
 }

@@ -1,11 +1,11 @@
-//! What would be served, in brief: an operator has one zone, or twenty thousand.
+//! The summary of what would be served. It stays short even with twenty thousand zones.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::feed::Start;
+use super::feed::StartingFeed;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::Loaded;
@@ -13,16 +13,17 @@ use cvdns_core::problem::{Lines, Problem, Problems, Severity};
 use cvdns_core::snapshot::StaticData;
 use cvdns_core::snapshot::inputs::ZoneInput;
 
-/// Most zones that are listed; with more, the first of them and how many there are: `--json` has all.
-const LISTED: usize = 20;
+/// Zones that are listed at most; `--json` has all.
+const MAX_LISTED: usize = 20;
 
-/// What was read.
+/// What was read and what would be served.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct CheckReport {
     config: String,
-    /// A line that says how much there is; none when it could not be put together.
+    /// The number of zones, names and mirrors as text; `None` if the configuration cannot be
+    /// served.
     summary: Option<String>,
-    /// What serve would start from, for people.
+    /// The feed that serve would start from, as text.
     start: Option<String>,
     zones: Vec<ZoneReport>,
 }
@@ -30,20 +31,21 @@ pub(super) struct Report {
 /// A zone file.
 #[derive(Debug, Serialize)]
 struct ZoneReport {
-    /// As it is written: with `{cc}`, one zone for each country code.
+    /// As the zone file has it; `{cc}` stands for one zone for each country code.
     origin: String,
     file: String,
     zones: usize,
-    /// Records of the master file, in all of its zones.
+    /// Records of the master file, over all of its zones.
     records: usize,
-    /// Names whose answers are made: `[[name]]`.
+    /// Names with computed answers (`[[name]]`).
     dynamic_names: usize,
-    /// Mirrors that are enabled, and their countries.
+    /// Enabled mirrors.
     mirrors: usize,
+    /// CountryData with enabled mirrors.
     countries: usize,
 }
 
-/// A problem as `--json` has it.
+/// A problem in the JSON output.
 #[derive(Serialize)]
 struct ProblemReport<'p> {
     severity: &'static str,
@@ -81,8 +83,8 @@ impl ZoneReport {
     }
 }
 
-impl Report {
-    /// A configuration that could not be read.
+impl CheckReport {
+    /// The report on a configuration that could not be read.
     pub(super) fn unread(config: &Path) -> Self {
         Self { config: config.display().to_string(), summary: None, start: None, zones: Vec::new() }
     }
@@ -91,17 +93,19 @@ impl Report {
         config: &Path,
         loaded: &Loaded,
         static_data: &StaticData,
-        start: Start,
+        start: StartingFeed,
     ) -> Self {
         let source = loaded.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let start = match start {
-            Start::Unfed => "with all mirrors up: no feed is configured".to_owned(),
-            Start::Without => {
+            StartingFeed::NotConfigured => "with all mirrors up: no feed is configured".to_owned(),
+            StartingFeed::NoneUsable => {
                 "with all mirrors up and without a record, until there is a feed".to_owned()
             }
-            Start::Read(serial) => format!("from feed {serial} of {source}"),
-            Start::Kept(serial, None) => format!("from feed {serial}, which is kept in `state`"),
-            Start::Kept(serial, Some(why)) => {
+            StartingFeed::FeedSource(serial) => format!("from feed {serial} of {source}"),
+            StartingFeed::Kept(serial, None) => {
+                format!("from feed {serial}, which is kept in `state`")
+            }
+            StartingFeed::Kept(serial, Some(why)) => {
                 format!("from feed {serial}, which is kept in `state`: {why}")
             }
         };
@@ -115,8 +119,8 @@ impl Report {
 
     pub(super) fn print(&self) -> Result<(), Failure> {
         let header = ["Zone", "Records", "Dynamic names", "Mirrors", "Countries"];
-        print_table(&header, self.zones.iter().take(LISTED).map(ZoneReport::row))?;
-        if let Some(more @ 1..) = self.zones.len().checked_sub(LISTED) {
+        print_table(&header, self.zones.iter().take(MAX_LISTED).map(ZoneReport::row))?;
+        if let Some(more @ 1..) = self.zones.len().checked_sub(MAX_LISTED) {
             let sum = |of: fn(&ZoneReport) -> usize| self.zones.iter().map(of).sum::<usize>();
             let (records, names) = (sum(|zone| zone.records), sum(|zone| zone.dynamic_names));
             print_line(format_args!(
@@ -132,17 +136,17 @@ impl Report {
 
     pub(super) fn print_json(&self, problems: &Problems) -> Result<(), Failure> {
         #[derive(Serialize)]
-        struct Whole<'r> {
+        struct WholeReport<'r> {
             can_be_served: bool,
             #[serde(flatten)]
-            report: &'r Report,
+            report: &'r CheckReport,
             problems: Vec<ProblemReport<'r>>,
         }
         let mut lines = Lines::default();
         let problems_found =
             problems.by_severity().map(|problem| ProblemReport::of(problem, &mut lines)).collect();
         let can_be_served = !problems.has_errors();
-        print_json(&Whole { can_be_served, report: self, problems: problems_found })
+        print_json(&WholeReport { can_be_served, report: self, problems: problems_found })
     }
 }
 

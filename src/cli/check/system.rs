@@ -1,7 +1,7 @@
-//! The account that serve runs as: whether there is one, and whether it can read and write what it has to.
+//! Checks that the account that serve runs as exists and has the permissions that it needs.
 //!
-//! Files are read as root when the server starts, and by the account whenever they are read again. Owners, groups and modes are
-//! looked at; access control lists and security modules are not.
+//! The server reads files as root when it starts and as the account when it reloads them. Owners,
+//! groups and modes are checked; access control lists and security modules are not.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User, getegid, geteuid};
 
-use crate::load::{Loaded, signature_of};
+use crate::load::{Loaded, signature_path};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
 use cvdns_net::privileges;
 
-/// So many files that cannot be read are named: most have one cause.
-const NAMED: usize = 20;
+/// Unreadable files that are reported at most: most have one cause.
+const MAX_REPORTED: usize = 20;
 
-/// What `RWX` of a mode means, for each of owner, group and others.
+/// Permission bits of a mode, for one of owner, group and others.
 const READ: u32 = 4;
 const WRITE: u32 = 2;
 const SEARCH: u32 = 1;
@@ -35,8 +35,8 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
         let location = server.user_location.clone();
         problems.error(
             location.unwrap_or_else(|| Location::file(&config.display().to_string())),
-            format!("this system has no user {name:?}, and serve would not start"),
-            format!("make one (`useradd --system {name}`), or leave `user` out"),
+            format!("this system has no user {name:?}, so serve would not start"),
+            format!("create the user (`useradd --system {name}`), or remove `user`"),
         );
         return;
     };
@@ -45,17 +45,17 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     check_state(loaded, &mut access, problems);
 }
 
-/// Whom the kernel would ask about.
+/// The user whose permissions count.
 struct Account {
     name: String,
     uid: Uid,
     groups: Vec<u32>,
-    /// Whether serve is root before it becomes this account, and makes `state` for it.
+    /// Whether serve starts as root, creates `state` for the account and then switches to it.
     root_first: bool,
 }
 
 impl Account {
-    /// Who runs this: where no account is configured, serve stays who starts it.
+    /// The user of this process: without `user`, serve does not change the account.
     fn own() -> Self {
         let uid = geteuid();
         let name =
@@ -77,8 +77,8 @@ impl Account {
         Some(Self { name: name.to_owned(), uid: user.uid, groups, root_first: geteuid().is_root() })
     }
 
-    /// Whether it may do this to what these describe.
-    fn may(&self, metadata: &Metadata, what: u32) -> bool {
+    /// Whether the account has these permission bits on the file or directory.
+    fn may(&self, metadata: &Metadata, permissions: u32) -> bool {
         if self.uid.is_root() {
             return true;
         }
@@ -90,26 +90,26 @@ impl Account {
         } else {
             mode
         };
-        bits & what == what
+        bits & permissions == permissions
     }
 }
 
-/// What an account can reach.
+/// Finds what an account cannot reach.
 struct Access {
     account: Account,
-    /// Directories that were looked at, and the one on the way to each that lets the account not through.
+    /// For each directory checked so far, the directory of its path that the account may not enter.
     searched: HashMap<PathBuf, Option<PathBuf>>,
 }
 
 impl Access {
-    /// The directory on the way to a file that keeps the account out; `None`: none does.
-    fn closed(&mut self, directory: &Path) -> Option<PathBuf> {
+    /// The first directory of this path that the account may not enter, or `None`.
+    fn closed_directory(&mut self, directory: &Path) -> Option<PathBuf> {
         if let Some(known) = self.searched.get(directory) {
             return known.clone();
         }
         let real = fs::canonicalize(directory).ok().filter(|real| real != directory);
         let ways = [directory.parent().map(Path::to_owned), real];
-        let above = ways.into_iter().flatten().find_map(|way| self.closed(&way));
+        let above = ways.into_iter().flatten().find_map(|way| self.closed_directory(&way));
         let closed = above.or_else(|| {
             let metadata = fs::metadata(directory).ok()?;
             let is_open = self.account.may(&metadata, SEARCH);
@@ -119,22 +119,24 @@ impl Access {
         closed
     }
 
-    /// What keeps the account from this file: a directory on the way, or the file itself; `None`: nothing, or nobody can see it.
+    /// What keeps the account from reading this file: a directory of its path, or the file itself.
+    /// `None` if nothing does or the file does not exist.
     fn obstacle(&mut self, path: &Path) -> Option<PathBuf> {
         let path = std::path::absolute(path).ok()?;
         let is_link = fs::symlink_metadata(&path).ok()?.is_symlink();
         let real = if is_link { fs::canonicalize(&path).ok() } else { None };
         let directories = [path.parent(), real.as_deref().and_then(Path::parent)];
-        if let Some(closed) = directories.into_iter().flatten().find_map(|above| self.closed(above))
-        {
-            return Some(closed);
+        let closed =
+            directories.into_iter().flatten().find_map(|above| self.closed_directory(above));
+        if closed.is_some() {
+            return closed;
         }
         let metadata = fs::metadata(&path).ok()?;
         (!self.account.may(&metadata, READ)).then_some(path)
     }
 }
 
-/// Every file that serve reads again when it runs, with where it is named.
+/// Every file that the running server reads again, with the location that names it.
 fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let whole = || Location::file(&config.display().to_string());
     let mut out = vec![(config.to_owned(), whole())];
@@ -162,7 +164,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source)
     {
         out.push((path.to_owned(), named.location.clone()));
-        out.extend(feed.public_key.as_ref().map(|_| (signature_of(path), named.location.clone())));
+        out.extend(
+            feed.public_key.as_ref().map(|_| (signature_path(path), named.location.clone())),
+        );
     }
     for named in [&feed.ca_file, &feed.overrides, &record.file].into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));
@@ -187,54 +191,55 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
     if access.account.uid.is_root() {
         return;
     }
-    let mut said: HashSet<PathBuf> = HashSet::new();
+    let mut reported: HashSet<PathBuf> = HashSet::new();
     for (path, location) in files(config, loaded) {
         let Some(obstacle) = access.obstacle(&path) else { continue };
-        if !said.insert(obstacle.clone()) || said.len() > NAMED {
+        if !reported.insert(obstacle.clone()) || reported.len() > MAX_REPORTED {
             continue;
         }
         let (name, path, what) = (&access.account.name, path.display(), obstacle.display());
         let (why, bits) = if obstacle.is_dir() {
-            (format!("{name} may not enter {what}, which {path} is in"), "x")
+            (format!("{name} may not enter {what}, which contains {path}"), "x")
         } else {
             (format!("{name} may not read {path}"), "r")
         };
         let help = format!(
-            "serve reads it again at SIGHUP, and feeds whenever they change: `chmod o+{bits} {what}`, or give it to {name}'s group"
+            "serve reads it again at SIGHUP, and a feed whenever it changes: `chmod o+{bits} \
+             {what}`, or give it to {name}'s group"
         );
         problems.error(location, why, help);
     }
-    if let Some(more @ 1..) = said.len().checked_sub(NAMED) {
+    if let Some(more @ 1..) = reported.len().checked_sub(MAX_REPORTED) {
         let what =
             format!("{} may not read {more} more files and directories", access.account.name);
         problems.error(
             Location::file(&config.display().to_string()),
             what,
-            "mend those above first",
+            "correct those above first",
         );
     }
 }
 
-/// Whether what is in force can be kept.
+/// Checks that the account can write to the state directory.
 fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
     let (Some(state), Some(named)) = (&loaded.state, &loaded.config.feed.state) else { return };
     let (shown, name) = (state.display(), access.account.name.clone());
     let mut wrong = |what: String, help: String| problems.error(named.location.clone(), what, help);
-    let lost = "the next start would not know what was in force";
+    let lost = "after a restart the server would not know what was in force";
     match fs::metadata(state) {
         Ok(metadata) if !metadata.is_dir() => {
             wrong(
-                format!("{shown} is no directory"),
+                format!("{shown} is not a directory"),
                 "write the path of a directory as `state` in [feed]".to_owned(),
             );
         }
         Ok(metadata) => {
             let writable = access.account.may(&metadata, WRITE | SEARCH);
             let absolute = std::path::absolute(state).ok();
-            let closed = absolute.and_then(|state| access.closed(state.parent()?));
+            let closed = absolute.and_then(|state| access.closed_directory(state.parent()?));
             if !writable || closed.is_some() {
                 let at = closed
-                    .map(|closed| format!(" ({} is closed to it)", closed.display()))
+                    .map(|closed| format!(" (it may not enter {})", closed.display()))
                     .unwrap_or_default();
                 wrong(
                     format!("{name} may not write in {shown}{at}: {lost}"),
@@ -246,7 +251,7 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
             let Some(above) = existing(state) else { return };
             let cannot = match fs::metadata(&above) {
                 Ok(metadata) if !metadata.is_dir() => {
-                    Some(format!("{} is no directory", above.display()))
+                    Some(format!("{} is not a directory", above.display()))
                 }
                 Ok(metadata)
                     if !makes_as_root(&access.account, state)
@@ -257,25 +262,25 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
                 _ => None,
             };
             if let Some(why) = cannot {
-                let what = format!("{shown} is not there and cannot be made: {why}; {lost}");
-                wrong(what, format!("make it: install -d -o {name} {shown}"));
+                let what = format!("{shown} does not exist and cannot be created: {why}; {lost}");
+                wrong(what, format!("create it: install -d -o {name} {shown}"));
             }
         }
         Err(error) => {
             wrong(
-                format!("{shown} cannot be looked at: {error}"),
-                format!("make it a directory of {name}"),
+                format!("cannot read the metadata of {shown}: {error}"),
+                format!("make it a directory that {name} owns"),
             );
         }
     }
 }
 
-/// Whether root makes the directory before it becomes the account.
+/// Whether serve creates the directory as root before it switches to the account.
 fn makes_as_root(account: &Account, directory: &Path) -> bool {
     account.root_first && privileges::root_may_make(directory)
 }
 
-/// The nearest thing on the way to a path that is there.
+/// The nearest ancestor of a path that exists.
 fn existing(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     path.ancestors().skip(1).find(|above| above.exists()).map(Path::to_owned)

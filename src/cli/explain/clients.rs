@@ -1,4 +1,4 @@
-//! Clients as they are given on the command line and in files.
+//! Reads clients from the command line and from files.
 
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -6,50 +6,46 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use crate::cli::output::{Failure, say};
-use cvdns_core::explain::{AddressSource, Asker};
+use crate::cli::output::{Failure, eprint_line};
+use cvdns_core::explain::{AddressSource, ClientAddress};
 
-/// Reads clients.
-pub(super) struct Given;
+/// Bad lines that are reported at most.
+const MAX_REPORTED: usize = 20;
 
-/// How many bad lines are named.
-const NAMED: usize = 20;
-
-impl Given {
-    /// Those of the command line and of a file, in order, and whether any line of the file is none: which is said.
-    pub(super) fn read(
-        words: &[String],
-        file: Option<&Path>,
-    ) -> Result<(Vec<Asker>, bool), Failure> {
-        let mut askers =
-            words.iter().map(|word| parse_client(word)).collect::<Result<Vec<_>, _>>()?;
-        let Some(file) = file else { return Ok((askers, false)) };
-        let text = read(file)?;
-        let mut bad = 0;
-        for (number, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
-            }
-            match parse_client(line) {
-                Ok(asker) => askers.push(asker),
-                Err(Failure::Input(what)) => {
-                    bad += 1;
-                    if bad <= NAMED {
-                        say!("cvdns: {}:{}: {what}", file.display(), number + 1);
-                    }
+/// Reads the clients of the command line and then those of a file. Also returns whether the file
+/// has bad lines, which are reported on standard error.
+pub(super) fn read_clients(
+    arguments: &[String],
+    file: Option<&Path>,
+) -> Result<(Vec<ClientAddress>, bool), Failure> {
+    let mut askers =
+        arguments.iter().map(|argument| parse_client(argument)).collect::<Result<Vec<_>, _>>()?;
+    let Some(file) = file else { return Ok((askers, false)) };
+    let text = read(file)?;
+    let mut bad = 0;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        match parse_client(line) {
+            Ok(asker) => askers.push(asker),
+            Err(Failure::Input(what)) => {
+                bad += 1;
+                if bad <= MAX_REPORTED {
+                    eprint_line!("cvdns: {}:{}: {what}", file.display(), number + 1);
                 }
-                Err(failure) => return Err(failure),
             }
+            Err(failure) => return Err(failure),
         }
-        if bad > NAMED {
-            say!("cvdns: {}: {} more such lines", file.display(), bad - NAMED);
-        }
-        if askers.is_empty() && bad == 0 {
-            return Err(Failure::new(format!("{} names no client", file.display())));
-        }
-        Ok((askers, bad > 0))
     }
+    if bad > MAX_REPORTED {
+        eprint_line!("cvdns: {}: {} more such lines", file.display(), bad - MAX_REPORTED);
+    }
+    if askers.is_empty() && bad == 0 {
+        return Err(Failure::new(format!("{} names no client", file.display())));
+    }
+    Ok((askers, bad > 0))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
@@ -62,18 +58,20 @@ fn read(file: &Path) -> Result<String, Failure> {
     text.map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))
 }
 
-/// An address, or a network as a client subnet tells it: bits beyond its prefix are not sent (RFC 7871 section 6).
-pub(super) fn parse_client(word: &str) -> Result<Asker, Failure> {
+/// Parses an address, or a network as a client subnet has it: bits beyond the prefix are not sent
+/// (RFC 7871 section 6).
+pub(super) fn parse_client(word: &str) -> Result<ClientAddress, Failure> {
     let from = AddressSource::Given;
     if let Ok(address) = word.parse::<IpAddr>() {
-        return Ok(Asker { address, prefix: None, from });
+        return Ok(ClientAddress { address, prefix: None, from });
     }
     let net: IpNet = word.parse().map_err(|_| {
         Failure::new(format!("\"{word}\" is neither an address nor a network such as 192.0.2.0/24"))
     })?;
     if net.prefix_len() == 0 {
-        let means = "a server looks up the address that such a query comes from";
-        return Err(Failure::new(format!("\"{word}\" says of no client where it is: {means}")));
+        return Err(Failure::new(format!(
+            "\"{word}\" does not locate a client: a server uses the sender's address instead"
+        )));
     }
-    Ok(Asker { address: net.network(), prefix: Some(net.prefix_len()), from })
+    Ok(ClientAddress { address: net.network(), prefix: Some(net.prefix_len()), from })
 }

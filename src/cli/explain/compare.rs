@@ -1,33 +1,34 @@
-//! What a live server answers, beside what it is expected to.
+//! Compares the answer of a live server with the expected one.
 
 use serde::Serialize;
 
-use super::asking::Server;
-use super::packet::Answer;
-use cvdns_core::decision::{Outcome, Trail, decide_apart};
-use cvdns_core::explain::{Inquiry, line};
+use super::live_server::LiveServer;
+use super::packet::DecodedAnswer;
+use cvdns_core::decision::{Outcome, Trail, decide_by_name};
+use cvdns_core::explain::{ExplainQuery, line};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 
-/// A server's answer, and what is different about it.
+/// The answer of a live server and how it differs.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
-    /// The server, as it was named.
+    /// The server as the command line names it.
     name: String,
-    /// What it answers; none: nothing.
-    answer: Option<Answer>,
-    /// In what it differs; empty: it does not.
+    /// The answer; `None` if the server gives none.
+    answer: Option<DecodedAnswer>,
+    /// The differences; empty if the answers agree.
     differences: Vec<String>,
 }
 
 impl Comparison {
-    /// Compares. Windows take turns: that another one comes is no difference.
+    /// Compares two answers. Windows of addresses rotate, so another window of the same answer is
+    /// no difference.
     pub(super) fn of(
         snapshot: &Snapshot,
-        inquiry: &Inquiry<'_>,
-        ours: &Answer,
-        theirs: Answer,
-        server: &Server,
+        inquiry: &ExplainQuery<'_>,
+        ours: &DecodedAnswer,
+        theirs: DecodedAnswer,
+        server: &LiveServer,
     ) -> Self {
         let mut differences = Vec::new();
         let mut differ = |what: &str, expected: &str, found: &str| {
@@ -37,44 +38,45 @@ impl Comparison {
             differ("RCODE", &ours.rcode, &theirs.rcode);
         }
         if ours.scope != theirs.scope {
-            let words =
+            let text =
                 |scope: Option<u8>| scope.map_or("none".to_owned(), |scope| format!("/{scope}"));
-            differ("scope", &words(ours.scope), &words(theirs.scope));
+            differ("scope", &text(ours.scope), &text(theirs.scope));
         }
         if ours.ttls.iter().max() != theirs.ttls.iter().max() {
-            let words = |ttls: &[u32]| {
+            let text = |ttls: &[u32]| {
                 ttls.iter().max().map_or("none".to_owned(), |ttl| format!("{ttl} s"))
             };
-            differ("TTL", &words(&ours.ttls), &words(&theirs.ttls));
+            differ("TTL", &text(&ours.ttls), &text(&theirs.ttls));
         }
         let drawn = windows(snapshot, inquiry).filter(|_| !theirs.records.is_empty());
         let expected = match drawn {
             Some((set, size)) if is_window(set, size, &theirs.addresses) => None,
-            Some(_) => Some("one of the windows of this yield".to_owned()),
+            Some(_) => Some("one of the answers that this path can give".to_owned()),
             None if sorted(&ours.records) == sorted(&theirs.records) => None,
-            None => Some(words(&ours.records)),
+            None => Some(joined(&ours.records)),
         };
         if let Some(expected) = expected {
-            differ("records", &expected, &words(&theirs.records));
+            differ("records", &expected, &joined(&theirs.records));
         }
-        // What is behind an answer is some servers' habit; of a negative one or a referral it is the point.
+        // Some servers add authority records to every answer. They matter in negative answers and
+        // referrals alone.
         if ours.records.is_empty() && sorted(&ours.authority) != sorted(&theirs.authority) {
-            differ("authority", &words(&ours.authority), &words(&theirs.authority));
+            differ("authority", &joined(&ours.authority), &joined(&theirs.authority));
         }
         Self { name: server.name.clone(), answer: Some(theirs), differences }
     }
 
-    /// A server that gives no answer.
-    pub(super) fn failed(server: &Server, why: String) -> Self {
-        Self { name: server.name.clone(), answer: None, differences: vec![why] }
+    /// The comparison with a server that gives no answer, and the reason.
+    pub(super) fn failed(server: &LiveServer, reason: String) -> Self {
+        Self { name: server.name.clone(), answer: None, differences: vec![reason] }
     }
 
-    /// Whether the server answers otherwise.
+    /// Whether the answers differ.
     pub(super) fn differs(&self) -> bool {
         !self.differences.is_empty()
     }
 
-    /// `same` or `differs`.
+    /// `same`, `differs` or `no answer`.
     pub(super) fn word(&self) -> &'static str {
         match (&self.answer, self.differs()) {
             (None, _) => "no answer",
@@ -83,20 +85,24 @@ impl Comparison {
         }
     }
 
-    /// For people.
+    /// The comparison as text for people.
     pub(super) fn text(&self) -> String {
         if !self.differs() {
             return line("server", &format!("{} answers the same", self.name));
         }
         let lines = self.differences.iter().map(|difference| line("", difference));
-        line("server", &format!("{} answers otherwise", self.name)) + &lines.collect::<String>()
+        line("server", &format!("{} answers differently", self.name)) + &lines.collect::<String>()
     }
 }
 
-/// The windows of the answer, and octets of a record; none: it has none.
-fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s WindowSet, usize)> {
-    let Inquiry { name, qtype, asker, .. } = *inquiry;
-    match decide_apart(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
+/// The windows of the expected answer and the size of each record in octets; `None` if the answer
+/// has no mirrors.
+fn windows<'s>(
+    snapshot: &'s Snapshot,
+    inquiry: &ExplainQuery<'_>,
+) -> Option<(&'s WindowSet, usize)> {
+    let ExplainQuery { name, qtype, client: asker, .. } = *inquiry;
+    match decide_by_name(snapshot, name, qtype, asker.address, &mut Trail::default()).outcome {
         Outcome::Pool { answer, ipv6, .. } => {
             Some((answer.windows(ipv6), if ipv6 { AAAA_SIZE } else { A_SIZE }))
         }
@@ -104,7 +110,7 @@ fn windows<'s>(snapshot: &'s Snapshot, inquiry: &Inquiry<'_>) -> Option<(&'s Win
     }
 }
 
-/// Whether these addresses, in this order, are one of the windows.
+/// Whether these addresses, in this order, are one of the windows of the set.
 fn is_window(set: &WindowSet, size: usize, addresses: &[Vec<u8>]) -> bool {
     (0..set.count as usize).any(|number| {
         let records = set.numbered(number).chunks_exact(size);
@@ -112,7 +118,7 @@ fn is_window(set: &WindowSet, size: usize, addresses: &[Vec<u8>]) -> bool {
     })
 }
 
-fn words(records: &[String]) -> String {
+fn joined(records: &[String]) -> String {
     if records.is_empty() { "none".to_owned() } else { records.join(", ") }
 }
 

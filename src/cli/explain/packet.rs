@@ -1,4 +1,4 @@
-//! Queries as dig would send them, and answers as dig would show them.
+//! Encodes queries as dig sends them, and decodes answers into presentation form.
 
 use domain::base::iana::{OptRcode, OptionCode};
 use domain::base::{Message, RecordSection};
@@ -6,24 +6,24 @@ use domain::rdata::AllRecordData;
 use serde::Serialize;
 
 use crate::cli::output::Failure;
-use cvdns_core::explain::Asker;
+use cvdns_core::explain::ClientAddress;
 use cvdns_core::wire::edns::option;
 use cvdns_core::wire::{class, rtype};
 
-/// An answer, decoded.
+/// A decoded response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Answer {
-    /// NOERROR, NXDOMAIN, …
+pub(super) struct DecodedAnswer {
+    /// The RCODE, such as NOERROR or NXDOMAIN.
     pub rcode: String,
     /// The answer section in presentation form.
     pub records: Vec<String>,
-    /// The authority section.
+    /// The authority section in presentation form.
     pub authority: Vec<String>,
-    /// The client subnet option's scope; none: the answer has no such option.
+    /// The scope prefix length of the client subnet option; `None` without that option.
     pub scope: Option<u8>,
-    /// The extended error (RFC 8914): code and words.
+    /// The extended DNS error (RFC 8914): code and extra text.
     pub extended_error: Option<String>,
-    /// It did not fit: more is to be asked by TCP.
+    /// Whether the TC bit is set: the whole answer is available over TCP.
     #[serde(skip)]
     pub truncated: bool,
     /// RDATA of the answer's A and AAAA records, in order.
@@ -34,11 +34,11 @@ pub(super) struct Answer {
     pub ttls: Vec<u32>,
 }
 
-/// Largest UDP answer in octets that is asked for.
+/// Largest UDP answer that the query accepts, in octets.
 const UDP_SIZE: u16 = 1232;
 
-/// A query with EDNS, and the client as its subnet.
-pub(super) fn query(name: &[u8], qtype: u16, asker: Asker) -> Vec<u8> {
+/// Encodes a query with EDNS and with the client in a client subnet option.
+pub(super) fn query(name: &[u8], qtype: u16, asker: ClientAddress) -> Vec<u8> {
     let id = std::process::id() as u16;
     let mut out = id.to_be_bytes().to_vec();
     out.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
@@ -58,7 +58,7 @@ pub(super) fn query(name: &[u8], qtype: u16, asker: Asker) -> Vec<u8> {
 }
 
 /// The data of a client subnet option (RFC 7871 section 6).
-fn subnet(asker: Asker) -> Vec<u8> {
+fn subnet(asker: ClientAddress) -> Vec<u8> {
     let (family, octets) = match asker.address {
         std::net::IpAddr::V4(address) => (1u8, address.octets().to_vec()),
         std::net::IpAddr::V6(address) => (2u8, address.octets().to_vec()),
@@ -68,8 +68,8 @@ fn subnet(asker: Asker) -> Vec<u8> {
     [0, family, source, 0].into_iter().chain(sent).collect()
 }
 
-impl Answer {
-    /// Decodes a message.
+impl DecodedAnswer {
+    /// Decodes a response.
     pub(super) fn read(octets: &[u8]) -> Result<Self, Failure> {
         let bad = |what: &str| Failure::new(format!("the answer cannot be read: {what}"));
         let message = Message::from_octets(octets).map_err(|_| bad("it has no header"))?;

@@ -1,4 +1,4 @@
-//! `cvdns export bind`: zone files and fragments of named.conf.
+//! `cvdns export bind`: writes zone files and named.conf fragments.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,15 +9,15 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use super::super::log_filter;
-use super::super::offline::Offline;
-use super::super::output::{print_line, say};
-use super::super::problems::print;
-use super::super::serve::{going_on, start_log};
-use super::Failure;
+use crate::cli::log_filter;
+use crate::cli::long_running::{run_with_signals, start_log};
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, eprint_line, print_line};
+use crate::cli::problems::print;
 use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
 use crate::export::{
-    Acl, Commands, Directory, Exporter, Exporting, Subject, Template, left_out, trap,
+    AclKind, CommandTemplate, Directory, ExportInput, ExportThread, Exporter, ReloadCommands,
+    ecs_warning, left_out,
 };
 use crate::load::{FeedSource, Loaded, load};
 use crate::logging::LogQueue;
@@ -28,66 +28,72 @@ use cvdns_io::signals::Signals;
 /// Arguments of `cvdns export bind`.
 #[derive(Args, Clone, Debug)]
 pub struct BindArgs {
-    /// The directory: new, empty, or one that an earlier export made. DIR/current/named.conf is to be included.
+    /// The directory to write: new, empty or made by an earlier export. Include
+    /// DIR/current/named.conf in named.conf.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// A view for all clients with the same path, so that BIND answers names that depend on the client.
+    /// Write a view for each set of clients with the same path, so that BIND can answer names that
+    /// depend on the client.
     #[arg(long)]
     pub views: bool,
-    /// How BIND tells who is in which view: by its own country database, or by all networks, which are written out.
+    /// How BIND matches clients to views: by its own country database, or by lists of all networks.
     #[arg(long, value_enum, default_value_t = AclArg::Geoip, requires = "views")]
     pub acl: AclArg,
-    /// Go on: export whenever feed, clock or files change anything, SIGHUP included, by the rules by which feeds are served.
+    /// Keep running and export again whenever feed, clock or files change an answer. SIGHUP rereads
+    /// the files. Feeds are accepted by the same rules as by serve.
     #[arg(long)]
     pub watch: bool,
-    /// With --watch: the command that has a zone loaded, with {zone} and, with --views, {view} in it; '' for none. No shell
-    /// takes part. Default: rndc reload {zone}, or rndc reload {zone} IN {view}.
+    /// With --watch: the command that reloads a zone. It may contain {zone} and, with --views,
+    /// {view}; '' runs none. No shell is used. Default: rndc reload {zone}, or rndc reload {zone}
+    /// IN {view}.
     #[arg(long, value_name = "COMMAND", requires = "watch")]
     pub reload: Option<String>,
-    /// With --watch: the command that has named.conf read again when zones, views or their clients changed; '' for none.
+    /// With --watch: the command that makes the server read named.conf again after zones, views or
+    /// their clients changed; '' runs none.
     #[arg(long, value_name = "COMMAND", requires = "watch", default_value = "rndc reconfig")]
     pub reconfigure: String,
-    /// With --watch: how long a command may take before it is killed.
+    /// With --watch: kill a command that takes longer than this.
     #[arg(long, value_name = "DURATION", requires = "watch", default_value = "10s")]
     pub reload_timeout: SignedDuration,
-    /// The feed, a file or an http or https URL; by default the configuration's.
+    /// The feed, a file or an http or https URL. Default: the configured one.
     #[arg(long, value_name = "FILE|URL")]
     pub feed: Option<String>,
-    /// Export what is answered at this time; by default now.
+    /// Export the answers of this time. Default: now.
     #[arg(long, value_name = "TIME", conflicts_with = "watch")]
     pub at: Option<Timestamp>,
 }
 
-/// See [`Acl`].
+/// The values of `--acl`; see [`AclKind`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum AclArg {
-    /// `geoip country DE;`
+    /// By country, as in `geoip country DE;`.
     Geoip,
-    /// Every network.
+    /// By lists of all networks.
     Prefixes,
 }
 
 impl BindArgs {
-    fn acl(&self) -> Option<Acl> {
+    fn acl(&self) -> Option<AclKind> {
         self.views.then_some(match self.acl {
-            AclArg::Geoip => Acl::Geoip,
-            AclArg::Prefixes => Acl::Prefixes,
+            AclArg::Geoip => AclKind::Geoip,
+            AclArg::Prefixes => AclKind::Prefixes,
         })
     }
 
-    fn commands(&self) -> Result<Commands, Failure> {
-        let (standard, placeholders): (_, &[&str]) = if self.views {
+    fn commands(&self) -> Result<ReloadCommands, Failure> {
+        let (default, placeholders): (_, &[&str]) = if self.views {
             ("rndc reload {zone} IN {view}", &["zone", "view"])
         } else {
             ("rndc reload {zone}", &["zone"])
         };
-        let parse = |line: &str, known: &[&str]| Template::parse(line, known).map_err(Failure::new);
-        let reload = parse(self.reload.as_deref().unwrap_or(standard), placeholders)?;
+        let parse =
+            |line: &str, known: &[&str]| CommandTemplate::parse(line, known).map_err(Failure::new);
+        let reload = parse(self.reload.as_deref().unwrap_or(default), placeholders)?;
         let reconfigure = parse(&self.reconfigure, &[])?;
         let limit = Duration::try_from(self.reload_timeout).ok().filter(|limit| !limit.is_zero());
         let limit =
-            limit.ok_or_else(|| Failure::new("--reload-timeout: write a time such as 10s"))?;
-        Ok(Commands::new(reload, reconfigure, limit))
+            limit.ok_or_else(|| Failure::new("--reload-timeout: expected a time such as 10s"))?;
+        Ok(ReloadCommands::new(reload, reconfigure, limit))
     }
 
     fn source(&self) -> Result<Option<FeedSource>, Failure> {
@@ -95,43 +101,44 @@ impl BindArgs {
     }
 }
 
-/// Exports once, or again and again.
+/// Exports once, or with `--watch` whenever something changes.
 pub(super) fn run(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     if !args.watch {
         return once(args, config);
     }
-    Ok(going_on(0, |log, signals| {
+    Ok(run_with_signals(0, |log, signals| {
         watch(args, config, log, signals).unwrap_or_else(Failure::report)
     }))
 }
 
 fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, args.at.unwrap_or_else(Timestamp::now))?.remembering();
-    offline.say_errors();
+    offline.print_errors();
     let feed = match &args.feed {
         Some(_) => offline.feed(args.feed.as_deref())?,
         None => offline.signed_feed()?,
     };
     let mut problems = offline.warnings.clone();
-    let named = feed.as_ref().map(|named| &named.feed);
-    let snapshot = Arc::new(offline.snapshot_noting(named, None, &mut problems)?);
+    let parsed = feed.as_ref().map(|sourced| &sourced.feed);
+    let snapshot = Arc::new(offline.snapshot_with_problems(parsed, None, &mut problems)?);
     print(&problems);
     for name in left_out(&snapshot) {
-        say!(
-            "cvdns: the record {name} TXT is left out: no release is known, or its stamp is too old"
+        eprint_line!(
+            "cvdns: the TXT record of {name} is left out: no release is known, or its stamp is \
+             too old"
         );
     }
     let directory = open(&args.out)?;
-    let subject = Subject {
+    let input = ExportInput {
         snapshot,
-        feed: feed.map(|named| named.feed.serial),
+        feed: feed.map(|sourced| sourced.feed.serial),
         countries: offline.loaded.inputs.countries.clone(),
     };
     let exporter = Exporter::new(directory, args.acl(), args.commands()?);
-    let changes = exporter.export(&subject).map_err(|error| Failure::new(error.to_string()))?;
-    say_trap(&offline.loaded);
+    let changes = exporter.export(&input).map_err(|error| Failure::new(error.to_string()))?;
+    print_ecs_warning(&offline.loaded);
     let (files, written) = (changes.files, changes.written);
-    print_line(format_args!("{}: {files} files, {written} of them changed", args.out.display()))?;
+    print_line(format_args!("{}: {files} files, {written} changed", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,9 +146,9 @@ fn open(path: &Path) -> Result<Directory, Failure> {
     Directory::open(path).map_err(|error| Failure::new(error.to_string()))
 }
 
-fn say_trap(loaded: &Loaded) {
-    for line in trap(loaded.config.server.ecs) {
-        say!("cvdns: {line}");
+fn print_ecs_warning(loaded: &Loaded) {
+    for line in ecs_warning(loaded.config.server.ecs) {
+        eprint_line!("cvdns: {line}");
     }
 }
 
@@ -160,17 +167,18 @@ fn watch(
     start_log(&loaded.config.log, log);
     let (commands, feed) = (args.commands()?, args.source()?);
     let directory = open(&args.out)?;
-    say_trap(&loaded);
-    let (state, keeps) = (directory.state(), directory.current().exists());
+    print_ecs_warning(&loaded);
+    let (state, keeps_export) = (directory.state(), directory.current().exists());
     if let Some(kept) = &loaded.state {
         crate::daemon::copy_state(kept, &state);
     }
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting =
-        exporting.map_err(|error| Failure::new(format!("no thread to export with: {error}")))?;
-    let mut shown = Shown { feed, state, exporting, last: None, keeps, said: false };
-    let done = follow_without_serving(config, loaded, problems, signals, &mut shown);
-    shown.exporting.stop();
+        exporting.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
+    let mut follower =
+        ExportFollower { feed, state, exporting, last: None, keeps_export, warned: false };
+    let done = follow_without_serving(config, loaded, problems, signals, &mut follower);
+    follower.exporting.stop();
     log.flush();
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -182,45 +190,47 @@ fn watch(
     }
 }
 
-/// Hands what comes into force to the exporter.
-struct Shown {
+/// Passes each new snapshot to the export thread.
+struct ExportFollower {
     /// The feed of the command line.
     feed: Option<FeedSource>,
+    /// The state directory of this export.
     state: PathBuf,
-    exporting: Exporting,
-    /// What was handed over last.
+    exporting: ExportThread,
+    /// The snapshot that was exported last.
     last: Option<Arc<Snapshot>>,
-    /// Whether an earlier run's export stands, and no feed came since.
-    keeps: bool,
-    /// Whether that was said.
-    said: bool,
+    /// Whether the export of an earlier run stays in place because no feed has arrived since.
+    keeps_export: bool,
+    /// Whether `keeps_export` was logged.
+    warned: bool,
 }
 
-impl Follower for Shown {
+impl Follower for ExportFollower {
     fn adjust(&self, loaded: &mut Loaded) {
-        // A server with this configuration keeps what is in force in its own directory.
+        // The configured directory belongs to a server with the same configuration.
         loaded.state = Some(self.state.clone());
         if let Some(feed) = &self.feed {
             loaded.feed = Some(feed.clone());
         }
     }
 
-    fn see(&mut self, standing: &FollowedState<'_>) {
-        let FollowedState { snapshot, feed, loaded } = standing;
+    fn see(&mut self, state: &FollowedState<'_>) {
+        let FollowedState { snapshot, feed, loaded } = state;
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, snapshot)) {
             return;
         }
-        // A feed that never came says nothing of mirrors: what was exported before is the better answer, if there is one.
-        self.keeps &= feed.is_none();
-        if self.keeps && loaded.feed.is_some() {
-            if !self.said {
-                warn!("the last export stands until there is a feed");
+        // Without a feed nothing is known of the mirrors, so an earlier export is the better
+        // answer.
+        self.keeps_export &= feed.is_none();
+        if self.keeps_export && loaded.feed.is_some() {
+            if !self.warned {
+                warn!("the last export stays in place until there is a feed");
             }
-            self.said = true;
+            self.warned = true;
             return;
         }
         self.last = Some(snapshot.clone());
         let countries = loaded.inputs.countries.clone();
-        self.exporting.give(Subject { snapshot: snapshot.clone(), feed: *feed, countries });
+        self.exporting.give(ExportInput { snapshot: snapshot.clone(), feed: *feed, countries });
     }
 }

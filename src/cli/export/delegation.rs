@@ -1,4 +1,4 @@
-//! `cvdns export delegation`: NS records and glue for parent zones.
+//! `cvdns export delegation`: prints NS records and glue for parent zones.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::output::say;
-use super::super::problems::print;
-use super::Failure;
-use crate::export::{delegations, trap};
+use crate::cli::output::{Failure, eprint_line};
+use crate::cli::problems::print;
+use crate::export::{delegations, ecs_warning};
 use crate::load::load;
 use cvdns_core::problem::Problems;
 use cvdns_core::wire::name::Name;
@@ -17,8 +16,9 @@ use cvdns_core::wire::name::Name;
 /// Arguments of `cvdns export delegation`.
 #[derive(Args, Clone, Debug)]
 pub struct DelegationArgs {
-    /// What belongs into this zone alone, with names relative to it. By default what belongs into any: into another zone
-    /// that is served here, or else into the zone above, which with `{cc}` in the origin is above all of its zones.
+    /// Print only the delegations that belong in this zone, with names relative to it. Default: all
+    /// delegations. The parent is another zone served here if one encloses the zone, or else the
+    /// zone above; for an origin with `{cc}`, the zone above all of its zones.
     #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
     pub parent: Option<Name>,
 }
@@ -28,7 +28,7 @@ fn parse_zone(text: &str) -> Result<Name, String> {
         .map_err(|error| format!("{error}; expected a name such as example.net"))
 }
 
-/// Prints the delegations; nothing when one of them could not be followed.
+/// Prints the delegations; prints none if one of them could not be followed.
 pub(super) fn run(args: &DelegationArgs, config: &Path) -> Result<ExitCode, Failure> {
     let mut problems = Problems::default();
     let loaded = load(config, &mut problems).filter(|_| !problems.has_errors());
@@ -40,19 +40,21 @@ pub(super) fn run(args: &DelegationArgs, config: &Path) -> Result<ExitCode, Fail
     let found = delegations(&loaded.inputs, args.parent.as_ref(), &mut problems);
     if problems.has_errors() {
         print(&problems);
-        return Err(Failure::new("nothing is printed before these zones can be found from above"));
+        return Err(Failure::new(
+            "nothing is printed until resolvers could follow all delegations",
+        ));
     }
     if found.is_empty() {
         return Err(Failure::new(match &args.parent {
             Some(parent) => {
-                format!("no zone that is served belongs into {parent}: name the zone above")
+                format!("no served zone is delegated from {parent}: name the parent zone")
             }
-            None => "no zone that is served has a zone above it".to_owned(),
+            None => "no served zone has a parent zone".to_owned(),
         }));
     }
     let ecs = loaded.config.server.ecs;
-    for line in trap(ecs) {
-        say!("cvdns: {line}");
+    for line in ecs_warning(ecs) {
+        eprint_line!("cvdns: {line}");
     }
     std::io::stdout().lock().write_all(found.to_text(ecs).as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `cvdns feed accept`: an operator's word that a feed that is held back be taken.
+//! `cvdns feed accept`: accepts a feed that the running server holds back.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,41 +7,36 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::cli::asking::RunningServer;
+use crate::cli::admin_client::AdminClient;
 use crate::cli::output::Failure;
+use cvdns_core::snapshot::HeldFeed;
 
 /// Arguments of `cvdns feed accept`.
 #[derive(Args, Clone, Debug)]
 pub struct AcceptArgs {
-    /// Accept the feed of this serial and no other; by default the one that is held back now.
+    /// Accept only the feed with this serial. Default: the feed that is held back now.
     #[arg(long, value_name = "SERIAL")]
     pub serial: Option<u64>,
 }
 
-/// What the server says of the feed that it holds back.
+/// The part of `/api/v1/feed` that this command needs.
 #[derive(Deserialize)]
-struct Held {
-    serial: u64,
-    takes_away: String,
-}
-
-#[derive(Deserialize)]
-struct Feeds {
-    held: Option<Held>,
+struct FeedResponse {
+    held: Option<HeldFeed>,
 }
 
 pub(super) fn run(args: &AcceptArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let server = RunningServer::of(config)?;
-    let feeds: Feeds = server.get("/api/v1/feed")?;
-    let Some(held) = feeds.held else { return Err(Failure::new("no feed is held back")) };
+    let server = AdminClient::of(config)?;
+    let response: FeedResponse = server.get("/api/v1/feed")?;
+    let Some(held) = response.held else { return Err(Failure::new("no feed is held back")) };
     if let Some(serial) = args.serial.filter(|serial| *serial != held.serial) {
         return Err(Failure::new(format!(
-            "serial {serial} is not held back, but {} is",
+            "feed {serial} is not held back, but feed {} is",
             held.serial
         )));
     }
     server.post("/api/v1/feed/accept", &format!("{{\"serial\": {}}}", held.serial))?;
-    let Held { serial, takes_away } = held;
+    let HeldFeed { serial, takes_away, .. } = held;
     writeln!(std::io::stdout().lock(), "feed {serial} is in force; it took away {takes_away}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,25 +1,34 @@
-//! `cvdns feed check`: everything that is wrong with a feed.
+//! `cvdns feed check`: prints everything that is wrong with a feed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use jiff::Timestamp;
 
-use super::super::output::print_line;
-use super::super::problems::print;
-use super::super::signature;
-use super::{CheckArgs, Failure, Offline};
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, print_line};
+use crate::cli::problems::print;
+use crate::cli::signature;
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::{Feed, faults, notes};
+use cvdns_core::health::{Feed, feed_faults, unknown_mirrors};
 use cvdns_core::problem::{HAS_MARK, Location, Problems, without_mark};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
 
+/// Arguments of `cvdns feed check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The feed, a file or an http or https URL. Default: the configured one.
+    #[arg(value_name = "FILE|URL")]
+    pub feed: Option<String>,
+}
+
 pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, Timestamp::now())?;
-    offline.say_errors();
+    offline.print_errors();
     let source = offline.source(args.feed.as_deref())?;
     let keys = offline.loaded.config.feed.public_key.as_ref();
     let (octets, found) = offline.octets_and_signature(&source, keys.is_some())?;
@@ -58,14 +67,14 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
     if problems.has_errors() {
         return Ok(ExitCode::FAILURE);
     }
-    print_line(format_args!("{name} can be taken: {summary}"))?;
+    print_line(format_args!("{name} can be used: {summary}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What makes it no feed, with line and column.
+/// Adds the errors of the format, with line and column.
 fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
     let (file, text): (Arc<str>, Arc<str>) = (name.into(), String::from_utf8_lossy(octets).into());
-    for fault in faults(octets) {
+    for fault in feed_faults(octets) {
         let location = match fault.at {
             Some((line, octet)) => Location::at_line(&file, &text, line, octet),
             None => Location::file(name),
@@ -78,7 +87,7 @@ fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
     }
 }
 
-/// Looks at what a feed says.
+/// Checks the contents of a feed.
 struct Checker<'c> {
     offline: &'c Offline,
     feed: &'c Feed,
@@ -91,12 +100,12 @@ impl Checker<'_> {
         self.check_times();
         if self.feed.serial == 0 {
             self.warn(
-                "its serial is 0, which can follow no other feed",
-                "start at 1, or at the time in seconds",
+                "the serial is 0, so the feed can replace no other",
+                "start at 1, or use the Unix time in seconds",
             );
         }
         let fleets = self.offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet);
-        for note in notes(self.feed, fleets) {
+        for note in unknown_mirrors(self.feed, fleets) {
             self.warn(note, "correct the host in the feed or in the fleet file");
         }
         self.check_versions();
@@ -113,46 +122,43 @@ impl Checker<'_> {
             self.problems.error(
                 self.location.clone(),
                 error.to_string(),
-                "it would be refused until then",
+                "a server refuses the feed until then",
             );
         }
         let max_age = self.offline.loaded.config.feed.max_age;
         if self.feed.generated.checked_add(max_age).is_ok_and(|moment| moment <= self.offline.time)
         {
             let what = format!(
-                "it is of {}, older than max-age: it would count as stale",
+                "the feed is of {}, older than max-age, and would count as stale",
                 self.feed.generated
             );
-            self.warn(what, "its coordinator has to write it anew well within max-age");
+            self.warn(what, "the coordinator must write the feed again well within max-age");
         }
     }
 
-    /// Nobody can hold what was not released.
+    /// Warns of mirrors that hold a version that was never released.
     fn check_versions(&mut self) {
         let Some(release) = &self.feed.release else {
             let help = "add `release`, or name a `record-file` in [record]";
             if self.offline.supply.release(None).is_none() {
-                self.warn("it has no release: there would be no record", help);
+                self.warn("the feed has no release, so there would be no record", help);
             }
             return;
         };
-        for (host, said) in &self.feed.mirrors {
-            let held = [said.main, said.daily, said.bytecode];
+        for (host, mirror) in &self.feed.mirrors {
+            let held = [mirror.main, mirror.daily, mirror.bytecode];
             for ((database, released), held) in CORE_DATABASES.iter().zip(release.core()).zip(held)
             {
                 if let Some(held) = held.filter(|held| *held > released) {
                     let what =
-                        format!("{host} holds {database} {held}, the release has {released}");
-                    self.warn(
-                        what,
-                        "the release is behind its mirrors, or the mirror's version is wrong",
-                    );
+                        format!("{host} holds {database} {held}, but the release has {released}");
+                    self.warn(what, "the release is outdated, or the mirror's version is wrong");
                 }
             }
         }
     }
 
-    /// Countries in which mirrors stand, of which none is usable.
+    /// Warns of countries that have mirrors but no usable one.
     fn check_countries(&mut self, snapshot: &Snapshot) {
         let mut usable: BTreeMap<Country, (usize, usize)> = BTreeMap::new();
         for (plan, number) in snapshot.static_data.plans.iter().zip(0..) {
@@ -167,7 +173,7 @@ impl Checker<'_> {
             let what = format!("{country} has no usable mirror, of {all}");
             self.warn(
                 what,
-                "its clients are sent along their path: `cvdns feed diff` says where to",
+                "its clients get mirrors of the next pools of their path: see `cvdns feed diff`",
             );
         }
     }
@@ -176,15 +182,16 @@ impl Checker<'_> {
         let lagging = snapshot.dynamic_data.lagging();
         if lagging > 0 {
             let what =
-                format!("{lagging} mirrors work and are too far behind the record to be answered");
-            self.warn(what, "`cvdns feed show` says what they hold");
+                format!("{lagging} mirrors work but are too far behind the record to be used");
+            self.warn(what, "`cvdns feed show` shows the versions that they hold");
         }
         let open = snapshot.fail_open_paths();
         if open > 0 {
-            let what = format!("{open} paths, over all limits, have no mirror that works");
+            let what =
+                format!("{open} paths, counted once for each limit, have no mirror that works");
             self.warn(
                 what,
-                "all their mirrors would be answered as if they were up, for 30 s at a time",
+                "all their mirrors would be answered as if they were up, with a TTL of 30 s",
             );
         }
     }

@@ -1,35 +1,50 @@
-//! `cvdns feed diff`: what a feed would change in answers.
+//! `cvdns feed diff`: shows how answers would change from one feed to the next.
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::{print_json, print_line, say};
-use super::super::table::print_table;
-use super::{DiffArgs, Failure, Named, Offline};
+use crate::cli::offline::{Offline, SourcedFeed};
+use crate::cli::output::{Failure, eprint_line, print_json, print_line};
+use crate::cli::table::print_table;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::difference::{Change, PathChange, Quality, Served, changes};
 use cvdns_core::wire::rtype;
 
-/// What changes.
-#[derive(Serialize)]
-struct Difference {
-    before: Side,
-    after: Side,
-    record: Vec<FieldChange>,
-    paths: Vec<Row>,
+/// Arguments of `cvdns feed diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// The feed in force, a file or an http or https URL.
+    #[arg(value_name = "A")]
+    pub before: String,
+    /// The feed that would replace it.
+    #[arg(value_name = "B")]
+    pub after: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
-/// A feed.
+/// All changes between two feeds.
 #[derive(Serialize)]
-struct Side {
+struct FeedDifference {
+    before: FeedSide,
+    after: FeedSide,
+    record: Vec<FieldChange>,
+    paths: Vec<PathRow>,
+}
+
+/// One of the two feeds.
+#[derive(Serialize)]
+struct FeedSide {
     feed: String,
     serial: u64,
 }
 
-/// Something that the record says otherwise.
+/// A changed field of the record.
 #[derive(Serialize, PartialEq, Eq)]
 struct FieldChange {
     field: String,
@@ -37,35 +52,35 @@ struct FieldChange {
     after: Option<String>,
 }
 
-/// What changes for a path.
+/// The changes for one path.
 #[derive(Serialize)]
-struct Row {
+struct PathRow {
     zone: String,
-    /// Its pools.
+    /// The pools of the path.
     path: Vec<String>,
-    /// The countries whose clients have it.
+    /// The countries whose clients use the path.
     countries: Vec<&'static str>,
     r#type: &'static str,
     min: u16,
     ipv6_alone: bool,
     change: &'static str,
-    before: Answers,
-    after: Answers,
-    mirrors: Vec<Share>,
+    before: PathAnswers,
+    after: PathAnswers,
+    mirrors: Vec<MirrorShare>,
 }
 
-/// What a path is answered with.
+/// The answers for one path.
 #[derive(Serialize)]
-struct Answers {
-    /// The pools that the addresses are of.
+struct PathAnswers {
+    /// The pools that the addresses come from.
     pools: Vec<String>,
     addresses: usize,
     quality: &'static str,
 }
 
-/// The share of a path's capacity that a mirror has, from 0 to 1.
+/// A mirror's share of the capacity of a path, from 0 to 1.
 #[derive(Serialize)]
-struct Share {
+struct MirrorShare {
     host: String,
     before: Option<f64>,
     after: Option<f64>,
@@ -73,19 +88,25 @@ struct Share {
 
 pub(super) fn run(args: &DiffArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, Timestamp::now())?;
-    offline.say_errors();
-    let named = |word| offline.source(Some(word)).and_then(|source| offline.read(source));
-    let (before, after) = (named(&args.before)?, named(&args.after)?);
+    offline.print_errors();
+    let read = |argument| offline.source(Some(argument)).and_then(|source| offline.read(source));
+    let (before, after) = (read(&args.before)?, read(&args.after)?);
     if let Err(error) = after.feed.follows(&before.feed) {
-        say!("cvdns: {} would be refused after {}: {error}", after.source, before.source);
+        eprint_line!("cvdns: {} would be refused after {}: {error}", after.source, before.source);
     }
     let old = offline.snapshot(Some(&before.feed), None)?;
     let new = offline.snapshot(Some(&after.feed), Some(&old))?;
     let record = record(&old, &new);
-    let paths =
-        changes(&old, &new).iter().filter_map(|change| Row::of(&offline, &new, change)).collect();
-    let difference =
-        Difference { before: Side::of(&before), after: Side::of(&after), record, paths };
+    let paths = changes(&old, &new)
+        .iter()
+        .filter_map(|change| PathRow::of(&offline, &new, change))
+        .collect();
+    let difference = FeedDifference {
+        before: FeedSide::of(&before),
+        after: FeedSide::of(&after),
+        record,
+        paths,
+    };
     if args.json {
         print_json(&difference)?;
     } else {
@@ -94,7 +115,7 @@ pub(super) fn run(args: &DiffArgs, config: &Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is announced otherwise. Stamps follow the clock, and are no difference.
+/// The fields of the record that change. The stamp follows the clock and is no change.
 fn record(before: &Snapshot, after: &Snapshot) -> Vec<FieldChange> {
     let (before, after) = (fields(before), fields(after));
     let value = |side: &[(String, String)], field: &str| {
@@ -129,17 +150,17 @@ fn fields(snapshot: &Snapshot) -> Vec<(String, String)> {
     databases.chain(rest.map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
-impl Side {
-    fn of(named: &Named) -> Self {
-        Self { feed: named.source.to_string(), serial: named.feed.serial }
+impl FeedSide {
+    fn of(sourced: &SourcedFeed) -> Self {
+        Self { feed: sourced.source.to_string(), serial: sourced.feed.serial }
     }
 }
 
-impl Row {
+impl PathRow {
     fn of(offline: &Offline, snapshot: &Snapshot, change: &PathChange<'_>) -> Option<Self> {
         let plan = snapshot.static_data.plans.get(change.plan)?;
         let zone = offline.loaded.inputs.zones.get(change.plan)?;
-        let share = |mirror: &cvdns_core::snapshot::difference::MirrorChange<'_>| Share {
+        let share = |mirror: &cvdns_core::snapshot::difference::MirrorChange<'_>| MirrorShare {
             host: mirror.host.to_owned(),
             before: mirror.before,
             after: mirror.after,
@@ -151,20 +172,20 @@ impl Row {
             r#type: if change.rtype == rtype::A { "A" } else { "AAAA" },
             min: change.min,
             ipv6_alone: change.ipv6_alone,
-            change: word(change.change(plan)),
-            before: Answers::of(&change.before),
-            after: Answers::of(&change.after),
+            change: change_text(change.change(plan)),
+            before: PathAnswers::of(&change.before),
+            after: PathAnswers::of(&change.after),
             mirrors: change.mirrors.iter().map(share).collect(),
         })
     }
 
     fn cells(&self) -> Vec<String> {
-        let mirrors: Vec<String> = self.mirrors.iter().map(Share::text).collect();
-        let alone = if self.ipv6_alone { " alone" } else { "" };
+        let mirrors: Vec<String> = self.mirrors.iter().map(MirrorShare::text).collect();
+        let only = if self.ipv6_alone { " only" } else { "" };
         vec![
             self.zone.clone(),
             self.path.join(" "),
-            format!("{}{alone}", self.r#type),
+            format!("{}{only}", self.r#type),
             self.change.to_owned(),
             self.before.text(),
             self.after.text(),
@@ -173,7 +194,7 @@ impl Row {
     }
 }
 
-impl Answers {
+impl PathAnswers {
     fn of(served: &Served<'_>) -> Self {
         let quality = match served.quality {
             Quality::Usable => "usable",
@@ -197,7 +218,7 @@ impl Answers {
     }
 }
 
-impl Share {
+impl MirrorShare {
     fn text(&self) -> String {
         let percent = |share: f64| format!("{:.1}%", share * 100.0);
         match (self.before, self.after) {
@@ -212,10 +233,10 @@ impl Share {
     }
 }
 
-impl Difference {
+impl FeedDifference {
     fn print(&self) -> Result<(), Failure> {
         if self.record.is_empty() && self.paths.is_empty() {
-            print_line("nothing changes in answers")?;
+            print_line("no answer changes")?;
         }
         if !self.record.is_empty() {
             let or_none =
@@ -228,13 +249,13 @@ impl Difference {
         }
         if !self.paths.is_empty() {
             let header = ["ZONE", "PATH", "TYPE", "CHANGE", "BEFORE", "AFTER", "MIRRORS"];
-            print_table(&header, self.paths.iter().map(Row::cells))?;
+            print_table(&header, self.paths.iter().map(PathRow::cells))?;
         }
         Ok(())
     }
 }
 
-fn word(change: Change) -> &'static str {
+fn change_text(change: Change) -> &'static str {
     match change {
         Change::Gains => "gains",
         Change::Loses => "loses",

@@ -1,32 +1,44 @@
-//! `cvdns feed show`: how mirrors stand, by country.
+//! `cvdns feed show`: prints the states and versions of the mirrors by country.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::print_json;
-use super::super::table::print_table;
-use super::{Failure, Offline, ShowArgs};
+use crate::cli::offline::Offline;
+use crate::cli::output::{Failure, print_json};
+use crate::cli::table::print_table;
 use cvdns_core::fleet::Mirror;
 use cvdns_core::health::{MirrorStatus, State};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
 
-/// A feed as it is shown.
+/// Arguments of `cvdns feed show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The feed, a file or an http or https URL. Default: the configured one.
+    #[arg(value_name = "FILE|URL")]
+    pub feed: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The JSON output.
 #[derive(Serialize)]
-struct Shown {
+struct FeedReport {
     feed: String,
     serial: u64,
     generated: Timestamp,
-    countries: Vec<Row>,
+    countries: Vec<CountryStatus>,
 }
 
-/// The mirrors of a country, or of all.
+/// The mirrors of one country, or of all countries.
 #[derive(Serialize, Default)]
-struct Row {
+struct CountryStatus {
     country: String,
     mirrors: usize,
     up: usize,
@@ -34,11 +46,12 @@ struct Row {
     down: usize,
     drained: usize,
     removed: usize,
-    /// They work and are too far behind the record.
+    /// Mirrors that work but are too far behind the record.
     lagging: usize,
-    /// The share of the capacity that may be answered, from 0 to 1.
+    /// The usable share of the capacity, from 0 to 1.
     usable: f64,
-    /// How many hold each version of main, daily and bytecode; `?`: it is not said, and taken to be the release's.
+    /// Mirrors by version of main, daily and bytecode. `?` counts mirrors whose version the feed
+    /// omits; they count as holding the release's.
     held: BTreeMap<&'static str, BTreeMap<String, usize>>,
     #[serde(skip)]
     capacity: u128,
@@ -48,48 +61,49 @@ struct Row {
 
 pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
     let offline = Offline::load(config, Timestamp::now())?;
-    offline.say_errors();
-    let named = offline.read(offline.source(args.feed.as_deref())?)?;
-    let snapshot = offline.snapshot(Some(&named.feed), None)?;
+    offline.print_errors();
+    let sourced = offline.read(offline.source(args.feed.as_deref())?)?;
+    let snapshot = offline.snapshot(Some(&sourced.feed), None)?;
     let countries = rows(&snapshot);
     if args.json {
-        let (serial, generated) = (named.feed.serial, named.feed.generated);
-        print_json(&Shown { feed: named.source.to_string(), serial, generated, countries })?;
+        let (serial, generated) = (sourced.feed.serial, sourced.feed.generated);
+        print_json(&FeedReport { feed: sourced.source.to_string(), serial, generated, countries })?;
     } else {
         let header = [
             "COUNTRY", "MIRRORS", "UP", "OLD", "DOWN", "DRAINED", "REMOVED", "LAGGING", "USABLE",
             "MAIN", "DAILY", "BYTECODE",
         ];
-        print_table(&header, countries.iter().map(Row::cells))?;
+        print_table(&header, countries.iter().map(CountryStatus::cells))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A row for each country in which mirrors stand, and one for all, `*`. A mirror of several fleets counts once.
-fn rows(snapshot: &Snapshot) -> Vec<Row> {
-    let mut countries: BTreeMap<&str, Row> = BTreeMap::new();
-    let mut all = Row { country: "*".to_owned(), ..Row::default() };
+/// A row for each country with mirrors, and the row `*` for all of them. A mirror in several fleets
+/// counts once.
+fn rows(snapshot: &Snapshot) -> Vec<CountryStatus> {
+    let mut countries: BTreeMap<&str, CountryStatus> = BTreeMap::new();
+    let mut all = CountryStatus { country: "*".to_owned(), ..CountryStatus::default() };
     let mut seen = HashSet::new();
     for (plan, number) in snapshot.static_data.plans.iter().zip(0..) {
         let Some(health) = snapshot.dynamic_data.health(number) else { continue };
         for (index, mirror) in plan.fleet.enabled().filter(|(_, mirror)| seen.insert(&mirror.host))
         {
-            let Some(standing) = health.mirrors.get(index) else { continue };
+            let Some(status) = health.mirrors.get(index) else { continue };
             let code = mirror.country.code();
-            let new = || Row { country: code.to_owned(), ..Row::default() };
-            let lags = standing.behind > snapshot.static_data.settings.lag;
+            let new = || CountryStatus { country: code.to_owned(), ..CountryStatus::default() };
+            let lags = status.behind > snapshot.static_data.settings.lag;
             for row in [countries.entry(code).or_insert_with(new), &mut all] {
-                row.add(mirror, standing, health.is_usable(index), lags);
+                row.add(mirror, status, health.is_usable(index), lags);
             }
         }
     }
-    countries.into_values().chain([all]).map(Row::with_share).collect()
+    countries.into_values().chain([all]).map(CountryStatus::with_share).collect()
 }
 
-impl Row {
-    fn add(&mut self, mirror: &Mirror, standing: &MirrorStatus, usable: bool, lags: bool) {
+impl CountryStatus {
+    fn add(&mut self, mirror: &Mirror, status: &MirrorStatus, usable: bool, lags: bool) {
         self.mirrors += 1;
-        let count = match standing.state {
+        let count = match status.state {
             State::Up => &mut self.up,
             State::Old => &mut self.old,
             State::Down => &mut self.down,
@@ -98,10 +112,10 @@ impl Row {
         };
         *count += 1;
         let works = |state: &State| state.is_usable();
-        self.lagging += usize::from(lags && standing.ipv4.iter().chain(&standing.ipv6).any(works));
+        self.lagging += usize::from(lags && status.ipv4.iter().chain(&status.ipv6).any(works));
         self.capacity += u128::from(mirror.capacity);
         self.usable_capacity += if usable { u128::from(mirror.capacity) } else { 0 };
-        for (database, version) in CORE_DATABASES.into_iter().zip(standing.versions) {
+        for (database, version) in CORE_DATABASES.into_iter().zip(status.versions) {
             let version = version.map_or("?".to_owned(), |version| version.to_string());
             *self.held.entry(database).or_default().entry(version).or_default() += 1;
         }

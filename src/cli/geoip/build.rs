@@ -1,17 +1,16 @@
-//! `cvdns geoip build`: lists of networks in, a country database out.
+//! `cvdns geoip build`: builds a country database from lists of networks.
 
 use std::fs;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+
 use serde::Serialize;
 
-use super::super::output::{Failure, print_json, say};
-use super::super::table::print_table;
+use crate::cli::output::{Failure, eprint_line, print_json, progress_bar};
+use crate::cli::table::{or_dash, print_table};
 use crate::load::MAX_DATABASE;
 use cvdns_core::geo::build::{Built, Options, Problems, Source, build};
 use cvdns_core::geo::database::CountryDatabase;
@@ -21,18 +20,19 @@ use cvdns_io::{read_bytes, replace};
 /// Arguments of `cvdns geoip build`.
 #[derive(Args, Clone, Debug)]
 pub struct BuildArgs {
-    /// Where the database goes; an existing one is replaced at once, when all went well.
+    /// Write the database to this file. An existing file is replaced atomically, and only on
+    /// success.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Files to make it of.
+    /// Files to build it from.
     #[arg(required = true, value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
-    /// The date that the database gets, YYYY-MM-DD (UTC) or RFC 3339. Default: that of the newest source, as it says
-    /// itself; if none does, when the newest was last written.
+    /// The date of the database, YYYY-MM-DD (UTC) or RFC 3339. Default: the newest date that a
+    /// source states, or else the newest modification time of a source.
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub date: Option<i64>,
-    /// Leave networks out whose code is no country, instead of refusing the source. IPFire's are always left out. They
-    /// are listed.
+    /// Leave out and list networks whose code is not a country, instead of refusing the source.
+    /// Those of IPFire are always left out.
     #[arg(long)]
     pub skip_unknown: bool,
     /// Print the summary as JSON.
@@ -62,7 +62,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
         fallback_date: newest_write(&args.sources),
         leave_out_unknown: args.skip_unknown,
     };
-    let bar = progress_bar();
+    let bar = progress_bar("{wide_bar} {human_pos}/{human_len} ranges, {eta} left");
     let built = build(&sources, &options, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -70,16 +70,16 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
     bar.finish_and_clear();
     let built = built.map_err(|problems| Failure::new(problems.to_string()))?;
     let name = args.out.display().to_string();
-    // What cannot be read back must not replace a file that can.
+    // A database that cannot be read back must not replace one that can.
     let database = CountryDatabase::from_bytes(built.bytes.clone(), &name)
-        .map_err(|error| Failure::new(format!("the database just made is refused: {error}")))?;
+        .map_err(|error| Failure::new(format!("the new database cannot be read back: {error}")))?;
     replace(&args.out, &built.bytes).map_err(|error| Failure::new(format!("{name}: {error}")))?;
-    print_summary(&Summary::of(&name, &built, database.metadata().networks), args.json)?;
+    print_summary(&BuildSummary::of(&name, &built, database.metadata().networks), args.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of them, or all that is wrong with them.
-pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+/// Reads all sources; the error lists everything that is wrong with them.
+fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut problems = Problems::default();
     for path in paths {
@@ -96,7 +96,7 @@ pub(super) fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     if problems.is_empty() { Ok(sources) } else { Err(Failure::new(problems.to_string())) }
 }
 
-/// When the newest file was last written, in Unix seconds; 0 if that cannot be known.
+/// The newest modification time of the files, in Unix seconds; 0 if it cannot be read.
 fn newest_write(paths: &[PathBuf]) -> i64 {
     let times = paths.iter().filter_map(|path| {
         let age = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -105,21 +105,8 @@ fn newest_write(paths: &[PathBuf]) -> i64 {
     times.max().unwrap_or(0)
 }
 
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) =
-        ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} ranges, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar
-}
-
 #[derive(Serialize)]
-struct Summary {
+struct BuildSummary {
     file: String,
     date: String,
     build_epoch: i64,
@@ -148,8 +135,8 @@ struct LeftOutRow {
     reason: String,
 }
 
-impl Summary {
-    fn of(file: &str, built: &Built, networks: usize) -> Summary {
+impl BuildSummary {
+    fn of(file: &str, built: &Built, networks: usize) -> BuildSummary {
         let sources = built.sources.iter().map(|source| SourceRow {
             file: source.name.clone(),
             kind: source.kind.to_string(),
@@ -167,7 +154,7 @@ impl Summary {
                 })
                 .collect(),
         });
-        Summary {
+        BuildSummary {
             file: file.to_owned(),
             date: date_text(built.date),
             build_epoch: built.date,
@@ -180,13 +167,13 @@ impl Summary {
     }
 }
 
-fn print_summary(summary: &Summary, json: bool) -> Result<(), Failure> {
+fn print_summary(summary: &BuildSummary, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(summary);
     }
     for source in &summary.sources {
         for left in &source.left_out {
-            say!(
+            eprint_line!(
                 "cvdns: {}:{}: left out {} networks: {}",
                 source.file,
                 left.first_line,
@@ -196,8 +183,9 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), Failure> {
         }
     }
     if summary.aliased > 0 {
-        say!(
-            "cvdns: left out {} ranges in ::/96, ::ffff:0:0/96, 2001::/32 or 2002::/16, which stand for IPv4 addresses",
+        eprint_line!(
+            "cvdns: left out {} ranges in ::/96, ::ffff:0:0/96, 2001::/32 or 2002::/16, which \
+             represent IPv4 addresses",
             summary.aliased
         );
     }
@@ -206,15 +194,26 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), Failure> {
         vec![
             source.file.clone(),
             source.kind.clone(),
-            source.date.clone().unwrap_or_else(|| "-".to_owned()),
+            or_dash(source.date.as_ref()),
             source.networks.to_string(),
             source.without_country.to_string(),
             source.left_out.iter().map(|left| left.networks).sum::<usize>().to_string(),
         ]
     });
     print_table(&header, rows)?;
-    let Summary { file, date, bytes, networks, countries, .. } = summary;
+    let BuildSummary { file, date, bytes, networks, countries, .. } = summary;
     let total =
         format!("{networks} networks in {countries} countries, {bytes} bytes, dated {date}");
     print_table(&[], [vec![format!("{file}: {total}")]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let failure = format!("{:?}", read_sources(&["/dev/null".into()]).err().unwrap());
+        assert!(failure.contains("a device, not a regular file"), "{failure}");
+    }
 }

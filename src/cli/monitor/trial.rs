@@ -1,4 +1,4 @@
-//! `cvdns monitor --try`: the set-up check of a mirror.
+//! `cvdns monitor --try`: checks the set-up of one mirror.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::output::{Failure, print_json};
-use super::MonitorArgs;
+use crate::cli::output::{Failure, print_json};
 use crate::cli::problems::print;
 use crate::load;
 use cvdns_core::config::Monitor;
@@ -20,8 +19,9 @@ use cvdns_monitor::check::Client;
 use cvdns_monitor::hosts_of;
 use cvdns_monitor::trial::{Advice, Report, Software, Trial, text};
 
+/// The report on a mirror, as JSON has it.
 #[derive(Serialize)]
-struct Whole<'w> {
+struct TrialReport<'w> {
     mirror: &'w str,
     good: bool,
     hosts: &'w [String; 2],
@@ -29,11 +29,17 @@ struct Whole<'w> {
     addresses: &'w [Report],
 }
 
-/// Tries a mirror. Exit status 1 when something is not as it must be.
-pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let Some((settings, fleets)) = inputs(args, config) else { return Ok(ExitCode::FAILURE) };
-    let named = fleets.iter().find_map(|(origin, fleet)| Some((origin, of_fleet(fleet, mirror)?)));
-    let (origin, addresses) = match named {
+/// Checks a mirror. Exit status 1 if it fails a check.
+pub(super) fn run(
+    mirror: &str,
+    origin: Option<&str>,
+    json: bool,
+    config: &Path,
+) -> Result<ExitCode, Failure> {
+    let Some((settings, fleets)) = inputs(origin, config) else { return Ok(ExitCode::FAILURE) };
+    let in_fleet =
+        fleets.iter().find_map(|(origin, fleet)| Some((origin, fleet_addresses(fleet, mirror)?)));
+    let (origin, addresses) = match in_fleet {
         Some((origin, addresses)) => (Some(origin), addresses),
         None => (fleets.first().map(|(origin, _)| origin), resolve(mirror)?),
     };
@@ -41,7 +47,9 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
         (Some(hosts), _) => hosts,
         (None, Some(origin)) => hosts_of(origin).map_err(Failure::new)?,
         (None, None) => {
-            return Err(Failure::new("no zone tells the virtual hosts: name it with --origin"));
+            return Err(Failure::new(
+                "the virtual hosts are not known without a zone: name its domain with --origin",
+            ));
         }
     };
     let trial = Trial {
@@ -54,8 +62,8 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
     let reports: Vec<Report> = addresses.iter().map(|address| trial.at(*address)).collect();
     let missing = missing(mirror, &addresses);
     let good = reports.iter().all(Report::is_good);
-    if args.json {
-        print_json(&Whole {
+    if json {
+        print_json(&TrialReport {
             mirror,
             good,
             hosts: &trial.hosts,
@@ -68,12 +76,14 @@ pub(super) fn run(mirror: &str, args: &MonitorArgs, config: &Path) -> Result<Exi
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-type Inputs = (Monitor, Vec<(String, Fleet)>);
+/// The settings of `[monitor]`, and each fleet with its origin.
+type TrialInputs = (Monitor, Vec<(String, Fleet)>);
 
-/// What the configuration says; a mirror's admin, who has none, names the origin.
-fn inputs(args: &MonitorArgs, config: &Path) -> Option<Inputs> {
-    if let Some(origin) = &args.origin {
-        return Some((Monitor::default(), vec![(origin.clone(), Fleet::default())]));
+/// Reads the inputs from the configuration. The admin of a mirror has none and gives `--origin`,
+/// with which all settings have their defaults.
+fn inputs(origin: Option<&str>, config: &Path) -> Option<TrialInputs> {
+    if let Some(origin) = origin {
+        return Some((Monitor::default(), vec![(origin.to_owned(), Fleet::default())]));
     }
     let mut problems = Problems::default();
     let inputs = load::monitor(config, &mut problems);
@@ -84,8 +94,9 @@ fn inputs(args: &MonitorArgs, config: &Path) -> Option<Inputs> {
     inputs.map(|inputs| (inputs.settings, inputs.fleets))
 }
 
-/// The addresses that a fleet has for a host, or for the host of an address.
-fn of_fleet(fleet: &Fleet, mirror: &str) -> Option<Vec<IpAddr>> {
+/// The addresses to check if the fleet has this host or address: all of the host, or this address
+/// alone.
+fn fleet_addresses(fleet: &Fleet, mirror: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = mirror.parse::<IpAddr>() {
         return fleet
             .mirrors
@@ -101,13 +112,13 @@ fn resolve(mirror: &str) -> Result<Vec<IpAddr>, Failure> {
         return Ok(vec![address]);
     }
     let found = (mirror, 80).to_socket_addrs().map_err(|error| {
-        Failure::new(format!("{mirror} is no mirror of the fleet, and has no address: {error}"))
+        Failure::new(format!("{mirror} is not in the fleet and cannot be resolved: {error}"))
     })?;
     let addresses: BTreeSet<IpAddr> = found.map(|found| found.ip()).collect();
     Ok(addresses.into_iter().collect())
 }
 
-/// Families in which a host has no address: no fault, but to be said.
+/// Address families in which a host has no address. That is allowed, and the report mentions it.
 fn missing(mirror: &str, addresses: &[IpAddr]) -> Vec<&'static str> {
     if mirror.parse::<IpAddr>().is_ok() {
         return Vec::new();
@@ -126,11 +137,11 @@ fn print_reports(
     missing: &[&str],
     reports: &[Report],
 ) -> Result<(), Failure> {
-    // What a web server says of itself is for the eye alone.
+    // Collected first, so that control characters from the web server can be escaped.
     let mut out = Vec::new();
     for report in reports {
         let server =
-            report.server.as_deref().unwrap_or("a web server that does not say what it is");
+            report.server.as_deref().unwrap_or("a web server that does not name its software");
         writeln!(out, "{mirror}, {}: {server}", report.address)?;
         for step in &report.steps {
             let mark = if step.good { "ok  " } else { "FAIL" };
@@ -142,7 +153,7 @@ fn print_reports(
     for family in missing {
         writeln!(
             out,
-            "{mirror} has no {family} address: it is not answered to clients that ask for one."
+            "{mirror} has no {family} address: answers to queries for one do not contain it."
         )?;
     }
     let bad: Vec<String> = reports
@@ -151,7 +162,7 @@ fn print_reports(
         .map(|report| report.address.to_string())
         .collect();
     if bad.is_empty() {
-        writeln!(out, "{mirror} serves all that a mirror must.")?;
+        writeln!(out, "{mirror} serves everything that a mirror must serve.")?;
     } else {
         writeln!(out, "{mirror} is not ready at {}.", bad.join(", "))?;
     }
@@ -160,7 +171,7 @@ fn print_reports(
     Ok(())
 }
 
-/// What to change, for the web server that it is, else for each that is known.
+/// Prints what to change, for the software of this web server, or for all known ones.
 fn print_advice(out: &mut impl Write, report: &Report, hosts: &[String; 2]) -> std::io::Result<()> {
     let advice: BTreeSet<Advice> = report.steps.iter().filter_map(|step| step.advice).collect();
     let known = report.server.as_deref().and_then(Software::of);

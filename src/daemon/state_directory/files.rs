@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use cvdns_core::health::MAX_SIZE;
+use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::release::{Announced, Release};
 
 /// The format that is written into both files.
@@ -17,7 +17,7 @@ pub(super) const RECORD: &str = "record.json";
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
 /// comes on top.
-pub(super) const MAX_FILE: u64 = 6 * MAX_SIZE as u64 + (1 << 20);
+pub(super) const MAX_FILE: u64 = 6 * MAX_FEED_SIZE as u64 + (1 << 20);
 
 /// How far a stamp may be in the future. Beyond that, the clock was wrong when the stamp was
 /// written, or is wrong now.

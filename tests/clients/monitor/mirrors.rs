@@ -111,7 +111,7 @@ const CASES: &[Case] = &[
         say(talk, asked, DAILY, "206 Partial Content", "Content-Range: bytes 512-1023/3000\r\nContent-Length: 512\r\n", &[7; 512])),
     Case("wrong-length", "up", "a wrong length: 100 octets, and 512 were asked for", |talk, asked|
         say(talk, asked, DAILY, "206 Partial Content", "Content-Range: bytes 0-511/3000\r\nContent-Length: 100\r\n", &[7; 100])),
-    Case("not-a-database", "up", "no database of ClamAV", |talk, asked|
+    Case("not-a-database", "up", "not a ClamAV database", |talk, asked|
         say(talk, asked, DAILY, "206 Partial Content", "Content-Range: bytes 0-511/3000\r\nContent-Length: 512\r\n", &[7; 512])),
     Case("database-hangs", "down", "/daily.cvd: connected, but no answer within 2s", |talk, asked| only(asked, DAILY, || talk.hang())),
     Case("refused", "down", "database.clam.example/timestamp: the connection is refused", |_, _| false),

@@ -65,7 +65,7 @@ fn a_good_mirror_passes_by_both_families() {
     }
     assert!(text.contains("version 28129, built 2025-12-16T23:18:22Z"), "{text}");
     assert!(text.contains("transfer: 1048576 octets in "), "{text}");
-    assert!(text.ends_with("good.example serves all that a mirror must.\n"), "{text}");
+    assert!(text.ends_with("good.example serves everything that a mirror must serve.\n"), "{text}");
     // An address alone, and a host that the fleet does not know.
     assert_eq!(report(dir.path(), "::1").0, Some(0));
     assert_eq!(report(dir.path(), "localhost").1["mirror"], "localhost");

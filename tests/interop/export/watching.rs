@@ -359,9 +359,9 @@ fn without_a_feed_all_mirrors_are_up_where_no_export_stands_yet() {
     watch.stop();
     // One that stands is the better answer.
     let watch = start();
-    watch.until_logged("the last export stands until there is a feed");
+    watch.until_logged("the last export stays in place until there is a feed");
     site.feed(2_000, &states(&[("de1.example", "down")]));
     watch.until("the feed", || site.text("clam.example") != text);
-    assert_eq!(watch.log().matches("the last export stands until").count(), 1);
+    assert_eq!(watch.log().matches("the last export stays in place until").count(), 1);
     watch.stop();
 }

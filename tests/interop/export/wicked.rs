@@ -45,7 +45,7 @@ fn a_directory_that_is_not_ours_is_left_alone() {
     fs::write(dir.path().join("precious"), "mine").expect("a file");
     let before = contents(dir.path());
     let said = refused(&example(), dir.path(), &[]);
-    assert!(said.contains("is no directory of an export: name a new or an empty one"), "{said}");
+    assert!(said.contains("was not made by an export: name a new or empty directory"), "{said}");
     assert_eq!(contents(dir.path()), before);
     let file = dir.path().join("precious");
     let said = refused(&example(), &file, &[]);
@@ -57,7 +57,7 @@ fn a_directory_that_is_not_ours_is_left_alone() {
     // The same again changes nothing.
     let before = contents(empty.path());
     let said = export(&example(), empty.path(), &[]);
-    assert!(said.contains("0 of them changed"), "{said}");
+    assert!(said.contains("0 changed"), "{said}");
     assert_eq!(contents(empty.path()), before);
 }
 
@@ -339,7 +339,7 @@ fn what_is_asked_for_badly_is_a_usage_error_or_refused() {
         assert_eq!(usage(more).0, Some(2), "{more:?}");
     }
     for (more, word) in [
-        (&["--watch", "--reload", "x {view}"][..], "{view} stands for nothing here"),
+        (&["--watch", "--reload", "x {view}"][..], "{view} is not a placeholder here"),
         (&["--watch", "--reload", "x 'y"], "not closed"),
         (&["--watch", "--reload-timeout", "0s"], "--reload-timeout"),
     ] {
@@ -356,7 +356,9 @@ fn every_export_says_what_ecs_means_beside_bind() {
     let dir = tempfile::tempdir().expect("a directory");
     let zone = project().join("zones/clamav.net.toml");
     let database = project().join("geoip/country.mmdb");
-    for (ecs, word) in [(true, "Now it is `ecs = true`."), (false, "Now it is `ecs = false`.")] {
+    for (ecs, word) in
+        [(true, "The setting is `ecs = true`."), (false, "The setting is `ecs = false`.")]
+    {
         let config = dir.path().join(format!("{ecs}.toml"));
         let text = format!(
             "[server]\necs = {ecs}\n[[zone]]\nfile = '{}'\n[geoip]\ndatabase = '{}'\n",

@@ -56,22 +56,22 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
     let good = by("ours", &feed).expect("signed");
     let forged = good.replacen("trusted comment: timestamp", "trusted comment: timestomp", 2);
     for (signature, says, to_do) in [
-        (None, "the feed has no signature, and `public-key` asks for one", "minisign -S"),
+        (None, "the feed has no signature, but `public-key` requires one", "minisign -S"),
         (
             Some("<html>404</html>\n".to_owned()),
-            "it is a web page, no minisign signature",
+            "it is a web page, not a minisign signature",
             "minisign -S",
         ),
-        (Some("signed, really\n".to_owned()), "it is no minisign signature", "minisign -S"),
+        (Some("signed, really\n".to_owned()), "it is not a minisign signature", "minisign -S"),
         (
             by("theirs", &feed),
-            "it is of another key than `public-key`: of ",
+            "it was made with a key other than `public-key`: with ",
             "the last line of its .pub file",
         ),
-        (by("ours", "another file"), "is not of these octets", "sign the feed as it is now"),
+        (by("ours", "another file"), "does not match these octets", "sign the feed as it is now"),
         (
             Some(forged),
-            "is not of these octets: of another file, changed or forged",
+            "does not match these octets: it is of another file, or the feed was changed or forged",
             "sign the feed as it is now",
         ),
     ] {
@@ -103,7 +103,7 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
     for (keys, words) in [
         (format!("[\"{ours}\", \"{ours}\"]"), "is named twice"),
         ("[]".to_owned(), "`public-key` names no key"),
-        ("[\"RWQ\"]".to_owned(), "no public key of minisign"),
+        ("[\"RWQ\"]".to_owned(), "not a minisign public key"),
         ("1".to_owned(), "`public-key` is an integer"),
     ] {
         let wrong = config.replace(&format!("\"{ours}\""), &keys);
@@ -214,7 +214,7 @@ fn the_account_must_exist_and_read_every_file() {
     refused(&["nobody may not write in ", "state", "chown nobody", "cvdns.toml:"]);
     fs::remove_dir(&state).expect("removed");
     fs::write(&state, "").expect("a file");
-    refused(&["state is no directory"]);
+    refused(&["state is not a directory"]);
     let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
     fs::write(dir.join("cvdns.toml"), config.replace("\"state\"", "\"feed.json/state\""))
         .expect("written");

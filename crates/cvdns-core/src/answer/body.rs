@@ -1,13 +1,14 @@
-//! Writes what was decided behind the question.
+//! Writes the sections of an answer behind the question.
 #![allow(
     clippy::inline_always,
-    reason = "as in `decision`: the responder has all of it within its own function"
+    reason = "as in `decision`: the answer path is to be compiled into one function"
 )]
 
-use super::options::Ede;
+use super::request::MessageBuffer;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{self, WindowSet};
+use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::static_data::{Cut, StaticData, Zone};
 use crate::snapshot::template::Template;
@@ -16,123 +17,127 @@ use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
 use crate::zone::records::{Rrset, target};
 
-pub(super) use crate::snapshot::template::Counts;
+pub(super) use crate::snapshot::template::SectionCounts;
 
-/// The sections of an answer and what its header and OPT record say.
+/// Where the sections of an answer end, and what its header and OPT record say.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Body<'s> {
-    /// Where the sections end in the message; 0: there are none. None: they do not fit.
+    /// Offset in the message at which the sections end; 0 if there are none. `None` if they do not
+    /// fit.
     pub end: Option<usize>,
-    /// How many records there are.
-    pub counts: Counts,
-    /// RCODE, extended bits included.
+    /// Number of records in each section.
+    pub counts: SectionCounts,
+    /// RCODE, including the bits that go into the OPT record (RFC 6891 section 6.1.3).
     pub rcode: u16,
-    /// AA.
+    /// The AA bit.
     pub authoritative: bool,
-    /// ECS scope.
+    /// SCOPE PREFIX-LENGTH of the client subnet option (RFC 7871).
     pub scope: u8,
-    /// Extended error.
-    pub ede: Option<Ede<'s>>,
+    /// Extended DNS error (RFC 8914).
+    pub ede: Option<ExtendedError<'s>>,
 }
 
 impl Body<'_> {
-    /// Nothing but an RCODE.
+    /// An answer that consists of an RCODE only.
     pub(super) const fn code(rcode: u16) -> Self {
-        let counts = Counts { answer: 0, authority: 0, additional: 0 };
+        let counts = SectionCounts { answer: 0, authority: 0, additional: 0 };
         Self { end: Some(0), counts, rcode, authoritative: false, scope: 0, ede: None }
     }
 
-    /// SERVFAIL, as the snapshot does not have what its own parts lead to. Stops a build with debug assertions.
+    /// SERVFAIL, because a part of the snapshot refers to something that the snapshot lacks. Panics
+    /// in builds with debug assertions.
     #[cold]
     #[inline(never)]
     fn broken() -> Self {
-        debug_assert!(false, "the snapshot leads to records that it does not have");
+        debug_assert!(false, "the snapshot refers to records that it does not have");
         Self::code(rcode::SERVFAIL)
     }
 
-    fn ours(rcode: u16) -> Self {
+    /// An authoritative answer without records.
+    fn authoritative(rcode: u16) -> Self {
         Self { authoritative: true, ..Self::code(rcode) }
     }
 }
 
-/// Where sections are written.
+/// The message that is written to, and the turn that chooses the window.
 struct Target<'b> {
-    buffer: &'b mut [u8],
-    question_end: usize,
-    limit: usize,
+    message: MessageBuffer<'b>,
     turn: u64,
 }
 
-/// Writes a decision behind the question that ends at `question_end`; `turn` chooses the window.
+/// Writes the answer that was decided behind the question. `turn` chooses the window.
 #[inline(always)]
 pub(super) fn write<'s>(
     snapshot: &'s Snapshot,
     decision: &Decision<'s>,
     chain: &Chain,
-    buffer: &mut [u8],
-    question_end: usize,
-    limit: usize,
+    message: MessageBuffer<'_>,
     turn: u64,
 ) -> Body<'s> {
-    let target = Target { buffer, question_end, limit, turn };
+    let target = Target { message, turn };
     let body = head(snapshot, &decision.outcome);
     if chain.is_empty() {
         target.direct(snapshot, decision, body)
     } else {
-        // The answer to the question itself is ours, whatever the chain leads to (RFC 1034 section 4.3.2 step 3a).
+        // AA refers to the first owner name, which is the question's (RFC 1035 section 4.1.1),
+        // wherever the chain leads.
         target.chained(snapshot, decision, chain, Body { authoritative: true, ..body })
     }
 }
 
-/// What the outcome means for header and OPT.
+/// Header fields and extended error of an outcome.
 #[inline(always)]
 fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
     match outcome {
         Outcome::NotOurs => Body::code(rcode::REFUSED),
-        Outcome::NotReady => Body { ede: Some(Ede::NOT_READY), ..Body::ours(rcode::SERVFAIL) },
-        Outcome::Expired => Body { ede: Some(Ede::EXPIRED), ..Body::ours(rcode::SERVFAIL) },
+        Outcome::NotReady => {
+            Body { ede: Some(ExtendedError::NOT_READY), ..Body::authoritative(rcode::SERVFAIL) }
+        }
+        Outcome::Expired => {
+            Body { ede: Some(ExtendedError::EXPIRED), ..Body::authoritative(rcode::SERVFAIL) }
+        }
         Outcome::Broken => Body::code(rcode::SERVFAIL),
-        Outcome::TooLong => Body::ours(rcode::YXDOMAIN),
-        Outcome::NxDomain => Body::ours(rcode::NXDOMAIN),
+        Outcome::TooLong => Body::authoritative(rcode::YXDOMAIN),
+        Outcome::NxDomain => Body::authoritative(rcode::NXDOMAIN),
         Outcome::Referral(_) => Body::code(rcode::NOERROR),
         Outcome::Text { stale: true, .. } => {
-            Body { ede: Some(Ede::STALE), ..Body::ours(rcode::NOERROR) }
+            Body { ede: Some(ExtendedError::STALE), ..Body::authoritative(rcode::NOERROR) }
         }
         Outcome::Pool { rule, path, answer, ipv6, .. } => {
-            let ede = match answer.windows(*ipv6).reach {
+            let ede = match answer.windows(*ipv6).fallback {
                 FallbackLevel::Near => None,
-                FallbackLevel::Further => snapshot.dynamic_data.note(*rule, *path, *ipv6).map(Ede),
-                FallbackLevel::Lagging => Some(Ede::LAGGING),
-                FallbackLevel::Open => Some(Ede::OPEN),
+                FallbackLevel::Further => {
+                    snapshot.dynamic_data.extended_error(*rule, *path, *ipv6).map(ExtendedError)
+                }
+                FallbackLevel::Lagging => Some(ExtendedError::LAGGING),
+                FallbackLevel::Open => Some(ExtendedError::OPEN),
             };
-            Body { ede, ..Body::ours(rcode::NOERROR) }
+            Body { ede, ..Body::authoritative(rcode::NOERROR) }
         }
-        _ => Body::ours(rcode::NOERROR),
+        _ => Body::authoritative(rcode::NOERROR),
     }
 }
 
-/// NODATA, for those who ask now and then.
+/// NODATA for a zone, for rare callers: not inlined.
 #[cold]
 #[inline(never)]
 pub(super) fn no_data<'s>(
     snapshot: &'s Snapshot,
     zone: u32,
-    buffer: &mut [u8],
-    question_end: usize,
-    limit: usize,
+    message: MessageBuffer<'_>,
 ) -> Body<'s> {
     let decision = Decision::new(Some(zone), Outcome::NoData);
-    write(snapshot, &decision, &Chain::default(), buffer, question_end, limit, 0)
+    write(snapshot, &decision, &Chain::default(), message, 0)
 }
 
-/// A server's answer about itself (RFC 4892); none for names that it does not have.
+/// The answer to a CHAOS query about the server itself (RFC 4892); `None` for unknown names.
 pub(super) fn chaos(
     lower: &[u8],
     snapshot: &Snapshot,
     buffer: &mut [u8],
     question_end: usize,
 ) -> Option<Body<'static>> {
-    let text = dynamic_data::chaos(lower, &snapshot.static_data.settings)?;
+    let text = snapshot.static_data.settings.chaos(lower)?;
     let mut rdata = [0; 256];
     let length = text.len().min(255);
     let (first, rest) = rdata.split_first_mut()?;
@@ -140,17 +145,17 @@ pub(super) fn chaos(
     rest.get_mut(..length)?.copy_from_slice(text.as_bytes().get(..length)?);
     let mut writer = MessageWriter::new(buffer, question_end);
     writer.record(Owner::Question, rtype::TXT, class::CH, 0, rdata.get(..=length)?);
-    let counts = Counts { answer: 1, ..Counts::default() };
-    Some(Body { end: writer.finish(), counts, ..Body::ours(rcode::NOERROR) })
+    let counts = SectionCounts { answer: 1, ..SectionCounts::default() };
+    Some(Body { end: writer.finish(), counts, ..Body::authoritative(rcode::NOERROR) })
 }
 
 impl Target<'_> {
-    /// The answer at the question's own name: ready-made octets.
+    /// Writes an answer at the question's own name: copies octets prepared in the snapshot.
     #[inline(always)]
     fn direct<'s>(self, snapshot: &Snapshot, decision: &Decision<'_>, body: Body<'s>) -> Body<'s> {
         let static_data = &*snapshot.static_data;
         match decision.outcome {
-            Outcome::Static { template, .. } | Outcome::Ping { template, .. } => {
+            Outcome::Static { template, .. } | Outcome::DownloadReport { template, .. } => {
                 self.template(static_data.templates.get(template), body)
             }
             Outcome::Text { template, .. } => self.template(Some(template), body),
@@ -175,20 +180,22 @@ impl Target<'_> {
     #[inline(always)]
     fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
         let Some(template) = template else { return Body::broken() };
-        if self.question_end + template.octets.len() > self.limit {
+        let MessageBuffer { buffer, question_end, limit } = self.message;
+        if question_end + template.octets.len() > limit {
             return Body { end: None, ..body };
         }
-        let name_length = self.question_end - HEADER - 4;
-        let end = template.write(self.buffer, self.question_end, name_length);
+        let name_length = question_end - HEADER - 4;
+        let end = template.write(buffer, question_end, name_length);
         Body { end, counts: template.counts, ..body }
     }
 
     #[inline(always)]
     fn window<'s>(self, set: &WindowSet, body: Body<'s>) -> Body<'s> {
+        let MessageBuffer { buffer, question_end, .. } = self.message;
         let window = set.window(self.turn);
-        let end = self.question_end + window.len();
-        let counts = Counts { answer: set.size, ..Counts::default() };
-        match self.buffer.get_mut(self.question_end..end) {
+        let end = question_end + window.len();
+        let counts = SectionCounts { answer: set.size, ..SectionCounts::default() };
+        match buffer.get_mut(question_end..end) {
             Some(slot) => {
                 slot.copy_from_slice(window);
                 Body { end: Some(end), counts, ..body }
@@ -197,7 +204,7 @@ impl Target<'_> {
         }
     }
 
-    /// The answer at the end of a chain: written record by record.
+    /// Writes the links of a chain and the answer at its end, record by record.
     fn chained<'s>(
         self,
         snapshot: &Snapshot,
@@ -205,9 +212,12 @@ impl Target<'_> {
         chain: &Chain,
         body: Body<'s>,
     ) -> Body<'s> {
-        let mut current = Current::of_question(self.buffer, self.question_end);
-        let room = self.buffer.get_mut(..self.limit).unwrap_or_default();
-        let mut writer = MessageWriter::new(room, self.question_end);
+        let MessageBuffer { buffer, question_end, limit } = self.message;
+        let Some(mut current) = CurrentName::of_question(buffer, question_end) else {
+            return Body::broken();
+        };
+        let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
+        let mut writer = MessageWriter::new(room, question_end);
         let Some(mut counts) = write_chain(chain, &snapshot.static_data, &mut current, &mut writer)
         else {
             return Body::broken();
@@ -221,29 +231,29 @@ impl Target<'_> {
     }
 }
 
-/// Writes what stands at the end of a chain. `None`: the snapshot does not have it.
+/// Writes the records at the end of a chain. `None` if the snapshot lacks them.
 fn write_end(
     snapshot: &Snapshot,
     decision: &Decision<'_>,
     turn: u64,
     owner: Owner<'_>,
     writer: &mut MessageWriter<'_>,
-    counts: &mut Counts,
+    counts: &mut SectionCounts,
 ) -> Option<()> {
     let static_data = &*snapshot.static_data;
     match decision.outcome {
-        Outcome::Static { rrset, .. } | Outcome::Ping { rrset, .. } => {
+        Outcome::Static { rrset, .. } | Outcome::DownloadReport { rrset, .. } => {
             counts.answer += write_set(writer, owner, &static_data.rrset(rrset)?);
         }
         Outcome::Pool { answer, ipv6, .. } => {
             counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
         }
-        // A text template is one record behind a pointer: type, class, TTL, length, RDATA.
+        // The template of a text is a single record without names in its RDATA.
         Outcome::Text { template: Template { octets, .. }, .. } => {
-            counts.answer += write_ready(writer, owner, octets)?;
+            counts.answer += write_prepared(writer, owner, octets)?;
         }
         Outcome::MinimalAny => {
-            counts.answer += write_ready(
+            counts.answer += write_prepared(
                 writer,
                 owner,
                 static_data.templates.get(static_data.minimal_any)?.octets,
@@ -263,25 +273,25 @@ fn write_end(
     Some(())
 }
 
-/// The name at which the chain stands, in the case in which it was written.
-struct Current {
+/// The name that the chain has led to so far, in its original case.
+struct CurrentName {
     octets: [u8; MAX_NAME],
     length: usize,
+    /// Whether it is still the question's name, which is written as a pointer.
     question: bool,
 }
 
-impl Current {
-    fn of_question(buffer: &[u8], question_end: usize) -> Self {
+impl CurrentName {
+    fn of_question(buffer: &[u8], question_end: usize) -> Option<Self> {
         let mut current = Self { octets: [0; MAX_NAME], length: 0, question: true };
-        current.set(buffer.get(HEADER..question_end.saturating_sub(4)).unwrap_or_default());
-        current
+        current.set(buffer.get(HEADER..question_end.checked_sub(4)?)?)?;
+        Some(current)
     }
 
-    fn set(&mut self, wire: &[u8]) {
-        if let Some(slot) = self.octets.get_mut(..wire.len()) {
-            slot.copy_from_slice(wire);
-            self.length = wire.len();
-        }
+    fn set(&mut self, wire: &[u8]) -> Option<()> {
+        self.octets.get_mut(..wire.len())?.copy_from_slice(wire);
+        self.length = wire.len();
+        Some(())
     }
 
     fn wire(&self) -> &[u8] {
@@ -293,36 +303,36 @@ impl Current {
     }
 }
 
-/// Writes the links of a chain. `None`: the snapshot does not have one of them.
+/// Writes the links of a chain. `None` if the snapshot lacks one of them.
 fn write_chain(
     chain: &Chain,
     static_data: &StaticData,
-    current: &mut Current,
+    current: &mut CurrentName,
     writer: &mut MessageWriter<'_>,
-) -> Option<Counts> {
-    let mut counts = Counts::default();
+) -> Option<SectionCounts> {
+    let mut counts = SectionCounts::default();
     for link in chain.links() {
         let set = static_data.rrset(link.rrset())?;
         let target = set.first().and_then(target)?;
         match link {
             Link::Cname(_) => {
                 counts.answer += write_set(writer, current.owner(), &set);
-                current.set(target);
+                current.set(target)?;
             }
             Link::Dname(_) => {
                 counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
                 let mut renamed = [0; MAX_NAME];
                 let owner_length = set.owner().len();
-                // A name that gets too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
+                // A name that becomes too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
                 let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed)
                 else {
                     break;
                 };
                 let renamed = renamed.get(..length)?;
-                // The made-up CNAME has the DNAME's TTL (RFC 6672 section 3.1).
+                // The synthesized CNAME has the DNAME's TTL (RFC 6672 section 3.1).
                 writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
                 counts.answer += 1;
-                current.set(renamed);
+                current.set(renamed)?;
             }
         }
         current.question = false;
@@ -340,7 +350,7 @@ fn write_set(writer: &mut MessageWriter<'_>, owner: Owner<'_>, set: &Rrset<'_>) 
     set.count()
 }
 
-/// The records of a window, at another name than the question's.
+/// Writes the records of a window with an owner other than the question's name.
 fn write_window(
     writer: &mut MessageWriter<'_>,
     owner: Owner<'_>,
@@ -352,11 +362,11 @@ fn write_window(
         writer.give_up();
         return Some(0);
     }
-    window.chunks_exact(size).map(|record| write_ready(writer, owner, record)).sum()
+    window.chunks_exact(size).map(|record| write_prepared(writer, owner, record)).sum()
 }
 
-/// A ready-made record without names in it, at another name than the question's.
-fn write_ready(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8]) -> Option<u16> {
+/// Writes a prepared record, which has no names in its RDATA, with another owner.
+fn write_prepared(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8]) -> Option<u16> {
     let [_, _, t1, t0, c1, c0, l3, l2, l1, l0, _, _, rdata @ ..] = record else { return None };
     let class = u16::from_be_bytes([*c1, *c0]);
     writer.record(
@@ -379,7 +389,7 @@ fn write_referral(
     writer: &mut MessageWriter<'_>,
     static_data: &StaticData,
     cut: Cut,
-    counts: &mut Counts,
+    counts: &mut SectionCounts,
 ) -> Option<()> {
     let ns = static_data.rrset(cut.ns)?;
     counts.authority += write_set(writer, Owner::Name(ns.owner()), &ns);

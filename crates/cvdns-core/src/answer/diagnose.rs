@@ -1,25 +1,27 @@
-//! Diagnostic names: `_explain`, `_pool`, `_feed` and `_whoami` in front of a name of ours tell why it is answered as it is.
+//! Diagnostic names: `_explain`, `_pool`, `_feed` and `_whoami` in front of a name of the server's
+//! zones show why that name is answered as it is.
 //!
-//! They are made when they are asked, off the path that other names take: they allocate, and ask the clock. That costs more than other
-//! answers, which must not wait for them: there is a budget.
+//! These answers are made on demand, off the usual path: they allocate and read the clock. They
+//! cost more than other answers, which must not wait for them, so their time is limited by a
+//! budget.
 
-use super::body::{self, Body, Counts};
-use super::options::Ede;
+use super::body::{self, Body, SectionCounts};
 use super::parsed_query::ParsedQuery;
-use super::respond::{Clock, Peer, Transport};
+use super::request::{Clock, MessageBuffer, Peer, Transport};
 use crate::config::Explain;
-use crate::decision::{Found, find};
+use crate::decision::{NameMatch, find};
 use crate::explain::{
-    AddressSource, Asker, FeedStory, Inquiry, Story, feed_lines, pool_lines, usual_type,
-    whoami_lines,
+    AddressSource, ClientAddress, ExplainQuery, Explanation, FeedInfo, feed_strings, pool_strings,
+    usual_type, whoami_strings,
 };
 use crate::snapshot::Snapshot;
+use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::static_data::{Answer, NodeKind, StaticData};
 use crate::wire::lower::LowerName;
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{class, rcode, rtype};
 
-/// What is asked about a name.
+/// The question that a diagnostic name asks about another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Topic {
     Explain,
@@ -28,25 +30,19 @@ enum Topic {
     Whoami,
 }
 
-/// A diagnostic name, taken apart.
+/// A diagnostic name, split into its parts.
 struct Subject {
     topic: Topic,
-    /// What it is about.
+    /// The name behind the diagnostic label.
     name: LowerName,
+    /// The zone that the name belongs to, by its number in the static data.
     zone: u32,
 }
 
-/// The message that is answered, and the room for it.
-pub(super) struct Room<'b> {
-    pub buffer: &'b mut [u8],
-    pub question_end: usize,
-    pub limit: usize,
-}
+/// Most octets of strings in an answer: they always fit into a message beside question and OPT.
+const MAX_STRINGS: usize = 64_000;
 
-/// Octets of strings that always fit a message, beside question and OPT.
-const MOST: usize = 64_000;
-
-/// The answer at a diagnostic name; none: it is answered as any other.
+/// The answer at a diagnostic name; `None` if the name is answered like any other.
 #[cold]
 pub(super) fn diagnose<'s>(
     snapshot: &'s Snapshot,
@@ -54,49 +50,50 @@ pub(super) fn diagnose<'s>(
     peer: Peer,
     turn: u64,
     clock: Clock,
-    room: Room<'_>,
+    message: MessageBuffer<'_>,
 ) -> Option<Body<'s>> {
     let static_data = &*snapshot.static_data;
-    let Room { buffer, question_end, limit } = room;
     let Subject { topic, name, zone } = Subject::of(static_data, &parsed.name)?;
     if !static_data.settings.explain.allows(peer.client.ip()) {
-        return Some(Body { ede: Some(Ede::PROHIBITED), ..Body::code(rcode::REFUSED) });
+        return Some(Body { ede: Some(ExtendedError::PROHIBITED), ..Body::code(rcode::REFUSED) });
     }
     if !matches!(parsed.query.qtype, rtype::TXT | rtype::ANY) {
-        return Some(body::no_data(snapshot, zone, buffer, question_end, limit));
+        return Some(body::no_data(snapshot, zone, message));
     }
     let now = clock();
     if !snapshot.budget.allows(now.as_microsecond()) {
-        return Some(Body { ede: Some(Ede::BUSY), ..Body::code(rcode::REFUSED) });
+        return Some(Body { ede: Some(ExtendedError::BUSY), ..Body::code(rcode::REFUSED) });
     }
-    let asker = asker(parsed, peer);
-    let tell = |qtype| Story::of(snapshot, &Inquiry { name: &name, qtype, asker, turn, time: now });
-    let (lines, scope) = match topic {
+    let client = client_address(parsed, peer);
+    let explain = |qtype| {
+        Explanation::of(snapshot, &ExplainQuery { name: &name, qtype, client, turn, time: now })
+    };
+    let (strings, scope) = match topic {
         Topic::Explain => {
-            let story = tell(usual_type(snapshot, &name));
-            (story.lines(), story.scope)
+            let explanation = explain(usual_type(snapshot, &name));
+            (explanation.txt_strings(), explanation.scope)
         }
         Topic::Pool => {
-            let story = tell(usual_type(snapshot, &name));
-            (pool_lines(snapshot, &story, plan_of(static_data, zone)), story.scope)
+            let explanation = explain(usual_type(snapshot, &name));
+            let plan = plan_of(static_data, zone);
+            (pool_strings(snapshot, &explanation, plan), explanation.scope)
         }
-        Topic::Feed => (feed_lines(snapshot, &FeedStory::of(&snapshot.meta, now)), None),
+        Topic::Feed => (feed_strings(snapshot, &FeedInfo::of(&snapshot.meta, now)), None),
         Topic::Whoami => {
             let transport = if peer.transport == Transport::Udp { "udp" } else { "tcp" };
-            (
-                whoami_lines(peer.client, transport, parsed.query.edns.and_then(|edns| edns.ecs)),
-                None,
-            )
+            let ecs = parsed.query.edns.and_then(|edns| edns.ecs);
+            (whoami_strings(peer.client, transport, ecs), None)
         }
     };
     snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());
-    // A scope says something of the subnet that was sent.
+    // A scope refers to the subnet in the query; without one there is none.
     let scope = scope.filter(|_| parsed.query.subnet().is_some()).unwrap_or_default();
-    Some(Body { scope, ..write(&lines, buffer, question_end, limit) })
+    Some(Body { scope, ..write(&strings, message) })
 }
 
-/// The name that a diagnostic name is about; none: it is a name as any other, or is none for lack of `explain`.
-pub fn diagnosed(snapshot: &Snapshot, name: &LowerName) -> Option<LowerName> {
+/// The name that a diagnostic name is about. `None` if `name` is not a diagnostic name, or if the
+/// option `explain` is off.
+pub fn diagnosed_name(snapshot: &Snapshot, name: &LowerName) -> Option<LowerName> {
     Subject::of(&snapshot.static_data, name).map(|subject| subject.name)
 }
 
@@ -104,7 +101,7 @@ impl Subject {
     fn of(static_data: &StaticData, lower: &LowerName) -> Option<Self> {
         let (topic, rest) = Topic::split(lower.wire())?;
         let exists = static_data.names.closest(lower, static_data.names.probe(lower));
-        // What a zone file says comes first.
+        // A zone file's own records come first.
         if static_data.settings.explain == Explain::Off
             || exists.is_some_and(|(_, before)| before == 0)
         {
@@ -118,7 +115,7 @@ impl Subject {
 }
 
 impl Topic {
-    /// The topic of a name in lower case, and the name that it is about.
+    /// The topic of a name in lower case, and the rest of the name, which the topic is about.
     fn split(lower: &[u8]) -> Option<(Self, &[u8])> {
         let topics: [(&[u8], Self); 4] = [
             (b"\x08_explain", Self::Explain),
@@ -129,37 +126,44 @@ impl Topic {
         topics.into_iter().find_map(|(label, topic)| Some((topic, lower.strip_prefix(label)?)))
     }
 
-    /// The zone that can say something about a name. Of names that do not exist there is only to explain that they do not;
-    /// below a delegation there is nothing of ours.
+    /// The zone that can answer this topic about a name. For a name that does not exist, only
+    /// `_explain` can, and says that it does not exist. Below a delegation none can.
     fn zone(self, static_data: &StaticData, name: &LowerName) -> Option<u32> {
         let found = find(static_data, name, static_data.names.probe(name));
         let node = match found {
-            Found::Node(node) => node,
-            Found::Subtree { node, .. } | Found::Above(node) if self == Self::Explain => node,
-            Found::Subtree { .. } | Found::Above(_) | Found::Nothing => return None,
+            NameMatch::Node(node) => node,
+            NameMatch::Dname { node, .. } | NameMatch::ClosestEncloser(node)
+                if self == Self::Explain =>
+            {
+                node
+            }
+            NameMatch::Dname { .. } | NameMatch::ClosestEncloser(_) | NameMatch::Nothing => {
+                return None;
+            }
         };
         let node = static_data.nodes.get(node as usize)?;
         (!matches!(node.kind, NodeKind::Cut(_))).then_some(node.zone)
     }
 }
 
-fn asker(parsed: &ParsedQuery, peer: Peer) -> Asker {
+/// The address by which the client is located: the query's client subnet, or else its source.
+fn client_address(parsed: &ParsedQuery, peer: Peer) -> ClientAddress {
     let ecs = parsed.query.edns.and_then(|edns| edns.ecs);
     match (parsed.query.subnet(), ecs) {
         (Some(address), Some(ecs)) => {
-            Asker { address, prefix: Some(ecs.source), from: AddressSource::Ecs }
+            ClientAddress { address, prefix: Some(ecs.source), from: AddressSource::Ecs }
         }
-        _ => Asker { address: peer.client.ip(), prefix: None, from: AddressSource::Source },
+        _ => ClientAddress { address: peer.client.ip(), prefix: None, from: AddressSource::Source },
     }
 }
 
-/// The plan of a zone's names.
+/// The plan of the first pool of a zone, by its number in the static data.
 fn plan_of(static_data: &StaticData, zone: u32) -> Option<u32> {
     let holdings = static_data
         .nodes
         .iter()
         .filter(|node| node.zone == zone)
-        .flat_map(|node| static_data.holdings(node));
+        .flat_map(|node| static_data.answers(node));
     let mut rules = holdings.filter_map(|holding| match holding.answer {
         Answer::Pool { rule, .. } => static_data.rules.get(rule as usize),
         _ => None,
@@ -167,28 +171,27 @@ fn plan_of(static_data: &StaticData, zone: u32) -> Option<u32> {
     rules.next().map(|rule| rule.plan)
 }
 
-/// One TXT record with all strings, for records of a set have no order.
-fn write(lines: &[String], buffer: &mut [u8], question_end: usize, limit: usize) -> Body<'static> {
+/// Writes all strings into one TXT record, because the records of a set have no order.
+fn write(strings: &[String], message: MessageBuffer<'_>) -> Body<'static> {
     let mut rdata = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        if rdata.len() + line.len() > MOST {
-            put(
-                &mut rdata,
-                &format!("… and {} more, for which a message has no room", lines.len() - number),
-            );
+    for (number, string) in strings.iter().enumerate() {
+        if rdata.len() + string.len() > MAX_STRINGS {
+            let left = strings.len() - number;
+            put(&mut rdata, &format!("… and {left} more, for which a message has no room"));
             break;
         }
-        put(&mut rdata, line);
+        put(&mut rdata, string);
     }
+    let MessageBuffer { buffer, question_end, limit } = message;
     let mut writer = MessageWriter::new(buffer.get_mut(..limit).unwrap_or_default(), question_end);
     writer.record(Owner::Question, rtype::TXT, class::IN, 0, &rdata);
-    let counts = Counts { answer: 1, ..Counts::default() };
+    let counts = SectionCounts { answer: 1, ..SectionCounts::default() };
     Body { end: writer.finish(), counts, authoritative: true, ..Body::code(rcode::NOERROR) }
 }
 
-/// A character string (RFC 1035 section 3.3); lines are short enough already.
-fn put(rdata: &mut Vec<u8>, line: &str) {
-    let octets = line.as_bytes().iter().take(255);
+/// Appends a character string (RFC 1035 section 3.3). The callers' strings are short enough.
+fn put(rdata: &mut Vec<u8>, string: &str) {
+    let octets = string.as_bytes().iter().take(255);
     rdata.push(octets.len() as u8);
     rdata.extend(octets);
 }

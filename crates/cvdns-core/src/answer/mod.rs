@@ -1,15 +1,20 @@
-//! From a query to its answer: how it is read, and how what was decided is written ([`respond`]).
+//! From a query to its answer: [`respond`] reads the query, has the decision made, and writes the
+//! answer in its place.
 
 mod body;
 mod diagnose;
-mod ledger;
 mod options;
 mod parsed_query;
 mod query_batch;
 mod query_counters;
+mod reclaimer;
+mod request;
 pub mod respond;
+mod stats;
 
-pub use diagnose::diagnosed;
-pub use ledger::{Answered, Freed, Ledger, PathLabel, Portion};
-pub use query_counters::{Counted, CounterHandle, Kind, QueryCounters, QueryTallies};
-pub use respond::{Answering, Transport};
+pub use diagnose::diagnosed_name;
+pub use query_counters::{CounterHandle, QueryCounterSet, QueryCounters, QueryKind, QueryTotals};
+pub use reclaimer::{Reclaimed, SnapshotReclaimer};
+pub use request::{Clock, Transport};
+pub use respond::Answering;
+pub use stats::{AnswerShare, AnswerStats, PathLabel};

@@ -1,47 +1,47 @@
-//! A query as far as it can be read before anything is decided.
+//! A query as far as it can be read before the decision.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::decision::{self, Client, Found, Question, find};
+use crate::decision::{self, Client, NameMatch, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
 use crate::wire::class;
 use crate::wire::lower::LowerName;
 use crate::wire::query::{Query, Reject};
 
-/// A query that was read, and where its name and its client stand. What is done to it comes in steps, each of which reads in
-/// memory where the one before has led.
+/// A query that was read, with the places of its name and its client in the snapshot. The work is
+/// divided into steps, each of which reads the memory that the step before it has found.
 #[derive(Debug, Clone)]
 pub(super) struct ParsedQuery {
     pub query: Query,
-    /// Why it is not answered as a query.
+    /// Why the message is not answered as a query, if it is not.
     pub reject: Option<Reject>,
     pub name: LowerName,
     probe: Probe,
-    /// Where the name stands, in class IN.
-    found: Found,
+    /// The name's place in the zones, in class IN.
+    found: NameMatch,
     pub client: Client,
 }
 
 impl ParsedQuery {
-    /// No query.
-    pub(super) fn nothing() -> Self {
+    /// Holds no query.
+    pub(super) fn empty() -> Self {
         Self {
             query: Query::default(),
             reject: Some(Reject::Drop),
             name: LowerName::new(),
             probe: Probe::default(),
-            found: Found::Nothing,
+            found: NameMatch::Nothing,
             client: Client { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), placed: None },
         }
     }
 
-    /// Becomes no query.
-    pub(super) fn forget(&mut self) {
+    /// Makes this hold no query.
+    pub(super) fn clear(&mut self) {
         self.reject = Some(Reject::Drop);
     }
 
-    /// Reads a message that came from `source`.
+    /// Reads a message that came from the address `source`.
     pub(super) fn read(&mut self, snapshot: &Snapshot, message: &[u8], source: IpAddr) {
         self.reject =
             self.query.read(message, &mut self.name, snapshot.static_data.settings.ecs).err();
@@ -51,27 +51,28 @@ impl ParsedQuery {
         }
     }
 
-    /// Begins to find the name.
+    /// First step of the look-up of the name: computes where to look.
     pub(super) fn probe(&mut self, snapshot: &Snapshot) {
         self.probe = snapshot.static_data.names.probe(&self.name);
     }
 
-    /// Finds the name.
+    /// Second step of the look-up: finds the name's place.
     pub(super) fn find(&mut self, snapshot: &Snapshot) {
         let has_name = self.reject.is_none() && self.query.qclass == class::IN;
         self.found = if has_name {
             find(&snapshot.static_data, &self.name, self.probe)
         } else {
-            Found::Nothing
+            NameMatch::Nothing
         };
     }
 
-    /// The plan in whose table the client must be looked up, when the question's own name needs that.
+    /// The plan in whose table the client must be located, if the answer at the question's own name
+    /// depends on the client.
     pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<u32> {
-        decision::look_ahead(&snapshot.static_data, self.found, self.query.qtype)
+        decision::prefetch(&snapshot.static_data, self.found, self.query.qtype)
     }
 
-    /// What is asked, when it is asked in class IN.
+    /// The question as the decision takes it. It must be in class IN.
     pub(super) fn question(&self) -> Question<'_> {
         Question { name: &self.name, qtype: self.query.qtype, found: self.found }
     }

@@ -1,4 +1,4 @@
-//! Queries that are read ahead of their answers.
+//! Queries that are read together, before they are answered.
 
 use std::net::IpAddr;
 
@@ -6,19 +6,20 @@ use super::parsed_query::ParsedQuery;
 use crate::geo::client_table::Sought;
 use crate::snapshot::Snapshot;
 
-/// The queries of a batch. Each step is taken for all of them before the next: when the processor waits for the memory that
-/// one query needs, it has already asked for what the next ones do.
+/// The queries of a batch. Each step is taken for all queries before the next step, so that the
+/// processor fetches the memory of many queries at once instead of waiting for one after the other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct QueryBatch {
-    /// Some are of an earlier, larger batch.
+    /// Those beyond `count` are left over from an earlier, larger batch.
     queries: Vec<ParsedQuery>,
-    /// How many are of this batch.
+    /// Number of queries in this batch.
     count: usize,
     sought: Sought,
 }
 
 impl QueryBatch {
-    /// Reads the queries of a batch; none stands for what is no query. Room is taken once, for the largest batch.
+    /// Reads the queries of a batch; `None` is a message that is not a query. Memory is allocated
+    /// only when a batch is larger than all before it.
     pub(super) fn read<'q>(
         &mut self,
         snapshot: &Snapshot,
@@ -27,11 +28,11 @@ impl QueryBatch {
         self.count = 0;
         for query in queries {
             if self.queries.len() == self.count {
-                self.queries.push(ParsedQuery::nothing());
+                self.queries.push(ParsedQuery::empty());
             }
             match (self.queries.get_mut(self.count), query) {
                 (Some(parsed), Some((message, source))) => parsed.read(snapshot, message, source),
-                (Some(parsed), None) => parsed.forget(),
+                (Some(parsed), None) => parsed.clear(),
                 (None, _) => {}
             }
             self.count += 1;
@@ -43,16 +44,17 @@ impl QueryBatch {
         for parsed in parsed {
             parsed.find(snapshot);
         }
-        self.place_clients(snapshot);
+        self.locate_clients(snapshot);
     }
 
-    /// The query of this number.
+    /// The query with this number in the batch, from 0.
     pub(super) fn get(&self, number: usize) -> Option<&ParsedQuery> {
         self.queries.get(..self.count)?.get(number)
     }
 
-    /// Looks up the clients on whom answers depend, all in one plan. Those of another are looked up when their answer is decided.
-    fn place_clients(&mut self, snapshot: &Snapshot) {
+    /// Locates the clients on which answers depend, together, for the first plan that one needs.
+    /// Clients that need another plan are located when their answer is decided.
+    fn locate_clients(&mut self, snapshot: &Snapshot) {
         self.sought.clear();
         let mut plan = None;
         for (number, parsed) in self.queries.iter().take(self.count).enumerate() {

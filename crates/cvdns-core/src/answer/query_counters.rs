@@ -1,4 +1,4 @@
-//! What was asked and how it was answered, counted where an answer is finished.
+//! Counters of queries and how they were answered, incremented when an answer is complete.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,73 +6,74 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::snapshot::name_class::NameClass;
 use crate::wire::{rcode, rtype};
 
-/// Counters of queries. There is no more of them whatever is asked: names do not come into it.
+/// Counters of queries. Their number is fixed, because they do not depend on the names in queries.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct QueryCounters {
-    /// One for each class of names, type and RCODE.
+    /// A counter for each combination of name class, QTYPE and RCODE.
     cells: [AtomicU64; CELLS],
-    /// Queries with a client subnet that is heeded (RFC 7871).
+    /// Queries with a client subnet that was used (RFC 7871).
     pub(super) ecs: AtomicU64,
-    /// Answers that were too long for UDP: empty, with TC.
+    /// Answers that were too long: empty, with TC.
     pub(super) truncated: AtomicU64,
-    /// Answers with mirrors from further along the path than its first pool.
+    /// Answers with mirrors from a pool behind the path's first.
     pub(super) widened: AtomicU64,
-    /// Answers with mirrors that are too far behind the record.
+    /// Answers with mirrors that lag too far behind the record.
     pub(super) lagging: AtomicU64,
     /// Answers with mirrors that are not known to work.
     pub(super) fail_open: AtomicU64,
 }
 
-/// Where a thread counts, alone or with others.
+/// Access to counters for a thread, which has them to itself or shares them with others.
 #[derive(Debug, Clone)]
 pub struct CounterHandle {
     query_counters: Arc<QueryCounters>,
-    /// Its lane among the counters of a snapshot's paths; the first is the one that is shared.
+    /// The thread's lane among the counters of a snapshot's paths. Lane 0 is shared.
     pub(super) lane: usize,
-    /// Nobody else writes its counters: a load and a store need no locked bus.
-    alone: bool,
+    /// Whether no other thread writes these counters. A load and a store, which need no locked
+    /// instruction, are then enough.
+    exclusive: bool,
 }
 
-/// The tallies of all that answer.
+/// The counters of all sockets and connections of a server.
 #[derive(Debug, Clone)]
-pub struct QueryTallies {
-    /// One for each UDP socket.
+pub struct QueryCounterSet {
+    /// Counters for each UDP socket.
     sockets: Arc<[Arc<QueryCounters>]>,
     connections: Arc<QueryCounters>,
 }
 
-/// Sums over tallies.
+/// Sums of counters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counted {
-    /// How many queries of a class and type were answered with an RCODE: those that are not zero, and those that are watched, which a
-    /// rate sees from the first on.
-    pub queries: Vec<(Kind, u64)>,
-    /// Queries with a client subnet that is heeded (RFC 7871).
+pub struct QueryTotals {
+    /// Number of queries of each kind. SectionCounts of 0 are left out, except for kinds that are usually
+    /// watched: a rate then sees these from the first query on.
+    pub queries: Vec<(QueryKind, u64)>,
+    /// Queries with a client subnet that was used (RFC 7871).
     pub ecs: u64,
-    /// Answers that were too long for UDP: empty, with TC.
+    /// Answers that were too long: empty, with TC.
     pub truncated: u64,
-    /// Answers with mirrors from further along the path than its first pool.
+    /// Answers with mirrors from a pool behind the path's first.
     pub widened: u64,
-    /// Answers with mirrors that are too far behind the record.
+    /// Answers with mirrors that lag too far behind the record.
     pub lagging: u64,
     /// Answers with mirrors that are not known to work.
     pub fail_open: u64,
 }
 
-/// What queries that are counted together have in common.
+/// Metrics labels of queries that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kind {
-    /// What the name is.
+pub struct QueryKind {
+    /// The class of the name.
     pub class: NameClass,
-    /// QTYPE, `other` for types that are hardly asked and where none could be read.
+    /// QTYPE; `other` for rare types, and if it could not be read.
     pub qtype: &'static str,
-    /// RCODE.
+    /// The answer's RCODE.
     pub rcode: &'static str,
 }
 
-impl Kind {
-    /// Whether it is asked for on every server, or what alerts are about.
+impl QueryKind {
+    /// Whether every server has such queries, or alerts usually watch them.
     fn is_watched(&self) -> bool {
         let types: &[&str] = match self.class {
             NameClass::Country | NameClass::Local => &["A", "AAAA"],
@@ -83,7 +84,7 @@ impl Kind {
     }
 }
 
-/// The types that are told apart; the first stands for all others.
+/// The types that are counted separately. The first entry stands for all others.
 const TYPES: [(u16, &str); 16] = [
     (0, "other"),
     (rtype::A, "A"),
@@ -103,22 +104,22 @@ const TYPES: [(u16, &str); 16] = [
     (rtype::ANY, "ANY"),
 ];
 
-/// Each type's place in [`TYPES`].
+/// Index in [`TYPES`] by QTYPE.
 #[allow(
     clippy::indexing_slicing,
-    reason = "computed by the compiler, which stops at an index out of range"
+    reason = "evaluated by the compiler, which rejects an index out of range"
 )]
-static PLACES: [u8; 258] = {
-    let mut places = [0; 258];
+static INDEXES: [u8; 258] = {
+    let mut indexes = [0; 258];
     let mut place = 1;
     while place < TYPES.len() {
-        places[TYPES[place].0 as usize] = place as u8;
+        indexes[TYPES[place].0 as usize] = place as u8;
         place += 1;
     }
-    places
+    indexes
 };
 
-/// The RCODEs that answers have, by their place; the last stands for what should not be.
+/// RCODEs of answers, by their index in the cells. The last stands for any that should not occur.
 const RCODES: [&str; 10] = [
     "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "NOTAUTH",
     "BADVERS", "other",
@@ -127,10 +128,10 @@ const RCODES: [&str; 10] = [
 const CELLS: usize = NameClass::ALL.len() * TYPES.len() * RCODES.len();
 
 impl QueryCounters {
-    /// The sums of these; of this moment and not of one instant, as the counting goes on.
-    pub fn sum<'t>(tallies: impl Iterator<Item = &'t Self>) -> Counted {
-        let (mut cells, mut counted) = ([0u64; CELLS], Counted::default());
-        for query_counters in tallies {
+    /// The sums of counters. Counting goes on meanwhile, so they are not of a single instant.
+    pub fn sum<'c>(counters: impl Iterator<Item = &'c Self>) -> QueryTotals {
+        let (mut cells, mut counted) = ([0u64; CELLS], QueryTotals::default());
+        for query_counters in counters {
             for (sum, cell) in cells.iter_mut().zip(&query_counters.cells) {
                 *sum = sum.wrapping_add(cell.load(Relaxed));
             }
@@ -146,7 +147,7 @@ impl QueryCounters {
         }
         let kinds = NameClass::ALL.into_iter().flat_map(|class| {
             TYPES.iter().flat_map(move |(_, qtype)| {
-                RCODES.iter().map(move |rcode| Kind { class, qtype, rcode })
+                RCODES.iter().map(move |rcode| QueryKind { class, qtype, rcode })
             })
         });
         counted.queries =
@@ -169,14 +170,14 @@ impl Default for QueryCounters {
     }
 }
 
-impl QueryTallies {
-    /// For this many UDP sockets, and for connections.
+impl QueryCounterSet {
+    /// Counters for this many UDP sockets, and for connections.
     pub fn new(sockets: usize) -> Self {
         let sockets = (0..sockets).map(|_| Arc::default()).collect();
         Self { sockets, connections: Arc::default() }
     }
 
-    /// Where the thread of a UDP socket counts.
+    /// The handle of the thread that serves a UDP socket.
     pub fn of_socket(&self, number: usize) -> CounterHandle {
         match self.sockets.get(number) {
             Some(query_counters) => CounterHandle::own(query_counters.clone(), number + 1),
@@ -184,37 +185,38 @@ impl QueryTallies {
         }
     }
 
-    /// Where a connection counts.
+    /// The handle of a connection; all connections share their counters.
     pub fn of_connections(&self) -> CounterHandle {
         CounterHandle::shared(self.connections.clone())
     }
 
-    /// What came over UDP.
-    pub fn udp(&self) -> Counted {
+    /// Sums over UDP queries.
+    pub fn udp(&self) -> QueryTotals {
         QueryCounters::sum(self.sockets.iter().map(|query_counters| &**query_counters))
     }
 
-    /// What came over TCP.
-    pub fn tcp(&self) -> Counted {
+    /// Sums over TCP queries.
+    pub fn tcp(&self) -> QueryTotals {
         QueryCounters::sum(std::iter::once(&*self.connections))
     }
 }
 
 impl CounterHandle {
-    /// A thread's own. It has this lane of a snapshot's counters for itself, where there is one.
+    /// A handle for a thread that has the counters, and this lane of a snapshot's counters, to
+    /// itself.
     pub fn own(query_counters: Arc<QueryCounters>, lane: usize) -> Self {
-        Self { query_counters, lane, alone: true }
+        Self { query_counters, lane, exclusive: true }
     }
 
-    /// One of several: they share the tally and the first lane.
+    /// A handle for one of several threads that share the counters and lane 0.
     pub fn shared(query_counters: Arc<QueryCounters>) -> Self {
-        Self { query_counters, lane: 0, alone: false }
+        Self { query_counters, lane: 0, exclusive: false }
     }
 
-    /// Counts a query of this type that was answered with this RCODE.
+    /// SectionCounts a query of this class and type that was answered with this RCODE.
     #[inline]
     pub(super) fn count(&self, class: NameClass, qtype: u16, code: u16) {
-        let place = PLACES.get(usize::from(qtype)).map_or(0, |place| usize::from(*place));
+        let place = INDEXES.get(usize::from(qtype)).map_or(0, |place| usize::from(*place));
         let code = match code {
             ..=rcode::YXDOMAIN => usize::from(code),
             rcode::NOTAUTH => 7,
@@ -227,17 +229,17 @@ impl CounterHandle {
         }
     }
 
-    /// Counts one more.
+    /// Increments a counter.
     #[inline]
     pub(super) fn add(&self, counter: &AtomicU64) {
-        if self.alone {
+        if self.exclusive {
             counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
         } else {
             counter.fetch_add(1, Relaxed);
         }
     }
 
-    /// Where it counts.
+    /// The counters themselves.
     #[inline]
     pub(super) fn query_counters(&self) -> &QueryCounters {
         &self.query_counters
@@ -252,7 +254,7 @@ mod tests {
     fn each_kind_has_a_counter_of_its_own() {
         let (own, common) =
             (Arc::new(QueryCounters::default()), Arc::new(QueryCounters::default()));
-        let desks = [CounterHandle::own(own.clone(), 1), CounterHandle::shared(common.clone())];
+        let handles = [CounterHandle::own(own.clone(), 1), CounterHandle::shared(common.clone())];
         let codes = [0, 1, 2, 3, 4, 5, 6, rcode::NOTAUTH, rcode::BADVERS, 23];
         let mut expected = Vec::new();
         for class in NameClass::ALL {
@@ -260,9 +262,9 @@ mod tests {
                 for (code, rcode) in codes.into_iter().zip(RCODES) {
                     let times = 1 + expected.len() % 3;
                     for turn in 0..times {
-                        desks[turn % 2].count(class, qtype, code);
+                        handles[turn % 2].count(class, qtype, code);
                     }
-                    expected.push((Kind { class, qtype: label, rcode }, times as u64));
+                    expected.push((QueryKind { class, qtype: label, rcode }, times as u64));
                 }
             }
         }
@@ -270,20 +272,20 @@ mod tests {
     }
 
     #[test]
-    fn types_that_are_hardly_asked_are_counted_together() {
+    fn rare_types_are_counted_together() {
         let query_counters = Arc::new(QueryCounters::default());
         let counters = CounterHandle::own(query_counters.clone(), 0);
         for qtype in [0, 3, 99, 256, 258, u16::MAX] {
             counters.count(NameClass::Static, qtype, 0);
         }
-        let kind = Kind { class: NameClass::Static, qtype: "other", rcode: "NOERROR" };
+        let kind = QueryKind { class: NameClass::Static, qtype: "other", rcode: "NOERROR" };
         let counted = QueryCounters::sum([&*query_counters].into_iter()).queries;
         let counted: Vec<_> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counted, [(kind, 6)]);
     }
 
     #[test]
-    fn what_is_watched_is_there_before_it_is_asked() {
+    fn watched_kinds_are_listed_before_the_first_query() {
         let counted = QueryCounters::sum([&QueryCounters::default()].into_iter()).queries;
         let mut expected = Vec::new();
         for (class, types) in [
@@ -292,8 +294,9 @@ mod tests {
             (NameClass::Record, &["TXT"]),
         ] {
             for qtype in types {
-                expected
-                    .extend(["NOERROR", "SERVFAIL"].map(|rcode| (Kind { class, qtype, rcode }, 0)));
+                expected.extend(
+                    ["NOERROR", "SERVFAIL"].map(|rcode| (QueryKind { class, qtype, rcode }, 0)),
+                );
             }
         }
         assert_eq!(counted, expected);

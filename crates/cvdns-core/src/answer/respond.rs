@@ -1,18 +1,19 @@
-//! Turns a query into its answer, in place: no allocation, lock, log or clock.
+//! Turns a query into its answer in place: without allocation, lock, log or clock, except for
+//! diagnostic names.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::body::{self, Body};
-use super::diagnose::{Room, diagnose};
-use super::options::{Ede, Opt};
+use super::diagnose::diagnose;
+use super::options::Opt;
 use super::parsed_query::ParsedQuery;
 use super::query_batch::QueryBatch;
 use super::query_counters::{CounterHandle, QueryCounters};
+use super::request::{Clock, MessageBuffer, Peer, Transport};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
+use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
@@ -20,96 +21,81 @@ use crate::wire::query::{Query, Reject};
 use crate::wire::tsig::Tsig;
 use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
 
-/// By what a query came: decides how long an answer may be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Transport {
-    /// A datagram: the answer keeps to what the client and the server can take (RFC 6891).
-    Udp,
-    /// A connection: the answer may have up to 65,535 octets (RFC 7766).
-    Tcp,
-}
-
-/// From whom a query came, and how.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer {
-    pub client: SocketAddr,
-    pub transport: Transport,
-}
-
-/// What one thread keeps between queries.
+/// Answers queries from snapshots. Each thread has one.
 #[derive(Debug, Clone)]
 pub struct Answering {
     parsed: ParsedQuery,
     query_batch: QueryBatch,
-    own: Own,
+    state: State,
 }
 
-/// What every answer uses, beside its query.
+/// State of an [`Answering`] beside the queries.
 #[derive(Debug, Clone)]
-struct Own {
+struct State {
     trail: Trail,
-    /// Chooses the next window.
+    /// Chooses the window of the current answer: a fraction of 2^64.
     turn: u64,
-    /// Where this thread counts download reports.
+    /// The lane in which this thread counts download reports.
     lane: usize,
     clock: Clock,
-    /// Where it counts what it answers.
     counters: CounterHandle,
-    /// As what the answer at hand is counted.
-    noted: Noted,
+    /// Metrics labels of the current answer.
+    labels: Labels,
 }
 
-/// An answer that is ready to be sent.
+/// A complete answer.
 struct Finished {
-    /// Its length.
+    /// Its length in octets.
     end: usize,
-    /// It was too long.
+    /// Whether TC is set.
     truncated: bool,
 }
 
-/// As what an answer is counted.
+/// Metrics labels of an answer.
 #[derive(Debug, Clone, Copy)]
-struct Noted {
+struct Labels {
     class: NameClass,
-    /// The counter of the path whose mirrors it consists of ([`PathCounts::index`]); [`NO_MIRRORS`]: it has none.
+    /// Counter of the path whose mirrors are in the answer ([`PathCounts::index`]), or
+    /// [`NO_MIRRORS`].
     path: u32,
-    /// How far that was followed.
-    reach: FallbackLevel,
+    /// How far the path was followed.
+    level: FallbackLevel,
 }
 
+/// [`Labels::path`] of an answer without mirrors.
 const NO_MIRRORS: u32 = u32::MAX;
 
-/// Tells the time.
-pub type Clock = fn() -> Timestamp;
-
-/// 2^64 divided by the golden ratio. Multiples of it, taken modulo 2^64, fill the range evenly, and so does every second,
-/// third … of them (Weyl): a client that always asks A and AAAA in turn still sees every window.
+/// 2^64 divided by the golden ratio. Its multiples modulo 2^64 fill the range evenly, and so does
+/// every second, third … multiple (Weyl): a client that asks for A and AAAA in turn sees every
+/// window.
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Largest UDP answer in octets to a client without EDNS (RFC 1035 section 4.2.1).
+/// Most octets of a UDP answer to a client without EDNS (RFC 1035 section 4.2.1).
 const PLAIN_UDP: usize = 512;
 
 impl Answering {
-    /// Starts with this turn of the windows; different threads best start with different ones. The clock is asked by
-    /// diagnostic names alone.
+    /// Begins with the window that `turn` chooses; threads should begin with different turns. Only
+    /// diagnostic names read the clock. Answers are counted by counters that nobody else sees.
     pub fn new(turn: u64, clock: Clock) -> Self {
         Self::counting(turn, clock, CounterHandle::own(Arc::new(QueryCounters::default()), 1))
     }
 
-    /// The same, with its answers counted there.
+    /// The same, with answers counted by `counters`.
     pub fn counting(turn: u64, clock: Clock, counters: CounterHandle) -> Self {
         let (trail, lane) = (Trail::default(), turn as usize);
-        let noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: FallbackLevel::Near };
-        let own = Own { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, counters, noted };
-        Self { parsed: ParsedQuery::nothing(), query_batch: QueryBatch::default(), own }
+        let labels =
+            Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
+        let state = State { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, counters, labels };
+        Self { parsed: ParsedQuery::empty(), query_batch: QueryBatch::default(), state }
     }
 
-    /// What chooses the window of the next query in class IN: a fraction of 2^64.
+    /// The turn that chooses the window of the next query in class IN: a fraction of 2^64.
     pub fn next_turn(&self) -> u64 {
-        self.own.turn.wrapping_add(STRIDE)
+        self.state.turn.wrapping_add(STRIDE)
     }
 
-    /// Answers the query in `buffer[..length]` in place and returns the answer's length; none: no answer.
+    /// Answers the query in `buffer[..length]` in place. Returns the answer's length in octets, or
+    /// `None` if the message gets no answer.
     pub fn respond(
         &mut self,
         snapshot: &Snapshot,
@@ -118,16 +104,17 @@ impl Answering {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { parsed, own, .. } = self;
+        let Self { parsed, state, .. } = self;
         parsed.read(snapshot, buffer.get(..length)?, client.ip());
         parsed.probe(snapshot);
         parsed.find(snapshot);
-        answer(snapshot, parsed, own, buffer, Peer { client, transport })
+        answer(snapshot, parsed, state, buffer, Peer { client, transport })
     }
 
-    /// Reads queries that [`Self::respond_expected`] is going to answer from the same snapshot: what one waits for in memory,
-    /// all wait for together. None stands for what is no query. Room is taken once, for the most that ever came.
-    pub fn expect<'q>(
+    /// Reads the queries that [`Self::respond_in_batch`] will answer from the same snapshot, so
+    /// that they wait for memory together. `None` is a message that gets no answer. Memory is
+    /// allocated only when a batch is larger than all before it.
+    pub fn read_batch<'q>(
         &mut self,
         snapshot: &Snapshot,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
@@ -135,8 +122,9 @@ impl Answering {
         self.query_batch.read(snapshot, queries);
     }
 
-    /// Answers the expected query of this number, which is in `buffer`, in place; the answer's length, none: no answer.
-    pub fn respond_expected(
+    /// Answers the query with this number in the batch, which is also in `buffer`, in place.
+    /// Returns the answer's length in octets, or `None` if the message gets no answer.
+    pub fn respond_in_batch(
         &mut self,
         number: usize,
         snapshot: &Snapshot,
@@ -144,15 +132,15 @@ impl Answering {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { query_batch, own, .. } = self;
-        answer(snapshot, query_batch.get(number)?, own, buffer, Peer { client, transport })
+        let Self { query_batch, state, .. } = self;
+        answer(snapshot, query_batch.get(number)?, state, buffer, Peer { client, transport })
     }
 }
 
 fn answer(
     snapshot: &Snapshot,
     parsed: &ParsedQuery,
-    own: &mut Own,
+    state: &mut State,
     buffer: &mut [u8],
     peer: Peer,
 ) -> Option<usize> {
@@ -169,11 +157,17 @@ fn answer(
             });
             let class =
                 if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
-            own.counters.count(class, question_end.map_or(0, |_| query.qtype), rcode);
-            return reject(buffer, rcode, question_end, opt, subnet.then_some(Ede::BAD_SUBNET));
+            state.counters.count(class, question_end.map_or(0, |_| query.qtype), rcode);
+            return reject(
+                buffer,
+                rcode,
+                question_end,
+                opt,
+                subnet.then_some(ExtendedError::BAD_SUBNET),
+            );
         }
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
-            own.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
+            state.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
             let opt = query.edns.as_ref().filter(|_| edns).map(|edns| Opt::new(edns, settings));
             let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
             return unknown_key(buffer, question_end.into(), opt, tsig, limit);
@@ -181,23 +175,24 @@ fn answer(
     }
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
     let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
-    let body = body(snapshot, parsed, own, peer, buffer, limit);
+    let body = body(snapshot, parsed, state, peer, buffer, limit);
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
-    count(snapshot, own, query, body.rcode, truncated);
+    count(snapshot, state, query, body.rcode, truncated);
     Some(end)
 }
 
-/// Writes the answer's sections behind the question.
+/// Writes the answer's sections behind the question, unless the query's class, type or EDNS version
+/// decides the answer.
 fn body<'s>(
     snapshot: &'s Snapshot,
     parsed: &ParsedQuery,
-    own: &mut Own,
+    state: &mut State,
     peer: Peer,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
     let query = &parsed.query;
-    own.noted = Noted { class: NameClass::Other, path: NO_MIRRORS, reach: FallbackLevel::Near };
+    state.labels = Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
     }
@@ -206,78 +201,81 @@ fn body<'s>(
         (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
-            own.turn = own.turn.wrapping_add(STRIDE);
+            state.turn = state.turn.wrapping_add(STRIDE);
             if parsed.name.begins_with_underscore() {
-                let room = Room { buffer: &mut *buffer, question_end: query.question_end, limit };
-                if let Some(body) = diagnose(snapshot, parsed, peer, own.turn, own.clock, room) {
-                    own.noted.class = NameClass::Diagnostic;
+                let message =
+                    MessageBuffer { buffer: &mut *buffer, question_end: query.question_end, limit };
+                let (turn, clock) = (state.turn, state.clock);
+                if let Some(body) = diagnose(snapshot, parsed, peer, turn, clock, message) {
+                    state.labels.class = NameClass::Diagnostic;
                     return body;
                 }
             }
-            decided(snapshot, parsed, own, buffer, limit)
+            decided(snapshot, parsed, state, buffer, limit)
         }
         (class::CH, rtype::TXT | rtype::ANY) => {
             let body = body::chaos(parsed.name.wire(), snapshot, buffer, query.question_end);
-            own.noted.class = if body.is_some() { NameClass::Server } else { NameClass::Foreign };
+            state.labels.class =
+                if body.is_some() { NameClass::Server } else { NameClass::Foreign };
             body.unwrap_or(Body::code(rcode::REFUSED))
         }
         _ => {
-            own.noted.class = NameClass::Foreign;
+            state.labels.class = NameClass::Foreign;
             Body::code(rcode::REFUSED)
         }
     }
 }
 
-/// Writes what is decided of a question in class IN.
+/// Decides the answer to a question in class IN, and writes it.
 #[inline]
 fn decided<'s>(
     snapshot: &'s Snapshot,
     parsed: &ParsedQuery,
-    own: &mut Own,
+    state: &mut State,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
     let query = &parsed.query;
-    let Own { trail, turn, lane, noted, .. } = own;
+    let State { trail, turn, lane, labels, .. } = state;
     let decision = decide(snapshot, parsed.question(), &parsed.client, trail);
-    noted.class = decision.class;
+    labels.class = decision.class;
     match decision.outcome {
-        // Behind an alias it is no client's report.
-        Outcome::Ping { suffix, .. } if trail.chain.is_empty() => {
+        // A name that an alias leads to is not a report by a client.
+        Outcome::DownloadReport { suffix, .. } if trail.chain.is_empty() => {
             snapshot.static_data.download_reports.count(parsed.name.wire(), suffix.into(), *lane);
         }
-        Outcome::Pool { answer, place, ipv6, .. } => {
-            noted.path = PathCounts::index(place, ipv6);
-            noted.reach = answer.windows(ipv6).reach;
+        Outcome::Pool { answer, slot, ipv6, .. } => {
+            labels.path = PathCounts::index(slot, ipv6);
+            labels.level = answer.windows(ipv6).fallback;
         }
         _ => {}
     }
-    // A scope says something of the subnet that was sent; the resolver's own address has none.
+    // A scope refers to the subnet in the query; without one there is none.
     let placed = decision.client.filter(|_| query.subnet().is_some());
     let scope = placed.map_or(0, |place| place.scope);
-    let body =
-        body::write(snapshot, &decision, &trail.chain, buffer, query.question_end, limit, *turn);
+    let message = MessageBuffer { buffer, question_end: query.question_end, limit };
+    let body = body::write(snapshot, &decision, &trail.chain, message, *turn);
     Body { scope, ..body }
 }
 
-/// Counts an answer that is finished.
+/// SectionCounts a complete answer.
 #[inline]
-fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: bool) {
-    let Own { counters, noted, .. } = own;
-    counters.count(noted.class, query.qtype, rcode);
+fn count(snapshot: &Snapshot, state: &State, query: &Query, rcode: u16, truncated: bool) {
+    let State { counters, labels, .. } = state;
+    counters.count(labels.class, query.qtype, rcode);
     if query.edns.is_some_and(|edns| edns.ecs.is_some()) {
         counters.add(&counters.query_counters().ecs);
     }
     if truncated {
         return counters.add(&counters.query_counters().truncated);
     }
-    if noted.path == NO_MIRRORS {
+    if labels.path == NO_MIRRORS {
         return;
     }
-    if let Some(counter) = snapshot.counts.get(counters.lane, noted.path) {
+    if let Some(counter) = snapshot.counts.get(counters.lane, labels.path) {
         counters.add(counter);
     }
-    match noted.reach {
+    match labels.level {
         FallbackLevel::Near => {}
         FallbackLevel::Further => counters.add(&counters.query_counters().widened),
         FallbackLevel::Lagging => counters.add(&counters.query_counters().lagging),
@@ -285,7 +283,7 @@ fn count(snapshot: &Snapshot, own: &Own, query: &Query, rcode: u16, truncated: b
     }
 }
 
-/// Most octets that the answer may have.
+/// Most octets of the answer. `ours` is the most that the server sends over UDP (`edns-udp-size`).
 fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
     match (transport, query.edns) {
         (Transport::Tcp, _) => MAX_MESSAGE,
@@ -294,7 +292,8 @@ fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
     }
 }
 
-/// Completes an answer: cuts it when it is too long, adds OPT, writes the header.
+/// Completes an answer: removes its sections and sets TC if it is too long, adds the OPT record,
+/// writes the header.
 fn finish(
     buffer: &mut [u8],
     query: &Query,
@@ -305,11 +304,11 @@ fn finish(
     let opt_size = opt.map_or(0, |opt| opt.size());
     let end = body.end.map(|end| end.max(query.question_end));
     let fits = end.filter(|end| end + opt_size <= limit);
-    // No record is left out for words about it.
+    // An extended error never displaces records.
     let ede = body.ede.filter(|ede| fits.is_some_and(|end| end + opt_size + ede.size() <= limit));
     let (sections_end, counts) = match fits {
         Some(end) => (end, body.counts),
-        None => (query.question_end, body::Counts::default()),
+        None => (query.question_end, body::SectionCounts::default()),
     };
     let end = match opt {
         Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, ede)?,
@@ -327,7 +326,8 @@ fn finish(
     Some(Finished { end, truncated: fits.is_none() })
 }
 
-/// NOTAUTH, with a TSIG record that says BADKEY (RFC 8945 section 5.2.1); without it where it does not fit.
+/// NOTAUTH with a TSIG record that says BADKEY (RFC 8945 section 5.2.1), which is left out if it
+/// does not fit.
 #[cold]
 fn unknown_key(
     buffer: &mut [u8],
@@ -342,18 +342,18 @@ fn unknown_key(
         return Some(end);
     }
     buffer.get_mut(end..end + length)?.copy_from_slice(record.get(..length)?);
-    // The last octet of ARCOUNT: one for TSIG beside that of OPT.
+    // The last octet of ARCOUNT: the TSIG record counts beside the OPT record.
     *buffer.get_mut(HEADER - 1)? += 1;
     Some(end + length)
 }
 
-/// An answer that only says why there is none.
+/// An answer that consists of an RCODE, the question if it could be read, and an OPT record.
 fn reject(
     buffer: &mut [u8],
     rcode: u16,
     question_end: Option<usize>,
     opt: Option<Opt<'_>>,
-    ede: Option<Ede<'_>>,
+    ede: Option<ExtendedError<'_>>,
 ) -> Option<usize> {
     let end = question_end.unwrap_or(HEADER);
     let end = match opt {
@@ -362,7 +362,7 @@ fn reject(
     };
     let header = buffer.first_chunk_mut::<HEADER>()?;
     let [_, _, flags, code, counts @ ..] = header;
-    // The opcode and RD stay (RFC 1035 section 4.1.1).
+    // OPCODE and RD are copied (RFC 1035 section 4.1.1).
     *flags = 0x80 | (*flags & 0x79);
     *code = (rcode & 0x0f) as u8;
     *counts = [0, u8::from(question_end.is_some()), 0, 0, 0, 0, 0, u8::from(opt.is_some())];

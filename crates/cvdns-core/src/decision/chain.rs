@@ -1,35 +1,38 @@
-//! The CNAME and DNAME records that an answer runs through.
+//! The chain of CNAME and DNAME records that leads to an answer.
 
 use crate::wire::lower::LowerName;
 use crate::wire::name::MAX_NAME;
 
-/// Most records that are followed: as many as BIND follows. A longer chain ends with what was gathered.
+/// Most records that are followed, as in BIND 9. Of a longer chain only its first records are
+/// answered.
 pub(super) const MAX_LINKS: usize = 16;
 
-/// Most names of a chain: that of the question, and the target of each link.
+/// Most names of a chain: the question's name and the target of each link.
 pub(super) const MAX_NAMES: usize = MAX_LINKS + 1;
 
-/// One record that leads from a name to the next.
+/// A record that leads from one name to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// A CNAME at the name, by its `RRset`.
+    /// The `RRset` of a CNAME at the name.
     Cname(u32),
-    /// A DNAME above the name, by its `RRset`; a CNAME is made up from it (RFC 6672 section 3.2).
+    /// The `RRset` of a DNAME above the name, from which a CNAME is synthesised (RFC 6672
+    /// section 3.2).
     Dname(u32),
 }
 
 impl Link {
-    /// Its `RRset`.
+    /// Number of the record's `RRset`.
     pub fn rrset(self) -> u32 {
         let (Self::Cname(rrset) | Self::Dname(rrset)) = self;
         rrset
     }
 }
 
-/// The records followed so far, first one first.
+/// The records followed so far, in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chain {
     links: [Option<Link>; MAX_LINKS],
+    /// Hashes of the names at which the links were found.
     visited: [u32; MAX_LINKS],
     length: usize,
 }
@@ -40,17 +43,17 @@ impl Chain {
         self.links.iter().take(self.length).filter_map(|link| *link)
     }
 
-    /// Starts anew.
+    /// Removes all links.
     pub(super) fn clear(&mut self) {
         self.length = 0;
     }
 
-    /// Whether the answer stands at the question's own name.
+    /// Whether there is no link: the answer is at the question's own name.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Adds a link that was found at `name`; false when there is no room for it.
+    /// Adds a link that was found at `name`; false when the chain is full.
     pub(super) fn push(&mut self, link: Link, name: &LowerName) -> bool {
         let (Some(slot), Some(visited)) =
             (self.links.get_mut(self.length), self.visited.get_mut(self.length))
@@ -63,13 +66,15 @@ impl Chain {
         true
     }
 
-    /// Whether a link was found at `name` before: the chain is a loop.
+    /// Whether a link was found at `name` before, and the chain therefore loops. Names are compared
+    /// by their hash.
     pub(super) fn visited(&self, name: &LowerName) -> bool {
         self.visited.iter().take(self.length).any(|visited| *visited == name.hash())
     }
 }
 
-/// Replaces the last `owner_length` octets of `name` by `target` (RFC 6672 section 2.2); false when that is too long.
+/// Replaces the last `owner_length` octets of `name` by `target` (RFC 6672 section 2.2); false when
+/// the result is too long for a name.
 pub(super) fn rename(name: &mut LowerName, owner_length: usize, target: &[u8]) -> bool {
     let mut renamed = [0; MAX_NAME];
     match substitute(name.wire(), owner_length, target, &mut renamed) {
@@ -78,7 +83,8 @@ pub(super) fn rename(name: &mut LowerName, owner_length: usize, target: &[u8]) -
     }
 }
 
-/// Writes `name` with its last `owner_length` octets replaced by `target`; the length, or none when it is too long.
+/// Writes to `out` the octets of `name`, the last `owner_length` of which are replaced by `target`.
+/// Returns the length in octets; `None` when the result is too long for a name.
 pub(crate) fn substitute(
     name: &[u8],
     owner_length: usize,

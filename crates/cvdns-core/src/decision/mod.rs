@@ -1,12 +1,23 @@
-//! The one place where an answer is chosen. What is served, explained and exported is what [`decide`] says.
+//! Chooses answers.
 //!
-//! The responder has all of it within its own function, where a decision need not be put into memory: that is an eighth of what an answer
-//! takes. Others ask [`decide_apart`].
-#![allow(clippy::inline_always, reason = "what a second caller would undo, for all queries")]
+//! This module is the only place where an answer is chosen: the responder, `explain` and the
+//! exports all act on the [`Decision`] that [`decide`] returns. The choice is made in two steps.
+//! `Decision::follow` goes from the question's name along CNAME and DNAME records to the name that
+//! has the answer (RFC 1034 section 4.3.2). `Decision::at` then chooses the [`Outcome`] at that
+//! name by what the node holds of the type. How an outcome becomes octets is the `answer` module's
+//! concern.
+//!
+//! [`decide`] is inlined into the responder, so that a decision is never written to memory: that
+//! saves an eighth of the cost of an answer. Every other caller uses [`decide_by_name`].
+#![allow(
+    clippy::inline_always,
+    reason = "with a second caller of `decide`, LLVM would no longer inline it"
+)]
 
 mod chain;
+mod lookup;
+mod prefetch;
 
-use std::hint::black_box;
 use std::net::IpAddr;
 
 use crate::geo::client_table::Place;
@@ -14,149 +25,133 @@ use crate::release::Announced;
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::PoolAnswer;
 use crate::snapshot::name_class::NameClass;
-use crate::snapshot::names::{NodeId, Probe};
-use crate::snapshot::pools::{Along, PathId};
-use crate::snapshot::static_data::{
-    Answer, Below, Cut, Node, NodeKind, Parent, ParentDs, StaticData,
-};
+use crate::snapshot::pools::{PathChoice, PathId};
+use crate::snapshot::static_data::{Answer, Cut, Node, NodeKind, Parent, ParentDs, StaticData};
 use crate::snapshot::template::{Template, TemplateId};
 use crate::wire::lower::LowerName;
 use crate::wire::rtype;
 
 pub(crate) use chain::substitute;
 pub use chain::{Chain, Link};
+pub use lookup::{NameMatch, find};
+pub(crate) use prefetch::prefetch;
 
-/// Why an answer is what it is. The records on the way to it stand in the [`Trail`].
+/// An answer and what it depends on. The CNAME and DNAME records on the way to it are in the
+/// [`Trail`].
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'s> {
-    /// The zone that answers; none: not ours.
+    /// Number of the zone that answers; `None` when the name is in no zone served here.
     pub zone: Option<u32>,
-    /// What stands at the end of the chain, or at the name itself.
+    /// What is answered at the end of the chain, or at the question's name when there is no chain.
     pub outcome: Outcome<'s>,
-    /// Where the client was placed, when the answer depends on that.
+    /// The client's place in the client table; `None` when the answer does not depend on clients.
     pub client: Option<Place>,
-    /// As what it is counted: by the name that has the answer.
+    /// Class under which the query is counted: that of the name that has the answer.
     pub class: NameClass,
 }
 
-/// What an answer says.
+/// What is answered.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'s> {
     /// Static records.
     Static {
-        /// Ready-made.
+        /// The answer in wire form.
         template: TemplateId,
-        /// As data.
+        /// The same records as an `RRset`.
         rrset: u32,
     },
     /// Addresses of mirrors.
     Pool {
-        /// Under which limits.
+        /// Number of the rule that applies.
         rule: u32,
-        /// Along which path.
+        /// The path whose mirrors are answered.
         path: PathId,
-        /// What it yields.
+        /// The answers of that path under that rule.
         answer: &'s PoolAnswer,
-        /// Where it is counted.
-        place: u32,
-        /// AAAA instead of A.
+        /// Their number ([`DynamicData::slot`](crate::snapshot::DynamicData::slot)), which is also
+        /// that of their counter.
+        slot: u32,
+        /// Whether AAAA records are answered instead of A records.
         ipv6: bool,
     },
-    /// What is announced of the release.
+    /// A TXT record of the announced release.
     Text {
-        /// Ready-made.
+        /// The answer in wire form.
         template: Template<'s>,
-        /// What that follows from.
+        /// The release it was written from.
         announced: &'s Announced,
-        /// It is too old to be trusted, and answered all the same (`on-stale`).
+        /// Whether its stamp is too old to be trusted, and `on-stale` has it answered all the same.
         stale: bool,
     },
     /// The answer to a download report.
-    Ping {
-        /// Ready-made.
+    DownloadReport {
+        /// The answer in wire form.
         template: TemplateId,
-        /// As data.
+        /// The same record as an `RRset`.
         rrset: u32,
-        /// Octets of the name below which reports are asked.
+        /// Length in octets of the name below which reports are sent.
         suffix: u8,
     },
-    /// ANY, answered minimally (RFC 8482).
+    /// The minimal answer to ANY (RFC 8482).
     MinimalAny,
-    /// The name exists, the type does not (RFC 2308 section 2.2).
+    /// The name exists, but has no records of the type (RFC 2308 section 2.2).
     NoData,
-    /// The same at a name that is answered with mirrors, of which none has an address of the type.
+    /// The name is answered with mirrors, none of which has an address of the type: NODATA.
     NoAddresses {
-        /// Under which limits.
+        /// Number of the rule that applies.
         rule: u32,
-        /// Along which path.
+        /// The path whose mirrors have no such address.
         path: PathId,
     },
     /// The name does not exist (RFC 2308 section 2.1).
     NxDomain,
-    /// The name lies in a delegated zone.
+    /// The name is in a delegated zone.
     Referral(Cut),
-    /// The chain leads out of the zone or in a circle: what was gathered is all.
+    /// The chain leaves the zone, loops or is too long: only its records are answered.
     ChainEnds,
     /// A DNAME makes the name too long (RFC 6672 section 2.2): YXDOMAIN.
     TooLong,
-    /// Nothing is known yet that could be answered: SERVFAIL, so that resolvers ask another server.
+    /// No release is known yet: SERVFAIL, so that resolvers ask another server.
     NotReady,
-    /// The record is too old to be trusted: SERVFAIL too.
+    /// The stamp of the release is too old to be trusted: SERVFAIL, so that resolvers ask another
+    /// server.
     Expired,
-    /// What the snapshot leads to is not there: a defect of cvdns. SERVFAIL, as any other answer might be kept for
-    /// everybody.
+    /// The snapshot refers to data that it does not have, which is a defect of cvdns. SERVFAIL,
+    /// because resolvers could cache any other answer for all their clients.
     Broken,
-    /// Not below any zone of ours.
+    /// The name is in no zone served here.
     NotOurs,
 }
 
-/// What is asked, in class IN.
+/// A question in class IN.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'q> {
-    /// The name.
+    /// QNAME in lower case.
     pub name: &'q LowerName,
     /// QTYPE.
     pub qtype: u16,
-    /// Where that name stands.
-    pub found: Found,
+    /// What [`find`] returned for the name.
+    pub found: NameMatch,
 }
 
-/// Who asks, as far as answers depend on it.
+/// The part of a client's identity on which answers depend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// Its address, or a network's.
+    /// Source address of the query, or the address of its client subnet option (RFC 7871).
     pub address: IpAddr,
-    /// Where this plan's table has it, when it was looked up already.
+    /// A plan's number and the client's place in that plan's client table, when it was looked up
+    /// ahead; `None` otherwise.
     pub placed: Option<(u32, Place)>,
 }
 
-/// The way from the question's name to the name that has the answer; kept by its user between queries.
+/// The chain from the question's name to the name that has the answer. Callers keep it between
+/// queries and so save clearing it.
 #[derive(Debug, Clone, Default)]
 pub struct Trail {
-    /// The CNAME and DNAME records on the way.
+    /// The CNAME and DNAME records followed.
     pub chain: Chain,
-    /// The name at the chain's end, when there is a chain.
+    /// The name at the end of the chain; meaningless when the chain is empty.
     pub name: LowerName,
-}
-
-/// What was found of a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// The name itself, or the wildcard that stands for it.
-    Node(NodeId),
-    /// A DNAME above it, with the length of its owner in octets.
-    Subtree {
-        /// The DNAME's node.
-        node: NodeId,
-        /// Its `RRset`.
-        rrset: u32,
-        /// In octets.
-        owner_length: usize,
-    },
-    /// Only names above it, down to this node.
-    Above(NodeId),
-    /// Nothing of ours.
-    Nothing,
 }
 
 /// Chooses the answer to a question in class IN.
@@ -173,10 +168,11 @@ pub fn decide<'s>(
     decision
 }
 
-/// The same, for those who ask now and then, and by a name and an address alone.
+/// Does the same as [`decide`] from a name and a client address alone, without being inlined: for
+/// callers outside the query path.
 #[cold]
 #[inline(never)]
-pub fn decide_apart<'s>(
+pub fn decide_by_name<'s>(
     snapshot: &'s Snapshot,
     name: &LowerName,
     qtype: u16,
@@ -190,12 +186,12 @@ pub fn decide_apart<'s>(
 }
 
 impl<'s> Decision<'s> {
-    /// An answer that depends neither on clients nor on mirrors.
+    /// An outcome that depends neither on clients nor on mirrors.
     pub fn new(zone: Option<u32>, outcome: Outcome<'s>) -> Self {
         Self { zone, outcome, client: None, class: NameClass::Foreign }
     }
 
-    /// Goes from name to name until one has the answer.
+    /// Follows CNAME and DNAME records until a name has the answer.
     #[inline(always)]
     fn follow(
         &mut self,
@@ -214,20 +210,25 @@ impl<'s> Decision<'s> {
                 return broken("a node");
             };
             self.class = NameClass::Static;
-            // A chain is followed inside its zone only: another one may change hands without this one's knowledge.
+            // A chain is followed within its zone only: another zone may move to other servers
+            // without this zone being changed.
             if *self.zone.get_or_insert(node.zone) != node.zone {
                 return Outcome::ChainEnds;
             }
             let (link, owner_length) = match (found, node.kind) {
-                (Found::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(qtype) => {
+                (NameMatch::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(qtype) => {
                     (Link::Cname(rrset), None)
                 }
-                (Found::Node(_), _) => return self.at(snapshot, node, qtype, client),
-                (Found::Subtree { rrset, owner_length, .. }, _) => {
+                (NameMatch::Node(_), _) => return self.at(snapshot, node, qtype, client),
+                (NameMatch::Dname { rrset, owner_length, .. }, _) => {
                     (Link::Dname(rrset), Some(owner_length))
                 }
-                (Found::Above(_), NodeKind::Cut(cut)) => return referral(static_data, cut),
-                (Found::Above(_) | Found::Nothing, _) => return Outcome::NxDomain,
+                (NameMatch::ClosestEncloser(_), NodeKind::Cut(cut)) => {
+                    return referral(static_data, cut);
+                }
+                (NameMatch::ClosestEncloser(_) | NameMatch::Nothing, _) => {
+                    return Outcome::NxDomain;
+                }
             };
             if trail.chain.is_empty() {
                 trail.name.clone_from(question.name);
@@ -242,9 +243,10 @@ impl<'s> Decision<'s> {
             if !chain::rename(name, owner_length, target) {
                 return Outcome::TooLong;
             }
-            // The CNAME made up from a DNAME is itself the answer to a question for CNAME.
-            let asked_for = matches!(link, Link::Dname(_)) && qtype == rtype::CNAME;
-            if asked_for || trail.chain.visited(name) {
+            // The CNAME synthesised from a DNAME answers a question for CNAME (RFC 6672 section
+            // 3.2).
+            let is_answer = matches!(link, Link::Dname(_)) && qtype == rtype::CNAME;
+            if is_answer || trail.chain.visited(name) {
                 return Outcome::ChainEnds;
             }
             found = find(static_data, name, static_data.names.probe(name));
@@ -252,7 +254,7 @@ impl<'s> Decision<'s> {
         Outcome::ChainEnds
     }
 
-    /// The answer at a node that exists.
+    /// Chooses the answer at an existing name.
     #[inline(always)]
     fn at(
         &mut self,
@@ -267,7 +269,7 @@ impl<'s> Decision<'s> {
             NodeKind::Cut(cut) if qtype != rtype::DS => return referral(static_data, cut),
             NodeKind::Apex if qtype == rtype::DS => {
                 if let Some(parent) = static_data.zone(node.zone).and_then(|zone| zone.parent) {
-                    return self.above(parent);
+                    return self.ds_of_parent(parent);
                 }
             }
             _ => {}
@@ -275,19 +277,19 @@ impl<'s> Decision<'s> {
         if qtype == rtype::ANY {
             return any(snapshot, node);
         }
-        match static_data.holding(node, qtype) {
+        match static_data.answer(node, qtype) {
             None => Outcome::NoData,
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
-            Some(Answer::Ping { template, rrset, suffix }) => {
-                Outcome::Ping { template, rrset, suffix }
+            Some(Answer::DownloadReport { template, rrset, suffix }) => {
+                Outcome::DownloadReport { template, rrset, suffix }
             }
-            Some(Answer::Pool { rule, along }) => {
-                let path = match along {
-                    Along::Path(path) => path,
-                    Along::Client => match self.place(static_data, rule, client) {
+            Some(Answer::Pool { rule, choice }) => {
+                let path = match choice {
+                    PathChoice::Path(path) => path,
+                    PathChoice::Client => match self.place(static_data, rule, client) {
                         Some(path) => path,
-                        None => return broken("the table of clients"),
+                        None => return broken("a client table"),
                     },
                 };
                 pool(snapshot, rule, path, qtype == rtype::AAAA)
@@ -295,8 +297,9 @@ impl<'s> Decision<'s> {
         }
     }
 
-    /// What the zone above says of DS records at the top of this one.
-    fn above(&mut self, parent: Parent) -> Outcome<'s> {
+    /// The answer to a question for DS at a zone's apex, which is given by the parent zone (RFC
+    /// 4035 section 3.1.4.1).
+    fn ds_of_parent(&mut self, parent: Parent) -> Outcome<'s> {
         self.zone = Some(parent.zone);
         match parent.ds {
             ParentDs::None => Outcome::NoData,
@@ -305,7 +308,8 @@ impl<'s> Decision<'s> {
         }
     }
 
-    /// The client's path. `None` is a defect: a rule leads to a plan, and a name that asks for it has the table made.
+    /// The client's path; `None` is a defect. Every rule has a plan, and the compiler makes a
+    /// plan's client table when any of its names depends on clients.
     #[inline(always)]
     fn place(&mut self, static_data: &StaticData, rule: u32, client: &Client) -> Option<PathId> {
         let plan = static_data.rules.get(rule as usize)?.plan;
@@ -318,52 +322,22 @@ impl<'s> Decision<'s> {
     }
 }
 
-impl Found {
-    fn node(self) -> Option<NodeId> {
-        match self {
-            Self::Node(node) | Self::Subtree { node, .. } | Self::Above(node) => Some(node),
-            Self::Nothing => None,
-        }
-    }
-}
-
-/// The plan in whose table the client of a question must be looked up, when its own name needs that; reads what the answer is
-/// going to be taken from.
-pub(crate) fn look_ahead(static_data: &StaticData, found: Found, qtype: u16) -> Option<u32> {
-    let Found::Node(node) = found else { return None };
-    match static_data.holding(static_data.nodes.get(node as usize)?, qtype)? {
-        Answer::Pool { rule, along: Along::Client } => {
-            Some(static_data.rules.get(rule as usize)?.plan)
-        }
-        Answer::Static { template, .. } => {
-            // A zone of many names does not fit the cache.
-            black_box(
-                static_data
-                    .templates
-                    .get(template)
-                    .and_then(|template| template.octets.first())
-                    .copied(),
-            );
-            None
-        }
-        _ => None,
-    }
-}
-
 fn referral<'s>(static_data: &StaticData, cut: u32) -> Outcome<'s> {
     static_data.cut(cut).map_or_else(|| broken("a delegation"), Outcome::Referral)
 }
 
-/// Stops a build with debug assertions, such as the tests', at what must not be.
+/// Reports a broken invariant: panics with debug assertions, as in tests, and otherwise answers
+/// SERVFAIL.
 #[cold]
 #[inline(never)]
 fn broken<'s>(missing: &str) -> Outcome<'s> {
-    debug_assert!(false, "the snapshot leads to {missing} that it does not have");
+    debug_assert!(false, "the snapshot refers to {missing} that it does not have");
     Outcome::Broken
 }
 
-/// Whether a name with a CNAME answers a question of this type itself: for the CNAME, and for what alone may stand beside it
-/// (RFC 4035 section 2.5). Nobody means these of the name that the alias leads to.
+/// Whether a name with a CNAME record answers this type itself. That holds for CNAME and ANY, and
+/// for the types that may be beside a CNAME (RFC 4035 section 2.5), which describe the alias and
+/// not its target.
 #[inline(always)]
 fn is_beside_alias(qtype: u16) -> bool {
     matches!(qtype, rtype::CNAME | rtype::ANY | rtype::RRSIG | rtype::NSEC)
@@ -382,49 +356,32 @@ fn text(snapshot: &Snapshot, number: u32) -> Outcome<'_> {
 #[inline(always)]
 fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_> {
     let dynamic_data = &snapshot.dynamic_data;
-    let Some((place, answer)) =
-        dynamic_data.place(rule, path).and_then(|place| Some((place, dynamic_data.at(place)?)))
+    let Some((slot, answer)) =
+        dynamic_data.slot(rule, path).and_then(|slot| Some((slot, dynamic_data.answer(slot)?)))
     else {
         return broken("an answer");
     };
     let has_windows = answer.windows(ipv6).count > 0;
     if has_windows {
-        Outcome::Pool { rule, path, answer, place, ipv6 }
+        Outcome::Pool { rule, path, answer, slot, ipv6 }
     } else {
         Outcome::NoAddresses { rule, path }
     }
 }
 
-/// ANY is answered minimally, but for the record: builds of freshclam ask for it so and read the first record
-/// (CLIENTS: "ANY at this name").
+/// ANY is answered minimally (RFC 8482), with two exceptions: a CNAME record is answered itself,
+/// and so is the TXT record of a release, because some builds of freshclam ask for it with ANY and
+/// read the first record (CLIENTS: "ANY at this name").
 fn any<'s>(snapshot: &'s Snapshot, node: &Node) -> Outcome<'s> {
-    let holdings = snapshot.static_data.holdings(node);
-    for holding in holdings {
-        match holding.answer {
+    let answers = snapshot.static_data.answers(node);
+    for entry in answers {
+        match entry.answer {
             Answer::Text(number) => return text(snapshot, number),
-            Answer::Static { template, rrset } if holding.rtype == rtype::CNAME => {
+            Answer::Static { template, rrset } if entry.rtype == rtype::CNAME => {
                 return Outcome::Static { template, rrset };
             }
             _ => {}
         }
     }
-    if holdings.is_empty() { Outcome::NoData } else { Outcome::MinimalAny }
-}
-
-/// Finds what rules a name: itself, a wildcard, or what stands above it (RFC 1034 section 4.3.2, RFC 4592 section 3.3).
-pub fn find(static_data: &StaticData, name: &LowerName, probe: Probe) -> Found {
-    let Some((closest, before)) = static_data.names.closest(name, probe) else {
-        return Found::Nothing;
-    };
-    if before == 0 {
-        return Found::Node(closest);
-    }
-    let Some(node) = static_data.nodes.get(closest as usize) else { return Found::Nothing };
-    match (node.kind, node.below) {
-        (NodeKind::Cut(_), _) | (_, Below::Nothing) => Found::Above(closest),
-        (_, Below::Wildcard(wildcard)) => Found::Node(wildcard),
-        (_, Below::Subtree(rrset)) => {
-            Found::Subtree { node: closest, rrset, owner_length: name.wire().len() - before }
-        }
-    }
+    if answers.is_empty() { Outcome::NoData } else { Outcome::MinimalAny }
 }

@@ -1,15 +1,17 @@
-//! Words for values.
+//! Values formatted for people.
 
 use jiff::SignedDuration;
 
 use crate::wire::name::Name;
 
-/// A name in wire form, as people write it.
+/// A name in wire form, in presentation format.
 pub(super) fn name(wire: &[u8]) -> String {
-    Name::from_wire(wire).map(|name| name.to_string()).unwrap_or_default()
+    let name = Name::from_wire(wire);
+    debug_assert!(name.is_ok(), "names were checked when they were read");
+    name.map(|name| name.to_string()).unwrap_or_default()
 }
 
-/// An age in seconds: `12s`, `2h 5m 10s`, `3d 2h`; a negative one lies ahead.
+/// An age given in seconds: `12s`, `2h 5m 10s`, `3d 2h`. It is negative for a time in the future.
 pub fn age(seconds: i64) -> String {
     if seconds < 0 {
         return format!("-{}", age(seconds.saturating_neg()));
@@ -20,10 +22,10 @@ pub fn age(seconds: i64) -> String {
     }
 }
 
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 86_400;
 
-/// A capacity in kbit/s: `1Gbit/s`.
+/// A capacity given in kbit/s: `1Gbit/s`.
 pub fn capacity(kbit: u64) -> String {
     let whole =
         |unit: u64| kbit.checked_div(unit).filter(|_| kbit > 0 && kbit.is_multiple_of(unit));

@@ -1,19 +1,19 @@
-//! Why an answer is what it is: the decision, told to people. It is told by the values that answers are made of, so that what is
-//! told and what is answered cannot differ.
+//! Explains to people why an answer is what it is. Explanations are made of the same values as
+//! answers, so that the two cannot differ.
 
+mod explanation;
 pub mod fleet;
 pub mod format;
-mod lines;
-mod pool;
+mod path;
 mod record;
-mod story;
-mod text;
+mod terminal;
+mod txt_strings;
 
-pub use lines::{by_state, feed_lines, pool_lines, whoami_lines};
-pub use pool::{MemberStory, PoolStory, PoolsStory, WindowStory};
-pub use record::{GateStory, RecordStory, usual_type};
-pub use story::{
-    AddressSource, AliasStory, Asker, FeedStory, Inquiry, LocationStory, OutcomeStory, Story,
-    rtype_text,
+pub use explanation::{
+    AddressSource, AliasInfo, ClientAddress, ExplainQuery, Explanation, FeedInfo, LocationInfo,
+    OutcomeKind, rtype_text,
 };
-pub use text::line;
+pub use path::{MemberInfo, PathInfo, PoolInfo, WindowInfo};
+pub use record::{GateInfo, RecordInfo, usual_type};
+pub use terminal::line;
+pub use txt_strings::{feed_strings, mirrors_by_state, pool_strings, whoami_strings};

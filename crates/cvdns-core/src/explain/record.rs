@@ -1,60 +1,60 @@
-//! What a name says of the release, and why.
+//! The record that a name announces, and how its versions were chosen.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decision::{Decision, Found, Outcome, find};
+use crate::decision::{Decision, NameMatch, Outcome, find};
 use crate::release::{Announced, Gate};
 use crate::snapshot::Snapshot;
-use crate::snapshot::static_data::{Answer, Holding, StaticData};
+use crate::snapshot::static_data::{Answer, NodeAnswer, StaticData};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 use crate::wire::rtype;
 use crate::zone::records::target;
 
-/// A record, or why there is none.
+/// A record of the release, or why it is not answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecordStory {
-    /// The TXT string; none: SERVFAIL.
+pub struct RecordInfo {
+    /// The TXT string; `None` for SERVFAIL.
     pub text: Option<String>,
     /// TTL in seconds.
     pub ttl: Option<u32>,
-    /// Its stamp in Unix seconds.
+    /// The record's stamp in Unix seconds.
     pub stamp: Option<i64>,
-    /// Seconds since then.
+    /// Seconds since the stamp.
     pub age: Option<i64>,
-    /// It is too old to be trusted.
+    /// Whether clients no longer trust the stamp.
     pub stale: bool,
-    /// How main, daily and bytecode came to the announced versions.
-    pub gates: Vec<GateStory>,
+    /// How the announced versions of main, daily and bytecode were chosen.
+    pub gates: Vec<GateInfo>,
 }
 
-/// How the announced version of a database follows from what mirrors hold.
+/// How the announced version of a database follows from the versions that mirrors have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct GateStory {
-    /// The database.
+pub struct GateInfo {
+    /// Name of the database.
     pub database: &'static str,
-    /// The version that the release has.
+    /// Version in the release.
     pub released: u32,
-    /// The version that is announced.
+    /// Version that is announced.
     pub announced: u32,
     /// Whether the released version waits for mirrors.
     pub waits: bool,
-    /// The share of the usable mirrors' capacity that holds the announced version, from 0 to 1.
+    /// Share of the usable mirrors' capacity that has the announced version, from 0 to 1.
     pub held: f64,
-    /// The same of the released version.
+    /// Share that has the released version, from 0 to 1.
     pub released_held: f64,
-    /// The share that it takes.
+    /// Share that a version needs to be announced, from 0 to 1.
     pub quorum: f64,
-    /// In words.
+    /// The same as a text for people.
     pub words: String,
 }
 
 /// Octets in front of a TXT record's string: pointer, type, class, TTL, RDLENGTH, length.
 const BEFORE_STRING: usize = 13;
 
-impl RecordStory {
-    /// What a decision says of the release; none: nothing.
+impl RecordInfo {
+    /// The record of a decision; `None` if the decision is not about the release.
     pub(super) fn of(
         snapshot: &Snapshot,
         decision: &Decision<'_>,
@@ -63,7 +63,9 @@ impl RecordStory {
         let announced = snapshot.dynamic_data.announced();
         match decision.outcome {
             Outcome::Text { template, announced, stale } => {
-                let text = template.octets.get(BEFORE_STRING..).unwrap_or_default();
+                let text = template.octets.get(BEFORE_STRING..);
+                debug_assert!(text.is_some(), "a text template is a TXT record");
+                let text = text.unwrap_or_default();
                 let ttl = template.octets.get(6..10).and_then(|ttl| ttl.try_into().ok());
                 Some(Self {
                     text: Some(String::from_utf8_lossy(text).into_owned()),
@@ -78,7 +80,7 @@ impl RecordStory {
         }
     }
 
-    /// The record of the release as it is answered now; none: no name says it.
+    /// The record of the release as it is answered now; `None` if no name announces it.
     pub fn of_release(snapshot: &Snapshot, time: Timestamp) -> Option<Self> {
         let static_data = &snapshot.static_data;
         let number = static_data.texts.iter().position(|text| text.database.is_none())? as u32;
@@ -92,7 +94,7 @@ impl RecordStory {
 
     fn announced(announced: Option<&Announced>, time: Timestamp) -> Self {
         let stamp = announced.map(|announced| announced.stamp);
-        let gates = announced.map(|announced| announced.gates.iter().map(GateStory::of).collect());
+        let gates = announced.map(|announced| announced.gates.iter().map(GateInfo::of).collect());
         Self {
             text: None,
             ttl: None,
@@ -104,7 +106,7 @@ impl RecordStory {
     }
 }
 
-impl GateStory {
+impl GateInfo {
     fn of(gate: &Gate) -> Self {
         Self {
             database: gate.database,
@@ -119,20 +121,21 @@ impl GateStory {
     }
 }
 
-/// The type that people mean when they name no type: A or AAAA where there are mirrors, TXT where the release speaks, SOA at the top of
-/// a zone, else what is there; of an alias, what is meant where it leads.
+/// The type to assume if somebody names none: TXT where the release is announced, otherwise A, AAAA
+/// or SOA if the name has them, otherwise the first type at the name. For an alias, the type to
+/// assume at its target.
 pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let static_data = &*snapshot.static_data;
     let mut at = name.clone();
-    for _ in 0..ALIASES {
-        let Found::Node(node) = find(static_data, &at, static_data.names.probe(&at)) else {
+    for _ in 0..MAX_ALIASES {
+        let NameMatch::Node(node) = find(static_data, &at, static_data.names.probe(&at)) else {
             return rtype::A;
         };
         let Some(node) = static_data.nodes.get(node as usize) else { return rtype::A };
-        let holdings = static_data.holdings(node);
+        let holdings = static_data.answers(node);
         let holding = |wanted: u16| holdings.iter().find(|holding| holding.rtype == wanted);
         if let Some(alias) = holding(rtype::CNAME) {
-            let Some(next) = leads_to(static_data, alias) else { return rtype::A };
+            let Some(next) = cname_target(static_data, alias) else { return rtype::A };
             at = next;
             continue;
         }
@@ -144,10 +147,11 @@ pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     rtype::A
 }
 
-/// Aliases that are followed for a type.
-const ALIASES: usize = 16;
+/// Most aliases that are followed to find a type.
+const MAX_ALIASES: usize = 16;
 
-fn leads_to(static_data: &StaticData, alias: &Holding) -> Option<LowerName> {
+/// The target of a CNAME.
+fn cname_target(static_data: &StaticData, alias: &NodeAnswer) -> Option<LowerName> {
     let Answer::Static { rrset, .. } = alias.answer else { return None };
     let target = target(static_data.rrset(rrset)?.first()?)?;
     let mut name = LowerName::new();

@@ -1,31 +1,31 @@
-//! How a mirror stands, in one word.
+//! The condition of a mirror as metrics and logs name it.
 
 use super::{Cause, MirrorStatus, State};
 use crate::fleet::Mirror;
 
-/// What operators count mirrors by: each is one of these.
+/// The condition of a mirror, by which mirrors are counted. Each mirror has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MirrorCondition {
     /// Answered.
     Up,
-    /// Answered only where a pool has too few that are up.
+    /// Answered only if a pool has too few mirrors that are up.
     Old,
-    /// Works, and is too far behind the record.
+    /// Works, but is too far behind the record.
     Lagging,
-    /// Works, and is out as it changed its state too often.
+    /// Works, but is left out because it changed its state too often.
     Settling,
-    /// Out: taken out on purpose.
+    /// Left out: taken out of service on purpose.
     Drained,
-    /// Out: it does not work.
+    /// Left out: it does not work.
     Down,
-    /// Out: taken off the list.
+    /// Left out: removed from the list of mirrors.
     Removed,
-    /// Takes no part: `enabled = false` in the fleet file.
+    /// Disabled by `enabled = false` in the fleet file.
     Disabled,
 }
 
 impl MirrorCondition {
-    /// All of them, the best first.
+    /// All conditions, the best first.
     pub const ALL: [Self; 8] = [
         Self::Up,
         Self::Old,
@@ -37,8 +37,8 @@ impl MirrorCondition {
         Self::Disabled,
     ];
 
-    /// That of a mirror that stands so, where mirrors may be `lag` versions behind the record. Single addresses may stand otherwise
-    /// than their mirror.
+    /// The condition of a mirror with this status, if mirrors may be `lag` versions behind the
+    /// record. Single addresses may be in other states than their mirror.
     pub fn of(mirror: &Mirror, mirror_status: &MirrorStatus, lag: u32) -> Self {
         let usable = |state: &State| state.is_usable();
         if !mirror.enabled {
@@ -52,7 +52,7 @@ impl MirrorCondition {
         {
             return Self::Lagging;
         }
-        // A mirror that works, and none of whose addresses does, is answered nowhere.
+        // A mirror counts as its first address does if the mirror works but none of its addresses.
         let first = mirror_status.ipv4.iter().chain(&mirror_status.ipv6).next();
         let dead = usable(&mirror_status.state)
             && !mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable);
@@ -65,7 +65,7 @@ impl MirrorCondition {
         }
     }
 
-    /// How metrics and logs call it.
+    /// Name of the condition in metrics and logs.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -79,7 +79,7 @@ impl MirrorCondition {
         }
     }
 
-    /// Whether it is answered where nothing better is.
+    /// Whether mirrors in this condition are answered, if only in the absence of better ones.
     pub const fn is_answered(self) -> bool {
         matches!(self, Self::Up | Self::Old)
     }

@@ -1,4 +1,5 @@
-//! The feed: the document in which the coordinator says how the mirrors are. All or nothing.
+//! The feed: the document in which the coordinator publishes the state of the mirrors. It is taken
+//! as a whole or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,45 +7,46 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{SignatureFault, State};
+use super::{FeedFault, SignatureFault, State};
 use crate::fleet::by_host_key;
+use crate::problem::clock::{AHEAD, is_ahead};
 use crate::problem::json::strict_map;
 use crate::problem::{moment, without_mark};
-use crate::release::{MAX_AHEAD, Offered, Release};
+use crate::release::{DatedRelease, Release};
 
-/// Most octets of a feed: beyond it is no list of mirrors.
-pub const MAX_SIZE: usize = 16 << 20;
+/// Most octets of a feed. No list of mirrors is larger.
+pub const MAX_FEED_SIZE: usize = 16 << 20;
 
-/// A feed that parsed and validates.
+/// A valid feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
-    /// Rises with each new feed.
+    /// Serial number, which rises with each new feed.
     pub serial: u64,
-    /// When the coordinator wrote it.
+    /// Time at which the coordinator wrote it.
     pub generated: Timestamp,
-    /// The database versions to announce.
+    /// The release to announce, if the feed has one.
     pub release: Option<Release>,
-    /// By host. A mirror that is missing is up.
+    /// Health of mirrors by host. A mirror that is not listed is up.
     pub mirrors: BTreeMap<String, MirrorHealth>,
 }
 
-/// What a feed says of one mirror.
+/// The health of one mirror.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MirrorHealth {
-    /// Its state.
+    /// State of the mirror.
     pub state: State,
-    /// Since when.
+    /// Start of the state.
     #[serde(default, deserialize_with = "moment::deserialize_option")]
     pub since: Option<Timestamp>,
-    /// Version of main.cvd on it.
-    #[serde(default, deserialize_with = "held")]
+    /// Version of main.cvd on the mirror.
+    #[serde(default, deserialize_with = "mirror_version")]
     pub main: Option<u32>,
-    /// Version of daily.cvd on it.
-    #[serde(default, deserialize_with = "held")]
+    /// Version of daily.cvd on the mirror.
+    #[serde(default, deserialize_with = "mirror_version")]
     pub daily: Option<u32>,
-    /// Version of bytecode.cvd on it.
-    #[serde(default, deserialize_with = "held")]
+    /// Version of bytecode.cvd on the mirror.
+    #[serde(default, deserialize_with = "mirror_version")]
     pub bytecode: Option<u32>,
     /// Addresses whose state differs from the mirror's.
     #[serde(default, deserialize_with = "strict_map")]
@@ -54,27 +56,27 @@ pub struct MirrorHealth {
     pub note: String,
 }
 
-/// Why a feed is not taken.
+/// Why a feed is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedError {
-    /// Over 16 MiB.
+    /// It is larger than [`MAX_FEED_SIZE`]; its size in octets.
     TooLarge(usize),
-    /// Not the JSON of the format; line and column, from 1, stand in the text.
-    Syntax(String),
-    /// Its serial is below the one in force.
+    /// It is not JSON of the feed format.
+    Syntax(FeedFault),
+    /// Its serial is lower than the one in force.
     SerialBehind {
-        /// The feed's.
+        /// Serial of the refused feed.
         offered: u64,
-        /// The one in force.
+        /// Serial of the feed in force.
         in_force: u64,
     },
-    /// The serial in force, with other content.
+    /// It has the serial in force, but other content.
     SerialReused(u64),
-    /// It was generated more than 5 minutes after now.
+    /// It was generated more than [`MAX_AHEAD`](crate::problem::clock::MAX_AHEAD) after now.
     FromTheFuture(Timestamp),
-    /// There is no signature, and one is asked for.
+    /// It has no signature, but `public-key` requires one.
     Unsigned,
-    /// The signature is not what it must be.
+    /// Its signature is not valid.
     WrongSignature(SignatureFault),
 }
 
@@ -96,8 +98,9 @@ struct FormatOnly {
     format: u64,
 }
 
-/// The objects of a feed. serde takes an array for each of them too, whose values then mean what their order says.
-#[allow(dead_code, reason = "only that they can be read is of interest")]
+/// The objects of a feed. serde would also accept an array for each of them, and assign its values
+/// to keys by their order.
+#[allow(dead_code, reason = "the values only need to be readable")]
 #[derive(serde::Deserialize)]
 struct Objects {
     #[serde(default)]
@@ -108,73 +111,75 @@ struct Objects {
 
 type Map = BTreeMap<String, serde_json::Value>;
 
-fn objects_alone(bytes: &[u8]) -> Result<(), FeedError> {
+/// Refuses arrays in the place of objects.
+fn check_objects(bytes: &[u8]) -> Result<(), FeedError> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(FeedError::Syntax("the feed is no JSON object".to_owned()));
+        return Err(syntax("the feed is not a JSON object"));
     }
     let read = serde_json::from_slice(bytes);
-    let Objects { .. } = read.map_err(|error| FeedError::Syntax(error.to_string()))?;
+    let Objects { .. } = read.map_err(|error| FeedError::Syntax(error.into()))?;
     Ok(())
 }
 
+fn syntax(what: impl Into<String>) -> FeedError {
+    FeedError::Syntax(FeedFault::new(what))
+}
+
 impl Feed {
-    /// Reads a feed. A byte order mark before it is passed over (RFC 8259 section 8.1); a signature is of it too.
+    /// Reads a feed. A byte order mark is ignored (RFC 8259 section 8.1), although the signature
+    /// covers it.
     ///
     /// # Errors
-    /// When it is too large or is not format 1.
+    /// If the feed is too large, or is not a document of format 1.
     pub fn parse(bytes: &[u8]) -> Result<Self, FeedError> {
-        if bytes.len() > MAX_SIZE {
+        if bytes.len() > MAX_FEED_SIZE {
             return Err(FeedError::TooLarge(bytes.len()));
         }
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            return Err(FeedError::Syntax("it is UTF-16; save it as UTF-8".to_owned()));
+            return Err(syntax("it is UTF-16; save it as UTF-8"));
         }
         let bytes = without_mark(bytes);
         let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-            // A later format fails on the first new key; that it is a later format says more.
+            // A document of a later format fails at its first new key, but the format is the
+            // reason.
             match serde_json::from_slice::<FormatOnly>(bytes) {
                 Ok(FormatOnly { format }) if format != 1 => wrong_format(format),
-                _ => FeedError::Syntax(error.to_string()),
+                _ => FeedError::Syntax(error.into()),
             }
         })?;
         if document.format != 1 {
             return Err(wrong_format(document.format));
         }
-        objects_alone(bytes)?;
+        check_objects(bytes)?;
         let Document { serial, generated, release, mirrors, .. } = document;
-        Ok(Self {
-            serial,
-            generated,
-            release,
-            mirrors: by_host_key(mirrors).map_err(FeedError::Syntax)?,
-        })
+        Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(syntax)? })
     }
 
-    /// Names of the release's databases beside those that every release has.
+    /// Names of the release's databases beyond those that every release has.
     pub fn extra_databases(&self) -> BTreeSet<String> {
         self.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
     }
 
-    /// Its release, as old as the feed is.
-    pub fn offered(&self) -> Option<Offered<'_>> {
-        Some(Offered { release: self.release.as_ref()?, generated: self.generated })
+    /// The feed's release, dated by the feed.
+    pub fn dated_release(&self) -> Option<DatedRelease<'_>> {
+        Some(DatedRelease { release: self.release.as_ref()?, generated: self.generated })
     }
 
-    /// Whether it may be taken at this moment. What comes from the future would count as fresh for too long.
+    /// Checks that the feed is not from the future: it would count as fresh for too long.
     ///
     /// # Errors
-    /// When it was generated more than 5 minutes after `now`.
+    /// If the feed was generated more than 5 minutes after `now`.
     pub fn timely(&self, now: Timestamp) -> Result<(), FeedError> {
-        match now.checked_add(MAX_AHEAD) {
-            Ok(latest) if self.generated > latest => Err(FeedError::FromTheFuture(self.generated)),
-            _ => Ok(()),
+        if is_ahead(self.generated, now) {
+            return Err(FeedError::FromTheFuture(self.generated));
         }
+        Ok(())
     }
 
-    /// Whether this one may follow `in_force`: true when it is news, false when it is the same again.
+    /// Whether this feed replaces `in_force`; false if both are the same.
     ///
     /// # Errors
-    /// When its serial is lower, or the same with other content.
+    /// If the serial is lower than that of `in_force`, or the same with other content.
     pub fn follows(&self, in_force: &Self) -> Result<bool, FeedError> {
         match self.serial.cmp(&in_force.serial) {
             std::cmp::Ordering::Greater => Ok(true),
@@ -187,22 +192,24 @@ impl Feed {
     }
 }
 
-/// A version that a mirror holds.
-fn held<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+/// Version of a database on a mirror.
+fn mirror_version<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
     match <Option<u32> as serde::Deserialize>::deserialize(deserializer)? {
         Some(0) => {
-            Err(serde::de::Error::custom("a mirror's version is 0: leave out what is not known"))
+            Err(serde::de::Error::custom("a mirror's version is 0: leave out unknown versions"))
         }
         version => Ok(version),
     }
 }
 
 fn wrong_format(format: u64) -> FeedError {
-    FeedError::Syntax(format!("format {format} is not known; this version reads format 1"))
+    syntax(format!("format {format} is not known; this version reads format 1"))
 }
 
 impl FeedError {
-    /// A word for it that stays the same, for metrics.
+    /// Metrics label of the error.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::TooLarge(_) => "too-large",
@@ -220,9 +227,9 @@ impl fmt::Display for FeedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge(size) => {
-                write!(f, "{size} octets are more than the 16 MiB a feed may have")
+                write!(f, "{size} octets are more than the 16 MiB that a feed may have")
             }
-            Self::Syntax(what) => f.write_str(what),
+            Self::Syntax(fault) => write!(f, "{fault}"),
             Self::SerialBehind { offered, in_force } => {
                 write!(f, "serial {offered} is lower than {in_force}, the one in force")
             }
@@ -233,18 +240,15 @@ impl fmt::Display for FeedError {
                 )
             }
             Self::FromTheFuture(generated) => {
-                write!(
-                    f,
-                    "it was generated at {generated}, more than 5 minutes in the future: set the clocks right"
-                )
+                write!(f, "it was generated at {generated}, {AHEAD}")
             }
             Self::Unsigned => {
                 write!(
                     f,
-                    "it has no signature, and `public-key` asks for one: sign it with `minisign -S`"
+                    "it has no signature, but `public-key` requires one: sign it with `minisign -S`"
                 )
             }
-            Self::WrongSignature(what) => write!(f, "its signature is not good: {what}"),
+            Self::WrongSignature(what) => write!(f, "its signature is not valid: {what}"),
         }
     }
 }
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_is_named_with_its_place() {
+    fn errors_name_the_fault_and_its_position() {
         assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("unknown variant `upp`"));
         assert!(message(&GOOD.replace("\"up\"", "\"upp\"")).contains("line 3"));
         assert!(message(&GOOD.replace("\"format\": 1", "\"format\": 2")).contains("format 2"));
@@ -286,11 +290,13 @@ mod tests {
         assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
         let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
         assert!(message(twice).contains("given twice"));
-        assert!(Feed::parse(&vec![b' '; MAX_SIZE + 1]).unwrap_err().to_string().contains("16 MiB"));
+        assert!(
+            Feed::parse(&vec![b' '; MAX_FEED_SIZE + 1]).unwrap_err().to_string().contains("16 MiB")
+        );
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_ignored() {
         let feed = Feed::parse(GOOD.as_bytes()).unwrap();
         assert_eq!(Feed::parse(format!("\u{feff}{GOOD}").as_bytes()), Ok(feed));
         assert!(message(&format!("\u{feff}\u{feff}{GOOD}")).contains("line 1"));
@@ -302,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_any_fraction_and_no_offset_that_no_clock_has() {
+    fn times_have_any_fraction_and_only_offsets_below_a_day() {
         let with = |generated: &str, since: &str| {
             GOOD.replace("2026-11-22T17:00:00Z", generated).replace("2026-11-20T02:11:00Z", since)
         };

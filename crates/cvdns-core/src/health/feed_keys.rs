@@ -78,7 +78,7 @@ pub static MIRRORS: Key<Described, Preset<&'static str>> = Key {
 /// `state`.
 pub static STATE: Key<Described, Required> = Key {
     name: "state",
-    kind: Described(|| state()),
+    kind: Described(state),
     default: Required,
     expected: "",
     example: "\"up\"",
@@ -99,7 +99,7 @@ pub static SINCE: Key<Described, Optional> = Key {
 /// `main`.
 pub static MAIN: Key<Described, Optional> = Key {
     name: "main",
-    kind: Described(|| version()),
+    kind: Described(version),
     default: Optional("that of the release"),
     expected: "",
     example: "63",
@@ -109,7 +109,7 @@ pub static MAIN: Key<Described, Optional> = Key {
 /// `daily`.
 pub static DAILY: Key<Described, Optional> = Key {
     name: "daily",
-    kind: Described(|| version()),
+    kind: Described(version),
     default: Optional("that of the release"),
     expected: "",
     example: "28129",
@@ -119,7 +119,7 @@ pub static DAILY: Key<Described, Optional> = Key {
 /// `bytecode`.
 pub static BYTECODE: Key<Described, Optional> = Key {
     name: "bytecode",
-    kind: Described(|| version()),
+    kind: Described(version),
     default: Optional("that of the release"),
     expected: "",
     example: "339",

@@ -1,22 +1,23 @@
-//! What is said of mirrors, and by whom.
+//! The inputs from which the states of mirrors are determined.
 
 use jiff::Timestamp;
 
 use super::{Feed, Overrides, Settling};
 
-/// All that is said of mirrors beside the fleet file. Overrides beat the feed.
+/// Everything that determines the states of mirrors beside the fleet file. Overrides take
+/// precedence over the feed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct HealthInputs<'w> {
-    /// The coordinator's word; none: all mirrors are up.
-    pub feed: Option<&'w Feed>,
-    /// The operator's.
-    pub overrides: Option<&'w Overrides>,
-    /// What is remembered of earlier feeds.
-    pub settling: Option<&'w Settling>,
+pub struct HealthInputs<'i> {
+    /// The coordinator's feed; without one all mirrors are up.
+    pub feed: Option<&'i Feed>,
+    /// The operator's overrides.
+    pub overrides: Option<&'i Overrides>,
+    /// History of states in earlier feeds.
+    pub settling: Option<&'i Settling>,
 }
 
 impl HealthInputs<'_> {
-    /// The next moment after `now` at which the clock alone changes what is said.
+    /// The next time after `now` at which a state changes without a new input.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let end = self.overrides.and_then(|overrides| overrides.next_end(now));
         let settled = self.settling.and_then(|settling| settling.next_change(now));

@@ -1,5 +1,5 @@
-//! What holds for each mirror's addresses at a moment: the operator's word, else the downtimes announced beforehand, else the
-//! feed's word, unless that changes too often.
+//! The state of each mirror's addresses at a given time: that of an override, otherwise that of an
+//! announced downtime, otherwise that of the feed, unless the feed changes it too often.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,74 +7,75 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{HealthInputs, MirrorHealth, State, Unrest};
+use super::{FlapStatus, HealthInputs, MirrorHealth, Override, State};
 use crate::fleet::{Downtime, Fleet, Mirror};
 use crate::release::Announced;
 
-/// The standing of every mirror of a fleet, indexed as the fleet is.
+/// The status of every mirror of a fleet, indexed like the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// One for each mirror.
+    /// Status of each mirror.
     pub mirrors: Vec<MirrorStatus>,
-    /// The states that each mirror's addresses have, a bit for each, and none of mirrors that lag or do not take part: walks
-    /// mostly pass mirrors by, and need no more of them. Beside them [`UNSETTLED`], of mirrors that lag too.
+    /// The states of each mirror's addresses as a set of bits. Mirrors that lag or are disabled
+    /// have none. Walks skip most mirrors, and need only these bits to do so. [`UNSETTLED`] is set
+    /// beside them, also for mirrors that lag.
     states: Vec<u8>,
 }
 
-/// How a mirror stands.
+/// The status of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorStatus {
-    /// Its state as a whole.
+    /// State of the mirror as a whole.
     pub state: State,
-    /// Who says so.
+    /// What determines the state.
     pub cause: Cause,
-    /// Since when, where the feed says it.
+    /// Start of the state, if the feed says it.
     pub since: Option<Timestamp>,
-    /// Its versions of main, daily and bytecode, where the feed says them.
+    /// Its versions of main, daily and bytecode, as far as the feed says them.
     pub versions: [Option<u32>; 3],
-    /// How many versions it is behind the record.
+    /// Number of versions by which it is behind the record.
     pub behind: u32,
-    /// The feed determines its state, and changed it in the last 10 minutes.
+    /// Whether the feed determines the state and changed it in the last 10 minutes.
     pub unsettled: bool,
-    /// The state of each IPv4 address, in the fleet's order.
+    /// State of each IPv4 address, in the order of the fleet file.
     pub ipv4: Vec<State>,
-    /// The state of each IPv6 address, in the fleet's order.
+    /// State of each IPv6 address, in the order of the fleet file.
     pub ipv6: Vec<State>,
 }
 
-/// Who determines a mirror's state.
+/// What determines a mirror's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Nobody says anything: it is up.
+    /// Nothing: the feed does not list the mirror, which is therefore up.
     Unmentioned,
     /// The feed.
     Feed,
-    /// An announced downtime, which ends at this moment.
+    /// An announced downtime, which ends at this time.
     Downtime(Timestamp),
-    /// The operator.
+    /// An override by the operator.
     Override {
-        /// Why.
+        /// The operator's reason.
         reason: Arc<str>,
-        /// When it ends by itself.
+        /// End of the override, if it has one.
         until: Option<Timestamp>,
     },
-    /// The feed says that it works, but changed its word too often; it is answered again at this moment, or, without one, a
-    /// while after it will be up.
+    /// The feed has changed the state too often. The mirror is answered again at this time; `None`
+    /// means once it has been up for long enough.
     Settling(Option<Timestamp>),
 }
 
-/// How [`Cause::Settling`] is shown.
+/// Text for [`Cause::Settling`].
 const TOO_MANY: &str = "settling: more than 3 changes in 10 minutes";
 
-/// Beside the states that a mirror's addresses have: its state changed lately.
+/// Bit beside the states of a mirror's addresses: the mirror's state changed recently.
 const UNSETTLED: u8 = 1 << 7;
 
 /// The states in which addresses are answered.
 const USABLE: u8 = bit(State::Up) | bit(State::Old);
 
 impl Health {
-    /// How the fleet stands at `now`. A downtime drains its mirror one `ttl` ahead, so that no cache still sends clients
-    /// there when it starts.
+    /// The health of the fleet at `now`. A downtime drains its mirror one `ttl` before it starts,
+    /// so that no cache still sends clients there when it does.
     pub fn at(fleet: &Fleet, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
         let mirror_status = |mirror| MirrorStatus::of(mirror, inputs, now, ttl);
         let mirrors: Vec<MirrorStatus> = fleet.mirrors.iter().map(mirror_status).collect();
@@ -87,8 +88,8 @@ impl Health {
         Self { mirrors, states }
     }
 
-    /// Compares what mirrors hold with the record. Those further behind than `lag` are not usable: the indexes of those that
-    /// else would be.
+    /// Compares the mirrors' versions with the record. Mirrors more than `lag` versions behind
+    /// become unusable. Returns the indexes of those that were usable before.
     pub fn compare(&mut self, record: &Announced, lag: u32) -> Vec<usize> {
         let mut lagging = Vec::new();
         for (index, (mirror_status, states)) in
@@ -105,17 +106,17 @@ impl Health {
         lagging
     }
 
-    /// Whether the mirror of this index is usable with an address in this state.
+    /// Whether the mirror with this index is usable and has an address in this state.
     pub fn has(&self, mirror: usize, state: State) -> bool {
         self.states.get(mirror).is_some_and(|states| states & bit(state) != 0)
     }
 
-    /// Whether the state of the mirror of this index changed lately, by the feed's word.
+    /// Whether the feed recently changed the state of the mirror with this index.
     pub fn is_unsettled(&self, mirror: usize) -> bool {
         self.states.get(mirror).is_some_and(|states| states & UNSETTLED != 0)
     }
 
-    /// The indexes of mirrors that are out for changing too often.
+    /// Indexes of the mirrors that are left out because they change too often.
     pub fn settling(&self) -> impl Iterator<Item = usize> {
         let settles =
             |mirror_status: &MirrorStatus| matches!(mirror_status.cause, Cause::Settling(_));
@@ -126,12 +127,12 @@ impl Health {
             .map(|(index, _)| index)
     }
 
-    /// Whether the mirror of this index may be answered where a pool has no better.
+    /// Whether the mirror with this index can be answered, if only in the absence of better ones.
     pub fn is_usable(&self, mirror: usize) -> bool {
         self.states.get(mirror).is_some_and(|states| states & USABLE != 0)
     }
 
-    /// The next moment after `now` at which a downtime changes it.
+    /// The next time after `now` at which a downtime changes the health of the fleet.
     pub fn next_downtime(fleet: &Fleet, now: Timestamp, ttl: Duration) -> Option<Timestamp> {
         let downtimes = fleet.enabled().flat_map(|(_, mirror)| &mirror.downtimes);
         downtimes.flat_map(|d| [drain_start(d, ttl), d.to]).filter(|moment| *moment > now).min()
@@ -139,54 +140,54 @@ impl Health {
 }
 
 impl MirrorStatus {
+    /// The states of its addresses as a set of bits.
     fn states(&self) -> u8 {
         self.ipv4.iter().chain(&self.ipv6).fold(0, |states, state| states | bit(*state))
     }
 
-    /// Its states, and whether it is unsettled.
+    /// The states of its addresses, and [`UNSETTLED`].
     fn flags(&self) -> u8 {
         self.states() | if self.unsettled { UNSETTLED } else { 0 }
     }
 
     fn of(mirror: &Mirror, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
-        let said = inputs.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
-        if let Some(said_so) =
-            inputs.overrides.and_then(|overrides| overrides.of(&mirror.host, now))
-        {
-            let cause = Cause::Override { reason: said_so.reason.clone(), until: said_so.until };
-            return Self::whole(mirror, said_so.state, cause, said);
+        let listed = inputs.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
+        let by_operator = inputs.overrides.and_then(|overrides| overrides.of(&mirror.host, now));
+        if let Some(Override { state, reason, until, .. }) = by_operator {
+            let cause = Cause::Override { reason: reason.clone(), until: *until };
+            return Self::whole(mirror, *state, cause, listed);
         }
         let current = mirror.downtimes.iter().find(|d| drain_start(d, ttl) <= now && now < d.to);
         if let Some(downtime) = current {
-            let mirror_status =
-                Self::whole(mirror, State::Drained, Cause::Downtime(downtime.to), said);
-            return Self { since: Some(drain_start(downtime, ttl)), ..mirror_status };
+            let drained = Self::whole(mirror, State::Drained, Cause::Downtime(downtime.to), listed);
+            return Self { since: Some(drain_start(downtime, ttl)), ..drained };
         }
-        let unrest =
+        let flapping =
             inputs.settling.map(|settling| settling.of(&mirror.host, now)).unwrap_or_default();
-        Self::by_feed(mirror, said).with(unrest)
+        Self::by_feed(mirror, listed).damped(flapping)
     }
 
-    /// What the feed says, address by address.
-    fn by_feed(mirror: &Mirror, said: Option<&MirrorHealth>) -> Self {
-        let state = said.map_or(State::Up, |said| said.state);
-        let cause = if said.is_some() { Cause::Feed } else { Cause::Unmentioned };
-        let of =
-            |address| said.and_then(|said| said.addresses.get(&address)).copied().unwrap_or(state);
+    /// The states by the feed, address by address.
+    fn by_feed(mirror: &Mirror, listed: Option<&MirrorHealth>) -> Self {
+        let state = listed.map_or(State::Up, |listed| listed.state);
+        let cause = if listed.is_some() { Cause::Feed } else { Cause::Unmentioned };
+        let of = |address| {
+            listed.and_then(|listed| listed.addresses.get(&address)).copied().unwrap_or(state)
+        };
         Self {
-            since: said.and_then(|said| said.since),
+            since: listed.and_then(|listed| listed.since),
             ipv4: mirror.ipv4.iter().map(|a| of((*a).into())).collect(),
             ipv6: mirror.ipv6.iter().map(|a| of((*a).into())).collect(),
-            ..Self::whole(mirror, state, cause, said)
+            ..Self::whole(mirror, state, cause, listed)
         }
     }
 
-    /// A mirror that flaps is answered with none of its addresses.
-    fn with(mut self, unrest: Unrest) -> Self {
-        self.unsettled = unrest.changed;
-        if unrest.flaps && self.states() & USABLE != 0 {
+    /// Drains all usable addresses if the mirror flaps.
+    fn damped(mut self, flapping: FlapStatus) -> Self {
+        self.unsettled = flapping.changed;
+        if flapping.flaps && self.states() & USABLE != 0 {
             self.state = State::Drained;
-            self.cause = Cause::Settling(unrest.until);
+            self.cause = Cause::Settling(flapping.until);
             for state in self.ipv4.iter_mut().chain(&mut self.ipv6) {
                 if bit(*state) & USABLE != 0 {
                     *state = State::Drained;
@@ -196,13 +197,14 @@ impl MirrorStatus {
         self
     }
 
-    /// All addresses in one state; what the mirror holds stands in the feed all the same.
-    fn whole(mirror: &Mirror, state: State, cause: Cause, said: Option<&MirrorHealth>) -> Self {
+    /// A status with all addresses in one state. The versions are those of the feed in any case.
+    fn whole(mirror: &Mirror, state: State, cause: Cause, listed: Option<&MirrorHealth>) -> Self {
         Self {
             state,
             cause,
             since: None,
-            versions: said.map_or([None; 3], |said| [said.main, said.daily, said.bytecode]),
+            versions: listed
+                .map_or([None; 3], |listed| [listed.main, listed.daily, listed.bytecode]),
             behind: 0,
             unsettled: false,
             ipv4: vec![state; mirror.ipv4.len()],
@@ -211,7 +213,8 @@ impl MirrorStatus {
     }
 }
 
-/// As people read it: `down since 2026-11-20T02:11:00Z`, `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
+/// For people: `down since 2026-11-20T02:11:00Z`, or
+/// `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
 impl fmt::Display for MirrorStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, self.since) {
@@ -228,7 +231,7 @@ impl fmt::Display for MirrorStatus {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unmentioned => f.write_str("nothing is said of it"),
+            Self::Unmentioned => f.write_str("not in the feed"),
             Self::Feed => f.write_str("feed"),
             Self::Downtime(to) => write!(f, "downtime, until {to}"),
             Self::Override { reason, until: None } => write!(f, "override: {reason}"),
@@ -241,11 +244,12 @@ impl fmt::Display for Cause {
     }
 }
 
-/// A state's place in a set of states.
+/// A state's bit in a set of states.
 const fn bit(state: State) -> u8 {
     1 << state as u8
 }
 
+/// When clients must no longer be sent to a mirror that has a downtime.
 fn drain_start(downtime: &Downtime, ttl: Duration) -> Timestamp {
     downtime.from.checked_sub(ttl).unwrap_or(downtime.from)
 }
@@ -268,11 +272,11 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
         "a.example": { "state": "down", "since": "2026-11-20T02:11:00Z", "daily": 5,
                        "addresses": { "2001:db8::1": "up" } } } }"#;
 
-    /// How the mirror stands with this override of it.
-    fn mirror_status(feed: bool, said: &str, time: &str) -> MirrorStatus {
+    /// The status of the mirror under these overrides.
+    fn mirror_status(feed: bool, overrides: &str, time: &str) -> MirrorStatus {
         let mut problems = Problems::default();
         let fleet = Fleet::parse("m", FLEET, &mut problems);
-        let overrides = Overrides::parse("o", said, &mut problems);
+        let overrides = Overrides::parse("o", overrides, &mut problems);
         assert!(problems.is_empty());
         let read = Feed::parse(FEED.as_bytes()).unwrap();
         let inputs = HealthInputs {
@@ -284,11 +288,11 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
     }
 
     #[test]
-    fn a_standing_says_who_says_so() {
+    fn a_status_names_its_cause() {
         let up = "[[override]]\nhost = \"A.*\"\nstate = \"up\"\nreason = \"works\"\nuntil = 2026-12-01T03:00:00Z\n";
         let down = "[[override]]\nhost = \"a.example.\"\nstate = \"down\"\nreason = \"hacked\"\n";
         let none = "[[override]]\nhost = \"b.example\"\nstate = \"down\"\nreason = \"other\"\n";
-        for (feed, said, time, words) in [
+        for (feed, overrides, time, words) in [
             (false, none, "2026-12-01T00:00:00Z", "up"),
             (true, none, "2026-12-01T00:00:00Z", "down since 2026-11-20T02:11:00Z"),
             (true, none, "2026-12-01T01:59:00Z", "drained (downtime, until 2026-12-01T06:00:00Z)"),
@@ -296,7 +300,11 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
             (true, up, "2026-12-01T03:00:00Z", "drained (downtime, until 2026-12-01T06:00:00Z)"),
             (false, down, "2026-12-01T03:00:00Z", "down (override: hacked)"),
         ] {
-            assert_eq!(mirror_status(feed, said, time).to_string(), words, "{said} {time}");
+            assert_eq!(
+                mirror_status(feed, overrides, time).to_string(),
+                words,
+                "{overrides} {time}"
+            );
         }
     }
 

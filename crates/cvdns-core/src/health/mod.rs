@@ -1,26 +1,31 @@
-//! Health: what coordinator and operator say of each mirror, and what follows for its addresses at a moment.
+//! The health of mirrors: the inputs from coordinator and operator, and the state of each address
+//! that follows from them at a given time.
 
+mod all_faults;
 mod condition;
-mod faults;
 mod feed;
+mod feed_fault;
 pub mod feed_keys;
 mod inputs;
 mod mirror_status;
-mod notes;
 pub mod override_keys;
 mod overrides;
 mod settling;
-mod trust;
+mod signature;
+mod unknown_mirrors;
 
+pub use all_faults::feed_faults;
 pub use condition::MirrorCondition;
-pub use faults::{Fault, faults};
-pub use feed::{Feed, FeedError, MAX_SIZE, MirrorHealth};
+pub use feed::{Feed, FeedError, MAX_FEED_SIZE, MirrorHealth};
+pub use feed_fault::FeedFault;
 pub use inputs::HealthInputs;
 pub use mirror_status::{Cause, Health, MirrorStatus};
-pub use notes::notes;
 pub use overrides::{Override, Overrides};
-pub use settling::{Settling, Unrest};
-pub use trust::{Key, KeyId, Keys, NotAKey, SIGNATURE_EXTENSION, SignatureFault};
+pub use settling::{FlapStatus, Settling};
+pub use signature::{
+    Key, KeyId, Keys, NotAKey, SIGNATURE_EXTENSION, SignatureFault, signature_path,
+};
+pub use unknown_mirrors::unknown_mirrors;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,18 +35,18 @@ use serde::{Deserialize, Serialize};
 pub enum State {
     /// Answered.
     Up,
-    /// Answered only where a pool has too few that are up.
+    /// Answered only if a pool has too few mirrors that are up.
     Old,
     /// Not answered: it does not work.
     Down,
-    /// Not answered: taken out on purpose.
+    /// Not answered: taken out of service on purpose.
     Drained,
-    /// Not answered: taken off the list.
+    /// Not answered: removed from the list of mirrors.
     Removed,
 }
 
 impl State {
-    /// Whether it is answered, be it only where there is no better.
+    /// Whether addresses in this state are answered, if only in the absence of better ones.
     pub const fn is_usable(self) -> bool {
         matches!(self, Self::Up | Self::Old)
     }

@@ -1,4 +1,4 @@
-//! Overrides: states of mirrors that an operator sets. They take precedence over the feed.
+//! Overrides: the operator sets the state of mirrors, whatever the feed says.
 
 use std::fmt;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ mod tests {
         let overrides = good(&format!("{DRAINED}{down}"));
         let of = |host, time| overrides.of(host, at(time)).map(ToString::to_string);
         let drained = "*.example.de drained (disk swap, until 2026-12-01T06:00:00Z)";
-        for (host, time, said) in [
+        for (host, time, expected) in [
             ("a.example.de", "2026-12-01T05:59:59.999Z", Some(drained)),
             ("a.example.de", "2026-12-01T06:00:00Z", Some("a.example.de down (hacked)")),
             ("b.a.example.de", "2026-11-01T00:00:00Z", Some(drained)),
@@ -160,7 +160,7 @@ mod tests {
             ("example.de", "2026-11-01T00:00:00Z", None),
             ("a.example.dex", "2026-11-01T00:00:00Z", None),
         ] {
-            assert_eq!(of(host, time).as_deref(), said, "{host} {time}");
+            assert_eq!(of(host, time).as_deref(), expected, "{host} {time}");
         }
         assert_eq!(
             overrides.next_end(at("2026-11-01T00:00:00Z")),
@@ -176,7 +176,7 @@ mod tests {
             "[[override]]\nhost = \"\"\nstate = \"dwon\"\nreason = \" \"\nuntil = 2026-12-01T06:00:00\nuntill = 1\n\
              [[override]]\nreason = \"a\\nb\"\n[overide]\n",
         );
-        for said in [
+        for expected in [
             "o:2:8: `host`: it is empty",
             "o:3:9: `state`: \"dwon\": no state",
             "o:4:10: `reason`: it is empty",
@@ -187,7 +187,7 @@ mod tests {
             "o:8:10: `reason`: it is more than one line",
             "o:9:2: unknown key `overide` (did you mean `override`?)",
         ] {
-            assert!(problems.contains(said), "{said}\n{problems}");
+            assert!(problems.contains(expected), "{expected}\n{problems}");
         }
         assert_eq!(problems.lines().count(), 9, "{problems}");
         assert!(parse("[[override]\n").1.starts_with("o:1:"));

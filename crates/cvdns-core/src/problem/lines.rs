@@ -1,6 +1,7 @@
 //! Line numbers of many locations, for which the lines of each text are counted once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Location;
@@ -18,7 +19,30 @@ struct LineStarts {
     starts: Vec<usize>,
 }
 
+/// The lines of a file that a problem is about.
+#[derive(Debug, Clone)]
+pub struct Excerpt<'t> {
+    /// Whole lines.
+    pub lines: &'t str,
+    /// Number of the first line, from 1.
+    pub line: usize,
+    /// The octets of `lines` to underline.
+    pub span: Range<usize>,
+}
+
 impl Lines {
+    /// The lines of a location; `None` for a whole file.
+    pub fn excerpt<'l>(&mut self, location: &'l Location) -> Option<Excerpt<'l>> {
+        let text = location.text()?;
+        let place = location.span();
+        let start = text.get(..place.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+        let after = text.get(place.end..)?;
+        let end = place.end + after.find('\n').unwrap_or(after.len());
+        let (line, _) = self.line_column(location)?;
+        let span = place.start - start..place.end - start;
+        Some(Excerpt { lines: text.get(start..end)?, line, span })
+    }
+
     /// Line and column (in characters) of a location, both counted from 1; `None` for a whole file.
     pub fn line_column(&mut self, location: &Location) -> Option<(usize, usize)> {
         let (text, at) = (location.text()?, location.span().start);

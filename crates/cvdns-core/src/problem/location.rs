@@ -3,25 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Lines;
-
 /// A file and, if known, a range of its octets.
 #[derive(Debug, Clone, Eq)]
 pub struct Location {
     file: Arc<str>,
     text: Option<Arc<str>>,
     span: Range<usize>,
-}
-
-/// The lines of a file that a problem is about.
-#[derive(Debug, Clone)]
-pub struct Excerpt<'t> {
-    /// Whole lines.
-    pub lines: &'t str,
-    /// Number of the first line, from 1.
-    pub line: usize,
-    /// The octets of `lines` to underline.
-    pub span: Range<usize>,
 }
 
 impl PartialEq for Location {
@@ -91,19 +78,8 @@ impl Location {
         &self.file
     }
 
-    /// The lines of this location; `None` for a whole file.
-    pub fn excerpt(&self, lines: &mut Lines) -> Option<Excerpt<'_>> {
-        let text = self.text.as_deref()?;
-        let start = text.get(..self.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
-        let after = text.get(self.span.end..)?;
-        let end = self.span.end + after.find('\n').unwrap_or(after.len());
-        let (line, _) = lines.line_column(self)?;
-        let span = self.span.start - start..self.span.end - start;
-        Some(Excerpt { lines: text.get(start..end)?, line, span })
-    }
-
     /// Line and column (in characters), both counted from 1. This reads the text up to the
-    /// location; for many locations use [`Lines`].
+    /// location; for many locations use [`Lines`](super::Lines).
     pub fn line_column(&self) -> Option<(usize, usize)> {
         let before = self.text.as_ref()?.get(..self.span.start)?;
         let line = before.matches('\n').count() + 1;

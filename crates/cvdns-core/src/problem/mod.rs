@@ -2,10 +2,12 @@
 //!
 //! Readers report problems and continue, so that one run of `cvdns check` shows all of them.
 
+pub mod clock;
 pub mod json;
 mod lines;
 mod location;
 pub mod moment;
+mod plural;
 mod printable;
 mod render;
 mod syntax;
@@ -13,6 +15,7 @@ pub mod table;
 
 pub use lines::Lines;
 pub use location::Location;
+pub use plural::plural;
 pub use printable::{excerpt, printable, printable_lines};
 pub use render::{render, render_in};
 

@@ -2,7 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::location::Excerpt;
+use super::lines::Excerpt;
 use super::printable::{is_control, printable, printable_lines};
 use super::{Lines, Problem, Severity};
 
@@ -21,7 +21,7 @@ pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
     };
     let (what, path) = (printable(&problem.what), printable(problem.location.file_name()));
     let help = printable_lines(&problem.help);
-    let excerpt = problem.location.excerpt(lines).map(|excerpt| (inert(excerpt.lines), excerpt));
+    let excerpt = lines.excerpt(&problem.location).map(|excerpt| (inert(excerpt.lines), excerpt));
     let mut group = match &excerpt {
         Some((lines, Excerpt { line, span, .. })) => level.primary_title(&*what).element(
             Snippet::source(lines)

@@ -120,9 +120,9 @@ impl Document {
     }
 
     /// Reads one value; `key` and `expected` are for messages.
-    fn value<'d, K: Scalar>(
+    fn value<K: Scalar>(
         &self,
-        value: &Spanned<DeValue<'d>>,
+        value: &Spanned<DeValue<'_>>,
         kind: &K,
         key: &str,
         expected: impl FnOnce() -> String,
@@ -304,6 +304,7 @@ impl<'d> Table<'d> {
     }
 
     /// Takes a sub-table (`[key]`), which is empty if the file does not have it.
+    #[must_use]
     pub fn table(&mut self, key: &Key<SubTable, Optional>) -> Table<'d> {
         let name = key.name;
         let (mut table, mut span) = (DeTable::new(), None);
@@ -348,13 +349,12 @@ impl<'d> Table<'d> {
         let known: Vec<&str> = self.section.names().collect();
         for entry in self.entries.iter().filter(|e| e.value.is_some()) {
             debug_assert!(!known.contains(&entry.key.as_str()), "`{}` was not read", entry.key);
-            let help = match nearest(&entry.key, &known) {
-                Some(key) => format!("did you mean `{key}`?"),
-                None => {
-                    let mut known = known.clone();
-                    known.sort_unstable();
-                    format!("{} knows {}", self.name, known.join(", "))
-                }
+            let help = if let Some(key) = nearest(&entry.key, &known) {
+                format!("did you mean `{key}`?")
+            } else {
+                let mut known = known.clone();
+                known.sort_unstable();
+                format!("{} knows {}", self.name, known.join(", "))
             };
             let location = self.document.location(entry.key_span.clone());
             self.error(location, format!("unknown key `{}`", entry.key), help);

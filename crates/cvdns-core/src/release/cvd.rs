@@ -1,72 +1,74 @@
-//! The header of a database file: the first 512 octets of a CVD, and of a CLD, which freshclam assembles on the spot.
+//! The header of a database file: the first 512 octets of a CVD, or of a CLD, which freshclam
+//! assembles locally.
 //!
-//! `ClamAV-VDB:<build time>:<version>:<signatures>:<flevel>:<md5 of the rest>:<dsig>:<builder>:<unix time>`, padded with
-//! spaces (CLIENTS: "CVD file header").
+//! `ClamAV-VDB:<build time>:<version>:<signatures>:<flevel>:<md5 of the
+//! rest>:<dsig>:<builder>:<unix time>`, padded with spaces (CLIENTS: "CVD file header").
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{MAX_AHEAD, is_number};
+use super::is_number;
+use crate::problem::clock::{AHEAD, is_ahead};
 
-/// Octets of a header.
+/// Size of a header in octets.
 pub const HEADER_SIZE: usize = 512;
 
-/// What a header begins with.
+/// The first octets of a header.
 const MAGIC: &str = "ClamAV-VDB";
 
-/// How build times are written: `16 Dec 2025 23-18 +0000`.
+/// Format of build times: `16 Dec 2025 23-18 +0000`.
 const BUILD_TIME: &str = "%d %b %Y %H-%M %z";
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// When it was built, as it is written.
+    /// Build time as the header has it.
     pub built: String,
-    /// The version; 1 or more.
+    /// Version of the database, 1 or more.
     pub version: u32,
-    /// How many signatures there are.
+    /// Number of signatures in the database.
     pub signatures: u32,
-    /// The lowest functionality level that reads it.
+    /// Lowest functionality level that can read the database.
     pub flevel: u32,
-    /// MD5 of what follows the header; `X` where it was assembled on the spot.
+    /// MD5 of the octets after the header; `X` in a CLD.
     pub md5: String,
-    /// The digital signature; `X` where it was assembled on the spot.
+    /// Digital signature; `X` in a CLD.
     pub signature: String,
-    /// Who built it.
+    /// Builder of the database.
     pub builder: String,
-    /// When it was built: the last field, which old files lack; there, `built`.
+    /// Build time from the last field. Old files lack it: then it is the time in `built`.
     pub time: Timestamp,
 }
 
-/// Why octets are no header.
+/// Why octets are not a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderError {
-    /// There are only so many.
+    /// The file ends within the header; its size in octets.
     CutOff(usize),
-    /// They begin with something else, or are no text.
+    /// They do not begin as a header does, or are not printable.
     NotCvd,
-    /// This field is missing or empty.
+    /// The named field is missing or empty.
     Missing(&'static str),
-    /// A field is not what it must be.
+    /// A field is not valid.
     Wrong {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it is.
+        /// Text of the field.
         text: String,
-        /// What it must be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// It was built more than 5 minutes after now.
+    /// The build time is more than [`MAX_AHEAD`](crate::problem::clock::MAX_AHEAD) after now.
     FromTheFuture(Timestamp),
 }
 
 impl Header {
-    /// Reads the header that a file begins with.
+    /// Reads the header at the start of a file.
     ///
     /// # Errors
-    /// When there is none, or it says what cannot be at `now`.
+    /// If there is no valid header, or its build time is more than 5 minutes after `now`.
     pub fn parse(octets: &[u8], now: Timestamp) -> Result<Self, HeaderError> {
         let Some(head) = octets.get(..HEADER_SIZE) else {
             let begins = MAGIC.as_bytes().starts_with(octets.get(..MAGIC.len()).unwrap_or(octets));
@@ -95,13 +97,13 @@ impl Header {
             md5: md5(next("MD5")?)?,
             signature: next("digital signature")?.to_owned(),
             builder: next("builder")?.to_owned(),
-            // What follows is not read by libclamav either.
+            // libclamav ignores further fields too.
             time: time(built, fields.next().filter(|text| !text.is_empty()))?,
         };
-        match now.checked_add(MAX_AHEAD) {
-            Ok(latest) if header.time > latest => Err(HeaderError::FromTheFuture(header.time)),
-            _ => Ok(header),
+        if is_ahead(header.time, now) {
+            return Err(HeaderError::FromTheFuture(header.time));
         }
+        Ok(header)
     }
 }
 
@@ -140,21 +142,18 @@ impl fmt::Display for HeaderError {
             Self::CutOff(size) => {
                 write!(
                     f,
-                    "cut off: {size} octets, and the header of a database alone has {HEADER_SIZE}"
+                    "cut off: {size} octets, but the header of a database alone has {HEADER_SIZE}"
                 )
             }
             Self::NotCvd => {
-                write!(f, "no database of ClamAV: a CVD or CLD file begins with {MAGIC}:")
+                write!(f, "not a ClamAV database: a CVD or CLD file begins with {MAGIC}:")
             }
             Self::Missing(field) => write!(f, "its header has no {field}"),
             Self::Wrong { field, text, expected } => {
                 write!(f, "the {field} in its header is \"{text}\"; expected {expected}")
             }
             Self::FromTheFuture(time) => {
-                write!(
-                    f,
-                    "it was built at {time}, more than 5 minutes in the future: set the clocks right"
-                )
+                write!(f, "it was built at {time}, {AHEAD}")
             }
         }
     }
@@ -178,9 +177,9 @@ mod tests {
         parse(text).unwrap_err().to_string()
     }
 
-    /// The real headers of CLIENTS, "CVD file header".
+    /// Real headers (CLIENTS: "CVD file header").
     #[test]
-    fn clients_real_headers_are_read() {
+    fn real_headers_are_read() {
         let main = parse(MAIN).unwrap();
         assert_eq!((main.version, main.signatures, main.flevel), (63, 3_287_027, 90));
         assert_eq!((main.builder.as_str(), main.signature.as_str()), ("tomjudge", "gI9w"));
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_field() {
         let now = Timestamp::UNIX_EPOCH;
         let cut = Header::parse(&MAIN.as_bytes()[..100], now).unwrap_err();
         assert!(cut.to_string().starts_with("cut off: 100 octets"), "{cut}");
@@ -232,7 +231,7 @@ mod tests {
             says(&MAIN.replace("16 Dec", "16 Dez").replace(":1765927102", ""))
                 .contains("expected a time such as")
         );
-        assert!(says(&MAIN.replace("tomjudge", "tom\u{7}judge")).contains("no database"));
+        assert!(says(&MAIN.replace("tomjudge", "tom\u{7}judge")).contains("not a ClamAV database"));
     }
 
     proptest! {

@@ -1,45 +1,46 @@
-//! The gate: which versions of a release are announced. Those that enough mirrors hold; the rest waits.
+//! The gate decides which versions of a release are announced: those that enough mirrors have.
+//! Newer versions wait.
 
 use std::fmt;
 
 use super::{CORE_DATABASES, Release};
 
-/// What is announced of a release, and why.
+/// The announced release, and how its versions were chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// The release as it is announced.
+    /// The release with the announced versions.
     pub release: Release,
-    /// How it came to that, for main, daily and bytecode, in this order. Nobody says who holds extra databases: they are
-    /// announced as they are released.
+    /// How the versions of main, daily and bytecode were chosen, in this order. Feeds do not say
+    /// which mirrors have extra databases: these are announced as they are released.
     pub gates: [Gate; 3],
-    /// The stamp of its records, in Unix seconds.
+    /// Stamp of the records, in Unix seconds.
     pub stamp: i64,
 }
 
-/// How the announced version of a database follows from what mirrors hold.
+/// How the announced version of a database follows from the versions that mirrors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
-    /// The database.
+    /// Name of the database.
     pub database: &'static str,
-    /// The version that the release has.
+    /// Version in the release.
     pub released: u32,
-    /// The version that is announced.
+    /// Version that is announced.
     pub announced: u32,
-    /// The share of the usable mirrors' capacity that holds the announced version, or a later one; of several fleets the
-    /// least.
+    /// Share of the usable mirrors' capacity that has the announced version or a later one: the
+    /// lowest share among the fleets.
     pub held: Share,
-    /// The same of the released version.
+    /// The same for the version in the release.
     pub released_held: Share,
-    /// The share that it takes.
+    /// Share that a version needs to be announced.
     pub quorum: Share,
 }
 
-/// What a usable mirror holds.
+/// The capacity of a usable mirror, and the versions that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
-    /// Its capacity in kbit/s.
+pub struct MirrorVersions {
+    /// Capacity of the mirror in kbit/s.
     pub capacity: u64,
-    /// Its versions of main, daily and bytecode; none: it says nothing of that database.
+    /// Versions of main, daily and bytecode; `None` if unknown.
     pub versions: [Option<u32>; 3],
 }
 
@@ -48,24 +49,26 @@ pub struct Holder {
 pub struct Share(u32);
 
 impl Announced {
-    /// Decides what is announced of `release`, to clients of these fleets' usable mirrors: what the quorum of each holds.
-    /// `before` is what was announced until now: versions do not go back below it, nor does the stamp, but for versions
-    /// that the release itself takes back.
+    /// Decides which versions of `release` are announced: those that the quorum of each fleet has.
+    /// `fleets` lists the usable mirrors of each fleet. `before` is the announcement until now.
+    /// Versions do not fall below it, unless the release has `rollback` set; the stamp never does.
     pub fn new(
         release: &Release,
         stamp: i64,
-        fleets: &[Vec<Holder>],
+        fleets: &[Vec<MirrorVersions>],
         quorum: Share,
         before: Option<&Self>,
     ) -> Self {
-        let mut gates = CORE_DATABASES.map(|database| Gate::closed(database, quorum));
+        let mut gates = CORE_DATABASES.map(|database| Gate::undecided(database, quorum));
         let known = before.map(|before| before.release.core());
         for (number, (gate, released)) in gates.iter_mut().zip(release.core()).enumerate() {
             gate.released = released;
             let known = known.and_then(|known| known.get(number).copied());
-            let tallies =
-                fleets.iter().filter_map(|fleet| Tally::of(fleet, number)).collect::<Vec<_>>();
-            gate.open(&tallies, known, floor(known, released, release.rollback));
+            let held = fleets
+                .iter()
+                .filter_map(|fleet| HeldVersions::of(fleet, number))
+                .collect::<Vec<_>>();
+            gate.decide(&held, known, floor(known, released, release.rollback));
         }
         let mut announced = release.with_core(gates.map(|gate| gate.announced));
         for (name, version) in &mut announced.extra {
@@ -76,16 +79,18 @@ impl Announced {
         Self { release: announced, gates, stamp }
     }
 
-    /// What was announced by another who is gone, as far as it is known: for what must not be taken back.
+    /// The announcement of a process that ended, as far as it is known: the versions and the stamp
+    /// that must not go back.
     pub fn known(release: &Release, stamp: i64) -> Self {
-        let mut gates = CORE_DATABASES.map(|database| Gate::closed(database, Share::NONE));
+        let mut gates = CORE_DATABASES.map(|database| Gate::undecided(database, Share::NONE));
         for (gate, version) in gates.iter_mut().zip(release.core()) {
             (gate.released, gate.announced) = (version, version);
         }
         Self { release: release.clone(), gates, stamp }
     }
 
-    /// By how many versions a mirror is behind the record, in the database in which it is the farthest.
+    /// Number of versions by which a mirror is behind the record, in the database in which it is
+    /// farthest behind.
     pub fn behind(&self, versions: [Option<u32>; 3]) -> u32 {
         let behind =
             |(gate, held): (&Gate, Option<u32>)| gate.announced.saturating_sub(held?).into();
@@ -93,7 +98,7 @@ impl Announced {
     }
 }
 
-/// The lowest version that may be announced, when `known` was until now.
+/// The lowest version that may be announced if `known` was announced until now.
 fn floor(known: Option<u32>, released: u32, rollback: bool) -> u32 {
     match known {
         None => 0,
@@ -102,13 +107,14 @@ fn floor(known: Option<u32>, released: u32, rollback: bool) -> u32 {
     }
 }
 
-/// What the mirrors of a fleet that say something hold of a database: each version, from the newest, with the capacity of
-/// those that hold it or a later one.
-struct Tally(Vec<(u32, u128)>);
+/// The versions of a database that the mirrors of a fleet have, from the newest, each with the
+/// total capacity of the mirrors that have it or a later one. Mirrors with an unknown version do
+/// not count.
+struct HeldVersions(Vec<(u32, u128)>);
 
-impl Tally {
-    /// None: nobody says anything.
-    fn of(fleet: &[Holder], database: usize) -> Option<Self> {
+impl HeldVersions {
+    /// `None` if the version of every mirror is unknown.
+    fn of(fleet: &[MirrorVersions], database: usize) -> Option<Self> {
         let versions = fleet.iter().filter_map(|holder| {
             let version = holder.versions.get(database).copied().flatten()?;
             Some((version, u128::from(holder.capacity)))
@@ -123,17 +129,18 @@ impl Tally {
         (!versions.is_empty()).then_some(Self(versions))
     }
 
+    /// Capacity of all mirrors whose version is known.
     fn total(&self) -> u128 {
         self.0.last().map_or(0, |(_, sum)| *sum)
     }
 
-    /// The share that holds this version, or a later one.
+    /// Share of the capacity that has this version or a later one.
     fn held(&self, wanted: u32) -> Share {
         let holding = self.0.iter().take_while(|(version, _)| *version >= wanted).last();
         Share::of(holding.map_or(0, |(_, sum)| *sum), self.total())
     }
 
-    /// The newest version that a quorum holds.
+    /// The newest version that the quorum has.
     fn newest(&self, quorum: Share) -> Option<u32> {
         let reached = self.0.iter().find(|(_, sum)| quorum.is_reached(*sum, self.total()));
         reached.map(|(version, _)| *version)
@@ -141,17 +148,18 @@ impl Tally {
 }
 
 impl Gate {
-    fn closed(database: &'static str, quorum: Share) -> Self {
+    /// A gate that is not decided yet.
+    fn undecided(database: &'static str, quorum: Share) -> Self {
         let (held, released_held) = (Share::WHOLE, Share::WHOLE);
         Self { database, released: 0, announced: 0, held, released_held, quorum }
     }
 
-    /// Announces the newest version, up to the released one, that the quorum of each fleet holds.
-    fn open(&mut self, fleets: &[Tally], known: Option<u32>, floor: u32) {
+    /// Announces the newest version, up to the released one, that the quorum of each fleet has.
+    fn decide(&mut self, fleets: &[HeldVersions], known: Option<u32>, floor: u32) {
         let newest = if self.quorum == Share::NONE {
             self.released
         } else {
-            // When nobody says anything any more, nothing is known that clients could be told.
+            // If no mirror's version is known any more, the announced version stays.
             let of_all = fleets.iter().filter_map(|fleet| fleet.newest(self.quorum)).min();
             of_all.or(known).unwrap_or(self.released)
         };
@@ -161,46 +169,46 @@ impl Gate {
         (self.held, self.released_held) = (least(self.announced), least(self.released));
     }
 
-    /// Whether the released version waits for mirrors.
+    /// Whether the released version is held back until more mirrors have it.
     pub fn waits(&self) -> bool {
         self.announced < self.released
     }
 }
 
 impl Share {
-    /// Nothing.
+    /// 0 %.
     pub const NONE: Self = Self(0);
-    /// The quorum of a configuration that names none.
+    /// 90 %, the default quorum.
     pub const MOST: Self = Self(900_000);
-    /// The most that a feed may take away where nobody says otherwise.
+    /// 50 %, the default of `max-loss`.
     pub const HALF: Self = Self(500_000);
-    /// All.
+    /// 100 %.
     pub const WHOLE: Self = Self(1_000_000);
 
-    /// A share given as a number from 0 to 1; none when it is not within that.
-    #[allow(clippy::cast_sign_loss, reason = "it is within 0 to 1")]
+    /// A share given as a number from 0 to 1; `None` if the number is outside this range.
+    #[allow(clippy::cast_sign_loss, reason = "the share is within 0 to 1")]
     pub fn new(share: f64) -> Option<Self> {
         (0.0..=1.0).contains(&share).then(|| Self((share * 1e6).round() as u32))
     }
 
-    /// Of a part in a whole; all of nothing is all.
+    /// The share of a part in a whole. Every part of 0 is the whole.
     pub fn of(part: u128, whole: u128) -> Self {
         let millionths = part.saturating_mul(1_000_000).checked_div(whole);
         millionths.map_or(Self::WHOLE, |share| Self(share.min(1_000_000) as u32))
     }
 
-    /// Whether a part is this share of the whole, or more.
+    /// Whether a part is at least this share of the whole.
     fn is_reached(self, part: u128, whole: u128) -> bool {
         part.saturating_mul(1_000_000) >= whole.saturating_mul(self.0.into())
     }
 
-    /// As a number from 0 to 1.
+    /// The share as a number from 0 to 1.
     pub fn ratio(self) -> f64 {
         f64::from(self.0) / 1e6
     }
 }
 
-/// In percent, never rounded up: what is 89.99 % has not reached 90 %.
+/// In percent, rounded down: 89.99 % has not reached 90 %.
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0 / 10_000, self.0 / 1_000 % 10) {
@@ -239,21 +247,21 @@ mod tests {
         Release { rollback, ..release.with_core(core) }
     }
 
-    fn holder() -> impl Strategy<Value = Holder> {
+    fn holder() -> impl Strategy<Value = MirrorVersions> {
         let version = || prop::option::weighted(0.9, 1u32..12);
         (1u64..5, [version(), version(), version()])
-            .prop_map(|(capacity, versions)| Holder { capacity, versions })
+            .prop_map(|(capacity, versions)| MirrorVersions { capacity, versions })
     }
 
-    /// In hundredths.
+    /// In percent.
     fn quorum() -> impl Strategy<Value = u32> {
         prop_oneof![3 => Just(90u32), 1 => 0u32..=100]
     }
 
     proptest! {
-        /// Against one version after the other, from the released one down.
+        /// Compares with a search through all versions from the released one down.
         #[test]
-        fn what_is_announced_is_held_and_no_older_than_it_must_be(
+        fn the_newest_version_of_the_quorum_is_announced(
             releases in prop::collection::vec(
                 ([1u32..12, 1u32..12, 1u32..12], any::<bool>(),
                  prop::collection::vec(prop::collection::vec(holder(), 0..9), 0..3)), 1..6),
@@ -264,12 +272,12 @@ mod tests {
             for (core, rollback, fleets) in releases {
                 let now = Announced::new(&release(core, rollback), 0, &fleets, share, before.as_ref());
                 for (number, released) in core.into_iter().enumerate() {
-                    let capacity = |fleet: &[Holder], wanted: u32| -> u64 {
-                        let holds = |h: &&Holder| h.versions[number].is_some_and(|version| version >= wanted);
+                    let capacity = |fleet: &[MirrorVersions], wanted: u32| -> u64 {
+                        let holds = |h: &&MirrorVersions| h.versions[number].is_some_and(|version| version >= wanted);
                         fleet.iter().filter(holds).map(|h| h.capacity).sum()
                     };
                     let enough = |version: &u32| {
-                        let of_fleet = |fleet: &Vec<Holder>| {
+                        let of_fleet = |fleet: &Vec<MirrorVersions>| {
                             capacity(fleet, *version) * 100 >= capacity(fleet, 0) * u64::from(quorum)
                         };
                         quorum == 0 || fleets.iter().all(of_fleet)
@@ -287,7 +295,7 @@ mod tests {
                     prop_assert_eq!(now.gates[number].announced, wanted);
                     prop_assert_eq!(now.release.core()[number], wanted);
                     let share = |version| {
-                        let of = |f: &Vec<Holder>| capacity(f, version) as f64 / capacity(f, 0) as f64;
+                        let of = |f: &Vec<MirrorVersions>| capacity(f, version) as f64 / capacity(f, 0) as f64;
                         fleets.iter().filter(|f| capacity(f, 0) > 0).map(of).fold(1.0, f64::min)
                     };
                     prop_assert!((now.gates[number].held.ratio() - share(wanted)).abs() < 1e-5);
@@ -301,8 +309,10 @@ mod tests {
     #[test]
     fn a_quorum_is_reached_exactly() {
         let holders = |with: u64| {
-            let of =
-                |(capacity, version)| Holder { capacity, versions: [None, Some(version), None] };
+            let of = |(capacity, version)| MirrorVersions {
+                capacity,
+                versions: [None, Some(version), None],
+            };
             vec![of((with, 10)), of((100 - with, 9))]
         };
         let gate = |with| {
@@ -317,11 +327,12 @@ mod tests {
         assert_eq!((Share::new(1.1), Share::new(-0.1), Share::new(f64::NAN)), (None, None, None));
     }
 
-    /// A coordinator that has lost its network knows nobody's version any more.
+    /// A coordinator without network knows the version of no mirror.
     #[test]
-    fn when_nobody_says_anything_what_was_announced_stays() {
-        let holder = |version| Holder { capacity: 1, versions: [Some(1), version, Some(1)] };
-        let at = |daily, fleet: Vec<Holder>, before: Option<&Announced>| {
+    fn announced_versions_stay_when_no_version_is_known() {
+        let holder =
+            |version| MirrorVersions { capacity: 1, versions: [Some(1), version, Some(1)] };
+        let at = |daily, fleet: Vec<MirrorVersions>, before: Option<&Announced>| {
             Announced::new(&release([1, daily, 1], false), 0, &[fleet], Share::MOST, before)
         };
         let first = at(8, vec![holder(Some(8))], None);
@@ -345,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_behind_is_so_by_the_worst_database() {
+    fn a_mirror_is_behind_by_its_worst_database() {
         let announced = Announced::new(&release([63, 100, 339], false), 0, &[], Share::MOST, None);
         assert_eq!(announced.behind([None; 3]), 0);
         assert_eq!(announced.behind([Some(63), Some(98), Some(339)]), 2);

@@ -1,43 +1,43 @@
-//! The release: the database versions that the coordinator announces, and the TXT record made of them.
+//! The release: the database versions that the coordinator announces, and the TXT record that is
+//! made of them.
 
 pub mod cvd;
 mod gate;
 pub mod keys;
-mod line;
+mod record_line;
 mod sources;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::json::strict_map;
 
-pub use gate::{Announced, Gate, Holder, Share};
-pub use line::{Line, LineError};
+pub use gate::{Announced, Gate, MirrorVersions, Share};
+pub use record_line::{RecordLine, RecordLineError};
 pub use sources::{ReleaseSources, SourceState};
 
-/// Seconds between two stamps of the record: real clients have only ever seen whole half hours.
+/// Seconds between two stamps of the record. Clients in the field have only ever seen whole half
+/// hours.
 pub const STAMP_PERIOD: i64 = 1800;
 
-/// Seconds after which clients no longer trust a stamp; caches hold a record for its TTL on top of its age.
+/// Seconds after which clients no longer trust a stamp. The time that a record spends in caches
+/// counts.
 const TRUSTED: i64 = 3 * 3600;
 
-/// Longest TTL in seconds with which no cache holds a record that clients no longer trust: it may be half an hour old when it
-/// is answered.
+/// Longest TTL in seconds with which no cache holds a record that clients no longer trust. A record
+/// may be half an hour old when it is answered.
 pub const LONGEST_TTL: u32 = (TRUSTED - STAMP_PERIOD) as u32;
 
-/// How far the clock of whoever says something may be ahead of ours.
-pub const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
-
-/// What `safebrowsing` has been since its database was retired.
+/// Version of safebrowsing.cvd in the record since that database was retired.
 const RETIRED_SAFEBROWSING: u32 = 49_192;
 
-/// What the coordinator announces.
+/// The versions that the coordinator announces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// Newest `ClamAV` version: digits and dots, for old clients compare nothing else.
+    /// Newest `ClamAV` version in digits and dots: old clients can compare nothing else.
     #[serde(deserialize_with = "software")]
     pub software: String,
     /// Version of main.cvd.
@@ -51,7 +51,7 @@ pub struct Release {
     pub bytecode: u32,
     /// Lowest functionality level that the databases need.
     pub flevel: u32,
-    /// Whether old clients are told that they are outdated.
+    /// Whether old clients warn their users that they are outdated.
     #[serde(default = "yes")]
     pub warn: bool,
     /// Version of the retired safebrowsing.cvd.
@@ -60,29 +60,29 @@ pub struct Release {
     /// Versions of extra databases.
     #[serde(default, deserialize_with = "extra")]
     pub extra: BTreeMap<String, u32>,
-    /// Whether versions lower than those announced before are meant.
+    /// Whether versions may be lower than those announced before.
     #[serde(default)]
     pub rollback: bool,
 }
 
-/// A release that is offered for announcing, and how old it is.
+/// A release, and when its source last confirmed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offered<'o> {
-    /// The release.
+pub struct DatedRelease<'o> {
+    /// The release itself.
     pub release: &'o Release,
-    /// When whoever offers it last said so.
+    /// Time at which the source last confirmed the release.
     pub generated: Timestamp,
 }
 
-impl<'o> Offered<'o> {
-    /// What [`ReleaseSources::release`] put together.
+impl<'o> DatedRelease<'o> {
+    /// Borrows the result of [`ReleaseSources::release`].
     pub fn of((release, generated): &'o (Release, Timestamp)) -> Self {
         Self { release, generated: *generated }
     }
 }
 
 impl Release {
-    /// A release of which nothing else is known: old clients are told that they are outdated.
+    /// A release of which nothing else is known. Old clients warn their users.
     pub fn of(software: &str, [main, daily, bytecode]: [u32; 3], flevel: u32) -> Self {
         Self {
             software: software.to_owned(),
@@ -108,7 +108,7 @@ impl Release {
         Self { main, daily, bytecode, ..self.clone() }
     }
 
-    /// The databases and their versions, extra ones after the three that always exist.
+    /// Names and versions of the databases: main, daily, bytecode, then the extra ones.
     pub fn databases(&self) -> impl Iterator<Item = (&str, u32)> {
         CORE_DATABASES
             .into_iter()
@@ -116,7 +116,7 @@ impl Release {
             .chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
     }
 
-    /// The record: eight fields with seven colons, none empty (clients count them).
+    /// The text of the record: eight non-empty fields, separated by colons. Clients count them.
     pub fn record(&self, stamp: i64) -> String {
         let Self { software, main, daily, bytecode, flevel, safebrowsing, .. } = self;
         let flag = u8::from(self.warn);
@@ -124,28 +124,29 @@ impl Release {
     }
 }
 
-/// The databases that every release has.
+/// Names of the databases that every release has.
 pub const CORE_DATABASES: [&str; 3] = ["main", "daily", "bytecode"];
 
-/// The record of one database: `version:stamp`.
+/// The text of the record of a single database: `version:stamp`.
 pub fn database_record(version: u32, stamp: i64) -> String {
     format!("{version}:{stamp}")
 }
 
-/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every server. It stops half an
-/// hour's grid short of `fresh_until`, the moment from which the feed counts as stale.
+/// The stamp at `now` in Unix seconds: the start of the current half hour, the same on every
+/// server. After `fresh_until`, when the feed becomes stale, the stamp no longer advances.
 pub fn stamp(now: Timestamp, fresh_until: Timestamp) -> i64 {
     half_hour(now.min(fresh_until))
 }
 
-/// The start of the half hour of UTC in which `time` lies, in Unix seconds.
+/// The start of the half hour that contains `time`, in Unix seconds.
 pub fn half_hour(time: Timestamp) -> i64 {
     let seconds = time.as_second();
     seconds - seconds.rem_euclid(STAMP_PERIOD)
 }
 
-/// The moment from which a record with this TTL is too old to be answered, when no newer feed comes: caches would hold it
-/// longer than clients trust its stamp. While the feed is fresh it never is.
+/// The time from which a record with this TTL in seconds is too old to be answered, unless a newer
+/// feed comes: caches would hold it longer than clients trust its stamp. It is never before
+/// `fresh_until`.
 pub fn expiry(fresh_until: Timestamp, ttl: u32) -> Timestamp {
     let last = stamp(fresh_until, fresh_until) + TRUSTED - i64::from(ttl);
     Timestamp::from_second(last).unwrap_or(Timestamp::MAX).max(fresh_until)
@@ -165,18 +166,19 @@ fn software<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String,
         Ok(text)
     } else {
         let message = format!(
-            "software \"{text}\" is not digits and dots, as \"1.4.6\": clients would refuse the record"
+            "software \"{text}\" is not digits and dots such as \"1.4.6\": clients would refuse the record"
         );
         Err(serde::de::Error::custom(message))
     }
 }
 
-/// Digits and dots. The record has 255 octets in all; its other seven fields take 87 at the most.
+/// Whether a text is digits and dots. The record has at most 255 octets, of which its other seven
+/// fields take at most 87.
 fn is_software(text: &str) -> bool {
     text.len() <= 128 && text.split('.').all(is_number)
 }
 
-/// Digits alone: no sign, and no empty field.
+/// Whether a text consists of digits only, without a sign, and is not empty.
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
 }
@@ -188,15 +190,15 @@ fn version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::
     }
 }
 
-/// Most extra databases of a release. Each has names in every zone, and ClamAV itself has had three.
-const MOST_EXTRA: usize = 1000;
+/// Most extra databases of a release. Each has names in every zone. ClamAV itself has had three.
+const MAX_EXTRA: usize = 1000;
 
 fn extra<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, u32>, D::Error> {
     let extra: BTreeMap<String, u32> = strict_map(deserializer)?;
-    if extra.len() > MOST_EXTRA {
-        let what = format!("{} extra databases; a release has {MOST_EXTRA} at most", extra.len());
+    if extra.len() > MAX_EXTRA {
+        let what = format!("{} extra databases; a release has {MAX_EXTRA} at most", extra.len());
         return Err(serde::de::Error::custom(what));
     }
     for (name, version) in &extra {
@@ -206,7 +208,7 @@ fn extra<'de, D: serde::Deserializer<'de>>(
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
         if !label || CORE_DATABASES.contains(&name.as_str()) {
             let message = format!(
-                "extra database \"{name}\": a name is 1 to 32 of a-z 0-9 - _, and none of main, daily, bytecode"
+                "extra database \"{name}\": a name is 1 to 32 of a-z 0-9 - _, and not main, daily or bytecode"
             );
             return Err(serde::de::Error::custom(message));
         }
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stamp_is_the_half_hour_and_stops_with_a_stale_feed() {
+    fn the_stamp_is_the_half_hour_until_the_feed_is_stale() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let late = at("2030-01-01T00:00:00Z");
         assert_eq!(stamp(at("2026-11-22T17:29:59Z"), late), at("2026-11-22T17:00:00Z").as_second());

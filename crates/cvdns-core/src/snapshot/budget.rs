@@ -1,33 +1,34 @@
-//! How much time may go into telling people why: answering comes first, whoever asks.
+//! Limits the time spent on diagnostic answers, so that they never slow down other answers.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-/// Lets telling take a tenth of one core at most, after a start of a second (the generic cell rate algorithm, with time
-/// spent for cells). Its owners share it.
+/// A budget of CPU time for diagnostics: a tenth of one core, after an initial credit of one second
+/// (the generic cell rate algorithm, with time spent instead of cells). All threads share it.
 #[derive(Debug, Default)]
-pub struct Budget {
-    /// When what was spent is earned again, in Unix microseconds.
+pub struct DiagnosticsBudget {
+    /// When the time spent so far is earned back, in Unix microseconds.
     earned_at: AtomicI64,
 }
 
-/// How many times as long as telling takes there is to be none of it.
+/// Idle time owed per unit of time spent on diagnostics.
 const PAUSE: i64 = 10;
 
-/// How far it may be overdrawn, in microseconds.
+/// How far the budget may be overdrawn, in microseconds.
 const CREDIT: i64 = 1_000_000;
 
-/// How far that can lead, in microseconds.
-const FARTHEST: i64 = (1 + PAUSE) * CREDIT;
+/// How far ahead `earned_at` can be of the clock, in microseconds.
+const MAX_AHEAD: i64 = (1 + PAUSE) * CREDIT;
 
-impl Budget {
-    /// Whether anything is left at this moment, in Unix microseconds.
+impl DiagnosticsBudget {
+    /// Whether time is left at `now`, in Unix microseconds.
     pub fn allows(&self, now: i64) -> bool {
         let ahead = self.earned_at.load(Relaxed).saturating_sub(now);
-        // Further ahead than can be spent at once: the clock was set back.
-        ahead <= CREDIT || ahead > FARTHEST
+        // Further ahead than spending can lead: the clock was set back.
+        ahead <= CREDIT || ahead > MAX_AHEAD
     }
 
-    /// Spends the time from one moment to another. Of two threads that spend at once one may get away with it.
+    /// Spends the time between two moments, in Unix microseconds. When two threads spend at the
+    /// same time, one of the two amounts may be lost.
     pub fn spend(&self, from: i64, to: i64) {
         let took = to.saturating_sub(from).clamp(0, CREDIT);
         let start = self.earned_at.load(Relaxed).clamp(from, from.saturating_add(CREDIT));
@@ -39,9 +40,10 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// How often telling of this length is allowed within so many microseconds of asking without pause.
-    fn told(took: i64, during: i64) -> i64 {
-        let budget = Budget::default();
+    /// How many diagnostics of `took` microseconds each are allowed when they are requested without
+    /// pause for `during` microseconds.
+    fn allowed(took: i64, during: i64) -> i64 {
+        let budget = DiagnosticsBudget::default();
         let (start, mut now, mut count) = (1_000_000_000, 1_000_000_000, 0);
         while now < start + during {
             if budget.allows(now) {
@@ -56,18 +58,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_time_goes_into_it() {
+    fn diagnostics_take_a_tenth_of_the_time() {
         for took in [50, 1_000, 20_000] {
             let during = 100_000_000;
-            let share = (told(took, during) * took) as f64 / during as f64;
+            let share = (allowed(took, during) * took) as f64 / during as f64;
             assert!((0.09..0.12).contains(&share), "{took}: {share}");
         }
-        assert!(told(1_000, 50_000) >= 45, "at first there is credit");
+        assert!(allowed(1_000, 50_000) >= 45, "the initial credit is spent first");
     }
 
     #[test]
-    fn a_clock_that_is_set_back_is_no_end() {
-        let budget = Budget::default();
+    fn a_clock_set_back_does_not_block_diagnostics() {
+        let budget = DiagnosticsBudget::default();
         budget.spend(2_000_000_000_000, 2_000_000_900_000);
         assert!(!budget.allows(2_000_000_900_000) && budget.allows(2_000_009_000_000));
         assert!(budget.allows(1_000_000_000_000));

@@ -1,10 +1,11 @@
-//! What one snapshot answers otherwise than another of the same inputs: found by the walks that answers are made of.
+//! The difference between the answers of two snapshots of the same inputs, found by the same walks
+//! that answers are made of.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Snapshot;
-use super::pools::{Along, Path, PathId, Pool};
+use super::pools::{Path, PathChoice, PathId, Pool};
 use super::static_data::{Answer, Plan, StaticData};
 use super::yields::{Candidate, Yield};
 use crate::geo::area::Area;
@@ -12,156 +13,158 @@ use crate::geo::country::Country;
 use crate::wire::rtype;
 use crate::zone::file::Families;
 
-/// The answers of a path, of one type, that change.
+/// A change of the answers of a path for one type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathChange<'s> {
-    /// The number of the plan.
+    /// Number of the plan.
     pub plan: usize,
     /// The path.
     pub path: PathId,
     /// A or AAAA.
     pub rtype: u16,
-    /// The path is followed until there are this many addresses.
+    /// The path is followed until this many addresses are found.
     pub min: u16,
-    /// Whether AAAA alone is asked at the name, which then counts IPv6 addresses.
+    /// Whether the name has AAAA alone, so that IPv6 addresses are counted.
     pub ipv6_alone: bool,
-    /// What was answered.
+    /// The answers before.
     pub before: Served<'s>,
-    /// What is answered now.
+    /// The answers now.
     pub after: Served<'s>,
-    /// The mirrors of which other addresses are answered, by host.
+    /// The mirrors of which different addresses are answered, in the order of their hosts.
     pub mirrors: Vec<MirrorChange<'s>>,
 }
 
-/// What a path is answered with.
+/// The answers of a path for one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served<'s> {
-    /// The pools that the addresses are of.
+    /// The pools that the addresses are from.
     pub pools: Vec<&'s Pool>,
-    /// How many addresses there are.
+    /// Number of addresses.
     pub addresses: usize,
-    /// How good they are.
+    /// Quality of the mirrors.
     pub quality: Quality,
 }
 
-/// How good mirrors are that are answered: the best first.
+/// Quality of the mirrors in an answer; the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quality {
-    /// They are usable.
+    /// The mirrors are usable.
     Usable,
-    /// They work and are too far behind the record.
+    /// The mirrors work, but are too far behind the announced release.
     Lagging,
-    /// None is known to work.
+    /// No mirror is known to work (fail-open).
     Open,
 }
 
-/// The share of the answers' capacity that a mirror has.
+/// A change of the part that a mirror has in answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MirrorChange<'s> {
-    /// The mirror.
+    /// Host of the mirror.
     pub host: &'s str,
-    /// Before, from 0 to 1; none: it was not answered.
+    /// Its share of the capacity in the answers before, from 0 to 1; `None` when it was not
+    /// answered.
     pub before: Option<f64>,
-    /// Now.
+    /// Its share now, likewise.
     pub after: Option<f64>,
-    /// How many of its addresses are answered that were not.
+    /// How many of its addresses are answered now and were not before.
     pub enter: usize,
-    /// How many are no longer.
+    /// How many of its addresses are no longer answered.
     pub leave: usize,
 }
 
-/// In one word what happens to a path's answers.
+/// The kind of change of a path's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Only further addresses.
+    /// Addresses are added.
     Gains,
-    /// Only fewer.
+    /// Addresses are removed.
     Loses,
-    /// Some come, others go.
+    /// Some addresses are added, others removed.
     Changes,
-    /// Later pools have to help, or worse mirrors.
+    /// Later pools or worse mirrors are used.
     FallsBack,
-    /// They need not any more.
+    /// Later pools or worse mirrors are no longer used.
     Recovers,
 }
 
-/// Under which limits a path is asked for: the plan, the least number of addresses, types of the name, the path.
-type Asked = (u32, u16, Families, PathId);
+/// Plan, `min`, families and path: what a yield depends on, besides health.
+type PathKey = (u32, u16, Families, PathId);
 
-/// An address, its mirror and the capacity that it stands for.
-type Entry = (IpAddr, u32, u64);
+/// An address, its mirror and the capacity of the mirror.
+type ServedAddress = (IpAddr, u32, u64);
 
-/// The answers that change, by plan, path and limits.
+/// The changes of answers from one snapshot to another, ordered by plan, path and limits.
 pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<'s>> {
     let mut out = Vec::new();
-    for (asked, types) in asked(&after.static_data) {
-        let (Some(old), Some(new)) = (Walked::new(before, asked), Walked::new(after, asked)) else {
+    for (key, types) in answered_paths(&after.static_data) {
+        let (Some(old), Some(new)) = (Walked::new(before, key), Walked::new(after, key)) else {
             continue;
         };
-        out.extend(types.into_iter().filter_map(|rtype| compare(&old, &new, asked, rtype)));
+        out.extend(types.into_iter().filter_map(|rtype| compare(&old, &new, key, rtype)));
     }
-    let key = |c: &PathChange<'_>| (c.plan, c.path, c.min, c.ipv6_alone, c.rtype);
-    out.sort_by_key(key);
+    out.sort_by_key(|change| {
+        (change.plan, change.path, change.min, change.ipv6_alone, change.rtype)
+    });
     out
 }
 
-/// What names ask for, with the types that they have.
-fn asked(static_data: &StaticData) -> HashMap<Asked, BTreeSet<u16>> {
-    let mut out: HashMap<Asked, BTreeSet<u16>> = HashMap::new();
-    for holding in &static_data.holdings {
-        let Answer::Pool { rule, along } = holding.answer else { continue };
+/// The paths that names are answered with, and the types they are answered for.
+fn answered_paths(static_data: &StaticData) -> HashMap<PathKey, BTreeSet<u16>> {
+    let mut out: HashMap<PathKey, BTreeSet<u16>> = HashMap::new();
+    for entry in &static_data.answers {
+        let Answer::Pool { rule, choice } = entry.answer else { continue };
         let Some(rule) = static_data.rules.get(rule as usize) else { continue };
         let Some(plan) = static_data.plans.get(rule.plan as usize) else { continue };
-        let paths = match along {
-            Along::Path(path) => BTreeSet::from([path]),
-            Along::Client => of_clients(plan),
+        let paths = match choice {
+            PathChoice::Path(path) => BTreeSet::from([path]),
+            PathChoice::Client => client_paths(plan),
         };
         for path in paths {
-            out.entry((rule.plan, rule.min, rule.families, path))
-                .or_default()
-                .insert(holding.rtype);
+            out.entry((rule.plan, rule.min, rule.families, path)).or_default().insert(entry.rtype);
         }
     }
     out
 }
 
 /// The paths that clients can have.
-fn of_clients(plan: &Plan) -> BTreeSet<PathId> {
+fn client_paths(plan: &Plan) -> BTreeSet<PathId> {
     let areas = Country::all().map(Area::Country).chain([Area::Unknown]);
     let continents = plan.paths.of_continents().iter().map(|(_, path)| *path);
     areas.map(|area| plan.paths.of_client(area)).chain(continents).collect()
 }
 
-/// A walk along a path.
+/// A path and its yield in one of the snapshots.
 struct Walked<'s> {
     plan: &'s Plan,
     path: &'s Path,
-    found: Yield,
+    path_yield: Yield,
 }
 
 impl<'s> Walked<'s> {
-    fn new(snapshot: &'s Snapshot, (plan, min, families, path): Asked) -> Option<Self> {
+    fn new(snapshot: &'s Snapshot, (plan, min, families, path): PathKey) -> Option<Self> {
         let health = snapshot.dynamic_data.health(plan)?;
         let plan = snapshot.static_data.plans.get(plan as usize)?;
         let path = plan.paths.get(path)?;
-        Some(Self { plan, path, found: plan.walk(min, families, health).along(path) })
+        Some(Self { plan, path, path_yield: plan.walk(min, families, health).along(path) })
     }
 
-    fn entries(&self, of: u16) -> Vec<Entry> {
-        fn all<A: Into<IpAddr> + Copy>(candidates: &[Candidate<A>]) -> Vec<Entry> {
+    /// The addresses that are answered for a type.
+    fn addresses(&self, of: u16) -> Vec<ServedAddress> {
+        fn all<A: Into<IpAddr> + Copy>(candidates: &[Candidate<A>]) -> Vec<ServedAddress> {
             candidates.iter().map(|c| (c.address.into(), c.mirror, c.capacity)).collect()
         }
-        if of == rtype::A { all(&self.found.ipv4) } else { all(&self.found.ipv6) }
+        if of == rtype::A { all(&self.path_yield.ipv4) } else { all(&self.path_yield.ipv6) }
     }
 
-    fn served(&self, entries: &[Entry], of: u16) -> Served<'s> {
-        let mirror = |entry: &Entry| self.plan.fleet.mirrors.get(entry.1 as usize);
+    fn served(&self, entries: &[ServedAddress], of: u16) -> Served<'s> {
+        let mirror = |entry: &ServedAddress| self.plan.fleet.mirrors.get(entry.1 as usize);
         let pools = || self.plan.paths.along(self.path).map(|members| &members.pool);
         let own =
             |entry| mirror(entry).and_then(|mirror| pools().position(|pool| pool.has(mirror)));
         let numbers: BTreeSet<usize> = entries.iter().filter_map(own).collect();
-        let open = if of == rtype::A { self.found.ipv4_open } else { self.found.ipv6_open };
-        let quality = match (open, self.found.lagging) {
+        let open =
+            if of == rtype::A { self.path_yield.ipv4_open } else { self.path_yield.ipv6_open };
+        let quality = match (open, self.path_yield.lagging) {
             (true, _) => Quality::Open,
             (_, true) => Quality::Lagging,
             _ => Quality::Usable,
@@ -177,12 +180,12 @@ impl<'s> Walked<'s> {
 fn compare<'s>(
     old: &Walked<'s>,
     new: &Walked<'s>,
-    (plan, min, families, path): Asked,
+    (plan, min, families, path): PathKey,
     rtype: u16,
 ) -> Option<PathChange<'s>> {
-    let [old_entries, new_entries] = [old.entries(rtype), new.entries(rtype)];
-    let (before, after) = (old.served(&old_entries, rtype), new.served(&new_entries, rtype));
-    let mirrors = mirrors(new.plan, &old_entries, &new_entries);
+    let [old_addresses, new_addresses] = [old.addresses(rtype), new.addresses(rtype)];
+    let (before, after) = (old.served(&old_addresses, rtype), new.served(&new_addresses, rtype));
+    let mirrors = mirrors(new.plan, &old_addresses, &new_addresses);
     if mirrors.is_empty() && before.quality == after.quality {
         return None;
     }
@@ -190,20 +193,24 @@ fn compare<'s>(
     Some(PathChange { plan: plan as usize, path, rtype, min, ipv6_alone, before, after, mirrors })
 }
 
-/// Mirrors of which other addresses are answered than before.
-fn mirrors<'s>(plan: &'s Plan, before: &[Entry], after: &[Entry]) -> Vec<MirrorChange<'s>> {
+/// The mirrors of which different addresses are answered than before.
+fn mirrors<'s>(
+    plan: &'s Plan,
+    before: &[ServedAddress],
+    after: &[ServedAddress],
+) -> Vec<MirrorChange<'s>> {
     let (before, after) = (by_mirror(before), by_mirror(after));
     let numbers: BTreeSet<u32> = before.keys().chain(after.keys()).copied().collect();
     let change = |number: u32| {
         let host = plan.fleet.mirrors.get(number as usize)?.host.as_str();
         let (old, new) = (before.get(&number), after.get(&number));
-        let beyond = |one: Option<&Part>, other: Option<&Part>| {
+        let beyond = |one: Option<&MirrorPart>, other: Option<&MirrorPart>| {
             let has =
                 |address: &&IpAddr| other.is_some_and(|other| other.addresses.contains(*address));
             one.map_or(0, |one| one.addresses.iter().filter(|address| !has(address)).count())
         };
         let (enter, leave) = (beyond(new, old), beyond(old, new));
-        let share = |part: Option<&Part>| part.map(|part| part.share);
+        let share = |part: Option<&MirrorPart>| part.map(|part| part.share);
         (enter + leave > 0).then(|| MirrorChange {
             host,
             before: share(old),
@@ -217,17 +224,17 @@ fn mirrors<'s>(plan: &'s Plan, before: &[Entry], after: &[Entry]) -> Vec<MirrorC
     out
 }
 
-/// What a mirror has of an answer.
+/// The part of an answer that a mirror has.
 #[derive(Default)]
-struct Part {
+struct MirrorPart {
     addresses: BTreeSet<IpAddr>,
     share: f64,
 }
 
-/// The addresses of each mirror, and its share of the capacity.
-fn by_mirror(entries: &[Entry]) -> BTreeMap<u32, Part> {
+/// The addresses of each mirror, with its share of the capacity.
+fn by_mirror(entries: &[ServedAddress]) -> BTreeMap<u32, MirrorPart> {
     let total: u128 = entries.iter().map(|entry| u128::from(entry.2)).sum();
-    let mut out: BTreeMap<u32, Part> = BTreeMap::new();
+    let mut out: BTreeMap<u32, MirrorPart> = BTreeMap::new();
     for &(address, mirror, capacity) in entries {
         let part = out.entry(mirror).or_default();
         part.addresses.insert(address);
@@ -237,14 +244,14 @@ fn by_mirror(entries: &[Entry]) -> BTreeMap<u32, Part> {
 }
 
 impl PathChange<'_> {
-    /// In one word what happens.
+    /// The kind of this change.
     pub fn change(&self, plan: &Plan) -> Change {
-        let reach = |served: &Served<'_>| -> Option<usize> {
+        let last_pool = |served: &Served<'_>| -> Option<usize> {
             let (path, last) = (plan.paths.get(self.path)?, served.pools.last()?);
             plan.paths.along(path).position(|members| members.pool == **last)
         };
-        let standing = |served: &Served<'_>| (served.quality, reach(served));
-        let (before, after) = (standing(&self.before), standing(&self.after));
+        let rank = |served: &Served<'_>| (served.quality, last_pool(served));
+        let (before, after) = (rank(&self.before), rank(&self.after));
         let enters = self.mirrors.iter().any(|mirror| mirror.enter > 0);
         let leaves = self.mirrors.iter().any(|mirror| mirror.leave > 0);
         if after.1.is_some() && before.1.is_some() && after != before {
@@ -257,7 +264,7 @@ impl PathChange<'_> {
         }
     }
 
-    /// The pools of its path.
+    /// The pools of the path.
     pub fn pools<'p>(&self, plan: &'p Plan) -> Vec<&'p Pool> {
         let path = plan.paths.get(self.path);
         path.into_iter()
@@ -266,7 +273,7 @@ impl PathChange<'_> {
             .collect()
     }
 
-    /// The countries whose clients are served along it.
+    /// The countries whose clients have this path.
     pub fn countries(&self, plan: &Plan) -> Vec<Country> {
         Country::all().filter(|country| plan.paths.of_client(*country) == self.path).collect()
     }

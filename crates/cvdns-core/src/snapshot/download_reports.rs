@@ -1,7 +1,9 @@
-//! Download reports of old clients: read from the names that they ask, counted by mirror and outcome.
+//! Counts the download reports of old clients, by mirror and outcome. A report is the name of a
+//! query.
 //!
-//! freshclam 0.97.1 to 0.101 asks `<db>.<version>.<flevel>.<ok>.<w32>.<ip>.ping.<zone>` for an A record after each download,
-//! `<ip>` being four labels, or 8 or 32 hexadecimal digits (CLIENTS: "Mirror pools").
+//! After each download, freshclam 0.97.1 to 0.101 queries the A record of
+//! `<db>.<version>.<flevel>.<ok>.<w32>.<ip>.ping.<zone>`, where `<ip>` is four labels, or 8 or 32
+//! hexadecimal digits (CLIENTS: "Mirror pools").
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,47 +12,48 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::fleet::Fleet;
 
-/// Counts of reports. Their number is that of the mirrors, whatever is asked.
+/// The counters of download reports. Their number depends on the mirrors alone, not on what clients
+/// send.
 #[derive(Debug, Default)]
 pub struct DownloadReports {
-    /// Which mirror has an address, by its place in `mirrors`.
+    /// The mirror with each address, by its index in `mirrors`.
     addresses: HashMap<IpAddr, u32>,
-    mirrors: Vec<(String, Arc<Outcomes>)>,
-    other: Arc<Outcomes>,
+    mirrors: Vec<(String, Arc<OutcomeCounters>)>,
+    other: Arc<OutcomeCounters>,
     malformed: Arc<Lanes<1>>,
 }
 
-/// What has been reported so far.
+/// The reports counted so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reports {
-    /// Of each mirror, by its host.
-    pub mirrors: BTreeMap<String, Outcome>,
-    /// Of addresses that are no mirror's.
-    pub other: Outcome,
-    /// Names that are no report.
+pub struct ReportCounts {
+    /// Reports on each mirror, by its host.
+    pub mirrors: BTreeMap<String, DownloadCounts>,
+    /// Reports on addresses that no mirror has.
+    pub other: DownloadCounts,
+    /// Names that are not a valid report.
     pub malformed: u64,
 }
 
-/// How downloads went.
+/// Numbers of downloads by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// That many succeeded, or found nothing new.
+pub struct DownloadCounts {
+    /// Downloads that succeeded or found nothing new.
     pub succeeded: u64,
-    /// That many failed.
+    /// Downloads that failed.
     pub failed: u64,
 }
 
-/// What a name reports.
+/// A download report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Report {
+struct DownloadReport {
     address: IpAddr,
     succeeded: bool,
 }
 
-/// Counts of a mirror: failed, succeeded.
-type Outcomes = Lanes<2>;
+/// Counters of failed and of succeeded downloads.
+type OutcomeCounters = Lanes<2>;
 
-/// Counters that several threads write, each mostly in a cache line of its own.
+/// `N` counters, in several copies so that threads mostly write to cache lines of their own.
 #[derive(Debug)]
 struct Lanes<const N: usize>([Lane<N>; LANES]);
 
@@ -58,15 +61,15 @@ struct Lanes<const N: usize>([Lane<N>; LANES]);
 #[repr(align(64))]
 struct Lane<const N: usize>([AtomicU64; N]);
 
-/// More threads share; a report is counted in any case.
+/// Copies of the counters. If there are more threads, some share a copy.
 const LANES: usize = 8;
 
-/// The labels of a report before the address.
+/// Number of labels of a report before the address.
 const FIELDS: usize = 5;
 
 impl DownloadReports {
-    /// Counts for the mirrors of these fleets, all at zero.
-    pub fn of<'f>(fleets: impl Iterator<Item = &'f Fleet>) -> Self {
+    /// Counters at zero for the mirrors of these fleets.
+    pub fn new<'f>(fleets: impl Iterator<Item = &'f Fleet>) -> Self {
         let mut download_reports = Self::default();
         let mut known: HashMap<&str, u32> = HashMap::new();
         for mirror in fleets.flat_map(|fleet| &fleet.mirrors) {
@@ -81,9 +84,9 @@ impl DownloadReports {
         download_reports
     }
 
-    /// Goes on with what was counted before, for the mirrors that are still there.
+    /// Continues the counts of `before`, for mirrors that are still in a fleet.
     pub fn take_over(&mut self, before: &Self) {
-        let known: HashMap<&str, &Arc<Outcomes>> =
+        let known: HashMap<&str, &Arc<OutcomeCounters>> =
             before.mirrors.iter().map(|(host, outcomes)| (host.as_str(), outcomes)).collect();
         for (host, outcomes) in &mut self.mirrors {
             if let Some(before) = known.get(host.as_str()) {
@@ -94,29 +97,31 @@ impl DownloadReports {
         self.malformed = Arc::clone(&before.malformed);
     }
 
-    /// Counts a name in lower-case wire form, of which `suffix` octets are the name below which reports are asked. Threads
-    /// best have different lanes.
+    /// Counts a report: a name in lower-case wire form, whose last `suffix` octets are the name
+    /// below which reports are sent. Each thread should have a `lane` of its own.
     pub fn count(&self, name: &[u8], suffix: usize, lane: usize) {
         let labels =
             name.len().checked_sub(suffix).and_then(|end| name.get(..end)).unwrap_or_default();
-        let Some(report) = Report::parse(labels) else { return self.malformed.add(lane, 0) };
+        let Some(report) = DownloadReport::parse(labels) else {
+            return self.malformed.add(lane, 0);
+        };
         let mirror = self.addresses.get(&report.address);
         let mirror = mirror.and_then(|number| self.mirrors.get(*number as usize));
         let outcomes = mirror.map_or(&self.other, |(_, outcomes)| outcomes);
         outcomes.add(lane, usize::from(report.succeeded));
     }
 
-    /// The figures of this moment; not of one instant, as the counting goes on.
-    pub fn reports(&self) -> Reports {
+    /// The counts so far. They are not read at one instant, because other threads keep counting.
+    pub fn reports(&self) -> ReportCounts {
         let mirrors =
             self.mirrors.iter().map(|(host, outcomes)| (host.clone(), outcomes.outcome()));
         let [malformed] = self.malformed.sums();
-        Reports { mirrors: mirrors.collect(), other: self.other.outcome(), malformed }
+        ReportCounts { mirrors: mirrors.collect(), other: self.other.outcome(), malformed }
     }
 }
 
-impl Report {
-    /// Reads the labels before the suffix.
+impl DownloadReport {
+    /// Reads the labels before the suffix; `None` when they are not a valid report.
     fn parse(labels: &[u8]) -> Option<Self> {
         let mut rest = labels;
         let mut next = || {
@@ -147,11 +152,12 @@ impl Report {
     }
 }
 
-/// Digits alone, and no more than clients print of 32 bits.
+/// A decimal number of 32 bits, without a sign.
 fn number(label: &[u8]) -> Option<u32> {
-    let text =
-        std::str::from_utf8(label).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    text.parse().ok()
+    let (first, rest) = label.split_first()?;
+    let digit = |octet: &u8| char::from(*octet).to_digit(10);
+    rest.iter()
+        .try_fold(digit(first)?, |number, octet| number.checked_mul(10)?.checked_add(digit(octet)?))
 }
 
 fn flag(label: &[u8]) -> Option<bool> {
@@ -198,10 +204,10 @@ impl<const N: usize> Lanes<N> {
     }
 }
 
-impl Outcomes {
-    fn outcome(&self) -> Outcome {
+impl OutcomeCounters {
+    fn outcome(&self) -> DownloadCounts {
         let [failed, succeeded] = self.sums();
-        Outcome { succeeded, failed }
+        DownloadCounts { succeeded, failed }
     }
 }
 
@@ -222,7 +228,8 @@ mod tests {
     }
 
     fn report(name: &str) -> Option<(String, bool)> {
-        Report::parse(&wire(name)).map(|report| (report.address.to_string(), report.succeeded))
+        DownloadReport::parse(&wire(name))
+            .map(|report| (report.address.to_string(), report.succeeded))
     }
 
     /// CLIENTS: "`<ip>` is 4 labels (0.97), or 8 or 32 hex digits of the mirror's address".
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_go_on_where_the_mirror_does() {
+    fn counts_continue_for_remaining_mirrors() {
         let fleet = |hosts: &[(&str, &str)]| {
             let mirror = |(host, ip): &(&str, &str)| {
                 format!("[[mirror]]\nhost = \"{host}\"\ncountry = \"DE\"\nipv4 = [\"{ip}\"]\n")
@@ -279,19 +286,19 @@ mod tests {
             }
         };
         let first = fleet(&[("a.example", "192.0.2.1"), ("b.example", "192.0.2.2")]);
-        let before = DownloadReports::of([&first, &first].into_iter());
+        let before = DownloadReports::new([&first, &first].into_iter());
         count(&before, "daily.1.1.1.0.c0000201");
         count(&before, "daily.1.1.0.0.192.0.2.2");
         count(&before, "daily.1.1.0.0.192.0.2.3");
         count(&before, "daily.1");
         let second = fleet(&[("b.example", "192.0.2.3"), ("c.example", "192.0.2.1")]);
-        let mut after = DownloadReports::of([&second].into_iter());
+        let mut after = DownloadReports::new([&second].into_iter());
         after.take_over(&before);
-        // A worker may still answer from the snapshot before.
+        // A worker may still use the old snapshot.
         count(&before, "daily.1.1.0.0.192.0.2.2");
         count(&after, "daily.1.1.1.0.192.0.2.3");
-        let outcome = |succeeded, failed| Outcome { succeeded, failed };
-        let expected = Reports {
+        let outcome = |succeeded, failed| DownloadCounts { succeeded, failed };
+        let expected = ReportCounts {
             mirrors: [
                 ("b.example".to_owned(), outcome(20, 40)),
                 ("c.example".to_owned(), outcome(0, 0)),
@@ -309,7 +316,7 @@ mod tests {
         fn no_name_panics(name in prop::collection::vec(any::<u8>(), 0..80), suffix in 0usize..100, lane in any::<usize>()) {
             let download_reports = DownloadReports::default();
             download_reports.count(&name, suffix, lane);
-            let Reports { other, malformed, .. } = download_reports.reports();
+            let ReportCounts { other, malformed, .. } = download_reports.reports();
             prop_assert_eq!(other.succeeded + other.failed + malformed, 1);
         }
     }

@@ -1,27 +1,28 @@
-//! How far a path had to be followed for an answer, and the words for it that go with the answer (RFC 8914).
+//! How far a path had to be followed for an answer, and the text of the extended error that says so
+//! (RFC 8914).
 
 use super::pools::{PathId, Pool};
 use super::static_data::Plan;
 use super::yields::Yield;
 use crate::health::Health;
 
-/// How far a path had to be followed for the addresses of an answer: the best first.
+/// How far a path had to be followed for the addresses of an answer; the best level first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FallbackLevel {
-    /// They are of its first pool.
+    /// All mirrors are in the first pool of the path.
     #[default]
     Near,
-    /// Some are of a pool further along, or the client's own country has no pool.
+    /// Some mirrors are in a later pool, or the client's country has no mirrors.
     Further,
-    /// Their mirrors are too far behind the record, as all others.
+    /// All working mirrors of the path are too far behind the announced release, these included.
     Lagging,
-    /// Nothing of the path is usable, and these are answered all the same.
+    /// No mirror of the path is known to work; all are answered nevertheless (fail-open).
     Open,
 }
 
 impl FallbackLevel {
-    /// How people and programs are told it.
-    pub const fn word(self) -> &'static str {
+    /// The name of the level in JSON and in text for operators.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Near => "near",
             Self::Further => "further",
@@ -31,21 +32,21 @@ impl FallbackLevel {
     }
 }
 
-/// A path of a plan, and what it yields.
+/// A path of a plan and the addresses found along it.
 #[derive(Debug, Clone, Copy)]
-pub struct Followed<'f> {
+pub struct FollowedPath<'f> {
     /// The plan.
     pub plan: &'f Plan,
-    /// The path.
+    /// Number of the path.
     pub path: PathId,
-    /// What it yields.
-    pub found: &'f Yield,
+    /// The addresses found along the path.
+    pub path_yield: &'f Yield,
 }
 
-impl<'f> Followed<'f> {
-    /// How far it had to be followed, for IPv4 or IPv6 addresses.
-    pub fn reach(&self, ipv6: bool) -> FallbackLevel {
-        let found = self.found;
+impl<'f> FollowedPath<'f> {
+    /// How far the path had to be followed for the addresses of one family.
+    pub fn level(&self, ipv6: bool) -> FallbackLevel {
+        let found = self.path_yield;
         let open = if ipv6 { found.ipv6_open } else { found.ipv4_open };
         if open {
             FallbackLevel::Open
@@ -60,13 +61,14 @@ impl<'f> Followed<'f> {
         }
     }
 
-    /// The last pool of which there are addresses, and its place on the path.
+    /// The last pool on the path that has addresses of the family, and its index on the path;
+    /// `None` when there are no addresses.
     pub fn furthest(&self, ipv6: bool) -> Option<(usize, &'f Pool)> {
-        // Pools are drawn from one after the other.
+        // Candidates are in the order of their pools.
         let last = if ipv6 {
-            self.found.ipv6.last().map(|candidate| candidate.mirror)
+            self.path_yield.ipv6.last().map(|candidate| candidate.mirror)
         } else {
-            self.found.ipv4.last().map(|candidate| candidate.mirror)
+            self.path_yield.ipv4.last().map(|candidate| candidate.mirror)
         };
         let mirror = self.plan.fleet.mirrors.get(last? as usize)?;
         let path = self.plan.paths.get(self.path)?;
@@ -74,8 +76,9 @@ impl<'f> Followed<'f> {
         pools.enumerate().find(|(_, pool)| pool.has(mirror))
     }
 
-    /// The words for an answer from further along: `JP has 1 of 4 mirrors usable: path followed to KR`.
-    pub(super) fn words(&self, health: &Health, ipv6: bool) -> Option<String> {
+    /// EXTRA-TEXT of an answer from a later pool: `JP has 1 of 4 mirrors usable: path followed to
+    /// KR`.
+    pub(super) fn extra_text(&self, health: &Health, ipv6: bool) -> Option<String> {
         let (_, last) = self.furthest(ipv6)?;
         if self.plan.paths.leads_away(self.path) {
             return Some(format!("no mirror in the country: path followed to {last}"));

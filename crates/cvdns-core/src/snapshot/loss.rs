@@ -1,38 +1,41 @@
-//! What an update of the feed takes away: so much at once is more often a coordinator's failure than the mirrors'.
+//! Detects updates of the feed that take away many usable mirrors at once: such an update is more
+//! often a failure of the coordinator than of the mirrors.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::dynamic_data::{Now, Standings};
+use super::dynamic_data::MirrorAssessment;
+use super::now::Now;
 use super::pools::Pool;
 use super::static_data::{Plan, StaticData};
 use crate::health::Health;
 use crate::release::{Announced, Share};
 
-/// Usable mirrors of a pool below which none of them is missed alone.
-const FEW: usize = 4;
+/// Fewest usable mirrors of a pool for its loss to be judged by itself.
+const MIN_USABLE: usize = 4;
 
-/// More usable mirrors than an update may take away.
+/// A loss of more usable mirrors than an update may take away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
-    /// Where too many go, the largest share first; never empty.
+    /// The pools that lose too many, the largest share first; never empty.
     pub pools: Vec<PoolLoss>,
 }
 
-/// What a fleet or one of its pools loses.
+/// The loss of a fleet ([`Pool::World`]) or of one of its pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolLoss {
     /// The pool.
     pub pool: Pool,
-    /// Hosts that are no longer usable.
+    /// Hosts of the mirrors that are no longer usable.
     pub hosts: BTreeSet<String>,
-    /// How many were.
+    /// How many mirrors were usable before.
     pub usable: usize,
 }
 
 impl Loss {
-    /// What is lost from `before` to `after`, moments of the same time and with the same before them, when it is more than
-    /// `most` of all usable mirrors of a fleet, or of any pool of 4 or more. None: not that much.
+    /// The loss from `before` to `after`, if it exceeds the share `most` of the usable mirrors of a
+    /// fleet, or of a pool with at least 4 of them; `None` otherwise. Both are assessed with
+    /// `announced` as the last announcement, and differ by the feed alone.
     pub fn between(
         static_data: &StaticData,
         announced: Option<&Announced>,
@@ -41,7 +44,7 @@ impl Loss {
         most: Share,
     ) -> Option<Self> {
         let [before, after] =
-            [before, after].map(|now| Standings::of(static_data, now, announced).healths);
+            [before, after].map(|now| MirrorAssessment::new(static_data, now, announced).healths);
         let fleets = static_data.plans.iter().zip(before.iter().zip(&after));
         let mut pools: Vec<PoolLoss> = Vec::new();
         for (plan, (before, after)) in fleets {
@@ -56,7 +59,8 @@ impl Loss {
         (!pools.is_empty()).then_some(Self { pools })
     }
 
-    /// What both take away, where that alone is too much: the same was said twice.
+    /// The loss that two successive updates have in common, if that alone exceeds `most`; `None`
+    /// otherwise.
     pub fn agreed(&self, earlier: &Self, most: Share) -> Option<Self> {
         let both = |loss: &PoolLoss| {
             let before = earlier.pools.iter().find(|before| before.pool == loss.pool)?;
@@ -74,7 +78,7 @@ impl PoolLoss {
     }
 }
 
-/// Losses of the fleet and of its pools.
+/// The losses of a fleet and of its pools.
 fn of_fleet<'p>(
     plan: &'p Plan,
     before: &'p Health,
@@ -95,13 +99,14 @@ fn of_fleet<'p>(
     let whole = std::iter::once(loss(&Pool::World, &all));
     let others = plan.paths.pools.iter().filter(|members| members.pool != Pool::World);
     let others = others.map(move |members| loss(&members.pool, &members.mirrors));
-    whole.chain(others.filter(|loss| loss.usable >= FEW))
+    whole.chain(others.filter(|loss| loss.usable >= MIN_USABLE))
 }
 
-/// `40 of 46 usable mirrors of world, 3 of 4 of DE`, and how many more pools lose too many.
+/// Example: `40 of 46 usable mirrors of world, 3 of 4 of DE`, followed by the number of further
+/// pools.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// More would fill a line of the log.
+        /// Most pools named in one log line.
         const NAMED: usize = 4;
         for (number, PoolLoss { pool, hosts, usable }) in self.pools.iter().take(NAMED).enumerate()
         {

@@ -1,45 +1,45 @@
-//! What is told of a snapshot beside its answers.
+//! Facts about a snapshot that diagnostics report but no answer depends on.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::dynamic_data::Now;
+use super::now::Now;
 
-/// What people are told who ask why an answer is what it is.
+/// Facts about a snapshot for diagnostics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SnapshotMeta {
-    /// The feed in force.
+    /// The feed in force; `None` when there is none.
     pub feed: Option<FeedInForce>,
-    /// A feed that is held back.
+    /// A newer feed that is held back; `None` when there is none.
     pub held: Option<HeldFeed>,
 }
 
-/// A feed, without what it says of mirrors.
+/// The feed in force, without its entries for mirrors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FeedInForce {
-    /// Its serial.
+    /// Serial of the feed.
     pub serial: u64,
-    /// When it was generated.
+    /// When the feed was generated.
     pub generated: Timestamp,
-    /// Whether it is younger than `max-age`.
+    /// Whether the feed is younger than `max-age`.
     pub fresh: bool,
 }
 
-/// A feed that takes away too much to be believed at once.
+/// A feed that is held back because it takes away too many mirrors at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldFeed {
-    /// Its serial.
+    /// Serial of the feed.
     pub serial: u64,
-    /// When it was generated.
+    /// When the feed was generated.
     pub generated: Timestamp,
-    /// What it would take away, for people: `3 of 4 of DE`.
+    /// The loss it would cause, as text: `3 of 4 of DE`.
     pub takes_away: String,
-    /// When that was first said.
+    /// When a feed with that loss was first read.
     pub since: Timestamp,
 }
 
 impl SnapshotMeta {
-    /// What there is to tell at a moment at which no feed is held back.
+    /// The facts at a moment, without a feed that is held back.
     pub(super) fn at(now: &Now<'_>) -> Self {
         let fresh = |generated: Timestamp| {
             generated.checked_add(now.max_age).is_ok_and(|until| now.time < until)

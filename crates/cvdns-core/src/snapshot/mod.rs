@@ -1,20 +1,22 @@
-//! Everything that answering needs, compiled and immutable.
+//! Snapshots: all data that answers are made from, compiled and immutable.
 //!
-//! The frame is what files say, compiled when they are read; the live part is what feed and clock say, compiled whenever one of
-//! them changes. A snapshot is both, and is replaced as a whole.
+//! [`StaticData`] is compiled from the files when they are read. [`DynamicData`] is compiled from
+//! feed and clock whenever one of them changes. A snapshot contains both and is replaced as a
+//! whole.
 
 mod budget;
 mod compile;
 pub mod difference;
 pub mod download_reports;
 pub mod dynamic_data;
+pub mod extended_error;
 pub mod fallback;
 pub mod inputs;
 mod loss;
 mod meta;
 pub mod name_class;
 pub mod names;
-mod owners;
+mod now;
 pub mod path_counts;
 pub mod pools;
 pub mod static_data;
@@ -30,36 +32,39 @@ use crate::release::Announced;
 
 use path_counts::PathCounts;
 
-pub use budget::Budget;
+pub use budget::DiagnosticsBudget;
 pub use compile::compile;
-pub use dynamic_data::{DynamicData, Now};
+pub use dynamic_data::DynamicData;
 pub use loss::{Loss, PoolLoss};
 pub use meta::{FeedInForce, HeldFeed, SnapshotMeta};
+pub use now::Now;
 pub use static_data::StaticData;
 
-/// What workers answer from.
+/// The data that workers answer from.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// What neither feed nor clock change.
+    /// The part that neither feed nor clock change.
     pub static_data: Arc<StaticData>,
-    /// What they do change.
+    /// The part that feed and clock change.
     pub dynamic_data: DynamicData,
-    /// How many answers each path has given. Workers write these, and nothing else of a snapshot but the counts of reports.
+    /// How often each path was answered. These counters and those of download reports are all that
+    /// workers write to a snapshot.
     pub counts: PathCounts,
-    /// What is told beside answers.
+    /// Facts for diagnostics that no answer depends on.
     pub meta: SnapshotMeta,
-    /// How much time that may take.
-    pub budget: Budget,
+    /// Time that diagnostics may take.
+    pub budget: DiagnosticsBudget,
 }
 
 impl Snapshot {
-    /// Compiles what holds now over a frame.
+    /// Compiles the snapshot of a moment.
     pub fn new(static_data: Arc<StaticData>, now: &Now<'_>) -> Self {
         let dynamic_data = DynamicData::compile(&static_data, now);
         Self::of(static_data, dynamic_data, now)
     }
 
-    /// The same, where `announced` is all that is known of before: it is not taken back.
+    /// Compiles the snapshot of a moment after a restart, of which `announced` is all that was
+    /// kept: an announcement is not taken back.
     pub fn remembering(
         announced: Option<&Announced>,
         static_data: Arc<StaticData>,
@@ -69,7 +74,7 @@ impl Snapshot {
         Self::of(static_data, dynamic_data, now)
     }
 
-    /// The same, where `before` was in force: what is still the same is not compiled again.
+    /// Compiles the snapshot of a moment, and takes over what has not changed since `before`.
     pub fn after(before: &Self, static_data: Arc<StaticData>, now: &Now<'_>) -> Self {
         let dynamic_data = DynamicData::after(&before.dynamic_data, &static_data, now);
         Self::of(static_data, dynamic_data, now)
@@ -77,28 +82,30 @@ impl Snapshot {
 
     fn of(static_data: Arc<StaticData>, dynamic_data: DynamicData, now: &Now<'_>) -> Self {
         let (meta, budget, counts) =
-            (SnapshotMeta::at(now), Budget::default(), PathCounts::default());
+            (SnapshotMeta::at(now), DiagnosticsBudget::default(), PathCounts::default());
         Self { static_data, dynamic_data, counts, meta, budget }
     }
 
-    /// The same, with counters of answers for this many threads that have one each, and a lane that all others share.
+    /// Adds counters of answers: a lane for each of this many threads, and one that all others
+    /// share.
     #[must_use]
     pub fn counting(mut self, threads: usize) -> Self {
-        self.counts = PathCounts::new(self.dynamic_data.places(), threads + 1);
+        self.counts = PathCounts::new(self.dynamic_data.slots(), threads + 1);
         self
     }
 
-    /// How many mirrors stand how, over all fleets; each host counts once, as the first fleet that has it says.
+    /// How many mirrors of all fleets are in each condition. Each host counts once, as in the first
+    /// fleet that has it.
     pub fn mirrors_by_condition(&self) -> BTreeMap<MirrorCondition, u64> {
         let mut seen = HashSet::new();
         let mut counts: BTreeMap<MirrorCondition, u64> =
             MirrorCondition::ALL.into_iter().map(|condition| (condition, 0)).collect();
         for (number, plan) in self.static_data.plans.iter().enumerate() {
             let Some(health) = self.dynamic_data.health(number as u32) else { continue };
-            for (mirror, standing) in plan.fleet.mirrors.iter().zip(&health.mirrors) {
+            for (mirror, status) in plan.fleet.mirrors.iter().zip(&health.mirrors) {
                 if seen.insert(&mirror.host) {
                     *counts
-                        .entry(MirrorCondition::of(mirror, standing, self.static_data.settings.lag))
+                        .entry(MirrorCondition::of(mirror, status, self.static_data.settings.lag))
                         .or_default() += 1;
                 }
             }
@@ -106,7 +113,8 @@ impl Snapshot {
         counts
     }
 
-    /// How many paths, over all limits, have no usable mirror and are answered all the same.
+    /// How many paths, over all sets of limits, are answered although no mirror is known to work
+    /// (fail-open).
     pub fn fail_open_paths(&self) -> usize {
         self.dynamic_data.fail_open()
     }

@@ -1,21 +1,24 @@
-//! All names that exist, in one table that is asked once per query.
+//! The table of all existing names, consulted once per query.
 
 use crate::wire::lower::{LowerName, WORD, hash, labels};
 
-/// A node's number in the frame.
+/// Number of a node in [`StaticData::nodes`](super::StaticData::nodes).
 pub type NodeId = u32;
 
-/// An open-addressed hash table of lower-case wire names, at most half full so that most look-ups need one probe.
+/// A hash table of names in lower-case wire form. It uses open addressing and is at most half full,
+/// so that most look-ups need one probe.
 #[derive(Debug, Clone, Default)]
 pub struct NameTable {
     slots: Box<[Slot]>,
-    /// Names, each with zeros behind up to whole words.
+    /// The names, each padded with zeros to whole words.
     words: Vec<[u8; WORD]>,
-    /// Most labels of any name: a longer name is not asked for, only its end.
+    /// Most labels of any name in the table: of a name with more labels only the last ones are
+    /// looked up.
     labels: usize,
 }
 
-/// The first slot of a look-up. It is most often the only one, and read before what it leads to is.
+/// The first slot of a look-up, which is most often the only one. It is read ahead of the name that
+/// it refers to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Probe(Slot);
 
@@ -23,22 +26,22 @@ pub struct Probe(Slot);
 struct Slot {
     hash: u32,
     node: NodeId,
-    /// Where the name stands in `words`.
+    /// Index of the name in `words`.
     at: u32,
-    /// Its length; 0: the slot is free.
+    /// Length of the name in octets; 0 in a free slot.
     length: u8,
 }
 
-/// Names in lower case and wire form, one behind the other.
+/// Names in lower-case wire form, stored one after the other.
 #[derive(Debug, Default)]
 pub(super) struct NameList {
     octets: Vec<u8>,
-    /// Where each ends.
+    /// Where each name ends in `octets`.
     ends: Vec<usize>,
 }
 
 impl NameList {
-    /// Adds a name, in lower case.
+    /// Adds a name in wire form, converted to lower case.
     pub(super) fn push(&mut self, name: &[u8]) {
         let begin = self.octets.len();
         self.octets.extend_from_slice(name);
@@ -56,14 +59,15 @@ impl NameList {
         self.octets.get(begin..*self.ends.get(number)?)
     }
 
-    /// All of them.
+    /// All names, in the order of their numbers.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.ends.len()).map(|number| self.get(number).unwrap_or_default())
     }
 }
 
 impl NameTable {
-    /// The table of these names, each in lower case and different from the others; a name's place is its node.
+    /// The table of these names, which are in lower-case wire form and distinct. The node of a name
+    /// is its position among them.
     pub fn new<'n>(names: impl ExactSizeIterator<Item = &'n [u8]>) -> Self {
         let size = (names.len() * 2).next_power_of_two().max(2);
         let mut table =
@@ -97,16 +101,18 @@ impl NameTable {
         }
     }
 
-    /// Where a look-up begins.
+    /// Reads the first slot of a look-up.
     #[inline]
     pub fn probe(&self, name: &LowerName) -> Probe {
         let mask = self.slots.len().wrapping_sub(1);
         Probe(self.slots.get(name.hash() as usize & mask).copied().unwrap_or_default())
     }
 
-    /// The name at or nearest above `name` that exists: its node and how many octets stand before it.
+    /// The closest existing name at or above `name`: its node, and how many octets of `name`
+    /// precede it. `None` when no such name exists. The second argument is what
+    /// [`NameTable::probe`] returned for the name.
     pub fn closest(&self, name: &LowerName, Probe(slot): Probe) -> Option<(NodeId, usize)> {
-        let is_it = |slot: &Slot, words: &[[u8; WORD]]| {
+        let is_name = |slot: &Slot, words: &[[u8; WORD]]| {
             usize::from(slot.length) == name.wire().len()
                 && words
                     .iter()
@@ -114,11 +120,11 @@ impl NameTable {
                     .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
         };
         if slot.hash == name.hash()
-            && self.words.get(slot.at as usize..).is_some_and(|words| is_it(&slot, words))
+            && self.words.get(slot.at as usize..).is_some_and(|words| is_name(&slot, words))
         {
             return Some((slot.node, 0));
         }
-        self.find(name.hash(), is_it).map(|node| (node, 0)).or_else(|| self.above(name))
+        self.find(name.hash(), is_name).map(|node| (node, 0)).or_else(|| self.above(name))
     }
 
     fn above(&self, name: &LowerName) -> Option<(NodeId, usize)> {
@@ -128,17 +134,18 @@ impl NameTable {
         for _ in self.labels.min(name.labels().saturating_sub(1))..name.labels() {
             before += 1 + usize::from(*wire.get(before)?);
         }
-        for _ in 0..=name.labels() {
-            let rest = wire.get(before..)?;
+        let mut rest = wire.get(before..)?;
+        // Each turn takes a label off.
+        while let Some((length, tail)) = rest.split_first() {
             if let Some(node) = self.get(rest) {
-                return Some((node, before));
+                return Some((node, wire.len() - rest.len()));
             }
-            before += 1 + usize::from(*rest.first()?);
+            rest = tail.get(usize::from(*length)..)?;
         }
         None
     }
 
-    /// All names, in no order, each with its node.
+    /// All names with their nodes, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &[u8])> {
         let words = self.words.as_flattened();
         self.slots.iter().filter(|slot| slot.length > 0).filter_map(move |slot| {
@@ -147,21 +154,21 @@ impl NameTable {
         })
     }
 
-    /// The node of a name in lower case.
+    /// The node of a name in lower-case wire form.
     pub(super) fn get(&self, lower: &[u8]) -> Option<NodeId> {
         self.find(hash(lower), |slot, words| {
             words.as_flattened().get(..usize::from(slot.length)) == Some(lower)
         })
     }
 
-    fn find(&self, hash: u32, is_it: impl Fn(&Slot, &[[u8; WORD]]) -> bool) -> Option<NodeId> {
+    fn find(&self, hash: u32, is_name: impl Fn(&Slot, &[[u8; WORD]]) -> bool) -> Option<NodeId> {
         let mask = self.slots.len().wrapping_sub(1);
         for step in 0..self.slots.len() {
             let slot = self.slots.get((hash as usize + step) & mask)?;
             if slot.length == 0 {
                 return None;
             }
-            if slot.hash == hash && is_it(slot, self.words.get(slot.at as usize..)?) {
+            if slot.hash == hash && is_name(slot, self.words.get(slot.at as usize..)?) {
                 return Some(slot.node);
             }
         }

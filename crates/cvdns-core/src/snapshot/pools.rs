@@ -1,4 +1,4 @@
-//! Pools and paths: who could be answered, whatever the mirrors' health.
+//! Pools and paths: the mirrors that may be answered, regardless of their health.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -8,84 +8,85 @@ use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
 
-/// How many neighbouring countries a path has when nobody names them.
+/// Number of neighbouring countries on a path, unless the zone file lists them.
 const NEIGHBOURS: usize = 2;
 
-/// A set of mirrors by what they have in common.
+/// A set of mirrors with a common property.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pool {
-    /// Mirrors that stand in the country or serve it.
+    /// Mirrors that are in the country or serve it.
     Country(Country),
-    /// Mirrors that stand on the continent.
+    /// Mirrors that are on the continent.
     Continent(Continent),
     /// All mirrors.
     World,
-    /// Mirrors that name the pool.
+    /// Mirrors that list the pool by name.
     Named(String),
 }
 
-/// A path's number.
+/// Number of a path.
 pub type PathId = u16;
 
-/// Most paths of a plan: their numbers and two marks of the table of clients fit 16 bits.
+/// Most paths of a plan: their numbers and two markers of the client table fit into 16 bits.
 pub const MAX_PATHS: usize = PathId::MAX as usize - 1;
 
-/// Along which path a name is answered.
+/// Which path is followed for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Along {
-    /// The client's.
+pub enum PathChoice {
+    /// The path of the client.
     Client,
-    /// Always the same.
+    /// Always the same path.
     Path(PathId),
 }
 
-/// The ordered pools that a client's network is served from.
+/// The pools that are visited, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path {
-    /// Indexes into [`Paths::pools`]; none is empty of mirrors.
+    /// Indexes into [`Paths::pools`].
     pub pools: Vec<usize>,
 }
 
-/// A pool that has mirrors.
+/// A pool that has at least one mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Members {
-    /// What they have in common.
+pub struct PoolMembers {
+    /// The pool.
     pub pool: Pool,
-    /// Their index in the fleet, rising.
+    /// Indexes of its mirrors in the fleet, in ascending order.
     pub mirrors: Vec<u32>,
-    /// Whether any has an IPv4 address.
+    /// Whether any of its mirrors has an IPv4 address.
     pub has_ipv4: bool,
 }
 
 /// All pools and paths of a fleet.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// The pools that paths lead through.
-    pub pools: Vec<Members>,
+    /// The pools that are on any path.
+    pub pools: Vec<PoolMembers>,
     /// Distinct paths, by number.
     pub paths: Vec<Path>,
     of_country: Vec<PathId>,
-    /// Of clients of whom the continent alone is known, where there are such.
+    /// For clients of which only the continent is known.
     of_continent: Vec<(Continent, PathId)>,
     unknown: PathId,
 }
 
-/// Gathers pools and paths, each once.
-struct Builder<'f> {
+/// Collects the distinct pools and paths of a fleet.
+struct PathBuilder<'f> {
     neighbours: HashMap<Country, &'f [Country]>,
-    /// Countries in which mirrors stand.
+    /// Countries in which mirrors are.
     hosts: Vec<Country>,
-    /// Those that no path led through yet.
-    unused: HashMap<Pool, Members>,
-    pools: Vec<Members>,
+    /// Pools that are not on a path yet.
+    unused: HashMap<Pool, PoolMembers>,
+    pools: Vec<PoolMembers>,
     pool_numbers: HashMap<Pool, usize>,
     paths: Vec<Path>,
     path_numbers: HashMap<Path, PathId>,
 }
 
 impl Paths {
-    /// The paths of every country, of `unknown` clients, of the pools that names refer to, and of the `continents` on which
-    /// clients are of whom no more is known.
+    /// The paths of every country, of clients with `unknown` location, of the pools to which names
+    /// refer, and of the `continents` of clients of which no more is known. The caller checks that
+    /// there are no more than [`MAX_PATHS`].
     pub fn new(
         fleet: &Fleet,
         neighbours: &[(Country, Vec<Country>)],
@@ -94,8 +95,8 @@ impl Paths {
         continents: &BTreeSet<Continent>,
     ) -> Self {
         if fleet.enabled().next().is_none() {
-            // A static zone: there may be many thousand. All its clients have one path, which is
-            // empty.
+            // A static zone, of which there may be many thousands. All clients share one empty
+            // path.
             let (pools, paths, of_country) =
                 (Vec::new(), vec![Path { pools: Vec::new() }], Vec::new());
             return Self { pools, paths, of_country, of_continent: Vec::new(), unknown: 0 };
@@ -103,7 +104,7 @@ impl Paths {
         let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         hosts.sort_unstable();
         hosts.dedup();
-        let mut builder = Builder {
+        let mut builder = PathBuilder {
             neighbours: neighbours
                 .iter()
                 .map(|(country, next)| (*country, next.as_slice()))
@@ -127,7 +128,8 @@ impl Paths {
         Self { pools: builder.pools, paths: builder.paths, of_country, of_continent, unknown }
     }
 
-    /// The path of a client that is there; of one that nobody can place, that of unknown clients.
+    /// The path of a client in an area; if the area has none, that of clients with unknown
+    /// location.
     pub fn of_client(&self, area: impl Into<Area>) -> PathId {
         let known = match area.into() {
             Area::Unknown => None,
@@ -140,15 +142,15 @@ impl Paths {
         known.unwrap_or(self.unknown)
     }
 
-    /// The continents of clients of whom no more is known, with their paths.
+    /// The paths of clients of which only the continent is known.
     pub fn of_continents(&self) -> &[(Continent, PathId)] {
         &self.of_continent
     }
 
-    /// The path that a name's pool stands for; `country` is the name's own.
-    pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> Along {
-        Along::Path(match pool {
-            PoolRef::Client => return Along::Client,
+    /// The path of a name with this pool; `country` is that of the name's `{cc}`.
+    pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> PathChoice {
+        PathChoice::Path(match pool {
+            PoolRef::Client => return PathChoice::Client,
             PoolRef::OfName => self.of_client(country),
             PoolRef::Country(country) => self.of_client(*country),
             PoolRef::World => self.starting_with(None),
@@ -162,14 +164,14 @@ impl Paths {
         self.paths.get(usize::from(path))
     }
 
-    /// Whether it starts with another country than its clients': theirs has no mirrors. Where they share it with the clients
-    /// of the country that it starts with, it does not.
+    /// Whether a path begins with another country than that of its clients, which has no mirrors.
+    /// False when the clients share the path with those of the country with which it begins.
     pub fn leads_away(&self, path: PathId) -> bool {
         let first = self.get(path).and_then(|path| self.along(path).next());
         matches!(first.map(|members| &members.pool), Some(Pool::Country(country)) if self.of_client(*country) != path)
     }
 
-    /// The pool's mirrors, by their index in the fleet; none when it has no mirrors at all.
+    /// Indexes in the fleet of a pool's mirrors; `None` when it has no mirrors.
     pub fn members(&self, pool: &Pool) -> Option<&[u32]> {
         self.pools
             .iter()
@@ -177,22 +179,24 @@ impl Paths {
             .map(|members| members.mirrors.as_slice())
     }
 
-    /// The pools of a path, in their order.
-    pub fn along(&self, path: &Path) -> impl Iterator<Item = &Members> {
+    /// The pools of a path, in order.
+    pub fn along(&self, path: &Path) -> impl Iterator<Item = &PoolMembers> {
         path.pools.iter().filter_map(|pool| self.pools.get(*pool))
     }
 
-    /// The path that is `first` (when it has mirrors) and the world; it is there for every pool that a name refers to.
+    /// The path of `first`, if that has mirrors, and the world. It exists for every pool to which a
+    /// name refers.
     fn starting_with(&self, first: Option<&Pool>) -> PathId {
         let number = |pool: &Pool| self.pools.iter().position(|other| other.pool == *pool);
         let pools: Vec<usize> =
             first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
         let at = self.paths.iter().position(|path| path.pools == pools);
-        at.map_or(self.unknown, |at| at as PathId)
+        at.and_then(|at| PathId::try_from(at).ok()).unwrap_or(self.unknown)
     }
 }
 
-impl Builder<'_> {
+impl PathBuilder<'_> {
+    /// The path of a name with this pool.
     fn of(&mut self, pool: &PoolRef) -> PathId {
         match pool {
             PoolRef::Country(country) => self.country(*country),
@@ -204,7 +208,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Own country, neighbours, continent, world.
+    /// The path of a country: the country itself, its neighbours, its continent, the world.
     fn country(&mut self, country: Country) -> PathId {
         let mut pools = vec![Pool::Country(country)];
         pools.extend(self.next_to(country).into_iter().map(Pool::Country));
@@ -213,6 +217,7 @@ impl Builder<'_> {
         self.path(pools)
     }
 
+    /// The neighbours of a country: as the zone file lists them, or the nearest that have mirrors.
     fn next_to(&self, country: Country) -> Vec<Country> {
         if let Some(next) = self.neighbours.get(&country) {
             return next.to_vec();
@@ -227,6 +232,7 @@ impl Builder<'_> {
         others.into_iter().take(NEIGHBOURS).map(|(_, country)| country).collect()
     }
 
+    /// The number of the path through those of the pools that have mirrors.
     fn path(&mut self, pools: Vec<Pool>) -> PathId {
         let mut numbers: Vec<usize> = Vec::new();
         for pool in pools {
@@ -237,14 +243,15 @@ impl Builder<'_> {
             }
         }
         let path = Path { pools: numbers };
-        let next = self.paths.len() as PathId;
+        // Numbers that do not fit are never used: more than MAX_PATHS paths are a compile problem.
+        let next = PathId::try_from(self.paths.len()).unwrap_or(PathId::MAX);
         *self.path_numbers.entry(path.clone()).or_insert_with(|| {
             self.paths.push(path);
             next
         })
     }
 
-    /// The pool's number; none when no mirror is in it.
+    /// Index of a pool in `pools`; `None` when it has no mirrors.
     fn pool(&mut self, pool: Pool) -> Option<usize> {
         if let Some(number) = self.pool_numbers.get(&pool) {
             return Some(*number);
@@ -256,17 +263,17 @@ impl Builder<'_> {
     }
 }
 
-/// Every pool that has mirrors, in one pass over the fleet.
-fn gather(fleet: &Fleet) -> HashMap<Pool, Members> {
-    let mut out: HashMap<Pool, Members> = HashMap::new();
+/// Every pool that has mirrors, collected in one pass over the fleet.
+fn gather(fleet: &Fleet) -> HashMap<Pool, PoolMembers> {
+    let mut out: HashMap<Pool, PoolMembers> = HashMap::new();
     for (index, mirror) in fleet.enabled() {
         let countries = std::iter::once(mirror.country).chain(mirror.serves.iter().copied());
         let named = mirror.pools.iter().cloned().map(Pool::Named);
         let wide = [Pool::Continent(mirror.country.continent()), Pool::World];
         for pool in countries.map(Pool::Country).chain(wide).chain(named) {
-            let new = || Members { pool: pool.clone(), mirrors: Vec::new(), has_ipv4: false };
+            let new = || PoolMembers { pool: pool.clone(), mirrors: Vec::new(), has_ipv4: false };
             let members = out.entry(pool.clone()).or_insert_with(new);
-            // Whatever a mirror says twice, it is in a pool once.
+            // A mirror may list a pool twice; it is a member once.
             if members.mirrors.last() != Some(&(index as u32)) {
                 members.mirrors.push(index as u32);
             }
@@ -277,7 +284,7 @@ fn gather(fleet: &Fleet) -> HashMap<Pool, Members> {
 }
 
 impl Pool {
-    /// Whether a mirror is in it.
+    /// Whether a mirror is in the pool.
     pub fn has(&self, mirror: &Mirror) -> bool {
         match self {
             Self::Country(country) => mirror.in_country(*country),
@@ -305,7 +312,7 @@ mod tests {
     use crate::problem::Problems;
 
     #[test]
-    fn pools_are_gathered_as_mirrors_are_in_them() {
+    fn gathered_members_are_the_mirrors_in_the_pool() {
         let mut problems = Problems::default();
         let text = [
             ("a", "country = \"DE\"\nserves = [\"LI\", \"DE\"]\npools = [\"big\"]\nipv4 = [\"192.0.2.1\"]"),

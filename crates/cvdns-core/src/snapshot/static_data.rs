@@ -1,176 +1,187 @@
-//! The frame: all that does not change with feed or clock. Names, static answers, paths and the table of clients.
+//! The part of a snapshot that neither feed nor clock change: names, static answers, paths and
+//! client tables.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::download_reports::DownloadReports;
 use super::inputs::Settings;
 use super::name_class::NameClass;
 use super::names::{NameTable, NodeId};
-use super::pools::{Along, Paths};
+use super::now::Now;
+use super::pools::{PathChoice, Paths};
 use super::template::{TemplateId, Templates};
+use super::yields::Walk;
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
+use crate::health::Health;
+use crate::problem::plural;
+use crate::release;
 use crate::wire::name::Name;
 use crate::zone::file::Families;
 use crate::zone::records::{Records, Rrset};
 
-/// What answering needs and neither feed nor clock change.
+/// The data of answers that neither feed nor clock change. Its parts refer to each other by number,
+/// which is an index into the list in question.
 #[derive(Debug)]
 pub struct StaticData {
-    /// The names that exist; a name's node has the same number.
+    /// The existing names, each with the number of its node.
     pub names: NameTable,
-    /// The nodes.
+    /// The nodes, one for each existing name.
     pub nodes: Vec<Node>,
-    /// What nodes hold, each node's side by side.
-    pub holdings: Vec<Holding>,
-    /// The static records of all zones, as they were read.
+    /// The answers of all nodes; those of one node are adjacent.
+    pub answers: Vec<NodeAnswer>,
+    /// The static records of all zones, as read.
     pub records: Vec<Arc<Records>>,
-    /// Where static `RRset`s stand in them.
-    pub rrsets: Vec<SetPlace>,
-    /// Delegations.
+    /// The static `RRset`s, by reference into `records`.
+    pub rrsets: Vec<RrsetRef>,
+    /// The delegations.
     pub cuts: Vec<Cut>,
-    /// Ready-made static answers.
+    /// The static answers in wire form.
     pub templates: Templates,
     /// The zones.
     pub zones: Vec<Zone>,
-    /// The fleets with their paths, one for each zone file.
+    /// The fleets with their paths, one plan for each zone file.
     pub plans: Vec<Plan>,
-    /// The different limits under which paths are followed.
+    /// The distinct sets of limits under which paths are followed.
     pub rules: Vec<Rule>,
-    /// The TXT answers that the release fills in.
-    pub texts: Vec<Text>,
+    /// The TXT answers whose content is the release.
+    pub texts: Vec<ReleaseText>,
     /// The minimal answer to ANY (RFC 8482 section 4.2).
     pub minimal_any: TemplateId,
-    /// Counts of download reports.
+    /// The counters of download reports.
     pub download_reports: DownloadReports,
     /// The country of every address.
     pub countries: Arc<CountryMap>,
-    /// What holds for every answer.
+    /// Settings that apply to every answer.
     pub settings: Settings,
 }
 
-/// Where an `RRset` stands.
+/// Reference to an `RRset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SetPlace {
-    /// In which of the frame's records.
+pub struct RrsetRef {
+    /// Index into [`StaticData::records`].
     pub records: u32,
-    /// Its number among these.
+    /// Number of the `RRset` within these records.
     pub set: u32,
 }
 
 /// A name that exists (RFC 4592 section 2.2), with or without data.
 #[derive(Debug, Clone, Copy)]
 pub struct Node {
-    /// Its zone.
+    /// Number of its zone.
     pub zone: u32,
-    /// What it does to questions.
+    /// How questions for the name are answered.
     pub kind: NodeKind,
-    /// What it does to questions for names below it that do not exist.
+    /// How questions for names below it that do not exist are answered.
     pub below: Below,
-    /// Its first holding.
+    /// Index of its first answer in [`StaticData::answers`].
     pub first: u32,
-    /// How many holdings it has.
+    /// How many answers it has.
     pub count: u16,
-    /// As what queries for it are counted.
+    /// Class under which queries for the name are counted.
     pub class: NameClass,
 }
 
-/// What a node does to questions.
+/// How questions for a name are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeKind {
-    /// It has data, or only names below it.
+    /// By the data of the name; an empty non-terminal has none.
     Plain,
-    /// The top of its zone.
+    /// By the data of the name, which is the apex of its zone.
     Apex,
-    /// A CNAME record, by its `RRset`.
+    /// By a CNAME record, whose `RRset` has this number.
     Alias(u32),
-    /// A delegation, by its number.
+    /// By a referral to the delegation of this number.
     Cut(u32),
 }
 
-/// What holds for names below a node that do not exist.
+/// How questions for names below a node that do not exist are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Below {
-    /// Just that.
+    /// The name does not exist.
     Nothing,
-    /// The node of the wildcard directly below stands for them (RFC 4592 section 3.3.1).
+    /// By synthesis from the wildcard with this node, directly below (RFC 4592 section 3.3.1).
     Wildcard(NodeId),
-    /// A DNAME record, by its `RRset`, renames them (RFC 6672).
-    Subtree(u32),
+    /// By redirection with a DNAME record, whose `RRset` has this number (RFC 6672).
+    Dname(u32),
 }
 
-/// What the zone above says of a zone: DS at the top of a zone is asked there (RFC 4035 section 3.1.4.1).
+/// The parent zone of a zone. It answers questions for DS at the apex of the zone (RFC 4035
+/// section 3.1.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parent {
-    /// The zone above.
+    /// Number of the parent zone.
     pub zone: u32,
-    /// What it says.
+    /// Its answer to a question for DS.
     pub ds: ParentDs,
 }
 
-/// What a zone says of DS records at the top of a zone below.
+/// A parent zone's answer to a question for DS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParentDs {
-    /// There are none.
+    /// There is no DS record.
     None,
-    /// These.
+    /// DS records.
     Records {
-        /// Ready-made.
+        /// The answer in wire form.
         template: TemplateId,
-        /// As data.
+        /// The same records as an `RRset`.
         rrset: u32,
     },
-    /// Ask the servers of a zone between the two, which is delegated elsewhere.
+    /// A referral: a zone between the two is delegated to other servers.
     Referral(Cut),
 }
 
 /// A delegation (RFC 1034 section 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Its NS records.
+    /// Number of the NS `RRset`.
     pub ns: u32,
-    /// How many `RRset`s of glue follow them.
+    /// How many `RRset`s of glue follow it.
     pub glue: u32,
-    /// The ready-made referral.
+    /// The referral in wire form.
     pub referral: TemplateId,
 }
 
-/// What a node holds of one type.
+/// The answer at a node for one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holding {
-    /// The type.
+pub struct NodeAnswer {
+    /// The record type.
     pub rtype: u16,
     /// The answer.
     pub answer: Answer,
 }
 
-/// From where an answer is taken.
+/// The source of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Static records.
     Static {
-        /// Ready-made.
+        /// The answer in wire form.
         template: TemplateId,
-        /// As data.
+        /// The same records as an `RRset`.
         rrset: u32,
     },
     /// Addresses of mirrors.
     Pool {
-        /// Under which limits.
+        /// Number of the rule that applies.
         rule: u32,
-        /// Along which path.
-        along: Along,
+        /// Which path is followed.
+        choice: PathChoice,
     },
-    /// What the release says.
+    /// The TXT record of the release with this number ([`StaticData::texts`]).
     Text(u32),
-    /// The answer to a download report, which is counted.
-    Ping {
-        /// Ready-made.
+    /// The answer to a download report; the report is counted.
+    DownloadReport {
+        /// The answer in wire form.
         template: TemplateId,
-        /// As data.
+        /// The same record as an `RRset`.
         rrset: u32,
-        /// Octets of the name below which reports are asked.
+        /// Length in octets of the name below which reports are sent.
         suffix: u8,
     },
 }
@@ -178,77 +189,76 @@ pub enum Answer {
 /// A zone.
 #[derive(Debug)]
 pub struct Zone {
-    /// Its name.
+    /// The origin.
     pub origin: Name,
-    /// Its SOA record.
+    /// Number of the SOA `RRset`.
     pub soa: u32,
-    /// The SOA's TTL in negative answers, in seconds (RFC 2308 section 5).
+    /// TTL of the SOA record in negative answers, in seconds (RFC 2308 section 5).
     pub negative_ttl: u32,
-    /// The ready-made authority section of negative answers.
+    /// The authority section of negative answers in wire form.
     pub negative: TemplateId,
-    /// The zone above, when it is served here too.
+    /// The parent zone; `None` when it is not served here.
     pub parent: Option<Parent>,
 }
 
 /// A fleet with its paths.
 #[derive(Debug)]
 pub struct Plan {
-    /// The zone file's origin, as it is written there.
+    /// Origin of the zone file, as written there.
     pub origin: Arc<str>,
     /// The fleet.
     pub fleet: Arc<Fleet>,
-    /// Its paths.
+    /// The paths through its pools.
     pub paths: Paths,
-    /// Which path each client has; none when no name asks.
+    /// The path of each client; `None` when no name depends on clients.
     pub clients: Option<Arc<ClientTable>>,
-    /// Longest TTL of its answers in seconds: so long ahead of a downtime its mirror is drained.
+    /// Longest TTL of its answers in seconds. A mirror is drained this long before a downtime.
     pub ttl: u32,
 }
 
-/// Limits under which the paths of a plan are followed.
+/// Limits under which the paths of a plan are followed for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// The plan.
+    /// Number of the plan.
     pub plan: u32,
     /// Time to live in seconds.
     pub ttl: u32,
-    /// Most addresses; 0: all.
+    /// Most addresses in an answer; 0 means all.
     pub max: u16,
-    /// The path is followed until there are this many.
+    /// The path is followed until this many addresses are found.
     pub min: u16,
-    /// Which types the name has.
+    /// The address families that the name has.
     pub families: Families,
 }
 
-/// A TXT answer that the release fills in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// The database whose record it is; none: the record of all.
+/// A TXT answer whose content is the release.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReleaseText {
+    /// The database whose version it gives; `None` for the version record of all.
     pub database: Option<String>,
     /// Time to live in seconds.
     pub ttl: u32,
 }
 
 impl StaticData {
-    /// How much there is, for people.
+    /// Size of the data, as text: `12 names in 3 zones`.
     pub fn summary(&self) -> String {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        let (names, zones) = (self.nodes.len(), self.zones.len());
-        format!("{names} name{} in {zones} zone{}", s(names), s(zones))
+        let names = plural(self.nodes.len(), "name", "names");
+        let zones = plural(self.zones.len(), "zone", "zones");
+        format!("{names} in {zones}")
     }
 
-    /// What the node holds of this type.
-    pub fn holding(&self, node: &Node, rtype: u16) -> Option<Answer> {
-        self.holdings(node)
-            .iter()
-            .find(|holding| holding.rtype == rtype)
-            .map(|holding| holding.answer)
+    /// The answer at a node for a type; `None` when it has no records of the type.
+    pub fn answer(&self, node: &Node, rtype: u16) -> Option<Answer> {
+        self.answers(node).iter().find(|entry| entry.rtype == rtype).map(|entry| entry.answer)
     }
 
-    /// All that the node holds.
-    pub fn holdings(&self, node: &Node) -> &[Holding] {
+    /// All answers at a node.
+    pub fn answers(&self, node: &Node) -> &[NodeAnswer] {
         let first = node.first as usize;
-        self.holdings.get(first..first + usize::from(node.count)).unwrap_or_default()
+        let answers = self.answers.get(first..first + usize::from(node.count));
+        debug_assert!(answers.is_some(), "a node refers to answers that do not exist");
+        answers.unwrap_or_default()
     }
 
     /// The zone of this number.
@@ -263,17 +273,56 @@ impl StaticData {
 
     /// The `RRset` of this number.
     pub fn rrset(&self, rrset: u32) -> Option<Rrset<'_>> {
-        let place = self.rrsets.get(rrset as usize)?;
-        self.records.get(place.records as usize)?.set(place.set)
+        let reference = self.rrsets.get(rrset as usize)?;
+        self.records.get(reference.records as usize)?.set(reference.set)
     }
 
-    /// The addresses of a delegation's name servers.
+    /// The glue records of a delegation: addresses of its name servers.
     pub fn glue(&self, cut: &Cut) -> impl Iterator<Item = Rrset<'_>> {
         (1..=cut.glue).filter_map(|after| self.rrset(cut.ns + after))
     }
 
-    /// The table of the clients of a plan, when a name asks for it.
+    /// The client table of a plan; `None` when no name of the plan depends on clients.
     pub fn clients(&self, plan: u32) -> Option<&ClientTable> {
         self.plans.get(plan as usize)?.clients.as_deref()
+    }
+
+    /// The next moment after `now` at which the clock alone changes answers, apart from the stamp
+    /// of the release; `None` when there is none.
+    pub fn next_change(&self, now: &Now<'_>) -> Option<Timestamp> {
+        let downtimes = self.plans.iter().filter_map(|plan| plan.next_downtime(now.time));
+        downtimes.chain(now.inputs.next_change(now.time)).chain(self.next_expiry(now)).min()
+    }
+
+    /// The next moment after `now` at which a release text becomes too old to be trusted; `None`
+    /// when there is none.
+    pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
+        let moments = self.texts.iter().filter_map(|text| text.expiry(now));
+        moments.filter(|moment| *moment > now.time).min()
+    }
+}
+
+impl Plan {
+    /// The state of each mirror of the fleet at a moment.
+    pub fn health(&self, now: &Now<'_>) -> Health {
+        Health::at(&self.fleet, now.inputs, now.time, Duration::from_secs(self.ttl.into()))
+    }
+
+    /// The next moment after `time` at which a downtime changes the state of a mirror; `None` when
+    /// there is none.
+    fn next_downtime(&self, time: Timestamp) -> Option<Timestamp> {
+        Health::next_downtime(&self.fleet, time, Duration::from_secs(self.ttl.into()))
+    }
+
+    /// A walk along the plan's paths for names with this `min` and these families.
+    pub fn walk<'p>(&'p self, min: u16, families: Families, health: &'p Health) -> Walk<'p> {
+        Walk { fleet: &self.fleet, health, paths: &self.paths, min: min.into(), families }
+    }
+}
+
+impl ReleaseText {
+    /// From when on the text is too old to be trusted; `None` without a release.
+    pub(super) fn expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
+        Some(release::expiry(now.fresh_until()?, self.ttl))
     }
 }

@@ -1,19 +1,20 @@
-//! Ready-made sections of answers: what stands behind the question, written once when a snapshot is compiled.
+//! Templates: sections of responses in wire form, written once when a snapshot is compiled.
 //!
-//! A template is written behind a question for the zone's origin. Behind a longer name everything lies further back, and the
-//! origin at the name's end does too, by as much: every compression pointer moves by that difference. Only the pointer to the
-//! question's own name stays.
+//! A template is written to follow a question for the zone's origin. After a longer question name,
+//! the records move by the difference in length, and so does the origin at the end of that name.
+//! Every compression pointer therefore changes by that difference, except for pointers to the
+//! question name itself.
 
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, MAX_MESSAGE};
 use crate::zone::records::Rrset;
 
-/// A template's number.
+/// Number of a template.
 pub type TemplateId = u32;
 
-/// How many records each section has.
+/// Number of records in each section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SectionCounts {
     /// Answer section.
     pub answer: u16,
     /// Authority section.
@@ -22,50 +23,51 @@ pub struct Counts {
     pub additional: u16,
 }
 
-/// One ready-made set of sections.
+/// The sections of one response in wire form.
 #[derive(Debug, Clone, Copy)]
 pub struct Template<'t> {
-    /// The records.
+    /// The records of all sections.
     pub octets: &'t [u8],
-    /// Where in `octets` pointers stand that move with the question's length.
+    /// Offsets in `octets` of the compression pointers that depend on the length of the question.
     pub pointers: &'t [u16],
-    /// Length in octets of the name behind which it was written.
+    /// Length in octets of the question name that the records were written to follow.
     pub origin_length: usize,
-    /// How many records there are.
-    pub counts: Counts,
+    /// Number of records in each section.
+    pub counts: SectionCounts,
 }
 
-/// All templates in one block.
+/// Templates, stored one after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Templates {
     octets: Vec<u8>,
     pointers: Vec<u16>,
-    entries: Vec<Entry>,
-    /// Where messages are written before their length is known; kept between templates.
+    entries: Vec<TemplateEntry>,
+    /// Buffer in which templates are written, kept between them.
     scratch: Vec<u8>,
 }
 
+/// Where the parts of a template are.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct TemplateEntry {
     octets: u32,
     pointers: u32,
     octets_length: u16,
     pointers_length: u16,
-    counts: Counts,
+    counts: SectionCounts,
     origin_length: u8,
 }
 
 /// A record of a template under construction.
-pub struct Line<'r> {
-    /// Its owner.
+pub struct TemplateRecord<'r> {
+    /// Owner name.
     pub owner: Owner<'r>,
-    /// Type.
+    /// Record type.
     pub rtype: u16,
     /// Class.
     pub class: u16,
     /// Time to live in seconds.
     pub ttl: u32,
-    /// RDATA, uncompressed.
+    /// RDATA without compression.
     pub rdata: &'r [u8],
 }
 
@@ -73,24 +75,25 @@ pub struct Line<'r> {
 #[derive(Default)]
 pub struct Sections<'r> {
     /// Answer section.
-    pub answer: Vec<Line<'r>>,
+    pub answer: Vec<TemplateRecord<'r>>,
     /// Authority section.
-    pub authority: Vec<Line<'r>>,
+    pub authority: Vec<TemplateRecord<'r>>,
     /// Additional section.
-    pub additional: Vec<Line<'r>>,
+    pub additional: Vec<TemplateRecord<'r>>,
 }
 
-impl<'r> Line<'r> {
-    /// The lines of an `RRset` with this owner, in class IN.
+impl<'r> TemplateRecord<'r> {
+    /// The records of an `RRset` in class IN, with `owner` as their owner name.
     pub fn of(set: &Rrset<'r>, owner: Owner<'r>) -> impl Iterator<Item = Self> + use<'r> {
         let (rtype, ttl) = (set.rtype(), set.ttl());
-        let line = move |rdata| Self { owner, rtype, class: crate::wire::class::IN, ttl, rdata };
-        set.rdatas().map(line)
+        let record = move |rdata| Self { owner, rtype, class: crate::wire::class::IN, ttl, rdata };
+        set.rdatas().map(record)
     }
 }
 
 impl Templates {
-    /// Writes a template behind a question for `origin`; none when no message could hold it.
+    /// Writes a template that follows a question for `origin`; `None` when it is too long for a
+    /// message.
     pub fn add(&mut self, origin: &[u8], sections: &Sections<'_>) -> Option<TemplateId> {
         let mut message = std::mem::take(&mut self.scratch);
         message.resize(MAX_MESSAGE, 0);
@@ -98,22 +101,23 @@ impl Templates {
         message.get_mut(HEADER..HEADER + origin.len())?.copy_from_slice(origin);
         let mut pointers = Vec::new();
         let mut writer = MessageWriter::for_template(&mut message, question_end, &mut pointers);
-        for line in sections.answer.iter().chain(&sections.authority).chain(&sections.additional) {
-            writer.record(line.owner, line.rtype, line.class, line.ttl, line.rdata);
+        for record in sections.answer.iter().chain(&sections.authority).chain(&sections.additional)
+        {
+            writer.record(record.owner, record.rtype, record.class, record.ttl, record.rdata);
         }
         let end = writer.finish()?;
         let octets_start = u32::try_from(self.octets.len()).ok()?;
         let pointers_start = u32::try_from(self.pointers.len()).ok()?;
         self.octets.extend_from_slice(message.get(question_end..end)?);
         self.pointers.extend(pointers.iter().map(|at| at - question_end as u16));
-        let count = |lines: &Vec<Line<'_>>| lines.len() as u16;
-        self.entries.push(Entry {
+        let count = |records: &Vec<TemplateRecord<'_>>| records.len() as u16;
+        self.entries.push(TemplateEntry {
             octets: octets_start,
             pointers: pointers_start,
             octets_length: (end - question_end) as u16,
             pointers_length: pointers.len() as u16,
             origin_length: origin.len() as u8,
-            counts: Counts {
+            counts: SectionCounts {
                 answer: count(&sections.answer),
                 authority: count(&sections.authority),
                 additional: count(&sections.additional),
@@ -123,7 +127,7 @@ impl Templates {
         Some(self.entries.len() as TemplateId - 1)
     }
 
-    /// Gives back what only the writing needed.
+    /// Frees memory that only [`Templates::add`] needs.
     pub fn shrink(&mut self) {
         self.scratch = Vec::new();
         self.octets.shrink_to_fit();
@@ -145,7 +149,8 @@ impl Templates {
 }
 
 impl Template<'_> {
-    /// Writes the records at `at`, behind a question for a name of `name_length` octets; where they end.
+    /// Writes the records at `at`, after a question for a name of `name_length` octets. Returns
+    /// where they end; `None` when they do not fit into `buffer`.
     pub fn write(&self, buffer: &mut [u8], at: usize, name_length: usize) -> Option<usize> {
         let end = at + self.octets.len();
         let slot = buffer.get_mut(at..end)?;

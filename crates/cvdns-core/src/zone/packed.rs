@@ -1,5 +1,5 @@
-//! Compact storage of a zone's `RRsets`. It has few allocations and no per-record overhead but the
-//! length of the RDATA, as zones may have millions of records.
+//! Compact storage of a zone's `RRsets` in few allocations. Zones may have millions of records, so
+//! that any overhead per record counts.
 
 use std::ops::Range;
 
@@ -197,9 +197,10 @@ impl PackedRrsets {
 
     /// The name of an owner in wire form.
     fn name(&self, owner: u32) -> &[u8] {
-        let at = self.owners.get(owner as usize).map_or(0, |owner| owner.name as usize);
-        let rest = self.names.get(at..).unwrap_or_default();
-        let name = wire_length(rest).and_then(|length| rest.get(..length));
+        let name = self.owners.get(owner as usize).and_then(|owner| {
+            let rest = self.names.get(owner.name as usize..)?;
+            rest.get(..wire_length(rest)?)
+        });
         debug_assert!(name.is_some(), "owner {owner} has a name");
         name.unwrap_or_default()
     }

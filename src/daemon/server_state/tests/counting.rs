@@ -5,7 +5,7 @@ use std::thread::scope;
 
 use super::*;
 use crate::daemon::answerer::MakeAnswerer;
-use cvdns_core::answer::Answered;
+use cvdns_core::answer::AnswerStats;
 use cvdns_net::{MakeResponder, Place};
 
 const FEED: &str = include_str!("../../../../feed.json");
@@ -28,7 +28,7 @@ fn answer(make: &MakeAnswerer, place: Place) {
 }
 
 /// The answers of all paths, and the sum of all mirrors' shares in them.
-fn sums(answered: &Answered) -> (u64, f64) {
+fn sums(answered: &AnswerStats) -> (u64, f64) {
     (
         answered.paths.values().sum(),
         answered.mirrors.values().map(|portion| portion.answers()).sum(),
@@ -37,7 +37,7 @@ fn sums(answered: &Answered) -> (u64, f64) {
 
 /// Checks that no count went back.
 #[track_caller]
-fn never_goes_back(before: &Answered, now: &Answered) {
+fn never_goes_back(before: &AnswerStats, now: &AnswerStats) {
     for (path, count) in &before.paths {
         assert!(now.paths[path] >= *count, "{path:?}: {} after {count}", now.paths[path]);
     }
@@ -63,7 +63,7 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
     let mut state = example(&path);
-    let ledger = state.publisher.ledger().clone();
+    let reclaimer = state.publisher.reclaimer().clone();
     let make = MakeAnswerer::new(
         state.publisher.snapshots().clone(),
         state.publisher.queries().clone(),
@@ -92,11 +92,11 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
             }
         }
         next(&mut state);
-        let before = ledger.answered();
+        let before = reclaimer.stats();
         for number in [1, 2, 0] {
             answerers[number].refresh();
             state.publisher.reclaim();
-            assert_eq!(ledger.answered(), before);
+            assert_eq!(reclaimer.stats(), before);
         }
         assert_eq!(before.paths.values().sum::<u64>(), answers);
     }
@@ -108,15 +108,16 @@ fn no_answer_is_lost_or_counted_twice() {
     let path = directory.path().join("feed.json");
     std::fs::write(&path, FEED).unwrap();
     let mut state = example(&path);
-    let (ledger, tallies) = (state.publisher.ledger().clone(), state.publisher.queries().clone());
+    let (reclaimer, tallies) =
+        (state.publisher.reclaimer().clone(), state.publisher.queries().clone());
     let make = MakeAnswerer::new(state.publisher.snapshots().clone(), tallies.clone(), None);
     let done = AtomicBool::new(false);
     let places = [Place::Socket(0), Place::Socket(1), Place::Connection, Place::Connection];
     scope(|threads| {
         let reader = threads.spawn(|| {
-            let mut before = Answered::default();
+            let mut before = AnswerStats::default();
             while !done.load(Ordering::Acquire) {
-                let now = ledger.answered();
+                let now = reclaimer.stats();
                 never_goes_back(&before, &now);
                 let (paths, mirrors) = sums(&now);
                 // Rounded down.
@@ -145,8 +146,8 @@ fn no_answer_is_lost_or_counted_twice() {
     });
     state.publisher.reclaim();
     let expected = QUERIES * places.len() as u64;
-    assert_eq!(sums(&ledger.answered()).0, expected);
-    let counted = |counted: cvdns_core::answer::Counted| {
+    assert_eq!(sums(&reclaimer.stats()).0, expected);
+    let counted = |counted: cvdns_core::answer::QueryTotals| {
         counted.queries.iter().map(|(_, count)| count).sum::<u64>()
     };
     assert_eq!((counted(tallies.udp()), counted(tallies.tcp())), (expected / 2, expected / 2));

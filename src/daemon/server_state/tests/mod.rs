@@ -141,7 +141,10 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     sign(&new, "other octets");
     state.read(Timestamp::now());
     assert!(
-        state.feed.complaint().is_some_and(|complaint| complaint.contains("not of these octets"))
+        state
+            .feed
+            .complaint()
+            .is_some_and(|complaint| complaint.contains("does not match these octets"))
     );
     // One of the new key over the same octets is kept for the next start.
     sign(&new, &feed);
@@ -160,7 +163,7 @@ fn an_unreadable_signature_is_not_called_missing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("feed.json");
     std::fs::copy(project().join("feed.json"), &path).unwrap();
-    nix::unistd::mkfifo(&signature_of(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(&signature_path(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
     loaded.feed = Some(FeedSource::File(path));
     loaded.state = None;

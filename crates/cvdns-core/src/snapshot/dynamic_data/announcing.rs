@@ -1,11 +1,12 @@
-//! What is announced, by what the mirrors of all fleets hold.
+//! Chooses the versions to announce, by what the mirrors of all fleets have.
 
-use super::Now;
 use crate::health::{Health, State};
-use crate::release::{Announced, Holder};
+use crate::release::{Announced, MirrorVersions};
+use crate::snapshot::now::Now;
 use crate::snapshot::static_data::{Plan, StaticData};
 
-/// Decides what is announced now; none without a release.
+/// Chooses what is announced at a moment, after `before` was announced last; `None` without a
+/// release.
 pub(super) fn announce(
     static_data: &StaticData,
     healths: &[Health],
@@ -16,29 +17,29 @@ pub(super) fn announce(
     let released = offered.release.core();
     let fleets =
         static_data.plans.iter().zip(healths).map(|(plan, health)| holders(plan, health, released));
-    let fleets: Vec<Vec<Holder>> = fleets.collect();
+    let fleets: Vec<Vec<MirrorVersions>> = fleets.collect();
     Some(Announced::new(offered.release, stamp, &fleets, static_data.settings.quorum, before))
 }
 
-/// Those whose versions count: the mirrors of a fleet that are up, and where none is, those that are old, for these are what is
-/// answered. One that is up is taken to hold what is released, unless its versions are known; of an old one that
-/// would be a bold guess.
-fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<Holder> {
-    let of = |state: State| {
+/// The mirrors of a fleet whose versions count: those that are up, or those that are old when none
+/// is up, because these are what is answered. A mirror that is up and whose versions are unknown is
+/// assumed to have the released versions; the same is not assumed of an old mirror.
+fn holders(plan: &Plan, health: &Health, released: [u32; 3]) -> Vec<MirrorVersions> {
+    let in_state = |state: State| {
         let mirrors = plan.fleet.enabled().filter(move |(index, _)| health.has(*index, state));
         mirrors.filter_map(|(index, mirror)| {
-            let said = health.mirrors.get(index)?.versions;
-            Some(Holder { capacity: mirror.capacity, versions: said })
+            let versions = health.mirrors.get(index)?.versions;
+            Some(MirrorVersions { capacity: mirror.capacity, versions })
         })
     };
-    let holds = |holder: Holder| {
+    let assume_released = |holder: MirrorVersions| {
         let mut versions = holder.versions;
         versions
             .iter_mut()
             .zip(released)
-            .for_each(|(said, released)| *said = said.or(Some(released)));
-        Holder { versions, ..holder }
+            .for_each(|(version, released)| *version = version.or(Some(released)));
+        MirrorVersions { versions, ..holder }
     };
-    let up: Vec<Holder> = of(State::Up).map(holds).collect();
-    if up.is_empty() { of(State::Old).collect() } else { up }
+    let up: Vec<MirrorVersions> = in_state(State::Up).map(assume_released).collect();
+    if up.is_empty() { in_state(State::Old).collect() } else { up }
 }

@@ -1,199 +1,78 @@
-//! What feed and clock change: the windows of every path under every rule, and the texts of the release.
+//! The part of a snapshot that feed and clock change: the windows of every path under every rule,
+//! and the TXT answers of the release.
 
 mod announcing;
-mod blocks;
-mod notes;
+mod assessment;
+mod extended_errors;
 mod texts;
+mod window_cache;
 mod window_set;
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::collections::HashMap;
 
-use jiff::Timestamp;
-
-use super::fallback::{FallbackLevel, Followed};
-use super::inputs::Settings;
+use super::fallback::{FallbackLevel, FollowedPath};
+use super::now::Now;
 use super::pools::PathId;
-use super::static_data::{Plan, Rule, StaticData};
+use super::static_data::{Rule, StaticData};
 use super::template::Template;
-use super::yields::Walk;
-use crate::health::{Feed, Health, HealthInputs};
-use crate::release::{self, Announced, Offered};
+use crate::health::Health;
+use crate::release::Announced;
 use crate::zone::file::Families;
 
-use blocks::Blocks;
-use notes::Notes;
+use extended_errors::ExtendedErrors;
 use texts::Texts;
+use window_cache::WindowCache;
 
+pub(super) use assessment::MirrorAssessment;
 pub use texts::txt;
-pub use window_set::{A_SIZE, AAAA_SIZE, WindowSet};
+pub use window_set::{A_SIZE, AAAA_SIZE, PoolAnswer, WindowSet};
 
-/// The extended error that has no code of its own (RFC 8914 section 4.1).
+/// INFO-CODE "Other Error" (RFC 8914 section 4.1).
 const OTHER_ERROR: u16 = 0;
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
-
-/// Answers that follow feed and clock.
+/// The answers that depend on feed and clock.
 #[derive(Debug, Default)]
 pub struct DynamicData {
-    /// One for each rule and path of its plan.
+    /// The answers of each rule, for every path of the rule's plan.
     answers: Vec<PoolAnswer>,
-    /// Where each rule's answers start.
+    /// For each rule, the slot of its first answer.
     first_of_rule: Vec<u32>,
-    /// The words for answers from further along.
-    notes: Notes,
-    /// What the next snapshot may take over.
-    blocks: Blocks,
+    /// The extended errors of answers from later pools.
+    extended_errors: ExtendedErrors,
+    /// The windows of all answers, for the next snapshot to take over.
+    windows: WindowCache,
     texts: Texts,
-    /// How each plan's fleet stands.
+    /// The states of the mirrors of each plan.
     healths: Vec<Health>,
-    /// What is announced, or was when there last was a release.
+    /// What is announced, or without a release, what was announced last.
     remembered: Option<Box<Announced>>,
-    /// Whether there is a release.
+    /// Whether there is a release to announce.
     announces: bool,
-    /// How many mirrors, over all fleets, work and are too far behind the record.
+    /// How many mirrors of all fleets work but are too far behind the announced release.
     lagging: usize,
-    /// How many paths, over all limits, have only such.
+    /// How many paths, over all sets of limits, have only such mirrors.
     lagging_paths: usize,
-    /// How many mirrors work and changed their state too often.
+    /// How many mirrors of all fleets work but changed their state too often.
     settling: usize,
 }
 
-/// What a path yields under a rule, as ready answers: one cache line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[repr(align(64))]
-pub struct PoolAnswer {
-    /// A.
-    pub ipv4: WindowSet,
-    /// AAAA.
-    pub ipv6: WindowSet,
-}
-
-impl PoolAnswer {
-    /// The windows of one address family.
-    pub fn windows(&self, ipv6: bool) -> &WindowSet {
-        if ipv6 { &self.ipv6 } else { &self.ipv4 }
-    }
-}
-
-/// What is true now.
-#[derive(Debug, Clone, Copy)]
-pub struct Now<'n> {
-    /// What is said of mirrors.
-    pub inputs: HealthInputs<'n>,
-    /// The release that is offered.
-    pub release: Option<Offered<'n>>,
-    /// The time.
-    pub time: Timestamp,
-    /// How long after it was generated a feed counts as fresh.
-    pub max_age: Duration,
-}
-
-/// How mirrors stand at a moment, and what is announced to clients of them.
-pub(super) struct Standings {
-    /// One for each plan.
-    pub(super) healths: Vec<Health>,
-    pub(super) announced: Option<Announced>,
-    /// How many mirrors work and are too far behind.
-    lagging: usize,
-    /// How many work and changed their state too often.
-    settling: usize,
-}
-
-/// Rules under which paths yield the same.
-struct Alike {
+/// Rules under which every path has the same yield.
+struct RuleGroup {
     plan: u32,
     min: u16,
     families: Families,
-    /// Their numbers.
+    /// Numbers of the rules.
     rules: Vec<usize>,
 }
 
-impl<'n> Now<'n> {
-    /// A moment at which the feed alone says how mirrors are, and its release is what is offered.
-    pub fn new(feed: Option<&'n Feed>, time: Timestamp, max_age: Duration) -> Self {
-        Self {
-            inputs: HealthInputs { feed, ..HealthInputs::default() },
-            release: feed.and_then(Feed::offered),
-            time,
-            max_age,
-        }
-    }
-
-    /// The stamp of records, in Unix seconds; none without a release.
-    pub fn stamp(&self) -> Option<i64> {
-        Some(release::stamp(self.time, self.fresh_until()?))
-    }
-
-    fn fresh_until(&self) -> Option<Timestamp> {
-        Some(self.release?.generated.checked_add(self.max_age).unwrap_or(Timestamp::MAX))
-    }
-
-    /// The UTC day by which windows are ordered. A mirror so stands behind the same other for a day at most, and a feed moves
-    /// no address that it does not concern. It is the feed's day, not the clock's: servers with the same feed have the
-    /// same windows, at midnight too.
-    fn day(&self) -> u64 {
-        let moment = self.inputs.feed.map_or(self.time, |feed| feed.generated);
-        moment.as_second().div_euclid(DAY).cast_unsigned()
-    }
-}
-
-impl Standings {
-    /// How mirrors stand now, where `before` was announced.
-    pub(super) fn of(static_data: &StaticData, now: &Now<'_>, before: Option<&Announced>) -> Self {
-        let mut healths: Vec<Health> =
-            static_data.plans.iter().map(|plan| plan.health(now)).collect();
-        let announced = announcing::announce(static_data, &healths, now, before);
-        let (mut lagging, mut settling) = (HashSet::new(), HashSet::new());
-        for (plan, health) in static_data.plans.iter().zip(&mut healths) {
-            let behind = announced
-                .iter()
-                .flat_map(|announced| health.compare(announced, static_data.settings.lag));
-            // Several zones may have one fleet.
-            lagging.extend(
-                behind.filter_map(|index| plan.fleet.mirrors.get(index)).map(|mirror| &mirror.host),
-            );
-            let settles = health.settling().filter_map(|index| plan.fleet.mirrors.get(index));
-            settling.extend(settles.map(|mirror| &mirror.host));
-        }
-        let (lagging, settling) = (lagging.len(), settling.len());
-        Self { healths, announced, lagging, settling }
-    }
-}
-
-impl Plan {
-    /// How its fleet stands now.
-    pub fn health(&self, now: &Now<'_>) -> Health {
-        Health::at(&self.fleet, now.inputs, now.time, Duration::from_secs(self.ttl.into()))
-    }
-
-    /// The next moment at which a downtime changes that.
-    fn next_downtime(&self, time: Timestamp) -> Option<Timestamp> {
-        Health::next_downtime(&self.fleet, time, Duration::from_secs(self.ttl.into()))
-    }
-
-    /// The walk along its paths under rules with these limits.
-    pub fn walk<'p>(&'p self, min: u16, families: Families, health: &'p Health) -> Walk<'p> {
-        Walk { fleet: &self.fleet, health, paths: &self.paths, min: min.into(), families }
-    }
-}
-
-impl StaticData {
-    /// The next moment after now at which the clock alone changes answers, but for the stamp of records.
-    pub fn next_change(&self, now: &Now<'_>) -> Option<Timestamp> {
-        let downtimes = self.plans.iter().filter_map(|plan| plan.next_downtime(now.time));
-        downtimes.chain(now.inputs.next_change(now.time)).chain(self.next_expiry(now)).min()
-    }
-}
-
 impl DynamicData {
-    /// Compiles what holds now.
+    /// Compiles the answers of a moment, as the first snapshot.
     pub fn compile(static_data: &StaticData, now: &Now<'_>) -> Self {
         Self::after(&Self::default(), static_data, now)
     }
 
-    /// Compiles what holds now where `announced` is all that is known of before: it is not taken back.
+    /// Compiles the answers of a moment after a restart, of which `announced` is all that was kept:
+    /// an announcement is not taken back.
     pub fn remembering(
         announced: Option<&Announced>,
         static_data: &StaticData,
@@ -203,11 +82,11 @@ impl DynamicData {
         Self::after(&Self { remembered, ..Self::default() }, static_data, now)
     }
 
-    /// Compiles what holds now, and takes over from what held before what is still the same. The result is what
-    /// [`DynamicData::remembering`] makes of what was announced before.
+    /// Compiles the answers of a moment and takes over unchanged windows from the snapshot before.
+    /// The result equals that of [`DynamicData::remembering`] with what that snapshot announced.
     pub fn after(before: &Self, static_data: &StaticData, now: &Now<'_>) -> Self {
-        let Standings { healths, announced, lagging, settling } =
-            Standings::of(static_data, now, before.remembered());
+        let MirrorAssessment { healths, announced, lagging, settling } =
+            MirrorAssessment::new(static_data, now, before.remembered());
         let texts = Texts::new(static_data, now, announced.as_ref());
         let mut dynamic_data = Self { texts, lagging, settling, ..Self::default() };
         dynamic_data.announces = announced.is_some();
@@ -218,166 +97,166 @@ impl DynamicData {
                 static_data.plans.get(rule.plan as usize).map_or(0, |plan| plan.paths.paths.len());
             dynamic_data.answers.resize(dynamic_data.answers.len() + paths, PoolAnswer::default());
         }
-        dynamic_data.notes = Notes::none(dynamic_data.answers.len());
+        dynamic_data.extended_errors = ExtendedErrors::new(dynamic_data.answers.len());
         let day = now.day();
-        for alike in alike(&static_data.rules) {
-            let plan = alike.plan as usize;
+        for group in groups(&static_data.rules) {
+            let plan = group.plan as usize;
             let (Some(plan), Some(health)) = (static_data.plans.get(plan), healths.get(plan))
             else {
                 continue;
             };
-            let walk = plan.walk(alike.min, alike.families, health);
+            let walk = plan.walk(group.min, group.families, health);
             for (number, path) in plan.paths.paths.iter().enumerate() {
-                let found = walk.along(path);
-                dynamic_data.lagging_paths += usize::from(found.lagging);
-                let followed = Followed { plan, path: number as PathId, found: &found };
-                for &rule in &alike.rules {
+                let path_yield = walk.along(path);
+                dynamic_data.lagging_paths += usize::from(path_yield.lagging);
+                let followed =
+                    FollowedPath { plan, path: number as PathId, path_yield: &path_yield };
+                for &rule in &group.rules {
                     let (Some(limits), Some(first)) =
                         (static_data.rules.get(rule), dynamic_data.first_of_rule.get(rule))
                     else {
                         continue;
                     };
-                    let answer = dynamic_data.blocks.answer(&before.blocks, &found, limits, day);
+                    let answer =
+                        dynamic_data.windows.answer(&before.windows, &path_yield, limits, day);
                     dynamic_data.put(*first as usize + number, answer, &followed, health);
                 }
             }
         }
-        dynamic_data.notes.shrink();
+        dynamic_data.extended_errors.shrink();
         dynamic_data.healths = healths;
         dynamic_data
     }
 
-    /// Puts an answer in its place, and notes how far its path had to be followed.
+    /// Stores an answer, with how far its path had to be followed.
     fn put(
         &mut self,
-        place: usize,
+        slot: usize,
         mut answer: PoolAnswer,
-        followed: &Followed<'_>,
+        followed: &FollowedPath<'_>,
         health: &Health,
     ) {
         for (set, ipv6) in [(&mut answer.ipv4, false), (&mut answer.ipv6, true)] {
             if set.count == 0 {
                 continue;
             }
-            set.reach = followed.reach(ipv6);
-            if set.reach == FallbackLevel::Further
-                && let Some(words) = followed.words(health, ipv6)
+            set.fallback = followed.level(ipv6);
+            if set.fallback == FallbackLevel::Further
+                && let Some(extra_text) = followed.extra_text(health, ipv6)
             {
-                self.notes.set(place, ipv6, OTHER_ERROR, &words);
+                self.extended_errors.set(slot, ipv6, OTHER_ERROR, &extra_text);
             }
         }
-        if let Some(slot) = self.answers.get_mut(place) {
-            *slot = answer;
+        if let Some(stored) = self.answers.get_mut(slot) {
+            *stored = answer;
         }
     }
 
-    /// How the fleet of a plan stands.
+    /// The states of the mirrors of a plan.
     pub fn health(&self, plan: u32) -> Option<&Health> {
         self.healths.get(plan as usize)
     }
 
-    /// The answer of a path under a rule.
+    /// The answers of a path under a rule.
     pub fn pool(&self, rule: u32, path: u16) -> Option<&PoolAnswer> {
-        self.at(self.place(rule, path)?)
+        self.answer(self.slot(rule, path)?)
     }
 
-    /// The answer of this place.
-    pub fn at(&self, place: u32) -> Option<&PoolAnswer> {
-        self.answers.get(place as usize)
+    /// The answers in a slot ([`DynamicData::slot`]).
+    pub fn answer(&self, slot: u32) -> Option<&PoolAnswer> {
+        self.answers.get(slot as usize)
     }
 
-    /// The place of a path under a rule among all answers.
-    pub fn place(&self, rule: u32, path: u16) -> Option<u32> {
+    /// The slot of a path under a rule: the number of its answers among all; `None` when there is
+    /// no such rule.
+    pub fn slot(&self, rule: u32, path: u16) -> Option<u32> {
         Some(*self.first_of_rule.get(rule as usize)? + u32::from(path))
     }
 
-    /// How many places there are.
-    pub fn places(&self) -> usize {
+    /// The number of slots.
+    pub fn slots(&self) -> usize {
         self.answers.len()
     }
 
-    /// The extended error of an answer from further along: INFO-CODE and EXTRA-TEXT (RFC 8914 section 2).
-    pub fn note(&self, rule: u32, path: PathId, ipv6: bool) -> Option<&[u8]> {
+    /// INFO-CODE and EXTRA-TEXT of the extended error of an answer from a later pool (RFC 8914
+    /// section 2); `None` for other answers.
+    pub fn extended_error(&self, rule: u32, path: PathId, ipv6: bool) -> Option<&[u8]> {
         let first = *self.first_of_rule.get(rule as usize)?;
-        self.notes.get(first as usize + usize::from(path), ipv6)
+        self.extended_errors.get(first as usize + usize::from(path), ipv6)
     }
 
-    /// How many answers are given although no mirror is known to work.
+    /// How many answers are given although no mirror is known to work (fail-open).
     pub fn fail_open(&self) -> usize {
-        let open = |set: &WindowSet| set.reach == FallbackLevel::Open;
+        let open = |set: &WindowSet| set.fallback == FallbackLevel::Open;
         self.answers.iter().filter(|answer| open(&answer.ipv4) || open(&answer.ipv6)).count()
     }
 
-    /// What is announced; none without a release.
+    /// What is announced; `None` without a release.
     pub fn announced(&self) -> Option<&Announced> {
         self.remembered().filter(|_| self.announces)
     }
 
-    /// What is announced, or was when there last was a release: it is not taken back.
+    /// What is announced, or without a release, what was announced last: an announcement is not
+    /// taken back.
     pub fn remembered(&self) -> Option<&Announced> {
         self.remembered.as_deref()
     }
 
-    /// How many mirrors work and are not answered, as they are too far behind the record.
+    /// How many working mirrors are not answered because they are too far behind the announced
+    /// release.
     pub fn lagging(&self) -> usize {
         self.lagging
     }
 
-    /// How many mirrors work, and are not answered as they changed their state too often.
+    /// How many working mirrors are not answered because they changed their state too often.
     pub fn settling(&self) -> usize {
         self.settling
     }
 
-    /// How many paths, over all limits, are answered with mirrors too far behind the record as there are no others.
+    /// How many paths, over all sets of limits, are answered with mirrors that are too far behind
+    /// the announced release, because no others work.
     pub fn lagging_paths(&self) -> usize {
         self.lagging_paths
     }
 
-    /// Octets of all windows; those that answers share count once.
+    /// Size of all windows in octets; windows shared by several answers count once.
     pub fn octets(&self) -> usize {
-        self.blocks.octets()
+        self.windows.octets()
     }
 
-    /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    /// The TXT answer of a release text, and whether it is too old to be trusted; `None` when it is
+    /// not answered.
     #[inline]
     pub fn text(&self, text: u32) -> Option<(Template<'_>, bool)> {
         self.texts.get(text)
     }
 
-    /// Whether the text of this number is too old to be answered.
+    /// Whether a release text is not answered because it is too old.
     pub fn expired(&self, text: u32) -> bool {
         self.texts.expired(text)
     }
 
-    /// Whether the text of this number is so old that it would not be answered, were it not for `on-stale = "serve"`.
+    /// Whether a release text is too old to be trusted, whether or not `on-stale` has it answered.
     pub fn stale(&self, text: u32) -> bool {
         self.texts.stale(text)
     }
 
-    /// Whether any text is.
+    /// Whether any release text is not answered because it is too old.
     pub fn has_expired(&self) -> bool {
         self.texts.has_expired()
     }
 }
 
-fn alike(rules: &[Rule]) -> Vec<Alike> {
-    let mut out: Vec<Alike> = Vec::new();
-    let mut places = HashMap::new();
+/// Groups the rules, so that each path is walked once for each group.
+fn groups(rules: &[Rule]) -> Vec<RuleGroup> {
+    let mut out: Vec<RuleGroup> = Vec::new();
+    let mut numbers = HashMap::new();
     for (number, &Rule { plan, min, families, .. }) in rules.iter().enumerate() {
-        let place = *places.entry((plan, min, families)).or_insert(out.len());
-        match out.get_mut(place) {
-            Some(alike) => alike.rules.push(number),
-            None => out.push(Alike { plan, min, families, rules: vec![number] }),
+        let group = *numbers.entry((plan, min, families)).or_insert(out.len());
+        match out.get_mut(group) {
+            Some(group) => group.rules.push(number),
+            None => out.push(RuleGroup { plan, min, families, rules: vec![number] }),
         }
     }
     out
-}
-
-/// A server's answers about itself in class CHAOS (RFC 4892), for the names that operators ask.
-pub fn chaos<'s>(lower: &[u8], settings: &'s Settings) -> Option<&'s str> {
-    match lower {
-        b"\x07version\x04bind\0" | b"\x07version\x06server\0" => Some(&settings.version),
-        b"\x02id\x06server\0" | b"\x08hostname\x04bind\0" => Some(&settings.identity),
-        _ => None,
-    }
 }

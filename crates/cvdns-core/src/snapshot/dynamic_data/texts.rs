@@ -1,50 +1,33 @@
-//! The TXT answers of a release, and when they are too old.
+//! The TXT answers of a release, and whether they are too old to be trusted.
 
-use jiff::Timestamp;
-
-use super::Now;
 use crate::release::{self, Announced};
-use crate::snapshot::static_data::{StaticData, Text};
-use crate::snapshot::template::{Line, Sections, Template, TemplateId, Templates};
+use crate::snapshot::now::Now;
+use crate::snapshot::static_data::StaticData;
+use crate::snapshot::template::{Sections, Template, TemplateId, TemplateRecord, Templates};
 use crate::wire::writer::Owner;
 use crate::wire::{class, rtype};
 
-/// A text that is answered.
+/// A TXT answer.
 #[derive(Debug, Clone, Copy)]
-struct SourceState {
+struct TextAnswer {
     template: TemplateId,
-    /// It is too old to be trusted.
+    /// Whether its stamp is too old to be trusted.
     stale: bool,
 }
 
-/// The texts of a frame at a moment.
+/// The TXT answers of a snapshot, in the order of [`StaticData::texts`].
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    of: Vec<Option<SourceState>>,
-    /// Which of them are too old to be trusted.
+    answers: Vec<Option<TextAnswer>>,
+    /// Whether the stamp of each text is too old to be trusted, answered or not.
     stale: Vec<bool>,
-    /// Whether such are not answered.
+    /// Whether texts that are too old are not answered (`on-stale`).
     expire: bool,
     templates: Templates,
 }
 
-impl Text {
-    /// From when on it is too old to be trusted.
-    fn expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
-        Some(release::expiry(now.fresh_until()?, self.ttl))
-    }
-}
-
-impl StaticData {
-    /// The next moment after now at which a text becomes too old.
-    pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
-        let moments = self.texts.iter().filter_map(|text| text.expiry(now));
-        moments.filter(|moment| *moment > now.time).min()
-    }
-}
-
 impl Texts {
-    /// Writes all that are announced.
+    /// Writes the TXT answers of what is announced.
     pub(super) fn new(
         static_data: &StaticData,
         now: &Now<'_>,
@@ -59,7 +42,7 @@ impl Texts {
             let string =
                 announced.and_then(|announced| string(text.database.as_deref(), announced));
             let id = string.and_then(|string| texts.add(&string, text.ttl));
-            texts.of.push(id.map(|template| SourceState { template, stale }));
+            texts.answers.push(id.map(|template| TextAnswer { template, stale }));
         }
         texts.templates.shrink();
         texts
@@ -67,7 +50,7 @@ impl Texts {
 
     fn add(&mut self, string: &str, ttl: u32) -> Option<TemplateId> {
         let rdata = txt(string.as_bytes());
-        let line = Line {
+        let line = TemplateRecord {
             owner: Owner::Question,
             rtype: rtype::TXT,
             class: class::IN,
@@ -77,30 +60,31 @@ impl Texts {
         self.templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })
     }
 
-    /// The text of this number, and whether it is too old to be trusted; none when there is no release to make it of.
+    /// The TXT answer of a text, and whether it is too old to be trusted; `None` when it is not
+    /// answered.
     #[inline]
     pub(super) fn get(&self, text: u32) -> Option<(Template<'_>, bool)> {
-        let SourceState { template, stale } = (*self.of.get(text as usize)?)?;
+        let TextAnswer { template, stale } = (*self.answers.get(text as usize)?)?;
         Some((self.templates.get(template)?, stale))
     }
 
-    /// Whether the text of this number is too old to be trusted.
+    /// Whether a text is too old to be trusted.
     pub(super) fn stale(&self, text: u32) -> bool {
         self.stale.get(text as usize).copied().unwrap_or_default()
     }
 
-    /// Whether it is not answered for that.
+    /// Whether a text is not answered because it is too old.
     pub(super) fn expired(&self, text: u32) -> bool {
         self.expire && self.stale(text)
     }
 
-    /// Whether any text is.
+    /// Whether any text is not answered because it is too old.
     pub(super) fn has_expired(&self) -> bool {
         self.expire && self.stale.contains(&true)
     }
 }
 
-/// The TXT string of a database, or of all.
+/// The TXT string of a database, or with `None` the version record of all databases.
 fn string(database: Option<&str>, announced: &Announced) -> Option<String> {
     let Announced { release, stamp, .. } = announced;
     match database {
@@ -112,7 +96,8 @@ fn string(database: Option<&str>, announced: &Announced) -> Option<String> {
     }
 }
 
-/// RDATA of a TXT record with one string of at most 255 octets (RFC 1035 section 3.3.14).
+/// RDATA of a TXT record with one string, which is cut off after 255 octets (RFC 1035
+/// section 3.3.14).
 pub fn txt(string: &[u8]) -> Vec<u8> {
     let length = string.len().min(255);
     let mut rdata = vec![length as u8];

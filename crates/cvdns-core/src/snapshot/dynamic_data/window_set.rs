@@ -1,65 +1,88 @@
-//! Windows as ready-made records.
+//! Windows as records in wire form.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::snapshot::fallback::FallbackLevel;
-use crate::snapshot::windows::{Share, Starts, Windows, shuffle};
+use crate::snapshot::windows::{Starts, WeightedCandidate, Windows, shuffle};
 use crate::snapshot::yields::Candidate;
 use crate::wire::{HEADER, MAX_MESSAGE, class, rtype};
 
-/// Octets of an A record that points at the question's name: pointer, type, class, TTL, length, address.
+/// Size in octets of an A record whose owner is a compression pointer to the question: pointer,
+/// type, class, TTL, RDLENGTH, address.
 pub const A_SIZE: usize = 16;
-/// Octets of an AAAA record that points at the question's name.
+
+/// Size in octets of an AAAA record whose owner is a compression pointer to the question.
 pub const AAAA_SIZE: usize = 28;
 
-/// Room that the longest header, question and OPT record leave of the longest message.
+/// Octets for addresses in the longest message, next to header, question and OPT record.
 const ROOM: usize = MAX_MESSAGE - 1024;
 
-/// The windows of one address family. Half a cache line, from which one load leads to the records of a window; where mirrors
-/// of unequal weight all fit into an answer, two do.
+/// The windows of one address family. It is half a cache line, from which one load leads to the
+/// records of a window. Two loads are needed where mirrors of unequal weight all fit into one
+/// answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowSet {
-    /// The records; in front of them, where it is needed, a table of the records at which windows start, each a `u16`.
+    /// The records. If `has_table` is set, a table precedes them that gives for each window the
+    /// index of its first record, as a `u16` in native byte order.
     octets: Arc<[u8]>,
-    /// How many windows there are; 0: no address.
+    /// Number of windows; 0 when there are no addresses.
     pub count: u32,
-    /// Octets from one start to the next; with a table, octets of a record.
-    apart: u32,
-    /// Octets of a window.
+    /// Octets from the start of one window to the start of the next; with a table, octets of a
+    /// record.
+    stride: u32,
+    /// Length of a window in octets.
     length: u32,
-    /// Records of a window.
+    /// Number of records in a window.
     pub size: u16,
-    /// From how far along the path they are.
-    pub reach: FallbackLevel,
-    /// Whether there is a table.
-    tabled: bool,
+    /// How far the path was followed for the addresses.
+    pub fallback: FallbackLevel,
+    /// Whether a table precedes the records.
+    has_table: bool,
 }
 
-/// Octets of an entry of the table.
+/// Size in octets of an entry of the table.
 const ENTRY: usize = size_of::<u16>();
 
-/// What addresses are answered with.
+/// The answers that a path yields under a rule, in one cache line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[repr(align(64))]
+pub struct PoolAnswer {
+    /// A records.
+    pub ipv4: WindowSet,
+    /// AAAA records.
+    pub ipv6: WindowSet,
+}
+
+/// What windows are made from, besides their candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Terms {
+pub(super) struct WindowParameters {
     /// Time to live in seconds.
     pub ttl: u32,
-    /// Most addresses; 0: as many as a message holds.
+    /// Most addresses in a window; 0 means as many as a message holds.
     pub max: u16,
-    /// What settles the order.
+    /// The UTC day, which determines the order.
     pub day: u64,
 }
 
-/// An address of either family.
+/// An IPv4 or IPv6 address.
 pub(super) trait Address: Copy + Eq {
-    /// The type of its records.
+    /// The type of its record.
     const RTYPE: u16;
-    /// Octets of a record.
+    /// Size of a record in octets.
     const RECORD: usize;
-    /// A number that is its own, or hardly anyone else's.
+    /// A number by which the address is shuffled: the same on every server, and rarely shared with
+    /// another address.
     fn key(self) -> u64;
-    /// Appends its octets.
+    /// Appends the octets of the address.
     fn put(self, octets: &mut Vec<u8>);
+}
+
+impl PoolAnswer {
+    /// The windows of one address family.
+    pub fn windows(&self, ipv6: bool) -> &WindowSet {
+        if ipv6 { &self.ipv6 } else { &self.ipv4 }
+    }
 }
 
 impl Address for Ipv4Addr {
@@ -90,18 +113,21 @@ impl Address for Ipv6Addr {
 }
 
 impl WindowSet {
-    /// Lays out the windows of these candidates.
-    pub(super) fn new<A: Address>(candidates: &[Candidate<A>], terms: Terms) -> Self {
+    /// Makes the windows of these candidates.
+    pub(super) fn new<A: Address>(
+        candidates: &[Candidate<A>],
+        parameters: WindowParameters,
+    ) -> Self {
         let most = (ROOM / A::RECORD) as u16;
-        let max = if terms.max == 0 { most } else { terms.max.min(most) };
-        let share = |candidate: &Candidate<A>| Share {
+        let max = if parameters.max == 0 { most } else { parameters.max.min(most) };
+        let weighted = |candidate: &Candidate<A>| WeightedCandidate {
             key: candidate.address.key(),
             capacity: candidate.capacity,
         };
-        let shares: Vec<Share> = candidates.iter().map(share).collect();
-        let Windows { layout, starts, size } = Windows::new(&shares, max, terms.day);
-        let (table, count, apart) = match &starts {
-            Starts::Every { apart, count } => (&[][..], *count, apart * A::RECORD),
+        let weighted: Vec<WeightedCandidate> = candidates.iter().map(weighted).collect();
+        let Windows { layout, starts, size } = Windows::new(&weighted, max, parameters.day);
+        let (table, count, stride) = match &starts {
+            Starts::Every { stride, count } => (&[][..], *count, stride * A::RECORD),
             Starts::At(starts) => (starts.as_slice(), starts.len(), A::RECORD),
         };
         let mut octets = Vec::with_capacity(table.len() * ENTRY + layout.len() * A::RECORD);
@@ -111,51 +137,55 @@ impl WindowSet {
             octets.extend_from_slice(&[0xc0, HEADER as u8]);
             octets.extend_from_slice(&A::RTYPE.to_be_bytes());
             octets.extend_from_slice(&class::IN.to_be_bytes());
-            octets.extend_from_slice(&terms.ttl.to_be_bytes());
+            octets.extend_from_slice(&parameters.ttl.to_be_bytes());
             octets.extend_from_slice(&((A::RECORD - 12) as u16).to_be_bytes());
             candidate.address.put(&mut octets);
         }
         Self {
             octets: octets.into(),
             count: count as u32,
-            apart: apart as u32,
+            stride: stride as u32,
             length: (size * A::RECORD) as u32,
             size: size as u16,
-            reach: FallbackLevel::Near,
-            tabled: !table.is_empty(),
+            fallback: FallbackLevel::Near,
+            has_table: !table.is_empty(),
         }
     }
 
-    /// The records of one window; `turn` is a fraction of 2^64 that chooses it.
+    /// The records of the window that `turn`, a fraction of 2^64, chooses.
     pub fn window(&self, turn: u64) -> &[u8] {
         self.numbered(self.chosen(turn))
     }
 
-    /// The number of that window, from 0.
+    /// The number, from 0, of the window that `turn` chooses.
     pub fn chosen(&self, turn: u64) -> usize {
         ((u128::from(turn) * u128::from(self.count)) >> 64) as usize
     }
 
-    /// The records of the window of this number.
+    /// The records of the window with this number.
     pub fn numbered(&self, chosen: usize) -> &[u8] {
-        let apart = self.apart as usize;
-        let from = if self.tabled { self.tabled(chosen, apart) } else { chosen * apart };
-        self.octets.get(from..from + self.length as usize).unwrap_or_default()
+        let stride = self.stride as usize;
+        let from =
+            if self.has_table { self.start_from_table(chosen, stride) } else { chosen * stride };
+        let records = self.octets.get(from..from + self.length as usize);
+        debug_assert!(records.is_some(), "a window is outside of its records");
+        records.unwrap_or_default()
     }
 
-    fn tabled(&self, chosen: usize, record: usize) -> usize {
+    /// Where a window starts, in octets, according to the table; `record` is the size of a record.
+    fn start_from_table(&self, chosen: usize, record: usize) -> usize {
         let entry = self.octets.get(chosen * ENTRY..).and_then(|rest| rest.first_chunk());
         let start = entry.copied().map(u16::from_ne_bytes).unwrap_or_default();
         self.count as usize * ENTRY + usize::from(start) * record
     }
 
-    /// The records that windows are slices of: each address at least once.
+    /// The records of which windows are slices: each address at least once.
     pub fn records(&self) -> &[u8] {
-        let table = if self.tabled { self.count as usize * ENTRY } else { 0 };
+        let table = if self.has_table { self.count as usize * ENTRY } else { 0 };
         self.octets.get(table..).unwrap_or_default()
     }
 
-    /// Octets of memory.
+    /// Size of the records and the table in octets.
     pub fn octets(&self) -> usize {
         self.octets.len()
     }

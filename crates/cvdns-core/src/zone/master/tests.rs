@@ -9,7 +9,7 @@ fn read(text: impl AsRef<[u8]>) -> (Vec<ResourceRecord>, Vec<String>) {
 }
 
 #[test]
-fn an_open_parenthesis_is_an_error_where_it_opens() {
+fn an_unclosed_parenthesis_is_an_error_where_it_opens() {
     let (records, problems) = read("$TTL 1h\nx TXT ( \"n\"\ny A 192.0.2.1\n");
     assert!(records.is_empty());
     assert_eq!(problems.len(), 1);
@@ -54,9 +54,9 @@ fn every_bad_entry_is_found_with_its_line() {
     assert_eq!(places, ["z:2:5", "z:3:3", "z:5:19", "z:6:2"], "{problems:?}");
 }
 
-/// RFC 3597 section 5; names in it uncompressed (section 4).
+/// RFC 3597 section 5; names must be uncompressed (section 4).
 #[test]
-fn the_generic_form_of_a_known_type_must_be_of_its_form() {
+fn the_generic_form_of_a_known_type_must_be_valid() {
     let (records, problems) = read(
         "$TTL 60\na A \\# 4 c0000201\nb TYPE2 \\# 3 016100\nc TYPE6 \\# 22 ( 0000 00000001\n 00000002\n\
          00000003 00000004 00000005 )\nd TYPE65280 \\# 0\ne MX \\# 3 000a00\n",
@@ -69,28 +69,40 @@ fn the_generic_form_of_a_known_type_must_be_of_its_form() {
     assert_eq!((records.len(), problems.len()), (0, 6), "{problems:?}");
 }
 
-/// Finds every file, with the same text; counts how often.
-struct Same(&'static str, usize, bool);
+/// Gives every file the same text.
+struct SameText {
+    text: &'static str,
+    /// Number of files read so far.
+    count: usize,
+    /// Whether each level of includes has other file names.
+    renames: bool,
+}
 
-impl Include for Same {
-    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
-        self.1 += 1;
-        let path = std::str::from_utf8(path).unwrap();
-        let file = if self.2 { format!("{from}/{path}") } else { path.to_owned() };
-        Ok(IncludedFile { file, octets: self.0.into() })
+impl SameText {
+    fn new(text: &'static str, renames: bool) -> Self {
+        Self { text, count: 0, renames }
     }
 }
 
-/// Levels of five lines would have five times as many errors each.
+impl Include for SameText {
+    fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
+        self.count += 1;
+        let path = std::str::from_utf8(path).unwrap();
+        let file = if self.renames { format!("{from}/{path}") } else { path.to_owned() };
+        Ok(IncludedFile { file, octets: self.text.into() })
+    }
+}
+
+/// Without the limits, each level would have five times as many errors as the one above.
 #[test]
 fn a_file_that_includes_itself_is_an_error_where_it_does() {
     const TEXT: &str = "$INCLUDE z\n$INCLUDE ./z\n$INCLUDE a/../z\n$INCLUDE z\n$INCLUDE z\n";
     for (renames, errors) in [(false, 5), (true, 1)] {
-        let mut files = Same(TEXT, 0, renames);
+        let mut files = SameText::new(TEXT, renames);
         let mut problems = Problems::default();
         parse("z", TEXT, &Name::root(), &mut files, &mut problems);
         assert_eq!(problems.counts(), (errors, 0));
-        assert!(files.1 < 40, "{}", files.1);
+        assert!(files.count < 40, "{}", files.count);
     }
 }
 
@@ -99,7 +111,7 @@ fn a_file_may_be_included_twice() {
     const TEXT: &str = "a 60 A 192.0.2.1\n";
     let mut problems = Problems::default();
     let text = "$INCLUDE x one.\n$INCLUDE x two.\n";
-    let records = parse("z", text, &Name::root(), &mut Same(TEXT, 0, false), &mut problems);
+    let records = parse("z", text, &Name::root(), &mut SameText::new(TEXT, false), &mut problems);
     assert_eq!((records.len(), problems.is_empty()), (2, true));
 }
 
@@ -125,14 +137,14 @@ fn a_ttl_has_31_bits() {
 }
 
 #[test]
-fn a_byte_order_mark_is_passed_over() {
+fn a_byte_order_mark_is_skipped() {
     let (records, problems) = read("\u{feff}a 60 A 192.0.2.1\n");
     assert_eq!((records.len(), problems.len()), (1, 1), "{problems:?}");
     assert!(problems[0].contains("byte order mark"), "{problems:?}");
 }
 
 #[test]
-fn an_open_quote_is_named() {
+fn an_unclosed_quote_is_reported() {
     let (records, problems) = read(
         "$TTL 60\na TXT \"one\" \"two\nb TXT \"x\" ; it's \"y\nc HINFO \"a \"b\"\nd WALLET \"x\ne TXT ( \"x\n \"y\" )\n",
     );
@@ -149,7 +161,7 @@ fn a_record_without_any_ttl_is_refused() {
     assert!(problems[0].contains("no TTL"), "{problems:?}");
 }
 
-/// RFC 1035 by way of RFC 2308 section 4.
+/// RFC 2308 section 4 on RFC 1035.
 #[test]
 fn the_minimum_of_the_soa_is_a_last_resort() {
     let (records, problems) = read("@ SOA a b 1 2 3 4 60\na 77 A 192.0.2.1\nb A 192.0.2.1\n");
@@ -161,7 +173,7 @@ fn the_minimum_of_the_soa_is_a_last_resort() {
 }
 
 #[test]
-fn octets_that_are_no_text_are_served_and_keep_places_right() {
+fn octets_outside_of_utf8_are_served_and_keep_locations_right() {
     let (records, problems) =
         read(b"; \xe4\xff\na 60 TXT \"\xfc\" ; \xc3\xa4\nb\xe4 60 TXT \xe4 nosuch \\256\n");
     assert_eq!(&*records[0].rdata, b"\x01\xfc");
@@ -171,9 +183,9 @@ fn octets_that_are_no_text_are_served_and_keep_places_right() {
     );
 }
 
-/// A record that cannot be read still says whose the next ones are.
+/// An invalid record still sets the owner of the records after it.
 #[test]
-fn a_bad_record_leaves_its_owner() {
+fn an_invalid_record_sets_the_owner() {
     let (records, problems) = read("$TTL 60\na A 192.0.2.1\nb A 192.0.2.300\n A 192.0.2.3\n");
     assert_eq!((records.len(), problems.len()), (2, 1), "{problems:?}");
     assert_eq!(records[1].owner.to_string(), "b.example.org");
@@ -194,7 +206,7 @@ fn generated_records_are_bounded() {
 
 /// RFC 1035 section 3.2.1.
 #[test]
-fn a_record_may_fill_its_length() {
+fn rdata_has_up_to_65535_octets() {
     let strings = vec![format!("\"{}\"", "x".repeat(255)); 255].join("\n ");
     for (more, fits) in [("x".repeat(254), true), ("x".repeat(255), false)] {
         let (records, problems) = read(format!("a 60 TXT ( {strings} {more} )\n"));

@@ -10,7 +10,7 @@ use super::octets::Octets;
 use super::parser::RdataParser;
 use crate::zone::token::ParseError;
 
-/// The fields of this file.
+// The fields of this file.
 pub(super) const ALGORITHM: Field = Field { text: algorithm, wire: |octets| octets.skip(1) };
 pub(super) const CERTIFICATE: Field = Field { text: certificate, wire: |octets| octets.skip(2) };
 pub(super) const TIMESTAMP: Field = Field { text: timestamp, wire: |octets| octets.skip(4) };

@@ -13,7 +13,7 @@ use crate::wire::name::{Name, NameError};
 use crate::zone::token::{ParseError, Token};
 use crate::zone::ttl;
 
-/// The fields of this file.
+// The fields of this file.
 pub(super) const U8: Field = Field { text: u8, wire: |octets| octets.skip(1) };
 pub(super) const U16: Field = Field { text: u16, wire: |octets| octets.skip(2) };
 pub(super) const U32: Field = Field { text: u32, wire: |octets| octets.skip(4) };

@@ -12,7 +12,7 @@ use super::octets::Octets;
 use super::parser::RdataParser;
 use crate::zone::token::ParseError;
 
-/// The fields of this file.
+// The fields of this file.
 pub(super) const WKS_SERVICES: Field = Field {
     text: services,
     // One bit for each of 65,536 ports.
@@ -44,7 +44,7 @@ pub(super) fn services(parser: &mut RdataParser<'_>) -> Result<(), ParseError> {
     parser.out.push(protocol as u8);
     let mut ports = Vec::new();
     while parser.continues() {
-        let expected = "a port, or a service's name that is known everywhere";
+        let expected = "a port or the name of a well-known service";
         let token = parser.text_token(expected)?;
         let port = find(SERVICES, token.text).map_or_else(|| number(&token, expected), Ok)?;
         ports.push(usize::from(port));

@@ -93,7 +93,7 @@ fn the_generic_form_must_be_valid_for_the_type() {
         "NSEC \\# 1 00",
         "SVCB \\# 2 0001",
     ] {
-        assert!(read(format!("x 60 {text}\n")).1[0].contains("the octets are no"), "{text}");
+        assert!(read(format!("x 60 {text}\n")).1[0].contains("the octets are not"), "{text}");
     }
 }
 
@@ -105,11 +105,11 @@ fn entries_may_have_any_form_of_rfc_1035_section_5_1() {
          @ rt 5 r\\.r\nLOC X25 \"1234\"\n",
     );
     assert_eq!(problems, Vec::<String>::new());
-    let read: Vec<String> =
+    let lines: Vec<String> =
         records.iter().map(|r| format!("{} {} {}", r.owner, r.ttl, hex(&r.rdata))).collect();
     let origin = "076578616d706c65036f726700";
     assert_eq!(
-        read,
+        lines,
         [
             format!("a.example.org 7200 00010172{origin}"),
             "a.example.org 180 00020172016200".to_owned(),

@@ -1,0 +1,54 @@
+//! Log and signals of the commands that keep running: serve, monitor and `export bind --watch`.
+
+use std::process::ExitCode;
+
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::log_filter;
+use super::output::{Failure, has_colour};
+use crate::logging::{LogQueue, log_panics};
+use cvdns_core::config::Log;
+use cvdns_io::signals::Signals;
+
+/// Runs a long-running command with a log that never blocks it and with signals caught before
+/// anything is read. `early_exit` is the exit status if a signal ends the process before the
+/// command begins.
+pub(super) fn run_with_signals(
+    early_exit: i32,
+    command: impl FnOnce(&LogQueue, Signals) -> ExitCode,
+) -> ExitCode {
+    let started = LogQueue::start().and_then(|log| {
+        let queue = log.clone();
+        let signals = Signals::catch(move || {
+            queue.flush();
+            early_exit
+        })?;
+        Ok((log, signals))
+    });
+    let (log, signals) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            return Failure::new(format!("cannot start the threads for log and signals: {error}"))
+                .report();
+        }
+    };
+    let code = command(&log, signals);
+    log.flush();
+    code
+}
+
+/// Starts logging to standard error. `CVDNS_LOG` overrides the level and may be any `tracing`
+/// filter.
+pub(super) fn start_log(log: &Log, queue: &LogQueue) {
+    let colours = has_colour();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(log_filter::filter(log.level))
+        .with_writer(queue.lines(colours && !log.json))
+        .with_ansi(colours)
+        .with_target(false)
+        // `tracing` would write these to standard error past the queue.
+        .log_internal_errors(false);
+    log_panics(queue);
+    // Fails only if a subscriber is set already, which then stays in use.
+    let _ = if log.json { builder.json().finish().try_init() } else { builder.finish().try_init() };
+}

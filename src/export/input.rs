@@ -1,0 +1,26 @@
+//! What an export is made from, and how BIND matches clients to views.
+
+use std::sync::Arc;
+
+use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::snapshot::Snapshot;
+
+/// Everything that an export is made from.
+#[derive(Debug, Clone)]
+pub struct ExportInput {
+    /// The snapshot whose answers are exported.
+    pub snapshot: Arc<Snapshot>,
+    /// The serial of the feed in force.
+    pub feed: Option<u64>,
+    /// The countries of client networks.
+    pub countries: Arc<CountryMap>,
+}
+
+/// How BIND matches clients to its views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AclKind {
+    /// By its own country database (`geoip country DE;`).
+    Geoip,
+    /// By lists of all networks: BIND needs no database.
+    Prefixes,
+}
