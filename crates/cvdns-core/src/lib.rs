@@ -10,6 +10,7 @@
 //! Each module uses only modules above it.
 //!
 //! - [`wire`]: names, queries, EDNS and the message writer: octets only.
+//! - [`schema`]: the keys of input files: names, types, defaults and descriptions.
 //! - [`problem`]: what is wrong with an input, and where: [`Problems`](problem::Problems).
 //! - [`geo`]: countries, the country database, and tables from addresses to places.
 //! - [`fleet`]: the mirrors of a fleet file: [`Fleet`](fleet::Fleet).
