@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{Explain, keys::server};
+use crate::config::{
+    Explain,
+    keys::{record, server},
+};
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
@@ -121,7 +124,7 @@ impl Inputs {
             zones: vec![zone],
             countries: CountryMap::empty().into(),
             settings: Settings::default(),
-            record_ttl: 1800,
+            record_ttl: record::TTL.preset(),
         })
     }
 }
@@ -136,9 +139,9 @@ impl Default for Settings {
             nsid: None,
             version: "cvdns".to_owned(),
             identity: "cvdns".to_owned(),
-            expire: true,
-            quorum: Share::MOST,
-            lag: 1,
+            expire: record::ON_STALE.preset(),
+            quorum: record::QUORUM.preset(),
+            lag: record::LAG.preset(),
         }
     }
 }
