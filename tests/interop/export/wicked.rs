@@ -212,7 +212,7 @@ fn warnings_and_records_that_are_left_out_are_said() {
         "{warnings}{said}"
     );
     assert!(
-        said.contains("the record current.cvd.w.test TXT is left out: no release is known"),
+        said.contains("the TXT record of current.cvd.w.test is left out: no release is known"),
         "{said}"
     );
 }
