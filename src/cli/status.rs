@@ -179,7 +179,7 @@ fn queries(queries: &QueryStatus) -> Vec<String> {
     lines
 }
 
-/// LogCounts with their names, the largest first.
+/// Counts with their names, the largest first.
 fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
     let mut all: Vec<(&String, &u64)> = of.collect();
     all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));

@@ -46,7 +46,7 @@ pub struct QueryCounterSet {
 /// Sums of counters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueryTotals {
-    /// Number of queries of each kind. SectionCounts of 0 are left out, except for kinds that are usually
+    /// Number of queries of each kind. Counts of 0 are left out, except for kinds that are usually
     /// watched: a rate then sees these from the first query on.
     pub queries: Vec<(QueryKind, u64)>,
     /// Queries with a client subnet that was used (RFC 7871).
@@ -213,7 +213,7 @@ impl CounterHandle {
         Self { query_counters, lane: 0, exclusive: false }
     }
 
-    /// SectionCounts a query of this class and type that was answered with this RCODE.
+    /// Counts a query of this class and type that was answered with this RCODE.
     #[inline]
     pub(super) fn count(&self, class: NameClass, qtype: u16, code: u16) {
         let place = INDEXES.get(usize::from(qtype)).map_or(0, |place| usize::from(*place));

@@ -258,7 +258,7 @@ fn decided<'s>(
     Body { scope, ..body }
 }
 
-/// SectionCounts a complete answer.
+/// Counts a complete answer.
 #[inline]
 fn count(snapshot: &Snapshot, state: &State, query: &Query, rcode: u16, truncated: bool) {
     let State { counters, labels, .. } = state;

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::problem::{Location, Problems};
+use crate::snapshot::static_data::NodeAnswer;
 use crate::wire::name::{MAX_NAME, Name, lowered, parent};
 use crate::wire::rtype;
 use crate::zone::records::{OwnerSets, Records, Rrset};
-
-use crate::snapshot::static_data::NodeAnswer;
 
 /// The origins of all zones that are served.
 #[derive(Debug, Default)]
