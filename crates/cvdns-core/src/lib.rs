@@ -76,13 +76,13 @@
 //! ```
 //!
 //! The decision alone, without the query's octets, is
-//! [`decide_apart`](decision::decide_apart):
+//! [`decide_by_name`](decision::decide_by_name):
 //!
 //! ```
 //! # use std::{sync::Arc, time::Duration};
 //! # use cvdns_core::problem::Problems;
 //! # use cvdns_core::snapshot::{Now, Snapshot, compile, inputs::Inputs};
-//! use cvdns_core::decision::{Outcome, Trail, decide_apart};
+//! use cvdns_core::decision::{Outcome, Trail, decide_by_name};
 //! use cvdns_core::wire::{lower::LowerName, rtype};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -98,7 +98,7 @@
 //! let (mut name, mut trail) = (LowerName::new(), Trail::default());
 //! name.set(b"\x02db\x07example\x03net\0");
 //! let client = "198.51.100.7".parse()?;
-//! let decision = decide_apart(&snapshot, &name, rtype::A, client, &mut trail);
+//! let decision = decide_by_name(&snapshot, &name, rtype::A, client, &mut trail);
 //! assert!(matches!(decision.outcome, Outcome::Pool { .. }));
 //! # Ok(())
 //! # }
