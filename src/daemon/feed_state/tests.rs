@@ -30,8 +30,11 @@ fn loss() -> Loss {
 
 /// Judges and settles the document of this serial.
 fn read(state: &mut FeedState, serial: u64, loss: Option<Loss>, second: u64) -> FeedChange {
-    let candidate = FeedCandidate::judge(document(serial), state.criteria(POLICY, at(second)));
-    state.settle(candidate, loss, POLICY, at(second))
+    let document = document(serial);
+    let source = document.source.clone();
+    let policy = FeedPolicy { source: Some(&source), ..POLICY };
+    let candidate = FeedCandidate::judge(document, state.criteria(policy, at(second)));
+    state.settle(candidate, loss, policy, at(second))
 }
 
 fn serial(state: &FeedState) -> Option<u64> {
