@@ -99,11 +99,11 @@ fn check_warns_of_what_a_server_would_take() {
     assert_eq!(code, Some(0), "{error}");
     assert!(out.contains("odd.json can be used: feed 0 of "), "{out}");
     for words in [
-        "its serial is 0",
+        "the serial is 0",
         "older than max-age",
         "gone.example is in no fleet file",
         "192.0.2.99 is not an address of fr1.example",
-        "fr1.example holds daily 28130, the release has 28129",
+        "fr1.example holds daily 28130, but the release has 28129",
         "DE has no usable mirror, of 3",
         "JP has no usable mirror, of 1",
     ] {

@@ -157,7 +157,7 @@ fn a_corrected_public_key_has_what_is_fetched_judged_anew() {
     reload(&config.replace(&theirs, &ours), "feed 1000 of ");
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
     // And what is in force is verified by the next keys, too.
-    reload(&config, "another key than");
+    reload(&config, "key other than");
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));
 }
 

@@ -71,7 +71,7 @@ fn formats_a_feed_needs_its_signature_when_a_key_is_set() {
             assert_eq!(log.matches("feed 1000 goes on").count(), 1, "{log}");
         }
     };
-    next(&|feed| sign(dir.path(), "theirs", feed), "another key than `public-key`", "signature");
+    next(&|feed| sign(dir.path(), "theirs", feed), "key other than `public-key`", "signature");
     next(
         &|feed| sign(dir.path(), "ours", &feed.replace("1.4.6", "1.4.7")),
         "does not match these octets",
@@ -114,7 +114,7 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
         .with("feed.json", first.clone())
         .with("feed.json.minisig", sign(dir.path(), "ours", &first));
     let (daemon, port) = start(files, &format!("public-key = \"{theirs}\"\nstate = \"state\""));
-    assert!(daemon.log().contains("another key than `public-key`: of "), "{}", daemon.log());
+    assert!(daemon.log().contains("key other than `public-key`: with "), "{}", daemon.log());
     let serial = || metric(port, "feed_serial");
     let set = |keys: &str, says: &[&str]| {
         let config =
@@ -135,7 +135,7 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
 
     // What is in force is judged too, and goes on: nothing better is there.
     let news =
-        set(&format!("public-key = \"{theirs}\""), &["another key than", "feed 1000 goes on"]);
+        set(&format!("public-key = \"{theirs}\""), &["key other than", "feed 1000 goes on"]);
     assert!(!news.contains("is in force"), "{news}");
     assert_eq!(serial(), 1_000);
     let next = without(1_001, |host| host == "de1.example");

@@ -86,7 +86,7 @@ fn both_checks_verify_the_signature_and_say_what_to_do() {
                 assert!(error.contains(words), "{words}: {error}");
             }
             assert!(
-                !says.contains("another key") || error.contains(&their_id),
+                !says.contains("key other than") || error.contains(&their_id),
                 "{their_id}: {error}"
             );
         }

@@ -137,7 +137,7 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     assert!(state.has_feed() && state.feed.complaint().is_none());
     // The old signature is refused, and so is another one that is not good.
     assert!(state.reload(loaded(&new), Timestamp::now(), &mut problems));
-    assert!(state.feed.complaint().is_some_and(|complaint| complaint.contains("another key")));
+    assert!(state.feed.complaint().is_some_and(|complaint| complaint.contains("key other than")));
     sign(&new, "other octets");
     state.read(Timestamp::now());
     assert!(

@@ -66,5 +66,5 @@ fn only_a_valid_and_newer_feed_changes_an_answer() {
         (in_force, taken) = (serial, taken + 1);
         state.publisher.reclaim();
     }
-    assert!(refused > 8_000 && taken > 5, "{refused} refused, {taken} taken");
+    assert!(refused > 8_000 && taken > 2, "{refused} refused, {taken} taken");
 }
