@@ -46,7 +46,7 @@ impl Way {
             Self::Hang => {
                 // Until the client goes away.
                 stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-                stream.read(&mut [0]).map(drop)
+                stream.read_exact(&mut [0])
             }
             Self::Drip => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")?;
@@ -77,9 +77,7 @@ impl BadWeb {
                 std::thread::spawn(move || {
                     let mut head = Vec::new();
                     let mut octet = [0];
-                    while !head.ends_with(b"\r\n\r\n")
-                        && stream.read(&mut octet).is_ok_and(|n| n > 0)
-                    {
+                    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut octet).is_ok() {
                         head.push(octet[0]);
                     }
                     requests.fetch_add(1, Ordering::Relaxed);

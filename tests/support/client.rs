@@ -76,13 +76,33 @@ impl Client {
 /// The next datagram, or `None` when none comes.
 pub fn receive(socket: &UdpSocket) -> Option<Vec<u8>> {
     let mut buffer = vec![0; 65_535];
-    match socket.recv(&mut buffer) {
+    match whole(|| socket.recv(&mut buffer)) {
         Ok(length) => {
             buffer.truncate(length);
             Some(buffer)
         }
         Err(error) if is_silence(error.kind()) => None,
         Err(error) => panic!("receiving: {error}"),
+    }
+}
+
+/// Reads once more where the process was stopped and goes on: a read with a timeout is interrupted
+/// by that although nobody handles a signal (signal(7)).
+fn whole(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Waits for what comes next on a stream: true when the server has closed it, by an orderly end or,
+/// if it left bytes unread, by a reset.
+pub fn is_closed(stream: &mut TcpStream) -> bool {
+    match whole(|| stream.read(&mut [0])) {
+        Ok(octets) => octets == 0,
+        Err(error) => matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
     }
 }
 

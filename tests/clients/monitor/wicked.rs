@@ -117,10 +117,10 @@ fn talk(stream: TcpStream, ended: Arc<AtomicBool>, timestamp: i64, way: Way) {
     let mut request = Vec::new();
     let mut octet = [0];
     while !request.ends_with(b"\r\n\r\n") {
-        match talk.stream.read(&mut octet) {
-            Ok(1) => request.push(octet[0]),
-            _ => return,
+        if talk.stream.read_exact(&mut octet).is_err() {
+            return;
         }
+        request.push(octet[0]);
     }
     let request = String::from_utf8(request).expect("a request");
     let header = |name: &str| {

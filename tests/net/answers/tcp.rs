@@ -1,12 +1,12 @@
 //! DNS over TCP (RFC 7766).
 
 use super::{nxdomain, server, www};
-use crate::support::client::{Client, TCP, Transport, framed, read, send};
+use crate::support::client::{Client, TCP, Transport, framed, is_closed, read, send};
 use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::rr;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -97,12 +97,7 @@ fn rfc7766_6_2_3_idle_connections_are_closed() {
         send(&mut used, &query[0].build());
         all_answered(&mut used, &query);
         for stream in [&mut silent, &mut half, &mut used] {
-            stream.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
-            let closed = match stream.read(&mut [0; 16]) {
-                Ok(octets) => octets == 0,
-                Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
-            };
-            assert!(closed, "still open over {transport:?}");
+            assert!(is_closed(stream), "still open over {transport:?}");
         }
     }
 }
