@@ -6,7 +6,7 @@ use crate::oracle;
 use std::net::IpAddr;
 
 use asking::{Numbers, masked, project, spread};
-use cvdns_core::geo::client_table::Place;
+use cvdns_core::geo::client_table::ScopedValue;
 use cvdns_core::geo::country::Country;
 use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::geo::database::CountryDatabase;
@@ -30,7 +30,7 @@ fn twenty_thousand_addresses_are_where_the_plain_reader_has_them() {
         for _ in 0..ADDRESSES {
             let (network, length) = networks[numbers.below(networks.len())];
             let address = spread(network, length, numbers.wide());
-            let Place { value, scope } = table.get(address);
+            let ScopedValue { value, scope } = table.get(address);
             if stands_for_ipv4(address) {
                 continue;
             }

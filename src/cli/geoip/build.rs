@@ -142,7 +142,7 @@ impl BuildSummary {
             kind: source.kind.to_string(),
             date: source.date.map(date_text),
             networks: source.networks,
-            without_country: source.nowhere,
+            without_country: source.unlocated,
             left_out: source
                 .left_out
                 .iter()

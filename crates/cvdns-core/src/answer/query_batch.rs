@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::parsed_query::ParsedQuery;
-use crate::geo::client_table::Sought;
+use crate::geo::client_table::LookupBatch;
 use crate::snapshot::Snapshot;
 
 /// The queries of a batch. Each step is taken for all queries before the next step, so that the
@@ -14,7 +14,7 @@ pub(super) struct QueryBatch {
     queries: Vec<ParsedQuery>,
     /// Number of queries in this batch.
     count: usize,
-    sought: Sought,
+    lookups: LookupBatch,
 }
 
 impl QueryBatch {
@@ -55,12 +55,12 @@ impl QueryBatch {
     /// Locates the clients on which answers depend, together, for the first plan that one needs.
     /// Clients that need another plan are located when their answer is decided.
     fn locate_clients(&mut self, snapshot: &Snapshot) {
-        self.sought.clear();
+        self.lookups.clear();
         let mut plan = None;
         for (number, parsed) in self.queries.iter().take(self.count).enumerate() {
             let asks = parsed.look_ahead(snapshot);
             if asks.is_some_and(|asks| asks == *plan.get_or_insert(asks)) {
-                self.sought.push(number, parsed.client.address);
+                self.lookups.push(number, parsed.client.address);
             }
         }
         let Some((plan, clients)) =
@@ -68,8 +68,8 @@ impl QueryBatch {
         else {
             return;
         };
-        clients.get_all(&mut self.sought);
-        for (number, place) in self.sought.found() {
+        clients.get_all(&mut self.lookups);
+        for (number, place) in self.lookups.results() {
             if let Some(parsed) = self.queries.get_mut(number) {
                 parsed.client.placed = Some((plan, place));
             }

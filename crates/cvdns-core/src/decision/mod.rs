@@ -20,7 +20,7 @@ mod prefetch;
 
 use std::net::IpAddr;
 
-use crate::geo::client_table::Place;
+use crate::geo::client_table::ScopedValue;
 use crate::release::Announced;
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::PoolAnswer;
@@ -45,7 +45,7 @@ pub struct Decision<'s> {
     /// What is answered at the end of the chain, or at the question's name when there is no chain.
     pub outcome: Outcome<'s>,
     /// The client's place in the client table; `None` when the answer does not depend on clients.
-    pub client: Option<Place>,
+    pub client: Option<ScopedValue>,
     /// Class under which the query is counted: that of the name that has the answer.
     pub class: NameClass,
 }
@@ -141,7 +141,7 @@ pub struct Client {
     pub address: IpAddr,
     /// A plan's number and the client's place in that plan's client table, when it was looked up
     /// ahead; `None` otherwise.
-    pub placed: Option<(u32, Place)>,
+    pub placed: Option<(u32, ScopedValue)>,
 }
 
 /// The chain from the question's name to the name that has the answer. Callers keep it between

@@ -1,25 +1,26 @@
-//! Where addresses are, as far as it is known: in a country, on a continent, or nobody knows.
+//! The area of an address: a country, only a continent, or unknown.
 
 use std::fmt;
 
 use super::country::{Continent, Country};
 
-/// Where addresses are, as far as it is known.
+/// The area of an address, as far as it is known.
 ///
-/// Country databases know of some networks the continent alone: `GeoLite2` has millions of such IPv4 addresses.
+/// For some networks, country databases know only the continent: `GeoLite2` has millions of such
+/// IPv4 addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Area {
-    /// Nobody knows.
+    /// Neither country nor continent is known.
     #[default]
     Unknown,
-    /// On this continent; the country is not known.
+    /// Only the continent is known.
     Continent(Continent),
-    /// In this country.
+    /// The country is known.
     Country(Country),
 }
 
 impl Area {
-    /// The country. `None` where it is not known.
+    /// The country; `None` if it is not known.
     pub fn country(self) -> Option<Country> {
         match self {
             Area::Country(country) => Some(country),
@@ -27,7 +28,7 @@ impl Area {
         }
     }
 
-    /// The continent, of a country too. `None` where nothing is known.
+    /// The continent, also that of a country; `None` if nothing is known.
     pub fn continent(self) -> Option<Continent> {
         match self {
             Area::Country(country) => Some(country.continent()),

@@ -1,150 +1,83 @@
-//! From an address to a small number (a path's) and the ECS scope for which it holds.
+//! Maps an address to a small number (the path that serves it) and to the ECS scope of that answer.
 //!
-//! The whole address space is cut into ranges of one number each, adjacent equal ones merged; the scope is the length of the
-//! longest prefix around an address that lies in its range.
+//! The address space is cut into ranges of one number each; equal neighbours are merged. The scope
+//! is the length of the longest prefix around an address that lies within its range.
 
-use std::net::IpAddr;
-
-use super::steps::Steps;
-use networks::Networks;
-use trie::Trie;
-
+mod lookup;
 mod networks;
 #[cfg(test)]
 mod tests;
 mod trie;
 
-/// Stands for IPv4's numbers.
-const ELSEWHERE: u16 = u16::MAX;
-/// Addresses that stand for the IPv4 address in them, first and last: IPv4-mapped (RFC 4291 section 2.5.5.2), 6to4
-/// (RFC 3056).
-const EMBEDDING: [(u128, u128); 2] =
-    [(0xffff << 32, (0x1_0000 << 32) - 1), (0x2002 << 112, (0x2003 << 112) - 1)];
+use std::net::IpAddr;
 
-/// What an address maps to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The number.
-    pub value: u16,
-    /// Length in bits of the longest prefix around the address in which every address has that number.
-    pub scope: u8,
-}
+pub use self::lookup::{LookupBatch, ScopedValue};
+use self::networks::Ipv6Ranges;
+use self::trie::Trie;
+use super::embedded::{IPV4_MAPPED, SIX_TO_FOUR, ipv4_of};
+use super::range_map::RangeMap;
 
-/// Addresses to be looked up together; kept by its user for its room.
-#[derive(Debug, Clone, Default)]
-pub struct Sought {
-    v4: Vec<LookUp<u32>>,
-    v6: Vec<LookUp<u128>>,
-}
+/// Number of the IPv6 ranges that embed IPv4 addresses; those are looked up as IPv4.
+const EMBEDDED_IPV4: u16 = u16::MAX;
 
-/// One of them. Each step of a look-up is taken for all before the next: the steps wait for memory, and short loops of
-/// one step let the processor have many reads under way.
-#[derive(Debug, Clone, Copy)]
-struct LookUp<A> {
-    address: A,
-    /// What its user knows it by.
-    number: usize,
-    /// What the next step reads, in the terms of the table: a place, an entry, or from where up to where.
-    at: (u32, u32),
-    embedding: u8,
-    place: Place,
-}
-
-impl Sought {
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.v4.clear();
-        self.v6.clear();
-    }
-
-    /// Adds an address, under a number that is its user's.
-    pub fn push(&mut self, number: usize, address: IpAddr) {
-        let (at, place) = ((0, 0), Place { value: 0, scope: 0 });
-        match ipv4_of(address) {
-            Ok((address, embedding)) => {
-                self.v4.push(LookUp { address, number, at, embedding, place });
-            }
-            Err(address) => self.v6.push(LookUp { address, number, at, embedding: 0, place }),
-        }
-    }
-
-    /// The numbers, in no order, and where their addresses were found.
-    pub fn found(&self) -> impl Iterator<Item = (usize, Place)> {
-        let v4 = self.v4.iter().map(|look_up| (look_up.number, look_up.place));
-        v4.chain(self.v6.iter().map(|look_up| (look_up.number, look_up.place)))
-    }
-}
-
-/// The table of all addresses.
+/// The number and scope of every IPv4 and IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTable {
     v4: Trie,
-    v6: Networks,
-    /// Shortest scope of an IPv4 address: 0 means all addresses, IPv6 too (RFC 7871 section 7.3.1).
-    least: u8,
+    v6: Ipv6Ranges,
+    /// Shortest scope in bits of an IPv4 address: 0 if all addresses have the same number, else 1,
+    /// because scope 0 covers IPv6 too (RFC 7871 section 7.3.1).
+    min_scope: u8,
 }
 
 impl ClientTable {
-    /// Makes the table of numbers below 2^16 − 2.
-    pub fn new(v4: &Steps<u32, u16>, mut v6: Steps<u128, u16>) -> Self {
-        for (first, last) in EMBEDDING {
-            v6.paint(first, last, ELSEWHERE);
+    /// Builds the table. Numbers must be below 2^16 − 2; the two highest are reserved.
+    pub fn new(v4: &RangeMap<u32, u16>, mut v6: RangeMap<u128, u16>) -> Self {
+        for (first, last) in [IPV4_MAPPED, SIX_TO_FOUR] {
+            v6.set_range(first, last, EMBEDDED_IPV4);
         }
-        let of_v6 = v6.iter().map(|(_, value)| *value).filter(|value| *value != ELSEWHERE);
+        let of_v6 = v6.iter().map(|(_, value)| *value).filter(|value| *value != EMBEDDED_IPV4);
         let mut values = v4.iter().map(|(_, value)| *value).chain(of_v6);
         let first = values.next().unwrap_or_default();
         let uniform = values.all(|value| value == first);
         if uniform {
-            v6 = Steps::flat(first);
+            v6 = RangeMap::uniform(first);
         }
-        Self { v4: Trie::new(v4), v6: Networks::new(&v6), least: u8::from(!uniform) }
+        Self { v4: Trie::new(v4), v6: Ipv6Ranges::new(&v6), min_scope: u8::from(!uniform) }
     }
 
-    /// Looks an address up.
-    pub fn get(&self, address: IpAddr) -> Place {
+    /// Looks up one address.
+    pub fn get(&self, address: IpAddr) -> ScopedValue {
         match ipv4_of(address) {
             Ok((address, embedding)) => self.of_v4(self.v4.get(address), embedding),
             Err(address) => self.v6.get(address),
         }
     }
 
-    /// Looks several addresses up, which costs less than one after the other.
-    pub fn get_all(&self, sought: &mut Sought) {
-        self.v4.get_all(&mut sought.v4);
-        self.v6.get_all(&mut sought.v6);
-        for look_up in &mut sought.v4 {
-            look_up.place = self.of_v4(look_up.place, look_up.embedding);
+    /// Looks up all addresses of a batch, which costs less than one after the other.
+    pub fn get_all(&self, batch: &mut LookupBatch) {
+        self.v4.get_all(&mut batch.v4);
+        self.v6.get_all(&mut batch.v6);
+        for lookup in &mut batch.v4 {
+            lookup.result = self.of_v4(lookup.result, lookup.embedding);
         }
     }
 
-    /// IPv4-mapped and 6to4 addresses stand where their IPv4 address stands, and no scope of another address reaches into them.
-    fn of_v4(&self, place: Place, embedding: u8) -> Place {
+    /// Adjusts the scope of an IPv4 address that was looked up behind a prefix of `embedding` bits.
+    ///
+    /// IPv4-mapped and 6to4 addresses have the number of their IPv4 address, and the scope of no
+    /// other address reaches into these prefixes.
+    fn of_v4(&self, found: ScopedValue, embedding: u8) -> ScopedValue {
         let scope = match embedding {
-            0 => place.scope.max(self.least),
-            // The whole of an embedding prefix is claimed, and no more unless it is everything.
-            prefix => place.scope + if self.least == 0 { 0 } else { prefix },
+            0 => found.scope.max(self.min_scope),
+            // A scope may span the whole embedding prefix, but reaches beyond it only as scope 0.
+            prefix => found.scope + if self.min_scope == 0 { 0 } else { prefix },
         };
-        Place { scope, ..place }
+        ScopedValue { scope, ..found }
     }
 
-    /// How much memory it takes.
+    /// Memory in use, in octets.
     pub fn octets(&self) -> usize {
         self.v4.octets() + self.v6.octets()
     }
-}
-
-/// The IPv4 address that an address is or stands for, and the length of the prefix behind which it is embedded; or the IPv6
-/// address.
-pub(super) fn ipv4_of(address: IpAddr) -> Result<(u32, u8), u128> {
-    let bits = match address {
-        IpAddr::V4(address) => return Ok((address.to_bits(), 0)),
-        IpAddr::V6(address) => address.to_bits(),
-    };
-    if bits >> 32 == 0xffff {
-        return Ok((bits as u32, 96));
-    }
-    if bits >> 112 == 0x2002 {
-        return Ok(((bits >> 80) as u32, 16));
-    }
-    Err(bits)
 }

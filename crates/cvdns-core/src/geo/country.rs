@@ -1,18 +1,25 @@
 //! Countries: codes, names, continents and distances.
 //!
-//! The facts stand in `geoip/countries.csv` and `geoip/withdrawn.csv`, which are compiled in.
+//! The data is in `geoip/countries.csv` and `geoip/withdrawn.csv`, which are compiled in.
+
+mod continent;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::LazyLock;
 
-/// A country or territory: an ISO 3166-1 code, or one of XK, EU and AP, which address data uses.
+pub use self::continent::Continent;
+
+/// A country or territory with an ISO 3166-1 code, or one of XK, EU and AP, which address data
+/// uses.
 ///
-/// Ordered by code. `Debug` and `Display` print the code.
+/// Countries are ordered by code. `Debug` and `Display` print the code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(u8);
 
 impl Country {
-    /// How many countries there are; [`Country::index`] is always below.
+    /// Number of countries; [`Country::index`] is always less.
     pub fn count() -> usize {
         TABLE.rows.len()
     }
@@ -22,26 +29,27 @@ impl Country {
         (0..TABLE.rows.len()).map(|index| Country(index as u8))
     }
 
-    /// The country's place in the table, for arrays with one element per country.
+    /// The index of the country, for arrays with one element per country.
     ///
-    /// It changes when the table does: not for storing.
+    /// It changes with the table of countries, so it must not be stored.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// The inverse of [`Country::index`].
+    /// The country with an index, as [`Country::index`] returns it; `None` if there is none.
     pub fn from_index(index: usize) -> Option<Country> {
         (index < Self::count()).then_some(Country(index as u8))
     }
 
-    /// Reads an ISO 3166-1 code or a ccTLD alias (`uk` is GB, `su` is RU) in any case.
+    /// Parses an ISO 3166-1 code or a ccTLD alias (`uk` is GB, `su` is RU), upper or lower case.
     ///
     /// # Errors
-    /// A code that is withdrawn comes back with its successors, any other string with a suggestion if there is one.
+    /// The error for a withdrawn code lists its successors. For any other string it may suggest a
+    /// country.
     pub fn parse(code: &str) -> Result<Country, UnknownCountry> {
-        match cell(code).and_then(|cell| TABLE.cells.get(cell)) {
-            Some(Cell::Country(country)) => Ok(*country),
-            Some(Cell::Withdrawn(index)) => match TABLE.withdrawn.get(usize::from(*index)) {
+        match slot(code).and_then(|slot| TABLE.slots.get(slot)) {
+            Some(CodeSlot::Country(country)) => Ok(*country),
+            Some(CodeSlot::Withdrawn(index)) => match TABLE.withdrawn.get(usize::from(*index)) {
                 Some(row) => Err(row.error()),
                 None => Err(UnknownCountry::new(code)),
             },
@@ -54,12 +62,12 @@ impl Country {
         self.row().code
     }
 
-    /// The code in lower case, as it stands in a domain name.
+    /// The code in lower case, as a label of a domain name.
     pub fn label(self) -> &'static str {
         &self.row().label
     }
 
-    /// Further ccTLDs in use, in lower case: `uk` of GB, `su` of RU, `ac` of SH.
+    /// Other ccTLDs of the country, in lower case: `uk` for GB, `su` for RU, `ac` for SH.
     pub fn aliases(self) -> &'static [&'static str] {
         &self.row().aliases
     }
@@ -69,26 +77,26 @@ impl Country {
         self.row().name
     }
 
-    /// The continent that address databases put it on (RU and CY are in Europe, TR and GE in Asia).
+    /// The continent as in address databases (RU and CY are in Europe, TR and GE in Asia).
     pub fn continent(self) -> Continent {
         self.row().continent
     }
 
-    /// The point that stands for the country when distances are taken.
+    /// The point that represents the country when distances are computed.
     pub fn centroid(self) -> Centroid {
         self.row().centroid
     }
 
-    /// Great-circle distance between the two centroids in kilometres.
+    /// Great-circle distance in kilometres between the centroids of two countries.
     pub fn distance_km(self, other: Country) -> f64 {
         self.centroid().distance_km(other.centroid())
     }
 
     #[allow(
         clippy::indexing_slicing,
-        reason = "the number is only made from a place in this very table"
+        reason = "a `Country` is only made from an index into this table"
     )]
-    fn row(self) -> &'static Row {
+    fn row(self) -> &'static CountryRow {
         &TABLE.rows[self.index()]
     }
 }
@@ -113,7 +121,7 @@ impl std::str::FromStr for Country {
     }
 }
 
-/// A point on the globe in degrees, north and east positive.
+/// A point on the globe, in degrees; north and east are positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Centroid {
     /// Latitude, -90 to 90.
@@ -123,110 +131,37 @@ pub struct Centroid {
 }
 
 impl Centroid {
-    /// Great-circle distance in kilometres (haversine, mean earth radius of 6371 km).
+    /// Great-circle distance in kilometres (haversine formula, mean Earth radius of 6371 km).
     pub fn distance_km(self, other: Centroid) -> f64 {
         let (lat1, lat2) = (self.lat.to_radians(), other.lat.to_radians());
         let half = |a: f64, b: f64| ((b - a) / 2.0).sin().powi(2);
         let h = half(lat1, lat2)
             + lat1.cos() * lat2.cos() * half(self.lon.to_radians(), other.lon.to_radians());
-        // Rounding can lift antipodes above 1, where asin is NaN.
+        // For antipodes, rounding can raise the argument above 1, where asin is NaN.
         2.0 * 6371.0 * h.sqrt().min(1.0).asin()
-    }
-}
-
-/// A continent, as address databases divide the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Continent {
-    /// Africa.
-    AF,
-    /// Antarctica.
-    AN,
-    /// Asia.
-    AS,
-    /// Europe.
-    EU,
-    /// North America.
-    NA,
-    /// Oceania.
-    OC,
-    /// South America.
-    SA,
-}
-
-impl Continent {
-    /// All seven, ordered by code.
-    pub const ALL: [Continent; 7] = [
-        Continent::AF,
-        Continent::AN,
-        Continent::AS,
-        Continent::EU,
-        Continent::NA,
-        Continent::OC,
-        Continent::SA,
-    ];
-
-    /// All seven, ordered by code.
-    pub fn all() -> impl ExactSizeIterator<Item = Continent> + Clone {
-        Self::ALL.into_iter()
-    }
-
-    /// Reads a two-letter code in any case.
-    pub fn parse(code: &str) -> Option<Continent> {
-        Self::all().find(|continent| continent.code().eq_ignore_ascii_case(code))
-    }
-
-    /// The two-letter code in upper case.
-    pub fn code(self) -> &'static str {
-        match self {
-            Continent::AF => "AF",
-            Continent::AN => "AN",
-            Continent::AS => "AS",
-            Continent::EU => "EU",
-            Continent::NA => "NA",
-            Continent::OC => "OC",
-            Continent::SA => "SA",
-        }
-    }
-
-    /// The English name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Continent::AF => "Africa",
-            Continent::AN => "Antarctica",
-            Continent::AS => "Asia",
-            Continent::EU => "Europe",
-            Continent::NA => "North America",
-            Continent::OC => "Oceania",
-            Continent::SA => "South America",
-        }
-    }
-}
-
-impl fmt::Display for Continent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.code())
     }
 }
 
 /// Why a string is not a country.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnknownCountry {
-    /// The code was a country's until it was withdrawn from ISO 3166.
+    /// The code of a country that was withdrawn from ISO 3166.
     Withdrawn {
         /// The code in upper case.
         code: &'static str,
-        /// What it stood for.
+        /// The English name of the country.
         name: &'static str,
-        /// When it was withdrawn.
+        /// Year of the withdrawal.
         year: u16,
-        /// What took its place; the first is where the name lives on (see [`labels`]).
+        /// The countries that replaced it. The label of the code leads to the first (see
+        /// [`labels`]).
         successors: &'static [Country],
     },
-    /// Never was a code, or nothing that this table knows.
+    /// Neither a code nor a withdrawn code in the table.
     Unknown {
-        /// The string as it was given.
+        /// The string that was parsed.
         code: String,
-        /// What may have been meant.
+        /// The country that was probably meant.
         suggestion: Option<Country>,
     },
 }
@@ -267,10 +202,10 @@ impl fmt::Display for UnknownCountry {
 
 impl std::error::Error for UnknownCountry {}
 
-/// All labels under which `{cc}` names are asked: ISO codes, ccTLD aliases, and withdrawn codes with their first
-/// successor, because hosts that were set up for `db.yu` are never upgraded.
+/// All labels that `{cc}` in a name stands for: ISO codes, ccTLD aliases, and withdrawn codes with
+/// their first successor, because hosts that were set up for `db.yu` still ask for it.
 ///
-/// Lower case, no label twice.
+/// Labels are in lower case and unique.
 pub fn labels() -> impl Iterator<Item = (&'static str, Country)> {
     let current = Country::all().flat_map(|country| {
         std::iter::once((country.label(), country))
@@ -283,7 +218,7 @@ pub fn labels() -> impl Iterator<Item = (&'static str, Country)> {
     current.chain(withdrawn)
 }
 
-struct Row {
+struct CountryRow {
     code: &'static str,
     label: String,
     aliases: Vec<&'static str>,
@@ -311,51 +246,54 @@ impl WithdrawnRow {
     }
 }
 
+/// What a two-letter code means.
 #[derive(Clone, Copy)]
-enum Cell {
+enum CodeSlot {
     Free,
     Country(Country),
+    /// Index into [`CountryTable::withdrawn`].
     Withdrawn(u8),
 }
 
-/// Both files, and a table of 26 × 26 codes into them.
-struct Table {
-    rows: Vec<Row>,
+/// The contents of both files, indexed by all 26 × 26 codes.
+struct CountryTable {
+    rows: Vec<CountryRow>,
     withdrawn: Vec<WithdrawnRow>,
-    cells: [Cell; 26 * 26],
+    slots: [CodeSlot; 26 * 26],
 }
 
 const COUNTRIES: &str = include_str!("../../../../geoip/countries.csv");
 const WITHDRAWN: &str = include_str!("../../../../geoip/withdrawn.csv");
 
-// A row that does not parse is left out rather than panicked over; the tests hold that there is none.
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut table = Table {
-        rows: lines(COUNTRIES).filter_map(country_row).collect(),
+// A row that does not parse is left out instead of causing a panic; a test makes sure that all
+// parse.
+static TABLE: LazyLock<CountryTable> = LazyLock::new(|| {
+    let mut table = CountryTable {
+        rows: data_lines(COUNTRIES).filter_map(country_row).collect(),
         withdrawn: Vec::new(),
-        cells: [Cell::Free; 26 * 26],
+        slots: [CodeSlot::Free; 26 * 26],
     };
     for (index, row) in table.rows.iter().enumerate() {
         for code in std::iter::once(&row.code).chain(&row.aliases) {
-            set(&mut table.cells, code, Cell::Country(Country(index as u8)));
+            set_slot(&mut table.slots, code, CodeSlot::Country(Country(index as u8)));
         }
     }
     table.withdrawn =
-        lines(WITHDRAWN).filter_map(|line| withdrawn_row(line, &table.cells)).collect();
+        data_lines(WITHDRAWN).filter_map(|line| withdrawn_row(line, &table.slots)).collect();
     for (index, row) in table.withdrawn.iter().enumerate() {
-        set(&mut table.cells, row.code, Cell::Withdrawn(index as u8));
+        set_slot(&mut table.slots, row.code, CodeSlot::Withdrawn(index as u8));
     }
     table
 });
 
-fn set(cells: &mut [Cell], code: &str, value: Cell) {
-    if let Some(cell) = cell(code).and_then(|cell| cells.get_mut(cell)) {
-        *cell = value;
+fn set_slot(slots: &mut [CodeSlot], code: &str, value: CodeSlot) {
+    if let Some(slot) = slot(code).and_then(|slot| slots.get_mut(slot)) {
+        *slot = value;
     }
 }
 
-/// Place of a two-letter code among the 26 × 26.
-fn cell(code: &str) -> Option<usize> {
+/// Index of a two-letter code in [`CountryTable::slots`].
+fn slot(code: &str) -> Option<usize> {
     let letter = |byte: u8| {
         byte.is_ascii_alphabetic()
             .then(|| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a')))
@@ -366,21 +304,21 @@ fn cell(code: &str) -> Option<usize> {
     }
 }
 
-/// The rows of an embedded table: without comments, empty lines and the header.
-fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+/// The data lines of a compiled-in file, without comments, empty lines and the header.
+fn data_lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).skip(1)
 }
 
-fn country_row(line: &'static str) -> Option<Row> {
+fn country_row(line: &'static str) -> Option<CountryRow> {
     let (code, rest) = line.split_once(',')?;
     let (aliases, rest) = rest.split_once(',')?;
-    // The name is the one column that may be quoted, for its commas.
+    // Only the name may be quoted, as it may contain commas.
     let (name, rest) = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split_once("\",")?,
         None => rest.split_once(',')?,
     };
     let mut columns = rest.split(',');
-    Some(Row {
+    Some(CountryRow {
         code,
         label: code.to_ascii_lowercase(),
         aliases: aliases.split(' ').filter(|alias| !alias.is_empty()).collect(),
@@ -393,25 +331,25 @@ fn country_row(line: &'static str) -> Option<Row> {
     })
 }
 
-fn withdrawn_row(line: &'static str, cells: &[Cell]) -> Option<WithdrawnRow> {
+fn withdrawn_row(line: &'static str, slots: &[CodeSlot]) -> Option<WithdrawnRow> {
     let mut columns = line.split(',');
     let code = columns.next()?;
     let name = columns.next()?;
     let year = columns.next()?.parse().ok()?;
-    let successors = columns.next()?.split(' ').map(|code| match cells.get(cell(code)?) {
-        Some(Cell::Country(country)) => Some(*country),
+    let successors = columns.next()?.split(' ').map(|code| match slots.get(slot(code)?) {
+        Some(CodeSlot::Country(country)) => Some(*country),
         _ => None,
     });
     let successors = successors.collect::<Option<Vec<_>>>()?;
     Some(WithdrawnRow { code, label: code.to_ascii_lowercase(), name, year, successors })
 }
 
-/// What was meant by a name, by the beginning of one, or by one of the usual mistakes.
+/// Suggests a country for its name, for the beginning of its name, or for a common mistake.
 fn suggest(text: &str) -> Option<Country> {
-    // Languages and vehicle codes taken for countries; EL is what EU institutions write for Greece.
-    const MISTAKEN: [(&str, &str); 6] =
+    // Codes of languages and vehicles; EL is what EU institutions write for Greece.
+    const MISTAKES: [(&str, &str); 6] =
         [("EN", "GB"), ("EL", "GR"), ("JA", "JP"), ("KO", "KR"), ("SP", "ES"), ("USA", "US")];
-    if let Some((_, code)) = MISTAKEN.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(text)) {
+    if let Some((_, code)) = MISTAKES.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(text)) {
         return Country::parse(code).ok();
     }
     if text.len() < 3 {
@@ -425,102 +363,5 @@ fn suggest(text: &str) -> Option<Country> {
         (Some(country), None) => Some(country),
         (Some(first), Some(_)) if first.name().eq_ignore_ascii_case(text) => Some(first),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    fn country(code: &str) -> Country {
-        Country::parse(code).unwrap()
-    }
-
-    #[test]
-    fn every_row_is_read() {
-        assert_eq!(Country::count(), lines(COUNTRIES).count());
-        assert_eq!(Country::count(), 249 + 3);
-        assert_eq!(TABLE.withdrawn.len(), lines(WITHDRAWN).count());
-        assert!(Country::count() < usize::from(u8::MAX));
-        assert!(Country::all().map(Country::code).is_sorted());
-    }
-
-    #[test]
-    fn codes_are_read_in_any_case_and_by_alias() {
-        for country in Country::all() {
-            assert_eq!(Country::parse(country.code()), Ok(country));
-            assert_eq!(Country::parse(country.label()), Ok(country));
-            assert_eq!(Country::from_index(country.index()), Some(country));
-            assert_eq!(format!("{country} {country:?}"), format!("{0} {0}", country.code()));
-            let Centroid { lat, lon } = country.centroid();
-            assert!((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon), "{country}");
-        }
-        for (alias, code) in [("uk", "GB"), ("Su", "RU"), ("AC", "SH"), ("eu", "EU"), ("xk", "XK")]
-        {
-            assert_eq!(country(alias).code(), code);
-        }
-        assert_eq!(Country::from_index(Country::count()), None);
-    }
-
-    #[test]
-    fn labels_are_unique_lower_case_and_cover_old_hosts() {
-        let all: Vec<_> = labels().collect();
-        let distinct: HashSet<_> = all.iter().map(|(label, _)| *label).collect();
-        assert_eq!(distinct.len(), all.len());
-        assert!(
-            distinct
-                .iter()
-                .all(|label| label.len() == 2 && label.bytes().all(|b| b.is_ascii_lowercase()))
-        );
-        for (label, code) in
-            [("de", "DE"), ("uk", "GB"), ("yu", "RS"), ("tp", "TL"), ("an", "CW"), ("zr", "CD")]
-        {
-            assert!(all.contains(&(label, country(code))), "{label}");
-        }
-        assert!(!distinct.contains("zz"));
-    }
-
-    #[test]
-    fn what_is_not_a_country_says_what_to_write() {
-        let message = |code| Country::parse(code).unwrap_err().to_string();
-        assert_eq!(
-            message("cs"),
-            "CS (Serbia and Montenegro) was withdrawn in 2006; write RS or ME"
-        );
-        assert_eq!(
-            message("AN"),
-            "AN (Netherlands Antilles) was withdrawn in 2010; write CW, SX or BQ"
-        );
-        assert_eq!(message("germany"), "\"germany\" is not a country code; write DE for Germany");
-        assert_eq!(message("EN"), "\"EN\" is not a country code; write GB for United Kingdom");
-        assert_eq!(message("Niger"), "\"Niger\" is not a country code; write NE for Niger");
-        for code in ["", "ZZ", "??", "D", "Åland", "\u{e9}", "d\u{0}"] {
-            assert!(message(code).contains("is not a country code"), "{code}");
-        }
-    }
-
-    #[test]
-    fn distances_are_those_of_the_globe() {
-        let km = |a, b| country(a).distance_km(country(b));
-        assert!(km("DE", "DE") < 0.001);
-        assert!((km("DE", "AT") - km("AT", "DE")).abs() < 0.001);
-        assert!((300.0..700.0).contains(&km("DE", "AT")));
-        assert!((15_000.0..20_016.0).contains(&km("ES", "NZ")));
-        // Across the date line.
-        assert!(km("FJ", "WS") < 1500.0);
-        // A quarter of the meridian.
-        let pole = Centroid { lat: 90.0, lon: 0.0 };
-        assert!((pole.distance_km(Centroid { lat: 0.0, lon: 77.0 }) - 10_007.5).abs() < 1.0);
-        assert!(pole.distance_km(Centroid { lat: -90.0, lon: 0.0 }).is_finite());
-    }
-
-    #[test]
-    fn continents() {
-        assert_eq!(country("TR").continent(), Continent::AS);
-        assert_eq!(country("RU").continent(), Continent::EU);
-        assert_eq!(Continent::parse("oc"), Some(Continent::OC));
-        assert_eq!(Continent::parse("XX"), None);
-        assert!(Continent::all().all(|c| Country::all().any(|country| country.continent() == c)));
     }
 }

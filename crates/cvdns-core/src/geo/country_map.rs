@@ -1,4 +1,4 @@
-//! Where every address is: the database with the operator's overrides over it.
+//! The area of every address: the country database with the operator's overrides applied.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,52 +6,55 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 
 use super::area::Area;
-use super::client_table::{ClientTable, ipv4_of};
+use super::client_table::ClientTable;
 use super::country::{Continent, Country};
 use super::database::CountryDatabase;
-use super::steps::{Bits, Steps};
+use super::embedded::ipv4_of;
+use super::range_map::{AddressBits, RangeMap};
 
-/// The country of every address, or its continent where the database knows no more.
+/// The country of every address, or only its continent where the database does not have the
+/// country.
 #[derive(Debug, Clone)]
 pub struct CountryMap {
-    v4: Steps<u32, Area>,
-    v6: Steps<u128, Area>,
+    v4: RangeMap<u32, Area>,
+    v6: RangeMap<u128, Area>,
     overrides: Vec<(IpNet, Country)>,
-    /// Those on which addresses are of whose country nothing is known.
+    /// Continents with addresses whose country is not known.
     continents: BTreeSet<Continent>,
-    /// Which database it is of, for people: its path and date.
+    /// Path and date of the database, for messages.
     source: String,
 }
 
-/// Where an address is.
+/// The area of an address, and why it is that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located {
-    /// The country, or the continent where no more is known.
+    /// The country, or the continent if only that is known.
     pub area: Area,
-    /// The largest network around the address that is all there; for IPv4-mapped and 6to4 addresses one of IPv4.
+    /// The largest network around the address that is wholly in that area. For IPv4-mapped and 6to4
+    /// addresses it is an IPv4 network.
     pub network: IpNet,
-    /// The override that says so; none: the database does.
+    /// The override that applies; `None` if the area is from the database.
     pub overridden: Option<IpNet>,
 }
 
 impl CountryMap {
-    /// The same, with words for the database.
+    /// Sets the path and date of the database, for messages.
     #[must_use]
     pub fn named(self, source: String) -> Self {
         Self { source, ..self }
     }
 
-    /// Which database it is of, for people.
+    /// Path and date of the database, for messages.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What beats the database, as it was configured.
+    /// The overrides as configured.
     pub fn overrides(&self) -> &[(IpNet, Country)] {
         &self.overrides
     }
 
-    /// Where an address is.
+    /// Locates an address.
     pub fn locate(&self, address: IpAddr) -> Located {
         let (area, network, looked_up) = match ipv4_of(address) {
             Ok((address, _)) => {
@@ -63,47 +66,49 @@ impl CountryMap {
                 (area, IpNet::V6(v6_net(address, length)), IpAddr::V6(Ipv6Addr::from_bits(address)))
             }
         };
-        // Not of the network's first address: networks of one area are one, whoever says where they are.
+        // Test the address, not the network: neighbours with the same area are merged, whether the
+        // area is from the database or from an override.
         let holds = |net: &&(IpNet, Country)| net.0.contains(&looked_up);
         let overridden =
             self.overrides.iter().filter(holds).max_by_key(|(net, _)| net.prefix_len());
         Located { area, network, overridden: overridden.map(|(net, _)| *net) }
     }
 
-    /// Where the database has addresses; of the overrides that hold for an address, the longest prefix beats it.
+    /// Applies overrides to a database. Of the overrides that contain an address, the one with the
+    /// longest prefix wins.
     pub fn new(database: &CountryDatabase, overrides: &[(IpNet, Country)]) -> Self {
-        let v4 = Steps::from_ranges(database.ranges_v4(), Area::Unknown);
-        let v6 = Steps::from_ranges(database.ranges_v6(), Area::Unknown);
-        Self::from_steps(&v4, &v6, overrides)
+        let v4 = RangeMap::from_ranges(database.ranges_v4(), Area::Unknown);
+        let v6 = RangeMap::from_ranges(database.ranges_v6(), Area::Unknown);
+        Self::from_maps(&v4, &v6, overrides)
     }
 
-    /// Knows of nothing where it is.
+    /// A map without a database, in which the area of every address is unknown.
     pub fn empty() -> Self {
-        let (v4, v6) = (Steps::flat(Area::Unknown), Steps::flat(Area::Unknown));
+        let (v4, v6) = (RangeMap::uniform(Area::Unknown), RangeMap::uniform(Area::Unknown));
         let (overrides, continents) = (Vec::new(), BTreeSet::new());
         Self { v4, v6, overrides, continents, source: "no country database".to_owned() }
     }
 
-    fn from_steps(
-        v4: &Steps<u32, Area>,
-        v6: &Steps<u128, Area>,
+    fn from_maps(
+        v4: &RangeMap<u32, Area>,
+        v6: &RangeMap<u128, Area>,
         overrides: &[(IpNet, Country)],
     ) -> Self {
         let mut sorted = overrides.to_vec();
         sorted.sort_by_key(|(net, _)| net.prefix_len());
-        let mut over_v4: Steps<u32, Option<Country>> = Steps::flat(None);
-        let mut over_v6: Steps<u128, Option<Country>> = Steps::flat(None);
+        let mut over_v4: RangeMap<u32, Option<Country>> = RangeMap::uniform(None);
+        let mut over_v6: RangeMap<u128, Option<Country>> = RangeMap::uniform(None);
         for (net, country) in sorted {
             match net {
                 IpNet::V4(net) => {
-                    over_v4.paint(
+                    over_v4.set_range(
                         net.network().to_bits(),
                         net.broadcast().to_bits(),
                         Some(country),
                     );
                 }
                 IpNet::V6(net) => {
-                    over_v6.paint(
+                    over_v6.set_range(
                         net.network().to_bits(),
                         net.broadcast().to_bits(),
                         Some(country),
@@ -126,13 +131,13 @@ impl CountryMap {
         }
     }
 
-    /// The continents on which addresses are of whose country nothing is known.
+    /// The continents with addresses whose country is not known.
     pub fn continents(&self) -> &BTreeSet<Continent> {
         &self.continents
     }
 
-    /// The networks of what `f` makes of each area: rising, IPv4 first, as few as there can be that
-    /// do not overlap.
+    /// The networks with the number that `f` gives to their area: in ascending order, IPv4 first,
+    /// disjoint, and as few as possible.
     pub fn networks(&self, f: impl Fn(Area) -> u16) -> Vec<(IpNet, u16)> {
         let (v4, v6) = (self.v4.map(&f), self.v6.map(&f));
         let v4 = ranges(&v4, u32::MAX).flat_map(|(first, last, value)| {
@@ -146,16 +151,19 @@ impl CountryMap {
         v4.chain(v6).collect()
     }
 
-    /// The table of what `f` makes of each area.
+    /// The table of the numbers that `f` gives to areas.
     pub fn table(&self, f: impl Fn(Area) -> u16) -> ClientTable {
         ClientTable::new(&self.v4.map(&f), self.v6.map(&f))
     }
 }
 
-/// First and last address and the value of each range.
-fn ranges<A: Bits, V: Copy>(steps: &Steps<A, V>, highest: A) -> impl Iterator<Item = (A, A, V)> {
-    let lasts = steps.iter().skip(1).map(|(next, _)| next.before()).chain([highest]);
-    steps.iter().zip(lasts).map(|((first, value), last)| (*first, last, *value))
+/// First address, last address and value of each range.
+fn ranges<A: AddressBits, V: Copy>(
+    range_map: &RangeMap<A, V>,
+    highest: A,
+) -> impl Iterator<Item = (A, A, V)> {
+    let lasts = range_map.iter().skip(1).map(|(next, _)| next.before()).chain([highest]);
+    range_map.iter().zip(lasts).map(|((first, value), last)| (*first, last, *value))
 }
 
 fn v4_net(address: u32, length: u8) -> Ipv4Net {

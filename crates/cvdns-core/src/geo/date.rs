@@ -1,6 +1,7 @@
-//! Dates as people read them.
+//! Dates in messages.
 
-/// The day of a Unix time as `YYYY-MM-DD`, UTC.
+/// The date in UTC of a Unix time in seconds, as `YYYY-MM-DD`; the number itself if it is out of
+/// range.
 pub fn date_text(epoch: i64) -> String {
     match jiff::Timestamp::from_second(epoch) {
         Ok(time) => time.strftime("%Y-%m-%d").to_string(),

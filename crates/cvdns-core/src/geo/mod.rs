@@ -1,6 +1,6 @@
-//! Where addresses are: countries, country databases and how they are made.
+//! Locating addresses: countries, country databases, and how databases are built.
 //!
-//! Pure: bytes and text in, values out. Files and the clock belong to [`crate::cli`].
+//! Everything here maps bytes and text to values. The caller opens files and reads the clock.
 
 pub mod area;
 pub mod build;
@@ -9,4 +9,5 @@ pub mod country;
 pub mod country_map;
 pub mod database;
 pub mod date;
-pub mod steps;
+mod embedded;
+pub mod range_map;

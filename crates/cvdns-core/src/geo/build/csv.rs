@@ -1,80 +1,87 @@
 //! Plain lists: `network,CC` with an optional header line.
 //!
-//! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`; `start,end,CC` (DB-IP) works too, also with
-//! addresses as decimal numbers (`IP2Location`). Fields may be quoted; further fields after the code are not looked at.
+//! A network is `192.0.2.0/24`, an address, or a range `192.0.2.0-192.0.2.99`. Lines of the form
+//! `start,end,CC` (DB-IP) are accepted too, also with addresses as decimal numbers (`IP2Location`).
+//! Fields may be quoted. Fields after the code are ignored.
 //!
-//! A header line that names a column `country_code` says by it where the code stands (`IPinfo` Lite has the country's name before
-//! it); there, nothing in it means that the country is not known, and a column `continent_code` says more.
+//! If the header line has a column `country_code`, columns are found by their names (`IPinfo` Lite
+//! has the name of the country before the code). Then an empty code is an unknown country, and a
+//! column `continent_code` may have its continent.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::problem::{Line, Problem, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes};
+use super::problem::{Problem, Problems, SourceLine};
+use super::reader::{AddressRange, ParsedSource, SourceReader, UnknownCodes};
 
-/// Reads one file.
+/// Parses a file.
 ///
 /// # Errors
-/// All lines that are not as described, no networks.
-pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Parsed, Problems> {
-    let mut reading = Reading::new(file, unknown_codes);
+/// Invalid lines, or no networks.
+pub fn parse(
+    file: &str,
+    text: &str,
+    unknown_codes: UnknownCodes,
+) -> Result<ParsedSource, Problems> {
+    let mut reader = SourceReader::new(file, unknown_codes);
     let mut columns = None;
-    for (n, line) in Line::all(file, text).enumerate() {
+    for (n, line) in SourceLine::all(file, text).enumerate() {
         let is_header = n == 0 && is_header(line.text);
         match fields_of(&line) {
             Ok(fields) if is_header => columns = Columns::named(&fields),
             Ok(fields) => {
                 let added = match &columns {
-                    Some(columns) => columns.add(&mut reading, &line, &fields),
+                    Some(columns) => columns.add(&mut reader, &line, &fields),
                     None => network_and_code(&line, &fields)
-                        .map(|(span, code)| reading.add(&line, span, code)),
+                        .map(|(span, code)| reader.add(&line, span, code)),
                 };
-                added.unwrap_or_else(|problem| reading.problem(problem));
+                added.unwrap_or_else(|problem| reader.problem(problem));
             }
-            Err(problem) => reading.problem(problem),
+            Err(problem) => reader.problem(problem),
         }
     }
-    reading.finish(None, format!("list {}", file.rsplit(['/', '\\']).next().unwrap_or(file)))
+    reader.finish(None, format!("list {}", file.rsplit(['/', '\\']).next().unwrap_or(file)))
 }
 
-/// Whether a line without comment may be one of this kind.
+/// Whether a line that is not a comment may be the first of this format.
 pub(super) fn looks_like(line: &str) -> bool {
     let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
     let (Some(first), Some(second)) = (fields.next(), fields.next()) else { return false };
     is_header(line) || first.contains(['.', ':', '/']) || is_decimal(first) && is_decimal(second)
 }
 
-/// Where a list with named columns has what is needed.
+/// Column indices of a list with named columns.
 struct Columns {
-    /// The network, or its first address.
+    /// Column of the network, or of its first address.
     network: usize,
-    /// Its last address, if that stands apart.
+    /// Column of the last address; `None` if it is not in a column of its own.
     last: Option<usize>,
     country: usize,
     continent: Option<usize>,
 }
 
 impl Columns {
-    /// By the fields of the header. `None` when none is `country_code`: then the order of [`network_and_code`] holds.
+    /// Finds the columns by the fields of the header; `None` if there is no `country_code`, so that
+    /// the order of [`network_and_code`] applies.
     fn named(fields: &[Cow<'_, str>]) -> Option<Columns> {
-        let place =
+        let index_of =
             |name: &str| fields.iter().position(|field| field.trim().eq_ignore_ascii_case(name));
-        let first_of = |names: &[&str]| names.iter().find_map(|name| place(name));
+        let first_of = |names: &[&str]| names.iter().find_map(|name| index_of(name));
         Some(Columns {
             network: first_of(&["network", "start_ip", "start"]).unwrap_or(0),
             last: first_of(&["end_ip", "end"]),
-            country: place("country_code")?,
-            continent: place("continent_code"),
+            country: index_of("country_code")?,
+            continent: index_of("continent_code"),
         })
     }
 
-    /// Adds what a line says.
+    /// Adds the range of a line.
     fn add(
         &self,
-        reading: &mut Reading,
-        line: &Line<'_>,
+        reader: &mut SourceReader,
+        line: &SourceLine<'_>,
         fields: &[Cow<'_, str>],
     ) -> Result<(), Problem> {
         let field = |at: usize| {
@@ -90,21 +97,21 @@ impl Columns {
             None => span(line, network)?,
         };
         match field(self.country)? {
-            "" => reading.add_continent(line, span, self.continent.map_or(Ok(""), field)?),
-            code => reading.add(line, span, code),
+            "" => reader.add_continent(line, span, self.continent.map_or(Ok(""), field)?),
+            code => reader.add(line, span, code),
         }
         Ok(())
     }
 }
 
-/// Names of columns have no digit and no colon; every address has one of them.
+/// Whether a line is a header: unlike an address, the name of a column has no digit and no colon.
 fn is_header(line: &str) -> bool {
     let first = line.split(',').next().unwrap_or_default();
     line.contains(',') && !first.contains(|c: char| c.is_ascii_digit() || c == ':')
 }
 
-/// The fields of a line, without their quotes (RFC 4180, section 2). A field never goes on in the next line.
-pub(super) fn fields_of<'a>(line: &Line<'a>) -> Result<Vec<Cow<'a, str>>, Problem> {
+/// The fields of a line without their quotes (RFC 4180 section 2). A field cannot span lines.
+pub(super) fn fields_of<'a>(line: &SourceLine<'a>) -> Result<Vec<Cow<'a, str>>, Problem> {
     let mut fields = Vec::new();
     let mut rest = line.text;
     loop {
@@ -133,7 +140,7 @@ pub(super) fn fields_of<'a>(line: &Line<'a>) -> Result<Vec<Cow<'a, str>>, Proble
     }
 }
 
-/// Where a quoted field ends: at the first quote that is not doubled.
+/// Offset of the closing quote of a field, which is the first quote that is not doubled.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut quotes = text.match_indices('"').map(|(at, _)| at).peekable();
     while let Some(at) = quotes.next() {
@@ -145,9 +152,9 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 fn network_and_code<'a>(
-    line: &Line<'a>,
+    line: &SourceLine<'a>,
     fields: &'a [Cow<'a, str>],
-) -> Result<(Span, &'a str), Problem> {
+) -> Result<(AddressRange, &'a str), Problem> {
     match fields {
         [first, last, code, ..]
             if last.contains(['.', ':']) || is_decimal(first) && is_decimal(last) =>
@@ -159,26 +166,26 @@ fn network_and_code<'a>(
     }
 }
 
-fn span(line: &Line<'_>, text: &str) -> Result<Span, Problem> {
+fn span(line: &SourceLine<'_>, text: &str) -> Result<AddressRange, Problem> {
     if let Some((first, last)) = text.split_once('-') {
         return range(line, first.trim(), last.trim());
     }
-    network(line, text).map(Span::of)
+    network(line, text).map(AddressRange::of)
 }
 
-fn range(line: &Line<'_>, first: &str, last: &str) -> Result<Span, Problem> {
+fn range(line: &SourceLine<'_>, first: &str, last: &str) -> Result<AddressRange, Problem> {
     let span = if is_decimal(first) && is_decimal(last) {
-        // Both are numbers of one family, which the larger one tells.
+        // Both are addresses of the same family; the larger number shows which.
         match (decimal(line, first)?, decimal(line, last)?) {
             (first, last) if first.max(last) <= u32::MAX.into() => {
-                Span::V4(first as u32, last as u32)
+                AddressRange::V4(first as u32, last as u32)
             }
-            (first, last) => Span::V6(first, last),
+            (first, last) => AddressRange::V6(first, last),
         }
     } else {
         match (address(line, first)?, address(line, last)?) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => Span::V4(first.into(), last.into()),
-            (IpAddr::V6(first), IpAddr::V6(last)) => Span::V6(first.into(), last.into()),
+            (IpAddr::V4(first), IpAddr::V4(last)) => AddressRange::V4(first.into(), last.into()),
+            (IpAddr::V6(first), IpAddr::V6(last)) => AddressRange::V6(first.into(), last.into()),
             _ => {
                 let message = "the range begins in one address family and ends in the other";
                 return Err(line.problem(last, message));
@@ -186,18 +193,19 @@ fn range(line: &Line<'_>, first: &str, last: &str) -> Result<Span, Problem> {
         }
     };
     match span {
-        Span::V4(first, last) if first <= last => Ok(span),
-        Span::V6(first, last) if first <= last => Ok(unmapped(first, last)),
+        AddressRange::V4(first, last) if first <= last => Ok(span),
+        AddressRange::V6(first, last) if first <= last => Ok(unmapped(first, last)),
         _ => Err(line.problem(last, "the range ends before it starts; expected `start` <= `end`")),
     }
 }
 
-/// A range of IPv6 addresses; within `::ffff:0:0/96` it is one of IPv4 (RFC 4291 section 2.5.5.2).
-fn unmapped(first: u128, last: u128) -> Span {
+/// A range of IPv6 addresses, which is an IPv4 range if it is within `::ffff:0:0/96` (RFC 4291
+/// section 2.5.5.2).
+fn unmapped(first: u128, last: u128) -> AddressRange {
     let mapped = |address: u128| Ipv6Addr::from(address).to_ipv4_mapped().map(u32::from);
     match (mapped(first), mapped(last)) {
-        (Some(first), Some(last)) => Span::V4(first, last),
-        _ => Span::V6(first, last),
+        (Some(first), Some(last)) => AddressRange::V4(first, last),
+        _ => AddressRange::V6(first, last),
     }
 }
 
@@ -205,18 +213,18 @@ fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn decimal(line: &Line<'_>, text: &str) -> Result<u128, Problem> {
+fn decimal(line: &SourceLine<'_>, text: &str) -> Result<u128, Problem> {
     let expected = "expected an address as a decimal number, 0 to 340282366920938463463374607431768211455 (IPv4: 4294967295)";
     text.parse().map_err(|_| line.problem(text, expected))
 }
 
-fn address(line: &Line<'_>, text: &str) -> Result<IpAddr, Problem> {
+fn address(line: &SourceLine<'_>, text: &str) -> Result<IpAddr, Problem> {
     text.parse()
         .map_err(|_| line.problem(text, "expected an address such as 192.0.2.1 or 2001:db8::1"))
 }
 
-/// A network in CIDR notation, or an address, which is a network of one.
-pub(super) fn network(line: &Line<'_>, text: &str) -> Result<IpNet, Problem> {
+/// Parses a network in CIDR notation, or an address as a network of one address.
+pub(super) fn network(line: &SourceLine<'_>, text: &str) -> Result<IpNet, Problem> {
     let message = "expected a network such as 192.0.2.0/24 or 2001:db8::/32";
     let net: IpNet = if text.contains('/') {
         text.parse().map_err(|_| line.problem(text, message))?
@@ -228,7 +236,8 @@ pub(super) fn network(line: &Line<'_>, text: &str) -> Result<IpNet, Problem> {
             format!("the address has bits beyond its prefix length; expected {}", net.trunc());
         return Err(line.problem(text, message));
     }
-    // The IPv4 networks in ::ffff:0:0/96 are IPv4 networks; anything that is asked for them asks for those.
+    // Networks in ::ffff:0:0/96 are IPv4 networks: clients there are looked up by their IPv4
+    // address.
     if let IpNet::V6(v6) = net
         && let (Some(v4), length @ 96..) = (v6.addr().to_ipv4_mapped(), v6.prefix_len())
         && let Ok(net) = IpNet::new(IpAddr::V4(Ipv4Addr::from(u32::from(v4))), length - 96)
@@ -309,7 +318,7 @@ mod tests {
                 "2001:db8::-2001:db8::1 JP"
             ]
         );
-        assert_eq!(parse("l", text, UnknownCodes::Refuse).unwrap().nowhere, 1);
+        assert_eq!(parse("l", text, UnknownCodes::Refuse).unwrap().unlocated, 1);
         let text = "start_ip,end_ip,Country_Code\n192.0.2.0,192.0.2.9,DE\n192.0.2.10,192.0.2.11,\n";
         assert_eq!(read(text), ["192.0.2.0-192.0.2.9 DE"]);
         let message = refuse(
@@ -351,7 +360,7 @@ mod tests {
 
     #[test]
     fn quotes() {
-        let line = Line { file: "", number: 1, text: "a,\"b, \"\"c\"\"\",,\"\"" };
+        let line = SourceLine { file: "", number: 1, text: "a,\"b, \"\"c\"\"\",,\"\"" };
         assert_eq!(fields_of(&line).unwrap(), ["a", "b, \"c\"", "", ""]);
     }
 }

@@ -1,62 +1,69 @@
-//! The registries' statistics: `delegated-*-latest` and `delegated-*-extended-latest`.
+//! The statistics of the regional Internet registries: `delegated-*-latest` and
+//! `delegated-*-extended-latest`.
 //!
 //! "RIR statistics exchange format", versions 2 and 2.3:
 //! - version line: `version|registry|serial|records|startdate|enddate|UTCoffset`
 //! - summary lines: `registry|*|type|*|count|summary`
 //! - records: `registry|cc|type|start|value|date|status[|extensions…]`
 //!
-//! An IPv4 value is a number of addresses, not always a power of two; an IPv6 value is a prefix length. Records of
-//! type `asn` have no addresses; those that are `available` or `reserved` are nobody's.
+//! The value of an IPv4 record is a number of addresses, not always a power of two; that of an IPv6
+//! record is a prefix length. Records of type `asn` have no addresses. Records with status
+//! `available` or `reserved` are not assigned to anybody.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv6Net;
 
-use super::problem::{Line, Problem, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes, compact_date};
+use super::problem::{Problem, Problems, SourceLine};
+use super::reader::{AddressRange, ParsedSource, SourceReader, UnknownCodes, compact_date};
 use crate::geo::date::date_text;
 
-/// Reads one file.
+/// Parses a file.
 ///
 /// # Errors
-/// All lines that are not as described, and counts that do not agree with the records: the file is cut off.
-pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Parsed, Problems> {
-    let mut reading = Reading::new(file, unknown_codes);
-    let mut lines = Line::all(file, text);
+/// Invalid lines, or counts that do not agree with the records because the file is truncated.
+pub fn parse(
+    file: &str,
+    text: &str,
+    unknown_codes: UnknownCodes,
+) -> Result<ParsedSource, Problems> {
+    let mut reader = SourceReader::new(file, unknown_codes);
+    let mut lines = SourceLine::all(file, text);
     let Some(version) = lines.next() else {
-        return reading.finish(None, String::new());
+        return reader.finish(None, String::new());
     };
-    let (registry, date, records) = version_line(&mut reading, &version);
+    let (registry, date, records) = version_line(&mut reader, &version);
     let mut counts = Counts::default();
     for line in lines {
         let fields: Vec<&str> = line.text.split('|').collect();
         match *fields.as_slice() {
-            [_, _, kind, _, count, "summary"] => counts.promise(&mut reading, line, kind, count),
+            [_, _, kind, _, count, "summary"] => counts.promise(&mut reader, line, kind, count),
             [_, code, kind, start, value, _, status, ..] => {
                 *counts.found.entry(kind).or_default() += 1;
-                record(&mut reading, &line, &Record { code, kind, start, value, status });
+                record(&mut reader, &line, &DelegatedRecord { code, kind, start, value, status });
             }
-            _ => reading.problem(line.problem(
+            _ => reader.problem(line.problem(
                 line.text,
                 "expected `registry|cc|type|start|value|date|status`; if this is the last line, the file is cut off",
             )),
         }
     }
-    counts.check(&mut reading, &version, records);
+    counts.check(&mut reader, &version, records);
     let credit = match date {
         Some(date) => format!("{registry} delegation statistics {}", date_text(date)),
         None => format!("{registry} delegation statistics"),
     };
-    reading.finish(date, credit)
+    reader.finish(date, credit)
 }
 
-/// Whether a line without comment may be the first of this kind.
+/// Whether a line that is not a comment may be the first of this format.
 pub(super) fn looks_like(line: &str) -> bool {
     line.split('|').count() >= 6
 }
 
-struct Record<'a> {
+/// The fields of a record that are used.
+struct DelegatedRecord<'a> {
     code: &'a str,
     kind: &'a str,
     start: &'a str,
@@ -64,24 +71,30 @@ struct Record<'a> {
     status: &'a str,
 }
 
-/// How many records of each type the summary lines promise, and how many there are.
+/// Number of records of each type: as in the summary lines, and as found.
 #[derive(Default)]
 struct Counts<'a> {
-    promised: BTreeMap<&'a str, (u64, Line<'a>)>,
+    promised: BTreeMap<&'a str, (u64, SourceLine<'a>)>,
     found: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> Counts<'a> {
-    fn promise(&mut self, reading: &mut Reading, line: Line<'a>, kind: &'a str, count: &'a str) {
+    fn promise(
+        &mut self,
+        reader: &mut SourceReader,
+        line: SourceLine<'a>,
+        kind: &'a str,
+        count: &'a str,
+    ) {
         match count.parse() {
             Ok(number) => {
                 self.promised.insert(kind, (number, line));
             }
-            Err(_) => reading.problem(line.problem(count, "expected a number of records")),
+            Err(_) => reader.problem(line.problem(count, "expected a number of records")),
         }
     }
 
-    fn check(&self, reading: &mut Reading, version: &Line<'_>, records: Option<u64>) {
+    fn check(&self, reader: &mut SourceReader, version: &SourceLine<'_>, records: Option<u64>) {
         for (kind, (promised, line)) in &self.promised {
             let found = self.found.get(kind).copied().unwrap_or(0);
             if found != *promised {
@@ -89,7 +102,7 @@ impl<'a> Counts<'a> {
                     "{promised} {kind} records are promised and {found} are there: the file is cut off or was \
                      edited; fetch it again"
                 );
-                reading.problem(line.problem(line.text, message));
+                reader.problem(line.problem(line.text, message));
             }
         }
         let found: u64 = self.found.values().sum();
@@ -100,34 +113,37 @@ impl<'a> Counts<'a> {
                 "{promised} records are promised and {found} are there: the file is cut off or was edited; fetch \
                  it again"
             );
-            reading.problem(version.problem(version.text, message));
+            reader.problem(version.problem(version.text, message));
         }
     }
 }
 
-/// Registry, date of the data and number of records.
-fn version_line<'a>(reading: &mut Reading, line: &Line<'a>) -> (&'a str, Option<i64>, Option<u64>) {
+/// Parses the version line: the registry, the date of the data and the number of records.
+fn version_line<'a>(
+    reader: &mut SourceReader,
+    line: &SourceLine<'a>,
+) -> (&'a str, Option<i64>, Option<u64>) {
     let fields: Vec<&str> = line.text.split('|').collect();
     let &[version, registry, serial, records, _, end, _, ..] = fields.as_slice() else {
         let message = "expected the version line, `version|registry|serial|records|startdate|enddate|UTCoffset`";
-        reading.problem(line.problem(line.text, message));
+        reader.problem(line.problem(line.text, message));
         return ("", None, None);
     };
     if version != "2" && !version.starts_with("2.") {
         let message = "expected version 2 of the statistics format; this one is not known here";
-        reading.problem(line.problem(version, message));
+        reader.problem(line.problem(version, message));
     }
     let number = records.parse().ok();
     if number.is_none() {
-        reading.problem(line.problem(records, "expected the number of records"));
+        reader.problem(line.problem(records, "expected the number of records"));
     }
     (registry, compact_date(end).or_else(|| compact_date(serial)), number)
 }
 
-fn record(reading: &mut Reading, line: &Line<'_>, record: &Record<'_>) {
+fn record(reader: &mut SourceReader, line: &SourceLine<'_>, record: &DelegatedRecord<'_>) {
     if !["allocated", "assigned", "available", "reserved"].contains(&record.status) {
         let message = "expected a status: allocated, assigned, available or reserved";
-        reading.problem(line.problem(record.status, message));
+        reader.problem(line.problem(record.status, message));
         return;
     }
     let span = match record.kind {
@@ -137,14 +153,14 @@ fn record(reading: &mut Reading, line: &Line<'_>, record: &Record<'_>) {
         kind => Err(line.problem(kind, "expected a type: asn, ipv4 or ipv6")),
     };
     match span {
-        Err(problem) => reading.problem(problem),
+        Err(problem) => reader.problem(problem),
         Ok(_) if matches!(record.status, "available" | "reserved") => {}
-        Ok(_) if record.code.is_empty() => reading.add_nowhere(),
-        Ok(span) => reading.add(line, span, record.code),
+        Ok(_) if record.code.is_empty() => reader.add_unlocated(),
+        Ok(span) => reader.add(line, span, record.code),
     }
 }
 
-fn v4(line: &Line<'_>, record: &Record<'_>) -> Result<Span, Problem> {
+fn v4(line: &SourceLine<'_>, record: &DelegatedRecord<'_>) -> Result<AddressRange, Problem> {
     let start = record.start.parse::<Ipv4Addr>();
     let start = start
         .map_err(|_| line.problem(record.start, "expected an IPv4 address such as 192.0.2.0"))?;
@@ -152,10 +168,11 @@ fn v4(line: &Line<'_>, record: &Record<'_>) -> Result<Span, Problem> {
     let size = record.value.parse::<u64>().ok().filter(|size| *size > 0);
     let last = size.and_then(|size| u32::try_from(u64::from(first).checked_add(size - 1)?).ok());
     let message = "expected a number of addresses, at least 1 and not beyond 255.255.255.255";
-    last.map(|last| Span::V4(first, last)).ok_or_else(|| line.problem(record.value, message))
+    last.map(|last| AddressRange::V4(first, last))
+        .ok_or_else(|| line.problem(record.value, message))
 }
 
-fn v6(line: &Line<'_>, record: &Record<'_>) -> Result<Span, Problem> {
+fn v6(line: &SourceLine<'_>, record: &DelegatedRecord<'_>) -> Result<AddressRange, Problem> {
     let start = record.start.parse::<Ipv6Addr>();
     let start = start
         .map_err(|_| line.problem(record.start, "expected an IPv6 address such as 2001:db8::"))?;
@@ -167,7 +184,7 @@ fn v6(line: &Line<'_>, record: &Record<'_>) -> Result<Span, Problem> {
             format!("the address has bits beyond its prefix length; expected {}", net.trunc());
         return Err(line.problem(record.start, message));
     }
-    Ok(Span::of(net.into()))
+    Ok(AddressRange::of(net.into()))
 }
 
 #[cfg(test)]

@@ -1,48 +1,49 @@
-//! GeoLite2 Country (and GeoIP2 Country) as CSV: `…-Blocks-IPv4.csv`, `…-Blocks-IPv6.csv`, `…-Locations-en.csv`.
+//! GeoLite2 Country and GeoIP2 Country as CSV: `…-Blocks-IPv4.csv`, `…-Blocks-IPv6.csv` and
+//! `…-Locations-en.csv`.
 //!
-//! A block has the `geoname_id` of where it is used, and that of the country it is registered in; the locations say which
-//! country or continent an id is. Where a block is registered counts only if nothing is known of where it is used. Columns are
-//! found by the names in the first line.
+//! A block has the `geoname_id` of the location where it is used, and that of the country where it
+//! is registered. The locations map each id to a country or continent. The registration counts only
+//! if nothing is known of the use. Columns are found by their names in the first line.
 
 use std::collections::HashMap;
 
 use super::csv::{fields_of, network};
-use super::problem::{Line, Problem, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes, unfinished};
+use super::problem::{Problem, Problems, SourceLine};
+use super::reader::{AddressRange, ParsedSource, SourceReader, UnknownCodes, check_last_line};
 
-/// The location of each `geoname_id`.
-pub type Locations = HashMap<u32, Location>;
+/// Locations by `geoname_id`.
+pub type Locations = HashMap<u32, GeonameLocation>;
 
-/// What a `geoname_id` stands for.
+/// The location of a `geoname_id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Location {
-    /// `country_iso_code`; empty for continents.
+pub struct GeonameLocation {
+    /// `country_iso_code`; empty for a continent.
     pub country: String,
     /// `continent_code`.
     pub continent: String,
 }
 
-/// Reads a file of locations.
+/// Parses a file of locations.
 ///
 /// # Errors
-/// Lines that are not as described, missing columns, an unfinished last line, no locations.
+/// Invalid lines, missing columns, a last line without a line end, or no locations.
 pub fn parse_locations(file: &str, text: &str) -> Result<Locations, Problems> {
     let mut problems = Problems::default();
     let mut locations = Locations::new();
-    if let Some(problem) = unfinished(file, text) {
+    if let Some(problem) = check_last_line(file, text) {
         problems.push(problem);
     }
-    let mut lines = Line::all(file, text);
-    let places = match lines.next() {
+    let mut lines = SourceLine::all(file, text);
+    let indices = match lines.next() {
         Some(header) => columns(&header, ["geoname_id", "continent_code", "country_iso_code"]),
         None => Err(Problem::of_file(file, "the file has no locations; fetch it again")),
     };
-    match places {
+    match indices {
         Err(problem) => problems.push(problem),
-        Ok(places) => {
+        Ok(indices) => {
             for line in lines {
-                let location = row(&line, places).and_then(|[id, continent, country]| {
-                    Ok((geoname(&line, &id)?, Location { country, continent }))
+                let location = row(&line, indices).and_then(|[id, continent, country]| {
+                    Ok((geoname(&line, &id)?, GeonameLocation { country, continent }))
                 });
                 match location {
                     Ok((Some(id), location)) => drop(locations.insert(id, location)),
@@ -57,53 +58,53 @@ pub fn parse_locations(file: &str, text: &str) -> Result<Locations, Problems> {
     if problems.is_empty() { Ok(locations) } else { Err(problems) }
 }
 
-/// Reads a file of blocks.
+/// Parses a file of blocks.
 ///
 /// # Errors
-/// Lines that are not as described, ids that the locations do not have, missing columns, an unfinished last line, no
+/// Invalid lines, ids without a location, missing columns, a last line without a line end, or no
 /// networks.
 pub fn parse_blocks(
     file: &str,
     text: &str,
     locations: &Locations,
     unknown_codes: UnknownCodes,
-) -> Result<Parsed, Problems> {
-    let mut reading = Reading::new(file, unknown_codes);
-    reading.check_end(text);
-    let mut lines = Line::all(file, text);
+) -> Result<ParsedSource, Problems> {
+    let mut reader = SourceReader::new(file, unknown_codes);
+    reader.check_end(text);
+    let mut lines = SourceLine::all(file, text);
     if let Some(header) = lines.next() {
         match columns(&header, ["network", "geoname_id", "registered_country_geoname_id"]) {
-            Err(problem) => reading.problem(problem),
-            Ok(places) => {
+            Err(problem) => reader.problem(problem),
+            Ok(indices) => {
                 for line in lines {
-                    if let Err(problem) = block(&mut reading, &line, places, locations) {
-                        reading.problem(problem);
+                    if let Err(problem) = block(&mut reader, &line, indices, locations) {
+                        reader.problem(problem);
                     }
                 }
             }
         }
     }
-    reading.finish(None, "GeoLite2 by MaxMind, https://www.maxmind.com".to_owned())
+    reader.finish(None, "GeoLite2 by MaxMind, https://www.maxmind.com".to_owned())
 }
 
-/// Whether a file's first line is that of blocks.
+/// Whether a line is the header of a file of blocks.
 pub(super) fn looks_like_blocks(line: &str) -> bool {
     line.starts_with("network,geoname_id,")
 }
 
-/// Whether a file's first line is that of locations.
+/// Whether a line is the header of a file of locations.
 pub(super) fn looks_like_locations(line: &str) -> bool {
     line.starts_with("geoname_id,locale_code,")
 }
 
 fn block(
-    reading: &mut Reading,
-    line: &Line<'_>,
-    places: [usize; 3],
+    reader: &mut SourceReader,
+    line: &SourceLine<'_>,
+    indices: [usize; 3],
     locations: &Locations,
 ) -> Result<(), Problem> {
-    let [net, used, registered] = row(line, places)?;
-    let span = Span::of(network(line, part(line, &net))?);
+    let [net, used, registered] = row(line, indices)?;
+    let span = AddressRange::of(network(line, part(line, &net))?);
     let find = |id: Option<u32>| match id {
         None => Ok(None),
         Some(id) => locations.get(&id).map(Some).ok_or_else(|| {
@@ -113,44 +114,48 @@ fn block(
             line.problem(line.text, message)
         }),
     };
-    let says_something =
-        |location: &&Location| !location.country.is_empty() || !location.continent.is_empty();
+    let says_something = |location: &&GeonameLocation| {
+        !location.country.is_empty() || !location.continent.is_empty()
+    };
     let used = find(geoname(line, &used)?)?.filter(says_something);
     let location = match used {
         Some(used) => Some(used),
         None => find(geoname(line, &registered)?)?,
     };
     match location {
-        None => reading.add_nowhere(),
-        Some(Location { country, continent }) if country.is_empty() => {
-            reading.add_continent(line, span, continent);
+        None => reader.add_unlocated(),
+        Some(GeonameLocation { country, continent }) if country.is_empty() => {
+            reader.add_continent(line, span, continent);
         }
-        Some(Location { country, .. }) => reading.add(line, span, country),
+        Some(GeonameLocation { country, .. }) => reader.add(line, span, country),
     }
     Ok(())
 }
 
-/// The places of columns by their names.
-fn columns<const N: usize>(header: &Line<'_>, names: [&str; N]) -> Result<[usize; N], Problem> {
+/// The indices of the columns with these names.
+fn columns<const N: usize>(
+    header: &SourceLine<'_>,
+    names: [&str; N],
+) -> Result<[usize; N], Problem> {
     let fields = fields_of(header)?;
-    let mut places = [0; N];
-    for (place, name) in places.iter_mut().zip(names) {
-        *place = fields.iter().position(|field| field == name).ok_or_else(|| {
+    let mut indices = [0; N];
+    for (index, name) in indices.iter_mut().zip(names) {
+        *index = fields.iter().position(|field| field == name).ok_or_else(|| {
             header.problem(header.text, format!("expected a column {name:?} in the first line"))
         })?;
     }
-    Ok(places)
+    Ok(indices)
 }
 
-/// Some columns of a line.
-fn row<const N: usize>(line: &Line<'_>, places: [usize; N]) -> Result<[String; N], Problem> {
+/// The fields of a line in these columns.
+fn row<const N: usize>(line: &SourceLine<'_>, indices: [usize; N]) -> Result<[String; N], Problem> {
     let fields = fields_of(line)?;
     let mut values = [const { String::new() }; N];
-    for (value, place) in values.iter_mut().zip(places) {
-        let field = fields.get(place).ok_or_else(|| {
+    for (value, index) in values.iter_mut().zip(indices) {
+        let field = fields.get(index).ok_or_else(|| {
             line.problem(
                 line.text,
-                format!("expected at least {} columns, as the first line has", place + 1),
+                format!("expected at least {} columns, as the first line has", index + 1),
             )
         })?;
         field.as_ref().clone_into(value);
@@ -158,7 +163,7 @@ fn row<const N: usize>(line: &Line<'_>, places: [usize; N]) -> Result<[String; N
     Ok(values)
 }
 
-fn geoname(line: &Line<'_>, field: &str) -> Result<Option<u32>, Problem> {
+fn geoname(line: &SourceLine<'_>, field: &str) -> Result<Option<u32>, Problem> {
     if field.is_empty() {
         return Ok(None);
     }
@@ -166,8 +171,8 @@ fn geoname(line: &Line<'_>, field: &str) -> Result<Option<u32>, Problem> {
     field.parse().map(Some).map_err(|_| line.problem(part(line, field), message))
 }
 
-/// The place of a field's text in its line.
-fn part<'a>(line: &Line<'a>, field: &str) -> &'a str {
+/// The slice of the line that has the text of a field; the whole line if there is none.
+fn part<'a>(line: &SourceLine<'a>, field: &str) -> &'a str {
     let start = line.text.find(field).unwrap_or(0);
     line.text.get(start..start + field.len()).unwrap_or(line.text)
 }
@@ -186,7 +191,7 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
     const HEADER: &str = "network,geoname_id,registered_country_geoname_id,represented_country_geoname_id,\
                           is_anonymous_proxy,is_satellite_provider\n";
 
-    fn blocks(rows: &str) -> Result<Parsed, Problems> {
+    fn blocks(rows: &str) -> Result<ParsedSource, Problems> {
         let locations = parse_locations("Locations.csv", LOCATIONS)?;
         parse_blocks("Blocks.csv", &format!("{HEADER}{rows}"), &locations, UnknownCodes::Refuse)
     }
@@ -210,7 +215,7 @@ geoname_id,locale_code,continent_code,continent_name,country_iso_code,country_na
                 "203.0.113.128-203.0.113.255 continent:EU"
             ]
         );
-        assert_eq!(parsed.nowhere, 1);
+        assert_eq!(parsed.unlocated, 1);
     }
 
     #[test]

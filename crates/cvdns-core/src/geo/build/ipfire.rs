@@ -1,46 +1,51 @@
-//! The IPFire Location database as Debian's `tor-geoipdb` has it: `geoip` and `geoip6`.
+//! The IPFire Location database as in Debian's `tor-geoipdb`: the files `geoip` and `geoip6`.
 //!
-//! IPv4: `start,end,CC` with addresses as decimal numbers; IPv6: the same with addresses in text form; `#` comments
-//! that say when and by whom the data was made; `??` for no country. Either kind of line may stand in either file.
-//! It is these comments that make a list of this form IPFire's: whoever else has one has no part in its licence, nor in the
-//! leniency towards its unknown codes.
+//! IPv4 lines are `start,end,CC` with addresses as decimal numbers, IPv6 lines the same with
+//! addresses in text form. `??` is an unknown country. Both files may have lines of both families.
+//! Comments (`#`) at the start of the file name the vendor, the date and the licence. Only a list
+//! with such comments is taken for IPFire's: the licence and the leniency towards unknown codes do
+//! not apply to other lists in the same form.
 
 use std::net::Ipv6Addr;
 
-use super::problem::{Line, Problems};
-use super::reading::{Parsed, Reading, Span, UnknownCodes};
+use super::problem::{Problems, SourceLine};
+use super::reader::{AddressRange, ParsedSource, SourceReader, UnknownCodes};
 use crate::geo::date::date_text;
 
-/// Reads one file.
+/// Parses a file.
 ///
 /// # Errors
-/// All lines that are not as described, an unfinished last line, no networks.
-pub fn parse(file: &str, text: &str, unknown_codes: UnknownCodes) -> Result<Parsed, Problems> {
-    let mut reading = Reading::new(file, unknown_codes);
-    reading.check_end(text);
-    for line in Line::all(file, text) {
+/// Invalid lines, a last line without a line end, or no networks.
+pub fn parse(
+    file: &str,
+    text: &str,
+    unknown_codes: UnknownCodes,
+) -> Result<ParsedSource, Problems> {
+    let mut reader = SourceReader::new(file, unknown_codes);
+    reader.check_end(text);
+    for line in SourceLine::all(file, text) {
         let mut fields = line.text.split(',');
         let (Some(start), Some(end), Some(code), None) =
             (fields.next(), fields.next(), fields.next(), fields.next())
         else {
-            reading.problem(line.problem(line.text, "expected three fields, `start,end,CC`"));
+            reader.problem(line.problem(line.text, "expected three fields, `start,end,CC`"));
             continue;
         };
-        if let Some(span) = span(&mut reading, &line, start, end) {
-            reading.add(&line, span, code);
+        if let Some(span) = span(&mut reader, &line, start, end) {
+            reader.add(&line, span, code);
         }
     }
     let date = header(text, "Generated:").and_then(http_date);
     let credit = credit(text, date);
-    reading.finish(date, credit)
+    reader.finish(date, credit)
 }
 
-/// Whether a file is of this kind, whose first line without comment is `line`.
+/// Whether a file has this format; `line` is its first line that is not a comment.
 pub(super) fn looks_like(text: &str, line: &str) -> bool {
     comments(text).any(|comment| comment.contains("IPFire")) && is_range(line)
 }
 
-/// Whether a line begins as a range of this kind.
+/// Whether a line begins with two addresses in the form of this format.
 fn is_range(line: &str) -> bool {
     let mut fields = line.split(',');
     let address = |field: &str| {
@@ -51,48 +56,53 @@ fn is_range(line: &str) -> bool {
     fields.next().is_some_and(address) && fields.next().is_some_and(address)
 }
 
-fn span(reading: &mut Reading, line: &Line<'_>, start: &str, end: &str) -> Option<Span> {
+fn span(
+    reader: &mut SourceReader,
+    line: &SourceLine<'_>,
+    start: &str,
+    end: &str,
+) -> Option<AddressRange> {
     if start.contains(':') {
-        let first = v6(reading, line, start)?;
-        let last = v6(reading, line, end)?;
-        reading.span(line, first, last, end).map(|(first, last)| Span::V6(first, last))
+        let first = v6(reader, line, start)?;
+        let last = v6(reader, line, end)?;
+        reader.span(line, first, last, end).map(|(first, last)| AddressRange::V6(first, last))
     } else {
-        let first = v4(reading, line, start)?;
-        let last = v4(reading, line, end)?;
-        reading.span(line, first, last, end).map(|(first, last)| Span::V4(first, last))
+        let first = v4(reader, line, start)?;
+        let last = v4(reader, line, end)?;
+        reader.span(line, first, last, end).map(|(first, last)| AddressRange::V4(first, last))
     }
 }
 
-fn v4(reading: &mut Reading, line: &Line<'_>, field: &str) -> Option<u32> {
+fn v4(reader: &mut SourceReader, line: &SourceLine<'_>, field: &str) -> Option<u32> {
     let number = field.parse().ok();
     if number.is_none() {
         let message = "expected an IPv4 address as a decimal number, 0 to 4294967295";
-        reading.problem(line.problem(field, message));
+        reader.problem(line.problem(field, message));
     }
     number
 }
 
-fn v6(reading: &mut Reading, line: &Line<'_>, field: &str) -> Option<u128> {
+fn v6(reader: &mut SourceReader, line: &SourceLine<'_>, field: &str) -> Option<u128> {
     let address = field.parse::<Ipv6Addr>().ok().map(u128::from);
     if address.is_none() {
-        reading.problem(line.problem(field, "expected an IPv6 address such as 2001:db8::"));
+        reader.problem(line.problem(field, "expected an IPv6 address such as 2001:db8::"));
     }
     address
 }
 
-/// The value of a `# Key: value` line among the comments that the file begins with.
+/// The value of a `# Key: value` line in the comments at the start of the file.
 fn header<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let mut values = comments(text).filter_map(|comment| comment.strip_prefix(key));
     values.next().map(str::trim)
 }
 
-/// The comments that the file begins with.
+/// The comments at the start of the file.
 fn comments(text: &str) -> impl Iterator<Item = &str> {
     let comments = text.lines().take_while(|line| line.starts_with('#') || line.trim().is_empty());
     comments.map(|line| line.trim_start_matches('#').trim_start())
 }
 
-/// `Thu, 25 Jun 2026 04:33:59 GMT` in Unix seconds.
+/// Parses a date such as `Thu, 25 Jun 2026 04:33:59 GMT`; the result is in Unix seconds.
 fn http_date(text: &str) -> Option<i64> {
     let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(zoned.as_second())
@@ -126,9 +136,9 @@ mod tests {
             "{HEAD}15726992,15726999,??\n16777216,16777471,AU\n\n2001:200::,2001:200:134:ffff::,JP\n"
         );
         let parsed = parse("geoip", &text, UnknownCodes::Refuse).unwrap();
-        assert_eq!(parsed.nowhere, 1);
+        assert_eq!(parsed.unlocated, 1);
         assert_eq!(parsed.entries.len(), 2);
-        assert_eq!(parsed.entries[0].span, Span::V4(0x0100_0000, 0x0100_00ff));
+        assert_eq!(parsed.entries[0].span, AddressRange::V4(0x0100_0000, 0x0100_00ff));
         assert_eq!(parsed.entries[0].area.to_string(), "AU");
         assert_eq!(parsed.entries[1].span.to_string(), "2001:200::-2001:200:134:ffff::");
         assert_eq!(parsed.date, Some(1_782_362_039));

@@ -1,15 +1,16 @@
-//! Making a country database from lists of networks.
+//! Building a country database from lists of networks.
 //!
-//! Sources are recognised by their content. Where two of them overlap, the later one on the command line wins; inside
-//! one, the smaller network wins, and of two of the same size the later line. The same sources in the same order, with
-//! the same date, give the same bytes.
+//! The format of a source is recognised by its content. Where two sources overlap, the later one on
+//! the command line wins. Within a source the smaller network wins, and of two networks of the same
+//! size that of the later line. The same sources in the same order with the same date give the same
+//! file, octet for octet.
 
 pub mod csv;
 pub mod delegated;
 pub mod geolite2;
 pub mod ipfire;
 mod problem;
-mod reading;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -17,24 +18,24 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fmt;
 
-pub use self::problem::{Place, Problem, Problems};
-pub use self::reading::{Entry, LeftOut, Parsed, Span, UnknownCodes};
-use self::writer::Database;
+pub use self::problem::{Position, Problem, Problems};
+pub use self::reader::{AddressRange, LeftOut, LocatedRange, ParsedSource, UnknownCodes};
+use self::writer::DatabaseWriter;
 
-/// A file of networks, in memory.
+/// A file with a list of networks, in memory.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Its name, for messages.
+    /// File name, for messages.
     pub name: String,
-    /// Its text.
+    /// Content of the file.
     pub text: String,
 }
 
 impl Source {
-    /// Takes the bytes of a file for text.
+    /// Decodes the content of a file.
     ///
     /// # Errors
-    /// A compressed file, or one that is not UTF-8.
+    /// The file is compressed or not UTF-8.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Source, Problem> {
         if bytes.starts_with(&[0x1f, 0x8b])
             || bytes.starts_with(b"PK\x03\x04")
@@ -43,7 +44,7 @@ impl Source {
             return Err(Problem::of_file(name, "the file is compressed; unpack it first"));
         }
         match String::from_utf8(bytes) {
-            // Spreadsheets put a byte order mark before their first line.
+            // Spreadsheets write a byte order mark before the first line.
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
                 Ok(Source { name: name.to_owned(), text })
@@ -55,7 +56,7 @@ impl Source {
                 let line = before.matches('\n').count() + 1;
                 let column =
                     before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
-                let at = Some(Place { line, column, text: String::new() });
+                let at = Some(Position { line, column, text: String::new() });
                 let message = "this is not UTF-8 text; expected a list of networks (see `cvdns geoip build --help`)";
                 Err(Problem { file: name.to_owned(), at, message: message.to_owned() })
             }
@@ -63,9 +64,9 @@ impl Source {
     }
 }
 
-/// The kinds of sources.
+/// The format of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SourceKind {
     /// See [`ipfire`].
     Ipfire,
     /// See [`delegated`].
@@ -74,88 +75,90 @@ pub enum Kind {
     Csv,
     /// Blocks of [`geolite2`].
     GeoLiteBlocks,
-    /// Locations of [`geolite2`], which blocks are joined with.
+    /// Locations of [`geolite2`], which the blocks refer to.
     GeoLiteLocations,
 }
 
-impl Kind {
-    /// What a file is, by its first line that is no comment, and by the comments before it.
-    pub fn detect(text: &str) -> Option<Kind> {
+impl SourceKind {
+    /// Recognises a format by the first line that is not a comment, and by the comments before it.
+    /// `None` is an unknown format.
+    pub fn detect(text: &str) -> Option<SourceKind> {
         let line = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'))?;
         if geolite2::looks_like_locations(line) {
-            Some(Kind::GeoLiteLocations)
+            Some(SourceKind::GeoLiteLocations)
         } else if geolite2::looks_like_blocks(line) {
-            Some(Kind::GeoLiteBlocks)
+            Some(SourceKind::GeoLiteBlocks)
         } else if delegated::looks_like(line) {
-            Some(Kind::Delegated)
+            Some(SourceKind::Delegated)
         } else if ipfire::looks_like(text, line) {
-            Some(Kind::Ipfire)
+            Some(SourceKind::Ipfire)
         } else {
-            csv::looks_like(line).then_some(Kind::Csv)
+            csv::looks_like(line).then_some(SourceKind::Csv)
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Kind::Ipfire => "IPFire",
-            Kind::Delegated => "delegated",
-            Kind::Csv => "CSV",
-            Kind::GeoLiteBlocks => "GeoLite2 blocks",
-            Kind::GeoLiteLocations => "GeoLite2 locations",
+            SourceKind::Ipfire => "IPFire",
+            SourceKind::Delegated => "delegated",
+            SourceKind::Csv => "CSV",
+            SourceKind::GeoLiteBlocks => "GeoLite2 blocks",
+            SourceKind::GeoLiteLocations => "GeoLite2 locations",
         })
     }
 }
 
-/// How to build.
+/// Options of a build.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The date that the database gets, in Unix seconds, instead of the newest of its sources.
+    /// Build date of the database, in Unix seconds; `None` takes the newest date of the sources.
     pub date: Option<i64>,
-    /// The date if neither `date` nor a source has one.
+    /// Build date if neither `date` nor a source has one, in Unix seconds.
     pub fallback_date: i64,
-    /// Whether codes that are no countries are left out in all kinds of sources. They always are in IPFire's, which has
-    /// some in every release that nobody but IPFire can repair.
+    /// Whether networks with unknown codes are left out of all sources. They are always left out of
+    /// IPFire's lists, which have some in every release that only IPFire can correct.
     pub leave_out_unknown: bool,
 }
 
-/// What came out of it.
+/// The result of a build.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// The file.
+    /// Content of the MMDB file.
     pub bytes: Vec<u8>,
-    /// The date that it has, in Unix seconds.
+    /// Build date of the database, in Unix seconds.
     pub date: i64,
-    /// What each source gave, in their order.
+    /// Summaries of the sources, in the order given.
     pub sources: Vec<SourceSummary>,
-    /// How many countries there are in it.
+    /// Number of countries in the database.
     pub countries: usize,
-    /// Ranges left out because they lie where IPv6 repeats IPv4 (`2002::/16` and the like).
+    /// Number of ranges left out because they are where IPv6 repeats IPv4 (such as `2002::/16`).
     pub aliased: usize,
 }
 
-/// What a source gave.
+/// Summary of a source.
 #[derive(Clone, Debug)]
 pub struct SourceSummary {
-    /// Its name.
+    /// File name.
     pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Ranges with a country or a continent; for locations, how many there are.
+    /// Format of the source.
+    pub kind: SourceKind,
+    /// Number of ranges with a country or a continent; for a file of locations, of all locations.
     pub networks: usize,
-    /// Ranges that the source itself says nothing of.
-    pub nowhere: usize,
-    /// Codes that are no countries.
+    /// Number of ranges for which the source has neither country nor continent.
+    pub unlocated: usize,
+    /// Unknown codes whose networks were left out.
     pub left_out: Vec<LeftOut>,
-    /// When the data was made, in Unix seconds, if the source says so.
+    /// Date of the data in Unix seconds; `None` if the source has none.
     pub date: Option<i64>,
 }
 
-/// Builds a database. `progress` is called now and then with ranges written and their number.
+/// Builds a database. `progress` is called now and then with the number of ranges written and the
+/// number of all ranges.
 ///
 /// # Errors
-/// All that is wrong with any source. Nothing is skipped that is not counted in [`Built`].
+/// All problems of all sources. Everything that is left out is counted in [`Built`].
 pub fn build(
     sources: &[Source],
     options: &Options,
@@ -175,7 +178,7 @@ pub fn build(
     let date = options.date.or(newest).unwrap_or(options.fallback_date);
     let total = parsed.iter().map(|(_, parsed)| parsed.entries.len() as u64).sum();
 
-    let mut database = Database::new(date, &description);
+    let mut database = DatabaseWriter::new(date, &description);
     let mut summaries = Vec::new();
     let mut countries = BTreeSet::new();
     let mut before = 0;
@@ -201,17 +204,17 @@ pub fn build(
     Ok(Built { bytes, date, sources: summaries, countries: countries.len(), aliased })
 }
 
-/// Reads all sources, locations before the blocks that need them.
+/// Parses all sources, locations before the blocks that refer to them.
 fn parse_all(
     sources: &[Source],
     options: &Options,
-) -> Result<Vec<(SourceSummary, Parsed)>, Problems> {
+) -> Result<Vec<(SourceSummary, ParsedSource)>, Problems> {
     let mut problems = Problems::default();
-    let kinds: Vec<Option<Kind>> =
-        sources.iter().map(|source| Kind::detect(&source.text)).collect();
+    let kinds: Vec<Option<SourceKind>> =
+        sources.iter().map(|source| SourceKind::detect(&source.text)).collect();
     let mut locations: Option<geolite2::Locations> = None;
     for (source, _) in
-        sources.iter().zip(&kinds).filter(|(_, kind)| **kind == Some(Kind::GeoLiteLocations))
+        sources.iter().zip(&kinds).filter(|(_, kind)| **kind == Some(SourceKind::GeoLiteLocations))
     {
         match geolite2::parse_locations(&source.name, &source.text) {
             Ok(more) => locations.get_or_insert_default().extend(more),
@@ -225,14 +228,14 @@ fn parse_all(
             problems.push(unknown_kind(source));
             continue;
         };
-        if kind == Kind::GeoLiteBlocks && locations_failed {
+        if kind == SourceKind::GeoLiteBlocks && locations_failed {
             continue;
         }
         match parse_one(source, kind, locations.as_ref(), options) {
             Err(more) => problems.extend(more),
             Ok(mut parsed) => {
                 let networks = match kind {
-                    Kind::GeoLiteLocations => {
+                    SourceKind::GeoLiteLocations => {
                         locations.as_ref().map_or(0, geolite2::Locations::len)
                     }
                     _ => parsed.entries.len(),
@@ -241,7 +244,7 @@ fn parse_all(
                     name: source.name.clone(),
                     kind,
                     networks,
-                    nowhere: parsed.nowhere,
+                    unlocated: parsed.unlocated,
                     left_out: std::mem::take(&mut parsed.left_out),
                     date: parsed.date,
                 };
@@ -260,19 +263,19 @@ fn parse_all(
 
 fn parse_one(
     source: &Source,
-    kind: Kind,
+    kind: SourceKind,
     locations: Option<&geolite2::Locations>,
     options: &Options,
-) -> Result<Parsed, Problems> {
+) -> Result<ParsedSource, Problems> {
     let Source { name, text } = source;
     let codes =
         if options.leave_out_unknown { UnknownCodes::LeaveOut } else { UnknownCodes::Refuse };
     match kind {
-        Kind::Ipfire => ipfire::parse(name, text, UnknownCodes::LeaveOut),
-        Kind::Delegated => delegated::parse(name, text, codes),
-        Kind::Csv => csv::parse(name, text, codes),
-        Kind::GeoLiteLocations => Ok(Parsed::default()),
-        Kind::GeoLiteBlocks => {
+        SourceKind::Ipfire => ipfire::parse(name, text, UnknownCodes::LeaveOut),
+        SourceKind::Delegated => delegated::parse(name, text, codes),
+        SourceKind::Csv => csv::parse(name, text, codes),
+        SourceKind::GeoLiteLocations => Ok(ParsedSource::default()),
+        SourceKind::GeoLiteBlocks => {
             let locations = locations.ok_or_else(|| {
                 let message = "these are GeoLite2 blocks, which need their locations; name \
                                GeoLite2-Country-Locations-en.csv of the same release too";
@@ -296,6 +299,6 @@ fn unknown_kind(source: &Source) -> Problem {
     };
     let message = "not a list of networks that is known here; expected `network,CC`, `start,end,CC`, IPFire's export, a \
                    registry's delegated file, or GeoLite2 Country CSV";
-    let at = Some(Place { line: index + 1, column: 1, text: line.to_owned() });
+    let at = Some(Position { line: index + 1, column: 1, text: line.to_owned() });
     Problem { file: source.name.clone(), at, message: message.to_owned() }
 }

@@ -1,67 +1,68 @@
-//! What is wrong with a source, and where.
+//! Problems in sources, and their positions.
 
 use std::fmt;
 
-/// One fault of one source.
+/// A problem in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file as it was named.
+    /// File name as the caller gave it.
     pub file: String,
-    /// Where in it; `None` when it is the file as a whole.
-    pub at: Option<Place>,
-    /// What was expected and what to do.
+    /// Position in the file; `None` if the problem is the file as a whole.
+    pub at: Option<Position>,
+    /// Message that says what was expected and what to do.
     pub message: String,
 }
 
-/// A place in a text file.
+/// A position in a text file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Counted from 1.
+pub struct Position {
+    /// Line number, from 1.
     pub line: usize,
-    /// In characters, counted from 1.
+    /// Column in characters, from 1.
     pub column: usize,
-    /// The line itself.
+    /// Text of the line; empty if it is not shown.
     pub text: String,
 }
 
 impl Problem {
-    /// A problem of the file as a whole.
+    /// A problem with the file as a whole.
     pub fn of_file(file: &str, message: impl Into<String>) -> Problem {
         Problem { file: file.to_owned(), at: None, message: message.into() }
     }
 }
 
-/// The longest part of a line that a message repeats; a binary file may be one line.
-const SHOWN: usize = 100;
+/// Greatest number of characters of a line in a message; a binary file may be a single line.
+const MAX_SHOWN: usize = 100;
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(place) = &self.at else {
+        let Some(position) = &self.at else {
             return write!(f, "{}: {}", self.file, self.message);
         };
-        write!(f, "{}:{}:{}: {}", self.file, place.line, place.column, self.message)?;
-        if !place.text.is_empty() {
-            let shown: String = place.text.chars().take(SHOWN).collect();
+        write!(f, "{}:{}:{}: {}", self.file, position.line, position.column, self.message)?;
+        if !position.text.is_empty() {
+            let shown: String = position.text.chars().take(MAX_SHOWN).collect();
             write!(f, "\n  | {}", shown.escape_debug())?;
         }
         Ok(())
     }
 }
 
-/// All that is wrong: up to [`Problems::MOST`] faults in full, the rest as a number.
+/// Problems of a build: the first [`Problems::MOST`] in full, and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
-    /// In the order in which they were found.
+    /// Problems in the order in which they were found.
     pub list: Vec<Problem>,
-    /// How many more there are.
+    /// Number of further problems.
     pub more: usize,
 }
 
 impl Problems {
-    /// A file of the wrong kind has a fault in every line: nobody reads more of them than this.
+    /// Greatest length of the list. A file in the wrong format has a problem in every line, and
+    /// nobody reads more than this.
     pub const MOST: usize = 20;
 
-    /// Adds one.
+    /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
         if self.list.len() < Self::MOST {
             self.list.push(problem);
@@ -70,7 +71,7 @@ impl Problems {
         }
     }
 
-    /// Adds those of another source.
+    /// Adds the problems of another source.
     pub fn extend(&mut self, other: Problems) {
         self.more += other.more;
         for problem in other.list {
@@ -78,7 +79,7 @@ impl Problems {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no problems.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -106,29 +107,29 @@ impl std::error::Error for Problems {}
 
 /// A line of a source.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct SourceLine<'a> {
     pub(super) file: &'a str,
-    /// Counted from 1.
+    /// Line number, from 1.
     pub(super) number: usize,
     pub(super) text: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl<'a> SourceLine<'a> {
     /// The lines of a file that are neither empty nor comments.
-    pub(super) fn all(file: &'a str, text: &'a str) -> impl Iterator<Item = Line<'a>> {
+    pub(super) fn all(file: &'a str, text: &'a str) -> impl Iterator<Item = SourceLine<'a>> {
         text.lines()
             .enumerate()
-            .map(move |(index, text)| Line { file, number: index + 1, text })
+            .map(move |(index, text)| SourceLine { file, number: index + 1, text })
             .filter(|line| !line.text.trim().is_empty() && !line.text.starts_with('#'))
     }
 
-    /// A problem at `part`, which is a slice of this line; of anything else, the line's beginning.
+    /// A problem at `part`, a slice of this line; any other string means the start of the line.
     pub(super) fn problem(&self, part: &str, message: impl Into<String>) -> Problem {
         let offset = (part.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         let column = self.text.get(..offset).map_or(1, |before| before.chars().count() + 1);
         Problem {
             file: self.file.to_owned(),
-            at: Some(Place { line: self.number, column, text: self.text.to_owned() }),
+            at: Some(Position { line: self.number, column, text: self.text.to_owned() }),
             message: message.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! Whole builds: what is written is what the sources say.
+//! Whole builds: the database has what the sources have.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -32,7 +32,7 @@ fn country_at(database: &CountryDatabase, address: IpAddr) -> Option<Country> {
 }
 
 #[test]
-fn a_database_of_nothing_is_not_made() {
+fn an_empty_database_is_refused() {
     for text in ["::0,FR\n", "2002::/16,DE\n"] {
         let error = refuse(&[source("a.csv", text)]);
         assert!(error.contains("all networks lie where IPv6 repeats IPv4"), "{error}");
@@ -40,33 +40,36 @@ fn a_database_of_nothing_is_not_made() {
 }
 
 #[test]
-fn kinds_are_told_apart_by_content() {
+fn formats_are_recognised_by_content() {
     for (text, kind) in [
-        ("# From the IPFire Location database\n#\n16777216,16777471,AU\n", Some(Kind::Ipfire)),
-        ("# Vendor:    IPFire Project\n2001::,2001::ff,??\n", Some(Kind::Ipfire)),
-        ("# x\n16777216,16777471,AU\n", Some(Kind::Csv)),
-        ("2001::,2001::ff,??\n", Some(Kind::Csv)),
-        ("\"0\",\"281470681743359\",\"-\",\"-\"\n", Some(Kind::Csv)),
-        // The name behind the first network makes nothing of a list.
-        ("16777216,16777471,AU\n# IPFire\n", Some(Kind::Csv)),
+        (
+            "# From the IPFire Location database\n#\n16777216,16777471,AU\n",
+            Some(SourceKind::Ipfire),
+        ),
+        ("# Vendor:    IPFire Project\n2001::,2001::ff,??\n", Some(SourceKind::Ipfire)),
+        ("# x\n16777216,16777471,AU\n", Some(SourceKind::Csv)),
+        ("2001::,2001::ff,??\n", Some(SourceKind::Csv)),
+        ("\"0\",\"281470681743359\",\"-\",\"-\"\n", Some(SourceKind::Csv)),
+        // A comment after the first network does not count.
+        ("16777216,16777471,AU\n# IPFire\n", Some(SourceKind::Csv)),
         ("1,apnic\n", None),
-        ("2|apnic|20260625|1|19830613|20260624|+1000\n", Some(Kind::Delegated)),
-        ("2.3|arin|1|1|1|1|1\n", Some(Kind::Delegated)),
-        ("192.0.2.0/24,DE\n", Some(Kind::Csv)),
-        ("1.0.0.0,1.0.0.255,AU\n", Some(Kind::Csv)),
-        ("\nnetwork,country\n", Some(Kind::Csv)),
-        ("network,geoname_id,registered_country_geoname_id\n", Some(Kind::GeoLiteBlocks)),
-        ("geoname_id,locale_code,continent_code\n", Some(Kind::GeoLiteLocations)),
+        ("2|apnic|20260625|1|19830613|20260624|+1000\n", Some(SourceKind::Delegated)),
+        ("2.3|arin|1|1|1|1|1\n", Some(SourceKind::Delegated)),
+        ("192.0.2.0/24,DE\n", Some(SourceKind::Csv)),
+        ("1.0.0.0,1.0.0.255,AU\n", Some(SourceKind::Csv)),
+        ("\nnetwork,country\n", Some(SourceKind::Csv)),
+        ("network,geoname_id,registered_country_geoname_id\n", Some(SourceKind::GeoLiteBlocks)),
+        ("geoname_id,locale_code,continent_code\n", Some(SourceKind::GeoLiteLocations)),
         ("<html>\n", None),
         ("", None),
         ("# only a comment\n", None),
     ] {
-        assert_eq!(Kind::detect(text), kind, "{text}");
+        assert_eq!(SourceKind::detect(text), kind, "{text}");
     }
 }
 
 #[test]
-fn files_that_are_no_sources_say_what_was_expected() {
+fn errors_for_other_files_say_what_was_expected() {
     assert!(refuse(&[source("a", "")]).contains("a: the file is empty"));
     assert!(
         refuse(&[source("a", "\n<html>\n")])
@@ -80,7 +83,7 @@ fn files_that_are_no_sources_say_what_was_expected() {
     assert!(bytes(b"\x1f\x8b\x08").contains("unpack it first"));
     assert!(bytes(b"ab\nc\xff").contains("a:2:2: this is not UTF-8 text"));
     assert_eq!(source("a", "\u{feff}x").text, "x");
-    // Faults of all sources come together.
+    // Problems of all sources are reported together.
     let message = refuse(&[source("a", "192.0.2.0/24,CS\n"), source("b", "1,0,DE\n")]);
     assert!(
         message.contains("a:1:14: CS") && message.contains("b:1:3: the range ends"),
@@ -103,7 +106,7 @@ fn later_sources_and_smaller_networks_win() {
 }
 
 #[test]
-fn only_a_list_that_says_so_is_ipfire_s() {
+fn only_a_list_with_ipfires_comments_is_ipfires() {
     let list = "16777216,16777471,AU\n2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,CS\n";
     let networks = "1.0.0.0/24,AU\n2001:200::/32,CS\n";
     for text in [list, networks, &format!("# Generated: by hand\n{list}")] {
@@ -118,7 +121,7 @@ fn only_a_list_that_says_so_is_ipfire_s() {
         described(&ipfire),
         "Countries of networks, from: IPFire Location, CC BY-SA 4.0, https://location.ipfire.org/"
     );
-    // Both forms say the same.
+    // Both forms give the same ranges.
     let lists = [
         list.replace("CS", "JP"),
         "1.0.0.0/24,AU\n2001:200::-2001:200:134:ffff:ffff:ffff:ffff:ffff,JP\n".to_owned(),
@@ -141,9 +144,9 @@ fn dates_come_from_options_then_sources_then_files() {
 }
 
 #[test]
-fn what_repeats_ipv4_is_left_out_and_counted() {
+fn ranges_that_repeat_ipv4_are_left_out_and_counted() {
     let built = make(&[source("a", "10.0.0.0/8,DE\n2002::/16,JP\n::/0,FR\n")]);
-    // ::/0 is cut at four places.
+    // ::/0 has four parts that are left out.
     assert_eq!(built.aliased, 1 + 4);
     let database = open(&built);
     let at = |address: &str| country_at(&database, address.parse().unwrap()).map(Country::code);
@@ -151,7 +154,8 @@ fn what_repeats_ipv4_is_left_out_and_counted() {
     assert_eq!(database.lookup("2002:0a01::1".parse().unwrap()).unwrap().0, Some("DE"));
 }
 
-/// First and last address in a small space, so that there are overlaps, and a country.
+/// Ranges in a small space, so that they overlap: first and last address, country, and whether they
+/// are IPv6.
 fn ranges() -> impl Strategy<Value = Vec<(u16, u16, usize, bool)>> {
     let one = (0..600_u16, 0..80_u16, 0..Country::count(), any::<bool>());
     prop::collection::vec(
@@ -168,16 +172,17 @@ fn text_of(ranges: &[(u16, u16, usize, bool)]) -> String {
     for (first, last, country, v6) in ranges {
         let country = Country::from_index(*country).unwrap();
         let span = if *v6 {
-            Span::V6(V6 + u128::from(*first), V6 + u128::from(*last))
+            AddressRange::V6(V6 + u128::from(*first), V6 + u128::from(*last))
         } else {
-            Span::V4(V4 + u32::from(*first), V4 + u32::from(*last))
+            AddressRange::V4(V4 + u32::from(*first), V4 + u32::from(*last))
         };
         writeln!(text, "{span},{country}").unwrap();
     }
     text
 }
 
-/// The rule, said plainly: the last source that has the address; there the smallest range; there the last one.
+/// The expected country of an address: of the last source that has the address, the smallest range,
+/// and of those the last.
 fn expected(sources: &[Vec<(u16, u16, usize, bool)>], at: u16, v6: bool) -> Option<Country> {
     sources.iter().rev().find_map(|ranges| {
         let with =

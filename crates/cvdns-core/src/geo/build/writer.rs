@@ -1,4 +1,4 @@
-//! Writing ranges of addresses as an MMDB file.
+//! Writing ranges as an MMDB file.
 
 use std::cmp::Reverse;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,38 +7,36 @@ use std::time::{Duration, UNIX_EPOCH};
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use mmdb_writer::{Value, Writer};
 
-use super::reading::{Entry, Span};
+use super::reader::{AddressRange, LocatedRange};
 use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country};
+use crate::geo::embedded::{IPV4_MAPPED, SIX_TO_FOUR};
 
-/// The type that the file says it has. Readers of GeoIP2 look for `Country` in it.
+/// Database type in the metadata. Readers of `GeoIP2` expect that it contains `Country`.
 const DATABASE_TYPE: &str = "cvdns-Country";
 
-/// Where IPv6 repeats IPv4: the tree's own place for it, and the aliases that the writer makes (`::ffff:0:0/96`,
-/// `2001::/32`, `2002::/16`). Nothing of a source may go there; ascending.
-const ALIASES: [(u128, u128); 4] = [
-    (0, 0xffff_ffff),
-    (0xffff_0000_0000, 0xffff_ffff_ffff),
-    (0x2001_0000 << 96, (0x2001_0001 << 96) - 1),
-    (0x2002 << 112, (0x2003 << 112) - 1),
-];
+/// The parts of the IPv6 space that repeat IPv4, in ascending order: `::/96`, where the tree keeps
+/// IPv4, and the aliases that the writer makes (`::ffff:0:0/96`, `2001::/32`, `2002::/16`). No
+/// range of a source is written there.
+const ALIASES: [(u128, u128); 4] =
+    [(0, 0xffff_ffff), IPV4_MAPPED, (0x2001_0000 << 96, (0x2001_0001 << 96) - 1), SIX_TO_FOUR];
 
-/// A database while it is filled.
-pub(super) struct Database {
+/// A database that is being written.
+pub(super) struct DatabaseWriter {
     writer: Writer,
-    /// Of all countries, by their index.
+    /// Records of all countries, by their index.
     countries: Vec<Value>,
-    /// Of the continents as such, in the order of [`Continent::ALL`].
+    /// Records with only a continent, in the order of [`Continent::ALL`].
     continents: [Value; 7],
-    /// Ranges, or parts of them, that lie where IPv6 repeats IPv4.
+    /// Number of ranges, or parts of them, that were left out because IPv6 repeats IPv4 there.
     pub(super) aliased: usize,
-    /// Networks written.
+    /// Number of networks written.
     pub(super) networks: usize,
 }
 
-impl Database {
-    /// An empty one, made at `epoch` (Unix seconds, not before 1970), whose data is described by `description`.
-    pub(super) fn new(epoch: i64, description: &str) -> Database {
+impl DatabaseWriter {
+    /// An empty database. `epoch` is its build date in Unix seconds; a date before 1970 becomes 0.
+    pub(super) fn new(epoch: i64, description: &str) -> DatabaseWriter {
         let built = UNIX_EPOCH + Duration::from_secs(u64::try_from(epoch).unwrap_or(0));
         let writer = Writer::builder(DATABASE_TYPE)
             .languages(["en"])
@@ -48,31 +46,31 @@ impl Database {
         let countries =
             Country::all().map(|country| record(Some(country), country.continent())).collect();
         let continents = Continent::ALL.map(|continent| record(None, continent));
-        Database { writer, countries, continents, aliased: 0, networks: 0 }
+        DatabaseWriter { writer, countries, continents, aliased: 0, networks: 0 }
     }
 
-    /// Adds a source's ranges over what is there. Where they overlap each other the smaller one wins, and of two of
-    /// the same size the later one.
+    /// Adds the ranges of a source, which replace those of earlier sources. Where ranges of the
+    /// source overlap, the smaller one wins, and of two of the same size the later one.
     ///
     /// # Errors
-    /// The writer's words.
+    /// The error of the writer.
     pub(super) fn add(
         &mut self,
-        mut entries: Vec<Entry>,
+        mut entries: Vec<LocatedRange>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), mmdb_writer::Error> {
-        // The sort is stable, and the writer lets the last one win.
+        // The sort is stable, and in the writer the last insertion wins.
         entries.sort_by_key(|entry| Reverse(entry.span.size()));
         for (done, entry) in entries.iter().enumerate() {
             if done % 4096 == 0 {
                 progress(done as u64);
             }
             match entry.span {
-                Span::V4(first, last) => {
+                AddressRange::V4(first, last) => {
                     let nets = Ipv4Subnets::new(Ipv4Addr::from(first), Ipv4Addr::from(last), 0);
                     self.insert(nets.map(IpNet::V4), entry.area)?;
                 }
-                Span::V6(first, last) => {
+                AddressRange::V6(first, last) => {
                     for (first, last) in self.without_aliases(first, last) {
                         let nets = Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0);
                         self.insert(nets.map(IpNet::V6), entry.area)?;
@@ -83,10 +81,10 @@ impl Database {
         Ok(())
     }
 
-    /// The file.
+    /// The content of the MMDB file.
     ///
     /// # Errors
-    /// The writer's words: the tree is too large for the format.
+    /// The error of the writer: the tree is too large for the format.
     pub(super) fn finish(self) -> Result<Vec<u8>, mmdb_writer::Error> {
         self.writer.to_bytes()
     }
@@ -114,6 +112,7 @@ impl Database {
         Ok(())
     }
 
+    /// The parts of a range outside [`ALIASES`]; counts the parts within.
     fn without_aliases(&mut self, first: u128, last: u128) -> Vec<(u128, u128)> {
         let mut parts = Vec::with_capacity(1);
         let mut from = Some(first);
@@ -130,7 +129,7 @@ impl Database {
     }
 }
 
-/// The record of a country, or of a continent as such, as `GeoIP2` Country has it.
+/// The record of a country, or of only a continent, in the format of `GeoIP2` Country.
 fn record(country: Option<Country>, continent: Continent) -> Value {
     let names = |name: &str| Value::map([("en", Value::from(name))]);
     let continent =
@@ -150,7 +149,7 @@ mod tests {
 
     #[test]
     fn ipv6_is_cut_at_aliases() {
-        let mut database = Database::new(0, "");
+        let mut database = DatabaseWriter::new(0, "");
         let low = 0x2001_0001 << 96;
         assert_eq!(database.without_aliases(low, low), [(low, low)]);
         assert_eq!(database.aliased, 0);

@@ -1,113 +1,117 @@
-//! IPv6 addresses by where ranges start: an index of the first 16 bits, then a search among few.
+//! IPv6 addresses by the starts of ranges: an index of the first 16 bits, then a short search.
 //!
-//! An entry is where a range starts; the scope is computed from the range's two ends, which gives the prefix at which a merged
-//! trie of bits would end. IPv6 networks are too sparse for IPv4's trie, which takes twice the time and 6 MB for them.
+//! The scope is computed from the two ends of a range. It is the length of the prefix at which a
+//! trie of single bits, with equal halves merged, would end. IPv6 networks are too sparse for the
+//! trie of IPv4, which would take twice the time and 6 MB for them.
 
-use super::{LookUp, Place};
+use super::lookup::{Lookup, ScopedValue};
 
-/// Stands for the list of networks that are cut deeper.
-const DEEPER: u16 = u16::MAX - 1;
+/// Number of a /64 network that is split: its ranges are in [`Ipv6Ranges::inner`].
+const SPLIT: u16 = u16::MAX - 1;
 
-/// The numbers and scopes of all addresses.
+/// The numbers and scopes of all IPv6 addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Networks {
-    /// By the upper half of addresses, as hardly a range starts within a /64: half the memory, and twice as many starts
-    /// in a cache line.
+pub(super) struct Ipv6Ranges {
+    /// Ranges by the upper half of their starts. Hardly a range starts within a /64, so this takes
+    /// half the memory, and a cache line has twice as many starts.
     upper: Ranges<u64>,
-    /// The inside of the /64 networks that are cut.
-    deep: Ranges<u128>,
+    /// Ranges within the /64 networks that are split.
+    inner: Ranges<u128>,
 }
 
-impl Networks {
-    /// The table of ranges, each a start and a number below 2^16 − 2; they rise, the first starts at the first address.
-    pub(super) fn new(steps: &[(u128, u16)]) -> Self {
-        let (upper, deep) = halves(steps);
-        Self { upper: Ranges::new(&upper), deep: Ranges::new(&deep) }
+impl Ipv6Ranges {
+    /// Builds the table from the starts of ranges and their numbers (below 2^16 − 2), in ascending
+    /// order. The first range starts at the first address.
+    pub(super) fn new(ranges: &[(u128, u16)]) -> Self {
+        let (upper, inner) = split_at_64(ranges);
+        Self { upper: Ranges::new(&upper), inner: Ranges::new(&inner) }
     }
 
-    /// Looks an address up.
-    pub(super) fn get(&self, address: u128) -> Place {
-        self.found(address, self.upper.seek((address >> 64) as u64))
+    /// Looks up one address.
+    pub(super) fn get(&self, address: u128) -> ScopedValue {
+        self.scoped_value(address, self.upper.seek((address >> 64) as u64))
     }
 
-    /// Looks several addresses up.
-    pub(super) fn get_all(&self, look_ups: &mut [LookUp<u128>]) {
-        for look_up in &mut *look_ups {
-            look_up.at = self.upper.seek((look_up.address >> 64) as u64);
+    /// Looks up several addresses, step by step.
+    pub(super) fn get_all(&self, lookups: &mut [Lookup<u128>]) {
+        for lookup in &mut *lookups {
+            lookup.at = self.upper.seek((lookup.address >> 64) as u64);
         }
-        for look_up in look_ups {
-            look_up.place = self.found(look_up.address, look_up.at);
+        for lookup in lookups {
+            lookup.result = self.scoped_value(lookup.address, lookup.at);
         }
     }
 
-    fn found(&self, address: u128, between: (u32, u32)) -> Place {
-        let place = self.upper.found((address >> 64) as u64, between);
-        if place.value == DEEPER {
-            self.deep.found(address, self.deep.seek(address))
+    fn scoped_value(&self, address: u128, between: (u32, u32)) -> ScopedValue {
+        let found = self.upper.scoped_value((address >> 64) as u64, between);
+        if found.value == SPLIT {
+            self.inner.scoped_value(address, self.inner.seek(address))
         } else {
-            place
+            found
         }
     }
 
-    /// How much memory it takes.
+    /// Memory in use, in octets.
     pub(super) fn octets(&self) -> usize {
-        self.upper.octets() + self.deep.octets()
+        self.upper.octets() + self.inner.octets()
     }
 }
 
-/// Starts and their values.
-type List<A> = Vec<(A, u16)>;
+/// Starts of ranges and their numbers, in ascending order.
+type StartList<A> = Vec<(A, u16)>;
 
-/// The starts by the upper half of their address; and those within /64 networks that are cut, each of which is a range of
-/// `DEEPER` in the first list.
+/// Splits the list in two: the starts by their upper half, and the starts within split /64
+/// networks. Each split /64 is a range with the number [`SPLIT`] in the first list.
 ///
-/// Scopes come out as from one list. Within a cut /64 a start in it is nearer than all that the second list leaves out.
-/// From outside, whether a range ends at the /64 or within it, the longest prefix without that end is the same.
-fn halves(steps: &[(u128, u16)]) -> (List<u64>, List<u128>) {
-    let (mut upper, mut deep) = (Vec::with_capacity(steps.len()), Vec::new());
+/// Scopes are the same as with one list. For an address in a split /64, a start in that /64 is
+/// nearer than any start that the second list leaves out. For an address outside, the longest
+/// prefix that leaves out the end of a range is the same whether the range ends at the /64 or
+/// within it.
+fn split_at_64(ranges: &[(u128, u16)]) -> (StartList<u64>, StartList<u128>) {
+    let (mut upper, mut inner) = (Vec::with_capacity(ranges.len()), Vec::new());
     let mut before = 0;
-    for network in steps.chunk_by(|(a, _), (b, _)| a >> 64 == b >> 64) {
+    for network in ranges.chunk_by(|(a, _), (b, _)| a >> 64 == b >> 64) {
         let (Some((first, value)), Some((last, behind))) = (network.first(), network.last()) else {
             continue;
         };
         let half = (first >> 64) as u64;
-        // Where the /64 before was cut, its end is no news.
+        // Replaces the start that marks the end of a split /64 right before this one.
         if upper.last().is_some_and(|(start, _)| *start == half) {
             upper.pop();
         }
         if *last as u64 == 0 {
             upper.push((half, *value));
         } else {
-            upper.push((half, DEEPER));
+            upper.push((half, SPLIT));
             upper.extend(half.checked_add(1).map(|next| (next, *behind)));
             if *first as u64 != 0 {
-                deep.push((u128::from(half) << 64, before));
+                inner.push((u128::from(half) << 64, before));
             }
-            deep.extend_from_slice(network);
+            inner.extend_from_slice(network);
         }
         before = *behind;
     }
-    (upper, deep)
+    (upper, inner)
 }
 
-/// An address, or its upper half.
-trait Key: Copy + Ord {
-    /// Its first 64 bits, zeros behind if there are fewer.
-    fn lead(self) -> u64;
-    /// How long a prefix around it must be to leave the other out.
-    fn parting(self, other: Self) -> u32;
-    /// The address before.
+/// An IPv6 address, or its upper half.
+trait AddressKey: Copy + Ord {
+    /// The first 64 bits.
+    fn leading_bits(self) -> u64;
+    /// Length in bits of the shortest prefix around this address that leaves out the other one.
+    fn separating_length(self, other: Self) -> u32;
+    /// The address before; `None` for the lowest.
     fn before(self) -> Option<Self>;
 }
 
 macro_rules! key {
-    ($type:ty, $address:ident => $lead:expr) => {
-        impl Key for $type {
-            fn lead(self) -> u64 {
+    ($type:ty, $address:ident => $leading_bits:expr) => {
+        impl AddressKey for $type {
+            fn leading_bits(self) -> u64 {
                 let $address = self;
-                $lead
+                $leading_bits
             }
-            fn parting(self, other: Self) -> u32 {
+            fn separating_length(self, other: Self) -> u32 {
                 (self ^ other).leading_zeros() + 1
             }
             fn before(self) -> Option<Self> {
@@ -120,54 +124,59 @@ macro_rules! key {
 key!(u64, address => address);
 key!(u128, address => (address >> 64) as u64);
 
-/// Ranges by where they start, and a way to find one in few steps.
+/// Ranges by their starts, with an index that finds one in few steps.
 ///
-/// A bucket holds what starts with the same 16 bits. Buckets are uneven: of a country database's IPv6 ranges a third lies
-/// in two /16. So each is cut into equal slots, one for four to eight starts, which leaves few of them to search. More slots
-/// were no faster: the index then takes the cache that the starts should have.
+/// A bucket has the starts with the same first 16 bits. Buckets are uneven: two /16 networks have a
+/// third of the IPv6 ranges of a country database. So each bucket is divided into equal slots, one
+/// for every four to eight starts, which leaves few starts to search. More slots were not faster:
+/// the index then displaces the starts from the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ranges<A> {
     starts: Box<[A]>,
-    /// Apart, as padding next to the starts would take as much memory again.
+    /// The numbers of the ranges. They are kept apart from the starts, because padding between them
+    /// would double the memory.
     values: Box<[u16]>,
-    /// Up to the last in which a range starts.
+    /// Indexed by the first 16 bits; ends at the last bucket in which a range starts.
     buckets: Box<[Bucket]>,
-    /// For each slot the first range that starts in it or later; one more at the end.
+    /// For each slot, the index of the first range that starts in it or later. A last element has
+    /// the number of ranges.
     slots: Box<[u32]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bucket {
     first_slot: u32,
-    /// How many of an address's bits do not select its slot.
+    /// How many of the 48 bits after the bucket's do not select the slot.
     shift: u8,
 }
 
-/// Leading bits that select the bucket.
+/// Number of leading bits that select the bucket.
 const BUCKET_BITS: u32 = 16;
-/// The bits behind them.
+/// Number of the bits that follow, of the first 64.
 const REST_BITS: u32 = 64 - BUCKET_BITS;
 
-fn bucket_of(lead: u64) -> usize {
-    (lead >> REST_BITS) as usize
+fn bucket_of(leading_bits: u64) -> usize {
+    (leading_bits >> REST_BITS) as usize
 }
 
 impl Bucket {
-    fn slot(self, lead: u64) -> usize {
-        let rest = lead & ((1 << REST_BITS) - 1);
+    fn slot(self, leading_bits: u64) -> usize {
+        let rest = leading_bits & ((1 << REST_BITS) - 1);
         self.first_slot as usize + (rest >> self.shift) as usize
     }
 }
 
-impl<A: Key> Ranges<A> {
-    fn new(steps: &[(A, u16)]) -> Self {
-        let starts: Box<[A]> = steps.iter().map(|(start, _)| *start).collect();
-        let values = steps.iter().map(|(_, value)| *value).collect();
+impl<A: AddressKey> Ranges<A> {
+    fn new(ranges: &[(A, u16)]) -> Self {
+        let starts: Box<[A]> = ranges.iter().map(|(start, _)| *start).collect();
+        let values = ranges.iter().map(|(_, value)| *value).collect();
         let (mut buckets, mut slots) = (Vec::new(), Vec::new());
         let mut position = 0;
-        for within in starts.chunk_by(|a, b| bucket_of(a.lead()) == bucket_of(b.lead())) {
-            let lead = within.first().map_or(0, |start| start.lead());
-            while buckets.len() < bucket_of(lead) {
+        for within in
+            starts.chunk_by(|a, b| bucket_of(a.leading_bits()) == bucket_of(b.leading_bits()))
+        {
+            let leading_bits = within.first().map_or(0, |start| start.leading_bits());
+            while buckets.len() < bucket_of(leading_bits) {
                 buckets.push(Bucket { first_slot: slots.len() as u32, shift: REST_BITS as u8 });
                 slots.push(position);
             }
@@ -175,7 +184,7 @@ impl<A: Key> Ranges<A> {
             let bucket = Bucket { first_slot: slots.len() as u32, shift: (REST_BITS - bits) as u8 };
             buckets.push(bucket);
             for start in within {
-                slots.resize(slots.len().max(bucket.slot(start.lead()) + 1), position);
+                slots.resize(slots.len().max(bucket.slot(start.leading_bits()) + 1), position);
                 position += 1;
             }
             slots.resize(bucket.first_slot as usize + (1 << bits), position);
@@ -184,11 +193,14 @@ impl<A: Key> Ranges<A> {
         Self { starts, values, buckets: buckets.into(), slots: slots.into() }
     }
 
-    /// Between which two places the first range that starts behind the address is: behind all starts where these are in
-    /// buckets before.
+    /// The two indices between which the first range that starts after the address is. Both are the
+    /// number of ranges when no range starts in the bucket of the address or later.
     fn seek(&self, address: A) -> (u32, u32) {
-        let lead = address.lead();
-        let slot = self.buckets.get(bucket_of(lead)).map_or(usize::MAX, |bucket| bucket.slot(lead));
+        let leading_bits = address.leading_bits();
+        let slot = self
+            .buckets
+            .get(bucket_of(leading_bits))
+            .map_or(usize::MAX, |bucket| bucket.slot(leading_bits));
         let ends = slot.checked_add(2).and_then(|end| self.slots.get(slot..end));
         match ends {
             Some([low, high]) => (*low, *high),
@@ -196,17 +208,18 @@ impl<A: Key> Ranges<A> {
         }
     }
 
-    fn found(&self, address: A, (low, high): (u32, u32)) -> Place {
+    fn scoped_value(&self, address: A, (low, high): (u32, u32)) -> ScopedValue {
         let within = self.starts.get(low as usize..high as usize).unwrap_or_default();
         let next = low as usize + within.partition_point(|start| *start <= address);
         let at = next.checked_sub(1);
-        // The longest prefix that leaves out both neighbours leaves out the nearer one.
+        // The shortest prefix that leaves out both neighbours is the one that leaves out the
+        // nearer.
         let before = at.and_then(|at| self.starts.get(at)?.before());
         let after = self.starts.get(next);
-        let scope = before.map_or(0, |before| address.parting(before));
-        let scope = scope.max(after.map_or(0, |after| address.parting(*after)));
+        let scope = before.map_or(0, |before| address.separating_length(before));
+        let scope = scope.max(after.map_or(0, |after| address.separating_length(*after)));
         let value = at.and_then(|at| self.values.get(at).copied());
-        Place { value: value.unwrap_or_default(), scope: scope as u8 }
+        ScopedValue { value: value.unwrap_or_default(), scope: scope as u8 }
     }
 
     fn octets(&self) -> usize {

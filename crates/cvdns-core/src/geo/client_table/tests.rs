@@ -2,15 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn of_v4(table: &ClientTable, address: u32) -> Place {
+fn of_v4(table: &ClientTable, address: u32) -> ScopedValue {
     table.get(IpAddr::V4(address.into()))
 }
 
-fn of_v6(table: &ClientTable, address: u128) -> Place {
+fn of_v6(table: &ClientTable, address: u128) -> ScopedValue {
     table.get(IpAddr::V6(address.into()))
 }
 
-/// The longest prefix around `address` with one value throughout, by trying every address of a small space.
+/// Length of the shortest prefix around index `at` with the same value throughout, found by trying
+/// all lengths in a space of `bits` bits.
 fn plain_scope(values: &[u16], at: usize, bits: u32) -> u32 {
     (0..=bits)
         .find(|length| {
@@ -22,20 +23,20 @@ fn plain_scope(values: &[u16], at: usize, bits: u32) -> u32 {
 }
 
 proptest! {
-    /// A space of 256 networks at the top of each family, painted at random, against plain lists.
+    /// Random ranges in a space of 256 networks of each family, compared with a plain array.
     #[test]
-    fn value_and_scope_equal_the_plain_way(
+    fn value_and_scope_equal_the_plain_computation(
         strokes in proptest::collection::vec((0u32..256, 0u32..256, 1u16..4), 0..12),
         base in prop::sample::select(vec![0u32, 0xc000_0000, 0xffff_0000]),
     ) {
-        let mut v4 = Steps::flat(0u16);
-        let mut v6 = Steps::flat(0u16);
+        let mut v4 = RangeMap::uniform(0u16);
+        let mut v6 = RangeMap::uniform(0u16);
         let mut plain = [0u16; 256];
         let v6_base = 0x2001_0db8_u128 << 96;
         for (a, b, value) in strokes {
             let (a, b) = (a.min(b), a.max(b));
-            v4.paint(base + (a << 8), base + (b << 8) + 255, value);
-            v6.paint(v6_base + (u128::from(a) << 72), v6_base + (u128::from(b) << 72) + ((1 << 72) - 1), value);
+            v4.set_range(base + (a << 8), base + (b << 8) + 255, value);
+            v6.set_range(v6_base + (u128::from(a) << 72), v6_base + (u128::from(b) << 72) + ((1 << 72) - 1), value);
             for slot in &mut plain[a as usize..=b as usize] { *slot = value; }
         }
         let table = ClientTable::new(&v4, v6);
@@ -46,7 +47,8 @@ proptest! {
             prop_assert_eq!((v4.value, v6.value), (plain[at], plain[at]));
             if !uniform {
                 let scope = plain_scope(&plain, at, 8);
-                // The block as a whole may join what surrounds it, which has the value 0.
+                // A scope of the whole space may be wider, as the addresses around it have the
+                // value 0.
                 if scope > 0 {
                     prop_assert_eq!(u32::from(v4.scope), 16 + scope);
                     prop_assert_eq!(u32::from(v6.scope), 48 + scope);
@@ -58,48 +60,58 @@ proptest! {
 
 #[test]
 fn one_value_everywhere_has_scope_0() {
-    let table = ClientTable::new(&Steps::flat(7), Steps::flat(7));
+    let table = ClientTable::new(&RangeMap::uniform(7), RangeMap::uniform(7));
     for address in
         ["0.0.0.0", "255.255.255.255", "::", "2001:db8::1", "2002::1", "::ffff:1.2.3.4", "ffff::1"]
     {
-        assert_eq!(table.get(address.parse().unwrap()), Place { value: 7, scope: 0 }, "{address}");
+        assert_eq!(
+            table.get(address.parse().unwrap()),
+            ScopedValue { value: 7, scope: 0 },
+            "{address}"
+        );
     }
 }
 
 #[test]
-fn ipv4_in_ipv6_is_placed_by_its_ipv4_address() {
-    let mut v4 = Steps::flat(0);
-    v4.paint(0xc633_6400, 0xc633_64ff, 5);
-    let table = ClientTable::new(&v4, Steps::flat(0));
-    assert_eq!(table.get("::ffff:198.51.100.7".parse().unwrap()), Place { value: 5, scope: 120 });
-    assert_eq!(table.get("2002:c633:6407::1".parse().unwrap()), Place { value: 5, scope: 40 });
+fn embedded_ipv4_is_looked_up_as_ipv4() {
+    let mut v4 = RangeMap::uniform(0);
+    v4.set_range(0xc633_6400, 0xc633_64ff, 5);
+    let table = ClientTable::new(&v4, RangeMap::uniform(0));
+    assert_eq!(
+        table.get("::ffff:198.51.100.7".parse().unwrap()),
+        ScopedValue { value: 5, scope: 120 }
+    );
+    assert_eq!(
+        table.get("2002:c633:6407::1".parse().unwrap()),
+        ScopedValue { value: 5, scope: 40 }
+    );
 }
 
 #[test]
 fn scope_0_is_for_all_of_both_families() {
-    let table = ClientTable::new(&Steps::flat(1), Steps::flat(2));
+    let table = ClientTable::new(&RangeMap::uniform(1), RangeMap::uniform(2));
     let scope = |address: &str| table.get(address.parse().unwrap()).scope;
     assert_eq!(scope("192.0.2.1"), 1);
     assert_eq!([scope("2002:c000:201::"), scope("::ffff:192.0.2.1")], [16, 96]);
-    // What embeds IPv4 is not theirs.
+    // Their scopes do not reach into the prefixes that embed IPv4.
     assert_eq!([scope("4000::"), scope("2003::"), scope("2000::"), scope("::1")], [2, 16, 15, 81]);
 }
 
 #[test]
 fn a_range_that_ends_within_a_64_bounds_its_neighbours() {
-    let mut v6 = Steps::flat(0);
+    let mut v6 = RangeMap::uniform(0);
     let first = 0x2001_0db8_u128 << 96;
-    v6.paint(first, first + (5 << 64) + 7, 3);
-    let table = ClientTable::new(&Steps::flat(0), v6);
+    v6.set_range(first, first + (5 << 64) + 7, 3);
+    let table = ClientTable::new(&RangeMap::uniform(0), v6);
     let place = |at: u128| of_v6(&table, first + at);
-    assert_eq!(place(4 << 64), Place { value: 3, scope: 64 });
-    assert_eq!(place((5 << 64) + 7), Place { value: 3, scope: 125 });
-    assert_eq!(place((5 << 64) + 8), Place { value: 0, scope: 125 });
-    assert_eq!(place((5 << 64) + (1 << 63)), Place { value: 0, scope: 65 });
-    assert_eq!(place(6 << 64), Place { value: 0, scope: 63 });
+    assert_eq!(place(4 << 64), ScopedValue { value: 3, scope: 64 });
+    assert_eq!(place((5 << 64) + 7), ScopedValue { value: 3, scope: 125 });
+    assert_eq!(place((5 << 64) + 8), ScopedValue { value: 0, scope: 125 });
+    assert_eq!(place((5 << 64) + (1 << 63)), ScopedValue { value: 0, scope: 65 });
+    assert_eq!(place(6 << 64), ScopedValue { value: 0, scope: 63 });
 }
 
-/// Ranges painted one over the other, in a list.
+/// A plain list of ranges, of which the last that contains an address applies.
 #[derive(Debug, Clone)]
 struct Plain {
     v4: Vec<(u32, u32, u16)>,
@@ -108,9 +120,9 @@ struct Plain {
 
 impl Plain {
     fn table(&self) -> ClientTable {
-        let (mut v4, mut v6) = (Steps::flat(0), Steps::flat(0));
-        self.v4.iter().for_each(|(first, last, value)| v4.paint(*first, *last, *value));
-        self.v6.iter().for_each(|(first, last, value)| v6.paint(*first, *last, *value));
+        let (mut v4, mut v6) = (RangeMap::uniform(0), RangeMap::uniform(0));
+        self.v4.iter().for_each(|(first, last, value)| v4.set_range(*first, *last, *value));
+        self.v6.iter().for_each(|(first, last, value)| v6.set_range(*first, *last, *value));
         ClientTable::new(&v4, v6)
     }
 
@@ -155,13 +167,14 @@ fn embedding(address: u128) -> Option<u32> {
     }
 }
 
-/// The network of this length around an address: first and last.
+/// First and last address of the network with this prefix length around an address.
 fn network(address: u128, length: u32) -> (u128, u128) {
     let host = u128::MAX.checked_shr(length).unwrap_or(0);
     (address & !host, address | host)
 }
 
-/// The shortest prefix around an IPv6 address that may be claimed, by trying all; `values` where they may change.
+/// Length of the shortest allowed scope of an IPv6 address, found by trying all lengths. `values`
+/// are the addresses where the value may change, with their values.
 fn scope_v6(plain: &Plain, values: &[(u128, u16)], address: u128) -> u32 {
     let value = plain.of_v6(address);
     let allowed = |length: u32| {
@@ -177,7 +190,7 @@ fn scope_v6(plain: &Plain, values: &[(u128, u16)], address: u128) -> u32 {
     (0..=128).find(|length| allowed(*length)).unwrap()
 }
 
-/// An address near a place where something may go wrong.
+/// An address near a boundary that is easily mishandled.
 fn near() -> impl Strategy<Value = u128> {
     let places = [
         "::",
@@ -195,7 +208,7 @@ fn near() -> impl Strategy<Value = u128> {
         .prop_map(|(place, add, shift)| place ^ add << shift)
 }
 
-/// A network, a single address among them, or a range between any two addresses.
+/// A network, which may be a single address, or a range between any two addresses.
 fn stroke() -> impl Strategy<Value = (u128, u128, u16)> {
     let length = prop_oneof![0u32..=128, Just(64), 60u32..70, Just(128)];
     let network = (near(), length).prop_map(|(address, length)| network(address, length));
@@ -216,7 +229,7 @@ fn stroke_v4() -> impl Strategy<Value = (u32, u32, u16)> {
 
 proptest! {
     #[test]
-    fn every_boundary_equals_the_plain_way(
+    fn every_boundary_equals_the_plain_computation(
         v4 in proptest::collection::vec(stroke_v4(), 0..4),
         v6 in proptest::collection::vec(stroke(), 0..8),
         others in proptest::collection::vec(near(), 8),
@@ -228,13 +241,14 @@ proptest! {
         let beside = edges.iter().flat_map(|edge| [edge.saturating_sub(1), *edge, edge.saturating_add(1)]);
         for address in beside.chain(others).chain([u128::MAX]) {
             let scope = scope_v6(&plain, &values, address) as u8;
-            let wanted = Place { value: plain.of_v6(address), scope };
+            let wanted = ScopedValue { value: plain.of_v6(address), scope };
             prop_assert_eq!(of_v6(&table, address), wanted, "{:x}", address);
-            // IPv4 is answered as within ::ffff:0:0/96, and what holds for all of it is still not for IPv6.
+            // An IPv4 address has the scope of its IPv4-mapped form without the 96 bits before it,
+            // but at least 1: scope 0 would cover IPv6 too.
             let address = address as u32;
             let mapped = of_v6(&table, 0xffff << 32 | u128::from(address));
             let scope = if mapped.scope == 0 { 0 } else { (mapped.scope - 96).max(1) };
-            prop_assert_eq!(of_v4(&table, address), Place { value: plain.of_v4(address), scope });
+            prop_assert_eq!(of_v4(&table, address), ScopedValue { value: plain.of_v4(address), scope });
         }
     }
 }

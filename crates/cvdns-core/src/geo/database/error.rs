@@ -1,48 +1,50 @@
-//! Why a country database is refused.
+//! Reasons to refuse a country database.
 
 use std::fmt;
 
-/// A file that is not a sound country database.
+/// A file that cannot be used as a country database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseError {
-    /// The file as it was named.
+    /// File name as the caller gave it.
     pub file: String,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: DatabaseFault,
 }
 
 /// What is wrong with a country database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// No bytes at all.
+pub enum DatabaseFault {
+    /// The file is empty.
     Empty,
-    /// Not an MMDB file but, by its first bytes, something known: what it is, and what to do.
+    /// The first bytes are of another file format: its name, and what to do.
     Other(&'static str, &'static str),
-    /// No metadata section: cut off, or another format.
+    /// There is no metadata section: the file is truncated or in another format.
     NoMetadata,
-    /// The metadata makes no sense: the reader's words.
+    /// The metadata is invalid: the message of the reader.
     Metadata(String),
-    /// The search tree is damaged: how.
+    /// The search tree is damaged: the reason.
     Tree(&'static str),
-    /// A data record is damaged: the network that leads to it and the reader's words.
+    /// A data record is damaged: the first address of its network, and the message of the reader.
     Record(String, String),
-    /// A sound record that says nothing of countries in a way that is known here.
-    Unfit {
-        /// The first address of the network that leads to it.
+    /// A data record is valid, but its country or continent is not a code.
+    NotACode {
+        /// The first address of the network of the record.
         network: String,
-        /// The field; empty: the record itself.
+        /// Name of the field; empty for the record itself.
         field: &'static str,
-        /// What is there, in words.
+        /// Description of the value, for messages.
         found: String,
     },
-    /// There is not one network in it.
+    /// The database has no networks.
     NoNetworks,
-    /// A sound MMDB file of another kind: its type.
+    /// The database has no countries: its type.
     NoCountries(String),
 }
 
+/// Advice for a damaged file.
 const AGAIN: &str = "fetch or build the file again";
 
+/// Advice for a valid file that is of no use.
 const OTHERWISE: &str =
     "name a database of countries, or make one of a list of networks with `cvdns geoip build`";
 
@@ -50,34 +52,34 @@ impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.file)?;
         match &self.fault {
-            Fault::Empty => {
+            DatabaseFault::Empty => {
                 write!(f, "the file is empty; expected a country database in MMDB format; {AGAIN}")
             }
-            Fault::Other(what, todo) => {
+            DatabaseFault::Other(what, todo) => {
                 write!(f, "this is {what}; expected a country database in MMDB format; {todo}")
             }
-            Fault::NoMetadata => write!(
+            DatabaseFault::NoMetadata => write!(
                 f,
                 "no MMDB metadata at the end of the file: it is cut off, or not in MMDB format; {AGAIN}"
             ),
-            Fault::Metadata(message) => {
+            DatabaseFault::Metadata(message) => {
                 write!(f, "the MMDB metadata is damaged or not of format 2.0: {message}; {AGAIN}")
             }
-            Fault::Tree(how) => write!(f, "the search tree is damaged: {how}; {AGAIN}"),
-            Fault::Record(network, message) => {
+            DatabaseFault::Tree(how) => write!(f, "the search tree is damaged: {how}; {AGAIN}"),
+            DatabaseFault::Record(network, message) => {
                 write!(f, "the data record of {network} is damaged: {message}; {AGAIN}")
             }
-            Fault::Unfit { network, field: "", found } => write!(
+            DatabaseFault::NotACode { network, field: "", found } => write!(
                 f,
                 "the record of {network} is {found}; expected a map with country.iso_code (GeoIP2, GeoLite2, DB-IP) or \
                  country_code (ipinfo), which is a code of two letters; {OTHERWISE}"
             ),
-            Fault::Unfit { network, field, found } => write!(
+            DatabaseFault::NotACode { network, field, found } => write!(
                 f,
                 "{field} of {network} is {found}; expected a code of two letters, such as DE; {OTHERWISE}"
             ),
-            Fault::NoNetworks => write!(f, "the database has no networks; {AGAIN}"),
-            Fault::NoCountries(kind) => write!(
+            DatabaseFault::NoNetworks => write!(f, "the database has no networks; {AGAIN}"),
+            DatabaseFault::NoCountries(kind) => write!(
                 f,
                 "no record of this database of type {kind:?} has a country; expected country.iso_code (GeoIP2, \
                  GeoLite2, DB-IP) or country_code (ipinfo); name a Country or City database"

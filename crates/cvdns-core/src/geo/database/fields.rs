@@ -1,48 +1,48 @@
-//! The fields of a record that say where its network is, whatever stands in them.
+//! The fields of a record that locate its network, whatever their type.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The fields of a record that are looked at.
+/// The fields of a record that locate its network.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    /// What the record is, if it is no map.
-    whole: Option<String>,
-    country: Value,
-    country_code: Value,
-    registered_country: Value,
-    continent: Value,
-    continent_code: Value,
+    /// Description of a record that is not a map.
+    non_map: Option<String>,
+    country: FieldValue,
+    country_code: FieldValue,
+    registered_country: FieldValue,
+    continent: FieldValue,
+    continent_code: FieldValue,
 }
 
-/// What stands in a field.
+/// The value of a field.
 #[derive(Debug, Default)]
-enum Value {
-    /// Nothing.
+enum FieldValue {
+    /// The field is missing.
     #[default]
     Missing,
     /// A string.
     Text(String),
-    /// A map, and what its `iso_code` or `code` is.
-    Map(Box<Value>),
-    /// Something else, in words.
+    /// A map, with the value of its `iso_code` or `code`.
+    Map(Box<FieldValue>),
+    /// Description of a value of another type.
     Other(String),
 }
 
-/// A field, and in words what stands in it.
-type Wrong = (&'static str, String);
+/// A field that should be a code, and the description of its value.
+type BadField = (&'static str, String);
 
-/// The code of a country and that of a continent.
+/// The codes of the country and of the continent.
 type Codes = (Option<String>, Option<String>);
 
 impl Fields {
-    /// The codes of the country and of the continent, as they stand in the record.
+    /// The codes of the country and of the continent, as in the record.
     ///
     /// # Errors
-    /// When the record, or a field that would decide, is nothing that a code can be read from.
-    pub(super) fn codes(self) -> Result<Codes, Wrong> {
-        if let Some(found) = self.whole {
+    /// The record, or a field that decides, has no type that a code can be read from.
+    pub(super) fn codes(self) -> Result<Codes, BadField> {
+        if let Some(found) = self.non_map {
             return Err(("", found));
         }
         let continent = match self.continent.code("continent.code") {
@@ -53,7 +53,7 @@ impl Fields {
             Some(code) => Some(code),
             None => self.country_code.code("country_code")?,
         };
-        // Where a country is known, what is wrong with the continent does not matter.
+        // If the country is known, an invalid continent does not matter.
         match country {
             Some(code) => Ok((Some(code), continent.unwrap_or_default())),
             None => match continent? {
@@ -64,9 +64,10 @@ impl Fields {
     }
 }
 
-impl Value {
-    /// The code in it. A string that is no code of two letters is a name, as ipinfo Lite has it beside the code.
-    fn code(self, field: &'static str) -> Result<Option<String>, Wrong> {
+impl FieldValue {
+    /// The code in the value. In a field that is not called a code, a string that is not two
+    /// letters long is a name, which ipinfo Lite has beside the code.
+    fn code(self, field: &'static str) -> Result<Option<String>, BadField> {
         match self {
             Self::Missing => Ok(None),
             Self::Text(text) if field.ends_with("_code") && !field.contains('.') => {
@@ -83,7 +84,7 @@ impl Value {
         }
     }
 
-    /// In words.
+    /// Description of the value, for messages.
     fn described(self) -> String {
         match self {
             Self::Missing => "nothing".to_owned(),
@@ -98,35 +99,35 @@ impl Value {
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Record)
+        deserializer.deserialize_any(RecordVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for FieldValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Field)
+        deserializer.deserialize_any(FieldVisitor)
     }
 }
 
-/// Visits what stands in a field.
-struct Field;
+/// Visits the value of a field.
+struct FieldVisitor;
 
-macro_rules! other {
+macro_rules! visit_other {
     ($($visit:ident: $type:ty => $words:literal),+) => {
-        $(fn $visit<E>(self, value: $type) -> Result<Value, E> {
-            Ok(Value::Other(format!($words, value)))
+        $(fn $visit<E>(self, value: $type) -> Result<FieldValue, E> {
+            Ok(FieldValue::Other(format!($words, value)))
         })+
     };
 }
 
-impl<'de> Visitor<'de> for Field {
-    type Value = Value;
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = FieldValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
-    other! {
+    visit_other! {
         visit_bool: bool => "the truth value {}",
         visit_i64: i64 => "the number {}",
         visit_u64: u64 => "the number {}",
@@ -134,61 +135,61 @@ impl<'de> Visitor<'de> for Field {
         visit_f64: f64 => "the number {}"
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<FieldValue, E> {
+        Ok(FieldValue::Text(value.to_owned()))
     }
 
-    fn visit_bytes<E>(self, value: &[u8]) -> Result<Value, E> {
-        Ok(Value::Other(format!("{} octets", value.len())))
+    fn visit_bytes<E>(self, value: &[u8]) -> Result<FieldValue, E> {
+        Ok(FieldValue::Other(format!("{} octets", value.len())))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Missing)
+    fn visit_unit<E>(self) -> Result<FieldValue, E> {
+        Ok(FieldValue::Missing)
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Value, M::Error> {
-        let mut code = Value::Missing;
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<FieldValue, M::Error> {
+        let mut code = FieldValue::Missing;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "iso_code" | "code" => code = map.next_value()?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Value::Map(Box::new(code)))
+        Ok(FieldValue::Map(Box::new(code)))
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Value, S::Error> {
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<FieldValue, S::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other("an array".to_owned()))
+        Ok(FieldValue::Other("an array".to_owned()))
     }
 }
 
 /// Visits a record.
-struct Record;
+struct RecordVisitor;
 
-impl Record {
-    /// A record that is none.
-    fn wrong<E: serde::de::Error>(value: Result<Value, E>) -> Result<Fields, E> {
-        Ok(Fields { whole: Some(value?.described()), ..Fields::default() })
+impl RecordVisitor {
+    /// A record that is not a map.
+    fn not_a_map<E: serde::de::Error>(value: Result<FieldValue, E>) -> Result<Fields, E> {
+        Ok(Fields { non_map: Some(value?.described()), ..Fields::default() })
     }
 }
 
-macro_rules! wrong {
+macro_rules! visit_non_map {
     ($($visit:ident: $type:ty),+) => {
         $(fn $visit<E: serde::de::Error>(self, value: $type) -> Result<Fields, E> {
-            Self::wrong(Field.$visit(value))
+            Self::not_a_map(FieldVisitor.$visit(value))
         })+
     };
 }
 
-impl<'de> Visitor<'de> for Record {
+impl<'de> Visitor<'de> for RecordVisitor {
     type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
-    wrong! {
+    visit_non_map! {
         visit_bool: bool,
         visit_i64: i64,
         visit_u64: u64,
@@ -214,6 +215,6 @@ impl<'de> Visitor<'de> for Record {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, seq: S) -> Result<Fields, S::Error> {
-        Self::wrong(Field.visit_seq(seq))
+        Self::not_a_map(FieldVisitor.visit_seq(seq))
     }
 }

@@ -1,4 +1,4 @@
-//! Databases of every dialect, and damaged ones.
+//! Databases in every supported format, and damaged ones.
 
 use std::time::UNIX_EPOCH;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const REAL: &[u8] = include_bytes!("../../../../../geoip/country.mmdb");
+const SHIPPED: &[u8] = include_bytes!("../../../../../geoip/country.mmdb");
 
 fn iso(code: &str) -> Value {
     Value::map([("iso_code", Value::from(code))])
@@ -34,7 +34,7 @@ fn refuse(bytes: &[u8]) -> String {
     CountryDatabase::from_bytes(bytes.to_vec(), "test.mmdb").unwrap_err().to_string()
 }
 
-/// The code at an address; `-` for a record without one, nothing for no record.
+/// The code for an address: `-` if its record has none, empty if there is no record.
 fn code(database: &CountryDatabase, address: &str) -> String {
     let address = address.parse().unwrap();
     let Some((code, net)) = database.lookup(address) else { return String::new() };
@@ -43,7 +43,7 @@ fn code(database: &CountryDatabase, address: &str) -> String {
 }
 
 #[test]
-fn every_dialect_is_read() {
+fn every_format_of_record_is_read() {
     let geoip2 = Value::map([("country", iso("DE")), ("registered_country", iso("FR"))]);
     let registered = Value::map([("registered_country", iso("FR"))]);
     let lite =
@@ -78,7 +78,7 @@ fn every_dialect_is_read() {
     assert_eq!((info.database_type.as_str(), info.networks, info.ip_version), ("Test", 5, 6));
 }
 
-/// A continent as `GeoIP2` has it.
+/// The continent of a `GeoIP2` record.
 fn on(code: &str) -> (&'static str, Value) {
     ("continent", Value::map([("code", Value::from(code))]))
 }
@@ -99,7 +99,7 @@ fn a_continent_counts_where_no_country_is_known_and_a_registration_where_nothing
         (named, "continent:AS"),
         (Value::map([("continent", Value::from("sa"))]), "continent:SA"),
         (Value::map([on("XX"), ("country_code", Value::from(""))]), "unknown"),
-        // What is wrong with a continent does not matter where the country is known.
+        // An invalid continent does not matter if the country is known.
         (Value::map([("continent_code", Value::from(7_u32)), ("country", iso("DE"))]), "DE"),
     ];
     let nets: Vec<String> = (0..records.len()).map(|n| format!("192.0.{n}.0/24")).collect();
@@ -119,13 +119,13 @@ fn a_continent_counts_where_no_country_is_known_and_a_registration_where_nothing
         assert_eq!(range.unwrap().2.to_string(), *area, "{net}");
     }
     assert_eq!(database.area("203.0.113.1".parse().unwrap()), Area::Unknown);
-    // Continents alone are something to go by.
+    // A database of continents alone is accepted.
     let database = open(file(IpVersion::V4, &[("192.0.2.0/24", Value::map([on("EU")]))]));
     assert_eq!(database.ranges_v4(), [(0xc000_0200, 0xc000_02ff, Area::Continent(Continent::EU))]);
 }
 
 #[test]
-fn records_without_a_code_are_called_what_they_are() {
+fn errors_describe_records_without_a_code() {
     let of = |value: Value| refuse(&file(IpVersion::V6, &[("192.0.2.0/24", value)]));
     let number = |number: u32| Value::from(number);
     for (value, said) in [
@@ -161,7 +161,7 @@ fn records_without_a_code_are_called_what_they_are() {
     }
 }
 
-/// A small database whose metadata has these entries beside those that there must be.
+/// A small database with these entries in its metadata beside the mandatory ones.
 fn with_metadata(optional: &[&[u8]]) -> Vec<u8> {
     let whole = small();
     let marker = whole.windows(MARKER.len()).rposition(|window| window == MARKER).unwrap();
@@ -207,13 +207,13 @@ fn languages_and_description_may_be_left_out() {
         assert_eq!(code(&database, "192.0.2.1"), "DE");
         assert_eq!(database.ranges_v6().len(), 1);
     }
-    // What there must be is still missed.
+    // Mandatory entries must be there.
     let cut = with_metadata(&[]);
     assert!(refuse(&cut[..cut.len() - 3]).contains("the MMDB metadata is damaged"));
 }
 
 #[test]
-fn a_tree_of_ipv4_alone_knows_no_ipv6() {
+fn an_ipv4_tree_has_no_ipv6_addresses() {
     let record = Value::map([("country", iso("DE"))]);
     let nets = [
         ("192.0.2.0/25", record.clone()),
@@ -231,7 +231,7 @@ fn a_tree_of_ipv4_alone_knows_no_ipv6() {
 }
 
 #[test]
-fn codes_that_are_no_countries_are_counted() {
+fn unknown_codes_are_counted() {
     let record = |code: &str| Value::map([("country", iso(code))]);
     let nets = [
         ("192.0.2.0/24", record("CS")),
@@ -250,7 +250,7 @@ fn codes_that_are_no_countries_are_counted() {
 }
 
 #[test]
-fn other_files_are_named_for_what_they_are() {
+fn other_file_formats_are_recognised() {
     for (bytes, said) in [
         (&b""[..], "the file is empty"),
         (b"\x1f\x8b\x08", "this is a gzip file"),
@@ -278,7 +278,7 @@ fn other_files_are_named_for_what_they_are() {
 
 #[test]
 fn the_shipped_database_is_sound() {
-    let database = open(REAL.to_vec());
+    let database = open(SHIPPED.to_vec());
     assert_eq!(database.warnings(), []);
     let (v4, v6) = (database.ranges_v4(), database.ranges_v6());
     assert!(v4.len() > 300_000 && v6.len() > 200_000);
@@ -301,15 +301,18 @@ fn the_shipped_database_is_sound() {
 
 #[test]
 fn the_shipped_database_cut_off_anywhere_is_refused() {
-    let end = REAL.len();
+    let end = SHIPPED.len();
     let near = (1..600).map(|cut| end - cut);
     let far = (0..end).step_by(end / 97);
     for length in near.chain(far) {
-        assert!(CountryDatabase::from_bytes(REAL[..length].to_vec(), "cut").is_err(), "{length}");
+        assert!(
+            CountryDatabase::from_bytes(SHIPPED[..length].to_vec(), "cut").is_err(),
+            "{length}"
+        );
     }
-    // Cut at the front, or with a piece missing: the tree does not end where it should.
+    // With a piece missing, the tree does not end where it should.
     for gap in [1, 6, 4096, 1 << 20] {
-        let missing = [&REAL[..1 << 20], &REAL[(1 << 20) + gap..]].concat();
+        let missing = [&SHIPPED[..1 << 20], &SHIPPED[(1 << 20) + gap..]].concat();
         assert!(CountryDatabase::from_bytes(missing, "gap").is_err(), "{gap}");
     }
 }
@@ -319,17 +322,17 @@ proptest! {
 
     #[test]
     fn flipped_bytes_in_the_shipped_database_never_panic(
-        flips in prop::collection::vec((0..REAL.len(), any::<u8>()), 1..4),
+        flips in prop::collection::vec((0..SHIPPED.len(), any::<u8>()), 1..4),
         tail in prop::collection::vec((0..1000_usize, any::<u8>()), 0..2),
     ) {
-        let mut bytes = REAL.to_vec();
+        let mut bytes = SHIPPED.to_vec();
         for (at, value) in flips {
             bytes[at] ^= value;
         }
         for (at, value) in tail {
-            bytes[REAL.len() - 1 - at] ^= value;
+            bytes[SHIPPED.len() - 1 - at] ^= value;
         }
-        use_it(bytes);
+        exercise(bytes);
     }
 }
 
@@ -345,7 +348,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        use_it(bytes);
+        exercise(bytes);
     }
 
     #[test]
@@ -355,7 +358,7 @@ proptest! {
     ) {
         bytes.extend_from_slice(MARKER);
         bytes.extend(metadata);
-        use_it(bytes);
+        exercise(bytes);
     }
 }
 
@@ -371,8 +374,8 @@ fn small() -> Vec<u8> {
     )
 }
 
-/// Whatever a damaged file says, it says it in an orderly way.
-fn use_it(bytes: Vec<u8>) {
+/// Uses everything in a database that may be damaged; nothing may panic.
+fn exercise(bytes: Vec<u8>) {
     if let Ok(database) = CountryDatabase::from_bytes(bytes, "damaged") {
         let _ = (
             database.ranges_v4(),

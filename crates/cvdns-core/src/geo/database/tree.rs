@@ -1,20 +1,24 @@
-//! The search tree of an MMDB file, walked once and distrusted.
+//! A walk over the search tree of an untrusted MMDB file.
 //!
-//! maxminddb's own walk bounds its depth, not its work: nodes that share children make it take for ever. This one
-//! counts. Layout: MaxMind DB format 2.0, "Binary Search Tree Section".
+//! The walk of the maxminddb crate bounds its depth but not its work: with nodes that share
+//! children it runs practically for ever. This walk counts the nodes that it visits. Layout:
+//! MaxMind DB format 2.0, "Binary Search Tree Section".
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many bits of an IPv6 tree lead to the root of its IPv4 part, `::/96`.
+use crate::geo::embedded::{IPV4_MAPPED, SIX_TO_FOUR};
+
+/// Number of bits that lead from the root of an IPv6 tree to its IPv4 part, `::/96`.
 const IPV4_DEPTH: u8 = 96;
 
-/// Zero bytes between the tree and the data ("Data Section Separator").
+/// Number of zero octets between the tree and the data ("Data Section Separator").
 pub(super) const SEPARATOR: u32 = 16;
 
-/// A sane tree visits each node once; writers that share equal subtrees visit some more often.
+/// Greatest number of visits per node. Each node of a plain tree is visited once; a file in which
+/// equal subtrees are shared needs more visits.
 const VISITS_PER_NODE: u64 = 8;
 
-/// The tree part of the file, whose size was checked to be `node_count` nodes.
+/// The tree of a file; `bytes` has exactly `node_count` nodes.
 #[derive(Clone, Copy)]
 pub(super) struct Tree<'a> {
     bytes: &'a [u8],
@@ -23,20 +27,20 @@ pub(super) struct Tree<'a> {
     ipv6: bool,
 }
 
-/// A network that the tree has a data record for.
+/// A network with a data record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
-    /// First address; an IPv4 address is its 32 bits, in an IPv6 tree as in an IPv4 one.
+    /// First address. An IPv4 address is its 32 bits, in IPv6 trees too.
     pub(super) start: u128,
     /// Last address.
     pub(super) end: u128,
-    /// The record's pointer as it stands in the tree: the same pointer is the same data.
+    /// The pointer to the record, as in the tree; equal pointers lead to the same data.
     pub(super) pointer: u32,
     ipv6: bool,
 }
 
 impl Leaf {
-    /// The first address, as a reader looks it up.
+    /// The first address, as the reader takes it for a look-up.
     pub(super) fn address(&self) -> IpAddr {
         match u32::try_from(self.start) {
             Ok(bits) => IpAddr::V4(Ipv4Addr::from(bits)),
@@ -44,17 +48,17 @@ impl Leaf {
         }
     }
 
-    /// The IPv4 addresses of the leaf.
+    /// First and last IPv4 address of the leaf; `None` if it has no IPv4 addresses.
     pub(super) fn v4(&self) -> Option<(u32, u32)> {
         let start = u32::try_from(self.start).ok()?;
         Some((start, u32::try_from(self.end).unwrap_or(u32::MAX)))
     }
 
-    /// The IPv6 addresses of the leaf, without those that stand for IPv4 addresses.
+    /// The IPv6 ranges of the leaf, without addresses that embed IPv4 addresses.
     pub(super) fn v6(&self) -> impl Iterator<Item = (u128, u128)> {
-        let whole = if self.ipv6 { Some((self.start, self.end)) } else { None };
-        whole.into_iter().flat_map(|(start, end)| {
-            // What lies between the embedded parts, which are in ascending order.
+        let range = if self.ipv6 { Some((self.start, self.end)) } else { None };
+        range.into_iter().flat_map(|(start, end)| {
+            // The ranges between the embedded parts, which are in ascending order.
             let after = EMBEDDED.into_iter().map(|(_, last)| last + 1);
             let before = EMBEDDED.into_iter().skip(1).map(|(first, _)| first - 1);
             after.zip(before.chain([u128::MAX])).filter_map(move |(first, last)| {
@@ -65,25 +69,24 @@ impl Leaf {
     }
 }
 
-/// Where IPv6 space repeats IPv4: `::/96` (the tree's own place for it), `::ffff:0:0/96` (RFC 4291), `2002::/16`
-/// (RFC 3056).
-const EMBEDDED: [(u128, u128); 3] =
-    [(0, 0xffff_ffff), (0xffff_0000_0000, 0xffff_ffff_ffff), (0x2002 << 112, (0x2003 << 112) - 1)];
+/// The parts of the IPv6 space that repeat IPv4, in ascending order. The first is `::/96`, where
+/// the tree keeps IPv4.
+const EMBEDDED: [(u128, u128); 3] = [(0, 0xffff_ffff), IPV4_MAPPED, SIX_TO_FOUR];
 
 impl<'a> Tree<'a> {
-    /// The tree at the beginning of `file`; `None` when the file is shorter than it.
+    /// The tree at the beginning of `file`; `None` if the file is shorter than the tree.
     pub(super) fn new(
         file: &'a [u8],
         node_count: u32,
         record_size: u16,
         ipv6: bool,
     ) -> Option<Tree<'a>> {
-        // A node is two records: 6, 7 or 8 bytes.
+        // A node is two records: 6, 7 or 8 octets.
         let size = usize::try_from(node_count).ok()?.checked_mul(usize::from(record_size) / 4)?;
         Some(Tree { bytes: file.get(..size)?, node_count, record_size, ipv6 })
     }
 
-    /// Whether the tree ends in `file` where its metadata says.
+    /// Whether the separator follows the tree in `file`.
     pub(super) fn is_separated(&self, file: &[u8]) -> bool {
         let separator =
             file.get(self.bytes.len()..).and_then(|rest| rest.get(..SEPARATOR as usize));
@@ -92,23 +95,24 @@ impl<'a> Tree<'a> {
 
     /// Calls `leaf` for every network with data, in ascending order of addresses.
     ///
-    /// IPv4 aliases in an IPv6 tree (`2002::/16` and the like pointing at the IPv4 part) are not followed.
+    /// Aliases of the IPv4 part of an IPv6 tree (such as `2002::/16`) are not followed.
     ///
     /// # Errors
-    /// Says what is wrong with the tree, or hands on the first error of `leaf`.
+    /// The tree is damaged, or `leaf` returned an error.
     pub(super) fn walk<E>(
         &self,
         mut leaf: impl FnMut(Leaf) -> Result<(), E>,
     ) -> Result<(), TreeError<E>> {
         let bits: u8 = if self.ipv6 { 128 } else { 32 };
         let ipv4_start = if self.ipv6 { self.ipv4_start() } else { None };
-        let most = u64::from(self.node_count).saturating_mul(VISITS_PER_NODE).saturating_add(1024);
+        let max_visits =
+            u64::from(self.node_count).saturating_mul(VISITS_PER_NODE).saturating_add(1024);
         let mut visits = 0_u64;
         let mut stack = Vec::with_capacity(usize::from(bits) + 1);
         stack.push((0_u32, 0_u128, 0_u8));
         while let Some((node, start, depth)) = stack.pop() {
             visits += 1;
-            if visits > most {
+            if visits > max_visits {
                 return Err(TreeError::Endless);
             }
             if node == self.node_count {
@@ -134,7 +138,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// The node under `::/96`, if the tree goes that deep.
+    /// The node for `::/96`; `None` if the tree is not that deep.
     fn ipv4_start(&self) -> Option<u32> {
         let mut node = 0;
         for _ in 0..IPV4_DEPTH {
@@ -143,7 +147,7 @@ impl<'a> Tree<'a> {
         (node < self.node_count).then_some(node)
     }
 
-    /// Left and right record of a node; `None` when it is not one.
+    /// Left and right record of a node; `None` if there is no such node.
     #[allow(clippy::many_single_char_names, reason = "the bytes of a node, one by one")]
     fn node(&self, node: u32) -> Option<(u32, u32)> {
         let width = usize::from(self.record_size) / 4;
@@ -153,7 +157,7 @@ impl<'a> Tree<'a> {
             [a, b, c, d, e, f] => {
                 (u32::from_be_bytes([0, a, b, c]), u32::from_be_bytes([0, d, e, f]))
             }
-            // 28 bits: the middle byte has the highest four bits of both, the left ones first.
+            // 28 bits: the middle octet has the highest four bits of both records, left one first.
             [a, b, c, m, d, e, f] => {
                 (u32::from_be_bytes([m >> 4, a, b, c]), u32::from_be_bytes([m & 0x0f, d, e, f]))
             }
@@ -165,14 +169,14 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Why a walk ended early.
+/// Why a walk failed.
 #[derive(Debug)]
 pub(super) enum TreeError<E> {
-    /// There are nodes below the last bit of the address.
+    /// A node is deeper than the last bit of an address.
     TooDeep,
-    /// Nodes point at each other.
+    /// The walk visits far more nodes than there are: nodes point at each other.
     Endless,
-    /// The callback's error.
+    /// The error of the callback.
     Leaf(E),
 }
 

@@ -1,27 +1,30 @@
-//! A value for every address, as the list of addresses where it changes.
+//! A value for every address, stored as the addresses where the value changes.
 
 use std::ops::Deref;
 
-/// Starts of ranges and their values: the first starts at 0, each holds up to the next, no two neighbours are equal.
+/// Starts of ranges and their values, in ascending order.
+///
+/// The first range starts at address 0, and each ends before the next one starts. Neighbours have
+/// different values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Steps<A, V>(Vec<(A, V)>);
+pub struct RangeMap<A, V>(Vec<(A, V)>);
 
 /// An address as a number.
-pub trait Bits: Copy + Ord {
+pub trait AddressBits: Copy + Ord {
     /// The lowest address.
     const ZERO: Self;
-    /// How many bits it has.
+    /// Length of an address in bits.
     const BITS: u8;
-    /// The address after this one; none after the highest.
+    /// The address after this one; `None` after the highest.
     fn next(self) -> Option<Self>;
-    /// The address before this one; before the lowest, itself.
+    /// The address before this one; for the lowest address, that address itself.
     #[must_use]
     fn before(self) -> Self;
-    /// The lowest and the highest address with the same first `length` bits.
+    /// The lowest and the highest address that share the first `length` bits with this one.
     fn prefix(self, length: u8) -> (Self, Self);
 }
 
-impl Bits for u32 {
+impl AddressBits for u32 {
     const ZERO: Self = 0;
     const BITS: u8 = 32;
     fn next(self) -> Option<Self> {
@@ -36,7 +39,7 @@ impl Bits for u32 {
     }
 }
 
-impl Bits for u128 {
+impl AddressBits for u128 {
     const ZERO: Self = 0;
     const BITS: u8 = 128;
     fn next(self) -> Option<Self> {
@@ -51,32 +54,33 @@ impl Bits for u128 {
     }
 }
 
-impl<A: Bits, V: Copy + PartialEq> Steps<A, V> {
-    /// One value everywhere.
-    pub fn flat(value: V) -> Self {
+impl<A: AddressBits, V: Copy + PartialEq> RangeMap<A, V> {
+    /// The same value for all addresses.
+    pub fn uniform(value: V) -> Self {
         Self(vec![(A::ZERO, value)])
     }
 
-    /// From ranges (first, last, value) that rise and do not overlap; `gap` fills what they leave out.
+    /// Builds the map from ranges (first, last, value) in ascending order that do not overlap. All
+    /// other addresses get the value `gap`.
     pub fn from_ranges(ranges: impl IntoIterator<Item = (A, A, V)>, gap: V) -> Self {
-        let mut steps = Self(Vec::new());
+        let mut range_map = Self(Vec::new());
         let mut free = Some(A::ZERO);
         for (first, last, value) in ranges {
             if free.is_some_and(|free| free < first) {
-                steps.push(free.unwrap_or(A::ZERO), gap);
+                range_map.push(free.unwrap_or(A::ZERO), gap);
             }
-            steps.push(first, value);
+            range_map.push(first, value);
             free = last.next();
         }
         if let Some(free) = free {
-            steps.push(free, gap);
+            range_map.push(free, gap);
         }
-        steps
+        range_map
     }
 
-    /// Values replaced, equal neighbours merged.
-    pub fn map<W: Copy + PartialEq>(&self, f: impl Fn(V) -> W) -> Steps<A, W> {
-        let mut out = Steps(Vec::new());
+    /// Applies `f` to all values, and merges neighbours that are then equal.
+    pub fn map<W: Copy + PartialEq>(&self, f: impl Fn(V) -> W) -> RangeMap<A, W> {
+        let mut out = RangeMap(Vec::new());
         for (start, value) in &self.0 {
             out.push(*start, f(*value));
         }
@@ -84,25 +88,25 @@ impl<A: Bits, V: Copy + PartialEq> Steps<A, V> {
     }
 
     /// Sets the value of a range.
-    pub fn paint(&mut self, first: A, last: A, value: V) {
+    pub fn set_range(&mut self, first: A, last: A, value: V) {
         let from = self.0.partition_point(|(start, _)| *start < first);
         let after = last.next();
         let to = after
             .map_or(self.0.len(), |after| self.0.partition_point(|(start, _)| *start <= after));
-        // What held at the range's end goes on behind it.
+        // The value at the end of the range continues after it.
         let behind = self.0.get(to.saturating_sub(1)).map(|(_, value)| *value);
         let new = [Some((first, value)), after.zip(behind)];
         self.0.splice(from..to.max(from), new.into_iter().flatten());
         self.0.dedup_by(|later, earlier| later.1 == earlier.1);
     }
 
-    /// Both at once: at every change of either, what `f` makes of the two values.
+    /// Combines the values of two maps at each address with `f`.
     pub fn zip<W: Copy + PartialEq, X: Copy + PartialEq>(
         &self,
-        other: &Steps<A, W>,
+        other: &RangeMap<A, W>,
         f: impl Fn(V, W) -> X,
-    ) -> Steps<A, X> {
-        let mut out = Steps(Vec::new());
+    ) -> RangeMap<A, X> {
+        let mut out = RangeMap(Vec::new());
         let (mut left, mut right) = (self.0.as_slice(), other.0.as_slice());
         while let (Some((a, v)), Some((b, w))) = (left.first(), right.first()) {
             out.push(*a.max(b), f(*v, *w));
@@ -121,7 +125,8 @@ impl<A: Bits, V: Copy + PartialEq> Steps<A, V> {
         out
     }
 
-    /// The value at an address, and the length in bits of the longest prefix around it in which all addresses have it.
+    /// The value at an address, and the length in bits of the longest prefix around the address in
+    /// which all addresses have that value.
     pub fn around(&self, address: A) -> (V, u8)
     where
         V: Default,
@@ -144,7 +149,7 @@ impl<A: Bits, V: Copy + PartialEq> Steps<A, V> {
     }
 }
 
-impl<A, V> Deref for Steps<A, V> {
+impl<A, V> Deref for RangeMap<A, V> {
     type Target = [(A, V)];
 
     fn deref(&self) -> &[(A, V)] {
@@ -159,21 +164,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn painting_equals_painting_an_array(
+        fn setting_ranges_equals_filling_an_array(
             strokes in proptest::collection::vec((0u32..64, 0u32..64, 0u8..4), 0..20),
         ) {
-            let mut steps = Steps::flat(9u8);
+            let mut range_map = RangeMap::uniform(9u8);
             let mut plain = [9u8; 65];
             for (a, b, value) in strokes {
                 let (first, last) = (a.min(b), a.max(b));
-                steps.paint(first, last, value);
+                range_map.set_range(first, last, value);
                 for slot in &mut plain[first as usize..=last as usize] { *slot = value; }
             }
             for (address, value) in plain.iter().enumerate() {
-                let at = steps.partition_point(|(start, _)| *start <= address as u32) - 1;
-                prop_assert_eq!(steps[at].1, *value);
+                let at = range_map.partition_point(|(start, _)| *start <= address as u32) - 1;
+                prop_assert_eq!(range_map[at].1, *value);
             }
-            prop_assert!(steps.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 != w[1].1));
+            prop_assert!(range_map.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 != w[1].1));
         }
     }
 }

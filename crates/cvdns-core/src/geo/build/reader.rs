@@ -1,115 +1,115 @@
-//! What all kinds of sources have in common: ranges of addresses in countries, or on continents.
+//! The common part of all parsers: collecting the ranges and the problems of a source.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::problem::{Line, Problem, Problems};
+use super::problem::{Problem, Problems, SourceLine};
 use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country, UnknownCountry};
 
-/// What a source says.
+/// The content of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parsed {
-    /// In the order of the file.
-    pub entries: Vec<Entry>,
-    /// Networks that the source itself says nothing of (`??`, `ZZ`, no location).
-    pub nowhere: usize,
-    /// Codes that are no countries, when those are let pass: their networks are left out.
+pub struct ParsedSource {
+    /// Ranges in the order of the file.
+    pub entries: Vec<LocatedRange>,
+    /// Number of networks with neither country nor continent (`??`, `ZZ`, no location).
+    pub unlocated: usize,
+    /// Unknown codes whose networks are left out, if [`UnknownCodes`] allows that.
     pub left_out: Vec<LeftOut>,
-    /// When the data was made, in Unix seconds, if the source says so.
+    /// Date of the data in Unix seconds; `None` if the source has none.
     pub date: Option<i64>,
-    /// Whose data it is, and its licence if the source names one.
+    /// Origin of the data, and its licence if the source names one.
     pub credit: String,
 }
 
-/// A range of addresses in a country, or on a continent.
+/// A range of addresses in a country or on a continent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The addresses.
-    pub span: Span,
-    /// Where they are; never [`Area::Unknown`].
+pub struct LocatedRange {
+    /// First and last address.
+    pub span: AddressRange,
+    /// Area of the addresses; never [`Area::Unknown`].
     pub area: Area,
 }
 
 /// First and last address of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Span {
+pub enum AddressRange {
     /// IPv4.
     V4(u32, u32),
     /// IPv6.
     V6(u128, u128),
 }
 
-impl Span {
-    /// The addresses of a network.
-    pub fn of(net: IpNet) -> Span {
+impl AddressRange {
+    /// The range of a network.
+    pub fn of(net: IpNet) -> AddressRange {
         match net {
-            IpNet::V4(net) => Span::V4(net.network().into(), net.broadcast().into()),
-            IpNet::V6(net) => Span::V6(net.network().into(), net.broadcast().into()),
+            IpNet::V4(net) => AddressRange::V4(net.network().into(), net.broadcast().into()),
+            IpNet::V6(net) => AddressRange::V6(net.network().into(), net.broadcast().into()),
         }
     }
 
-    /// How many addresses there are, less one: the whole of IPv6 does not fit a number.
+    /// Number of addresses less one: the number of all IPv6 addresses does not fit in 128 bits.
     pub fn size(self) -> u128 {
         match self {
-            Span::V4(first, last) => u128::from(last.saturating_sub(first)),
-            Span::V6(first, last) => last.saturating_sub(first),
+            AddressRange::V4(first, last) => u128::from(last.saturating_sub(first)),
+            AddressRange::V6(first, last) => last.saturating_sub(first),
         }
     }
 }
 
-impl std::fmt::Display for Span {
+impl std::fmt::Display for AddressRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match *self {
-            Span::V4(first, last) => {
+            AddressRange::V4(first, last) => {
                 write!(f, "{}-{}", Ipv4Addr::from(first), Ipv4Addr::from(last))
             }
-            Span::V6(first, last) => {
+            AddressRange::V6(first, last) => {
                 write!(f, "{}-{}", Ipv6Addr::from(first), Ipv6Addr::from(last))
             }
         }
     }
 }
 
-/// A code that is no country, whose networks were left out.
+/// An unknown code whose networks were left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The code as the source has it.
+    /// The code as in the source.
     pub code: String,
-    /// How many lines have it.
+    /// Number of lines with this code.
     pub lines: usize,
-    /// The first of them, counted from 1.
+    /// Number of the first such line, from 1.
     pub first: usize,
-    /// Why it is no country.
+    /// Why the code is not a country's.
     pub reason: UnknownCountry,
 }
 
-/// What to do with well-formed codes that are no countries.
+/// What to do with well-formed codes that are not countries'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownCodes {
-    /// They are problems.
+    /// Report them as problems.
     Refuse,
-    /// Their networks are left out, and listed.
+    /// Leave out their networks, and list the codes.
     LeaveOut,
 }
 
-/// A source while it is read: gathers entries and problems.
-pub(super) struct Reading {
+/// Collects the ranges and problems of a source while it is parsed.
+pub(super) struct SourceReader {
     file: String,
     unknown_codes: UnknownCodes,
-    parsed: Parsed,
+    parsed: ParsedSource,
     left_out: BTreeMap<String, LeftOut>,
     problems: Problems,
 }
 
-impl Reading {
-    pub(super) fn new(file: &str, unknown_codes: UnknownCodes) -> Reading {
-        Reading {
+impl SourceReader {
+    pub(super) fn new(file: &str, unknown_codes: UnknownCodes) -> SourceReader {
+        SourceReader {
             file: file.to_owned(),
             unknown_codes,
-            parsed: Parsed::default(),
+            parsed: ParsedSource::default(),
             left_out: BTreeMap::new(),
             problems: Problems::default(),
         }
@@ -119,18 +119,20 @@ impl Reading {
         self.problems.push(problem);
     }
 
-    /// Adds a range by its code, `code` being a part of the line.
-    pub(super) fn add(&mut self, line: &Line<'_>, span: Span, code: &str) {
-        // ZZ is ISO 3166's "unknown" by agreement of users; ?? is what IPFire's export writes, - what IP2Location's does.
+    /// Adds a range with a country code, which is a slice of the line.
+    pub(super) fn add(&mut self, line: &SourceLine<'_>, span: AddressRange, code: &str) {
+        // Codes for an unknown country: ZZ, one of ISO 3166's user-assigned codes, by convention;
+        // ?? in IPFire's export; - in IP2Location's.
         if matches!(code, "??" | "-") || code.eq_ignore_ascii_case("zz") {
-            self.parsed.nowhere += 1;
+            self.parsed.unlocated += 1;
             return;
         }
         match Country::parse(code) {
             Ok(country) => self.add_area(span, country.into()),
             Err(reason) => {
-                let formed = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
-                if formed && self.unknown_codes == UnknownCodes::LeaveOut {
+                let well_formed =
+                    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+                if well_formed && self.unknown_codes == UnknownCodes::LeaveOut {
                     let seen = self.left_out.entry(code.to_owned()).or_insert_with(|| LeftOut {
                         code: code.to_owned(),
                         lines: 0,
@@ -145,12 +147,12 @@ impl Reading {
         }
     }
 
-    /// Adds a range of which the source knows the continent alone, by its code, which is a part of the line; or counts it as one
-    /// that it says nothing of, when the code is empty.
-    pub(super) fn add_continent(&mut self, line: &Line<'_>, span: Span, code: &str) {
+    /// Adds a range with only a continent code, which is a slice of the line. A range with an empty
+    /// code is counted as having neither country nor continent.
+    pub(super) fn add_continent(&mut self, line: &SourceLine<'_>, span: AddressRange, code: &str) {
         match Continent::parse(code) {
             Some(continent) => self.add_area(span, continent.into()),
-            None if code.is_empty() => self.add_nowhere(),
+            None if code.is_empty() => self.add_unlocated(),
             None => {
                 let expected =
                     "expected a continent's code: AF, AN, AS, EU, NA, OC or SA, or nothing";
@@ -159,26 +161,26 @@ impl Reading {
         }
     }
 
-    pub(super) fn add_area(&mut self, span: Span, area: Area) {
-        self.parsed.entries.push(Entry { span, area });
+    pub(super) fn add_area(&mut self, span: AddressRange, area: Area) {
+        self.parsed.entries.push(LocatedRange { span, area });
     }
 
-    /// Counts a network that the source says nothing of.
-    pub(super) fn add_nowhere(&mut self) {
-        self.parsed.nowhere += 1;
+    /// Counts a network with neither country nor continent.
+    pub(super) fn add_unlocated(&mut self) {
+        self.parsed.unlocated += 1;
     }
 
-    /// Refuses a file whose last line has no end.
+    /// Reports a last line without a line end.
     pub(super) fn check_end(&mut self, text: &str) {
-        if let Some(problem) = unfinished(&self.file, text) {
+        if let Some(problem) = check_last_line(&self.file, text) {
             self.problems.push(problem);
         }
     }
 
-    /// Checks a range's order.
+    /// Checks that a range does not end before it starts; `at` is the part of the line to blame.
     pub(super) fn span<T: Ord>(
         &mut self,
-        line: &Line<'_>,
+        line: &SourceLine<'_>,
         first: T,
         last: T,
         at: &str,
@@ -191,8 +193,12 @@ impl Reading {
         None
     }
 
-    /// All or nothing.
-    pub(super) fn finish(mut self, date: Option<i64>, credit: String) -> Result<Parsed, Problems> {
+    /// The content of the source, or all its problems.
+    pub(super) fn finish(
+        mut self,
+        date: Option<i64>,
+        credit: String,
+    ) -> Result<ParsedSource, Problems> {
         let parsed = &mut self.parsed;
         if self.problems.is_empty() && parsed.entries.is_empty() && self.left_out.is_empty() {
             let message =
@@ -209,13 +215,14 @@ impl Reading {
     }
 }
 
-/// A file made by a program ends with the end of a line, else its end is missing.
-pub(super) fn unfinished(file: &str, text: &str) -> Option<Problem> {
+/// The problem of a file whose last line has no line end: programs write one, so the file was
+/// truncated.
+pub(super) fn check_last_line(file: &str, text: &str) -> Option<Problem> {
     if text.ends_with('\n') {
         return None;
     }
     let (index, last) = text.lines().enumerate().last()?;
-    let line = Line { file, number: index + 1, text: last };
+    let line = SourceLine { file, number: index + 1, text: last };
     let end = last.get(last.len()..).unwrap_or(last);
     Some(line.problem(end, "the last line has no end: the file is cut off; fetch it again"))
 }
