@@ -26,7 +26,7 @@ pub(super) struct Output {
 
 /// What one answer may need. The spare octet keeps the room larger than any query.
 const ANSWER_ROOM: usize = PREFIX + MAX_MESSAGE + 1;
-/// Room to gather small answers while a large one still fits.
+/// ConnectionLimiter to gather small answers while a large one still fits.
 const OUTPUT: usize = 2 * ANSWER_ROOM;
 
 impl Buffers {

@@ -12,12 +12,12 @@ use tokio::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::TcpLimits;
 use super::buffers::{Buffers, Output};
+use super::connection_limiter::Permit;
 use super::counters::{TcpTally, add};
 use super::input::{Input, Malformed};
 use super::responder::{Responder, Transport};
-use super::room::Guest;
+use super::tcp_limits::TcpLimits;
 use super::watchdog::Progress;
 
 /// A connection. While it is idle it has no buffer but for a short query.
@@ -28,10 +28,14 @@ pub(super) struct Connection<R> {
     input: Input,
     buffers: Arc<Buffers>,
     limits: TcpLimits,
-    guest: Guest,
+    permit: Permit,
     tally: Arc<TcpTally>,
     progress: Arc<Progress>,
 }
+
+/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same
+/// time are seldom more.
+const SPARE_BUFFERS: usize = 8;
 
 /// What the connections of a listener share.
 #[derive(Clone)]
@@ -39,6 +43,12 @@ pub(super) struct Shared {
     pub buffers: Arc<Buffers>,
     pub limits: TcpLimits,
     pub tally: Arc<TcpTally>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: TcpLimits, tally: Arc<TcpTally>) -> Self {
+        Self { buffers: Arc::new(Buffers::new(SPARE_BUFFERS)), limits, tally }
+    }
 }
 
 /// Why a connection ends. The counters know the reasons apart, the peer sees a close in any case.
@@ -67,12 +77,12 @@ impl<R: Responder> Connection<R> {
         stream: TcpStream,
         client: SocketAddr,
         responder: R,
-        guest: Guest,
+        permit: Permit,
         Shared { buffers, limits, tally }: Shared,
         progress: Arc<Progress>,
     ) -> Self {
         let input = Input::default();
-        Self { stream, client, responder, input, buffers, limits, guest, tally, progress }
+        Self { stream, client, responder, input, buffers, limits, permit, tally, progress }
     }
 
     /// Serves the connection to its end.
@@ -100,10 +110,10 @@ impl<R: Responder> Connection<R> {
         let mut idle = true;
         let mut deadline = after(self.limits.idle);
         while self.read(deadline, stop).await? > 0 {
-            self.guest.be_busy();
+            self.permit.set_busy();
             let answered = self.answer().await?;
             if self.input.is_empty() {
-                self.guest.fall_idle();
+                self.permit.set_idle();
                 deadline = after(self.limits.idle);
             } else if idle || answered {
                 // A message has begun with this read: it has to end in time however its bytes drip.
@@ -121,10 +131,10 @@ impl<R: Responder> Connection<R> {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<usize, End> {
         let idle = self.input.is_empty();
-        let Self { stream, input, guest, .. } = self;
-        let leave = async {
+        let Self { stream, input, permit, .. } = self;
+        let evict = async {
             if idle {
-                guest.asked_to_leave().await;
+                permit.evicted().await;
             } else {
                 pending::<()>().await;
             }
@@ -132,7 +142,7 @@ impl<R: Responder> Connection<R> {
         let result = select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return Err(End::Stop),
-            () = leave => return Err(End::Evicted),
+            () = evict => return Err(End::Evicted),
             result = timeout_at(deadline, stream.read(input.space())) => result,
         };
         match result {

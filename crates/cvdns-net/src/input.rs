@@ -29,7 +29,7 @@ pub(super) const PREFIX: usize = 2;
 const MESSAGE_MIN: usize = 12;
 /// What is read first, in octets: most connections ask once, and a query has less than 100.
 const SMALL: usize = 512;
-/// Room for any one message.
+/// ConnectionLimiter for any one message.
 const LARGE: usize = PREFIX + MAX_MESSAGE;
 
 impl Input {
@@ -38,7 +38,7 @@ impl Input {
         self.begin == self.end
     }
 
-    /// Room to read into, never empty as long as [`Input::settle`] was called after the messages
+    /// ConnectionLimiter to read into, never empty as long as [`Input::settle`] was called after the messages
     /// were gone through.
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.end == self.buffer.len() || self.crowded {

@@ -7,7 +7,7 @@
 //! UDP has two ways. On Linux each socket has a thread that takes queries in batches (`udp`, `batch` and
 //! `mmsg`, the one module here with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
 //! by one (`portable`). Threads may keep to a core each, with the kernel handing them what that core handles
-//! (`steering`, `cores`). TCP is the same everywhere (`tcp`, `connection`, `room`). All of them ask a
+//! (`steering`, `cores`). TCP is the same everywhere (`tcp`, `connection`, `connection_limiter`). All of them ask a
 //! [`Responder`], which knows nothing of sockets. One that never returns is a defect, which `watchdog` notices.
 
 #![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
@@ -16,6 +16,7 @@
 mod batch;
 mod buffers;
 mod connection;
+mod connection_limiter;
 #[cfg(target_os = "linux")]
 mod cores;
 mod counters;
@@ -31,11 +32,11 @@ mod portable;
 #[cfg(unix)]
 pub mod privileges;
 mod responder;
-mod room;
 mod running;
 #[cfg(target_os = "linux")]
 mod steering;
 mod tcp;
+mod tcp_limits;
 #[cfg(target_os = "linux")]
 mod udp;
 mod watchdog;
@@ -52,7 +53,7 @@ pub use cvdns_core::config::UdpMode;
 pub use listen::BindError;
 pub use responder::{MakeResponder, Place, Responder, Transport};
 pub use running::Serving;
-pub use tcp::TcpLimits;
+pub use tcp_limits::TcpLimits;
 
 /// All sockets, bound and not yet served.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub(super) const WIDTH: usize = 64;
 /// is never touched, so that the system gives no memory for it.
 pub(super) const SLOT: usize = QUERY_MAX + 1 + 64;
 
-/// Room for one control message with packet info, of IPv6 as the longer one.
+/// ConnectionLimiter for one control message with packet info, of IPv6 as the longer one.
 #[allow(clippy::cast_possible_truncation)]
 // SAFETY: CMSG_SPACE is arithmetic on its argument.
 const CONTROL: usize = unsafe { libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) } as usize;

@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 use tracing::error;
 
+use super::connection::Shared;
+use super::connection_limiter::ConnectionLimiter;
 use super::counters::{Counters, Tallies};
 use super::listen::Bound;
 use super::portable::Portable;
 use super::responder::MakeResponder;
-use super::room::Room;
-use super::tcp::{Acceptor, TcpLimits};
+use super::tcp::Acceptor;
+use super::tcp_limits::TcpLimits;
 use super::watchdog::Watchdog;
 use super::{Listeners, Way};
 
@@ -40,7 +42,7 @@ impl Serving {
     ) -> io::Result<Self> {
         // Sockets register with the runtime that is entered.
         let _entered = runtime.enter();
-        let room = Room::new(limits.connections);
+        let limiter = ConnectionLimiter::new(limits.connections);
         let watchdog = Watchdog::start()?;
         let mut serving = Self {
             stop_threads: Arc::default(),
@@ -53,10 +55,10 @@ impl Serving {
         let Listeners { bound, way } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
-            let (tally, stop) = (serving.tallies.tcp.clone(), serving.stop_tasks.subscribe());
-            let (room, watchdog) = (room.clone(), serving.watchdog.clone());
+            let shared = Shared::new(limits, serving.tallies.tcp.clone());
+            let (stop, watchdog) = (serving.stop_tasks.subscribe(), serving.watchdog.clone());
             let acceptor =
-                Acceptor::new(listener, make.clone(), limits, room, tally, stop, watchdog);
+                Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);
             serving.tasks.push(runtime.spawn(acceptor.run()));
             match &way {
                 #[cfg(target_os = "linux")]
@@ -92,12 +94,12 @@ impl Serving {
     ) -> io::Result<()> {
         use super::limits::{PATIENCE, SEND_PATIENCE};
         use super::responder::Place;
-        use super::udp::{Post, Worker};
+        use super::udp::{Worker, WorkerId};
 
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(SEND_PATIENCE))?;
         let (place, tally) = self.tallies.of_socket(address, number);
-        let post = Post { address, number, place: Place::Socket(place), core };
+        let post = WorkerId { address, number, place: Place::Socket(place), core };
         let stop = self.stop_threads.clone();
         let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
         self.threads.push(Worker::start(socket, post, make.clone(), tally, stop, progress)?);

@@ -1,4 +1,4 @@
-//! DNS over TCP (RFC 7766, RFC 9210): accepts connections and keeps their number.
+//! DNS over TCP (RFC 7766, RFC 9210): accepts connections within their limit.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,75 +13,49 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::error;
 
-use super::buffers::Buffers;
 use super::connection::{Connection, Shared};
+use super::connection_limiter::{Admission, ConnectionLimiter};
 use super::counters::{TcpTally, add};
 use super::responder::{MakeResponder, Place};
-use super::room::{Entry, Room};
 use super::watchdog::Watchdog;
-
-/// What TCP clients may take up. The defaults are those of the configuration.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TcpLimits {
-    /// Most connections at once, of all listeners together (`tcp-max-connections`).
-    pub connections: usize,
-    /// How long a connection may be without a query (`tcp-idle`).
-    pub idle: Duration,
-    /// How long a message may take from its first byte to its last.
-    pub message: Duration,
-    /// How long a peer may take to read what is written to it at once, which is up to 128 KiB.
-    pub write: Duration,
-}
-
-impl Default for TcpLimits {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { connections: 1024, idle: seconds(10), message: seconds(5), write: seconds(10) }
-    }
-}
 
 /// A listener and what its connections share.
 pub(super) struct Acceptor<M> {
     listener: TcpListener,
     make: M,
-    room: Arc<Room>,
+    limiter: Arc<ConnectionLimiter>,
     shared: Shared,
     stop: watch::Receiver<bool>,
     watchdog: Watchdog,
     connections: JoinSet<()>,
 }
 
-/// How long accepting rests after an error. Most mean that descriptors or memory are short, which does not
-/// change at once, and the connection stays in the queue: without a rest it would be a busy loop.
+/// The pause after a failed accept. Most errors mean that descriptors or memory are short, which does
+/// not change at once, and the connection stays in the queue: without a pause this would be a busy
+/// loop.
 const RECOVERY: Duration = Duration::from_millis(100);
 
-/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same
-/// time are seldom more.
-const SPARE_BUFFERS: usize = 8;
-
-/// How long a connection that is already in the kernel's queue may take to come out of it at the stop.
+/// At the stop, the longest wait for a connection that is already in the kernel's queue.
 const LAST_PATIENCE: Duration = Duration::from_millis(20);
 
 impl<M: MakeResponder> Acceptor<M> {
-    /// Takes over a listener.
+    /// An acceptor for a bound listener.
     pub(super) fn new(
         listener: TcpListener,
         make: M,
-        limits: TcpLimits,
-        room: Arc<Room>,
-        tally: Arc<TcpTally>,
+        limiter: Arc<ConnectionLimiter>,
+        shared: Shared,
         stop: watch::Receiver<bool>,
         watchdog: Watchdog,
     ) -> Self {
-        let shared = Shared { buffers: Arc::new(Buffers::new(SPARE_BUFFERS)), limits, tally };
-        Self { listener, make, room, shared, stop, watchdog, connections: JoinSet::new() }
+        Self { listener, make, limiter, shared, stop, watchdog, connections: JoinSet::new() }
     }
 
-    /// Serves until told to stop and all connections have ended.
+    /// Serves until the stop and until all connections have ended.
     pub(super) async fn run(mut self) {
         let mut stop = self.stop.clone();
         let stopped = async {
-            // An error means that the server is gone, which is a stop as well.
+            // An error means that the sender is gone, which is a stop as well.
             let _ = stop.wait_for(|stop| *stop).await;
         };
         select! {
@@ -93,7 +67,7 @@ impl<M: MakeResponder> Acceptor<M> {
             self.serve(stream, client);
         }
         drop(self.listener);
-        // Every connection ends by itself: reading and writing have their deadlines.
+        // Every connection ends by itself, as reads and writes have deadlines.
         while let Some(ended) = self.connections.join_next().await {
             note_panic(&self.shared.tally, ended);
         }
@@ -113,17 +87,17 @@ impl<M: MakeResponder> Acceptor<M> {
 
     async fn recover(&self, error: &io::Error) {
         add(&self.shared.tally.accept_errors, 1);
-        // A peer that hung up before it was accepted is the one error that says nothing about us.
+        // A peer that hung up before the accept is the one error that does not concern the server.
         if error.kind() != io::ErrorKind::ConnectionAborted {
-            self.room.make_room();
+            self.limiter.evict_idle();
             sleep(RECOVERY).await;
         }
     }
 
     fn serve(&mut self, stream: TcpStream, client: SocketAddr) {
-        let guest = match self.room.enter() {
-            Entry::Free(guest) | Entry::InPlaceOfAnother(guest) => guest,
-            Entry::Full => {
+        let permit = match self.limiter.admit() {
+            Admission::Free(permit) | Admission::Evicting(permit) => permit,
+            Admission::Full => {
                 add(&self.shared.tally.refused, 1);
                 return;
             }
@@ -132,7 +106,7 @@ impl<M: MakeResponder> Acceptor<M> {
         let responder = self.make.make(Place::Connection);
         let progress = self.watchdog.watch("a TCP connection");
         let connection =
-            Connection::new(stream, client, responder, guest, self.shared.clone(), progress);
+            Connection::new(stream, client, responder, permit, self.shared.clone(), progress);
         self.connections.spawn(connection.run(self.stop.clone()));
     }
 }

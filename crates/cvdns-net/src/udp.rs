@@ -34,7 +34,7 @@ pub(super) struct Worker {
 
 /// Which of the workers one is.
 #[derive(Clone, Copy)]
-pub(super) struct Post {
+pub(super) struct WorkerId {
     /// Where its socket listens.
     pub address: SocketAddr,
     /// Its number among those of that address.
@@ -52,13 +52,13 @@ impl Worker {
     /// When the system gives no thread.
     pub(super) fn start(
         socket: UdpSocket,
-        post: Post,
+        post: WorkerId,
         make: impl MakeResponder,
         tally: Arc<UdpTally>,
         stop: Arc<AtomicBool>,
         progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
-        let Post { address, number, core, place } = post;
+        let WorkerId { address, number, core, place } = post;
         let batch = Batch::new(address.ip().is_unspecified());
         let mut worker = Self { socket, batch, tally, stop, progress, place, failing: false };
         // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
