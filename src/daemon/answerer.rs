@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use cvdns_core::answer::{Answering, QueryCounterSet, Transport};
 use cvdns_core::snapshot::Snapshot;
-use cvdns_net::{MakeResponder, Place, Responder};
+use cvdns_net::{Endpoint, MakeResponder, Responder};
 
 use super::sampling::{Sampler, Sampling};
 
@@ -69,14 +69,14 @@ impl MakeAnswerer {
 impl MakeResponder for MakeAnswerer {
     type Responder = Answerer;
 
-    fn make(&self, place: Place) -> Answerer {
-        let desk = match place {
-            Place::Socket(number) => self.tallies.of_socket(number),
-            Place::Connection => self.tallies.of_connections(),
+    fn make(&self, endpoint: Endpoint) -> Answerer {
+        let desk = match endpoint {
+            Endpoint::Socket(number) => self.tallies.of_socket(number),
+            Endpoint::Connection => self.tallies.of_connections(),
         };
         let turn = self.turns.fetch_add(1, Relaxed);
         let answering = Answering::counting(turn, Timestamp::now, desk);
-        let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(place));
+        let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(endpoint));
         Answerer { sampler, ..Answerer::new(self.snapshots.clone(), answering) }
     }
 }
@@ -101,12 +101,12 @@ impl Responder for Answerer {
         length
     }
 
-    fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
+    fn read_batch<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
         let queries = queries.map(|query| query.map(|(message, client)| (message, client.ip())));
         self.answering.read_batch(&self.current, queries);
     }
 
-    fn respond_expected(
+    fn respond_in_batch(
         &mut self,
         number: usize,
         buffer: &mut [u8],

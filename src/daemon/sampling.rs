@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::logging::{LogQueue, MAX_PIECE};
 use cvdns_core::answer::Transport;
-use cvdns_net::Place;
+use cvdns_net::Endpoint;
 
 use countdown::Countdown;
 
@@ -88,12 +88,12 @@ impl Sampling {
     }
 
     /// The sampler for a worker's socket or a connection.
-    pub(super) fn sampler(&self, place: Place) -> Sampler {
-        let countdown = match place {
-            Place::Socket(number) => {
+    pub(super) fn sampler(&self, endpoint: Endpoint) -> Sampler {
+        let countdown = match endpoint {
+            Endpoint::Socket(number) => {
                 SamplerCountdown::Own(Countdown::new(self.share, number as u64 + 1))
             }
-            Place::Connection => SamplerCountdown::Shared(self.connections.clone()),
+            Endpoint::Connection => SamplerCountdown::Shared(self.connections.clone()),
         };
         Sampler { countdown, samples: self.samples.clone(), log: self.log.clone() }
     }

@@ -65,7 +65,7 @@ impl ServerState {
         give_back();
         let static_data = compile(&loaded.inputs, &databases, problems)?;
         let server = &loaded.config.server;
-        let threads = Listeners::most_sockets(&server.listen, server.workers);
+        let threads = Listeners::max_sockets(&server.listen, server.workers);
         let no_feed = Now::new(None, now, loaded.config.feed.max_age);
         let publisher =
             Publisher::new(static_data, databases, announced.as_ref(), threads, &no_feed);

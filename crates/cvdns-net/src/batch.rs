@@ -1,95 +1,100 @@
-//! A batch of datagrams: received, answered in place and sent together.
+//! A batch of datagrams: received together, answered in place, and sent together.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::counters::{UdpTally, add_own};
+use super::counters::{UdpTally, add_unshared};
 use super::mmsg::{Datagram, Ring};
 use super::responder::{Responder, Transport};
 
-/// The slots of one worker and what it does with them.
+/// The batch of one worker.
 pub(super) struct Batch {
     ring: Ring,
     received: usize,
     next: usize,
 }
 
-/// How a reception ended.
-pub(super) enum Reception {
-    /// There is something to answer.
-    Some,
-    /// Nothing came in time, or a signal did.
-    None,
+/// The outcome of receiving a batch.
+pub(super) enum ReceiveOutcome {
+    /// There are datagrams to answer.
+    Received,
+    /// There was no datagram within the timeout, or a signal interrupted the call.
+    Nothing,
     /// The socket failed.
     Failed(io::Error),
 }
 
-/// How answering a batch ended.
+/// The outcome of answering a batch.
 #[derive(PartialEq, Eq)]
-pub(super) enum Answering {
-    /// All of it was gone through.
+pub(super) enum BatchOutcome {
+    /// All datagrams were processed.
     Done,
-    /// The responder panicked. Its query is dropped; what came after it is still to be answered.
+    /// The responder panicked. The query is dropped; those after it are still to be answered.
     Panicked,
 }
 
 impl Batch {
-    /// Makes an empty batch; see [`Ring::new`] for `packet_info`.
+    /// An empty batch; see [`Ring::new`] for `packet_info`.
     pub(super) fn new(packet_info: bool) -> Self {
         Self { ring: Ring::new(packet_info), received: 0, next: 0 }
     }
 
-    /// Takes what the socket has, waiting for the first datagram if so asked.
+    /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
     pub(super) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
         wait: bool,
         tally: &UdpTally,
-    ) -> Reception {
+    ) -> ReceiveOutcome {
         self.next = 0;
         self.received = 0;
         match self.ring.receive(socket, wait) {
-            Ok(0) => Reception::None,
+            Ok(0) => ReceiveOutcome::Nothing,
             Ok(count) => {
                 self.received = count;
-                add_own(&tally.received, count as u64);
-                add_own(&tally.batches, 1);
-                Reception::Some
+                add_unshared(&tally.received, count as u64);
+                add_unshared(&tally.batches, 1);
+                ReceiveOutcome::Received
             }
-            Err(error) if is_nothing(&error) => Reception::None,
+            Err(error) if is_transient(&error) => ReceiveOutcome::Nothing,
             Err(error) => {
-                add_own(&tally.receive_errors, 1);
-                Reception::Failed(error)
+                add_unshared(&tally.receive_errors, 1);
+                ReceiveOutcome::Failed(error)
             }
         }
     }
 
-    /// Whether something received is not yet gone through.
+    /// Whether datagrams are still to be processed.
     pub(super) fn is_unfinished(&self) -> bool {
         self.next < self.received
     }
 
-    /// Answers what was received and is not yet gone through.
-    pub(super) fn answer(&mut self, responder: &mut impl Responder, tally: &UdpTally) -> Answering {
+    /// Answers the datagrams that are still to be processed.
+    pub(super) fn answer(
+        &mut self,
+        responder: &mut impl Responder,
+        tally: &UdpTally,
+    ) -> BatchOutcome {
         let first = self.next;
-        // Whatever a panic leaves half done is the responder's, which the caller replaces, or the slot's,
-        // which is skipped.
+        // A panic can leave the responder or a slot half changed: the caller replaces the
+        // responder, and the slot is skipped.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             responder.refresh();
-            responder.expect((first..self.received).map(|slot| self.ring.query(slot)));
+            responder.read_batch((first..self.received).map(|slot| self.ring.query(slot)));
             for slot in first..self.received {
                 self.next = slot.saturating_add(1);
                 self.answer_one(slot, slot.saturating_sub(first), responder, tally);
             }
         }));
         if outcome.is_ok() {
-            return Answering::Done;
+            return BatchOutcome::Done;
         }
-        // A responder that cannot even refresh must not keep the batch for ever.
+        // Skips at least one slot, or a responder that panics in `refresh` would never end the
+        // batch.
         self.next = self.next.max(first.saturating_add(1));
-        add_own(&tally.panics, 1);
-        Answering::Panicked
+        add_unshared(&tally.panics, 1);
+        BatchOutcome::Panicked
     }
 
     fn answer_one(
@@ -105,21 +110,21 @@ impl Batch {
                 let answer = self.ring.buffer(slot).and_then(|buffer| {
                     let room = buffer.len();
                     let answer =
-                        responder.respond_expected(number, buffer, length, client, Transport::Udp);
+                        responder.respond_in_batch(number, buffer, length, client, Transport::Udp);
                     answer.filter(|answer| *answer <= room)
                 });
                 match answer {
                     Some(length) => self.ring.stage(slot, length),
-                    None => add_own(&tally.dropped, 1),
+                    None => add_unshared(&tally.dropped, 1),
                 }
             }
-            Some(Datagram::Oversized) => add_own(&tally.dropped, 1),
-            Some(Datagram::Unanswerable) => add_own(&tally.unanswerable, 1),
+            Some(Datagram::Oversized) => add_unshared(&tally.dropped, 1),
+            Some(Datagram::Unanswerable) => add_unshared(&tally.unanswerable, 1),
             None => {}
         }
     }
 
-    /// Sends the answers. One that the system refuses is counted and skipped.
+    /// Sends the answers. An answer that the system refuses is counted and skipped.
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>, tally: &UdpTally) {
         let mut next = 0;
         let mut answered = 0;
@@ -131,22 +136,25 @@ impl Batch {
                     answered += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The interface has been full for a whole send timeout: the rest would wait as long each, and
-                // its clients have asked again by then.
+                // The interface was full for a whole send timeout. Each further answer would wait
+                // as long, and its client will have retried by then.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    add_own(&tally.send_errors, self.ring.staged().saturating_sub(next) as u64);
+                    add_unshared(
+                        &tally.send_errors,
+                        self.ring.staged().saturating_sub(next) as u64,
+                    );
                     break;
                 }
                 Err(_) => {
-                    add_own(&tally.send_errors, 1);
+                    add_unshared(&tally.send_errors, 1);
                     next = next.saturating_add(1);
                 }
             }
         }
-        add_own(&tally.answered, answered);
+        add_unshared(&tally.answered, answered);
     }
 }
 
-fn is_nothing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! Where answers of TCP connections are written before they are sent.
+//! Buffers for the answers of TCP connections.
 
 use std::sync::{Mutex, TryLockError};
 
@@ -6,43 +6,46 @@ use cvdns_core::wire::MAX_MESSAGE;
 
 use super::input::PREFIX;
 
-/// Buffers that all connections share. One is taken for as long as answers are written into it and
-/// handed to the kernel, never while a peer is waited for: so there are no more of them than
-/// threads that answer.
+/// Buffers that all connections share. A connection holds one while it writes answers into it and
+/// passes them to the kernel, but never while it waits for the peer. So there are no more buffers
+/// in use than threads that answer.
 #[derive(Debug)]
 pub(super) struct Buffers {
     spare: Mutex<Vec<Box<[u8]>>>,
-    /// How many are kept while nobody needs them.
+    /// Most spare buffers.
     most: usize,
 }
 
-/// Answers that go out in one write.
+/// Answers that are sent in one write.
 #[derive(Debug)]
 pub(super) struct Output {
-    /// Zeroed by the system at first, which gives memory only to those pages that are written.
+    /// Allocated as zeros, so that the system provides memory only for pages that are written.
     buffer: Box<[u8]>,
     written: usize,
 }
 
-/// What one answer may need. The spare octet keeps the room larger than any query.
+/// Octets that one answer may need. The spare octet keeps the buffer larger than any query.
 const ANSWER_ROOM: usize = PREFIX + MAX_MESSAGE + 1;
-/// ConnectionLimiter to gather small answers while a large one still fits.
-const OUTPUT: usize = 2 * ANSWER_ROOM;
+/// Size of a buffer in octets: it collects small answers as long as the largest one still fits.
+const OUTPUT_SIZE: usize = 2 * ANSWER_ROOM;
 
 impl Buffers {
-    /// Keeps at most so many.
+    /// Keeps at most `most` spare buffers.
     pub(super) fn new(most: usize) -> Self {
         Self { spare: Mutex::default(), most }
     }
 
-    /// An empty output. Nobody is waited for: where another thread is just taking one, a new one is
-    /// made.
+    /// An empty output. This never waits: a new buffer is allocated while another thread holds the
+    /// lock.
     pub(super) fn take(&self) -> Output {
         let spare = self.try_lock(Vec::pop).flatten();
-        Output { buffer: spare.unwrap_or_else(|| vec![0; OUTPUT].into_boxed_slice()), written: 0 }
+        Output {
+            buffer: spare.unwrap_or_else(|| vec![0; OUTPUT_SIZE].into_boxed_slice()),
+            written: 0,
+        }
     }
 
-    /// Takes one back.
+    /// Returns a buffer.
     pub(super) fn put(&self, output: Output) {
         self.try_lock(|spare| {
             if spare.len() < self.most {
@@ -54,7 +57,7 @@ impl Buffers {
     fn try_lock<T>(&self, then: impl FnOnce(&mut Vec<Box<[u8]>>) -> T) -> Option<T> {
         match self.spare.try_lock() {
             Ok(mut spare) => Some(then(&mut spare)),
-            // Nothing can panic between two changes of the list.
+            // Nothing can panic between two changes of the list, so a poisoned list is consistent.
             Err(TryLockError::Poisoned(poisoned)) => Some(then(&mut poisoned.into_inner())),
             Err(TryLockError::WouldBlock) => None,
         }
@@ -62,13 +65,13 @@ impl Buffers {
 }
 
 impl Output {
-    /// Whether the longest answer would not fit behind what was written.
+    /// Whether the longest answer no longer fits.
     pub(super) fn is_full(&self) -> bool {
         self.buffer.len().saturating_sub(self.written) < ANSWER_ROOM
     }
 
-    /// Writes the answer that `respond` makes of `query`, in place, behind its length. False when
-    /// there is none.
+    /// Appends the answer to `query`, with its length in front. `respond` answers in place. False
+    /// if there is no answer.
     pub(super) fn add(
         &mut self,
         query: &[u8],
@@ -82,13 +85,13 @@ impl Output {
         let Some(target) = buffer.get_mut(..query.len()) else { return false };
         target.copy_from_slice(query);
         let Some(length) = respond(buffer, query.len()) else { return false };
-        let Ok(told) = u16::try_from(length) else { return false };
-        *prefix = told.to_be_bytes();
+        let Ok(prefix_value) = u16::try_from(length) else { return false };
+        *prefix = prefix_value.to_be_bytes();
         self.written = self.written.saturating_add(PREFIX).saturating_add(length);
         true
     }
 
-    /// What was written.
+    /// The answers.
     pub(super) fn octets(&self) -> &[u8] {
         self.buffer.get(..self.written).unwrap_or_default()
     }

@@ -1,4 +1,5 @@
-//! One TCP connection: length-prefixed queries in, length-prefixed answers out (RFC 1035 4.2.2, RFC 7766).
+//! One TCP connection: queries and answers with their length in front (RFC 1035 section 4.2.2, RFC
+//! 7766).
 
 use std::future::pending;
 use std::io::ErrorKind;
@@ -20,7 +21,7 @@ use super::responder::{Responder, Transport};
 use super::tcp_limits::TcpLimits;
 use super::watchdog::Progress;
 
-/// A connection. While it is idle it has no buffer but for a short query.
+/// A connection. While it is idle, its only buffer is one for a short query.
 pub(super) struct Connection<R> {
     stream: TcpStream,
     client: SocketAddr,
@@ -33,8 +34,7 @@ pub(super) struct Connection<R> {
     progress: Arc<Progress>,
 }
 
-/// How many buffers for answers are kept, of 128 KiB each at most: threads that answer at the same
-/// time are seldom more.
+/// Most spare buffers for answers, of 128 KiB each. More threads seldom answer at the same time.
 const SPARE_BUFFERS: usize = 8;
 
 /// What the connections of a listener share.
@@ -51,28 +51,33 @@ impl Shared {
     }
 }
 
-/// Why a connection ends. The counters know the reasons apart, the peer sees a close in any case.
+/// Why a connection ends. Each reason has a counter; the peer always sees a close.
 enum End {
     /// The peer closed its side, or the connection broke.
     Peer,
-    /// Its place is given to another.
+    /// A new connection needs the slot.
     Evicted,
     /// The server stops.
     Stop,
+    /// There was no query for too long.
     Idle,
+    /// A message did not end in time.
     SlowMessage,
+    /// The peer did not read its answers in time.
     SlowReader,
+    /// A message is shorter than a header.
     Malformed,
 }
 
-/// Reads at the stop: what the kernel holds for a connection, not what a peer adds without end.
-const LAST_READS: usize = 64;
-/// How long one of these reads may take. Not zero, as a new connection's bytes are only seen once the runtime
-/// has asked the kernel for them.
-const LAST_PATIENCE: Duration = Duration::from_millis(20);
+/// Most reads after the stop: enough for what the kernel holds, but a peer that goes on sending is
+/// cut off.
+const DRAIN_READS: usize = 64;
+/// Longest time for one of these reads. It is not zero, as the octets of a new connection are seen
+/// only once the runtime has polled the kernel.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
 
 impl<R: Responder> Connection<R> {
-    /// Takes over a connection that has found its place.
+    /// A connection that was admitted.
     pub(super) fn new(
         stream: TcpStream,
         client: SocketAddr,
@@ -85,10 +90,10 @@ impl<R: Responder> Connection<R> {
         Self { stream, client, responder, input, buffers, limits, permit, tally, progress }
     }
 
-    /// Serves the connection to its end.
+    /// Serves the connection until it ends.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let end = match self.converse(&mut stop).await {
-            Err(End::Stop) => self.answer_the_last().await.err().unwrap_or(End::Stop),
+            Err(End::Stop) => self.drain().await.err().unwrap_or(End::Stop),
             Err(end) => end,
             Ok(()) => End::Peer,
         };
@@ -116,7 +121,7 @@ impl<R: Responder> Connection<R> {
                 self.permit.set_idle();
                 deadline = after(self.limits.idle);
             } else if idle || answered {
-                // A message has begun with this read: it has to end in time however its bytes drip.
+                // A message began with this read. Its time limit does not restart with each octet.
                 deadline = after(self.limits.message);
             }
             idle = self.input.is_empty();
@@ -124,7 +129,7 @@ impl<R: Responder> Connection<R> {
         Ok(())
     }
 
-    /// Reads what there is behind what is already held; 0 when the peer sends no more.
+    /// Reads more octets, and returns their number; 0 if the peer has closed its side.
     async fn read(
         &mut self,
         deadline: Instant,
@@ -156,14 +161,14 @@ impl<R: Responder> Connection<R> {
         }
     }
 
-    /// Answers all whole messages that are held, together; tells whether there was one.
+    /// Answers all complete messages in the buffer. Returns whether there was one.
     async fn answer(&mut self) -> Result<bool, End> {
         let (mut received, mut answered, mut any) = (0, 0, false);
         let mut outcome = Ok(());
         let mut output = None;
         loop {
-            let place = match self.input.next_message() {
-                Ok(Some(place)) => place,
+            let range = match self.input.next_message() {
+                Ok(Some(range)) => range,
                 Ok(None) => break,
                 Err(Malformed) => {
                     outcome = Err(End::Malformed);
@@ -171,25 +176,25 @@ impl<R: Responder> Connection<R> {
                 }
             };
             if !any {
-                self.progress.be_here();
+                self.progress.set_thread();
                 self.progress.during(|| self.responder.refresh());
             }
             any = true;
             if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {
-                // Before the peer has them: it may be gone.
+                // Counted before they are sent, as the peer may be gone.
                 self.count(std::mem::take(&mut received), std::mem::take(&mut answered));
                 self.flush(full).await?;
-                self.progress.be_here();
+                self.progress.set_thread();
             }
             received += 1;
             let Self { input, responder, client, progress, .. } = self;
             let output = output.get_or_insert_with(|| self.buffers.take());
-            answered += u64::from(output.add(input.message(place), |buffer, length| {
+            answered += u64::from(output.add(input.message(range), |buffer, length| {
                 progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
             }));
         }
         self.count(received, answered);
-        self.input.settle();
+        self.input.compact();
         if let Some(output) = output {
             self.flush(output).await?;
         }
@@ -202,8 +207,8 @@ impl<R: Responder> Connection<R> {
         add(&self.tally.dropped, received.saturating_sub(answered));
     }
 
-    /// Writes the answers out. While a peer does not read, nothing of it is read either, and no
-    /// more is held for it than what it has not taken yet.
+    /// Sends the answers. While a peer does not read them, none of its queries is read, and only
+    /// the unsent answers are held.
     async fn flush(&mut self, output: Output) -> Result<(), End> {
         let answers = output.octets();
         if answers.is_empty() {
@@ -231,10 +236,10 @@ impl<R: Responder> Connection<R> {
         }
     }
 
-    /// Answers what the kernel already holds.
-    async fn answer_the_last(&mut self) -> Result<(), End> {
-        for _ in 0..LAST_READS {
-            match timeout(LAST_PATIENCE, self.stream.read(self.input.space())).await {
+    /// Answers the queries that the kernel already holds.
+    async fn drain(&mut self) -> Result<(), End> {
+        for _ in 0..DRAIN_READS {
+            match timeout(DRAIN_TIMEOUT, self.stream.read(self.input.space())).await {
                 Ok(Ok(0)) | Err(_) => break,
                 Ok(Ok(count)) => self.input.filled(count),
                 Ok(Err(_)) => return Err(End::Peer),

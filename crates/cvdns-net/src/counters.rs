@@ -1,32 +1,32 @@
-//! What the sockets have done, counted where it happens and summed by whoever asks.
+//! Counters of the sockets. Each socket has its own; readers add them up.
 
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What all sockets have done since the start.
+/// Counts of all sockets since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Datagrams.
     pub udp: UdpCounters,
-    /// Connections and what came over them.
+    /// Connections and their queries.
     pub tcp: TcpCounters,
 }
 
-/// Where all sockets count: their figures at any moment.
+/// The counters of all sockets, which can be read at any time.
 #[derive(Clone, Debug, Default)]
 pub struct Tallies {
     udp: Vec<SocketTally>,
     pub(super) tcp: Arc<TcpTally>,
 }
 
-/// What one UDP socket has done since the start.
+/// Counts of one UDP socket since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketCounters {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Its number among the sockets of that address.
+    /// Its number among the sockets of that address, from 0.
     pub number: usize,
     /// Datagrams.
     pub udp: UdpCounters,
@@ -40,7 +40,7 @@ struct SocketTally {
 }
 
 impl Tallies {
-    /// The sums of this moment; not of one instant, as the counting goes on.
+    /// The current sums. Counting goes on meanwhile, so they are not of a single instant.
     pub fn read(&self) -> Counters {
         let mut udp = UdpCounters::default();
         for socket in &self.udp {
@@ -49,7 +49,7 @@ impl Tallies {
         Counters { udp, tcp: self.tcp.read() }
     }
 
-    /// The figures of each UDP socket.
+    /// The counts of each UDP socket.
     pub fn sockets(&self) -> impl Iterator<Item = SocketCounters> {
         self.udp.iter().map(|SocketTally { address, number, tally }| SocketCounters {
             address: *address,
@@ -58,8 +58,9 @@ impl Tallies {
         })
     }
 
-    /// A tally for a socket of this address and number; its number among all sockets, too.
-    pub(super) fn of_socket(
+    /// Adds a UDP socket with this address and number. Returns its number among all sockets, and
+    /// its tally.
+    pub(super) fn add_socket(
         &mut self,
         address: SocketAddr,
         number: usize,
@@ -70,9 +71,8 @@ impl Tallies {
     }
 }
 
-/// Makes a plain struct of sums and its counterpart of atomics, which has cache lines of its own.
-///
-/// 128 bytes: processors fetch lines of 64 bytes in pairs.
+/// Defines a struct of counts and its counterpart of atomics. The latter is aligned to 128 octets,
+/// so that it shares no cache lines: processors fetch lines of 64 octets in pairs.
 macro_rules! tally {
     ($(#[$doc:meta])* $sum:ident, $tally:ident { $($(#[$field_doc:meta])* $field:ident),+ $(,)? }) => {
         $(#[$doc])*
@@ -84,7 +84,7 @@ macro_rules! tally {
         pub(super) struct $tally { $(pub(super) $field: AtomicU64),+ }
 
         impl $tally {
-            /// The figures of this moment; not of one instant, as the counting goes on.
+            /// The current counts, which are not of a single instant.
             pub(super) fn read(&self) -> $sum {
                 $sum { $($field: self.$field.load(Relaxed)),+ }
             }
@@ -99,39 +99,39 @@ macro_rules! tally {
 }
 
 tally! {
-    /// What has become of the datagrams.
+    /// Counts of datagrams.
     UdpCounters, UdpTally {
         /// Datagrams received.
         received,
-        /// Answers that the system took for sending.
+        /// Answers that the system accepted for sending.
         answered,
         /// Queries that the responder left unanswered.
         dropped,
-        /// Datagrams dropped as their source has port 0 or no usable address.
+        /// Datagrams dropped because their source has port 0 or no usable address.
         unanswerable,
         /// Answers that the system refused to send.
         send_errors,
-        /// Failed receptions.
+        /// Failed receive calls.
         receive_errors,
-        /// Receptions that brought at least one datagram.
+        /// Receive calls that returned at least one datagram.
         batches,
-        /// Queries lost to a panic in the responder: a defect, and logged.
+        /// Queries lost to a panic in the responder, which is a bug and is logged.
         panics,
     }
 }
 
 tally! {
-    /// What has become of the connections.
+    /// Counts of connections.
     TcpCounters, TcpTally {
         /// Connections accepted and served.
         accepted,
-        /// Connections closed at once as all places were taken by busy ones.
+        /// Connections closed at once because busy ones held all slots.
         refused,
-        /// Connections that their peers closed or broke.
+        /// Connections that were closed by their peers or broke.
         closed,
-        /// Idle connections closed to make room.
+        /// Idle connections closed for new ones.
         evicted,
-        /// Connections closed as the server stops.
+        /// Connections closed because the server stops.
         stopped,
         /// Failed accepts.
         accept_errors,
@@ -141,21 +141,21 @@ tally! {
         answered,
         /// Queries that the responder left unanswered.
         dropped,
-        /// Connections closed as they were idle for too long.
+        /// Connections closed because they were idle for too long.
         idle_timeouts,
-        /// Connections closed as a message that had begun did not end in time.
+        /// Connections closed because a message did not end in time.
         message_timeouts,
-        /// Connections closed as the peer did not read its answers.
+        /// Connections closed because the peer did not read its answers.
         write_timeouts,
-        /// Connections closed over an impossible length.
+        /// Connections closed because a message was shorter than a header.
         malformed,
-        /// Connections lost to a panic in the responder: a defect, and logged.
+        /// Connections lost to a panic in the responder, which is a bug and is logged.
         panics,
     }
 }
 
 impl TcpCounters {
-    /// Connections that are open. What ends while the figures are read is taken for ended.
+    /// Open connections. A connection that ends while the counts are read counts as ended.
     pub fn open(&self) -> u64 {
         let Self {
             closed, evicted, stopped, idle_timeouts, message_timeouts, write_timeouts, ..
@@ -165,9 +165,9 @@ impl TcpCounters {
     }
 }
 
-/// Adds to a counter that one thread alone writes: a load and a store need no locked bus.
+/// Adds to a counter that only one thread writes. A load and a store need no locked instruction.
 #[cfg(target_os = "linux")]
-pub(super) fn add_own(counter: &AtomicU64, count: u64) {
+pub(super) fn add_unshared(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
 }
 

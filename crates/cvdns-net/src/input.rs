@@ -1,68 +1,67 @@
-//! What a TCP peer has sent and was not yet gone through.
+//! The input buffer of a TCP connection.
 
 use std::ops::Range;
 
 use cvdns_core::wire::MAX_MESSAGE;
 
-/// Octets received on one connection: whole messages and the beginning of the next one.
+/// Octets received on one connection: complete messages and the beginning of the next one.
 ///
-/// The buffer is small until a message or a peer that sends many at once needs more, never larger
-/// than the longest message, and small again once all of it was gone through. So an idle connection
-/// holds [`SMALL`] octets at most, and a peer makes the server hold at most twice what it has sent.
+/// The buffer starts small. It grows for long messages and for peers that send many at once, but
+/// never beyond the longest message, and is small again once all messages are processed. So an idle
+/// connection holds at most [`SMALL`] octets, and others at most twice what the peer has sent.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     buffer: Vec<u8>,
-    /// Where the octets of `buffer` that are not yet gone through begin and end.
+    /// Start and end of the unprocessed octets in `buffer`.
     begin: usize,
     end: usize,
-    /// The last read has filled the buffer: there may be more behind.
-    crowded: bool,
+    /// Whether the last read filled the buffer, so that more octets may be waiting.
+    read_filled: bool,
 }
 
-/// A length in front of a message that no message can have.
+/// The length in front of a message is shorter than a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
 /// Octets of the length in front of a message (RFC 1035 section 4.2.2).
 pub(super) const PREFIX: usize = 2;
-/// A message's header in octets: what is shorter is none.
-const MESSAGE_MIN: usize = 12;
-/// What is read first, in octets: most connections ask once, and a query has less than 100.
+/// Octets of the header of a message. A shorter message is malformed.
+const HEADER_SIZE: usize = 12;
+/// Octets of the first buffer. Most connections send one query, which has less than 100.
 const SMALL: usize = 512;
-/// ConnectionLimiter for any one message.
+/// Octets of the largest buffer, which holds any message.
 const LARGE: usize = PREFIX + MAX_MESSAGE;
 
 impl Input {
-    /// Whether all that was received was gone through.
+    /// Whether there are no unprocessed octets.
     pub(super) fn is_empty(&self) -> bool {
         self.begin == self.end
     }
 
-    /// ConnectionLimiter to read into, never empty as long as [`Input::settle`] was called after the messages
-    /// were gone through.
+    /// The free part of the buffer, to read into. It is never empty if [`Input::compact`] was
+    /// called after the messages were processed.
     pub(super) fn space(&mut self) -> &mut [u8] {
-        if self.end == self.buffer.len() || self.crowded {
+        if self.end == self.buffer.len() || self.read_filled {
             let size = self.buffer.len().saturating_mul(2).clamp(SMALL, LARGE);
             self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
             self.buffer.resize(size, 0);
-            self.crowded = false;
+            self.read_filled = false;
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Notes that so many octets were read into the room.
+    /// Records that `count` octets were read into the free part.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.buffer.len());
-        self.crowded = self.end == self.buffer.len();
+        self.read_filled = self.end == self.buffer.len();
     }
 
-    /// The place of the next whole message, which is thereby gone through; `None` while it has not
-    /// ended.
+    /// Takes the next message and returns its range; `None` while it is incomplete.
     pub(super) fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
         let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
         let Some((prefix, rest)) = held.split_first_chunk::<PREFIX>() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes(*prefix));
-        if length < MESSAGE_MIN {
+        if length < HEADER_SIZE {
             return Err(Malformed);
         }
         if rest.len() < length {
@@ -73,13 +72,13 @@ impl Input {
         Ok(Some(begin..self.begin))
     }
 
-    /// The octets of a message that [`Input::next_message`] has found.
-    pub(super) fn message(&self, place: Range<usize>) -> &[u8] {
-        self.buffer.get(place).unwrap_or_default()
+    /// The octets of a message, by the range from [`Input::next_message`].
+    pub(super) fn message(&self, range: Range<usize>) -> &[u8] {
+        self.buffer.get(range).unwrap_or_default()
     }
 
-    /// Moves what is not yet gone through to the front, and gives back what it does not need.
-    pub(super) fn settle(&mut self) {
+    /// Moves the unprocessed octets to the front. An empty buffer becomes small again.
+    pub(super) fn compact(&mut self) {
         if self.is_empty() {
             if self.buffer.len() > SMALL {
                 *self = Self::default();
@@ -96,7 +95,7 @@ impl Input {
 mod tests {
     use super::*;
 
-    /// Puts octets in as reads of at most `most` would, and takes the messages out.
+    /// Feeds octets in reads of at most `most`, and returns the messages.
     fn through(input: &mut Input, octets: &[u8], most: usize) -> Vec<Vec<u8>> {
         let (mut rest, mut out) = (octets, Vec::new());
         while !rest.is_empty() {
@@ -106,10 +105,10 @@ mod tests {
             space.get_mut(..count).unwrap().copy_from_slice(now);
             input.filled(count);
             rest = later;
-            while let Some(place) = input.next_message().unwrap() {
-                out.push(input.message(place).to_vec());
+            while let Some(range) = input.next_message().unwrap() {
+                out.push(input.message(range).to_vec());
             }
-            input.settle();
+            input.compact();
         }
         out
     }

@@ -1,14 +1,25 @@
-//! The sockets: takes the listen addresses, carries queries to the responders and their answers back.
+//! The sockets of the server: binds the listen addresses, passes queries to the responders and
+//! sends their answers.
 //!
 //! ```text
 //! Listeners::bind  ->  privileges::drop_to  ->  Listeners::serve  ->  Serving::stop
 //! ```
 //!
-//! UDP has two ways. On Linux each socket has a thread that takes queries in batches (`udp`, `batch` and
-//! `mmsg`, the one module here with `unsafe`); elsewhere, or if so configured, each has a task that takes them one
-//! by one (`portable`). Threads may keep to a core each, with the kernel handing them what that core handles
-//! (`steering`, `cores`). TCP is the same everywhere (`tcp`, `connection`, `connection_limiter`). All of them ask a
-//! [`Responder`], which knows nothing of sockets. One that never returns is a defect, which `watchdog` notices.
+//! In the order of reading:
+//!
+//! - [`Listeners`] are the bound sockets (`listen`), [`Serving`] the running server (`running`).
+//! - [`Responder`] turns a query into its answer and knows nothing of sockets; [`MakeResponder`]
+//!   makes one for each [`Endpoint`].
+//! - UDP on Linux: a thread for each socket (`udp`) receives, answers and sends datagrams in
+//!   batches (`batch`) by recvmmsg(2) and sendmmsg(2) (`mmsg`, which has almost all `unsafe`). With
+//!   `affinity`, each thread is pinned to a core (`cores`) and receives what that core handles
+//!   (`steering`).
+//! - UDP elsewhere, or with `udp = "portable"`: a task for each socket answers one datagram after
+//!   the other (`portable`). `limits` has the times and sizes of both.
+//! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`, `connection_limiter`);
+//!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
+//! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
+//! - [`privileges`] gives up root, [`memory`] returns free memory to the system.
 
 #![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
 
@@ -51,76 +62,79 @@ use tokio::runtime::Handle;
 pub use counters::{Counters, SocketCounters, Tallies, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
 pub use listen::BindError;
-pub use responder::{MakeResponder, Place, Responder, Transport};
+pub use responder::{Endpoint, MakeResponder, Responder, Transport};
 pub use running::Serving;
 pub use tcp_limits::TcpLimits;
 
-/// All sockets, bound and not yet served.
+/// All bound sockets, before they are served.
 #[derive(Debug)]
 pub struct Listeners {
     bound: Vec<listen::Bound>,
-    way: Way,
+    backend: UdpBackend,
 }
 
-/// The mode that was settled on.
+/// How UDP is served.
 #[derive(Debug)]
-enum Way {
+enum UdpBackend {
     #[cfg(target_os = "linux")]
     Batches {
-        /// Without it the kernel spreads datagrams by their addresses, and threads go where it puts them.
+        /// With `None`, the kernel spreads datagrams by their addresses, and threads are not
+        /// pinned.
         steering: Option<steering::Steering>,
     },
     Portable,
 }
 
 impl Listeners {
-    /// Takes all addresses, UDP and TCP, with `workers` UDP sockets each; 0 means one per core.
+    /// Binds all addresses for UDP and TCP, with `workers` UDP sockets each; 0 means one per core.
     ///
-    /// With `affinity` each worker keeps to a core of the process's own and is given what that core handles;
-    /// workers beyond the number of cores are left out, with a warning. Portable mode does not heed it, of which
-    /// the configuration's reader warns.
+    /// With `affinity`, each worker is pinned to one of the process's cores and receives what that
+    /// core handles. Workers beyond the number of cores are left out, with a warning. The portable
+    /// mode ignores `affinity`; a warning about that is given where the configuration is read.
     ///
-    /// With port 0 the kernel chooses one, the same for UDP and TCP; [`Listeners::addresses`] tells it.
+    /// With port 0, the kernel chooses a port, the same for UDP and TCP; see
+    /// [`Listeners::addresses`].
     ///
     /// # Errors
-    /// All addresses that could not be taken. The others are given back.
+    /// All addresses that could not be bound. The other ones are closed.
     pub fn bind(
         addresses: &[SocketAddr],
         workers: usize,
         mode: UdpMode,
         affinity: bool,
     ) -> Result<Self, Vec<BindError>> {
-        let workers = wanted(workers);
-        let way = settle(mode, workers, affinity).map_err(|error| {
-            addresses.iter().map(|&address| refused(address, &error)).collect::<Vec<_>>()
+        let workers = worker_count(workers);
+        let backend = choose_backend(mode, workers, affinity).map_err(|error| {
+            addresses.iter().map(|&address| bind_error(address, &error)).collect::<Vec<_>>()
         })?;
-        let workers = way.most_workers().map_or(workers, |most| workers.min(most));
-        // Elsewhere a second socket on the same port would take all or nothing.
+        let workers = backend.max_workers().map_or(workers, |most| workers.min(most));
+        // On other systems, one of several sockets on the same port would receive everything.
         let workers = if cfg!(target_os = "linux") { workers } else { 1 };
         let (mut bound, mut errors) = (Vec::new(), Vec::new());
         for &address in addresses {
-            match listen::bind(address, workers).and_then(|bound| way.steer(bound)) {
+            match listen::bind(address, workers).and_then(|bound| backend.steer(bound)) {
                 Ok(sockets) => bound.push(sockets),
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { bound, way }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { bound, backend }) } else { Err(errors) }
     }
 
-    /// Most UDP sockets that [`Listeners::bind`] takes for these addresses with so many workers.
-    pub fn most_sockets(addresses: &[SocketAddr], workers: usize) -> usize {
-        addresses.len() * wanted(workers)
+    /// Most UDP sockets that [`Listeners::bind`] opens for these addresses and so many workers.
+    pub fn max_sockets(addresses: &[SocketAddr], workers: usize) -> usize {
+        addresses.len() * worker_count(workers)
     }
 
-    /// The addresses as they were taken, in the order in which they were asked for.
+    /// The bound addresses, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.bound.iter().map(|bound| bound.address).collect()
     }
 
-    /// Starts serving; TCP (and UDP in portable mode) runs on `runtime`, which needs I/O and time.
+    /// Starts serving. TCP, and UDP in the portable mode, runs on `runtime`, which needs the I/O
+    /// and time drivers.
     ///
     /// # Errors
-    /// When the system gives no threads, or does not let the runtime have the sockets.
+    /// When the system gives no threads, or the sockets cannot be registered with the runtime.
     pub fn serve<M: MakeResponder>(
         self,
         make: &M,
@@ -131,9 +145,9 @@ impl Listeners {
     }
 }
 
-impl Way {
-    /// How many workers an address can do with, if that is limited.
-    fn most_workers(&self) -> Option<usize> {
+impl UdpBackend {
+    /// Most workers that an address can have, if that is limited.
+    fn max_workers(&self) -> Option<usize> {
         match self {
             #[cfg(target_os = "linux")]
             Self::Batches { steering } => steering.as_ref().map(steering::Steering::workers),
@@ -141,7 +155,7 @@ impl Way {
         }
     }
 
-    // Elsewhere there is nothing that could fail.
+    // On other systems, nothing can fail.
     #[allow(clippy::unnecessary_wraps)]
     fn steer(&self, bound: listen::Bound) -> Result<listen::Bound, BindError> {
         #[cfg(target_os = "linux")]
@@ -152,56 +166,57 @@ impl Way {
     }
 }
 
-fn wanted(workers: usize) -> usize {
+fn worker_count(workers: usize) -> usize {
     match workers {
         0 => available_parallelism().map_or(1, NonZero::get),
         workers => workers,
     }
 }
 
-// Only some systems have every mode.
+// It can fail on some systems only.
 #[allow(clippy::unnecessary_wraps)]
 #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
-fn settle(mode: UdpMode, workers: usize, affinity: bool) -> io::Result<Way> {
+fn choose_backend(mode: UdpMode, workers: usize, affinity: bool) -> io::Result<UdpBackend> {
     match mode {
         #[cfg(target_os = "linux")]
-        UdpMode::Auto | UdpMode::Mmsg => {
-            Ok(Way::Batches { steering: affinity.then(|| one_for_each_core(workers)).transpose()? })
-        }
+        UdpMode::Auto | UdpMode::Mmsg => Ok(UdpBackend::Batches {
+            steering: affinity.then(|| steering_for(workers)).transpose()?,
+        }),
         #[cfg(not(target_os = "linux"))]
-        UdpMode::Auto => Ok(Way::Portable),
+        UdpMode::Auto => Ok(UdpBackend::Portable),
         #[cfg(not(target_os = "linux"))]
         UdpMode::Mmsg => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "udp = \"mmsg\" needs Linux; \"auto\" takes what this system has",
         )),
-        UdpMode::Portable => Ok(Way::Portable),
+        UdpMode::Portable => Ok(UdpBackend::Portable),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn one_for_each_core(workers: usize) -> io::Result<steering::Steering> {
+fn steering_for(workers: usize) -> io::Result<steering::Steering> {
     let cores = cores::allowed().map_err(|error| {
         io::Error::other(format!(
-            "the system does not tell the cores of this process ({error}); `affinity = true` needs sched_getaffinity(2) \
-             and at most 1,024 cores: take it out"
+            "the cores of this process cannot be read ({error}); `affinity = true` needs \
+             sched_getaffinity(2) and at most 1,024 cores: remove it"
         ))
     })?;
     let many = cores.len();
     let steering = steering::Steering::new(cores, workers).ok_or_else(|| {
-        io::Error::other("`affinity = true` finds no core for this process: take it out")
+        io::Error::other("`affinity = true` finds no core for this process: remove it")
     })?;
-    // No reason not to start: fewer workers answer the same, and the machine may just have become smaller.
+    // The server starts nevertheless: fewer workers answer the same, and the machine may have
+    // become smaller.
     if steering.workers() < workers {
         tracing::warn!(
-            "`workers = {workers}` is more than the {many} cores that this process may use: with `affinity = true` others \
-             would be given no queries, so each address has {many} workers; write `workers = 0`"
+            "`workers = {workers}` is more than the {many} cores that this process may use: with `affinity = true` \
+             further workers would receive no queries, so each address has {many} workers; write `workers = 0`"
         );
     }
     Ok(steering)
 }
 
-fn refused(address: SocketAddr, error: &io::Error) -> BindError {
+fn bind_error(address: SocketAddr, error: &io::Error) -> BindError {
     let source = io::Error::new(error.kind(), error.to_string());
     BindError { address, transport: Transport::Udp, source }
 }

@@ -1,4 +1,4 @@
-//! Takes the listen addresses, all of them before any is served.
+//! Binds the listen addresses, all of them before any is served.
 
 use std::fmt;
 use std::io;
@@ -13,30 +13,32 @@ use super::steering::Steering;
 /// The sockets of one listen address.
 #[derive(Debug)]
 pub(super) struct Bound {
-    /// The address with the port that was really taken.
+    /// The address with its actual port.
     pub(super) address: SocketAddr,
-    /// One for each worker.
+    /// One socket for each worker.
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: TcpListener,
 }
 
 #[cfg(target_os = "linux")]
 impl Bound {
-    /// Has the kernel hand each datagram to the worker of the core that handles it.
+    /// Makes the kernel pass each datagram to the worker of the core that handles it.
     ///
-    /// To be called while the group is what was bound: the kernel counts the sockets in that order.
+    /// Call this before any socket is closed: the kernel numbers the sockets in the order of
+    /// binding.
     ///
     /// # Errors
-    /// When the kernel does not take the program.
+    /// When the kernel refuses the program.
     pub(super) fn steer(&self, steering: &Steering) -> Result<(), BindError> {
         use std::os::fd::AsFd;
 
-        // One of them speaks for the group.
+        // The program of one socket applies to its whole group.
         let Some(socket) = self.udp.first() else { return Ok(()) };
         super::mmsg::steer(socket.as_fd(), &steering.program()).map_err(|error| {
             let what = format!(
-                "the kernel does not steer datagrams to {} cores ({error}); `affinity = true` needs Linux 4.5 and, for \
-                 hundreds of cores with gaps between them, room in `net.core.optmem_max`: take it out otherwise",
+                "the kernel refuses to steer datagrams to {} cores ({error}); `affinity = true` needs Linux 4.5 \
+                 and, for hundreds of cores with gaps between them, a higher `net.core.optmem_max`: otherwise \
+                 remove it",
                 steering.workers()
             );
             BindError { address: self.address, transport: Transport::Udp, source: io::Error::other(what) }
@@ -44,14 +46,14 @@ impl Bound {
     }
 }
 
-/// A listen address that could not be taken.
+/// A listen address that could not be bound.
 #[derive(Debug)]
 pub struct BindError {
-    /// The address as it was asked for.
+    /// The configured address.
     pub address: SocketAddr,
-    /// Which of its two sockets failed.
+    /// The transport whose socket failed.
     pub transport: Transport,
-    /// What the system said.
+    /// Error of the system.
     pub source: io::Error,
 }
 
@@ -90,18 +92,20 @@ impl std::error::Error for BindError {
     }
 }
 
-/// Connections that the kernel holds until they are accepted; it has a limit of its own (somaxconn).
+/// Most connections that the kernel queues until they are accepted. Its own limit (somaxconn)
+/// applies too.
 const BACKLOG: i32 = 1024;
 
-/// Buffer that is asked for, in bytes. It holds what comes while a worker is off its core: at 100,000 queries
-/// a second and scheduling gaps of up to 40 ms some 4,000 datagrams, to each of which the kernel counts about
-/// a kilobyte. The kernel gives what `net.core.rmem_max` and `wmem_max` allow.
-const BUFFER: usize = 4 << 20;
+/// Requested size of socket buffers in octets. They hold what arrives while a worker is off its
+/// core: some 4,000 datagrams at 100,000 queries a second and scheduling gaps of up to 40 ms; the
+/// kernel counts about a kilobyte for each. `net.core.rmem_max` and `wmem_max` limit the size.
+const BUFFER_SIZE: usize = 4 << 20;
 
-/// How often another port is tried when the kernel's choice for TCP is taken for UDP.
+/// Most attempts to find a port that is free for both TCP and UDP.
 const PORT_TRIES: usize = 16;
 
-/// Takes `address` with `workers` UDP sockets. Port 0 is the kernel's choice, the same for UDP and TCP.
+/// Binds `address` with `workers` UDP sockets. With port 0 the kernel chooses a port, the same for
+/// UDP and TCP.
 pub(super) fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
     let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
     loop {
@@ -115,12 +119,12 @@ pub(super) fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindErr
 
 fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
     let failed = |transport| move |source| BindError { address, transport, source };
-    // TCP first: its port is exclusive, while SO_REUSEPORT would let a second server of the same user take
-    // a share of the first one's datagrams before it finds out.
+    // TCP first, as its port is exclusive. With SO_REUSEPORT, a second server of the same user
+    // would otherwise receive a share of the first one's datagrams before its start fails.
     let tcp = bind_tcp(address).map_err(failed(Transport::Tcp))?;
     let address = tcp.local_addr().map_err(failed(Transport::Tcp))?;
-    // All of them before the first is read: the kernel spreads clients over the sockets there are, and a
-    // datagram that waits in one stays there when others join.
+    // All sockets are bound before any is read: the kernel spreads clients over the existing
+    // sockets, and a datagram that waits in one of them stays there.
     let udp = (0..workers.max(1))
         .map(|_| bind_udp(address))
         .collect::<io::Result<Vec<_>>>()
@@ -133,10 +137,11 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // A restart must not wait for the last connections' TIME_WAIT.
+    // A restart must not wait for connections in TIME_WAIT.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    // Accepted connections inherit it. Answers are written whole, so there is nothing to wait for.
+    // Accepted connections inherit this. Answers are written as a whole, so Nagle's algorithm would
+    // only delay them.
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -154,9 +159,10 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_reuse_port(true)?;
         set_linux_options(&socket, address)?;
     }
-    // Some systems refuse what is over their limit instead of cutting it; their default does as well.
-    let _ = socket.set_recv_buffer_size(BUFFER);
-    let _ = socket.set_send_buffer_size(BUFFER);
+    // Some systems refuse a size over their limit instead of reducing it. Their default is good
+    // enough.
+    let _ = socket.set_recv_buffer_size(BUFFER_SIZE);
+    let _ = socket.set_send_buffer_size(BUFFER_SIZE);
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
@@ -166,8 +172,9 @@ fn set_linux_options(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     use super::mmsg::set_option;
     use std::os::fd::AsFd;
 
-    // Never believe a path MTU: forged ICMP messages would make us fragment, and fragments can be forged in
-    // turn. Answers are sized to pass unfragmented (edns-udp-size). IPv6's option governs IPv6 alone.
+    // Path MTU discovery is off: forged ICMP messages would make the kernel fragment answers, and
+    // fragments can be forged in turn. Answers are small enough to need no fragments
+    // (`edns-udp-size`). The option of IPv6 applies to IPv6 only.
     if address.is_ipv6() {
         set_option(
             socket.as_fd(),
@@ -183,7 +190,8 @@ fn set_linux_options(socket: &Socket, address: SocketAddr) -> io::Result<()> {
             libc::IP_PMTUDISC_OMIT,
         )?;
     }
-    // A socket with an address of its own answers from it anyhow; packet info costs 0.2 µs a datagram.
+    // Packet info costs 0.2 µs per datagram. Only a wildcard socket needs it to answer from the
+    // address that was queried.
     if address.ip().is_unspecified() {
         if address.is_ipv6() {
             set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;

@@ -1,6 +1,6 @@
-//! Memory that the allocator holds and nobody uses.
+//! Free memory that the allocator holds.
 
-/// Gives free memory back to the system. It takes a few milliseconds. UDP workers go on meanwhile,
+/// Returns free memory to the system, which takes a few milliseconds. UDP workers are not delayed,
 /// as they do not allocate.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

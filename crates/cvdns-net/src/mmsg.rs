@@ -1,8 +1,9 @@
-//! Almost all `unsafe` there is: `recvmmsg`, `sendmmsg`, the memory that they use, and the socket options that have no safe wrapper.
+//! Almost all `unsafe` of the server: recvmmsg(2), sendmmsg(2), the memory that they use, and
+//! socket options without a safe wrapper.
 //!
-//! Everything that the kernel reads or writes lies in one mapped [`Arena`], which never moves and which
-//! only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts of it live no
-//! longer than the borrow of the ring from which they came.
+//! Everything that the kernel reads or writes is in one mapped [`Arena`], which never moves and
+//! which only [`Ring`] knows. All access goes through the arena's raw pointer; references to parts
+//! of it live no longer than the borrow of the ring from which they came.
 #![allow(
     clippy::indexing_slicing,
     reason = "the arena's arrays are reached through a raw pointer, where there is no `get`; indexing checks its bound"
@@ -17,26 +18,29 @@ use std::ptr::{NonNull, null_mut};
 
 use super::limits::QUERY_MAX;
 
-/// Datagrams in a batch. 16 cost 2 % more, as fewer wait for memory together, and 128 no less. 64 also let a worker
-/// that was away for a moment catch up in few calls, and the headers still fit the first-level cache.
-pub(super) const WIDTH: usize = 64;
+/// Most datagrams of a batch. 16 cost 2 % more CPU time, as fewer loads from memory overlap; 128
+/// cost as much as 64. With 64, a worker that was off its core catches up in few calls, and the
+/// headers fit the first-level cache.
+pub(super) const BATCH_SIZE: usize = 64;
 
-/// Bytes of a slot. A cache line more than whole pages: with slots at the same place of their pages all 64 headers would
-/// compete for the same eight places of the first-level cache. It also leaves every query room to grow. Most of a slot
-/// is never touched, so that the system gives no memory for it.
-pub(super) const SLOT: usize = QUERY_MAX + 1 + 64;
+/// Size of a slot in octets: whole pages and a cache line more. If all slots began at the same
+/// offset in a page, the 64 message headers would compete for the same eight lines of the
+/// first-level cache. Every query has room to grow into an answer. Most of a slot is never touched,
+/// and so the system provides no memory for it.
+pub(super) const SLOT_SIZE: usize = QUERY_MAX + 1 + 64;
 
-/// ConnectionLimiter for one control message with packet info, of IPv6 as the longer one.
+/// Octets of one control message with packet info. That of IPv6 is the longer one.
 #[allow(clippy::cast_possible_truncation)]
 // SAFETY: CMSG_SPACE is arithmetic on its argument.
-const CONTROL: usize = unsafe { libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) } as usize;
+const CONTROL_SIZE: usize =
+    unsafe { libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) } as usize;
 
 /// Slots for receiving and sending datagrams in batches.
 pub(super) struct Ring {
     arena: NonNull<Arena>,
-    /// Whether packet info is taken over from query to answer.
+    /// Whether packet info is copied from query to answer.
     packet_info: bool,
-    /// Slots whose headers the kernel has written since they were last set up.
+    /// Slots whose headers the kernel has written since the last reset.
     touched: usize,
     /// Slots that hold a datagram.
     received: usize,
@@ -46,52 +50,53 @@ pub(super) struct Ring {
 
 /// What a slot holds.
 pub(super) enum Datagram<'a> {
-    /// What may be a query.
+    /// A datagram that may be a query.
     Query {
-        /// Its bytes.
+        /// Its octets.
         message: &'a [u8],
-        /// From where it came.
+        /// Its source.
         client: SocketAddr,
     },
-    /// The kernel cut it off: longer than [`QUERY_MAX`], as only a jumbogram can be (RFC 2675).
+    /// The kernel truncated it: it is longer than [`QUERY_MAX`], as only a jumbogram can be (RFC
+    /// 2675).
     Oversized,
-    /// Its source has port 0 or is no internet address.
+    /// Its source has port 0 or is not an IP address.
     Unanswerable,
 }
 
 #[repr(C)]
 struct Arena {
-    incoming: [libc::mmsghdr; WIDTH],
-    incoming_vectors: [libc::iovec; WIDTH],
-    outgoing: [libc::mmsghdr; WIDTH],
-    outgoing_vectors: [libc::iovec; WIDTH],
-    /// Holds a `sockaddr_in` as well, which is shorter and no stricter aligned.
-    names: [libc::sockaddr_in6; WIDTH],
-    controls: [Control; WIDTH],
-    buffers: [[u8; SLOT]; WIDTH],
+    incoming: [libc::mmsghdr; BATCH_SIZE],
+    incoming_vectors: [libc::iovec; BATCH_SIZE],
+    outgoing: [libc::mmsghdr; BATCH_SIZE],
+    outgoing_vectors: [libc::iovec; BATCH_SIZE],
+    /// Each also holds a `sockaddr_in`, which is shorter and not more strictly aligned.
+    names: [libc::sockaddr_in6; BATCH_SIZE],
+    controls: [Control; BATCH_SIZE],
+    buffers: [[u8; SLOT_SIZE]; BATCH_SIZE],
 }
 
 #[repr(C, align(8))]
-struct Control([u8; CONTROL]);
+struct Control([u8; CONTROL_SIZE]);
 
 // SAFETY: the ring is the only owner of its arena, whose pointers all point into the arena itself.
 unsafe impl Send for Ring {}
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length, unmapped nowhere else; no field has a destructor. It cannot fail for
-        // a whole mapping.
+        // SAFETY: the arena was mapped in `new` with this length and is unmapped nowhere else; no
+        // field has a destructor. The call cannot fail for a whole mapping.
         unsafe { libc::munmap(self.arena.as_ptr().cast(), size_of::<Arena>()) };
     }
 }
 
 impl Ring {
-    /// Makes a ring; `packet_info` tells whether the address that was asked is taken over into the answer.
+    /// A new ring. With `packet_info`, answers are sent from the address that was queried.
     pub(super) fn new(packet_info: bool) -> Self {
         let arena = map_arena();
-        for slot in 0..WIDTH {
-            // SAFETY: `slot` is in range (the arrays check it) and the arena is valid; `&raw` makes no
-            // references that could overlap.
+        for slot in 0..BATCH_SIZE {
+            // SAFETY: `slot` is in range (the arrays check it) and the arena is valid; `&raw` makes
+            // no references that could overlap.
             unsafe {
                 let arena = arena.as_ptr();
                 let vector = &raw mut (*arena).incoming_vectors[slot];
@@ -106,28 +111,27 @@ impl Ring {
                 }
             }
         }
-        Self { arena, packet_info, touched: WIDTH, received: 0, staged: 0 }
+        Self { arena, packet_info, touched: BATCH_SIZE, received: 0, staged: 0 }
     }
 
-    /// Receives up to [`WIDTH`] datagrams in place of those held so far and returns their number.
-    ///
-    /// With `wait` it blocks for the first one, no longer than the socket's receive timeout.
+    /// Receives up to [`BATCH_SIZE`] datagrams, which replace those in the ring, and returns their
+    /// number. With `wait`, blocks for the first one, for at most the socket's receive timeout.
     ///
     /// # Errors
-    /// Those of recvmmsg(2): `WouldBlock` when there was none, `Interrupted` after a signal.
+    /// Those of recvmmsg(2): `WouldBlock` if there was no datagram, `Interrupted` after a signal.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         self.reset_headers();
         self.received = 0;
         self.staged = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
-        // SAFETY: WIDTH headers, each with pointers and lengths of parts of the arena that nothing refers to
-        // during the call; the descriptor is open as it is borrowed.
+        // SAFETY: BATCH_SIZE headers, each with pointers and lengths of parts of the arena that
+        // nothing refers to during the call; the descriptor is open as it is borrowed.
         let count = unsafe {
             let headers = (&raw mut (*self.arena.as_ptr()).incoming).cast();
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 headers,
-                WIDTH as libc::c_uint,
+                BATCH_SIZE as libc::c_uint,
                 flags as _,
                 null_mut(),
             )
@@ -137,12 +141,12 @@ impl Ring {
             self.touched = 1;
             return Err(io::Error::last_os_error());
         };
-        self.touched = count.min(WIDTH);
+        self.touched = count.min(BATCH_SIZE);
         self.received = self.touched;
         Ok(self.received)
     }
 
-    /// What the slot holds; `None` when it was not filled by the last reception.
+    /// The datagram in a slot; `None` if the last call to [`Ring::receive`] did not fill the slot.
     pub(super) fn datagram(&self, slot: usize) -> Option<Datagram<'_>> {
         if slot >= self.received {
             return None;
@@ -158,13 +162,14 @@ impl Ring {
         let Some(client) = self.source(slot).filter(|client| client.port() != 0) else {
             return Some(Datagram::Unanswerable);
         };
-        // SAFETY: in range; tied to the shared borrow of `self`. The slot's bytes are changed only by the kernel and
-        // through `buffer`, in calls that borrow `self` for themselves.
+        // SAFETY: `slot` is in range; the reference is tied to the shared borrow of `self`. The
+        // slot's octets are changed only by the kernel and through `buffer`, in calls that borrow
+        // `self` exclusively.
         let buffer = unsafe { &(*self.arena.as_ptr()).buffers[slot] };
         buffer.get(..length).map(|message| Datagram::Query { message, client })
     }
 
-    /// The slot's query and from where it came, when it holds one.
+    /// The query in a slot and its source, if the slot holds a query.
     pub(super) fn query(&self, slot: usize) -> Option<(&[u8], SocketAddr)> {
         match self.datagram(slot) {
             Some(Datagram::Query { message, client }) => Some((message, client)),
@@ -172,61 +177,62 @@ impl Ring {
         }
     }
 
-    /// The whole slot, the datagram at its start; `None` when it was not filled by the last reception.
+    /// The whole slot, with the datagram at its start; `None` if the last call to [`Ring::receive`]
+    /// did not fill the slot.
     pub(super) fn buffer(&mut self, slot: usize) -> Option<&mut [u8]> {
         if slot >= self.received {
             return None;
         }
-        // SAFETY: in range; the only reference to the slot's bytes, tied to the borrow of `self`. The kernel
-        // touches them only in calls that borrow `self` too.
+        // SAFETY: `slot` is in range; this is the only reference to the slot's octets, tied to the
+        // exclusive borrow of `self`. The kernel touches them only in calls that borrow `self` too.
         unsafe { Some(&mut (*self.arena.as_ptr()).buffers[slot]) }
     }
 
-    /// Stages the first `length` bytes of the slot to be sent whence its query came.
+    /// Stages the first `length` octets of a slot to be sent to the source of its query.
     ///
-    /// Slots that were not received and more than [`WIDTH`] answers are ignored.
+    /// Ignores slots without a datagram, and answers beyond [`BATCH_SIZE`].
     pub(super) fn stage(&mut self, slot: usize, length: usize) {
         let index = self.staged;
-        if slot >= self.received || index >= WIDTH {
+        if slot >= self.received || index >= BATCH_SIZE {
             return;
         }
-        self.forget_interface(slot);
-        // SAFETY: both indices are in range; all pointers point into the arena. The received header is read
-        // only, so its control length is the one that the kernel wrote.
+        self.clear_interface(slot);
+        // SAFETY: both indices are in range; all pointers point into the arena. The received header
+        // is only read, so its control length is the one that the kernel wrote.
         unsafe {
             let arena = self.arena.as_ptr();
             let vector = &raw mut (*arena).outgoing_vectors[index];
             (*vector).iov_base = (&raw mut (*arena).buffers[slot]).cast();
-            (*vector).iov_len = length.min(SLOT);
+            (*vector).iov_len = length.min(SLOT_SIZE);
             let query = &raw const (*arena).incoming[slot].msg_hdr;
             let header = &raw mut (*arena).outgoing[index].msg_hdr;
             (*header).msg_name = (*query).msg_name;
             (*header).msg_namelen = (*query).msg_namelen;
             (*header).msg_iov = vector;
             (*header).msg_iovlen = 1;
-            let whole = self.packet_info && (*query).msg_flags & libc::MSG_CTRUNC == 0;
-            (*header).msg_control = if whole { (*query).msg_control } else { null_mut() };
-            (*header).msg_controllen = if whole { (*query).msg_controllen } else { 0 };
+            let complete = self.packet_info && (*query).msg_flags & libc::MSG_CTRUNC == 0;
+            (*header).msg_control = if complete { (*query).msg_control } else { null_mut() };
+            (*header).msg_controllen = if complete { (*query).msg_controllen } else { 0 };
         }
         self.staged = index.saturating_add(1);
     }
 
-    /// Answers staged since the last reception.
+    /// Number of answers staged since the last call to [`Ring::receive`].
     pub(super) fn staged(&self) -> usize {
         self.staged
     }
 
-    /// Sends the staged answers from the one numbered `from` on and returns how many went out.
+    /// Sends the staged answers from number `from` on, and returns how many were sent.
     ///
     /// # Errors
-    /// Those of sendmmsg(2), which are those of the first answer; the rest was not tried.
+    /// Those of sendmmsg(2) for the first answer; the other ones were not tried.
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>, from: usize) -> io::Result<usize> {
         if from >= self.staged {
             return Ok(0);
         }
         let count = self.staged.saturating_sub(from) as libc::c_uint;
-        // SAFETY: the headers `from..staged` were set up by `stage` since the last reception and point into
-        // the arena, where nothing has changed since.
+        // SAFETY: the headers `from..staged` were set up by `stage` since the last call to
+        // `receive` and point into the arena, where nothing has changed since.
         let sent = unsafe {
             let first = &raw mut (*self.arena.as_ptr()).outgoing[from];
             libc::sendmmsg(socket.as_raw_fd(), first, count, 0)
@@ -234,10 +240,10 @@ impl Ring {
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Sets up again what the kernel has overwritten in the headers.
+    /// Resets the header fields that the kernel has overwritten.
     fn reset_headers(&mut self) {
-        let control = if self.packet_info { CONTROL } else { 0 };
-        for slot in 0..self.touched.min(WIDTH) {
+        let control = if self.packet_info { CONTROL_SIZE } else { 0 };
+        for slot in 0..self.touched.min(BATCH_SIZE) {
             // SAFETY: `slot` is in range.
             unsafe {
                 let header = &raw mut (*self.arena.as_ptr()).incoming[slot].msg_hdr;
@@ -248,10 +254,11 @@ impl Ring {
         }
     }
 
-    /// From where the datagram in the slot came.
+    /// The source of the datagram in a slot.
     fn source(&self, slot: usize) -> Option<SocketAddr> {
-        // SAFETY: `slot` is in range as the callers checked; every bit pattern is a valid `sockaddr_in6` and
-        // `sockaddr_in`, and the shorter one fits into the longer one with the same alignment.
+        // SAFETY: `slot` is in range as the callers checked; every bit pattern is a valid
+        // `sockaddr_in6` and `sockaddr_in`, and the shorter one fits into the longer one with the
+        // same alignment.
         unsafe {
             let arena = self.arena.as_ptr();
             let length = (*arena).incoming[slot].msg_hdr.msg_namelen as usize;
@@ -272,16 +279,17 @@ impl Ring {
         }
     }
 
-    /// Takes the interface out of the slot's packet info, so that routing alone decides where the answer
-    /// leaves: it need not be where the query came in. Link-local addresses mean nothing without theirs.
+    /// Clears the interface in the packet info of a slot, so that routing alone decides on which
+    /// interface the answer leaves; it may differ from that of the query. Link-local addresses keep
+    /// it, as they are ambiguous without their interface.
     #[allow(clippy::cast_ptr_alignment)]
-    fn forget_interface(&mut self, slot: usize) {
+    fn clear_interface(&mut self, slot: usize) {
         if !self.packet_info {
             return;
         }
-        // SAFETY: the header and its control length are as the kernel left them, so the macros stay within the
-        // control buffer; type and length are checked before the data is taken for packet info. It is read
-        // and written unaligned as nothing promises its alignment.
+        // SAFETY: the header and its control length are as the kernel left them, so the macros stay
+        // within the control buffer; type and length are checked before the data is used as packet
+        // info. It is read and written unaligned, as nothing guarantees its alignment.
         unsafe {
             let header = &raw const (*self.arena.as_ptr()).incoming[slot].msg_hdr;
             let control = libc::CMSG_FIRSTHDR(header);
@@ -315,20 +323,23 @@ impl Ring {
     }
 }
 
-/// Memory for an arena, all zeros. It is mapped and not allocated, so that a slot takes memory only for what was received into
-/// it: the allocator may hand out pages that were used before, and clears them.
+/// Memory for an arena, all zeros. It is mapped, not allocated: the allocator may return used
+/// pages, which it would clear and thereby touch, while a mapped slot takes memory only for what is
+/// received into it.
 fn map_arena() -> NonNull<Arena> {
     const { assert!(align_of::<Arena>() <= 4096) };
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new anonymous mapping at a place that the kernel chooses touches no memory of the program. Mappings begin at a
-    // page, which is aligned as an arena must be. All-zero bytes are a valid arena: integers and null pointers.
+    // SAFETY: a new anonymous mapping at an address that the kernel chooses touches no memory of
+    // the program. Mappings begin at a page, which is aligned as an arena must be. All-zero octets
+    // are a valid arena: integers and null pointers.
     let memory = unsafe { libc::mmap(null_mut(), size_of::<Arena>(), access, kind, -1, 0) };
     let arena = match NonNull::new(memory.cast::<Arena>()) {
         Some(arena) if memory != libc::MAP_FAILED => arena,
         _ => handle_alloc_error(Layout::new::<Arena>()),
     };
-    // A huge page would back 2 MB for the first octet that is touched. Where the system knows none, nothing has to be done.
+    // A huge page would take 2 MiB for the first octet that is touched. On a system without huge
+    // pages the call fails, which does not matter.
     // SAFETY: the advice changes no memory, and the range is the mapping that was just made.
     unsafe { libc::madvise(memory, size_of::<Arena>(), libc::MADV_NOHUGEPAGE) };
     arena
@@ -345,24 +356,27 @@ pub(super) fn set_option(
     value: libc::c_int,
 ) -> io::Result<()> {
     let length = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: pointer and length are those of a live local; the descriptor is open as it is borrowed.
+    // SAFETY: pointer and length are those of a live local variable; the descriptor is open as it
+    // is borrowed.
     let status = unsafe {
         libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length)
     };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Gives the `SO_REUSEPORT` group of a bound socket a program that chooses the socket of each datagram, by
-/// its place in the order in which the group was bound.
+/// Attaches a program to the `SO_REUSEPORT` group of a bound socket. It chooses the socket for each
+/// datagram by its number in the order of binding.
 ///
 /// # Errors
-/// Those of setsockopt(2): `EINVAL` for what is no program, `ENOMEM` for one over `net.core.optmem_max`.
+/// Those of setsockopt(2): `EINVAL` for an invalid program, `ENOMEM` for one over
+/// `net.core.optmem_max`.
 pub(super) fn steer(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<()> {
     let len = program.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
     let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
-    // SAFETY: pointer and length are those of a live local, which in turn holds those of a live slice. The
-    // kernel copies the instructions and writes to none of them, whatever `filter` would allow; it verifies
-    // them before they run. The descriptor is open as it is borrowed.
+    // SAFETY: pointer and length are those of a live local variable, which in turn holds those of a
+    // live slice. The kernel copies the instructions and writes to none of them, although `filter`
+    // is a mutable pointer; it verifies them before they run. The descriptor is open as it is
+    // borrowed.
     let status = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),

@@ -1,20 +1,22 @@
-//! UDP by calls that every system has: one task a socket, one datagram after the other.
+//! UDP by portable system calls: one task for each socket, one datagram after the other.
 //!
-//! For systems without recvmmsg(2), and for comparison. What is answered is the same to the octet, as the same
-//! [`Responder`] answers in place; what it costs is two system calls a query. One thing cannot be had this
-//! way: a socket bound to a wildcard answers from the address that routing chooses.
+//! It is for systems without recvmmsg(2), and for comparison. Answers are the same to the octet, as
+//! the same [`Responder`] answers in place; the cost is two system calls per query. The only
+//! difference: a socket bound to a wildcard answers from the address that routing chooses.
 //!
-//! `hickory-server` carried this once and was given up, as it decodes every query before a handler sees it
-//! and renders the answer anew. That broke what is promised of every answer:
+//! An earlier version used `hickory-server`, which decodes every query before a handler sees it,
+//! and encodes the answer itself. That broke answers:
 //!
-//! - ECS of family 0, which `dig +subnet=0/0` sends, got FORMERR instead of an answer for the resolver;
+//! - ECS of family 0, which `dig +subnet=0/0` sends, got FORMERR instead of an answer for the
+//!   resolver;
 //! - FORMERR to a bad ECS option had no OPT, where RFC 6891 section 6.1.1 wants one;
 //! - a bad option under an EDNS version above 0 got FORMERR instead of BADVERS;
 //! - a record without RDATA, which RFC 3597 section 5 allows, became SERVFAIL;
-//! - what has QR=1 and does not decode was answered, so that two servers could keep each other busy;
-//! - names were not compressed to the question's, so that answers were truncated which need not be.
+//! - a message with QR=1 that does not decode was answered, so that two servers could keep each
+//!   other busy;
+//! - names were not compressed against the question's, so that answers were truncated needlessly.
 //!
-//! For the encrypted transports it stays the plan: there it is TLS, QUIC and HTTP/2 that it carries.
+//! It is still planned for encrypted transports, for its TLS, QUIC and HTTP/2.
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,37 +31,39 @@ use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::counters::{UdpTally, add};
-use super::limits::{LAST_QUERIES, PATIENCE, QUERY_MAX, RECOVERY, SEND_PATIENCE};
-use super::responder::{MakeResponder, Place, Responder, Transport};
+use super::limits::{DRAIN_LIMIT, ERROR_PAUSE, QUERY_MAX, RECEIVE_TIMEOUT, SEND_TIMEOUT};
+use super::responder::{Endpoint, MakeResponder, Responder, Transport};
 use super::watchdog::Progress;
 
-/// One socket and what answers on it.
+/// One socket and its responder.
 pub(super) struct Portable<M: MakeResponder> {
     socket: UdpSocket,
-    /// The same socket without the runtime, which would not look again for what came just before the stop.
+    /// The same socket outside the runtime, which would not poll again for datagrams that arrived
+    /// just before the stop.
     unread: std::net::UdpSocket,
     make: M,
-    place: Place,
+    endpoint: Endpoint,
     responder: M::Responder,
     buffer: Box<[u8]>,
     tally: Arc<UdpTally>,
     progress: Arc<Progress>,
     failing: bool,
-    /// Whether an answer of this batch has waited for a full interface in vain.
-    clogged: bool,
+    /// Whether an answer of this batch waited for a full interface until the timeout.
+    send_stalled: bool,
 }
 
-/// Datagrams that are answered by one snapshot before the runtime's other tasks get their turn.
-const WIDTH: usize = 64;
+/// Most datagrams that are answered before other tasks of the runtime run.
+const BATCH_SIZE: usize = 64;
 
-/// Bytes of the buffer: every query has room to grow, and one that is too long is seen to be.
-const BUFFER: usize = QUERY_MAX + 64;
+/// Size of the buffer in octets: every query has room to grow, and a query that is too long is
+/// noticed.
+const BUFFER_SIZE: usize = QUERY_MAX + 64;
 
 impl<M: MakeResponder> Portable<M> {
-    /// Takes over a socket, of this number among all. A runtime must be entered.
+    /// Takes over a socket with this number among all sockets, within the context of a runtime.
     ///
     /// # Errors
-    /// When the system does not let the runtime have it.
+    /// When the socket cannot be registered with the runtime.
     pub(super) fn new(
         socket: std::net::UdpSocket,
         number: usize,
@@ -69,51 +73,51 @@ impl<M: MakeResponder> Portable<M> {
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let unread = socket.try_clone()?;
-        let place = Place::Socket(number);
-        let responder = make.make(place);
-        let buffer = vec![0; BUFFER].into_boxed_slice();
+        let endpoint = Endpoint::Socket(number);
+        let responder = make.make(endpoint);
+        let buffer = vec![0; BUFFER_SIZE].into_boxed_slice();
         let socket = UdpSocket::from_std(socket)?;
-        let (failing, clogged) = (false, false);
+        let (failing, send_stalled) = (false, false);
         Ok(Self {
             socket,
             unread,
             make,
-            place,
+            endpoint,
             responder,
             buffer,
             tally,
             progress,
             failing,
-            clogged,
+            send_stalled,
         })
     }
 
-    /// Serves until told to stop, and then answers what was received.
+    /// Serves until the stop, and then answers what was received.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut stopped = pin!(async {
-            // An error means that the server is gone, which is a stop as well.
+            // An error means that the sender is gone, which is a stop as well.
             let _ = stop.wait_for(|stop| *stop).await;
         });
         loop {
             select! {
                 biased;
                 () = &mut stopped => break,
-                // Also woken without a query: an old snapshot would else stay in memory until the next one.
-                _ = timeout(PATIENCE, self.socket.readable()) => {}
+                // The timeout releases an old snapshot when there are no queries.
+                _ = timeout(RECEIVE_TIMEOUT, self.socket.readable()) => {}
             }
-            self.batch(WIDTH, |own| own.socket.try_recv_from(&mut own.buffer)).await;
+            self.batch(BATCH_SIZE, |own| own.socket.try_recv_from(&mut own.buffer)).await;
         }
-        self.batch(LAST_QUERIES, |own| own.unread.recv_from(&mut own.buffer)).await;
+        self.batch(DRAIN_LIMIT, |own| own.unread.recv_from(&mut own.buffer)).await;
     }
 
-    /// Answers what the socket has, `most` datagrams of it.
+    /// Answers up to `most` datagrams that the socket has.
     async fn batch(
         &mut self,
         most: usize,
         receive: impl Fn(&mut Self) -> io::Result<(usize, SocketAddr)>,
     ) {
-        self.contained(|responder, _| responder.refresh());
-        self.clogged = false;
+        self.catch_panic(|responder, _| responder.refresh());
+        self.send_stalled = false;
         for turn in 0..most {
             match receive(self) {
                 Ok((length, client)) => {
@@ -121,7 +125,7 @@ impl<M: MakeResponder> Portable<M> {
                     self.failing = false;
                     self.answer(length, client).await;
                 }
-                Err(error) if is_nothing(&error) => return,
+                Err(error) if is_transient(&error) => return,
                 Err(error) => return self.report(&error).await,
             }
         }
@@ -135,7 +139,7 @@ impl<M: MakeResponder> Portable<M> {
         if client.port() == 0 {
             return add(&self.tally.unanswerable, 1);
         }
-        let answered = self.contained(|responder, buffer| {
+        let answered = self.catch_panic(|responder, buffer| {
             responder.respond(buffer, length, client, Transport::Udp)
         });
         let Some(length) = answered else { return };
@@ -148,12 +152,12 @@ impl<M: MakeResponder> Portable<M> {
     async fn send(&mut self, length: usize, client: SocketAddr) {
         let answer = self.buffer.get(..length).unwrap_or_default();
         let sent = match self.socket.try_send_to(answer, client) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.clogged => {
-                // The interface is full. After one such wait the others of the batch would wait as long each,
-                // and their clients have asked again by then.
-                timeout(SEND_PATIENCE, self.socket.send_to(answer, client)).await.unwrap_or_else(
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.send_stalled => {
+                // The interface is full. After one timeout, the other answers of the batch do not
+                // wait: their clients will have retried by then.
+                timeout(SEND_TIMEOUT, self.socket.send_to(answer, client)).await.unwrap_or_else(
                     |_| {
-                        self.clogged = true;
+                        self.send_stalled = true;
                         Err(error)
                     },
                 )
@@ -163,36 +167,36 @@ impl<M: MakeResponder> Portable<M> {
         add(if sent.is_ok() { &self.tally.answered } else { &self.tally.send_errors }, 1);
     }
 
-    /// Lets the responder do something. Should it panic that is counted and logged, and a fresh one takes over.
-    fn contained<T>(&mut self, act: impl FnOnce(&mut M::Responder, &mut [u8]) -> T) -> Option<T> {
+    /// Calls the responder. A panic is counted and logged, and the responder is replaced.
+    fn catch_panic<T>(&mut self, act: impl FnOnce(&mut M::Responder, &mut [u8]) -> T) -> Option<T> {
         let (responder, buffer) = (&mut self.responder, &mut self.buffer);
-        // Whatever a panic leaves half done is the responder's, which is replaced, or the buffer's, whose query
-        // is dropped.
-        // The runtime may have moved this task to another of its threads.
-        self.progress.be_here();
+        // A panic can leave the responder or the buffer half changed: the responder is replaced,
+        // and the query in the buffer is dropped. The runtime may have moved this task to another
+        // of its threads.
+        self.progress.set_thread();
         let acting = || catch_unwind(AssertUnwindSafe(|| act(responder, buffer)));
         if let Ok(done) = self.progress.during(acting) {
             return Some(done);
         }
         add(&self.tally.panics, 1);
         error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
-        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make(self.place))) {
+        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make(self.endpoint))) {
             self.responder = fresh;
         }
         None
     }
 
-    /// Logs the first failure of a row, and waits a little.
+    /// Logs the first of consecutive failures, and pauses.
     async fn report(&mut self, error: &io::Error) {
         add(&self.tally.receive_errors, 1);
         if !self.failing {
             error!(%error, "receiving queries failed; going on");
             self.failing = true;
         }
-        sleep(RECOVERY).await;
+        sleep(ERROR_PAUSE).await;
     }
 }
 
-fn is_nothing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! Gives up root once the ports are taken.
+//! Gives up root once the sockets are bound.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,34 +8,34 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{Uid, User, geteuid, setgid, setuid};
 
-/// What became of the privileges.
+/// The outcome of giving up root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Privileges {
     /// The process now belongs to the user.
     Dropped,
-    /// It was not started as root, so there was nothing to give up; it goes on as whoever started it. Worth a
-    /// notice when that is not the user that the configuration names.
+    /// The process was not started as root and keeps its user. The caller may warn if that is not
+    /// the configured user.
     NotRoot {
-        /// Whether the process belongs to the user that was named anyhow.
+        /// Whether the process already belongs to the configured user.
         is_user: bool,
     },
 }
 
-/// Why root could not be given up. The server must not go on.
+/// Why root could not be given up. The server must not continue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PrivilegeError {
     /// The system has no such user.
     UnknownUser(String),
     /// A call failed.
     Failed {
-        /// What was tried.
+        /// What failed.
         step: &'static str,
         /// The user.
         user: String,
-        /// What the system said.
+        /// Error of the system.
         error: Errno,
     },
-    /// Root could be taken again, so nothing was gained.
+    /// The process could become root again.
     StillRoot,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for PrivilegeError {
         match self {
             Self::UnknownUser(user) => write!(
                 f,
-                "user: this system has no user {user:?}; make one (`useradd --system {user}`) or leave the key out"
+                "user: this system has no user {user:?}; create one (`useradd --system {user}`) or remove the key"
             ),
             Self::Failed { step, user, error } => {
                 write!(f, "user: cannot {step} of {user:?}: {}", error.desc())
@@ -56,13 +56,13 @@ impl fmt::Display for PrivilegeError {
 
 impl std::error::Error for PrivilegeError {}
 
-/// Makes the process that of `user`, with its groups, if it runs as root.
+/// Switches the process to `user` and its groups, if it runs as root.
 ///
-/// To be called after binding and before the workers start. Threads that exist already are included: the C
-/// library passes the change on to all of them.
+/// Call this after binding and before the workers start. It includes threads that already exist:
+/// the C library applies the change to all of them.
 ///
 /// # Errors
-/// When there is no such user, or the system refuses. The process may then have given up a part.
+/// When there is no such user, or the system refuses. Some privileges may then already be gone.
 pub fn drop_to(user: &str) -> Result<Privileges, PrivilegeError> {
     let failed = |step| move |error| PrivilegeError::Failed { step, user: user.to_owned(), error };
     let found = User::from_name(user).map_err(failed("look up the entry"))?;
@@ -70,7 +70,7 @@ pub fn drop_to(user: &str) -> Result<Privileges, PrivilegeError> {
     if !geteuid().is_root() {
         return Ok(Privileges::NotRoot { is_user: geteuid() == entry.uid });
     }
-    // The user last: without root the groups could not be changed any more.
+    // The user comes last: without root the groups could not be changed.
     take_groups(&entry).map_err(failed("take the groups"))?;
     setgid(entry.gid).map_err(failed("take the group"))?;
     setuid(entry.uid).map_err(failed("take the identity"))?;
@@ -80,9 +80,10 @@ pub fn drop_to(user: &str) -> Result<Privileges, PrivilegeError> {
     Ok(Privileges::Dropped)
 }
 
-/// Makes a directory for `user` where there is none, the process runs as root, and nobody but root decides where its path leads: every
-/// directory on the way belongs to root and no other may write to it. Elsewhere the user can make it, and root must not: what
-/// somebody puts there meanwhile could lead anywhere.
+/// Creates a directory for `user` if it does not exist, the process runs as root, and only root
+/// controls where the path leads: every directory on the way belongs to root, and nobody else may
+/// write to it. In other directories the user can create it, and root must not: a link that
+/// somebody places there meanwhile could lead anywhere.
 ///
 /// # Errors
 /// When there is no such user, or the system refuses.
@@ -100,24 +101,26 @@ pub fn make_directory(path: &Path, user: &str) -> std::io::Result<()> {
     std::os::unix::fs::lchown(&made, Some(entry.uid.as_raw()), Some(entry.gid.as_raw()))
 }
 
-/// Whether [`make_directory`] makes this one when root calls it: its parent is there, and nobody but root decides where that is.
+/// Whether [`make_directory`] creates this directory as root: its parent exists, and only root
+/// controls where the path leads.
 pub fn root_may_make(directory: &Path) -> bool {
     let directory = std::path::absolute(directory);
-    directory.is_ok_and(|directory| directory.parent().is_some_and(is_roots_alone))
+    directory.is_ok_and(|directory| directory.parent().is_some_and(only_root_controls))
 }
 
-/// Most symbolic links on the way, as for the system.
+/// Most symbolic links in a path, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// Whether every directory in which a name on the way to `path` stands, and what it leads to, is root's and nobody else may write to it.
-fn is_roots_alone(path: &Path) -> bool {
+/// Whether every directory on the way to `path`, and `path` itself, belongs to root, and nobody
+/// else may write to it. Symbolic links are followed.
+fn only_root_controls(path: &Path) -> bool {
     let parts =
         |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
     let mut at = PathBuf::from("/");
     let mut rest: Vec<OsString> = parts(path);
     let mut links = 0;
     while let Some(part) = rest.pop() {
-        if !is_roots(&at) {
+        if !is_root_only(&at) {
             return false;
         }
         match Path::new(&part).components().next() {
@@ -142,11 +145,11 @@ fn is_roots_alone(path: &Path) -> bool {
             _ => {}
         }
     }
-    is_roots(&at)
+    is_root_only(&at)
 }
 
-/// Whether this is a directory of root's to which nobody else may write. It is no link.
-fn is_roots(directory: &Path) -> bool {
+/// Whether this is a directory, not a link, that belongs to root and that nobody else may write to.
+fn is_root_only(directory: &Path) -> bool {
     directory.symlink_metadata().is_ok_and(|metadata| {
         metadata.is_dir() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0
     })
@@ -158,7 +161,7 @@ fn take_groups(user: &User) -> nix::Result<()> {
     nix::unistd::initgroups(&name, user.gid)
 }
 
-/// Apple's systems keep groups in a directory service, for which there is no such call.
+/// Apple's systems keep groups in a directory service, which this call does not read.
 #[cfg(target_vendor = "apple")]
 fn take_groups(_: &User) -> nix::Result<()> {
     Err(Errno::ENOSYS)
@@ -170,12 +173,12 @@ mod tests {
     use std::io::Write as _;
     use std::process::Command;
 
-    /// Set where giving up root harms no other test.
+    /// Set in the process in which giving up root harms no other test.
     const ALONE: &str = "CVDNS_TEST_ALONE";
 
-    /// Says that the rest of a test does not run here, and fails where `CI` is set: there it must. libtest does not capture what is
-    /// written to standard error itself.
-    fn leave_out(why: &str) {
+    /// Reports that the rest of a test does not run here, and fails if `CI` is set. libtest does
+    /// not capture text that is written to standard error directly.
+    fn report_skipped(why: &str) {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         let text = format!("\nLEFT OUT: {name} did not run: {why}\n");
         std::io::stderr().write_all(text.as_bytes()).unwrap();
@@ -188,13 +191,13 @@ mod tests {
         assert!(error.to_string().contains("useradd"), "{error}");
     }
 
-    /// Runs the test below in a process of its own, which it makes unusable for others.
+    /// Runs the test below in a process of its own, which is not usable for other tests afterwards.
     #[test]
     fn root_is_given_up_for_good() {
         if !geteuid().is_root() {
-            // Without root there is none to give up, which is what must be said.
+            // Without root there is nothing to give up.
             assert!(matches!(drop_to("nobody"), Ok(Privileges::NotRoot { .. })));
-            return leave_out("only root can give up root");
+            return report_skipped("only root can give up root");
         }
         let name = "privileges::tests::in_a_process_of_its_own";
         let output = Command::new(std::env::current_exe().unwrap())
@@ -208,15 +211,15 @@ mod tests {
     #[test]
     fn root_makes_no_directory_where_others_decide_what_is_there() {
         if !geteuid().is_root() {
-            return leave_out("only root can see what root does");
+            return report_skipped("only root can see what root does");
         }
-        // Below the temporary directory, to which everybody may write.
+        // Under the temporary directory, to which everybody may write.
         let temporary = tempfile::tempdir().unwrap();
         make_directory(&temporary.path().join("state"), "nobody").unwrap();
         assert!(!temporary.path().join("state").exists());
-        // In a place of root's, directly and by a link of root's.
-        let place = tempfile::tempdir_in("/root").unwrap();
-        let path = |name: &str| place.path().join(name);
+        // In a directory of root, directly and through a link of root.
+        let parent = tempfile::tempdir_in("/root").unwrap();
+        let path = |name: &str| parent.path().join(name);
         make_directory(&path("state"), "nobody").unwrap();
         let metadata = path("state").symlink_metadata().unwrap();
         let nobody = User::from_name("nobody").unwrap().unwrap();
@@ -226,7 +229,7 @@ mod tests {
         link(Path::new("."), "here");
         make_directory(&path("here/./here/other"), "nobody").unwrap();
         assert!(path("other").is_dir());
-        // By a place that is another's, and where a link stands already.
+        // Through a directory of another user, and where there already is a link.
         link(&path("state"), "theirs");
         for name in ["state/more", "theirs/more", "state/../more"] {
             make_directory(&path(name), "nobody").unwrap();

@@ -1,18 +1,18 @@
-//! The seam between the sockets and the answers: bytes in, bytes out.
+//! The interface between sockets and answers.
 
 use std::net::SocketAddr;
 
 pub use cvdns_core::answer::Transport;
 
-/// What turns a query into its answer, one per thread (and per TCP connection).
+/// Turns queries into answers. Each thread and each TCP connection has one.
 pub trait Responder: Send + 'static {
-    /// Takes over the newest snapshot; called once per batch, never per query.
+    /// Switches to the newest snapshot. Called once per batch, not per query.
     fn refresh(&mut self);
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length.
     ///
-    /// `buffer` is always larger than the query. `None`: nothing is sent. An answer longer than the buffer
-    /// is taken for `None`.
+    /// `buffer` is always larger than the query. With `None`, nothing is sent; the same holds for
+    /// an answer longer than the buffer.
     fn respond(
         &mut self,
         buffer: &mut [u8],
@@ -21,13 +21,14 @@ pub trait Responder: Send + 'static {
         transport: Transport,
     ) -> Option<usize>;
 
-    /// Shows all queries of a batch before the first is to be answered; none stands for a datagram that is no query.
-    fn expect<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
+    /// Receives all queries of a batch before the first one is answered. `None` is a datagram that
+    /// cannot be a query.
+    fn read_batch<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
         let _ = queries;
     }
 
-    /// As [`Responder::respond`], for the query that was shown under this number.
-    fn respond_expected(
+    /// The same as [`Responder::respond`] for the query with this number in the batch.
+    fn respond_in_batch(
         &mut self,
         number: usize,
         buffer: &mut [u8],
@@ -40,30 +41,32 @@ pub trait Responder: Send + 'static {
     }
 }
 
-/// Makes the responders: one for every thread and connection.
+/// Makes a responder for each thread and connection.
 ///
-/// Every closure that returns a [`Responder`] and can be shared among threads is one, which makes all alike.
+/// Closures that return a [`Responder`] and can be shared among threads implement it; they ignore
+/// the endpoint.
 pub trait MakeResponder: Clone + Send + Sync + 'static {
-    /// What is made.
+    /// Type of the responders.
     type Responder: Responder;
 
-    /// Makes one to serve this.
-    fn make(&self, place: Place) -> Self::Responder;
+    /// Makes a responder for an endpoint.
+    fn make(&self, endpoint: Endpoint) -> Self::Responder;
 }
 
-/// What a responder serves.
+/// The socket or connection that a responder serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// The UDP socket of this number, of all addresses. No two responders serve one at a time.
+pub enum Endpoint {
+    /// The UDP socket with this number among those of all addresses. At any time, only one
+    /// responder serves it.
     Socket(usize),
-    /// A TCP connection, one of many.
+    /// A TCP connection.
     Connection,
 }
 
 impl<R: Responder, F: Fn() -> R + Clone + Send + Sync + 'static> MakeResponder for F {
     type Responder = R;
 
-    fn make(&self, _: Place) -> R {
+    fn make(&self, _: Endpoint) -> R {
         self()
     }
 }

@@ -1,4 +1,4 @@
-//! What is being served, and how it ends.
+//! Starts and stops serving.
 
 use std::io;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use super::responder::MakeResponder;
 use super::tcp::Acceptor;
 use super::tcp_limits::TcpLimits;
 use super::watchdog::Watchdog;
-use super::{Listeners, Way};
+use super::{Listeners, UdpBackend};
 
-/// Sockets that are served. Dropped, it tells all to stop and does not wait for them.
+/// Sockets that are being served. Dropping it stops serving without waiting for the end.
 #[derive(Debug)]
 pub struct Serving {
     stop_threads: Arc<AtomicBool>,
@@ -40,7 +40,7 @@ impl Serving {
         limits: TcpLimits,
         runtime: &Handle,
     ) -> io::Result<Self> {
-        // Sockets register with the runtime that is entered.
+        // Sockets register with the runtime of the current context.
         let _entered = runtime.enter();
         let limiter = ConnectionLimiter::new(limits.connections);
         let watchdog = Watchdog::start()?;
@@ -52,7 +52,7 @@ impl Serving {
             tallies: Tallies::default(),
             watchdog,
         };
-        let Listeners { bound, way } = listeners;
+        let Listeners { bound, backend } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let shared = Shared::new(limits, serving.tallies.tcp.clone());
@@ -60,21 +60,22 @@ impl Serving {
             let acceptor =
                 Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);
             serving.tasks.push(runtime.spawn(acceptor.run()));
-            match &way {
+            match &backend {
                 #[cfg(target_os = "linux")]
-                Way::Batches { steering } => {
+                UdpBackend::Batches { steering } => {
                     for (number, socket) in udp.into_iter().enumerate() {
                         let core = steering.as_ref().and_then(|steering| steering.core(number));
                         serving.start_worker(socket, address, number, core, make)?;
                     }
                 }
-                Way::Portable => {
+                UdpBackend::Portable => {
                     for (number, socket) in udp.into_iter().enumerate() {
-                        let (place, tally) = serving.tallies.of_socket(address, number);
+                        let (socket_number, tally) = serving.tallies.add_socket(address, number);
                         let stop = serving.stop_tasks.subscribe();
                         let progress =
                             serving.watchdog.watch(format!("UDP task {number} of {address}"));
-                        let portable = Portable::new(socket, place, make.clone(), tally, progress)?;
+                        let portable =
+                            Portable::new(socket, socket_number, make.clone(), tally, progress)?;
                         serving.tasks.push(runtime.spawn(portable.run(stop)));
                     }
                 }
@@ -92,36 +93,36 @@ impl Serving {
         core: Option<usize>,
         make: &M,
     ) -> io::Result<()> {
-        use super::limits::{PATIENCE, SEND_PATIENCE};
-        use super::responder::Place;
+        use super::limits::{RECEIVE_TIMEOUT, SEND_TIMEOUT};
+        use super::responder::Endpoint;
         use super::udp::{Worker, WorkerId};
 
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(SEND_PATIENCE))?;
-        let (place, tally) = self.tallies.of_socket(address, number);
-        let post = WorkerId { address, number, place: Place::Socket(place), core };
+        socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
+        socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+        let (socket_number, tally) = self.tallies.add_socket(address, number);
+        let id = WorkerId { address, number, endpoint: Endpoint::Socket(socket_number), core };
         let stop = self.stop_threads.clone();
         let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
-        self.threads.push(Worker::start(socket, post, make.clone(), tally, stop, progress)?);
+        self.threads.push(Worker::start(socket, id, make.clone(), tally, stop, progress)?);
         Ok(())
     }
 
-    /// What the sockets have done so far.
+    /// The current counts of all sockets.
     pub fn counters(&self) -> Counters {
         self.tallies.read()
     }
 
-    /// Where the sockets count, for whoever asks while they are served.
+    /// The counters of the sockets, to be read while they are served.
     pub fn tallies(&self) -> Tallies {
         self.tallies.clone()
     }
 
     /// Answers what was received, closes all sockets and returns the final counters.
     ///
-    /// It ends: within a quarter of a second when clients are well-behaved, else once the write deadline of
-    /// [`TcpLimits`] is over. What arrives in between may go unanswered.
+    /// It takes up to a quarter of a second if clients are well-behaved, and otherwise at most the
+    /// write limit of [`TcpLimits`]. Queries that arrive meanwhile may go unanswered.
     pub async fn stop(mut self) -> Counters {
-        self.tell();
+        self.signal_stop();
         for task in self.tasks.drain(..) {
             if task.await.is_err() {
                 error!("a listener ended by a panic: a defect in cvdns, please report it");
@@ -136,7 +137,7 @@ impl Serving {
         self.counters()
     }
 
-    fn tell(&self) {
+    fn signal_stop(&self) {
         self.stop_threads.store(true, Release);
         self.stop_tasks.send_replace(true);
     }
@@ -144,6 +145,6 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.tell();
+        self.signal_stop();
     }
 }

@@ -1,27 +1,28 @@
-//! Which worker is given a datagram, by the core on which the kernel handles it.
+//! Steers datagrams to workers by the core on which the kernel handles them.
 
 use libc::sock_filter;
 
 /// The core of each worker, and the program by which the kernel steers datagrams to it.
 ///
-/// A core has one worker of each listen address and no more: the kernel is told one socket for each core, so
-/// that a second worker there would hear nothing.
+/// A core has at most one worker of each listen address: the program maps a core to one socket, so
+/// that a second worker would receive nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Steering {
-    /// By worker. Ascending, each one once.
+    /// Cores by worker number, ascending and unique.
     cores: Vec<usize>,
 }
 
-/// Cores next to each other, the workers of which are, too.
-struct Run {
+/// Consecutive cores, whose workers are consecutive too.
+struct CoreRange {
     first: usize,
     last: usize,
-    /// The worker of the first core; of the same or a lower number.
+    /// The worker of the first core. Its number is at most that of the core.
     worker: usize,
 }
 
 impl Steering {
-    /// Gives each of up to `workers` workers one of `cores`, in ascending order; `None` when there are none.
+    /// Assigns one of `cores` to each of up to `workers` workers, in ascending order. `None` if
+    /// there are no cores or no workers.
     pub(super) fn new(mut cores: Vec<usize>, workers: usize) -> Option<Self> {
         cores.sort_unstable();
         cores.dedup();
@@ -29,7 +30,7 @@ impl Steering {
         (!cores.is_empty()).then_some(Self { cores })
     }
 
-    /// How many workers have a core.
+    /// Number of workers that have a core.
     pub(super) fn workers(&self) -> usize {
         self.cores.len()
     }
@@ -39,66 +40,73 @@ impl Steering {
         self.cores.get(worker).copied()
     }
 
-    /// The program that tells the kernel which of a group's sockets gets a datagram, in classic BPF.
+    /// The program in classic BPF that chooses the socket of a group for each datagram.
     ///
-    /// Datagrams that other cores handle are spread at random. By the number of the core would be uneven: a card
-    /// whose one queue is handled elsewhere would fill one worker, and where every other core is ours, half of
-    /// the workers would get nothing.
+    /// Datagrams that other cores handle are spread at random. Spreading them by core number would
+    /// be uneven: a network card with one queue, handled by another core, would fill a single
+    /// worker, and if every second core has a worker, half of the workers would receive nothing.
     ///
-    /// A comparison or two for each row of neighbouring cores: most machines have one, while one for each core
-    /// would cost the last of a hundred cores more than what steering is to save.
+    /// Each range of consecutive cores takes up to two comparisons, and most machines have one
+    /// range. A comparison per core would cost more than steering saves for the last of a hundred
+    /// cores.
     pub(super) fn program(&self) -> Vec<sock_filter> {
         let mut program = vec![load(libc::SKF_AD_CPU)];
-        for Run { first, last, worker } in self.runs() {
+        for CoreRange { first, last, worker } in self.ranges() {
             program.extend([
-                // What is in no row falls through all of them: conditional jumps reach 255 instructions only.
-                otherwise_skip(libc::BPF_JGE, first, 3),
-                skip(libc::BPF_JGT, last, 2),
-                alter(libc::BPF_SUB, first.saturating_sub(worker)),
+                // Other cores pass all ranges in turn, as conditional jumps reach only 255
+                // instructions.
+                skip_unless(libc::BPF_JGE, first, 3),
+                skip_if(libc::BPF_JGT, last, 2),
+                arithmetic(libc::BPF_SUB, first.saturating_sub(worker)),
                 result(),
             ]);
         }
-        program.extend([load(libc::SKF_AD_RANDOM), alter(libc::BPF_MOD, self.workers()), result()]);
+        program.extend([
+            load(libc::SKF_AD_RANDOM),
+            arithmetic(libc::BPF_MOD, self.workers()),
+            result(),
+        ]);
         program
     }
 
-    fn runs(&self) -> impl Iterator<Item = Run> {
+    fn ranges(&self) -> impl Iterator<Item = CoreRange> {
         let rows = self.cores.chunk_by(|core, next| core.checked_add(1) == Some(*next));
         rows.scan(0_usize, |workers, row| {
             let worker = *workers;
             *workers = workers.saturating_add(row.len());
-            Some(Run { first: *row.first()?, last: *row.last()?, worker })
+            Some(CoreRange { first: *row.first()?, last: *row.last()?, worker })
         })
     }
 }
 
-/// Loads what the kernel knows of the datagram beside its bytes.
+/// Loads a value that the kernel knows about the datagram.
 fn load(ancillary: libc::c_int) -> sock_filter {
     let offset = libc::SKF_AD_OFF.wrapping_add(ancillary);
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset.cast_unsigned(), (0, 0))
 }
 
-/// Passes over as many instructions as told if the comparison holds.
-fn skip(comparison: u32, operand: usize, instructions: u8) -> sock_filter {
+/// Skips so many instructions if the comparison is true.
+fn skip_if(comparison: u32, operand: usize, instructions: u8) -> sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_K | comparison, operand as u32, (instructions, 0))
 }
 
-/// Passes over as many instructions as told unless the comparison holds.
-fn otherwise_skip(comparison: u32, operand: usize, instructions: u8) -> sock_filter {
+/// Skips so many instructions if the comparison is false.
+fn skip_unless(comparison: u32, operand: usize, instructions: u8) -> sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_K | comparison, operand as u32, (0, instructions))
 }
 
-/// Changes what is loaded.
-fn alter(operation: u32, operand: usize) -> sock_filter {
+/// Calculates with the loaded value.
+fn arithmetic(operation: u32, operand: usize) -> sock_filter {
     instruction(libc::BPF_ALU | libc::BPF_K | operation, operand as u32, (0, 0))
 }
 
-/// Ends with what is loaded as the number of the socket.
+/// Returns the loaded value as the number of the socket.
 fn result() -> sock_filter {
     instruction(libc::BPF_RET | libc::BPF_A, 0, (0, 0))
 }
 
-// Codes have eight bits; cores and workers are counted in thousands.
+// No value is truncated: codes have eight bits, and there are at most thousands of cores and
+// workers.
 fn instruction(code: u32, k: u32, (jt, jf): (u8, u8)) -> sock_filter {
     sock_filter { code: code as u16, jt, jf, k }
 }

@@ -16,7 +16,7 @@ use tracing::error;
 use super::connection::{Connection, Shared};
 use super::connection_limiter::{Admission, ConnectionLimiter};
 use super::counters::{TcpTally, add};
-use super::responder::{MakeResponder, Place};
+use super::responder::{Endpoint, MakeResponder};
 use super::watchdog::Watchdog;
 
 /// A listener and what its connections share.
@@ -30,13 +30,13 @@ pub(super) struct Acceptor<M> {
     connections: JoinSet<()>,
 }
 
-/// The pause after a failed accept. Most errors mean that descriptors or memory are short, which does
-/// not change at once, and the connection stays in the queue: without a pause this would be a busy
-/// loop.
-const RECOVERY: Duration = Duration::from_millis(100);
+/// The pause after a failed accept. Most errors mean that descriptors or memory are short, which
+/// does not change at once, and the connection stays in the queue: without a pause this would be a
+/// busy loop.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// At the stop, the longest wait for a connection that is already in the kernel's queue.
-const LAST_PATIENCE: Duration = Duration::from_millis(20);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
 
 impl<M: MakeResponder> Acceptor<M> {
     /// An acceptor for a bound listener.
@@ -63,7 +63,7 @@ impl<M: MakeResponder> Acceptor<M> {
             never = self.accept() => match never {},
         }
         // Connections in the queue have been established, and may have sent queries.
-        while let Ok(Ok((stream, client))) = timeout(LAST_PATIENCE, self.listener.accept()).await {
+        while let Ok(Ok((stream, client))) = timeout(DRAIN_TIMEOUT, self.listener.accept()).await {
             self.serve(stream, client);
         }
         drop(self.listener);
@@ -90,7 +90,7 @@ impl<M: MakeResponder> Acceptor<M> {
         // A peer that hung up before the accept is the one error that does not concern the server.
         if error.kind() != io::ErrorKind::ConnectionAborted {
             self.limiter.evict_idle();
-            sleep(RECOVERY).await;
+            sleep(ERROR_PAUSE).await;
         }
     }
 
@@ -103,7 +103,7 @@ impl<M: MakeResponder> Acceptor<M> {
             }
         };
         add(&self.shared.tally.accepted, 1);
-        let responder = self.make.make(Place::Connection);
+        let responder = self.make.make(Endpoint::Connection);
         let progress = self.watchdog.watch("a TCP connection");
         let connection =
             Connection::new(stream, client, responder, permit, self.shared.clone(), progress);

@@ -1,4 +1,4 @@
-//! UDP by batches: one thread for every socket.
+//! UDP in batches: one thread for each socket.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -10,16 +10,16 @@ use std::thread::{Builder, JoinHandle, sleep};
 
 use tracing::{error, warn};
 
-use super::batch::{Answering, Batch, Reception};
+use super::batch::{Batch, BatchOutcome, ReceiveOutcome};
 use super::cores;
 use super::counters::UdpTally;
-use super::limits::{LAST_QUERIES, RECOVERY};
-use super::mmsg::WIDTH;
-use super::responder::{MakeResponder, Place};
+use super::limits::{DRAIN_LIMIT, ERROR_PAUSE};
+use super::mmsg::BATCH_SIZE;
+use super::responder::{Endpoint, MakeResponder};
 use super::watchdog::Progress;
 
-/// Batches that a worker still answers when told to stop.
-const LAST_BATCHES: usize = LAST_QUERIES / WIDTH;
+/// Most batches that a worker still answers after the stop.
+const DRAIN_BATCHES: usize = DRAIN_LIMIT / BATCH_SIZE;
 
 /// One socket and the thread that serves it.
 pub(super) struct Worker {
@@ -28,20 +28,20 @@ pub(super) struct Worker {
     tally: Arc<UdpTally>,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
-    place: Place,
+    endpoint: Endpoint,
     failing: bool,
 }
 
-/// Which of the workers one is.
+/// Identifies a worker.
 #[derive(Clone, Copy)]
 pub(super) struct WorkerId {
-    /// Where its socket listens.
+    /// Address of its socket.
     pub address: SocketAddr,
-    /// Its number among those of that address.
+    /// Its number among the workers of that address.
     pub number: usize,
-    /// Its place among all.
-    pub place: Place,
-    /// The core where it stays.
+    /// Its socket, numbered among all sockets.
+    pub endpoint: Endpoint,
+    /// Core to pin it to; `None` does not pin it.
     pub core: Option<usize>,
 }
 
@@ -52,38 +52,38 @@ impl Worker {
     /// When the system gives no thread.
     pub(super) fn start(
         socket: UdpSocket,
-        post: WorkerId,
+        id: WorkerId,
         make: impl MakeResponder,
         tally: Arc<UdpTally>,
         stop: Arc<AtomicBool>,
         progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
-        let WorkerId { address, number, core, place } = post;
+        let WorkerId { address, number, core, endpoint } = id;
         let batch = Batch::new(address.ip().is_unspecified());
-        let mut worker = Self { socket, batch, tally, stop, progress, place, failing: false };
-        // Linux cuts thread names at 15 bytes: what tells workers apart comes first.
+        let mut worker = Self { socket, batch, tally, stop, progress, endpoint, failing: false };
+        // Linux cuts thread names at 15 octets, so the number comes first.
         Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {
             if let Some(core) = core {
-                stay(core, number, address);
+                pin_to_core(core, number, address);
             }
-            worker.progress.be_here();
+            worker.progress.set_thread();
             worker.run(&make);
         })
     }
 
     fn run<M: MakeResponder>(&mut self, make: &M) {
-        let mut responder = make.make(self.place);
+        let mut responder = make.make(self.endpoint);
         while !self.stop.load(Acquire) {
             self.turn(true, make, &mut responder);
         }
-        for _ in 0..LAST_BATCHES {
+        for _ in 0..DRAIN_BATCHES {
             if !self.turn(false, make, &mut responder) {
                 return;
             }
         }
     }
 
-    /// Receives, answers and sends one batch; false when there was none.
+    /// Receives, answers and sends one batch; false if there was none.
     fn turn<M: MakeResponder>(
         &mut self,
         wait: bool,
@@ -91,24 +91,25 @@ impl Worker {
         responder: &mut M::Responder,
     ) -> bool {
         match self.batch.receive(self.socket.as_fd(), wait, &self.tally) {
-            Reception::Some => self.failing = false,
-            Reception::None => {
-                // Lets go of an old snapshot, which else would stay in memory until the next query.
+            ReceiveOutcome::Received => self.failing = false,
+            ReceiveOutcome::Nothing => {
+                // Refreshes the responder: otherwise an old snapshot would stay in memory until the
+                // next query.
                 self.progress.during(|| self.batch.answer(responder, &self.tally));
                 return false;
             }
-            Reception::Failed(error) => {
+            ReceiveOutcome::Failed(error) => {
                 self.report(&error);
                 return false;
             }
         }
         while self.batch.is_unfinished() {
             let answering = || self.batch.answer(responder, &self.tally);
-            if self.progress.during(answering) == Answering::Panicked {
+            if self.progress.during(answering) == BatchOutcome::Panicked {
                 error!(
                     "a query was dropped as answering it panicked: a defect in cvdns, please report it"
                 );
-                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make(self.place))) {
+                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make(self.endpoint))) {
                     *responder = fresh;
                 }
             }
@@ -117,23 +118,24 @@ impl Worker {
         true
     }
 
-    /// Logs the first failure of a row, and waits a little.
+    /// Logs the first of consecutive failures, and pauses.
     fn report(&mut self, error: &io::Error) {
         if !self.failing {
             error!(%error, "receiving queries failed; going on");
             self.failing = true;
         }
-        sleep(RECOVERY);
+        sleep(ERROR_PAUSE);
     }
 }
 
-/// Pins the calling worker to its core. Where that is refused it goes on: answers are the same from any core.
-fn stay(core: usize, number: usize, address: SocketAddr) {
+/// Pins the calling thread to its core. A failure is only a warning: answers are the same from any
+/// core.
+fn pin_to_core(core: usize, number: usize, address: SocketAddr) {
     if let Err(error) = cores::pin(core) {
         warn!(
-            "UDP worker {number} of {address} cannot be pinned to core {core} and runs where the system puts it: {error}; \
-             let it use sched_setaffinity(2) (systemd: `@resources`), restart it when its cores have changed, or take \
-             `affinity = true` out"
+            "UDP worker {number} of {address} cannot be pinned to core {core} and runs on any core: {error}; \
+             allow sched_setaffinity(2) (systemd: `@resources`), restart the server after its cores have \
+             changed, or remove `affinity = true`"
         );
     }
 }

@@ -9,7 +9,8 @@ use super::super::cores;
 use super::super::listen::{self, Bound};
 use super::*;
 
-/// What the program says of a datagram that `core` handles. Panics where the kernel would refuse the program.
+/// The result of the program for a datagram that `core` handles. Panics where the kernel would
+/// refuse the program.
 fn interpret(program: &[sock_filter], core: u32, random: u32) -> u32 {
     const CPU: u32 = 0xffff_f000 + 36;
     const RANDOM: u32 = 0xffff_f000 + 56;
@@ -53,7 +54,7 @@ fn check(cores: &BTreeSet<usize>, workers: usize, random: u32) {
     }
 }
 
-/// Rows of cores, as they are found; many rows, as nobody has them.
+/// A few ranges of cores, as on real machines; and many ranges.
 fn masks() -> impl Strategy<Value = BTreeSet<usize>> {
     let rows = prop::collection::vec((0_usize..1_000, 1_usize..24), 1..6);
     let rows = rows
@@ -80,7 +81,7 @@ fn without_cores_there_is_no_steering() {
     assert_eq!(Steering::new(vec![0], 0), None);
 }
 
-/// A group of sockets, the first of which is told the program.
+/// A group of sockets with the program attached.
 fn group(address: &str, steering: &Steering) -> Bound {
     let bound = listen::bind(address.parse().unwrap(), steering.workers()).unwrap();
     bound.steer(steering).unwrap();
@@ -90,7 +91,7 @@ fn group(address: &str, steering: &Steering) -> Bound {
     bound
 }
 
-/// How many of a hundred datagrams each socket gets, sent from `core` by as many clients.
+/// How many of a hundred datagrams each socket receives, sent from `core` by a hundred clients.
 fn received(bound: &Bound, core: usize) -> Vec<usize> {
     let address = bound.address;
     let send = move || {
@@ -100,7 +101,7 @@ fn received(bound: &Bound, core: usize) -> Vec<usize> {
             client.send_to(b"query", address).unwrap();
         }
     };
-    // Over loopback the core of the sender handles what it sends, if the machine is busy some time later.
+    // Over loopback, the core of the sender handles a datagram, later if the machine is busy.
     thread::spawn(send).join().unwrap();
     let mut counts = vec![0; bound.udp.len()];
     let end = Instant::now() + Duration::from_secs(20);
@@ -135,7 +136,7 @@ fn the_kernel_steers_by_the_core() {
     }
 }
 
-/// The sender's core has a row of its own, before cores that no datagram comes from.
+/// The sender's core is a range of its own, before cores that handle no datagrams.
 #[test]
 fn the_kernel_heeds_gaps() {
     let [_, last] = two_cores();

@@ -6,7 +6,7 @@ use std::thread::scope;
 use super::*;
 use crate::daemon::answerer::MakeAnswerer;
 use cvdns_core::answer::AnswerStats;
-use cvdns_net::{MakeResponder, Place};
+use cvdns_net::{Endpoint, MakeResponder};
 
 const FEED: &str = include_str!("../../../../feed.json");
 const QUERY: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03net\0\0\x01\0\x01";
@@ -14,8 +14,8 @@ const QUERY: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02db\x02de\x06clamav\x03n
 const QUERIES: u64 = 20_000;
 
 /// Answers the query over and over, and takes up the newest snapshot now and then.
-fn answer(make: &MakeAnswerer, place: Place) {
-    let mut answerer = make.make(place);
+fn answer(make: &MakeAnswerer, endpoint: Endpoint) {
+    let mut answerer = make.make(endpoint);
     let client = "127.0.0.1:53".parse().unwrap();
     for number in 0..QUERIES {
         if number % 50 == 0 {
@@ -69,8 +69,8 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
         state.publisher.queries().clone(),
         None,
     );
-    let mut answerers =
-        [Place::Socket(0), Place::Socket(1), Place::Connection].map(|place| make.make(place));
+    let mut answerers = [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection]
+        .map(|endpoint| make.make(endpoint));
     let (mut answers, mut serial) = (0, 1_763_800_000u64);
     let mut next = |state: &mut ServerState| {
         serial += 1;
@@ -112,7 +112,8 @@ fn no_answer_is_lost_or_counted_twice() {
         (state.publisher.reclaimer().clone(), state.publisher.queries().clone());
     let make = MakeAnswerer::new(state.publisher.snapshots().clone(), tallies.clone(), None);
     let done = AtomicBool::new(false);
-    let places = [Place::Socket(0), Place::Socket(1), Place::Connection, Place::Connection];
+    let endpoints =
+        [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection, Endpoint::Connection];
     scope(|threads| {
         let reader = threads.spawn(|| {
             let mut before = AnswerStats::default();
@@ -128,10 +129,10 @@ fn no_answer_is_lost_or_counted_twice() {
                 before = now;
             }
         });
-        let workers = places.map(|place| {
+        let workers = endpoints.map(|endpoint| {
             threads.spawn({
                 let make = &make;
-                move || answer(make, place)
+                move || answer(make, endpoint)
             })
         });
         let mut serial = 1_763_800_000u64;
@@ -145,7 +146,7 @@ fn no_answer_is_lost_or_counted_twice() {
         reader.join().unwrap();
     });
     state.publisher.reclaim();
-    let expected = QUERIES * places.len() as u64;
+    let expected = QUERIES * endpoints.len() as u64;
     assert_eq!(sums(&reclaimer.stats()).0, expected);
     let counted = |counted: cvdns_core::answer::QueryTotals| {
         counted.queries.iter().map(|(_, count)| count).sum::<u64>()
