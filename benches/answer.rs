@@ -1,7 +1,8 @@
-//! What a query costs without sockets, and what a start and a feed cost: docs/performance.md has the figures.
+//! The cost of a query without sockets, of a start, and of a feed. docs/performance.md has the
+//! figures.
 //!
-//! `cargo bench` runs all; `cargo bench -- respond` some. Queries come in a shuffled order from a set of many: one query over and over
-//! would only measure the branch predictor.
+//! `cargo bench` runs all benchmarks, `cargo bench -- respond` some. Queries come in random order
+//! from a large set: repeating one query would only measure the branch predictor.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::hint::black_box;
@@ -33,7 +34,7 @@ mod queries;
 mod shipped;
 mod worker;
 
-/// Goes round a set for ever.
+/// Iterates over a set in an endless cycle.
 fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
     let mut turn = 0;
     move || {
@@ -141,7 +142,7 @@ fn respond(c: &mut Criterion) {
         group.bench_function(*label, |b| {
             b.iter(|| {
                 let query = next();
-                // The copy stands for what the kernel does.
+                // The kernel makes this copy for a real worker.
                 buffer.get_mut(..query.len()).unwrap().copy_from_slice(query);
                 answering.respond(
                     &snapshot,
@@ -175,7 +176,7 @@ fn respond(c: &mut Criterion) {
                 for _ in 0..batches {
                     worker.batch(std::iter::repeat_with(|| next().as_slice()).take(BATCH));
                 }
-                // The share of the queries that were to be timed.
+                // The share of the queries that is timed.
                 start.elapsed().mul_f64(iterations as f64 / (batches * BATCH as u64) as f64)
             });
         });
@@ -230,7 +231,7 @@ fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
     let feed = LARGE.feed(1, some);
     let static_data = compile_frame(&loaded, &feed);
     let one = LARGE.feed(2, |number| if number == 777 { "down" } else { some(number) });
-    // Every path leads to the one country that is up.
+    // Every fallback ends at the one country that is up.
     let few = LARGE.feed(3, |number| if number % 200 == 7 { "up" } else { "down" });
     let none = LARGE.feed(4, |_| "down");
     let cases = [("one mirror changed", one), ("one country left", few), ("no mirror left", none)];
@@ -242,7 +243,7 @@ fn large(group: &mut BenchmarkGroup<'_, WallTime>) {
     });
 }
 
-/// The live part from nothing, and after a feed, when the next one comes.
+/// Builds the dynamic data: the first time, and when a feed replaces another.
 fn dynamic_data(
     group: &mut BenchmarkGroup<'_, WallTime>,
     label: &str,

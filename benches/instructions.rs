@@ -1,9 +1,11 @@
-//! How many instructions an answer takes without sockets: the same on every machine of an architecture, however busy it is.
+//! The number of instructions per answer without sockets: the same on every machine of an
+//! architecture, however busy it is.
 //!
-//! `cargo bench --bench instructions` prints a table; `-- --check` fails when a kind of query takes more than 20 % over what
-//! benches/instructions.toml has; `-- --commit` writes that file. The counting is callgrind's: this program runs itself under
-//! `valgrind` and answers each kind of query N and 2N times; the difference by N is what one takes in the
-//! batches of a worker, the copy of the query into its slot included, which stands for what the kernel does.
+//! `cargo bench --bench instructions` prints a table. `-- --check` fails if a kind of query takes
+//! more than 20 % over the number in benches/instructions.toml; `-- --commit` writes that file.
+//! callgrind counts: this program runs itself under `valgrind` and answers each kind of query N and
+//! 2N times. The difference divided by N is the cost of one query in the batches of a worker. It
+//! includes the copy of the query into its slot, which the kernel makes for a real worker.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -23,10 +25,10 @@ mod queries;
 mod shipped;
 mod worker;
 
-/// How often each query of a set is answered in the shorter count.
+/// How often each query of a set is answered in the shorter run.
 const TIMES: usize = 1;
 
-/// How much worse than committed a count may be.
+/// Largest ratio of a count to the committed one.
 const TOLERANCE: f64 = 1.2;
 
 const HEAD: &str = "# Instructions of an answer without sockets: what `--check` compares with.\n\
@@ -43,12 +45,12 @@ struct Args {
     /// Write the counts of this run to benches/instructions.toml.
     #[arg(long, conflicts_with = "check")]
     commit: bool,
-    /// Be what is counted.
+    /// Run as the process whose instructions are counted.
     #[arg(long, hide = true)]
     counted: bool,
     /// Kinds of queries whose names contain this.
     filter: Option<String>,
-    /// What cargo passes to every benchmark.
+    /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -81,7 +83,7 @@ fn main() -> ExitCode {
     if args.check { check(&counts, &committed) } else { ExitCode::SUCCESS }
 }
 
-/// Answers each kind of query N times, then 2N times; before all, once, to have a dump with what the start took.
+/// Answers each kind of query N times, then 2N times. A first dump contains the cost of the start.
 fn answer_all() {
     let shipped = Shipped::load();
     let snapshot = shipped.snapshot();
@@ -94,7 +96,8 @@ fn answer_all() {
     }
 }
 
-/// What callgrind dumps its counts after, told by its name. Nothing much happens between two calls.
+/// callgrind dumps its counts after each call of this function, which it knows by name. Almost
+/// nothing happens between two calls.
 #[inline(never)]
 fn counted_answers(snapshot: &Snapshot, set: &[Vec<u8>], times: usize) {
     let mut worker = Worker::new(snapshot);
@@ -127,7 +130,7 @@ fn count() -> Result<Counts, String> {
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    // Each call leaves a dump of its own; `out.1` is that of the start.
+    // Each call makes a dump; `out.1` is that of the start.
     let kinds = kinds();
     let counts = kinds.iter().enumerate().map(|(number, kind)| {
         let of = |dump: usize| total(&out.with_extension(dump.to_string()));

@@ -1,4 +1,4 @@
-//! Queries for every benchmark, octet by octet, and numbers to choose them by.
+//! Builds queries for all benchmarks, and random numbers to choose them.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each benchmark uses its own part")]
 
 #[path = "../../tests/support/numbers.rs"]
@@ -12,17 +12,17 @@ pub const A: u16 = 1;
 pub const TXT: u16 = 16;
 pub const AAAA: u16 = 28;
 
-/// How many different queries a benchmark without sockets goes through.
+/// Number of different queries of a benchmark without sockets.
 pub const SET: usize = 4096;
 
-/// What a query says beyond its question.
+/// The OPT record of a query.
 #[derive(Clone, Copy)]
 pub enum Edns {
     /// No OPT.
     None,
     /// OPT with a payload size of 1232 octets.
     Plain,
-    /// That, and the client's subnet: a /24 or a /56.
+    /// The same with the client's subnet: a /24 or a /56.
     Subnet(IpAddr),
 }
 
@@ -32,7 +32,7 @@ pub struct Kind {
     pub set: Vec<Vec<u8>>,
 }
 
-/// Every kind of answer, each by queries enough that no branch predictor learns them.
+/// Every kind of answer, each with so many queries that no branch predictor learns them.
 pub fn kinds() -> Vec<Kind> {
     let kind = |label, one: fn(&mut Numbers) -> Vec<u8>| Kind { label, set: set_of(one) };
     vec![
@@ -47,7 +47,7 @@ pub fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// As freshclam 0.97.1 to 0.101 sends it, for one of the example's mirrors or somebody else.
+/// A query as freshclam 0.97.1 to 0.101 sends it, for a mirror of the example or another host.
 fn report(numbers: &mut Numbers) -> String {
     let address = 0xc000_0200 + (numbers.next() & 0xff);
     format!("daily.{}.105.1.0.{address:08X}.ping.clamav.net", 25_000 + numbers.below(1000))

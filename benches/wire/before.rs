@@ -1,4 +1,4 @@
-//! `--before`: this build beside another one, as finely as the machine lets it be told.
+//! `--before`: compares this build with another one, as precisely as the machine allows.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,14 +13,14 @@ use crate::server::Server;
 use crate::table;
 use crate::workload::Workload;
 
-/// How often all servers are started anew: where memory comes to lie is another source of noise.
+/// How often all servers are restarted: the layout of memory is another source of noise.
 const STARTS: usize = 6;
 
 /// Seconds of load before anything counts.
 const WARM: f64 = 0.2;
 
-/// Prints what each server costs by the first one, which is the other build. That one runs twice: how far it differs from itself
-/// is how far the figures carry.
+/// Prints the cost of each server relative to the first one, which is the other build. That one
+/// runs twice: the difference between its two runs is the precision of the figures.
 pub fn run(workloads: &[Workload], program: &Path, effort: Effort) -> ExitCode {
     let track = Track::new(Fleet::race());
     let program = program.canonicalize().expect("the path of another build");
@@ -62,28 +62,28 @@ fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort
     format!("{workload}: medians of {runs} runs of {seconds} s, {STARTS} starts\n{table}")
 }
 
-/// The outcomes of all servers in each round. They take turns in another order each time.
+/// The outcomes of all servers in each round. Each round has an order of its own.
 fn rounds(
     workload: Workload,
     track: &Track,
     servers: &[Options],
     effort: Effort,
 ) -> Vec<Vec<Outcome>> {
-    let deck = track.deck(workload);
+    let queries = track.queries(workload);
     let mut numbers = Numbers(5);
     let mut rounds = Vec::new();
     for _ in 0..STARTS {
         let start = |options: &Options| cvdns::start(&track.fleet, options).pinned();
         let running: Vec<Server> = servers.iter().map(start).collect();
         for server in &running {
-            Load::of(server, &deck.path, WARM).measure();
+            Load::of(server, &queries.path, WARM).measure();
         }
         for _ in 0..effort.rounds.div_ceil(STARTS) {
             let mut round: Vec<Option<Outcome>> = vec![None; running.len()];
             let mut left: Vec<usize> = (0..running.len()).collect();
             while !left.is_empty() {
                 let number = left.swap_remove(numbers.below(left.len()));
-                let load = Load::of(&running[number], &deck.path, effort.seconds);
+                let load = Load::of(&running[number], &queries.path, effort.seconds);
                 round[number] = Some(load.measure());
             }
             rounds.push(round.into_iter().flatten().collect());
@@ -92,12 +92,12 @@ fn rounds(
     rounds
 }
 
-/// Within these the median of all such ratios is in 95 of 100 cases: the binomial distribution of how many of the sorted ones
-/// are below it, as a normal one.
+/// The 95 % confidence interval of the median: the number of sorted ratios below the median follows
+/// a binomial distribution, approximated as a normal one.
 #[allow(clippy::cast_sign_loss, reason = "it is made positive")]
 fn interval(sorted: &[f64]) -> (f64, f64) {
     let last = sorted.len() - 1;
-    // 1.96 standard deviations; one is half the root of their number.
+    // 1.96 standard deviations; the standard deviation is half the square root of the count.
     let below = (sorted.len() as f64).sqrt().mul_add(-0.98, last as f64 / 2.0).floor().max(0.0);
     let below = below as usize;
     (sorted[below], sorted[last - below])

@@ -1,4 +1,4 @@
-//! `--check`: the short form that fails when cvdns got slower.
+//! `--check`: a short run that fails if cvdns became slower.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,8 @@ const EFFORT: Effort = Effort { seconds: 1.0, rounds: 5 };
 /// Share of queries that must be answered, 0 to 1.
 const ANSWERED: f64 = 0.99;
 
-/// Compares with the committed ratios; a second look decides, for neighbours on a machine make noise.
+/// Compares with the committed ratios. A failure is confirmed by a second run, as other processes
+/// on the machine cause noise.
 pub fn run() -> ExitCode {
     let first = faults(&ALL);
     if first.is_empty() {

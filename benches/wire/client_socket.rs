@@ -1,21 +1,22 @@
-//! One socket's queries between sending and answer.
+//! A client socket and its outstanding queries.
 
 use std::net::UdpSocket;
 
-use crate::deck::{Card, Deck};
+use crate::query_set::{QueryEntry, QuerySet};
 use crate::server::{BUFFER, connected};
 use crate::system::{self, Batch, WIDTH};
 
-/// Queries that one socket has under way at most. A power of two, so that ids, which wrap at one, find their slots.
-const SLOTS: usize = 2048;
+/// Most outstanding queries of one socket. A power of two, as message IDs wrap at one: the ID
+/// modulo this number is the slot.
+const MAX_OUTSTANDING: usize = 2048;
 
-/// A connected socket and what it waits for.
-pub struct Flight {
+/// A connected socket and its outstanding queries.
+pub struct ClientSocket {
     pub socket: UdpSocket,
     next_id: u16,
     slots: Vec<Option<Pending>>,
-    pub under_way: usize,
-    /// When an answer came last, in nanoseconds since the start.
+    pub outstanding: usize,
+    /// Time of the last answer, in nanoseconds since the start.
     last: u64,
 }
 
@@ -24,10 +25,10 @@ struct Pending {
     id: u16,
     /// Nanoseconds since the start.
     sent: u64,
-    card: Card,
+    entry: QueryEntry,
 }
 
-/// What has been counted so far.
+/// Counts of queries and answers.
 #[derive(Default)]
 pub struct Tally {
     pub sent: u64,
@@ -39,46 +40,46 @@ pub struct Tally {
     pub latencies: Vec<u32>,
 }
 
-impl Flight {
+impl ClientSocket {
     pub fn new(port: u16) -> Self {
         let socket = connected(port);
         socket.set_nonblocking(true).expect("a socket that does not block");
         let options = socket2::SockRef::from(&socket);
         let _ = options.set_recv_buffer_size(BUFFER);
         let _ = options.set_send_buffer_size(BUFFER);
-        Self { socket, next_id: 1, slots: vec![None; SLOTS], under_way: 0, last: 0 }
+        Self { socket, next_id: 1, slots: vec![None; MAX_OUTSTANDING], outstanding: 0, last: 0 }
     }
 
-    /// Sends the next `count` queries of the deck, [`WIDTH`] at most.
-    pub fn send(&mut self, deck: &mut Deck, count: usize, now: u64, tally: &mut Tally) {
-        let count = count.min(WIDTH).min(SLOTS - self.under_way.min(SLOTS));
+    /// Sends the next `count` queries of the set, at most [`WIDTH`].
+    pub fn send(&mut self, queries: &mut QuerySet, count: usize, now: u64, tally: &mut Tally) {
+        let count = count.min(WIDTH).min(MAX_OUTSTANDING - self.outstanding.min(MAX_OUTSTANDING));
         for ahead in 0..count {
             let id = self.next_id.wrapping_add(ahead as u16);
-            deck.set_id(deck.card(ahead), id);
+            queries.set_id(queries.entry(ahead), id);
         }
         let mut packets: [&[u8]; WIDTH] = [&[]; WIDTH];
         for (ahead, packet) in packets.iter_mut().enumerate().take(count) {
-            *packet = deck.packet(deck.card(ahead));
+            *packet = queries.packet(queries.entry(ahead));
         }
         let sent = system::send(&self.socket, &packets[..count]);
         for ahead in 0..sent {
-            let (id, card) = (self.next_id, deck.card(ahead));
-            self.slots[usize::from(id) % SLOTS] = Some(Pending { id, sent: now, card });
+            let (id, entry) = (self.next_id, queries.entry(ahead));
+            self.slots[usize::from(id) % MAX_OUTSTANDING] = Some(Pending { id, sent: now, entry });
             self.next_id = id.wrapping_add(1);
         }
-        deck.advance(sent);
-        if self.under_way == 0 {
+        queries.advance(sent);
+        if self.outstanding == 0 {
             self.last = now;
         }
-        self.under_way += sent;
+        self.outstanding += sent;
         tally.sent += sent as u64;
     }
 
-    /// Takes what has come; `false` when nothing has.
+    /// Receives a batch of answers; false if there was none.
     pub fn receive(
         &mut self,
         batch: &mut Batch,
-        judge: bool,
+        check_answers: bool,
         now: impl Fn() -> u64,
         tally: &mut Tally,
     ) -> bool {
@@ -88,25 +89,25 @@ impl Flight {
         }
         self.last = now();
         for slot in 0..count {
-            self.settle(batch.datagram(slot), judge, tally);
+            self.settle(batch.datagram(slot), check_answers, tally);
         }
         true
     }
 
-    fn settle(&mut self, answer: &[u8], judge: bool, tally: &mut Tally) {
+    fn settle(&mut self, answer: &[u8], check_answers: bool, tally: &mut Tally) {
         let [high, low, flags, rcode, _, _, _, answers, _, _, _, _, ..] = answer else {
             tally.wrong += 1;
             return;
         };
         let id = u16::from_be_bytes([*high, *low]);
-        let slot = &mut self.slots[usize::from(id) % SLOTS];
+        let slot = &mut self.slots[usize::from(id) % MAX_OUTSTANDING];
         let Some(pending) = slot.take_if(|pending| pending.id == id) else {
             tally.wrong += 1;
             return;
         };
-        self.under_way = self.under_way.saturating_sub(1);
-        let as_expected = rcode & 15 == pending.card.rcode && *answers >= pending.card.least;
-        if flags & 0x80 == 0 || judge && !as_expected {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let as_expected = rcode & 15 == pending.entry.rcode && *answers >= pending.entry.least;
+        if flags & 0x80 == 0 || check_answers && !as_expected {
             tally.wrong += 1;
             return;
         }
@@ -117,8 +118,8 @@ impl Flight {
 
     /// Gives up on queries when no answer came for `patience` nanoseconds.
     pub fn give_up(&mut self, now: u64, patience: u64) {
-        if self.under_way > 0 && now.saturating_sub(self.last) > patience {
-            self.under_way = 0;
+        if self.outstanding > 0 && now.saturating_sub(self.last) > patience {
+            self.outstanding = 0;
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::server::Server;
 use crate::workload::Workload;
 use crate::{cvdns, table};
 
-/// Prints a table for each workload; with `commit` the ratios of cvdns become what later runs are checked against.
+/// Prints a table for each workload. With `commit`, the ratios of cvdns become the ones that later
+/// runs are checked against.
 pub fn run(workloads: &[Workload], peers: &str, effort: Effort, commit: bool) -> ExitCode {
     let track = Track::new(Fleet::race());
     let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default()).pinned();

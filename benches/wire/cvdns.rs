@@ -1,4 +1,5 @@
-//! The server of the project with all that a user has on: the example's whole zone, client subnets, health from a feed.
+//! cvdns, configured as users do: the whole zone of the example, client subnets, and health from a
+//! feed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fleet::Fleet;
-use crate::server::{Place, Server, free_port};
+use crate::server::{Sandbox, Server, free_port};
 
-/// What has every client told why it was answered so.
+/// Enables diagnostic names for everyone.
 const EXPLAIN: &str = "explain = \"public\"\n";
 
 const SAMPLES: &str = "[log]\nquery-sample = 0.001\n";
 
-/// How a server differs from that of the race.
+/// How a server differs from the default one.
 #[derive(Clone)]
 pub struct Options {
-    /// What it is called in tables.
+    /// Name of the server in tables.
     pub name: &'static str,
     pub program: PathBuf,
     pub workers: usize,
@@ -36,26 +37,26 @@ impl Default for Options {
 
 /// Starts the daemon for a fleet.
 pub fn start(fleet: &Fleet, options: &Options) -> Server {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let shipped =
         |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
-    place.write("clamav.net.toml", &shipped("clamav.net.toml"));
-    place.write(
+    sandbox.write("clamav.net.toml", &shipped("clamav.net.toml"));
+    sandbox.write(
         "clamav.net.zone",
         &(shipped("clamav.net.zone") + &static_names(options.static_names)),
     );
-    place.write("mirrors.toml", &mirrors(fleet));
-    place.write("feed.json", &fleet.feed(1));
-    place.write("cvdns.toml", &config(place.port, options));
+    sandbox.write("mirrors.toml", &mirrors(fleet));
+    sandbox.write("feed.json", &fleet.feed(1));
+    sandbox.write("cvdns.toml", &config(sandbox.port, options));
     let mut command = Command::new(&options.program);
     command.args(["serve", "--config", "cvdns.toml"]);
-    Server::start(options.name, command, place)
+    Server::start(options.name, command, sandbox)
 }
 
 /// Replaces the feed of a running server by rename.
 pub fn replace_feed(server: &Server, feed: &str) {
-    server.place.write("feed.json.new", feed);
-    let path = server.place.path();
+    server.sandbox.write("feed.json.new", feed);
+    let path = server.sandbox.path();
     fs::rename(path.join("feed.json.new"), path.join("feed.json")).expect("the feed renamed");
 }
 

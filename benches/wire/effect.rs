@@ -1,4 +1,4 @@
-//! `--effect`: from the moment at which a feed is renamed to the first answer that is made of it, while queries go on.
+//! `--effect`: the time from the rename of a feed to the first answer that uses it, under load.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,25 +15,26 @@ use crate::server::Server;
 use crate::table;
 use crate::workload::Workload;
 
-/// What is asked for (FORMATS: "From the rename to the new answers: under 100 ms with 1,000 mirrors, no query lost").
+/// Mirrors and countries of the fleet. The goal: less than 100 ms from the rename to the new
+/// answers with 1,000 mirrors, and no query lost.
 const MIRRORS: (usize, usize) = (1_000, 100);
 
-/// Between two feeds.
+/// Pause between two feeds.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How long the prober waits between two looks: what is measured is so much too long at the most.
-const LOOK: Duration = Duration::from_micros(200);
+/// Pause between two probes. The measured time is too long by at most this.
+const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-/// Prints how long feeds take to have effect.
+/// Prints how long feeds take to be in effect.
 pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let track = Track::new(Fleet::new(MIRRORS.0, MIRRORS.1));
-    let deck = track.deck(Workload::Mixed);
+    let queries = track.queries(Workload::Mixed);
     let server = cvdns::start(&track.fleet, &Options::default());
     let load = Load {
         rate: Some(rate),
         sleep: true,
         pin: false,
-        ..Load::of(&server, &deck.path, seconds)
+        ..Load::of(&server, &queries.path, seconds)
     };
     let over = AtomicBool::new(false);
     let (times, outcome) = thread::scope(|scope| {
@@ -47,7 +48,7 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Replaces the feed again and again; milliseconds until each had effect.
+/// Replaces the feed repeatedly. Returns the milliseconds until each was in effect.
 fn replace_until(over: &AtomicBool, server: &Server, fleet: &Fleet) -> Vec<f64> {
     let mut times = Vec::new();
     let mut turn = 1;
@@ -65,7 +66,7 @@ fn replace_until(over: &AtomicBool, server: &Server, fleet: &Fleet) -> Vec<f64> 
                 "feed {turn} has no effect:\n{}",
                 server.log()
             );
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
         times.push(renamed.elapsed().as_secs_f64() * 1e3);
     }
@@ -74,7 +75,7 @@ fn replace_until(over: &AtomicBool, server: &Server, fleet: &Fleet) -> Vec<f64> 
 
 /// Whether the record has this version of daily.cvd.
 fn shows(server: &Server, daily: u64) -> bool {
-    let socket = server.place.socket();
+    let socket = server.sandbox.socket();
     socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
     let mut answer = [0; 512];
     let sent = socket.send(&query("current.cvd.clamav.net", TXT, Edns::None));

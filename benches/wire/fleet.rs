@@ -1,4 +1,5 @@
-//! Fleets of invented mirrors: the same in every run, with addresses that belong to nobody.
+//! Fleets of fictitious mirrors: the same in every run, with addresses reserved for documentation
+//! and benchmarks.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 use crate::queries::Numbers;
 
 /// Countries with mirrors in the fleet of the race, in the order in which fleets take them.
-const FIRST: &str = "us de fr gb nl pl it es se no fi dk cz at ch be ro hu bg ua ru jp kr tw cn hk sg th id my in au nz br ar cl co mx \
+const COUNTRY_ORDER: &str = "us de fr gb nl pl it es se no fi dk cz at ch be ro hu bg ua ru jp kr tw cn \
+     hk sg th id my in au nz br ar cl co mx \
      ca za eg tr il ir pt ie gr sk si hr lt lv ee is lu";
 
 /// The version of daily.cvd that feeds begin with.
@@ -36,8 +38,8 @@ impl Fleet {
         Self::new(181, 55)
     }
 
-    /// A fleet of that many mirrors in that many countries, of which the first have more than the others. Every second
-    /// mirror or so has IPv6.
+    /// A fleet of so many mirrors in so many countries, of which the first have more mirrors than
+    /// the others. About half of the mirrors have IPv6.
     pub fn new(mirrors: usize, countries: usize) -> Self {
         let mut numbers = Numbers(7);
         let countries: Vec<_> = all_countries().take(countries).collect();
@@ -70,12 +72,13 @@ impl Fleet {
             .map(|mirrors| (mirrors[0].country, mirrors))
     }
 
-    /// What a coordinator says of the fleet: a twentieth is down, another one in each turn. `turn` is the serial.
+    /// A feed for the fleet. A twentieth of the mirrors is down, a different one for each `turn`,
+    /// which is the feed's serial.
     pub fn feed(&self, turn: u64) -> String {
         self.feed_with(turn, DAILY)
     }
 
-    /// The same with this version of daily.cvd, which all mirrors hold.
+    /// The same with this version of daily.cvd on all mirrors.
     pub fn feed_with(&self, turn: u64, daily: u64) -> String {
         let mut numbers = Numbers(turn);
         let health = |mirror: &Mirror| {
@@ -94,16 +97,17 @@ impl Fleet {
     }
 }
 
-/// Countries that mirrors can stand in: EU and AP are none.
+/// Countries in which a mirror can be. EU and AP are not countries.
 fn all_countries() -> impl Iterator<Item = &'static str> {
-    let known = |code: &str| FIRST.split_whitespace().any(|first| first == code);
+    let known = |code: &str| COUNTRY_ORDER.split_whitespace().any(|first| first == code);
     let rest = Country::all()
         .map(Country::label)
         .filter(move |code| !known(code) && *code != "eu" && *code != "ap");
-    FIRST.split_whitespace().chain(rest)
+    COUNTRY_ORDER.split_whitespace().chain(rest)
 }
 
-/// Documentation prefixes (RFC 5737) while they suffice, else those of benchmarks (RFC 2544).
+/// Documentation prefixes (RFC 5737) as long as they suffice, otherwise those for benchmarks (RFC
+/// 2544).
 fn address(number: usize, of: usize) -> Ipv4Addr {
     const DOCUMENTATION: [Ipv4Addr; 3] = [
         Ipv4Addr::new(192, 0, 2, 1),

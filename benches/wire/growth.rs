@@ -1,4 +1,4 @@
-//! `--growth`: what a larger fleet and a larger zone cost.
+//! `--growth`: the cost of a larger fleet and of a larger zone.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ const FLEETS: [(usize, usize); 3] = [(100, 50), (1_000, 100), (10_000, 200)];
 
 const STATIC_NAMES: [usize; 3] = [10, 1_000, 100_000];
 
-/// One size: a running server, and the queries for it.
+/// A running server of one size and its queries.
 struct Size {
     label: String,
     server: Server,
@@ -25,7 +25,7 @@ struct Size {
     workload: Workload,
 }
 
-/// Prints CPU per query and resident memory, and both as ratio to the smallest.
+/// Prints CPU time per query and resident memory, also relative to the smallest size.
 pub fn run(effort: Effort) -> ExitCode {
     for workload in [Workload::Mixed, Workload::Client, Workload::Country] {
         let size = |(mirrors, countries)| {
@@ -48,12 +48,13 @@ impl Size {
 }
 
 fn report(title: &str, sizes: &[Size], effort: Effort) {
-    let decks: Vec<_> = sizes.iter().map(|size| size.track.deck(size.workload).path).collect();
+    let query_files: Vec<_> =
+        sizes.iter().map(|size| size.track.queries(size.workload).path).collect();
     let round = |seconds: f64| -> Vec<Outcome> {
         sizes
             .iter()
-            .zip(&decks)
-            .map(|(size, deck)| Load::of(&size.server, deck, seconds).measure())
+            .zip(&query_files)
+            .map(|(size, queries)| Load::of(&size.server, queries, seconds).measure())
             .collect()
     };
     round(0.3);

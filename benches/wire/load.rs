@@ -1,4 +1,5 @@
-//! The load: a process of its own that asks, counts and reads what the server spent.
+//! The load: a separate process that sends queries, counts answers and reads how much CPU time the
+//! server used.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,82 +7,85 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::deck::Deck;
-use crate::flight::{Flight, Tally};
+use crate::client_socket::{ClientSocket, Tally};
 use crate::outcome::{Latency, Outcome};
 use crate::process::{self, Spent};
+use crate::query_set::QuerySet;
 use crate::server::{LOAD_CORE, Server, myself};
 use crate::system::{self, Batch, WIDTH};
 
-/// A query that has no answer after this long is lost.
+/// A query without an answer after this time is lost.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What a load process is told.
+/// The arguments of a load process.
 #[derive(Parser, Clone)]
 pub struct Load {
     #[arg(long)]
     pub port: u16,
     #[arg(long)]
-    pub deck: PathBuf,
+    pub queries: PathBuf,
     #[arg(long)]
     pub seconds: f64,
-    /// The server.
+    /// Process ID of the server.
     #[arg(long)]
     pub pid: u32,
-    /// Whether RCODE and number of records count: a reflector knows neither.
+    /// Whether to check the RCODE and the number of records, which a reflector does not know.
     #[arg(long)]
-    pub judge: bool,
+    pub check_answers: bool,
     #[arg(long)]
     pub sockets: usize,
-    /// Queries under way, over all sockets.
+    /// Most outstanding queries, over all sockets.
     #[arg(long)]
     pub window: usize,
-    /// Queries a second; without it as many as the window allows.
+    /// Queries a second; without it, as many as the window allows.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// Sleep rather than spin while nothing has come.
+    /// Sleep instead of spinning while there is no answer.
     #[arg(long)]
     pub sleep: bool,
-    /// Stay on the load's core.
+    /// Pin the process to the load's core.
     #[arg(long)]
     pub pin: bool,
-    /// Where in the deck to begin.
+    /// Number of the first query.
     #[arg(long, default_value_t = 0)]
-    pub cut: usize,
+    pub offset: usize,
 }
 
 impl Load {
-    /// As much as the server can take, over four sockets with 512 queries under way, from the load's core.
-    pub fn of(server: &Server, deck: &std::path::Path, seconds: f64) -> Self {
+    /// As much load as the server can take: four sockets with 512 outstanding queries, on the
+    /// load's core.
+    pub fn of(server: &Server, queries: &std::path::Path, seconds: f64) -> Self {
         Self {
-            port: server.place.port,
-            deck: deck.to_owned(),
+            port: server.sandbox.port,
+            queries: queries.to_owned(),
             seconds,
             pid: server.pid(),
-            judge: server.name != "reflector",
+            check_answers: server.name != "reflector",
             sockets: 4,
             window: 512,
             rate: None,
             sleep: false,
             pin: true,
-            cut: 0,
+            offset: 0,
         }
     }
 
-    /// Runs it in a process of its own.
+    /// Runs the load in a process of its own.
     pub fn measure(&self) -> Outcome {
         let mut command = myself("--load");
         command.args(["--port", &self.port.to_string(), "--seconds", &self.seconds.to_string()]);
-        command.args(["--pid", &self.pid.to_string(), "--cut", &self.cut.to_string()]);
+        command.args(["--pid", &self.pid.to_string(), "--offset", &self.offset.to_string()]);
         command.args([
             "--sockets",
             &self.sockets.to_string(),
             "--window",
             &self.window.to_string(),
         ]);
-        command.arg("--deck").arg(&self.deck);
+        command.arg("--queries").arg(&self.queries);
         command.args(self.rate.iter().map(|rate| format!("--rate={rate}")));
-        for (flag, set) in [("--judge", self.judge), ("--sleep", self.sleep), ("--pin", self.pin)] {
+        for (flag, set) in
+            [("--check-answers", self.check_answers), ("--sleep", self.sleep), ("--pin", self.pin)]
+        {
             command.args(set.then_some(flag));
         }
         system::end_with_parent(&mut command);
@@ -91,18 +95,18 @@ impl Load {
         serde_json::from_slice(&output.stdout).expect("the load's report")
     }
 
-    /// The load process itself.
+    /// The main function of the load process.
     pub fn run(&self) -> ExitCode {
         if self.pin {
             process::pin(std::process::id(), LOAD_CORE);
         }
         if self.rate.is_some() {
-            process::favour(std::process::id());
+            process::raise_priority(std::process::id());
             system::sleep_exactly();
         }
-        let mut deck = Deck::read(&self.deck).expect("the queries");
-        deck.cut(self.cut);
-        let outcome = Running::new(self, deck).run();
+        let mut queries = QuerySet::read(&self.queries).expect("the queries");
+        queries.start_at(self.offset);
+        let outcome = Running::new(self, queries).run();
         println!("{}", serde_json::to_string(&outcome).expect("a report"));
         ExitCode::SUCCESS
     }
@@ -110,22 +114,22 @@ impl Load {
 
 struct Running<'a> {
     load: &'a Load,
-    deck: Deck,
-    flights: Vec<Flight>,
+    queries: QuerySet,
+    clients: Vec<ClientSocket>,
     batch: Batch,
     tally: Tally,
     start: Instant,
 }
 
 impl<'a> Running<'a> {
-    fn new(load: &'a Load, deck: Deck) -> Self {
-        let flights = (0..load.sockets).map(|_| Flight::new(load.port)).collect();
+    fn new(load: &'a Load, queries: QuerySet) -> Self {
+        let clients = (0..load.sockets).map(|_| ClientSocket::new(load.port)).collect();
         // Room for what the fastest server answers: growing would take time.
         let tally = Tally {
             latencies: Vec::with_capacity(per_second(1_000_000.0, load.seconds) as usize),
             ..Tally::default()
         };
-        Self { load, deck, flights, batch: Batch::new(), tally, start: Instant::now() }
+        Self { load, queries, clients, batch: Batch::new(), tally, start: Instant::now() }
     }
 
     fn run(mut self) -> Outcome {
@@ -163,17 +167,17 @@ impl<'a> Running<'a> {
 
     /// Keeps the window full.
     fn flood(&mut self, end: u64) {
-        let share = self.load.window / self.flights.len();
-        // Half a batch at least, lest both sides fall into sending packets one by one.
+        let share = self.load.window / self.clients.len();
+        // At least half a batch, or both sides may settle into sending single packets.
         let worthwhile = share.min(WIDTH / 2);
         let mut now = 0;
         while now < end {
             let sent = self.tally.sent;
-            for number in 0..self.flights.len() {
-                let room = share.saturating_sub(self.flights[number].under_way);
+            for number in 0..self.clients.len() {
+                let room = share.saturating_sub(self.clients[number].outstanding);
                 if room >= worthwhile {
                     let at = self.now();
-                    self.flights[number].send(&mut self.deck, room, at, &mut self.tally);
+                    self.clients[number].send(&mut self.queries, room, at, &mut self.tally);
                 }
                 self.receive(number);
             }
@@ -181,13 +185,13 @@ impl<'a> Running<'a> {
             if sent == self.tally.sent {
                 self.idle(Duration::from_millis(1));
             }
-            for flight in &mut self.flights {
-                flight.give_up(now, PATIENCE.as_nanos() as u64);
+            for client in &mut self.clients {
+                client.give_up(now, PATIENCE.as_nanos() as u64);
             }
         }
     }
 
-    /// Sends each query when its time has come, over one socket after the other.
+    /// Sends queries at a steady rate, over the sockets in turn.
     fn pace(&mut self, end: u64, rate: f64) {
         let mut turn = 0;
         loop {
@@ -198,16 +202,16 @@ impl<'a> Running<'a> {
             let due = per_second(rate, now as f64 / 1e9);
             while self.tally.sent < due {
                 let sent = self.tally.sent;
-                turn = (turn + 1) % self.flights.len();
-                // What is due at once goes out in one batch; when the load was late, in several.
+                turn = (turn + 1) % self.clients.len();
+                // What is due is sent in one batch, or in several if the load is late.
                 let count = (due - sent).min(WIDTH as u64) as usize;
                 let at = self.now();
-                self.flights[turn].send(&mut self.deck, count, at, &mut self.tally);
+                self.clients[turn].send(&mut self.queries, count, at, &mut self.tally);
                 if self.tally.sent == sent {
                     break;
                 }
             }
-            for number in 0..self.flights.len() {
+            for number in 0..self.clients.len() {
                 self.receive(number);
             }
             let next = per_second(1e9, (self.tally.sent + 1) as f64 / rate);
@@ -215,11 +219,12 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes what is still to come.
+    /// Receives the answers that are still outstanding.
     fn drain(&mut self) {
         let mut last = Instant::now();
-        while self.flights.iter().any(|flight| flight.under_way > 0) && last.elapsed() < PATIENCE {
-            for number in 0..self.flights.len() {
+        while self.clients.iter().any(|client| client.outstanding > 0) && last.elapsed() < PATIENCE
+        {
+            for number in 0..self.clients.len() {
                 if self.receive(number) {
                     last = Instant::now();
                 }
@@ -230,17 +235,17 @@ impl<'a> Running<'a> {
     fn receive(&mut self, number: usize) -> bool {
         let start = self.start;
         let now = || start.elapsed().as_nanos() as u64;
-        self.flights[number].receive(&mut self.batch, self.load.judge, now, &mut self.tally)
+        self.clients[number].receive(&mut self.batch, self.load.check_answers, now, &mut self.tally)
     }
 
     fn idle(&self, timeout: Duration) {
         if self.load.sleep {
-            system::wait(self.flights.iter().map(|flight| &flight.socket), timeout);
+            system::wait(self.clients.iter().map(|client| &client.socket), timeout);
         }
     }
 }
 
-/// How many of something that comes `rate` times a second are due after `seconds`.
+/// The number of events after `seconds` at `rate` events a second.
 #[allow(clippy::cast_sign_loss, reason = "both are positive")]
 fn per_second(rate: f64, seconds: f64) -> u64 {
     (rate * seconds) as u64

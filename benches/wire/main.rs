@@ -1,16 +1,16 @@
-//! What an answer costs on the wire: the real daemon, a reflector as the floor, and other name servers where they are installed.
+//! The cost of an answer over loopback: cvdns, a reflector as the lower bound, and the other name
+//! servers that are installed.
 //!
-//! `cargo bench --bench wire`; benches/README.md says what is measured and how to read it.
+//! Run `cargo bench --bench wire`; benches/README.md explains the measurements.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod before;
 mod check;
+mod client_socket;
 mod compare;
 mod cvdns;
-mod deck;
 mod effect;
 mod fleet;
-mod flight;
 mod growth;
 mod load;
 mod outcome;
@@ -19,6 +19,7 @@ mod peers;
 mod process;
 #[path = "../queries/mod.rs"]
 mod queries;
+mod query_set;
 mod race;
 mod ratios;
 mod reflector;
@@ -49,16 +50,17 @@ struct Args {
     /// Latencies at a steady rate while feeds change.
     #[arg(long, group = "mode")]
     paced: bool,
-    /// From a feed's rename to its effect.
+    /// Time from the rename of a feed to the first answer that uses it.
     #[arg(long, group = "mode")]
     effect: bool,
-    /// Larger and larger fleets and zones.
+    /// Cost by size of fleet and zone.
     #[arg(long, group = "mode")]
     growth: bool,
-    /// Two workers against one.
+    /// Two workers compared with one.
     #[arg(long, group = "mode")]
     workers: bool,
-    /// Beside another build of cvdns, by its path: what metrics, explanations and samples cost, or any change.
+    /// Compare with another build of cvdns: the cost of a change, or of metrics, explanations and
+    /// samples.
     #[arg(long, group = "mode", value_name = "PROGRAM")]
     before: Option<PathBuf>,
     /// Write the ratios of this run to benches/wire/ratios.toml.
@@ -78,7 +80,7 @@ struct Args {
     rate: Option<f64>,
     /// Workloads whose names contain this.
     filter: Option<String>,
-    /// What cargo passes to every benchmark.
+    /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -1,4 +1,4 @@
-//! What a load process reports.
+//! The report of a load process.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::process::Spent;
 pub struct Outcome {
     pub sent: u64,
     pub answered: u64,
-    /// Answers to nobody's question, or with another RCODE or fewer records than they must have.
+    /// Answers to no query, or with an unexpected RCODE or too few records.
     pub wrong: u64,
     /// Seconds during which queries were sent.
     pub seconds: f64,
@@ -20,7 +20,7 @@ pub struct Outcome {
     pub latency: Latency,
 }
 
-/// From sending to receiving, in nanoseconds, as the client sees it.
+/// Latencies as the client sees them, in nanoseconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Latency {
     pub p50: u32,
@@ -33,7 +33,7 @@ pub struct Latency {
 }
 
 impl Outcome {
-    /// Microseconds of CPU that the server takes for an answer.
+    /// CPU time of the server per answer, in microseconds.
     pub fn cost(&self) -> f64 {
         self.server.cpu as f64 / 1e3 / self.answered.max(1) as f64
     }
@@ -46,7 +46,7 @@ impl Outcome {
         self.sent.saturating_sub(self.answered + self.wrong)
     }
 
-    /// Share of queries that were answered rightly, 0 to 1.
+    /// Share of queries with a correct answer, 0 to 1.
     pub fn answered_share(&self) -> f64 {
         self.answered as f64 / self.sent.max(1) as f64
     }
@@ -72,7 +72,7 @@ impl Latency {
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// The median.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut all: Vec<f64> = values.collect();
     all.sort_by(f64::total_cmp);

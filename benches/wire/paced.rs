@@ -1,4 +1,4 @@
-//! `--paced`: how long answers take at a steady rate, while the feed is replaced every second.
+//! `--paced`: latencies at a steady rate, while the feed is replaced every second.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,27 @@ use crate::server::Server;
 use crate::workload::Workload;
 use crate::{cvdns, process, table};
 
-/// Prints percentiles of cvdns, and of the reflector for comparison: what both have is the machine's.
+/// Prints percentiles of cvdns and, for comparison, of the reflector: latencies that both have come
+/// from the machine.
 pub fn run(seconds: f64, rate: f64) -> ExitCode {
     let track = Track::new(Fleet::race());
-    let deck = track.deck(Workload::Mixed);
+    let queries = track.queries(Workload::Mixed);
     let cvdns = cvdns::start(&track.fleet, &cvdns::Options::default());
-    let reflector = deck.reflector(&cvdns);
-    let flood = Load::of(&cvdns, &deck.path, seconds.min(3.0)).measure();
+    let reflector = queries.reflector(&cvdns);
+    let flood = Load::of(&cvdns, &queries.path, seconds.min(3.0)).measure();
     for server in [&cvdns, &reflector] {
-        process::favour(server.pid());
+        process::raise_priority(server.pid());
     }
-    // Asleep between queries, or it would take a core from the server's other threads on a small machine.
+    // The load sleeps between queries: on a small machine, spinning would take a core from the
+    // server's other threads.
     let steady = |server: &Server| {
-        Load { rate: Some(rate), sleep: true, pin: false, ..Load::of(server, &deck.path, seconds) }
-            .measure()
+        Load {
+            rate: Some(rate),
+            sleep: true,
+            pin: false,
+            ..Load::of(server, &queries.path, seconds)
+        }
+        .measure()
     };
     let quiet = steady(&cvdns);
     let (swapped, feeds) = while_feeds_change(&cvdns, &track.fleet, || steady(&cvdns));
@@ -57,7 +64,8 @@ pub fn run(seconds: f64, rate: f64) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Replaces the feed by a changed one every second as long as `measured` takes; also tells how many were written.
+/// Replaces the feed by a changed one every second while `measured` runs. Also returns the number
+/// of feeds written.
 fn while_feeds_change(
     server: &Server,
     fleet: &Fleet,

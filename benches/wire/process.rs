@@ -1,4 +1,4 @@
-//! What the kernel tells of a server's processes, and on which core they run.
+//! CPU time, memory and cores of a server's processes.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ impl Spent {
     pub fn by(pid: u32) -> Self {
         let mut all = Self::default();
         for (pid, thread) in threads(pid) {
-            // Nothing is left of a thread that has ended since.
+            // The file of a thread that has ended is gone.
             let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat"))
                 .unwrap_or_default();
             let mut fields = text.split(' ').map(|field| field.parse().unwrap_or(0));
@@ -31,7 +31,7 @@ impl Spent {
         all
     }
 
-    /// What came since `before`.
+    /// The difference from `before`.
     pub fn since(self, before: Self) -> Self {
         Self {
             cpu: self.cpu.saturating_sub(before.cpu),
@@ -49,7 +49,8 @@ pub fn resident(pid: u32) -> u64 {
     kib * 1024
 }
 
-/// Binds all threads of a process and its descendants to one core. Where there is only one, nothing is left to choose.
+/// Binds all threads of a process and its descendants to one core. Does nothing on a machine with a
+/// single core.
 pub fn pin(pid: u32, core: usize) {
     if cores() < 2 {
         return;
@@ -62,15 +63,15 @@ pub fn pin(pid: u32, core: usize) {
     }
 }
 
-/// Lets a process and its descendants run before the machine's other work, if this process may. Not for those that take a
-/// whole core: the kernel stops them for 50 ms in each second.
-pub fn favour(pid: u32) {
+/// Gives a process and its descendants real-time priority, if this process may. Not for processes
+/// that use a whole core: the kernel stops those for 50 ms of each second.
+pub fn raise_priority(pid: u32) {
     for (_, thread) in threads(pid) {
-        system::favour(thread);
+        system::raise_priority(thread);
     }
 }
 
-/// As the safe wrappers of system calls take it.
+/// The process ID in the type of `nix`.
 pub fn id(pid: u32) -> Pid {
     Pid::from_raw(pid.cast_signed())
 }

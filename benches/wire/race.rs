@@ -1,4 +1,4 @@
-//! Every server in turn with the same queries, and what each spent.
+//! Runs all servers in turn with the same queries and compares their cost.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::reflector::Reflector;
 use crate::server::Server;
 use crate::workload::{Networks, Workload};
 
-/// Seconds of load before anything counts.
+/// Seconds of load before the measurement.
 const WARM: f64 = 0.3;
 
-/// The floor comes first in every round: the others are measured against it.
+/// The reflector, which is the lower bound, comes first in every round.
 pub const FLOOR: usize = 0;
 
 /// Rounds of one workload over the same servers.
@@ -34,7 +34,7 @@ pub struct Effort {
 }
 
 impl Race {
-    /// Runs the rounds. `cvdns` tells how long the reflector's answers have to be.
+    /// Runs the rounds. The reflector's answers are as long as those of `cvdns`.
     pub fn run(
         workload: Workload,
         track: &Track,
@@ -42,17 +42,17 @@ impl Race {
         others: &[&Server],
         effort: Effort,
     ) -> Self {
-        let deck = track.deck(workload);
-        let reflector = deck.reflector(cvdns).pinned();
+        let queries = track.queries(workload);
+        let reflector = queries.reflector(cvdns).pinned();
         let mut servers = vec![&reflector, cvdns];
         servers.extend(others);
         for server in &servers {
-            Load::of(server, &deck.path, WARM).measure();
+            Load::of(server, &queries.path, WARM).measure();
         }
         let round = |_| {
             servers
                 .iter()
-                .map(|server| Load::of(server, &deck.path, effort.seconds).measure())
+                .map(|server| Load::of(server, &queries.path, effort.seconds).measure())
                 .collect()
         };
         let rounds = (0..effort.rounds).map(round).collect();
@@ -64,7 +64,7 @@ impl Race {
         median(self.rounds.iter().map(|round| figure(&round[server])))
     }
 
-    /// CPU per answer as ratio to the floor in the same round, median of the rounds.
+    /// CPU time per answer relative to the reflector in the same round; the median of all rounds.
     pub fn ratio(&self, server: usize) -> f64 {
         median(self.rounds.iter().map(|round| round[server].cost() / round[FLOOR].cost()))
     }
@@ -80,7 +80,7 @@ impl Race {
     }
 }
 
-/// Where load processes find their queries, and from what these are made.
+/// The queries for load processes, and the data that they are made from.
 pub struct Track {
     dir: TempDir,
     pub fleet: Fleet,
@@ -103,16 +103,16 @@ impl Track {
     }
 
     /// Writes the queries of a workload.
-    pub fn deck(&self, workload: Workload) -> Queries {
-        let deck = workload.deck(&self.fleet, &self.networks);
-        let path = self.dir.path().join(format!("{workload}.deck"));
-        deck.write(&path).expect("the queries written");
-        Queries { path, mean_octets: deck.mean_octets() }
+    pub fn queries(&self, workload: Workload) -> Queries {
+        let queries = workload.queries(&self.fleet, &self.networks);
+        let path = self.dir.path().join(format!("{workload}.queries"));
+        queries.write(&path).expect("the queries written");
+        Queries { path, mean_octets: queries.mean_octets() }
     }
 }
 
 impl Queries {
-    /// A reflector whose answers are as long as those of `server` in the mean.
+    /// A reflector whose answers have the mean length of those of `server`.
     #[allow(clippy::cast_sign_loss, reason = "it is made positive")]
     pub fn reflector(&self, server: &Server) -> Server {
         let octets = Load::of(server, &self.path, WARM).measure().octets;

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::workload::Workload;
 
-/// How much worse than committed a ratio may be.
+/// Largest ratio of a measured value to the committed one.
 pub const TOLERANCE: f64 = 1.2;
 
 const HEAD: &str = "# CPU time per answer of cvdns as ratio to the reflector's: what `--check` compares with.\n\
                     # Written by `cargo bench --bench wire -- --commit`.\n";
 
-/// CPU per answer of cvdns, as ratio to the reflector's, by workload.
+/// CPU time per answer of cvdns relative to the reflector's, by workload.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ratios(BTreeMap<String, f64>);
@@ -34,7 +34,7 @@ impl Ratios {
         self.0.insert(workload.to_string(), (ratio * 1e3).round() / 1e3);
     }
 
-    /// Puts these in place of the committed ones; workloads that were not run keep theirs.
+    /// Replaces the committed ratios. Workloads that were not run keep theirs.
     pub fn write(self) {
         let mut all = if path().exists() { Self::read() } else { Self::default() };
         all.0.extend(self.0);

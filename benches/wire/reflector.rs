@@ -1,24 +1,24 @@
-//! The floor: a server that does nothing but let the kernel carry packets.
+//! The lower bound: a server that only returns the packets that it receives.
 
 use std::net::{Ipv4Addr, UdpSocket};
 
 use clap::Parser;
 
-use crate::server::{BUFFER, Place, Server, myself};
+use crate::server::{BUFFER, Sandbox, Server, myself};
 use crate::system::Batch;
 
-/// What the reflector's process is told.
+/// The arguments of the reflector's process.
 #[derive(Parser)]
 pub struct Reflector {
     #[arg(long)]
     port: u16,
-    /// Octets that an answer has more than its query.
+    /// Octets by which an answer is longer than its query.
     #[arg(long)]
     add: usize,
 }
 
 impl Reflector {
-    /// Sets QR in every datagram and sends it back, for ever.
+    /// Sets QR in every datagram and sends it back, until the process is ended.
     pub fn run(&self) -> ! {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port");
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER);
@@ -34,11 +34,11 @@ impl Reflector {
         }
     }
 
-    /// A running reflector whose answers have `add` octets more than their queries.
+    /// Starts a reflector whose answers are longer than their queries by `add` octets.
     pub fn start(add: usize) -> Server {
-        let place = Place::new();
+        let sandbox = Sandbox::new();
         let mut command = myself("--reflector");
-        command.args(["--port", &place.port.to_string(), "--add", &add.to_string()]);
-        Server::start("reflector", command, place)
+        command.args(["--port", &sandbox.port.to_string(), "--add", &add.to_string()]);
+        Server::start("reflector", command, sandbox)
     }
 }

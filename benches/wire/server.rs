@@ -1,4 +1,4 @@
-//! Servers under measurement: started, pinned, asked for what they cost, ended by their id.
+//! Starts, pins and ends the servers that are measured.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -13,43 +13,44 @@ use crate::process;
 use crate::queries::{Edns, TXT, query};
 use crate::system;
 
-/// Octets of receive buffer that sockets of the benchmark ask for: more than what is in flight takes.
+/// Size in octets of the socket buffers of the benchmark: more than all outstanding queries need.
 pub const BUFFER: usize = 4 << 20;
 
 /// The core of the server under measurement, and that of the load.
 pub const SERVER_CORE: usize = 0;
 pub const LOAD_CORE: usize = 1;
 
-/// A running server; ended when dropped.
+/// A running server. Dropping it ends the process.
 pub struct Server {
     pub name: &'static str,
-    pub place: Place,
+    pub sandbox: Sandbox,
     child: Child,
 }
 
 impl Server {
-    /// Starts a server of the project's own.
-    pub fn start(name: &'static str, command: Command, place: Place) -> Self {
-        Self::try_start(name, command, place).unwrap_or_else(|error| panic!("{error}"))
+    /// Starts a server that must start.
+    pub fn start(name: &'static str, command: Command, sandbox: Sandbox) -> Self {
+        Self::try_start(name, command, sandbox).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Starts a server and waits until it answers the record's name. The error has what it wrote.
+    /// Starts a server and waits until it answers for the version record. The error contains its
+    /// log.
     pub fn try_start(
         name: &'static str,
         mut command: Command,
-        place: Place,
+        sandbox: Sandbox,
     ) -> Result<Self, String> {
-        let log = File::create(place.path().join("log")).expect("the log");
+        let log = File::create(sandbox.path().join("log")).expect("the log");
         system::end_with_parent(&mut command);
         let child = command
-            .current_dir(place.path())
+            .current_dir(sandbox.path())
             .env_remove("CVDNS_LOG")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log)
             .spawn()
             .map_err(|error| format!("{name} does not start: {error}"))?;
-        let mut server = Self { name, place, child };
+        let mut server = Self { name, sandbox, child };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -57,12 +58,12 @@ impl Server {
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(30);
         let probe = query("current.cvd.clamav.net", TXT, Edns::Plain);
-        let socket = self.place.socket();
+        let socket = self.sandbox.socket();
         socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
         let mut answer = [0; 512];
         loop {
             let sent = socket.send(&probe).is_ok();
-            // Until its zone is loaded, a server refuses; RCODE has the lower four bits.
+            // A server refuses queries until its zone is loaded. RCODE is the lower four bits.
             if sent
                 && matches!(socket.recv(&mut answer), Ok(12..))
                 && answer[3].trailing_zeros() >= 4
@@ -82,15 +83,15 @@ impl Server {
         self.child.id()
     }
 
-    /// Binds it to the servers' core.
+    /// Pins the server to the servers' core.
     pub fn pinned(self) -> Self {
         process::pin(self.pid(), SERVER_CORE);
         self
     }
 
-    /// All that it has written so far.
+    /// What the server has logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.place.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.sandbox.path().join("log")).unwrap_or_default()
     }
 }
 
@@ -108,19 +109,19 @@ impl Drop for Server {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Not reaped yet, so the ids are still theirs.
+        // The processes are not reaped yet, so the process IDs are still theirs.
         tree.into_iter().rev().for_each(|pid| signal(pid, Signal::SIGKILL));
         let _ = self.child.wait();
     }
 }
 
-/// Where a server lives: a directory of its own and a free port on 127.0.0.1.
-pub struct Place {
+/// A directory for one server and a free port on 127.0.0.1.
+pub struct Sandbox {
     dir: TempDir,
     pub port: u16,
 }
 
-impl Place {
+impl Sandbox {
     pub fn new() -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary directory"), port: free_port() }
     }
@@ -149,7 +150,7 @@ pub fn connected(port: u16) -> UdpSocket {
     socket
 }
 
-/// This program again, in another part.
+/// This program with another first argument.
 pub fn myself(part: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a path to this program"));
     command.arg(part);

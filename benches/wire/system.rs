@@ -1,5 +1,6 @@
-//! The one file with `unsafe`, for what has no safe wrapper: datagrams in batches by recvmmsg(2) and sendmmsg(2), waiting for
-//! them, being on time, and children that end with their parent.
+//! System calls without a safe wrapper: batches of datagrams by recvmmsg(2) and sendmmsg(2),
+//! waiting for sockets, precise sleeps, priorities, and children that end with their parent. The
+//! only file of the benchmarks with `unsafe`.
 #![allow(unsafe_code)]
 
 use std::net::UdpSocket;
@@ -9,16 +10,17 @@ use std::process::Command;
 use std::ptr::null_mut;
 use std::time::Duration;
 
-/// Datagrams that one system call takes at most.
+/// Most datagrams of one system call.
 pub const WIDTH: usize = 64;
 
-/// Octets of a buffer: more than any answer has, and no power of two, for else all buffers would begin in the
-/// same set of the first-level cache.
+/// Size of a buffer in octets: more than any answer has. It is no power of two, as then all buffers
+/// would start in the same set of the first-level cache.
 pub const SIZE: usize = 1600;
 
 /// Buffers that hold the datagrams of one recvmmsg.
 pub struct Batch {
-    // None of these is ever resized: the pointers in `headers` and `vectors` hold as long as the batch lives.
+    // None of these is ever resized: the pointers in `headers` and `vectors` hold as long as the
+    // batch lives.
     buffers: Vec<[u8; SIZE]>,
     sources: Vec<libc::sockaddr_in>,
     vectors: Vec<libc::iovec>,
@@ -40,9 +42,9 @@ impl Batch {
         }
     }
 
-    /// Takes up to [`WIDTH`] datagrams in place of those held and returns their number, 0 after any error.
-    ///
-    /// With `wait` it blocks for the first one, no longer than the socket's timeout.
+    /// Receives up to [`WIDTH`] datagrams, which replace those in the batch, and returns their
+    /// number; 0 after any error. With `wait`, blocks for the first one for at most the socket's
+    /// timeout.
     pub fn receive(&mut self, socket: &UdpSocket, wait: bool) -> usize {
         for slot in 0..self.count {
             self.vectors[slot] =
@@ -54,8 +56,8 @@ impl Batch {
             header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
         }
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
-        // SAFETY: WIDTH headers whose pointers and lengths are those of `buffers` and `sources`, set up here or in an earlier
-        // call; the socket is open as it is borrowed.
+        // SAFETY: WIDTH headers whose pointers and lengths are those of `buffers` and `sources`,
+        // set up here or in an earlier call; the socket is open as it is borrowed.
         let count = unsafe {
             let headers = self.headers.as_mut_ptr();
             libc::recvmmsg(
@@ -71,18 +73,18 @@ impl Batch {
         usize::try_from(count).unwrap_or(0)
     }
 
-    /// What the slot holds; `slot` is below the number that was received.
+    /// The datagram in a slot. `slot` is less than the number received.
     pub fn datagram(&self, slot: usize) -> &[u8] {
         &self.buffers[slot][..self.length(slot)]
     }
 
-    /// As [`Batch::datagram`], to be changed in place.
+    /// The same as [`Batch::datagram`], mutable.
     pub fn datagram_mut(&mut self, slot: usize) -> &mut [u8] {
         let length = self.length(slot);
         &mut self.buffers[slot][..length]
     }
 
-    /// Sends the first `count` datagrams whence they came, each with `add` octets more.
+    /// Sends the first `count` datagrams back to their sources, each extended by `add` octets.
     pub fn send_back(&mut self, socket: &UdpSocket, count: usize, add: usize) {
         let count = count.min(self.count);
         for slot in 0..count {
@@ -90,7 +92,8 @@ impl Batch {
         }
         let mut sent = 0;
         while sent < count {
-            // SAFETY: `count` headers that the last `receive` set up and the kernel filled; the lengths are within the buffers.
+            // SAFETY: `count` headers that the last `receive` set up and the kernel filled; the
+            // lengths are within the buffers.
             let more = unsafe {
                 let first = self.headers[sent..count].as_mut_ptr();
                 libc::sendmmsg(socket.as_raw_fd(), first, (count - sent) as libc::c_uint, 0)
@@ -105,7 +108,8 @@ impl Batch {
     }
 }
 
-/// Sends up to [`WIDTH`] packets over a connected socket and returns how many went out, 0 after any error.
+/// Sends up to [`WIDTH`] packets over a connected socket and returns the number sent; 0 after any
+/// error.
 pub fn send(socket: &UdpSocket, packets: &[&[u8]]) -> usize {
     // SAFETY: integers and null pointers may be all zero.
     let (mut headers, mut vectors): ([libc::mmsghdr; WIDTH], [libc::iovec; WIDTH]) =
@@ -118,14 +122,15 @@ pub fn send(socket: &UdpSocket, packets: &[&[u8]]) -> usize {
         headers[slot].msg_hdr.msg_iov = &raw mut vectors[slot];
         headers[slot].msg_hdr.msg_iovlen = 1;
     }
-    // SAFETY: `count` headers, each with one vector of a packet that is borrowed during the call; no names, no control data.
+    // SAFETY: `count` headers, each with one vector of a packet that is borrowed during the call;
+    // no names, no control data.
     let sent = unsafe {
         libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, 0)
     };
     usize::try_from(sent).unwrap_or(0)
 }
 
-/// Sleeps until one of the sockets has a datagram, no longer than `timeout`.
+/// Sleeps until one of the sockets has a datagram, for at most `timeout`.
 pub fn wait<'s>(sockets: impl Iterator<Item = &'s UdpSocket>, timeout: Duration) {
     let of = |socket: &UdpSocket| libc::pollfd {
         fd: socket.as_raw_fd(),
@@ -137,7 +142,8 @@ pub fn wait<'s>(sockets: impl Iterator<Item = &'s UdpSocket>, timeout: Duration)
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
     };
-    // SAFETY: as many entries as are told, a timeout that lives through the call, no signal mask.
+    // SAFETY: pointer and length are those of `all`; the timeout lives through the call; there is
+    // no signal mask.
     unsafe {
         libc::ppoll(
             all.as_mut_ptr(),
@@ -148,27 +154,27 @@ pub fn wait<'s>(sockets: impl Iterator<Item = &'s UdpSocket>, timeout: Duration)
     };
 }
 
-/// Lets this thread's sleeps end on time: by default the kernel may prolong each by 50 µs.
+/// Makes the sleeps of this thread precise: by default the kernel may prolong each by 50 µs.
 pub fn sleep_exactly() {
     // SAFETY: takes a number of nanoseconds, touches no memory of ours.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
 }
 
-/// Lets a thread run before all that is not urgent, if this process may: `SCHED_RR` of sched(7), with the lowest priority.
-/// Niceness would not do: many kernels weigh it within a session only.
-pub fn favour(thread: u32) {
+/// Gives a thread real-time priority, if this process may: `SCHED_RR` of sched(7) with the lowest
+/// priority. Niceness is not enough: many kernels apply it within a session only.
+pub fn raise_priority(thread: u32) {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: the parameter lives through the call, which touches no other memory of ours.
     unsafe { libc::sched_setscheduler(thread.cast_signed(), libc::SCHED_RR, &raw const lowest) };
 }
 
-/// Has the kernel end the command's process when the thread that starts it ends, however that comes about.
+/// Has the kernel end the command's process when the thread that started it ends for any reason.
 pub fn end_with_parent(command: &mut Command) {
     let ask = || {
         // SAFETY: takes numbers, touches no memory of ours.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong) };
         Ok(())
     };
-    // SAFETY: between fork and exec only one system call is made, which is safe for a signal handler, too.
+    // SAFETY: between fork and exec only one system call is made, which is async-signal-safe.
     unsafe { command.pre_exec(ask) };
 }

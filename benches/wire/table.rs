@@ -1,4 +1,4 @@
-//! How tables look.
+//! The format of tables.
 
 use comfy_table::presets;
 use comfy_table::{CellAlignment, Table};

@@ -1,4 +1,4 @@
-//! `--workers`: two workers against one, with nothing bound to a core.
+//! `--workers`: compares two workers with one. Nothing is pinned to a core.
 
 use std::process::ExitCode;
 
@@ -10,13 +10,14 @@ use crate::race::{Effort, Track};
 use crate::table;
 use crate::workload::Workload;
 
-/// Sockets of the load: with few, the kernel may give all of them to one worker.
+/// Sockets of the load. With few, the kernel might assign all of them to one worker.
 const SOCKETS: usize = 16;
 
-/// Prints CPU per query and answers per second; only a report, for the load takes its share of the cores.
+/// Prints CPU time per query and answers per second. Nothing is checked, as the load shares the
+/// cores.
 pub fn run(effort: Effort) -> ExitCode {
     let track = Track::new(Fleet::race());
-    let deck = track.deck(Workload::Mixed);
+    let queries = track.queries(Workload::Mixed);
     let servers = [1, 2]
         .map(|workers| cvdns::start(&track.fleet, &Options { workers, ..Options::default() }));
     let round = |seconds| {
@@ -25,7 +26,7 @@ pub fn run(effort: Effort) -> ExitCode {
                 sockets: SOCKETS,
                 sleep: true,
                 pin: false,
-                ..Load::of(server, &deck.path, seconds)
+                ..Load::of(server, &queries.path, seconds)
             }
             .measure()
         })

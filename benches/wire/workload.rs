@@ -1,4 +1,4 @@
-//! What is asked: kinds of queries as clients of a mirror network send them.
+//! Workloads: queries as clients of a mirror network send them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -6,16 +6,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use maxminddb::{Reader, WithinOptions};
 
 use crate::cvdns;
-use crate::deck::{Asked, Deck};
 use crate::fleet::Fleet;
 use crate::queries::{A, AAAA, Edns, Numbers, TXT, query};
+use crate::query_set::{ExpectedQuery, QuerySet};
 
-/// How many queries a workload goes through.
+/// Number of different queries of a workload.
 const QUERIES: usize = 100_000;
 
 const NXDOMAIN: u8 = 3;
 
-/// A kind of load. All of it with EDNS, payload size 1232.
+/// A kind of load. All queries have EDNS with a payload size of 1232 octets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Workload {
     /// The version record.
@@ -26,11 +26,11 @@ pub enum Workload {
     Client,
     /// 40 % the record, 35 % near clients, 20 % of countries, 5 % names that do not exist.
     Mixed,
-    /// Any of so many names of the master file.
+    /// Names of the master file, of which there are so many.
     Static(usize),
 }
 
-/// The kinds that servers are compared by.
+/// The workloads by which servers are compared.
 pub const ALL: [Workload; 4] =
     [Workload::Record, Workload::Country, Workload::Client, Workload::Mixed];
 
@@ -41,16 +41,16 @@ impl Workload {
     }
 
     /// The queries, the same in every run.
-    pub fn deck(self, fleet: &Fleet, networks: &Networks) -> Deck {
+    pub fn queries(self, fleet: &Fleet, networks: &Networks) -> QuerySet {
         let mut asking = Asking { fleet, networks, numbers: Numbers(11) };
-        let asked = (0..QUERIES).map(|_| match self {
+        let query = (0..QUERIES).map(|_| match self {
             Self::Record => asking.record(0),
             Self::Country => asking.country(A),
             Self::Client => asking.client(A, 100),
             Self::Mixed => asking.mixed(),
             Self::Static(names) => asking.static_name(names),
         });
-        Deck::new(asked)
+        QuerySet::new(query)
     }
 }
 
@@ -73,7 +73,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn mixed(&mut self) -> Asked {
+    fn mixed(&mut self) -> ExpectedQuery {
         // Two of three clients ask for IPv4.
         let qtype = *self.numbers.one_of(&[A, A, AAAA]);
         match self.numbers.below(100) {
@@ -84,32 +84,32 @@ impl Asking<'_> {
         }
     }
 
-    fn record(&mut self, with_subnet: usize) -> Asked {
+    fn record(&mut self, with_subnet: usize) -> ExpectedQuery {
         self.ask("current.cvd.clamav.net", TXT, with_subnet)
     }
 
-    fn client(&mut self, qtype: u16, with_subnet: usize) -> Asked {
+    fn client(&mut self, qtype: u16, with_subnet: usize) -> ExpectedQuery {
         self.ask("db.local.clamav.net", qtype, with_subnet)
     }
 
-    fn country(&mut self, qtype: u16) -> Asked {
+    fn country(&mut self, qtype: u16) -> ExpectedQuery {
         let country = self.numbers.one_of(&self.fleet.countries);
         self.ask(&format!("db.{country}.clamav.net"), qtype, 0)
     }
 
-    fn static_name(&mut self, names: usize) -> Asked {
+    fn static_name(&mut self, names: usize) -> ExpectedQuery {
         let name = format!("h{}.clamav.net", self.numbers.below(names));
         self.ask(&name, A, 0)
     }
 
-    fn missing(&mut self) -> Asked {
+    fn missing(&mut self) -> ExpectedQuery {
         let label: String =
             (0..8).map(|_| *self.numbers.one_of(&['a', 'b', 'c', 'd', 'e', 'f', 'g'])).collect();
-        let asked = self.ask(&format!("{label}.clamav.net"), A, 0);
-        Asked { rcode: NXDOMAIN, least: 0, ..asked }
+        let query = self.ask(&format!("{label}.clamav.net"), A, 0);
+        ExpectedQuery { rcode: NXDOMAIN, least: 0, ..query }
     }
 
-    fn ask(&mut self, name: &str, qtype: u16, with_subnet: usize) -> Asked {
+    fn ask(&mut self, name: &str, qtype: u16, with_subnet: usize) -> ExpectedQuery {
         let subnet = self.numbers.chance(with_subnet);
         let edns = if subnet {
             Edns::Subnet(self.networks.address(&mut self.numbers))
@@ -117,7 +117,7 @@ impl Asking<'_> {
             Edns::Plain
         };
         // Not every country has IPv6.
-        Asked { packet: query(name, qtype, edns), rcode: 0, least: u8::from(qtype != AAAA) }
+        ExpectedQuery { packet: query(name, qtype, edns), rcode: 0, least: u8::from(qtype != AAAA) }
     }
 }
 
@@ -140,7 +140,7 @@ impl Networks {
         Self(known.collect())
     }
 
-    /// Any address of any of them.
+    /// A random address in one of the networks.
     fn address(&self, numbers: &mut Numbers) -> IpAddr {
         let (first, prefix) = *numbers.one_of(&self.0);
         let host = numbers.v4().checked_shr(prefix.into()).unwrap_or(0);

@@ -1,4 +1,5 @@
-//! Answers queries as a UDP worker does, without its sockets: in batches, each query in a slot of its own.
+//! Answers queries as a UDP worker does, but without sockets: in batches, each query in a slot of
+//! its own.
 
 #![allow(unreachable_pub, reason = "shared by benchmarks")]
 
@@ -8,14 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::snapshot::Snapshot;
 
-/// Queries that a worker receives at once, and the octets that each has room for: as in `serve`.
+/// Queries of a batch, and octets of a slot: as in `serve`.
 pub const BATCH: usize = 64;
 const SLOT: usize = 4096 + 64;
 
 pub struct Worker<'s> {
     snapshot: &'s Snapshot,
     answering: Answering,
-    /// Slots and the length of what is in them.
+    /// Slots and the length of the message in each.
     slots: Vec<(Vec<u8>, usize)>,
 }
 
@@ -28,13 +29,13 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Answers as many queries as there are, or a batch of them.
+    /// Answers all queries, but at most a batch.
     pub fn batch<'q>(&mut self, queries: impl Iterator<Item = &'q [u8]>) {
         let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
         let from = SocketAddr::new(client, 4711);
         let mut count = 0;
         for ((slot, length), query) in self.slots.iter_mut().zip(queries) {
-            // The copy stands for what the kernel does.
+            // The kernel makes this copy for a real worker.
             slot.get_mut(..query.len()).unwrap().copy_from_slice(query);
             *length = query.len();
             count += 1;

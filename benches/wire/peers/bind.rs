@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::fleet::Fleet;
-use crate::server::Place;
+use crate::server::Sandbox;
 
-pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
-    let (port, dir) = (place.port, place.path().display());
-    place.write("clamav.net.zone", &super::master_file(fleet));
-    place.write(
+pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command {
+    let (port, dir) = (sandbox.port, sandbox.path().display());
+    sandbox.write("clamav.net.zone", &super::master_file(fleet));
+    sandbox.write(
         "named.conf",
         &format!(
             "options {{ directory \"{dir}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\

@@ -1,4 +1,5 @@
-//! gdnsd: multifo for countries, geoip for clients. Its states are set by hand, as cvdns's come from a feed.
+//! gdnsd: multifo for countries, geoip for clients. States are set by hand, as cvdns has them from
+//! a feed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,16 +11,16 @@ use cvdns_core::geo::country::Country;
 use super::{v4, v6};
 use crate::cvdns::database;
 use crate::fleet::{Fleet, Mirror};
-use crate::server::Place;
+use crate::server::Sandbox;
 
-pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
-    place.write("etc/zones/clamav.net", &zone(fleet));
-    place.write("etc/geoip/.keep", "");
-    place.write("run/.keep", "");
-    place.write("state/.keep", "");
-    place.write("etc/config", &config(place, fleet));
+pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command {
+    sandbox.write("etc/zones/clamav.net", &zone(fleet));
+    sandbox.write("etc/geoip/.keep", "");
+    sandbox.write("run/.keep", "");
+    sandbox.write("state/.keep", "");
+    sandbox.write("etc/config", &config(sandbox, fleet));
     let mut command = Command::new(program);
-    command.arg("-c").arg(place.path().join("etc")).arg("start");
+    command.arg("-c").arg(sandbox.path().join("etc")).arg("start");
     command
 }
 
@@ -31,8 +32,8 @@ fn zone(fleet: &Fleet) -> String {
     zone + "db.local 60 DYNA geoip!local\n"
 }
 
-fn config(place: &Place, fleet: &Fleet) -> String {
-    let (port, dir) = (place.port, place.path().display());
+fn config(sandbox: &Sandbox, fleet: &Fleet) -> String {
+    let (port, dir) = (sandbox.port, sandbox.path().display());
     let (mut pools, mut centers) = (String::new(), String::new());
     for (country, mirrors) in fleet.by_country() {
         let pool = pool(mirrors);
@@ -82,7 +83,8 @@ fn pool(mirrors: &[Mirror]) -> String {
     format!("addrs_v4 => {}, {v6}service_types => up", list(v4(mirrors)))
 }
 
-/// Each country to its own mirrors, else to two of its continent, else to the United States.
+/// Maps each country to its own mirrors, otherwise to two of its continent, otherwise to the United
+/// States.
 fn map(fleet: &Fleet) -> String {
     let mut continents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for country in &fleet.countries {

@@ -7,14 +7,14 @@ use std::process::Command;
 use super::{MAX, v4, v6};
 use crate::cvdns;
 use crate::fleet::Fleet;
-use crate::server::Place;
+use crate::server::Sandbox;
 
-pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
-    let (port, dir) = (place.port, place.path().display());
-    place.write("clamav.net.zone", &super::master_file(fleet));
-    place.write("geo.conf", &geography(fleet));
-    place.write("db/.keep", "");
-    place.write(
+pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command {
+    let (port, dir) = (sandbox.port, sandbox.path().display());
+    sandbox.write("clamav.net.zone", &super::master_file(fleet));
+    sandbox.write("geo.conf", &geography(fleet));
+    sandbox.write("db/.keep", "");
+    sandbox.write(
         "knot.conf",
         &format!(
             r#"server:

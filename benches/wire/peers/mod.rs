@@ -11,23 +11,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fleet::{Fleet, Mirror};
-use crate::server::{Place, Server};
+use crate::server::{Sandbox, Server};
 
-/// Most addresses of an answer, where a server can be told so: as many as the project's example has.
+/// Most addresses of an answer, for servers that can limit them: as in the example of cvdns.
 const MAX: usize = 8;
 
-/// The version record as the project's server renders it.
+/// The version record as cvdns renders it.
 const RECORD: &str = "1.4.6:63:28129:1795379400:1:90:49192:339";
 
 /// A name server that may be installed.
 pub struct Peer {
     pub name: &'static str,
-    /// Its program, by which `--peers` names it.
+    /// Name of the program, also for `--peers`.
     pub program: &'static str,
-    /// Whether it answers by where clients are, as configured here.
+    /// Whether its answers depend on the client's location, as configured here.
     pub geography: bool,
-    /// Writes its files and says how it is started.
-    configure: fn(program: &Path, place: &Place, fleet: &Fleet) -> Command,
+    /// Writes its files and returns the command that starts it.
+    configure: fn(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command,
 }
 
 pub const ALL: [Peer; 5] = [
@@ -44,32 +44,32 @@ pub const ALL: [Peer; 5] = [
 ];
 
 impl Peer {
-    /// Whether `--peers` asks for it: `all`, `none`, or a list of programs.
+    /// Whether `--peers` selects it: `all`, `none`, or a list of programs.
     pub fn is_among(&self, wanted: &str) -> bool {
-        // knotd's project and named's have other names, which are just as clear.
+        // The projects of knotd and named have other names, which are accepted too.
         let also = self.name.split(',').next().unwrap_or(self.name);
         let named =
             |word: &str| word == "all" || word == self.program || word.eq_ignore_ascii_case(also);
         wanted.split(',').any(|word| named(word.trim()))
     }
 
-    /// Starts it.
+    /// Starts the server.
     pub fn start(&self, fleet: &Fleet) -> Result<Server, Absence> {
         let program = find(self.program).ok_or(Absence::NotInstalled)?;
-        let place = Place::new();
-        let command = (self.configure)(&program, &place, fleet);
-        Server::try_start(self.name, command, place).map_err(Absence::DoesNotStart)
+        let sandbox = Sandbox::new();
+        let command = (self.configure)(&program, &sandbox, fleet);
+        Server::try_start(self.name, command, sandbox).map_err(Absence::DoesNotStart)
     }
 }
 
 /// Why a name server takes no part.
 pub enum Absence {
     NotInstalled,
-    /// With what it wrote: mostly a module that comes in a package of its own.
+    /// The text is its log. The usual reason is a module that has a package of its own.
     DoesNotStart(String),
 }
 
-/// Checks what `--peers` says.
+/// Checks the value of `--peers`.
 pub fn parse_list(list: &str) -> Result<String, String> {
     let known = |word: &str| word == "none" || ALL.iter().any(|peer| peer.is_among(word));
     match list.split(',').find(|word| !known(word.trim())) {
@@ -84,13 +84,14 @@ fn programs() -> Vec<&'static str> {
     ALL.iter().map(|peer| peer.program).collect()
 }
 
-/// A program in PATH, or where daemons live, which is often not in a user's PATH.
+/// Finds a program in PATH, or in the directories of daemons, which a user's PATH often lacks.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin:/sbin";
     path.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.is_file())
 }
 
-/// The zone as a master file: the record, every country's addresses, and one answer for all clients.
+/// The zone as a master file: the record, every country's addresses, and one answer for all
+/// clients.
 fn master_file(fleet: &Fleet) -> String {
     let mut zone = master_file_head();
     for mirror in &fleet.mirrors {

@@ -7,12 +7,12 @@ use std::process::Command;
 use super::{MAX, RECORD, v4, v6};
 use crate::cvdns;
 use crate::fleet::Fleet;
-use crate::server::Place;
+use crate::server::Sandbox;
 
-pub(super) fn configure(program: &Path, place: &Place, fleet: &Fleet) -> Command {
-    let (port, dir) = (place.port, place.path().display());
-    place.write("geo.yml", &zone(fleet));
-    place.write(
+pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command {
+    let (port, dir) = (sandbox.port, sandbox.path().display());
+    sandbox.write("geo.yml", &zone(fleet));
+    sandbox.write(
         "pdns.conf",
         &format!(
             "launch=geoip\ngeoip-database-files=mmdb:{database}\ngeoip-zones-file={dir}/geo.yml\n\
