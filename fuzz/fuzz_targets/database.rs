@@ -15,7 +15,8 @@ static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| {
     build(&[source], &Options::default(), &mut |_, _| {}).unwrap().bytes
 });
 
-// An even first octet: changes to the small database, each an offset and an octet. An odd one: a database of its own.
+// An even first octet: changes to the small database, each an offset and an octet. An odd one: a
+// database of its own.
 fuzz_target!(|input: &[u8]| {
     let Some((first, rest)) = input.split_first() else { return };
     let bytes = if first % 2 == 1 {

@@ -59,10 +59,12 @@ fuzz_target!(|input: &[u8]| {
         let answer = &buffer[..length];
         assert_eq!(answer[..2], packet[..2], "the id");
         assert_eq!(answer[2] & 0xf9, 0x80 | packet[2] & 0x79, "QR, opcode, RD");
-        // Without EDNS 512 octets, never over what the example allows; a question of 255 octets fits.
+        // Without EDNS 512 octets, never over what the example allows; a question of 255 octets
+        // fits.
         assert!(transport == Transport::Tcp || length <= 1232, "{length} octets");
         match Message::from_vec(answer) {
-            // Family 0 (RFC 7871 section 7.1.2, as `dig +subnet=0` sends it) is beyond hickory-proto.
+            // Family 0 (RFC 7871 section 7.1.2, as `dig +subnet=0` sends it) is beyond
+            // hickory-proto.
             Ok(_) | Err(DecodeError::UnknownAddressFamily(0)) => {}
             Err(error) => panic!("no message: {error}"),
         }

@@ -1,4 +1,5 @@
-//! Signature files and keys, which come from web servers: nothing panics, and nothing but the signature itself is believed.
+//! Signature files and keys, which come from web servers: nothing panics, and nothing but the
+//! signature itself is believed.
 
 #![no_main]
 

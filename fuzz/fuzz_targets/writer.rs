@@ -24,7 +24,8 @@ fn name(input: &mut &[u8]) -> Option<Vec<u8>> {
     Some(wire)
 }
 
-// The first half fills the buffer, the second says what is written. hickory-proto must read the same names.
+// The first half fills the buffer, the second says what is written. hickory-proto must read the
+// same names.
 fuzz_target!(|input: &[u8]| {
     let (hostile, mut input) = input.split_at(input.len() / 2);
     let mut buffer: Vec<u8> = hostile.iter().copied().cycle().take(if hostile.is_empty() { 0 } else { 2048 }).collect();

@@ -1,11 +1,11 @@
-//! The coordinator of a mirror network: checks every address of the fleet by the network's rule, and
-//! writes the feed.
+//! The coordinator of a mirror network: checks every address of the fleet by the network's rule,
+//! and writes the feed.
 //!
 //! In the order of reading:
 //!
 //! - [`rule`] decides the state of an address. It is pure: no clock, sockets or files.
-//! - [`check`] finds out what an address serves, by way of `fetch` (one HTTP request) and [`failure`]
-//!   (the ways in which requests fail); `confirm` repeats a failed check.
+//! - [`check`] finds out what an address serves, by way of `fetch` (one HTTP request) and
+//!   [`failure`] (the ways in which requests fail); `confirm` repeats a failed check.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
 //! - `coordinator` holds these together, `run` drives them with threads, the clock and signals:
 //!   [`once`] and [`watch`] are the entry points.

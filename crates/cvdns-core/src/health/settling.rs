@@ -236,8 +236,8 @@ mod tests {
         assert_eq!(settling.of("a", at(729)), CHANGED);
         assert_eq!(settling.next_change(at(729)), Some(at(1299)));
         assert_eq!((settling.of("a", at(1299)), settling.next_change(at(1299))), (CALM, None));
-        // The mirror was up for 11 seconds only, and `old` is not `up`. Later the fourth change back
-        // is outside the window, but the mirror has not settled before 5070.
+        // The mirror was up for 11 seconds only, and `old` is not `up`. Later the fourth change
+        // back is outside the window, but the mirror has not settled before 5070.
         listed.extend([(710, Old)]);
         assert_eq!(followed(30, &listed).of("a", at(10_000)), flapping(false, None));
         listed.extend([(5000, Up), (5029, Down), (5040, Up)]);

@@ -38,7 +38,8 @@ pub fn render_in(problem: &Problem, lines: &mut Lines, colour: bool) -> String {
 }
 
 /// Lines of a file in which every control character is replaced by a harmless one of the same
-/// length: the renderer places underlines by octets. It replaces those of one octet itself (U+2400).
+/// length: the renderer places underlines by octets. It replaces those of one octet itself
+/// (U+2400).
 fn inert(lines: &str) -> String {
     let shown = |character: char| match character.len_utf8() {
         2 if is_control(character) => '\u{a4}',

@@ -50,8 +50,8 @@ fn every_format_is_tested() {
     assert!(FORMATS.is_sorted_by_key(|format| format.rr_type.number));
 }
 
-/// RFC 3597 section 5: `\#` is allowed for every type, by mnemonic and by number. `TYPEnnn` may also
-/// have the type's own presentation format.
+/// RFC 3597 section 5: `\#` is allowed for every type, by mnemonic and by number. `TYPEnnn` may
+/// also have the type's own presentation format.
 #[test]
 fn the_generic_form_is_read_for_every_type() {
     for (_, number, wanted) in RECORDS {

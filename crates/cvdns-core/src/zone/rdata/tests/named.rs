@@ -1,4 +1,6 @@
-//! Records as `named-rrchecker -o example.org -u` of BIND 9.18.49 encodes them: the text after the class, the type's number and the RDATA. APL, LOC and URI are the examples of RFC 3123, RFC 1876 and RFC 7553.
+//! Records as `named-rrchecker -o example.org -u` of BIND 9.18.49 encodes them: the text after the
+//! class, the type's number and the RDATA. APL, LOC and URI are the examples of RFC 3123, RFC 1876
+//! and RFC 7553.
 
 pub(super) const RECORDS: &[(&str, u16, &str)] = &[
     ("A 192.0.2.1", 1, "c0000201"),
