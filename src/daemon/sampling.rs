@@ -3,6 +3,7 @@
 
 mod countdown;
 mod json_line;
+mod sample;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,14 +20,7 @@ use cvdns_core::answer::Transport;
 use cvdns_net::Endpoint;
 
 use countdown::Countdown;
-
-/// An answer that was chosen, which includes its question.
-#[derive(Debug)]
-struct Sample {
-    octets: Box<[u8]>,
-    client: SocketAddr,
-    transport: Transport,
-}
+use sample::Sample;
 
 /// Makes samplers, which all send their samples to one thread.
 #[derive(Debug, Clone)]

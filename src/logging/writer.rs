@@ -92,7 +92,8 @@ fn lines_in(text: &[u8]) -> u64 {
     text.split_inclusive(|octet| *octet == b'\n').count() as u64
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 

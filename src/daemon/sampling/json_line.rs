@@ -7,7 +7,7 @@ use domain::rdata::AllRecordData;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Sample;
+use super::sample::Sample;
 use crate::logging::MAX_PIECE;
 use cvdns_core::answer::Transport;
 

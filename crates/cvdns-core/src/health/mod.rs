@@ -4,27 +4,31 @@
 mod all_faults;
 mod condition;
 mod feed;
+mod feed_error;
 mod feed_fault;
 pub mod feed_keys;
 mod inputs;
+mod key_id;
 mod mirror_status;
 pub mod override_keys;
 mod overrides;
 mod settling;
 mod signature;
+mod signature_fault;
 mod unknown_mirrors;
 
 pub use all_faults::feed_faults;
 pub use condition::MirrorCondition;
-pub use feed::{Feed, FeedError, MAX_FEED_SIZE, MirrorHealth};
+pub use feed::{Feed, MirrorHealth};
+pub use feed_error::{FeedError, MAX_FEED_SIZE};
 pub use feed_fault::FeedFault;
 pub use inputs::HealthInputs;
+pub use key_id::{KeyId, NotAKey};
 pub use mirror_status::{Cause, Health, MirrorStatus};
 pub use overrides::{Override, Overrides};
 pub use settling::{FlapStatus, Settling};
-pub use signature::{
-    Key, KeyId, Keys, NotAKey, SIGNATURE_EXTENSION, SignatureFault, signature_path,
-};
+pub use signature::{Key, Keys, SIGNATURE_EXTENSION, signature_path};
+pub use signature_fault::SignatureFault;
 pub use unknown_mirrors::unknown_mirrors;
 
 use serde::{Deserialize, Serialize};

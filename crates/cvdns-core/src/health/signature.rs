@@ -1,13 +1,11 @@
 //! Signatures of feeds: a feed must be signed with one of the coordinator's minisign keys.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use domain::utils::base64;
 use minisign_verify::{Error, PublicKey, Signature};
 
-use super::FeedError;
+use super::{FeedError, KeyId, NotAKey, SignatureFault};
 
 /// The public keys of `public-key`, at least one. A feed is accepted if one of them verifies its
 /// signature.
@@ -19,77 +17,6 @@ pub struct Keys(Vec<Key>);
 pub struct Key {
     key: PublicKey,
     id: KeyId,
-}
-
-/// The key ID in a public key and in the signatures made with its secret key. It shows which key
-/// was meant, but proves nothing, as anyone can write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyId(u64);
-
-/// Why a signature is not valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignatureFault {
-    /// It is not UTF-8.
-    NoText,
-    /// It is HTML, which web servers send in place of a missing file.
-    WebPage,
-    /// It is not a minisign signature file.
-    NoSignature,
-    /// It was made with a key that is not one of `public-key`.
-    OtherKey {
-        /// The key that it names.
-        of: KeyId,
-        /// The accepted keys.
-        expected: Vec<KeyId>,
-    },
-    /// It names an accepted key, but does not verify.
-    OtherOctets {
-        /// The key that it names.
-        of: KeyId,
-    },
-}
-
-impl SignatureFault {
-    /// What to do about the fault, as a sentence without a full stop.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::NoText | Self::WebPage | Self::NoSignature => {
-                "put the file that `minisign -S` wrote beside the feed; fetch its URL to see what the server sends"
-            }
-            Self::OtherKey { .. } => {
-                "write the coordinator's key as `public-key` in [feed] (the last line of its .pub file), or add it to a list; \
-                 if the feed was signed by another key than the coordinator's, sign the feed with the coordinator's key"
-            }
-            Self::OtherOctets { .. } => {
-                "sign the feed as it is now with `minisign -S`; if you copy them, copy octet by octet, \
-                 the signature first and then the feed"
-            }
-        }
-    }
-}
-
-impl fmt::Display for SignatureFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoText => f.write_str("it is not text, and so not a minisign signature"),
-            Self::WebPage => f.write_str("it is a web page, not a minisign signature"),
-            Self::NoSignature => f.write_str("it is not a minisign signature"),
-            Self::OtherKey { of, expected } => {
-                let expected: Vec<String> = expected.iter().map(KeyId::to_string).collect();
-                write!(
-                    f,
-                    "it was made with a key other than `public-key`: with {of}, expected {}",
-                    expected.join(" or ")
-                )
-            }
-            Self::OtherOctets { of } => {
-                write!(
-                    f,
-                    "it names key {of} but does not match these octets: it is of another file, or the feed was changed or forged"
-                )
-            }
-        }
-    }
 }
 
 /// Suffix of a signature's path or URL, appended to that of the feed.
@@ -157,35 +84,6 @@ impl Key {
     }
 }
 
-impl KeyId {
-    /// The key ID in a signature file.
-    fn of_signature(text: &str) -> Result<Self, NotAKey> {
-        text.lines().nth(1).ok_or(NotAKey).and_then(Self::in_base64)
-    }
-
-    /// The key ID in a public key or signature of minisign in Base64. It follows the two octets
-    /// that name the algorithm.
-    fn in_base64(text: &str) -> Result<Self, NotAKey> {
-        let octets: Vec<u8> = base64::decode(text.trim_end()).map_err(|_| NotAKey)?;
-        octets.get(2..10).ok_or(NotAKey).and_then(Self::of)
-    }
-
-    /// The key ID in these eight octets, in little-endian order.
-    ///
-    /// # Errors
-    /// If there are not eight octets.
-    pub fn of(octets: &[u8]) -> Result<Self, NotAKey> {
-        octets.try_into().map(|octets| Self(u64::from_le_bytes(octets))).map_err(|_| NotAKey)
-    }
-}
-
-impl fmt::Display for KeyId {
-    /// As minisign writes it into the comments of keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016X}", self.0)
-    }
-}
-
 /// Whether a text is HTML, which a web server sends in place of a missing file, or as a login page.
 fn is_web_page(text: &str) -> bool {
     let start = text.trim_start().get(..5).unwrap_or_default();
@@ -198,16 +96,6 @@ impl FromStr for Key {
     fn from_str(text: &str) -> Result<Self, NotAKey> {
         let key = PublicKey::from_base64(text).map_err(|_| NotAKey)?;
         Ok(Self { key, id: KeyId::in_base64(text)? })
-    }
-}
-
-/// The text is not a minisign public key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAKey;
-
-impl fmt::Display for NotAKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a minisign public key")
     }
 }
 

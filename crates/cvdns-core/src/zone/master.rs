@@ -7,26 +7,24 @@ mod directives;
 mod generate;
 mod lexer;
 mod record_head;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::include::Include;
-use super::rdata::{self, bad_name};
+use super::rdata::bad_name;
 use super::records::ResourceRecord;
 use super::token::{ParseError, Token};
 use crate::problem::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
 use crate::wire::name::Name;
-use crate::wire::rtype;
+use directives::Inclusion;
 use lexer::{Lexer, MasterEntry};
 use record_head::RecordHead;
-
-/// Advice on a record without a TTL of its own, where neither `$TTL` nor an earlier record gives
-/// one (RFC 2308 section 4).
-const NO_TTL: &str = "write `$TTL 3600` at the top of the file, or a TTL into the record";
+use state::{EntryContext, ReaderState, normalized};
 
 /// What is wrong with a first record that starts with a blank, and advice.
 const NO_OWNER: (&str, &str) = (
@@ -43,62 +41,20 @@ pub fn parse(
     include: &mut dyn Include,
     problems: &mut Problems,
 ) -> Vec<ResourceRecord> {
-    let mut reader = MasterReader {
-        include,
-        problems,
-        records: Vec::new(),
-        open: Vec::new(),
-        includes_stopped: false,
-        default_ttl: None,
-        last_ttl: None,
-        generated: 0,
-        generated_octets: 0,
-        included_octets: 0,
-        rdata: Vec::new(),
-    };
+    let mut reader = MasterReader { state: ReaderState::new(include, problems) };
     reader.file(file, octets.as_ref(), EntryContext { origin: origin.clone(), owner: None });
-    reader.records
+    reader.state.records
 }
 
-/// State of reading a master file with all files that it includes.
+/// Reads a master file with all files that it includes.
 struct MasterReader<'r> {
-    include: &'r mut dyn Include,
-    problems: &'r mut Problems,
-    records: Vec<ResourceRecord>,
-    /// Files that are being read, each included by the one before.
-    open: Vec<PathBuf>,
-    /// Whether a limit of `$INCLUDE` was exceeded. No more files are included then, as a file that
-    /// includes itself twice would double the number of files at each level.
-    includes_stopped: bool,
-    /// TTL of the last `$TTL` in seconds. A `$TTL` in an included file stays in effect after that
-    /// file, as in BIND.
-    default_ttl: Option<u32>,
-    /// TTL of the last record in seconds, which applies without `$TTL` (RFC 1035 section 5.1).
-    last_ttl: Option<u32>,
-    /// Number of records that `$GENERATE` has made.
-    generated: usize,
-    /// Length of the data of these records in presentation format, in octets.
-    generated_octets: usize,
-    /// Length of all included files in octets; a file counts each time that it is included.
-    included_octets: usize,
-    /// Buffer for RDATA, reused from record to record.
-    rdata: Vec<u8>,
+    state: ReaderState<'r>,
 }
 
 /// A file's name and text, for messages.
 struct SourceText {
     file: Arc<str>,
     text: Arc<str>,
-}
-
-/// What an entry passes on to the next entry of the same file. An included file starts with the
-/// context of its `$INCLUDE`; its own changes end with it (RFC 1035 section 5.1).
-#[derive(Clone)]
-struct EntryContext {
-    /// Name that completes relative names.
-    origin: Name,
-    /// Owner of the last record; `None` before the first record.
-    owner: Option<Name>,
 }
 
 impl SourceText {
@@ -130,17 +86,17 @@ impl MasterReader<'_> {
         let mut mark = [0; 4];
         let unmarked = octets.strip_prefix(BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes());
         if unmarked.is_some() {
-            self.problems.warning(Location::file(file), HAS_MARK.0, HAS_MARK.1);
+            self.state.problems.warning(Location::file(file), HAS_MARK.0, HAS_MARK.1);
         }
         let octets = unmarked.unwrap_or(octets);
         let source = SourceText::new(file, octets);
-        self.open.push(normalized(Path::new(file)));
+        self.state.open.push(normalized(Path::new(file)));
         let mut lexer = Lexer::new(octets);
         let mut tokens = Vec::new();
         while let Some(entry) = lexer.entry(&mut tokens) {
             self.entry(&entry, &tokens, &source, octets, &mut context);
         }
-        self.open.pop();
+        self.state.open.pop();
     }
 
     /// Reads an entry, and reports why if it is invalid.
@@ -161,8 +117,16 @@ impl MasterReader<'_> {
         let location = source.location(entry.span.start..entry.span.start + line);
         match tokens.split_first() {
             Some((name, arguments)) if !entry.starts_blank && name.text.starts_with(b"$") => {
-                if let Err(error) = directives::follow(self, name, arguments, &location, context) {
-                    self.problems.error(source.location(error.span), error.what, error.help);
+                let state = &mut self.state;
+                match directives::follow(state, name, arguments, &location, context) {
+                    Ok(None) => {}
+                    Ok(Some(Inclusion { included, context })) => {
+                        self.file(&included.file, &included.octets, context);
+                    }
+                    Err(error) => {
+                        let location = source.location(error.span);
+                        self.state.problems.error(location, error.what, error.help);
+                    }
                 }
             }
             _ => {
@@ -175,7 +139,7 @@ impl MasterReader<'_> {
 
     fn report_no_record(&mut self, error: ParseError, source: &SourceText) {
         let what = format!("not a record: {}", error.what);
-        self.problems.error(source.location(error.span), what, error.help);
+        self.state.problems.error(source.location(error.span), what, error.help);
     }
 
     fn record(
@@ -195,73 +159,10 @@ impl MasterReader<'_> {
         }
         let head = RecordHead::read(rest, end)?;
         let Some(owner) = context.owner.clone() else {
-            self.problems.error(location.clone(), NO_OWNER.0, NO_OWNER.1);
+            self.state.problems.error(location.clone(), NO_OWNER.0, NO_OWNER.1);
             return Ok(());
         };
         let data = rest.get(head.count..).unwrap_or_default();
-        self.data(&head, data, owner, location, &context.origin)
+        self.state.data(&head, data, owner, location, &context.origin)
     }
-
-    /// Reads the data of a record, and adds the record.
-    ///
-    /// # Errors
-    /// If the data is not valid for the type.
-    fn data(
-        &mut self,
-        head: &RecordHead,
-        tokens: &[Token<'_>],
-        owner: Name,
-        location: &Location,
-        origin: &Name,
-    ) -> Result<(), ParseError> {
-        self.rdata.clear();
-        rdata::read(head.rtype, tokens, head.end, origin, &mut self.rdata)?;
-        let Some(ttl) = head
-            .ttl
-            .or(self.default_ttl)
-            .or(self.last_ttl)
-            .or_else(|| self.ttl_of_soa(head, location))
-        else {
-            self.problems.error(location.clone(), "the record has no TTL", NO_TTL);
-            return Ok(());
-        };
-        self.last_ttl = Some(ttl);
-        let rdata = self.rdata.as_slice().into();
-        let location = location.clone();
-        self.records.push(ResourceRecord { owner, rtype: head.rtype, ttl, rdata, location });
-        Ok(())
-    }
-
-    /// The TTL of a SOA record without any TTL: its MINIMUM, which was the default TTL before RFC
-    /// 2308 (section 4). As in BIND, it becomes the default TTL of all further records.
-    fn ttl_of_soa(&mut self, head: &RecordHead, location: &Location) -> Option<u32> {
-        let minimum = self.rdata.last_chunk::<4>().filter(|_| head.rtype == rtype::SOA)?;
-        let ttl = u32::from_be_bytes(*minimum).min(i32::MAX as u32);
-        self.default_ttl = Some(ttl);
-        self.problems.warning(
-            location.clone(),
-            format!(
-                "the zone has no $TTL: the MINIMUM of its SOA record, {ttl} seconds, is used instead"
-            ),
-            format!("write `$TTL {ttl}` at the top of the file (RFC 2308 section 4)"),
-        );
-        Some(ttl)
-    }
-}
-
-/// A path without `.`, and without `..` where the path itself names the directory before it.
-/// Symbolic links are not followed.
-fn normalized(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        let within = matches!(out.components().next_back(), Some(Component::Normal(_)));
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if within => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod checks;
+mod rrsets;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +11,12 @@ use std::collections::HashSet;
 
 use super::packed::{CapacityExceeded, PackedRrsets};
 use crate::problem::{Location, Problems};
-use crate::wire::name::{MAX_NAME, Name, lowered, wire_length};
+use crate::wire::name::{Name, wire_length};
 use crate::wire::{HEADER, MAX_MESSAGE, rtype};
 
 pub use super::packed::{OwnerSets, Rdatas, Rrset};
 use canonical::canonical;
+use rrsets::ZoneRrsets;
 
 /// All records of a zone's master file, in `RRsets`.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ impl Records {
         }
         drop(records);
         zone.packed.finish();
-        checks::check(&zone, file, problems);
+        checks::check(zone.rrsets(), file, problems);
         zone
     }
 
@@ -171,22 +173,17 @@ impl Records {
 
     /// The `RRset` of this owner, in wire form, and type.
     pub fn get_wire(&self, owner: &[u8], rtype: u16) -> Option<Rrset<'_>> {
-        let mut lower = [0; MAX_NAME];
-        self.owner(lowered(owner, &mut lower))?.get(rtype)
+        self.rrsets().get_wire(owner, rtype)
     }
 
     /// The NS records of the zone cut at or above `name` that is closest to the apex (RFC 1034
     /// section 4.2.1); `None` if `name` is not delegated.
     pub fn cut_above(&self, name: &Name) -> Option<Rrset<'_>> {
-        let mut found = None;
-        let mut at = Some(name.clone());
-        while let Some(here) =
-            at.filter(|here| *here != self.origin && here.is_within(&self.origin))
-        {
-            found = self.get(&here, rtype::NS).or(found);
-            at = here.parent();
-        }
-        found
+        self.rrsets().cut_above(name)
+    }
+
+    fn rrsets(&self) -> ZoneRrsets<'_> {
+        ZoneRrsets { origin: &self.origin, packed: &self.packed }
     }
 
     /// TTL of negative answers in seconds: the lower one of the SOA record's MINIMUM and TTL (RFC

@@ -4,9 +4,11 @@
 use std::path::Path;
 
 use super::arguments::{expect_end, first};
-use super::{EntryContext, MasterReader, generate, normalized};
+use super::generate;
+use super::state::{EntryContext, ReaderState, normalized};
 use crate::problem::Location;
 use crate::wire::name::Name;
+use crate::zone::include::IncludedFile;
 use crate::zone::rdata::bad_name;
 use crate::zone::token::{ParseError, Token};
 use crate::zone::ttl::ttl;
@@ -23,44 +25,51 @@ const MAX_DEPTH: usize = 32;
 /// record.
 const STAND_IN_TTL: u32 = 3600;
 
-/// Carries out the directive `name`.
+/// A file to read in place of an `$INCLUDE`.
+pub(super) struct Inclusion {
+    pub(super) included: IncludedFile,
+    /// The context in which the file is read.
+    pub(super) context: EntryContext,
+}
+
+/// Carries out the directive `name`. Returns the file to read if it is `$INCLUDE`.
 ///
 /// # Errors
 /// If the directive is unknown, or its arguments are invalid.
 pub(super) fn follow(
-    reader: &mut MasterReader<'_>,
+    reader: &mut ReaderState<'_>,
     name: &Token<'_>,
     arguments: &[Token<'_>],
     location: &Location,
     context: &mut EntryContext,
-) -> Result<(), ParseError> {
+) -> Result<Option<Inclusion>, ParseError> {
     let is = |known: &str| name.text.eq_ignore_ascii_case(known.as_bytes());
     if is("$ORIGIN") {
         context.origin = origin(name, arguments, &context.origin)?;
-        Ok(())
+        Ok(None)
     } else if is("$TTL") {
         let read = default_ttl(name, arguments);
         let stand_in = reader.default_ttl.unwrap_or(STAND_IN_TTL);
         reader.default_ttl = Some(*read.as_ref().unwrap_or(&stand_in));
-        read.map(drop)
+        read.map(|_| None)
     } else if is("$INCLUDE") {
         include(reader, name, arguments, location, context)
     } else if is("$GENERATE") {
-        generate::generate(reader, name, arguments, location, context)
+        generate::generate(reader, name, arguments, location, context).map(|()| None)
     } else {
         let what = format!("unknown directive {}", name.shown());
         Err(name.error(what).with_help("known are $ORIGIN, $TTL, $INCLUDE and $GENERATE"))
     }
 }
 
-/// Reads another file in place of the directive.
+/// The file that `$INCLUDE` names; `None` after a limit was exceeded.
 fn include(
-    reader: &mut MasterReader<'_>,
+    reader: &mut ReaderState<'_>,
     name: &Token<'_>,
     arguments: &[Token<'_>],
     location: &Location,
     context: &EntryContext,
-) -> Result<(), ParseError> {
+) -> Result<Option<Inclusion>, ParseError> {
     const FORM: &str = "write $INCLUDE FILE [ORIGIN]";
     let (path, rest) = first(name, arguments, FORM)?;
     let mut inner = context.clone();
@@ -69,7 +78,7 @@ fn include(
         expect_end(rest, FORM)?;
     }
     if reader.includes_stopped {
-        return Ok(());
+        return Ok(None);
     }
     if reader.open.len() > MAX_DEPTH {
         reader.includes_stopped = true;
@@ -92,8 +101,7 @@ fn include(
                 let help = "include each file once, or split the zone";
                 return Err(path.error(what).with_help(help));
             }
-            reader.file(&included.file, &included.octets, inner);
-            Ok(())
+            Ok(Some(Inclusion { included, context: inner }))
         }
         Err(what) => Err(path.error(what).with_help("check the path: it is relative to this file")),
     }

@@ -4,7 +4,7 @@
 use super::arguments::{expect_end, first};
 use super::lexer::Lexer;
 use super::record_head::RecordHead;
-use super::{EntryContext, MasterReader};
+use super::state::{EntryContext, ReaderState};
 use crate::problem::Location;
 use crate::wire::name::Name;
 use crate::zone::rdata::bad_name;
@@ -43,7 +43,7 @@ struct Template<'a, 't> {
 /// # Errors
 /// If the line, or one of its records, is invalid, or if a limit is exceeded.
 pub(super) fn generate(
-    reader: &mut MasterReader<'_>,
+    reader: &mut ReaderState<'_>,
     name: &Token<'_>,
     arguments: &[Token<'_>],
     location: &Location,
@@ -106,7 +106,7 @@ impl Template<'_, '_> {
     /// If the data is not valid for the type.
     fn add(
         &self,
-        reader: &mut MasterReader<'_>,
+        reader: &mut ReaderState<'_>,
         owner: Name,
         data: &[u8],
         location: &Location,

@@ -1,9 +1,10 @@
 //! Rules that the records of a zone have to obey together.
 
-use super::{OwnerSets, Records, Rrset};
+use super::rrsets::ZoneRrsets;
 use crate::problem::{Location, Problems};
 use crate::wire::name::Name;
 use crate::wire::rtype;
+use crate::zone::packed::{OwnerSets, Rrset};
 
 /// Highest number of CNAME records that are followed in a row, as for answers.
 const MAX_CHAIN: usize = 16;
@@ -15,18 +16,18 @@ const SRV: u16 = 33;
 const SIGNING: [u16; 5] = [46, 47, 48, 50, 51];
 
 /// Reports all violations. `file` is the master file, for records that are missing.
-pub(super) fn check(zone: &Records, file: &Location, problems: &mut Problems) {
+pub(super) fn check(zone: ZoneRrsets<'_>, file: &Location, problems: &mut Problems) {
     check_apex(zone, file, problems);
     for owner in zone.owners() {
-        check_owner(owner, &zone.origin, problems);
+        check_owner(owner, zone.origin, problems);
     }
     check_glue(zone, problems);
     check_aliases(zone, problems);
     warn_signed(zone, problems);
 }
 
-fn check_apex(zone: &Records, file: &Location, problems: &mut Problems) {
-    match zone.get(&zone.origin, rtype::SOA) {
+fn check_apex(zone: ZoneRrsets<'_>, file: &Location, problems: &mut Problems) {
+    match zone.get(zone.origin, rtype::SOA) {
         None => problems.error(
             file.clone(),
             format!("the zone {} has no SOA record", zone.origin),
@@ -39,7 +40,7 @@ fn check_apex(zone: &Records, file: &Location, problems: &mut Problems) {
         ),
         Some(_) => {}
     }
-    if zone.get(&zone.origin, rtype::NS).is_none() {
+    if zone.get(zone.origin, rtype::NS).is_none() {
         problems.error(
             file.clone(),
             format!("the zone {} has no NS record", zone.origin),
@@ -105,12 +106,12 @@ fn check_single(set: &Rrset<'_>, rtype: &str, source: &str, problems: &mut Probl
 
 /// Warns of name servers in the zone without addresses: below a zone cut these are glue (RFC 9471),
 /// elsewhere data of the zone.
-fn check_glue(zone: &Records, problems: &mut Problems) {
+fn check_glue(zone: ZoneRrsets<'_>, problems: &mut Problems) {
     for set in zone.sets().filter(|set| set.rtype() == rtype::NS) {
         let owner = set.owner_name();
         for target in set.rdatas().filter_map(|rdata| Name::from_wire(rdata).ok()) {
             let has = |rtype| zone.get(&target, rtype).is_some();
-            if target.is_within(&zone.origin)
+            if target.is_within(zone.origin)
                 && !has(rtype::A)
                 && !has(rtype::AAAA)
                 && (target.is_within(&owner) || zone.cut_above(&target).is_none())
@@ -126,7 +127,7 @@ fn check_glue(zone: &Records, problems: &mut Problems) {
 }
 
 /// Warns of CNAME loops, and of CNAME records where a host name is required.
-fn check_aliases(zone: &Records, problems: &mut Problems) {
+fn check_aliases(zone: ZoneRrsets<'_>, problems: &mut Problems) {
     for set in zone.sets() {
         if set.rtype() == rtype::CNAME && leads_back(zone, &set) {
             problems.warning(
@@ -159,7 +160,7 @@ fn check_aliases(zone: &Records, problems: &mut Problems) {
 }
 
 /// Whether following a CNAME within the zone leads back to the same CNAME.
-fn leads_back(zone: &Records, alias: &Rrset<'_>) -> bool {
+fn leads_back(zone: ZoneRrsets<'_>, alias: &Rrset<'_>) -> bool {
     let mut at = *alias;
     for _ in 0..MAX_CHAIN {
         let next = at.first().and_then(|target| zone.get_wire(target, rtype::CNAME));
@@ -174,7 +175,7 @@ fn leads_back(zone: &Records, alias: &Rrset<'_>) -> bool {
 
 /// Warns of a signed zone. Signatures would be served as mere data, never with the records that
 /// they sign, which a validating resolver takes for an attack.
-fn warn_signed(zone: &Records, problems: &mut Problems) {
+fn warn_signed(zone: ZoneRrsets<'_>, problems: &mut Problems) {
     let signature = zone.sets().find(|set| SIGNING.contains(&set.rtype()));
     if let Some(set) = signature {
         problems.warning(
