@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::directory::{ExportChanges, ReloadTarget};
+use cvdns_core::problem::plural;
 use cvdns_io::command;
 
 /// Reload commands that run at once: `rndc` mostly waits, and there may be a view for each country.
@@ -223,10 +224,8 @@ impl Failures {
     /// The log line for the failures that were not logged one by one.
     fn rest(&self) -> Option<String> {
         let rest = self.0.checked_sub(MAX_LOGGED).filter(|rest| *rest > 0)?;
-        let noun = if rest == 1 { "command" } else { "commands" };
-        Some(format!(
-            "{rest} more {noun} failed like these; they are tried again with the next change"
-        ))
+        let commands = plural(rest, "more command", "more commands");
+        Some(format!("{commands} failed like these; they are tried again with the next change"))
     }
 }
 
