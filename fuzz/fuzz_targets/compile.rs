@@ -18,17 +18,17 @@ use cvdns_core::zone::{Records, ZoneFile, master};
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 
-/// What is asked, beside every owner of the zone, of each of these types.
+/// Query types. Each name is queried for all of them.
 const TYPES: [u16; 8] = [1, 2, 5, 16, 28, 39, 43, 255];
 
-// Zone file, master file and fleet file, divided by lines of `---`. What compiles must answer
-// everything.
+// Zone file, master file and fleet file, separated by lines of `---`. Inputs that compile must
+// answer every query.
 fuzz_target!(|text: &str| {
     let mut parts = text.split("\n---\n");
     let [Some(zone), Some(records), Some(mirrors)] = [0; 3].map(|_| parts.next()) else { return };
     let mut problems = Problems::default();
     let Some(file) = ZoneFile::parse("zone.toml", zone, &mut problems) else { return };
-    // A placeholder makes 250 zones: too slow to look at many.
+    // A placeholder makes 250 zones, which is too slow.
     if file.origin.value.contains('{') {
         return;
     }
@@ -75,8 +75,8 @@ fuzz_target!(|text: &str| {
             let client = IpAddr::from([192, 0, 2, 1]);
             let length = answering.respond(&snapshot, &mut buffer, query.len(), (client, 4711).into(), Transport::Tcp);
             let answer = &buffer[..length.expect("an answer")];
-            // hickory-proto refuses RDATA that it knows better than the zone file did: only the
-            // frame is held to it.
+            // hickory-proto refuses some RDATA that the zone file may contain, so only the header
+            // and the question are checked with it.
             assert!(answer.len() >= query.len() && answer[12..query.len()] == query[12..]);
             assert!(
                 Message::from_vec(&answer[..query.len()]).is_err()

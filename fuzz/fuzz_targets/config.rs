@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let mut problems = Problems::default();
     let _ = cvdns_core::config::Config::parse("cvdns.toml", text, &mut problems);
-    // What is wrong must also be fit to be shown.
+    // Problems must also be printable.
     for problem in problems.iter().take(5) {
         let _ = (render(problem, false), problem.to_string());
     }

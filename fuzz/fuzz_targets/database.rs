@@ -8,15 +8,15 @@ use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::geo::database::CountryDatabase;
 use libfuzzer_sys::fuzz_target;
 
-/// A few networks: small enough that a change hits something.
+/// A few networks, so that a random change hits something.
 static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let text = "192.0.2.0/24,DE\n198.51.100.0/25,FR\n203.0.113.0/24,JP\n2001:db8::/32,US\n2a00::/12,NL\n";
     let source = Source { name: "small.csv".to_owned(), text: text.to_owned() };
     build(&[source], &Options::default(), &mut |_, _| {}).unwrap().bytes
 });
 
-// An even first octet: changes to the small database, each an offset and an octet. An odd one: a
-// database of its own.
+// With an even first octet, the rest is changes to the small database, each an offset and an octet.
+// With an odd one, the rest is a database.
 fuzz_target!(|input: &[u8]| {
     let Some((first, rest)) = input.split_first() else { return };
     let bytes = if first % 2 == 1 {

@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(feed) => {
             assert!(!feed.follows(&feed).unwrap(), "the same feed again is no news");
             if let Some(release) = &feed.release {
-                // Clients count eight fields, none empty, in one string.
+                // Clients expect eight fields in one string, none of them empty.
                 let record = release.record(i64::from(u32::MAX));
                 assert!(record.len() <= 255 && record.split(':').count() == 8);
                 assert!(record.split(':').all(|field| !field.is_empty()));

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let now = Timestamp::from_second(1_795_000_000).unwrap();
-    // Headers are padded: most of what a fuzzer makes would else be too short.
+    // Headers are padded, as most inputs of a fuzzer would be too short.
     let mut padded = bytes.to_vec();
     padded.resize(padded.len().max(HEADER_SIZE), b' ');
     for octets in [bytes, &padded] {

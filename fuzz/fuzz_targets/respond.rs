@@ -29,7 +29,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
 
 thread_local! {
     static STATE: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0, jiff::Timestamp::now), vec![0; 65_535]));
-    /// The same, for queries that are read ahead.
+    /// The same for queries in a batch.
     static AHEAD: RefCell<(Answering, Vec<u8>)> = RefCell::new((Answering::new(0, jiff::Timestamp::now), vec![0; 65_535]));
 }
 
@@ -59,12 +59,12 @@ fuzz_target!(|input: &[u8]| {
         let answer = &buffer[..length];
         assert_eq!(answer[..2], packet[..2], "the id");
         assert_eq!(answer[2] & 0xf9, 0x80 | packet[2] & 0x79, "QR, opcode, RD");
-        // Without EDNS 512 octets, never over what the example allows; a question of 255 octets
-        // fits.
+        // At most as many octets as the example allows; a question of 255 octets fits even into the
+        // 512 octets without EDNS.
         assert!(transport == Transport::Tcp || length <= 1232, "{length} octets");
         match Message::from_vec(answer) {
-            // Family 0 (RFC 7871 section 7.1.2, as `dig +subnet=0` sends it) is beyond
-            // hickory-proto.
+            // hickory-proto does not know address family 0 (RFC 7871 section 7.1.2), which
+            // `dig +subnet=0` sends.
             Ok(_) | Err(DecodeError::UnknownAddressFamily(0)) => {}
             Err(error) => panic!("no message: {error}"),
         }

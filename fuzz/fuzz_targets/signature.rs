@@ -1,5 +1,5 @@
-//! Signature files and keys, which come from web servers: nothing panics, and nothing but the
-//! signature itself is believed.
+//! Signature files and keys, which come from web servers: nothing panics, and only the signature of
+//! the octets themselves is accepted.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|octets: &[u8]| {
     if let Err(error) = keys.verify(FEED, Some(octets)) {
         let _ = error.to_string();
     }
-    // Other octets than were signed are never believed, whatever the signature.
+    // Octets other than the signed ones are never accepted.
     assert!(keys.verify(b"another feed", Some(octets)).is_err());
     if let Ok(text) = std::str::from_utf8(octets)
         && let Ok(key) = text.parse::<Key>()

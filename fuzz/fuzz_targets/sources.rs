@@ -4,8 +4,8 @@ use cvdns_core::geo::build::{Options, Source, build};
 use cvdns_core::geo::database::CountryDatabase;
 use libfuzzer_sys::fuzz_target;
 
-// An odd first octet leaves unknown codes out; the rest is the source. Two of them, divided by a
-// line of `---`, are joined.
+// With an odd first octet, unknown codes are left out. The rest is one or more sources, separated
+// by lines of `---`, which are merged.
 fuzz_target!(|input: &[u8]| {
     let Some((first, rest)) = input.split_first() else { return };
     let options = Options { date: None, fallback_date: 0, leave_out_unknown: first % 2 == 1 };

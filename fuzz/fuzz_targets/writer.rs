@@ -6,10 +6,11 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use libfuzzer_sys::fuzz_target;
 
-/// Types whose RDATA the writer compresses, and octets before the names in it.
+/// Types whose RDATA the writer compresses: type, octets before the names, and number of names.
 const TYPES: [(u16, usize, usize); 5] = [(2, 0, 1), (5, 0, 1), (12, 0, 1), (15, 2, 1), (6, 0, 2)];
 
-/// Takes a name of few different labels off the input: an octet says how many, one each which.
+/// Takes a name from the input, with few different labels: one octet for the number of labels, and
+/// one for each label.
 fn name(input: &mut &[u8]) -> Option<Vec<u8>> {
     let (count, rest) = input.split_first()?;
     let (labels, rest) = rest.split_at_checked(usize::from(count % 12))?;
@@ -24,8 +25,8 @@ fn name(input: &mut &[u8]) -> Option<Vec<u8>> {
     Some(wire)
 }
 
-// The first half fills the buffer, the second says what is written. hickory-proto must read the
-// same names.
+// The first half of the input fills the buffer, the second is the names to write. hickory-proto
+// must read the same names.
 fuzz_target!(|input: &[u8]| {
     let (hostile, mut input) = input.split_at(input.len() / 2);
     let mut buffer: Vec<u8> = hostile.iter().copied().cycle().take(if hostile.is_empty() { 0 } else { 2048 }).collect();

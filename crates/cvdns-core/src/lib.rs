@@ -53,7 +53,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let zone = "format = 1\norigin = 'example.net'\nrecords = 'zone'\nmirrors = 'fleet'\n\
 //!             [[name]]\nowner = 'db'\npool = 'world'\n";
-//! let records = "$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n";
+//! let records = "$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 300\n\
+//!                @ NS ns\nns A 192.0.2.53\n";
 //! let fleet = "[[mirror]]\nhost = 'm1.example.org'\ncountry = 'DE'\nipv4 = ['192.0.2.1']\n";
 //!
 //! let mut problems = Problems::default();
@@ -88,7 +89,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let zone = "format = 1\norigin = 'example.net'\nrecords = 'zone'\nmirrors = 'fleet'\n\
 //! #             [[name]]\nowner = 'db'\npool = 'world'\n";
-//! # let records = "$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n";
+//! # let records = "$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 300\n\
+//! #                @ NS ns\nns A 192.0.2.53\n";
 //! # let fleet = "[[mirror]]\nhost = 'm1.example.org'\ncountry = 'DE'\nipv4 = ['192.0.2.1']\n";
 //! # let mut problems = Problems::default();
 //! # let inputs = Inputs::of_zone(zone, records, fleet, &mut problems).ok_or("zone file")?;

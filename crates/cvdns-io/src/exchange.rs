@@ -139,14 +139,14 @@ impl<T: Transport> BoundedConnection<T> {
 enum ResponseStart {
     /// A whole interim response of this many octets.
     Interim(usize),
-    /// Too few octets to tell.
+    /// Too few octets to decide.
     Undecided,
     /// Anything else.
     Final,
 }
 
-/// Tells what the input begins with. `101 Switching Protocols` ends HTTP and was not asked for, so
-/// it does not count as an interim response.
+/// Returns what the input begins with. `101 Switching Protocols` ends HTTP and was not asked for,
+/// so it does not count as an interim response.
 fn response_start(octets: &[u8]) -> ResponseStart {
     const STATUS: &[u8] = b"HTTP/1.1 1dd";
     let Some(start) = octets.get(..STATUS.len()) else {

@@ -15,8 +15,7 @@ const PUBLIC: u32 = 0o666;
 /// The mode of files that a server keeps for itself, whatever the umask: readable by its group.
 const PRIVATE: u32 = 0o640;
 
-/// How temporary names end. It tells them from those of others, such as editors'
-/// (`.feed.json.swp`).
+/// Suffix of temporary names, which distinguishes them from those of editors (`.feed.json.swp`).
 const SUFFIX: &str = ".tmp";
 
 /// Random characters in a temporary name, so that nobody can guess it.
@@ -62,7 +61,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Renames an unusable file to `path` with another extension, so that people can look at it and a
-/// new file can take its place. Returns what to tell of that: `it is put aside as …`, or why not.
+/// new file can take its place. Returns a message: `it is put aside as …`, or why not.
 pub fn put_aside(path: &Path, extension: &str) -> String {
     let aside = path.with_extension(extension);
     match std::fs::rename(path, &aside) {
