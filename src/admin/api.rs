@@ -60,7 +60,7 @@ struct PoolStatus {
 struct PathStatus {
     /// The pools of the path, in order.
     path: Vec<String>,
-    /// CountryData whose clients use the path.
+    /// Countries whose clients use the path.
     countries: Vec<&'static str>,
     /// Continents whose clients use the path if their country is unknown.
     continents: Vec<&'static str>,

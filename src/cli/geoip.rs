@@ -38,7 +38,7 @@ pub enum GeoipCommand {
     /// Describe a database and check all of it.
     Info(InfoArgs),
     /// List all countries with the labels that `{cc}` stands for.
-    CountryData(CountriesArgs),
+    Countries(CountriesArgs),
 }
 
 /// Runs a subcommand. Exit status: 0 on success, 1 on bad input; clap exits with 2 on bad usage.
@@ -47,7 +47,7 @@ pub fn run(command: GeoipCommand, config: &Path) -> ExitCode {
         GeoipCommand::Build(args) => build::run(&args),
         GeoipCommand::Lookup(args) => lookup::run(&args, config),
         GeoipCommand::Info(args) => info::run(&args, config),
-        GeoipCommand::CountryData(args) => countries::run(&args),
+        GeoipCommand::Countries(args) => countries::run(&args),
     };
     result.unwrap_or_else(Failure::report)
 }

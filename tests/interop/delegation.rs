@@ -141,7 +141,7 @@ fn set_of_zones() -> Files {
 fn zones_are_grouped_by_the_zone_that_they_belong_into() {
     let daemon = Daemon::start(&set_of_zones());
     let text = printed(daemon.path(), &[]);
-    assert!(text.contains("The setting is `ecs = false`."), "{text}");
+    assert!(text.contains("The setting is `ecs = false` now."), "{text}");
     let countries = tools::output(Command::new(env!("CARGO_BIN_EXE_cvdns")).args([
         "geoip",
         "countries",
@@ -230,12 +230,12 @@ fn zones_that_nobody_could_find_are_an_error() {
     let (code, out, error) = delegation(dir.path(), &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     for words in [
-        "error: the name server A.ns.test of db.ad.test lies in ns.test and has no address\n",
+        "error: the name server A.ns.test of db.ad.test is within ns.test and has no address\n",
         "--> cc.zone:3:",
-        "error: the name server a.ns.test of ns.test lies in ns.test and has no address\n",
+        "error: the name server a.ns.test of ns.test is within ns.test and has no address\n",
         "--> ns.zone:3:",
         "add its A or AAAA record to that zone",
-        // SourceState once for all countries.
+        // Reported once for all countries.
         "\n2 errors, 0 warnings\n",
         "nothing is printed until resolvers could follow all delegations",
     ] {

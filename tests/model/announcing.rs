@@ -175,7 +175,9 @@ fn clients_no_client_is_sent_to_a_mirror_that_lags() {
 fn clients_servers_started_at_any_time_show_the_same_record() {
     let mut servers: Vec<(usize, Option<Snapshot>)> =
         vec![(0, None), (1, None), (100, None), (201, None)];
-    let names = ["current.cvd", "current.cvd.win", "main.cvd", "daily.cvd", "bytecode.cvd"];
+    // Each query has an ID of its own, so all servers are sent the same ones.
+    let asked = ["current.cvd", "current.cvd.win", "main.cvd", "daily.cvd", "bytecode.cvd"]
+        .map(|name| query(&format!("{name}.clamav.net"), TXT, None));
     let mut records: Vec<String> = Vec::new();
     for (step, hour) in day(&mut Numbers(5), false).iter().enumerate() {
         let feed = feed(step, hour);
@@ -187,8 +189,9 @@ fn clients_servers_started_at_any_time_show_the_same_record() {
                 if *from <= step {
                     let snapshot = follow(server.take(), &feed, time);
                     let mut asker = Asker::new(&snapshot);
-                    let asked = names.map(|name| query(&format!("{name}.clamav.net"), TXT, None));
-                    packets.push(asked.map(|query| asker.send(&query).message.to_vec().unwrap()));
+                    packets.push(
+                        asked.each_ref().map(|query| asker.send(query).message.to_vec().unwrap()),
+                    );
                     records.push(record(&snapshot));
                     *server = Some(snapshot);
                 }

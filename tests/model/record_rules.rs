@@ -216,7 +216,7 @@ fn formats_bad_releases_say_why() {
         ("flevel", json!(null), "invalid type: null"),
         ("extra", json!({ "test": 0 }), "extra database \"test\" has version 0"),
         ("extra", json!({ "a.b": 1 }), "extra database \"a.b\": a name is"),
-        ("extra", json!({ "daily": 1 }), "none of main, daily, bytecode"),
+        ("extra", json!({ "daily": 1 }), "not main, daily or bytecode"),
         ("colour", json!("red"), "unknown field `colour`"),
     ] {
         let said = with(key, value);

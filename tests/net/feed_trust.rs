@@ -134,8 +134,7 @@ fn a_corrected_public_key_has_the_feed_judged_anew_by_a_reload() {
     assert_eq!(serial(), 1_000);
 
     // What is in force is judged too, and goes on: nothing better is there.
-    let news =
-        set(&format!("public-key = \"{theirs}\""), &["key other than", "feed 1000 goes on"]);
+    let news = set(&format!("public-key = \"{theirs}\""), &["key other than", "feed 1000 goes on"]);
     assert!(!news.contains("is in force"), "{news}");
     assert_eq!(serial(), 1_000);
     let next = without(1_001, |host| host == "de1.example");
@@ -209,7 +208,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
         &without(1_003, |host| host.starts_with("de")),
         &["feed 1003 is held back: it takes away 3 of 5 usable mirrors of continent:eu"],
     );
-    // SourceState again at once it waits on; an interval later it is believed.
+    // Stated again at once, the loss still waits; an interval later it is believed.
     next(&without(1_004, |host| host.starts_with("de")), &["feed 1004 is held back"]);
     assert_eq!(answered(&daemon, "db.de.clam.example").len(), 3);
     std::thread::sleep(std::time::Duration::from_secs(5));
@@ -295,7 +294,7 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     };
     let (code, out, error) = command(&["--serial", "1000"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(error.contains("serial 1000 is not held back, but 1001 is"), "{error}");
+    assert!(error.contains("feed 1000 is not held back, but feed 1001 is"), "{error}");
     let (code, out, error) = command(&[]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert!(

@@ -184,7 +184,7 @@ fn status_shows_how_the_server_stands() {
         "          left out: JP jp1.example: drained",
         "          by name: ",
         "4 country",
-        "4 from further along the path",
+        "4 with mirrors from further along the path",
     ] {
         assert!(page.contains(line), "no {line:?} in\n{page}");
     }

@@ -49,7 +49,7 @@ fn a_directory_that_is_not_ours_is_left_alone() {
     assert_eq!(contents(dir.path()), before);
     let file = dir.path().join("precious");
     let said = refused(&example(), &file, &[]);
-    assert!(said.contains("cannot make") && said.contains("precious"), "{said}");
+    assert!(said.contains("cannot create") && said.contains("precious"), "{said}");
     // A new one deep below, and an empty one, are taken.
     export(&example(), &dir.path().join("a/b/c"), &[]);
     let empty = tempfile::tempdir().expect("a directory");
@@ -116,7 +116,7 @@ fn a_directory_that_named_conf_cannot_name_is_refused() {
     for name in [&b"a\"b"[..], b"a\\b", b"a\nb", b"a\xff"] {
         let out = dir.path().join(std::ffi::OsStr::from_bytes(name));
         let said = refused(&example(), &out, &[]);
-        assert!(said.contains("which named.conf cannot name"), "{said}");
+        assert!(said.contains("so named.conf cannot name it"), "{said}");
         assert!(!out.exists());
     }
 }
@@ -357,7 +357,7 @@ fn every_export_says_what_ecs_means_beside_bind() {
     let zone = project().join("zones/clamav.net.toml");
     let database = project().join("geoip/country.mmdb");
     for (ecs, word) in
-        [(true, "The setting is `ecs = true`."), (false, "The setting is `ecs = false`.")]
+        [(true, "The setting is `ecs = true` now."), (false, "The setting is `ecs = false` now.")]
     {
         let config = dir.path().join(format!("{ecs}.toml"));
         let text = format!(

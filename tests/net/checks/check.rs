@@ -247,7 +247,7 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
         assert!(yes.iter().all(|word| error.contains(word)), "{yes:?}: {error}");
         assert!(no.iter().all(|word| !error.contains(word)), "{no:?}: {error}");
     };
-    let admin = "everybody who reaches any address of this machine may ask for metrics and state";
+    let admin = "everybody who reaches any address of this machine can read metrics and state";
     warned(
         &[admin, "monitor.key", "`cvdns monitor` would not start", "release.json is not usable"],
         &[],

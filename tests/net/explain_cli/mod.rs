@@ -439,7 +439,7 @@ fn what_is_no_name_or_type_is_refused() {
         "db.de.clam.example FOO",
         "\"FOO\" is not a record type: expected a type such as A, AAAA, TXT or TYPE65280",
     );
-    refused(dir.path(), "db.de.clam.example TYPE65536", "is no record type");
+    refused(dir.path(), "db.de.clam.example TYPE65536", "is not a record type");
     refused(
         dir.path(),
         "db.de.clam.example --config missing.toml",
