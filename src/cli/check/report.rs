@@ -41,7 +41,7 @@ struct ZoneReport {
     dynamic_names: usize,
     /// Enabled mirrors.
     mirrors: usize,
-    /// CountryData with enabled mirrors.
+    /// Countries with enabled mirrors.
     countries: usize,
 }
 

@@ -78,15 +78,20 @@ fn a_document_is_fetched_however_it_is_framed() {
     }
 }
 
+/// The octets that a server sends, the reason of the failure, and words of its text.
+type Failing<'f> = (Vec<u8>, &'f str, &'f str);
+
+fn assert_failures(cases: impl IntoIterator<Item = Failing<'static>>) {
+    for (octets, reason, words) in cases {
+        let start = String::from_utf8_lossy(&octets[..octets.len().min(80)]).into_owned();
+        let (found, text) = refusal(&sends(octets));
+        assert!(found == reason && text.contains(words), "{start:?}: {found}: {text}");
+    }
+}
+
 #[test]
-fn every_way_of_failing_has_its_name() {
-    let gzipped = |body: &[u8]| answer("200 OK\r\nContent-Encoding: gzip", body);
-    let broken = {
-        let mut packed = gzip(b"{\"a\": 1}");
-        packed[12] ^= 0xff;
-        packed
-    };
-    for (octets, reason, words) in [
+fn broken_http_has_a_name() {
+    assert_failures([
         (Vec::new(), "closed", "closed without an answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), "closed", "closed without an answer"),
         (
@@ -119,6 +124,18 @@ fn every_way_of_failing_has_its_name() {
             "too-large",
             "over 16 MiB",
         ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec(), "protocol", "no HTTP"),
+        (
+            format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into(),
+            "protocol",
+            "head of its answer",
+        ),
+    ]);
+}
+
+#[test]
+fn responses_without_a_document_have_a_name() {
+    assert_failures([
         (
             answer("301 Moved\r\nLocation: http://127.0.0.1:1/x", b""),
             "redirect",
@@ -129,6 +146,18 @@ fn every_way_of_failing_has_its_name() {
         (answer("304 Not Modified", b""), "status", "status 304"),
         (answer("503 Busy", b""), "status", "status 503"),
         (answer("206 Partial Content", b"{}"), "status", "status 206"),
+    ]);
+}
+
+#[test]
+fn documents_that_are_no_feed_have_a_name() {
+    let gzipped = |body: &[u8]| answer("200 OK\r\nContent-Encoding: gzip", body);
+    let broken = {
+        let mut packed = gzip(b"{\"a\": 1}");
+        packed[12] ^= 0xff;
+        packed
+    };
+    assert_failures([
         (answer("200 OK\r\nContent-Type: text/html; charset=utf-8", b"log in"), "html", "HTML"),
         (answer("200 OK\r\nContent-Type: application/json", b"\n <!DOCTYPE html>"), "html", "HTML"),
         (
@@ -139,17 +168,7 @@ fn every_way_of_failing_has_its_name() {
         (gzipped(&broken), "encoding", "gzip that is broken"),
         (gzipped(&gzip(b"{\"a\": 1}")[..20]), "cut", "ends in the middle"),
         (gzipped(&gzip(&vec![b' '; 64 << 20])), "too-large", "over 16 MiB"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec(), "protocol", "no HTTP"),
-        (
-            format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into(),
-            "protocol",
-            "head of its answer",
-        ),
-    ] {
-        let start = String::from_utf8_lossy(&octets[..octets.len().min(80)]).into_owned();
-        let (found, text) = refusal(&sends(octets));
-        assert!(found == reason && text.contains(words), "{start:?}: {found}: {text}");
-    }
+    ]);
 }
 
 #[test]
