@@ -268,7 +268,7 @@ impl FeedState {
             }
             None => Err(match &self.held {
                 Some(held) => {
-                    format!("serial {serial} is not held back, but {} is", held.feed.serial)
+                    format!("feed {serial} is not held back, but feed {} is", held.feed.serial)
                 }
                 None => "no feed is held back".to_owned(),
             }),

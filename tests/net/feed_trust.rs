@@ -283,7 +283,7 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
         before,
         &["feed 1001 is held back: it takes away 46 of 46 usable mirrors of world, 40 of 40 of us"],
     );
-    assert_eq!(accept(1_000), (409, "serial 1000 is not held back, but 1001 is\n".to_owned()));
+    assert_eq!(accept(1_000), (409, "feed 1000 is not held back, but feed 1001 is\n".to_owned()));
     let command = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
         let done =

@@ -63,7 +63,7 @@ fn a_feed_that_is_held_back_waits_for_a_newer_one_or_an_operator() {
     assert_eq!(read(&mut state, 6, Some(loss()), 10), FeedChange::Unchanged);
     assert_eq!(state.held().map(|held| (held.serial, held.since)), Some((6, at(10))));
     assert_eq!(state.refusals()["held"], 1);
-    assert_eq!(state.accept(5, POLICY).unwrap_err(), "serial 5 is not held back, but 6 is");
+    assert_eq!(state.accept(5, POLICY).unwrap_err(), "feed 5 is not held back, but feed 6 is");
     assert_eq!(serial(&state), Some(5));
     // A newer one confirms the loss once the interval has passed.
     assert_eq!(read(&mut state, 7, Some(loss()), 39), FeedChange::Unchanged);
