@@ -43,6 +43,7 @@ fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "a list of benchmarks")]
 fn parts(c: &mut Criterion) {
     let shipped = Shipped::load();
     let snapshot = shipped.snapshot();

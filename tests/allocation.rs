@@ -2,6 +2,7 @@
 //!
 //! A binary of its own: the allocator of a process is one for all that it runs, and this one
 //! counts.
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
 
 mod asking;

@@ -3,6 +3,7 @@
 //! A binary of its own: 900 connections at once take most of the descriptors that a process may
 //! have, and other tests beside them would have none.
 #![cfg(target_os = "linux")]
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod large;

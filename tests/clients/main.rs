@@ -1,6 +1,7 @@
 //! The web side of the network: freshclam and cvdupdate in namespaces of their own, nginx as a
 //! mirror and as the source of feeds, the coordinator (tests/README.md).
 
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,6 +1,7 @@
 //! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool and
 //! Python make of it (tests/README.md).
 
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

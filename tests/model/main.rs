@@ -1,6 +1,7 @@
 //! The library without sockets: oracles, tables, documents and whole answers out of memory
 //! (tests/README.md).
 
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

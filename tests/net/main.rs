@@ -1,5 +1,6 @@
 //! The real `cvdns`: its commands, and its daemon on loopback sockets (tests/README.md).
 
+#![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -123,6 +123,7 @@ fn entries_may_have_any_form_of_rfc_1035_section_5_1() {
 
 /// Every error has its location and what was expected there.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn errors_have_location_and_expectation() {
     let cases = [
         ("AFSDB 65536 a.", "z:1:12: not a record: `65536` is not a number from 0 to 65535"),
