@@ -257,7 +257,7 @@ fn what_the_coordinator_and_the_admin_address_need_is_looked_at() {
     fs::write(dir.join("release.json"), "{ \"software\": 1 }").expect("a release");
     warned(
         &[
-            "others than its owner can use the secret key",
+            "is accessible to others than its owner",
             "servers would refuse its feeds",
             "release.json is not usable",
         ],
