@@ -1,4 +1,4 @@
-//! cvdns: the authoritative `GeoDNS` server of a ClamAV-style mirror network.
+//! cvdns: an authoritative `GeoDNS` server for a download-mirror network such as `ClamAV`'s.
 //!
 //! This crate is the server and its commands, with all that needs files, sockets and a clock. What
 //! is decided and how it is encoded is pure code in `cvdns-core`; `cvdns-net` has the sockets,

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns_core::config::Explain;
 use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::config::Explain;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country_map::CountryMap;
-use cvdns_core::problem::{Problems, Location};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
 use cvdns_core::snapshot::{Now, Snapshot, compile};
@@ -57,10 +57,12 @@ fuzz_target!(|text: &str| {
         quorum: Share::MOST,
         lag: 1,
     };
-    let inputs = Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
-    let Some(static_data) = compile(&inputs, &[String::from("test")].into(), &mut problems) else { return };
-    let now =
-        Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
+    let inputs =
+        Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
+    let Some(static_data) = compile(&inputs, &[String::from("test")].into(), &mut problems) else {
+        return;
+    };
+    let now = Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));
     let snapshot = Snapshot::new(Arc::new(static_data), &now);
     let mut answering = Answering::new(0, jiff::Timestamp::now);
     let mut buffer = vec![0; 65_535];
@@ -73,7 +75,13 @@ fuzz_target!(|text: &str| {
             query.extend([(qtype >> 8) as u8, qtype as u8, 0, 1]);
             buffer[..query.len()].copy_from_slice(&query);
             let client = IpAddr::from([192, 0, 2, 1]);
-            let length = answering.respond(&snapshot, &mut buffer, query.len(), (client, 4711).into(), Transport::Tcp);
+            let length = answering.respond(
+                &snapshot,
+                &mut buffer,
+                query.len(),
+                (client, 4711).into(),
+                Transport::Tcp,
+            );
             let answer = &buffer[..length.expect("an answer")];
             // hickory-proto refuses some RDATA that the zone file may contain, so only the header
             // and the question are checked with it.

@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 
 /// A few networks, so that a random change hits something.
 static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let text = "192.0.2.0/24,DE\n198.51.100.0/25,FR\n203.0.113.0/24,JP\n2001:db8::/32,US\n2a00::/12,NL\n";
+    let text =
+        "192.0.2.0/24,DE\n198.51.100.0/25,FR\n203.0.113.0/24,JP\n2001:db8::/32,US\n2a00::/12,NL\n";
     let source = Source { name: "small.csv".to_owned(), text: text.to_owned() };
     build(&[source], &Options::default(), &mut |_, _| {}).unwrap().bytes
 });
@@ -34,7 +35,9 @@ fuzz_target!(|input: &[u8]| {
     let _ = (database.metadata(), database.warnings());
     let map = CountryMap::new(&database, &[]);
     let table = map.table(|area| area.country().map_or(0, |country| country.index() as u16 + 1));
-    for address in ["0.0.0.0", "192.0.2.7", "255.255.255.255", "::", "2001:db8::1", "2a0f::1", "ffff::"] {
+    for address in
+        ["0.0.0.0", "192.0.2.7", "255.255.255.255", "::", "2001:db8::1", "2a0f::1", "ffff::"]
+    {
         let address: IpAddr = address.parse().unwrap();
         let _ = database.lookup(address);
         let bits = if address.is_ipv4() { 32 } else { 128 };

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cvdns_core::problem::{Problems, Location, render};
+use cvdns_core::problem::{Location, Problems, render};
 use cvdns_core::wire::name::Name;
 use cvdns_core::zone::include::NoFiles;
 use cvdns_core::zone::{Records, master};

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use cvdns::load::{FeedSource, load};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Feed;
-use cvdns::load::{FeedSource, load};
-use cvdns_io::{read_feed};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{Now, Snapshot, compile};
+use cvdns_io::read_feed;
 use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::DecodeError;
 use libfuzzer_sys::fuzz_target;
@@ -21,8 +21,11 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let mut problems = Problems::default();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvdns.toml");
     let loaded = load(&config, &mut problems).expect("the example");
-    let feed = Feed::parse(&read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap()).unwrap();
-    let static_data = compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
+    let feed =
+        Feed::parse(&read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap())
+            .unwrap();
+    let static_data =
+        compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
     let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
     Snapshot::new(Arc::new(static_data), &now)
 });
@@ -40,17 +43,23 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let transport = if how & 1 == 1 { Transport::Tcp } else { Transport::Udp };
-    let client = if how & 2 == 2 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let client = if how & 2 == 2 {
+        IpAddr::V6(Ipv6Addr::LOCALHOST)
+    } else {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    };
     STATE.with_borrow_mut(|(answering, buffer)| {
         let room = if how & 4 == 4 { 4096 } else { buffer.len() };
         let buffer = &mut buffer[..room];
         buffer[..packet.len()].copy_from_slice(packet);
-        let answer = answering.respond(&SNAPSHOT, buffer, packet.len(), (client, 4711).into(), transport);
+        let answer =
+            answering.respond(&SNAPSHOT, buffer, packet.len(), (client, 4711).into(), transport);
         AHEAD.with_borrow_mut(|(ahead, room)| {
             let room = &mut room[..buffer.len()];
             room[..packet.len()].copy_from_slice(packet);
             ahead.read_batch(&SNAPSHOT, [None, Some((packet, client))].into_iter());
-            let again = ahead.respond_in_batch(1, &SNAPSHOT, room, (client, 4711).into(), transport);
+            let again =
+                ahead.respond_in_batch(1, &SNAPSHOT, room, (client, 4711).into(), transport);
             assert_eq!(again.map(|length| &room[..length]), answer.map(|length| &buffer[..length]));
         });
         let silent = packet.len() < 12 || packet[2] & 0x80 != 0;

@@ -17,9 +17,9 @@ fuzz_target!(|input: &[u8]| {
         text.split("\n---\n").map(|text| Source::from_bytes("source", text.into())).collect();
     let Ok(sources) = sources else { return };
     match build(&sources, &options, &mut |_, _| {}) {
-        Ok(built) => {
-            drop(CountryDatabase::from_bytes(built.bytes, "built").expect("what is built can be read"))
-        }
+        Ok(built) => drop(
+            CountryDatabase::from_bytes(built.bytes, "built").expect("what is built can be read"),
+        ),
         Err(problems) => drop(problems.to_string()),
     }
 });

@@ -1,7 +1,7 @@
 #![no_main]
 
 use cvdns_core::wire::name::Name;
-use cvdns_core::wire::writer::{Owner, MessageWriter};
+use cvdns_core::wire::writer::{MessageWriter, Owner};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,8 @@ fn name(input: &mut &[u8]) -> Option<Vec<u8>> {
 // must read the same names.
 fuzz_target!(|input: &[u8]| {
     let (hostile, mut input) = input.split_at(input.len() / 2);
-    let mut buffer: Vec<u8> = hostile.iter().copied().cycle().take(if hostile.is_empty() { 0 } else { 2048 }).collect();
+    let mut buffer: Vec<u8> =
+        hostile.iter().copied().cycle().take(if hostile.is_empty() { 0 } else { 2048 }).collect();
     buffer.resize(2048, 0);
     let Some(question) = name(&mut input) else { return };
     let head = [&[0, 1, 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question[..], &[0, 1, 0, 1]].concat();
@@ -49,7 +50,10 @@ fuzz_target!(|input: &[u8]| {
         }
         let by = if kind & 0x80 == 0 { Owner::Name(&owner) } else { Owner::Question };
         writer.record(by, rtype, 1, 60, &rdata);
-        written.push((if kind & 0x80 == 0 { owner } else { question.clone() }, rdata.split_off(before)));
+        written.push((
+            if kind & 0x80 == 0 { owner } else { question.clone() },
+            rdata.split_off(before),
+        ));
     }
     let Some(end) = writer.finish() else { return };
     buffer[6..8].copy_from_slice(&(written.len() as u16).to_be_bytes());
