@@ -121,9 +121,9 @@ impl GateInfo {
     }
 }
 
-/// The type to assume if somebody names none: TXT where the release is announced, otherwise A, AAAA
-/// or SOA if the name has them, otherwise the first type at the name. For an alias, the type to
-/// assume at its target.
+/// The query type to explain when the operator gives none. It is TXT where the release is
+/// announced, otherwise A, AAAA or SOA if the name has them, otherwise the first type at the name.
+/// For an alias, it is the type at its target.
 pub fn usual_type(snapshot: &Snapshot, name: &LowerName) -> u16 {
     let static_data = &*snapshot.static_data;
     let mut at = name.clone();
