@@ -89,8 +89,13 @@ fn the_example_stays_small() {
 /// As many connections as clients with a limit of 1,024 descriptors can have.
 const WAVE: usize = 900;
 
-/// MiB that connections may leave, and that so many idle ones may have.
-const OF_CONNECTIONS: u64 = 8;
+/// MiB that so many connections may hold, together with those of the wave before that the server
+/// has not closed yet. It was 4 to 9; the C library takes more or less for the same, depending on
+/// which threads serve them.
+const HELD: u64 = 16;
+
+/// MiB that connections may leave behind.
+const LEFT: u64 = 8;
 
 #[test]
 fn connections_leave_nothing_behind() {
@@ -109,7 +114,7 @@ fn connections_leave_nothing_behind() {
             connection.read_exact(&mut [0; 14]).expect("an answer");
         }
         let held = resident(&daemon);
-        assert!(held <= before + OF_CONNECTIONS, "wave {wave}: {held} MiB, {before} before");
+        assert!(held <= before + HELD, "wave {wave}: {held} MiB, {before} before");
     }
     // Peers that read nothing of much that they asked: as much as the kernel does not take is kept
     // for each.
@@ -124,7 +129,7 @@ fn connections_leave_nothing_behind() {
         })
         .collect();
     drop(connections);
-    holds(&daemon, before + OF_CONNECTIONS, "after the connections");
+    holds(&daemon, before + LEFT, "after the connections");
 }
 
 /// Zones without mirrors, each with files of its own.
