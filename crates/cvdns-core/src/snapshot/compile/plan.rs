@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::geo::country::Country;
 use crate::problem::{Location, Problems};
 use crate::snapshot::inputs::{Inputs, ZoneInput};
 use crate::snapshot::pools::{MAX_PATHS, Paths, Pool};
@@ -21,7 +22,10 @@ pub(super) fn plan(inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) 
     let needs_clients = named.iter().any(|pool| matches!(pool, PoolRef::Client));
     let none = BTreeSet::new();
     let continents = if needs_clients { inputs.countries.continents() } else { &none };
-    let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named, continents);
+    let unknown = &file.unknown.value;
+    let demand: Vec<(Country, u64)> =
+        file.demand.iter().map(|demand| (demand.country.value, demand.rate)).collect();
+    let paths = Paths::new(&input.fleet, &file.neighbours, &demand, unknown, &named, continents);
     check_fleet(input, &paths, &pools, problems);
     if paths.paths.len() > MAX_PATHS {
         problems.error(

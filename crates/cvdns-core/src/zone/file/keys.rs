@@ -3,9 +3,10 @@
 use super::name_kind::{Families, TxtKind};
 use super::pool_ref::PoolRef;
 use crate::geo::country::Country;
+use crate::schema::kind::RATE;
 use crate::schema::{
-    FileFormat, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Required, Section,
-    SubTable, Tables, Text,
+    Custom, FileFormat, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Required,
+    Section, SubTable, Tables, Text,
 };
 
 /// Regular expression of pools.
@@ -25,14 +26,18 @@ const MAX_ADDRESSES: u64 = 4000;
 pub static FILE: FileFormat = FileFormat { title: "zone file", name: "zone", root: &ROOT };
 
 /// The top of the file.
-pub static ROOT: Section =
-    Section { doc: "", keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &NEIGHBOURS] };
+pub static ROOT: Section = Section {
+    doc: "",
+    keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &DEMAND, &NEIGHBOURS],
+};
 
 static ANSWER_SECTION: Section =
     Section { doc: "", keys: &[&ANSWER_TTL, &ANSWER_MAX, &ANSWER_MIN, &UNKNOWN] };
 
 static NAME_SECTION: Section =
     Section { doc: "", keys: &[&OWNER, &POOL, &TYPES, &TXT, &PING, &TTL, &MAX, &MIN] };
+
+static DEMAND_SECTION: Section = Section { doc: "", keys: &[&DEMAND_COUNTRY, &DEMAND_RATE] };
 
 static NEIGHBOURS_SECTION: Section = Section { doc: "", keys: &[&COUNTRY, &NEXT] };
 
@@ -96,6 +101,19 @@ pub static NAME: Key<Tables, Optional> = Key {
     example: "",
     doc: "A name that is answered from pools or from the release. It has exactly one of `pool`, \
         `txt` and `ping`.",
+};
+
+/// `demand`.
+pub static DEMAND: Key<Tables, Optional> = Key {
+    name: "demand",
+    kind: Tables(&DEMAND_SECTION),
+    default: Optional("none"),
+    expected: "",
+    example: "",
+    doc: "What the clients of a country need. It is shared out along the country's path: the first \
+        pool takes as much as its usable capacity, the next of what remains, and so on; the last \
+        pool that is reached takes the rest. Answers begin with mirrors of a pool as often as it \
+        takes a part.",
 };
 
 /// `neighbours`.
@@ -230,6 +248,26 @@ pub static MIN: Key<Integer<u16>, Optional> = Key {
     expected: "a number of addresses",
     example: "2",
     doc: "The path of a name with `pool` is followed until there are this many addresses.",
+};
+
+/// `country`.
+pub static DEMAND_COUNTRY: Key<Parsed<Country>, Required> = Key {
+    name: "country",
+    kind: Parsed::new(COUNTRY_PATTERN),
+    default: Required,
+    expected: "an ISO 3166 code such as \"IN\" (`cvdns geoip countries` lists them)",
+    example: "\"IN\"",
+    doc: "The country whose clients need it.",
+};
+
+/// `rate`.
+pub static DEMAND_RATE: Key<Custom<u64>, Required> = Key {
+    name: "rate",
+    kind: RATE,
+    default: Required,
+    expected: "a rate above 0 such as \"12Gbit/s\"",
+    example: "\"12Gbit/s\"",
+    doc: "What they need at the busiest time.",
 };
 
 /// `country`.
