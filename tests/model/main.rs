@@ -26,6 +26,7 @@ mod explain;
 mod live;
 mod nested_zones;
 mod network_2006;
+mod not_for;
 mod record_rules;
 mod standing;
 mod wire_format;

@@ -52,7 +52,8 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         );
     }
     if let Ok(feed) = feed {
-        let snapshot = offline.snapshot(Some(&feed), None)?;
+        // Among these are countries that the feed leaves without any mirror (`not-for`).
+        let snapshot = offline.snapshot_with_problems(Some(&feed), None, &mut problems)?;
         let mut checker = Checker {
             offline: &offline,
             feed: &feed,
@@ -62,6 +63,10 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         checker.check(&snapshot);
         summary =
             format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
+        let restricted = feed.requirements().not_for.len();
+        if restricted > 0 {
+            summary += &format!(", {restricted} of them not for all clients (`not-for`)");
+        }
     }
     print(&problems);
     if problems.has_errors() {

@@ -58,7 +58,7 @@ fn the_table_of_keys_is_what_json_has() {
         keys("", &serde_json::from_str(&out).expect("JSON"), &mut found);
     };
     let said = fixture::feed(1_000, &some())
-        .replace("\"mirrors\": { ", "\"mirrors\": { \"us1.example\": { \"state\": \"up\", \"since\": \"2026-11-20T02:11:00Z\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339 },");
+        .replace("\"mirrors\": { ", "\"mirrors\": { \"us1.example\": { \"state\": \"up\", \"since\": \"2026-11-20T02:11:00Z\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339, \"not-for\": [\"FR\"] },");
     let files = fixture::files().with("feed.json", said);
     let dir = directory(&files);
     for asked in [

@@ -86,7 +86,7 @@ impl<'f> FollowedPath<'f> {
         let first = self.plan.paths.along(self.plan.paths.get(self.path)?).next()?;
         let usable =
             first.mirrors.iter().filter(|mirror| health.is_usable(**mirror as usize)).count();
-        let all = first.mirrors.len();
+        let all = first.mirrors.len() + first.left_out.len();
         Some(format!(
             "{} has {usable} of {all} mirrors usable: path followed to {last}",
             first.pool
