@@ -1,5 +1,5 @@
-//! Mirrors that are not for everybody (FORMATS "zones/mirrors.toml", `not-for`): the network of 2006
-//! with random restrictions in fleet file and feed, against lists of who may get whom.
+//! Mirrors that are not for everybody (FORMATS "zones/mirrors.toml", `not-for`): the network of
+//! 2006 with random restrictions in fleet file and feed, against lists of who may get whom.
 
 use crate::asking::{A, Asker, Numbers, loaded, masked, project, query, spread};
 use crate::network_2006::{TIME, client, configure, fixture, random_feed};

@@ -75,8 +75,8 @@ fn next(daemon: &Daemon, feed: &str, says: &str) {
 #[test]
 fn restrictions_come_and_go_with_feeds_while_the_server_answers() {
     let daemon = Daemon::start(&files());
-    // By the fleet file: only for JP, whatever name they ask; nobody shares their answers. Theirs is
-    // the widest network without others: 198.51.100.192/27.
+    // By the fleet file: only for JP, whatever name they ask; nobody shares their answers. Theirs
+    // is the widest network without others: 198.51.100.192/27.
     assert_eq!(got(&daemon, "db.de", DE).0, set(&[11, 12, 13]));
     assert_eq!(got(&daemon, "db.de", FR).0, set(&[11, 12, 13]));
     assert_eq!(got(&daemon, "db.de", JP), (set(&[11, 12]), 27));
@@ -134,7 +134,7 @@ fn a_country_without_any_mirror_gets_no_data_and_check_warns_of_it() {
     let warning = "`not-for` leaves FR (France) without any mirror of clam.example";
     assert!(daemon.log().contains(warning), "{}", daemon.log());
     let (_, output) = cvdns(daemon.path(), &["check"]);
-    assert!(output.contains(warning) && output.contains("mirrors.toml:2:1: "), "{output}");
+    assert!(output.contains(warning) && output.contains("mirrors.toml:2:1"), "{output}");
     let (_, output) = cvdns(daemon.path(), &["feed", "check", "feed.json"]);
     assert!(output.contains(warning) && output.contains("46 of them not for all"), "{output}");
 }
@@ -151,6 +151,24 @@ fn explanations_and_exports_say_who_is_left_out() {
     let reply = daemon.client().ask(Transport::Udp4, &query);
     let text = String::from_utf8_lossy(&reply.rdata(rr::TXT).concat()).into_owned();
     assert!(text.contains("up, not for JP"), "{text}");
+
+    // What a feed's restrictions change is told for those whom they concern.
+    daemon.write_file("next.json", &feed(1_001, &States::new(), &[("de1.example", "[\"FR\"]")]));
+    let (code, output) = cvdns(daemon.path(), &["feed", "diff", "feed.json", "next.json"]);
+    let lines: Vec<&str> = output.lines().filter(|line| line.contains("de1.example")).collect();
+    assert_eq!(code, Some(0), "{output}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("DE FR US continent:EU world") && line.contains("loses")),
+        "{output}"
+    );
+    assert!(lines.iter().all(|line| line.contains("-de1.example")), "{output}");
+    let (_, output) = cvdns(daemon.path(), &["feed", "show", "next.json", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&output).expect("JSON");
+    let restricted = shown["countries"].as_array().expect("countries");
+    let restricted = restricted.iter().find(|of| of["country"] == "DE").expect("DE");
+    assert_eq!(restricted["restricted"], 2, "one by the fleet file, one by the feed");
 
     // An export without views cannot tell clients apart.
     let dir = daemon.path();

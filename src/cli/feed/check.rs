@@ -48,7 +48,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         problems.error(
             Location::file(&name),
             error.to_string(),
-            "feed.json of the project shows every key of the format",
+            "docs/schemas/feed.json of the project has every key of the format",
         );
     }
     if let Ok(feed) = feed {
@@ -87,7 +87,7 @@ fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
         problems.error(
             location,
             fault.what,
-            "feed.json of the project shows every key of the format",
+            "docs/schemas/feed.json of the project has every key of the format",
         );
     }
 }

@@ -30,7 +30,8 @@ pub struct Mirror {
     pub capacity: u64,
     /// Other countries in whose pools the mirror also is.
     pub serves: Vec<Country>,
-    /// Countries and continents whose clients are never answered the mirror. The feed may name more.
+    /// Countries and continents whose clients are never answered the mirror. The feed may name
+    /// more.
     pub not_for: Vec<Area>,
     /// Named pools that contain the mirror.
     pub pools: Vec<String>,

@@ -64,8 +64,8 @@ impl From<Continent> for Area {
     }
 }
 
-/// Reads an area as `Display` writes it, except for `unknown`: a country, or a continent with all its
-/// countries.
+/// Reads an area as `Display` writes it, except for `unknown`: a country, or a continent with all
+/// its countries.
 impl FromStr for Area {
     type Err = String;
 

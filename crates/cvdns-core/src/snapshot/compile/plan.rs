@@ -78,7 +78,8 @@ fn check_exclusions(input: &ZoneInput, paths: &Paths, problems: &mut Problems) {
         exclusions.of_class(exclusions.class_of(Area::Country(*country))).len() == enabled
     };
     let none: Vec<Country> = Country::all().filter(has_none).collect();
-    let help = "clients there get no address; leave the country out of `not-for` of one mirror";
+    let help = "clients there get no address; leave the country out of `not-for` of one mirror, in the \
+                fleet file or the feed";
     for country in none.iter().take(NAMED_COUNTRIES) {
         let what = format!(
             "`not-for` leaves {country} ({}) without any mirror of {}",
@@ -159,7 +160,8 @@ mod tests {
         )
     }
 
-    /// Where nothing is known of clients, those for whom a mirror is not cannot be told from others.
+    /// Where nothing is known of clients, those for whom a mirror is not cannot be told from
+    /// others.
     #[test]
     fn without_a_country_database_restricted_mirrors_are_left_out_for_all() {
         let fleet = mirror(1, "DE", "") + &mirror(2, "DE", "");
