@@ -39,8 +39,7 @@ pub fn project() -> &'static Path {
 }
 
 pub fn compile_frame(loaded: &Loaded, feed: &Feed) -> StaticData {
-    let databases = feed.release.iter().flat_map(|release| release.extra.keys().cloned()).collect();
-    compile(&loaded.inputs, &databases, &mut Problems::default()).unwrap()
+    compile(&loaded.inputs, &feed.requirements(), &mut Problems::default()).unwrap()
 }
 
 /// The moment at which the feed was written.

@@ -8,6 +8,7 @@ use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::config::Explain;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
@@ -59,7 +60,9 @@ fuzz_target!(|text: &str| {
     };
     let inputs =
         Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };
-    let Some(static_data) = compile(&inputs, &[String::from("test")].into(), &mut problems) else {
+    let databases = [String::from("test")].into();
+    let required = FeedRequirements { databases, ..FeedRequirements::default() };
+    let Some(static_data) = compile(&inputs, &required, &mut problems) else {
         return;
     };
     let now = Now::new(None, "2026-11-22T17:00:00Z".parse().unwrap(), Duration::from_secs(3600));

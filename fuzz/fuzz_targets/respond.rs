@@ -25,7 +25,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
         Feed::parse(&read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap())
             .unwrap();
     let static_data =
-        compile(&loaded.inputs, &feed.extra_databases(), &mut problems).expect("the example");
+        compile(&loaded.inputs, &feed.requirements(), &mut problems).expect("the example");
     let now = Now::new(Some(&feed), feed.generated, Duration::from_secs(3600));
     Snapshot::new(Arc::new(static_data), &now)
 });

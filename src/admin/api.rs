@@ -1,5 +1,6 @@
 //! The JSON API: status, mirrors, pools and record in force.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -16,6 +17,7 @@ use cvdns_core::explain::fleet::{MirrorInfo, mirrors as mirrors_of};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::pools::Path;
 use cvdns_core::snapshot::static_data::{Plan, Rule};
 use cvdns_core::snapshot::yields::Group;
 use cvdns_core::zone::file::Families;
@@ -61,6 +63,8 @@ struct PoolStatus {
 struct PathStatus {
     /// The pools of the path, in order.
     path: Vec<String>,
+    /// Mirrors of these pools that the path leaves out (`not-for`).
+    left_out: Vec<String>,
     /// Countries whose clients use the path.
     countries: Vec<&'static str>,
     /// Continents whose clients use the path if their country is unknown.
@@ -165,7 +169,7 @@ impl FleetPools {
             |mirror: u32| health.is_some_and(|health| health.is_usable(mirror as usize));
         let host =
             |mirror: u32| plan.fleet.mirrors.get(mirror as usize).map(|mirror| mirror.host.clone());
-        let pools = plan.paths.pools.iter().map(|members| PoolStatus {
+        let pools = plan.paths.whole_pools().map(|members| PoolStatus {
             pool: members.pool.to_string(),
             mirrors: members.mirrors.iter().filter_map(|mirror| host(*mirror)).collect(),
             usable: members
@@ -175,6 +179,11 @@ impl FleetPools {
                 .filter_map(|m| host(*m))
                 .collect(),
         });
+        let left_out = |path: &Path| {
+            let indexes = plan.paths.along(path).flat_map(|members| members.left_out.iter());
+            let distinct: BTreeSet<u32> = indexes.copied().collect();
+            distinct.into_iter().filter_map(host).collect()
+        };
         let countries: Vec<(Country, u16)> =
             Country::all().map(|country| (country, plan.paths.of_client(country))).collect();
         let paths = plan.paths.paths.iter().enumerate().map(|(id, path)| {
@@ -189,6 +198,7 @@ impl FleetPools {
                 .filter(|(_, rule)| rule.plan == number);
             PathStatus {
                 path: plan.paths.along(path).map(|members| members.pool.to_string()).collect(),
+                left_out: left_out(path),
                 countries: of_country.map(|(country, _)| country.code()).collect(),
                 continents: of_continent.map(|(continent, _)| continent.code()).collect(),
                 unknown: usize::from(plan.paths.of_client(Area::Unknown)) == id,

@@ -70,8 +70,8 @@ fn check(
     check_release_files(loaded, now, problems);
     coordinator::check(config, loaded, problems);
     let feeds = feed::read(loaded, now, problems);
-    let databases = feeds.databases();
-    let static_data = compile(&loaded.inputs, &databases, problems)?;
+    let required = feeds.requirements();
+    let static_data = compile(&loaded.inputs, &required, problems)?;
     let start = feeds.choose(loaded, &static_data, now, problems);
     let demand = demand::check(loaded, &static_data, now, problems);
     Some(CheckReport::of(config, loaded, &static_data, start).with_demand(demand))

@@ -193,8 +193,8 @@ impl Offline {
         before: Option<&Snapshot>,
         problems: &mut Problems,
     ) -> Result<Snapshot, Failure> {
-        let databases = feed.map(Feed::extra_databases).unwrap_or_default();
-        let Some(static_data) = compile(&self.loaded.inputs, &databases, problems) else {
+        let required = feed.map(Feed::requirements).unwrap_or_default();
+        let Some(static_data) = compile(&self.loaded.inputs, &required, problems) else {
             print(problems);
             return Err(Failure::new("the configuration cannot be served"));
         };

@@ -39,9 +39,9 @@ use tracing::{info, warn};
 use crate::admin::{AcceptRequest, Admin, ServerView};
 use crate::load::Loaded;
 use crate::logging::{LogQueue, log_problems};
+use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
-use cvdns_core::snapshot::inputs::Databases;
 use cvdns_io::signals::Signals;
 use cvdns_net::privileges::{self, Privileges};
 use cvdns_net::{Counters, Listeners, Tallies, TcpLimits};
@@ -93,7 +93,7 @@ impl Daemon {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
         if problems.has_errors() {
             // Nothing will be served; compiling finds all other problems.
-            let _ = compile(&loaded.inputs, &Databases::default(), &mut problems);
+            let _ = compile(&loaded.inputs, &FeedRequirements::default(), &mut problems);
             return Err(StartError::Inputs(problems));
         }
         let server = &loaded.config.server;

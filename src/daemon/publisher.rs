@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use tracing::debug;
 
 use cvdns_core::answer::{QueryCounterSet, Reclaimed, SnapshotReclaimer};
+use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
 use cvdns_core::release::Announced;
-use cvdns_core::snapshot::inputs::{Databases, Inputs};
+use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_core::snapshot::{HeldFeed, Now, Snapshot, StaticData, compile};
 use cvdns_net::memory::give_back;
 
@@ -25,8 +26,8 @@ pub(super) struct Publisher {
     queries: QueryCounterSet,
     /// Threads that have counters of their own.
     threads: usize,
-    /// The extra databases that the static data has names for.
-    databases: Databases,
+    /// What the static data was compiled for.
+    required: FeedRequirements,
     /// The moment that the newest snapshot was compiled for.
     published: Timestamp,
     /// How many snapshots were compiled.
@@ -46,7 +47,7 @@ impl Publisher {
     /// `threads` have counters of their own.
     pub(super) fn new(
         static_data: StaticData,
-        databases: Databases,
+        required: FeedRequirements,
         announced: Option<&Announced>,
         threads: usize,
         now: &Now<'_>,
@@ -60,7 +61,7 @@ impl Publisher {
             queries: QueryCounterSet::new(threads),
             snapshots,
             threads,
-            databases,
+            required,
             published: now.time,
             compiled: 1,
             compile_time,
@@ -92,9 +93,9 @@ impl Publisher {
         &self.queries
     }
 
-    /// The extra databases that the static data has names for.
-    pub(super) fn databases(&self) -> &Databases {
-        &self.databases
+    /// What the static data was compiled for.
+    pub(super) fn required(&self) -> &FeedRequirements {
+        &self.required
     }
 
     /// The moment that the newest snapshot was compiled for.
@@ -112,17 +113,17 @@ impl Publisher {
         self.compile_time
     }
 
-    /// Compiles static data with names for these extra databases, to be published next. Counts of
-    /// download reports go on. Returns `None` if the inputs contradict each other.
+    /// Compiles static data for a feed that requires this, to be published next. Counts of download
+    /// reports go on. Returns `None` if the inputs contradict each other.
     pub(super) fn compile_static(
         &mut self,
         inputs: &Inputs,
-        databases: Databases,
+        required: FeedRequirements,
         problems: &mut Problems,
     ) -> Option<Arc<StaticData>> {
-        let mut static_data = compile(inputs, &databases, problems)?;
+        let mut static_data = compile(inputs, &required, problems)?;
         static_data.download_reports.take_over(&self.static_data().download_reports);
-        self.databases = databases;
+        self.required = required;
         Some(Arc::new(static_data))
     }
 
@@ -170,7 +171,7 @@ mod tests {
         let config = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
         let mut problems = Problems::default();
         let inputs = load(&config, &mut problems).unwrap().inputs;
-        let none = Databases::default();
+        let none = FeedRequirements::default();
         let static_data = compile(&inputs, &none, &mut problems).unwrap();
         let [first, second] = [0, 60].map(|second| {
             let time = Timestamp::from_second(1_795_000_000 + second).unwrap();
@@ -190,11 +191,12 @@ mod tests {
         assert_eq!((publisher.reclaim(), held.strong_count()), (None, 0));
 
         // Static data with another name is compiled apart from what is in force.
-        let databases = Databases::from(["extra".to_owned()]);
+        let databases = ["extra".to_owned()].into();
+        let required = FeedRequirements { databases, ..FeedRequirements::default() };
         let before = publisher.static_data();
-        let static_data = publisher.compile_static(&inputs, databases.clone(), &mut problems);
+        let static_data = publisher.compile_static(&inputs, required.clone(), &mut problems);
         assert!(!Arc::ptr_eq(&static_data.unwrap(), &before));
-        assert_eq!(*publisher.databases(), databases);
+        assert_eq!(*publisher.required(), required);
         assert!(Arc::ptr_eq(&publisher.static_data(), &before));
     }
 }

@@ -60,15 +60,15 @@ impl ServerState {
             .as_ref()
             .and_then(|source| state_directory.feed(&source.to_string(), keys.as_ref(), now));
         let announced = state_directory.announced(now);
-        let databases = kept.as_ref().map(|kept| kept.feed.extra_databases()).unwrap_or_default();
+        let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
-        let static_data = compile(&loaded.inputs, &databases, problems)?;
+        let static_data = compile(&loaded.inputs, &required, problems)?;
         let server = &loaded.config.server;
         let threads = Listeners::max_sockets(&server.listen, server.workers);
         let no_feed = Now::new(None, now, loaded.config.feed.max_age);
         let publisher =
-            Publisher::new(static_data, databases, announced.as_ref(), threads, &no_feed);
+            Publisher::new(static_data, required, announced.as_ref(), threads, &no_feed);
         let mut state = Self {
             started_with: loaded.config.clone(),
             loaded,
@@ -179,9 +179,9 @@ impl ServerState {
         let candidate = self.feed.read_for_reload(policy, now);
         let in_force = loaded.feed.as_ref().and(self.feed.feed());
         let feed = candidate.as_ref().and_then(FeedCandidate::new_feed).or(in_force);
-        let databases = feed.map(Feed::extra_databases).unwrap_or_default();
+        let required = feed.map(Feed::requirements).unwrap_or_default();
         give_back();
-        let compiled = self.publisher.compile_static(&loaded.inputs, databases, problems);
+        let compiled = self.publisher.compile_static(&loaded.inputs, required, problems);
         let Some(static_data) = compiled else { return false };
         reporter::warn_of_restart(&self.started_with, &loaded.config);
         self.reporter.note_problems(problems);
@@ -364,17 +364,17 @@ impl ServerState {
         self.log_feed();
     }
 
-    /// Publishes static data, compiled again if the feed in force has other extra databases.
+    /// Publishes static data, compiled again if the feed in force requires something else.
     fn publish_fitting(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
-        let databases = self.feed.feed().map(Feed::extra_databases).unwrap_or_default();
-        let static_data = if databases == *self.publisher.databases() {
+        let required = self.feed.feed().map(Feed::requirements).unwrap_or_default();
+        let static_data = if required == *self.publisher.required() {
             static_data
         } else {
             let mut problems = Problems::default();
             let compiled =
-                self.publisher.compile_static(&self.loaded.inputs, databases, &mut problems);
+                self.publisher.compile_static(&self.loaded.inputs, required, &mut problems);
             self.reporter.log_problems(&problems);
-            // These inputs were compiled before, and extra databases are never an error.
+            // These inputs were compiled before, and what a feed requires is never an error.
             debug_assert!(compiled.is_some(), "inputs no longer compile");
             compiled.unwrap_or(static_data)
         };

@@ -5,6 +5,7 @@
 //! none. [`Exporter`] does both whenever something changes, and makes name servers load what
 //! changed.
 
+mod clients;
 mod delegation;
 mod directory;
 mod exporter;
@@ -19,6 +20,7 @@ mod views;
 mod zone;
 mod zone_file;
 
+pub use clients::undistinguished_warning;
 pub use delegation::{Delegations, delegations};
 pub use directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
 pub use exporter::{ExportThread, Exporter};

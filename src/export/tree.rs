@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::clients::ClientSet;
 use super::header;
 use super::input::{AclKind, ExportInput};
 use super::named_conf::{self, ZoneStatement};
@@ -11,7 +12,6 @@ use super::zone::{ExportZone, zones};
 use super::zone_file::{self, ZoneFile, ZoneRenderer};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
-use cvdns_core::snapshot::pools::PathId;
 
 /// The files of an export, by path relative to its directory.
 pub type Tree = BTreeMap<String, ExportFile>;
@@ -53,14 +53,11 @@ struct TreeBuilder<'m> {
 }
 
 impl TreeBuilder<'_> {
-    /// Adds one file for each zone, with the answers for clients of unknown location.
+    /// Adds one file for each zone, with the answers for clients of unknown location. They leave
+    /// out mirrors that any client may not get, as any client may ask.
     fn plain(&mut self) {
         for zone in &self.zones {
-            let plan = zone
-                .client_plan
-                .and_then(|plan| self.input.snapshot.static_data.plans.get(plan as usize));
-            let client = plan.map_or(0, |plan| plan.paths.of_client(Area::Unknown));
-            let file = ZoneRenderer::new(self.input, zone).file(client, None);
+            let file = ZoneRenderer::new(self.input, zone).file(ClientSet::Undistinguished, None);
             let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
             let statement = ZoneStatement::file(&path, &file);
             named_conf::zone(&mut self.config, "", zone.origin, self.directory, &statement);
@@ -68,7 +65,7 @@ impl TreeBuilder<'_> {
         }
     }
 
-    /// Adds a view for each set of clients with the same paths. A zone whose answers are the same
+    /// Adds a view for each set of clients with the same answers. A zone whose answers are the same
     /// in several views is loaded once and shared by `in-view`.
     fn views(&mut self, acl: AclKind) {
         let views = views(&self.input.snapshot.static_data);
@@ -80,7 +77,7 @@ impl TreeBuilder<'_> {
         }
         let renderers: Vec<ZoneRenderer<'_, '_>> =
             self.zones.iter().map(|zone| ZoneRenderer::new(self.input, zone)).collect();
-        let mut loaded: BTreeMap<(usize, PathId), &str> = BTreeMap::new();
+        let mut loaded: BTreeMap<(usize, ClientSet), &str> = BTreeMap::new();
         for view in &views {
             named_conf::open(&mut self.config, &format!("view {}", named_conf::quoted(&view.name)));
             let elements = match acl {
@@ -90,8 +87,8 @@ impl TreeBuilder<'_> {
             named_conf::list(&mut self.config, "    ", "match-clients", &elements);
             for (number, (zone, renderer)) in self.zones.iter().zip(&renderers).enumerate() {
                 let asked =
-                    zone.client_plan.and_then(|plan| view.paths.get(plan as usize).copied());
-                let client = asked.unwrap_or_default();
+                    zone.client_plan.and_then(|plan| view.clients.get(plan as usize).copied());
+                let client = asked.unwrap_or(ClientSet::Undistinguished);
                 if let Some(first) = loaded.get(&(number, client)) {
                     let statement = ZoneStatement::InView(first);
                     named_conf::zone(

@@ -1,21 +1,21 @@
-//! BIND views: one for each set of clients with the same paths.
+//! BIND views: one for each set of clients with the same paths, who may get the same mirrors.
 
 use std::collections::HashSet;
 
 use ipnet::IpNet;
 
+use super::clients::ClientSet;
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::{Continent, Country};
 use cvdns_core::snapshot::StaticData;
-use cvdns_core::snapshot::pools::PathId;
 
 /// A view and the clients that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
-    /// The name, made from the paths alone, so that a view keeps its name as long as its paths.
+    /// The name, made from the first path, so that a view keeps its name as long as its paths.
     pub(super) name: String,
-    /// The clients' path in each plan; 0 if the names of a plan do not depend on the client.
-    pub(super) paths: Vec<PathId>,
+    /// What each plan makes of the clients.
+    pub(super) clients: Vec<ClientSet>,
     /// The locations of the clients: countries, and continents for clients whose country is
     /// unknown. Empty for the last view, which matches all other clients.
     pub(super) areas: Vec<Area>,
@@ -32,40 +32,36 @@ const MAX_NAME: usize = 60;
 /// The views of a snapshot. The last one has the clients whose paths are those of clients of
 /// unknown location.
 pub(super) fn views(static_data: &StaticData) -> Vec<View> {
-    let paths = |area: Area| -> Vec<PathId> {
-        let of = static_data.plans.iter().map(|plan| match plan.clients {
-            Some(_) => plan.paths.of_client(area),
-            None => 0,
-        });
-        of.collect()
+    let clients = |area: Area| -> Vec<ClientSet> {
+        static_data.plans.iter().map(|plan| ClientSet::of(plan, area)).collect()
     };
-    let unknown = paths(Area::Unknown);
+    let unknown = clients(Area::Unknown);
     let mut views: Vec<View> = Vec::new();
     let mut names = HashSet::from([REST.to_owned()]);
     for area in Country::all().map(Area::Country).chain(Continent::all().map(Area::Continent)) {
-        let paths = paths(area);
-        if paths == unknown {
+        let clients = clients(area);
+        if clients == unknown {
             continue;
         }
-        if let Some(view) = views.iter_mut().find(|view| view.paths == paths) {
+        if let Some(view) = views.iter_mut().find(|view| view.clients == clients) {
             view.areas.push(area);
             continue;
         }
-        let name = name(static_data, &paths, area);
+        let name = name(static_data, area);
         let mut numbers = (2..).map(|number| format!("{name}-{number}"));
         let name = std::iter::once(name.clone())
             .chain(numbers.by_ref())
             .find(|name| names.insert(name.clone()));
         views.push(View {
             name: name.unwrap_or_default(),
-            paths,
+            clients,
             areas: vec![area],
             excluded: Vec::new(),
         });
     }
     views.push(View {
         name: REST.to_owned(),
-        paths: unknown,
+        clients: unknown,
         areas: Vec::new(),
         excluded: Vec::new(),
     });
@@ -89,9 +85,10 @@ fn continents_last(views: &mut [View]) {
 }
 
 /// The name of a view: the pools of the first path that depends on the client.
-fn name(static_data: &StaticData, paths: &[PathId], area: Area) -> String {
-    let mut plans = static_data.plans.iter().zip(paths).filter(|(plan, _)| plan.clients.is_some());
-    let path = plans.next().and_then(|(plan, path)| Some((plan, plan.paths.get(*path)?)));
+fn name(static_data: &StaticData, area: Area) -> String {
+    let mut plans = static_data.plans.iter().filter(|plan| plan.clients.is_some());
+    let path =
+        plans.next().and_then(|plan| Some((plan, plan.paths.get(plan.paths.of_client(area))?)));
     let Some((plan, path)) = path else {
         let label = area.country().map(Country::label).or(area.continent().map(Continent::code));
         return format!("cvdns-{}", label.unwrap_or("unknown").to_ascii_lowercase());
@@ -166,7 +163,7 @@ mod tests {
     fn a_client_in_a_country_never_matches_the_view_of_its_continent() {
         let view = |name: &str, areas: &[&str]| View {
             name: name.to_owned(),
-            paths: Vec::new(),
+            clients: Vec::new(),
             areas: areas.iter().map(|code| area(code)).collect(),
             excluded: Vec::new(),
         };

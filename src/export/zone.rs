@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::clients::ClientSet;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::PoolAnswer;
 use cvdns_core::snapshot::names::NodeId;
@@ -26,7 +27,7 @@ pub(super) struct ExportZone<'s> {
     pub(super) soa: Rrset<'s>,
     /// The names of the zone, by lower-case wire form.
     nodes: BTreeMap<&'s [u8], NodeId>,
-    /// The plan that gives clients their path; `None` if no name depends on the client.
+    /// The plan by which answers depend on the client; `None` if none does.
     pub(super) client_plan: Option<u32>,
     /// Whether any name has mirrors.
     pub(super) has_pools: bool,
@@ -73,7 +74,7 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<ExportZone<'_>> {
             match holding.answer {
                 Answer::Pool { rule, choice } => {
                     zone.has_pools = true;
-                    if choice == PathChoice::Client {
+                    if !matches!(choice, PathChoice::Path(_)) {
                         zone.client_plan =
                             static_data.rules.get(rule as usize).map(|rule| rule.plan);
                     }
@@ -131,22 +132,30 @@ impl<'s> ExportZone<'s> {
         SharedRecords { records, missing }
     }
 
-    /// The records for clients with this path, in addition to the shared ones. Names that have no
+    /// The records for these clients, in addition to the shared ones. Names that have no
     /// record now, nor a name with one below them, get a [`PLACEHOLDER`]; otherwise they would be
     /// denied together with all names below.
-    pub(super) fn of_client(&self, shared: &SharedRecords<'_>, client: PathId) -> Vec<ZoneRecord> {
+    pub(super) fn of_client(
+        &self,
+        shared: &SharedRecords<'_>,
+        client: ClientSet,
+    ) -> Vec<ZoneRecord> {
         let Snapshot { static_data, dynamic_data, .. } = self.snapshot;
         let mut records = Vec::new();
         for (name, node) in self.nodes() {
             for holding in static_data.answers(node) {
-                if let Answer::Pool { rule, choice: PathChoice::Client } = holding.answer {
-                    records.extend(addresses(
-                        name,
-                        holding.rtype,
-                        dynamic_data.pool(rule, client),
-                        client,
-                    ));
+                let Answer::Pool { rule, choice } = holding.answer else { continue };
+                if matches!(choice, PathChoice::Path(_)) {
+                    continue;
                 }
+                let path = static_data
+                    .rules
+                    .get(rule as usize)
+                    .and_then(|rule| static_data.plans.get(rule.plan as usize))
+                    .map(|plan| client.path(&plan.paths, choice));
+                let Some(path) = path else { continue };
+                let answer = dynamic_data.pool(rule, path);
+                records.extend(addresses(name, holding.rtype, answer, path));
             }
         }
         let exist = self.existing(&records);
@@ -215,7 +224,7 @@ impl<'s> RecordCollector<'_, 's> {
             Answer::Pool { rule, choice: PathChoice::Path(path) } => {
                 self.records.extend(addresses(name, rtype, dynamic_data.pool(rule, path), path));
             }
-            Answer::Pool { choice: PathChoice::Client, .. } => {}
+            Answer::Pool { choice: PathChoice::Client | PathChoice::Restricted(_), .. } => {}
         }
     }
 

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
+use super::clients::ClientSet;
 use super::input::ExportInput;
 use super::zone::{ExportZone, SharedRecords, ZoneRecord};
 use super::{header, presentation, serial};
 use cvdns_core::release::STAMP_PERIOD;
-use cvdns_core::snapshot::pools::PathId;
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::zone::records::Rrset;
 
@@ -68,8 +68,8 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
         }
     }
 
-    /// The zone file for clients with this path.
-    pub(super) fn file(&self, client: PathId, view: Option<&str>) -> ZoneFile {
+    /// The zone file for these clients.
+    pub(super) fn file(&self, client: ClientSet, view: Option<&str>) -> ZoneFile {
         let records = self.zone.of_client(&self.shared, client);
         let (soa, soa_rest, _) = soa(&self.zone.soa);
         ZoneFile {

@@ -67,7 +67,7 @@ impl CountryData {
     }
 }
 
-/// Reads the database, if any name depends on where clients are. The same file with the same
+/// Reads the database, if any answer depends on where clients are. The same file with the same
 /// overrides as `before` is not read again: most reloads concern other files, and two maps at once
 /// would take most of the server's memory.
 pub(super) fn read(
@@ -82,9 +82,10 @@ pub(super) fn read(
             .names
             .iter()
             .any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
+            || zone.fleet.enabled().any(|(_, mirror)| !mirror.not_for.is_empty())
     };
     if !zones.iter().any(asks) {
-        return CountryData::unread("no country database: no name asks where clients are");
+        return CountryData::unread("no country database: no answer depends on where clients are");
     }
     let named = &config.geoip.database;
     let file = beside(path, &named.value);

@@ -47,13 +47,11 @@ pub fn loaded(config: &Path) -> Loaded {
     loaded.expect("nothing was wrong")
 }
 
-/// Compiles what was loaded, with the names that this feed's release has.
+/// Compiles what was loaded, for what this feed requires.
 pub fn static_data(loaded: &Loaded, feed: Option<&Feed>) -> Arc<StaticData> {
-    let release = feed.and_then(|feed| feed.release.as_ref());
-    let databases =
-        release.map(|release| release.extra.keys().cloned().collect()).unwrap_or_default();
+    let required = feed.map(Feed::requirements).unwrap_or_default();
     let mut problems = Problems::default();
-    let static_data = compile(&loaded.inputs, &databases, &mut problems);
+    let static_data = compile(&loaded.inputs, &required, &mut problems);
     assert!(
         problems.is_empty(),
         "{:#?}",
@@ -107,7 +105,11 @@ impl<'s> Asker<'s> {
     }
 
     pub fn send_by(&mut self, query: &[u8], transport: Transport) -> Answer {
-        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.send_from(query, transport, IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// Sends a query from this address.
+    pub fn send_from(&mut self, query: &[u8], transport: Transport, client: IpAddr) -> Answer {
         self.buffer[..query.len()].copy_from_slice(query);
         let length = self
             .answering

@@ -3,7 +3,7 @@
 use crate::asking;
 use crate::large;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -87,6 +87,7 @@ fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
         daily: None,
         bytecode: None,
         addresses: BTreeMap::new(),
+        not_for: BTreeSet::new(),
         note: String::new(),
     };
     match change {

@@ -27,6 +27,7 @@ mod home_first;
 mod live;
 mod nested_zones;
 mod network_2006;
+mod not_for;
 mod record_rules;
 mod standing;
 mod wire_format;

@@ -21,7 +21,7 @@ use hickory_proto::rr::rdata::opt::ClientSubnet;
 use oracle::{Oracle, Place, States};
 use proptest::prelude::*;
 
-const TIME: &str = "2026-11-22T17:05:00Z";
+pub(super) const TIME: &str = "2026-11-22T17:05:00Z";
 /// The zone's limit.
 const MAX: usize = 8;
 /// Feeds and clients: 10,000 in all, half of them IPv6.
@@ -65,12 +65,12 @@ fn continents_database() -> Vec<u8> {
     build(&[source], &Options::default(), &mut |_, _| ()).unwrap().bytes
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub(super) fn fixture(name: &str) -> PathBuf {
     project().join("tests/fixtures/mirrors-2006").join(name)
 }
 
 /// Writes a configuration that serves this zone file with the shipped database.
-fn configure(directory: &Path, zone: &Path) -> PathBuf {
+pub(super) fn configure(directory: &Path, zone: &Path) -> PathBuf {
     configure_with(&project().join("geoip/country.mmdb"), directory, zone)
 }
 
@@ -117,7 +117,7 @@ fn the_withdrawn_code_is_refused_with_its_place_and_its_successors() {
     assert!(
         cvdns_core::snapshot::compile(
             &loaded.inputs,
-            &std::collections::BTreeSet::new(),
+            &cvdns_core::health::FeedRequirements::default(),
             &mut problems
         )
         .is_none()
@@ -328,7 +328,7 @@ static SAMPLES: LazyLock<[Vec<(IpAddr, u8)>; 2]> =
     LazyLock::new(|| [false, true].map(|ipv6| NETWORK.1.networks(ipv6, 40_000)));
 
 /// A client's network: mostly one within a random network of the database, else any.
-fn client(known: &[(IpAddr, u8)], ipv6: bool, numbers: &mut Numbers) -> (IpAddr, u8) {
+pub(super) fn client(known: &[(IpAddr, u8)], ipv6: bool, numbers: &mut Numbers) -> (IpAddr, u8) {
     let (shortest, longest): (u8, u8) = if ipv6 { (24, 64) } else { (8, 32) };
     loop {
         let (network, length) = known[numbers.below(known.len())];
@@ -390,7 +390,7 @@ const RELEASED: u32 = 100;
 
 /// A feed that says something of most mirrors. Of the first ones: everything up; everything down;
 /// whole countries down; few up, and then all behind.
-fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, States) {
+pub(super) fn random_feed(places: &[Place], round: usize, numbers: &mut Numbers) -> (Feed, States) {
     let mut states = States::default();
     let mut json = String::new();
     let struck: BTreeSet<&str> =

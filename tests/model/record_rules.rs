@@ -50,7 +50,7 @@ fn feed(release: &Value) -> Result<Feed, String> {
 fn snapshot(feed: &Feed) -> Snapshot {
     let loaded = loaded(&FILES.path().join("cvdns.toml"));
     let mut problems = Problems::default();
-    let static_data = compile(&loaded.inputs, &feed.extra_databases(), &mut problems);
+    let static_data = compile(&loaded.inputs, &feed.requirements(), &mut problems);
     assert!(
         problems.is_empty(),
         "{:?}",

@@ -25,6 +25,7 @@ mod feed_state;
 mod feed_trust;
 mod gate;
 mod metrics;
+mod not_for;
 mod overrides;
 mod pointers_in_queries;
 mod portable;

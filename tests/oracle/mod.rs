@@ -43,6 +43,8 @@ pub struct States {
     pub addresses: HashMap<Ipv4Addr, &'static str>,
     /// How many versions hosts are behind the record, where they are.
     pub behind: HashMap<String, u32>,
+    /// Hosts that the client never gets, whatever happens.
+    pub never: BTreeSet<String>,
 }
 
 pub struct Oracle {
@@ -99,6 +101,12 @@ impl Oracle {
         country.or(continent.map(|code| format!("continent:{code}")))
     }
 
+    /// Whether the area is that or in it; both are as [`Oracle::country`] has them.
+    pub fn is_in(&self, area: &str, outer: &str) -> bool {
+        let continent = self.countries.get(area).map(|country| country.continent.as_str());
+        area == outer || (continent.is_some() && continent == outer.strip_prefix("continent:"))
+    }
+
     /// Countries in which mirrors stand.
     pub fn hosts(&self) -> BTreeSet<&str> {
         self.places.iter().map(|place| place.country.as_str()).collect()
@@ -135,16 +143,20 @@ impl Oracle {
     /// The groups that answers to a client of this path are drawn from.
     pub fn groups(&self, path: &Pools, states: &States) -> Vec<Group> {
         let behind = |place: &Place| states.behind.get(&place.host).copied().unwrap_or_default();
+        let may = |place: &Place| !states.never.contains(&place.host);
         let among = |who: &dyn Fn(&Place) -> bool| {
-            self.walk(path, |place| if who(place) { states.of(place) } else { "down" })
+            self.walk(
+                path,
+                |place| if who(place) && may(place) { states.of(place) } else { "down" },
+            )
         };
         let usable = among(&|place| behind(place) <= LAG);
-        let works = |place: &&Place| matches!(states.of(place), "up" | "old");
+        let works = |place: &&Place| may(place) && matches!(states.of(place), "up" | "old");
         let working = path.iter().flat_map(|pool| self.members(pool)).filter(works);
         match (usable.is_empty(), working.map(behind).min()) {
             (false, _) => usable,
             (true, Some(least)) => among(&|place| behind(place) == least),
-            (true, None) => self.walk(path, |_| "up"),
+            (true, None) => self.walk(path, |place| if may(place) { "up" } else { "down" }),
         }
     }
 

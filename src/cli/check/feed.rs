@@ -5,10 +5,9 @@ use jiff::Timestamp;
 use crate::cli::signature;
 use crate::daemon;
 use crate::load::{FeedSource, Loaded};
-use cvdns_core::health::{Feed, HealthInputs, unknown_mirrors};
+use cvdns_core::health::{Feed, FeedRequirements, HealthInputs, unknown_mirrors};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::{DatedRelease, ReleaseSources};
-use cvdns_core::snapshot::inputs::Databases;
 use cvdns_core::snapshot::{Loss, Now, StaticData};
 
 /// The feeds that serve could start from.
@@ -111,9 +110,9 @@ fn check_feed(
 }
 
 impl CheckedFeeds {
-    /// The extra databases of the newest feed, which the compiler needs.
-    pub(super) fn databases(&self) -> Databases {
-        self.read.as_ref().or(self.kept.as_ref()).map(Feed::extra_databases).unwrap_or_default()
+    /// What the newest feed requires of static data.
+    pub(super) fn requirements(&self) -> FeedRequirements {
+        self.read.as_ref().or(self.kept.as_ref()).map(Feed::requirements).unwrap_or_default()
     }
 
     /// Chooses the feed by the rules that serve starts by.

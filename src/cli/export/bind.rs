@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::cli::log_filter;
 use crate::cli::long_running::{run_with_signals, start_log};
@@ -17,7 +17,7 @@ use crate::cli::problems::print;
 use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
 use crate::export::{
     AclKind, CommandTemplate, Directory, ExportInput, ExportThread, Exporter, ReloadCommands,
-    ecs_warning, left_out,
+    ecs_warning, left_out, undistinguished_warning,
 };
 use crate::load::{FeedSource, Loaded, load};
 use crate::logging::LogQueue;
@@ -128,6 +128,9 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
              too old"
         );
     }
+    if let Some(warning) = undistinguished_warning(&snapshot).filter(|_| !args.views) {
+        eprint_line!("cvdns: {warning}");
+    }
     let directory = open(&args.out)?;
     let input = ExportInput {
         snapshot,
@@ -175,8 +178,16 @@ fn watch(
     let exporting = Exporter::new(directory, args.acl(), commands).start();
     let exporting =
         exporting.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
-    let mut follower =
-        ExportFollower { feed, state, exporting, last: None, keeps_export, warned: false };
+    let mut follower = ExportFollower {
+        feed,
+        state,
+        exporting,
+        views: args.views,
+        last: None,
+        keeps_export,
+        warned: false,
+        left_out: None,
+    };
     let done = follow_without_serving(config, loaded, problems, signals, &mut follower);
     follower.exporting.stop();
     log.flush();
@@ -197,12 +208,16 @@ struct ExportFollower {
     /// The state directory of this export.
     state: PathBuf,
     exporting: ExportThread,
+    /// Whether clients are told apart by views.
+    views: bool,
     /// The snapshot that was exported last.
     last: Option<Arc<Snapshot>>,
     /// Whether the export of an earlier run stays in place because no feed has arrived since.
     keeps_export: bool,
     /// Whether `keeps_export` was logged.
     warned: bool,
+    /// The warning of mirrors that are left out for all clients, as it was logged last.
+    left_out: Option<String>,
 }
 
 impl Follower for ExportFollower {
@@ -228,6 +243,14 @@ impl Follower for ExportFollower {
             }
             self.warned = true;
             return;
+        }
+        let left_out = undistinguished_warning(snapshot).filter(|_| !self.views);
+        if left_out != self.left_out {
+            match &left_out {
+                Some(warning) => warn!("{warning}"),
+                None => info!("no mirror is left out for all clients any more"),
+            }
+            self.left_out = left_out;
         }
         self.last = Some(snapshot.clone());
         let countries = loaded.inputs.countries.clone();

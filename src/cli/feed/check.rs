@@ -48,11 +48,12 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         problems.error(
             Location::file(&name),
             error.to_string(),
-            "feed.json of the project shows every key of the format",
+            "docs/schemas/feed.json of the project has every key of the format",
         );
     }
     if let Ok(feed) = feed {
-        let snapshot = offline.snapshot(Some(&feed), None)?;
+        // Among these are countries that the feed leaves without any mirror (`not-for`).
+        let snapshot = offline.snapshot_with_problems(Some(&feed), None, &mut problems)?;
         let mut checker = Checker {
             offline: &offline,
             feed: &feed,
@@ -62,6 +63,10 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
         checker.check(&snapshot);
         summary =
             format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
+        let restricted = feed.requirements().not_for.len();
+        if restricted > 0 {
+            summary += &format!(", {restricted} of them not for all clients (`not-for`)");
+        }
     }
     print(&problems);
     if problems.has_errors() {
@@ -82,7 +87,7 @@ fn check_text(name: &str, octets: &[u8], problems: &mut Problems) {
         problems.error(
             location,
             fault.what,
-            "feed.json of the project shows every key of the format",
+            "docs/schemas/feed.json of the project has every key of the format",
         );
     }
 }

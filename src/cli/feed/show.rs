@@ -46,6 +46,8 @@ struct CountryStatus {
     down: usize,
     drained: usize,
     removed: usize,
+    /// Mirrors that clients of some countries or continents never get (`not-for`).
+    restricted: usize,
     /// Mirrors that work but are too far behind the record.
     lagging: usize,
     /// The usable share of the capacity, from 0 to 1.
@@ -70,8 +72,19 @@ pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
         print_json(&FeedReport { feed: sourced.source.to_string(), serial, generated, countries })?;
     } else {
         let header = [
-            "COUNTRY", "MIRRORS", "UP", "OLD", "DOWN", "DRAINED", "REMOVED", "LAGGING", "USABLE",
-            "MAIN", "DAILY", "BYTECODE",
+            "COUNTRY",
+            "MIRRORS",
+            "UP",
+            "OLD",
+            "DOWN",
+            "DRAINED",
+            "REMOVED",
+            "RESTRICTED",
+            "LAGGING",
+            "USABLE",
+            "MAIN",
+            "DAILY",
+            "BYTECODE",
         ];
         print_table(&header, countries.iter().map(CountryStatus::cells))?;
     }
@@ -90,10 +103,13 @@ fn rows(snapshot: &Snapshot) -> Vec<CountryStatus> {
         {
             let Some(status) = health.mirrors.get(index) else { continue };
             let code = mirror.country.code();
+            let mut areas = plan.paths.exclusions.areas(index as u32);
+            let restricted = areas.next().is_some();
             let new = || CountryStatus { country: code.to_owned(), ..CountryStatus::default() };
             let lags = status.behind > snapshot.static_data.settings.lag;
             for row in [countries.entry(code).or_insert_with(new), &mut all] {
                 row.add(mirror, status, health.is_usable(index), lags);
+                row.restricted += usize::from(restricted);
             }
         }
     }
@@ -126,8 +142,8 @@ impl CountryStatus {
     }
 
     fn cells(&self) -> Vec<String> {
-        let counts =
-            [self.mirrors, self.up, self.old, self.down, self.drained, self.removed, self.lagging];
+        let Self { mirrors, up, old, down, drained, removed, restricted, lagging, .. } = *self;
+        let counts = [mirrors, up, old, down, drained, removed, restricted, lagging];
         let held = |database: &str| {
             let versions = self.held.get(database).into_iter().flatten();
             let parts: Vec<String> =

@@ -135,7 +135,7 @@ impl SmallZone {
             settings: settings(),
             record_ttl: 1800,
         };
-        let static_data = compile(&inputs, &[].into(), &mut problems)?;
+        let static_data = compile(&inputs, &Default::default(), &mut problems)?;
         if problems.has_errors() {
             return None;
         }

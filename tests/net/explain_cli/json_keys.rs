@@ -89,6 +89,11 @@ fn the_table_of_keys_is_what_json_has() {
         .replace("[server]\n", "[server]\necs = false\n");
     let without = directory(&files.clone().with("cvdns.toml", config));
     add(without.path(), "current.cvd.clam.example", 0);
+    let restricted = files
+        .text("mirrors.toml")
+        .replace("host = \"de3.example\"\n", "host = \"de3.example\"\nnot-for = [\"FR\"]\n");
+    let restricted = directory(&files.clone().with("mirrors.toml", restricted));
+    add(restricted.path(), "db.de.clam.example --client 198.51.100.9", 0);
     let server = Daemon::start(
         &files.with("feed.json", fixture::feed(1_001, &states(&[("de3.example", "down")]))),
     );

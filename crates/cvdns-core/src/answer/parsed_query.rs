@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::decision::{self, Client, NameMatch, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
+use crate::snapshot::static_data::ClientTableId;
 use crate::wire::class;
 use crate::wire::lower::LowerName;
 use crate::wire::query::{Query, Reject};
@@ -66,9 +67,9 @@ impl ParsedQuery {
         };
     }
 
-    /// The plan in whose table the client must be located, if the answer at the question's own name
+    /// The table in which the client must be located, if the answer at the question's own name
     /// depends on the client.
-    pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<u32> {
+    pub(super) fn look_ahead(&self, snapshot: &Snapshot) -> Option<ClientTableId> {
         decision::prefetch(&snapshot.static_data, self.found, self.query.qtype)
     }
 

@@ -52,26 +52,26 @@ impl QueryBatch {
         self.queries.get(..self.count)?.get(number)
     }
 
-    /// Locates the clients on which answers depend, together, for the first plan that one needs.
-    /// Clients that need another plan are located when their answer is decided.
+    /// Locates the clients on which answers depend, together, in the first table that one needs.
+    /// Clients that need another table are located when their answer is decided.
     fn locate_clients(&mut self, snapshot: &Snapshot) {
         self.lookups.clear();
-        let mut plan = None;
+        let mut table = None;
         for (number, parsed) in self.queries.iter().take(self.count).enumerate() {
             let asks = parsed.look_ahead(snapshot);
-            if asks.is_some_and(|asks| asks == *plan.get_or_insert(asks)) {
+            if asks.is_some_and(|asks| asks == *table.get_or_insert(asks)) {
                 self.lookups.push(number, parsed.client.address);
             }
         }
-        let Some((plan, clients)) =
-            plan.and_then(|plan| Some((plan, snapshot.static_data.clients(plan)?)))
+        let Some((table, clients)) =
+            table.and_then(|table| Some((table, snapshot.static_data.clients(table)?)))
         else {
             return;
         };
         clients.get_all(&mut self.lookups);
         for (number, place) in self.lookups.results() {
             if let Some(parsed) = self.queries.get_mut(number) {
-                parsed.client.placed = Some((plan, place));
+                parsed.client.placed = Some((table, place));
             }
         }
     }

@@ -26,7 +26,9 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::PoolAnswer;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::pools::{PathChoice, PathId};
-use crate::snapshot::static_data::{Answer, Cut, Node, NodeKind, Parent, ParentDs, StaticData};
+use crate::snapshot::static_data::{
+    Answer, ClientTableId, Cut, Node, NodeKind, Parent, ParentDs, StaticData,
+};
 use crate::snapshot::template::{Template, TemplateId};
 use crate::wire::lower::LowerName;
 use crate::wire::rtype;
@@ -144,9 +146,9 @@ pub struct Question<'q> {
 pub struct Client {
     /// Source address of the query, or the address of its client subnet option (RFC 7871).
     pub address: IpAddr,
-    /// A plan's number and the client's place in that plan's client table, when it was looked up
-    /// ahead; `None` otherwise.
-    pub placed: Option<(u32, ScopedValue)>,
+    /// The number of a client table and the client's place in it, when it was looked up ahead;
+    /// `None` otherwise.
+    pub placed: Option<(ClientTableId, ScopedValue)>,
 }
 
 /// The chain from the question's name to the name that has the answer. Callers keep it between
@@ -296,6 +298,15 @@ impl<'s> Decision<'s> {
                         Some(path) => path,
                         None => return broken("a client table"),
                     },
+                    PathChoice::Restricted(number) => {
+                        match restricted(static_data, rule, number, client) {
+                            Some((place, path)) => {
+                                self.client = Some(place);
+                                path
+                            }
+                            None => return broken("a variant of a path"),
+                        }
+                    }
                 };
                 pool(snapshot, rule, path, qtype == rtype::AAAA)
             }
@@ -317,14 +328,37 @@ impl<'s> Decision<'s> {
     /// plan's client table when any of its names depends on clients.
     #[inline(always)]
     fn place(&mut self, static_data: &StaticData, rule: u32, client: &Client) -> Option<PathId> {
-        let plan = static_data.rules.get(rule as usize)?.plan;
-        let place = match client.placed {
-            Some((of, place)) if of == plan => place,
-            _ => static_data.clients(plan)?.get(client.address),
-        };
+        let table = ClientTableId::of_paths(static_data.rules.get(rule as usize)?.plan);
+        let place = client.place(static_data, table)?;
         self.client = Some(place);
         Some(place.value)
     }
+}
+
+impl Client {
+    /// The client's place in a table; `None` when there is no such table.
+    #[inline(always)]
+    fn place(&self, static_data: &StaticData, table: ClientTableId) -> Option<ScopedValue> {
+        match self.placed {
+            Some((of, place)) if of == table => Some(place),
+            _ => Some(static_data.clients(table)?.get(self.address)),
+        }
+    }
+}
+
+/// The client's class and the path of a name for that class; `None` is a defect. It is not inlined:
+/// most servers have no mirrors that are not for everybody.
+#[inline(never)]
+fn restricted(
+    static_data: &StaticData,
+    rule: u32,
+    number: u16,
+    client: &Client,
+) -> Option<(ScopedValue, PathId)> {
+    let plan = static_data.rules.get(rule as usize)?.plan;
+    let place = client.place(static_data, ClientTableId::of_classes(plan))?;
+    let path = static_data.plans.get(plan as usize)?.paths.variant(number, place.value)?;
+    Some((place, path))
 }
 
 fn referral<'s>(static_data: &StaticData, cut: u32) -> Outcome<'s> {

@@ -12,6 +12,9 @@ use crate::release::CORE_DATABASES;
 use crate::snapshot::Snapshot;
 use crate::snapshot::static_data::Plan;
 
+/// Most areas that are named where a mirror is not for their clients.
+const NAMED_AREAS: usize = 4;
+
 /// A mirror and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MirrorInfo {
@@ -23,6 +26,8 @@ pub struct MirrorInfo {
     pub enabled: bool,
     /// Capacity in kbit/s.
     pub capacity: u64,
+    /// Countries and continents whose clients never get it, by fleet file and feed (`not-for`).
+    pub not_for: Vec<String>,
     /// Addresses, IPv4 first.
     pub addresses: Vec<AddressInfo>,
     /// State of the mirror as a whole.
@@ -87,6 +92,12 @@ impl MirrorInfo {
             country: mirror.country.code(),
             enabled: mirror.enabled,
             capacity: mirror.capacity,
+            not_for: plan
+                .paths
+                .exclusions
+                .areas(index as u32)
+                .map(|area| area.to_string())
+                .collect(),
             addresses: addresses(mirror, status),
             state: status.state,
             said_by: said_by(&status.cause),
@@ -97,6 +108,18 @@ impl MirrorInfo {
             usable,
             left_out: (!usable).then(|| left_out(mirror, status)),
         })
+    }
+}
+
+impl MirrorInfo {
+    /// For whom the mirror is not, for people: `not for CN, continent:AS`; `None` if it is for all.
+    pub fn restriction(&self) -> Option<String> {
+        let named: Vec<&str> = self.not_for.iter().take(NAMED_AREAS).map(String::as_str).collect();
+        let more = match self.not_for.len().saturating_sub(NAMED_AREAS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!named.is_empty()).then(|| format!("not for {}{more}", named.join(", ")))
     }
 }
 

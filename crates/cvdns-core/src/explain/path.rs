@@ -44,7 +44,7 @@ pub struct PoolInfo {
     pub pool: String,
     /// Number of its mirrors.
     pub mirrors: usize,
-    /// Number of its usable mirrors.
+    /// Number of its usable mirrors that the client may get (`not-for`).
     pub usable: usize,
     /// Whether it was drawn from.
     pub drawn: bool,
@@ -148,11 +148,12 @@ impl PoolDescriber<'_> {
         let new = members.mirrors.iter().filter(|mirror| drawn && seen.insert(**mirror));
         let mut listed: Vec<MemberInfo> = new.filter_map(|mirror| self.member(*mirror)).collect();
         if drawn {
+            listed.extend(self.restricted(members, seen));
             listed.extend(self.disabled(members, seen));
         }
         PoolInfo {
             pool: members.pool.to_string(),
-            mirrors: members.mirrors.len(),
+            mirrors: members.mirrors.len() + members.left_out.len(),
             usable,
             drawn,
             addresses: listed.iter().map(|member| member.answered.len()).sum(),
@@ -160,6 +161,17 @@ impl PoolDescriber<'_> {
             first: 0.0,
             members: listed,
         }
+    }
+
+    /// Mirrors of the pool that the client may not get.
+    fn restricted(&self, members: &PoolMembers, seen: &mut HashSet<u32>) -> Vec<MemberInfo> {
+        let new = members.left_out.iter().filter(|mirror| seen.insert(**mirror));
+        let member = |mirror: &u32| {
+            let member = self.member(*mirror)?;
+            let why_not = member.mirror.restriction();
+            Some(MemberInfo { why_not, ..member })
+        };
+        new.filter_map(member).collect()
     }
 
     /// Mirrors that would be in the pool if they were enabled. They do not count as its mirrors,

@@ -124,6 +124,8 @@ impl MemberInfo {
         }
         let addresses: Vec<String> = self.answered.iter().map(ToString::to_string).collect();
         let (standing, capacity) = (&self.mirror.standing, capacity(self.mirror.capacity));
-        format!("  {host}: {} ({standing}, {capacity})", addresses.join(" "))
+        let restriction = self.mirror.restriction().map(|words| format!(", {words}"));
+        let restriction = restriction.unwrap_or_default();
+        format!("  {host}: {} ({standing}, {capacity}{restriction})", addresses.join(" "))
     }
 }

@@ -191,7 +191,10 @@ impl MirrorInfo {
         let host = shorten(format!("{} {}", self.host, self.country), HOST);
         let tail = match &self.left_out {
             Some(why) => format!("left out: {why}"),
-            None => self.standing.clone(),
+            None => match self.restriction() {
+                Some(restriction) => format!("{}, {restriction}", self.standing),
+                None => self.standing.clone(),
+            },
         };
         // If the string becomes too long, addresses are cut first, then the state.
         let tail = shorten(tail, MAX_STRING.saturating_sub(host.len() + ADDRESSES));

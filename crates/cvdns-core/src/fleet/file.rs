@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::address::check_address;
 use super::{Downtime, Fleet, Mirror, host_key, keys};
+use crate::geo::area::Area;
 use crate::problem::table::{Document, Placed, Table};
 use crate::problem::{Location, Problems};
 
@@ -59,6 +60,7 @@ fn mirror(mut table: Table<'_>) -> Option<Mirror> {
     let ipv6 = table.list(&keys::IPV6);
     let capacity = table.value(&keys::CAPACITY);
     let serves = table.list(&keys::SERVES);
+    let not_for = table.list(&keys::NOT_FOR);
     let pools = table.list(&keys::POOLS);
     let downtimes = table.tables(&keys::DOWNTIME);
     let enabled = table.value(&keys::ENABLED);
@@ -69,6 +71,7 @@ fn mirror(mut table: Table<'_>) -> Option<Mirror> {
         ipv6: addresses(&table, ipv6),
         capacity,
         serves: distinct(&table, keys::SERVES.name, serves),
+        not_for: distinct(&table, keys::NOT_FOR.name, not_for),
         pools: distinct(&table, keys::POOLS.name, pools),
         downtimes: downtimes.into_iter().filter_map(downtime).collect(),
         enabled,
@@ -96,6 +99,15 @@ fn check_mirror(mirror: &Mirror, problems: &mut Problems) {
             format!("{} serves {}, its own country", mirror.host, mirror.country),
             "`serves` lists the others only",
         );
+    }
+    for country in std::iter::once(&mirror.country).chain(&mirror.serves) {
+        if let Some(area) = mirror.not_for.iter().find(|area| area.has(Area::Country(*country))) {
+            problems.warning(
+                mirror.location.clone(),
+                format!("{} is for {country} and `not-for` {area}", mirror.host),
+                format!("`not-for` wins: clients in {country} are never answered this mirror"),
+            );
+        }
     }
 }
 
@@ -219,6 +231,31 @@ mod tests {
         ] {
             let (_, found, lines) = fleet(&mirror("a", &format!("{key} = [\"{address}\"]")));
             assert_eq!(found, counts, "{address}: {lines}");
+        }
+    }
+
+    /// FORMATS "zones/mirrors.toml": `not-for` has countries and continents.
+    #[test]
+    fn not_for_lists_known_countries_and_continents() {
+        let address = "ipv4 = [\"192.0.2.1\"]\nserves = [\"LI\"]";
+        let read = |list: &str| fleet(&mirror("a", &format!("{address}\nnot-for = {list}")));
+        let (fleet, counts, lines) = read("[\"CN\", \"continent:AS\", \"uk\"]");
+        assert_eq!(counts, (0, 0), "{lines}");
+        let areas: Vec<String> = fleet.mirrors[0].not_for.iter().map(ToString::to_string).collect();
+        assert_eq!(areas, ["CN", "continent:AS", "GB"]);
+        for (list, counts, place) in [
+            ("[\"CN\", \"XY\"]", (1, 0), "m:6:18: "),
+            ("[\"continent:XX\"]", (1, 0), "m:6:12: "),
+            ("[\"world\"]", (1, 0), "m:6:12: "),
+            ("[\"CN\", \"CN\"]", (0, 1), "m:6:18: "),
+            // Its own country, and one that it serves.
+            ("[\"DE\"]", (0, 1), "m:2:1: "),
+            ("[\"LI\"]", (0, 1), "m:2:1: "),
+            ("[\"continent:EU\"]", (0, 2), "m:2:1: "),
+        ] {
+            let (_, found, lines) = read(list);
+            assert_eq!(found, counts, "{list}: {lines}");
+            assert!(lines.contains(place), "{list}: {lines}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
 
+use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::schema::kind::{MOMENT, RATE};
 use crate::schema::{
@@ -19,13 +20,18 @@ pub static ROOT: Section = Section { doc: "", keys: &[&MIRROR] };
 
 static MIRROR_SECTION: Section = Section {
     doc: "",
-    keys: &[&HOST, &COUNTRY, &IPV4, &IPV6, &CAPACITY, &SERVES, &POOLS, &DOWNTIME, &ENABLED],
+    keys: &[
+        &HOST, &COUNTRY, &IPV4, &IPV6, &CAPACITY, &SERVES, &NOT_FOR, &POOLS, &DOWNTIME, &ENABLED,
+    ],
 };
 
 static DOWNTIME_SECTION: Section = Section { doc: "", keys: &[&FROM, &TO] };
 
 /// Regular expression of countries.
 const COUNTRY_PATTERN: &str = "^[A-Za-z]{2}$";
+
+/// Regular expression of countries and continents.
+pub const AREA_PATTERN: &str = "^([A-Za-z]{2}|continent:[A-Za-z]{2})$";
 
 /// The name of a pool.
 const POOL: Custom<String> = Custom {
@@ -105,6 +111,16 @@ pub static SERVES: Key<List<Parsed<Country>>, Optional> = Key {
     expected: "[\"LI\", \"CH\"]",
     example: "[\"LI\", \"CH\"]",
     doc: "Other countries in whose pools the mirror also is.",
+};
+
+/// `not-for`.
+pub static NOT_FOR: Key<List<Parsed<Area>>, Optional> = Key {
+    name: "not-for",
+    kind: List(Parsed::new(AREA_PATTERN)),
+    default: Optional("none"),
+    expected: "[\"CN\", \"continent:AS\"]",
+    example: "[\"CN\", \"continent:AS\"]",
+    doc: "Countries and continents whose clients are never answered the mirror, whatever they ask.",
 };
 
 /// `pools`.

@@ -253,6 +253,7 @@ impl PartialMirror {
             ipv6: Vec::new(),
             capacity: capacity.as_ref().map_or(keys::CAPACITY.preset(), |capacity| capacity.value),
             serves: Vec::new(),
+            not_for: Vec::new(),
             pools: Vec::new(),
             downtimes: Vec::new(),
             enabled: true,

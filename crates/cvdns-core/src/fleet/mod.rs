@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
 
+use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::problem::Location;
 
@@ -29,6 +30,9 @@ pub struct Mirror {
     pub capacity: u64,
     /// Other countries in whose pools the mirror also is.
     pub serves: Vec<Country>,
+    /// Countries and continents whose clients are never answered the mirror. The feed may name
+    /// more.
+    pub not_for: Vec<Area>,
     /// Named pools that contain the mirror.
     pub pools: Vec<String>,
     /// Announced downtimes.

@@ -32,6 +32,7 @@ impl Mirror {
             ipv6,
             capacity,
             serves,
+            not_for,
             pools,
             downtimes,
             enabled,
@@ -39,8 +40,8 @@ impl Mirror {
         } = self;
         (host, country, ipv4, ipv6, capacity)
             == (&other.host, &other.country, &other.ipv4, &other.ipv6, &other.capacity)
-            && (serves, pools, downtimes, enabled)
-                == (&other.serves, &other.pools, &other.downtimes, &other.enabled)
+            && (serves, not_for, pools) == (&other.serves, &other.not_for, &other.pools)
+            && (downtimes, enabled) == (&other.downtimes, &other.enabled)
     }
 }
 
@@ -56,6 +57,7 @@ impl Display for MirrorTable<'_> {
             ipv6,
             capacity,
             serves,
+            not_for,
             pools,
             downtimes,
             enabled,
@@ -70,6 +72,7 @@ impl Display for MirrorTable<'_> {
             writeln!(f, "capacity = {}", quoted(&Rate(*capacity)))?;
         }
         list(f, "serves  ", serves)?;
+        list(f, "not-for ", not_for)?;
         list(f, "pools   ", pools)?;
         if !downtimes.is_empty() {
             let tables: Vec<String> = downtimes
@@ -98,25 +101,39 @@ fn quoted(value: &(impl Display + ?Sized)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geo::country::Country;
+    use crate::geo::area::Area;
+    use crate::geo::country::{Continent, Country};
     use crate::problem::{Location, Problems};
     use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn mirror() -> impl Strategy<Value = Mirror> {
         let country = || (0..Country::count()).prop_filter_map("a country", Country::from_index);
+        let area = prop_oneof![
+            country().prop_map(Area::Country),
+            (0usize..7).prop_map(|at| Area::Continent(Continent::ALL[at]))
+        ];
         let pools = prop::collection::btree_set("[^\\p{C}]{1,8}", 0..3);
         let moment = |second| Timestamp::from_second(second).unwrap();
         let downtimes = prop::collection::vec((0i64..4_000_000_000, 1i64..1_000_000), 0..3);
         (
             ("[!-~\u{e4}]{1,20}", country(), any::<[u8; 2]>(), 1u64..=1_000_000_000_000, 0u32..10),
-            (prop::collection::btree_set(country(), 0..4), pools, downtimes, any::<bool>()),
+            (
+                (
+                    prop::collection::btree_set(country(), 0..4),
+                    prop::collection::btree_set(area, 0..4),
+                ),
+                pools,
+                downtimes,
+                any::<bool>(),
+            ),
         )
             .prop_map(
                 move |(
                     (host, country, [a, b], capacity, scale),
-                    (serves, pools, downtimes, enabled),
+                    ((serves, not_for), pools, downtimes, enabled),
                 )| {
+                    let listed = serves.clone();
                     Mirror {
                         host: super::super::host_key(&host),
                         country,
@@ -128,6 +145,13 @@ mod tests {
                         },
                         capacity: (capacity / 10u64.pow(scale)).max(1),
                         serves: serves.into_iter().filter(|other| *other != country).collect(),
+                        not_for: not_for
+                            .into_iter()
+                            .filter(|area| {
+                                let own = |country: &Country| area.has(Area::Country(*country));
+                                !own(&country) && !listed.iter().any(own)
+                            })
+                            .collect(),
                         pools: pools.into_iter().collect(),
                         downtimes: downtimes
                             .into_iter()
@@ -176,6 +200,8 @@ mod tests {
             format!("{one}ipv6 = [\"2001:db8::1\"]\n"),
             format!("{one}capacity = \"101Mbit/s\"\n"),
             format!("{one}serves = [\"LI\"]\n"),
+            format!("{one}not-for = [\"CN\"]\n"),
+            format!("{one}not-for = [\"continent:AS\"]\n"),
             format!("{one}pools = [\"x\"]\n"),
             format!(
                 "{one}downtime = [{{ from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z }}]\n"

@@ -1,6 +1,7 @@
 //! The area of an address: a country, only a continent, or unknown.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::country::{Continent, Country};
 
@@ -28,6 +29,13 @@ impl Area {
         }
     }
 
+    /// Whether the other area is this one or a country of it.
+    pub fn has(self, other: Area) -> bool {
+        self == other
+            || matches!((self, other), (Area::Continent(continent), Area::Country(country))
+                if country.continent() == continent)
+    }
+
     /// The continent, also that of a country; `None` if nothing is known.
     pub fn continent(self) -> Option<Continent> {
         match self {
@@ -53,6 +61,21 @@ impl From<Option<Country>> for Area {
 impl From<Continent> for Area {
     fn from(continent: Continent) -> Area {
         Area::Continent(continent)
+    }
+}
+
+/// Reads an area as `Display` writes it, except for `unknown`: a country, or a continent with all
+/// its countries.
+impl FromStr for Area {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Area, String> {
+        match text.split_once(':') {
+            Some(("continent", code)) => Continent::parse(code)
+                .map(Area::Continent)
+                .ok_or_else(|| format!("{code:?} is no continent; they are AF AN AS EU NA OC SA")),
+            _ => Country::parse(text).map(Area::Country).map_err(|error| error.to_string()),
+        }
     }
 }
 

@@ -131,6 +131,13 @@ impl CountryMap {
         }
     }
 
+    /// Whether the location of every address is unknown.
+    pub fn locates_nobody(&self) -> bool {
+        let unknown = |area: &Area| *area == Area::Unknown;
+        self.v4.iter().all(|(_, area)| unknown(area))
+            && self.v6.iter().all(|(_, area)| unknown(area))
+    }
+
     /// The continents with addresses whose country is not known.
     pub fn continents(&self) -> &BTreeSet<Continent> {
         &self.continents

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{FeedError, FeedFault, MAX_FEED_SIZE, State};
+use super::{FeedError, FeedFault, FeedRequirements, MAX_FEED_SIZE, State};
 use crate::fleet::by_host_key;
+use crate::geo::area::Area;
 use crate::problem::clock::is_ahead;
 use crate::problem::json::strict_map;
 use crate::problem::{moment, without_mark};
@@ -47,6 +48,10 @@ pub struct MirrorHealth {
     /// Addresses whose state differs from the mirror's.
     #[serde(default, deserialize_with = "strict_map")]
     pub addresses: BTreeMap<IpAddr, State>,
+    /// Countries and continents whose clients are never answered the mirror, in addition to those
+    /// of the fleet file.
+    #[serde(default, rename = "not-for", deserialize_with = "areas")]
+    pub not_for: BTreeSet<Area>,
     /// A remark for people.
     #[serde(default)]
     pub note: String,
@@ -127,9 +132,16 @@ impl Feed {
         Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(syntax)? })
     }
 
-    /// Names of the release's databases beyond those that every release has.
-    pub fn extra_databases(&self) -> BTreeSet<String> {
-        self.release.iter().flat_map(|release| release.extra.keys().cloned()).collect()
+    /// What static data must be compiled for, so that this feed can be in force.
+    pub fn requirements(&self) -> FeedRequirements {
+        let databases = self.release.iter().flat_map(|release| release.extra.keys().cloned());
+        let restricted = self.mirrors.iter().filter(|(_, mirror)| !mirror.not_for.is_empty());
+        FeedRequirements {
+            databases: databases.collect(),
+            not_for: restricted
+                .map(|(host, mirror)| (host.clone(), mirror.not_for.clone()))
+                .collect(),
+        }
     }
 
     /// The feed's release, dated by the feed.
@@ -176,6 +188,22 @@ fn mirror_version<'de, D: serde::Deserializer<'de>>(
     }
 }
 
+/// Countries and continents. The error of an unknown one has its position in the text.
+fn areas<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Area>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(try_from = "String")]
+    struct Listed(Area);
+    impl TryFrom<String> for Listed {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            text.parse().map(Self)
+        }
+    }
+    let listed = <Vec<Listed> as serde::Deserialize>::deserialize(deserializer)?;
+    Ok(listed.into_iter().map(|Listed(area)| area).collect())
+}
+
 fn wrong_format(format: u64) -> FeedError {
     syntax(format!("format {format} is not known; this version reads format 1"))
 }
@@ -218,6 +246,27 @@ mod tests {
         assert!(
             Feed::parse(&vec![b' '; MAX_FEED_SIZE + 1]).unwrap_err().to_string().contains("16 MiB")
         );
+    }
+
+    /// FORMATS "zones/mirrors.toml": a feed may restrict a mirror as the fleet file does.
+    #[test]
+    fn not_for_is_read_and_what_is_unknown_is_refused_with_its_place() {
+        let with = |list: &str| GOOD.replace("\"note\": \"\"", &format!("\"not-for\":\n{list}"));
+        let feed = Feed::parse(with("[\"CN\", \"continent:AS\", \"cn\"]").as_bytes()).unwrap();
+        let areas = ["continent:AS", "CN"].map(|area| area.parse().unwrap());
+        assert_eq!(feed.mirrors["a.example"].not_for, areas.into());
+        let required = feed.requirements();
+        assert_eq!(required.not_for, BTreeMap::from([("a.example".to_owned(), areas.into())]));
+        assert_eq!(
+            Feed::parse(GOOD.as_bytes()).unwrap().requirements(),
+            FeedRequirements::default()
+        );
+        for bad in
+            ["[\"XY\"]", "[\"DE\", \"continent:XX\"]", "\"DE\"", "[\"unknown\"]", "[1]", "null"]
+        {
+            assert!(message(&with(bad)).contains("line 5"), "{bad}: {}", message(&with(bad)));
+        }
+        assert!(message(&with("[\"XY\"]")).contains("\"XY\" is not a country code"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The keys of feeds.
 
+use crate::fleet::keys::AREA_PATTERN;
 use crate::release;
 use crate::schema::kind::Described;
 use crate::schema::{FileFormat, Key, Optional, Preset, Required, Section, Shape};
@@ -12,8 +13,10 @@ pub static ROOT: Section =
     Section { doc: "", keys: &[&FORMAT, &SERIAL, &GENERATED, &RELEASE, &MIRRORS] };
 
 /// A mirror in `mirrors`.
-pub static MIRROR_SECTION: Section =
-    Section { doc: "", keys: &[&STATE, &SINCE, &MAIN, &DAILY, &BYTECODE, &ADDRESSES, &NOTE] };
+pub static MIRROR_SECTION: Section = Section {
+    doc: "",
+    keys: &[&STATE, &SINCE, &MAIN, &DAILY, &BYTECODE, &ADDRESSES, &NOT_FOR, &NOTE],
+};
 
 /// The type of `state`.
 fn state() -> Shape {
@@ -134,6 +137,17 @@ pub static ADDRESSES: Key<Described, Preset<&'static str>> = Key {
     expected: "",
     example: "{ \"2001:db8::10\": \"down\" }",
     doc: "Addresses whose state differs from the mirror's, with their state.",
+};
+
+/// `not-for`.
+pub static NOT_FOR: Key<Described, Preset<&'static str>> = Key {
+    name: "not-for",
+    kind: Described(|| Shape::List(Box::new(Shape::Pattern(AREA_PATTERN)))),
+    default: Preset("[]"),
+    expected: "",
+    example: "[\"CN\", \"continent:AS\"]",
+    doc: "Countries and continents whose clients are never answered the mirror, in addition to \
+        those of the fleet file.",
 };
 
 /// `note`.

@@ -11,7 +11,8 @@ use super::pools::{Path, PathChoice, PathId, Pool};
 use super::static_data::{Answer, Plan, StaticData};
 use super::yields::{FamilyYield, Yield};
 use crate::geo::area::Area;
-use crate::geo::country::Country;
+use crate::geo::country::{Continent, Country};
+use crate::wire::lower::LowerName;
 use crate::wire::rtype;
 use crate::zone::file::Families;
 
@@ -89,8 +90,16 @@ pub enum Change {
     Recovers,
 }
 
-/// Plan, `min`, families and path: what a yield depends on, besides health.
-type PathKey = (u32, u16, Families, PathId);
+/// Limits and paths that determine a yield, besides health. The path is that of the feed before and
+/// that of the feed now: a feed may say for whom mirrors are not (`not-for`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct YieldKey {
+    plan: u32,
+    min: u16,
+    families: Families,
+    before: PathId,
+    after: PathId,
+}
 
 /// An address, and its mirror.
 type ServedAddress = (IpAddr, u32);
@@ -98,8 +107,10 @@ type ServedAddress = (IpAddr, u32);
 /// The changes of answers from one snapshot to another, ordered by plan, path and limits.
 pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<'s>> {
     let mut out = Vec::new();
-    for (key, types) in answered_paths(&after.static_data) {
-        let (Some(old), Some(new)) = (Walked::new(before, key), Walked::new(after, key)) else {
+    for (key, types) in answered_paths(&before.static_data, &after.static_data) {
+        let (Some(old), Some(new)) =
+            (Walked::new(before, key, key.before), Walked::new(after, key, key.after))
+        else {
             continue;
         };
         out.extend(types.into_iter().filter_map(|rtype| compare(&old, &new, key, rtype)));
@@ -111,28 +122,59 @@ pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<
 }
 
 /// The paths that names are answered with, and the types they are answered for.
-fn answered_paths(static_data: &StaticData) -> HashMap<PathKey, BTreeSet<u16>> {
-    let mut out: HashMap<PathKey, BTreeSet<u16>> = HashMap::new();
-    for entry in &static_data.answers {
-        let Answer::Pool { rule, choice } = entry.answer else { continue };
-        let Some(rule) = static_data.rules.get(rule as usize) else { continue };
-        let Some(plan) = static_data.plans.get(rule.plan as usize) else { continue };
-        let paths = match choice {
-            PathChoice::Path(path) => BTreeSet::from([path]),
-            PathChoice::Client => client_paths(plan),
+fn answered_paths(before: &StaticData, after: &StaticData) -> HashMap<YieldKey, BTreeSet<u16>> {
+    let mut asked: HashMap<(u32, PathChoice, PathChoice), BTreeSet<u16>> = HashMap::new();
+    for (name, number) in after.names.iter().map(|(number, name)| (name, number)) {
+        let Some(node) = after.nodes.get(number as usize) else { continue };
+        for entry in after.answers(node) {
+            let Answer::Pool { rule, choice } = entry.answer else { continue };
+            // Both are of the same inputs: the name and its limits are the same.
+            let old = choice_at(before, name, entry.rtype).unwrap_or(choice);
+            asked.entry((rule, old, choice)).or_default().insert(entry.rtype);
+        }
+    }
+    let mut out: HashMap<YieldKey, BTreeSet<u16>> = HashMap::new();
+    for ((rule, old, new), types) in asked {
+        let Some(rule) = after.rules.get(rule as usize) else { continue };
+        let plan = rule.plan as usize;
+        let (Some(old_plan), Some(new_plan)) = (before.plans.get(plan), after.plans.get(plan))
+        else {
+            continue;
         };
-        for path in paths {
-            out.entry((rule.plan, rule.min, rule.families, path)).or_default().insert(entry.rtype);
+        for area in areas() {
+            let key = YieldKey {
+                plan: rule.plan,
+                min: rule.min,
+                families: rule.families,
+                before: old_plan.paths.asked_from(old, area),
+                after: new_plan.paths.asked_from(new, area),
+            };
+            out.entry(key).or_default().extend(&types);
+            if let (PathChoice::Path(_), PathChoice::Path(_)) = (old, new) {
+                break;
+            }
         }
     }
     out
 }
 
-/// The paths that clients can have.
-fn client_paths(plan: &Plan) -> BTreeSet<PathId> {
-    let areas = Country::all().map(Area::Country).chain([Area::Unknown]);
-    let continents = plan.paths.of_continents().iter().map(|(_, path)| *path);
-    areas.map(|area| plan.paths.of_client(area)).chain(continents).collect()
+/// How a name is answered for a type, if with mirrors.
+fn choice_at(static_data: &StaticData, name: &[u8], rtype: u16) -> Option<PathChoice> {
+    let mut lower = LowerName::new();
+    lower.set(name).then_some(())?;
+    let (node, 0) = static_data.names.closest(&lower, static_data.names.probe(&lower))? else {
+        return None;
+    };
+    match static_data.answer(static_data.nodes.get(node as usize)?, rtype)? {
+        Answer::Pool { choice, .. } => Some(choice),
+        _ => None,
+    }
+}
+
+/// Where clients can be.
+fn areas() -> impl Iterator<Item = Area> {
+    let continents = Continent::all().map(Area::Continent);
+    Country::all().map(Area::Country).chain(continents).chain([Area::Unknown])
 }
 
 /// A path and its yield in one of the snapshots.
@@ -145,14 +187,16 @@ struct Walked<'s> {
 }
 
 impl<'s> Walked<'s> {
-    fn new(snapshot: &'s Snapshot, (plan, min, families, path): PathKey) -> Option<Self> {
-        let health = snapshot.dynamic_data.health(plan)?;
+    fn new(snapshot: &'s Snapshot, key: YieldKey, path: PathId) -> Option<Self> {
+        let YieldKey { min, families, .. } = key;
+        let health = snapshot.dynamic_data.health(key.plan)?;
+        let limits = (key.plan, min, families);
         let rule = snapshot
             .static_data
             .rules
             .iter()
-            .position(|rule| (rule.plan, rule.min, rule.families) == (plan, min, families))?;
-        let plan = snapshot.static_data.plans.get(plan as usize)?;
+            .position(|rule| (rule.plan, rule.min, rule.families) == limits)?;
+        let plan = snapshot.static_data.plans.get(key.plan as usize)?;
         let answer = snapshot.dynamic_data.pool(rule as u32, path)?;
         let path = plan.paths.get(path)?;
         let path_yield = plan.walk(min, families, health).along(path);
@@ -200,7 +244,7 @@ impl<'s> Walked<'s> {
 fn compare<'s>(
     old: &Walked<'s>,
     new: &Walked<'s>,
-    (plan, min, families, path): PathKey,
+    key: YieldKey,
     rtype: u16,
 ) -> Option<PathChange<'s>> {
     let [old_addresses, new_addresses] = [old.addresses(rtype), new.addresses(rtype)];
@@ -214,6 +258,7 @@ fn compare<'s>(
     if mirrors.is_empty() && before.quality == after.quality {
         return None;
     }
+    let YieldKey { plan, min, families, after: path, .. } = key;
     let ipv6_alone = families == Families::V6;
     Some(PathChange { plan: plan as usize, path, rtype, min, ipv6_alone, before, after, mirrors })
 }

@@ -88,7 +88,7 @@ impl<'f> FollowedPath<'f> {
         let first = self.plan.paths.along(path).next()?;
         let usable =
             first.mirrors.iter().filter(|mirror| health.is_usable(**mirror as usize)).count();
-        let all = first.mirrors.len();
+        let all = first.mirrors.len() + first.left_out.len();
         let takes = self.parts(ipv6).find(|part| part.at == 0).map(|part| part.takes);
         let how = match (takes, path.demand) {
             (None, _) => "path followed to",

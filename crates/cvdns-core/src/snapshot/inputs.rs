@@ -1,6 +1,5 @@
 //! What a snapshot is compiled from.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{
@@ -74,9 +73,6 @@ pub struct Settings {
     /// How many versions a mirror may be behind the announced release and still be answered.
     pub lag: u32,
 }
-
-/// Names of the release's extra databases, each of which gets a domain name of its own.
-pub type Databases = BTreeSet<String>;
 
 impl Settings {
     /// The TXT string at a name of class CHAOS, given in lower-case wire form (RFC 4892); `None`

@@ -97,7 +97,7 @@ fn of_fleet<'p>(
         PoolLoss { pool: pool.clone(), hosts, usable: usable.len() }
     };
     let whole = std::iter::once(loss(&Pool::World, &all));
-    let others = plan.paths.pools.iter().filter(|members| members.pool != Pool::World);
+    let others = plan.paths.whole_pools().filter(|members| members.pool != Pool::World);
     let others = others.map(move |members| loss(&members.pool, &members.mirrors));
     whole.chain(others.filter(|loss| loss.usable >= MIN_USABLE))
 }

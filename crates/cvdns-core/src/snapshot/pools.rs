@@ -1,15 +1,13 @@
 //! Pools and paths: the mirrors that may be answered, regardless of their health.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
-use crate::fleet::{Fleet, Mirror};
+use super::exclusions::{ClassId, Exclusions};
+use crate::fleet::Mirror;
 use crate::geo::area::Area;
 use crate::geo::country::{Continent, Country};
 use crate::zone::file::PoolRef;
-
-/// Number of neighbouring countries on a path, unless the zone file lists them.
-const NEIGHBOURS: usize = 2;
 
 /// A set of mirrors with a common property.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,12 +29,15 @@ pub type PathId = u16;
 pub const MAX_PATHS: usize = PathId::MAX as usize - 1;
 
 /// Which path is followed for a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PathChoice {
     /// The path of the client.
     Client,
     /// Always the same path.
     Path(PathId),
+    /// Always the same path, but without the mirrors that the client may not get: the number of its
+    /// variants ([`Paths::variant`]).
+    Restricted(u16),
 }
 
 /// The pools that are visited, in order.
@@ -49,93 +50,43 @@ pub struct Path {
     pub demand: Option<u64>,
 }
 
-/// A pool that has at least one mirror.
+/// A pool that has at least one mirror, with the mirrors that the clients of a path may get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolMembers {
     /// The pool.
     pub pool: Pool,
-    /// Indexes of its mirrors in the fleet, in ascending order.
+    /// Indexes of these mirrors in the fleet, in ascending order.
     pub mirrors: Vec<u32>,
-    /// Whether any of its mirrors has an IPv4 address.
+    /// The pool's other mirrors, which these clients may not get (`not-for`).
+    pub left_out: Vec<u32>,
+    /// Whether any of `mirrors` has an IPv4 address.
     pub has_ipv4: bool,
 }
 
 /// All pools and paths of a fleet.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// The pools that are on any path.
+    /// The pools that are on any path, with all their mirrors and without those that clients may
+    /// not get.
     pub pools: Vec<PoolMembers>,
     /// Distinct paths, by number.
     pub paths: Vec<Path>,
-    of_country: Vec<PathId>,
+    /// The mirrors that some clients may not get.
+    pub exclusions: Exclusions,
+    pub(super) of_country: Vec<PathId>,
     /// For clients of which only the continent is known.
-    of_continent: Vec<(Continent, PathId)>,
-    unknown: PathId,
-}
-
-/// Collects the distinct pools and paths of a fleet.
-struct PathBuilder<'f> {
-    neighbours: HashMap<Country, &'f [Country]>,
-    /// What the clients of countries need, in kbit/s.
-    demand: HashMap<Country, u64>,
-    /// Countries in which mirrors are.
-    hosts: Vec<Country>,
-    /// Pools that are not on a path yet.
-    unused: HashMap<Pool, PoolMembers>,
-    pools: Vec<PoolMembers>,
-    pool_numbers: HashMap<Pool, usize>,
-    paths: Vec<Path>,
-    path_numbers: HashMap<Path, PathId>,
+    pub(super) of_continent: Vec<(Continent, PathId)>,
+    pub(super) unknown: PathId,
+    /// The path of clients of which it is not known what they may not get.
+    pub(super) undistinguished: PathId,
+    /// How names with these paths are answered; other names are always answered from their path.
+    pub(super) choices: HashMap<PathId, PathChoice>,
+    /// The variants of paths, by number: one for each class of clients, and one without all
+    /// mirrors that any client may not get.
+    pub(super) variants: Vec<PathId>,
 }
 
 impl Paths {
-    /// The paths of every country, of clients with `unknown` location, of the pools to which names
-    /// refer, and of the `continents` of clients of which no more is known. `demand` is what the
-    /// clients of countries need, in kbit/s. The caller checks that there are no more than
-    /// [`MAX_PATHS`].
-    pub fn new(
-        fleet: &Fleet,
-        neighbours: &[(Country, Vec<Country>)],
-        demand: &[(Country, u64)],
-        unknown: &PoolRef,
-        named: &[PoolRef],
-        continents: &BTreeSet<Continent>,
-    ) -> Self {
-        if fleet.enabled().next().is_none() {
-            // A static zone, of which there may be many thousands. All clients share one empty
-            // path.
-            let (pools, paths, of_country) =
-                (Vec::new(), vec![Path { pools: Vec::new(), demand: None }], Vec::new());
-            return Self { pools, paths, of_country, of_continent: Vec::new(), unknown: 0 };
-        }
-        let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        let mut builder = PathBuilder {
-            neighbours: neighbours
-                .iter()
-                .map(|(country, next)| (*country, next.as_slice()))
-                .collect(),
-            demand: demand.iter().copied().collect(),
-            hosts,
-            unused: gather(fleet),
-            pools: Vec::new(),
-            pool_numbers: HashMap::new(),
-            paths: Vec::new(),
-            path_numbers: HashMap::new(),
-        };
-        let of_country = Country::all().map(|country| builder.country(country)).collect();
-        let unknown = builder.of(unknown);
-        for pool in named {
-            builder.of(pool);
-        }
-        let of_continent = continents
-            .iter()
-            .map(|continent| (*continent, builder.of(&PoolRef::Continent(*continent))));
-        let of_continent = of_continent.collect();
-        Self { pools: builder.pools, paths: builder.paths, of_country, of_continent, unknown }
-    }
-
     /// The path of a client in an area; if the area has none, that of clients with unknown
     /// location.
     pub fn of_client(&self, area: impl Into<Area>) -> PathId {
@@ -157,14 +108,61 @@ impl Paths {
 
     /// The path of a name with this pool; `country` is that of the name's `{cc}`.
     pub fn of_pool(&self, pool: &PoolRef, country: Option<Country>) -> PathChoice {
-        PathChoice::Path(match pool {
+        let path = match pool {
             PoolRef::Client => return PathChoice::Client,
             PoolRef::OfName => self.of_client(country),
             PoolRef::Country(country) => self.of_client(*country),
             PoolRef::World => self.starting_with(None),
             PoolRef::Continent(continent) => self.starting_with(Some(&Pool::Continent(*continent))),
             PoolRef::Named(name) => self.starting_with(Some(&Pool::Named(name.clone()))),
-        })
+        };
+        self.choices.get(&path).copied().unwrap_or(PathChoice::Path(path))
+    }
+
+    /// A variant of a path: without the mirrors that clients of a class may not get.
+    pub fn variant(&self, number: u16, class: ClassId) -> Option<PathId> {
+        let width = self.exclusions.classes().len() + 1;
+        let at = usize::from(number) * width + usize::from(class).min(width - 1);
+        self.variants.get(at).copied()
+    }
+
+    /// The path from which clients in an area are answered.
+    pub fn asked_from(&self, choice: PathChoice, area: Area) -> PathId {
+        match choice {
+            PathChoice::Client => self.of_client(area),
+            PathChoice::Path(path) => path,
+            PathChoice::Restricted(number) => {
+                self.variant(number, self.exclusions.class_of(area)).unwrap_or(self.unknown)
+            }
+        }
+    }
+
+    /// The path for clients of which nothing is known, not even what they may not get: without all
+    /// mirrors that any client may not get.
+    pub fn undistinguished(&self, choice: PathChoice) -> PathId {
+        match choice {
+            PathChoice::Client => self.undistinguished,
+            PathChoice::Path(path) => path,
+            PathChoice::Restricted(number) => {
+                self.variant(number, ClassId::MAX).unwrap_or(self.undistinguished)
+            }
+        }
+    }
+
+    /// Whether names have variants of their path, for clients that may not get some mirrors.
+    pub fn has_variants(&self) -> bool {
+        !self.variants.is_empty()
+    }
+
+    /// Whether names leave restricted mirrors out for all clients, because it is not known where
+    /// clients are or there would be too many variants.
+    pub fn leaves_out_for_all(&self) -> bool {
+        self.variants.is_empty() && !self.choices.is_empty()
+    }
+
+    /// The pools that are on any path, with all their mirrors.
+    pub fn whole_pools(&self) -> impl Iterator<Item = &PoolMembers> {
+        self.pools.iter().filter(|members| members.left_out.is_empty())
     }
 
     /// The path of this number.
@@ -175,14 +173,15 @@ impl Paths {
     /// Whether a path begins with another country than that of its clients, which has no mirrors.
     /// False when the clients share the path with those of the country with which it begins.
     pub fn leads_away(&self, path: PathId) -> bool {
-        let first = self.get(path).and_then(|path| self.along(path).next());
-        matches!(first.map(|members| &members.pool), Some(Pool::Country(country)) if self.of_client(*country) != path)
+        let pools = |path| self.get(path).into_iter().flat_map(|path| self.along(path));
+        let pools = |path| pools(path).map(|members| &members.pool);
+        matches!(pools(path).next(), Some(Pool::Country(country))
+            if !pools(self.of_client(*country)).eq(pools(path)))
     }
 
     /// Indexes in the fleet of a pool's mirrors; `None` when it has no mirrors.
     pub fn members(&self, pool: &Pool) -> Option<&[u32]> {
-        self.pools
-            .iter()
+        self.whole_pools()
             .find(|other| other.pool == *pool)
             .map(|members| members.mirrors.as_slice())
     }
@@ -195,104 +194,14 @@ impl Paths {
     /// The path of `first`, if that has mirrors, and the world. It exists for every pool to which a
     /// name refers.
     fn starting_with(&self, first: Option<&Pool>) -> PathId {
-        let number = |pool: &Pool| self.pools.iter().position(|other| other.pool == *pool);
+        let is_whole =
+            |other: &PoolMembers, pool: &Pool| other.left_out.is_empty() && other.pool == *pool;
+        let number = |pool: &Pool| self.pools.iter().position(|other| is_whole(other, pool));
         let pools: Vec<usize> =
             first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
         let at = self.paths.iter().position(|path| path.pools == pools && path.demand.is_none());
         at.and_then(|at| PathId::try_from(at).ok()).unwrap_or(self.unknown)
     }
-}
-
-impl PathBuilder<'_> {
-    /// The path of a name with this pool.
-    fn of(&mut self, pool: &PoolRef) -> PathId {
-        match pool {
-            PoolRef::Country(country) => self.country(*country),
-            PoolRef::Continent(continent) => {
-                self.path(vec![Pool::Continent(*continent), Pool::World], None)
-            }
-            PoolRef::Named(name) => self.path(vec![Pool::Named(name.clone()), Pool::World], None),
-            PoolRef::World | PoolRef::OfName | PoolRef::Client => {
-                self.path(vec![Pool::World], None)
-            }
-        }
-    }
-
-    /// The path of a country: the country itself, its neighbours, its continent, the world.
-    fn country(&mut self, country: Country) -> PathId {
-        let mut pools = vec![Pool::Country(country)];
-        pools.extend(self.next_to(country).into_iter().map(Pool::Country));
-        pools.push(Pool::Continent(country.continent()));
-        pools.push(Pool::World);
-        let demand = self.demand.get(&country).copied();
-        self.path(pools, demand)
-    }
-
-    /// The neighbours of a country: as the zone file lists them, or the nearest that have mirrors.
-    fn next_to(&self, country: Country) -> Vec<Country> {
-        if let Some(next) = self.neighbours.get(&country) {
-            return next.to_vec();
-        }
-        let mut others: Vec<(f64, Country)> = self
-            .hosts
-            .iter()
-            .filter(|c| **c != country)
-            .map(|c| (country.distance_km(*c), *c))
-            .collect();
-        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        others.into_iter().take(NEIGHBOURS).map(|(_, country)| country).collect()
-    }
-
-    /// The number of the path through those of the pools that have mirrors. `demand` is what its
-    /// clients need, in kbit/s.
-    fn path(&mut self, pools: Vec<Pool>, demand: Option<u64>) -> PathId {
-        let mut numbers: Vec<usize> = Vec::new();
-        for pool in pools {
-            if let Some(number) = self.pool(pool)
-                && !numbers.contains(&number)
-            {
-                numbers.push(number);
-            }
-        }
-        let path = Path { pools: numbers, demand };
-        // Numbers that do not fit are never used: more than MAX_PATHS paths are a compile problem.
-        let next = PathId::try_from(self.paths.len()).unwrap_or(PathId::MAX);
-        *self.path_numbers.entry(path.clone()).or_insert_with(|| {
-            self.paths.push(path);
-            next
-        })
-    }
-
-    /// Index of a pool in `pools`; `None` when it has no mirrors.
-    fn pool(&mut self, pool: Pool) -> Option<usize> {
-        if let Some(number) = self.pool_numbers.get(&pool) {
-            return Some(*number);
-        }
-        let members = self.unused.remove(&pool)?;
-        self.pools.push(members);
-        self.pool_numbers.insert(pool, self.pools.len() - 1);
-        Some(self.pools.len() - 1)
-    }
-}
-
-/// Every pool that has mirrors, collected in one pass over the fleet.
-fn gather(fleet: &Fleet) -> HashMap<Pool, PoolMembers> {
-    let mut out: HashMap<Pool, PoolMembers> = HashMap::new();
-    for (index, mirror) in fleet.enabled() {
-        let countries = std::iter::once(mirror.country).chain(mirror.serves.iter().copied());
-        let named = mirror.pools.iter().cloned().map(Pool::Named);
-        let wide = [Pool::Continent(mirror.country.continent()), Pool::World];
-        for pool in countries.map(Pool::Country).chain(wide).chain(named) {
-            let new = || PoolMembers { pool: pool.clone(), mirrors: Vec::new(), has_ipv4: false };
-            let members = out.entry(pool.clone()).or_insert_with(new);
-            // A mirror may list a pool twice; it is a member once.
-            if members.mirrors.last() != Some(&(index as u32)) {
-                members.mirrors.push(index as u32);
-            }
-            members.has_ipv4 |= !mirror.ipv4.is_empty();
-        }
-    }
-    out
 }
 
 impl Pool {
@@ -314,38 +223,6 @@ impl fmt::Display for Pool {
             Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
             Self::World => f.write_str("world"),
             Self::Named(name) => write!(f, "pool:{name}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::problem::Problems;
-
-    #[test]
-    fn gathered_members_are_the_mirrors_in_the_pool() {
-        let mut problems = Problems::default();
-        let text = [
-            ("a", "country = \"DE\"\nserves = [\"LI\", \"DE\"]\npools = [\"big\"]\nipv4 = [\"192.0.2.1\"]"),
-            ("b", "country = \"JP\"\nipv6 = [\"2001:db8::1\"]"),
-            ("c", "country = \"DE\"\nenabled = false\nipv4 = [\"192.0.2.2\"]"),
-            ("d", "country = \"FR\"\npools = [\"big\", \"other\"]\nipv6 = [\"2001:db8::2\"]"),
-        ]
-        .map(|(host, rest)| format!("[[mirror]]\nhost = \"{host}\"\n{rest}\n"));
-        let fleet = Fleet::parse("mirrors.toml", &text.concat(), &mut problems);
-        assert!(!problems.has_errors());
-        let gathered = gather(&fleet);
-        assert_eq!(gathered.len(), 9, "DE LI JP FR, EU AS, world, big other");
-        for (pool, members) in gathered {
-            let held = || fleet.enabled().filter(|(_, mirror)| pool.has(mirror));
-            assert!(held().map(|(index, _)| index as u32).eq(members.mirrors), "{pool}");
-            assert_eq!(
-                members.has_ipv4,
-                held().any(|(_, mirror)| !mirror.ipv4.is_empty()),
-                "{pool}"
-            );
-            assert_eq!(members.pool, pool);
         }
     }
 }

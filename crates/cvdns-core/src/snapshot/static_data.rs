@@ -215,8 +215,27 @@ pub struct Plan {
     pub paths: Paths,
     /// The path of each client; `None` when no name depends on clients.
     pub clients: Option<Arc<ClientTable>>,
+    /// The class of each client ([`Exclusions`](super::exclusions::Exclusions)); `None` when no
+    /// name has variants of its path.
+    pub classes: Option<Arc<ClientTable>>,
     /// Longest TTL of its answers in seconds. A mirror is drained this long before a downtime.
     pub ttl: u32,
+}
+
+/// Number of a client table: each plan has one of the paths of clients and one of their classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientTableId(u32);
+
+impl ClientTableId {
+    /// The table of a plan with the paths of clients.
+    pub const fn of_paths(plan: u32) -> Self {
+        Self(plan << 1)
+    }
+
+    /// The table of a plan with the classes of clients that may not get some mirrors.
+    pub const fn of_classes(plan: u32) -> Self {
+        Self(plan << 1 | 1)
+    }
 }
 
 /// Limits under which the paths of a plan are followed for a name.
@@ -293,9 +312,10 @@ impl StaticData {
         (1..=cut.glue).filter_map(|after| self.rrset(cut.ns + after))
     }
 
-    /// The client table of a plan; `None` when no name of the plan depends on clients.
-    pub fn clients(&self, plan: u32) -> Option<&ClientTable> {
-        self.plans.get(plan as usize)?.clients.as_deref()
+    /// A client table; `None` when no name of its plan needs it.
+    pub fn clients(&self, table: ClientTableId) -> Option<&ClientTable> {
+        let plan = self.plans.get((table.0 >> 1) as usize)?;
+        if table.0 & 1 == 0 { plan.clients.as_deref() } else { plan.classes.as_deref() }
     }
 
     /// The next moment after `now` at which the clock alone changes answers, apart from the stamp

@@ -9,7 +9,7 @@ mod tables;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
+use super::inputs::{ExpandedZone, Inputs, ZoneInput};
 use super::name_class::NameClass;
 use super::names::{NameList, NameTable};
 use super::pools::PathChoice;
@@ -18,6 +18,7 @@ use super::static_data::{
     Zone,
 };
 use super::template::{Sections, TemplateRecord};
+use crate::health::FeedRequirements;
 use crate::problem::Problems;
 use crate::release::{CORE_DATABASES, LONGEST_TTL};
 use crate::wire::name::Name;
@@ -34,20 +35,20 @@ use tables::Tables;
 /// stay under 128 bytes").
 const LONGEST_TEXT_OWNER: usize = 127 + 2;
 
-/// Compiles static data; `None` when the inputs contradict each other. `databases` are the extra
-/// databases of the release. Where the name of one of them collides with the inputs, that database
-/// gets no name, and a warning is added to `problems`.
+/// Compiles static data; `None` when the inputs contradict each other. `required` is what the feed
+/// requires. Where the name of one of its databases collides with the inputs, that database gets no
+/// name, and a warning is added to `problems`.
 pub fn compile(
     inputs: &Inputs,
-    databases: &Databases,
+    required: &FeedRequirements,
     problems: &mut Problems,
 ) -> Option<StaticData> {
     // Inputs that had errors before are compiled only to find the remaining problems.
-    let mut compiler = Compiler::new(inputs, databases)?;
+    let mut compiler = Compiler::new(inputs, required)?;
     let origins = origins(inputs, problems);
     for input in &inputs.zones {
         let plans = &mut compiler.tables.static_data.plans;
-        plans.push(plan::plan(inputs, input, problems));
+        plans.push(plan::plan(inputs, input, required, problems));
         let plan = plans.len() as u32 - 1;
         for zone in &input.zones {
             compiler.zone(input, zone, plan, &origins, problems);
@@ -81,13 +82,13 @@ struct CurrentZone<'c> {
 }
 
 impl<'i> Compiler<'i> {
-    fn new(inputs: &Inputs, databases: &'i Databases) -> Option<Self> {
+    fn new(inputs: &Inputs, required: &'i FeedRequirements) -> Option<Self> {
         Some(Self {
             tables: Tables::new(inputs)?,
             names: NameList::default(),
             parents_with_ds: HashMap::new(),
             apexes: HashMap::new(),
-            extra_databases: databases.iter().map(String::as_str).collect(),
+            extra_databases: required.databases.iter().map(String::as_str).collect(),
             record_ttl: inputs.record_ttl,
         })
     }
@@ -372,7 +373,9 @@ fn class_of(answers: &[NodeAnswer]) -> NameClass {
     let dynamic = answers.iter().find_map(|entry| match entry.answer {
         Answer::Static { .. } => None,
         Answer::Pool { choice: PathChoice::Client, .. } => Some(NameClass::Local),
-        Answer::Pool { choice: PathChoice::Path(_), .. } => Some(NameClass::Country),
+        Answer::Pool { choice: PathChoice::Path(_) | PathChoice::Restricted(_), .. } => {
+            Some(NameClass::Country)
+        }
         Answer::Text(_) => Some(NameClass::Record),
         Answer::DownloadReport { .. } => Some(NameClass::DownloadReport),
     });

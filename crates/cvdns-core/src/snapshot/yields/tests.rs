@@ -1,6 +1,6 @@
 //! Walks against an oracle of plain lists, written from FORMATS ("Home first", `[[demand]]`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use super::*;
 use crate::geo::country::Country;
 use crate::health::{HealthInputs, Overrides};
 use crate::problem::Problems;
+use crate::snapshot::exclusions::Exclusions;
+use crate::snapshot::path_builder::PathInputs;
 use crate::zone::file::PoolRef;
 
 /// The path of Germany in these tests: DE, FR, BE, the continent, the world.
@@ -178,7 +180,18 @@ proptest! {
         let next = [(country("DE"), vec![country("FR"), country("BE")])];
         let needed: Vec<_> = demand.iter().map(|rate| (country("DE"), rate * 1000)).collect();
         let world = PoolRef::World;
-        let paths = Paths::new(&fleet, &next, &needed, &world, &[], &BTreeSet::new());
+        let exclusions = Exclusions::new(&fleet, &BTreeMap::new());
+        let inputs = PathInputs {
+            fleet: &fleet,
+            neighbours: &next,
+            demand: &needed,
+            unknown: &world,
+            named: &[],
+            continents: &BTreeSet::new(),
+            exclusions,
+            locates: true,
+        };
+        let paths = inputs.paths();
         let inputs = HealthInputs { overrides: Some(&overrides), ..HealthInputs::default() };
         let health = Health::at(&fleet, inputs, Timestamp::UNIX_EPOCH, Duration::ZERO);
         let families = if ipv6_alone { Families::V6 } else { Families::Both };
