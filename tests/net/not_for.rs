@@ -139,6 +139,32 @@ fn a_country_without_any_mirror_gets_no_data_and_check_warns_of_it() {
     assert!(output.contains(warning) && output.contains("46 of them not for all"), "{output}");
 }
 
+/// Without names that depend on clients the country database is read for the fleet file's sake.
+/// Where only a feed restricts mirrors it is not there, and they are left out for everybody: nobody
+/// may get a mirror that is not for them.
+#[test]
+fn without_a_country_database_restricted_mirrors_are_left_out_for_all() {
+    let mut zone = files().text("clam.toml").to_owned();
+    for name in ["db.local", "database"] {
+        zone = zone.replace(&format!("[[name]]\nowner = \"{name}\"\npool = \"client\"\n"), "");
+    }
+    assert!(!zone.contains("\"client\""));
+    let by_fleet = files().with("clam.toml", zone.clone());
+    let daemon = Daemon::start(&by_fleet);
+    assert_eq!(got(&daemon, "db.de", JP).0, set(&[11, 12]));
+    assert_eq!(got(&daemon, "db.de", DE).0, set(&[11, 12, 13]));
+
+    let fleet = fixture::files().text("mirrors.toml").to_owned();
+    let daemon = Daemon::start(&by_fleet.with("mirrors.toml", fleet));
+    assert_eq!(got(&daemon, "db.de", JP), (set(&[11, 12, 13]), 0));
+    let restricting = feed(1_001, &States::new(), &[("de3.example", "[\"JP\"]")]);
+    next(&daemon, &restricting, "feed 1001 ");
+    for client in [DE, FR, JP] {
+        assert_eq!(got(&daemon, "db.de", client), (set(&[11, 12]), 0));
+    }
+    assert!(daemon.log().contains("out for all clients"), "{}", daemon.log());
+}
+
 #[test]
 fn explanations_and_exports_say_who_is_left_out() {
     let daemon = Daemon::start(&files());

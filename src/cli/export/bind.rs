@@ -246,9 +246,10 @@ impl Follower for ExportFollower {
         }
         let left_out = undistinguished_warning(snapshot).filter(|_| !self.views);
         if left_out != self.left_out {
-            match &left_out {
-                Some(warning) => warn!("{warning}"),
-                None => info!("no mirror is left out for all clients any more"),
+            if let Some(warning) = &left_out {
+                warn!("{warning}");
+            } else {
+                info!("no mirror is left out for all clients any more");
             }
             self.left_out = left_out;
         }

@@ -1,6 +1,7 @@
 //! `cvdns feed check`: prints everything that is wrong with a feed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
             format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
         let restricted = feed.requirements().not_for.len();
         if restricted > 0 {
-            summary += &format!(", {restricted} of them not for all clients (`not-for`)");
+            let _ = write!(summary, ", {restricted} of them not for all clients (`not-for`)");
         }
     }
     print(&problems);

@@ -112,21 +112,21 @@ impl Exclusions {
 mod tests {
     use super::*;
     use crate::problem::Problems;
+    use std::fmt::Write as _;
 
     #[test]
     fn classes_are_the_distinct_sets_of_mirrors_that_an_area_may_not_get() {
-        let text: String = [
+        let mut text = String::new();
+        for (host, rest) in [
             ("a", "not-for = [\"CN\", \"continent:EU\"]"),
             ("b", "not-for = [\"CN\"]\nenabled = false"),
             ("c", ""),
             ("d", "not-for = [\"DE\"]"),
-        ]
-        .iter()
-        .zip(1..)
-        .map(|((host, rest), n)| {
-            format!("[[mirror]]\nhost = \"{host}\"\ncountry = \"JP\"\nipv4 = [\"192.0.2.{n}\"]\n{rest}\n")
-        })
-        .collect();
+        ] {
+            let address = format!("2001:db8::{host}");
+            writeln!(text, "[[mirror]]\nhost = \"{host}\"\ncountry = \"JP\"").unwrap();
+            writeln!(text, "ipv6 = [\"{address}\"]\n{rest}").unwrap();
+        }
         let fleet = Fleet::parse("m", &text, &mut Problems::default());
         let of_feed = [("c", "KR"), ("d", "continent:AS"), ("unknown", "US")];
         let of_feed = of_feed
