@@ -5,7 +5,7 @@
 //! whole.
 
 mod budget;
-mod combined_windows;
+pub mod combined_windows;
 mod compile;
 pub mod difference;
 pub mod download_reports;
