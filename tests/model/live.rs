@@ -88,6 +88,7 @@ fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
         bytecode: None,
         addresses: BTreeMap::new(),
         note: String::new(),
+        weight: cvdns_core::release::Share::WHOLE,
     };
     match change {
         Change::Mirror(index, state) => {

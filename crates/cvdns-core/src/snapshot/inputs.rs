@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{
     Explain,
@@ -73,6 +74,9 @@ pub struct Settings {
     pub quorum: Share,
     /// How many versions a mirror may be behind the announced release and still be answered.
     pub lag: u32,
+    /// How long a mirror may be further behind without moving before it counts as stuck; zero: none
+    /// does.
+    pub stuck_after: Duration,
 }
 
 /// Names of the release's extra databases, each of which gets a domain name of its own.
@@ -142,6 +146,7 @@ impl Default for Settings {
             expire: record::ON_STALE.preset(),
             quorum: record::QUORUM.preset(),
             lag: record::LAG.preset(),
+            stuck_after: record::STUCK_AFTER.preset(),
         }
     }
 }
