@@ -39,8 +39,8 @@ pub struct Status {
     pub overrides: usize,
     /// The version record; `None` if no name serves it.
     pub record: Option<RecordStatus>,
-    /// Number of mirrors over all fleets by state (`up`, `old`, `lagging`, `settling`, `drained`,
-    /// `down`, `removed`, `disabled`); each host counts once.
+    /// Number of mirrors over all fleets by state (`up`, `old`, `lagging`, `stuck`, `settling`,
+    /// `drained`, `down`, `removed`, `disabled`); each host counts once.
     pub mirrors: BTreeMap<String, u64>,
     /// Mirrors that are left out of answers.
     pub left_out: Vec<LeftOutMirror>,
@@ -97,6 +97,9 @@ pub struct FeedStatus {
     pub age: Option<i64>,
     /// Whether the feed is younger than `max-age`.
     pub fresh: Option<bool>,
+    /// Why the coordinator does not trust what it sees, if it has frozen all states.
+    #[serde(default)]
+    pub frozen: Option<String>,
     /// The feed that is held back.
     pub held: Option<HeldFeed>,
     /// Failed attempts to get a feed, by reason.
@@ -114,6 +117,9 @@ pub struct RecordStatus {
     pub stale: bool,
     /// Released versions that are not announced yet because too few mirrors hold them, for people.
     pub waits: Vec<String>,
+    /// Why the release is suspect, for people; `None` if it is not.
+    #[serde(default)]
+    pub suspect: Option<String>,
 }
 
 /// A mirror that is left out of answers.
@@ -201,6 +207,7 @@ impl FeedStatus {
             generated: feed.map(|feed| feed.generated),
             age: feed.map(|feed| now.duration_since(feed.generated).as_secs()),
             fresh: feed.map(|feed| feed.fresh),
+            frozen: feed.and_then(|feed| feed.frozen.clone()),
             held: condition.held.clone(),
             refused: condition
                 .refusals
@@ -214,7 +221,9 @@ impl FeedStatus {
 impl RecordStatus {
     fn of(story: RecordInfo) -> Self {
         let waits = story.gates.iter().filter(|gate| gate.waits).map(|gate| gate.words.clone());
-        Self { waits: waits.collect(), text: story.text, age: story.age, stale: story.stale }
+        let waits = waits.collect();
+        let RecordInfo { text, age, stale, suspect, .. } = story;
+        Self { text, age, stale, waits, suspect }
     }
 }
 

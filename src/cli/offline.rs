@@ -12,7 +12,7 @@ use crate::daemon;
 use crate::load::{self, FeedSource, Loaded, SignedFeed};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{Announced, DatedRelease, ReleaseSources};
+use cvdns_core::release::{Announced, DatedRelease, ReleaseSources, VersionHistory};
 use cvdns_core::snapshot::{Now, Snapshot, StaticData, compile};
 
 /// A valid configuration and everything that it names except the feed, as of one moment.
@@ -27,6 +27,8 @@ pub(in crate::cli) struct Offline {
     pub time: Timestamp,
     /// The versions that the server announced last, if known.
     announced: Option<Announced>,
+    /// The versions that the server remembers, if known.
+    history: Option<VersionHistory>,
 }
 
 /// A feed and where it was read from.
@@ -46,7 +48,15 @@ impl Offline {
         };
         let mut errors = Vec::new();
         let supply = loaded.supply.read(&ReleaseSources::default(), time, &mut errors);
-        Ok(Self { loaded, supply, errors, warnings: problems, time, announced: None })
+        Ok(Self {
+            loaded,
+            supply,
+            errors,
+            warnings: problems,
+            time,
+            announced: None,
+            history: None,
+        })
     }
 
     /// Prints why release files could not be used.
@@ -56,12 +66,13 @@ impl Offline {
         }
     }
 
-    /// Continues from the versions that the server with this configuration announced last, if it
-    /// keeps them (`state`).
+    /// Continues from the versions that the server with this configuration announced last, and from
+    /// what it remembers of mirrors, if it keeps them (`state`).
     pub(in crate::cli) fn remembering(self) -> Self {
         let state = self.loaded.state.as_deref();
         let announced = state.and_then(|state| daemon::last_announced(state, self.time));
-        Self { announced, ..self }
+        let history = state.and_then(daemon::last_history);
+        Self { announced, history, ..self }
     }
 
     /// The feed source that a command-line argument names, or else the configured one.
@@ -203,8 +214,9 @@ impl Offline {
         let release = release.as_ref().map(DatedRelease::of);
         let overrides = Some(&self.loaded.overrides.overrides);
         let inputs = HealthInputs { feed, overrides, settling: None };
-        let now =
-            Now { inputs, release, time: self.time, max_age: self.loaded.config.feed.max_age };
+        let max_age = self.loaded.config.feed.max_age;
+        let history = self.history.as_ref();
+        let now = Now { inputs, release, history, time: self.time, max_age };
         Ok(match before {
             None => Snapshot::remembering(self.announced.as_ref(), static_data, &now),
             Some(before) => Snapshot::after(before, static_data, &now),

@@ -11,6 +11,7 @@ use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
 use crate::admin::status::{FeedStatus, LogStatus, QueryStatus, RecordStatus, Status};
 use cvdns_core::explain::format::age;
+use cvdns_core::health::MirrorCondition;
 use cvdns_core::problem::{plural, printable};
 
 /// Arguments of `cvdns status`.
@@ -110,6 +111,9 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
         }
         _ => lines.push(format!("none yet{from}: all mirrors count as up")),
     }
+    if let Some(reason) = &feed.frozen {
+        lines.push(format!("FROZEN by the coordinator: {reason}"));
+    }
     if let Some(held) = &feed.held {
         let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
         lines.push(format!("held back since {since}: {serial}, it takes away {takes}"));
@@ -129,12 +133,13 @@ fn record(record: Option<&RecordStatus>) -> Vec<String> {
         (None, _) => "SERVFAIL, as no release is known".to_owned(),
     }];
     lines.extend(record.waits.iter().map(|waits| format!("waits: {waits}")));
+    lines.extend(record.suspect.iter().map(|why| format!("suspect: {why}")));
     lines
 }
 
 /// Mirrors by state, and the mirrors that are left out with the reason.
 fn mirrors(status: &Status) -> Vec<String> {
-    let order = ["up", "old", "lagging", "settling", "drained", "down", "removed", "disabled"];
+    let order = MirrorCondition::ALL.map(MirrorCondition::label);
     let states = order.iter().filter_map(|state| Some((*state, *status.mirrors.get(*state)?)));
     let shown: Vec<String> = states
         .filter(|(state, count)| *count > 0 || *state == "up")

@@ -99,13 +99,18 @@ fn differs(mirror: &Mirror, before: &MirrorStatus, now: &MirrorStatus) -> bool {
 
 fn changed_line((old, before): MirrorAndStatus<'_>, (mirror, now): MirrorAndStatus<'_>) -> String {
     let (host, country) = (&mirror.host, mirror.country);
-    if old.enabled && mirror.enabled && before.state == now.state {
+    let stays_in = before.stuck.is_some() == now.stuck.is_some();
+    if old.enabled && mirror.enabled && before.state == now.state && stays_in {
         let addresses = changed_addresses((old, before), (mirror, now));
         if !addresses.is_empty() {
             return format!("mirror {host} ({country}): {}", addresses.join(", "));
         }
     }
-    let was = if old.enabled { before.state.to_string() } else { "not enabled".to_owned() };
+    let was = match (old.enabled, before.stuck) {
+        (false, _) => "not enabled".to_owned(),
+        (true, Some(_)) => "stuck".to_owned(),
+        (true, None) => before.state.to_string(),
+    };
     format!("mirror {host} ({country}): {}, was {was}", status_text(mirror, now))
 }
 

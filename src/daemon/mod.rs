@@ -2,7 +2,8 @@
 //! until a signal stops it.
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
-//! `feed_state`, `release_state`, `overrides_state`, `flapping` and `state_directory`;
+//! `feed_state`, `release_state`, `overrides_state`, `flapping`, `version_memory` and
+//! `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
 
@@ -28,6 +29,7 @@ mod reporter;
 mod sampling;
 mod server_state;
 mod state_directory;
+mod version_memory;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,7 +58,7 @@ use server_state::ServerState;
 
 pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
-pub use state_directory::{copy_state, last_announced, last_feed, stored_feed};
+pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
 
 /// Why the server does not start.
 #[derive(Debug)]

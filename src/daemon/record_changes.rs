@@ -2,6 +2,7 @@
 
 use tracing::{info, warn};
 
+use cvdns_core::explain::suspect;
 use cvdns_core::release::{Announced, Gate};
 use cvdns_core::snapshot::DynamicData;
 
@@ -13,6 +14,7 @@ pub(super) fn log(before: &DynamicData, now: &DynamicData) {
         (Some(_), None) => warn!("there is no release any more, and so no record: SERVFAIL"),
         (None, None) => {}
     }
+    log_suspect(before, now);
     log_lagging(before, now);
 }
 
@@ -23,7 +25,9 @@ fn log_all(announced: &Announced) {
 
 fn log_changes(before: &Announced, now: &Announced) {
     for (before, gate) in before.gates.iter().zip(&now.gates) {
-        let Gate { database, released, announced, held, released_held, quorum } = *gate;
+        let Gate { database, announced, released, held, released_held, quorum, .. } = gate;
+        let (announced, released) = (*announced, *released);
+        let lacking = lacking(gate);
         if announced < before.announced {
             warn!("announced: {gate}, taken back from {} as the release says", before.announced);
         } else if announced > before.announced {
@@ -31,15 +35,35 @@ fn log_changes(before: &Announced, now: &Announced) {
                 "announced: {database} {announced}, held by {held} of the usable mirrors' capacity"
             );
             if released > announced {
-                info!("{database} {released} waits: held by {released_held} of {quorum}");
+                info!("{database} {released} waits: held by {released_held} of {quorum}{lacking}");
             }
         } else if released > announced && released != before.released {
             info!(
-                "{database} {released} waits: held by {released_held} of {quorum}; {announced} stays announced"
+                "{database} {released} waits: held by {released_held} of {quorum}; {announced} stays announced{lacking}"
             );
         } else if released < announced && released != before.released {
             warn!("announced: {gate}");
         }
+    }
+}
+
+/// Which mirrors do not have the released version.
+fn lacking(gate: &Gate) -> String {
+    if gate.holding_back.is_empty() {
+        return String::new();
+    }
+    format!("; not held by {}", gate.holding_back)
+}
+
+/// Logs when the release becomes suspect, and when it no longer is. Which mirrors are stuck is
+/// logged with the changes of mirrors.
+fn log_suspect(before: &DynamicData, now: &DynamicData) {
+    match (before.suspect(), now.suspect()) {
+        (false, true) => {
+            warn!("the release is suspect: {}; the record waits for them", suspect(now.stuck()))
+        }
+        (true, false) => info!("the release is no longer suspect"),
+        _ => {}
     }
 }
 

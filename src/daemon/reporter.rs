@@ -35,6 +35,9 @@ pub(super) enum Overdue {
     Record,
 }
 
+/// Most characters of a coordinator's reason in the log.
+const MAX_REASON: usize = 1_000;
+
 impl Reporter {
     /// Changes of mirrors are logged from now on.
     pub(super) fn log_mirrors(&mut self) {
@@ -84,6 +87,7 @@ impl Reporter {
     /// Logs how the snapshot `now` differs from the one before.
     pub(super) fn log_changes(&self, before: &Snapshot, now: &Snapshot) {
         log_fail_open(before.fail_open_paths(), now.fail_open_paths());
+        log_frozen(before, now);
         if self.logs_mirrors {
             mirror_changes::log(before, now);
         }
@@ -139,6 +143,24 @@ fn log_fail_open(before: usize, now: usize) {
         );
     } else if now == 0 && before > 0 {
         info!("every path has usable mirrors again");
+    }
+}
+
+/// Logs that the coordinator has frozen all states, and that it no longer has.
+fn log_frozen(before: &Snapshot, now: &Snapshot) {
+    let frozen =
+        |snapshot: &Snapshot| snapshot.meta.feed.as_ref().and_then(|feed| feed.frozen.clone());
+    match (frozen(before), frozen(now)) {
+        (None, Some(reason)) => {
+            let reason: String = reason.chars().take(MAX_REASON).collect();
+            warn!(
+                "the coordinator does not trust what it sees, and has frozen all states: {reason}"
+            );
+        }
+        (Some(_), None) if now.meta.feed.is_some() => {
+            info!("the coordinator trusts what it sees again");
+        }
+        _ => {}
     }
 }
 

@@ -1,5 +1,8 @@
 //! Everything that answers depend on. Inputs that are wrong change nothing.
 
+mod condition;
+mod losses;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +21,15 @@ use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::state_directory::{KeptFeed, StateDirectory};
+use super::version_memory::{self, VersionMemory};
 use crate::admin::ServerCondition;
 use crate::load::{FeedSource, Loaded, signature_path};
 use cvdns_core::config::{Config, Server};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
-use cvdns_core::release::{self, DatedRelease, STAMP_PERIOD};
-use cvdns_core::snapshot::{Loss, Now, StaticData, compile};
+use cvdns_core::release::{self, STAMP_PERIOD};
+use cvdns_core::snapshot::{LossWindow, Now, StaticData, compile};
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
 
@@ -39,6 +43,9 @@ pub(super) struct ServerState {
     release: ReleaseState,
     overrides: OverridesState,
     flapping: FlapTracker,
+    versions: VersionMemory,
+    /// What was usable by the feeds before.
+    losses: LossWindow,
     state_directory: StateDirectory,
     publisher: Publisher,
     reporter: Reporter,
@@ -60,6 +67,7 @@ impl ServerState {
             .as_ref()
             .and_then(|source| state_directory.feed(&source.to_string(), keys.as_ref(), now));
         let announced = state_directory.announced(now);
+        let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
@@ -76,6 +84,8 @@ impl ServerState {
             release: ReleaseState::default(),
             overrides: OverridesState::default(),
             flapping: FlapTracker::default(),
+            versions,
+            losses: LossWindow::default(),
             state_directory,
             publisher,
             reporter: Reporter::default(),
@@ -146,6 +156,7 @@ impl ServerState {
     pub(super) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
         self.feed.accept(serial, FeedPolicy::of(&self.loaded))?;
         info!("feed {serial} is accepted by an operator");
+        self.losses.forget();
         self.state_directory.forget_early();
         self.publish_fitting(self.publisher.static_data(), now);
         self.keep_feed();
@@ -195,6 +206,7 @@ impl ServerState {
             .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
         if self.loaded.feed.is_none() {
             self.feed.clear();
+            self.losses.forget();
             if source_changed {
                 self.log_without_feed();
             }
@@ -227,6 +239,7 @@ impl ServerState {
         let changed = self.state_directory.path() != self.loaded.state.as_deref();
         if changed {
             self.state_directory = StateDirectory::new(self.loaded.state.clone());
+            self.versions.kept(false);
         }
         changed
     }
@@ -239,7 +252,8 @@ impl ServerState {
     }
 
     /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
-    /// override, a mirror that settles, or a feed or record that becomes too old.
+    /// override, a mirror that settles, or a feed or record that becomes too old. Or a version has
+    /// waited for too long, which is logged.
     pub(super) fn next_change(&self) -> Timestamp {
         let published = self.publisher.published();
         let half_hour = release::half_hour(published) + STAMP_PERIOD;
@@ -247,7 +261,9 @@ impl ServerState {
         let change = self.publisher.static_data().next_change(&self.moment(published));
         let ages = self.ages().into_iter().filter_map(|(_, from)| from);
         let ages = ages.filter(|from| *from > published);
-        change.into_iter().chain(ages).fold(half_hour, Timestamp::min)
+        let newest = self.publisher.newest();
+        let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
+        change.into_iter().chain(ages).chain(waits).fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.
@@ -321,35 +337,6 @@ impl ServerState {
         self.show();
     }
 
-    /// Hands a candidate to the feed's state, with the loss that it would bring.
-    fn settle(
-        &mut self,
-        candidate: FeedCandidate,
-        static_data: &StaticData,
-        now: Timestamp,
-    ) -> FeedChange {
-        let loss = candidate.new_feed().and_then(|feed| self.loss(feed, static_data, now));
-        let change = self.feed.settle(candidate, loss, FeedPolicy::of(&self.loaded), now);
-        match change {
-            FeedChange::Unchanged => {}
-            FeedChange::Reverified => self.keep_feed(),
-            FeedChange::Replaced => self.state_directory.forget_early(),
-        }
-        change
-    }
-
-    /// What a feed takes away from the one in force, if that is more than `max-loss`.
-    fn loss(&self, feed: &Feed, static_data: &StaticData, now: Timestamp) -> Option<Loss> {
-        let before = self.moment(now);
-        before.inputs.feed?;
-        let release = self.release.with_feed(feed);
-        let inputs = HealthInputs { feed: Some(feed), ..before.inputs };
-        let after = Now { inputs, release: release.as_ref().map(DatedRelease::of), ..before };
-        let newest = self.publisher.newest();
-        let announced = newest.dynamic_data.remembered();
-        Loss::between(static_data, announced, &before, &after, self.loaded.config.feed.max_loss)
-    }
-
     /// Puts a feed in force that an earlier run of the server kept.
     fn resume(&mut self, kept: KeptFeed, now: Timestamp) {
         let KeptFeed { feed, octets, signature } = kept;
@@ -384,6 +371,8 @@ impl ServerState {
     /// Compiles a snapshot of this moment, logs what it changes, and puts it in force.
     fn publish(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
         self.release.update(self.feed.feed());
+        let offered = self.release.offered().map(|offered| offered.release.core());
+        self.versions.follow(self.feed.feed(), offered);
         self.follow_flapping(now);
         let compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
         self.overrides.log(now);
@@ -392,6 +381,8 @@ impl ServerState {
         self.publisher.publish(compiled, now);
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
+        self.keep_history();
+        self.versions.log(newest.dynamic_data.announced(), now);
         let ages = self.ages().into_iter();
         let ages = ages.filter(|(_, from)| from.is_some_and(|from| now >= from));
         let expired = newest.dynamic_data.has_expired().then_some(Overdue::Record);
@@ -408,16 +399,8 @@ impl ServerState {
             settling: Some(self.flapping.settling()),
             ..now.inputs
         };
-        Now { inputs, release: self.release.offered(), ..now }
-    }
-
-    /// From when on feed and `record-file` are too old (`max-age`).
-    fn ages(&self) -> [(Overdue, Option<Timestamp>); 2] {
-        let from = |since: Timestamp| since.checked_add(self.loaded.config.feed.max_age).ok();
-        [
-            (Overdue::Feed, self.feed.feed().and_then(|feed| from(feed.generated))),
-            (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
-        ]
+        let history = Some(self.versions.history());
+        Now { inputs, release: self.release.offered(), history, ..now }
     }
 
     fn follow_flapping(&mut self, now: Timestamp) {
@@ -431,6 +414,14 @@ impl ServerState {
         }
     }
 
+    /// Keeps the history of versions for the next start, if it changed.
+    fn keep_history(&mut self) {
+        if let Some(history) = self.versions.to_keep() {
+            let is_kept = self.state_directory.keep_history(history);
+            self.versions.kept(is_kept);
+        }
+    }
+
     /// Keeps again what somebody removed from the state directory.
     fn keep_again(&mut self) {
         if self.state_directory.lacks_feed() {
@@ -438,43 +429,15 @@ impl ServerState {
         }
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
+        if self.state_directory.lacks_history() {
+            self.versions.kept(false);
+        }
+        self.keep_history();
     }
 
     fn log_feed(&mut self) {
         let newest = self.publisher.newest();
         self.reporter.log_feed(feed_and_octets(&self.feed), fleets(&self.loaded), &newest);
-    }
-
-    /// Updates what the admin address shows beside snapshots.
-    fn show(&self) {
-        let snapshot = self.publisher.newest();
-        let feed = snapshot.meta.feed.clone();
-        let no_record =
-            !snapshot.static_data.texts.is_empty() && snapshot.dynamic_data.announced().is_none();
-        let is_overdue = |overdue| self.reporter.is_overdue(overdue);
-        let reasons = [
-            (feed.is_none() && self.loaded.feed.is_some())
-                .then(|| "no feed: all mirrors count as up".to_owned()),
-            is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
-            is_overdue(Overdue::RecordFile)
-                .then(|| "the record in `record-file` is older than max-age".to_owned()),
-            self.release.errors().first().cloned(),
-            no_record.then(|| "no release: there is no record".to_owned()),
-        ];
-        self.condition.store(Arc::new(ServerCondition {
-            feed,
-            held: snapshot.meta.held.clone(),
-            refusals: self.feed.refusals().clone(),
-            unusable_files: self.release.errors().len(),
-            overrides: self.overrides.in_force(self.publisher.published()),
-            not_ready: reasons.into_iter().flatten().collect(),
-            source: self.loaded.feed.as_ref().map(ToString::to_string),
-            database: self.loaded.countries.described.clone(),
-            started: self.started,
-            reloads: self.reloads,
-            compiled: self.publisher.compiled(),
-            compile_time: self.publisher.compile_time(),
-        }));
     }
 }
 

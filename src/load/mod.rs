@@ -168,5 +168,6 @@ fn settings(config: &Config) -> Settings {
         expire: config.record.expire,
         quorum: config.record.quorum,
         lag: config.record.lag,
+        stuck_after: config.record.stuck_after,
     }
 }

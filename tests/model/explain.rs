@@ -120,7 +120,8 @@ impl Round {
     fn new(static_data: &Arc<StaticData>, feed: &Feed, overrides: &Overrides, turn: u64) -> Self {
         let inputs = HealthInputs { feed: Some(feed), overrides: Some(overrides), settling: None };
         let release: Option<DatedRelease<'_>> = feed.dated_release();
-        let now = Now { inputs, release, time: time(), max_age: Duration::from_secs(3600) };
+        let max_age = Duration::from_secs(3600);
+        let now = Now { inputs, release, history: None, time: time(), max_age };
         // Versions once announced are not taken back.
         let before = Announced::known(&feed.release.clone().unwrap(), time().as_second() - 3600);
         let snapshot = Snapshot::remembering(Some(&before), Arc::clone(static_data), &now);

@@ -89,6 +89,7 @@ fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
         addresses: BTreeMap::new(),
         not_for: BTreeSet::new(),
         note: String::new(),
+        weight: cvdns_core::release::Share::WHOLE,
     };
     match change {
         Change::Mirror(index, state) => {

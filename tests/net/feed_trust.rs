@@ -221,6 +221,55 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     assert_eq!(metric(port, "feed_errors_total{reason=\"held\"}"), 3);
 }
 
+/// Issue 15: a coordinator that takes away a few mirrors by each feed is held back once the sum
+/// passes `max-loss`; "a mirror lost and regained within the window does not count as lost".
+#[test]
+fn formats_max_loss_is_judged_over_loss_window() {
+    let us = |host: &str, numbers: std::ops::Range<usize>| {
+        let number = host.strip_prefix("us").and_then(|rest| rest.strip_suffix(".example"));
+        number
+            .and_then(|number| number.parse().ok())
+            .is_some_and(|number| numbers.contains(&number))
+    };
+    let steps =
+        |serial: u64| without(serial, |host| us(host, 1..(serial as usize - 1_000) * 8 + 1));
+    let (daemon, port) = start(fixture::files(), "interval = \"1s\"");
+    let next = |feed: &str, says: &[&str]| {
+        let before = daemon.log().len();
+        daemon.write_feed(feed);
+        daemon.wait_for_log(before, says);
+    };
+    next(&steps(1_001), &["feed 1001 of "]);
+    next(&steps(1_002), &["feed 1002 of "]);
+    let held = "feed 1003 is held back: it takes away 24 of 40 usable mirrors of us";
+    next(&steps(1_003), &[held, "feed 1002 goes on"]);
+    assert_eq!((metric(port, "feed_serial"), metric(port, "feed_held_serial")), (1_002, 1_003));
+    // The first eight came back, the next sixteen are gone.
+    next(
+        &without(1_004, |host| us(host, 9..25)),
+        &["feed 1003 is no longer held back", "feed 1004 of "],
+    );
+    next(&without(1_005, |host| us(host, 1..25)), &["feed 1005 is held back: it takes away 24 of"]);
+    std::thread::sleep(Duration::from_millis(1_100));
+    let twice = ["feed 1006 says what was held back", "feed 1006 of "];
+    next(&without(1_006, |host| us(host, 1..25)), &twice);
+    // What is left is the whole from now on: eight of sixteen are half.
+    next(&without(1_007, |host| us(host, 1..33)), &["feed 1007 of "]);
+    next(
+        &without(1_008, |host| us(host, 1..34)),
+        &["feed 1008 is held back: it takes away 9 of 16"],
+    );
+
+    // Without a window each feed is compared with the one before.
+    let (daemon, port) = start(fixture::files(), "loss-window = \"0s\"");
+    for serial in 1_001..1_004 {
+        let before = daemon.log().len();
+        daemon.write_feed(&steps(serial));
+        daemon.wait_for_log(before, &[&format!("feed {serial} of ")]);
+    }
+    assert_eq!((metric(port, "feed_serial"), metric(port, "feed_held_serial")), (1_003, 0));
+}
+
 /// An operator who allows more need not wait for the coordinator, nor for the server's API.
 #[test]
 fn a_feed_that_is_held_back_is_judged_anew_by_a_reload() {

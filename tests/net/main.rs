@@ -33,6 +33,7 @@ mod record_files;
 mod samples;
 mod settling;
 mod status;
+mod stuck;
 mod system;
 mod tcp;
 mod udp;

@@ -330,9 +330,10 @@ fn root_touches_nothing_of_the_users() {
                 && metadata.mode() & 0o777 == 0o640
         })
     };
-    daemon.until("state is kept", || is_kept("feed.json") && is_kept("record.json"));
+    let files = ["feed.json", "record.json", "versions.json"];
+    daemon.until("state is kept", || files.iter().all(|name| is_kept(name)));
     // What was left is tidied up, too.
-    assert_eq!(fs::read_dir(home.join("state")).expect("read").count(), 2);
+    assert_eq!(fs::read_dir(home.join("state")).expect("read").count(), 3);
 
     // Where there is no directory, it is the user who makes it.
     daemon.kill();

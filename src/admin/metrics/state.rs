@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::encoder::MetricsEncoder;
 use crate::admin::view::ServerCondition;
-use cvdns_core::release::Announced;
+use cvdns_core::release::{Announced, Gate};
 use cvdns_core::snapshot::Snapshot;
 
 impl MetricsEncoder<'_> {
@@ -42,6 +42,8 @@ impl MetricsEncoder<'_> {
         let overrides = condition.overrides as u64;
         self.gauge("overrides_in_force", "The operator's overrides in force", overrides)?;
         let Some(feed) = &condition.feed else { return Ok(()) };
+        let help = "1 if the coordinator does not trust what it sees and has frozen all states";
+        self.gauge("feed_frozen", help, i64::from(feed.frozen.is_some()))?;
         self.gauge("feed_serial", "Serial of the feed in force", feed.serial)?;
         let generated = feed.generated.as_second();
         self.gauge(
@@ -79,6 +81,8 @@ impl MetricsEncoder<'_> {
             "1 if the record is too old and answered with SERVFAIL",
             expired,
         )?;
+        let help = "1 if mirrors with more than half of the usable capacity are stuck";
+        self.gauge("release_suspect", help, i64::from(dynamic_data.suspect()))?;
         dynamic_data.announced().map_or(Ok(()), |announced| self.announced(announced, now))
     }
 
@@ -97,6 +101,13 @@ impl MetricsEncoder<'_> {
         self.gauges("record_released_held_ratio", help, held)?;
         let quorum = gates().map(|(labels, gate)| (labels, gate.quorum.ratio()));
         self.gauges("record_quorum_ratio", "Share required to announce a version", quorum)?;
+        let waiting = |gate: &Gate| {
+            let since = gate.waits_since.map_or(0.0, |since| seconds(now) - seconds(since));
+            since.max(0.0)
+        };
+        let waiting = gates().map(|(labels, gate)| (labels, waiting(gate)));
+        let help = "How long newer versions than the announced one have been offered; 0 if none is";
+        self.gauges("record_waiting_seconds", help, waiting)?;
         self.gauge("record_stamp_timestamp_seconds", "Stamp of the record", announced.stamp)?;
         self.gauge(
             "record_age_seconds",
@@ -118,6 +129,8 @@ impl MetricsEncoder<'_> {
             "Mirrors that work but are too far behind the record",
             lagging,
         )?;
+        let stuck = dynamic_data.stuck().len() as u64;
+        self.gauge("mirrors_stuck", "Mirrors that work but no longer move", stuck)?;
         let settling = dynamic_data.settling() as u64;
         self.gauge("mirrors_settling", "Mirrors left out for changing state too often", settling)?;
         let lagging = dynamic_data.lagging_paths() as u64;

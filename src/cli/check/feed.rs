@@ -8,7 +8,7 @@ use crate::load::{FeedSource, Loaded};
 use cvdns_core::health::{Feed, FeedRequirements, HealthInputs, unknown_mirrors};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::{DatedRelease, ReleaseSources};
-use cvdns_core::snapshot::{Loss, Now, StaticData};
+use cvdns_core::snapshot::{Loss, LossLimit, LossWindow, Now, StaticData};
 
 /// The feeds that serve could start from.
 pub(super) struct CheckedFeeds {
@@ -170,10 +170,13 @@ fn excessive_loss(
     let moment = |feed, release| Now {
         inputs: HealthInputs { feed: Some(feed), overrides, settling: None },
         release,
+        history: None,
         time: now,
         max_age: loaded.config.feed.max_age,
     };
     let before = moment(kept, kept_release.as_ref().map(DatedRelease::of));
     let after = moment(read, read_release.as_ref().map(DatedRelease::of));
-    Loss::between(static_data, announced.as_ref(), &before, &after, loaded.config.feed.max_loss)
+    // The server's window starts with the kept feed.
+    let limit = LossLimit { most: loaded.config.feed.max_loss, window: &LossWindow::default() };
+    Loss::between(static_data, announced.as_ref(), &before, &after, limit)
 }

@@ -115,6 +115,8 @@ impl Checker<'_> {
             self.warn(note, "correct the host in the feed or in the fleet file");
         }
         self.check_versions();
+        self.check_behind();
+        self.check_frozen();
         self.check_countries(snapshot);
         self.check_paths(snapshot);
     }
@@ -161,6 +163,39 @@ impl Checker<'_> {
                     self.warn(what, "the release is outdated, or the mirror's version is wrong");
                 }
             }
+        }
+    }
+
+    /// Warns of mirrors that are too far behind the release, the first of them one by one.
+    fn check_behind(&mut self) {
+        /// Most mirrors that are named.
+        const NAMED: usize = 20;
+        let Some((release, _)) = self.offline.supply.release(self.feed.dated_release()) else {
+            return;
+        };
+        let lag = self.offline.loaded.config.record.lag;
+        let mut found = Vec::new();
+        for (host, mirror) in self.feed.mirrors.iter().filter(|(_, one)| one.state.is_usable()) {
+            let behind = release.behind([mirror.main, mirror.daily, mirror.bytecode]);
+            found.extend(behind.filter(|behind| behind.by > lag).map(|behind| (host, behind)));
+        }
+        found.sort_by_key(|(_, behind)| std::cmp::Reverse(behind.by));
+        for (host, behind) in found.iter().take(NAMED) {
+            self.warn(
+                format!("{host}: {behind}"),
+                "it is left out once the record is more than `lag` ahead, or when it is stuck",
+            );
+        }
+        if let Some(more @ 1..) = found.len().checked_sub(NAMED) {
+            let what = format!("{more} more mirrors are too far behind the release");
+            self.warn(what, "`cvdns feed show` shows the versions that they hold");
+        }
+    }
+
+    fn check_frozen(&mut self) {
+        if let Some(reason) = &self.feed.frozen {
+            let what = format!("the coordinator has frozen all states: {reason}");
+            self.warn(what, "it does not trust what it sees; look at its network");
         }
     }
 

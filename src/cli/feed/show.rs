@@ -1,5 +1,6 @@
 //! `cvdns feed show`: prints the states and versions of the mirrors by country.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,11 +10,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::offline::Offline;
-use crate::cli::output::{Failure, print_json};
+use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use cvdns_core::fleet::Mirror;
 use cvdns_core::health::{MirrorStatus, State};
-use cvdns_core::release::CORE_DATABASES;
+use cvdns_core::problem::printable;
+use cvdns_core::release::{Behind, CORE_DATABASES, Release, Share};
 use cvdns_core::snapshot::Snapshot;
 
 /// Arguments of `cvdns feed show`.
@@ -33,8 +35,29 @@ struct FeedReport {
     feed: String,
     serial: u64,
     generated: Timestamp,
+    /// Why the coordinator does not trust what it sees, if it has frozen all states.
+    frozen: Option<String>,
     countries: Vec<CountryStatus>,
+    /// The mirrors that are behind the release, or answered by a share of their capacity.
+    remarks: Vec<MirrorRemark>,
 }
+
+/// What is to be said of a mirror.
+#[derive(Serialize)]
+struct MirrorRemark {
+    host: String,
+    country: &'static str,
+    /// How far it is behind the release, in its worst database.
+    behind: Option<Behind>,
+    /// The share of its capacity by which it is answered, above 0 and up to 1.
+    weight: f64,
+    /// The same for people.
+    #[serde(skip)]
+    words: Vec<String>,
+}
+
+/// Mirrors that are listed at most; `--json` has all.
+const MAX_LISTED: usize = 20;
 
 /// The mirrors of one country, or of all countries.
 #[derive(Serialize, Default)]
@@ -67,9 +90,12 @@ pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
     let sourced = offline.read(offline.source(args.feed.as_deref())?)?;
     let snapshot = offline.snapshot(Some(&sourced.feed), None)?;
     let countries = rows(&snapshot);
+    let release = offline.supply.release(sourced.feed.dated_release());
+    let remarks = remarks(&snapshot, release.as_ref().map(|(release, _)| release));
     if args.json {
         let (serial, generated) = (sourced.feed.serial, sourced.feed.generated);
-        print_json(&FeedReport { feed: sourced.source.to_string(), serial, generated, countries })?;
+        let (feed, frozen) = (sourced.source.to_string(), sourced.feed.frozen);
+        print_json(&FeedReport { feed, serial, generated, frozen, countries, remarks })?;
     } else {
         let header = [
             "COUNTRY",
@@ -87,8 +113,50 @@ pub(super) fn run(args: &ShowArgs, config: &Path) -> Result<ExitCode, Failure> {
             "BYTECODE",
         ];
         print_table(&header, countries.iter().map(CountryStatus::cells))?;
+        print_remarks(&remarks, sourced.feed.frozen.as_deref())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be said of single mirrors, the farthest behind first; each host once.
+fn remarks(snapshot: &Snapshot, release: Option<&Release>) -> Vec<MirrorRemark> {
+    let (mut remarks, mut seen) = (Vec::new(), HashSet::new());
+    for (plan, number) in snapshot.static_data.plans.iter().zip(0..) {
+        let Some(health) = snapshot.dynamic_data.health(number) else { continue };
+        for (index, mirror) in plan.fleet.enabled().filter(|(_, mirror)| seen.insert(&mirror.host))
+        {
+            let Some(status) = health.mirrors.get(index) else { continue };
+            let behind = release.and_then(|release| release.behind(status.versions));
+            let is_reduced = status.weight != Share::WHOLE;
+            if behind.is_none() && !is_reduced {
+                continue;
+            }
+            let words = behind.map(|behind| behind.to_string());
+            let reduced = is_reduced.then(|| status.to_string());
+            remarks.push(MirrorRemark {
+                host: mirror.host.clone(),
+                country: mirror.country.code(),
+                behind,
+                weight: status.weight.ratio(),
+                words: words.into_iter().chain(reduced).collect(),
+            });
+        }
+    }
+    remarks.sort_by_key(|remark| Reverse(remark.behind.map(|behind| behind.by)));
+    remarks
+}
+
+fn print_remarks(remarks: &[MirrorRemark], frozen: Option<&str>) -> Result<(), Failure> {
+    if let Some(reason) = frozen {
+        print_line(format_args!("frozen by the coordinator: {}", printable(reason)))?;
+    }
+    for MirrorRemark { host, country, words, .. } in remarks.iter().take(MAX_LISTED) {
+        print_line(format_args!("{country} {host}: {}", words.join("; ")))?;
+    }
+    if let Some(more @ 1..) = remarks.len().checked_sub(MAX_LISTED) {
+        print_line(format_args!("and {more} more such mirrors: --json has all"))?;
+    }
+    Ok(())
 }
 
 /// A row for each country with mirrors, and the row `*` for all of them. A mirror in several fleets

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use cvdns_core::health::MAX_FEED_SIZE;
-use cvdns_core::release::{Announced, Release};
+use cvdns_core::release::{Announced, Release, VersionHistory};
 
-/// The format that is written into both files.
+/// The format that is written into all files.
 pub(super) const FORMAT: u32 = 1;
 
 /// The name of [`FeedFile`].
@@ -14,6 +14,12 @@ pub(super) const FEED: &str = "feed.json";
 
 /// The name of [`RecordFile`].
 pub(super) const RECORD: &str = "record.json";
+
+/// The name of [`HistoryFile`].
+pub(super) const HISTORY: &str = "versions.json";
+
+/// All files.
+pub(super) const FILES: [&str; 3] = [FEED, RECORD, HISTORY];
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
 /// comes on top.
@@ -42,6 +48,14 @@ pub(super) struct RecordFile {
     /// Seconds since 1970.
     pub(super) stamp: i64,
     pub(super) release: Release,
+}
+
+/// What was released and what mirrors held.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryFile<H = VersionHistory> {
+    pub(super) format: u32,
+    pub(super) history: H,
 }
 
 impl FeedFile {

@@ -1,5 +1,5 @@
-//! The state directory (`state` in `[feed]`): the last good feed and what was announced, kept for
-//! the next start.
+//! The state directory (`state` in `[feed]`): the last good feed, what was announced, and the
+//! history of versions, kept for the next start.
 
 mod files;
 mod offline;
@@ -15,12 +15,12 @@ use tracing::warn;
 
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
-use cvdns_core::release::Announced;
+use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{is_leftover, put_aside, read_optional, replace_private};
 
-use files::{FEED, FORMAT, FeedFile, MAX_FILE, RECORD, RecordFile};
+use files::{FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
 
-pub use offline::{copy_state, last_announced, last_feed, stored_feed};
+pub use offline::{copy_state, last_announced, last_feed, last_history, stored_feed};
 
 /// The state directory, if one is configured. What cannot be written is logged once and not fatal:
 /// only the next start misses it.
@@ -118,6 +118,27 @@ impl StateDirectory {
         Some(announced)
     }
 
+    /// Reads the history of versions. An unusable file is put aside.
+    pub(super) fn history(&mut self) -> Option<VersionHistory> {
+        let path = self.path.as_ref()?.join(HISTORY);
+        let HistoryFile { history, .. } = read::<HistoryFile>(&path)?;
+        if let Err(error) = history.validate() {
+            warn_unusable(&path, &error);
+            return None;
+        }
+        Some(history)
+    }
+
+    /// Writes the history of versions. Returns whether nothing is left to write.
+    pub(super) fn keep_history(&mut self, history: &VersionHistory) -> bool {
+        self.path.is_none() || self.write(HISTORY, &HistoryFile { format: FORMAT, history })
+    }
+
+    /// Whether the file of the history was removed.
+    pub(super) fn lacks_history(&self) -> bool {
+        self.lacks(HISTORY)
+    }
+
     /// Writes a feed that was taken over.
     pub(super) fn keep_feed(&mut self, source: &str, octets: &[u8], signature: Option<&[u8]>) {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
@@ -185,7 +206,7 @@ impl StateDirectory {
 
 /// Removes what a server that was killed while it wrote has left.
 fn remove_leftovers(directory: &Path) {
-    let is_left = |name: &str| [FEED, RECORD].iter().any(|file| is_leftover(name, file));
+    let is_left = |name: &str| FILES.iter().any(|file| is_leftover(name, file));
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_left) {
             let _ = fs::remove_file(entry.path());

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::files::{FEED, FeedFile, MAX_FILE, RECORD, RecordFile};
+use super::files::{FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
 use cvdns_core::health::{Feed, Keys};
-use cvdns_core::release::Announced;
+use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{read_optional, replace_private};
 
 /// A feed as a server keeps it in its state directory.
@@ -57,10 +57,18 @@ pub fn last_announced(directory: &Path, now: Timestamp) -> Option<Announced> {
     Some(file.announced(now))
 }
 
+/// The history of versions that the server with the state in `directory` has, if that can be read.
+/// Changes nothing in the directory.
+pub fn last_history(directory: &Path) -> Option<VersionHistory> {
+    let octets = read_optional(&directory.join(HISTORY), MAX_FILE).ok()??;
+    let HistoryFile { history, .. } = serde_json::from_slice::<HistoryFile>(&octets).ok()?;
+    history.validate().is_ok().then_some(history)
+}
+
 /// Copies the state in `from` to `to`, file by file, unless the file exists there. A command that
 /// follows the same feed as a server starts from the server's state so, and then keeps its own.
 pub fn copy_state(from: &Path, to: &Path) {
-    for name in [FEED, RECORD] {
+    for name in FILES {
         let target = to.join(name);
         if target.exists() {
             continue;

@@ -172,6 +172,7 @@ fn settings() -> Settings {
         expire: true,
         quorum: Share::MOST,
         lag: 1,
+        stuck_after: std::time::Duration::from_secs(6 * 3600),
     }
 }
 

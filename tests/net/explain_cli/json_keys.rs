@@ -49,6 +49,36 @@ fn keys(at: &str, value: &Value, out: &mut BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
+/// The files of a server that has kept a history, by which this many mirrors are stuck, and whose
+/// coordinator has frozen. Five others do not have the release yet.
+fn remembering(files: &Files, stuck: usize) -> Files {
+    let (mut listed, mut known) = (Vec::new(), Vec::new());
+    for (number, mirror) in fixture::mirrors().iter().rev().take(stuck + 5).enumerate() {
+        let (host, daily) = (&mirror.host, if number < stuck { 28_129 } else { 28_139 });
+        listed.push(format!("\"{host}\": {{ \"state\": \"up\", \"daily\": {daily} }}"));
+        known.push(format!(
+            "\"{host}\": [null, {{ \"since\": \"2026-01-01T00:00:00Z\", \"version\": {daily} }}, null]"
+        ));
+    }
+    let release = |month: u32, daily: u32| {
+        format!("{{ \"since\": \"2026-0{month}-01T00:00:00Z\", \"versions\": [63, {daily}, 339] }}")
+    };
+    let history = format!(
+        "{{ \"format\": 1, \"history\": {{ \"until\": \"2026-04-01T00:00:00Z\", \"releases\": [{}, {}], \
+         \"mirrors\": {{ {} }} }} }}",
+        release(1, 28_129),
+        release(2, 28_140),
+        known.join(", ")
+    );
+    let feed = fixture::feed(1_000, &states(&[])).replace("28129", "28140").replace(
+        "\"mirrors\": { ",
+        &format!("\"frozen\": \"no witness\", \"mirrors\": {{ {}", listed.join(", ")),
+    );
+    let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\nstate = \"state\"\n");
+    let files = files.clone().with("cvdns.toml", config).with("feed.json", feed);
+    files.with("state/versions.json", history)
+}
+
 #[test]
 fn the_table_of_keys_is_what_json_has() {
     let mut found = BTreeMap::new();
@@ -94,6 +124,15 @@ fn the_table_of_keys_is_what_json_has() {
         .replace("host = \"de3.example\"\n", "host = \"de3.example\"\nnot-for = [\"FR\"]\n");
     let restricted = directory(&files.clone().with("mirrors.toml", restricted));
     add(restricted.path(), "db.de.clam.example --client 198.51.100.9", 0);
+    // Beside a server that remembers one stuck mirror, and one that remembers too many.
+    for (stuck, asked) in [
+        (1, "db.us.clam.example"),
+        (1, "current.cvd.clam.example"),
+        (30, "current.cvd.clam.example"),
+    ] {
+        let remembering = directory(&remembering(&files, stuck));
+        add(remembering.path(), asked, 0);
+    }
     let server = Daemon::start(
         &files.with("feed.json", fixture::feed(1_001, &states(&[("de3.example", "down")]))),
     );

@@ -24,6 +24,8 @@ pub struct Feed {
     pub public_key: Option<Keys>,
     /// A feed that takes away more than this share of the usable mirrors is held back.
     pub max_loss: Share,
+    /// The time over which losses are summed up; zero: each feed is compared with the one before.
+    pub loss_window: Duration,
     /// Directory in which the last good feed and record are kept for the next start; `None`: they
     /// are not kept.
     pub state: Option<Placed<String>>,
@@ -56,6 +58,7 @@ impl Feed {
             max_age,
             public_key,
             max_loss: table.value(&keys::MAX_LOSS),
+            loss_window: table.value(&keys::LOSS_WINDOW),
             state: table.get(&keys::STATE),
             overrides: table.get(&keys::OVERRIDES),
             settle: table.value(&keys::SETTLE),

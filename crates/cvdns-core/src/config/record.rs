@@ -1,5 +1,7 @@
 //! The `[record]` section.
 
+use std::time::Duration;
+
 use super::keys::record as keys;
 use crate::problem::table::{Placed, Table};
 use crate::release::Share;
@@ -15,6 +17,8 @@ pub struct Record {
     pub quorum: Share,
     /// How many versions a mirror may be behind the record and still be answered.
     pub lag: u32,
+    /// How long a mirror may be further behind without moving before it is stuck; zero: for ever.
+    pub stuck_after: Duration,
     /// Directory of the databases whose versions are announced instead of the feed's.
     pub cvd_dir: Option<Placed<String>>,
     /// File with the record that is announced instead of the feed's release.
@@ -29,6 +33,7 @@ impl Record {
             expire: table.value(&keys::ON_STALE),
             quorum: table.value(&keys::QUORUM),
             lag: table.value(&keys::LAG),
+            stuck_after: table.value(&keys::STUCK_AFTER),
             file: table.get(&keys::RECORD_FILE),
             cvd_dir: table.get(&keys::CVD_DIR),
         };

@@ -159,6 +159,8 @@ pub struct FeedInfo {
     pub age: Option<i64>,
     /// Whether the feed in force is younger than `max-age`.
     pub fresh: Option<bool>,
+    /// Why the coordinator does not trust what it sees, if it has frozen all states.
+    pub frozen: Option<String>,
     /// Serial of the feed that is held back, if there is one.
     pub held_back: Option<u64>,
     /// What the held feed would take away, for people.
@@ -280,6 +282,7 @@ impl FeedInfo {
             generated: feed.map(|feed| feed.generated),
             age: feed.map(|feed| time.duration_since(feed.generated).as_secs()),
             fresh: feed.map(|feed| feed.fresh),
+            frozen: feed.and_then(|feed| feed.frozen.clone()),
             held_back: held.map(|held| held.serial),
             takes_away: held.map(|held| held.takes_away.clone()),
         }

@@ -16,7 +16,7 @@ use crate::snapshot::static_data::Plan;
 const NAMED_AREAS: usize = 4;
 
 /// A mirror and its state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MirrorInfo {
     /// Host name.
     pub host: String,
@@ -42,6 +42,10 @@ pub struct MirrorInfo {
     pub versions: Vec<MirrorVersion>,
     /// Number of versions by which it is behind the record.
     pub behind: u32,
+    /// In which database it is stuck, if it is left out for that.
+    pub stuck: Option<StuckInfo>,
+    /// The share of its capacity by which it is answered, above 0 and up to 1.
+    pub weight: f64,
     /// Whether any of its addresses can be answered.
     pub usable: bool,
     /// Why none of its addresses can be answered, for people.
@@ -64,6 +68,17 @@ pub struct MirrorVersion {
     pub database: &'static str,
     /// Version number.
     pub version: u32,
+}
+
+/// The database in which a mirror is stuck.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StuckInfo {
+    /// Name of the database.
+    pub database: &'static str,
+    /// The version that the mirror has.
+    pub version: u32,
+    /// Since when it has this version while the release is too far ahead of it.
+    pub since: Timestamp,
 }
 
 /// The mirrors of a plan, in the order of the fleet file; empty if there is no such plan.
@@ -105,6 +120,12 @@ impl MirrorInfo {
             standing: status.to_string(),
             versions: versions.filter_map(|(database, version)| of(database, version)).collect(),
             behind: status.behind,
+            stuck: status.stuck.map(|stuck| StuckInfo {
+                database: stuck.database,
+                version: stuck.version,
+                since: stuck.since,
+            }),
+            weight: status.weight.ratio(),
             usable,
             left_out: (!usable).then(|| left_out(mirror, status)),
         })
@@ -147,6 +168,9 @@ fn said_by(cause: &Cause) -> &'static str {
 fn left_out(mirror: &Mirror, status: &MirrorStatus) -> String {
     if !mirror.enabled {
         return "enabled = false in the fleet file".to_owned();
+    }
+    if status.stuck.is_some() {
+        return status.to_string();
     }
     let works = |state: &State| state.is_usable();
     if status.behind > 0 && status.ipv4.iter().chain(&status.ipv6).any(works) {

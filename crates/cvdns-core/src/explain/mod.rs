@@ -14,6 +14,6 @@ pub use explanation::{
     OutcomeKind, rtype_text,
 };
 pub use path::{MemberInfo, PathInfo, PoolInfo, WindowInfo};
-pub use record::{GateInfo, RecordInfo, usual_type};
+pub use record::{GateInfo, HoldingMirror, RecordInfo, suspect, usual_type};
 pub use terminal::line;
 pub use txt_strings::{feed_strings, mirrors_by_state, pool_strings, whoami_strings};

@@ -27,6 +27,8 @@ pub struct RecordInfo {
     pub stale: bool,
     /// How the announced versions of main, daily and bytecode were chosen.
     pub gates: Vec<GateInfo>,
+    /// Why the release is suspect, for people; `None` if it is not.
+    pub suspect: Option<String>,
 }
 
 /// How the announced version of a database follows from the versions that mirrors have.
@@ -46,8 +48,23 @@ pub struct GateInfo {
     pub released_held: f64,
     /// Share that a version needs to be announced, from 0 to 1.
     pub quorum: f64,
+    /// The largest mirrors that do not have the released version, while it waits.
+    pub held_back_by: Vec<HoldingMirror>,
+    /// How many other mirrors do not have it.
+    pub held_back_by_more: usize,
+    /// Since when the release has had a later version than the announced one, if that is known.
+    pub waits_since: Option<Timestamp>,
     /// The same as a text for people.
     pub words: String,
+}
+
+/// A mirror that does not have a released version.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HoldingMirror {
+    /// Host name.
+    pub host: String,
+    /// Its share of the usable mirrors' capacity, from 0 to 1.
+    pub share: f64,
 }
 
 /// Octets in front of a TXT record's string: pointer, type, class, TTL, RDLENGTH, length.
@@ -71,11 +88,13 @@ impl RecordInfo {
                     text: Some(String::from_utf8_lossy(text).into_owned()),
                     ttl: ttl.map(u32::from_be_bytes),
                     stale,
-                    ..Self::announced(Some(announced), time)
+                    ..Self::announced(snapshot, Some(announced), time)
                 })
             }
-            Outcome::Expired => Some(Self { stale: true, ..Self::announced(announced, time) }),
-            Outcome::NotReady => Some(Self::announced(announced, time)),
+            Outcome::Expired => {
+                Some(Self { stale: true, ..Self::announced(snapshot, announced, time) })
+            }
+            Outcome::NotReady => Some(Self::announced(snapshot, announced, time)),
             _ => None,
         }
     }
@@ -89,10 +108,10 @@ impl RecordInfo {
         let text = answered.map(|(_, announced)| announced.release.record(announced.stamp));
         let ttl = static_data.texts.get(number as usize).map(|text| text.ttl);
         let stale = snapshot.dynamic_data.stale(number);
-        Some(Self { text, ttl, stale, ..Self::announced(announced, time) })
+        Some(Self { text, ttl, stale, ..Self::announced(snapshot, announced, time) })
     }
 
-    fn announced(announced: Option<&Announced>, time: Timestamp) -> Self {
+    fn announced(snapshot: &Snapshot, announced: Option<&Announced>, time: Timestamp) -> Self {
         let stamp = announced.map(|announced| announced.stamp);
         let gates = announced.map(|announced| announced.gates.iter().map(GateInfo::of).collect());
         Self {
@@ -102,6 +121,10 @@ impl RecordInfo {
             age: stamp.map(|stamp| time.as_second() - stamp),
             stale: false,
             gates: gates.unwrap_or_default(),
+            suspect: snapshot
+                .dynamic_data
+                .suspect()
+                .then(|| suspect(snapshot.dynamic_data.stuck())),
         }
     }
 }
@@ -116,9 +139,34 @@ impl GateInfo {
             held: gate.held.ratio(),
             released_held: gate.released_held.ratio(),
             quorum: gate.quorum.ratio(),
+            held_back_by: gate
+                .holding_back
+                .largest
+                .iter()
+                .map(|(host, share)| HoldingMirror { host: host.clone(), share: share.ratio() })
+                .collect(),
+            held_back_by_more: gate.holding_back.more,
+            waits_since: gate.waits_since,
             words: gate.to_string(),
         }
     }
+}
+
+/// Why the release is suspect: these hosts have more than half of the usable capacity and are
+/// stuck.
+pub fn suspect(stuck: &[String]) -> String {
+    /// Most hosts that are named.
+    const NAMED: usize = 3;
+    let named = stuck.get(..NAMED).unwrap_or(stuck);
+    let more = match stuck.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = named.join(", ");
+    format!(
+        "mirrors with more than half of the usable capacity are stuck, and none is left out for it: \
+         {named}{more}"
+    )
 }
 
 /// The query type to explain when the operator gives none. It is TXT where the release is

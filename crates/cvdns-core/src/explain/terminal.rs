@@ -110,6 +110,9 @@ impl Page {
         };
         let stale = if feed.fresh == Some(false) { ": older than max-age" } else { "" };
         self.line("feed", &format!("{serial}, {} old{stale}", age(seconds)));
+        if let Some(reason) = &feed.frozen {
+            self.line("", &format!("frozen by the coordinator: {reason}"));
+        }
         if let (Some(held), Some(what)) = (feed.held_back, &feed.takes_away) {
             self.line("", &format!("{held} is held back: it takes away {what}"));
         }

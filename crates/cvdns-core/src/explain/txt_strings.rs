@@ -115,6 +115,7 @@ impl RecordInfo {
             out.push(format!("stamp={stamp} age={}{stale}", age(seconds)));
         }
         out.extend(self.gates.iter().map(|gate| format!("announced: {}", gate.words)));
+        out.extend(self.suspect.as_ref().map(|why| format!("suspect: {why}")));
     }
 }
 
@@ -169,7 +170,8 @@ impl FeedInfo {
                     }
                     _ => String::new(),
                 };
-                format!("feed serial={serial} age={}{stale}{held}", age(seconds))
+                let frozen = if self.frozen.is_some() { ", frozen" } else { "" };
+                format!("feed serial={serial} age={}{stale}{frozen}{held}", age(seconds))
             }
             _ => "feed: none, all mirrors count as up".to_owned(),
         }
@@ -274,6 +276,9 @@ pub fn feed_strings(snapshot: &Snapshot, feed: &FeedInfo) -> Vec<String> {
         _ => out.push("no feed: all mirrors count as up".to_owned()),
     }
     out.push(format!("mirrors: {}", mirrors_by_state(snapshot)));
+    if let Some(reason) = &feed.frozen {
+        out.push(format!("frozen: {reason}"));
+    }
     if let (Some(serial), Some(what)) = (feed.held_back, &feed.takes_away) {
         out.push(format!("held back: serial={serial}, it takes away {what}"));
     }

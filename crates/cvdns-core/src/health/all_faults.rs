@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::feed::Frozen;
 use super::{Feed, FeedError, FeedFault, MirrorHealth};
 use crate::problem::moment::Moment;
 use crate::problem::without_mark;
@@ -15,12 +16,13 @@ use crate::release::Release;
 type Check = fn(&str) -> Result<(), serde_json::Error>;
 
 /// The keys of a feed, and the check of each value.
-const KEYS: [(&str, Check); 5] = [
+const KEYS: [(&str, Check); 6] = [
     ("format", is::<u64>),
     ("serial", is::<u64>),
     ("generated", is::<Moment>),
     ("release", is::<Option<Release>>),
     ("mirrors", is::<BTreeMap<String, Box<RawValue>>>),
+    ("frozen", is::<Option<Frozen>>),
 ];
 
 /// The keys that a feed must have.
@@ -112,7 +114,7 @@ mod tests {
 
     const BAD: &str = r#"{
   "format": 1, "serial": -5, "generated": "yesterday",
-  "surprise": 1,
+  "surprise": 1, "frozen": " ",
   "release": { "software": "1.4.6", "main": 0, "daily": 1, "bytecode": 1, "flevel": 90 },
   "mirrors": {
     "a.example": { "state": "upp" },
@@ -126,8 +128,8 @@ mod tests {
     fn all_faults_are_found_each_with_its_position() {
         let found = feed_faults(BAD.as_bytes());
         let lines: Vec<_> = found.iter().map(|fault| fault.at.unwrap().0).collect();
-        assert_eq!(lines, [2, 2, 3, 4, 6, 8], "{found:#?}");
-        assert!(found[4].what.starts_with("a.example: unknown variant `upp`"), "{found:#?}");
+        assert_eq!(lines, [2, 2, 3, 3, 4, 6, 8], "{found:#?}");
+        assert!(found[5].what.starts_with("a.example: unknown variant `upp`"), "{found:#?}");
         assert!(found.iter().all(|fault| !fault.what.contains(" at line ")), "{found:#?}");
         let found = feed_faults(b"{}");
         assert_eq!(found.len(), 3, "{found:#?}");
@@ -150,7 +152,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_a_fault_exactly_where_a_feed_is_refused(at in 0usize..400, octet in any::<u8>(), cut in 0usize..80) {
-            let good = BAD.replace("-5", "5").replace("yesterday", "2026-11-22T17:00:00Z").replace("\"surprise\": 1,", "")
+            let good = BAD.replace("-5", "5").replace("yesterday", "2026-11-22T17:00:00Z").replace("\"surprise\": 1, \"frozen\": \" \",", "\"frozen\": \"x\",")
                 .replace("\"main\": 0", "\"main\": 1").replace("upp", "up").replace(".256", ".25");
             prop_assert_eq!(feed_faults(good.as_bytes()), vec![]);
             let mut octets = good.into_bytes();

@@ -12,6 +12,8 @@ pub enum MirrorCondition {
     Old,
     /// Works, but is too far behind the record.
     Lagging,
+    /// Works, but is left out because it has been behind the release for too long without moving.
+    Stuck,
     /// Works, but is left out because it changed its state too often.
     Settling,
     /// Left out: taken out of service on purpose.
@@ -26,10 +28,11 @@ pub enum MirrorCondition {
 
 impl MirrorCondition {
     /// All conditions, the best first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Up,
         Self::Old,
         Self::Lagging,
+        Self::Stuck,
         Self::Settling,
         Self::Drained,
         Self::Down,
@@ -46,6 +49,9 @@ impl MirrorCondition {
         }
         if matches!(mirror_status.cause, Cause::Settling(_)) {
             return Self::Settling;
+        }
+        if mirror_status.stuck.is_some() {
+            return Self::Stuck;
         }
         if mirror_status.behind > lag
             && mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable)
@@ -71,6 +77,7 @@ impl MirrorCondition {
             Self::Up => "up",
             Self::Old => "old",
             Self::Lagging => "lagging",
+            Self::Stuck => "stuck",
             Self::Settling => "settling",
             Self::Drained => "drained",
             Self::Down => "down",

@@ -12,7 +12,7 @@ use crate::geo::area::Area;
 use crate::problem::clock::is_ahead;
 use crate::problem::json::strict_map;
 use crate::problem::{moment, without_mark};
-use crate::release::{DatedRelease, Release};
+use crate::release::{DatedRelease, Release, Share};
 
 /// A valid feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Feed {
     pub release: Option<Release>,
     /// Health of mirrors by host. A mirror that is not listed is up.
     pub mirrors: BTreeMap<String, MirrorHealth>,
+    /// Why the coordinator does not trust what it sees, if it has frozen all states.
+    pub frozen: Option<String>,
 }
 
 /// The health of one mirror.
@@ -55,6 +57,9 @@ pub struct MirrorHealth {
     /// A remark for people.
     #[serde(default)]
     pub note: String,
+    /// The share of its capacity by which it is answered.
+    #[serde(default = "whole", deserialize_with = "weight")]
+    pub weight: Share,
 }
 
 #[derive(serde::Deserialize)]
@@ -68,7 +73,14 @@ struct Document {
     release: Option<Release>,
     #[serde(default, deserialize_with = "strict_map")]
     mirrors: BTreeMap<String, MirrorHealth>,
+    #[serde(default)]
+    frozen: Option<Frozen>,
 }
+
+/// Why a coordinator has frozen all states: a text that is not blank.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Frozen(String);
 
 #[derive(serde::Deserialize)]
 struct FormatOnly {
@@ -128,8 +140,10 @@ impl Feed {
             return Err(wrong_format(document.format));
         }
         check_objects(bytes)?;
-        let Document { serial, generated, release, mirrors, .. } = document;
-        Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(syntax)? })
+        let Document { serial, generated, release, mirrors, frozen, .. } = document;
+        let mirrors = by_host_key(mirrors).map_err(syntax)?;
+        let frozen = frozen.map(|Frozen(reason)| reason);
+        Ok(Self { serial, generated, release, mirrors, frozen })
     }
 
     /// What static data must be compiled for, so that this feed can be in force.
@@ -174,6 +188,29 @@ impl Feed {
             }
         }
     }
+}
+
+impl TryFrom<String> for Frozen {
+    type Error = &'static str;
+
+    fn try_from(reason: String) -> Result<Self, Self::Error> {
+        if reason.trim().is_empty() {
+            return Err("`frozen` is blank: say why, or leave it out");
+        }
+        Ok(Self(reason))
+    }
+}
+
+fn whole() -> Share {
+    Share::WHOLE
+}
+
+/// A number above 0, and at most 1.
+fn weight<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    let number = <f64 as serde::Deserialize>::deserialize(deserializer)?;
+    Share::above_zero(number).ok_or_else(|| {
+        serde::de::Error::custom("a mirror's weight is not a number above 0, up to 1")
+    })
 }
 
 /// Version of a database on a mirror.
@@ -230,7 +267,18 @@ mod tests {
             feed.mirrors["a.example"].addresses[&"2001:db8::10".parse().unwrap()],
             State::Down
         );
-        assert!(feed.release.is_none());
+        assert!(feed.release.is_none() && feed.frozen.is_none());
+        assert_eq!(feed.mirrors["a.example"].weight, Share::WHOLE);
+        let with = |text: &str| GOOD.replace("\"note\"", &format!("\"weight\": {text}, \"note\""));
+        for (text, share) in [("0.25", 0.25), ("1", 1.0), ("1e-9", 1e-6)] {
+            let feed = Feed::parse(with(text).as_bytes()).unwrap();
+            assert_eq!(feed.mirrors["a.example"].weight, Share::new(share).unwrap(), "{text}");
+        }
+        let frozen =
+            |text: &str| GOOD.replace("\"serial\"", &format!("\"frozen\": {text}, \"serial\""));
+        let read = |text: &str| Feed::parse(frozen(text).as_bytes()).unwrap().frozen;
+        assert_eq!(read("\"no witness answers\"").as_deref(), Some("no witness answers"));
+        assert_eq!(read("null"), None);
     }
 
     #[test]
@@ -241,6 +289,14 @@ mod tests {
         assert!(message(&GOOD.replace("\"note\"", "\"nope\"")).contains("unknown field `nope`"));
         assert!(message(&GOOD.replace("\"main\": 63", "\"main\": 0")).contains("version is 0"));
         assert!(message(&GOOD.replace("2001:db8::10", "2001:db8::1x")).contains("line 4"));
+        for weight in ["0", "-0.5", "1.5", "1e400", "\"1\"", "null"] {
+            let text = GOOD.replace("\"note\"", &format!("\"weight\": {weight}, \"note\""));
+            assert!(message(&text).contains("line 4"), "{weight}: {}", message(&text));
+        }
+        for frozen in ["\"\"", "\" \"", "true"] {
+            let text = GOOD.replace("\"serial\"", &format!("\"frozen\": {frozen}, \"serial\""));
+            assert!(message(&text).contains("line 2"), "{frozen}: {}", message(&text));
+        }
         let twice = r#"{"format":1,"serial":1,"generated":"2026-11-22T17:00:00Z","mirrors":{"a":{"state":"up"},"a":{"state":"down"}}}"#;
         assert!(message(twice).contains("given twice"));
         assert!(

@@ -10,12 +10,12 @@ pub static FILE: FileFormat = FileFormat { title: "feed", name: "feed", root: &R
 
 /// The top of the feed.
 pub static ROOT: Section =
-    Section { doc: "", keys: &[&FORMAT, &SERIAL, &GENERATED, &RELEASE, &MIRRORS] };
+    Section { doc: "", keys: &[&FORMAT, &SERIAL, &GENERATED, &RELEASE, &MIRRORS, &FROZEN] };
 
 /// A mirror in `mirrors`.
 pub static MIRROR_SECTION: Section = Section {
     doc: "",
-    keys: &[&STATE, &SINCE, &MAIN, &DAILY, &BYTECODE, &ADDRESSES, &NOT_FOR, &NOTE],
+    keys: &[&STATE, &SINCE, &MAIN, &DAILY, &BYTECODE, &ADDRESSES, &NOT_FOR, &NOTE, &WEIGHT],
 };
 
 /// The type of `state`.
@@ -76,6 +76,17 @@ pub static MIRRORS: Key<Described, Preset<&'static str>> = Key {
     expected: "",
     example: "",
     doc: "The mirrors by host. A missing mirror is up.",
+};
+
+/// `frozen`.
+pub static FROZEN: Key<Described, Optional> = Key {
+    name: "frozen",
+    kind: Described(|| Shape::Nullable(Box::new(Shape::Pattern("\\S")))),
+    default: Optional("none"),
+    expected: "",
+    example: "\"7 of 9 checks failed that were well before\"",
+    doc: "Why the coordinator does not trust what it sees: all states are those before. Servers \
+        show it, and answer by the states.",
 };
 
 /// `state`.
@@ -158,4 +169,15 @@ pub static NOTE: Key<Described, Preset<&'static str>> = Key {
     expected: "",
     example: "\"no answer on port 80\"",
     doc: "A remark for people.",
+};
+
+/// `weight`.
+pub static WEIGHT: Key<Described, Preset<&'static str>> = Key {
+    name: "weight",
+    kind: Described(|| Shape::Fraction),
+    default: Preset("1"),
+    expected: "",
+    example: "0.25",
+    doc: "Share of its capacity by which the mirror is answered, as while it comes back. For the \
+        quorum its whole capacity counts.",
 };

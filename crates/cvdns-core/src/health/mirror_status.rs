@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{FlapStatus, HealthInputs, MirrorHealth, Override, State};
+use super::{Feed, FlapStatus, HealthInputs, MirrorHealth, Override, State};
 use crate::fleet::{Downtime, Fleet, Mirror};
-use crate::release::Announced;
+use crate::release::{Announced, Share, Stuck};
 
 /// The status of every mirror of a fleet, indexed like the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Status of each mirror.
     pub mirrors: Vec<MirrorStatus>,
-    /// The states of each mirror's addresses as a set of bits. Mirrors that lag or are disabled
-    /// have none. Walks skip most mirrors, and need only these bits to do so. [`UNSETTLED`] is set
-    /// beside them, also for mirrors that lag.
+    /// The states of each mirror's addresses as a set of bits. Mirrors that lag, are stuck or are
+    /// disabled have none. Walks skip most mirrors, and need only these bits to do so.
+    /// [`UNSETTLED`] is set beside them, also for mirrors that lag.
     states: Vec<u8>,
 }
 
@@ -35,6 +35,10 @@ pub struct MirrorStatus {
     pub versions: [Option<u32>; 3],
     /// Number of versions by which it is behind the record.
     pub behind: u32,
+    /// In which database it is stuck, if it is left out for that.
+    pub stuck: Option<Stuck>,
+    /// The share of its capacity by which it is answered.
+    pub weight: Share,
     /// Whether the feed determines the state and changed it in the last 10 minutes.
     pub unsettled: bool,
     /// State of each IPv4 address, in the order of the fleet file.
@@ -78,7 +82,19 @@ impl Health {
     /// so that no cache still sends clients there when it does.
     pub fn at(fleet: &Fleet, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
         let mirror_status = |mirror| MirrorStatus::of(mirror, inputs, now, ttl);
+        Self::of(fleet, fleet.mirrors.iter().map(mirror_status).collect())
+    }
+
+    /// The health of the fleet by what a feed says alone, whatever operators say.
+    pub fn by_feed(fleet: &Fleet, feed: &Feed) -> Self {
+        let mirror_status =
+            |mirror: &Mirror| MirrorStatus::by_feed(mirror, feed.mirrors.get(&mirror.host));
         let mirrors: Vec<MirrorStatus> = fleet.mirrors.iter().map(mirror_status).collect();
+        Self::of(fleet, mirrors)
+    }
+
+    /// The health of a fleet with these statuses of its mirrors.
+    fn of(fleet: &Fleet, mirrors: Vec<MirrorStatus>) -> Self {
         let enabled = fleet.mirrors.iter().map(|mirror| mirror.enabled);
         let states = mirrors
             .iter()
@@ -104,6 +120,16 @@ impl Health {
             }
         }
         lagging
+    }
+
+    /// Makes the mirror with this index unusable, as it is stuck.
+    pub fn take_out_stuck(&mut self, mirror: usize, stuck: Stuck) {
+        if let (Some(status), Some(states)) =
+            (self.mirrors.get_mut(mirror), self.states.get_mut(mirror))
+        {
+            status.stuck = Some(stuck);
+            *states &= UNSETTLED;
+        }
     }
 
     /// Whether the mirror with this index is usable and has an address in this state.
@@ -176,6 +202,7 @@ impl MirrorStatus {
         };
         Self {
             since: listed.and_then(|listed| listed.since),
+            weight: listed.map_or(Share::WHOLE, |listed| listed.weight),
             ipv4: mirror.ipv4.iter().map(|a| of((*a).into())).collect(),
             ipv6: mirror.ipv6.iter().map(|a| of((*a).into())).collect(),
             ..Self::whole(mirror, state, cause, listed)
@@ -206,6 +233,8 @@ impl MirrorStatus {
             versions: listed
                 .map_or([None; 3], |listed| [listed.main, listed.daily, listed.bytecode]),
             behind: 0,
+            stuck: None,
+            weight: Share::WHOLE,
             unsettled: false,
             ipv4: vec![state; mirror.ipv4.len()],
             ipv6: vec![state; mirror.ipv6.len()],
@@ -213,14 +242,20 @@ impl MirrorStatus {
     }
 }
 
-/// For people: `down since 2026-11-20T02:11:00Z`, or
-/// `drained (override: disk swap, until 2026-12-01T06:00:00Z)`.
+/// For people: `down since 2026-11-20T02:11:00Z`, `up, at 25 % of its weight`,
+/// `drained (override: disk swap, until 2026-12-01T06:00:00Z)`, or
+/// `out (stuck at daily 28129 since 2026-11-20T02:11:00Z)`.
 impl fmt::Display for MirrorStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(stuck) = &self.stuck {
+            return write!(f, "out ({stuck})");
+        }
         match (&self.cause, self.since) {
-            (Cause::Unmentioned | Cause::Feed, None) => write!(f, "{}", self.state),
-            (Cause::Unmentioned | Cause::Feed, Some(since)) => {
-                write!(f, "{} since {since}", self.state)
+            (Cause::Unmentioned | Cause::Feed, since) => {
+                write!(f, "{}", self.state)?;
+                since.map_or(Ok(()), |since| write!(f, " since {since}"))?;
+                let is_whole = self.weight == Share::WHOLE || !self.state.is_usable();
+                if is_whole { Ok(()) } else { write!(f, ", at {} of its weight", self.weight) }
             }
             (cause @ Cause::Settling(_), _) => write!(f, "out ({cause})"),
             (cause, _) => write!(f, "{} ({cause})", self.state),
@@ -257,7 +292,7 @@ fn drain_start(downtime: &Downtime, ttl: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Feed, Overrides};
+    use crate::health::Overrides;
     use crate::problem::Problems;
 
     const FLEET: &str = r#"

@@ -3,6 +3,7 @@
 
 pub mod cvd;
 mod gate;
+mod history;
 pub mod keys;
 mod record_line;
 mod sources;
@@ -13,8 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::json::strict_map;
+use crate::problem::plural;
 
-pub use gate::{Announced, Gate, MirrorVersions, Share};
+pub use gate::{Announced, Gate, HoldingBack, MirrorVersions, Share};
+pub use history::{Stuck, StuckRule, VersionHistory, is_suspect};
 pub use record_line::{RecordLine, RecordLineError};
 pub use sources::{ReleaseSources, SourceState};
 
@@ -74,6 +77,26 @@ pub struct DatedRelease<'o> {
     pub generated: Timestamp,
 }
 
+/// How far a mirror is behind a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// Name of the database.
+    pub database: &'static str,
+    /// The version that the mirror has.
+    pub version: u32,
+    /// By how many versions it is behind.
+    pub by: u32,
+}
+
+/// `daily 28121 is 8 versions behind the release`
+impl std::fmt::Display for Behind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { database, version, by } = self;
+        let by = plural(*by as usize, "version", "versions");
+        write!(f, "{database} {version} is {by} behind the release")
+    }
+}
+
 impl<'o> DatedRelease<'o> {
     /// Borrows the result of [`ReleaseSources::release`].
     pub fn of((release, generated): &'o (Release, Timestamp)) -> Self {
@@ -114,6 +137,18 @@ impl Release {
             .into_iter()
             .zip(self.core())
             .chain(self.extra.iter().map(|(name, version)| (name.as_str(), *version)))
+    }
+
+    /// How far a mirror with these versions of main, daily and bytecode is behind the release, in
+    /// the database in which it is farthest behind; `None` if it is behind in none.
+    pub fn behind(&self, versions: [Option<u32>; 3]) -> Option<Behind> {
+        let of = |((database, released), held): ((&'static str, u32), Option<u32>)| {
+            let by = released.saturating_sub(held?);
+            Some(Behind { database, version: held?, by })
+        };
+        let all = CORE_DATABASES.into_iter().zip(self.core()).zip(versions).filter_map(of);
+        // Of several, the first.
+        all.rev().max_by_key(|behind| behind.by).filter(|behind| behind.by > 0)
     }
 
     /// The text of the record: eight non-empty fields, separated by colons. Clients count them.
@@ -234,6 +269,17 @@ mod tests {
         let text = r#"{"software":"1.4.6","main":63,"daily":28129,"bytecode":339,"flevel":90}"#;
         let record = release(text).unwrap().record(1_789_910_940);
         assert_eq!(record, "1.4.6:63:28129:1789910940:1:90:49192:339");
+    }
+
+    #[test]
+    fn a_mirror_is_behind_in_its_worst_database() {
+        let text = r#"{"software":"1.4.6","main":63,"daily":28129,"bytecode":339,"flevel":90}"#;
+        let release = release(text).unwrap();
+        assert_eq!(release.behind([None, Some(28_129), Some(400)]), None);
+        let behind = release.behind([Some(62), Some(28_127), None]).unwrap();
+        assert_eq!(behind.to_string(), "daily 28127 is 2 versions behind the release");
+        let behind = release.behind([Some(62), Some(28_128), Some(338)]).unwrap();
+        assert_eq!(behind.to_string(), "main 62 is 1 version behind the release");
     }
 
     #[test]

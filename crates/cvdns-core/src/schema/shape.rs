@@ -16,6 +16,8 @@ pub enum Shape {
     },
     /// A number from 0 to 1.
     Share,
+    /// A number above 0, up to 1.
+    Fraction,
     /// A string.
     Text,
     /// A string that matches this regular expression (ECMA 262), which may allow too much.

@@ -1,6 +1,7 @@
 //! What a snapshot is compiled from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{
     Explain,
@@ -72,6 +73,9 @@ pub struct Settings {
     pub quorum: Share,
     /// How many versions a mirror may be behind the announced release and still be answered.
     pub lag: u32,
+    /// How long a mirror may be further behind without moving before it counts as stuck; zero: none
+    /// does.
+    pub stuck_after: Duration,
 }
 
 impl Settings {
@@ -138,6 +142,7 @@ impl Default for Settings {
             expire: record::ON_STALE.preset(),
             quorum: record::QUORUM.preset(),
             lag: record::LAG.preset(),
+            stuck_after: record::STUCK_AFTER.preset(),
         }
     }
 }

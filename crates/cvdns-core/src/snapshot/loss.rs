@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::dynamic_data::MirrorAssessment;
+use super::loss_window::{LossWindow, UsableHosts};
 use super::now::Now;
 use super::pools::Pool;
 use super::static_data::{Plan, StaticData};
-use crate::health::Health;
+use crate::health::{Cause, Health};
 use crate::release::{Announced, Share};
 
 /// Fewest usable mirrors of a pool for its loss to be judged by itself.
@@ -28,30 +29,45 @@ pub struct PoolLoss {
     pub pool: Pool,
     /// Hosts of the mirrors that are no longer usable.
     pub hosts: BTreeSet<String>,
-    /// How many mirrors were usable before.
+    /// How many mirrors were usable when most were.
     pub usable: usize,
 }
 
+/// Which losses are too large.
+#[derive(Debug, Clone, Copy)]
+pub struct LossLimit<'l> {
+    /// The largest share that may be lost.
+    pub most: Share,
+    /// The mirrors that were usable by earlier feeds, and may not be lost step by step.
+    pub window: &'l LossWindow,
+}
+
 impl Loss {
-    /// The loss from `before` to `after`, if it exceeds the share `most` of the usable mirrors of a
-    /// fleet, or of a pool with at least 4 of them; `None` otherwise. Both are assessed with
-    /// `announced` as the last announcement, and differ by the feed alone.
+    /// The loss to `after`, if it exceeds the limit's share of the usable mirrors of a fleet, or of
+    /// a pool with at least 4 of them; `None` otherwise. It is the loss from `before`, or from the
+    /// moment of the limit's window at which the fleet or pool had the most usable mirrors.
+    ///
+    /// `before` and `after` are assessed with `announced` as the last announcement, and differ by
+    /// the feed alone. That mirrors are stuck is the server's conclusion, and no loss.
     pub fn between(
         static_data: &StaticData,
         announced: Option<&Announced>,
         before: &Now<'_>,
         after: &Now<'_>,
-        most: Share,
+        limit: LossLimit<'_>,
     ) -> Option<Self> {
-        let [before, after] =
-            [before, after].map(|now| MirrorAssessment::new(static_data, now, announced).healths);
+        let [before, after] = [before, after].map(|now| {
+            let now = Now { history: None, ..*now };
+            MirrorAssessment::new(static_data, &now, announced).healths
+        });
         let fleets = static_data.plans.iter().zip(before.iter().zip(&after));
         let mut pools: Vec<PoolLoss> = Vec::new();
         for (plan, (before, after)) in fleets {
-            let found = of_fleet(plan, before, after);
+            let fleet = FleetLoss::new(plan, before, after, limit.window);
+            let found = fleet.of_pools();
             pools.extend(
                 found
-                    .filter(|loss| loss.share() > most && !pools.contains(loss))
+                    .filter(|loss| loss.share() > limit.most && !pools.contains(loss))
                     .collect::<Vec<_>>(),
             );
         }
@@ -78,28 +94,70 @@ impl PoolLoss {
     }
 }
 
-/// The losses of a fleet and of its pools.
-fn of_fleet<'p>(
-    plan: &'p Plan,
-    before: &'p Health,
-    after: &'p Health,
-) -> impl Iterator<Item = PoolLoss> + 'p {
-    let all: Vec<u32> = plan.fleet.enabled().map(|(index, _)| index as u32).collect();
-    let loss = move |pool: &Pool, mirrors: &[u32]| {
-        let usable: Vec<usize> = mirrors
-            .iter()
-            .map(|index| *index as usize)
-            .filter(|index| before.is_usable(*index))
-            .collect();
-        let lost = usable.iter().filter(|index| !after.is_usable(**index));
-        let hosts =
-            lost.filter_map(|index| Some(plan.fleet.mirrors.get(*index)?.host.clone())).collect();
-        PoolLoss { pool: pool.clone(), hosts, usable: usable.len() }
-    };
-    let whole = std::iter::once(loss(&Pool::World, &all));
-    let others = plan.paths.whole_pools().filter(|members| members.pool != Pool::World);
-    let others = others.map(move |members| loss(&members.pool, &members.mirrors));
-    whole.chain(others.filter(|loss| loss.usable >= MIN_USABLE))
+/// Finds what a fleet and its pools lose.
+struct FleetLoss<'f> {
+    plan: &'f Plan,
+    before: &'f Health,
+    after: &'f Health,
+    /// The usable mirrors of the fleet at each moment of the window, by index.
+    earlier: Vec<UsableMirrors>,
+}
+
+/// Whether each mirror of a fleet was usable, by index.
+type UsableMirrors = Vec<bool>;
+
+impl<'f> FleetLoss<'f> {
+    fn new(plan: &'f Plan, before: &'f Health, after: &'f Health, window: &LossWindow) -> Self {
+        let hosts: Vec<Option<usize>> =
+            plan.fleet.mirrors.iter().map(|mirror| window.number(&mirror.host)).collect();
+        // What an override, a downtime or flapping decides now is as it is now: the feed takes
+        // nothing away there.
+        let is_by_feed = |index: usize| {
+            let cause = after.mirrors.get(index).map(|status| &status.cause);
+            matches!(cause, Some(Cause::Feed | Cause::Unmentioned))
+        };
+        let earlier = window.moments().map(|usable: &UsableHosts| {
+            let was_usable = |(index, number): (usize, &Option<usize>)| {
+                if is_by_feed(index) {
+                    number.is_some_and(|number| usable.contains(number))
+                } else {
+                    after.is_usable(index)
+                }
+            };
+            hosts.iter().enumerate().map(was_usable).collect()
+        });
+        Self { plan, before, after, earlier: earlier.collect() }
+    }
+
+    /// The losses of the fleet and of its pools that are large enough.
+    fn of_pools(&self) -> impl Iterator<Item = PoolLoss> {
+        let all: Vec<u32> = self.plan.fleet.enabled().map(|(index, _)| index as u32).collect();
+        let whole = std::iter::once(self.of_pool(&Pool::World, &all));
+        let others = self.plan.paths.whole_pools().filter(|members| members.pool != Pool::World);
+        let others = others.map(|members| self.of_pool(&members.pool, &members.mirrors));
+        whole.chain(others.filter(|loss| loss.usable >= MIN_USABLE))
+    }
+
+    /// The loss of a pool since it had the most usable mirrors, lately if it had as many several
+    /// times.
+    fn of_pool(&self, pool: &Pool, mirrors: &[u32]) -> PoolLoss {
+        let members = || mirrors.iter().map(|index| *index as usize);
+        let mut usable: Vec<usize> =
+            members().filter(|index| self.before.is_usable(*index)).collect();
+        for earlier in self.earlier.iter().rev() {
+            let was_usable = |index: &usize| earlier.get(*index).copied().unwrap_or_default();
+            if members().filter(was_usable).count() > usable.len() {
+                usable = members().filter(was_usable).collect();
+            }
+        }
+        let host = |index: &usize| Some(self.plan.fleet.mirrors.get(*index)?.host.clone());
+        let lost = usable.iter().filter(|index| !self.after.is_usable(**index));
+        PoolLoss {
+            pool: pool.clone(),
+            hosts: lost.filter_map(host).collect(),
+            usable: usable.len(),
+        }
+    }
 }
 
 /// Example: `40 of 46 usable mirrors of world, 3 of 4 of DE`, followed by the number of further

@@ -23,6 +23,8 @@ pub struct FeedInForce {
     pub generated: Timestamp,
     /// Whether the feed is younger than `max-age`.
     pub fresh: bool,
+    /// Why the coordinator does not trust what it sees, if it has frozen all states.
+    pub frozen: Option<String>,
 }
 
 /// A feed that is held back because it takes away too many mirrors at once.
@@ -48,6 +50,7 @@ impl SnapshotMeta {
             serial: feed.serial,
             generated: feed.generated,
             fresh: fresh(feed.generated),
+            frozen: feed.frozen.clone(),
         });
         Self { feed, held: None }
     }

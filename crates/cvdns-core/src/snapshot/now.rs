@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::health::{Feed, HealthInputs};
-use crate::release::{self, DatedRelease};
+use crate::release::{self, DatedRelease, VersionHistory};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -17,6 +17,9 @@ pub struct Now<'n> {
     pub inputs: HealthInputs<'n>,
     /// The release that is offered; `None` when there is none.
     pub release: Option<DatedRelease<'n>>,
+    /// What was released and held before; `None` where nobody remembers it, and so no mirror is
+    /// stuck.
+    pub history: Option<&'n VersionHistory>,
     /// The time.
     pub time: Timestamp,
     /// How long after its generation a feed counts as fresh.
@@ -29,6 +32,7 @@ impl<'n> Now<'n> {
         Self {
             inputs: HealthInputs { feed, ..HealthInputs::default() },
             release: feed.and_then(Feed::dated_release),
+            history: None,
             time,
             max_age,
         }

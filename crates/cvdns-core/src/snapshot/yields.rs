@@ -232,7 +232,7 @@ impl Walk<'_> {
             if is_other || earlier.iter().any(|earlier| earlier.pool.has(mirror)) {
                 continue;
             }
-            let capacity = mirror.capacity;
+            let capacity = status.weight.of_number(mirror.capacity);
             for (address, state) in mirror.ipv4.iter().zip(&status.ipv4) {
                 if usable(*state) {
                     found.ipv4.candidates.push(Candidate {

@@ -75,6 +75,7 @@ fn shape(shape: &Shape) -> Map<String, Value> {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
         Shape::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Shape::Fraction => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
         Shape::Text => json!({ "type": "string" }),
         Shape::Duration => json!({ "type": "string", "minLength": 2 }),
         Shape::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),

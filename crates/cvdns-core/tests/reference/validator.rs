@@ -53,6 +53,7 @@ fn is_within(schema: &Value, value: &Value) -> bool {
     let number = value.as_f64().expect("a number");
     let limit = |name: &str| schema.get(name).and_then(Value::as_f64);
     limit("minimum").is_none_or(|least| least <= number)
+        && limit("exclusiveMinimum").is_none_or(|below| below < number)
         && limit("maximum").is_none_or(|most| number <= most)
 }
 

@@ -18,6 +18,7 @@ pub static SECTION: Section = Section {
         &MAX_AGE,
         &PUBLIC_KEY,
         &MAX_LOSS,
+        &LOSS_WINDOW,
         &STATE,
         &OVERRIDES,
         &SETTLE,
@@ -87,8 +88,19 @@ pub static MAX_LOSS: Key<Custom<Share>, Preset<Share>> = Key {
     default: Preset(Share::HALF),
     expected: "a share such as 0.5; 1 for any",
     example: "",
-    doc: "A feed that takes away more than this share of the usable mirrors, or of a pool's, is \
-        held back until a second feed takes away the same.",
+    doc: "A feed that leaves out more than this share of the most usable mirrors that there were \
+        within `loss-window`, or of a pool's, is held back until a second feed leaves out the same.",
+};
+
+/// `loss-window`.
+pub static LOSS_WINDOW: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "loss-window",
+    kind: ZERO_OR_SECONDS,
+    default: Preset(Duration::from_secs(3600)),
+    expected: "a duration such as \"1h\"; \"0s\" for none",
+    example: "",
+    doc: "The time over which `max-loss` sums up what feeds take away. With \"0s\" a feed is \
+        compared with the one before only.",
 };
 
 /// `state`.

@@ -1,12 +1,17 @@
 //! The keys of `[record]`.
 
+use std::time::Duration;
+
 use super::share::SHARE;
 use crate::release::Share;
+use crate::schema::kind::ZERO_OR_SECONDS;
 use crate::schema::{Custom, Integer, Key, OneOf, Optional, Preset, Section, Text};
 
 /// The section.
-pub static SECTION: Section =
-    Section { doc: "", keys: &[&TTL, &QUORUM, &LAG, &ON_STALE, &CVD_DIR, &RECORD_FILE] };
+pub static SECTION: Section = Section {
+    doc: "",
+    keys: &[&TTL, &QUORUM, &LAG, &STUCK_AFTER, &ON_STALE, &CVD_DIR, &RECORD_FILE],
+};
 
 /// `ttl`.
 pub static TTL: Key<Integer<u32>, Preset<u32>> = Key {
@@ -37,6 +42,18 @@ pub static LAG: Key<Integer<u32>, Preset<u32>> = Key {
     expected: "a number of versions",
     example: "",
     doc: "A mirror may be this many versions behind the record and still be answered.",
+};
+
+/// `stuck-after`.
+pub static STUCK_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "stuck-after",
+    kind: ZERO_OR_SECONDS,
+    default: Preset(Duration::from_secs(6 * 3600)),
+    expected: "a duration such as \"6h\"; \"0s\" for none",
+    example: "",
+    doc: "A mirror is stuck when for this time the release was more than `lag` versions ahead of \
+        it, and it did not move. It then neither counts for `quorum` nor is answered, unless \
+        mirrors with more than half of the usable capacity are stuck. \"0s\" turns this off.",
 };
 
 /// `on-stale`.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::announcing;
+use super::stuck::{self, StuckMirrors};
 use crate::health::Health;
 use crate::release::Announced;
 use crate::snapshot::now::Now;
@@ -18,6 +19,8 @@ pub(in crate::snapshot) struct MirrorAssessment {
     pub(super) lagging: usize,
     /// How many mirrors work but changed their state too often.
     pub(super) settling: usize,
+    /// The mirrors that work but are stuck.
+    pub(super) stuck: StuckMirrors,
 }
 
 impl MirrorAssessment {
@@ -29,6 +32,7 @@ impl MirrorAssessment {
     ) -> Self {
         let mut healths: Vec<Health> =
             static_data.plans.iter().map(|plan| plan.health(now)).collect();
+        let stuck = stuck::take_out(static_data, &mut healths, now);
         let announced = announcing::announce(static_data, &healths, now, before);
         let (mut lagging, mut settling) = (HashSet::new(), HashSet::new());
         for (plan, health) in static_data.plans.iter().zip(&mut healths) {
@@ -40,6 +44,6 @@ impl MirrorAssessment {
             lagging.extend(behind.filter_map(host));
             settling.extend(health.settling().filter_map(host));
         }
-        Self { healths, announced, lagging: lagging.len(), settling: settling.len() }
+        Self { healths, announced, lagging: lagging.len(), settling: settling.len(), stuck }
     }
 }

@@ -4,6 +4,7 @@
 mod announcing;
 mod assessment;
 mod extended_errors;
+mod stuck;
 mod texts;
 mod window_cache;
 mod window_set;
@@ -20,6 +21,7 @@ use crate::release::Announced;
 use crate::zone::file::Families;
 
 use extended_errors::ExtendedErrors;
+use stuck::StuckMirrors;
 use texts::Texts;
 use window_cache::WindowCache;
 
@@ -54,6 +56,8 @@ pub struct DynamicData {
     lagging_paths: usize,
     /// How many mirrors of all fleets work but changed their state too often.
     settling: usize,
+    /// The mirrors of all fleets that are stuck.
+    stuck: StuckMirrors,
 }
 
 /// Rules under which every path has the same yield.
@@ -85,10 +89,10 @@ impl DynamicData {
     /// Compiles the answers of a moment and takes over unchanged windows from the snapshot before.
     /// The result equals that of [`DynamicData::remembering`] with what that snapshot announced.
     pub fn after(before: &Self, static_data: &StaticData, now: &Now<'_>) -> Self {
-        let MirrorAssessment { healths, announced, lagging, settling } =
+        let MirrorAssessment { healths, announced, lagging, settling, stuck } =
             MirrorAssessment::new(static_data, now, before.remembered());
         let texts = Texts::new(static_data, now, announced.as_ref());
-        let mut dynamic_data = Self { texts, lagging, settling, ..Self::default() };
+        let mut dynamic_data = Self { texts, lagging, settling, stuck, ..Self::default() };
         dynamic_data.announces = announced.is_some();
         dynamic_data.remembered = announced.map(Box::new).or_else(|| before.remembered.clone());
         for rule in &static_data.rules {
@@ -211,6 +215,18 @@ impl DynamicData {
     /// How many working mirrors are not answered because they changed their state too often.
     pub fn settling(&self) -> usize {
         self.settling
+    }
+
+    /// Hosts of the mirrors that work and are stuck. They are not answered, unless the release is
+    /// suspect.
+    pub fn stuck(&self) -> &[String] {
+        &self.stuck.hosts
+    }
+
+    /// Whether the release is suspect: the stuck mirrors have more than half of the usable
+    /// capacity, and none is left out for it.
+    pub fn suspect(&self) -> bool {
+        self.stuck.suspect
     }
 
     /// How many paths, over all sets of limits, are answered with mirrors that are too far behind

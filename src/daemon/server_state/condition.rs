@@ -1,0 +1,73 @@
+//! What the admin address shows beside snapshots: above all why the server is not ready.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Overdue, ServerState};
+use crate::admin::ServerCondition;
+use cvdns_core::health::MirrorCondition;
+use cvdns_core::snapshot::Snapshot;
+
+impl ServerState {
+    /// Updates what the admin address shows beside snapshots.
+    pub(super) fn show(&self) {
+        let snapshot = self.publisher.newest();
+        self.condition.store(Arc::new(ServerCondition {
+            feed: snapshot.meta.feed.clone(),
+            held: snapshot.meta.held.clone(),
+            refusals: self.feed.refusals().clone(),
+            unusable_files: self.release.errors().len(),
+            overrides: self.overrides.in_force(self.publisher.published()),
+            not_ready: self.not_ready(&snapshot),
+            source: self.loaded.feed.as_ref().map(ToString::to_string),
+            database: self.loaded.countries.described.clone(),
+            started: self.started,
+            reloads: self.reloads,
+            compiled: self.publisher.compiled(),
+            compile_time: self.publisher.compile_time(),
+        }));
+    }
+
+    /// Why the server is not ready, for people.
+    fn not_ready(&self, snapshot: &Snapshot) -> Vec<String> {
+        let no_record =
+            !snapshot.static_data.texts.is_empty() && snapshot.dynamic_data.announced().is_none();
+        let is_overdue = |overdue| self.reporter.is_overdue(overdue);
+        let reasons = [
+            (snapshot.meta.feed.is_none() && self.loaded.feed.is_some())
+                .then(|| "no feed: all mirrors count as up".to_owned()),
+            is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
+            is_overdue(Overdue::RecordFile)
+                .then(|| "the record in `record-file` is older than max-age".to_owned()),
+            self.release.errors().first().cloned(),
+            no_record.then(|| "no release: there is no record".to_owned()),
+            no_mirror_up(snapshot),
+        ];
+        reasons.into_iter().flatten().collect()
+    }
+
+    /// From when on feed and `record-file` are too old (`max-age`).
+    pub(super) fn ages(&self) -> [(Overdue, Option<Timestamp>); 2] {
+        let from = |since: Timestamp| since.checked_add(self.loaded.config.feed.max_age).ok();
+        [
+            (Overdue::Feed, self.feed.feed().and_then(|feed| from(feed.generated))),
+            (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
+        ]
+    }
+}
+
+/// That no mirror is up, if there are enabled ones.
+fn no_mirror_up(snapshot: &Snapshot) -> Option<String> {
+    let counts = snapshot.mirrors_by_condition();
+    let is_up = |condition: &MirrorCondition| *condition == MirrorCondition::Up;
+    let others: Vec<String> = counts
+        .iter()
+        .filter(|(condition, count)| **count > 0 && **condition != MirrorCondition::Disabled)
+        .map(|(condition, count)| format!("{count} {}", condition.label()))
+        .collect();
+    let any_up = counts.iter().any(|(condition, count)| is_up(condition) && *count > 0);
+    (!any_up && !others.is_empty()).then(|| {
+        format!("no mirror is up ({}): others are answered in their place", others.join(", "))
+    })
+}
