@@ -87,6 +87,7 @@ fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
         daily: None,
         bytecode: None,
         addresses: BTreeMap::new(),
+        weight: None,
         note: String::new(),
     };
     match change {

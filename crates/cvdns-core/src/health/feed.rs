@@ -11,7 +11,7 @@ use crate::fleet::by_host_key;
 use crate::problem::clock::is_ahead;
 use crate::problem::json::strict_map;
 use crate::problem::{moment, without_mark};
-use crate::release::{DatedRelease, Release};
+use crate::release::{DatedRelease, Release, Share};
 
 /// A valid feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Feed {
     pub serial: u64,
     /// Time at which the coordinator wrote it.
     pub generated: Timestamp,
+    /// Why and since when the coordinator doubts its own checks and leaves all states as they were.
+    pub frozen: Option<String>,
     /// The release to announce, if the feed has one.
     pub release: Option<Release>,
     /// Health of mirrors by host. A mirror that is not listed is up.
@@ -47,6 +49,9 @@ pub struct MirrorHealth {
     /// Addresses whose state differs from the mirror's.
     #[serde(default, deserialize_with = "strict_map")]
     pub addresses: BTreeMap<IpAddr, State>,
+    /// Share of its capacity with which the mirror is answered, above 0; `None`: all of it.
+    #[serde(default, deserialize_with = "weight")]
+    pub weight: Option<Share>,
     /// A remark for people.
     #[serde(default)]
     pub note: String,
@@ -59,6 +64,8 @@ struct Document {
     serial: u64,
     #[serde(deserialize_with = "moment::deserialize")]
     generated: Timestamp,
+    #[serde(default, deserialize_with = "frozen")]
+    frozen: Option<String>,
     #[serde(default)]
     release: Option<Release>,
     #[serde(default, deserialize_with = "strict_map")]
@@ -123,8 +130,9 @@ impl Feed {
             return Err(wrong_format(document.format));
         }
         check_objects(bytes)?;
-        let Document { serial, generated, release, mirrors, .. } = document;
-        Ok(Self { serial, generated, release, mirrors: by_host_key(mirrors).map_err(syntax)? })
+        let Document { serial, generated, frozen, release, mirrors, .. } = document;
+        let mirrors = by_host_key(mirrors).map_err(syntax)?;
+        Ok(Self { serial, generated, frozen, release, mirrors })
     }
 
     /// Names of the release's databases beyond those that every release has.
@@ -176,6 +184,27 @@ fn mirror_version<'de, D: serde::Deserializer<'de>>(
     }
 }
 
+/// The reason of a coordinator that doubts its checks.
+fn frozen<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match <Option<String> as serde::Deserialize>::deserialize(deserializer)? {
+        Some(reason) if reason.is_empty() => {
+            Err(serde::de::Error::custom("`frozen` is empty: write the reason, or leave it out"))
+        }
+        reason => Ok(reason),
+    }
+}
+
+/// Share of a mirror's capacity.
+fn weight<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Share>, D::Error> {
+    let Some(weight) = <Option<f64> as serde::Deserialize>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let share = Share::new(weight).filter(|share| *share > Share::NONE);
+    share.map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!("the weight {weight} is not above 0 and at most 1"))
+    })
+}
+
 fn wrong_format(format: u64) -> FeedError {
     syntax(format!("format {format} is not known; this version reads format 1"))
 }
@@ -218,6 +247,23 @@ mod tests {
         assert!(
             Feed::parse(&vec![b' '; MAX_FEED_SIZE + 1]).unwrap_err().to_string().contains("16 MiB")
         );
+    }
+
+    #[test]
+    fn a_coordinator_may_doubt_itself_and_give_less_than_all_weight() {
+        let with = |frozen: &str, weight: &str| {
+            let text = GOOD.replace("\"serial\"", &format!("\"frozen\": {frozen}, \"serial\""));
+            text.replace("\"note\"", &format!("\"weight\": {weight}, \"note\""))
+        };
+        let feed = Feed::parse(with("\"no network\"", "0.25").as_bytes()).unwrap();
+        assert_eq!(feed.frozen.as_deref(), Some("no network"));
+        assert_eq!(feed.mirrors["a.example"].weight, Share::new(0.25));
+        let feed = Feed::parse(with("null", "1").as_bytes()).unwrap();
+        assert_eq!((feed.frozen, feed.mirrors["a.example"].weight), (None, Share::new(1.0)));
+        assert!(message(&with("\"\"", "1")).contains("`frozen` is empty"));
+        for weight in ["0", "-0.5", "1.01", "0.0000000001"] {
+            assert!(message(&with("null", weight)).contains("above 0"), "{weight}");
+        }
     }
 
     #[test]
