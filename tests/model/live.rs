@@ -87,7 +87,7 @@ fn apply(feed: &mut Feed, static_data: &StaticData, change: &Change) {
         daily: None,
         bytecode: None,
         addresses: BTreeMap::new(),
-        weight: None,
+        weight: cvdns_core::release::Share::WHOLE,
         note: String::new(),
     };
     match change {

@@ -192,6 +192,7 @@ impl Coordinator {
         let interval = self.conduct.schedule.interval;
         let failed = |known: &Known| {
             let since = known.failing_since.filter(|since| later(*since, interval) > now);
+            let since = since.filter(|since| Some(*since) > self.stored.believed);
             let left = |since| known.state.is_usable() || known.since >= since;
             known.timestamp.is_some() && since.is_some_and(left)
         };

@@ -30,6 +30,8 @@ pub(super) struct Finding {
     pub(super) after: AddressRow,
     /// The change of its state.
     pub(super) change: Option<Change>,
+    /// Whether it was new to the fleet, and no check of it was good.
+    pub(super) was_new: bool,
     /// Why it could not be checked.
     pub(super) unchecked: Option<String>,
 }
@@ -91,8 +93,8 @@ impl Coordinator {
         known.is_well() || after.is_some_and(|after| !after.state.is_usable())
     }
 
-    /// Takes a result while all states are left as they are. Versions and timestamps of mirrors that
-    /// serve go on, for they were seen; the record would wait for them otherwise.
+    /// Takes a result while all states are left as they are. Versions and timestamps of mirrors
+    /// that serve go on, for they were seen; the record would wait for them otherwise.
     fn learn_frozen(
         &mut self,
         number: usize,
@@ -157,6 +159,9 @@ impl Coordinator {
     /// Ends the round in which all addresses were checked at once.
     pub(super) fn conclude(&mut self, now: Timestamp, random: Random<'_>) -> Vec<News> {
         self.at_once = false;
+        if !self.conduct.doubts {
+            self.stored.believed = Some(now);
+        }
         let Some(round) = &self.round else { return Vec::new() };
         if self.stored.frozen.is_some() {
             // All results are of this round.
@@ -226,6 +231,7 @@ impl Coordinator {
     ) -> Option<News> {
         let before = self.row(number)?;
         let target = self.targets.get(number)?;
+        let was_new = self.known(number).is_some_and(|known| known.new);
         let was = before.state.unwrap_or(State::Up);
         let known = self.conduct.rule.judge(self.known(number), evidence, self.moment(now));
         let due = self.conduct.schedule.next(known.as_ref(), now, random());
@@ -245,7 +251,7 @@ impl Coordinator {
             Evidence::Unchecked(reason) => Some(reason.clone()),
             _ => None,
         };
-        Some(News::Found(Box::new(Finding { before, after, change, unchecked })))
+        Some(News::Found(Box::new(Finding { before, after, change, was_new, unchecked })))
     }
 
     /// Notes that a target was checked, without a result that is believed.

@@ -10,9 +10,9 @@
 //! - `arrival` says what is known of addresses that are new, and `ramp` with which weight a mirror
 //!   comes back.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
-//! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them with
-//!   threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness` asks
-//!   the witnesses.
+//! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
+//!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
+//!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
 //! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]

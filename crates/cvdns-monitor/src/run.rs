@@ -216,17 +216,21 @@ impl Start {
     }
 
     /// Asks the witnesses, if it is time to. Returns whether their answer will come.
-    fn ask_witnesses(&mut self, pool: &Pool) -> Result<bool, String> {
+    fn ask_witnesses(&mut self, pool: &Pool) -> bool {
         if !self.coordinator.asks_witnesses(self.clock.now()) {
-            return Ok(false);
+            return false;
         }
         let asking = Asking {
             witnesses: self.settings.witnesses.iter().map(|witness| witness.value).collect(),
             timeout: self.settings.connect_timeout,
             tries: self.settings.confirm,
         };
-        pool.ask(asking).map_err(|error| format!("cannot start a thread: {error}"))?;
-        Ok(true)
+        let started = pool.ask(asking);
+        if let Err(error) = &started {
+            warn!("the witnesses cannot be asked: {error}");
+            self.coordinator.hears_witnesses();
+        }
+        started.is_ok()
     }
 
     /// The time until a feed is due.
@@ -260,7 +264,7 @@ pub fn once(
     start.coordinator.begin(start.clock.now());
     let due = start.coordinator.take_due(start.clock.now(), true);
     let total = due.len();
-    let mut asked = start.ask_witnesses(&pool)?;
+    let mut asked = start.ask_witnesses(&pool);
     progress(0, total);
     for target in due {
         pool.check(target, &start.coordinator.targets);
@@ -316,7 +320,7 @@ pub fn watch(
         for target in start.coordinator.take_due(start.clock.now(), false) {
             pool.check(target, &start.coordinator.targets);
         }
-        start.ask_witnesses(&pool)?;
+        start.ask_witnesses(&pool);
         let hold = failed.map_or(Duration::ZERO, |failed| RETRY.saturating_sub(failed.elapsed()));
         let until_publish = start.until_publish(begun).max(hold);
         if until_publish.is_zero() {

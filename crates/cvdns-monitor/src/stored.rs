@@ -34,6 +34,9 @@ pub(super) struct StoredState {
     /// Why and since when all states are left as they were; `None` while checks are believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) frozen: Option<Frozen>,
+    /// When an operator last had all failures believed; those of before raise no doubt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) believed: Option<Timestamp>,
     /// Mirrors by host name.
     pub(super) mirrors: BTreeMap<String, Mirror>,
 }
@@ -84,6 +87,7 @@ impl Default for StoredState {
             release: None,
             checks: Checks::default(),
             frozen: None,
+            believed: None,
             mirrors: BTreeMap::new(),
         }
     }

@@ -15,8 +15,8 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// The witnesses that do not answer. They are asked again as long as none answers; `pause` waits
-    /// between two tries and returns whether to go on.
+    /// The witnesses that do not answer. They are asked again as long as none answers; `pause`
+    /// waits between two tries and returns whether to go on.
     pub(super) fn silent(&self, mut pause: impl FnMut() -> bool) -> Vec<SocketAddr> {
         let mut silent = self.silent_now();
         for _ in 1..self.tries {

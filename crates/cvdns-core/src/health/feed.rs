@@ -49,9 +49,9 @@ pub struct MirrorHealth {
     /// Addresses whose state differs from the mirror's.
     #[serde(default, deserialize_with = "strict_map")]
     pub addresses: BTreeMap<IpAddr, State>,
-    /// Share of its capacity with which the mirror is answered, above 0; `None`: all of it.
-    #[serde(default, deserialize_with = "weight")]
-    pub weight: Option<Share>,
+    /// Share of its capacity with which the mirror is answered, above 0.
+    #[serde(default = "whole", deserialize_with = "weight")]
+    pub weight: Share,
     /// A remark for people.
     #[serde(default)]
     pub note: String,
@@ -194,13 +194,14 @@ fn frozen<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<St
     }
 }
 
+fn whole() -> Share {
+    Share::WHOLE
+}
+
 /// Share of a mirror's capacity.
-fn weight<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Share>, D::Error> {
-    let Some(weight) = <Option<f64> as serde::Deserialize>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let share = Share::new(weight).filter(|share| *share > Share::NONE);
-    share.map(Some).ok_or_else(|| {
+fn weight<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    let weight = <f64 as serde::Deserialize>::deserialize(deserializer)?;
+    Share::new(weight).filter(|share| *share > Share::NONE).ok_or_else(|| {
         serde::de::Error::custom(format!("the weight {weight} is not above 0 and at most 1"))
     })
 }
@@ -257,9 +258,9 @@ mod tests {
         };
         let feed = Feed::parse(with("\"no network\"", "0.25").as_bytes()).unwrap();
         assert_eq!(feed.frozen.as_deref(), Some("no network"));
-        assert_eq!(feed.mirrors["a.example"].weight, Share::new(0.25));
+        assert_eq!(feed.mirrors["a.example"].weight.ratio(), 0.25);
         let feed = Feed::parse(with("null", "1").as_bytes()).unwrap();
-        assert_eq!((feed.frozen, feed.mirrors["a.example"].weight), (None, Share::new(1.0)));
+        assert_eq!((feed.frozen, feed.mirrors["a.example"].weight), (None, Share::WHOLE));
         assert!(message(&with("\"\"", "1")).contains("`frozen` is empty"));
         for weight in ["0", "-0.5", "1.01", "0.0000000001"] {
             assert!(message(&with("null", weight)).contains("above 0"), "{weight}");

@@ -41,7 +41,7 @@ impl Start {
     }
 
     fn found(&mut self, finding: Finding) {
-        let Finding { before, after, change, unchecked } = finding;
+        let Finding { before, after, change, was_new, unchecked } = finding;
         let AddressRow { mirror, address, .. } = &before;
         if let Some(reason) = unchecked {
             // A coordinator without IPv6 would log the same for every mirror again and again.
@@ -52,7 +52,7 @@ impl Start {
         }
         self.unchecked.remove(address);
         if let Some(change) = change {
-            return self.changed(change, before.reason == NEW);
+            return self.changed(change, was_new);
         }
         let was_well = before.reason.is_empty() || before.state.is_none();
         match (was_well, after.reason.is_empty()) {
@@ -70,7 +70,7 @@ impl Start {
     fn changed(&self, change: Change, is_new: bool) {
         let Change { mirror, address, from, to, reason, .. } = &change;
         match to {
-            State::Up if is_new => info!("{mirror} {address} is up: its first check is good"),
+            State::Up if is_new => info!("{mirror} {address} is up: its first good check"),
             State::Up => info!("{mirror} {address} is up again; it was {from}"),
             _ => warn!("{mirror} {address} is {to}, it was {from}: {reason}"),
         }
