@@ -258,7 +258,7 @@ mod tests {
         };
         let feed = Feed::parse(with("\"no network\"", "0.25").as_bytes()).unwrap();
         assert_eq!(feed.frozen.as_deref(), Some("no network"));
-        assert_eq!(feed.mirrors["a.example"].weight.ratio(), 0.25);
+        assert_eq!(feed.mirrors["a.example"].weight, Share::new(0.25).unwrap());
         let feed = Feed::parse(with("null", "1").as_bytes()).unwrap();
         assert_eq!((feed.frozen, feed.mirrors["a.example"].weight), (None, Share::WHOLE));
         assert!(message(&with("\"\"", "1")).contains("`frozen` is empty"));

@@ -63,7 +63,7 @@ struct World {
 impl World {
     fn new(mirrors: usize, has_witnesses: bool) -> Self {
         let mut stored = StoredState::default();
-        stored.release = Some(Release::of("1.4.6", RELEASE, 90));
+        stored.release.clone_from(&Some(Release::of("1.4.6", RELEASE, 90)));
         Self::with(mirrors, stored, has_witnesses, 0)
     }
 
@@ -180,6 +180,10 @@ fn evidence(shows: Shows, now: i64) -> Evidence {
     }
 }
 
+fn number(n: usize) -> i64 {
+    i64::try_from(n).unwrap()
+}
+
 fn answers(_: i64) -> bool {
     true
 }
@@ -247,7 +251,7 @@ fn erosion_ends_at_half() {
     world.run(2 * HOUR, |_, _| Good, answers);
     let start = world.now;
     // Another one every minute.
-    let shows = |n: usize, now| if now >= start + n as i64 * MINUTE { Dead } else { Good };
+    let shows = |n: usize, now| if now >= start + number(n) * MINUTE { Dead } else { Good };
     world.run(6 * HOUR, shows, answers);
     assert!(world.count(State::Down) <= 20, "{}", world.count(State::Down));
     assert_eq!(world.freezes.len(), 1);
@@ -408,11 +412,13 @@ fn the_feed_has_the_weight_of_who_comes_back() {
     for minute in 0..40 {
         let feed = world.feed();
         let weight = feed.mirrors["m002"].weight.ratio();
-        weights.entry((weight * 100.0) as u32).or_insert(minute);
+        weights.entry(weight.to_string()).or_insert(minute);
         assert_eq!(feed.mirrors["m001"].weight, Share::WHOLE);
         world.run(world.now + MINUTE, shows, answers);
     }
-    assert_eq!(weights, BTreeMap::from([(25, 0), (50, 10), (75, 20), (100, 30)]));
+    let steps = [("0.25", 0), ("0.5", 10), ("0.75", 20), ("1", 30)];
+    let steps = steps.map(|(weight, minute)| (weight.to_owned(), minute));
+    assert_eq!(weights, BTreeMap::from(steps));
     // The next step is a reason to wake up.
     let mut asleep = World::with(5, world.coordinator.stored.clone(), false, returned);
     let due = asleep.coordinator.next_due(at(returned)).unwrap();
@@ -431,7 +437,7 @@ fn a_month_of_faults() {
     };
     // Each has its own days: some are never well for long, most always are.
     let own = |n: usize, now: i64| {
-        let phase = now + n as i64 * 7 * HOUR;
+        let phase = now + number(n) * 7 * HOUR;
         match n % 12 {
             3 if phase.rem_euclid(6 * DAY) < 9 * HOUR => Dead,
             5 if phase.rem_euclid(9 * DAY) < 2 * DAY => Faulty,
