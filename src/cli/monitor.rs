@@ -28,6 +28,9 @@ pub struct MonitorArgs {
     /// Check every address once, write the feed, print a summary and exit, as for cron.
     #[arg(long)]
     pub once: bool,
+    /// Believe what this round finds, even if most mirrors fail, and so end a freeze.
+    #[arg(long, requires = "once")]
+    pub thaw: bool,
     /// Check the set-up of one mirror and print what to change. It may be a host of the fleet,
     /// another host or an address. Nothing is written.
     #[arg(long = "try", value_name = "HOST|IP", conflicts_with = "once")]
@@ -71,6 +74,7 @@ fn coordinate(
     let Some(inputs) = inputs else { return Ok(ExitCode::FAILURE) };
     start_log(&inputs.log, log);
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
+    let start = if args.thaw { start.without_doubt() } else { start };
     if !args.once {
         watch(start, signals, &mut || read_again(config)).map_err(Failure::new)?;
         return Ok(ExitCode::SUCCESS);

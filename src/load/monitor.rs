@@ -41,7 +41,10 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
             "name a fleet file as `mirrors` in a zone's file",
         );
     }
+    let every: Vec<&Fleet> = fleets.iter().map(|(_, fleet)| fleet).collect();
+    settings.check_witnesses(&every, problems);
     Some(MonitorInputs {
+        lag: config.record.lag,
         feed: feed.map(beside),
         secret_key: settings.secret_key.as_ref().map(beside),
         release: settings.release.as_ref().map(beside),

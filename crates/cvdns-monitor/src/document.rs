@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ramp::Quarters;
 use super::stored::{Mirror, StoredState};
 use super::target::Target;
 use cvdns_core::health::State;
@@ -17,6 +19,8 @@ pub(super) struct Document<'d> {
     pub(super) format: u64,
     pub(super) serial: u64,
     pub(super) generated: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) frozen: Option<&'d str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) release: Option<&'d Release>,
     pub(super) mirrors: &'d Mirrors,
@@ -38,13 +42,20 @@ pub(super) struct MirrorEntry {
     bytecode: Option<u32>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     addresses: BTreeMap<IpAddr, State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<Quarters>,
     #[serde(skip_serializing_if = "String::is_empty")]
     note: String,
 }
 
 /// The entries of all mirrors. A mirror about which nothing is known has no entry, and servers take
-/// it to be up.
-pub(super) fn mirrors(stored: &StoredState, targets: &[Target]) -> Mirrors {
+/// it to be up. `ramp` is the time over which mirrors are given back their weight.
+pub(super) fn mirrors(
+    stored: &StoredState,
+    targets: &[Target],
+    ramp: Duration,
+    now: Timestamp,
+) -> Mirrors {
     let mut addresses: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
     for target in targets {
         addresses.entry(&target.host).or_default().push(target.address);
@@ -52,13 +63,14 @@ pub(super) fn mirrors(stored: &StoredState, targets: &[Target]) -> Mirrors {
     let said = addresses.iter().filter_map(|(host, addresses)| {
         let mirror = stored.mirrors.get(*host)?;
         mirror.known().next()?;
-        Some(((*host).to_owned(), MirrorEntry::of(mirror, addresses)))
+        let weight = mirror.outage.weight(ramp, now).filter(|_| mirror.state.is_usable());
+        Some(((*host).to_owned(), MirrorEntry::of(mirror, addresses, weight)))
     });
     said.collect()
 }
 
 impl MirrorEntry {
-    fn of(mirror: &Mirror, addresses: &[IpAddr]) -> Self {
+    fn of(mirror: &Mirror, addresses: &[IpAddr], weight: Option<Quarters>) -> Self {
         let mut versions = [None::<u32>; 3];
         let mut differing = BTreeMap::new();
         let mut notes: Vec<(IpAddr, &str)> = Vec::new();
@@ -91,6 +103,7 @@ impl MirrorEntry {
             daily,
             bytecode,
             addresses: differing,
+            weight,
             note,
         }
     }
@@ -116,15 +129,21 @@ fn note(notes: &[(IpAddr, &str)], addresses: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Evidence, Known, Rule};
+    use crate::ramp::Outage;
+    use crate::rule::{Evidence, Known, Moment, Rule};
     use crate::stored::Address;
     use cvdns_core::health::Feed;
-    use std::time::Duration;
 
     fn known(evidence: &Evidence) -> Option<Known> {
         let day = Duration::from_secs(86_400);
-        let rule = Rule { old_after: day, removed_after: 2 * day, good_checks: 2 };
-        rule.judge(None, evidence, Timestamp::UNIX_EPOCH)
+        let rule = Rule {
+            old_after: day,
+            removed_after: 2 * day,
+            good_checks: 2,
+            fault_after: day,
+            lag: 1,
+        };
+        rule.judge(None, evidence, Moment { now: Timestamp::UNIX_EPOCH, release: None })
     }
 
     fn serves(daily: u32) -> Option<Known> {
@@ -134,15 +153,24 @@ mod tests {
     /// The entry of a mirror with these addresses (192.0.2.1 and up), as a server reads it.
     fn entry(addresses: Vec<Option<Known>>, state: State) -> cvdns_core::health::MirrorHealth {
         let now = Timestamp::UNIX_EPOCH;
-        let address =
-            |(n, known)| (IpAddr::from([192, 0, 2, n]), Address { checked: now, due: now, known });
+        let address = |(n, known)| {
+            (IpAddr::from([192, 0, 2, n]), Address { checked: Some(now), due: now, known })
+        };
         let listed: Vec<IpAddr> =
             (1..=addresses.len() as u8).map(|n| IpAddr::from([192, 0, 2, n])).collect();
         let addresses = (1u8..).zip(addresses).map(address).collect();
-        let entry = MirrorEntry::of(&Mirror { state, since: now, addresses }, &listed);
+        let outage = Outage::default();
+        let entry =
+            MirrorEntry::of(&Mirror { state, since: now, outage, addresses }, &listed, None);
         let mirrors = Mirrors::from([("a.example".to_owned(), entry)]);
-        let document =
-            Document { format: 1, serial: 1, generated: now, release: None, mirrors: &mirrors };
+        let document = Document {
+            format: 1,
+            serial: 1,
+            generated: now,
+            frozen: None,
+            release: None,
+            mirrors: &mirrors,
+        };
         let mut feed = Feed::parse(&serde_json::to_vec(&document).unwrap()).unwrap();
         feed.mirrors.remove("a.example").unwrap()
     }

@@ -18,6 +18,8 @@ pub struct MonitorInputs {
     pub secret_key: Option<PathBuf>,
     /// The path of the file with the release.
     pub release: Option<PathBuf>,
+    /// The number of versions by which a mirror may be behind (`[record] lag`).
+    pub lag: u32,
     /// The state directory.
     pub state: PathBuf,
     /// What is logged.

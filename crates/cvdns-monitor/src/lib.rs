@@ -6,24 +6,32 @@
 //! - [`rule`] decides the state of an address. It is pure: no clock, sockets or files.
 //! - [`check`] finds out what an address serves, by way of `fetch` (one HTTP request) and
 //!   [`failure`] (the ways in which requests fail); `confirm` repeats a failed check.
+//! - `doubt` withholds failures until it is certain that they are not the coordinator's own.
+//! - `arrival` says what is known of addresses that are new, and `ramp` with which weight a mirror
+//!   comes back.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
-//! - `coordinator` holds these together, `run` drives them with threads, the clock and signals:
-//!   [`once`] and [`watch`] are the entry points.
+//! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
+//!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
+//!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
 //! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+mod arrival;
 pub mod check;
 mod confirm;
 mod coordinator;
 mod document;
+mod doubt;
 pub mod failure;
 mod fetch;
 mod inputs;
+mod learn;
 mod metrics;
 mod notify;
 mod publish;
+mod ramp;
 pub mod rule;
 mod run;
 mod schedule;
@@ -32,10 +40,11 @@ mod stored;
 mod target;
 pub mod timestamp;
 pub mod trial;
+mod witness;
 
 pub use coordinator::AddressRow;
 pub use inputs::MonitorInputs;
-pub use publish::read_release;
+pub use publish::{read_release, released};
 pub use run::{Start, once, watch};
 pub use sign::Signer;
 pub use target::hosts_of;

@@ -25,6 +25,9 @@ pub(super) fn text(stored: &StoredState, published: i64) -> String {
     );
     let written = plain(published.to_string());
     out.family("feed_written_seconds", "gauge", "When the last feed was written.", &written);
+    let frozen = plain(u8::from(stored.frozen.is_some()).to_string());
+    let help = "Whether all states are left as they were, as the coordinator doubts its checks.";
+    out.family("frozen", "gauge", help, &frozen);
     let mirrors = |state| stored.mirrors.values().filter(|mirror| mirror.state == state).count();
     out.family("mirrors", "gauge", "Mirrors by state.", &by_state(&mirrors));
     let addresses = |state| {

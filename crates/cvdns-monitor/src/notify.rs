@@ -37,9 +37,32 @@ pub(super) struct Change {
     pub(super) mirror_state: State,
 }
 
+/// The beginning or the end of a freeze, as it is passed to the command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Turn {
+    /// The time of the change.
+    pub(super) time: Timestamp,
+    /// Whether all states are left as they were from now on.
+    pub(super) frozen: bool,
+    /// When the freeze began.
+    pub(super) since: Timestamp,
+    /// Why it began.
+    pub(super) reason: String,
+}
+
+/// What is passed to the command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Notice {
+    /// A change of an address.
+    Change(Change),
+    /// A freeze.
+    Turn(Turn),
+}
+
 /// A thread that runs the command for one change after another.
 pub(super) struct Notifier {
-    queue: SyncSender<Change>,
+    queue: SyncSender<Notice>,
     thread: JoinHandle<()>,
 }
 
@@ -56,11 +79,11 @@ impl Notifier {
     }
 
     /// Queues a change.
-    pub(super) fn notify(&self, change: Change) {
-        match self.queue.try_send(change) {
+    pub(super) fn notify(&self, notice: Notice) {
+        match self.queue.try_send(notice) {
             Ok(()) => {}
-            Err(TrySendError::Full(change)) => {
-                warn!("on-change is not told of {}: {QUEUE} changes wait for it", change.address);
+            Err(TrySendError::Full(_)) => {
+                warn!("on-change is not told of a change: {QUEUE} changes wait for it");
             }
             Err(TrySendError::Disconnected(_)) => warn!("on-change is not told: its thread ended"),
         }
@@ -81,7 +104,7 @@ impl Notifier {
     }
 }
 
-fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Change>) {
+fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Notice>) {
     while let Ok(change) = changes.recv() {
         if let Err(error) = notify(program, arguments, &change, LIMIT) {
             warn!("on-change: {program}: {error}");
@@ -93,10 +116,10 @@ fn tell_all(program: &str, arguments: &[String], changes: &Receiver<Change>) {
 fn notify(
     program: &str,
     arguments: &[String],
-    change: &Change,
+    notice: &Notice,
     limit: Duration,
 ) -> Result<(), String> {
-    let mut line = serde_json::to_vec(change).map_err(|error| error.to_string())?;
+    let mut line = serde_json::to_vec(notice).map_err(|error| error.to_string())?;
     line.push(b'\n');
     command::run(program, arguments, &line, limit, &|| false)
 }
@@ -105,8 +128,8 @@ fn notify(
 mod tests {
     use super::*;
 
-    fn change() -> Change {
-        Change {
+    fn change() -> Notice {
+        Notice::Change(Change {
             time: Timestamp::UNIX_EPOCH,
             mirror: "a.example".to_owned(),
             address: [192, 0, 2, 1].into(),
@@ -114,7 +137,7 @@ mod tests {
             to: State::Down,
             reason: "the connection is refused".to_owned(),
             mirror_state: State::Down,
-        }
+        })
     }
 
     fn shell(script: &str, limit: Duration) -> Result<(), String> {
@@ -130,6 +153,17 @@ mod tests {
             std::fs::read_to_string(file).unwrap(),
             "{\"time\":\"1970-01-01T00:00:00Z\",\"mirror\":\"a.example\",\"address\":\"192.0.2.1\",\"from\":\"up\",\
              \"to\":\"down\",\"reason\":\"the connection is refused\",\"mirror-state\":\"down\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_freeze_is_told_too() {
+        let (time, since) = (Timestamp::from_second(60).unwrap(), Timestamp::UNIX_EPOCH);
+        let turn = Turn { time, frozen: false, since, reason: "no witness answers".to_owned() };
+        assert_eq!(
+            serde_json::to_string(&Notice::Turn(turn)).unwrap(),
+            "{\"time\":\"1970-01-01T00:01:00Z\",\"frozen\":false,\"since\":\"1970-01-01T00:00:00Z\",\
+             \"reason\":\"no witness answers\"}"
         );
     }
 

@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::document::{Document, Mirrors};
+use super::doubt::Frozen;
 use super::sign::Signer;
 use super::stored::StoredState;
+use crate::MonitorInputs;
 use cvdns_core::health::{Feed, signature_path};
 use cvdns_core::release::Release;
 use cvdns_io::{read_bytes, read_feed, replace};
@@ -34,6 +36,15 @@ impl Publisher {
         Self { feed, signer, release, complaint: None }
     }
 
+    /// Reads the feed that was written last, and the release, which is stored in the memory.
+    pub(super) fn begin(&mut self, stored: &mut StoredState) -> Option<Feed> {
+        let mut complaints = Vec::new();
+        let before = self.feed_before(&mut complaints);
+        stored.release = self.release(stored, before.as_ref(), &mut complaints);
+        self.complain(&complaints);
+        before
+    }
+
     /// Writes a feed of these mirrors and stores its serial and release in the memory.
     pub(super) fn publish(
         &mut self,
@@ -41,15 +52,19 @@ impl Publisher {
         mirrors: &Mirrors,
         now: Timestamp,
     ) -> Result<(), String> {
-        let mut complaints = Vec::new();
-        let before = self.feed_before(&mut complaints);
-        let release = self.release(stored, before.as_ref(), &mut complaints);
-        self.complain(&complaints);
+        let before = self.begin(stored);
         let last = before.map_or(0, |before| before.serial).max(stored.serial);
         let serial =
             serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
-        let document =
-            Document { format: 1, serial, generated: now, release: release.as_ref(), mirrors };
+        let frozen = stored.frozen.as_ref().map(Frozen::text);
+        let document = Document {
+            format: 1,
+            serial,
+            generated: now,
+            frozen: frozen.as_deref(),
+            release: stored.release.as_ref(),
+            mirrors,
+        };
         let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
         bytes.push(b'\n');
         // A feed that servers would refuse must not replace one that they accepted.
@@ -61,7 +76,7 @@ impl Publisher {
             write(&signature_path(&self.feed), signature.as_bytes())?;
         }
         write(&self.feed, &bytes)?;
-        (stored.serial, stored.release) = (serial, release);
+        stored.serial = serial;
         Ok(())
     }
 
@@ -119,6 +134,14 @@ impl Publisher {
             warn!("{text}");
         }
         self.complaint = complaint;
+    }
+}
+
+/// What is released: by the release file, else by the feed that was written last.
+pub fn released(inputs: &MonitorInputs) -> Option<Release> {
+    match &inputs.release {
+        Some(path) => read_release(path).ok(),
+        None => Feed::parse(&read_feed(inputs.feed.as_deref()?).ok()?).ok()?.release,
     }
 }
 

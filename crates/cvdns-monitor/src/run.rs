@@ -1,35 +1,37 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
+mod lock;
+mod parts;
 mod pool;
+mod report;
 mod stop;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::unix::fs::OpenOptionsExt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
+use self::lock::lock;
+use self::parts::Parts;
 use self::pool::{Event, Pool};
 use self::stop::Stop;
 use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::metrics;
-use super::notify::{Change, Notifier};
+use super::notify::Notifier;
 use super::publish::Publisher;
-use super::rule::{Evidence, Rule};
-use super::schedule::Schedule;
-use super::sign::Signer;
+use super::rule::Evidence;
 use super::stored::StoredState;
-use super::target::{self, Target};
+use super::witness::Asking;
 use crate::MonitorInputs;
 use cvdns_core::config::Monitor;
-use cvdns_core::health::State;
 use cvdns_io::replace;
 use cvdns_io::signals::{SignalAction, Signals};
 
@@ -54,8 +56,10 @@ pub struct Start {
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
-    /// Targets that cannot be checked from this host, and of which that was logged.
-    unchecked: HashSet<usize>,
+    /// Addresses that cannot be checked from this host, and of which that was logged.
+    unchecked: HashSet<IpAddr>,
+    /// The witnesses that did not answer when they were last asked.
+    silent: Vec<SocketAddr>,
     pools: u64,
     /// Held while the coordinator runs.
     _lock: Flock<std::fs::File>,
@@ -84,6 +88,7 @@ impl Clock {
 /// The last feed.
 struct Published {
     mirrors: Mirrors,
+    frozen: Option<String>,
     at: Instant,
 }
 
@@ -93,15 +98,16 @@ impl Start {
     /// # Errors
     /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
-        let parts = Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
         let lock = lock(&inputs.state)?;
-        let (stored, warning) = StoredState::load(&memory_path(&inputs.state));
+        let (mut stored, warning) = StoredState::load(&memory_path(&inputs.state));
         if let Some(warning) = warning {
             warn!("{warning}");
         }
-        let Parts { targets, publisher, notifier, rule, schedule } = parts;
         let clock = at.map_or(Clock::System, Clock::Fixed);
-        let mut coordinator = Coordinator::new(targets, stored, rule, schedule);
+        let feed = publisher.begin(&mut stored);
+        let mut coordinator =
+            Coordinator::new(targets, stored, conduct, feed.as_ref(), clock.now());
         coordinator.hasten(clock.now(), random);
         Ok(Self {
             coordinator,
@@ -112,18 +118,27 @@ impl Start {
             clock,
             published: None,
             unchecked: HashSet::new(),
+            silent: Vec::new(),
             pools: 0,
             _lock: lock,
         })
     }
 
+    /// Believes whatever is found, and so ends a freeze.
+    #[must_use]
+    pub fn without_doubt(mut self) -> Self {
+        self.coordinator.believe_all();
+        self
+    }
+
     /// Takes new inputs after a reload. The memory stays where it is.
     fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
-        let Parts { targets, publisher, notifier, rule, schedule } = Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
         if inputs.state != self.state {
             warn!("changed: `state` in [monitor]; takes effect at a restart");
         }
-        self.coordinator.renew(targets, rule, schedule);
+        let feed = publisher.begin(&mut self.coordinator.stored);
+        self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
         (self.publisher, self.settings) = (publisher, inputs.settings);
@@ -135,8 +150,8 @@ impl Start {
     /// Starts threads for the present targets.
     fn pool(&mut self, events: &Sender<Event>) -> Result<Pool, String> {
         self.pools += 1;
-        let Monitor { port, confirm, confirm_interval, connect_timeout, timeout, .. } =
-            self.settings;
+        let &Monitor { port, confirm, confirm_interval, connect_timeout, timeout, .. } =
+            &self.settings;
         let checker = pool::Checker {
             client: Client::new(connect_timeout, timeout),
             port,
@@ -154,50 +169,11 @@ impl Start {
             .map_err(|error| format!("cannot start threads: {error}"))
     }
 
-    fn learn(&mut self, target: usize, evidence: &Evidence) {
-        let Some(before) = self.coordinator.row(target) else { return };
-        let change = self.coordinator.learn(target, evidence, self.clock.now(), random());
-        let AddressRow { mirror, address, .. } = &before;
-        if let Evidence::Unchecked(reason) = evidence {
-            // A coordinator without IPv6 would log the same for every mirror again and again.
-            if self.unchecked.insert(target) {
-                warn!("{mirror} {address}: {reason}");
-            }
-            return;
-        }
-        self.unchecked.remove(&target);
-        if let Some(change) = change {
-            self.notify(change);
-        } else if let Some(after) = self.coordinator.row(target) {
-            let was_well = before.reason.is_empty() || before.state.is_none();
-            match (was_well, after.reason.is_empty()) {
-                (true, false) => {
-                    warn!("{mirror} {address} fails, and stays up for now: {}", after.reason);
-                }
-                (false, true) if before.state.is_some() => {
-                    info!("{mirror} {address} no longer fails");
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn notify(&self, change: Change) {
-        let Change { mirror, address, from, to, reason, .. } = &change;
-        if *to == State::Up {
-            info!("{mirror} {address} is up again; it was {from}");
-        } else {
-            warn!("{mirror} {address} is {to}, it was {from}: {reason}");
-        }
-        if let Some(notifier) = &self.notifier {
-            notifier.notify(change);
-        }
-    }
-
     fn publish(&mut self) -> Result<(), String> {
-        let (mirrors, now) = (self.coordinator.mirrors(), self.clock.now());
+        let now = self.clock.now();
+        let (mirrors, frozen) = (self.coordinator.mirrors(now), self.coordinator.frozen());
         self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
-        self.published = Some(Published { mirrors, at: Instant::now() });
+        self.published = Some(Published { mirrors, frozen, at: Instant::now() });
         let text = metrics::text(&self.coordinator.stored, now.as_second());
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
@@ -212,9 +188,49 @@ impl Start {
     /// The time until an address is due.
     fn until_due(&self) -> Duration {
         let now = self.clock.now();
-        let due = self.coordinator.next_due().map(|due| due.duration_since(now));
+        let due = self.coordinator.next_due(now).map(|due| due.duration_since(now));
         // A mirror in a downtime stays due without being checked.
         due.map_or(LONGEST_SLEEP, |due| Duration::try_from(due).unwrap_or_default().max(COLLECT))
+    }
+
+    /// Whether the next feed would differ from the last one.
+    fn differs(&self, published: &Published) -> bool {
+        published.mirrors != self.coordinator.mirrors(self.clock.now())
+            || published.frozen != self.coordinator.frozen()
+    }
+
+    /// Learns from what a thread found.
+    fn learn(&mut self, target: usize, evidence: Evidence) {
+        let now = self.clock.now();
+        let news = self.coordinator.learn(target, evidence, now, &mut random);
+        self.report(news, now);
+    }
+
+    /// Learns which witnesses do not answer.
+    fn hear(&mut self, silent: Vec<SocketAddr>) {
+        let now = self.clock.now();
+        let answer = silent.len() < self.settings.witnesses.len();
+        let news = self.coordinator.hear(answer, now, &mut random);
+        self.report_witnesses(silent);
+        self.report(news, now);
+    }
+
+    /// Asks the witnesses, if it is time to. Returns whether their answer will come.
+    fn ask_witnesses(&mut self, pool: &Pool) -> bool {
+        if !self.coordinator.asks_witnesses(self.clock.now()) {
+            return false;
+        }
+        let asking = Asking {
+            witnesses: self.settings.witnesses.iter().map(|witness| witness.value).collect(),
+            timeout: self.settings.connect_timeout,
+            tries: self.settings.confirm,
+        };
+        let started = pool.ask(asking);
+        if let Err(error) = &started {
+            warn!("the witnesses cannot be asked: {error}");
+            self.coordinator.hears_witnesses();
+        }
+        started.is_ok()
     }
 
     /// The time until a feed is due.
@@ -225,45 +241,11 @@ impl Start {
             // as up.
             None if self.coordinator.knows_all(self.clock.now()) => Duration::ZERO,
             None => every.saturating_sub(started.elapsed()),
-            Some(published) if published.mirrors != self.coordinator.mirrors() => {
+            Some(published) if self.differs(published) => {
                 COLLECT.saturating_sub(published.at.elapsed())
             }
             Some(published) => every.saturating_sub(published.at.elapsed()),
         }
-    }
-}
-
-/// The parts that follow from the inputs alone.
-struct Parts {
-    targets: Vec<Target>,
-    publisher: Publisher,
-    notifier: Option<Notifier>,
-    rule: Rule,
-    schedule: Schedule,
-}
-
-impl Parts {
-    fn of(inputs: &MonitorInputs) -> Result<Self, String> {
-        let settings = &inputs.settings;
-        let feed = inputs.feed.clone().ok_or("there is no place for the feed")?;
-        let signer = inputs.secret_key.as_deref().map(Signer::load).transpose()?;
-        if let Some(path) = inputs.secret_key.as_deref().filter(|path| Signer::is_open(path)) {
-            warn!(
-                "others than its owner can use the secret key {}: chmod 600 takes that from them",
-                path.display()
-            );
-        }
-        Ok(Self {
-            targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
-            publisher: Publisher::new(feed, signer, inputs.release.clone()),
-            notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
-            rule: Rule {
-                old_after: settings.old_after,
-                removed_after: settings.removed_after,
-                good_checks: settings.good_checks,
-            },
-            schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
-        })
     }
 }
 
@@ -279,17 +261,23 @@ pub fn once(
 ) -> Result<Vec<AddressRow>, String> {
     let (events, received) = events(signals);
     let pool = start.pool(&events)?;
+    start.coordinator.begin(start.clock.now());
     let due = start.coordinator.take_due(start.clock.now(), true);
     let total = due.len();
+    let mut asked = start.ask_witnesses(&pool);
     progress(0, total);
     for target in due {
         pool.check(target, &start.coordinator.targets);
     }
     let mut done = 0;
-    while done < total {
+    while done < total || asked {
         match received.recv() {
+            Ok(Event::Asked(_, silent)) => {
+                start.hear(silent);
+                asked = false;
+            }
             Ok(Event::Checked(_, target, evidence)) => {
-                start.learn(target, &evidence);
+                start.learn(target, evidence);
                 done += 1;
                 progress(done, total);
             }
@@ -302,6 +290,9 @@ pub fn once(
             }
         }
     }
+    let now = start.clock.now();
+    let news = start.coordinator.conclude(now, &mut random);
+    start.report(news, now);
     start.publish()?;
     let rows = start.coordinator.rows();
     if let Some(notifier) = start.notifier {
@@ -329,6 +320,7 @@ pub fn watch(
         for target in start.coordinator.take_due(start.clock.now(), false) {
             pool.check(target, &start.coordinator.targets);
         }
+        start.ask_witnesses(&pool);
         let hold = failed.map_or(Duration::ZERO, |failed| RETRY.saturating_sub(failed.elapsed()));
         let until_publish = start.until_publish(begun).max(hold);
         if until_publish.is_zero() {
@@ -346,10 +338,11 @@ pub fn watch(
         for event in first.into_iter().chain(received.try_iter()) {
             match event {
                 Event::Checked(by, target, evidence) if by == start.pools => {
-                    start.learn(target, &evidence);
+                    start.learn(target, evidence);
                 }
-                // A result for targets of before a reload.
-                Event::Checked(..) => {}
+                Event::Asked(by, silent) if by == start.pools => start.hear(silent),
+                // A result of before a reload.
+                Event::Checked(..) | Event::Asked(..) => {}
                 Event::Reload => match reload().map(|inputs| start.renew(inputs)) {
                     Some(Ok(())) => {
                         pool = start.pool(&events)?;
@@ -394,52 +387,4 @@ fn random() -> u64 {
 
 fn memory_path(state: &Path) -> PathBuf {
     state.join("memory.json")
-}
-
-/// Locks the state directory. Two coordinators with one memory would forget what the other learned
-/// and write feeds that contradict each other.
-fn lock(state: &Path) -> Result<Flock<std::fs::File>, String> {
-    std::fs::create_dir_all(state)
-        .map_err(|error| format!("cannot make {}: {error}", state.display()))?;
-    let path = state.join("lock");
-    // The lock file has no content. A link in its place must not lead to another file.
-    let mut options = std::fs::File::options();
-    // A named pipe must not block; without a reader it is an error (ENXIO).
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    options.write(true).create(true).truncate(false).custom_flags(flags);
-    let file =
-        options.open(&path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Err(format!("{} is no regular file: remove it", path.display()));
-    }
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-        nix::errno::Errno::EWOULDBLOCK => {
-            format!(
-                "another monitor works with {}: end it, or name another `state`",
-                state.display()
-            )
-        }
-        error => format!("cannot lock {}: {error}", path.display()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pipe_in_place_of_the_lock_holds_nobody_up() {
-        let state = tempfile::tempdir().unwrap();
-        let path = state.path().join("lock");
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(lock(state.path()).unwrap_err().contains("cannot write"));
-        // The pipe has a reader, so that it can be opened.
-        let mut options = std::fs::File::options();
-        let reader = options.read(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
-        assert!(lock(state.path()).unwrap_err().contains("no regular file"));
-        drop(reader);
-        std::fs::remove_file(&path).unwrap();
-        let _locked = lock(state.path()).unwrap();
-        assert!(lock(state.path()).unwrap_err().contains("another monitor"));
-    }
 }

@@ -80,7 +80,7 @@ fn whole(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Evidence, Rule};
+    use crate::rule::{Evidence, Moment, Rule};
     use cvdns_core::health::State;
     use proptest::prelude::*;
 
@@ -89,8 +89,14 @@ mod tests {
 
     fn known(evidence: &Evidence) -> Known {
         let day = Duration::from_secs(86_400);
-        let rule = Rule { old_after: day, removed_after: 2 * day, good_checks: 2 };
-        rule.judge(None, evidence, Timestamp::UNIX_EPOCH).unwrap()
+        let rule = Rule {
+            old_after: day,
+            removed_after: 2 * day,
+            good_checks: 2,
+            fault_after: day,
+            lag: 1,
+        };
+        rule.judge(None, evidence, Moment { now: Timestamp::UNIX_EPOCH, release: None }).unwrap()
     }
 
     proptest! {

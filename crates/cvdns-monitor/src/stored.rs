@@ -7,6 +7,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::doubt::Frozen;
+use super::ramp::Outage;
 use super::rule::{Evidence, Known};
 use super::target::Target;
 use cvdns_core::health::State;
@@ -29,6 +31,12 @@ pub(super) struct StoredState {
     pub(super) release: Option<Release>,
     /// The number of checks by result.
     pub(super) checks: Checks,
+    /// Why and since when all states are left as they were; `None` while checks are believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) frozen: Option<Frozen>,
+    /// When an operator last had all failures believed; those of before raise no doubt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) believed: Option<Timestamp>,
     /// Mirrors by host name.
     pub(super) mirrors: BTreeMap<String, Mirror>,
 }
@@ -40,6 +48,9 @@ pub(super) struct Mirror {
     pub(super) state: State,
     /// When it entered this state.
     pub(super) since: Timestamp,
+    /// When it was out, for the weight with which it comes back.
+    #[serde(default)]
+    pub(super) outage: Outage,
     /// Its addresses.
     pub(super) addresses: BTreeMap<IpAddr, Address>,
 }
@@ -47,8 +58,8 @@ pub(super) struct Mirror {
 /// The stored state of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Address {
-    /// The time of its last check.
-    pub(super) checked: Timestamp,
+    /// The time of its last check; `None` before the first one.
+    pub(super) checked: Option<Timestamp>,
     /// The time of its next check.
     pub(super) due: Timestamp,
     /// What is known about it; `None` if it could never be checked.
@@ -75,6 +86,8 @@ impl Default for StoredState {
             serial: 0,
             release: None,
             checks: Checks::default(),
+            frozen: None,
+            believed: None,
             mirrors: BTreeMap::new(),
         }
     }
@@ -124,11 +137,15 @@ impl StoredState {
     }
 
     /// Removes addresses that the fleet no longer has.
-    pub(super) fn keep(&mut self, targets: &[Target]) {
+    pub(super) fn keep(&mut self, targets: &[Target], now: Timestamp) {
         let there: HashSet<(&str, IpAddr)> =
             targets.iter().map(|target| (target.host.as_str(), target.address)).collect();
         for (host, mirror) in &mut self.mirrors {
+            let before = mirror.addresses.len();
             mirror.addresses.retain(|address, _| there.contains(&(host.as_str(), *address)));
+            if mirror.addresses.len() < before {
+                mirror.settle(now);
+            }
         }
         self.mirrors.retain(|_, mirror| !mirror.addresses.is_empty());
     }
@@ -138,6 +155,11 @@ impl StoredState {
         self.mirrors.get(&target.host)?.addresses.get(&target.address)
     }
 
+    /// The stored state of a target, to be changed.
+    pub(super) fn of_mut(&mut self, target: &Target) -> Option<&mut Address> {
+        self.mirrors.get_mut(&target.host)?.addresses.get_mut(&target.address)
+    }
+
     /// The stored state of all addresses.
     pub(super) fn addresses_mut(&mut self) -> impl Iterator<Item = &mut Address> {
         self.mirrors.values_mut().flat_map(|mirror| mirror.addresses.values_mut())
@@ -145,13 +167,15 @@ impl StoredState {
 
     /// Stores what is known about a target after a check at `now`.
     pub(super) fn note(&mut self, target: &Target, address: Address, now: Timestamp) {
-        let fresh = || Mirror { state: State::Up, since: now, addresses: BTreeMap::new() };
-        let mirror = self.mirrors.entry(target.host.clone()).or_insert_with(fresh);
+        let first = address.known.as_ref().map_or((State::Up, now), |of| (of.state, of.since));
+        let mirror = self.mirrors.entry(target.host.clone()).or_insert_with(|| Mirror {
+            state: first.0,
+            since: first.1,
+            outage: Outage::default(),
+            addresses: BTreeMap::new(),
+        });
         mirror.addresses.insert(target.address, address);
-        let state = mirror.best();
-        if let Some(state) = state.filter(|state| *state != mirror.state) {
-            (mirror.state, mirror.since) = (state, now);
-        }
+        mirror.settle(now);
     }
 
     /// Counts a check.
@@ -167,6 +191,15 @@ impl StoredState {
 }
 
 impl Mirror {
+    /// Takes the state of its best address.
+    fn settle(&mut self, now: Timestamp) {
+        let Some(state) = self.best() else { return };
+        self.outage.note(self.state, self.since, state, now);
+        if state != self.state {
+            (self.state, self.since) = (state, now);
+        }
+    }
+
     /// The best state of the addresses about which something is known: a mirror is as good as its
     /// best address.
     fn best(&self) -> Option<State> {
@@ -217,6 +250,19 @@ mod tests {
                 broken
             );
         }
+    }
+
+    /// A memory of version 0.1.0 has neither what the rule needs now nor doubts.
+    #[test]
+    fn a_memory_of_the_version_before_is_read() {
+        let stored = StoredState::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!((stored.serial, &stored.frozen), (7, &None));
+        let mirror = &stored.mirrors["a.example"];
+        assert_eq!(mirror.outage, Outage::default());
+        let address = &mirror.addresses[&IpAddr::from([192, 0, 2, 1])];
+        assert_eq!(address.checked, Some("2026-11-24T00:00:00Z".parse().unwrap()));
+        let known = address.known.as_ref().unwrap();
+        assert!(known.is_well() && !known.new && known.failing_since.is_none());
     }
 
     proptest! {

@@ -29,6 +29,10 @@ pub struct Trial {
     pub port: u16,
     /// The age at which a timestamp is old.
     pub old_after: Duration,
+    /// The released versions of main, daily and bytecode; `None` if they are not known.
+    pub release: Option<[u32; 3]>,
+    /// The number of versions by which a database may be behind the release.
+    pub lag: u32,
     /// The present time.
     pub now: Timestamp,
 }
@@ -94,8 +98,9 @@ impl Trial {
                 return report;
             }
         }
-        for database in CORE_DATABASES {
-            let step = self.database(&format!("/{database}.cvd"), address);
+        for (number, database) in CORE_DATABASES.into_iter().enumerate() {
+            let released = self.release.and_then(|release| release.get(number).copied());
+            let step = self.database(&format!("/{database}.cvd"), released, address);
             report.steps.push(step);
         }
         report.steps.push(self.speed(address));
@@ -132,13 +137,24 @@ impl Trial {
         }
     }
 
-    fn database(&self, path: &str, address: IpAddr) -> Step {
+    fn database(&self, path: &str, released: Option<u32>, address: IpAddr) -> Step {
         let [host, _] = &self.hosts;
         let what = format!("{host}{path}");
         match check::database(&self.client, self.request(host, path, address), self.now) {
             Ok(database) if database.ranged => {
                 let header = database.header;
-                Step::good(what, format!("version {}, built {}", header.version, header.time))
+                let found = format!("version {}, built {}", header.version, header.time);
+                let behind = released.map_or(0, |of| of.saturating_sub(header.version));
+                let (Some(released), 1..) = (released, behind) else {
+                    return Step::good(what, found);
+                };
+                let versions = if behind == 1 { "version" } else { "versions" };
+                let found = format!("{found}; {behind} {versions} behind the release, {released}");
+                if behind <= self.lag {
+                    return Step::good(what, found);
+                }
+                let advice = Some(Advice::Update);
+                Step { what, good: false, found, failure: Some("behind"), advice }
             }
             Ok(_) => Step::bad(what, &Failure::NoRange),
             Err(failure) => Step::bad(what, &failure),

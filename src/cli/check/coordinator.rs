@@ -1,9 +1,10 @@
-//! Checks the files that `[monitor]` names. Servers do not use them and need not have them, so all
-//! problems are warnings.
+//! Checks what `[monitor]` names. Servers do not use its files and need not have them, so problems
+//! of these are warnings.
 
 use std::path::{Path, PathBuf};
 
 use crate::load::Loaded;
+use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::Placed;
 use cvdns_io::beside;
@@ -11,6 +12,8 @@ use cvdns_monitor::{Signer, read_release};
 
 pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let monitor = &loaded.config.monitor;
+    let fleets: Vec<&Fleet> = loaded.inputs.zones.iter().map(|zone| &*zone.fleet).collect();
+    monitor.check_witnesses(&fleets, problems);
     if let Some(named) = &monitor.secret_key {
         check_key(&beside(config, &named.value), named, loaded, problems);
     }

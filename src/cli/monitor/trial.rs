@@ -16,8 +16,8 @@ use cvdns_core::config::Monitor;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::{Problems, printable_lines};
 use cvdns_monitor::check::Client;
-use cvdns_monitor::hosts_of;
 use cvdns_monitor::trial::{Advice, Report, Software, Trial, text};
+use cvdns_monitor::{MonitorInputs, hosts_of, released};
 
 /// The report on a mirror, as JSON has it.
 #[derive(Serialize)]
@@ -36,7 +36,9 @@ pub(super) fn run(
     json: bool,
     config: &Path,
 ) -> Result<ExitCode, Failure> {
-    let Some((settings, fleets)) = inputs(origin, config) else { return Ok(ExitCode::FAILURE) };
+    let Some(MonitorBasis { settings, fleets, release, lag }) = inputs(origin, config) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let in_fleet =
         fleets.iter().find_map(|(origin, fleet)| Some((origin, fleet_addresses(fleet, mirror)?)));
     let (origin, addresses) = match in_fleet {
@@ -57,6 +59,8 @@ pub(super) fn run(
         hosts,
         port: settings.port,
         old_after: settings.old_after,
+        release,
+        lag,
         now: Timestamp::now(),
     };
     let reports: Vec<Report> = addresses.iter().map(|address| trial.at(*address)).collect();
@@ -76,14 +80,24 @@ pub(super) fn run(
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The settings of `[monitor]`, and each fleet with its origin.
-type TrialInputs = (Monitor, Vec<(String, Fleet)>);
+/// What a trial needs to know of the network.
+struct MonitorBasis {
+    /// The settings of `[monitor]`.
+    settings: Monitor,
+    /// Each fleet with its origin.
+    fleets: Vec<(String, Fleet)>,
+    /// The released versions of main, daily and bytecode.
+    release: Option<[u32; 3]>,
+    /// The number of versions by which a mirror may be behind.
+    lag: u32,
+}
 
 /// Reads the inputs from the configuration. The admin of a mirror has none and gives `--origin`,
 /// with which all settings have their defaults.
-fn inputs(origin: Option<&str>, config: &Path) -> Option<TrialInputs> {
+fn inputs(origin: Option<&str>, config: &Path) -> Option<MonitorBasis> {
     if let Some(origin) = origin {
-        return Some((Monitor::default(), vec![(origin.to_owned(), Fleet::default())]));
+        let fleets = vec![(origin.to_owned(), Fleet::default())];
+        return Some(MonitorBasis { settings: Monitor::default(), fleets, release: None, lag: 0 });
     }
     let mut problems = Problems::default();
     let inputs = load::monitor(config, &mut problems);
@@ -91,7 +105,10 @@ fn inputs(origin: Option<&str>, config: &Path) -> Option<TrialInputs> {
         print(&problems);
         return None;
     }
-    inputs.map(|inputs| (inputs.settings, inputs.fleets))
+    let inputs = inputs?;
+    let release = released(&inputs).map(|release| release.core());
+    let MonitorInputs { settings, fleets, lag, .. } = inputs;
+    Some(MonitorBasis { settings, fleets, release, lag })
 }
 
 /// The addresses to check if the fleet has this host or address: all of the host, or this address

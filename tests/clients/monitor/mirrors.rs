@@ -178,14 +178,19 @@ fn each_misbehaviour_has_its_name_and_its_state() {
         assert_eq!(daily, words.is_empty().then_some(28_129), "{name}: {entry}");
     }
 
-    // A day later those who answer wrongly are old; the timestamps of the good ones are a day old
-    // as well.
-    let feed = round(dir.path(), now + 24 * 3600);
-    for (host, state) in states(&feed) {
-        let dead = CASES
-            .iter()
-            .any(|Case(name, state, ..)| host == format!("{name}.example") && *state == "down");
-        assert_eq!(state, if dead { "down" } else { "old" }, "{host}");
+    // Those who answer wrongly are down once they have for `fault-after`.
+    let states_at = |seconds: i64| states(&round(dir.path(), now + seconds));
+    let found = states_at(15 * 60 - 1);
+    for Case(name, state, ..) in CASES {
+        assert_eq!(found[&host(name)], *state, "{name}");
+    }
+    // A day later the timestamps of the good ones are a day old.
+    for (seconds, well) in [(15 * 60, "up"), (24 * 3600, "old")] {
+        let found = states_at(seconds);
+        for Case(name, _, words, _) in CASES {
+            let state = if words.is_empty() { well } else { "down" };
+            assert_eq!(found[&host(name)], state, "{name} after {seconds} s");
+        }
     }
     drop((servers, queue));
 }

@@ -5,6 +5,7 @@
 
 mod chain;
 mod days;
+mod doubt;
 mod mirrors;
 mod network;
 mod trial;

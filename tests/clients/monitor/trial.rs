@@ -165,3 +165,26 @@ fn a_dead_mirror_an_old_one_and_one_of_an_unknown_make() {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
+
+/// Issue 15: `monitor --try` says it of a mirror that is behind: which database, and by how many.
+#[test]
+fn a_mirror_that_is_behind_is_told() {
+    let (dir, port) = place(mirror("late.example", ADDRESS));
+    let dir = dir.path();
+    let address = SocketAddr::new(ADDRESS.parse().expect("an address"), port);
+    let _nginx = Nginx::start(&dir.join("nginx"), ORIGIN, &[(address, dir.join("www"))]);
+    for (daily, status, words) in [
+        ("28130", Some(0), "1 version behind the release, 28130"),
+        ("28132", Some(1), "3 versions behind the release, 28132"),
+    ] {
+        let release = network::RELEASE.replace("28129", daily);
+        fs::write(dir.join("release.json"), release).expect("a release");
+        let (found, json, text) = report(dir, "late.example");
+        assert_eq!(found, status, "{text}");
+        let mut steps = steps(&json["addresses"][0]);
+        steps.retain(|(_, failure)| !failure.is_empty());
+        let behind = (format!("database.{ORIGIN}/daily.cvd"), "behind".to_owned());
+        assert_eq!(steps, if status == Some(1) { vec![behind] } else { vec![] });
+        assert!(text.contains("daily.cvd: version 28129, ") && text.contains(words), "{text}");
+    }
+}

@@ -1,8 +1,11 @@
 //! The `[monitor]` section: how the coordinator checks the mirrors, and where it writes the feed.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::keys::monitor as keys;
+use crate::fleet::Fleet;
+use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table};
 
 /// How the coordinator checks mirrors (`[monitor]`). Paths are as written: relative to the file
@@ -31,10 +34,18 @@ pub struct Monitor {
     pub confirm_interval: Duration,
     /// Successful checks in a row that bring an address back.
     pub good_checks: u32,
-    /// Age of a timestamp, or time without one, after which an address is old.
+    /// Age of a timestamp, or time with databases that are behind, after which an address is old.
     pub old_after: Duration,
     /// Time as old after which an address is removed.
     pub removed_after: Duration,
+    /// Time of wrong answers after which an address is down.
+    pub fault_after: Duration,
+    /// Whether addresses that are new to the fleet are not answered before a good check.
+    pub newcomers_wait: bool,
+    /// Time over which a mirror that was out for long is given back its weight; 0: at once.
+    pub ramp: Duration,
+    /// Addresses of others that always accept a TCP connection.
+    pub witnesses: Vec<Placed<SocketAddr>>,
     /// The feed is renewed at least this often.
     pub publish_every: Duration,
     /// Most addresses checked at once.
@@ -54,6 +65,21 @@ impl Default for Monitor {
 }
 
 impl Monitor {
+    /// Notes the witnesses that are mirrors of a fleet.
+    pub fn check_witnesses(&self, fleets: &[&Fleet], problems: &mut Problems) {
+        for witness in &self.witnesses {
+            let ip = witness.value.ip();
+            let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
+            let mut found = mirrors.filter(|mirror| mirror.addresses().any(|of| of == ip));
+            if let Some(mirror) = found.next() {
+                let what = format!("the witness {} is the mirror {}", witness.value, mirror.host);
+                let help = "name an address outside the fleet: witnesses tell a mirror that fails \
+                            from a coordinator that cannot see it";
+                problems.error(witness.location.clone(), what, help);
+            }
+        }
+    }
+
     /// Reads the section; a feed older than `max_age` is stale.
     pub(super) fn read(mut table: Table<'_>, max_age: Duration) -> Self {
         let monitor = Self {
@@ -66,6 +92,10 @@ impl Monitor {
             retry_interval: table.value(&keys::RETRY_INTERVAL),
             old_after: table.value(&keys::OLD_AFTER),
             removed_after: table.value(&keys::REMOVED_AFTER),
+            fault_after: table.value(&keys::FAULT_AFTER),
+            newcomers_wait: table.value(&keys::NEW),
+            ramp: table.value(&keys::RAMP),
+            witnesses: table.list(&keys::WITNESSES).unwrap_or_default(),
             publish_every: table.value(&keys::PUBLISH_EVERY),
             connect_timeout: table.value(&keys::CONNECT_TIMEOUT),
             timeout: table.value(&keys::TIMEOUT),
@@ -110,7 +140,6 @@ fn on_change(table: &mut Table<'_>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::problem::Problems;
 
     fn read(lines: &str) -> (Monitor, Vec<String>) {
         let mut problems = Problems::default();
@@ -135,6 +164,10 @@ mod tests {
             good-checks = 5
             old-after = "25h"
             removed-after = "2d 1h"
+            fault-after = "20m"
+            new = "up"
+            ramp = "0s"
+            witnesses = ["192.0.2.1:80", "[2001:db8::1]:443"]
             publish-every = "11m"
             concurrency = 7
             connect-timeout = "3s"
@@ -151,6 +184,19 @@ mod tests {
         assert_eq!(monitor.removed_after, Duration::from_secs(49 * 3600));
         assert_eq!(monitor.confirm_interval, Duration::ZERO);
         assert_eq!(monitor.on_change, ["a", "b"]);
+        assert_eq!(
+            (monitor.fault_after, monitor.ramp),
+            (Duration::from_secs(1200), Duration::ZERO)
+        );
+        let witnesses: Vec<String> =
+            monitor.witnesses.iter().map(|witness| witness.value.to_string()).collect();
+        assert_eq!(witnesses, ["192.0.2.1:80", "[2001:db8::1]:443"]);
+        let defaults = Monitor::default();
+        assert!(!monitor.newcomers_wait && defaults.newcomers_wait);
+        assert_eq!(
+            (defaults.fault_after, defaults.ramp, defaults.witnesses.len()),
+            (Duration::from_secs(900), Duration::from_secs(1800), 0)
+        );
     }
 
     #[test]
@@ -167,11 +213,31 @@ mod tests {
             ("old-after = \"1 month 1d\"", "is not a duration"),
             ("secret-key = \"\"", "it is empty"),
             ("on-change = \"mail\"", "write a list in brackets"),
+            ("new = \"old\"", "c:3:7: `new`"),
+            ("fault-after = \"1\"", "is not a duration"),
+            ("ramp = \"10ms\"", "less than a second"),
+            ("witnesses = [\"192.0.2.1\"]", "c:3:14: `witnesses`"),
+            ("witnesses = \"192.0.2.1:80\"", "write a list in brackets"),
             ("publish-every = \"40m\"", "stale after 3600s"),
             ("intervall = \"1h\"", "did you mean `interval`?"),
         ] {
             let (_, problems) = read(line);
             assert!(problems.iter().any(|problem| problem.contains(words)), "{line}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_witness_must_not_be_a_mirror() {
+        let fleet = "[[mirror]]\nhost = \"a.example\"\ncountry = \"DE\"\nipv4 = [\"192.0.2.1\"]\n\
+                     ipv6 = [\"2001:db8::1\"]\n";
+        let fleet = Fleet::parse("m", fleet, &mut Problems::default());
+        let (monitor, _) =
+            read("witnesses = [\"192.0.2.2:80\", \"192.0.2.1:443\", \"[2001:db8::1]:80\"]");
+        let mut problems = Problems::default();
+        monitor.check_witnesses(&[&fleet], &mut problems);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].contains("c:3:30: the witness 192.0.2.1:443 is the mirror a.example"));
+        assert!(problems[1].contains("c:3:47: the witness [2001:db8::1]:80 is the mirror"));
     }
 }

@@ -13,11 +13,14 @@ use crate::check::{Client, check};
 use crate::confirm::confirmed;
 use crate::rule::Evidence;
 use crate::target::Target;
+use crate::witness::Asking;
 
 /// What threads report.
 pub(super) enum Event {
     /// The number of a pool, the number of a target, and the result of its check.
     Checked(u64, usize, Evidence),
+    /// The number of a pool, and the witnesses that do not answer.
+    Asked(u64, Vec<SocketAddr>),
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT.
@@ -46,12 +49,13 @@ struct Job {
 /// The threads. When the pool is dropped, each thread ends after its present check.
 pub(super) struct Pool {
     jobs: Sender<Job>,
-    stop: Stop,
+    checker: Checker,
+    events: Sender<Event>,
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.stop.stop();
+        self.checker.stop.stop();
     }
 }
 
@@ -70,7 +74,17 @@ impl Pool {
                 .name("check".to_owned())
                 .spawn(move || work(&checker, &waiting, &events))?;
         }
-        Ok(Self { jobs, stop: checker.stop.clone() })
+        Ok(Self { jobs, checker: checker.clone(), events: events.clone() })
+    }
+
+    /// Asks the witnesses, on a thread of their own: the others may wait for mirrors for long.
+    pub(super) fn ask(&self, asking: Asking) -> std::io::Result<()> {
+        let (checker, events) = (self.checker.clone(), self.events.clone());
+        let ask = move || {
+            let silent = asking.silent(|| !checker.stop.wait(checker.pause));
+            let _ = events.send(Event::Asked(checker.pool, silent));
+        };
+        std::thread::Builder::new().name("witness".to_owned()).spawn(ask).map(drop)
     }
 
     /// Queues the check of a target.

@@ -1,9 +1,12 @@
 //! The keys of `[monitor]`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::schema::kind::{DAYS, DURATION};
-use crate::schema::{Custom, Integer, Key, List, Optional, Preset, Section, Shape, Text, read};
+use crate::schema::kind::{DAYS, DURATION, ZERO_OR_SECONDS};
+use crate::schema::{
+    Custom, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text, read,
+};
 
 /// A path.
 const PATH: Custom<String> = Custom {
@@ -44,6 +47,10 @@ pub static SECTION: Section = Section {
         &GOOD_CHECKS,
         &OLD_AFTER,
         &REMOVED_AFTER,
+        &FAULT_AFTER,
+        &NEW,
+        &RAMP,
+        &WITNESSES,
         &PUBLISH_EVERY,
         &CONCURRENCY,
         &CONNECT_TIMEOUT,
@@ -172,8 +179,8 @@ pub static OLD_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
     default: Preset(Duration::from_secs(24 * 3600)),
     expected: "",
     example: "",
-    doc: "Age of a timestamp, or time without one, after which an address is old; days are allowed \
-        (\"1d\").",
+    doc: "Age of a timestamp, or time with a database that is more than `lag` of [record] behind \
+        the release, after which an address is old; days are allowed (\"1d\").",
 };
 
 /// `removed-after`.
@@ -184,6 +191,51 @@ pub static REMOVED_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
     expected: "",
     example: "",
     doc: "Time as old after which an address is removed.",
+};
+
+/// `fault-after`.
+pub static FAULT_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "fault-after",
+    kind: ZERO_OR_SECONDS,
+    default: Preset(Duration::from_secs(15 * 60)),
+    expected: "",
+    example: "",
+    doc: "Time of wrong answers after which an address is down; \"0s\": at once. It is noticed at a \
+        check, so at the latest one `retry-interval` later.",
+};
+
+/// `new`.
+pub static NEW: Key<OneOf<bool>, Preset<bool>> = Key {
+    name: "new",
+    kind: OneOf(&[("down", true), ("up", false)]),
+    default: Preset(true),
+    expected: "",
+    example: "",
+    doc: "State of an address that is new to the fleet, until its first good check. A coordinator \
+        without memory takes none to be new.",
+};
+
+/// `ramp`.
+pub static RAMP: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "ramp",
+    kind: ZERO_OR_SECONDS,
+    default: Preset(Duration::from_secs(30 * 60)),
+    expected: "",
+    example: "",
+    doc: "Time over which a mirror that was out for more than an hour is given back its weight, in \
+        four steps from a quarter; \"0s\": at once.",
+};
+
+/// `witnesses`.
+pub static WITNESSES: Key<List<Parsed<SocketAddr>>, Optional> = Key {
+    name: "witnesses",
+    kind: List(Parsed::new("^[0-9A-Fa-f.:%\\[\\]]+:[0-9]+$")),
+    default: Optional("none"),
+    expected: "addresses and ports: [\"192.0.2.1:80\", \"[2001:db8::1]:443\"]",
+    example: "[\"192.0.2.1:80\"]",
+    doc: "Addresses and ports of other networks, not of mirrors, that always accept a TCP \
+        connection. While none of them does, the coordinator takes its own network to be down and \
+        changes no state.",
 };
 
 /// `publish-every`.
@@ -235,6 +287,6 @@ pub static ON_CHANGE: Key<List<Text>, Optional> = Key {
     default: Optional("none"),
     expected: "[\"/usr/bin/mail-the-team\"]",
     example: "[\"/usr/bin/mail-the-team\"]",
-    doc: "Command with its arguments that gets each change as JSON on its standard input. It runs \
+    doc: "Command with its arguments that gets each change, and each freeze, as JSON on its standard input. It runs \
         without a shell; after 30 seconds the command and its child processes are ended.",
 };

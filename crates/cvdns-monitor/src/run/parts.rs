@@ -1,0 +1,53 @@
+//! What follows from the inputs of a coordinator.
+
+use tracing::warn;
+
+use crate::MonitorInputs;
+use crate::coordinator::Conduct;
+use crate::notify::Notifier;
+use crate::publish::Publisher;
+use crate::rule::Rule;
+use crate::schedule::Schedule;
+use crate::sign::Signer;
+use crate::target::{self, Target};
+
+/// The parts that follow from the inputs alone.
+pub(super) struct Parts {
+    pub(super) targets: Vec<Target>,
+    pub(super) publisher: Publisher,
+    pub(super) notifier: Option<Notifier>,
+    pub(super) conduct: Conduct,
+}
+
+impl Parts {
+    pub(super) fn of(inputs: &MonitorInputs) -> Result<Self, String> {
+        let settings = &inputs.settings;
+        let feed = inputs.feed.clone().ok_or("there is no place for the feed")?;
+        let signer = inputs.secret_key.as_deref().map(Signer::load).transpose()?;
+        if let Some(path) = inputs.secret_key.as_deref().filter(|path| Signer::is_open(path)) {
+            warn!(
+                "others than its owner can use the secret key {}: chmod 600 takes that from them",
+                path.display()
+            );
+        }
+        Ok(Self {
+            targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
+            publisher: Publisher::new(feed, signer, inputs.release.clone()),
+            notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
+            conduct: Conduct {
+                rule: Rule {
+                    old_after: settings.old_after,
+                    removed_after: settings.removed_after,
+                    good_checks: settings.good_checks,
+                    fault_after: settings.fault_after,
+                    lag: inputs.lag,
+                },
+                schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
+                ramp: settings.ramp,
+                newcomers_wait: settings.newcomers_wait,
+                has_witnesses: !settings.witnesses.is_empty(),
+                doubts: true,
+            },
+        })
+    }
+}
