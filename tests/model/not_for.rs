@@ -97,6 +97,7 @@ fn shared_out(all: &Restrictions, numbers: &mut Numbers, feed: &mut Feed) -> Arc
             addresses: BTreeMap::new(),
             not_for: BTreeSet::new(),
             note: String::new(),
+            weight: cvdns_core::release::Share::WHOLE,
         };
         if !of_feed.is_empty() {
             feed.mirrors.entry(host.clone()).or_insert_with(up).not_for = of_feed;

@@ -4,7 +4,8 @@ use super::*;
 use crate::health::{HealthInputs, Overrides};
 use crate::problem::Problems;
 use crate::release::Share;
-use crate::snapshot::inputs::{Databases, Inputs};
+use crate::health::FeedRequirements;
+use crate::snapshot::inputs::Inputs;
 use crate::snapshot::{Loss, LossLimit, Now, compile};
 use proptest::prelude::*;
 
@@ -29,7 +30,7 @@ fn world() -> StaticData {
     }
     let mut problems = Problems::default();
     let inputs = Inputs::of_zone(zone, records, &fleet, &mut problems).unwrap();
-    compile(&inputs, &Databases::default(), &mut problems).unwrap()
+    compile(&inputs, &FeedRequirements::default(), &mut problems).unwrap()
 }
 
 fn feed(up: &[bool]) -> Feed {
