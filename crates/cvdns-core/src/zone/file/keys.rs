@@ -3,9 +3,10 @@
 use super::name_kind::{Families, TxtKind};
 use super::pool_ref::PoolRef;
 use crate::geo::country::Country;
+use crate::schema::kind::RATE;
 use crate::schema::{
-    FileFormat, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Required, Section,
-    SubTable, Tables, Text,
+    Custom, FileFormat, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Required,
+    Section, SubTable, Tables, Text,
 };
 
 /// Regular expression of pools.
@@ -25,14 +26,21 @@ const MAX_ADDRESSES: u64 = 4000;
 pub static FILE: FileFormat = FileFormat { title: "zone file", name: "zone", root: &ROOT };
 
 /// The top of the file.
-pub static ROOT: Section =
-    Section { doc: "", keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &NEIGHBOURS] };
+pub static ROOT: Section = Section {
+    doc: "",
+    keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &DEMAND, &NEIGHBOURS],
+};
 
 static ANSWER_SECTION: Section =
     Section { doc: "", keys: &[&ANSWER_TTL, &ANSWER_MAX, &ANSWER_MIN, &UNKNOWN] };
 
 static NAME_SECTION: Section =
     Section { doc: "", keys: &[&OWNER, &POOL, &TYPES, &TXT, &PING, &TTL, &MAX, &MIN] };
+
+/// The top of a file of `[[demand]]` tables.
+pub(super) static DEMAND_ROOT: Section = Section { doc: "", keys: &[&DEMAND] };
+
+static DEMAND_SECTION: Section = Section { doc: "", keys: &[&DEMAND_COUNTRY, &DEMAND_RATE] };
 
 static NEIGHBOURS_SECTION: Section = Section { doc: "", keys: &[&COUNTRY, &NEXT] };
 
@@ -96,6 +104,36 @@ pub static NAME: Key<Tables, Optional> = Key {
     example: "",
     doc: "A name that is answered from pools or from the release. It has exactly one of `pool`, \
         `txt` and `ping`.",
+};
+
+/// `demand`.
+pub static DEMAND: Key<Tables, Optional> = Key {
+    name: "demand",
+    kind: Tables(&DEMAND_SECTION),
+    default: Optional("none"),
+    expected: "",
+    example: "",
+    doc: "What the clients of a country need.",
+};
+
+/// `country`.
+pub static DEMAND_COUNTRY: Key<Parsed<Country>, Required> = Key {
+    name: "country",
+    kind: Parsed::new(COUNTRY_PATTERN),
+    default: Required,
+    expected: "an ISO 3166 code such as \"IN\"",
+    example: "\"IN\"",
+    doc: "The country.",
+};
+
+/// `rate`.
+pub static DEMAND_RATE: Key<Custom<u64>, Required> = Key {
+    name: "rate",
+    kind: RATE,
+    default: Required,
+    expected: "a rate such as \"12Gbit/s\"",
+    example: "\"12Gbit/s\"",
+    doc: "What its clients need together.",
 };
 
 /// `neighbours`.

@@ -1,5 +1,6 @@
 //! A zone's TOML file: its origin, its dynamic names and what they are answered from.
 
+mod demand;
 pub mod keys;
 mod limits;
 mod name;
@@ -14,6 +15,7 @@ use crate::geo::country::Country;
 use crate::problem::table::{Document, Placed, Table};
 use crate::problem::{Location, Problems};
 
+pub use demand::Demand;
 pub use limits::AnswerDefaults;
 pub use name::{DynamicName, PING_TTL};
 pub use name_kind::{Families, NameKind, TxtKind};
@@ -35,6 +37,8 @@ pub struct ZoneFile {
     pub unknown: Placed<PoolRef>,
     /// The dynamic names.
     pub names: Vec<DynamicName>,
+    /// What the clients of countries need.
+    pub demand: Vec<Demand>,
     /// Neighbours that replace the nearest countries, by country.
     pub neighbours: Vec<(Country, Vec<Country>)>,
     /// The file as a whole.
@@ -68,6 +72,7 @@ impl ZoneFile {
         let unknown = answer.get(&keys::UNKNOWN);
         answer.finish();
         let names = root.tables(&keys::NAME).into_iter().filter_map(DynamicName::read).collect();
+        let demand = demand::read(&mut root);
         let neighbours = neighbours::read(&mut root);
         root.finish();
         let unknown = unknown
@@ -79,6 +84,7 @@ impl ZoneFile {
             answer: limits,
             unknown,
             names,
+            demand,
             neighbours,
             whole,
         })
