@@ -31,6 +31,7 @@ mod portable;
 mod record_files;
 mod samples;
 mod settling;
+mod simulate;
 mod status;
 mod system;
 mod tcp;

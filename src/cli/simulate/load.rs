@@ -34,13 +34,20 @@ pub(super) struct MirrorReport {
     pub exceeded: BeforeAfter<bool>,
 }
 
-/// One side of the comparison: what each mirror of the fleet gets, and whether it works.
+/// One side of the comparison.
 struct Side {
-    /// In kbit/s.
-    rates: Vec<f64>,
-    works: Vec<bool>,
+    /// What each mirror of the fleet gets.
+    mirrors: Vec<MirrorLoad>,
     /// The demand that is answered with NODATA, in kbit/s.
-    unanswered: u64,
+    unanswered: f64,
+}
+
+/// What a mirror gets.
+#[derive(Debug, Clone, Copy)]
+struct MirrorLoad {
+    /// In kbit/s.
+    rate: f64,
+    works: bool,
 }
 
 impl MirrorLoads {
@@ -54,27 +61,24 @@ impl MirrorLoads {
         let after = side(snapshots.after, |one| &one.answers.after);
         let demand = replayed.iter().filter_map(|one| one.demand).sum();
         let mut mirrors = Vec::new();
-        let mut unmet = BeforeAfter { before: before.unanswered, after: after.unanswered };
+        let mut unmet = [before.unanswered, after.unanswered];
         for (index, mirror) in plan.fleet.enabled() {
-            let [(was, did_work), (is, does_work)] = [before.of(index), after.of(index)];
-            let beyond = |rate: u64, works: bool| {
-                if works { rate.saturating_sub(mirror.capacity) } else { rate }
-            };
-            let over = BeforeAfter { before: beyond(was, did_work), after: beyond(is, does_work) };
-            unmet.before = unmet.before.saturating_add(over.before);
-            unmet.after = unmet.after.saturating_add(over.after);
-            let share = |rate: u64| rate as f64 / u64::max(demand, 1) as f64;
+            let sides = [before.of(index), after.of(index)];
+            let excess = sides.map(|side| side.excess(mirror.capacity));
+            for (sum, excess) in unmet.iter_mut().zip(excess) {
+                *sum += excess;
+            }
             mirrors.push(MirrorReport {
                 host: mirror.host.clone(),
                 country: mirror.country.code(),
                 capacity: mirror.capacity,
-                works: BeforeAfter { before: did_work, after: does_work },
-                share: BeforeAfter { before: share(was), after: share(is) },
-                rate: BeforeAfter { before: was, after: is },
-                exceeded: BeforeAfter { before: over.before > 0, after: over.after > 0 },
+                works: BeforeAfter::of(sides.map(|side| side.works)),
+                share: BeforeAfter::of(sides.map(|side| side.rate / u64::max(demand, 1) as f64)),
+                rate: BeforeAfter::of(sides.map(|side| whole(side.rate))),
+                exceeded: BeforeAfter::of(excess.map(|excess| whole(excess) > 0)),
             });
         }
-        Self { mirrors, demand, unmet }
+        Self { mirrors, demand, unmet: BeforeAfter::of(unmet.map(whole)) }
     }
 }
 
@@ -101,28 +105,40 @@ impl Side {
                 status.ipv4.iter().chain(&status.ipv6).any(|state| state.is_usable())
             })
         };
-        let works = (0..plan.fleet.mirrors.len()).map(works).collect();
-        let mut side = Self { rates: vec![0.0; plan.fleet.mirrors.len()], works, unanswered: 0 };
+        let mirrors = (0..plan.fleet.mirrors.len())
+            .map(|index| MirrorLoad { rate: 0.0, works: works(index) })
+            .collect();
+        let mut side = Self { mirrors, unanswered: 0.0 };
         for one in replayed {
             let Some(demand) = one.demand else { continue };
             let answer = answer(one);
             if answer.level == Level::NoData {
-                side.unanswered = side.unanswered.saturating_add(demand);
+                side.unanswered += demand as f64;
             }
             for mirror in answer.mirrors.firsts.keys() {
                 let share = answer.mirrors.share(*mirror).unwrap_or_default();
-                if let Some(rate) = side.rates.get_mut(*mirror as usize) {
-                    *rate += demand as f64 * share;
+                if let Some(load) = side.mirrors.get_mut(*mirror as usize) {
+                    load.rate += demand as f64 * share;
                 }
             }
         }
         side
     }
 
-    /// The rate of a mirror in kbit/s, and whether it works.
-    #[allow(clippy::cast_sign_loss, reason = "rates are sums of positive numbers")]
-    fn of(&self, index: usize) -> (u64, bool) {
-        let rate = self.rates.get(index).copied().unwrap_or_default();
-        (rate.round() as u64, self.works.get(index).copied().unwrap_or_default())
+    fn of(&self, index: usize) -> MirrorLoad {
+        self.mirrors.get(index).copied().unwrap_or(MirrorLoad { rate: 0.0, works: false })
     }
+}
+
+impl MirrorLoad {
+    /// How much of the rate it cannot take, in kbit/s.
+    fn excess(self, capacity: u64) -> f64 {
+        if self.works { (self.rate - capacity as f64).max(0.0) } else { self.rate }
+    }
+}
+
+/// A rate as a whole number. Sums of shares miss whole numbers by their rounding.
+#[allow(clippy::cast_sign_loss, reason = "rates are sums of positive numbers")]
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
 }

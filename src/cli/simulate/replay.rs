@@ -85,6 +85,13 @@ pub(super) struct Replayed {
     pub change: Change,
 }
 
+impl<T> BeforeAfter<T> {
+    /// The values, that before the failures first.
+    pub(super) fn of([before, after]: [T; 2]) -> Self {
+        Self { before, after }
+    }
+}
+
 /// Reads the answers of paths in both snapshots. `rates` is the demand of each country.
 pub(super) fn replay(
     snapshots: BeforeAfter<&Snapshot>,

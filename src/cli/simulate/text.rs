@@ -10,8 +10,11 @@ use crate::cli::output::{Failure, print_line};
 use crate::cli::table::{or_dash, print_table};
 use cvdns_core::problem::plural;
 
-/// Areas and mirrors that a cell lists at most; `--json` has all.
-const MAX_LISTED: usize = 8;
+/// Areas that a cell lists at most; `--json` has all.
+const MAX_AREAS: usize = 8;
+
+/// Mirrors that a cell lists at most; `--json` has all.
+const MAX_MIRRORS: usize = 4;
 
 const PATHS: [&str; 6] = ["CLIENTS", "PATH", "CHANGE", "BEFORE", "AFTER", "FIRST IN ANSWERS"];
 
@@ -48,7 +51,9 @@ impl ZoneReport {
             print_line("")?;
         }
         if !self.mirrors.is_empty() {
-            print_table(&MIRRORS, self.mirrors.iter().map(MirrorReport::cells))?;
+            let mut mirrors: Vec<&MirrorReport> = self.mirrors.iter().collect();
+            mirrors.sort_by(|one, other| other.urgency().total_cmp(&one.urgency()));
+            print_table(&MIRRORS, mirrors.into_iter().map(MirrorReport::cells))?;
             print_line("")?;
         }
         print_line(self.summary.text())
@@ -71,7 +76,7 @@ impl PathReport {
         let countries = self.countries.iter().map(|code| (*code).to_owned());
         let continents = self.continents.iter().map(|code| format!("continent:{code}"));
         let unknown = self.unknown.then(|| "unknown".to_owned());
-        shortened(countries.chain(continents).chain(unknown).collect(), " ")
+        shortened(countries.chain(continents).chain(unknown).collect(), MAX_AREAS, " ")
     }
 
     /// The mirrors that lead answers, before or after, with their shares: those that change most
@@ -94,7 +99,7 @@ impl PathReport {
             .collect();
         // The sort is stable: hosts whose shares move equally stay in their order.
         all.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        shortened(all.into_iter().map(|(_, text)| text).collect(), ", ")
+        shortened(all.into_iter().map(|(_, text)| text).collect(), MAX_MIRRORS, ", ")
     }
 }
 
@@ -155,6 +160,12 @@ impl MirrorReport {
         ]
     }
 
+    /// By this the mirrors are ordered: those above their capacity come first.
+    fn urgency(&self) -> f64 {
+        let load = self.rate.after as f64 / self.capacity.max(1) as f64;
+        if self.exceeded.after && !self.works.after { f64::INFINITY } else { load }
+    }
+
     /// The rate as a part of the capacity, with a mark if it is too much.
     fn load(&self) -> String {
         let works = self.works.after;
@@ -213,9 +224,9 @@ impl Summary {
 }
 
 /// The first words, and how many more there are.
-fn shortened(mut words: Vec<String>, separator: &str) -> String {
-    let more = words.len().saturating_sub(MAX_LISTED);
-    words.truncate(MAX_LISTED);
+fn shortened(mut words: Vec<String>, most: usize, separator: &str) -> String {
+    let more = words.len().saturating_sub(most);
+    words.truncate(most);
     let list = words.join(separator);
     match (list.is_empty(), more) {
         (true, _) => "-".to_owned(),
