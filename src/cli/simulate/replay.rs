@@ -222,9 +222,8 @@ impl PathAnswer {
         match (enters, leaves) {
             (true, false) => Change::Gains,
             (false, true) => Change::Loses,
-            (true, true) => Change::Changes,
             (false, false) if self.same_shares(before) => Change::Same,
-            (false, false) => Change::Changes,
+            (true, true) | (false, false) => Change::Changes,
         }
     }
 

@@ -11,6 +11,7 @@ use super::subject::Subject;
 use crate::cli::offline::SourcedFeed;
 use crate::cli::output::{Failure, eprint_line};
 use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::Plan;
 
@@ -174,7 +175,7 @@ impl PathReport {
         let answer = |answer| AnswerReport::new(plan, path, answer);
         Self {
             path: names.map(|members| members.pool.to_string()).collect(),
-            countries: path.countries().map(|country| country.code()).collect(),
+            countries: path.countries().map(Country::code).collect(),
             continents: path.areas.iter().filter_map(continent).collect(),
             unknown: path.areas.contains(&Area::Unknown),
             demand: *demand,
@@ -222,7 +223,7 @@ impl Summary {
     fn new(replayed: &[Replayed]) -> Self {
         let falls = |one: &&Replayed| one.change == Change::FallsBack;
         let falling = replayed.iter().filter(falls).flat_map(|one| one.path.countries());
-        let mut fall_back: Vec<&'static str> = falling.map(|country| country.code()).collect();
+        let mut fall_back: Vec<&'static str> = falling.map(Country::code).collect();
         fall_back.sort_unstable();
         let countries = replayed.iter().flat_map(|one| one.path.countries()).count();
         Self { fall_back, countries, exceeded: None, demand: None, unmet: None }

@@ -72,7 +72,9 @@ impl Wanted<'_> {
                 Err(Failure::new(format!("{}: choose a name with --name", why(origin))))
             }
             (false, _) => {
-                without.iter().for_each(|origin| eprint_line!("cvdns: {}", why(origin)));
+                for origin in without {
+                    eprint_line!("cvdns: {}", why(origin));
+                }
                 Ok(subjects)
             }
         }
