@@ -17,6 +17,7 @@ use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::{Plan, Rule};
+use cvdns_core::snapshot::yields::Group;
 use cvdns_core::zone::file::Families;
 
 /// The response of `/api/v1/mirrors`.
@@ -84,8 +85,20 @@ struct YieldStatus {
 struct FamilyStatus {
     /// Number of addresses.
     addresses: usize,
+    /// The groups that answers are drawn from, those in front first.
+    groups: Vec<GroupStatus>,
     /// The fallback level: `near`, `further`, `lagging` or `open`.
     reach: &'static str,
+}
+
+#[derive(Serialize)]
+struct GroupStatus {
+    /// The pools of which the group has addresses. Several share a demand.
+    pools: Vec<String>,
+    /// Number of its addresses.
+    addresses: usize,
+    /// How many of them are in each answer.
+    per_answer: usize,
 }
 
 /// The response of `/api/v1/record`.
@@ -190,15 +203,33 @@ impl FleetPools {
     }
 }
 
+impl GroupStatus {
+    /// The groups of answers with `size` addresses; `pools` are those of the path.
+    fn of(groups: &[Group], pools: &[String], size: usize) -> Vec<Self> {
+        let mut room = size;
+        let status = |group: &Group| {
+            let per_answer = group.take.min(room);
+            room -= per_answer;
+            let pools = group.pools.iter().filter_map(|part| pools.get(part.at).cloned());
+            Self { pools: pools.collect(), addresses: group.len(), per_answer }
+        };
+        groups.iter().map(status).collect()
+    }
+}
+
 impl YieldStatus {
     fn of(snapshot: &Snapshot, plan: u32, number: u32, rule: &Rule, path: u16) -> Option<Self> {
         let answer = snapshot.dynamic_data.pool(number, path)?;
         let (plan, health) =
             (snapshot.static_data.plans.get(plan as usize)?, snapshot.dynamic_data.health(plan)?);
         // The same walk made the answer.
-        let found = plan.walk(rule.min, rule.families, health).along(plan.paths.get(path)?);
-        let family = |addresses, ipv6| FamilyStatus {
+        let path = plan.paths.get(path)?;
+        let found = plan.walk(rule.min, rule.families, health).along(path);
+        let pools: Vec<String> =
+            plan.paths.along(path).map(|members| members.pool.to_string()).collect();
+        let family = |addresses, groups: &[Group], ipv6| FamilyStatus {
             addresses,
+            groups: GroupStatus::of(groups, &pools, answer.windows(ipv6).size.into()),
             reach: answer.windows(ipv6).fallback.label(),
         };
         Some(Self {
@@ -210,8 +241,8 @@ impl YieldStatus {
                 Families::V4 => &["A"],
                 Families::V6 => &["AAAA"],
             },
-            ipv4: family(found.ipv4.len(), false),
-            ipv6: family(found.ipv6.len(), true),
+            ipv4: family(found.ipv4.len(), &found.ipv4.groups, false),
+            ipv6: family(found.ipv6.len(), &found.ipv6.groups, true),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::dynamic_data::{PoolAnswer, WindowSet};
+use cvdns_core::snapshot::dynamic_data::PoolAnswer;
 use cvdns_core::snapshot::names::NodeId;
 use cvdns_core::snapshot::pools::{PathChoice, PathId};
 use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData};
@@ -140,7 +140,12 @@ impl<'s> ExportZone<'s> {
         for (name, node) in self.nodes() {
             for holding in static_data.answers(node) {
                 if let Answer::Pool { rule, choice: PathChoice::Client } = holding.answer {
-                    records.extend(addresses(name, holding.rtype, dynamic_data.pool(rule, client)));
+                    records.extend(addresses(
+                        name,
+                        holding.rtype,
+                        dynamic_data.pool(rule, client),
+                        client,
+                    ));
                 }
             }
         }
@@ -208,7 +213,7 @@ impl<'s> RecordCollector<'_, 's> {
                 }
             }
             Answer::Pool { rule, choice: PathChoice::Path(path) } => {
-                self.records.extend(addresses(name, rtype, dynamic_data.pool(rule, path)));
+                self.records.extend(addresses(name, rtype, dynamic_data.pool(rule, path), path));
             }
             Answer::Pool { choice: PathChoice::Client, .. } => {}
         }
@@ -309,12 +314,23 @@ fn records_of(set: &Rrset<'_>) -> Vec<ZoneRecord> {
     set.rdatas().map(record).collect()
 }
 
-/// All addresses in the windows of an answer, each once and sorted, so that the order does not
-/// depend on the feed.
-fn addresses(name: &[u8], rtype: u16, answer: Option<&PoolAnswer>) -> Vec<ZoneRecord> {
-    let windows =
-        answer.map(|answer| if rtype == rtype::AAAA { &answer.ipv6 } else { &answer.ipv4 });
-    let mut records = decode_prepared(name, windows.map(WindowSet::records).unwrap_or_default());
+/// The addresses of an answer, sorted, so that the order does not depend on the feed: all that are in
+/// any window. Where some are in every answer and others fill it up, those of one window: no server
+/// of these files would put the former first. Paths that fill up from the same pool have different
+/// windows of it, as far as there are.
+fn addresses(
+    name: &[u8],
+    rtype: u16,
+    answer: Option<&PoolAnswer>,
+    path: PathId,
+) -> Vec<ZoneRecord> {
+    let windows = answer.map(|answer| answer.windows(rtype == rtype::AAAA));
+    let octets =
+        windows.map(|windows| match usize::from(path).checked_rem(windows.count as usize) {
+            Some(number) if windows.has_groups() => windows.numbered(number),
+            _ => windows.records(),
+        });
+    let mut records = decode_prepared(name, octets.unwrap_or_default());
     records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
     records.dedup();
     records

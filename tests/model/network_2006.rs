@@ -151,8 +151,8 @@ fn a_country_with_mirrors_is_answered_with_exactly_them() {
         assert_eq!(answer.into_iter().collect::<BTreeSet<_>>(), mirrors, "{name}");
 
         let name = format!("db.{country}.clamav.net");
-        let wanted = oracle.answers(&oracle.path(Some(country)), &States::default());
-        assert_eq!(reached(&mut asker, &query(&name, A, None), wanted.len()), wanted, "{name}");
+        let wanted = oracle.groups(&oracle.path(Some(country)), &States::default());
+        reaches(&mut asker, &query(&name, A, None), &wanted, &name);
         // No mirror of 2006 had IPv6: the name exists all the same.
         let none = asker.ask(&name, AAAA);
         assert_eq!(
@@ -182,10 +182,10 @@ fn ten_thousand_networks_get_what_the_oracle_says() {
             let ipv6 = number % 2 == 1;
             let (address, prefix) = client(&SAMPLES[usize::from(ipv6)], ipv6, &mut numbers);
             let path = oracle.path(oracle.country(address).as_deref());
-            let wanted = oracle.answers(&path, &states);
+            let wanted = oracle.groups(&path, &states);
             let asked = query("db.local.clamav.net", A, Some((address, prefix)));
-            let found = reached(&mut asker, &asked, wanted.len());
-            assert_eq!(found, wanted, "feed {round}, client {address}/{prefix}, path {path:?}");
+            let who = format!("feed {round}, client {address}/{prefix}, path {path:?}");
+            reaches(&mut asker, &asked, &wanted, &who);
             paths_seen.insert(path);
         }
     }
@@ -203,8 +203,9 @@ fn every_address_of_a_pool_is_answered_alike() {
         let mut asker = Asker::new(&snapshot);
         let hosts = oracle.hosts();
         for country in hosts.iter().copied().chain(["KE", "NZ", "AQ", "LU"]) {
-            let size = oracle.answers(&oracle.path(Some(country)), &states).len();
-            let queries = 200 * size;
+            let groups = oracle.groups(&oracle.path(Some(country)), &states);
+            let windows: usize = groups.iter().map(|(addresses, _)| addresses.len()).product();
+            let queries = 200 * windows;
             let asked = query(&format!("db.{country}.clamav.net"), A, None);
             let mut counts: HashMap<IpAddr, (usize, usize)> = HashMap::new();
             for _ in 0..queries {
@@ -215,16 +216,19 @@ fn every_address_of_a_pool_is_answered_alike() {
                 }
             }
             for (address, (times, first)) in counts {
-                // Every one stands in the same share of the answers and leads the same share of
-                // them.
-                let fair = 200 * MAX.min(size);
+                // Every one of a group stands in the same share of the answers and leads the same
+                // share of them, if it is the group in front.
+                let is_of = |(group, _): &&oracle::Group| group.contains(&v4(address));
+                let (group, take) = groups.iter().find(is_of).expect("a group");
+                let fair = queries * (*take).min(MAX) / group.len();
                 assert!(
                     times.abs_diff(fair) * 10 <= fair,
                     "{country} {address}: {times}, fair is {fair}"
                 );
+                let lead = if *group == groups[0].0 { queries / group.len() } else { 0 };
                 assert!(
-                    first.abs_diff(200) * 10 <= 200,
-                    "{country} {address}: first {first} times of 200"
+                    first.abs_diff(lead) * 10 <= lead,
+                    "{country} {address}: first {first} times of {lead}"
                 );
             }
         }
@@ -292,7 +296,7 @@ fn check_scope(
     assert_eq!((subnet.addr(), subnet.source_prefix()), (address, prefix));
     let scope = subnet.scope_prefix();
     let path = oracle.path(oracle.country(address).as_deref());
-    let wanted = oracle.answers(&path, &States::default());
+    let wanted = oracle.groups(&path, &States::default());
     for _ in 0..6 {
         let other = spread(address, scope, numbers.wide());
         assert_eq!(
@@ -301,8 +305,7 @@ fn check_scope(
             "{address}/{scope}: {other}"
         );
         let whole = if address.is_ipv6() { 128 } else { 32 };
-        let found = reached(asker, &asked(other, whole), wanted.len());
-        assert_eq!(found, wanted, "{address}/{scope}: {other}");
+        reaches(asker, &asked(other, whole), &wanted, &format!("{address}/{scope}: {other}"));
         let again = asker.send(&asked(other, whole));
         assert_eq!(
             again.subnet().map(ClientSubnet::scope_prefix),
@@ -351,24 +354,35 @@ fn stands_for_ipv4(address: IpAddr) -> bool {
     }
 }
 
-/// All addresses that come up when the query is asked often enough to see each of `size` windows;
-/// every answer is checked alone too.
-fn reached(asker: &mut Asker<'_>, query: &[u8], size: usize) -> BTreeSet<Ipv4Addr> {
+/// All addresses of the groups come up when the query is asked often enough to see each of the
+/// windows, and no others; every answer is checked alone too.
+#[track_caller]
+fn reaches(asker: &mut Asker<'_>, query: &[u8], groups: &[oracle::Group], who: &str) {
     let mut all = BTreeSet::new();
-    for _ in 0..4 * size + 8 {
+    let windows: usize = groups.iter().map(|(addresses, _)| addresses.len()).product();
+    for _ in 0..4 * windows + 8 {
         let answer = asker.send(query);
         assert!(answer.length <= 512);
         assert!(answer.message.authoritative && !answer.message.truncation);
-        let addresses = answer.addresses();
-        let different: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+        let addresses: Vec<Ipv4Addr> = answer.addresses().into_iter().map(v4).collect();
+        let different: BTreeSet<Ipv4Addr> = addresses.iter().copied().collect();
         assert_eq!(different.len(), addresses.len(), "an address stands twice in an answer");
-        assert_eq!(addresses.len(), size.min(MAX));
-        all.extend(addresses.into_iter().filter_map(|address| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        }));
+        let mut rest = addresses.as_slice();
+        for (group, take) in groups {
+            let size = (*take).min(MAX - (addresses.len() - rest.len()));
+            let (own, others) = rest.split_at_checked(size).expect("enough addresses");
+            assert!(own.iter().all(|address| group.contains(address)), "{who}: {addresses:?}");
+            rest = others;
+        }
+        assert!(rest.is_empty(), "{who}: {addresses:?} of {groups:?}");
+        all.extend(addresses);
     }
-    all
+    let wanted: BTreeSet<Ipv4Addr> = groups.iter().flat_map(|(group, _)| group.clone()).collect();
+    assert_eq!(all, wanted, "{who}");
+}
+
+fn v4(address: IpAddr) -> Ipv4Addr {
+    if let IpAddr::V4(address) = address { address } else { panic!("{address} is IPv6") }
 }
 
 /// The version that the feed releases.

@@ -4,7 +4,8 @@
 //! It is written from the rules (docs/design.md, "path"), not from the code: own country, the two
 //! nearest countries in which mirrors stand, continent, world; continent and world where no more is
 //! known; on along them until there are `min` addresses; `old` ones only where there are too few;
-//! those that lag behind the record only where there are no others.
+//! those that lag behind the record only where there are no others. Of the pool in which `min` is
+//! reached, as many are answered as are missing (FORMATS, "Home first").
 #![allow(
     dead_code,
     missing_docs,
@@ -58,6 +59,10 @@ struct Country {
 
 /// The pools of a path, by name.
 pub type Pools = Vec<String>;
+
+/// Addresses of one pool, and how many of them an answer has, whatever `max` is. Answers have some
+/// of the first group, then of the second, and so on.
+pub type Group = (BTreeSet<Ipv4Addr>, usize);
 
 impl Oracle {
     /// Reads the shipped database and table of countries, and the list of mirrors
@@ -124,6 +129,11 @@ impl Oracle {
 
     /// Who may be answered to a client of this path.
     pub fn answers(&self, path: &Pools, states: &States) -> BTreeSet<Ipv4Addr> {
+        self.groups(path, states).into_iter().flat_map(|(addresses, _)| addresses).collect()
+    }
+
+    /// The groups that answers to a client of this path are drawn from.
+    pub fn groups(&self, path: &Pools, states: &States) -> Vec<Group> {
         let behind = |place: &Place| states.behind.get(&place.host).copied().unwrap_or_default();
         let among = |who: &dyn Fn(&Place) -> bool| {
             self.walk(path, |place| if who(place) { states.of(place) } else { "down" })
@@ -142,7 +152,10 @@ impl Oracle {
     pub fn taken(&self, path: &Pools, states: &States) -> Vec<&Place> {
         let behind = |place: &Place| states.behind.get(&place.host).copied().unwrap_or_default();
         let state = |place: &Place| if behind(place) <= LAG { states.of(place) } else { "down" };
-        let enough = |pools: &usize| self.walk(&path[..*pools], state).len() >= MIN;
+        let enough = |pools: &usize| {
+            let found = self.walk(&path[..*pools], state);
+            found.iter().map(|(all, _)| all.len()).sum::<usize>() >= MIN
+        };
         let pools = (1..=path.len()).find(enough).unwrap_or(path.len());
         path[..pools].iter().flat_map(|pool| self.members(pool)).collect()
     }
@@ -154,16 +167,27 @@ impl Oracle {
             .all(|place| !matches!(states.of(place), "up" | "old"))
     }
 
-    fn walk(&self, path: &[String], state: impl Fn(&Place) -> &'static str) -> BTreeSet<Ipv4Addr> {
-        let mut out = BTreeSet::new();
+    fn walk(&self, path: &[String], state: impl Fn(&Place) -> &'static str) -> Vec<Group> {
+        let mut out: Vec<Group> = Vec::new();
+        let mut seen: BTreeSet<Ipv4Addr> = BTreeSet::new();
         for pool in path {
-            for wanted in ["up", "old"] {
-                if out.len() < MIN || wanted == "up" {
-                    let members = self.members(pool);
-                    out.extend(members.iter().filter(|p| state(p) == wanted).map(|p| p.address));
-                }
+            let members = self.members(pool);
+            let of = |wanted: &str| -> BTreeSet<Ipv4Addr> {
+                let members = members.iter().filter(|place| state(place) == wanted);
+                members.map(|place| place.address).filter(|a| !seen.contains(a)).collect()
+            };
+            let mut fresh = of("up");
+            if seen.len() + fresh.len() < MIN {
+                fresh.extend(of("old"));
             }
-            if out.len() >= MIN {
+            let (before, here) = (seen.len(), fresh.len());
+            seen.extend(&fresh);
+            // All of them, but where the earlier ones lack only some.
+            let lacking = if before == 0 { here } else { MIN - before };
+            if here > 0 {
+                out.push((fresh, lacking.min(here)));
+            }
+            if seen.len() >= MIN {
                 break;
             }
         }

@@ -100,26 +100,97 @@ pub fn states(of: &[(&str, &'static str)]) -> States {
     of.iter().map(|(host, state)| ((*host).to_owned(), *state)).collect()
 }
 
-/// The A and AAAA rdata that a path yields: the pools in order, of each the `up` addresses and,
-/// while there are fewer than `MIN`, the `old` ones too; AAAA from the pools that A took.
-/// `v6_alone` walks for IPv6.
-pub fn yields(path: &[&str], states: &States, v6_alone: bool) -> (Set, Set) {
-    let (mut v4, mut v6) = (Set::new(), Set::new());
+/// What answers are drawn from: groups in the order in which they are answered, and of each how many
+/// addresses an answer has at most.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Groups(pub Vec<(Set, usize)>);
+
+impl Groups {
+    /// Every address that may be answered.
+    pub fn all(&self) -> Set {
+        self.0.iter().flat_map(|(set, _)| set.clone()).collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many addresses of each group an answer has that may have `max`.
+    pub fn sizes(&self, max: usize) -> Vec<usize> {
+        let mut room = max;
+        let size = |(_, take): &(Set, usize)| {
+            let size = room.min(*take);
+            room -= size;
+            size
+        };
+        self.0.iter().map(size).collect()
+    }
+}
+
+impl From<&Self> for Groups {
+    fn from(other: &Self) -> Self {
+        other.clone()
+    }
+}
+
+impl From<&Set> for Groups {
+    fn from(one: &Set) -> Self {
+        Self(vec![(one.clone(), one.len())])
+    }
+}
+
+/// The A and AAAA rdata that answers of a path are drawn from (FORMATS, "Home first"): the pools in
+/// order, of each the `up` addresses and, while there are fewer than `MIN`, the `old` ones too; of
+/// the pool that brings `MIN` as many as are missing, unless it is the first that has any; AAAA from
+/// the pools that A took. `v6_alone` walks for IPv6.
+pub fn groups(path: &[&str], states: &States, v6_alone: bool) -> (Groups, Groups) {
+    let (mut v4, mut v6): (Vec<Set>, Vec<Set>) = (Vec::new(), Vec::new());
+    let count = |pools: &[Set]| pools.iter().map(Set::len).sum::<usize>();
     for name in path {
+        let [seen4, seen6] =
+            [&v4, &v6].map(|pools| pools.iter().flatten().cloned().collect::<Set>());
+        v4.push(Set::new());
+        v6.push(Set::new());
         for state in ["up", "old"] {
-            let enough = if v6_alone { v6.len() } else { v4.len() } >= MIN;
-            if enough {
-                return (v4, v6);
+            if count(if v6_alone { &v6 } else { &v4 }) >= MIN {
+                break;
             }
             for mirror in pool(name) {
                 if *states.get(&mirror.host).unwrap_or(&"up") == state {
-                    v4.insert(rr::a(&mirror.v4));
-                    v6.extend(mirror.v6.as_deref().map(rr::aaaa));
+                    let (a, aaaa) = (rr::a(&mirror.v4), mirror.v6.as_deref().map(rr::aaaa));
+                    v4.last_mut().expect("one").extend((!seen4.contains(&a)).then_some(a));
+                    let new = aaaa.filter(|aaaa| !seen6.contains(aaaa));
+                    v6.last_mut().expect("one").extend(new);
                 }
             }
         }
+        if count(if v6_alone { &v6 } else { &v4 }) >= MIN {
+            return (drawn(v4, true), drawn(v6, true));
+        }
     }
-    (v4, v6)
+    (drawn(v4, false), drawn(v6, false))
+}
+
+/// The groups of one family; `enough` says whether the last pool brought `MIN`.
+fn drawn(pools: Vec<Set>, enough: bool) -> Groups {
+    let mut out = Groups::default();
+    let (mut before, last) = (0, pools.len().saturating_sub(1));
+    for (at, pool) in pools.into_iter().enumerate().filter(|(_, pool)| !pool.is_empty()) {
+        let n = pool.len();
+        let missing = MIN.saturating_sub(before).min(n);
+        let take = if at == last && enough && before > 0 { missing } else { n };
+        before += n;
+        if take > 0 {
+            out.0.push((pool, take));
+        }
+    }
+    out
+}
+
+/// Every A and AAAA rdata that may be answered along a path ([`groups`]).
+pub fn yields(path: &[&str], states: &States, v6_alone: bool) -> (Set, Set) {
+    let (v4, v6) = groups(path, states, v6_alone);
+    (v4.all(), v6.all())
 }
 
 pub type Set = BTreeSet<Vec<u8>>;

@@ -22,6 +22,14 @@ fn state(mirror: &Mirror, states: &States) -> &'static str {
 pub struct Drawn {
     pub pool: &'static str,
     pub mirrors: Vec<(Mirror, bool)>,
+    /// How many of its addresses are in each answer, whatever `max` is.
+    pub take: usize,
+}
+
+impl Drawn {
+    fn answered(&self) -> usize {
+        self.mirrors.iter().filter(|(_, answered)| *answered).count()
+    }
 }
 
 /// The pools that a path is followed through for the addresses of a family.
@@ -47,9 +55,32 @@ pub fn drawn(path: &[&'static str], states: &States, ipv6: bool) -> Vec<Drawn> {
                 && (state(mirror, states) == "up" || (old && state(mirror, states) == "old"))
         };
         let mirrors = fresh.into_iter().map(|mirror| (mirror.clone(), answered(&mirror))).collect();
-        out.push(Drawn { pool: name, mirrors });
+        out.push(Drawn { pool: name, mirrors, take: 0 });
+    }
+    // FORMATS, "Home first": of the pool in which MIN is reached as many as are missing, unless it is
+    // the first that has any.
+    let mut before = 0;
+    let last = out.len().saturating_sub(1);
+    for (at, drawn) in out.iter_mut().enumerate() {
+        let n = drawn.answered();
+        let missing = if before == 0 { n } else { MIN.saturating_sub(before) };
+        drawn.take = if at == last && count >= MIN { missing.min(n) } else { n };
+        before += n;
     }
     out
+}
+
+/// What is said of the part that a pool has in answers with addresses of several pools.
+fn part(drawn: &[Drawn], at: usize) -> String {
+    let gives: Vec<usize> = (0..drawn.len()).filter(|at| drawn[*at].answered() > 0).collect();
+    let (n, take) = (drawn[at].answered(), drawn[at].take);
+    match gives.as_slice() {
+        [] | [_] => String::new(),
+        _ if n == 0 => String::new(),
+        [first, ..] if *first == at => ", in front".to_owned(),
+        _ if take == n => ", in each answer".to_owned(),
+        _ => format!(", {take} of {n} in each answer"),
+    }
 }
 
 /// `pool=DE 2 of 3 usable`.
@@ -79,8 +110,8 @@ pub fn thought(owner: &str, country: &str, states: &States, ipv6: bool) -> Vec<S
     let mut out = vec![format!("path={}", labels.join(" "))];
     let drawn = drawn(&path, states, ipv6);
     let mut left_out = Vec::new();
-    for Drawn { pool, mirrors } in &drawn {
-        out.push(head(pool, states));
+    for (at, Drawn { pool, mirrors, .. }) in drawn.iter().enumerate() {
+        out.push(head(pool, states) + &part(&drawn, at));
         let out_of_it = mirrors.iter().filter(|(_, answered)| !answered);
         left_out.extend(
             out_of_it.map(|(mirror, _)| {
@@ -109,25 +140,33 @@ pub fn note(country: &str, states: &States, ipv6: bool) -> Option<String> {
     }
     let head = head(first, states);
     let counts = head.strip_prefix(&format!("pool={} ", label(first)))?.strip_suffix(" usable")?;
-    (last != first).then(|| {
-        format!("{} has {counts} mirrors usable: path followed to {}", label(first), label(last))
-    })
+    let fills = drawn.first().is_some_and(|drawn| gives(&drawn));
+    let how = if fills { "filled up from" } else { "path followed to" };
+    (last != first)
+        .then(|| format!("{} has {counts} mirrors usable: {how} {}", label(first), label(last)))
 }
 
-/// All addresses that may be answered.
-pub fn addresses(country: &str, states: &States, ipv6: bool) -> BTreeSet<String> {
-    let drawn = drawn(&path(country), states, ipv6);
-    let mirrors =
-        drawn.into_iter().flat_map(|drawn| drawn.mirrors).filter(|(_, answered)| *answered);
-    mirrors.filter_map(|(mirror, _)| if ipv6 { mirror.v6 } else { Some(mirror.v4) }).collect()
+/// A group of addresses, and how many of them an answer has, whatever `max` is.
+pub type Group = (BTreeSet<String>, usize);
+
+/// All addresses that may be answered, in the groups in which they are.
+pub fn addresses(country: &str, states: &States, ipv6: bool) -> Vec<Group> {
+    let address = |mirror: &Mirror| if ipv6 { mirror.v6.clone() } else { Some(mirror.v4.clone()) };
+    let group = |drawn: Drawn| {
+        let answered = drawn.mirrors.iter().filter(|(_, answered)| *answered);
+        (answered.filter_map(|(mirror, _)| address(mirror)).collect(), drawn.take)
+    };
+    let groups = drawn(&path(country), states, ipv6).into_iter().map(group);
+    groups.filter(|(_, take)| *take > 0).collect()
 }
 
 /// The strings of `_pool`.
 pub fn pools(country: &str, states: &States, ipv6: bool) -> Vec<String> {
     let mut out = Vec::new();
-    for Drawn { pool, mirrors } in drawn(&path(country), states, ipv6) {
-        out.push(head(pool, states));
-        for (mirror, answered) in mirrors {
+    let drawn = drawn(&path(country), states, ipv6);
+    for (at, Drawn { pool, mirrors, .. }) in drawn.iter().enumerate() {
+        out.push(head(pool, states) + &part(&drawn, at));
+        for (mirror, answered) in mirrors.clone() {
             let tail = if answered {
                 state(&mirror, states).to_owned()
             } else {
@@ -149,21 +188,29 @@ const NAMED: usize = 40;
 /// Takes the strings of client, country, window, answer, TTL and feed out of `_explain`'s, which
 /// must be right in themselves.
 #[track_caller]
-pub fn without_window(strings: &[String], of: &BTreeSet<String>, scope: Option<u8>) -> Vec<String> {
+pub fn without_window(strings: &[String], of: &[Group], scope: Option<u8>) -> Vec<String> {
     let value = |key: &str| strings.iter().find_map(|string| string.strip_prefix(key));
     let (number, count) = value("window=").and_then(|w| w.split_once(" of ")).expect("a window");
     let (number, count): (usize, usize) =
         (number.parse().expect("a number"), count.parse().expect("a count"));
-    // Equal mirrors: as many windows as addresses.
-    assert!((1..=count).contains(&number) && count == of.len(), "{strings:?}");
+    // Equal mirrors: as many windows as addresses, and of several groups all pairs.
+    let windows: usize = of.iter().map(|(all, _)| all.len()).product();
+    assert!((1..=count).contains(&number) && count == windows, "{strings:?}");
     let answer: Vec<&str> = strings
         .iter()
         .filter_map(|string| string.strip_prefix("answer="))
         .flat_map(|a| a.split(' '))
         .collect();
     let distinct: BTreeSet<String> = answer.iter().map(|address| (*address).to_owned()).collect();
-    assert!(distinct.is_subset(of) && distinct.len() == answer.len(), "{strings:?}");
-    assert_eq!(answer.len(), of.len().min(MAX), "{strings:?}");
+    assert_eq!(distinct.len(), answer.len(), "{strings:?}");
+    let mut rest = answer.as_slice();
+    for (all, take) in of {
+        let size = (*take).min(MAX - (answer.len() - rest.len()));
+        let (own, others) = rest.split_at_checked(size).expect("enough addresses");
+        assert!(own.iter().all(|address| all.contains(*address)), "{strings:?}");
+        rest = others;
+    }
+    assert!(rest.is_empty(), "{strings:?}");
     let scope = scope.map(|scope| format!(" scope={scope}")).unwrap_or_default();
     assert_eq!(value("ttl="), Some(format!("{TTL}{scope}").as_str()), "{strings:?}");
     feed_line(strings.last().expect("the feed's"), 1_000);

@@ -68,14 +68,24 @@ impl Outcome {
 }
 
 /// What the server answers, asked until its answers together are as much as `whole` has, or it is
-/// clear that they never are.
+/// clear that they never are. Where some addresses are in every answer and others fill it up, an
+/// export has one of the answers.
 pub(crate) fn gathered(port: u16, query: &Query, whole: &Outcome) -> Outcome {
     let mut all = Outcome::asked(port, query);
+    let mut every = all.answer.clone();
     for _ in 0..PATIENCE {
-        if all.answer.len() >= whole.answer.len() || !all.answer.is_subset(&whole.answer) {
+        if all.answer == whole.answer {
             break;
         }
-        all.answer.extend(Outcome::asked(port, query).answer);
+        let one = Outcome::asked(port, query);
+        every.retain(|record| one.answer.contains(record));
+        if one == *whole && !every.is_empty() {
+            return one;
+        }
+        if every.is_empty() && !all.answer.is_subset(&whole.answer) {
+            break;
+        }
+        all.answer.extend(one.answer);
     }
     all
 }

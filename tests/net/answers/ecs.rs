@@ -3,7 +3,9 @@
 use super::pools::draws;
 use super::{Daemon, always, cname, nodata, nxdomain, records, server, www};
 use crate::support::client::{ALL, Client, Transport};
-use crate::support::fixture::{GEO, MAX, RESOLVER4, RESOLVER6, States, TTL, locate, path, yields};
+use crate::support::fixture::{
+    GEO, MAX, RESOLVER4, RESOLVER6, States, TTL, groups, locate, path, yields,
+};
 use crate::support::numbers::Numbers;
 use crate::support::packet::{AA, Query};
 use crate::support::reply::Reply;
@@ -23,7 +25,7 @@ fn scoped(query: &Query, scope: u8) -> Vec<u8> {
 fn located(client: Client, transport: Transport, net: &str) {
     let address = net.split_once('/').expect("address/length").0.parse().expect("an address");
     let (country, scope) = locate(address);
-    let (v4, v6) = yields(&path(country), &States::new(), false);
+    let (v4, v6) = groups(&path(country), &States::new(), false);
     for (qtype, pool) in [(rr::A, v4), (rr::AAAA, v6)] {
         let query = Query::new("db.local.clam.example", qtype).subnet(net);
         let option = scoped(&query, scope);
@@ -97,7 +99,7 @@ fn rfc7871_7_1_2_source_0_uses_the_resolvers_address() {
     for option in [rr::ecs(0, 0, 0, &[]), rr::ecs(1, 0, 0, &[]), rr::ecs(2, 0, 0, &[])] {
         for transport in ALL {
             let country = if transport.ip().is_ipv4() { RESOLVER4 } else { RESOLVER6 };
-            let (pool, _) = yields(&path(country), &States::new(), false);
+            let (pool, _) = groups(&path(country), &States::new(), false);
             let query = Query::new("db.local.clam.example", rr::A).option(rr::ECS, &option);
             let reply = draws(server.client(), transport, &query, &pool, MAX, TTL);
             assert_eq!(reply.option(rr::ECS), Some(&option[..]), "{transport:?}");
@@ -238,7 +240,7 @@ fn formats_ecs_can_be_switched_off() {
     let server = Daemon::start(&files.with("cvdns.toml", config));
     for transport in ALL {
         let country = if transport.ip().is_ipv4() { RESOLVER4 } else { RESOLVER6 };
-        let (pool, _) = yields(&path(country), &States::new(), false);
+        let (pool, _) = groups(&path(country), &States::new(), false);
         let query = Query::new("db.local.clam.example", rr::A).subnet("198.51.100.128/26");
         let reply = draws(server.client(), transport, &query, &pool, MAX, TTL);
         assert_eq!(reply.option(rr::ECS), None);

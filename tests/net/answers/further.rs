@@ -38,8 +38,11 @@ fn words(country: &str, down: &States, qtype: u16) -> Option<String> {
         return Some(format!("no mirror in the country: path followed to {last}"));
     }
     let (usable, all) = (up(first).len(), pool(first).len());
+    // Of the first pool, addresses of this family are in the answer too.
+    let fills = up(first).iter().any(|mirror| qtype == rr::A || mirror.v6.is_some());
+    let how = if fills { "filled up from" } else { "path followed to" };
     (last != label(first))
-        .then(|| format!("{first} has {usable} of {all} mirrors usable: path followed to {last}"))
+        .then(|| format!("{first} has {usable} of {all} mirrors usable: {how} {last}"))
 }
 
 fn label(pool: &str) -> String {

@@ -4,7 +4,9 @@ use super::pools::draws;
 use super::{nodata, records};
 use crate::support::client::ALL;
 use crate::support::daemon::Daemon;
-use crate::support::fixture::{self, MAX, States, TTL, mirrors, path, pool, states, yields};
+use crate::support::fixture::{
+    self, MAX, Set, States, TTL, groups, mirrors, path, pool, states, yields,
+};
 use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::rr;
@@ -17,7 +19,7 @@ pub(super) fn server(states: &States) -> Daemon {
 fn all_countries_draw(states: &States) {
     let server = server(states);
     for country in ["DE", "FR", "JP", "US", "LI", "IS", "BR"] {
-        let (v4, v6) = yields(&path(country), states, false);
+        let (v4, v6) = groups(&path(country), states, false);
         let name = format!("db.{}.clam.example", country.to_lowercase());
         for transport in ALL {
             let query = Query::new(&name, rr::A);
@@ -71,7 +73,7 @@ fn formats_single_addresses_can_be_down() {
     );
     let server = Daemon::start(&super::files().with("feed.json", feed));
     let (v4, _) = yields(&path("DE"), &States::new(), false);
-    let v6 = [rr::aaaa("2001:db8:1::12")].into();
+    let v6: Set = [rr::aaaa("2001:db8:1::12")].into();
     for transport in ALL {
         draws(server.client(), transport, &Query::new("db.de.clam.example", rr::A), &v4, MAX, TTL);
         draws(
@@ -91,7 +93,7 @@ fn rfc8914_4_4_when_all_are_down_the_answer_is_as_if_all_were_up() {
     let down: States = mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
     let server = server(&down);
     for country in ["DE", "FR", "JP", "LI"] {
-        let (pool, _) = yields(&path(country), &States::new(), false);
+        let (pool, _) = groups(&path(country), &States::new(), false);
         let name = format!("db.{}.clam.example", country.to_lowercase());
         for transport in ALL {
             let query = Query::new(&name, rr::A);
@@ -108,7 +110,8 @@ fn rfc8914_4_4_when_all_are_down_the_answer_is_as_if_all_were_up() {
             let expected = Reply::to(&query).with_answer(answer).with_option(rr::EDE, ede);
             reply.must_be(&expected, "all down");
             let rdata = reply.rdata(rr::A).into_iter().collect();
-            assert!(pool.is_superset(&rdata) && rdata.len() == pool.len().min(MAX));
+            let size: usize = pool.sizes(MAX).iter().sum();
+            assert!(pool.all().is_superset(&rdata) && rdata.len() == size);
         }
     }
     // Names that have nothing to do with mirrors know nothing of it.
@@ -127,7 +130,7 @@ fn formats_one_mirror_left_in_the_world_is_answered_everywhere() {
         .map(|mirror| (mirror.host, "down"))
         .collect();
     let server = server(&down);
-    let left = pool("JP").iter().map(|mirror| rr::a(&mirror.v4)).collect();
+    let left: Set = pool("JP").iter().map(|mirror| rr::a(&mirror.v4)).collect();
     for country in ["de", "fr", "jp", "us", "li"] {
         for transport in ALL {
             let query = Query::new(&format!("db.{country}.clam.example"), rr::A).edns(1232);

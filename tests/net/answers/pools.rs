@@ -2,19 +2,21 @@
 
 use super::{always, cname, nodata, records, server};
 use crate::support::client::{ALL, Client, Transport};
-use crate::support::fixture::{self, MAX, RESOLVER4, RESOLVER6, Set, States, TTL, path, yields};
+use crate::support::fixture::{
+    self, Groups, MAX, RESOLVER4, RESOLVER6, Set, States, TTL, groups, path, yields,
+};
 use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::rr;
 
-/// Answers to `query` come from `pool` and are all of it, or as many as `max` of it: compared
-/// whole, but for which.
+/// Answers to `query` come from these groups, one behind the other, and have as many of each as they
+/// must and `max` allows: compared whole, but for which.
 #[track_caller]
 pub(crate) fn draws(
     client: Client,
     transport: Transport,
     query: &Query,
-    pool: &Set,
+    groups: impl Into<Groups>,
     max: usize,
     ttl: u32,
 ) -> Reply {
@@ -22,8 +24,15 @@ pub(crate) fn draws(
     let rdata = reply.rdata(query.qtype);
     let set: Set = rdata.iter().cloned().collect();
     assert_eq!(set.len(), rdata.len(), "no address twice: {reply:?}");
-    assert!(set.is_subset(pool), "{transport:?} {query:?}\n{reply:?}\nnot of {pool:?}");
-    assert_eq!(set.len(), pool.len().min(max), "{transport:?} {query:?}: {reply:?}");
+    let groups = groups.into();
+    let mut rest = rdata.as_slice();
+    for ((pool, _), size) in groups.0.iter().zip(groups.sizes(max)) {
+        let (own, others) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+        let fits = own.len() == size && own.iter().all(|rdata| pool.contains(rdata));
+        assert!(fits, "{transport:?} {query:?}\n{reply:?}\nnot {size} of {pool:?} in {groups:?}");
+        rest = others;
+    }
+    assert!(rest.is_empty(), "{transport:?} {query:?}\n{reply:?}\nmore than {groups:?}");
     let owner = crate::support::name::text(&query.name);
     let mut expected = Reply::to(query).with_answer(records(&owner, ttl, query.qtype, set));
     if let (Some(opt), Some(ecs)) = (&mut expected.opt, reply.option(rr::ECS)) {
@@ -40,7 +49,7 @@ pub(crate) fn draws(
 
 #[track_caller]
 fn country_draws(server: Client, name: &str, country: &str) {
-    let (v4, v6) = yields(&path(country), &States::new(), false);
+    let (v4, v6) = groups(&path(country), &States::new(), false);
     for transport in ALL {
         let query = Query::new(&format!("{name}.clam.example"), rr::A);
         draws(server, transport, &query, &v4, MAX, TTL);
@@ -53,8 +62,8 @@ fn country_draws(server: Client, name: &str, country: &str) {
     }
 }
 
-/// DE has enough; FR has no IPv6, so AAAA is NODATA although DE is near; JP goes on to US for
-/// `min`; of US a window is answered; LI, BR and AR have no mirrors and go along their path; IS is
+/// DE has enough; FR has no IPv6, so AAAA is NODATA although DE is near; JP is first and one of US
+/// fills up for `min`; of US a window is answered; LI, BR and AR have no mirrors and go along their path; IS is
 /// served by a mirror in DE.
 #[test]
 fn formats_a_country_is_answered_along_its_path() {
@@ -77,7 +86,7 @@ fn formats_client_names_follow_the_resolver_without_ecs() {
     for name in ["db.local", "database"] {
         for transport in ALL {
             let country = if transport.ip().is_ipv4() { RESOLVER4 } else { RESOLVER6 };
-            let (v4, v6) = yields(&path(country), &States::new(), false);
+            let (v4, v6) = groups(&path(country), &States::new(), false);
             let query = Query::new(&format!("{name}.clam.example"), rr::A);
             draws(server.client(), transport, &query, &v4, MAX, TTL);
             let query = Query::new(&format!("{name}.clam.example"), rr::AAAA).edns(1232);
@@ -108,7 +117,7 @@ fn formats_a_continent_is_all_its_countries() {
 fn formats_names_of_aaaa_alone_walk_for_ipv6() {
     let server = server();
     for country in ["DE", "FR", "JP", "IS", "BR"] {
-        let (_, v6) = yields(&path(country), &States::new(), true);
+        let (_, v6) = groups(&path(country), &States::new(), true);
         let name = format!("db.{}.ipv6.clam.example", country.to_lowercase());
         for transport in ALL {
             draws(server.client(), transport, &Query::new(&name, rr::AAAA), &v6, MAX, TTL);

@@ -102,21 +102,21 @@ fn a_story_has_the_whole_decision_and_the_answer() {
   zone         clam.example
   country      DE, by country.mmdb {date}, which has all of 198.51.100.0/25 there
   path         DE, FR, US, continent:EU, world
-  DE           1 of 3 mirrors usable, gives 1 address, needed: 2
+  DE           1 of 3 mirrors usable, gives 1 address (in front), needed: 2
                  de1.example: left out: down
                  de2.example: left out: drained
                  de3.example: 192.0.2.13 (up, 100Mbit/s)
-  FR           2 of 2 mirrors usable, gives 1 address, needed: 2
+  FR           2 of 2 mirrors usable, gives 1 address (in each answer), needed: 2
                  fr1.example: left out: old: the 2 that are needed are up
                  fr2.example: 192.0.2.22 (up, 100Mbit/s)
   US           40 of 40 mirrors usable, not needed
   continent:EU 3 of 5 mirrors usable, not needed
   world        44 of 46 mirrors usable, not needed
-  note         DE has 1 of 3 mirrors usable: path followed to FR
+  note         DE has 1 of 3 mirrors usable: filled up from FR
 {window}
   feed         1000, 5m 10s old
   answer       addresses of mirrors, TTL 60 s, scope /25
-{records}  EDE          0: DE has 1 of 3 mirrors usable: path followed to FR
+{records}  EDE          0: DE has 1 of 3 mirrors usable: filled up from FR
 "
     );
     assert_eq!(out, expected);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::snapshot::Snapshot;
+use crate::snapshot::first_places::FirstPlaces;
 use crate::snapshot::pools::{Path, Paths, Pool};
 use crate::snapshot::static_data::{Plan, Rule};
 
@@ -12,8 +13,8 @@ use crate::snapshot::static_data::{Plan, Rule};
 pub struct AnswerStats {
     /// Answers with mirrors, by path. Paths that were never answered are listed with 0.
     pub paths: BTreeMap<PathLabel, u64>,
-    /// Each mirror's share of these answers, by host. An answer is divided among all addresses that
-    /// its path yielded, by the capacity of each, as clients are.
+    /// Each mirror's share of these answers, by host. The answers of a path are divided among its
+    /// mirrors by how many of the windows begin with each: clients use the first address.
     pub mirrors: BTreeMap<String, AnswerShare>,
 }
 
@@ -86,31 +87,25 @@ impl PathRules<'_> {
             };
             let [ipv4, ipv6] = [false, true].map(|ipv6| snapshot.counts.sum(slot, ipv6));
             total += ipv4 + ipv6;
-            if let (1.., Some(health)) =
-                (ipv4 + ipv6, snapshot.dynamic_data.health(self.plan_number))
-            {
+            let walk = snapshot.dynamic_data.health(self.plan_number).filter(|_| ipv4 + ipv6 > 0);
+            if let (Some(health), Some(answer)) = (walk, snapshot.dynamic_data.answer(slot)) {
                 let found = plan.walk(rule.min, rule.families, health).along(path);
-                divide(ipv4, found.ipv4.iter().map(|c| (c.mirror, c.capacity)), shares);
-                divide(ipv6, found.ipv6.iter().map(|c| (c.mirror, c.capacity)), shares);
+                divide(ipv4, &FirstPlaces::new(&found.ipv4, &answer.ipv4), shares);
+                divide(ipv6, &FirstPlaces::new(&found.ipv6, &answer.ipv6), shares);
             }
         }
         total
     }
 }
 
-/// Divides answers among candidates, given as mirror and capacity, by capacity.
-fn divide(
-    answers: u64,
-    candidates: impl Iterator<Item = (u32, u64)> + Clone,
-    shares: &mut [AnswerShare],
-) {
-    let whole: u64 = candidates.clone().map(|(_, capacity)| capacity).sum();
-    if answers == 0 || whole == 0 {
+/// Divides answers among mirrors by first places.
+fn divide(answers: u64, first_places: &FirstPlaces, shares: &mut [AnswerShare]) {
+    if answers == 0 || first_places.windows == 0 {
         return;
     }
-    for (mirror, capacity) in candidates {
-        if let Some(share) = shares.get_mut(mirror as usize) {
-            share.add(AnswerShare::of(answers, capacity, whole));
+    for (mirror, first) in &first_places.of_mirrors {
+        if let Some(share) = shares.get_mut(*mirror as usize) {
+            share.add(AnswerShare::of(answers, *first, first_places.windows));
         }
     }
 }
@@ -118,10 +113,10 @@ fn divide(
 impl AnswerShare {
     const ANSWER: u128 = 1_000_000_000;
 
-    /// The share of `answers` that falls to `capacity` out of `whole`, which is not 0.
-    fn of(answers: u64, capacity: u64, whole: u64) -> Self {
+    /// The share of `answers` that falls to `part` out of `whole`, which is not 0.
+    fn of(answers: u64, part: u64, whole: u64) -> Self {
         let all = u128::from(answers).saturating_mul(Self::ANSWER);
-        Self(all.saturating_mul(u128::from(capacity)) / u128::from(whole))
+        Self(all.saturating_mul(u128::from(part)) / u128::from(whole))
     }
 
     fn add(&mut self, other: Self) {

@@ -1,7 +1,7 @@
 //! The pools of a path, and the addresses that they give to an answer.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::health::{Health, State};
 use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{A_SIZE, AAAA_SIZE, WindowSet};
 use crate::snapshot::extended_error::ExtendedError;
+use crate::snapshot::first_places::address;
 use crate::snapshot::pools::PoolMembers;
 use crate::snapshot::static_data::{Plan, Rule};
 use crate::snapshot::yields::Yield;
@@ -49,6 +50,10 @@ pub struct PoolInfo {
     pub drawn: bool,
     /// Number of addresses from this pool that no earlier pool gave.
     pub addresses: usize,
+    /// How many of them an answer has. Where pools share a demand, the most that one has.
+    pub per_answer: usize,
+    /// The share of the answers that begin with one of them, from 0 to 1.
+    pub first: f64,
     /// Its mirrors that are in no earlier pool, disabled ones included. Empty unless the pool was
     /// drawn from.
     pub members: Vec<MemberInfo>,
@@ -109,10 +114,11 @@ impl PathInfo {
         let mut seen = HashSet::new();
         let pools = plan.paths.along(path).enumerate();
         let drawn = if ipv6 { found.ipv6_pools } else { found.pools };
+        let mut path: Vec<PoolInfo> =
+            pools.map(|(at, members)| describer.pool(at < drawn, members, &mut seen)).collect();
+        count_places(&mut path, set, ipv6);
         Some(Self {
-            path: pools
-                .map(|(at, members)| describer.pool(at < drawn, members, &mut seen))
-                .collect(),
+            path,
             min: rule.min,
             max: rule.max,
             reach: set.fallback.label(),
@@ -150,6 +156,8 @@ impl PoolDescriber<'_> {
             usable,
             drawn,
             addresses: listed.iter().map(|member| member.answered.len()).sum(),
+            per_answer: 0,
+            first: 0.0,
             members: listed,
         }
     }
@@ -168,10 +176,12 @@ impl PoolDescriber<'_> {
     fn member(&self, mirror: u32) -> Option<MemberInfo> {
         let info = MirrorInfo::of(self.plan, self.health, mirror as usize)?;
         let answered: Vec<IpAddr> = if self.ipv6 {
-            let of = self.found.ipv6.iter().filter(|candidate| candidate.mirror == mirror);
+            let of =
+                self.found.ipv6.candidates.iter().filter(|candidate| candidate.mirror == mirror);
             of.map(|candidate| candidate.address.into()).collect()
         } else {
-            let of = self.found.ipv4.iter().filter(|candidate| candidate.mirror == mirror);
+            let of =
+                self.found.ipv4.candidates.iter().filter(|candidate| candidate.mirror == mirror);
             of.map(|candidate| candidate.address.into()).collect()
         };
         let why_not = answered.is_empty().then(|| self.why_not(&info));
@@ -195,8 +205,43 @@ impl PoolDescriber<'_> {
         if mirror.state == State::Old {
             return format!("{}: the {} that are needed are up", mirror.standing, self.rule.min);
         }
-        format!("{}, but others of the path are further", mirror.standing)
+        if self.found.lagging {
+            return format!("{}, but others of the path are further", mirror.standing);
+        }
+        format!("{}: earlier pools have the {} that are needed", mirror.standing, self.rule.min)
     }
+}
+
+/// Counts over all windows which part each pool has in an answer.
+fn count_places(path: &mut [PoolInfo], set: &WindowSet, ipv6: bool) {
+    let mut pools: HashMap<IpAddr, usize> = HashMap::new();
+    for (at, pool) in path.iter().enumerate() {
+        let addresses = pool.members.iter().flat_map(|member| &member.answered);
+        pools.extend(addresses.map(|address| (*address, at)));
+    }
+    let (mut first, mut counts) = (vec![0_u32; path.len()], vec![0_usize; path.len()]);
+    for number in 0..set.count as usize {
+        counts.fill(0);
+        let found = addresses(set.numbered(number), ipv6);
+        for (place, at) in found.filter_map(|address| pools.get(&address)).enumerate() {
+            if let (Some(count), Some(first)) = (counts.get_mut(*at), first.get_mut(*at)) {
+                *count += 1;
+                *first += u32::from(place == 0);
+            }
+        }
+        for (pool, count) in path.iter_mut().zip(&counts) {
+            pool.per_answer = pool.per_answer.max(*count);
+        }
+    }
+    for (pool, first) in path.iter_mut().zip(first) {
+        pool.first = f64::from(first) / f64::from(set.count.max(1));
+    }
+}
+
+/// The addresses in prepared records.
+fn addresses(records: &[u8], ipv6: bool) -> impl Iterator<Item = IpAddr> {
+    let size = if ipv6 { AAAA_SIZE } else { A_SIZE };
+    records.chunks_exact(size).filter_map(|record| address(record.get(12..)?))
 }
 
 impl WindowInfo {
@@ -207,16 +252,7 @@ impl WindowInfo {
         let chosen = set.chosen(turn);
         let records = set.numbered(chosen);
         let ttl = records.get(6..10).and_then(|ttl| ttl.try_into().ok()).map(u32::from_be_bytes)?;
-        let size = if ipv6 { AAAA_SIZE } else { A_SIZE };
-        let addresses = records.chunks_exact(size).filter_map(address).collect();
+        let addresses = addresses(records, ipv6).collect();
         Some(Self { number: chosen + 1, of: set.count, addresses, ttl })
     }
-}
-
-/// The address in a prepared A or AAAA record.
-fn address(record: &[u8]) -> Option<IpAddr> {
-    let rdata = record.get(12..)?;
-    let v4 = <[u8; 4]>::try_from(rdata).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-    v4.or_else(|_| <[u8; 16]>::try_from(rdata).map(|octets| IpAddr::V6(Ipv6Addr::from(octets))))
-        .ok()
 }

@@ -93,7 +93,8 @@ impl Page {
         let PoolInfo { usable, mirrors, addresses, .. } = pool;
         let taken = if pool.drawn {
             let addresses = plural(*addresses, "address", "addresses");
-            format!(", gives {addresses}, needed: {}", pools.min)
+            let part = pool.part(pools).map(|part| format!(" ({part})")).unwrap_or_default();
+            format!(", gives {addresses}{part}, needed: {}", pools.min)
         } else {
             ", not needed".to_owned()
         };

@@ -58,7 +58,7 @@ impl Explanation {
         out.extend(in_strings("path=", &names));
         let mut left_out = Vec::new();
         for pool in pools.path.iter().filter(|pool| pool.drawn) {
-            out.push(format!("pool={} {} of {} usable", pool.pool, pool.usable, pool.mirrors));
+            out.push(pool.txt_string(pools));
             left_out.extend(pool.members.iter().filter_map(|member| {
                 let host = &member.mirror.host;
                 match (&member.why_not, &member.mirror.left_out) {
@@ -209,7 +209,8 @@ pub fn pool_strings(
 ) -> Vec<String> {
     let strings = match &explanation.pools {
         Some(pools) => {
-            pools.path.iter().filter(|pool| pool.drawn).flat_map(PoolInfo::mirror_strings).collect()
+            let drawn = pools.path.iter().filter(|pool| pool.drawn);
+            drawn.flat_map(|pool| pool.mirror_strings(pools)).collect()
         }
         None => fleet_strings(&plan.map(|plan| mirrors(snapshot, plan)).unwrap_or_default()),
     };
@@ -217,8 +218,32 @@ pub fn pool_strings(
 }
 
 impl PoolInfo {
-    fn mirror_strings(&self) -> Vec<String> {
-        let head = format!("pool={} {} of {} usable", self.pool, self.usable, self.mirrors);
+    /// One string: how many mirrors are usable, and where several pools are in an answer, which
+    /// part this one has.
+    fn txt_string(&self, pools: &PathInfo) -> String {
+        let part = self.part(pools).map(|part| format!(", {part}")).unwrap_or_default();
+        format!("pool={} {} of {} usable{part}", self.pool, self.usable, self.mirrors)
+    }
+
+    /// Which part the pool has in answers with addresses of several pools: `in front`, `1 of 12 in
+    /// each answer`, `first in 40 % of answers`. `None` if it is the only one or has no part.
+    pub(super) fn part(&self, pools: &PathInfo) -> Option<String> {
+        let gives = |pool: &&PoolInfo| pool.addresses > 0;
+        if self.addresses == 0 || pools.path.iter().filter(gives).count() < 2 {
+            return None;
+        }
+        Some(match self.per_answer {
+            _ if self.first > 0.0 && self.first < 1.0 => {
+                format!("first in {:.1} % of answers", self.first * 100.0)
+            }
+            _ if self.first > 0.0 => "in front".to_owned(),
+            count if count == self.addresses => "in each answer".to_owned(),
+            count => format!("{count} of {} in each answer", self.addresses),
+        })
+    }
+
+    fn mirror_strings(&self, pools: &PathInfo) -> Vec<String> {
+        let head = self.txt_string(pools);
         let string = |member: &MemberInfo| {
             let left_out = member.why_not.clone();
             MirrorInfo { left_out, ..member.mirror.clone() }.txt_string()

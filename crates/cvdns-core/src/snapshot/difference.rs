@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Snapshot;
+use super::dynamic_data::PoolAnswer;
+use super::first_places::FirstPlaces;
 use super::pools::{Path, PathChoice, PathId, Pool};
 use super::static_data::{Answer, Plan, StaticData};
-use super::yields::{Candidate, Yield};
+use super::yields::{FamilyYield, Yield};
 use crate::geo::area::Area;
 use crate::geo::country::Country;
 use crate::wire::rtype;
@@ -61,8 +63,8 @@ pub enum Quality {
 pub struct MirrorChange<'s> {
     /// Host of the mirror.
     pub host: &'s str,
-    /// Its share of the capacity in the answers before, from 0 to 1; `None` when it was not
-    /// answered.
+    /// Its share of the first places of answers before, from 0 to 1; `None` when it was not
+    /// answered. Mirrors that fill answers up have no first places.
     pub before: Option<f64>,
     /// Its share now, likewise.
     pub after: Option<f64>,
@@ -90,8 +92,8 @@ pub enum Change {
 /// Plan, `min`, families and path: what a yield depends on, besides health.
 type PathKey = (u32, u16, Families, PathId);
 
-/// An address, its mirror and the capacity of the mirror.
-type ServedAddress = (IpAddr, u32, u64);
+/// An address, and its mirror.
+type ServedAddress = (IpAddr, u32);
 
 /// The changes of answers from one snapshot to another, ordered by plan, path and limits.
 pub fn changes<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<PathChange<'s>> {
@@ -138,22 +140,40 @@ struct Walked<'s> {
     plan: &'s Plan,
     path: &'s Path,
     path_yield: Yield,
+    /// The answers, under the first rule with these limits.
+    answer: &'s PoolAnswer,
 }
 
 impl<'s> Walked<'s> {
     fn new(snapshot: &'s Snapshot, (plan, min, families, path): PathKey) -> Option<Self> {
         let health = snapshot.dynamic_data.health(plan)?;
+        let rule = snapshot
+            .static_data
+            .rules
+            .iter()
+            .position(|rule| (rule.plan, rule.min, rule.families) == (plan, min, families))?;
         let plan = snapshot.static_data.plans.get(plan as usize)?;
+        let answer = snapshot.dynamic_data.pool(rule as u32, path)?;
         let path = plan.paths.get(path)?;
-        Some(Self { plan, path, path_yield: plan.walk(min, families, health).along(path) })
+        let path_yield = plan.walk(min, families, health).along(path);
+        Some(Self { plan, path, path_yield, answer })
     }
 
     /// The addresses that are answered for a type.
     fn addresses(&self, of: u16) -> Vec<ServedAddress> {
-        fn all<A: Into<IpAddr> + Copy>(candidates: &[Candidate<A>]) -> Vec<ServedAddress> {
-            candidates.iter().map(|c| (c.address.into(), c.mirror, c.capacity)).collect()
+        fn all<A: Into<IpAddr> + Copy>(found: &FamilyYield<A>) -> Vec<ServedAddress> {
+            found.candidates.iter().map(|c| (c.address.into(), c.mirror)).collect()
         }
         if of == rtype::A { all(&self.path_yield.ipv4) } else { all(&self.path_yield.ipv6) }
+    }
+
+    /// The first places of the answers for a type.
+    fn first_places(&self, of: u16) -> FirstPlaces {
+        if of == rtype::A {
+            FirstPlaces::new(&self.path_yield.ipv4, &self.answer.ipv4)
+        } else {
+            FirstPlaces::new(&self.path_yield.ipv6, &self.answer.ipv6)
+        }
     }
 
     fn served(&self, entries: &[ServedAddress], of: u16) -> Served<'s> {
@@ -185,7 +205,12 @@ fn compare<'s>(
 ) -> Option<PathChange<'s>> {
     let [old_addresses, new_addresses] = [old.addresses(rtype), new.addresses(rtype)];
     let (before, after) = (old.served(&old_addresses, rtype), new.served(&new_addresses, rtype));
-    let mirrors = mirrors(new.plan, &old_addresses, &new_addresses);
+    let (before_places, after_places) = (old.first_places(rtype), new.first_places(rtype));
+    let mirrors = mirrors(
+        new.plan,
+        &by_mirror(&old_addresses, &before_places),
+        &by_mirror(&new_addresses, &after_places),
+    );
     if mirrors.is_empty() && before.quality == after.quality {
         return None;
     }
@@ -196,10 +221,9 @@ fn compare<'s>(
 /// The mirrors of which different addresses are answered than before.
 fn mirrors<'s>(
     plan: &'s Plan,
-    before: &[ServedAddress],
-    after: &[ServedAddress],
+    before: &BTreeMap<u32, MirrorPart>,
+    after: &BTreeMap<u32, MirrorPart>,
 ) -> Vec<MirrorChange<'s>> {
-    let (before, after) = (by_mirror(before), by_mirror(after));
     let numbers: BTreeSet<u32> = before.keys().chain(after.keys()).copied().collect();
     let change = |number: u32| {
         let host = plan.fleet.mirrors.get(number as usize)?.host.as_str();
@@ -231,14 +255,13 @@ struct MirrorPart {
     share: f64,
 }
 
-/// The addresses of each mirror, with its share of the capacity.
-fn by_mirror(entries: &[ServedAddress]) -> BTreeMap<u32, MirrorPart> {
-    let total: u128 = entries.iter().map(|entry| u128::from(entry.2)).sum();
+/// The addresses of each mirror, with its share of the first places.
+fn by_mirror(entries: &[ServedAddress], places: &FirstPlaces) -> BTreeMap<u32, MirrorPart> {
     let mut out: BTreeMap<u32, MirrorPart> = BTreeMap::new();
-    for &(address, mirror, capacity) in entries {
+    for &(address, mirror) in entries {
         let part = out.entry(mirror).or_default();
         part.addresses.insert(address);
-        part.share += capacity as f64 / total.max(1) as f64;
+        part.share = places.share(mirror);
     }
     out
 }

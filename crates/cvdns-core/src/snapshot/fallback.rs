@@ -3,7 +3,7 @@
 
 use super::pools::{PathId, Pool};
 use super::static_data::Plan;
-use super::yields::Yield;
+use super::yields::{PoolPart, Yield};
 use crate::health::Health;
 
 /// How far a path had to be followed for the addresses of an answer; the best level first.
@@ -12,7 +12,8 @@ pub enum FallbackLevel {
     /// All mirrors are in the first pool of the path.
     #[default]
     Near,
-    /// Some mirrors are in a later pool, or the client's country has no mirrors.
+    /// Some mirrors are in a later pool, be it only to fill up to `min`, or the client's country has
+    /// no mirrors.
     Further,
     /// All working mirrors of the path are too far behind the announced release, these included.
     Lagging,
@@ -64,32 +65,36 @@ impl<'f> FollowedPath<'f> {
     /// The last pool on the path that has addresses of the family, and its index on the path;
     /// `None` when there are no addresses.
     pub fn furthest(&self, ipv6: bool) -> Option<(usize, &'f Pool)> {
-        // Candidates are in the order of their pools.
-        let last = if ipv6 {
-            self.path_yield.ipv6.last().map(|candidate| candidate.mirror)
-        } else {
-            self.path_yield.ipv4.last().map(|candidate| candidate.mirror)
-        };
-        let mirror = self.plan.fleet.mirrors.get(last? as usize)?;
+        let last = self.parts(ipv6).map(|part| part.at).max()?;
         let path = self.plan.paths.get(self.path)?;
-        let pools = self.plan.paths.along(path).map(|members| &members.pool);
-        pools.enumerate().find(|(_, pool)| pool.has(mirror))
+        self.plan.paths.along(path).nth(last).map(|members| (last, &members.pool))
     }
 
-    /// EXTRA-TEXT of an answer from a later pool: `JP has 1 of 4 mirrors usable: path followed to
-    /// KR`.
+    /// The parts that pools have in the answer.
+    fn parts(&self, ipv6: bool) -> impl Iterator<Item = &'f PoolPart> {
+        let groups = if ipv6 { &self.path_yield.ipv6.groups } else { &self.path_yield.ipv4.groups };
+        groups.iter().flat_map(|group| &group.pools)
+    }
+
+    /// EXTRA-TEXT of an answer with addresses of a later pool: `JP has 0 of 4 mirrors usable: path
+    /// followed to KR`, or `JP has 1 of 4 mirrors usable: filled up from KR` where addresses of the
+    /// first pool are in the answer too.
     pub(super) fn extra_text(&self, health: &Health, ipv6: bool) -> Option<String> {
         let (_, last) = self.furthest(ipv6)?;
         if self.plan.paths.leads_away(self.path) {
             return Some(format!("no mirror in the country: path followed to {last}"));
         }
-        let first = self.plan.paths.along(self.plan.paths.get(self.path)?).next()?;
+        let path = self.plan.paths.get(self.path)?;
+        let first = self.plan.paths.along(path).next()?;
         let usable =
             first.mirrors.iter().filter(|mirror| health.is_usable(**mirror as usize)).count();
         let all = first.mirrors.len();
-        Some(format!(
-            "{} has {usable} of {all} mirrors usable: path followed to {last}",
-            first.pool
-        ))
+        let takes = self.parts(ipv6).find(|part| part.at == 0).map(|part| part.takes);
+        let how = match (takes, path.demand) {
+            (None, _) => "path followed to",
+            (Some(1..), Some(demand)) if takes < Some(demand) => "demand shared as far as",
+            _ => "filled up from",
+        };
+        Some(format!("{} has {usable} of {all} mirrors usable: {how} {last}", first.pool))
     }
 }

@@ -11,6 +11,7 @@ pub mod download_reports;
 pub mod dynamic_data;
 pub mod extended_error;
 pub mod fallback;
+pub mod first_places;
 pub mod inputs;
 mod loss;
 mod meta;

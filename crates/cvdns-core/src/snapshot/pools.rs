@@ -44,6 +44,9 @@ pub enum PathChoice {
 pub struct Path {
     /// Indexes into [`Paths::pools`].
     pub pools: Vec<usize>,
+    /// What the clients need, in kbit/s, if it is declared. Clients with different demand have
+    /// different paths.
+    pub demand: Option<u64>,
 }
 
 /// A pool that has at least one mirror.
@@ -73,6 +76,8 @@ pub struct Paths {
 /// Collects the distinct pools and paths of a fleet.
 struct PathBuilder<'f> {
     neighbours: HashMap<Country, &'f [Country]>,
+    /// What the clients of countries need, in kbit/s.
+    demand: HashMap<Country, u64>,
     /// Countries in which mirrors are.
     hosts: Vec<Country>,
     /// Pools that are not on a path yet.
@@ -85,11 +90,13 @@ struct PathBuilder<'f> {
 
 impl Paths {
     /// The paths of every country, of clients with `unknown` location, of the pools to which names
-    /// refer, and of the `continents` of clients of which no more is known. The caller checks that
-    /// there are no more than [`MAX_PATHS`].
+    /// refer, and of the `continents` of clients of which no more is known. `demand` is what the
+    /// clients of countries need, in kbit/s. The caller checks that there are no more than
+    /// [`MAX_PATHS`].
     pub fn new(
         fleet: &Fleet,
         neighbours: &[(Country, Vec<Country>)],
+        demand: &[(Country, u64)],
         unknown: &PoolRef,
         named: &[PoolRef],
         continents: &BTreeSet<Continent>,
@@ -98,7 +105,7 @@ impl Paths {
             // A static zone, of which there may be many thousands. All clients share one empty
             // path.
             let (pools, paths, of_country) =
-                (Vec::new(), vec![Path { pools: Vec::new() }], Vec::new());
+                (Vec::new(), vec![Path { pools: Vec::new(), demand: None }], Vec::new());
             return Self { pools, paths, of_country, of_continent: Vec::new(), unknown: 0 };
         }
         let mut hosts: Vec<Country> = fleet.enabled().map(|(_, mirror)| mirror.country).collect();
@@ -109,6 +116,7 @@ impl Paths {
                 .iter()
                 .map(|(country, next)| (*country, next.as_slice()))
                 .collect(),
+            demand: demand.iter().copied().collect(),
             hosts,
             unused: gather(fleet),
             pools: Vec::new(),
@@ -190,7 +198,7 @@ impl Paths {
         let number = |pool: &Pool| self.pools.iter().position(|other| other.pool == *pool);
         let pools: Vec<usize> =
             first.and_then(number).into_iter().chain(number(&Pool::World)).collect();
-        let at = self.paths.iter().position(|path| path.pools == pools);
+        let at = self.paths.iter().position(|path| path.pools == pools && path.demand.is_none());
         at.and_then(|at| PathId::try_from(at).ok()).unwrap_or(self.unknown)
     }
 }
@@ -201,10 +209,12 @@ impl PathBuilder<'_> {
         match pool {
             PoolRef::Country(country) => self.country(*country),
             PoolRef::Continent(continent) => {
-                self.path(vec![Pool::Continent(*continent), Pool::World])
+                self.path(vec![Pool::Continent(*continent), Pool::World], None)
             }
-            PoolRef::Named(name) => self.path(vec![Pool::Named(name.clone()), Pool::World]),
-            PoolRef::World | PoolRef::OfName | PoolRef::Client => self.path(vec![Pool::World]),
+            PoolRef::Named(name) => self.path(vec![Pool::Named(name.clone()), Pool::World], None),
+            PoolRef::World | PoolRef::OfName | PoolRef::Client => {
+                self.path(vec![Pool::World], None)
+            }
         }
     }
 
@@ -214,7 +224,8 @@ impl PathBuilder<'_> {
         pools.extend(self.next_to(country).into_iter().map(Pool::Country));
         pools.push(Pool::Continent(country.continent()));
         pools.push(Pool::World);
-        self.path(pools)
+        let demand = self.demand.get(&country).copied();
+        self.path(pools, demand)
     }
 
     /// The neighbours of a country: as the zone file lists them, or the nearest that have mirrors.
@@ -232,8 +243,9 @@ impl PathBuilder<'_> {
         others.into_iter().take(NEIGHBOURS).map(|(_, country)| country).collect()
     }
 
-    /// The number of the path through those of the pools that have mirrors.
-    fn path(&mut self, pools: Vec<Pool>) -> PathId {
+    /// The number of the path through those of the pools that have mirrors. `demand` is what its
+    /// clients need, in kbit/s.
+    fn path(&mut self, pools: Vec<Pool>, demand: Option<u64>) -> PathId {
         let mut numbers: Vec<usize> = Vec::new();
         for pool in pools {
             if let Some(number) = self.pool(pool)
@@ -242,7 +254,7 @@ impl PathBuilder<'_> {
                 numbers.push(number);
             }
         }
-        let path = Path { pools: numbers };
+        let path = Path { pools: numbers, demand };
         // Numbers that do not fit are never used: more than MAX_PATHS paths are a compile problem.
         let next = PathId::try_from(self.paths.len()).unwrap_or(PathId::MAX);
         *self.path_numbers.entry(path.clone()).or_insert_with(|| {

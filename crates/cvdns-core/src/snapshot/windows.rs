@@ -7,6 +7,13 @@
 //! The order depends on the addresses and the day alone. It is the same on every server, differs
 //! from day to day, and is kept by all other addresses when one is added or removed.
 
+mod apportion;
+mod combined;
+#[cfg(test)]
+mod tests;
+
+use apportion::apportion;
+
 /// Longest sequence of one yield, unless four positions for each candidate are more. Weights are
 /// made coarser until the sequence fits.
 const MAX_POSITIONS: u64 = 4096;
@@ -27,6 +34,26 @@ pub struct WeightedCandidate {
     pub capacity: u64,
 }
 
+/// Most candidates in all windows of candidates that share a demand, if windows have copies of
+/// their own. They do not follow the shares of pools if they start at every second position alone.
+const MAX_DEMAND_LAYOUT: usize = 32_768;
+
+/// Lengths of the sequence of candidates that share a demand. The first is taken that has a
+/// position for each candidate: one of 1024 positions is less than 0.1 % of all answers.
+const DEMAND_POSITIONS: [u64; 3] = [1024, 2048, 4096];
+
+/// Candidates of which answers have a limited number.
+#[derive(Debug, Clone, Copy)]
+pub struct CandidateGroup<'g> {
+    /// The candidates.
+    pub candidates: &'g [WeightedCandidate],
+    /// Most of them in a window.
+    pub take: usize,
+    /// Number of candidates in each pool, and what the pool takes of the demand. One pool has no
+    /// demand to share.
+    pub pools: &'g [(usize, u64)],
+}
+
 /// Windows over candidates, which are given by their index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
@@ -36,6 +63,8 @@ pub struct Windows {
     pub starts: Starts,
     /// How many candidates a window has.
     pub size: usize,
+    /// Of how many groups a window has candidates.
+    pub groups: usize,
 }
 
 /// Where windows start in their layout.
@@ -53,35 +82,94 @@ pub enum Starts {
 }
 
 impl Windows {
-    /// Cuts windows of at most `max` candidates; 0 means all. `day` determines the order.
-    pub fn new(candidates: &[WeightedCandidate], max: u16, day: u64) -> Self {
+    /// Cuts windows of at most `max` candidates; 0 means all. Each window has candidates of the
+    /// first group, then of the second, and so on. `day` determines the order within groups.
+    pub fn of_groups(groups: &[CandidateGroup<'_>], max: u16, day: u64) -> Self {
+        match combined::drawn(groups, max).as_slice() {
+            [] => Self::of_runs(Vec::new(), 0),
+            [only] => only.windows(MAX_WEIGHT, day),
+            several => combined::combine(several, day),
+        }
+    }
+
+    /// Cuts windows of at most `size` candidates, whose weights are up to `greatest`.
+    fn new(candidates: &[WeightedCandidate], size: usize, greatest: u64, day: u64) -> Self {
         let n = candidates.len();
-        let max = if max == 0 { u16::MAX } else { max };
-        let size = n.min(usize::from(max));
-        let sequence = spread(candidates, day);
+        let sequence = spread(candidates, &weights(candidates, greatest), day);
+        Self::of_sequence(sequence, n, size.min(n), MAX_LAYOUT)
+    }
+
+    /// Cuts windows of at most `size` candidates of several pools, which are first in as many
+    /// windows as `pools` says: for each the number of its candidates, and its share.
+    fn by_demand(
+        candidates: &[WeightedCandidate],
+        pools: &[(usize, u64)],
+        size: usize,
+        day: u64,
+    ) -> Self {
+        let (n, size) = (candidates.len(), size.min(candidates.len()));
+        let takes: Vec<u64> = pools.iter().map(|(_, takes)| *takes).collect();
+        for positions in DEMAND_POSITIONS {
+            let shares = apportion(positions, &takes);
+            let room = |((count, _), share): (&(usize, u64), &u64)| *share >= *count as u64;
+            let fits = size == n || positions as usize * size <= MAX_DEMAND_LAYOUT;
+            if fits && pools.iter().zip(&shares).all(room) {
+                let weights = apportion_within(candidates, pools, &shares);
+                let sequence = spread(candidates, &weights, day);
+                return Self::of_sequence(sequence, n, size, MAX_DEMAND_LAYOUT);
+            }
+        }
+        // Not every candidate can be first, or windows are too large to be copied.
+        let [positions, ..] = DEMAND_POSITIONS;
+        let shares = apportion(positions, &takes);
+        let weights = apportion_within(candidates, pools, &shares);
+        Self::of_rotations(&spread(candidates, &weights, day), n, size)
+    }
+
+    /// Cuts windows from a sequence of `n` different candidates, each of which is in it.
+    fn of_sequence(sequence: Vec<u32>, n: usize, size: usize, most: usize) -> Self {
         if runs_differ(&sequence, n, size) {
             return Self::of_runs(sequence, size);
         }
         if size == n {
-            return Self::of_all(&sequence, n);
+            return Self::of_rotations(&sequence, n, size);
         }
-        Self::of_weighted(&sequence, n, size)
+        Self::of_weighted(&sequence, n, size, most)
+    }
+
+    /// How many windows there are.
+    fn count(&self) -> usize {
+        match &self.starts {
+            Starts::Every { count, .. } => *count,
+            Starts::At(starts) => starts.len(),
+        }
+    }
+
+    /// The candidates of the window with this number.
+    fn window(&self, number: usize) -> &[u32] {
+        let start = match &self.starts {
+            Starts::Every { stride, .. } => number * stride,
+            Starts::At(starts) => starts.get(number).copied().unwrap_or_default().into(),
+        };
+        self.layout.get(start..start + self.size).unwrap_or_default()
     }
 
     /// Makes windows that are runs of the sequence, which is taken as a ring.
     fn of_runs(mut sequence: Vec<u32>, size: usize) -> Self {
         let starts = Starts::Every { stride: 1, count: sequence.len() };
         sequence.extend_from_within(..size.saturating_sub(1));
-        Self { layout: sequence, starts, size }
+        Self { layout: sequence, starts, size, groups: 1 }
     }
 
-    /// Makes windows that contain all candidates: they are rotations of one order.
-    fn of_all(sequence: &[u32], n: usize) -> Self {
+    /// Makes windows that are rotations of one order of all candidates: each begins with the
+    /// candidate at a position of the sequence.
+    fn of_rotations(sequence: &[u32], n: usize, size: usize) -> Self {
         let mut position = vec![u16::MAX; n];
         let mut order: Vec<u32> = Vec::with_capacity(2 * n);
-        for &candidate in sequence {
+        for candidate in sequence.iter().copied().chain(0..n as u32) {
             if let Some(slot) = position.get_mut(candidate as usize)
                 && *slot == u16::MAX
+                && order.len() < usize::from(u16::MAX)
             {
                 *slot = order.len() as u16;
                 order.push(candidate);
@@ -90,15 +178,17 @@ impl Windows {
         let starts = sequence
             .iter()
             .filter_map(|candidate| position.get(*candidate as usize).copied())
+            .filter(|start| *start != u16::MAX)
             .collect();
-        order.extend_from_within(..n.saturating_sub(1));
-        Self { layout: order, starts: Starts::At(starts), size: n }
+        order.extend_from_within(..size.saturating_sub(1));
+        Self { layout: order, starts: Starts::At(starts), size, groups: 1 }
     }
 
-    /// Makes windows of the next `size` different candidates from a position on.
-    fn of_weighted(sequence: &[u32], n: usize, size: usize) -> Self {
+    /// Makes windows of the next `size` different candidates from a position on, at most about
+    /// `most` candidates in all.
+    fn of_weighted(sequence: &[u32], n: usize, size: usize, most: usize) -> Self {
         // At most `size`, so that every position is in a window.
-        let stride = (sequence.len() * size).div_ceil(MAX_LAYOUT).clamp(1, size);
+        let stride = (sequence.len() * size).div_ceil(most).clamp(1, size);
         let count = sequence.len().div_ceil(stride);
         let mut layout = Vec::with_capacity(count * size);
         let mut taken_by = vec![u32::MAX; n];
@@ -116,7 +206,7 @@ impl Windows {
                 }
             }
         }
-        Self { layout, starts: Starts::Every { stride: size, count }, size }
+        Self { layout, starts: Starts::Every { stride: size, count }, size, groups: 1 }
     }
 }
 
@@ -132,14 +222,32 @@ fn runs_differ(sequence: &[u32], n: usize, size: usize) -> bool {
     })
 }
 
-/// Small integers in proportion to the capacities.
-fn weights(candidates: &[WeightedCandidate]) -> Vec<u64> {
+/// The positions of pools shared out within each pool, by capacity.
+fn apportion_within(
+    candidates: &[WeightedCandidate],
+    pools: &[(usize, u64)],
+    shares: &[u64],
+) -> Vec<u64> {
+    let mut weights = Vec::with_capacity(candidates.len());
+    let mut rest = candidates;
+    for ((count, _), share) in pools.iter().zip(shares) {
+        let (own, others) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
+        rest = others;
+        let capacities: Vec<u64> = own.iter().map(|candidate| candidate.capacity).collect();
+        weights.extend(apportion(*share, &capacities));
+    }
+    let common = weights.iter().copied().fold(0, greatest_common_divisor).max(1);
+    weights.into_iter().map(|weight| weight / common).collect()
+}
+
+/// Small integers, up to `greatest`, in proportion to the capacities.
+fn weights(candidates: &[WeightedCandidate], greatest: u64) -> Vec<u64> {
     let capacities = candidates.iter().map(|candidate| candidate.capacity);
     let common = capacities.clone().fold(0, greatest_common_divisor).max(1);
     let largest = capacities.clone().max().unwrap_or(1) / common;
     let most = MAX_POSITIONS.max(4 * candidates.len() as u64);
     let exact: Vec<u64> = capacities.map(|capacity| (capacity / common).max(1)).collect();
-    let mut scale = MAX_WEIGHT;
+    let mut scale = greatest;
     let mut scaled = exact.clone();
     while largest > scale || scaled.iter().sum::<u64>() > most {
         scaled =
@@ -158,15 +266,15 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 }
 
 /// A sequence with each candidate as often as its weight, at regular distances, from a start that
-/// depends on its key and the day.
-fn spread(candidates: &[WeightedCandidate], day: u64) -> Vec<u32> {
-    let weights = weights(candidates);
+/// depends on its key and the day. `weights` are those of the candidates.
+fn spread(candidates: &[WeightedCandidate], weights: &[u64], day: u64) -> Vec<u32> {
     let total: u64 = weights.iter().sum();
     let mut positions: Vec<(u64, u64, u32)> = Vec::with_capacity(total as usize);
-    for (index, (candidate, weight)) in candidates.iter().zip(&weights).enumerate() {
+    for ((index, candidate), weight) in (0..).zip(candidates).zip(weights) {
         let offset = shuffle(day ^ shuffle(candidate.key));
-        let (step, first) = (u64::MAX / weight, offset / weight);
-        positions.extend((0..*weight).map(|turn| (step * turn + first, offset, index as u32)));
+        let step = u64::MAX / (*weight).max(1);
+        let first = offset / (*weight).max(1);
+        positions.extend((0..*weight).map(|turn| (step * turn + first, offset, index)));
     }
     positions.sort_unstable();
     positions.into_iter().map(|(_, _, candidate)| candidate).collect()
@@ -179,105 +287,4 @@ pub(super) fn shuffle(state: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::HashSet;
-
-    fn candidates(capacities: &[u64]) -> Vec<WeightedCandidate> {
-        capacities
-            .iter()
-            .zip(1..)
-            .map(|(capacity, key)| WeightedCandidate { key, capacity: *capacity })
-            .collect()
-    }
-
-    fn windows(w: &Windows) -> Vec<&[u32]> {
-        let starts: Vec<usize> = match &w.starts {
-            Starts::Every { stride, count } => (0..*count).map(|window| window * stride).collect(),
-            Starts::At(starts) => starts.iter().map(|start| usize::from(*start)).collect(),
-        };
-        starts.iter().map(|start| &w.layout[*start..start + w.size]).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn equal_candidates_share_windows_and_first_positions_equally(n in 1usize..60, max in 0u16..12, day in any::<u64>()) {
-            let w = Windows::new(&candidates(&vec![100; n]), max, day);
-            let all = windows(&w);
-            prop_assert_eq!(all.len(), n);
-            let size = if max == 0 { n } else { usize::from(max).min(n) };
-            for candidate in 0..n as u32 {
-                prop_assert_eq!(all.iter().filter(|window| window.contains(&candidate)).count(), size);
-                prop_assert_eq!(all.iter().filter(|window| window[0] == candidate).count(), 1);
-            }
-        }
-
-        #[test]
-        fn windows_hold_different_candidates_and_include_all(
-            capacities in proptest::collection::vec(1u64..10_000_000, 1..40), max in 0u16..12, day in any::<u64>(),
-        ) {
-            let w = Windows::new(&candidates(&capacities), max, day);
-            let mut included = HashSet::new();
-            for window in windows(&w) {
-                let different: HashSet<&u32> = window.iter().collect();
-                prop_assert_eq!(different.len(), w.size);
-                included.extend(window.iter().copied());
-            }
-            prop_assert_eq!(included.len(), capacities.len());
-        }
-
-        /// Windows that are runs equal windows that are laid out one by one.
-        #[test]
-        fn runs_equal_windows_laid_out_one_by_one(
-            weights in proptest::collection::vec(1u64..4, 9..40), max in 1u16..9, day in any::<u64>(),
-        ) {
-            let (candidates, size) = (candidates(&weights), usize::from(max));
-            let sequence = spread(&candidates, day);
-            prop_assume!(runs_differ(&sequence, candidates.len(), size));
-            let runs = Windows::new(&candidates, max, day);
-            let each = Windows::of_weighted(&sequence, candidates.len(), size);
-            prop_assert_eq!(windows(&runs), windows(&each));
-        }
-
-        /// The failure of a mirror does not move the clients of others.
-        #[test]
-        fn remaining_candidates_keep_their_order(n in 2usize..40, gone in any::<prop::sample::Index>(), day in any::<u64>()) {
-            let all = candidates(&vec![100; n]);
-            let mut fewer = all.clone();
-            let gone = fewer.remove(gone.index(n));
-            let keys = |candidates: &[WeightedCandidate]| -> Vec<u64> {
-                spread(candidates, day).iter().map(|candidate| candidates[*candidate as usize].key).collect()
-            };
-            let mut before = keys(&all);
-            before.retain(|key| *key != gone.key);
-            prop_assert_eq!(keys(&fewer), before);
-        }
-    }
-
-    #[test]
-    fn first_positions_follow_capacity() {
-        let w = Windows::new(&candidates(&[1_000_000, 100_000, 100_000]), 2, 7);
-        let all = windows(&w);
-        let first = all.iter().filter(|window| window[0] == 0).count();
-        assert_eq!((all.len(), first), (12, 10));
-        assert_eq!(weights(&candidates(&[10_000_000, 1_000_000, 100_000])), [64, 6, 1]);
-        assert_eq!(weights(&candidates(&[100_000, 100_000])), [1, 1]);
-    }
-
-    #[test]
-    fn the_order_differs_from_day_to_day() {
-        let equal = candidates(&[1; 20]);
-        let orders: HashSet<Vec<u32>> = (20_000..20_010).map(|day| spread(&equal, day)).collect();
-        assert_eq!(orders.len(), 10);
-    }
-
-    #[test]
-    fn no_candidates_give_no_window() {
-        let w = Windows::new(&[], 8, 1);
-        assert!(windows(&w).is_empty() && w.layout.is_empty());
-    }
 }

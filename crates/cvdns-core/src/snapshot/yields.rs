@@ -1,4 +1,5 @@
-//! The yield of a path: the usable addresses of as many of its pools as are needed.
+//! The yield of a path: the usable addresses of as many of its pools as are needed, in the groups in
+//! which they are answered.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,6 +19,36 @@ pub struct Candidate<A> {
     pub mirror: u32,
 }
 
+/// Addresses that are answered together: those of a pool, or of the pools that share a demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The pools that its addresses are from. Several pools share a demand.
+    pub pools: Vec<PoolPart>,
+    /// Most of its addresses in one answer, whatever `max` is.
+    pub take: usize,
+}
+
+/// The part that a pool has in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolPart {
+    /// Index of the pool on the path.
+    pub at: usize,
+    /// Number of its addresses.
+    pub addresses: usize,
+    /// How much of the demand it takes, in kbit/s; 0 without a demand.
+    pub takes: u64,
+}
+
+/// The addresses of one family that a path yields. An answer has addresses of the first group, then
+/// of the second, and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyYield<A> {
+    /// The addresses, in the order of groups and pools.
+    pub candidates: Vec<Candidate<A>>,
+    /// The groups, none of which is empty.
+    pub groups: Vec<Group>,
+}
+
 /// The addresses that a path yields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
@@ -28,9 +59,9 @@ pub struct Yield {
     /// is set.
     pub ipv6_pools: usize,
     /// IPv4 addresses.
-    pub ipv4: Vec<Candidate<Ipv4Addr>>,
+    pub ipv4: FamilyYield<Ipv4Addr>,
     /// IPv6 addresses.
-    pub ipv6: Vec<Candidate<Ipv6Addr>>,
+    pub ipv6: FamilyYield<Ipv6Addr>,
     /// Whether no mirror of the path is known to work, and the IPv4 addresses are answered as if
     /// all were up (fail-open).
     pub ipv4_open: bool,
@@ -57,6 +88,14 @@ enum Selection {
     All,
 }
 
+/// Where the addresses of a visited pool end, and what it takes of the demand, in kbit/s.
+#[derive(Debug, Clone, Copy)]
+struct PoolEnd {
+    ipv4: usize,
+    ipv6: usize,
+    takes: u64,
+}
+
 /// A walk along the paths of a fleet: what it visits, and under which limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Walk<'w> {
@@ -66,7 +105,8 @@ pub struct Walk<'w> {
     pub health: &'w Health,
     /// The pools and paths of the fleet.
     pub paths: &'w Paths,
-    /// The path is followed until this many addresses are found.
+    /// The path is followed until this many addresses are found. All addresses of earlier pools
+    /// come first in each answer; of the last pool only as many are answered as are missing.
     pub min: usize,
     /// The address families of the name. For AAAA alone, IPv6 addresses are counted. Otherwise IPv4
     /// addresses are counted, and IPv6 addresses are taken from the same pools: if they were
@@ -80,13 +120,13 @@ impl Walk<'_> {
     pub fn along(&self, path: &Path) -> Yield {
         let counts_ipv6 = self.families == Families::V6 || !self.has_ipv4(path);
         let counted = |found: &Yield| if counts_ipv6 { found.ipv6.len() } else { found.ipv4.len() };
-        let found = self.gather(path, Selection::Usable, counted);
+        let found = self.gather(path, Selection::Usable, counts_ipv6);
         if counted(&found) > 0 {
             return Yield { ipv6_pools: found.pools, ..found };
         }
         let lagging = self.least_behind(path, counts_ipv6);
         let selection = lagging.map_or(Selection::All, Selection::Behind);
-        let rest = self.gather(path, selection, counted);
+        let rest = self.gather(path, selection, counts_ipv6);
         let open = selection == Selection::All;
         // Usable addresses of the family that is not counted are kept: they are the better answer.
         let keeps_ipv6 = !counts_ipv6 && !found.ipv6.is_empty();
@@ -120,26 +160,41 @@ impl Walk<'_> {
         statuses.filter(works).map(|status| status.behind).min()
     }
 
-    /// Visits the pools of a path until `min` addresses are counted.
-    fn gather(
-        &self,
-        path: &Path,
-        selection: Selection,
-        counted: impl Fn(&Yield) -> usize,
-    ) -> Yield {
+    /// Visits the pools of a path until `min` addresses are counted and the demand is met.
+    fn gather(&self, path: &Path, selection: Selection, counts_ipv6: bool) -> Yield {
+        let counted = |found: &Yield| if counts_ipv6 { found.ipv6.len() } else { found.ipv4.len() };
         let mut found = Yield::default();
         let mut earlier: Vec<&PoolMembers> = Vec::new();
+        let mut ends: Vec<PoolEnd> = Vec::new();
+        let mut unmet = path.demand.unwrap_or_default();
         for members in self.paths.along(path) {
-            found.pools += 1;
+            let before = counted(&found);
             self.add(members, &earlier, State::Up, selection, &mut found);
             if counted(&found) < self.min {
                 self.add(members, &earlier, State::Old, selection, &mut found);
             }
-            if counted(&found) >= self.min {
+            let takes = if unmet == 0 {
+                0
+            } else if counts_ipv6 {
+                capacity(found.ipv6.candidates.get(before..)).min(unmet)
+            } else {
+                capacity(found.ipv4.candidates.get(before..)).min(unmet)
+            };
+            unmet -= takes;
+            ends.push(PoolEnd { ipv4: found.ipv4.len(), ipv6: found.ipv6.len(), takes });
+            if counted(&found) >= self.min && unmet == 0 {
                 break;
             }
             earlier.push(members);
         }
+        // The last pool that has anything to give takes the rest.
+        if let Some(end) = ends.iter_mut().rev().find(|end| end.takes > 0) {
+            end.takes += unmet;
+        }
+        found.pools = ends.len();
+        let min = (counted(&found) >= self.min).then_some(self.min);
+        found.ipv4.form_groups(ends.iter().map(|end| (end.ipv4, end.takes)), min);
+        found.ipv6.form_groups(ends.iter().map(|end| (end.ipv6, end.takes)), min);
         found
     }
 
@@ -173,12 +228,20 @@ impl Walk<'_> {
             let capacity = mirror.capacity;
             for (address, state) in mirror.ipv4.iter().zip(&status.ipv4) {
                 if usable(*state) {
-                    found.ipv4.push(Candidate { address: *address, capacity, mirror: index });
+                    found.ipv4.candidates.push(Candidate {
+                        address: *address,
+                        capacity,
+                        mirror: index,
+                    });
                 }
             }
             for (address, state) in mirror.ipv6.iter().zip(&status.ipv6) {
                 if usable(*state) {
-                    found.ipv6.push(Candidate { address: *address, capacity, mirror: index });
+                    found.ipv6.candidates.push(Candidate {
+                        address: *address,
+                        capacity,
+                        mirror: index,
+                    });
                 }
             }
         }
@@ -188,4 +251,120 @@ impl Walk<'_> {
         let index = index as usize;
         Some((self.fleet.mirrors.get(index)?, self.health.mirrors.get(index)?))
     }
+}
+
+impl<A> Default for FamilyYield<A> {
+    fn default() -> Self {
+        Self { candidates: Vec::new(), groups: Vec::new() }
+    }
+}
+
+impl<A> FamilyYield<A> {
+    /// Number of addresses.
+    pub fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// Whether there is no address.
+    pub fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
+    /// The groups with their addresses.
+    pub fn groups(&self) -> impl Iterator<Item = (&Group, &[Candidate<A>])> {
+        let mut rest = self.candidates.as_slice();
+        self.groups.iter().map(move |group| {
+            let (own, others) = rest.split_at_checked(group.len()).unwrap_or((rest, &[]));
+            rest = others;
+            (group, own)
+        })
+    }
+}
+
+impl<A: Copy> FamilyYield<A> {
+    /// Forms the groups. `ends` gives for each visited pool where its addresses end, and what it
+    /// takes of the demand. Several pools that share the demand form the first group; each other
+    /// pool is a group. `min` is the number of addresses that was reached with the last pool: of that, only
+    /// those are answered that earlier ones lack. `None` when all pools have fewer addresses.
+    fn form_groups(&mut self, ends: impl Iterator<Item = (usize, u64)>, min: Option<usize>) {
+        let mut parts: Vec<PoolPart> = Vec::new();
+        let (mut start, mut last) = (0, 0);
+        for (at, (end, takes)) in ends.enumerate() {
+            parts.push(PoolPart { at, addresses: end - start, takes });
+            (start, last) = (end, at);
+        }
+        let (shared, mut alone): (Vec<PoolPart>, Vec<PoolPart>) =
+            parts.iter().partition(|part| part.takes > 0 && part.addresses > 0);
+        if let [_, _, ..] = shared.as_slice() {
+            self.move_forward(&parts);
+            let take = shared.iter().map(|part| part.addresses).sum();
+            self.groups.push(Group { pools: shared, take });
+        } else {
+            alone = parts;
+        }
+        for part in alone.into_iter().filter(|part| part.addresses > 0) {
+            let earlier: usize = self.groups.iter().map(Group::len).sum();
+            let missing = match min {
+                Some(min) if part.at == last && earlier > 0 => min.saturating_sub(earlier),
+                _ => part.addresses,
+            };
+            if missing == 0 {
+                self.candidates.truncate(earlier);
+            } else {
+                let take = missing.min(part.addresses);
+                self.groups.push(Group { pools: vec![part], take });
+            }
+        }
+    }
+
+    /// Moves the addresses of pools that take a part of the demand in front of the others.
+    fn move_forward(&mut self, parts: &[PoolPart]) {
+        let mut pools: Vec<(bool, &[Candidate<A>])> = Vec::with_capacity(parts.len());
+        let mut rest = self.candidates.as_slice();
+        for part in parts {
+            let (own, others) = rest.split_at_checked(part.addresses).unwrap_or((rest, &[]));
+            pools.push((part.takes == 0, own));
+            rest = others;
+        }
+        // The sort is stable.
+        pools.sort_by_key(|(takes_nothing, _)| *takes_nothing);
+        self.candidates = pools.into_iter().flat_map(|(_, own)| own).copied().collect();
+    }
+}
+
+impl Group {
+    /// Number of its addresses.
+    pub fn len(&self) -> usize {
+        self.pools.iter().map(|part| part.addresses).sum()
+    }
+
+    /// Whether it has no address.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// For each pool, the number of its addresses and what it takes of the demand, in kbit/s.
+    pub fn demand(&self) -> Vec<(usize, u64)> {
+        self.pools.iter().map(|part| (part.addresses, part.takes)).collect()
+    }
+
+    /// Whether answers are drawn alike from this group and another one of the same addresses.
+    pub fn is_drawn_like(&self, other: &Self) -> bool {
+        let alike = |(own, other): (&PoolPart, &PoolPart)| {
+            (own.addresses, own.takes) == (other.addresses, other.takes)
+        };
+        self.take == other.take
+            && self.pools.len() == other.pools.len()
+            && self.pools.iter().zip(&other.pools).all(alike)
+    }
+}
+
+/// The capacity in kbit/s of the mirrors with these addresses, each of which counts once.
+fn capacity<A>(candidates: Option<&[Candidate<A>]>) -> u64 {
+    let candidates = candidates.unwrap_or_default();
+    let mut mirrors: Vec<(u32, u64)> =
+        candidates.iter().map(|candidate| (candidate.mirror, candidate.capacity)).collect();
+    mirrors.sort_unstable();
+    mirrors.dedup();
+    mirrors.iter().fold(0, |sum, (_, capacity)| sum.saturating_add(*capacity))
 }

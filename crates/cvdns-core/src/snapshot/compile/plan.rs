@@ -21,7 +21,8 @@ pub(super) fn plan(inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) 
     let needs_clients = named.iter().any(|pool| matches!(pool, PoolRef::Client));
     let none = BTreeSet::new();
     let continents = if needs_clients { inputs.countries.continents() } else { &none };
-    let paths = Paths::new(&input.fleet, &file.neighbours, &file.unknown.value, &named, continents);
+    let unknown = &file.unknown.value;
+    let paths = Paths::new(&input.fleet, &file.neighbours, &[], unknown, &named, continents);
     check_fleet(input, &paths, &pools, problems);
     if paths.paths.len() > MAX_PATHS {
         problems.error(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::window_set::{Address, PoolAnswer, WindowParameters, WindowSet};
 use crate::snapshot::static_data::Rule;
 use crate::snapshot::windows::shuffle;
-use crate::snapshot::yields::{Candidate, Yield};
+use crate::snapshot::yields::{Candidate, FamilyYield, Group, Yield};
 
 /// Longest TTL in seconds of an answer given although no mirror is known to work.
 const FAIL_OPEN_TTL: u32 = 30;
@@ -30,6 +30,7 @@ struct FamilyCache<A>(HashMap<u64, Vec<Arc<CachedWindows<A>>>>);
 struct CachedWindows<A> {
     /// Addresses and capacities, in order.
     candidates: Box<[(A, u64)]>,
+    groups: Box<[Group]>,
     parameters: WindowParameters,
     windows: WindowSet,
 }
@@ -81,19 +82,19 @@ impl<A: Address> FamilyCache<A> {
     fn windows(
         &mut self,
         before: &Self,
-        candidates: &[Candidate<A>],
+        family_yield: &FamilyYield<A>,
         parameters: WindowParameters,
     ) -> WindowSet {
-        if candidates.is_empty() {
+        if family_yield.is_empty() {
             return WindowSet::default();
         }
-        let fingerprint = fingerprint(candidates, parameters);
-        if let Some(cached) = self.find(fingerprint, candidates, parameters) {
+        let fingerprint = fingerprint(family_yield, parameters);
+        if let Some(cached) = self.find(fingerprint, family_yield, parameters) {
             return cached.windows.clone();
         }
-        let cached = match before.find(fingerprint, candidates, parameters) {
+        let cached = match before.find(fingerprint, family_yield, parameters) {
             Some(cached) => Arc::clone(cached),
-            None => Arc::new(CachedWindows::new(candidates, parameters)),
+            None => Arc::new(CachedWindows::new(family_yield, parameters)),
         };
         let windows = cached.windows.clone();
         self.0.entry(fingerprint).or_default().push(cached);
@@ -103,10 +104,11 @@ impl<A: Address> FamilyCache<A> {
     fn find(
         &self,
         fingerprint: u64,
-        candidates: &[Candidate<A>],
+        family_yield: &FamilyYield<A>,
         parameters: WindowParameters,
     ) -> Option<&Arc<CachedWindows<A>>> {
-        self.0.get(&fingerprint)?.iter().find(|cached| cached.is_made_from(candidates, parameters))
+        let found = self.0.get(&fingerprint)?;
+        found.iter().find(|cached| cached.is_made_from(family_yield, parameters))
     }
 
     fn octets(&self) -> usize {
@@ -115,25 +117,38 @@ impl<A: Address> FamilyCache<A> {
 }
 
 impl<A: Address> CachedWindows<A> {
-    fn new(candidates: &[Candidate<A>], parameters: WindowParameters) -> Self {
-        let of = candidates.iter().map(|candidate| (candidate.address, candidate.capacity));
+    fn new(family_yield: &FamilyYield<A>, parameters: WindowParameters) -> Self {
         Self {
-            candidates: of.collect(),
+            candidates: addresses(family_yield).collect(),
+            groups: family_yield.groups.iter().cloned().collect(),
             parameters,
-            windows: WindowSet::new(candidates, parameters),
+            windows: WindowSet::new(family_yield, parameters),
         }
     }
 
-    fn is_made_from(&self, candidates: &[Candidate<A>], parameters: WindowParameters) -> bool {
-        let of = candidates.iter().map(|candidate| (candidate.address, candidate.capacity));
-        self.parameters == parameters && self.candidates.iter().copied().eq(of)
+    fn is_made_from(&self, family_yield: &FamilyYield<A>, parameters: WindowParameters) -> bool {
+        let groups = &family_yield.groups;
+        self.parameters == parameters
+            && self.candidates.iter().copied().eq(addresses(family_yield))
+            && self.groups.len() == groups.len()
+            && self.groups.iter().zip(groups).all(|(own, other)| own.is_drawn_like(other))
     }
 }
 
-fn fingerprint<A: Address>(candidates: &[Candidate<A>], parameters: WindowParameters) -> u64 {
-    let start =
-        shuffle(parameters.day ^ u64::from(parameters.ttl) << 32 ^ u64::from(parameters.max));
-    candidates.iter().fold(start, |sum, candidate| {
+fn addresses<A: Copy>(family_yield: &FamilyYield<A>) -> impl Iterator<Item = (A, u64)> {
+    let of = |candidate: &Candidate<A>| (candidate.address, candidate.capacity);
+    family_yield.candidates.iter().map(of)
+}
+
+fn fingerprint<A: Address>(family_yield: &FamilyYield<A>, parameters: WindowParameters) -> u64 {
+    let WindowParameters { ttl, max, day } = parameters;
+    let start = shuffle(day ^ u64::from(ttl) << 32 ^ u64::from(max));
+    let groups = family_yield.groups.iter().fold(start, |sum, group| {
+        group.pools.iter().fold(shuffle(sum ^ group.take as u64), |sum, part| {
+            shuffle(sum ^ part.addresses as u64).wrapping_add(part.takes)
+        })
+    });
+    family_yield.candidates.iter().fold(groups, |sum, candidate| {
         shuffle(sum ^ candidate.address.key()).wrapping_add(candidate.capacity)
     })
 }

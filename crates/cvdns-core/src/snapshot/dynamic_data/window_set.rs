@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::snapshot::fallback::FallbackLevel;
-use crate::snapshot::windows::{Starts, WeightedCandidate, Windows, shuffle};
-use crate::snapshot::yields::Candidate;
+use crate::snapshot::windows::{CandidateGroup, Starts, WeightedCandidate, Windows, shuffle};
+use crate::snapshot::yields::{Candidate, FamilyYield, Group};
 use crate::wire::{HEADER, MAX_MESSAGE, class, rtype};
 
 /// Size in octets of an A record whose owner is a compression pointer to the question: pointer,
@@ -23,7 +23,7 @@ const ROOM: usize = MAX_MESSAGE - 1024;
 /// answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WindowSet {
-    /// The records. If `has_table` is set, a table precedes them that gives for each window the
+    /// The records. With [`Layout::Table`], a table precedes them that gives for each window the
     /// index of its first record, as a `u16` in native byte order.
     octets: Arc<[u8]>,
     /// Number of windows; 0 when there are no addresses.
@@ -37,9 +37,24 @@ pub struct WindowSet {
     pub size: u16,
     /// How far the path was followed for the addresses.
     pub fallback: FallbackLevel,
-    /// Whether a table precedes the records.
-    has_table: bool,
+    /// How the records are laid out.
+    layout: Layout,
 }
+
+/// How the records of windows are laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Layout {
+    /// Windows start at regular distances.
+    #[default]
+    Regular,
+    /// The same, and a window has addresses of several groups.
+    Groups,
+    /// A table precedes the records.
+    Table,
+}
+
+/// Where the data of a prepared record start, in octets.
+const RDATA: usize = 12;
 
 /// Size in octets of an entry of the table.
 const ENTRY: usize = size_of::<u16>();
@@ -113,19 +128,29 @@ impl Address for Ipv6Addr {
 }
 
 impl WindowSet {
-    /// Makes the windows of these candidates.
+    /// Makes the windows of what a path yields.
     pub(super) fn new<A: Address>(
-        candidates: &[Candidate<A>],
+        family_yield: &FamilyYield<A>,
         parameters: WindowParameters,
     ) -> Self {
         let most = (ROOM / A::RECORD) as u16;
         let max = if parameters.max == 0 { most } else { parameters.max.min(most) };
+        let candidates = &family_yield.candidates;
         let weighted = |candidate: &Candidate<A>| WeightedCandidate {
             key: candidate.address.key(),
             capacity: candidate.capacity,
         };
         let weighted: Vec<WeightedCandidate> = candidates.iter().map(weighted).collect();
-        let Windows { layout, starts, size } = Windows::new(&weighted, max, parameters.day);
+        let mut rest = weighted.as_slice();
+        let pools: Vec<Vec<(usize, u64)>> = family_yield.groups.iter().map(Group::demand).collect();
+        let groups = family_yield.groups.iter().zip(&pools).map(|(group, pools)| {
+            let (own, others) = rest.split_at_checked(group.len()).unwrap_or((rest, &[]));
+            rest = others;
+            CandidateGroup { candidates: own, take: group.take, pools }
+        });
+        let groups: Vec<CandidateGroup<'_>> = groups.collect();
+        let windows = Windows::of_groups(&groups, max, parameters.day);
+        let Windows { layout, starts, size, groups } = windows;
         let (table, count, stride) = match &starts {
             Starts::Every { stride, count } => (&[][..], *count, stride * A::RECORD),
             Starts::At(starts) => (starts.as_slice(), starts.len(), A::RECORD),
@@ -138,7 +163,7 @@ impl WindowSet {
             octets.extend_from_slice(&A::RTYPE.to_be_bytes());
             octets.extend_from_slice(&class::IN.to_be_bytes());
             octets.extend_from_slice(&parameters.ttl.to_be_bytes());
-            octets.extend_from_slice(&((A::RECORD - 12) as u16).to_be_bytes());
+            octets.extend_from_slice(&((A::RECORD - RDATA) as u16).to_be_bytes());
             candidate.address.put(&mut octets);
         }
         Self {
@@ -148,7 +173,11 @@ impl WindowSet {
             length: (size * A::RECORD) as u32,
             size: size as u16,
             fallback: FallbackLevel::Near,
-            has_table: !table.is_empty(),
+            layout: match groups {
+                _ if !table.is_empty() => Layout::Table,
+                0 | 1 => Layout::Regular,
+                _ => Layout::Groups,
+            },
         }
     }
 
@@ -165,8 +194,10 @@ impl WindowSet {
     /// The records of the window with this number.
     pub fn numbered(&self, chosen: usize) -> &[u8] {
         let stride = self.stride as usize;
-        let from =
-            if self.has_table { self.start_from_table(chosen, stride) } else { chosen * stride };
+        let from = match self.layout {
+            Layout::Table => self.start_from_table(chosen, stride),
+            Layout::Regular | Layout::Groups => chosen * stride,
+        };
         let records = self.octets.get(from..from + self.length as usize);
         debug_assert!(records.is_some(), "a window is outside of its records");
         records.unwrap_or_default()
@@ -181,8 +212,21 @@ impl WindowSet {
 
     /// The records of which windows are slices: each address at least once.
     pub fn records(&self) -> &[u8] {
-        let table = if self.has_table { self.count as usize * ENTRY } else { 0 };
+        let has_table = self.layout == Layout::Table;
+        let table = if has_table { self.count as usize * ENTRY } else { 0 };
         self.octets.get(table..).unwrap_or_default()
+    }
+
+    /// The data of the first record of each window: the address that clients use.
+    pub fn first_places(&self) -> impl Iterator<Item = &[u8]> {
+        let record = self.length.checked_div(self.size.into()).unwrap_or_default() as usize;
+        let windows = (0..self.count as usize).map(|number| self.numbered(number));
+        windows.filter_map(move |window| window.get(RDATA..record))
+    }
+
+    /// Whether windows have addresses of several groups: those of the first ones come first.
+    pub fn has_groups(&self) -> bool {
+        self.layout == Layout::Groups
     }
 
     /// Size of the records and the table in octets.
