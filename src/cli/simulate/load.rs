@@ -115,10 +115,9 @@ impl Side {
             if answer.level == Level::NoData {
                 side.unanswered += demand as f64;
             }
-            for mirror in answer.mirrors.firsts.keys() {
-                let share = answer.mirrors.share(*mirror).unwrap_or_default();
-                if let Some(load) = side.mirrors.get_mut(*mirror as usize) {
-                    load.rate += demand as f64 * share;
+            for mirror in &answer.mirrors {
+                if let Some(load) = side.mirrors.get_mut(mirror.index as usize) {
+                    load.rate += demand as f64 * mirror.share;
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! What paths answer before and after the failures: read off the windows that would be sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::iter::repeat_n;
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -10,10 +10,14 @@ use super::subject::DecidedPath;
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::dynamic_data::{FirstPlaces, WindowSet};
+use cvdns_core::snapshot::dynamic_data::WindowSet;
 use cvdns_core::snapshot::fallback::FallbackLevel;
-use cvdns_core::snapshot::pools::Path;
+use cvdns_core::snapshot::first_places::{FirstPlaces, address};
 use cvdns_core::snapshot::static_data::Plan;
+use cvdns_core::snapshot::yields::FamilyYield;
+
+/// Where the data of a prepared record start, in octets.
+const RDATA: usize = 12;
 
 /// A path, and the areas whose clients are answered along it.
 #[derive(Debug, Clone)]
@@ -40,16 +44,21 @@ pub(super) enum Level {
 #[derive(Debug, Clone)]
 pub(super) struct PathAnswer {
     pub level: Level,
-    pub mirrors: Rc<AnsweredMirrors>,
+    /// The mirrors that are answered, ordered by index.
+    pub mirrors: Vec<AnsweredMirror>,
 }
 
-/// The mirrors of an answer.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct AnsweredMirrors {
-    /// Number of windows.
-    windows: u32,
-    /// How many windows each mirror leads, by its index in the fleet.
-    pub firsts: BTreeMap<u32, u32>,
+/// A mirror in an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct AnsweredMirror {
+    /// Index in the fleet.
+    pub index: u32,
+    /// Index of its pool on the path.
+    pub pool: usize,
+    /// Whether it only fills up: of its pool, as many are drawn as others lack.
+    pub drawn: bool,
+    /// Share of the answers that it leads, from 0 to 1.
+    pub share: f64,
 }
 
 /// How an answer changes; the worst first.
@@ -100,8 +109,8 @@ pub(super) fn replay(
     paths: Vec<AnsweredPath>,
     rates: &BTreeMap<Country, u64>,
 ) -> Vec<Replayed> {
-    let reader = |snapshot| AnswerReader::new(snapshot, plan, ipv6);
-    let (mut before, mut after) = (reader(snapshots.before), reader(snapshots.after));
+    let reader = |snapshot| AnswerReader { snapshot, plan, ipv6 };
+    let (before, after) = (reader(snapshots.before), reader(snapshots.after));
     let of = |path: AnsweredPath| {
         let answers =
             BeforeAfter { before: before.read(path.decided), after: after.read(path.decided) };
@@ -135,83 +144,64 @@ struct AnswerReader<'s> {
     snapshot: &'s Snapshot,
     plan: &'s Plan,
     ipv6: bool,
-    /// The mirror of each address.
-    owners: HashMap<IpAddr, u32>,
-    /// What was read, by the place and number of the windows: many paths share them.
-    read: HashMap<(usize, u32), Rc<AnsweredMirrors>>,
 }
 
-impl<'s> AnswerReader<'s> {
-    fn new(snapshot: &'s Snapshot, plan: &'s Plan, ipv6: bool) -> Self {
-        let mirrors = (0..).zip(&plan.fleet.mirrors);
-        let owners = mirrors
-            .flat_map(|(number, mirror)| mirror.addresses().map(move |address| (address, number)))
-            .collect();
-        Self { snapshot, plan, ipv6, owners, read: HashMap::new() }
-    }
-
+impl AnswerReader<'_> {
     /// The answer of a path.
-    fn read(&mut self, (rule, path): DecidedPath) -> PathAnswer {
-        let answer = self.snapshot.dynamic_data.pool(rule, path);
-        let set = answer.map(|answer| answer.windows(self.ipv6)).filter(|set| set.count > 0);
-        let Some(set) = set else {
-            return PathAnswer { level: Level::NoData, mirrors: Rc::default() };
+    fn read(&self, (rule, path): DecidedPath) -> PathAnswer {
+        let Self { snapshot, plan, ipv6 } = *self;
+        let answer = snapshot.dynamic_data.pool(rule, path).map(|answer| answer.windows(ipv6));
+        let rule = snapshot.static_data.rules.get(rule as usize);
+        let (Some(set), Some(rule), Some(pools)) =
+            (answer.filter(|set| set.count > 0), rule, plan.paths.get(path))
+        else {
+            return PathAnswer { level: Level::NoData, mirrors: Vec::new() };
         };
-        let mirrors = self.mirrors(set);
+        // The windows were made of the same walk.
+        let mirrors = snapshot.dynamic_data.health(rule.plan).map_or_else(Vec::new, |health| {
+            let found = plan.walk(rule.min, rule.families, health).along(pools);
+            if ipv6 { answered(&found.ipv6, set) } else { answered(&found.ipv4, set) }
+        });
         let level = match set.fallback {
             FallbackLevel::Open => Level::Open,
             FallbackLevel::Lagging => Level::Lagging,
             FallbackLevel::Near | FallbackLevel::Further => {
-                let pools = self.plan.paths.get(path).map(|path| mirrors.pools(self.plan, path));
-                let furthest = pools.and_then(|pools| pools.into_values().max());
-                Level::Usable(furthest.unwrap_or_default(), self.plan.paths.leads_away(path))
+                let furthest = mirrors.iter().map(|mirror| mirror.pool).max();
+                Level::Usable(furthest.unwrap_or_default(), plan.paths.leads_away(path))
             }
         };
         PathAnswer { level, mirrors }
     }
-
-    fn mirrors(&mut self, set: &WindowSet) -> Rc<AnsweredMirrors> {
-        let place = (set.records().as_ptr().addr(), set.count);
-        if let Some(read) = self.read.get(&place) {
-            return Rc::clone(read);
-        }
-        let FirstPlaces { windows, firsts } = FirstPlaces::of(set, self.ipv6);
-        let mut by_mirror: BTreeMap<u32, u32> = BTreeMap::new();
-        for (address, count) in firsts {
-            if let Some(mirror) = self.owners.get(&address) {
-                *by_mirror.entry(*mirror).or_default() += count;
-            }
-        }
-        let read = Rc::new(AnsweredMirrors { windows, firsts: by_mirror });
-        self.read.insert(place, Rc::clone(&read));
-        read
-    }
 }
 
-impl AnsweredMirrors {
-    /// The share of answers that a mirror leads; `None` if it is in none.
-    pub(super) fn share(&self, mirror: u32) -> Option<f64> {
-        let firsts = self.firsts.get(&mirror)?;
-        Some(f64::from(*firsts) / f64::from(self.windows.max(1)))
+/// The mirrors of a yield that are in any of the windows, ordered by index.
+fn answered<A: Copy + Into<IpAddr>>(
+    family_yield: &FamilyYield<A>,
+    set: &WindowSet,
+) -> Vec<AnsweredMirror> {
+    let places = FirstPlaces::new(family_yield, set);
+    let record = if set.size == 0 { 1 } else { set.numbered(0).len() / usize::from(set.size) };
+    let rdata = set.records().chunks_exact(record.max(1)).filter_map(|record| record.get(RDATA..));
+    let sent: HashSet<IpAddr> = rdata.filter_map(address).collect();
+    let mut mirrors: BTreeMap<u32, AnsweredMirror> = BTreeMap::new();
+    for (number, (group, candidates)) in family_yield.groups().enumerate() {
+        let drawn = number > 0 && group.take < group.len();
+        let pools = group.pools.iter().flat_map(|part| repeat_n(part.at, part.addresses));
+        for (candidate, pool) in candidates.iter().zip(pools) {
+            if sent.contains(&candidate.address.into()) {
+                let (index, share) = (candidate.mirror, places.share(candidate.mirror));
+                mirrors.entry(index).or_insert(AnsweredMirror { index, pool, drawn, share });
+            }
+        }
     }
-
-    /// The index of the pool that each mirror comes from: the first on the path that has it.
-    pub(super) fn pools(&self, plan: &Plan, path: &Path) -> BTreeMap<u32, usize> {
-        let pool = |number: &u32| {
-            let mirror = plan.fleet.mirrors.get(*number as usize)?;
-            let at = plan.paths.along(path).position(|members| members.pool.has(mirror))?;
-            Some((*number, at))
-        };
-        self.firsts.keys().filter_map(pool).collect()
-    }
+    mirrors.into_values().collect()
 }
 
 impl PathAnswer {
     /// How this answer differs from the one `before`.
     fn change(&self, before: &Self) -> Change {
-        let has = |answer: &Self, mirror: &u32| answer.mirrors.firsts.contains_key(mirror);
-        let enters = self.mirrors.firsts.keys().any(|mirror| !has(before, mirror));
-        let leaves = before.mirrors.firsts.keys().any(|mirror| !has(self, mirror));
+        let (new, old) = (self.indexes(), before.indexes());
+        let (enters, leaves) = (!new.is_subset(&old), !old.is_subset(&new));
         if self.level > before.level {
             return Change::FallsBack;
         }
@@ -222,17 +212,13 @@ impl PathAnswer {
         match (enters, leaves) {
             (true, false) => Change::Gains,
             (false, true) => Change::Loses,
-            (false, false) if self.same_shares(before) => Change::Same,
+            (false, false) if self.mirrors == before.mirrors => Change::Same,
             (true, true) | (false, false) => Change::Changes,
         }
     }
 
-    /// Whether the same mirrors lead the same shares of answers.
-    fn same_shares(&self, before: &Self) -> bool {
-        let shares = |answer: &Self| -> Vec<Option<f64>> {
-            answer.mirrors.firsts.keys().map(|mirror| answer.mirrors.share(*mirror)).collect()
-        };
-        self.mirrors == before.mirrors || shares(self) == shares(before)
+    fn indexes(&self) -> BTreeSet<u32> {
+        self.mirrors.iter().map(|mirror| mirror.index).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::clients::Clients;
 use super::demand::Rates;
 use super::load::{MirrorLoads, MirrorReport};
-use super::replay::{AnsweredPath, BeforeAfter, Change, PathAnswer, Replayed, replay};
+use super::replay::{self, AnsweredPath, BeforeAfter, Change, PathAnswer, Replayed};
 use super::subject::Subject;
 use crate::cli::offline::SourcedFeed;
 use crate::cli::output::{Failure, eprint_line};
@@ -92,7 +92,8 @@ pub(super) struct AnsweredMirror {
     pub host: String,
     /// The pool of the path that it comes from.
     pub pool: String,
-    /// `front` if it leads answers, `drawn` if it is only behind others.
+    /// `drawn` if it only fills up: of its pool, answers have as many mirrors as they lack. Else
+    /// `front`.
     pub place: &'static str,
     /// The share of answers that it leads, from 0 to 1.
     pub share: f64,
@@ -132,7 +133,7 @@ impl Simulated<'_> {
         let decisions = subject.decisions(before, self.clients, self.qtype)?;
         self.warn_of_unplaced(&decisions, rates);
         let paths = AnsweredPath::group(decisions);
-        let replayed = replay(self.snapshots, plan, self.ipv6, paths, rates);
+        let replayed = replay::replay(self.snapshots, plan, self.ipv6, paths, rates);
         let mut summary = Summary::new(&replayed);
         let mut mirrors = Vec::new();
         if !rates.is_empty() {
@@ -194,22 +195,18 @@ impl PathReport {
 
 impl AnswerReport {
     fn new(plan: &Plan, path: &AnsweredPath, answer: &PathAnswer) -> Self {
-        let mirrors = &answer.mirrors;
-        let Some(pools) = plan.paths.get(path.decided.1) else {
-            return Self { reach: answer.level.label(), mirrors: Vec::new() };
-        };
-        let of = |(number, pool): (u32, usize)| {
-            let share = mirrors.share(number)?;
+        let of = |answered: &replay::AnsweredMirror| {
+            let pools = plan.paths.get(path.decided.1)?;
             let mirror = AnsweredMirror {
-                host: plan.fleet.mirrors.get(number as usize)?.host.clone(),
-                pool: plan.paths.along(pools).nth(pool)?.pool.to_string(),
-                place: if share > 0.0 { "front" } else { "drawn" },
-                share,
+                host: plan.fleet.mirrors.get(answered.index as usize)?.host.clone(),
+                pool: plan.paths.along(pools).nth(answered.pool)?.pool.to_string(),
+                place: if answered.drawn { "drawn" } else { "front" },
+                share: answered.share,
             };
-            Some((pool, mirror))
+            Some((answered.pool, mirror))
         };
         let mut listed: Vec<(usize, AnsweredMirror)> =
-            mirrors.pools(plan, pools).into_iter().filter_map(of).collect();
+            answer.mirrors.iter().filter_map(of).collect();
         listed.sort_by(|(a, one), (b, other)| {
             let shares = other.share.total_cmp(&one.share);
             a.cmp(b).then(shares).then_with(|| one.host.cmp(&other.host))

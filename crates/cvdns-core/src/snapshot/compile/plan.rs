@@ -22,7 +22,8 @@ pub(super) fn plan(inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) 
     let none = BTreeSet::new();
     let continents = if needs_clients { inputs.countries.continents() } else { &none };
     let unknown = &file.unknown.value;
-    let paths = Paths::new(&input.fleet, &file.neighbours, &[], unknown, &named, continents);
+    let demand: Vec<_> = file.demand.iter().map(|demand| (demand.country, demand.rate)).collect();
+    let paths = Paths::new(&input.fleet, &file.neighbours, &demand, unknown, &named, continents);
     check_fleet(input, &paths, &pools, problems);
     if paths.paths.len() > MAX_PATHS {
         problems.error(

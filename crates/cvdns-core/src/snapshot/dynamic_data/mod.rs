@@ -4,7 +4,6 @@
 mod announcing;
 mod assessment;
 mod extended_errors;
-mod first_places;
 mod texts;
 mod window_cache;
 mod window_set;
@@ -25,7 +24,6 @@ use texts::Texts;
 use window_cache::WindowCache;
 
 pub(super) use assessment::MirrorAssessment;
-pub use first_places::FirstPlaces;
 pub use texts::txt;
 pub use window_set::{A_SIZE, AAAA_SIZE, PoolAnswer, WindowSet};
 
