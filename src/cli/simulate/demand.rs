@@ -29,5 +29,5 @@ pub(super) fn read(path: &Path) -> Result<Vec<Demand>, Failure> {
 
 /// The rates of a zone.
 pub(super) fn of_zone(zone: &ZoneInput) -> Rates {
-    zone.file.demand.iter().map(|demand| (demand.country, demand.rate)).collect()
+    zone.file.demand.iter().map(|demand| (demand.country.value, demand.rate)).collect()
 }

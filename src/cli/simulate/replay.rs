@@ -205,8 +205,9 @@ impl PathAnswer {
         if self.level > before.level {
             return Change::FallsBack;
         }
-        // Without any new mirror, the furthest ones have only failed.
-        if self.level < before.level && enters {
+        // If usable mirrors are followed by fewer of the same, the furthest have only failed.
+        let worked = matches!(before.level, Level::Usable(..));
+        if self.level < before.level && (enters || !worked) {
             return Change::Recovers;
         }
         match (enters, leaves) {

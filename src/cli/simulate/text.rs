@@ -239,8 +239,12 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }
 
-/// A rate in kbit/s, in the largest unit of which it is one or more, with up to two decimals.
+/// A rate given in kbit/s, in the largest unit of which it is one or more, with up to two
+/// decimals.
 fn rate(kbit: u64) -> String {
+    if kbit == 0 {
+        return "0".to_owned();
+    }
     let units = [(1_000_000_000, "Tbit/s"), (1_000_000, "Gbit/s"), (1_000, "Mbit/s")];
     let (factor, unit) =
         units.into_iter().find(|(factor, _)| kbit >= *factor).unwrap_or((1, "kbit/s"));
@@ -255,7 +259,7 @@ mod tests {
     #[test]
     fn rates_have_the_unit_that_people_use() {
         for (kbit, text) in [
-            (0, "0kbit/s"),
+            (0, "0"),
             (999, "999kbit/s"),
             (1_000, "1Mbit/s"),
             (12_000_000, "12Gbit/s"),

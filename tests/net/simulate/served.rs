@@ -12,7 +12,7 @@ use support::rr;
 /// A multiple of the windows of each of these paths.
 const QUERIES: usize = 600;
 
-/// What a server answers to a client: how often each host is first, and all hosts that are answered.
+/// What a server answers to a client: how often each host is first, and all hosts answered.
 fn answered(server: &Daemon, net: &str) -> (BTreeMap<String, usize>, BTreeSet<String>) {
     let host = |rdata: &Vec<u8>| {
         let number = usize::from(*rdata.last().expect("an address"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::geo::country::Country;
 use crate::problem::{Location, Problems};
 use crate::snapshot::inputs::{Inputs, ZoneInput};
 use crate::snapshot::pools::{MAX_PATHS, Paths, Pool};
@@ -22,7 +23,8 @@ pub(super) fn plan(inputs: &Inputs, input: &ZoneInput, problems: &mut Problems) 
     let none = BTreeSet::new();
     let continents = if needs_clients { inputs.countries.continents() } else { &none };
     let unknown = &file.unknown.value;
-    let demand: Vec<_> = file.demand.iter().map(|demand| (demand.country, demand.rate)).collect();
+    let demand: Vec<(Country, u64)> =
+        file.demand.iter().map(|demand| (demand.country.value, demand.rate)).collect();
     let paths = Paths::new(&input.fleet, &file.neighbours, &demand, unknown, &named, continents);
     check_fleet(input, &paths, &pools, problems);
     if paths.paths.len() > MAX_PATHS {

@@ -37,9 +37,6 @@ static ANSWER_SECTION: Section =
 static NAME_SECTION: Section =
     Section { doc: "", keys: &[&OWNER, &POOL, &TYPES, &TXT, &PING, &TTL, &MAX, &MIN] };
 
-/// The top of a file of `[[demand]]` tables.
-pub(super) static DEMAND_ROOT: Section = Section { doc: "", keys: &[&DEMAND] };
-
 static DEMAND_SECTION: Section = Section { doc: "", keys: &[&DEMAND_COUNTRY, &DEMAND_RATE] };
 
 static NEIGHBOURS_SECTION: Section = Section { doc: "", keys: &[&COUNTRY, &NEXT] };
@@ -113,27 +110,10 @@ pub static DEMAND: Key<Tables, Optional> = Key {
     default: Optional("none"),
     expected: "",
     example: "",
-    doc: "What the clients of a country need.",
-};
-
-/// `country`.
-pub static DEMAND_COUNTRY: Key<Parsed<Country>, Required> = Key {
-    name: "country",
-    kind: Parsed::new(COUNTRY_PATTERN),
-    default: Required,
-    expected: "an ISO 3166 code such as \"IN\"",
-    example: "\"IN\"",
-    doc: "The country.",
-};
-
-/// `rate`.
-pub static DEMAND_RATE: Key<Custom<u64>, Required> = Key {
-    name: "rate",
-    kind: RATE,
-    default: Required,
-    expected: "a rate such as \"12Gbit/s\"",
-    example: "\"12Gbit/s\"",
-    doc: "What its clients need together.",
+    doc: "What the clients of a country need. It is shared out along the country's path: the first \
+        pool takes as much as its usable capacity, the next of what remains, and so on; the last \
+        pool that is reached takes the rest. Answers begin with mirrors of a pool as often as it \
+        takes a part.",
 };
 
 /// `neighbours`.
@@ -268,6 +248,26 @@ pub static MIN: Key<Integer<u16>, Optional> = Key {
     expected: "a number of addresses",
     example: "2",
     doc: "The path of a name with `pool` is followed until there are this many addresses.",
+};
+
+/// `country`.
+pub static DEMAND_COUNTRY: Key<Parsed<Country>, Required> = Key {
+    name: "country",
+    kind: Parsed::new(COUNTRY_PATTERN),
+    default: Required,
+    expected: "an ISO 3166 code such as \"IN\" (`cvdns geoip countries` lists them)",
+    example: "\"IN\"",
+    doc: "The country whose clients need it.",
+};
+
+/// `rate`.
+pub static DEMAND_RATE: Key<Custom<u64>, Required> = Key {
+    name: "rate",
+    kind: RATE,
+    default: Required,
+    expected: "a rate above 0 such as \"12Gbit/s\"",
+    example: "\"12Gbit/s\"",
+    doc: "What they need at the busiest time.",
 };
 
 /// `country`.

@@ -1,6 +1,7 @@
 //! A zone's TOML file: its origin, its dynamic names and what they are answered from.
 
 mod demand;
+mod demand_file;
 pub mod keys;
 mod limits;
 mod name;
@@ -105,6 +106,17 @@ impl ZoneFile {
         }
         for name in &self.names {
             self.check_name(name, problems);
+        }
+        if let Some(Demand { country, .. }) = self.demand.first().filter(|_| self.mirrors.is_none())
+        {
+            problems.error(
+                country.location.clone(),
+                format!(
+                    "the demand of {} is shared out among mirrors, and the zone has none",
+                    country.value
+                ),
+                "add `mirrors = \"mirrors.toml\"` at the top of the file, or remove the table",
+            );
         }
     }
 

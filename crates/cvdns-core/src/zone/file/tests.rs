@@ -80,3 +80,30 @@ fn neighbours_are_others_and_given_once() {
         assert!(errors == 1 && lines.starts_with(said), "{lines}");
     }
 }
+
+/// FORMATS, `[[demand]]`: a rate above 0 for a country, which is named once.
+#[test]
+fn a_country_has_one_demand() {
+    let demand = |text: &str| problems(&format!("[[demand]]\n{text}"));
+    assert_eq!(demand("country = \"IN\"\nrate = \"12Gbit/s\"").0, 0);
+    for (text, place, words) in [
+        ("country = \"IN\"\nrate = \"0Gbit/s\"", "z:7:8: ", "is not a rate"),
+        ("country = \"IN\"\nrate = 12", "z:7:8: ", "12Gbit/s"),
+        ("country = \"ZZ\"\nrate = \"1Gbit/s\"", "z:6:11: ", "ZZ"),
+        ("country = \"IN\"", "z:5:", "rate"),
+        ("rate = \"1Gbit/s\"", "z:5:", "country"),
+        ("country = \"IN\"\nrate = \"1Gbit/s\"\nmax = 1", "z:8:1: ", "max"),
+        (
+            "country = \"IN\"\nrate = \"1Gbit/s\"\n[[demand]]\ncountry = \"IN\"\nrate = \"2Gbit/s\"",
+            "z:9:11: ",
+            "given twice",
+        ),
+    ] {
+        let (errors, _, lines) = demand(text);
+        assert!(errors == 1 && lines.contains(place) && lines.contains(words), "{text}: {lines}");
+    }
+    let text = "format = 1\norigin = \"a.example\"\nrecords = \"z\"\n[[demand]]\ncountry = \"IN\"\nrate = \"1Gbit/s\"";
+    let mut problems = Problems::default();
+    ZoneFile::parse("z", text, &mut problems);
+    assert_eq!(problems.counts(), (1, 0), "a static zone has no mirrors to share it out among");
+}
