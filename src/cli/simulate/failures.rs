@@ -86,7 +86,7 @@ impl Selected {
         let known = match self {
             Self::Host(entry) => {
                 let hosts: Vec<&str> = enabled().map(|mirror| mirror.host.as_str()).collect();
-                if let Some(host) = nearest(&entry.host, &hosts) {
+                if let Some(host) = nearest(&entry.host, &hosts).filter(|_| !disabled) {
                     return format!(
                         "--down {}: no mirror has this host; did you mean {host}?",
                         entry.host
