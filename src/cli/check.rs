@@ -1,6 +1,7 @@
 //! `cvdns check`: reads everything that serve would read and prints all problems.
 
 mod coordinator;
+mod demand;
 mod feed;
 mod report;
 mod system;
@@ -72,7 +73,8 @@ fn check(
     let databases = feeds.databases();
     let static_data = compile(&loaded.inputs, &databases, problems)?;
     let start = feeds.choose(loaded, &static_data, now, problems);
-    Some(CheckReport::of(config, loaded, &static_data, start))
+    let demand = demand::check(loaded, &static_data, now, problems);
+    Some(CheckReport::of(config, loaded, &static_data, start).with_demand(demand))
 }
 
 /// Warns of a country database that serve accepts but that locates few clients.

@@ -23,6 +23,7 @@ mod batches;
 mod client_table;
 mod example;
 mod explain;
+mod home_first;
 mod live;
 mod nested_zones;
 mod network_2006;

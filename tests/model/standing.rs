@@ -201,7 +201,13 @@ fn check(world: &World, snapshot: &Snapshot, now: u64) -> (usize, usize) {
                 },
             )
             .collect();
-        assert_eq!(found, oracle.answers(&path, &states), "{country} at {now}");
+        let mut rest = found.clone();
+        for (group, take) in oracle.groups(&path, &states) {
+            let own = rest.intersection(&group).count();
+            assert_eq!(own, take, "{country} at {now}: {found:?}, of {group:?}");
+            rest.retain(|address| !group.contains(address));
+        }
+        assert!(rest.is_empty(), "{country} at {now}: {rest:?}");
         let taken = oracle.taken(&path, &states);
         let is_half = taken.iter().any(|place| changed.contains(&place.host));
         let ttl = if is_half || oracle.is_dead(&path, &states) { TTL / 2 } else { TTL };

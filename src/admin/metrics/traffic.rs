@@ -151,7 +151,8 @@ impl MetricsEncoder<'_> {
             .mirrors
             .iter()
             .map(|(host, portion)| ([("mirror", host.as_str())], portion.answers()));
-        let help = "Answers with mirrors, each divided by capacity among the mirrors of its path";
+        let help =
+            "Answers with mirrors, those of a path divided among its mirrors by first places";
         self.counters("mirror_answers", help, mirrors)
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::demand::DemandReport;
 use super::feed::StartingFeed;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
@@ -26,6 +27,8 @@ pub(super) struct CheckReport {
     /// The feed that serve would start from, as text.
     start: Option<String>,
     zones: Vec<ZoneReport>,
+    /// How the demand of countries is shared out.
+    demand: Vec<DemandReport>,
 }
 
 /// A zone file.
@@ -86,7 +89,13 @@ impl ZoneReport {
 impl CheckReport {
     /// The report on a configuration that could not be read.
     pub(super) fn unread(config: &Path) -> Self {
-        Self { config: config.display().to_string(), summary: None, start: None, zones: Vec::new() }
+        Self {
+            config: config.display().to_string(),
+            summary: None,
+            start: None,
+            zones: Vec::new(),
+            demand: Vec::new(),
+        }
     }
 
     pub(super) fn of(
@@ -114,7 +123,12 @@ impl CheckReport {
             summary: Some(format!("{}; {}", static_data.summary(), loaded.countries.described)),
             start: Some(start),
             zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
+            demand: Vec::new(),
         }
+    }
+
+    pub(super) fn with_demand(self, demand: Vec<DemandReport>) -> Self {
+        Self { demand, ..self }
     }
 
     pub(super) fn print(&self) -> Result<(), Failure> {
@@ -126,6 +140,9 @@ impl CheckReport {
             print_line(format_args!(
                 "and {more} more (--json has all): {records} records and {names} dynamic names in all"
             ))?;
+        }
+        for demand in &self.demand {
+            print_line(format_args!("{}", demand.line()))?;
         }
         if let Some(start) = &self.start {
             print_line(format_args!("serve would start {start}"))?;

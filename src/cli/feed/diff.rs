@@ -78,7 +78,7 @@ struct PathAnswers {
     quality: &'static str,
 }
 
-/// A mirror's share of the capacity of a path, from 0 to 1.
+/// A mirror's share of the first places in the answers of a path, from 0 to 1.
 #[derive(Serialize)]
 struct MirrorShare {
     host: String,

@@ -20,7 +20,7 @@ use crate::support::client::{ALL, Client, Transport};
 use crate::support::daemon::{Daemon, Files};
 use crate::support::packet::Query;
 use crate::support::reply::{Record, Reply};
-use crate::support::{self, fixture, rr};
+use crate::support::{self, fixture, name, rr};
 
 /// The mode of UDP: `auto` or `portable`.
 fn udp() -> &'static str {
@@ -67,12 +67,21 @@ fn negative_soa() -> Vec<Record> {
     vec![Record::new(fixture::ORIGIN, fixture::NEGATIVE_TTL, rr::SOA, rdata)]
 }
 
+/// NODATA; at names with mirrors never longer than their TTL (FORMATS, "Answers").
 fn nodata(query: &Query) -> Reply {
-    Reply::to(query).with_authority(negative_soa())
+    let name = name::text(&query.name).to_ascii_lowercase();
+    let labels: Vec<&str> = name.split('.').collect();
+    let ttl = match labels.as_slice() {
+        ["db", _, "big", ..] => 45,
+        ["db" | "database", ..] => fixture::TTL,
+        _ => fixture::NEGATIVE_TTL,
+    };
+    let soa = negative_soa().into_iter().map(|soa| Record { ttl, ..soa });
+    Reply::to(query).with_authority(soa.collect())
 }
 
 fn nxdomain(query: &Query) -> Reply {
-    nodata(query).with_rcode(rr::NXDOMAIN)
+    Reply::to(query).with_authority(negative_soa()).with_rcode(rr::NXDOMAIN)
 }
 
 /// What the name `www` has.

@@ -63,6 +63,32 @@ fn rfc2308_5_soa_has_the_lesser_ttl() {
     always(server.client(), &query, &Reply::to(&query).with_authority(vec![soa]));
 }
 
+/// FORMATS, "Answers": NODATA at a name with mirrors is kept no longer than the mirrors are, for
+/// types that the name does not have as for a family that no mirror has; through an alias too.
+#[test]
+fn formats_nodata_at_names_with_mirrors_has_at_most_their_ttl() {
+    let server = server();
+    let names = ["db.de", "db.LOCAL", "database", "db.europe", "db.us.big", "db.de.ipv6"];
+    for name in names.map(|name| format!("{name}.clam.example")) {
+        for qtype in [rr::TXT, rr::MX, rr::CNAME, rr::DS] {
+            let query = Query::new(&name, qtype).edns(1232);
+            let expected = nodata(&query);
+            assert!(expected.authority[0].ttl < fixture::NEGATIVE_TTL);
+            always(server.client(), &query, &expected);
+        }
+    }
+    for (name, qtype) in [("db.fr", rr::AAAA), ("db.fr.big", rr::AAAA), ("db.de.ipv6", rr::A)] {
+        let query = Query::new(&format!("{name}.clam.example"), qtype);
+        always(server.client(), &query, &nodata(&query));
+    }
+    // FR has no IPv6 at all.
+    let query = Query::new("mirror.clam.example", rr::AAAA);
+    let alias = cname("mirror.clam.example", 120, "db.fr.clam.example");
+    let soa = Record { ttl: fixture::TTL, ..super::negative_soa().remove(0) };
+    let expected = Reply::to(&query).with_answer(vec![alias]).with_authority(vec![soa]);
+    always(server.client(), &query, &expected);
+}
+
 #[test]
 fn formats_a_label_that_is_no_country_code_is_nxdomain() {
     let server = server();
@@ -106,9 +132,5 @@ fn rfc2308_2_2_1_negative_behind_a_cname() {
     let server = server();
     let query = Query::new("alias.clam.example", rr::MX);
     let alias = cname("alias.clam.example", 120, "www.clam.example");
-    always(server.client(), &query, &nodata(&query).with_answer(vec![alias]));
-    // FR has no IPv6 at all.
-    let query = Query::new("mirror.clam.example", rr::AAAA);
-    let alias = cname("mirror.clam.example", 120, "db.fr.clam.example");
     always(server.client(), &query, &nodata(&query).with_answer(vec![alias]));
 }

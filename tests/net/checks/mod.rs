@@ -3,6 +3,7 @@
 
 mod check;
 mod countries;
+mod demand;
 mod start;
 mod terminal;
 

@@ -164,9 +164,16 @@ impl Target<'_> {
             }
             Outcome::Pool { answer, ipv6, .. } => self.window(answer.windows(ipv6), body),
             Outcome::Referral(cut) => self.template(static_data.templates.get(cut.referral), body),
-            Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
+            Outcome::NoData | Outcome::NxDomain => {
                 let zone = decision.zone.and_then(|zone| static_data.zone(zone));
                 self.template(zone.and_then(|zone| static_data.templates.get(zone.negative)), body)
+            }
+            Outcome::NoAddresses { rule, .. } | Outcome::NoSuchType { rule } => {
+                let template = decision
+                    .zone
+                    .and_then(|zone| static_data.no_data(zone, rule))
+                    .and_then(|template| static_data.templates.get(template));
+                self.template(template, body)
             }
             Outcome::NotOurs
             | Outcome::NotReady
@@ -259,8 +266,14 @@ fn write_end(
                 static_data.templates.get(static_data.minimal_any)?.octets,
             )?;
         }
-        Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NxDomain => {
-            counts.authority += write_soa(writer, static_data, static_data.zone(decision.zone?)?)?;
+        Outcome::NoData | Outcome::NxDomain => {
+            let zone = static_data.zone(decision.zone?)?;
+            counts.authority += write_soa(writer, static_data, zone, zone.negative_ttl)?;
+        }
+        Outcome::NoAddresses { rule, .. } | Outcome::NoSuchType { rule } => {
+            let zone = static_data.zone(decision.zone?)?;
+            let ttl = static_data.rules.get(rule as usize)?.ttl.min(zone.negative_ttl);
+            counts.authority += write_soa(writer, static_data, zone, ttl)?;
         }
         Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
@@ -379,9 +392,14 @@ fn write_prepared(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8
     Some(1)
 }
 
-fn write_soa(writer: &mut MessageWriter<'_>, static_data: &StaticData, zone: &Zone) -> Option<u16> {
+fn write_soa(
+    writer: &mut MessageWriter<'_>,
+    static_data: &StaticData,
+    zone: &Zone,
+    ttl: u32,
+) -> Option<u16> {
     let rdata = static_data.rrset(zone.soa)?.first()?;
-    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, zone.negative_ttl, rdata);
+    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, ttl, rdata);
     Some(1)
 }
 

@@ -103,6 +103,11 @@ pub enum Outcome<'s> {
         /// The path whose mirrors have no such address.
         path: PathId,
     },
+    /// The name is answered with mirrors, but has no records of the type: NODATA.
+    NoSuchType {
+        /// Number of the rule that applies; of several, the one with the lowest TTL.
+        rule: u32,
+    },
     /// The name does not exist (RFC 2308 section 2.1).
     NxDomain,
     /// The name is in a delegated zone.
@@ -278,7 +283,7 @@ impl<'s> Decision<'s> {
             return any(snapshot, node);
         }
         match static_data.answer(node, qtype) {
-            None => Outcome::NoData,
+            None => no_data(static_data, node),
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
             Some(Answer::DownloadReport { template, rrset, suffix }) => {
@@ -324,6 +329,16 @@ impl<'s> Decision<'s> {
 
 fn referral<'s>(static_data: &StaticData, cut: u32) -> Outcome<'s> {
     static_data.cut(cut).map_or_else(|| broken("a delegation"), Outcome::Referral)
+}
+
+/// The answer at a name that has no records of the type.
+fn no_data<'s>(static_data: &StaticData, node: &Node) -> Outcome<'s> {
+    let rules = static_data.answers(node).iter().filter_map(|entry| match entry.answer {
+        Answer::Pool { rule, .. } => Some(rule),
+        _ => None,
+    });
+    let ttl = |rule: &u32| static_data.rules.get(*rule as usize).map(|rule| rule.ttl);
+    rules.min_by_key(ttl).map_or(Outcome::NoData, |rule| Outcome::NoSuchType { rule })
 }
 
 /// Reports a broken invariant: panics with debug assertions, as in tests, and otherwise answers

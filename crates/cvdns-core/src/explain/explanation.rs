@@ -233,7 +233,9 @@ impl OutcomeKind {
             Outcome::Text { .. } => Self::Record,
             Outcome::DownloadReport { .. } => Self::Ping,
             Outcome::MinimalAny => Self::MinimalAny,
-            Outcome::NoData | Outcome::NoAddresses { .. } => Self::Nodata,
+            Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NoSuchType { .. } => {
+                Self::Nodata
+            }
             Outcome::NxDomain => Self::Nxdomain,
             Outcome::Referral(_) => Self::Referral,
             Outcome::ChainEnds => Self::AliasesEnd,

@@ -214,6 +214,12 @@ impl PoolDescriber<'_> {
 
 /// Counts over all windows which part each pool has in an answer.
 fn count_places(path: &mut [PoolInfo], set: &WindowSet, ipv6: bool) {
+    let mut giving = path.iter_mut().filter(|pool| pool.addresses > 0);
+    if let (Some(only), None) = (giving.next(), giving.next()) {
+        only.per_answer = set.size.into();
+        only.first = 1.0;
+        return;
+    }
     let mut pools: HashMap<IpAddr, usize> = HashMap::new();
     for (at, pool) in path.iter().enumerate() {
         let addresses = pool.members.iter().flat_map(|member| &member.answered);

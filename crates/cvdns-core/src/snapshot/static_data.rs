@@ -197,6 +197,9 @@ pub struct Zone {
     pub negative_ttl: u32,
     /// The authority section of negative answers in wire form.
     pub negative: TemplateId,
+    /// The same with a lower TTL, for NODATA at names with mirrors: each TTL of such names that is
+    /// below `negative_ttl`. Some resolvers keep NODATA for all clients, whatever its scope.
+    pub no_data: Box<[(u32, TemplateId)]>,
     /// The parent zone; `None` when it is not served here.
     pub parent: Option<Parent>,
 }
@@ -264,6 +267,14 @@ impl StaticData {
     /// The zone of this number.
     pub fn zone(&self, zone: u32) -> Option<&Zone> {
         self.zones.get(zone as usize)
+    }
+
+    /// The authority section of NODATA at a name of a zone that is answered with mirrors under a
+    /// rule.
+    pub fn no_data(&self, zone: u32, rule: u32) -> Option<TemplateId> {
+        let (zone, rule) = (self.zone(zone)?, self.rules.get(rule as usize)?);
+        let own = zone.no_data.iter().find(|(ttl, _)| *ttl == rule.ttl);
+        Some(own.map_or(zone.negative, |(_, template)| *template))
     }
 
     /// The delegation of this number.

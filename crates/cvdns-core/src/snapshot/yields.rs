@@ -1,6 +1,9 @@
 //! The yield of a path: the usable addresses of as many of its pools as are needed, in the groups in
 //! which they are answered.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::pools::{Path, Paths, PoolMembers};
@@ -72,6 +75,9 @@ pub struct Yield {
     pub lagging: bool,
     /// Whether the IPv6 addresses are usable, although `lagging` or `ipv4_open` is set for IPv4.
     pub ipv6_kept: bool,
+    /// How much of the demand is more than the capacity of all usable mirrors of the path, in
+    /// kbit/s. The last pool takes it all the same.
+    pub unmet: u64,
     /// Whether a mirror of a visited pool changed its state in the last 10 minutes, so that the
     /// yield may soon change again.
     pub unsettled: bool,
@@ -191,6 +197,7 @@ impl Walk<'_> {
         if let Some(end) = ends.iter_mut().rev().find(|end| end.takes > 0) {
             end.takes += unmet;
         }
+        found.unmet = unmet;
         found.pools = ends.len();
         let min = (counted(&found) >= self.min).then_some(self.min);
         found.ipv4.form_groups(ends.iter().map(|end| (end.ipv4, end.takes)), min);

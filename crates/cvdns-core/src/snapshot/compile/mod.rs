@@ -6,7 +6,7 @@ mod owners;
 mod plan;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::inputs::{Databases, ExpandedZone, Inputs, ZoneInput};
@@ -134,16 +134,23 @@ impl<'i> Compiler<'i> {
         };
         let negative_ttl = records.negative_ttl();
         let origin = records.origin.wire();
-        let authority = TemplateRecord::of(&soa, Owner::Name(origin))
-            .map(|record| TemplateRecord { ttl: negative_ttl, ..record });
-        let sections = Sections { authority: authority.collect(), ..Sections::default() };
-        let negative = self.tables.template(records, origin, &sections, &soa, problems);
+        let mut negative = |ttl| {
+            let authority = TemplateRecord::of(&soa, Owner::Name(origin))
+                .map(|record| TemplateRecord { ttl, ..record });
+            let sections = Sections { authority: authority.collect(), ..Sections::default() };
+            self.tables.template(records, origin, &sections, &soa, problems)
+        };
+        let no_data = ttls_of_mirrors(current.input).filter(|ttl| *ttl < negative_ttl);
+        let no_data: BTreeSet<u32> = no_data.collect();
+        let no_data = no_data.into_iter().map(|ttl| (ttl, negative(ttl))).collect();
+        let negative = negative(negative_ttl);
         let soa = self.tables.add_rrset(current.records, &soa);
         self.tables.static_data.zones.push(Zone {
             origin: records.origin.clone(),
             soa,
             negative_ttl,
             negative,
+            no_data,
             parent: None,
         });
         for (child, set) in &owners.child_ds {
@@ -350,6 +357,13 @@ impl<'i> Compiler<'i> {
         }
         static_data
     }
+}
+
+/// The TTLs of a zone file's names with mirrors, in seconds.
+fn ttls_of_mirrors(input: &ZoneInput) -> impl Iterator<Item = u32> {
+    let names = input.file.names.iter();
+    let with_mirrors = names.filter(|name| matches!(name.kind, NameKind::Pool { .. }));
+    with_mirrors.map(|name| name.ttl.unwrap_or(input.file.answer.ttl))
 }
 
 /// The class of a name with these answers. One dynamic type determines the class of the whole name,
