@@ -154,11 +154,12 @@ impl Simulated<'_> {
     fn warn_of_unplaced(&self, decisions: &[(Area, (u32, u16))], rates: &Rates) {
         for country in rates.keys() {
             if !decisions.iter().any(|(area, _)| area.country() == Some(*country)) {
-                debug_assert!(!self.clients.has(*country), "a client that asks for nothing");
-                eprint_line!(
-                    "cvdns: the country database has no network in {country}: its demand counts \
-                     for nothing"
-                );
+                let why = if self.clients.has(*country) {
+                    format!("clients in {country} get no answer from mirrors")
+                } else {
+                    format!("the country database has no network in {country}")
+                };
+                eprint_line!("cvdns: {why}: its demand counts for nothing");
             }
         }
     }
