@@ -314,10 +314,10 @@ fn records_of(set: &Rrset<'_>) -> Vec<ZoneRecord> {
     set.rdatas().map(record).collect()
 }
 
-/// The addresses of an answer, sorted, so that the order does not depend on the feed: all that are in
-/// any window. Where some are in every answer and others fill it up, those of one window: no server
-/// of these files would put the former first. Paths that fill up from the same pool have different
-/// windows of it, as far as there are.
+/// The addresses of an answer, sorted, so that the order does not depend on the feed: all that are
+/// in any window. Where some are in every answer and others fill it up, those of one window: no
+/// server of these files would put the former first. Paths that fill up from the same pool have
+/// different windows of it, as far as there are.
 fn addresses(
     name: &[u8],
     rtype: u16,

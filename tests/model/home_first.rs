@@ -65,21 +65,20 @@ fn place(address: IpAddr) -> (usize, usize) {
     (usize::from(entry) - 10, usize::from(mirror) - 1)
 }
 
-/// How often each address is first, and how often it is answered, over all windows of a name; and
-/// how many windows there are. Turns are fractions of 2^64.
-fn counted(snapshot: &Snapshot, name: &str) -> (BTreeMap<(usize, usize), (usize, usize)>, usize) {
+/// The explanation of a name's A records at a turn, a fraction of 2^64.
+fn explained(snapshot: &Snapshot, name: &str, turn: u64) -> Explanation {
     let mut lower = LowerName::new();
     assert!(lower.set(Name::parse(name, &Name::root()).unwrap().to_lower().wire()));
-    let client = ClientAddress {
-        address: Ipv4Addr::LOCALHOST.into(),
-        prefix: None,
-        from: AddressSource::Given,
-    };
+    let address = Ipv4Addr::LOCALHOST.into();
+    let client = ClientAddress { address, prefix: None, from: AddressSource::Given };
     let time = TIME.parse().unwrap();
-    let at = |turn| {
-        let query = ExplainQuery { name: &lower, qtype: A, client, turn, time };
-        Explanation::of(snapshot, &query).pools.unwrap().window.unwrap()
-    };
+    Explanation::of(snapshot, &ExplainQuery { name: &lower, qtype: A, client, turn, time })
+}
+
+/// How often each address is first, and how often it is answered, over all windows of a name; and
+/// how many windows there are.
+fn counted(snapshot: &Snapshot, name: &str) -> (BTreeMap<(usize, usize), (usize, usize)>, usize) {
+    let at = |turn| explained(snapshot, name, turn).pools.unwrap().window.unwrap();
     let windows = u64::from(at(0).of);
     let mut counts: BTreeMap<(usize, usize), (usize, usize)> = BTreeMap::new();
     for number in 0..windows {
@@ -95,8 +94,8 @@ fn counted(snapshot: &Snapshot, name: &str) -> (BTreeMap<(usize, usize), (usize,
     (counts, windows as usize)
 }
 
-/// With `min` one above the mirrors at home, these are first and a neighbour's is last, each of them
-/// evenly; over 400 packets too.
+/// With `min` one above the mirrors at home, these are first and a neighbour's is last, each of
+/// them evenly; over 400 packets too.
 #[test]
 fn formats_the_home_pool_is_first_beside_larger_neighbours() {
     for home in [1_usize, 2, 5] {
@@ -141,8 +140,8 @@ fn formats_mirrors_fill_up_by_weight() {
     assert_eq!((times, windows % 10), ([1, 1, 3, 5], 0));
 }
 
-/// A demand beyond the home pool is shared out along the path by capacity: 12 Gbit/s are 2 of India's,
-/// 3 of Singapore's, and the rest of Asia's other mirrors.
+/// A demand beyond the home pool is shared out along the path by capacity: 12 Gbit/s are 2 of
+/// India's, 3 of Singapore's, and the rest of Asia's other mirrors.
 #[test]
 fn formats_a_demand_is_shared_out_along_the_path() {
     let fleet: [(&str, &[u64]); 4] = [
@@ -155,7 +154,7 @@ fn formats_a_demand_is_shared_out_along_the_path() {
                 [[neighbours]]\ncountry = \"NP\"\nnext = [\"IN\", \"SG\"]\n";
     let demand = |rate: &str| format!("{next}[[demand]]\ncountry = \"IN\"\nrate = \"{rate}\"\n");
     let shares = |rate: &str| {
-        let snapshot = snapshot(&compiled(2, &demand(rate), &fleet), None, TIME);
+        let snapshot = asking::snapshot(&compiled(2, &demand(rate), &fleet), None, TIME);
         let (counts, windows) = counted(&snapshot, "db.in.clam.example");
         let mut shares = [0.0; 4];
         for ((entry, _), (first, _)) in &counts {
@@ -172,6 +171,15 @@ fn formats_a_demand_is_shared_out_along_the_path() {
     let of = |entry, mirror| counts[&(entry, mirror)].0 as f64 / windows as f64;
     assert!((of(0, 0) - 1.0 / 12.0).abs() < 0.005 && (of(0, 1) - 0.5 / 12.0).abs() < 0.005);
     assert!((of(2, 0) - 3.5 / 12.0).abs() < 0.005, "{}", of(2, 0));
+    let snapshot = snapshot(&compiled(2, &demand("12Gbit/s"), &fleet), None, TIME);
+    let said = explained(&snapshot, "db.in.clam.example", 0).txt_strings();
+    for words in [
+        "pool=IN 3 of 3 usable, first in 16.7 % of answers",
+        "pool=SG 2 of 2 usable, first in 25.0 % of answers",
+        "note=IN has 3 of 3 mirrors usable: demand shared as far as continent:AS",
+    ] {
+        assert!(said.iter().any(|string| string == words), "{words}: {said:#?}");
+    }
     // Home alone meets it: as without demand.
     let (found, _, windows) = shares("2Gbit/s");
     assert!(close(found, [1.0, 0.0, 0.0, 0.0]) && windows == 4, "{found:?} {windows}");

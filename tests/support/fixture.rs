@@ -100,8 +100,8 @@ pub fn states(of: &[(&str, &'static str)]) -> States {
     of.iter().map(|(host, state)| ((*host).to_owned(), *state)).collect()
 }
 
-/// What answers are drawn from: groups in the order in which they are answered, and of each how many
-/// addresses an answer has at most.
+/// What answers are drawn from: groups in the order in which they are answered, and of each how
+/// many addresses an answer has at most.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Groups(pub Vec<(Set, usize)>);
 
@@ -141,8 +141,8 @@ impl From<&Set> for Groups {
 
 /// The A and AAAA rdata that answers of a path are drawn from (FORMATS, "Home first"): the pools in
 /// order, of each the `up` addresses and, while there are fewer than `MIN`, the `old` ones too; of
-/// the pool that brings `MIN` as many as are missing, unless it is the first that has any; AAAA from
-/// the pools that A took. `v6_alone` walks for IPv6.
+/// the pool that brings `MIN` as many as are missing, unless it is the first that has any; AAAA
+/// from the pools that A took. `v6_alone` walks for IPv6.
 pub fn groups(path: &[&str], states: &States, v6_alone: bool) -> (Groups, Groups) {
     let (mut v4, mut v6): (Vec<Set>, Vec<Set>) = (Vec::new(), Vec::new());
     let count = |pools: &[Set]| pools.iter().map(Set::len).sum::<usize>();

@@ -149,7 +149,7 @@ impl Sharing {
     }
 }
 
-/// What a path yields, with one mirror down. Of the mirrors' states, only announced downtimes count.
+/// What a path yields, with one mirror down. All others are up, but for announced downtimes.
 fn walk(plan: &Plan, path: &Path, down: Option<&str>, now: Timestamp) -> Yield {
     let overrides = down.map(|host| {
         let text = format!("[[override]]\nhost = {host:?}\nstate = \"down\"\nreason = \"check\"\n");

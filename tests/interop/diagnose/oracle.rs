@@ -57,8 +57,8 @@ pub fn drawn(path: &[&'static str], states: &States, ipv6: bool) -> Vec<Drawn> {
         let mirrors = fresh.into_iter().map(|mirror| (mirror.clone(), answered(&mirror))).collect();
         out.push(Drawn { pool: name, mirrors, take: 0 });
     }
-    // FORMATS, "Home first": of the pool in which MIN is reached as many as are missing, unless it is
-    // the first that has any.
+    // FORMATS, "Home first": of the pool in which MIN is reached as many as are missing, unless it
+    // is the first that has any.
     let mut before = 0;
     let last = out.len().saturating_sub(1);
     for (at, drawn) in out.iter_mut().enumerate() {

@@ -9,8 +9,8 @@ use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::rr;
 
-/// Answers to `query` come from these groups, one behind the other, and have as many of each as they
-/// must and `max` allows: compared whole, but for which.
+/// Answers to `query` come from these groups, one behind the other, and have as many of each as
+/// they must and `max` allows: compared whole, but for which.
 #[track_caller]
 pub(crate) fn draws(
     client: Client,
@@ -63,8 +63,8 @@ fn country_draws(server: Client, name: &str, country: &str) {
 }
 
 /// DE has enough; FR has no IPv6, so AAAA is NODATA although DE is near; JP is first and one of US
-/// fills up for `min`; of US a window is answered; LI, BR and AR have no mirrors and go along their path; IS is
-/// served by a mirror in DE.
+/// fills up for `min`; of US a window is answered; LI, BR and AR have no mirrors and go along their
+/// path; IS is served by a mirror in DE.
 #[test]
 fn formats_a_country_is_answered_along_its_path() {
     let server = server();

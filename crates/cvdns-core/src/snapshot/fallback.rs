@@ -12,8 +12,8 @@ pub enum FallbackLevel {
     /// All mirrors are in the first pool of the path.
     #[default]
     Near,
-    /// Some mirrors are in a later pool, be it only to fill up to `min`, or the client's country has
-    /// no mirrors.
+    /// Some mirrors are in a later pool, be it only to fill up to `min`, or the client's country
+    /// has no mirrors.
     Further,
     /// All working mirrors of the path are too far behind the announced release, these included.
     Lagging,

@@ -9,8 +9,8 @@ use super::yields::FamilyYield;
 /// The first places of an answer, counted over all its windows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FirstPlaces {
-    /// How many windows begin with each mirror, by its index in the fleet. Mirrors that are first in
-    /// no window are missing.
+    /// How many windows begin with each mirror, by its index in the fleet. Mirrors that are first
+    /// in no window are missing.
     pub of_mirrors: BTreeMap<u32, u64>,
     /// Number of windows.
     pub windows: u64,

@@ -5,6 +5,7 @@
 //! whole.
 
 mod budget;
+mod combined_windows;
 mod compile;
 pub mod difference;
 pub mod download_reports;

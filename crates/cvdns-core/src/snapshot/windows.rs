@@ -8,7 +8,6 @@
 //! from day to day, and is kept by all other addresses when one is added or removed.
 
 mod apportion;
-mod combined;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +19,10 @@ const MAX_POSITIONS: u64 = 4096;
 
 /// Most candidates in all windows of one yield together, where each window has a copy of its own.
 /// Beyond it, a window starts only at every second, third … position.
-const MAX_LAYOUT: usize = 8192;
+pub(super) const MAX_LAYOUT: usize = 8192;
 
 /// Greatest weight: finer differences of capacity do not matter to mirrors.
-const MAX_WEIGHT: u64 = 64;
+pub(super) const MAX_WEIGHT: u64 = 64;
 
 /// A candidate as far as windows depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,20 +41,8 @@ const MAX_DEMAND_LAYOUT: usize = 32_768;
 /// position for each candidate: one of 1024 positions is less than 0.1 % of all answers.
 const DEMAND_POSITIONS: [u64; 3] = [1024, 2048, 4096];
 
-/// Candidates of which answers have a limited number.
-#[derive(Debug, Clone, Copy)]
-pub struct CandidateGroup<'g> {
-    /// The candidates.
-    pub candidates: &'g [WeightedCandidate],
-    /// Most of them in a window.
-    pub take: usize,
-    /// Number of candidates in each pool, and what the pool takes of the demand. One pool has no
-    /// demand to share.
-    pub pools: &'g [(usize, u64)],
-}
-
 /// Windows over candidates, which are given by their index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Windows {
     /// A list of candidates of which windows are slices.
     pub layout: Vec<u32>,
@@ -81,19 +68,20 @@ pub enum Starts {
     At(Vec<u16>),
 }
 
-impl Windows {
-    /// Cuts windows of at most `max` candidates; 0 means all. Each window has candidates of the
-    /// first group, then of the second, and so on. `day` determines the order within groups.
-    pub fn of_groups(groups: &[CandidateGroup<'_>], max: u16, day: u64) -> Self {
-        match combined::drawn(groups, max).as_slice() {
-            [] => Self::of_runs(Vec::new(), 0),
-            [only] => only.windows(MAX_WEIGHT, day),
-            several => combined::combine(several, day),
-        }
+impl Default for Starts {
+    fn default() -> Self {
+        Self::Every { stride: 1, count: 0 }
     }
+}
 
+impl Windows {
     /// Cuts windows of at most `size` candidates, whose weights are up to `greatest`.
-    fn new(candidates: &[WeightedCandidate], size: usize, greatest: u64, day: u64) -> Self {
+    pub(super) fn new(
+        candidates: &[WeightedCandidate],
+        size: usize,
+        greatest: u64,
+        day: u64,
+    ) -> Self {
         let n = candidates.len();
         let sequence = spread(candidates, &weights(candidates, greatest), day);
         Self::of_sequence(sequence, n, size.min(n), MAX_LAYOUT)
@@ -101,7 +89,7 @@ impl Windows {
 
     /// Cuts windows of at most `size` candidates of several pools, which are first in as many
     /// windows as `pools` says: for each the number of its candidates, and its share.
-    fn by_demand(
+    pub(super) fn by_demand(
         candidates: &[WeightedCandidate],
         pools: &[(usize, u64)],
         size: usize,
@@ -138,7 +126,7 @@ impl Windows {
     }
 
     /// How many windows there are.
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         match &self.starts {
             Starts::Every { count, .. } => *count,
             Starts::At(starts) => starts.len(),
@@ -146,7 +134,7 @@ impl Windows {
     }
 
     /// The candidates of the window with this number.
-    fn window(&self, number: usize) -> &[u32] {
+    pub(super) fn window(&self, number: usize) -> &[u32] {
         let start = match &self.starts {
             Starts::Every { stride, .. } => number * stride,
             Starts::At(starts) => starts.get(number).copied().unwrap_or_default().into(),
@@ -261,7 +249,7 @@ fn weights(candidates: &[WeightedCandidate], greatest: u64) -> Vec<u64> {
     scaled.into_iter().map(|weight| weight / common).collect()
 }
 
-fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+pub(super) fn greatest_common_divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 

@@ -1,5 +1,5 @@
-//! The yield of a path: the usable addresses of as many of its pools as are needed, in the groups in
-//! which they are answered.
+//! The yield of a path: the usable addresses of as many of its pools as are needed, in the groups
+//! in which they are answered.
 
 #[cfg(test)]
 mod tests;
@@ -291,8 +291,8 @@ impl<A> FamilyYield<A> {
 impl<A: Copy> FamilyYield<A> {
     /// Forms the groups. `ends` gives for each visited pool where its addresses end, and what it
     /// takes of the demand. Several pools that share the demand form the first group; each other
-    /// pool is a group. `min` is the number of addresses that was reached with the last pool: of that, only
-    /// those are answered that earlier ones lack. `None` when all pools have fewer addresses.
+    /// pool is a group. `min` is the number of addresses that was reached with the last pool: of
+    /// that, only those are answered that earlier ones lack. `None` when all pools have fewer.
     fn form_groups(&mut self, ends: impl Iterator<Item = (usize, u64)>, min: Option<usize>) {
         let mut parts: Vec<PoolPart> = Vec::new();
         let (mut start, mut last) = (0, 0);

@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::snapshot::combined_windows::{self, CandidateGroup};
 use crate::snapshot::fallback::FallbackLevel;
-use crate::snapshot::windows::{CandidateGroup, Starts, WeightedCandidate, Windows, shuffle};
+use crate::snapshot::windows::{Starts, WeightedCandidate, Windows, shuffle};
 use crate::snapshot::yields::{Candidate, FamilyYield, Group};
 use crate::wire::{HEADER, MAX_MESSAGE, class, rtype};
 
@@ -149,7 +150,7 @@ impl WindowSet {
             CandidateGroup { candidates: own, take: group.take, pools }
         });
         let groups: Vec<CandidateGroup<'_>> = groups.collect();
-        let windows = Windows::of_groups(&groups, max, parameters.day);
+        let windows = combined_windows::windows(&groups, max, parameters.day);
         let Windows { layout, starts, size, groups } = windows;
         let (table, count, stride) = match &starts {
             Starts::Every { stride, count } => (&[][..], *count, stride * A::RECORD),

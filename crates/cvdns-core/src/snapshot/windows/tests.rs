@@ -1,4 +1,5 @@
 use super::*;
+use crate::snapshot::combined_windows::{self, CandidateGroup};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -13,7 +14,7 @@ fn candidates(capacities: &[u64]) -> Vec<WeightedCandidate> {
 /// The windows of one group of which a window has as many as fit.
 fn of_one(candidates: &[WeightedCandidate], max: u16, day: u64) -> Windows {
     let take = candidates.len();
-    Windows::of_groups(&[CandidateGroup { candidates, take, pools: &[(take, 0)] }], max, day)
+    combined_windows::windows(&[CandidateGroup { candidates, take, pools: &[(take, 0)] }], max, day)
 }
 
 /// Windows of groups that are given as the capacities of candidates, and how many of them a window
@@ -31,7 +32,7 @@ fn of_several(groups: &[(Vec<u64>, usize)], max: u16, day: u64) -> Windows {
             CandidateGroup { candidates, take: *take, pools }
         })
         .collect();
-    Windows::of_groups(&groups, max, day)
+    combined_windows::windows(&groups, max, day)
 }
 
 /// How often each candidate is first, and how often it is in a window.
@@ -129,7 +130,7 @@ fn the_order_differs_from_day_to_day() {
 
 #[test]
 fn no_candidates_give_no_window() {
-    let w = Windows::of_groups(&[], 8, 1);
+    let w = combined_windows::windows(&[], 8, 1);
     assert!(windows(&w).is_empty() && w.layout.is_empty());
 }
 
@@ -220,7 +221,7 @@ proptest! {
         let of: Vec<(usize, u64)> = pools.iter().map(|(takes, of)| (of.len(), *takes)).collect();
         let all = candidates(&pools.iter().flat_map(|(_, of)| of.clone()).collect::<Vec<u64>>());
         let whole = CandidateGroup { candidates: &all, take: all.len(), pools: &of };
-        let w = Windows::of_groups(&[whole], max, day);
+        let w = combined_windows::windows(&[whole], max, day);
         let count = windows(&w).len();
         let places = places(&w, all.len());
         let sum: u64 = of.iter().map(|(_, takes)| takes).sum();

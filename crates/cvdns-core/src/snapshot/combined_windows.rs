@@ -1,6 +1,8 @@
 //! Windows with candidates of several groups.
 
-use super::{CandidateGroup, MAX_LAYOUT, MAX_WEIGHT, Starts, Windows, greatest_common_divisor};
+use super::windows::{
+    MAX_LAYOUT, MAX_WEIGHT, Starts, WeightedCandidate, Windows, greatest_common_divisor,
+};
 
 /// Most windows for which each window of a group meets each window of the others.
 const MAX_PAIRED: usize = 256;
@@ -10,8 +12,20 @@ const MAX_PAIRED: usize = 256;
 /// are reached in one day.
 const LAYOUT_PER_CANDIDATE: usize = 8;
 
+/// Candidates of which answers have a limited number.
+#[derive(Debug, Clone, Copy)]
+pub struct CandidateGroup<'g> {
+    /// The candidates.
+    pub candidates: &'g [WeightedCandidate],
+    /// Most of them in a window.
+    pub take: usize,
+    /// Number of candidates in each pool, and what the pool takes of the demand. One pool has no
+    /// demand to share.
+    pub pools: &'g [(usize, u64)],
+}
+
 /// A group of which windows have this many candidates.
-pub(super) struct DrawnGroup<'g> {
+struct DrawnGroup<'g> {
     group: CandidateGroup<'g>,
     /// Number of its candidates in a window.
     size: usize,
@@ -19,8 +33,18 @@ pub(super) struct DrawnGroup<'g> {
     first: u32,
 }
 
+/// Cuts windows of at most `max` candidates; 0 means all. Each window has candidates of the first
+/// group, then of the second, and so on. `day` determines the order within groups.
+pub fn windows(groups: &[CandidateGroup<'_>], max: u16, day: u64) -> Windows {
+    match drawn(groups, max).as_slice() {
+        [] => Windows::default(),
+        [only] => only.windows(MAX_WEIGHT, day),
+        several => combine(several, day),
+    }
+}
+
 /// The groups of which windows of at most `max` candidates have any; 0 means all.
-pub(super) fn drawn<'g>(groups: &[CandidateGroup<'g>], max: u16) -> Vec<DrawnGroup<'g>> {
+fn drawn<'g>(groups: &[CandidateGroup<'g>], max: u16) -> Vec<DrawnGroup<'g>> {
     let mut room = if max == 0 { usize::from(u16::MAX) } else { usize::from(max) };
     let mut first = 0;
     let mut out = Vec::with_capacity(groups.len());
@@ -38,7 +62,7 @@ pub(super) fn drawn<'g>(groups: &[CandidateGroup<'g>], max: u16) -> Vec<DrawnGro
 impl DrawnGroup<'_> {
     /// The windows of this group alone. `greatest` is the greatest weight of candidates that share
     /// no demand.
-    pub(super) fn windows(&self, greatest: u64, day: u64) -> Windows {
+    fn windows(&self, greatest: u64, day: u64) -> Windows {
         let CandidateGroup { candidates, pools, .. } = self.group;
         match pools {
             [_, _, ..] => Windows::by_demand(candidates, pools, self.size, day),
@@ -81,7 +105,7 @@ impl Combination {
 }
 
 /// Makes windows that have candidates of each group, one group behind the other.
-pub(super) fn combine(groups: &[DrawnGroup<'_>], day: u64) -> Windows {
+fn combine(groups: &[DrawnGroup<'_>], day: u64) -> Windows {
     let size: usize = groups.iter().map(|group| group.size).sum();
     let most = (MAX_LAYOUT / size.max(1)).max(1);
     let mut parts: Vec<Windows> =
