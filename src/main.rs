@@ -14,6 +14,7 @@ use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::simulate::{self, SimulateArgs};
 use cvdns::cli::status::{self, StatusArgs};
 use cvdns::cli::{DEFAULT_CONFIG, serve};
 
@@ -51,6 +52,8 @@ enum Command {
     Import(ImportArgs),
     /// Run the coordinator: check the mirrors and write the feed.
     Monitor(MonitorArgs),
+    /// Show what answers become when mirrors fail: who falls back, and which mirrors get too much.
+    Simulate(SimulateArgs),
     /// Show the status of the running server: zones, feed, record, mirrors and queries.
     ///
     /// The status is read from the server's admin address. Exit status: 0 if the server is ready, 1
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),
         Command::Monitor(args) => monitor::run(&args, &config),
+        Command::Simulate(args) => simulate::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
     }
 }

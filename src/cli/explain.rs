@@ -151,7 +151,7 @@ fn refuse_diagnostic_name(
 }
 
 /// Prints warnings about a feed that the server would take all the same.
-fn print_notes(offline: &Offline, SourcedFeed { source, feed }: &SourcedFeed) {
+pub(super) fn print_notes(offline: &Offline, SourcedFeed { source, feed }: &SourcedFeed) {
     let notes = unknown_mirrors(feed, offline.loaded.inputs.zones.iter().map(|zone| &*zone.fleet));
     for note in notes.iter().take(MAX_NOTES) {
         eprint_line!("cvdns: {source}: {note}");

@@ -22,5 +22,6 @@ mod output;
 mod problems;
 pub mod serve;
 mod signature;
+pub mod simulate;
 pub mod status;
 mod table;

@@ -32,6 +32,7 @@ mod portable;
 mod record_files;
 mod samples;
 mod settling;
+mod simulate;
 mod status;
 mod stuck;
 mod system;

@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod databases;
 pub mod fixture;
 pub mod http;
+pub mod json_keys;
 pub mod left_out;
 pub mod minisign;
 pub mod name;

@@ -2,51 +2,16 @@
 
 use super::*;
 
-/// The table of docs/diagnose.md: each key's types.
-fn documented() -> BTreeMap<String, BTreeSet<String>> {
-    let page =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnose.md"));
-    let page = page.expect("the page");
-    let table = page.split_once("## JSON of `cvdns explain`").expect("the section").1;
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
-    let row = |row: &str| {
-        let (key, rest) = row.split_once("` | ").expect("a key");
-        let (types, meaning) = rest.split_once(" | ").expect("types");
-        assert!(meaning.len() > 4, "{key}");
-        (key.to_owned(), types.split(" or ").map(str::to_owned).collect())
-    };
-    rows.map(row).collect()
-}
+use super::support::json_keys::{KeyTypes, add_keys, documented};
 
-/// The types that each key has in an output, by path.
-fn keys(at: &str, value: &Value, out: &mut BTreeMap<String, BTreeSet<String>>) {
-    let mut is = |name: &str| {
-        out.entry(at.to_owned()).or_default().insert(name.to_owned());
-    };
-    match value {
-        Value::Null => is("null"),
-        Value::Bool(_) => is("bool"),
-        Value::Number(_) => is("number"),
-        Value::String(_) => is("string"),
-        Value::Array(elements) => {
-            is("array");
-            for element in elements {
-                keys(&format!("{at}[]"), element, out);
-            }
-        }
-        Value::Object(object) => {
-            is("object");
-            for (key, value) in object {
-                let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-                // Described once.
-                if path.starts_with("server.answer.") {
-                    keys(path.trim_start_matches("server."), value, out);
-                } else {
-                    keys(&path, value, out);
-                }
-            }
-        }
+/// `server.answer` has the keys of `answer`, which are described once.
+fn described_once(found: KeyTypes) -> KeyTypes {
+    let mut out = KeyTypes::new();
+    for (key, types) in found {
+        let described = key.strip_prefix("server.").filter(|rest| rest.starts_with("answer."));
+        out.entry(described.unwrap_or(&key).to_owned()).or_default().extend(types);
     }
+    out
 }
 
 /// The files of a server that has kept a history, by which this many mirrors are stuck, and whose
@@ -81,11 +46,11 @@ fn remembering(files: &Files, stuck: usize) -> Files {
 
 #[test]
 fn the_table_of_keys_is_what_json_has() {
-    let mut found = BTreeMap::new();
+    let mut found = KeyTypes::new();
     let mut add = |dir: &Path, asked: &str, status: i32| {
         let (code, out, error) = explain(dir, &format!("{asked} --json"));
         assert_eq!((code, error.as_str()), (Some(status), ""), "{asked}");
-        keys("", &serde_json::from_str(&out).expect("JSON"), &mut found);
+        add_keys("", &serde_json::from_str(&out).expect("JSON"), &mut found);
     };
     let said = fixture::feed(1_000, &some())
         .replace("\"mirrors\": { ", "\"mirrors\": { \"us1.example\": { \"state\": \"up\", \"since\": \"2026-11-20T02:11:00Z\", \"main\": 63, \"daily\": 28129, \"bytecode\": 339 },");
@@ -140,9 +105,9 @@ fn the_table_of_keys_is_what_json_has() {
         let status = i32::from(asked.starts_with("db"));
         add(dir.path(), &format!("{asked} --server 127.0.0.1:{}", server.port()), status);
     }
-    found.remove("");
-    let table = documented();
-    let names = |of: &BTreeMap<String, BTreeSet<String>>| of.keys().cloned().collect::<Vec<_>>();
+    let found = described_once(found);
+    let table = documented("docs/diagnose.md", "## JSON of `cvdns explain`");
+    let names = |of: &KeyTypes| of.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&found), names(&table));
     // Each type that is found is documented, and the other way round.
     assert_eq!(found, table);

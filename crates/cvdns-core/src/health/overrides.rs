@@ -60,6 +60,12 @@ impl Overrides {
         }
     }
 
+    /// These overrides with others before them, which apply first.
+    #[must_use]
+    pub fn preceded_by(&self, first: Vec<Override>) -> Self {
+        Self(first.into_iter().chain(self.0.iter().cloned()).collect())
+    }
+
     /// The override that applies to this host, which is a [`host_key`](crate::fleet::host_key).
     pub fn of(&self, host: &str, now: Timestamp) -> Option<&Override> {
         self.in_force(now).find(|entry| entry.matches(host))
@@ -77,6 +83,20 @@ impl Overrides {
 }
 
 impl Override {
+    /// An override that does not end by itself. `host` is a host or a glob, normalised by
+    /// [`host_key`](crate::fleet::host_key).
+    pub fn new(host: String, state: State, reason: &str, location: Location) -> Self {
+        let has_wildcards = host.contains(['*', '?']);
+        Self {
+            glob: has_wildcards.then(|| WildMatch::new(&host)),
+            host,
+            state,
+            reason: reason.into(),
+            until: None,
+            location,
+        }
+    }
+
     fn read(mut table: Table<'_>) -> Option<Self> {
         let host = table.require(&keys::HOST);
         let state = table.require(&keys::STATE);
@@ -84,15 +104,9 @@ impl Override {
         let until = table.get(&keys::UNTIL);
         table.finish();
         let host = host?;
-        let has_wildcards = host.value.contains(['*', '?']);
-        Some(Self {
-            glob: has_wildcards.then(|| WildMatch::new(&host.value)),
-            host: host.value,
-            state: state?.value,
-            reason: reason?.value.into(),
-            until: until.map(|until| until.value),
-            location: host.location,
-        })
+        let until = until.map(|until| until.value);
+        let read = Self::new(host.value, state?.value, &reason?.value, host.location);
+        Some(Self { until, ..read })
     }
 
     /// Whether the override matches this host, which is a [`host_key`](crate::fleet::host_key).
@@ -168,6 +182,17 @@ mod tests {
         );
         assert_eq!(overrides.next_end(at("2026-12-01T06:00:00Z")), None);
         assert_eq!(overrides.in_force(at("2026-12-01T06:00:00Z")).count(), 1);
+    }
+
+    #[test]
+    fn overrides_that_precede_others_apply_first() {
+        let location = Location::file("o");
+        let first = Override::new("a.*".to_owned(), State::Down, "gone", location);
+        let overrides = good(DRAINED).preceded_by(vec![first]);
+        let of = |host| overrides.of(host, at("2026-11-01T00:00:00Z")).map(|found| found.state);
+        assert_eq!(of("a.example.de"), Some(State::Down));
+        assert_eq!(of("b.example.de"), Some(State::Drained));
+        assert_eq!(of("b.example.fr"), None);
     }
 
     #[test]

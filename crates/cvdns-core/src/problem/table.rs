@@ -367,8 +367,8 @@ fn article(kind: &str) -> String {
     format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
-/// The known key at the smallest edit distance, if it is near enough to be what was meant.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The known word at the smallest edit distance, if it is near enough to be what was meant.
+pub fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
         .map(|known| (strsim::levenshtein(key, known), *known))

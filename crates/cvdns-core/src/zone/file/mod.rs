@@ -1,6 +1,7 @@
 //! A zone's TOML file: its origin, its dynamic names and what they are answered from.
 
 mod demand;
+mod demand_file;
 pub mod keys;
 mod limits;
 mod name;

@@ -1,0 +1,207 @@
+//! The zones and names whose answers are simulated.
+
+use std::net::IpAddr;
+
+use super::clients::{ANYWHERE, Clients};
+use super::failures::listed;
+use crate::cli::output::{Failure, eprint_line};
+use cvdns_core::decision::{Outcome, Trail, decide_by_name};
+use cvdns_core::explain::rtype_text;
+use cvdns_core::fleet::host_key;
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::Country;
+use cvdns_core::problem::table::nearest;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::inputs::ZoneInput;
+use cvdns_core::snapshot::pools::PathId;
+use cvdns_core::wire::lower::LowerName;
+use cvdns_core::wire::name::Name;
+use cvdns_core::wire::rtype;
+use cvdns_core::zone::file::{CC, DynamicName, Families, NameKind, PoolRef};
+
+/// A name of a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    /// Number of the zone file, which is also that of its plan.
+    pub plan: usize,
+    /// The name. With `{cc}` in it, clients of each country ask for the name of their country.
+    pub name: String,
+}
+
+/// The rule and path that a client is answered by.
+pub(super) type DecidedPath = (u32, PathId);
+
+/// The zone and name that the user asks for.
+pub(super) struct Wanted<'w> {
+    pub zones: &'w [ZoneInput],
+    pub zone: Option<&'w str>,
+    pub name: Option<&'w str>,
+    pub qtype: u16,
+}
+
+impl Wanted<'_> {
+    /// The subjects. Without a name, that is one name of each zone that has mirrors.
+    pub(super) fn subjects(&self, snapshot: &Snapshot) -> Result<Vec<Subject>, Failure> {
+        let zone = self.zone.map(|origin| self.zone_number(origin)).transpose()?;
+        if let Some(name) = self.name {
+            let subject = self.named(snapshot, name)?;
+            if let (Some(zone), Some(origin)) = (zone, self.zone)
+                && subject.plan != zone
+            {
+                return Err(Failure::new(format!("{name} is not a name of the zone {origin}")));
+            }
+            return Ok(vec![subject]);
+        }
+        let (mut subjects, mut without) = (Vec::new(), Vec::new());
+        for (plan, input) in self.zones.iter().enumerate() {
+            if zone.is_some_and(|zone| zone != plan) || input.file.mirrors.is_none() {
+                continue;
+            }
+            match usual_name(input, self.qtype) {
+                Some(name) => subjects.push(Subject { plan, name }),
+                None => without.push(input.file.origin.value.as_str()),
+            }
+        }
+        let rtype = rtype_text(self.qtype);
+        let why = |origin: &str| {
+            format!("{origin} has no name with {rtype} records that depends on the client")
+        };
+        match (subjects.is_empty(), without.first()) {
+            (true, None) => Err(Failure::new("no zone has mirrors")),
+            (true, Some(origin)) => {
+                Err(Failure::new(format!("{}: choose a name with --name", why(origin))))
+            }
+            (false, _) => {
+                for origin in without {
+                    eprint_line!("cvdns: {}", why(origin));
+                }
+                Ok(subjects)
+            }
+        }
+    }
+
+    fn zone_number(&self, origin: &str) -> Result<usize, Failure> {
+        let is_it = |zone: &ZoneInput| is_origin(&zone.file.origin.value, origin);
+        let Some(number) = self.zones.iter().position(is_it) else {
+            let origins: Vec<&str> =
+                self.zones.iter().map(|zone| zone.file.origin.value.as_str()).collect();
+            return Err(Failure::new(match nearest(origin, &origins) {
+                Some(near) => format!("no zone file has the origin {origin}; did you mean {near}?"),
+                None => {
+                    format!("no zone file has the origin {origin}; there are {}", listed(origins))
+                }
+            }));
+        };
+        match self.zones.get(number) {
+            Some(zone) if zone.file.mirrors.is_some() => Ok(number),
+            _ => Err(Failure::new(format!("the zone {origin} has no mirrors"))),
+        }
+    }
+
+    fn named(&self, snapshot: &Snapshot, name: &str) -> Result<Subject, Failure> {
+        let first = Country::all().next().map(Country::code).unwrap_or_default();
+        let asked = name.replace(CC, &first.to_ascii_lowercase());
+        let decided = decided(snapshot, &asked, self.qtype, ANYWHERE)?;
+        let rule = decided.and_then(|(rule, _)| snapshot.static_data.rules.get(rule as usize));
+        if let Some(rule) = rule {
+            return Ok(Subject { plan: rule.plan as usize, name: name.to_owned() });
+        }
+        let zones = self.zones.iter().filter(|zone| zone.file.mirrors.is_some());
+        let names: Vec<String> = zones.flat_map(pool_names).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rtype = rtype_text(self.qtype);
+        Err(Failure::new(match nearest(name, &names) {
+            Some(near) if near != name => {
+                format!("{name} has no {rtype} records of mirrors; did you mean {near}?")
+            }
+            _ => format!("{name} has no {rtype} records of mirrors; these have: {}", listed(names)),
+        }))
+    }
+}
+
+impl Subject {
+    /// What each client is answered by: the serving code's decision. With `{cc}` in the name, a
+    /// client without a country asks for nothing.
+    pub(super) fn decisions(
+        &self,
+        snapshot: &Snapshot,
+        clients: &Clients,
+        qtype: u16,
+    ) -> Result<Vec<(Area, DecidedPath)>, Failure> {
+        let asked: Vec<(Area, IpAddr, String)> = if self.name.contains(CC) {
+            let of = |country: Country| {
+                let name = self.name.replace(CC, &country.code().to_ascii_lowercase());
+                (Area::Country(country), clients.in_country(country), name)
+            };
+            Country::all().map(of).collect()
+        } else {
+            clients.all().map(|(area, address)| (area, address, self.name.clone())).collect()
+        };
+        let mut out = Vec::with_capacity(asked.len());
+        for (area, address, name) in asked {
+            match decided(snapshot, &name, qtype, address)? {
+                Some(path) => out.push((area, path)),
+                None => eprint_line!("cvdns: {name} has no {} records", rtype_text(qtype)),
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Whether a zone file's origin is the one that was named.
+pub(super) fn is_origin(origin: &str, named: &str) -> bool {
+    host_key(origin) == host_key(named)
+}
+
+/// The rule and path of an answer; `None` if the name is not answered from mirrors.
+fn decided(
+    snapshot: &Snapshot,
+    name: &str,
+    qtype: u16,
+    address: IpAddr,
+) -> Result<Option<DecidedPath>, Failure> {
+    let parsed = Name::parse(name, &Name::root())
+        .map_err(|error| Failure::new(format!("\"{name}\" is not a domain name: {error}")))?;
+    let (mut lower, mut trail) = (LowerName::new(), Trail::default());
+    lower.set(parsed.to_lower().wire());
+    let decision = decide_by_name(snapshot, &lower, qtype, address, &mut trail);
+    Ok(match decision.outcome {
+        Outcome::Pool { rule, path, .. } | Outcome::NoAddresses { rule, path } => {
+            Some((rule, path))
+        }
+        _ => None,
+    })
+}
+
+/// The first name of a zone that depends on the client, else the first for each country.
+fn usual_name(zone: &ZoneInput, qtype: u16) -> Option<String> {
+    let one = if qtype == rtype::A { Families::V4 } else { Families::V6 };
+    let first = |wanted: &PoolRef| {
+        let is_it = |name: &&DynamicName| {
+            let NameKind::Pool { pool, families } = &name.kind else { return false };
+            pool == wanted && [Families::Both, one].contains(families)
+        };
+        let names = zone.file.names.iter().filter(is_it).map(|name| full_name(zone, name));
+        names.into_iter().find(|name| {
+            name.contains(CC) == (*wanted == PoolRef::OfName) && !name.starts_with('*')
+        })
+    };
+    first(&PoolRef::Client).or_else(|| first(&PoolRef::OfName))
+}
+
+/// The names of a zone that are answered from mirrors.
+fn pool_names(zone: &ZoneInput) -> impl Iterator<Item = String> {
+    let names = zone.file.names.iter();
+    names
+        .filter(|name| matches!(name.kind, NameKind::Pool { .. }))
+        .map(move |name| full_name(zone, name))
+}
+
+fn full_name(zone: &ZoneInput, name: &DynamicName) -> String {
+    let origin = zone.file.origin.value.trim_end_matches('.');
+    match name.owner.value.as_str() {
+        "@" => origin.to_owned(),
+        absolute if absolute.ends_with('.') => absolute.trim_end_matches('.').to_owned(),
+        owner => format!("{owner}.{origin}"),
+    }
+}
