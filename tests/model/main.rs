@@ -29,5 +29,6 @@ mod nested_zones;
 mod network_2006;
 mod not_for;
 mod record_rules;
+mod right_mirrors;
 mod standing;
 mod wire_format;

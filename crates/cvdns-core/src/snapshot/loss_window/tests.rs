@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::health::FeedRequirements;
 use crate::health::{HealthInputs, Overrides};
 use crate::problem::Problems;
 use crate::release::Share;
-use crate::health::FeedRequirements;
 use crate::snapshot::inputs::Inputs;
 use crate::snapshot::{Loss, LossLimit, Now, compile};
 use proptest::prelude::*;
