@@ -60,7 +60,7 @@ fn lacking(gate: &Gate) -> String {
 fn log_suspect(before: &DynamicData, now: &DynamicData) {
     match (before.suspect(), now.suspect()) {
         (false, true) => {
-            warn!("the release is suspect: {}; the record waits for them", suspect(now.stuck()))
+            warn!("the release is suspect: {}; the record waits for them", suspect(now.stuck()));
         }
         (true, false) => info!("the release is no longer suspect"),
         _ => {}

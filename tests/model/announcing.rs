@@ -10,8 +10,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use asking::{A, AAAA, Asker, Numbers, TXT, loaded, query, static_data};
+use cvdns_core::fleet::Mirror;
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::Feed;
+use cvdns_core::release::Release;
 use cvdns_core::release::VersionHistory;
 use cvdns_core::snapshot::{Now, Snapshot, StaticData};
 use jiff::{SignedDuration, Timestamp};
@@ -194,7 +196,9 @@ fn week(numbers: &mut Numbers) -> Vec<Hour> {
     let step = |step: usize| {
         if step % 6 == 5 {
             hour.released += 1;
-            late.iter_mut().for_each(|late| *late = numbers.chance(10));
+            for late in &mut late {
+                *late = numbers.chance(10);
+            }
         }
         for (number, held) in hour.held.iter_mut().enumerate() {
             if pause(number).is_some_and(|pause| pause.contains(&step)) {
@@ -237,7 +241,7 @@ fn clients_none_but_stuck_mirrors_are_ever_out_of_the_quorum() {
             .mirrors
             .iter()
             .map(|(host, listed)| (host.as_str(), [listed.main, listed.daily, listed.bytecode]));
-        history.follow(feed.generated, feed.release.as_ref().map(|one| one.core()), listed);
+        history.follow(feed.generated, feed.release.as_ref().map(Release::core), listed);
         let now = Now::new(Some(&feed), time(step * 6), Duration::from_secs(3600));
         let now = Now { history: Some(&history), ..now };
         let snapshot = match server.take() {
@@ -255,8 +259,8 @@ fn clients_none_but_stuck_mirrors_are_ever_out_of_the_quorum() {
         assert!(hour.released - announced <= 1 || step < 60, "step {step}: {announced}");
         let addresses: Vec<IpAddr> = out
             .iter()
-            .flat_map(|number| mirrors.iter().find(|one| one.host == host(*number)))
-            .flat_map(|mirror| mirror.addresses())
+            .filter_map(|number| mirrors.iter().find(|one| one.host == host(*number)))
+            .flat_map(Mirror::addresses)
             .collect();
         let mut asker = Asker::new(&snapshot);
         for country in Country::all().filter(|_| !out.is_empty()) {

@@ -75,12 +75,15 @@ fn explained(snapshot: &Snapshot, name: &str, turn: u64) -> Explanation {
     Explanation::of(snapshot, &ExplainQuery { name: &lower, qtype: A, client, turn, time })
 }
 
+/// By address: how often it is first, and how often it is answered.
+type Counts = BTreeMap<(usize, usize), (usize, usize)>;
+
 /// How often each address is first, and how often it is answered, over all windows of a name; and
 /// how many windows there are.
-fn counted(snapshot: &Snapshot, name: &str) -> (BTreeMap<(usize, usize), (usize, usize)>, usize) {
+fn counted(snapshot: &Snapshot, name: &str) -> (Counts, usize) {
     let at = |turn| explained(snapshot, name, turn).pools.unwrap().window.unwrap();
     let windows = u64::from(at(0).of);
-    let mut counts: BTreeMap<(usize, usize), (usize, usize)> = BTreeMap::new();
+    let mut counts = Counts::new();
     for number in 0..windows {
         let turn = (u128::from(number) << 64).div_ceil(u128::from(windows)) as u64;
         let window = at(turn);

@@ -213,7 +213,7 @@ impl Coordinator {
             self.asked = None;
         }
         let witnesses = if self.conduct.has_witnesses { Witnesses::Asked } else { Witnesses::None };
-        Round::new(well, &failed, witnesses)
+        Round::new(&well, &failed, witnesses)
     }
 
     /// Whether to ask the witnesses now; then they count as being asked.

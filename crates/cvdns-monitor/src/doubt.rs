@@ -72,7 +72,7 @@ impl Round {
     /// A round of the addresses that are `well`, and of those that were until less than an interval
     /// ago.
     pub(super) fn new(
-        well: BTreeSet<usize>,
+        well: &BTreeSet<usize>,
         failed: &BTreeSet<usize>,
         witnesses: Witnesses,
     ) -> Self {
@@ -172,7 +172,7 @@ mod tests {
 
     fn round(well: usize, failed: usize, witnesses: Witnesses) -> Round {
         let failed: BTreeSet<usize> = (well..well + failed).collect();
-        Round::new((0..well).collect(), &failed, witnesses)
+        Round::new(&(0..well).collect(), &failed, witnesses)
     }
 
     fn noted(mut round: Round, results: &[bool]) -> Round {

@@ -258,12 +258,11 @@ impl Coordinator {
     fn put_off(&mut self, number: usize, now: Timestamp) {
         let due = later(now, self.conduct.schedule.retry);
         let Some(target) = self.targets.get(number) else { return };
-        match self.stored.of_mut(target) {
-            Some(address) => (address.checked, address.due) = (Some(now), due),
-            None => {
-                let address = Address { checked: Some(now), due, known: None };
-                self.stored.note(target, address, now);
-            }
+        if let Some(address) = self.stored.of_mut(target) {
+            (address.checked, address.due) = (Some(now), due);
+        } else {
+            let address = Address { checked: Some(now), due, known: None };
+            self.stored.note(target, address, now);
         }
     }
 

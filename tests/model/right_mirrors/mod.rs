@@ -74,7 +74,9 @@ fn check(windows: &[Vec<Ipv4Addr>], expected: &Expected, max: usize, what: &str)
         }
         *first.entry(window[0]).or_default() += 1;
         let tail = &window[window.len() - expected.groups.last().unwrap().1.min(window.len())..];
-        tail.iter().for_each(|address| *of_last.entry(*address).or_default() += 1);
+        for address in tail {
+            *of_last.entry(*address).or_default() += 1;
+        }
     }
     // First places follow the weights.
     let (front, _) = &expected.groups[0];

@@ -81,11 +81,11 @@ pub(super) fn random(numbers: &mut Numbers) -> Network {
     let with_mirrors = &codes[..8];
     let restricted = numbers.chance(50);
     let mut mirrors: Vec<Mirror> = Vec::new();
-    for number in 0..1 + numbers.below(9) {
+    for number in 0..=numbers.below(9) {
         let state = |numbers: &mut Numbers| {
             *numbers.one_of(&["up", "up", "up", "up", "old", "down", "drained", "removed"])
         };
-        let addresses = (0..1 + numbers.below(2))
+        let addresses = (0..=numbers.below(2))
             .map(|address| {
                 let address = Ipv4Addr::new(192, 0, 2, (10 * number + address) as u8);
                 (address, state(numbers))
@@ -99,7 +99,7 @@ pub(super) fn random(numbers: &mut Numbers) -> Network {
         };
         mirrors.push(Mirror {
             host: format!("m{number}.example.org"),
-            country: *numbers.one_of(with_mirrors),
+            country: with_mirrors[numbers.below(with_mirrors.len())],
             serves: if numbers.chance(20) { vec![*numbers.one_of(&codes)] } else { Vec::new() },
             not_for: barred(numbers),
             not_for_too: barred(numbers),

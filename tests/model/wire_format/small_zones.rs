@@ -15,6 +15,7 @@ use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::config::Explain;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country_map::CountryMap;
+use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, Settings, ZoneInput};
@@ -135,7 +136,7 @@ impl SmallZone {
             settings: settings(),
             record_ttl: 1800,
         };
-        let static_data = compile(&inputs, &Default::default(), &mut problems)?;
+        let static_data = compile(&inputs, &FeedRequirements::default(), &mut problems)?;
         if problems.has_errors() {
             return None;
         }

@@ -250,10 +250,9 @@ fn meanings(history: &[(i64, Shows)]) -> Vec<(i64, Means)> {
         let failing =
             before.iter().rev().take_while(|(_, shows)| matches!(shows, Faulty | Dead)).last();
         let means = match shows {
-            Fresh => Good,
             Stale => DayOld,
             Behind if behind.is_some_and(|(since, _)| now - since >= 24 * HOUR) => Late,
-            Behind => Good,
+            Fresh | Behind => Good,
             Faulty if failing.is_some_and(|(since, _)| now - since >= 15 * MINUTE) => Lost,
             Faulty => Fails,
             Dead => Lost,
@@ -299,8 +298,7 @@ fn out_of_order(history: &[(i64, Means)], fault: usize, left: usize) -> State {
     let first = if history[left].1 == DayOld { left } else { fault };
     let from = only_late.map_or(first, |i| i + 1);
     let mut old_from = i64::MAX;
-    for now in from..history.len() {
-        let (time, means) = history[now];
+    for (now, &(time, means)) in history.iter().enumerate().skip(from) {
         match means {
             DayOld => old_from = old_from.min(time),
             Fails | Lost => old_from = old_from.min(time + 24 * HOUR),
@@ -375,7 +373,9 @@ proptest! {
             let moment = Moment { now: time(now), release: Some(RELEASE) };
             for rule in [rule, RULE] {
                 known = rule.judge(known.as_ref(), &evidence, moment);
-                known.iter_mut().for_each(|known| known.shift(most));
+                if let Some(known) = &mut known {
+                    known.shift(most);
+                }
             }
         }
     }

@@ -60,7 +60,9 @@ fn found(loss: Option<Loss>) -> Lost {
         .iter()
         .map(|pool| (pool.pool.to_string(), pool.hosts.iter().map(number).collect(), pool.usable))
         .collect();
-    lost.iter_mut().for_each(|(_, hosts, _)| hosts.sort_unstable());
+    for (_, hosts, _) in &mut lost {
+        hosts.sort_unstable();
+    }
     lost.sort();
     lost
 }

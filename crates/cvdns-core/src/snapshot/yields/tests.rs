@@ -45,6 +45,7 @@ fn given() -> impl Strategy<Value = Given> {
 type ExpectedGroup = (Vec<(Vec<usize>, u64)>, usize);
 
 /// The groups of one family, by plain lists; `demand` in Mbit/s.
+#[allow(clippy::too_many_lines, reason = "the rule is told once, from its start to its end")]
 fn expected(
     mirrors: &[Given],
     min: usize,
