@@ -21,6 +21,8 @@
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
 //! - [`config`]: the configuration of a server: [`Config`](config::Config).
+//! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
+//!   [`CookieSecrets`](abuse::CookieSecrets).
 //! - [`snapshot`]: everything that answers are made from, compiled:
 //!   [`Snapshot`](snapshot::Snapshot).
 //! - [`decision`]: the choice of an answer: [`decide`](decision::decide).
@@ -108,6 +110,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod abuse;
 pub mod answer;
 pub mod config;
 pub mod decision;
