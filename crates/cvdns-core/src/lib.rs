@@ -20,9 +20,9 @@
 //!   [`Records`](zone::Records).
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
-//! - [`config`]: the configuration of a server: [`Config`](config::Config).
 //! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
 //!   [`CookieSecrets`](abuse::CookieSecrets).
+//! - [`config`]: the configuration of a server: [`Config`](config::Config).
 //! - [`snapshot`]: everything that answers are made from, compiled:
 //!   [`Snapshot`](snapshot::Snapshot).
 //! - [`decision`]: the choice of an answer: [`decide`](decision::decide).

@@ -125,6 +125,16 @@ impl Listeners {
         addresses.len() * worker_count(workers)
     }
 
+    /// UDP sockets of all addresses.
+    pub fn sockets(&self) -> usize {
+        self.bound.iter().map(|bound| bound.udp.len()).sum()
+    }
+
+    /// UDP sockets of each address.
+    pub fn workers(&self) -> usize {
+        self.bound.iter().map(|bound| bound.udp.len()).max().unwrap_or_default()
+    }
+
     /// The bound addresses, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.bound.iter().map(|bound| bound.address).collect()

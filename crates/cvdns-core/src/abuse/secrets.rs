@@ -34,6 +34,7 @@ impl CookieSecrets {
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Self> {
         let file: Arc<str> = file.into();
         let mut secrets: Vec<Secret> = Vec::new();
+        let (errors_before, _) = problems.counts();
         for (number, line) in text.lines().enumerate() {
             let line_text = line.trim();
             if line_text.is_empty() || line_text.starts_with('#') {
@@ -55,7 +56,7 @@ impl CookieSecrets {
         }
         let mut secrets = secrets.into_iter();
         let first = secrets.next();
-        if first.is_none() && !problems.has_errors() {
+        if first.is_none() && problems.counts().0 == errors_before {
             problems.error(Location::file(&file), "there is no secret in the file", HELP);
         }
         Some(Self { first: first?, others: secrets.collect() })

@@ -164,7 +164,8 @@ mod tests {
             let levels: Vec<f64> = keys
                 .iter()
                 .map(|key| {
-                    let (level, since) = self.0.get(&(key.kind, key.bits)).copied().unwrap_or_default();
+                    let (level, since) =
+                        self.0.get(&(key.kind, key.bits)).copied().unwrap_or_default();
                     (level - (now - since) as f64 / key.rate.interval as f64).max(0.0)
                 })
                 .collect();

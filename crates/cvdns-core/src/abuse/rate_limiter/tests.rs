@@ -133,7 +133,8 @@ fn slip_chooses_how_many_limited_answers_are_truncated() {
 
 #[test]
 fn exempt_clients_have_no_limit_and_take_nothing_from_their_neighbours() {
-    let exempt = Networks::new(&["192.0.2.0/25".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+    let exempt =
+        Networks::new(&["192.0.2.0/25".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
     let limit = RateLimit { exempt, ..limit(1) };
     let mut limiter = limiter(1);
     for source in ["192.0.2.1", "2001:db8::1"] {
