@@ -24,6 +24,7 @@ mod feed;
 mod feed_state;
 mod feed_trust;
 mod gate;
+mod limits;
 mod metrics;
 mod overrides;
 mod pointers_in_queries;

@@ -47,6 +47,8 @@ impl MetricsEncoder<'_> {
             ("udp", "no_query", udp.dropped.saturating_sub(limited)),
             ("udp", "rate_limit", limited),
             ("udp", "no_return_address", udp.unanswerable),
+            ("udp", "loop", udp.looping),
+            ("udp", "not_unicast", udp.not_unicast),
             ("udp", "send_error", udp.send_errors),
             ("udp", "panic", udp.panics),
             ("tcp", "no_query", tcp.dropped),
