@@ -13,8 +13,8 @@ use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
 impl MetricsEncoder<'_> {
-    /// Counters of the sockets. `limited` answers over UDP were not sent under the rate limit.
-    pub(super) fn sockets(&mut self, tallies: &Tallies, limited: u64) -> Result<(), Error> {
+    /// Counters of the sockets; `totals` are those of queries over UDP.
+    pub(super) fn sockets(&mut self, tallies: &Tallies, totals: &QueryTotals) -> Result<(), Error> {
         let counters = tallies.read();
         let (udp, tcp) = (counters.udp, counters.tcp);
         let by_transport =
@@ -23,7 +23,7 @@ impl MetricsEncoder<'_> {
         self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
         let answered = by_transport(udp.answered, tcp.answered);
         self.counters("answers_sent", "Answers sent", answered)?;
-        self.dropped(&udp, &tcp, limited)?;
+        self.dropped(&udp, &tcp, totals)?;
         let help = "Datagrams that could not be received";
         self.counter("udp_receive_errors", help, udp.receive_errors)?;
         self.connections(&tcp)?;
@@ -41,11 +41,15 @@ impl MetricsEncoder<'_> {
         self.counters("udp_worker_batches", help, each(|udp| udp.batches))
     }
 
-    fn dropped(&mut self, udp: &UdpCounters, tcp: &TcpCounters, limited: u64) -> Result<(), Error> {
+    fn dropped(
+        &mut self,
+        udp: &UdpCounters,
+        tcp: &TcpCounters,
+        totals: &QueryTotals,
+    ) -> Result<(), Error> {
         let reasons = [
-            // Both are messages that the responder left unanswered.
-            ("udp", "no_query", udp.dropped.saturating_sub(limited)),
-            ("udp", "rate_limit", limited),
+            ("udp", "no_query", totals.ignored),
+            ("udp", "rate_limit", totals.limited_dropped),
             ("udp", "no_return_address", udp.unanswerable),
             ("udp", "loop", udp.looping),
             ("udp", "not_unicast", udp.not_unicast),

@@ -14,10 +14,10 @@ use super::ticks::Ticks;
 /// second for each source, a flood of 200,000 queries a second from as many sources occupies 200
 /// places.
 ///
-/// Each key belongs into one set of eight buckets, which are one cache line. In a full set a new key
-/// displaces the emptiest bucket: a source that asks much is not forgotten for others. So no key is
-/// refused what a table without limits would grant it, unless it shares the set and the 20 bits of
-/// the tag with another: one time in 100,000 with every place taken.
+/// Each key belongs into one set of eight buckets, which are one cache line. In a full set a new
+/// key displaces the emptiest bucket: a source that asks much is not forgotten for others. So no
+/// key is refused what a table without limits would grant it, unless it shares the set and the 20
+/// bits of the tag with another: one time in 100,000 with every place taken.
 #[derive(Debug, Clone)]
 pub(super) struct Sketch {
     /// An entry is the key's tag and, in the lower bits, its bucket. Zeros are empty buckets, and

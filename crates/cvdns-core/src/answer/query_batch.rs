@@ -20,8 +20,8 @@ pub(super) struct QueryBatch {
 }
 
 impl QueryBatch {
-    /// Reads the queries of a batch, which came over UDP; `None` is a message that is not a query. Memory is allocated
-    /// only when a batch is larger than all before it.
+    /// Reads the queries of a batch, which came over UDP; `None` is a message that is not a query.
+    /// Memory is allocated only when a batch is larger than all before it.
     pub(super) fn read<'q>(
         &mut self,
         snapshot: &Snapshot,

@@ -24,6 +24,8 @@ pub struct QueryCounters {
     pub(super) lagging: AtomicU64,
     /// Answers with mirrors that are not known to work.
     pub(super) fail_open: AtomicU64,
+    /// Messages that get no answer, as they are no queries.
+    pub(super) ignored: AtomicU64,
     /// Answers over the rate limit that were sent empty, with TC or BADCOOKIE.
     pub(super) limited: AtomicU64,
     /// Answers over the rate limit that were not sent.
@@ -73,6 +75,8 @@ pub struct QueryTotals {
     pub lagging: u64,
     /// Answers with mirrors that are not known to work.
     pub fail_open: u64,
+    /// Messages that get no answer, as they are no queries.
+    pub ignored: u64,
     /// Answers over the rate limit that were sent empty, with TC or BADCOOKIE.
     pub limited: u64,
     /// Answers over the rate limit that were not sent.
@@ -176,6 +180,7 @@ impl QueryCounters {
                 (&mut counted.widened, &query_counters.widened),
                 (&mut counted.lagging, &query_counters.lagging),
                 (&mut counted.fail_open, &query_counters.fail_open),
+                (&mut counted.ignored, &query_counters.ignored),
                 (&mut counted.limited, &query_counters.limited),
                 (&mut counted.limited_dropped, &query_counters.limited_dropped),
                 (&mut counted.would_limit, &query_counters.would_limit),
@@ -207,6 +212,7 @@ impl Default for QueryCounters {
             widened: zero(),
             lagging: zero(),
             fail_open: zero(),
+            ignored: zero(),
             limited: zero(),
             limited_dropped: zero(),
             would_limit: zero(),

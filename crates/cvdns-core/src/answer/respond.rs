@@ -139,8 +139,8 @@ impl Answering {
     }
 
     /// Reads the queries over UDP that [`Self::respond_in_batch`] will answer from the same
-    /// snapshot, so that they wait for memory together. `None` is a message that gets no answer. Memory is
-    /// allocated only when a batch is larger than all before it.
+    /// snapshot, so that they wait for memory together. `None` is a message that gets no answer.
+    /// Memory is allocated only when a batch is larger than all before it.
     pub fn read_batch<'q>(
         &mut self,
         snapshot: &Snapshot,
@@ -184,7 +184,10 @@ fn answer(
     }
     match parsed.reject {
         None => {}
-        Some(Reject::Drop) => return None,
+        Some(Reject::Drop) => {
+            state.counters.add(&state.counters.query_counters().ignored);
+            return None;
+        }
         Some(Reject::Code { rcode, question_end, edns, subnet }) => {
             let opt = edns.then(|| Opt::bare(settings, false, None));
             let class =
