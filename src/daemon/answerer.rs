@@ -33,7 +33,8 @@ pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
     tallies: QueryCounterSet,
     sampling: Option<Sampling>,
-    protection: Protection,
+    /// `None` in tests that need neither rate limit nor cookies.
+    protection: Option<Protection>,
     /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
 }
@@ -67,9 +68,13 @@ impl MakeAnswerer {
         snapshots: Arc<ArcSwap<Snapshot>>,
         tallies: QueryCounterSet,
         sampling: Option<Sampling>,
-        protection: Protection,
     ) -> Self {
-        Self { snapshots, tallies, sampling, protection, turns: Arc::default() }
+        Self { snapshots, tallies, sampling, protection: None, turns: Arc::default() }
+    }
+
+    /// The same with a rate limit and cookies.
+    pub(super) fn protected_by(self, protection: Protection) -> Self {
+        Self { protection: Some(protection), ..self }
     }
 }
 
@@ -83,11 +88,12 @@ impl MakeResponder for MakeAnswerer {
         };
         let turn = self.turns.fetch_add(1, Relaxed);
         let answering = Answering::counting(turn, Timestamp::now, desk);
-        let answering = match self.protection.limiter(endpoint) {
+        let protection = self.protection.as_ref();
+        let answering = match protection.and_then(|protection| protection.limiter(endpoint)) {
             Some(limiter) => answering.limited_by(limiter),
             None => answering,
         };
-        let secrets = Some(Cache::new(self.protection.secrets().clone()));
+        let secrets = protection.map(|protection| Cache::new(protection.secrets().clone()));
         let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(endpoint));
         Answerer { secrets, sampler, ..Answerer::new(self.snapshots.clone(), answering) }
     }

@@ -149,8 +149,8 @@ impl Daemon {
                 publisher.snapshots().clone(),
                 publisher.queries().clone(),
                 sampling,
-                protection,
-            );
+            )
+            .protected_by(protection);
             let server = state.server();
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,

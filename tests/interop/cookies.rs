@@ -1,4 +1,4 @@
-//! DNS cookies with dig, and with BIND on the same secret (RFC 9018, section 5).
+//! DNS cookies with dig, and with BIND and Knot on the same secret (RFC 9018, section 5).
 
 use std::net::UdpSocket;
 
@@ -20,11 +20,30 @@ fn cvdns() -> (Daemon, u16) {
     (Daemon::start(&files.with("cvdns.toml", config).with("secrets", SECRET)), admin)
 }
 
-/// BIND with the same secret, which answers nobody over UDP without a valid cookie.
+const ZONE: &str = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.53\nwww A 192.0.2.80\n";
+
+/// Knot with the same secret, which answers BADCOOKIE to all other cookies.
+fn knotd() -> Peer {
+    let (dir, port) = (tempfile::tempdir().unwrap(), ports::free());
+    std::fs::write(dir.path().join("zone"), ZONE).unwrap();
+    let path = dir.path().display();
+    let config = format!(
+        "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n\
+         log:\n  - target: stderr\n    any: info\ndatabase:\n  storage: {path}\n\
+         mod-cookies:\n  - id: shared\n    secret: 0x{SECRET}\n\
+         template:\n  - id: default\n    storage: {path}\n    zonefile-sync: -1\n    global-module: mod-cookies/shared\n\
+         zone:\n  - domain: clam.example\n    file: zone\n"
+    );
+    std::fs::write(dir.path().join("knot.conf"), config).unwrap();
+    let mut command = tool("knotd");
+    command.arg("-c").arg(dir.path().join("knot.conf"));
+    Peer::of(command, port, dir, ["clam.example"])
+}
+
+/// BIND with the same secret, which answers BADCOOKIE to all other cookies.
 fn named() -> Peer {
     let (dir, port) = (tempfile::tempdir().unwrap(), ports::free());
-    let zone = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.53\nwww A 192.0.2.80\n";
-    std::fs::write(dir.path().join("zone"), zone).unwrap();
+    std::fs::write(dir.path().join("zone"), ZONE).unwrap();
     let config = format!(
         "options {{ directory \"{}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
          pid-file none; session-keyfile none; recursion no; dnssec-validation no; notify no;\n\
@@ -74,17 +93,26 @@ fn dig_finds_the_cookies_good() {
 
 #[test]
 fn bind_and_cvdns_take_each_others_cookies() {
-    let ((daemon, admin), bind) = (cvdns(), named());
+    agree(&named());
+}
+
+#[test]
+fn knot_and_cvdns_take_each_others_cookies() {
+    agree(&knotd());
+}
+
+fn agree(peer: &Peer) {
+    let (daemon, admin) = cvdns();
     let of = |reply: &Reply| reply.option(rr::COOKIE).expect("a cookie").to_vec();
-    // Without a valid cookie, and with one of another secret, BIND refuses.
-    let refused = ask(bind.port, &[5; 8]);
+    // Without a valid cookie, and with one that was changed, it refuses.
+    let refused = ask(peer.port, &[5; 8]);
     assert_eq!(refused.rcode(), rr::BADCOOKIE);
     let mut wrong = of(&refused);
     *wrong.last_mut().expect("octets") ^= 1;
-    assert_eq!(ask(bind.port, &wrong).rcode(), rr::BADCOOKIE);
+    assert_eq!(ask(peer.port, &wrong).rcode(), rr::BADCOOKIE);
     let by_cvdns = of(&ask(daemon.port(), &[5; 8]));
-    let taken = ask(bind.port, &by_cvdns);
-    assert_eq!((taken.rcode(), taken.answer.len()), (rr::NOERROR, 1), "{}", bind.log());
+    let taken = ask(peer.port, &by_cvdns);
+    assert_eq!((taken.rcode(), taken.answer.len()), (rr::NOERROR, 1), "{}", peer.log());
 
     assert_eq!(valid(admin), 0.0);
     let taken = ask(daemon.port(), &of(&refused));

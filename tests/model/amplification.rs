@@ -45,7 +45,7 @@ fn example() -> Snapshot {
 
 /// A zone with the longest chains of aliases.
 fn chains() -> Snapshot {
-    let long = format!("{0}.{0}.{0}", "a".repeat(60));
+    let long = format!("{0}.{0}", "a".repeat(60));
     let mut records = "@ 60 SOA ns h 1 1 1 1 1\n@ 60 NS ns\nns 60 A 192.0.2.53\n".to_owned();
     records += &format!("d0 60 DNAME d1.{long}\ntwo 60 CNAME one\none 60 CNAME ns\n");
     for link in 1..18 {
@@ -205,7 +205,7 @@ fn with_a_cookie_each_answer_is_whole() {
         ("_explain.db.local.clamav.net", TXT, 300),
         ("_pool.db.us.clamav.net", TXT, 300),
         ("_feed.clamav.net", TXT, 100),
-        ("x.d0.chain.test", A, 3000),
+        ("x.d0.chain.test", A, 2000),
         ("c0.chain.test", A, 250),
     ] {
         let snapshot = if name.ends_with("chain.test") { &chains } else { &example };
