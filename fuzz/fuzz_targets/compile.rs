@@ -56,6 +56,7 @@ fuzz_target!(|text: &str| {
         expire: true,
         quorum: Share::MOST,
         lag: 1,
+        ..Settings::default()
     };
     let inputs =
         Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };

@@ -172,6 +172,7 @@ fn settings() -> Settings {
         expire: true,
         quorum: Share::MOST,
         lag: 1,
+        ..Settings::default()
     }
 }
 
