@@ -1,5 +1,7 @@
 //! DNS cookies with dig, and with BIND and Knot on the same secret (RFC 9018, section 5).
 
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::net::UdpSocket;
 
 use crate::support::daemon::Daemon;
