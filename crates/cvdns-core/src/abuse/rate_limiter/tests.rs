@@ -43,9 +43,12 @@ fn is_close(granted: u64, expected: u64) -> bool {
     granted.abs_diff(expected) <= expected / 100 + 2
 }
 
+/// The address of a number.
+type Source = fn(u64) -> IpAddr;
+
 #[test]
 fn each_prefix_has_its_multiple_of_the_rate() {
-    let cases: [(&str, fn(u64) -> IpAddr, u64); 8] = [
+    let cases: [(&str, Source, u64); 8] = [
         ("/32", |_| Ipv4Addr::new(192, 0, 2, 7).into(), 1),
         ("/24", |n| Ipv4Addr::from_bits(0xc000_0200 | n as u32 & 0xff).into(), 32),
         ("/20", |n| Ipv4Addr::from_bits(0xc000_0000 | n as u32 & 0xfff).into(), 256),
