@@ -20,6 +20,7 @@ use cvdns_core::geo::database::CountryDatabase;
 use cvdns_core::health::{Feed, State};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{DynamicData, StaticData};
+use cvdns_core::wire::edns::Honoured;
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::query::Query;
 
@@ -35,6 +36,9 @@ mod shipped;
 mod worker;
 
 /// Iterates over a set in an endless cycle.
+/// As in the default configuration.
+const HONOURED: Honoured = Honoured { ecs: true, cookies: true };
+
 fn round<'s, T>(set: &'s [T]) -> impl FnMut() -> &'s T {
     let mut turn = 0;
     move || {
@@ -73,7 +77,7 @@ fn parts(c: &mut Criterion) {
     for (label, set) in [("plain", set_of(of_country)), ("with ECS", set_of(with_v4))] {
         let mut next = round(&set);
         group.bench_function(label, |b| {
-            b.iter(|| query.read(black_box(next()), &mut name, true).is_ok());
+            b.iter(|| query.read(black_box(next()), &mut name, HONOURED).is_ok());
         });
     }
     group.finish();
@@ -85,7 +89,7 @@ fn parts(c: &mut Criterion) {
             .map(|bytes| {
                 let mut name = LowerName::new();
                 let mut query = Query::default();
-                query.read(bytes, &mut name, true).unwrap();
+                query.read(bytes, &mut name, HONOURED).unwrap();
                 let address = query.subnet();
                 (
                     name,

@@ -58,6 +58,7 @@ fuzz_target!(|text: &str| {
         quorum: Share::MOST,
         lag: 1,
         stuck_after: std::time::Duration::from_secs(6 * 3600),
+        ..Settings::default()
     };
     let inputs =
         Inputs { zones, countries: CountryMap::empty().into(), settings, record_ttl: 1800 };

@@ -35,7 +35,7 @@ impl Collector for MetricsCollector {
         // Answers are read before received queries, so that they never exceed them.
         encoder.answered(&reclaimer.stats())?;
         encoder.queries(queries)?;
-        encoder.sockets(tallies)?;
+        encoder.sockets(tallies, &queries.udp())?;
         encoder.log(log.counts())?;
         let condition = condition.load();
         encoder.program(&condition)?;

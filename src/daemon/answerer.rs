@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
 
+use cvdns_core::abuse::CookieSecrets;
 use cvdns_core::answer::{Answering, QueryCounterSet, Transport};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_net::{Endpoint, MakeResponder, Responder};
 
+use super::coarse_clock;
+use super::protection::Protection;
 use super::sampling::{Sampler, Sampling};
 
 /// Answers the queries of one thread or connection.
@@ -18,6 +21,8 @@ pub(super) struct Answerer {
     newest: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     current: Arc<Snapshot>,
     answering: Answering,
+    /// `None` in tests that need no cookies.
+    secrets: Option<Cache<Arc<ArcSwap<CookieSecrets>>, Arc<CookieSecrets>>>,
     /// `None` if no answers are logged.
     sampler: Option<Sampler>,
 }
@@ -28,6 +33,8 @@ pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
     tallies: QueryCounterSet,
     sampling: Option<Sampling>,
+    /// `None` in tests that need neither rate limit nor cookies.
+    protection: Option<Protection>,
     /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
 }
@@ -35,7 +42,7 @@ pub(super) struct MakeAnswerer {
 impl Answerer {
     pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, answering: Answering) -> Self {
         let current = snapshots.load_full();
-        Self { newest: Cache::new(snapshots), current, answering, sampler: None }
+        Self { newest: Cache::new(snapshots), current, answering, secrets: None, sampler: None }
     }
 
     /// Offers an answer to the sampler.
@@ -62,7 +69,12 @@ impl MakeAnswerer {
         tallies: QueryCounterSet,
         sampling: Option<Sampling>,
     ) -> Self {
-        Self { snapshots, tallies, sampling, turns: Arc::default() }
+        Self { snapshots, tallies, sampling, protection: None, turns: Arc::default() }
+    }
+
+    /// The same with a rate limit and cookies.
+    pub(super) fn protected_by(self, protection: Protection) -> Self {
+        Self { protection: Some(protection), ..self }
     }
 }
 
@@ -76,8 +88,14 @@ impl MakeResponder for MakeAnswerer {
         };
         let turn = self.turns.fetch_add(1, Relaxed);
         let answering = Answering::counting(turn, Timestamp::now, desk);
+        let protection = self.protection.as_ref();
+        let answering = match protection.and_then(|protection| protection.limiter(endpoint)) {
+            Some(limiter) => answering.limited_by(limiter),
+            None => answering,
+        };
+        let secrets = protection.map(|protection| Cache::new(protection.secrets().clone()));
         let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(endpoint));
-        Answerer { sampler, ..Answerer::new(self.snapshots.clone(), answering) }
+        Answerer { secrets, sampler, ..Answerer::new(self.snapshots.clone(), answering) }
     }
 }
 
@@ -86,6 +104,9 @@ impl Responder for Answerer {
         let newest = self.newest.load();
         if !Arc::ptr_eq(newest, &self.current) {
             self.current = newest.clone();
+        }
+        if let Some(secrets) = &mut self.secrets {
+            self.answering.begin(coarse_clock::moment(), secrets.load());
         }
     }
 

@@ -23,12 +23,3 @@ pub trait Follower {
     /// Sees what is in force, often the same again. Nothing is followed until this returns.
     fn see(&mut self, state: &FollowedState<'_>);
 }
-
-/// The follower of the server itself, whose workers load the newest snapshot themselves.
-pub(super) struct NoFollower;
-
-impl Follower for NoFollower {
-    fn adjust(&self, _: &mut Loaded) {}
-
-    fn see(&mut self, _: &FollowedState<'_>) {}
-}

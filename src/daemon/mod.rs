@@ -9,6 +9,8 @@
 
 mod answerer;
 mod backoff;
+mod coarse_clock;
+mod cookie_secrets;
 mod event_loop;
 mod feed_candidate;
 mod feed_poller;
@@ -22,7 +24,9 @@ mod malloc_trim;
 mod mirror_changes;
 mod overrides_state;
 mod pending_signals;
+mod protection;
 mod publisher;
+mod random;
 mod record_changes;
 mod release_state;
 mod reporter;
@@ -49,10 +53,11 @@ use cvdns_net::privileges::{self, Privileges};
 use cvdns_net::{Counters, Listeners, Tallies, TcpLimits};
 
 use answerer::MakeAnswerer;
+use cookie_secrets::CookieSecretsFollower;
 use event_loop::{EventLoop, fetch_first};
 use feed_poller::FeedPoller;
-use follower::NoFollower;
 use pending_signals::PendingSignals;
+use protection::Protection;
 use sampling::Sampling;
 use server_state::ServerState;
 
@@ -135,11 +140,19 @@ impl Daemon {
                 _ => (None, None),
             };
             let publisher = state.publisher();
+            let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets);
+            let protection = Protection::new(
+                cookies.in_force().clone(),
+                listeners.sockets(),
+                listeners.workers(),
+            );
+            tokio::spawn(protection.clone().log_limited());
             let make = MakeAnswerer::new(
                 publisher.snapshots().clone(),
                 publisher.queries().clone(),
                 sampling,
-            );
+            )
+            .protected_by(protection);
             let server = state.server();
             let limits = TcpLimits {
                 connections: server.tcp_max_connections,
@@ -159,7 +172,7 @@ impl Daemon {
                 serve_admin(admin, view(&state, serving.tallies(), log, accepts.clone()))?;
             }
             let events = EventLoop { config: &config, poller, pending: &pending, accepted };
-            events.run(&mut state, &mut NoFollower).await;
+            events.run(&mut state, &mut cookies).await;
             drop(accepts);
             let counters = serving.stop().await;
             if let Some(writer) = writer {

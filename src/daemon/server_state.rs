@@ -294,7 +294,9 @@ impl ServerState {
     pub(super) fn followed_files(&self) -> Vec<PathBuf> {
         let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
         let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
-        feed.chain(self.overrides.watched()).chain(self.loaded.supply.watched()).collect()
+        let secrets = self.loaded.cookie_secrets.path.clone();
+        let overrides = self.overrides.watched();
+        feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets).collect()
     }
 
     /// Whether any feed is in force.

@@ -4,6 +4,7 @@
 //! where the feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files
 //! of the record; `monitor` reads what the coordinator needs.
 
+mod cookie_secrets;
 mod geoip;
 mod monitor;
 mod overrides;
@@ -23,6 +24,7 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
+pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
@@ -47,6 +49,8 @@ pub struct Loaded {
     pub roots: TrustedRoots,
     /// The operator's overrides.
     pub overrides: OverridesFile,
+    /// The secrets of cookies.
+    pub cookie_secrets: CookieSecretsFile,
     /// The files that the release is put together from, beside the feed.
     pub supply: ReleaseFiles,
     /// The state directory, which keeps the last good feed and record.
@@ -86,7 +90,18 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
     let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
-    Some(Loaded { config, inputs, feed, roots, overrides, supply, state, countries })
+    let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
+    Some(Loaded {
+        config,
+        inputs,
+        feed,
+        roots,
+        overrides,
+        cookie_secrets,
+        supply,
+        state,
+        countries,
+    })
 }
 
 /// Reads the admin address of a configuration. The outer `None` means that the configuration cannot
@@ -162,6 +177,8 @@ fn settings(config: &Config) -> Settings {
         udp_size: server.edns_udp_size,
         ecs: server.ecs,
         explain: server.explain,
+        rate_limit: config.rate_limit.clone(),
+        cookies: config.cookies.enabled,
         nsid: server.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
         version: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
         identity: server.nsid.clone().unwrap_or_else(host),

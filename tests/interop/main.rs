@@ -15,6 +15,7 @@ mod asking;
 mod support;
 
 mod bind_page;
+mod cookies;
 mod delegation;
 mod diagnose;
 mod dig;

@@ -18,6 +18,7 @@ mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod amplification;
 mod announcing;
 mod batches;
 mod client_table;

@@ -24,6 +24,7 @@ mod feed;
 mod feed_state;
 mod feed_trust;
 mod gate;
+mod limits;
 mod metrics;
 mod not_for;
 mod overrides;

@@ -30,10 +30,12 @@ pub const NOTIMP: u16 = 4;
 pub const REFUSED: u16 = 5;
 pub const YXDOMAIN: u16 = 6;
 pub const BADVERS: u16 = 16;
+pub const BADCOOKIE: u16 = 23;
 
 /// EDNS option codes.
 pub const NSID: u16 = 3;
 pub const ECS: u16 = 8;
+pub const COOKIE: u16 = 10;
 pub const EDE: u16 = 15;
 
 pub fn a(address: &str) -> Vec<u8> {

@@ -20,6 +20,8 @@
 //!   [`Records`](zone::Records).
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
+//! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
+//!   [`CookieSecrets`](abuse::CookieSecrets).
 //! - [`config`]: the configuration of a server: [`Config`](config::Config).
 //! - [`snapshot`]: everything that answers are made from, compiled:
 //!   [`Snapshot`](snapshot::Snapshot).
@@ -108,6 +110,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod abuse;
 pub mod answer;
 pub mod config;
 pub mod decision;

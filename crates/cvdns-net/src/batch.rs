@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::counters::{UdpTally, add_unshared};
 use super::mmsg::{Datagram, Ring};
 use super::responder::{Responder, Transport};
+use super::source_filter::SourceFilter;
 
 /// The batch of one worker.
 pub(super) struct Batch {
@@ -36,8 +37,8 @@ pub(super) enum BatchOutcome {
 
 impl Batch {
     /// An empty batch; see [`Ring::new`] for `packet_info`.
-    pub(super) fn new(packet_info: bool) -> Self {
-        Self { ring: Ring::new(packet_info), received: 0, next: 0 }
+    pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
+        Self { ring: Ring::new(packet_info, filter), received: 0, next: 0 }
     }
 
     /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
@@ -119,7 +120,7 @@ impl Batch {
                 }
             }
             Some(Datagram::Oversized) => add_unshared(&tally.dropped, 1),
-            Some(Datagram::Unanswerable) => add_unshared(&tally.unanswerable, 1),
+            Some(Datagram::Refused(refusal)) => add_unshared(tally.refused(refusal), 1),
             None => {}
         }
     }

@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::source_filter::Refusal;
+
 /// Counts of all sockets since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -109,6 +111,11 @@ tally! {
         dropped,
         /// Datagrams dropped because their source has port 0 or no usable address.
         unanswerable,
+        /// Datagrams dropped because an answer would be answered in turn: their source has the port
+        /// of such a service, or is this server.
+        looping,
+        /// Datagrams dropped because they were sent to or from a broadcast or multicast address.
+        not_unicast,
         /// Answers that the system refused to send.
         send_errors,
         /// Failed receive calls.
@@ -151,6 +158,17 @@ tally! {
         malformed,
         /// Connections lost to a panic in the responder, which is a bug and is logged.
         panics,
+    }
+}
+
+impl UdpTally {
+    /// The counter of datagrams that are refused for this reason.
+    pub(super) fn refused(&self, refusal: Refusal) -> &AtomicU64 {
+        match refusal {
+            Refusal::NoReturnAddress => &self.unanswerable,
+            Refusal::Loop => &self.looping,
+            Refusal::NotUnicast => &self.not_unicast,
+        }
     }
 }
 

@@ -15,7 +15,8 @@
 //!   `affinity`, each thread is pinned to a core (`cores`) and receives what that core handles
 //!   (`steering`).
 //! - UDP elsewhere, or with `udp = "portable"`: a task for each socket answers one datagram after
-//!   the other (`portable`). `limits` has the times and sizes of both.
+//!   the other (`portable`). `limits` has the times and sizes of both, `source_filter` tells what
+//!   neither answers.
 //! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`, `connection_limiter`);
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
 //! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
@@ -44,6 +45,7 @@ mod portable;
 pub mod privileges;
 mod responder;
 mod running;
+mod source_filter;
 #[cfg(target_os = "linux")]
 mod steering;
 mod tcp;
@@ -123,6 +125,16 @@ impl Listeners {
     /// Most UDP sockets that [`Listeners::bind`] opens for these addresses and so many workers.
     pub fn max_sockets(addresses: &[SocketAddr], workers: usize) -> usize {
         addresses.len() * worker_count(workers)
+    }
+
+    /// UDP sockets of all addresses.
+    pub fn sockets(&self) -> usize {
+        self.bound.iter().map(|bound| bound.udp.len()).sum()
+    }
+
+    /// UDP sockets of each address.
+    pub fn workers(&self) -> usize {
+        self.bound.iter().map(|bound| bound.udp.len()).max().unwrap_or_default()
     }
 
     /// The bound addresses, in the order of the configuration.

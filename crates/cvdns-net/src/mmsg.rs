@@ -12,11 +12,12 @@
 use std::alloc::{Layout, handle_alloc_error};
 use std::io;
 use std::mem::{size_of, size_of_val};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
 use super::limits::QUERY_MAX;
+use super::source_filter::{Refusal, SourceFilter};
 
 /// Most datagrams of a batch. 16 cost 2 % more CPU time, as fewer loads from memory overlap; 128
 /// cost as much as 64. With 64, a worker that was off its core catches up in few calls, and the
@@ -40,6 +41,7 @@ pub(super) struct Ring {
     arena: NonNull<Arena>,
     /// Whether packet info is copied from query to answer.
     packet_info: bool,
+    filter: SourceFilter,
     /// Slots whose headers the kernel has written since the last reset.
     touched: usize,
     /// Slots that hold a datagram.
@@ -60,8 +62,8 @@ pub(super) enum Datagram<'a> {
     /// The kernel truncated it: it is longer than [`QUERY_MAX`], as only a jumbogram can be (RFC
     /// 2675).
     Oversized,
-    /// Its source has port 0 or is not an IP address.
-    Unanswerable,
+    /// It gets no answer because of its addresses.
+    Refused(Refusal),
 }
 
 #[repr(C)]
@@ -91,8 +93,9 @@ impl Drop for Ring {
 }
 
 impl Ring {
-    /// A new ring. With `packet_info`, answers are sent from the address that was queried.
-    pub(super) fn new(packet_info: bool) -> Self {
+    /// A new ring. With `packet_info`, answers are sent from the address that was queried, and the
+    /// filter knows that address.
+    pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
         let arena = map_arena();
         for slot in 0..BATCH_SIZE {
             // SAFETY: `slot` is in range (the arrays check it) and the arena is valid; `&raw` makes
@@ -111,7 +114,7 @@ impl Ring {
                 }
             }
         }
-        Self { arena, packet_info, touched: BATCH_SIZE, received: 0, staged: 0 }
+        Self { arena, packet_info, filter, touched: BATCH_SIZE, received: 0, staged: 0 }
     }
 
     /// Receives up to [`BATCH_SIZE`] datagrams, which replace those in the ring, and returns their
@@ -159,9 +162,12 @@ impl Ring {
         if flags & libc::MSG_TRUNC != 0 || length > QUERY_MAX {
             return Some(Datagram::Oversized);
         }
-        let Some(client) = self.source(slot).filter(|client| client.port() != 0) else {
-            return Some(Datagram::Unanswerable);
+        let Some(client) = self.source(slot) else {
+            return Some(Datagram::Refused(Refusal::NoReturnAddress));
         };
+        if let Some(refusal) = self.filter.refuse(client, self.destination(slot)) {
+            return Some(Datagram::Refused(refusal));
+        }
         // SAFETY: `slot` is in range; the reference is tied to the shared borrow of `self`. The
         // slot's octets are changed only by the kernel and through `buffer`, in calls that borrow
         // `self` exclusively.
@@ -282,19 +288,63 @@ impl Ring {
     /// Clears the interface in the packet info of a slot, so that routing alone decides on which
     /// interface the answer leaves; it may differ from that of the query. Link-local addresses keep
     /// it, as they are ambiguous without their interface.
-    #[allow(clippy::cast_ptr_alignment)]
     fn clear_interface(&mut self, slot: usize) {
-        if !self.packet_info {
-            return;
+        match self.packet_info(slot) {
+            // SAFETY: the pointer is to a whole packet info of this type in the arena, to which
+            // nothing else refers. It is read and written unaligned, as nothing guarantees its
+            // alignment.
+            Some(PacketInfo::V4(data)) => unsafe {
+                let mut info = data.read_unaligned();
+                info.ipi_ifindex = 0;
+                data.write_unaligned(info);
+            },
+            // SAFETY: as above.
+            Some(PacketInfo::V6(data)) => unsafe {
+                let mut info = data.read_unaligned();
+                if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
+                    info.ipi6_ifindex = 0;
+                }
+                data.write_unaligned(info);
+            },
+            None => {}
+        }
+    }
+
+    /// The address that the datagram in a slot was sent to; `None` without packet info. For IPv4,
+    /// the broadcast address of any network is given as that of all.
+    fn destination(&self, slot: usize) -> Option<IpAddr> {
+        match self.packet_info(slot)? {
+            PacketInfo::V4(data) => {
+                // SAFETY: as in `clear_interface`.
+                let info = unsafe { data.read_unaligned() };
+                let [sent_to, own] = [info.ipi_addr, info.ipi_spec_dst]
+                    .map(|address| Ipv4Addr::from(u32::from_be(address.s_addr)));
+                // They differ if the datagram was not sent to one of this machine's own addresses.
+                let is_unicast = sent_to == own || sent_to.is_multicast();
+                Some(if is_unicast { sent_to } else { Ipv4Addr::BROADCAST }.into())
+            }
+            PacketInfo::V6(data) => {
+                // SAFETY: as in `clear_interface`.
+                let info = unsafe { data.read_unaligned() };
+                Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())
+            }
+        }
+    }
+
+    /// Where the packet info of a slot is.
+    #[allow(clippy::cast_ptr_alignment)]
+    fn packet_info(&self, slot: usize) -> Option<PacketInfo> {
+        if !self.packet_info || slot >= self.received {
+            return None;
         }
         // SAFETY: the header and its control length are as the kernel left them, so the macros stay
-        // within the control buffer; type and length are checked before the data is used as packet
-        // info. It is read and written unaligned, as nothing guarantees its alignment.
+        // within the control buffer; type and length are checked before the data is taken for
+        // packet info.
         unsafe {
             let header = &raw const (*self.arena.as_ptr()).incoming[slot].msg_hdr;
             let control = libc::CMSG_FIRSTHDR(header);
             if control.is_null() {
-                return;
+                return None;
             }
             let data = libc::CMSG_DATA(control);
             let length = (*control).cmsg_len as usize;
@@ -302,25 +352,23 @@ impl Ring {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO)
                     if length >= libc::CMSG_LEN(size_of::<libc::in_pktinfo>() as u32) as usize =>
                 {
-                    let data = data.cast::<libc::in_pktinfo>();
-                    let mut info = data.read_unaligned();
-                    info.ipi_ifindex = 0;
-                    data.write_unaligned(info);
+                    Some(PacketInfo::V4(data.cast()))
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
                     if length >= libc::CMSG_LEN(size_of::<libc::in6_pktinfo>() as u32) as usize =>
                 {
-                    let data = data.cast::<libc::in6_pktinfo>();
-                    let mut info = data.read_unaligned();
-                    if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
-                        info.ipi6_ifindex = 0;
-                    }
-                    data.write_unaligned(info);
+                    Some(PacketInfo::V6(data.cast()))
                 }
-                _ => {}
+                _ => None,
             }
         }
     }
+}
+
+/// The packet info of a slot, which may be unaligned.
+enum PacketInfo {
+    V4(*mut libc::in_pktinfo),
+    V6(*mut libc::in6_pktinfo),
 }
 
 /// Memory for an arena, all zeros. It is mapped, not allocated: the allocator may return used

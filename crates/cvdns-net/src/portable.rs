@@ -33,6 +33,7 @@ use tracing::error;
 use super::counters::{UdpTally, add};
 use super::limits::{DRAIN_LIMIT, ERROR_PAUSE, QUERY_MAX, RECEIVE_TIMEOUT, SEND_TIMEOUT};
 use super::responder::{Endpoint, MakeResponder, Responder, Transport};
+use super::source_filter::SourceFilter;
 use super::watchdog::Progress;
 
 /// One socket and its responder.
@@ -46,6 +47,7 @@ pub(super) struct Portable<M: MakeResponder> {
     responder: M::Responder,
     buffer: Box<[u8]>,
     tally: Arc<UdpTally>,
+    filter: SourceFilter,
     progress: Arc<Progress>,
     failing: bool,
     /// Whether an answer of this batch waited for a full interface until the timeout.
@@ -86,10 +88,16 @@ impl<M: MakeResponder> Portable<M> {
             responder,
             buffer,
             tally,
+            filter: SourceFilter::default(),
             progress,
             failing,
             send_stalled,
         })
+    }
+
+    /// The same with a filter of what is not answered.
+    pub(super) fn with_filter(self, filter: SourceFilter) -> Self {
+        Self { filter, ..self }
     }
 
     /// Serves until the stop, and then answers what was received.
@@ -136,8 +144,9 @@ impl<M: MakeResponder> Portable<M> {
         if length > QUERY_MAX {
             return add(&self.tally.dropped, 1);
         }
-        if client.port() == 0 {
-            return add(&self.tally.unanswerable, 1);
+        // Where it was sent to is not known.
+        if let Some(refusal) = self.filter.refuse(client, None) {
+            return add(self.tally.refused(refusal), 1);
         }
         let answered = self.catch_panic(|responder, buffer| {
             responder.respond(buffer, length, client, Transport::Udp)

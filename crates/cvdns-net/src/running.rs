@@ -17,6 +17,7 @@ use super::counters::{Counters, Tallies};
 use super::listen::Bound;
 use super::portable::Portable;
 use super::responder::MakeResponder;
+use super::source_filter::SourceFilter;
 use super::tcp::Acceptor;
 use super::tcp_limits::TcpLimits;
 use super::watchdog::Watchdog;
@@ -52,6 +53,7 @@ impl Serving {
             tallies: Tallies::default(),
             watchdog,
         };
+        let filter = SourceFilter::new(listeners.addresses());
         let Listeners { bound, backend } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
@@ -65,7 +67,8 @@ impl Serving {
                 UdpBackend::Batches { steering } => {
                     for (number, socket) in udp.into_iter().enumerate() {
                         let core = steering.as_ref().and_then(|steering| steering.core(number));
-                        serving.start_worker(socket, address, number, core, make)?;
+                        let filter = filter.clone();
+                        serving.start_worker(socket, (address, number, core, filter), make)?;
                     }
                 }
                 UdpBackend::Portable => {
@@ -75,7 +78,8 @@ impl Serving {
                         let progress =
                             serving.watchdog.watch(format!("UDP task {number} of {address}"));
                         let portable =
-                            Portable::new(socket, socket_number, make.clone(), tally, progress)?;
+                            Portable::new(socket, socket_number, make.clone(), tally, progress)?
+                                .with_filter(filter.clone());
                         serving.tasks.push(runtime.spawn(portable.run(stop)));
                     }
                 }
@@ -88,9 +92,7 @@ impl Serving {
     fn start_worker<M: MakeResponder>(
         &mut self,
         socket: std::net::UdpSocket,
-        address: std::net::SocketAddr,
-        number: usize,
-        core: Option<usize>,
+        (address, number, core, filter): (std::net::SocketAddr, usize, Option<usize>, SourceFilter),
         make: &M,
     ) -> io::Result<()> {
         use super::limits::{RECEIVE_TIMEOUT, SEND_TIMEOUT};
@@ -100,7 +102,8 @@ impl Serving {
         socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
         socket.set_write_timeout(Some(SEND_TIMEOUT))?;
         let (socket_number, tally) = self.tallies.add_socket(address, number);
-        let id = WorkerId { address, number, endpoint: Endpoint::Socket(socket_number), core };
+        let endpoint = Endpoint::Socket(socket_number);
+        let id = WorkerId { address, number, endpoint, core, filter };
         let stop = self.stop_threads.clone();
         let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
         self.threads.push(Worker::start(socket, id, make.clone(), tally, stop, progress)?);

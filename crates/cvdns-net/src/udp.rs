@@ -16,6 +16,7 @@ use super::counters::UdpTally;
 use super::limits::{DRAIN_LIMIT, ERROR_PAUSE};
 use super::mmsg::BATCH_SIZE;
 use super::responder::{Endpoint, MakeResponder};
+use super::source_filter::SourceFilter;
 use super::watchdog::Progress;
 
 /// Most batches that a worker still answers after the stop.
@@ -33,7 +34,7 @@ pub(super) struct Worker {
 }
 
 /// Identifies a worker.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct WorkerId {
     /// Address of its socket.
     pub address: SocketAddr,
@@ -43,6 +44,8 @@ pub(super) struct WorkerId {
     pub endpoint: Endpoint,
     /// Core to pin it to; `None` does not pin it.
     pub core: Option<usize>,
+    /// What it does not answer.
+    pub filter: SourceFilter,
 }
 
 impl Worker {
@@ -58,8 +61,8 @@ impl Worker {
         stop: Arc<AtomicBool>,
         progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
-        let WorkerId { address, number, core, endpoint } = id;
-        let batch = Batch::new(address.ip().is_unspecified());
+        let WorkerId { address, number, core, endpoint, filter } = id;
+        let batch = Batch::new(address.ip().is_unspecified(), filter);
         let mut worker = Self { socket, batch, tally, stop, progress, endpoint, failing: false };
         // Linux cuts thread names at 15 octets, so the number comes first.
         Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {

@@ -13,8 +13,8 @@ use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
 impl MetricsEncoder<'_> {
-    /// Counters of the sockets.
-    pub(super) fn sockets(&mut self, tallies: &Tallies) -> Result<(), Error> {
+    /// Counters of the sockets; `totals` are those of queries over UDP.
+    pub(super) fn sockets(&mut self, tallies: &Tallies, totals: &QueryTotals) -> Result<(), Error> {
         let counters = tallies.read();
         let (udp, tcp) = (counters.udp, counters.tcp);
         let by_transport =
@@ -23,7 +23,7 @@ impl MetricsEncoder<'_> {
         self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
         let answered = by_transport(udp.answered, tcp.answered);
         self.counters("answers_sent", "Answers sent", answered)?;
-        self.dropped(&udp, &tcp)?;
+        self.dropped(&udp, &tcp, totals)?;
         let help = "Datagrams that could not be received";
         self.counter("udp_receive_errors", help, udp.receive_errors)?;
         self.connections(&tcp)?;
@@ -41,10 +41,18 @@ impl MetricsEncoder<'_> {
         self.counters("udp_worker_batches", help, each(|udp| udp.batches))
     }
 
-    fn dropped(&mut self, udp: &UdpCounters, tcp: &TcpCounters) -> Result<(), Error> {
+    fn dropped(
+        &mut self,
+        udp: &UdpCounters,
+        tcp: &TcpCounters,
+        totals: &QueryTotals,
+    ) -> Result<(), Error> {
         let reasons = [
-            ("udp", "no_query", udp.dropped),
+            ("udp", "no_query", totals.ignored),
+            ("udp", "rate_limit", totals.limited_dropped),
             ("udp", "no_return_address", udp.unanswerable),
+            ("udp", "loop", udp.looping),
+            ("udp", "not_unicast", udp.not_unicast),
             ("udp", "send_error", udp.send_errors),
             ("udp", "panic", udp.panics),
             ("tcp", "no_query", tcp.dropped),
@@ -130,12 +138,35 @@ impl MetricsEncoder<'_> {
                 |c| c.fail_open,
             ),
         ];
+        self.protection(&both)?;
         figures.into_iter().try_for_each(|(name, help, figure)| {
             let labelled = both
                 .iter()
                 .map(|(transport, counted)| ([("transport", *transport)], figure(counted)));
             self.counters(name, help, labelled)
         })
+    }
+
+    /// Counters of the rate limit and of cookies.
+    fn protection(&mut self, both: &[(&str, QueryTotals); 2]) -> Result<(), Error> {
+        let [(_, udp), _] = both;
+        let actions = [
+            ("truncated", udp.limited),
+            ("dropped", udp.limited_dropped),
+            ("dry_run", udp.would_limit),
+        ];
+        let labelled = actions.map(|(action, count)| ([("action", action)], count));
+        self.counters("rate_limited", "Answers over the rate limit, by what was done", labelled)?;
+        let cookies = both.iter().flat_map(|(transport, counted)| {
+            let outcomes = [
+                ("valid", counted.cookies_valid),
+                ("invalid", counted.cookies_invalid),
+                ("new", counted.cookies_new),
+            ];
+            outcomes
+                .map(|(outcome, count)| ([("transport", *transport), ("outcome", outcome)], count))
+        });
+        self.counters("cookies", "Queries with a DNS cookie, by what it is worth", cookies)
     }
 
     /// Counters of answers by path and mirror. Labels are pools and hosts of the fleets, so queries

@@ -168,7 +168,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
             feed.public_key.as_ref().map(|_| (signature_path(path), named.location.clone())),
         );
     }
-    for named in [&feed.ca_file, &feed.overrides, &record.file].into_iter().flatten() {
+    let secrets = &loaded.config.cookies.secret_file;
+    for named in [&feed.ca_file, &feed.overrides, &record.file, secrets].into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));
     }
     if let Some(named) = &record.cvd_dir {

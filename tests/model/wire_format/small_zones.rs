@@ -174,6 +174,7 @@ fn settings() -> Settings {
         quorum: Share::MOST,
         lag: 1,
         stuck_after: std::time::Duration::from_secs(6 * 3600),
+        ..Settings::default()
     }
 }
 

@@ -65,6 +65,7 @@ fn formats_over_the_servers_size_is_truncated() {
     }
 }
 
+/// Beyond 1232 octets only for those whose cookie shows that their address is not forged.
 #[test]
 fn formats_the_servers_size_can_be_raised() {
     let files = super::files();
@@ -76,7 +77,20 @@ fn formats_the_servers_size_can_be_raised() {
         reply
     };
     let query = Query::new("large.clam.example", rr::TXT).edns(4096);
-    over(&UDP, server.client(), &query, &with_size(&query));
+    let mut short = truncated(&query);
+    short.opt.as_mut().expect("an OPT").size = 4096;
+    over(&UDP, server.client(), &query, &short);
+    for transport in UDP {
+        let query = |cookie: &[u8]| {
+            Query::new("large.clam.example", rr::TXT).edns(4096).option(rr::COOKIE, cookie)
+        };
+        let first = server.client().ask(transport, &query(&[3; 8]));
+        assert!(first.has(TC));
+        let cookie = first.option(rr::COOKIE).expect("a cookie").to_vec();
+        let query = query(&cookie);
+        let expected = with_size(&query).with_option(rr::COOKIE, &cookie);
+        server.client().ask(transport, &query).must_be(&expected, "with a cookie");
+    }
 }
 
 /// An answer of exactly the size fits; one octet less, and it does not.

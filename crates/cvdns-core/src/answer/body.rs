@@ -187,7 +187,7 @@ impl Target<'_> {
     #[inline(always)]
     fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
         let Some(template) = template else { return Body::broken() };
-        let MessageBuffer { buffer, question_end, limit } = self.message;
+        let MessageBuffer { buffer, question_end, limit, .. } = self.message;
         if question_end + template.octets.len() > limit {
             return Body { end: None, ..body };
         }
@@ -219,7 +219,7 @@ impl Target<'_> {
         chain: &Chain,
         body: Body<'s>,
     ) -> Body<'s> {
-        let MessageBuffer { buffer, question_end, limit } = self.message;
+        let MessageBuffer { buffer, question_end, limit, alias_limit } = self.message;
         let Some(mut current) = CurrentName::of_question(buffer, question_end) else {
             return Body::broken();
         };
@@ -229,6 +229,11 @@ impl Target<'_> {
         else {
             return Body::broken();
         };
+        // Two aliases are usual. Many long ones are what somebody needs who sends little to have
+        // much sent to somebody else.
+        if chain.links().count() > 2 && writer.length() - question_end > alias_limit {
+            return Body { end: None, ..body };
+        }
         let written =
             write_end(snapshot, decision, self.turn, current.owner(), &mut writer, &mut counts);
         match written {

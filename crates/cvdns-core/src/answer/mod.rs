@@ -3,6 +3,7 @@
 
 mod body;
 mod diagnose;
+mod guard;
 mod options;
 mod parsed_query;
 mod query_batch;
@@ -15,6 +16,6 @@ mod stats;
 pub use diagnose::diagnosed_name;
 pub use query_counters::{CounterHandle, QueryCounterSet, QueryCounters, QueryKind, QueryTotals};
 pub use reclaimer::{Reclaimed, SnapshotReclaimer};
-pub use request::{Clock, Transport};
+pub use request::{Clock, Moment, Transport};
 pub use respond::Answering;
 pub use stats::{AnswerShare, AnswerStats, PathLabel};

@@ -2,6 +2,7 @@
 
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::inputs::Settings;
+use crate::wire::cookie::AnswerCookie;
 use crate::wire::edns::{ClientSubnet, Edns, option};
 use crate::wire::rtype;
 
@@ -19,24 +20,33 @@ pub(super) struct Opt<'o> {
     pub nsid: Option<&'o [u8]>,
     /// The query's client subnet (RFC 7871).
     pub ecs: Option<ClientSubnet>,
+    /// The cookie, if the query has one (RFC 7873).
+    pub cookie: Option<AnswerCookie>,
 }
 
 impl<'o> Opt<'o> {
     /// The OPT record that answers a query's.
-    pub(super) fn new(edns: &Edns, settings: &'o Settings) -> Self {
+    pub(super) fn new(edns: &Edns, settings: &'o Settings, cookie: Option<AnswerCookie>) -> Self {
         Self {
             udp_size: settings.udp_size,
             dnssec_ok: edns.dnssec_ok,
             nsid: settings.nsid.as_deref().filter(|_| edns.nsid),
             ecs: edns.ecs,
+            cookie,
         }
+    }
+
+    /// The record of an answer that says no more than it must.
+    pub(super) fn bare(settings: &Settings, dnssec_ok: bool, cookie: Option<AnswerCookie>) -> Self {
+        Self { udp_size: settings.udp_size, dnssec_ok, nsid: None, ecs: None, cookie }
     }
 
     /// Size of the record in octets, without an extended error.
     pub(super) fn size(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
-        EMPTY + nsid + ecs
+        let cookie = self.cookie.map_or(0, |cookie| 4 + cookie.len());
+        EMPTY + nsid + ecs + cookie
     }
 
     /// Writes the record at offset `at` and returns the offset of its end.
@@ -75,6 +85,9 @@ impl<'o> Opt<'o> {
             let octets = ecs.address_octets();
             let address = octets.get(..ecs.address_length())?;
             rest = put(rest, option::ECS, &[family1, family0, ecs.source, scope], address)?;
+        }
+        if let Some(cookie) = &self.cookie {
+            rest = put(rest, option::COOKIE, &[], cookie)?;
         }
         if let Some(ExtendedError(data)) = ede {
             put(rest, option::EDE, &[], data)?;

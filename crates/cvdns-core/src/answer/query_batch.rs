@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::guard::Guard;
 use super::parsed_query::ParsedQuery;
+use super::request::Transport;
 use crate::geo::client_table::LookupBatch;
 use crate::snapshot::Snapshot;
 
@@ -18,20 +20,25 @@ pub(super) struct QueryBatch {
 }
 
 impl QueryBatch {
-    /// Reads the queries of a batch; `None` is a message that is not a query. Memory is allocated
-    /// only when a batch is larger than all before it.
+    /// Reads the queries of a batch, which came over UDP; `None` is a message that is not a query.
+    /// Memory is allocated only when a batch is larger than all before it.
     pub(super) fn read<'q>(
         &mut self,
         snapshot: &Snapshot,
+        guard: &mut Guard,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
+        let settings = &snapshot.static_data.settings;
         self.count = 0;
         for query in queries {
             if self.queries.len() == self.count {
                 self.queries.push(ParsedQuery::empty());
             }
             match (self.queries.get_mut(self.count), query) {
-                (Some(parsed), Some((message, source))) => parsed.read(snapshot, message, source),
+                (Some(parsed), Some((message, source))) => {
+                    parsed.read(snapshot, message, source);
+                    guard.examine(parsed, settings, source, Transport::Udp);
+                }
                 (Some(parsed), None) => parsed.clear(),
                 (None, _) => {}
             }

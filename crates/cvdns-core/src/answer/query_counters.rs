@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::snapshot::name_class::NameClass;
+use crate::wire::cookie::ServerPart;
+use crate::wire::query::Query;
 use crate::wire::{rcode, rtype};
 
 /// Counters of queries. Their number is fixed, because they do not depend on the names in queries.
@@ -22,6 +24,20 @@ pub struct QueryCounters {
     pub(super) lagging: AtomicU64,
     /// Answers with mirrors that are not known to work.
     pub(super) fail_open: AtomicU64,
+    /// Messages that get no answer, as they are no queries.
+    pub(super) ignored: AtomicU64,
+    /// Answers over the rate limit that were sent empty, with TC or BADCOOKIE.
+    pub(super) limited: AtomicU64,
+    /// Answers over the rate limit that were not sent.
+    pub(super) limited_dropped: AtomicU64,
+    /// Answers that were sent because the rate limit is on trial.
+    pub(super) would_limit: AtomicU64,
+    /// Queries with a valid cookie (RFC 7873).
+    cookies_valid: AtomicU64,
+    /// Queries with a cookie whose server part is not valid.
+    cookies_invalid: AtomicU64,
+    /// Queries with a cookie without server part.
+    cookies_new: AtomicU64,
 }
 
 /// Access to counters for a thread, which has them to itself or shares them with others.
@@ -59,6 +75,20 @@ pub struct QueryTotals {
     pub lagging: u64,
     /// Answers with mirrors that are not known to work.
     pub fail_open: u64,
+    /// Messages that get no answer, as they are no queries.
+    pub ignored: u64,
+    /// Answers over the rate limit that were sent empty, with TC or BADCOOKIE.
+    pub limited: u64,
+    /// Answers over the rate limit that were not sent.
+    pub limited_dropped: u64,
+    /// Answers that were sent because the rate limit is on trial.
+    pub would_limit: u64,
+    /// Queries with a valid cookie (RFC 7873).
+    pub cookies_valid: u64,
+    /// Queries with a cookie whose server part is not valid.
+    pub cookies_invalid: u64,
+    /// Queries with a cookie without server part.
+    pub cookies_new: u64,
 }
 
 /// Metrics labels of queries that are counted together.
@@ -120,9 +150,18 @@ static INDEXES: [u8; 258] = {
 };
 
 /// RCODEs of answers, by their index in the cells. The last stands for any that should not occur.
-const RCODES: [&str; 10] = [
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "NOTAUTH",
-    "BADVERS", "other",
+const RCODES: [&str; 11] = [
+    "NOERROR",
+    "FORMERR",
+    "SERVFAIL",
+    "NXDOMAIN",
+    "NOTIMP",
+    "REFUSED",
+    "YXDOMAIN",
+    "NOTAUTH",
+    "BADVERS",
+    "BADCOOKIE",
+    "other",
 ];
 
 const CELLS: usize = NameClass::ALL.len() * TYPES.len() * RCODES.len();
@@ -141,6 +180,13 @@ impl QueryCounters {
                 (&mut counted.widened, &query_counters.widened),
                 (&mut counted.lagging, &query_counters.lagging),
                 (&mut counted.fail_open, &query_counters.fail_open),
+                (&mut counted.ignored, &query_counters.ignored),
+                (&mut counted.limited, &query_counters.limited),
+                (&mut counted.limited_dropped, &query_counters.limited_dropped),
+                (&mut counted.would_limit, &query_counters.would_limit),
+                (&mut counted.cookies_valid, &query_counters.cookies_valid),
+                (&mut counted.cookies_invalid, &query_counters.cookies_invalid),
+                (&mut counted.cookies_new, &query_counters.cookies_new),
             ] {
                 *sum = sum.wrapping_add(counter.load(Relaxed));
             }
@@ -166,6 +212,13 @@ impl Default for QueryCounters {
             widened: zero(),
             lagging: zero(),
             fail_open: zero(),
+            ignored: zero(),
+            limited: zero(),
+            limited_dropped: zero(),
+            would_limit: zero(),
+            cookies_valid: zero(),
+            cookies_invalid: zero(),
+            cookies_new: zero(),
         }
     }
 }
@@ -221,12 +274,24 @@ impl CounterHandle {
             ..=rcode::YXDOMAIN => usize::from(code),
             rcode::NOTAUTH => 7,
             rcode::BADVERS => 8,
-            _ => 9,
+            rcode::BADCOOKIE => 9,
+            _ => 10,
         };
         let cell = (class as usize * TYPES.len() + place) * RCODES.len() + code;
         if let Some(cell) = self.query_counters.cells.get(cell) {
             self.add(cell);
         }
+    }
+
+    /// Counts a query with a cookie.
+    pub(super) fn count_cookie(&self, is_valid: bool, query: &Query) {
+        let counters = &*self.query_counters;
+        let server = query.edns.as_ref().and_then(|edns| edns.cookie).map(|cookie| cookie.server);
+        self.add(match server {
+            _ if is_valid => &counters.cookies_valid,
+            Some(ServerPart::Absent) | None => &counters.cookies_new,
+            Some(ServerPart::Foreign | ServerPart::Known(_)) => &counters.cookies_invalid,
+        });
     }
 
     /// Increments a counter.
@@ -255,7 +320,7 @@ mod tests {
         let (own, common) =
             (Arc::new(QueryCounters::default()), Arc::new(QueryCounters::default()));
         let handles = [CounterHandle::own(own.clone(), 1), CounterHandle::shared(common.clone())];
-        let codes = [0, 1, 2, 3, 4, 5, 6, rcode::NOTAUTH, rcode::BADVERS, 23];
+        let codes = [0, 1, 2, 3, 4, 5, 6, rcode::NOTAUTH, rcode::BADVERS, rcode::BADCOOKIE, 24];
         let mut expected = Vec::new();
         for class in NameClass::ALL {
             for (qtype, label) in TYPES {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 
+use crate::abuse::Ticks;
+
 /// The transport by which a query came; it limits the answer's length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
@@ -16,6 +18,15 @@ pub enum Transport {
 
 /// Returns the current time.
 pub type Clock = fn() -> Timestamp;
+
+/// The time of a batch of queries, read once for all of them: a few milliseconds are no matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// By a clock that never goes back, for the rate limit.
+    pub ticks: Ticks,
+    /// Unix time in seconds modulo 2^32, for cookies (RFC 9018 section 4.3).
+    pub unix_time: u32,
+}
 
 /// The sender of a query.
 #[derive(Debug, Clone, Copy)]
@@ -32,4 +43,6 @@ pub(super) struct MessageBuffer<'b> {
     pub question_end: usize,
     /// Most octets of the answer, OPT record included.
     pub limit: usize,
+    /// Most octets of a chain of more than two aliases.
+    pub alias_limit: usize,
 }

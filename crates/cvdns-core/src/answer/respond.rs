@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::body::{self, Body};
 use super::diagnose::diagnose;
+use super::guard::Guard;
 use super::options::Opt;
 use super::parsed_query::ParsedQuery;
 use super::query_batch::QueryBatch;
 use super::query_counters::{CounterHandle, QueryCounters};
-use super::request::{Clock, MessageBuffer, Peer, Transport};
+use super::request::{Clock, MessageBuffer, Moment, Peer, Transport};
+use crate::abuse::{CookieSecrets, RateLimiter, Verdict};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
 use crate::snapshot::extended_error::ExtendedError;
@@ -26,6 +28,7 @@ use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
 pub struct Answering {
     parsed: ParsedQuery,
     query_batch: QueryBatch,
+    guard: Guard,
     state: State,
 }
 
@@ -73,6 +76,11 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Most octets of a UDP answer to a client without EDNS (RFC 1035 section 4.2.1).
 const PLAIN_UDP: usize = 512;
 
+/// Most octets of a UDP answer to a client without a valid cookie, whatever `edns-udp-size` is: the
+/// client's address may be forged, and whoever has it should not get more than what passes every
+/// network without fragmentation (DNS flag day 2020).
+const UNVERIFIED_UDP: usize = 1232;
+
 impl Answering {
     /// Begins with the window that `turn` chooses; threads should begin with different turns. Only
     /// diagnostic names read the clock. Answers are counted by counters that nobody else sees.
@@ -86,7 +94,25 @@ impl Answering {
         let labels =
             Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
         let state = State { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, counters, labels };
-        Self { parsed: ParsedQuery::empty(), query_batch: QueryBatch::default(), state }
+        let (query_batch, guard) = (QueryBatch::default(), Guard::default());
+        Self { parsed: ParsedQuery::empty(), query_batch, guard, state }
+    }
+
+    /// The same with a limit of answers over UDP.
+    #[must_use]
+    pub fn limited_by(self, limiter: RateLimiter) -> Self {
+        Self { guard: Guard { limiter: Some(limiter), ..self.guard }, ..self }
+    }
+
+    /// Begins a batch of queries: they are of this moment, and their cookies are made and verified
+    /// by these secrets. Without this, no answer has a cookie, and for the rate limit no time goes
+    /// by.
+    #[inline]
+    pub fn begin(&mut self, moment: Moment, secrets: &Arc<CookieSecrets>) {
+        self.guard.moment = moment;
+        if self.guard.secrets.as_ref().is_none_or(|known| !Arc::ptr_eq(known, secrets)) {
+            self.guard.secrets = Some(secrets.clone());
+        }
     }
 
     /// The turn that chooses the window of the next query in class IN: a fraction of 2^64.
@@ -104,22 +130,23 @@ impl Answering {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let Self { parsed, state, .. } = self;
+        let Self { parsed, guard, state, .. } = self;
         parsed.read(snapshot, buffer.get(..length)?, client.ip());
+        guard.examine(parsed, &snapshot.static_data.settings, client.ip(), transport);
         parsed.probe(snapshot);
         parsed.find(snapshot);
         answer(snapshot, parsed, state, buffer, Peer { client, transport })
     }
 
-    /// Reads the queries that [`Self::respond_in_batch`] will answer from the same snapshot, so
-    /// that they wait for memory together. `None` is a message that gets no answer. Memory is
-    /// allocated only when a batch is larger than all before it.
+    /// Reads the queries over UDP that [`Self::respond_in_batch`] will answer from the same
+    /// snapshot, so that they wait for memory together. `None` is a message that gets no answer.
+    /// Memory is allocated only when a batch is larger than all before it.
     pub fn read_batch<'q>(
         &mut self,
         snapshot: &Snapshot,
         queries: impl Iterator<Item = Option<(&'q [u8], IpAddr)>>,
     ) {
-        self.query_batch.read(snapshot, queries);
+        self.query_batch.read(snapshot, &mut self.guard, queries);
     }
 
     /// Answers the query with this number in the batch, which is also in `buffer`, in place.
@@ -145,16 +172,24 @@ fn answer(
     peer: Peer,
 ) -> Option<usize> {
     let (settings, query) = (&snapshot.static_data.settings, &parsed.query);
+    let cookie = parsed.cookie.map(|cookie| cookie.answer);
+    match parsed.verdict {
+        Verdict::Answer => {}
+        Verdict::WouldLimit => state.counters.add(&state.counters.query_counters().would_limit),
+        Verdict::Truncate => return limited(snapshot, parsed, state, buffer),
+        Verdict::Drop => {
+            state.counters.add(&state.counters.query_counters().limited_dropped);
+            return None;
+        }
+    }
     match parsed.reject {
         None => {}
-        Some(Reject::Drop) => return None,
+        Some(Reject::Drop) => {
+            state.counters.add(&state.counters.query_counters().ignored);
+            return None;
+        }
         Some(Reject::Code { rcode, question_end, edns, subnet }) => {
-            let opt = edns.then_some(Opt {
-                udp_size: settings.udp_size,
-                dnssec_ok: false,
-                nsid: None,
-                ecs: None,
-            });
+            let opt = edns.then(|| Opt::bare(settings, false, None));
             let class =
                 if rcode == rcode::NOTIMP { NameClass::Other } else { NameClass::Malformed };
             state.counters.count(class, question_end.map_or(0, |_| query.qtype), rcode);
@@ -168,13 +203,17 @@ fn answer(
         }
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
             state.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
-            let opt = query.edns.as_ref().filter(|_| edns).map(|edns| Opt::new(edns, settings));
-            let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
+            let edns = query.edns.as_ref().filter(|_| edns);
+            let opt = edns.map(|edns| Opt::new(edns, settings, cookie));
+            let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
             return unknown_key(buffer, question_end.into(), opt, tsig, limit);
         }
     }
-    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings));
-    let limit = limit(query, settings.udp_size, peer.transport).min(buffer.len());
+    if let Some(checked) = &parsed.cookie {
+        state.counters.count_cookie(checked.is_valid, query);
+    }
+    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings, cookie));
+    let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
     let body = body(snapshot, parsed, state, peer, buffer, limit);
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
     count(snapshot, state, query, body.rcode, truncated);
@@ -203,15 +242,17 @@ fn body<'s>(
         (class::IN, _) => {
             state.turn = state.turn.wrapping_add(STRIDE);
             if parsed.name.begins_with_underscore() {
+                let question_end = query.question_end;
+                let alias_limit = limit;
                 let message =
-                    MessageBuffer { buffer: &mut *buffer, question_end: query.question_end, limit };
+                    MessageBuffer { buffer: &mut *buffer, question_end, limit, alias_limit };
                 let (turn, clock) = (state.turn, state.clock);
                 if let Some(body) = diagnose(snapshot, parsed, peer, turn, clock, message) {
                     state.labels.class = NameClass::Diagnostic;
                     return body;
                 }
             }
-            decided(snapshot, parsed, state, buffer, limit)
+            decided(snapshot, parsed, state, peer, buffer, limit)
         }
         (class::CH, rtype::TXT | rtype::ANY) => {
             let body = body::chaos(parsed.name.wire(), snapshot, buffer, query.question_end);
@@ -232,6 +273,7 @@ fn decided<'s>(
     snapshot: &'s Snapshot,
     parsed: &ParsedQuery,
     state: &mut State,
+    peer: Peer,
     buffer: &mut [u8],
     limit: usize,
 ) -> Body<'s> {
@@ -253,7 +295,11 @@ fn decided<'s>(
     // A scope refers to the subnet in the query; without one there is none.
     let placed = decision.client.filter(|_| query.subnet().is_some());
     let scope = placed.map_or(0, |place| place.scope);
-    let message = MessageBuffer { buffer, question_end: query.question_end, limit };
+    let question_end = query.question_end;
+    let is_verified = peer.transport == Transport::Tcp || parsed.has_valid_cookie();
+    // Whoever may be a forger gets the question three times at most, before the records at the end.
+    let alias_limit = if is_verified { limit } else { 2 * question_end };
+    let message = MessageBuffer { buffer, question_end, limit, alias_limit };
     let body = body::write(snapshot, &decision, &trail.chain, message, *turn);
     Body { scope, ..body }
 }
@@ -284,12 +330,40 @@ fn count(snapshot: &Snapshot, state: &State, query: &Query, rcode: u16, truncate
 }
 
 /// Most octets of the answer. `ours` is the most that the server sends over UDP (`edns-udp-size`).
-fn limit(query: &Query, ours: u16, transport: Transport) -> usize {
-    match (transport, query.edns) {
+fn limit(parsed: &ParsedQuery, ours: u16, transport: Transport) -> usize {
+    match (transport, &parsed.query.edns) {
         (Transport::Tcp, _) => MAX_MESSAGE,
         (Transport::Udp, None) => PLAIN_UDP,
-        (Transport::Udp, Some(edns)) => usize::from(edns.udp_size.min(ours)),
+        (Transport::Udp, Some(edns)) => {
+            let most = usize::from(edns.udp_size.min(ours));
+            if parsed.has_valid_cookie() { most } else { most.min(UNVERIFIED_UDP) }
+        }
     }
+}
+
+/// The answer to a client that has asked too much: the question with TC, so that a real client asks
+/// again over TCP. One that sent a cookie gets BADCOOKIE instead, and asks again with the new one
+/// (RFC 7873 section 5.2.3). AA is 0, as nobody looked whether the name is one of ours.
+fn limited(
+    snapshot: &Snapshot,
+    parsed: &ParsedQuery,
+    state: &State,
+    buffer: &mut [u8],
+) -> Option<usize> {
+    let (query, cookie) = (&parsed.query, parsed.cookie.map(|cookie| cookie.answer));
+    let code = if cookie.is_some() { rcode::BADCOOKIE } else { rcode::NOERROR };
+    state.counters.add(&state.counters.query_counters().limited);
+    state.counters.count(NameClass::Limited, query.qtype, code);
+    if let Some(checked) = &parsed.cookie {
+        state.counters.count_cookie(checked.is_valid, query);
+    }
+    let settings = &snapshot.static_data.settings;
+    let opt = query.edns.as_ref().map(|edns| Opt::bare(settings, edns.dnssec_ok, cookie));
+    let end = reject(buffer, code, Some(query.question_end), opt, None)?;
+    if cookie.is_none() {
+        *buffer.get_mut(2)? |= 0x02;
+    }
+    Some(end)
 }
 
 /// Completes an answer: removes its sections and sets TC if it is too long, adds the OPT record,

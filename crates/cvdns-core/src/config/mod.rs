@@ -1,12 +1,14 @@
 //! The server's configuration, `cvdns.toml`. The crate `cvdns` reads the files that it names.
 
 mod admin;
+mod cookies;
 mod explain;
 mod feed;
 mod geoip;
 pub mod keys;
 mod log;
 mod monitor;
+mod rate_limit;
 mod record;
 mod restart;
 mod server;
@@ -17,9 +19,11 @@ mod udp_mode;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use crate::abuse::RateLimit;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table};
 
+pub use cookies::Cookies;
 pub use explain::Explain;
 pub use feed::Feed;
 pub use geoip::Geoip;
@@ -45,6 +49,10 @@ pub struct Config {
     pub record: Record,
     /// Address of the admin HTTP listener; `None` disables it.
     pub admin: Option<SocketAddr>,
+    /// How answers over UDP are limited.
+    pub rate_limit: RateLimit,
+    /// DNS cookies.
+    pub cookies: Cookies,
     /// How much is logged.
     pub log: Log,
     /// The coordinator.
@@ -64,10 +72,12 @@ impl Config {
         let feed = Feed::read(root.table(&keys::FEED));
         let record = Record::read(root.table(&keys::RECORD), feed.source.is_some());
         let admin = admin::read(root.table(&keys::ADMIN));
+        let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
+        let cookies = Cookies::read(root.table(&keys::COOKIES));
         let log = Log::read(root.table(&keys::LOG));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
         root.finish();
-        Self { server, zones, geoip, feed, record, admin, log, monitor }
+        Self { server, zones, geoip, feed, record, admin, rate_limit, cookies, log, monitor }
     }
 }
 

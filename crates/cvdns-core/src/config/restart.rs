@@ -50,6 +50,7 @@ pub fn waiting_for_restart(started: &Config, now: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::keys::{cookies, rate_limit};
     use crate::problem::Problems;
 
     fn config(text: &str) -> Config {
@@ -71,6 +72,12 @@ mod tests {
         ("server", "tcp-max-connections", "7", false),
         ("server", "tcp-idle", "\"7s\"", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
+        ("rate-limit", "mode", "\"off\"", true),
+        ("rate-limit", "responses-per-second", "7", true),
+        ("rate-limit", "slip", "7", true),
+        ("rate-limit", "exempt", "[\"192.0.2.0/24\"]", true),
+        ("cookies", "enabled", "false", true),
+        ("cookies", "secret-file", "\"s\"", true),
         ("log", "level", "\"debug\"", false),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
@@ -92,8 +99,13 @@ mod tests {
     /// A new key must be added to the list above.
     #[test]
     fn no_key_is_forgotten() {
-        let sections =
-            [("server", &server::SECTION), ("admin", &admin::SECTION), ("log", &log::SECTION)];
+        let sections = [
+            ("server", &server::SECTION),
+            ("admin", &admin::SECTION),
+            ("rate-limit", &rate_limit::SECTION),
+            ("cookies", &cookies::SECTION),
+            ("log", &log::SECTION),
+        ];
         for (name, section) in sections {
             let listed = KEYS.iter().filter(|(of, ..)| *of == name).map(|(_, key, ..)| *key);
             assert!(section.names().eq(listed), "[{name}]");

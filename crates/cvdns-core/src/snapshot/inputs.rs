@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::abuse::RateLimit;
 use crate::config::{
     Explain,
-    keys::{record, server},
+    keys::{cookies, record, server},
 };
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
@@ -61,6 +62,10 @@ pub struct Settings {
     pub ecs: bool,
     /// Which clients may query the diagnostic names.
     pub explain: Explain,
+    /// How answers over UDP are limited.
+    pub rate_limit: RateLimit,
+    /// Whether cookies are honoured (RFC 7873).
+    pub cookies: bool,
     /// Name server identifier (RFC 5001); `None` disables the option.
     pub nsid: Option<Box<[u8]>>,
     /// The TXT string at `version.bind` and `version.server`.
@@ -136,6 +141,8 @@ impl Default for Settings {
             udp_size: server::EDNS_UDP_SIZE.preset(),
             ecs: server::ECS.preset(),
             explain: server::EXPLAIN.preset(),
+            rate_limit: RateLimit::default(),
+            cookies: cookies::ENABLED.preset(),
             nsid: None,
             version: "cvdns".to_owned(),
             identity: "cvdns".to_owned(),

@@ -27,11 +27,13 @@ pub enum NameClass {
     /// Queries rejected whatever the name: other opcodes, unknown EDNS versions, zone transfers and
     /// other meta-queries.
     Other,
+    /// Queries of clients that asked too much (`[rate-limit]`): the name is not looked up.
+    Limited,
 }
 
 impl NameClass {
     /// All classes, in the order of their discriminants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Static,
         Self::Country,
         Self::Local,
@@ -42,6 +44,7 @@ impl NameClass {
         Self::Foreign,
         Self::Malformed,
         Self::Other,
+        Self::Limited,
     ];
 
     /// The name of the class in metrics and logs.
@@ -57,6 +60,7 @@ impl NameClass {
             Self::Foreign => "foreign",
             Self::Malformed => "malformed",
             Self::Other => "other",
+            Self::Limited => "limited",
         }
     }
 }

@@ -1,7 +1,8 @@
-//! EDNS(0) (RFC 6891) and the client subnet option (RFC 7871).
+//! EDNS(0) (RFC 6891), the client subnet option (RFC 7871) and the cookie option (RFC 7873).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::cookie::QueryCookie;
 use super::u16_at;
 
 /// Option codes (IANA "DNS EDNS0 Option Codes").
@@ -10,6 +11,8 @@ pub mod option {
     pub const NSID: u16 = 3;
     /// EDNS client subnet (RFC 7871).
     pub const ECS: u16 = 8;
+    /// DNS cookie (RFC 7873).
+    pub const COOKIE: u16 = 10;
     /// Extended DNS error (RFC 8914).
     pub const EDE: u16 = 15;
 }
@@ -28,6 +31,18 @@ pub struct Edns {
     pub nsid: bool,
     /// The client subnet, which is well-formed.
     pub ecs: Option<ClientSubnet>,
+    /// The cookie, which has a valid length. Without a cookie in the query, and if cookies are not
+    /// honoured, `None`.
+    pub cookie: Option<QueryCookie>,
+}
+
+/// The options that are honoured. Others are skipped unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Honoured {
+    /// Client subnets (RFC 7871).
+    pub ecs: bool,
+    /// Cookies (RFC 7873).
+    pub cookies: bool,
 }
 
 /// The client subnet option of a query (RFC 7871 section 6).
@@ -51,6 +66,8 @@ pub enum OptError {
     Options,
     /// The client subnet option.
     ClientSubnet,
+    /// The cookie.
+    Cookie,
 }
 
 impl Edns {
@@ -63,14 +80,15 @@ impl Edns {
             dnssec_ok: flags & 0x80 != 0,
             nsid: false,
             ecs: None,
+            cookie: None,
         }
     }
 
-    /// Reads the options from the RDATA. Without `use_ecs`, client subnets are skipped unread.
+    /// Reads the honoured options from the RDATA.
     ///
     /// # Errors
-    /// If an option is cut off, or a client subnet violates RFC 7871.
-    pub fn read_options(&mut self, mut rest: &[u8], use_ecs: bool) -> Result<(), OptError> {
+    /// If an option is cut off, a client subnet violates RFC 7871, or a cookie RFC 7873.
+    pub fn read_options(&mut self, mut rest: &[u8], honoured: Honoured) -> Result<(), OptError> {
         // Options of another version may have any form. The answer is BADVERS whatever they hold,
         // with the server's identifier on request, so that users can tell which server sent it.
         if self.version != 0 {
@@ -84,11 +102,15 @@ impl Edns {
             rest = rest.get(4 + length..).unwrap_or_default();
             match code {
                 option::NSID => self.nsid = true,
-                option::ECS if use_ecs => {
+                option::ECS if honoured.ecs => {
                     if self.ecs.is_some() {
                         return Err(OptError::ClientSubnet);
                     }
                     self.ecs = Some(ClientSubnet::parse(data)?);
+                }
+                // Only the first counts (RFC 7873 section 5.2).
+                option::COOKIE if honoured.cookies && self.cookie.is_none() => {
+                    self.cookie = Some(QueryCookie::parse(data).ok_or(OptError::Cookie)?);
                 }
                 _ => {}
             }

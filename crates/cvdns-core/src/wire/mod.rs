@@ -1,6 +1,7 @@
-//! The DNS wire format: names, incoming queries, EDNS with the client subnet, TSIG, and a writer of
-//! messages.
+//! The DNS wire format: names, incoming queries, EDNS with client subnet and cookie, TSIG, and a
+//! writer of messages.
 
+pub mod cookie;
 pub mod edns;
 pub mod lower;
 pub mod name;
@@ -57,6 +58,8 @@ pub mod rcode {
     pub const NOTAUTH: u16 = 9;
     /// An unknown version of EDNS. The upper eight bits of the code are in the OPT record.
     pub const BADVERS: u16 = 16;
+    /// The cookie is not valid (RFC 7873 section 5.2.3).
+    pub const BADCOOKIE: u16 = 23;
 }
 
 /// Length of the message header in octets (RFC 1035 section 4.1.1).

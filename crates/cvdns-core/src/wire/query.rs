@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::edns::{Edns, OptError};
+use super::edns::{Edns, Honoured, OptError};
 use super::lower::LowerName;
 use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
@@ -50,7 +50,7 @@ pub enum Reject {
 
 impl Query {
     /// Reads a message; the QNAME goes into `name`. Both are filled in place, because moving them
-    /// would cost as much as reading them. Without `use_ecs`, client subnets are ignored.
+    /// would cost as much as reading them. Options that are not `honoured` are ignored.
     ///
     /// # Errors
     /// How to treat a message that is not a valid query. The contents of `self` and `name` are then
@@ -59,7 +59,7 @@ impl Query {
         &mut self,
         message: &[u8],
         name: &mut LowerName,
-        use_ecs: bool,
+        honoured: Honoured,
     ) -> Result<(), Reject> {
         let Some(&[_, _, flags, _, ..]) = message.get(..HEADER) else { return Err(Reject::Drop) };
         if flags & 0x80 != 0 {
@@ -78,12 +78,12 @@ impl Query {
         self.qclass = u16_at(message, name_end + 2).ok_or(formerr)?;
         self.question_end = name_end + 4;
         self.edns = None;
-        self.read_rest(message, use_ecs)
+        self.read_rest(message, honoured)
     }
 
     /// Reads what follows the question. Only OPT and TSIG records in the additional section have a
     /// meaning; all other records only have to be well-formed.
-    fn read_rest(&mut self, message: &[u8], use_ecs: bool) -> Result<(), Reject> {
+    fn read_rest(&mut self, message: &[u8], honoured: Honoured) -> Result<(), Reject> {
         let question_end = self.question_end;
         let refuse = |edns, subnet| Reject::Code {
             rcode: rcode::FORMERR,
@@ -114,7 +114,7 @@ impl Query {
                 let edns = self
                     .edns
                     .insert(Edns::new(u16::from_be_bytes([c1, c0]), [ttl3, ttl2, ttl1, ttl0]));
-                let read = edns.read_options(rdata, use_ecs);
+                let read = edns.read_options(rdata, honoured);
                 read.map_err(|error| refuse(true, error == OptError::ClientSubnet))?;
             } else if u16::from_be_bytes([t1, t0]) == rtype::TSIG {
                 if self.edns.is_some_and(|edns| edns.version != 0) {
@@ -199,7 +199,7 @@ mod tests {
 
     fn parse(message: &[u8], name: &mut LowerName) -> Result<Query, Reject> {
         let mut query = Query::default();
-        query.read(message, name, true).map(|()| query)
+        query.read(message, name, Honoured { ecs: true, cookies: true }).map(|()| query)
     }
 
     #[test]

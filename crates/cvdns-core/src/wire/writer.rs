@@ -71,6 +71,11 @@ impl<'b> MessageWriter<'b> {
         self.overflow
     }
 
+    /// Length of what is written so far, in octets from the start of the message.
+    pub fn length(&self) -> usize {
+        self.at
+    }
+
     /// Free space in octets.
     pub fn room(&self) -> usize {
         self.buffer.len().saturating_sub(self.at)

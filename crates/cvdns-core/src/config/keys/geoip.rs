@@ -8,7 +8,7 @@ use crate::schema::{
 };
 
 /// A network without bits beyond its prefix: with them, it is unclear which network is meant.
-const NETWORK: Custom<IpNet> = Custom {
+pub(super) const NETWORK: Custom<IpNet> = Custom {
     read: |value| {
         let net: IpNet = read::parsed(value)?;
         if net.addr() == net.network() {

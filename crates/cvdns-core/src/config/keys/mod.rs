@@ -3,10 +3,12 @@
 use crate::schema::{FileFormat, Key, Optional, Required, Section, SubTable, Tables, Text};
 
 pub mod admin;
+pub mod cookies;
 pub mod feed;
 pub mod geoip;
 pub mod log;
 pub mod monitor;
+pub mod rate_limit;
 pub mod record;
 pub mod server;
 mod share;
@@ -15,8 +17,10 @@ mod share;
 pub static FILE: FileFormat = FileFormat { title: "cvdns.toml", name: "cvdns", root: &ROOT };
 
 /// The top of the file.
-pub static ROOT: Section =
-    Section { doc: "", keys: &[&SERVER, &ZONE, &GEOIP, &FEED, &RECORD, &ADMIN, &MONITOR, &LOG] };
+pub static ROOT: Section = Section {
+    doc: "",
+    keys: &[&SERVER, &ZONE, &GEOIP, &FEED, &RECORD, &ADMIN, &RATE_LIMIT, &COOKIES, &MONITOR, &LOG],
+};
 
 /// `[server]`.
 pub static SERVER: Key<SubTable, Optional> =
@@ -59,6 +63,14 @@ pub static RECORD: Key<SubTable, Optional> =
 /// `[admin]`.
 pub static ADMIN: Key<SubTable, Optional> =
     section("admin", &admin::SECTION, "Metrics, health and the API over HTTP.");
+
+/// `[rate-limit]`.
+pub static RATE_LIMIT: Key<SubTable, Optional> =
+    section("rate-limit", &rate_limit::SECTION, "How many answers over UDP a client gets.");
+
+/// `[cookies]`.
+pub static COOKIES: Key<SubTable, Optional> =
+    section("cookies", &cookies::SECTION, "DNS cookies (RFC 7873, RFC 9018).");
 
 /// `[monitor]`.
 pub static MONITOR: Key<SubTable, Optional> =

@@ -1,0 +1,150 @@
+//! The limit of answers over UDP (`[rate-limit]`).
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use super::limited_prefixes::{LimitedPrefixes, Prefix};
+use super::networks::Networks;
+use super::sketch::{Key, MAX_KEYS, Rate, Sketch};
+use super::ticks::Ticks;
+
+/// Whether answers are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LimitMode {
+    /// Answers are limited.
+    #[default]
+    On,
+    /// It is counted which would be; all are sent.
+    DryRun,
+    /// Nothing is limited or counted.
+    Off,
+}
+
+/// How answers over UDP are limited (`[rate-limit]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Whether they are.
+    pub mode: LimitMode,
+    /// Answers a second for one IPv4 address or IPv6 /64, by all workers of a listen address; at
+    /// least 1.
+    pub responses_per_second: u32,
+    /// Each limited answer of this number is sent truncated, the others are dropped; 0 drops all.
+    pub slip: u32,
+    /// Clients in these networks have no limit.
+    pub exempt: Networks,
+}
+
+/// The limiter of one worker.
+#[derive(Debug, Clone)]
+pub struct RateLimiter {
+    sketch: Sketch,
+    /// Workers among which the rate is divided.
+    workers: u32,
+    /// The configured rate that `rates` were computed for; 0 before the first.
+    responses_per_second: u32,
+    /// Rates of the widths in [`IPV4`] and [`IPV6`].
+    rates: [[Rate; MAX_KEYS]; 2],
+    /// Limited answers, modulo 2^32.
+    limited: u32,
+    noted: Arc<Mutex<LimitedPrefixes>>,
+}
+
+/// What becomes of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verdict {
+    /// It is answered.
+    #[default]
+    Answer,
+    /// It is answered; without `dry-run` it would be limited.
+    WouldLimit,
+    /// It is answered without records and with TC: a real client asks again over TCP.
+    Truncate,
+    /// It is not answered.
+    Drop,
+}
+
+/// Prefix lengths and how many times the rate of the narrowest each of them has. A network's users
+/// share a few resolvers, so that wider prefixes have less than the sum.
+const IPV4: [(u8, u32); MAX_KEYS] = [(32, 1), (24, 32), (20, 256), (18, 768)];
+const IPV6: [(u8, u32); MAX_KEYS] = [(64, 1), (56, 3), (48, 4), (32, 64)];
+
+impl RateLimiter {
+    /// A limiter that has this share of the rate: one of so many workers. Nobody outside may know
+    /// the key. Limited prefixes are noted in `noted`, unless somebody reads there.
+    pub fn new(key: [u64; 2], workers: u32, noted: Arc<Mutex<LimitedPrefixes>>) -> Self {
+        Self {
+            sketch: Sketch::new(key),
+            workers: workers.max(1),
+            responses_per_second: 0,
+            rates: [[Rate::default(); MAX_KEYS]; 2],
+            limited: 0,
+            noted,
+        }
+    }
+
+    /// Counts a query that came over UDP, and decides what becomes of it.
+    #[inline]
+    pub(crate) fn judge(&mut self, limit: &RateLimit, now: Ticks, source: IpAddr) -> Verdict {
+        if limit.mode == LimitMode::Off || limit.exempt.contains(source) {
+            return Verdict::Answer;
+        }
+        if self.responses_per_second != limit.responses_per_second {
+            self.set_rate(limit.responses_per_second);
+        }
+        let (is_ipv4, keys) = self.keys(source);
+        match self.sketch.take(now, &keys) {
+            Ok(()) => Verdict::Answer,
+            Err(number) => self.limited(limit, is_ipv4, keys.get(number).copied()),
+        }
+    }
+
+    /// The prefixes of an address; true for IPv4.
+    fn keys(&self, source: IpAddr) -> (bool, [Key; MAX_KEYS]) {
+        let (bits, width, lengths, rates) = match (source, &self.rates) {
+            (IpAddr::V4(address), [rates, _]) => (address.to_bits().into(), 32, &IPV4, rates),
+            (IpAddr::V6(address), [_, rates]) => {
+                ((address.to_bits() >> 64) as u64, 64, &IPV6, rates)
+            }
+        };
+        let mut keys = [Key::default(); MAX_KEYS];
+        for ((key, (length, _)), rate) in keys.iter_mut().zip(lengths).zip(rates) {
+            let kind = if width == 32 { *length } else { *length | 0x80 };
+            let spare = u32::from(width - *length);
+            *key = Key { kind, bits: bits >> spare << spare, rate: *rate };
+        }
+        (width == 32, keys)
+    }
+
+    #[cold]
+    fn limited(&mut self, limit: &RateLimit, is_ipv4: bool, key: Option<Key>) -> Verdict {
+        // The log is read about once a second: waiting for it would hold up all clients.
+        if let (Some(key), Ok(mut noted)) = (key, self.noted.try_lock()) {
+            noted.add(Prefix::new(is_ipv4, key.bits, key.kind & 0x7f));
+        }
+        if limit.mode == LimitMode::DryRun {
+            return Verdict::WouldLimit;
+        }
+        self.limited = self.limited.wrapping_add(1);
+        match self.limited.checked_rem(limit.slip) {
+            Some(0) => Verdict::Truncate,
+            _ => Verdict::Drop,
+        }
+    }
+
+    /// Computes the rates. What buckets hold stays: it is kept as time.
+    #[cold]
+    fn set_rate(&mut self, responses_per_second: u32) {
+        self.responses_per_second = responses_per_second;
+        for (rates, lengths) in self.rates.iter_mut().zip([IPV4, IPV6]) {
+            for (rate, (_, multiple)) in rates.iter_mut().zip(lengths) {
+                let per_second = u64::from(responses_per_second) * u64::from(multiple);
+                let shared = Ticks::SECOND * u64::from(self.workers);
+                let interval = shared.checked_div(per_second).unwrap_or_default().max(1);
+                *rate = Rate { interval, burst: interval.max(Ticks::SECOND) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

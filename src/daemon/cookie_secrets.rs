@@ -1,0 +1,117 @@
+//! The secrets of DNS cookies that workers use: those of the file, or a random one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tracing::{info, warn};
+
+use super::follower::{FollowedState, Follower};
+use super::random;
+use crate::load::{CookieSecretsFile, Loaded};
+use crate::logging::LogOnce;
+use cvdns_core::abuse::CookieSecrets;
+use cvdns_core::problem::{Problems, Severity};
+
+/// The secrets in force, which follow their file.
+pub(super) struct CookieSecretsFollower {
+    in_force: Arc<ArcSwap<CookieSecrets>>,
+    path: Option<PathBuf>,
+    /// The secret without a file: it stays the same, so that a reload ends no cookie.
+    random: CookieSecrets,
+    /// Why the file cannot be used.
+    complaint: LogOnce,
+}
+
+impl CookieSecretsFollower {
+    /// The secrets of the file that was read at the start, or a random one.
+    pub(super) fn new(file: &CookieSecretsFile) -> Self {
+        let random = CookieSecrets::random(random::octets());
+        let secrets = file.secrets.clone().unwrap_or_else(|| random.clone());
+        Self {
+            in_force: Arc::new(ArcSwap::from_pointee(secrets)),
+            path: file.path.clone(),
+            random,
+            complaint: LogOnce::default(),
+        }
+    }
+
+    /// The secrets in force, as workers load them.
+    pub(super) fn in_force(&self) -> &Arc<ArcSwap<CookieSecrets>> {
+        &self.in_force
+    }
+
+    /// Reads the file. If it cannot be used, which is logged once, the secrets before go on.
+    fn follow(&mut self) {
+        let Some(path) = &self.path else {
+            return self.replace(self.random.clone());
+        };
+        let mut problems = Problems::default();
+        let file = CookieSecretsFile::read(path, &mut problems);
+        let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        match (file.secrets, errors.next()) {
+            (Some(secrets), None) => {
+                if self.complaint.clear() {
+                    info!("the secrets of cookies can be used again");
+                }
+                self.replace(secrets);
+            }
+            (_, error) => {
+                let error = error.map(ToString::to_string).unwrap_or_default();
+                if self.complaint.is_new(error.clone()) {
+                    warn!("the secrets of cookies are not taken, those before go on: {error}");
+                }
+            }
+        }
+    }
+
+    fn replace(&self, secrets: CookieSecrets) {
+        if **self.in_force.load() != secrets {
+            self.in_force.store(Arc::new(secrets));
+            info!("other secrets of cookies are in force");
+        }
+    }
+}
+
+impl Follower for CookieSecretsFollower {
+    fn adjust(&self, _: &mut Loaded) {}
+
+    fn see(&mut self, state: &FollowedState<'_>) {
+        self.path.clone_from(&state.loaded.cookie_secrets.path);
+        self.follow();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_follow_their_file_and_bad_ones_change_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            CookieSecretsFile::read(&path, &mut Problems::default())
+        };
+        let first = read("e5e973e5a6b2a43f48e7dc849e37bfcf\n");
+        let mut follower = CookieSecretsFollower::new(&first);
+        let in_force = follower.in_force().clone();
+        let now = || Some(CookieSecrets::clone(&in_force.load()));
+        assert_eq!(now(), first.secrets);
+        for bad in ["", "e5e9\n", "e5e973e5a6b2a43f48e7dc849e37bfcf\nx\n"] {
+            read(bad);
+            follower.follow();
+            assert_eq!((now(), follower.complaint.current().len()), (first.secrets.clone(), 1));
+        }
+        let second = read("445536bcd2513298075a5d379663c962\n");
+        follower.follow();
+        assert_eq!((now(), follower.complaint.current().len()), (second.secrets, 0));
+        // Without a file there is the random secret of the start, again and again.
+        follower.path = None;
+        follower.follow();
+        let random = now();
+        follower.follow();
+        assert!(random == now() && random != first.secrets);
+    }
+}
