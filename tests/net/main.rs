@@ -14,6 +14,7 @@ mod asking;
 mod support;
 
 mod admin;
+mod admin_abuse;
 mod affinity;
 mod answers;
 mod checks;
@@ -24,6 +25,7 @@ mod feed;
 mod feed_state;
 mod feed_trust;
 mod gate;
+mod limits;
 mod metrics;
 mod overrides;
 mod pointers_in_queries;
