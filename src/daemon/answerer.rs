@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
@@ -87,6 +88,10 @@ impl Responder for Answerer {
         if !Arc::ptr_eq(newest, &self.current) {
             self.current = newest.clone();
         }
+    }
+
+    fn set_idle_timeout(&mut self, time: Duration) {
+        self.answering.set_idle_timeout(time);
     }
 
     fn respond(

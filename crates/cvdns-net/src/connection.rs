@@ -206,6 +206,8 @@ impl<R: Responder> Connection<R> {
             if !any {
                 self.progress.set_thread();
                 self.progress.during(|| self.responder.refresh());
+                let idle = patience(self.limits.idle, self.permit.load());
+                self.responder.set_idle_timeout(idle);
             }
             any = true;
             if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {

@@ -2,7 +2,7 @@
 
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::inputs::Settings;
-use crate::wire::edns::{ClientSubnet, Edns, option};
+use crate::wire::edns::{ClientSubnet, Edns, Keepalive, option};
 use crate::wire::rtype;
 
 /// Size in octets of an OPT record without options: root, type, class, TTL, length.
@@ -17,17 +17,21 @@ pub(super) struct Opt<'o> {
     pub dnssec_ok: bool,
     /// The name server identifier, if the query asks for it (RFC 5001).
     pub nsid: Option<&'o [u8]>,
+    /// The idle timeout of the connection in units of 100 ms, if the query asks for it (RFC 7828).
+    pub keepalive: Option<u16>,
     /// The query's client subnet (RFC 7871).
     pub ecs: Option<ClientSubnet>,
 }
 
 impl<'o> Opt<'o> {
-    /// The OPT record that answers a query's.
-    pub(super) fn new(edns: &Edns, settings: &'o Settings) -> Self {
+    /// The OPT record that answers a query's. `idle` is the idle timeout of a connection, in units
+    /// of 100 ms.
+    pub(super) fn new(edns: &Edns, settings: &'o Settings, idle: Option<u16>) -> Self {
         Self {
             udp_size: settings.udp_size,
             dnssec_ok: edns.dnssec_ok,
             nsid: settings.nsid.as_deref().filter(|_| edns.nsid),
+            keepalive: idle.filter(|_| edns.keepalive == Keepalive::Asked),
             ecs: edns.ecs,
         }
     }
@@ -36,7 +40,8 @@ impl<'o> Opt<'o> {
     pub(super) fn size(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
-        EMPTY + nsid + ecs
+        let keepalive = self.keepalive.map_or(0, |_| 6);
+        EMPTY + nsid + keepalive + ecs
     }
 
     /// Writes the record at offset `at` and returns the offset of its end.
@@ -69,6 +74,9 @@ impl<'o> Opt<'o> {
         ];
         if let Some(nsid) = self.nsid {
             rest = put(rest, option::NSID, &[], nsid)?;
+        }
+        if let Some(idle) = self.keepalive {
+            rest = put(rest, option::KEEPALIVE, &[], &idle.to_be_bytes())?;
         }
         if let Some(ecs) = self.ecs {
             let [family1, family0] = ecs.family.to_be_bytes();
