@@ -30,8 +30,8 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// Raises the process's limit of descriptors (`RLIMIT_NOFILE`), as far as the system allows, to what
-/// `wanted` TCP connections need beside `others` descriptors.
+/// Raises the process's limit of descriptors (`RLIMIT_NOFILE`), as far as the system allows, to
+/// what `wanted` TCP connections need beside `others` descriptors.
 ///
 /// # Errors
 /// When the limit stays too low: it says for how many connections it is enough, at least one.

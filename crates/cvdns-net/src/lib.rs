@@ -16,10 +16,12 @@
 //!   (`steering`).
 //! - UDP elsewhere, or with `udp = "portable"`: a task for each socket answers one datagram after
 //!   the other (`portable`). `limits` has the times and sizes of both.
-//! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`); `connection_limiter` closes
-//!   one of the source that has most for a new one, as `connection_seats` decides. `connection` serves one, with its received octets in `input` and its answers in `buffers`.
+//! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`). `connection_limiter`
+//!   closes one of the source that has most for a new one, as `connection_seats` decides.
+//!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
 //! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
-//! - [`descriptors`] raises the limit of file descriptors, [`privileges`] gives up root, [`memory`] returns free memory to the system.
+//! - [`descriptors`] raises the limit of file descriptors, [`privileges`] gives up root. [`memory`]
+//!   returns free memory to the system, and refuses what a peer wants while there is little left.
 
 #![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
 

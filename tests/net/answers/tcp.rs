@@ -150,7 +150,7 @@ fn rfc7828_the_idle_timeout_is_told() {
                 if transport.is_udp() {
                     reply.must_be(&usual(&query), "with a value, by UDP");
                 } else {
-                    assert_eq!((reply.rcode(), reply.answer.len()), (1, 0), "{reply}");
+                    assert_eq!((reply.rcode(), reply.answer.len()), (1, 0), "{reply:?}");
                     assert_eq!(reply.option(KEEPALIVE), None);
                 }
             }
