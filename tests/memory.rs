@@ -167,7 +167,10 @@ fn resets_leave_nothing_behind() {
 #[test]
 fn without_memory_connections_end_and_the_server_lives() {
     let (files, feed) = example();
-    let mut daemon = Daemon::start(&for_one_client(files).with("feed.json", feed(1)));
+    let (files, admin) = (for_one_client(files), support::ports::free());
+    let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n", files.text("cvdns.toml"));
+    let files = files.with("cvdns.toml", config).with("feed.json", feed(1));
+    let mut daemon = Daemon::start(&files);
     daemon.kill();
     // The C library reserves 64 MiB of address space for each thread that allocates, which would be
     // enough for all of them.
@@ -197,16 +200,13 @@ fn without_memory_connections_end_and_the_server_lives() {
     for transport in [support::client::Transport::Udp4, support::client::Transport::Udp6] {
         assert!(!daemon.client().ask(transport, &last).answer.is_empty());
     }
-    let closed = connections
-        .iter()
-        .filter(|connection| {
-            connection.set_nonblocking(true).expect("set");
-            let mut octet = [0];
-            !matches!((&mut &**connection).read(&mut octet), Err(error)
-                if error.kind() == std::io::ErrorKind::WouldBlock)
-        })
-        .count();
-    assert!(closed > 0, "there was memory for all of them");
+    // Those that are not refused run into the time for a first query.
+    let is_closed = |connection: &TcpStream| {
+        connection.set_nonblocking(true).expect("set");
+        let read = (&mut &*connection).read(&mut [0]);
+        !matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    daemon.until("the end of all", || connections.iter().all(is_closed));
     drop(connections);
     // The limit stays: what they held is there for others.
     daemon.until("an answer over TCP", || {
@@ -214,6 +214,10 @@ fn without_memory_connections_end_and_the_server_lives() {
         connection.write_all(&framed_query()).is_ok() && connection.read_exact(&mut [0; 14]).is_ok()
     });
     limit("unlimited");
+    let (_, page) = support::http::get(admin, "/metrics");
+    let refused = "cvdns_tcp_connections_ended_total{how=\"no_memory\"}";
+    let refused = support::http::samples(&page).remove(refused).expect("a count");
+    assert!(refused > 0.0, "there was memory for all of them");
     assert!(daemon.terminate().success());
 }
 
