@@ -97,12 +97,23 @@ const HELD: u64 = 16;
 /// MiB that connections may leave behind.
 const LEFT: u64 = 8;
 
+/// All clients of these tests have one address.
+fn for_one_client(files: Files) -> Files {
+    let config = files.text("cvdns.toml");
+    let config = config.replace("[server]", "[server]\ntcp-max-per-client = 100000");
+    files.with("cvdns.toml", config)
+}
+
+fn framed_query() -> Vec<u8> {
+    let query = Query::new("db.local.clamav.net", rr::A).build();
+    [&(query.len() as u16).to_be_bytes(), &query[..]].concat()
+}
+
 #[test]
 fn connections_leave_nothing_behind() {
     let (files, feed) = example();
-    let daemon = Daemon::start(&files.with("feed.json", feed(1)));
-    let query = Query::new("db.local.clamav.net", rr::A).build();
-    let framed = [&(query.len() as u16).to_be_bytes(), &query[..]].concat();
+    let daemon = Daemon::start(&for_one_client(files).with("feed.json", feed(1)));
+    let framed = framed_query();
     let before = resident(&daemon);
     let connect = || daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
     for wave in 0..5 {
@@ -130,6 +141,84 @@ fn connections_leave_nothing_behind() {
         .collect();
     drop(connections);
     holds(&daemon, before + LEFT, "after the connections");
+}
+
+/// Peers that reset their connections, half of them with a query in it.
+#[test]
+fn resets_leave_nothing_behind() {
+    let (files, feed) = example();
+    let daemon = Daemon::start(&for_one_client(files).with("feed.json", feed(1)));
+    let (framed, before) = (framed_query(), resident(&daemon));
+    for number in 0..40_000 {
+        let mut connection = daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
+        if number % 2 == 0 {
+            connection.write_all(&framed).expect("a query sent");
+        }
+        let socket = socket2::SockRef::from(&connection);
+        socket.set_linger(Some(Duration::ZERO)).expect("a reset at its end");
+    }
+    let held = resident(&daemon);
+    assert!(held <= before + HELD, "{held} MiB, {before} before");
+    holds(&daemon, before + LEFT, "after the resets");
+}
+
+/// A limit on the address space (`ulimit -v`) with connections that want more than it allows: they
+/// are closed, and the server lives.
+#[test]
+fn without_memory_connections_end_and_the_server_lives() {
+    let (files, feed) = example();
+    let (files, admin) = (for_one_client(files), support::ports::free());
+    let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n", files.text("cvdns.toml"));
+    let files = files.with("cvdns.toml", config).with("feed.json", feed(1));
+    let mut daemon = Daemon::start(&files);
+    daemon.kill();
+    // The C library reserves 64 MiB of address space for each thread that allocates, which would be
+    // enough for all of them.
+    daemon.start_again_after("export MALLOC_ARENA_MAX=1");
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("a figure");
+    let size: u64 = line.trim().trim_end_matches(" kB").parse().expect("KiB");
+    let limit = |limit: &str| {
+        let pid = daemon.pid().to_string();
+        let limit = format!("--as={limit}:unlimited");
+        support::tools::output(std::process::Command::new("prlimit").args(["--pid", &pid, &limit]));
+    };
+    limit(&((size << 10) + (8 << 20)).to_string());
+    // Each holds the beginning of a long message, and more than it may have in all.
+    let half = [&[0xff, 0xff][..], &[0; 40_000]].concat();
+    let connections: Vec<TcpStream> = (0..WAVE)
+        .map(|_| {
+            let mut connection = daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
+            connection.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+            // It may be closed by then.
+            let _ = connection.write_all(&half);
+            connection
+        })
+        .collect();
+    let last = Query::new("db.local.clamav.net", rr::A);
+    for transport in [support::client::Transport::Udp4, support::client::Transport::Udp6] {
+        assert!(!daemon.client().ask(transport, &last).answer.is_empty());
+    }
+    // Those that are not refused run into the time for a first query.
+    let is_closed = |connection: &TcpStream| {
+        connection.set_nonblocking(true).expect("set");
+        let read = (&mut &*connection).read(&mut [0]);
+        !matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    daemon.until("the end of all", || connections.iter().all(is_closed));
+    drop(connections);
+    // The limit stays: what they held is there for others.
+    daemon.until("an answer over TCP", || {
+        let mut connection = daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
+        connection.write_all(&framed_query()).is_ok() && connection.read_exact(&mut [0; 14]).is_ok()
+    });
+    limit("unlimited");
+    let (_, page) = support::http::get(admin, "/metrics");
+    let refused = "cvdns_tcp_connections_ended_total{how=\"no_memory\"}";
+    let refused = support::http::samples(&page).remove(refused).expect("a count");
+    assert!(refused > 0.0, "there was memory for all of them");
+    assert!(daemon.terminate().success());
 }
 
 /// Zones without mirrors, each with files of its own.

@@ -4,6 +4,7 @@ mod api;
 mod connections;
 mod feed;
 mod metrics;
+mod origin;
 pub mod status;
 mod view;
 
@@ -30,6 +31,9 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// Most file descriptors of the listener and its connections.
+    pub const MAX_DESCRIPTORS: usize = connections::MAX_DESCRIPTORS;
+
     /// Binds the address.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
@@ -13,6 +13,7 @@ use crate::daemon::{Daemon, StartError};
 use crate::load::load;
 use crate::logging::LogQueue;
 use cvdns_core::problem::Problems;
+use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
 
 /// Serves until a signal stops it.
@@ -20,16 +21,26 @@ pub fn run(config: &Path) -> ExitCode {
     if let Err(error) = log_filter::check() {
         return Failure::new(error).report();
     }
-    run_with_signals(0, |log, signals| serve(config, log, signals))
+    // Before the first thread, so that it holds for all.
+    let confined = confinement::begin();
+    run_with_signals(0, |log, signals| serve(config, log, signals, confined))
 }
 
-fn serve(config: &Path, log: &LogQueue, signals: Signals) -> ExitCode {
+fn serve(
+    config: &Path,
+    log: &LogQueue,
+    signals: Signals,
+    confined: Result<(), String>,
+) -> ExitCode {
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);
         return ExitCode::FAILURE;
     };
     start_log(&loaded.config.log, log);
+    if let Err(reason) = confined {
+        warn!("{reason}: it goes on with more privileges than it needs");
+    }
     let daemon = match Daemon::start(config, loaded, problems, log.clone()) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {

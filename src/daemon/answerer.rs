@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
@@ -108,6 +109,10 @@ impl Responder for Answerer {
         if let Some(secrets) = &mut self.secrets {
             self.answering.begin(coarse_clock::moment(), secrets.load());
         }
+    }
+
+    fn set_idle_timeout(&mut self, time: Duration) {
+        self.answering.set_idle_timeout(time);
     }
 
     fn respond(

@@ -5,13 +5,12 @@
 //! again as it needs. The memory is given back after a start, when static data was freed, and after
 //! many connections ended: only then is there enough of it to be worth the search.
 
+use std::io;
+use std::thread::{Builder, sleep};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
-
-use cvdns_net::Tallies;
 use cvdns_net::memory::give_back;
+use cvdns_net::{Tallies, TcpCounters};
 
 /// How often connections are counted.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -19,16 +18,24 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Connections that may have left a megabyte behind.
 const MANY: u64 = 200;
 
-/// Gives back what connections left behind, each time that many were accepted. Never returns.
-pub(super) async fn give_back_after_connections(tallies: Tallies) {
-    let mut before = 0;
-    loop {
-        sleep(INTERVAL).await;
-        let accepted = tallies.read().tcp.accepted;
-        if accepted.saturating_sub(before) >= MANY {
-            before = accepted;
-            // It takes a few milliseconds, for which no connection should wait.
-            let _ = spawn_blocking(give_back).await;
+/// Starts a thread that gives back what connections left behind, each time that many were accepted.
+/// It exists from the start: when memory is short, which is when it is needed, the system may give
+/// no threads.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn start(tallies: Tallies) -> io::Result<()> {
+    Builder::new().name("cvdns-memory".to_owned()).spawn(move || {
+        let mut before = 0;
+        loop {
+            sleep(INTERVAL);
+            let TcpCounters { accepted, refused, .. } = tallies.read().tcp;
+            let now = accepted.wrapping_add(refused);
+            if now.wrapping_sub(before) >= MANY {
+                before = now;
+                give_back();
+            }
         }
-    }
+    })?;
+    Ok(())
 }

@@ -45,12 +45,14 @@ use tracing::{info, warn};
 use crate::admin::{AcceptRequest, Admin, ServerView};
 use crate::load::Loaded;
 use crate::logging::{LogQueue, log_problems};
+use cvdns_core::config::Config;
 use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
+use cvdns_io::confinement::drop_capabilities;
 use cvdns_io::signals::Signals;
 use cvdns_net::privileges::{self, Privileges};
-use cvdns_net::{Counters, Listeners, Tallies, TcpLimits};
+use cvdns_net::{Counters, Listeners, Tallies, TcpLimits, descriptors};
 
 use answerer::MakeAnswerer;
 use cookie_secrets::CookieSecretsFollower;
@@ -80,6 +82,7 @@ pub struct Daemon {
     config: PathBuf,
     state: ServerState,
     listeners: Listeners,
+    tcp_limits: TcpLimits,
     admin: Option<Admin>,
     log: LogQueue,
 }
@@ -104,6 +107,7 @@ impl Daemon {
             return Err(StartError::Inputs(problems));
         }
         let server = &loaded.config.server;
+        let tcp_limits = tcp_limits(&loaded.config);
         let listeners =
             Listeners::bind(&server.listen, server.workers, server.udp, server.affinity).map_err(
                 |errors| StartError::System(errors.iter().map(ToString::to_string).collect()),
@@ -112,11 +116,14 @@ impl Daemon {
         if let Some(user) = &server.user {
             give_up_root(user, loaded.state.as_deref())?;
         }
+        if let Err(error) = drop_capabilities() {
+            warn!("cannot give up capabilities: {error}");
+        }
         let Some(state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
             return Err(StartError::Inputs(problems));
         };
         log_problems(&problems);
-        Ok(Self { config: config.to_owned(), state, listeners, admin, log })
+        Ok(Self { config: config.to_owned(), state, listeners, tcp_limits, admin, log })
     }
 
     /// Serves until SIGTERM or SIGINT. SIGHUP reads everything again.
@@ -131,7 +138,7 @@ impl Daemon {
             .build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
-            let Self { config, mut state, listeners, admin, log } = self;
+            let Self { config, mut state, listeners, tcp_limits, admin, log } = self;
             let mut poller = FeedPoller::start(state.loaded());
             fetch_first(&mut poller, &mut state).await;
             let addresses = listeners.addresses();
@@ -153,15 +160,9 @@ impl Daemon {
                 sampling,
             )
             .protected_by(protection);
-            let server = state.server();
-            let limits = TcpLimits {
-                connections: server.tcp_max_connections,
-                idle: server.tcp_idle,
-                ..TcpLimits::default()
-            };
             let pending = PendingSignals::collect(signals);
-            let serving = listeners.serve(&make, limits, &handle)?;
-            tokio::spawn(malloc_trim::give_back_after_connections(serving.tallies()));
+            let serving = listeners.serve(&make, tcp_limits, &handle)?;
+            malloc_trim::start(serving.tallies())?;
             // The writer of samples ends when the last sampler is dropped.
             drop(make);
             for address in addresses {
@@ -181,6 +182,31 @@ impl Daemon {
             log_stop(&counters);
             Ok(counters)
         })
+    }
+}
+
+/// Descriptors beside those of sockets and connections: the log, the clock, watched files, a feed
+/// and the files of a reload, of which one is open at a time.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// The limits of the configuration, as far as the system has file descriptors for them.
+fn tcp_limits(config: &Config) -> TcpLimits {
+    let server = &config.server;
+    let sockets = Listeners::max_sockets(&server.listen, server.workers) + server.listen.len();
+    let admin = config.admin.map_or(0, |_| Admin::MAX_DESCRIPTORS);
+    let connections = server.tcp_max_connections;
+    let connections = match descriptors::provide(sockets + admin + OTHER_DESCRIPTORS, connections) {
+        Ok(()) => connections,
+        Err(shortage) => {
+            warn!("{shortage}");
+            shortage.connections
+        }
+    };
+    TcpLimits {
+        connections,
+        per_client: server.tcp_max_per_client,
+        idle: server.tcp_idle,
+        ..TcpLimits::default()
     }
 }
 

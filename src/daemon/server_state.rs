@@ -24,7 +24,7 @@ use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use crate::admin::ServerCondition;
 use crate::load::{FeedSource, Loaded, signature_path};
-use cvdns_core::config::{Config, Server};
+use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
@@ -302,11 +302,6 @@ impl ServerState {
     /// Whether any feed is in force.
     pub(super) fn has_feed(&self) -> bool {
         self.feed.feed().is_some()
-    }
-
-    /// The settings of `[server]`, which hold until the server ends.
-    pub(super) fn server(&self) -> &Server {
-        &self.started_with.server
     }
 
     /// How often files are read even if no change is seen.

@@ -30,6 +30,8 @@ use queue::Queue;
 use stream::LogStream;
 use writer::LogWriter;
 
+use cvdns_io::confinement::drop_capabilities;
+
 /// The log's queue, shared by all clones. Its thread runs as long as the program.
 #[derive(Debug, Clone)]
 pub struct LogQueue(Arc<Queue>);
@@ -42,7 +44,11 @@ impl LogQueue {
     pub fn start() -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let writer = LogWriter::new(queue.clone(), LogStream::stderr());
-        std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || writer.run())?;
+        std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || {
+            // Refused by no kernel; and the log must be written in any case.
+            let _ = drop_capabilities();
+            writer.run();
+        })?;
         Ok(Self(queue))
     }
 

@@ -69,7 +69,6 @@ impl Asked {
         let names = [
             "db.de",
             "db.fr",
-            "db.is",
             "db.uk",
             "db.li",
             "db.de.ipv6",

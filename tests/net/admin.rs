@@ -12,7 +12,7 @@ use support::reply::{Record, Reply};
 use support::{http, ports, rr, tools};
 
 /// The fixture's server with an admin address.
-fn start(files: Files) -> (Daemon, u16) {
+pub(crate) fn start(files: Files) -> (Daemon, u16) {
     let port = ports::free();
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
     (Daemon::start(&files.with("cvdns.toml", config)), port)

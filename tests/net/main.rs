@@ -14,6 +14,7 @@ mod asking;
 mod support;
 
 mod admin;
+mod admin_abuse;
 mod affinity;
 mod answers;
 mod checks;
@@ -33,6 +34,7 @@ mod portable;
 mod record_files;
 mod samples;
 mod settling;
+mod shortage;
 mod simulate;
 mod status;
 mod stuck;

@@ -100,7 +100,12 @@ impl Daemon {
 
     /// The same with this umask.
     pub fn start_again_with_umask(&mut self, umask: &str) {
-        let (dir, script) = (self.dir.path(), format!("umask {umask} && exec \"$0\" \"$@\""));
+        self.start_again_after(&format!("umask {umask}"));
+    }
+
+    /// The same after these commands of a shell.
+    pub fn start_again_after(&mut self, commands: &str) {
+        let (dir, script) = (self.dir.path(), format!("{commands} && exec \"$0\" \"$@\""));
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_cvdns")]);
         self.child = started(command, dir, None);

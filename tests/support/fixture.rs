@@ -306,6 +306,7 @@ listen = ["127.0.0.1:@PORT@", "[::1]:@PORT@"]
 workers = 1
 nsid = "ns1"
 tcp-idle = "2s"
+tcp-max-per-client = 1000
 
 [[zone]]
 file = "clam.toml"

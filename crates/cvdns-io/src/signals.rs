@@ -8,6 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
+use super::confinement::drop_capabilities;
+
 /// The signals, all of which are caught. A thread waits for them as long as the program runs.
 pub struct Signals(Arc<Mutex<Phase>>);
 
@@ -59,7 +61,11 @@ impl Signals {
             Arc::new(Mutex::new(Phase::Starting { reload: false, on_exit: Box::new(on_exit) }));
         let shared = phase.clone();
         let thread = std::thread::Builder::new().name("cvdns-signals".to_owned());
-        thread.spawn(move || dispatch(&runtime, caught, &shared))?;
+        thread.spawn(move || {
+            // Refused by no kernel; and a signal must be heeded in any case.
+            let _ = drop_capabilities();
+            dispatch(&runtime, caught, &shared);
+        })?;
         Ok(Self(phase))
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, TryLockError};
 use cvdns_core::wire::MAX_MESSAGE;
 
 use super::input::PREFIX;
+use super::memory::{NoMemory, zeros};
 
 /// Buffers that all connections share. A connection holds one while it writes answers into it and
 /// passes them to the kernel, but never while it waits for the peer. So there are no more buffers
@@ -19,7 +20,6 @@ pub(super) struct Buffers {
 /// Answers that are sent in one write.
 #[derive(Debug)]
 pub(super) struct Output {
-    /// Allocated as zeros, so that the system provides memory only for pages that are written.
     buffer: Box<[u8]>,
     written: usize,
 }
@@ -37,12 +37,16 @@ impl Buffers {
 
     /// An empty output. This never waits: a new buffer is allocated while another thread holds the
     /// lock.
-    pub(super) fn take(&self) -> Output {
+    ///
+    /// # Errors
+    /// When a new buffer is needed, and the system gives no memory for it.
+    pub(super) fn take(&self) -> Result<Output, NoMemory> {
         let spare = self.try_lock(Vec::pop).flatten();
-        Output {
-            buffer: spare.unwrap_or_else(|| vec![0; OUTPUT_SIZE].into_boxed_slice()),
-            written: 0,
-        }
+        let buffer = match spare {
+            Some(buffer) => buffer,
+            None => zeros(OUTPUT_SIZE)?,
+        };
+        Ok(Output { buffer, written: 0 })
     }
 
     /// Returns a buffer.

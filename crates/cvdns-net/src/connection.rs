@@ -1,7 +1,6 @@
 //! One TCP connection: queries and answers with their length in front (RFC 1035 section 4.2.2, RFC
 //! 7766).
 
-use std::future::pending;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,8 +16,9 @@ use super::buffers::{Buffers, Output};
 use super::connection_limiter::Permit;
 use super::counters::{TcpTally, add};
 use super::input::{Input, Malformed};
+use super::memory::{NoMemory, copied};
 use super::responder::{Responder, Transport};
-use super::tcp_limits::TcpLimits;
+use super::tcp_limits::{TcpLimits, patience};
 use super::watchdog::Progress;
 
 /// A connection. While it is idle, its only buffer is one for a short query.
@@ -59,6 +59,8 @@ enum End {
     Evicted,
     /// The server stops.
     Stop,
+    /// There was no first query in time.
+    NoQuery,
     /// There was no query for too long.
     Idle,
     /// A message did not end in time.
@@ -67,6 +69,19 @@ enum End {
     SlowReader,
     /// A message is shorter than a header.
     Malformed,
+    /// The system gives no memory for its queries or answers.
+    NoMemory,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Its first query.
+    FirstQuery,
+    /// Another query, of which nothing has come.
+    Query,
+    /// The rest of a query.
+    Rest,
 }
 
 /// Most reads after the stop: enough for what the kernel holds, but a peer that goes on sending is
@@ -102,62 +117,75 @@ impl<R: Responder> Connection<R> {
             End::Peer => add(&tally.closed, 1),
             End::Stop => add(&tally.stopped, 1),
             End::Evicted => add(&tally.evicted, 1),
+            End::NoQuery => add(&tally.first_query_timeouts, 1),
             End::Idle => add(&tally.idle_timeouts, 1),
             End::SlowMessage => add(&tally.message_timeouts, 1),
             End::SlowReader => add(&tally.write_timeouts, 1),
             End::Malformed => add(&tally.malformed, 1),
+            End::NoMemory => add(&tally.out_of_memory, 1),
         }
         // The peer may be gone; dropping the stream closes it in any case.
         let _ = self.stream.shutdown().await;
     }
 
     async fn converse(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
-        let mut idle = true;
-        let mut deadline = after(self.limits.idle);
-        while self.read(deadline, stop).await? > 0 {
+        // The first query must be complete in time, however many reads it takes.
+        let mut wait = Wait::FirstQuery;
+        let mut deadline = self.deadline(wait);
+        while self.read(wait, deadline, stop).await? > 0 {
             self.permit.set_busy();
             let answered = self.answer().await?;
+            let next = match wait {
+                Wait::FirstQuery if !answered => wait,
+                _ if self.input.is_empty() => Wait::Query,
+                _ => Wait::Rest,
+            };
             if self.input.is_empty() {
                 self.permit.set_idle();
-                deadline = after(self.limits.idle);
-            } else if idle || answered {
-                // A message began with this read. Its time limit does not restart with each octet.
-                deadline = after(self.limits.message);
             }
-            idle = self.input.is_empty();
+            // The time for a message does not restart with each octet.
+            if answered || next != wait {
+                deadline = self.deadline(next);
+            }
+            wait = next;
         }
         Ok(())
+    }
+
+    /// When to stop waiting that begins now.
+    fn deadline(&self, wait: Wait) -> Instant {
+        let time = match wait {
+            Wait::FirstQuery => self.limits.first_query,
+            Wait::Query => self.limits.idle,
+            Wait::Rest => self.limits.message,
+        };
+        after(patience(time, self.permit.load()))
     }
 
     /// Reads more octets, and returns their number; 0 if the peer has closed its side.
     async fn read(
         &mut self,
+        wait: Wait,
         deadline: Instant,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<usize, End> {
-        let idle = self.input.is_empty();
         let Self { stream, input, permit, .. } = self;
-        let evict = async {
-            if idle {
-                permit.evicted().await;
-            } else {
-                pending::<()>().await;
-            }
-        };
+        let space = input.space().map_err(|NoMemory| End::NoMemory)?;
         let result = select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return Err(End::Stop),
-            () = evict => return Err(End::Evicted),
-            result = timeout_at(deadline, stream.read(input.space())) => result,
+            () = permit.evicted() => return Err(End::Evicted),
+            result = timeout_at(deadline, stream.read(space)) => result,
         };
-        match result {
-            Ok(Ok(count)) => {
+        match (result, wait) {
+            (Ok(Ok(count)), _) => {
                 input.filled(count);
                 Ok(count)
             }
-            Ok(Err(_)) => Err(End::Peer),
-            Err(_) if idle => Err(End::Idle),
-            Err(_) => Err(End::SlowMessage),
+            (Ok(Err(_)), _) => Err(End::Peer),
+            (Err(_), Wait::FirstQuery) => Err(End::NoQuery),
+            (Err(_), Wait::Query) => Err(End::Idle),
+            (Err(_), Wait::Rest) => Err(End::SlowMessage),
         }
     }
 
@@ -178,6 +206,8 @@ impl<R: Responder> Connection<R> {
             if !any {
                 self.progress.set_thread();
                 self.progress.during(|| self.responder.refresh());
+                let idle = patience(self.limits.idle, self.permit.load());
+                self.responder.set_idle_timeout(idle);
             }
             any = true;
             if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {
@@ -187,8 +217,11 @@ impl<R: Responder> Connection<R> {
                 self.progress.set_thread();
             }
             received += 1;
-            let Self { input, responder, client, progress, .. } = self;
-            let output = output.get_or_insert_with(|| self.buffers.take());
+            let Self { input, responder, client, progress, buffers, .. } = self;
+            let output = match output.as_mut() {
+                Some(output) => output,
+                None => output.insert(buffers.take().map_err(|NoMemory| End::NoMemory)?),
+            };
             answered += u64::from(output.add(input.message(range), |buffer, length| {
                 progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
             }));
@@ -224,12 +257,20 @@ impl<R: Responder> Connection<R> {
             }
             Err(_) => return Err(End::Peer),
         };
-        let rest: Box<[u8]> = answers.get(sent..).unwrap_or_default().into();
+        let rest = copied(answers.get(sent..).unwrap_or_default());
         self.buffers.put(output);
+        let rest = rest.map_err(|NoMemory| End::NoMemory)?;
         if rest.is_empty() {
             return Ok(());
         }
-        match timeout(self.limits.write, self.stream.write_all(&rest)).await {
+        let time = patience(self.limits.write, self.permit.load());
+        let Self { stream, permit, .. } = self;
+        let result = select! {
+            biased;
+            () = permit.evicted() => return Err(End::Evicted),
+            result = timeout(time, stream.write_all(&rest)) => result,
+        };
+        match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Peer),
             Err(_) => Err(End::SlowReader),
@@ -239,7 +280,8 @@ impl<R: Responder> Connection<R> {
     /// Answers the queries that the kernel already holds.
     async fn drain(&mut self) -> Result<(), End> {
         for _ in 0..DRAIN_READS {
-            match timeout(DRAIN_TIMEOUT, self.stream.read(self.input.space())).await {
+            let space = self.input.space().map_err(|NoMemory| End::NoMemory)?;
+            match timeout(DRAIN_TIMEOUT, self.stream.read(space)).await {
                 Ok(Ok(0)) | Err(_) => break,
                 Ok(Ok(count)) => self.input.filled(count),
                 Ok(Err(_)) => return Err(End::Peer),

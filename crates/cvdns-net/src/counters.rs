@@ -132,11 +132,13 @@ tally! {
     TcpCounters, TcpTally {
         /// Connections accepted and served.
         accepted,
-        /// Connections closed at once because busy ones held all slots.
+        /// Connections closed at once because their client had as many as it may have.
         refused,
+        /// Connections closed, most of them at once, because the system gave no memory for them.
+        out_of_memory,
         /// Connections that were closed by their peers or broke.
         closed,
-        /// Idle connections closed for new ones.
+        /// Connections closed for new ones, or because the system was short of descriptors.
         evicted,
         /// Connections closed because the server stops.
         stopped,
@@ -148,6 +150,8 @@ tally! {
         answered,
         /// Queries that the responder left unanswered.
         dropped,
+        /// Connections closed because their first query did not come in time.
+        first_query_timeouts,
         /// Connections closed because they were idle for too long.
         idle_timeouts,
         /// Connections closed because a message did not end in time.
@@ -175,11 +179,12 @@ impl UdpTally {
 impl TcpCounters {
     /// Open connections. A connection that ends while the counts are read counts as ended.
     pub fn open(&self) -> u64 {
-        let Self {
-            closed, evicted, stopped, idle_timeouts, message_timeouts, write_timeouts, ..
-        } = *self;
-        let ended = closed + evicted + stopped + idle_timeouts + message_timeouts + write_timeouts;
-        self.accepted.saturating_sub(ended + self.malformed + self.panics)
+        let Self { closed, evicted, stopped, malformed, panics, out_of_memory, .. } = *self;
+        let Self { first_query_timeouts, idle_timeouts, message_timeouts, write_timeouts, .. } =
+            *self;
+        let timeouts = first_query_timeouts + idle_timeouts + message_timeouts + write_timeouts;
+        let ended = closed + evicted + stopped + malformed + panics + out_of_memory + timeouts;
+        self.accepted.saturating_sub(ended)
     }
 }
 

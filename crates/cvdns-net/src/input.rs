@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use cvdns_core::wire::MAX_MESSAGE;
 
+use super::memory::{NoMemory, reserve};
+
 /// Octets received on one connection: complete messages and the beginning of the next one.
 ///
 /// The buffer starts small. It grows for long messages and for peers that send many at once, but
@@ -40,14 +42,18 @@ impl Input {
 
     /// The free part of the buffer, to read into. It is never empty if [`Input::compact`] was
     /// called after the messages were processed.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    ///
+    /// # Errors
+    /// When a larger buffer is needed, and the system gives no memory for it.
+    pub(super) fn space(&mut self) -> Result<&mut [u8], NoMemory> {
         if self.end == self.buffer.len() || self.read_filled {
             let size = self.buffer.len().saturating_mul(2).clamp(SMALL, LARGE);
-            self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
+            let more = size.saturating_sub(self.buffer.len());
+            reserve(&mut self.buffer, more)?;
             self.buffer.resize(size, 0);
             self.read_filled = false;
         }
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        Ok(self.buffer.get_mut(self.end..).unwrap_or_default())
     }
 
     /// Records that `count` octets were read into the free part.
@@ -99,7 +105,7 @@ mod tests {
     fn through(input: &mut Input, octets: &[u8], most: usize) -> Vec<Vec<u8>> {
         let (mut rest, mut out) = (octets, Vec::new());
         while !rest.is_empty() {
-            let space = input.space();
+            let space = input.space().unwrap();
             let count = space.len().min(rest.len()).min(most);
             let (now, later) = rest.split_at(count);
             space.get_mut(..count).unwrap().copy_from_slice(now);
@@ -161,7 +167,7 @@ mod tests {
     fn a_length_shorter_than_a_header_is_malformed() {
         for length in [0, 1, 11] {
             let mut input = Input::default();
-            input.space().get_mut(..2).unwrap().copy_from_slice(&[0, length]);
+            input.space().unwrap().get_mut(..2).unwrap().copy_from_slice(&[0, length]);
             input.filled(2);
             assert_eq!(input.next_message(), Err(Malformed));
         }

@@ -17,10 +17,12 @@
 //! - UDP elsewhere, or with `udp = "portable"`: a task for each socket answers one datagram after
 //!   the other (`portable`). `limits` has the times and sizes of both, `source_filter` tells what
 //!   neither answers.
-//! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`, `connection_limiter`);
+//! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`). `connection_limiter`
+//!   closes one of the source that has most for a new one, as `connection_seats` decides.
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
 //! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
-//! - [`privileges`] gives up root, [`memory`] returns free memory to the system.
+//! - [`descriptors`] raises the limit of file descriptors, [`privileges`] gives up root. [`memory`]
+//!   returns free memory to the system, and refuses what a peer wants while there is little left.
 
 #![warn(clippy::indexing_slicing, clippy::undocumented_unsafe_blocks)]
 
@@ -29,9 +31,11 @@ mod batch;
 mod buffers;
 mod connection;
 mod connection_limiter;
+mod connection_seats;
 #[cfg(target_os = "linux")]
 mod cores;
 mod counters;
+pub mod descriptors;
 mod input;
 mod limits;
 mod listen;
@@ -61,6 +65,7 @@ use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
 
+pub use connection_limiter::{Admission, ConnectionLimiter, Permit};
 pub use counters::{Counters, SocketCounters, Tallies, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
 pub use listen::BindError;

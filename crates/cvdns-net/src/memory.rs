@@ -1,4 +1,78 @@
-//! Free memory that the allocator holds.
+//! Memory of the process: free memory goes back to the system, and connections are refused before
+//! there is none left.
+//!
+//! A Rust program ends when it cannot allocate, and few libraries offer anything else. So whatever
+//! a peer can make grow is allocated here, which fails without an end, and only as long as a
+//! reserve is left for everything else.
+
+/// The system gives no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoMemory;
+
+/// Address space that must still be available, in octets: far more than what all threads allocate
+/// together between two checks.
+const RESERVE: usize = 4 << 20;
+
+/// Octets that are allocated without a look at the reserve. Each connection begins with one, and
+/// does not begin without the reserve.
+const SMALL: usize = 1024;
+
+/// Makes room for `more` octets.
+///
+/// # Errors
+/// When the system gives no memory, or little is left.
+pub(super) fn reserve(buffer: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
+    if more > SMALL && !has_reserve() {
+        return Err(NoMemory);
+    }
+    buffer.try_reserve_exact(more).map_err(|_| NoMemory)
+}
+
+/// So many zeros.
+///
+/// # Errors
+/// When the system gives no memory, or little is left.
+pub(super) fn zeros(length: usize) -> Result<Box<[u8]>, NoMemory> {
+    let mut buffer = Vec::new();
+    reserve(&mut buffer, length)?;
+    buffer.resize(length, 0);
+    Ok(buffer.into_boxed_slice())
+}
+
+/// A copy of these octets.
+///
+/// # Errors
+/// When the system gives no memory, or little is left.
+pub(super) fn copied(octets: &[u8]) -> Result<Box<[u8]>, NoMemory> {
+    let mut buffer = Vec::new();
+    reserve(&mut buffer, octets.len())?;
+    buffer.extend_from_slice(octets);
+    Ok(buffer.into_boxed_slice())
+}
+
+/// Whether the reserve is available: it can be mapped, which touches no page and is undone, or the
+/// allocator has as much at one place. Limits on the address space (`ulimit -v`) and systems that
+/// do not overcommit refuse the former.
+pub(super) fn has_reserve() -> bool {
+    can_map() || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
+}
+
+#[cfg(target_os = "linux")]
+fn can_map() -> bool {
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new anonymous mapping at an address that the kernel chooses changes no existing
+    // one. It is not used, and exactly this mapping is unmapped.
+    unsafe {
+        let mapped = libc::mmap(std::ptr::null_mut(), RESERVE, access, kind, -1, 0);
+        mapped != libc::MAP_FAILED && libc::munmap(mapped, RESERVE) == 0
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn can_map() -> bool {
+    true
+}
 
 /// Returns free memory to the system, which takes a few milliseconds. UDP workers are not delayed,
 /// as they do not allocate.

@@ -1,6 +1,7 @@
 //! The interface between sockets and answers.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use cvdns_core::answer::Transport;
 
@@ -8,6 +9,12 @@ pub use cvdns_core::answer::Transport;
 pub trait Responder: Send + 'static {
     /// Switches to the newest snapshot. Called once per batch, not per query.
     fn refresh(&mut self);
+
+    /// Tells how long the connection will be kept without a query, before each batch of a
+    /// connection is answered. Clients may ask for it (RFC 7828).
+    fn set_idle_timeout(&mut self, time: Duration) {
+        let _ = time;
+    }
 
     /// Answers the query in `buffer[..length]` in place and returns the answer's length.
     ///

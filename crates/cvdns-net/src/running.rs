@@ -43,7 +43,7 @@ impl Serving {
     ) -> io::Result<Self> {
         // Sockets register with the runtime of the current context.
         let _entered = runtime.enter();
-        let limiter = ConnectionLimiter::new(limits.connections);
+        let limiter = ConnectionLimiter::new(limits.connections, limits.per_client);
         let watchdog = Watchdog::start()?;
         let mut serving = Self {
             stop_threads: Arc::default(),

@@ -16,6 +16,7 @@ use tracing::error;
 use super::connection::{Connection, Shared};
 use super::connection_limiter::{Admission, ConnectionLimiter};
 use super::counters::{TcpTally, add};
+use super::memory;
 use super::responder::{Endpoint, MakeResponder};
 use super::watchdog::Watchdog;
 
@@ -75,6 +76,11 @@ impl<M: MakeResponder> Acceptor<M> {
 
     async fn accept(&mut self) -> Infallible {
         loop {
+            self.limiter.until_room().await;
+            // Connections that have ended hold memory until this is done.
+            while let Some(ended) = self.connections.try_join_next() {
+                note_panic(&self.shared.tally, ended);
+            }
             select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, client)) => self.serve(stream, client),
@@ -89,20 +95,26 @@ impl<M: MakeResponder> Acceptor<M> {
         add(&self.shared.tally.accept_errors, 1);
         // A peer that hung up before the accept is the one error that does not concern the server.
         if error.kind() != io::ErrorKind::ConnectionAborted {
-            self.limiter.evict_idle();
+            self.limiter.shed();
             sleep(ERROR_PAUSE).await;
         }
     }
 
     fn serve(&mut self, stream: TcpStream, client: SocketAddr) {
-        let permit = match self.limiter.admit() {
+        let tally = &self.shared.tally;
+        if !memory::has_reserve() {
+            add(&tally.accepted, 1);
+            add(&tally.out_of_memory, 1);
+            return;
+        }
+        let permit = match self.limiter.admit(client.ip()) {
             Admission::Free(permit) | Admission::Evicting(permit) => permit,
-            Admission::Full => {
-                add(&self.shared.tally.refused, 1);
+            Admission::ClientHasAll => {
+                add(&tally.refused, 1);
                 return;
             }
         };
-        add(&self.shared.tally.accepted, 1);
+        add(&tally.accepted, 1);
         let responder = self.make.make(Endpoint::Connection);
         let progress = self.watchdog.watch("a TCP connection");
         let connection =

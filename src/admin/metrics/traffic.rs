@@ -66,7 +66,7 @@ impl MetricsEncoder<'_> {
     fn connections(&mut self, tcp: &TcpCounters) -> Result<(), Error> {
         self.gauge("tcp_connections", "Open TCP connections", tcp.open())?;
         self.counter("tcp_connections_accepted", "TCP connections served", tcp.accepted)?;
-        let help = "TCP connections closed at once because all others were busy";
+        let help = "TCP connections closed at once because their client had too many";
         self.counter("tcp_connections_refused", help, tcp.refused)?;
         self.counter(
             "tcp_accept_errors",
@@ -78,6 +78,8 @@ impl MetricsEncoder<'_> {
             ("evicted", tcp.evicted),
             ("idle", tcp.idle_timeouts),
             ("malformed", tcp.malformed),
+            ("no_memory", tcp.out_of_memory),
+            ("no_query", tcp.first_query_timeouts),
             ("panic", tcp.panics),
             ("slow_query", tcp.message_timeouts),
             ("slow_reader", tcp.write_timeouts),

@@ -49,7 +49,7 @@ impl Outcome {
                 let at = record.rdata.len() - 20;
                 record.rdata[at..at + 4].fill(0);
                 // NODATA at names with mirrors is shorter than a zone file can have it.
-                if reply.rcode() == 0 && query.qtype != rr::SOA {
+                if reply.rcode() == 0 && reply.answer.is_empty() {
                     record.ttl = 0;
                 }
             }

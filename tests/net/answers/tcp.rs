@@ -1,10 +1,10 @@
 //! DNS over TCP (RFC 7766).
 
 use super::{nxdomain, server, www};
-use crate::support::client::{Client, TCP, Transport, framed, is_closed, read, send};
+use crate::support::client::{ALL, Client, TCP, Transport, framed, is_closed, read, send};
 use crate::support::packet::Query;
 use crate::support::reply::Reply;
-use crate::support::rr;
+use crate::support::{rr, tools};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;
@@ -120,4 +120,57 @@ fn rfc7766_6_2_4_abandoned_connections_harm_no_one() {
 fn answers(client: Client, transport: Transport) {
     let query = Query::new("www.clam.example", rr::A);
     client.ask(transport, &query).must_be(&expected(&query), "afterwards");
+}
+
+/// RFC 7828: over TCP, a query with an empty option is told the idle timeout in units of 100 ms
+/// (`tcp-idle` is 2 s in the fixture); over UDP the option is ignored (section 3.3.1). A query with
+/// a value breaks section 3.2.1.
+#[test]
+fn rfc7828_the_idle_timeout_is_told() {
+    const KEEPALIVE: u16 = 11;
+    let server = server();
+    let query = || Query::new("www.clam.example", rr::A).edns(1232);
+    let usual = |query: &Query| Reply::to(query).with_answer(www("www.clam.example"));
+    for transport in ALL {
+        let told = |reply: Reply| {
+            if transport.is_udp() { reply } else { reply.with_option(KEEPALIVE, &[0, 20]) }
+        };
+        let asks = query().option(KEEPALIVE, &[]);
+        server.client().ask(transport, &asks).must_be(&told(usual(&asks)), "asked for it");
+        let twice = query().option(KEEPALIVE, &[]).option(KEEPALIVE, &[]);
+        server.client().ask(transport, &twice).must_be(&told(usual(&twice)), "asked twice");
+        let none = query();
+        server.client().ask(transport, &none).must_be(&usual(&none), "not asked for");
+        for value in [&[0, 100][..], &[0], &[0; 5]] {
+            for query in [
+                query().option(KEEPALIVE, value),
+                query().option(KEEPALIVE, value).option(KEEPALIVE, &[]),
+            ] {
+                let reply = server.client().ask(transport, &query);
+                if transport.is_udp() {
+                    reply.must_be(&usual(&query), "with a value, by UDP");
+                } else {
+                    assert_eq!((reply.rcode(), reply.answer.len()), (1, 0), "{reply:?}");
+                    assert_eq!(reply.option(KEEPALIVE), None);
+                }
+            }
+        }
+    }
+}
+
+/// What two clients show of it.
+#[test]
+fn rfc7828_dig_and_kdig_show_the_idle_timeout() {
+    let server = server();
+    let port = server.client().port.to_string();
+    for (tool, option, shown) in [
+        ("dig", "+keepalive", "TCP KEEPALIVE: 2.0 secs"),
+        ("kdig", "+ednsopt=11", "Option (11): 0014"),
+    ] {
+        let mut command = tools::tool(tool);
+        let question = ["www.clam.example", "A"];
+        let told =
+            tools::output(command.args(["@127.0.0.1", "-p", &port, "+tcp", option]).args(question));
+        assert!(told.contains("NOERROR") && told.contains(shown), "{told}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::inputs::Settings;
 use crate::wire::cookie::AnswerCookie;
-use crate::wire::edns::{ClientSubnet, Edns, option};
+use crate::wire::edns::{ClientSubnet, Edns, Keepalive, option};
 use crate::wire::rtype;
 
 /// Size in octets of an OPT record without options: root, type, class, TTL, length.
@@ -18,6 +18,8 @@ pub(super) struct Opt<'o> {
     pub dnssec_ok: bool,
     /// The name server identifier, if the query asks for it (RFC 5001).
     pub nsid: Option<&'o [u8]>,
+    /// The idle timeout of the connection in units of 100 ms, if the query asks for it (RFC 7828).
+    pub keepalive: Option<u16>,
     /// The query's client subnet (RFC 7871).
     pub ecs: Option<ClientSubnet>,
     /// The cookie, if the query has one (RFC 7873).
@@ -25,12 +27,19 @@ pub(super) struct Opt<'o> {
 }
 
 impl<'o> Opt<'o> {
-    /// The OPT record that answers a query's.
-    pub(super) fn new(edns: &Edns, settings: &'o Settings, cookie: Option<AnswerCookie>) -> Self {
+    /// The OPT record that answers a query's. `idle` is the idle timeout of a connection, in units
+    /// of 100 ms.
+    pub(super) fn new(
+        edns: &Edns,
+        settings: &'o Settings,
+        idle: Option<u16>,
+        cookie: Option<AnswerCookie>,
+    ) -> Self {
         Self {
             udp_size: settings.udp_size,
             dnssec_ok: edns.dnssec_ok,
             nsid: settings.nsid.as_deref().filter(|_| edns.nsid),
+            keepalive: idle.filter(|_| edns.keepalive == Keepalive::Asked),
             ecs: edns.ecs,
             cookie,
         }
@@ -38,15 +47,17 @@ impl<'o> Opt<'o> {
 
     /// The record of an answer that says no more than it must.
     pub(super) fn bare(settings: &Settings, dnssec_ok: bool, cookie: Option<AnswerCookie>) -> Self {
-        Self { udp_size: settings.udp_size, dnssec_ok, nsid: None, ecs: None, cookie }
+        let udp_size = settings.udp_size;
+        Self { udp_size, dnssec_ok, nsid: None, keepalive: None, ecs: None, cookie }
     }
 
     /// Size of the record in octets, without an extended error.
     pub(super) fn size(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
+        let keepalive = self.keepalive.map_or(0, |_| 6);
         let cookie = self.cookie.map_or(0, |cookie| 4 + cookie.len());
-        EMPTY + nsid + ecs + cookie
+        EMPTY + nsid + keepalive + ecs + cookie
     }
 
     /// Writes the record at offset `at` and returns the offset of its end.
@@ -79,6 +90,9 @@ impl<'o> Opt<'o> {
         ];
         if let Some(nsid) = self.nsid {
             rest = put(rest, option::NSID, &[], nsid)?;
+        }
+        if let Some(idle) = self.keepalive {
+            rest = put(rest, option::KEEPALIVE, &[], &idle.to_be_bytes())?;
         }
         if let Some(ecs) = self.ecs {
             let [family1, family0] = ecs.family.to_be_bytes();

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{self, Body};
 use super::diagnose::diagnose;
@@ -19,6 +20,7 @@ use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
+use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Reject};
 use crate::wire::tsig::Tsig;
 use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
@@ -38,6 +40,8 @@ struct State {
     trail: Trail,
     /// Chooses the window of the current answer: a fraction of 2^64.
     turn: u64,
+    /// The idle timeout of a connection in units of 100 ms; `None` for UDP.
+    idle: Option<u16>,
     /// The lane in which this thread counts download reports.
     lane: usize,
     clock: Clock,
@@ -93,7 +97,8 @@ impl Answering {
         let (trail, lane) = (Trail::default(), turn as usize);
         let labels =
             Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
-        let state = State { trail, turn: turn.wrapping_mul(STRIDE), lane, clock, counters, labels };
+        let turn = turn.wrapping_mul(STRIDE);
+        let state = State { trail, turn, idle: None, lane, clock, counters, labels };
         let (query_batch, guard) = (QueryBatch::default(), Guard::default());
         Self { parsed: ParsedQuery::empty(), query_batch, guard, state }
     }
@@ -113,6 +118,12 @@ impl Answering {
         if self.guard.secrets.as_ref().is_none_or(|known| !Arc::ptr_eq(known, secrets)) {
             self.guard.secrets = Some(secrets.clone());
         }
+    }
+
+    /// Sets the idle timeout of the connection that is answered, which clients may ask for (RFC
+    /// 7828).
+    pub fn set_idle_timeout(&mut self, time: Duration) {
+        self.state.idle = Some(u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX));
     }
 
     /// The turn that chooses the window of the next query in class IN: a fraction of 2^64.
@@ -204,7 +215,7 @@ fn answer(
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
             state.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
             let edns = query.edns.as_ref().filter(|_| edns);
-            let opt = edns.map(|edns| Opt::new(edns, settings, cookie));
+            let opt = edns.map(|edns| Opt::new(edns, settings, None, cookie));
             let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
             return unknown_key(buffer, question_end.into(), opt, tsig, limit);
         }
@@ -212,7 +223,8 @@ fn answer(
     if let Some(checked) = &parsed.cookie {
         state.counters.count_cookie(checked.is_valid, query);
     }
-    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings, cookie));
+    let idle = state.idle.filter(|_| peer.transport == Transport::Tcp);
+    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings, idle, cookie));
     let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
     let body = body(snapshot, parsed, state, peer, buffer, limit);
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
@@ -234,6 +246,12 @@ fn body<'s>(
     state.labels = Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Body::code(rcode::BADVERS);
+    }
+    if peer.transport == Transport::Tcp
+        && query.edns.is_some_and(|edns| edns.keepalive == Keepalive::Malformed)
+    {
+        state.labels.class = NameClass::Malformed;
+        return Body::code(rcode::FORMERR);
     }
     match (query.qclass, query.qtype) {
         (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),

@@ -26,6 +26,9 @@ static START_KEYS: &[StartKey] = &[
     start_key("server", &server::UDP, |a, b| a.server.udp != b.server.udp),
     start_key("server", &server::AFFINITY, |a, b| a.server.affinity != b.server.affinity),
     start_key("server", &server::USER, |a, b| a.server.user != b.server.user),
+    start_key("server", &server::TCP_MAX_PER_CLIENT, |a, b| {
+        a.server.tcp_max_per_client != b.server.tcp_max_per_client
+    }),
     start_key("server", &server::TCP_MAX_CONNECTIONS, |a, b| {
         a.server.tcp_max_connections != b.server.tcp_max_connections
     }),
@@ -69,6 +72,7 @@ mod tests {
         ("server", "explain", "\"off\"", true),
         ("server", "udp", "\"portable\"", false),
         ("server", "affinity", "true", false),
+        ("server", "tcp-max-per-client", "7", false),
         ("server", "tcp-max-connections", "7", false),
         ("server", "tcp-idle", "\"7s\"", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),

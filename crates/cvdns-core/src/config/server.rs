@@ -32,6 +32,8 @@ pub struct Server {
     pub udp: UdpMode,
     /// Whether each UDP worker keeps to one core and gets the queries that this core handles.
     pub affinity: bool,
+    /// Most TCP connections of one IPv4 address or IPv6 /64.
+    pub tcp_max_per_client: usize,
     /// Most TCP connections at once.
     pub tcp_max_connections: usize,
     /// Time after which an idle TCP connection is closed.
@@ -62,6 +64,7 @@ impl Server {
             explain,
             udp,
             affinity,
+            tcp_max_per_client: table.value(&keys::TCP_MAX_PER_CLIENT),
             tcp_max_connections: table.value(&keys::TCP_MAX_CONNECTIONS),
             tcp_idle: table.value(&keys::TCP_IDLE),
         };

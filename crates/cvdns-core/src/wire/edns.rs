@@ -13,6 +13,8 @@ pub mod option {
     pub const ECS: u16 = 8;
     /// DNS cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
+    /// TCP keepalive: the idle timeout of a connection (RFC 7828).
+    pub const KEEPALIVE: u16 = 11;
     /// Extended DNS error (RFC 8914).
     pub const EDE: u16 = 15;
 }
@@ -29,6 +31,8 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// Whether the query asks for the name server identifier (RFC 5001).
     pub nsid: bool,
+    /// Whether the query has the TCP keepalive option.
+    pub keepalive: Keepalive,
     /// The client subnet, which is well-formed.
     pub ecs: Option<ClientSubnet>,
     /// The cookie, which has a valid length. Without a cookie in the query, and if cookies are not
@@ -43,6 +47,17 @@ pub struct Honoured {
     pub ecs: bool,
     /// Cookies (RFC 7873).
     pub cookies: bool,
+}
+
+/// The TCP keepalive option of a query (RFC 7828). It has a meaning over TCP alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepalive {
+    /// There is none.
+    Absent,
+    /// It is empty, as it must be in a query (section 3.2.1).
+    Asked,
+    /// It has a value, which only an answer may have.
+    Malformed,
 }
 
 /// The client subnet option of a query (RFC 7871 section 6).
@@ -79,6 +94,7 @@ impl Edns {
             version,
             dnssec_ok: flags & 0x80 != 0,
             nsid: false,
+            keepalive: Keepalive::Absent,
             ecs: None,
             cookie: None,
         }
@@ -102,6 +118,10 @@ impl Edns {
             rest = rest.get(4 + length..).unwrap_or_default();
             match code {
                 option::NSID => self.nsid = true,
+                option::KEEPALIVE if data.is_empty() && self.keepalive != Keepalive::Malformed => {
+                    self.keepalive = Keepalive::Asked;
+                }
+                option::KEEPALIVE => self.keepalive = Keepalive::Malformed,
                 option::ECS if honoured.ecs => {
                     if self.ecs.is_some() {
                         return Err(OptError::ClientSubnet);

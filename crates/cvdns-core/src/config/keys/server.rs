@@ -41,6 +41,7 @@ pub static SECTION: Section = Section {
         &EXPLAIN,
         &UDP,
         &AFFINITY,
+        &TCP_MAX_PER_CLIENT,
         &TCP_MAX_CONNECTIONS,
         &TCP_IDLE,
     ],
@@ -149,6 +150,17 @@ pub static AFFINITY: Key<Flag, Preset<bool>> = Key {
         core handles all of them, one worker answers all of them.",
 };
 
+/// `tcp-max-per-client`.
+pub static TCP_MAX_PER_CLIENT: Key<Integer<usize>, Preset<usize>> = Key {
+    name: "tcp-max-per-client",
+    kind: Integer::new(1, 1_000_000),
+    default: Preset(32),
+    expected: "a number, at least 1",
+    example: "",
+    doc: "Most TCP connections of one client, which is an IPv4 address or an IPv6 /64. Further ones \
+        are closed at once.",
+};
+
 /// `tcp-max-connections`.
 pub static TCP_MAX_CONNECTIONS: Key<Integer<usize>, Preset<usize>> = Key {
     name: "tcp-max-connections",
@@ -156,8 +168,8 @@ pub static TCP_MAX_CONNECTIONS: Key<Integer<usize>, Preset<usize>> = Key {
     default: Preset(1024),
     expected: "a number, at least 1",
     example: "",
-    doc: "Most TCP connections at once. If more clients connect, idle connections are closed \
-        first.",
+    doc: "Most TCP connections at once. For each further one, a connection of the network and \
+        client with the most connections is closed. Each takes a file descriptor.",
 };
 
 /// `tcp-idle`.
@@ -167,5 +179,5 @@ pub static TCP_IDLE: Key<Custom<Duration>, Preset<Duration>> = Key {
     default: Preset(Duration::from_secs(10)),
     expected: "",
     example: "",
-    doc: "An idle TCP connection is closed after this time.",
+    doc: "An idle TCP connection is closed after this time, or sooner if most seats are taken.",
 };
