@@ -186,7 +186,7 @@ fn without_memory_connections_end_and_the_server_lives() {
     };
     limit(&((size << 10) + (8 << 20)).to_string());
     // Each holds the beginning of a long message, and more than it may have in all.
-    let half = [&[0xff, 0xff][..], &[0; 40_000]].concat();
+    let half = [vec![0xff; 2], vec![0; 40_000]].concat();
     let connections: Vec<TcpStream> = (0..WAVE)
         .map(|_| {
             let mut connection = daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
