@@ -165,6 +165,7 @@ fn mask(line: &str) -> String {
         ("stamp=", &[' ']),
         ("window=", &[' ']),
         ("DiG ", &['<']),
+        ("COOKIE: ", &[' ']),
         // The stamp of a record.
         ("63:28129:", &[':']),
     ] {
