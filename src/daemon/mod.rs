@@ -29,6 +29,7 @@ mod reporter;
 mod sampling;
 mod server_state;
 mod state_directory;
+mod stepped;
 mod version_memory;
 
 use std::net::SocketAddr;
@@ -58,6 +59,7 @@ use server_state::ServerState;
 
 pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
+pub use stepped::SteppedServer;
 pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
 
 /// Why the server does not start.
