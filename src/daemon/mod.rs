@@ -59,8 +59,8 @@ use server_state::ServerState;
 
 pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
-pub use stepped::SteppedServer;
 pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use stepped::SteppedServer;
 
 /// Why the server does not start.
 #[derive(Debug)]

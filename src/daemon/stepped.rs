@@ -1,4 +1,4 @@
-//! A server without sockets, driven by the caller's clock.
+//! A server without sockets, driven by the caller's clock, which is handed its feeds.
 
 use jiff::Timestamp;
 
@@ -6,10 +6,10 @@ use super::StartError;
 use super::follower::FollowedState;
 use super::server_state::ServerState;
 use crate::load::Loaded;
+use crate::load::remote::Fetched;
 use cvdns_core::problem::Problems;
 
-/// Takes over the feed, other files and what the clock changes by the server's rules, whenever it
-/// is told the time.
+/// Takes over feeds and what the clock changes by the server's rules, whenever it is told the time.
 pub struct SteppedServer {
     state: ServerState,
 }
@@ -19,21 +19,17 @@ impl SteppedServer {
     ///
     /// # Errors
     /// When inputs contradict each other.
-    pub fn new(
-        loaded: Loaded,
-        mut problems: Problems,
-        now: Timestamp,
-    ) -> Result<Self, StartError> {
+    pub fn new(loaded: Loaded, mut problems: Problems, now: Timestamp) -> Result<Self, StartError> {
         match ServerState::new(loaded, now, &mut problems) {
             Some(state) => Ok(Self { state }),
             None => Err(StartError::Inputs(problems)),
         }
     }
 
-    /// Reads the files that may change, as a running server does once in `[feed] interval`, and
-    /// does what is due by the clock.
-    pub fn step(&mut self, now: Timestamp) {
-        self.state.read(now);
+    /// Judges a document as if it had just been fetched from the feed's source, and does what is
+    /// due by the clock. A document of before may be handed over again, as a poll would fetch it.
+    pub fn step(&mut self, feed: Vec<u8>, now: Timestamp) {
+        self.state.take_fetched(Ok(Fetched::New { octets: feed, signature: None }), now);
         self.state.tick(now);
         self.state.publisher().reclaim();
     }

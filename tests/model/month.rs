@@ -7,8 +7,9 @@ mod truth;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::asking::{A, AAAA, Asker, Numbers, TXT, project, query};
 use cvdns::daemon::SteppedServer;
@@ -22,7 +23,9 @@ use cvdns_monitor::Coordinator;
 use cvdns_monitor::rule::Evidence;
 use jiff::{SignedDuration, Timestamp};
 use rules::{CHECK, Rules, is_clear, least_announced};
-use truth::{COUNTRIES, DAY, Kind, LOSSES, MIRRORS, Shows, held, is_lost, kind, released, shows};
+use truth::{
+    COUNTRIES, DAY, HOUR, Kind, LOSSES, MIRRORS, Shows, held, is_lost, kind, released, shows,
+};
 
 /// Minutes from one step to the next.
 const STEP: i64 = 5;
@@ -38,8 +41,11 @@ fn at(minute: i64) -> Timestamp {
     start.checked_add(SignedDuration::from_mins(minute)).unwrap()
 }
 
-fn host(mirror: usize) -> String {
-    format!("m{mirror:03}.example.net")
+static HOSTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| (0..MIRRORS).map(|mirror| format!("m{mirror:03}.example.net")).collect());
+
+fn host(mirror: usize) -> &'static str {
+    &HOSTS[mirror]
 }
 
 /// Writes a configuration with the shipped settings. A mirror in three has no IPv6.
@@ -66,7 +72,8 @@ fn write(directory: &Path) {
     let database = project().join("geoip/country.mmdb");
     let config = format!(
         "[server]\nlisten = [\"127.0.0.1:5300\"]\n[[zone]]\nfile = \"zone.toml\"\n\
-         [geoip]\ndatabase = '{}'\n[feed]\nsource = \"feed.json\"\n",
+         [geoip]\ndatabase = '{}'\n[feed]\n\
+         source = \"https://feed.example.net/feed.json\"\n[monitor]\nfeed = \"feed.json\"\n",
         database.display()
     );
     for (name, text) in [("mirrors.toml", fleet), ("zone.toml", zone), ("cvdns.toml", config)] {
@@ -76,7 +83,6 @@ fn write(directory: &Path) {
 
 /// The network, its coordinator and a server.
 struct Month {
-    directory: tempfile::TempDir,
     coordinator: Coordinator,
     server: SteppedServer,
     random: Numbers,
@@ -120,7 +126,6 @@ impl Month {
             countries: Box::new(Country::all().cycle()),
             announced: 0,
             answered: 0,
-            directory,
         }
     }
 
@@ -158,9 +163,9 @@ impl Month {
         self.coordinator.set_release(Release::of("1.4.6", [63, released(minute), 339], 90));
         self.check(minute);
         let text = self.coordinator.feed_text(at(minute)).unwrap();
-        std::fs::write(self.directory.path().join("feed.json"), &text).unwrap();
-        self.server.step(at(minute));
-        Feed::parse(&text).unwrap()
+        let feed = Feed::parse(&text).unwrap();
+        self.server.step(text, at(minute));
+        feed
     }
 
     /// What the record announces, which never goes back, and never waits for too long.
@@ -210,10 +215,11 @@ fn states(feed: &Feed) -> BTreeMap<&str, (State, &BTreeMap<IpAddr, State>)> {
 
 /// What always holds of mirrors that nothing is wrong with, once the coordinator trusts itself.
 fn check_the_well(feed: &Feed, snapshot: &Snapshot, minute: i64) {
+    let stuck: Vec<&str> = snapshot.dynamic_data.stuck().iter().map(String::as_str).collect();
     for mirror in 0..MIRRORS {
         let kind = kind(mirror);
         if matches!(kind, Kind::Steady | Kind::Slow | Kind::Late) {
-            let of = &feed.mirrors[&host(mirror)];
+            let of = &feed.mirrors[host(mirror)];
             // Who is always too far behind is old after a day.
             let states: &[State] = match minute {
                 _ if kind != Kind::Late => &[State::Up],
@@ -223,7 +229,7 @@ fn check_the_well(feed: &Feed, snapshot: &Snapshot, minute: i64) {
             };
             assert!(states.contains(&of.state), "{} at {minute}: {of:?}", host(mirror));
             assert!(of.addresses.values().all(|state| states.contains(state)), "{of:?}");
-            let is_stuck = snapshot.dynamic_data.stuck().contains(&host(mirror));
+            let is_stuck = stuck.contains(&host(mirror));
             assert!(!is_stuck, "{} is stuck at {minute}, {kind:?}", host(mirror));
         }
     }
@@ -246,7 +252,7 @@ fn a_month_of_coordinator_and_server() {
         let feed = month.step(minute);
         let snapshot = month.server.followed().snapshot;
         month.check_record(&snapshot, minute);
-        waits += usize::from(month.announced + 1 < released(minute));
+        waits += i64::from(month.announced + 1 < released(minute));
         let now = month.rules.excluded(month.announced, minute);
         let is_held = snapshot.meta.held.is_some();
         if is_held {
@@ -275,8 +281,13 @@ fn a_month_of_coordinator_and_server() {
         }
         before = Some((feed, snapshot));
     }
-    eprintln!(
-        "{} {holds:?} {frozen} {waits} {:?} {:?}",
-        month.answered, month.rules.reasons, month.rules.ramps
-    );
+    assert_eq!(frozen, 11 * 60 / STEP, "all the time of the losses");
+    // Four of five in a country have gone, and all of another one are removed.
+    let bursts = [26, 19].map(|day| day * DAY..day * DAY + 5 * HOUR);
+    let is_in = |burst: &Range<i64>| holds.iter().any(|minute| burst.contains(minute));
+    assert!(bursts.iter().all(is_in) && holds.len() == 2, "{holds:?}");
+    assert!(waits > 60 / STEP && month.answered > 150_000, "{waits} {}", month.answered);
+    let Rules { reasons, weights, .. } = month.rules;
+    assert!(reasons.len() == 5 && reasons.values().all(|count| *count > 5_000), "{reasons:?}");
+    assert!(weights[1..4].iter().all(|count| *count > 200), "{weights:?}");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cvdns_core::health::{Feed, State};
+use cvdns_core::release::Share;
 
 use super::truth::{
     DAY, HOUR, LOSSES, MIRRORS, Shows, held, is_lost, lost_between, release_time, shows, timestamp,
@@ -47,8 +48,8 @@ pub(super) struct Rules {
     excluded: Vec<bool>,
     /// What feeds said of each mirror.
     returns: Vec<Return>,
-    /// How often a mirror was seen at each step of its way back.
-    pub(super) ramps: BTreeMap<String, usize>,
+    /// How often a mirror had a weight, by quarters.
+    pub(super) weights: [usize; 5],
 }
 
 /// How a mirror comes back, by the feeds.
@@ -76,7 +77,7 @@ impl Rules {
             reasons: BTreeMap::new(),
             excluded: vec![false; addresses.len()],
             returns: vec![Return::default(); MIRRORS],
-            ramps: BTreeMap::new(),
+            weights: [0; 5],
             addresses,
         }
     }
@@ -165,7 +166,7 @@ impl Rules {
     /// over `ramp` in four steps."
     pub(super) fn check_weights(&mut self, feed: &Feed, minute: i64) {
         for (mirror, back) in self.returns.iter_mut().enumerate() {
-            let said = &feed.mirrors[&super::host(mirror)];
+            let said = &feed.mirrors[super::host(mirror)];
             let is_usable = matches!(said.state, State::Up | State::Old);
             if is_usable {
                 let out = back.out_since.take().map_or(0, |since| minute - since);
@@ -178,16 +179,16 @@ impl Rules {
             }
             let up_for = back.up_since.map_or(i64::MAX, |since| minute - since);
             let expected = match up_for {
-                _ if !is_usable => "1",
-                _ if back.is_returning => "0.25",
-                ..10 => "0.25",
-                10..20 => "0.5",
-                20..30 => "0.75",
-                _ => "1",
+                _ if !is_usable => 4,
+                _ if back.is_returning => 1,
+                ..10 => 1,
+                10..20 => 2,
+                20..30 => 3,
+                _ => 4,
             };
-            let weight = said.weight.ratio().to_string();
-            assert_eq!(weight, expected, "{} at {minute}", super::host(mirror));
-            *self.ramps.entry(weight).or_default() += 1;
+            let weight = Share::of(expected as u128, 4);
+            assert_eq!(said.weight, weight, "{} at {minute}", super::host(mirror));
+            self.weights[expected] += 1;
         }
     }
 }
