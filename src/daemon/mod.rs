@@ -33,6 +33,7 @@ mod reporter;
 mod sampling;
 mod server_state;
 mod state_directory;
+mod stepped;
 mod version_memory;
 
 use std::net::SocketAddr;
@@ -66,6 +67,7 @@ use server_state::ServerState;
 pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
 pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use stepped::SteppedServer;
 
 /// Why the server does not start.
 #[derive(Debug)]

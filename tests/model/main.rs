@@ -26,6 +26,7 @@ mod example;
 mod explain;
 mod home_first;
 mod live;
+mod month;
 mod nested_zones;
 mod network_2006;
 mod not_for;

@@ -14,10 +14,11 @@ use super::rule::{Known, Rule, later};
 use super::schedule::{Planned, Schedule};
 use super::stored::StoredState;
 use super::target::Target;
+use crate::MonitorInputs;
 use cvdns_core::health::{Feed, State};
 
 /// The fleet and what is known about it.
-pub(super) struct Coordinator {
+pub struct Coordinator {
     pub(super) targets: Vec<Target>,
     pub(super) stored: StoredState,
     pub(super) conduct: Conduct,
@@ -47,6 +48,27 @@ pub(super) struct Conduct {
     pub(super) has_witnesses: bool,
     /// Whether the coordinator takes into account that it may be wrong.
     pub(super) doubts: bool,
+}
+
+impl Conduct {
+    /// The settings that inputs contain.
+    pub(super) fn of(inputs: &MonitorInputs) -> Self {
+        let settings = &inputs.settings;
+        Self {
+            rule: Rule {
+                old_after: settings.old_after,
+                removed_after: settings.removed_after,
+                good_checks: settings.good_checks,
+                fault_after: settings.fault_after,
+                lag: inputs.lag,
+            },
+            schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
+            ramp: settings.ramp,
+            newcomers_wait: settings.newcomers_wait,
+            has_witnesses: !settings.witnesses.is_empty(),
+            doubts: true,
+        }
+    }
 }
 
 /// What is known about an address, for display.
@@ -217,7 +239,7 @@ impl Coordinator {
     }
 
     /// Whether to ask the witnesses now; then they count as being asked.
-    pub(super) fn asks_witnesses(&mut self, now: Timestamp) -> bool {
+    pub fn asks_witnesses(&mut self, now: Timestamp) -> bool {
         let asks = self.conduct.has_witnesses && !self.asking && self.witnesses_due() <= now;
         if asks {
             (self.asked, self.asking) = (Some(now), true);
@@ -247,7 +269,7 @@ impl Coordinator {
     }
 
     /// The next time at which a target is due, the witnesses are, or a weight rises.
-    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let free = self.targets.iter().enumerate().filter(|(i, _)| !self.under_way.contains(i));
         let due = |target| self.stored.of(target).map_or(Timestamp::MIN, |of| of.due);
         let steps = self
@@ -264,13 +286,13 @@ impl Coordinator {
         mirrors(&self.stored, &self.targets, self.conduct.ramp, now)
     }
 
-    /// Why the feed says that all states are left as they were.
-    pub(super) fn frozen(&self) -> Option<String> {
+    /// Why the feed says that all states are left as they were; `None` while checks are believed.
+    pub fn frozen(&self) -> Option<String> {
         self.stored.frozen.as_ref().map(super::doubt::Frozen::text)
     }
 
     /// A row for every address.
-    pub(super) fn rows(&self) -> Vec<AddressRow> {
+    pub fn rows(&self) -> Vec<AddressRow> {
         self.targets.iter().map(|target| self.row_of(target)).collect()
     }
 

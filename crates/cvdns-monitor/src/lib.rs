@@ -14,6 +14,7 @@
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
+//! - `embed` lets others drive a [`Coordinator`] with a clock and checks of their own.
 //! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
@@ -24,6 +25,7 @@ mod confirm;
 mod coordinator;
 mod document;
 mod doubt;
+mod embed;
 pub mod failure;
 mod fetch;
 mod inputs;
@@ -42,7 +44,7 @@ pub mod timestamp;
 pub mod trial;
 mod witness;
 
-pub use coordinator::AddressRow;
+pub use coordinator::{AddressRow, Coordinator};
 pub use inputs::MonitorInputs;
 pub use publish::{read_release, released};
 pub use run::{Start, once, watch};

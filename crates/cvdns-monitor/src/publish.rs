@@ -54,22 +54,7 @@ impl Publisher {
     ) -> Result<(), String> {
         let before = self.begin(stored);
         let last = before.map_or(0, |before| before.serial).max(stored.serial);
-        let serial =
-            serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
-        let frozen = stored.frozen.as_ref().map(Frozen::text);
-        let document = Document {
-            format: 1,
-            serial,
-            generated: now,
-            frozen: frozen.as_deref(),
-            release: stored.release.as_ref(),
-            mirrors,
-        };
-        let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
-        bytes.push(b'\n');
-        // A feed that servers would refuse must not replace one that they accepted.
-        Feed::parse(&bytes)
-            .map_err(|error| format!("the feed just made would be refused: {error}"))?;
+        let (serial, bytes) = compose(stored, mirrors, last, now)?;
         if let Some(signer) = &self.signer {
             let comment = format!("timestamp:{}\tserial:{serial}", now.as_second());
             let signature = signer.sign(&bytes, &comment)?;
@@ -135,6 +120,34 @@ impl Publisher {
         }
         self.complaint = complaint;
     }
+}
+
+/// Writes a feed of these mirrors as text, with a serial above `last`, which is returned too.
+///
+/// # Errors
+/// When there is no such serial, or servers would refuse the feed.
+pub(super) fn compose(
+    stored: &StoredState,
+    mirrors: &Mirrors,
+    last: u64,
+    now: Timestamp,
+) -> Result<(u64, Vec<u8>), String> {
+    let serial =
+        serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
+    let frozen = stored.frozen.as_ref().map(Frozen::text);
+    let document = Document {
+        format: 1,
+        serial,
+        generated: now,
+        frozen: frozen.as_deref(),
+        release: stored.release.as_ref(),
+        mirrors,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
+    bytes.push(b'\n');
+    // A feed that servers would refuse must not replace one that they accepted.
+    Feed::parse(&bytes).map_err(|error| format!("the feed just made would be refused: {error}"))?;
+    Ok((serial, bytes))
 }
 
 /// What is released: by the release file, else by the feed that was written last.

@@ -6,8 +6,6 @@ use crate::MonitorInputs;
 use crate::coordinator::Conduct;
 use crate::notify::Notifier;
 use crate::publish::Publisher;
-use crate::rule::Rule;
-use crate::schedule::Schedule;
 use crate::sign::Signer;
 use crate::target::{self, Target};
 
@@ -34,20 +32,7 @@ impl Parts {
             targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
             publisher: Publisher::new(feed, signer, inputs.release.clone()),
             notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
-            conduct: Conduct {
-                rule: Rule {
-                    old_after: settings.old_after,
-                    removed_after: settings.removed_after,
-                    good_checks: settings.good_checks,
-                    fault_after: settings.fault_after,
-                    lag: inputs.lag,
-                },
-                schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
-                ramp: settings.ramp,
-                newcomers_wait: settings.newcomers_wait,
-                has_witnesses: !settings.witnesses.is_empty(),
-                doubts: true,
-            },
+            conduct: Conduct::of(inputs),
         })
     }
 }
