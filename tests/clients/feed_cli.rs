@@ -162,7 +162,8 @@ fn show_counts_by_country() {
     let (code, out, _) = feed(dir.path(), &["show", "one.json"]);
     let fr: Vec<&str> =
         out.lines().find(|line| line.starts_with("FR")).unwrap().split_whitespace().collect();
-    let cells = ["FR", "2", "2", "0", "0", "0", "0", "0", "1", "50.0%", "?×2", "28120×1,28129×1", "?×2"];
+    let cells =
+        ["FR", "2", "2", "0", "0", "0", "0", "0", "1", "50.0%", "?×2", "28120×1,28129×1", "?×2"];
     assert_eq!((code, fr), (Some(0), cells.to_vec()));
 }
 
@@ -218,8 +219,7 @@ fn diff_says_who_falls_back_and_what_is_announced() {
     assert_eq!((&de["mirrors"][2]["before"], &de["mirrors"][2]["after"]), (&Value::Null, &none));
     let (code, out, _) = feed(dir.path(), &["diff", "feed.json", "after.json"]);
     assert_eq!(code, Some(0));
-    for words in
-        ["falls back", "3 of DE ", "3 of DE FR", "-de1.example 33.3%", "+fr1.example 0.0%"]
+    for words in ["falls back", "3 of DE ", "3 of DE FR", "-de1.example 33.3%", "+fr1.example 0.0%"]
     {
         assert!(out.contains(words), "{words}: {out}");
     }
