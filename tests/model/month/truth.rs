@@ -171,3 +171,19 @@ pub(super) fn timestamp(mirror: usize, minute: i64) -> i64 {
     };
     minute - minute.rem_euclid(3 * HOUR)
 }
+
+/// Whether nothing has been wrong with a mirror for `span`, so that all know.
+pub(super) fn is_well_for(span: i64, mirror: usize, minute: i64) -> bool {
+    match kind(mirror) {
+        Kind::Steady | Kind::Slow => true,
+        Kind::Late => false,
+        Kind::Stuck((from, to))
+        | Kind::StuckLiar((from, to))
+        | Kind::Restored((from, to))
+        | Kind::OldTimestamp((from, to))
+        | Kind::Away((from, to)) => !within((from, to + CATCHING_UP + span), minute),
+        Kind::Again { every, length, .. } | Kind::OnlyIpv4 { every, length } => {
+            phase(mirror, every, minute) >= length + span
+        }
+    }
+}
