@@ -83,6 +83,18 @@ pub struct Yield {
     pub unsettled: bool,
 }
 
+impl Yield {
+    /// Whether there are IPv6 addresses as near as those in front of IPv4 answers. Where there are
+    /// none, AAAA is NODATA: hosts prefer IPv6, and pools that only fill answers up would send all
+    /// of them abroad although a mirror is near. True without IPv4 addresses.
+    fn has_ipv6_at_home(&self) -> bool {
+        let home = self.ipv4.groups.first().and_then(|home| home.pools.last());
+        let Some(home) = home else { return true };
+        let nearest = self.ipv6.groups.iter().flat_map(|group| &group.pools).map(|pool| pool.at);
+        nearest.min().is_some_and(|nearest| nearest <= home.at)
+    }
+}
+
 /// Which mirrors a walk selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Selection {
@@ -202,6 +214,9 @@ impl Walk<'_> {
         let min = (counted(&found) >= self.min).then_some(self.min);
         found.ipv4.form_groups(ends.iter().map(|end| (end.ipv4, end.takes)), min);
         found.ipv6.form_groups(ends.iter().map(|end| (end.ipv6, end.takes)), min);
+        if !counts_ipv6 && !found.has_ipv6_at_home() {
+            found.ipv6 = FamilyYield::default();
+        }
         found
     }
 
