@@ -15,6 +15,7 @@ use domain::base::iana::Rtype;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::moment::moment;
 use super::offline::{Offline, SourcedFeed};
 use super::output::{Failure, eprint_line, print_json};
 use super::table::{or_dash, print_table};
@@ -55,7 +56,7 @@ pub struct ExplainArgs {
     pub feed: Option<String>,
     /// Explain the answer at this time, such as 2026-12-01T03:00:00Z, with the downtimes, overrides
     /// and stamps of then.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<Timestamp>,
     /// Query this server too and compare its answer. It must accept client subnets from this
     /// host.

@@ -9,7 +9,7 @@ use clap::Args;
 use super::output::Failure;
 use super::problems::print_all;
 use cvdns_core::fleet::{Fleet, Mirror};
-use cvdns_core::problem::Problems;
+use cvdns_core::problem::{Problems, plural};
 use cvdns_io::{create, read_list, replace};
 
 /// Arguments of `cvdns import`.
@@ -64,9 +64,10 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let addresses = fleet.mirrors.iter().flat_map(Mirror::addresses).count();
     writeln!(
         std::io::stdout().lock(),
-        "{}: {} mirrors with {addresses} addresses",
+        "{}: {} with {}",
         out.display(),
-        fleet.mirrors.len()
+        plural(fleet.mirrors.len(), "mirror", "mirrors"),
+        plural(addresses, "address", "addresses")
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,7 @@ pub mod geoip;
 pub mod import;
 mod log_filter;
 mod long_running;
+mod moment;
 pub mod monitor;
 mod offline;
 mod output;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
+use super::moment::moment;
 use super::output::{Failure, print_json, progress_bar};
 use super::problems::print;
 use super::table::{or_dash, print_table};
@@ -43,7 +44,7 @@ pub struct MonitorArgs {
     #[arg(long)]
     pub json: bool,
     /// Use this time instead of the clock, so that tests can run days of checks in seconds.
-    #[arg(long, value_name = "TIME", hide = true, requires = "once")]
+    #[arg(long, value_name = "TIME", value_parser = moment, hide = true, requires = "once")]
     pub at: Option<Timestamp>,
 }
 

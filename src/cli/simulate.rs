@@ -17,6 +17,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::explain::print_notes;
+use super::moment::moment;
 use super::offline::Offline;
 use super::output::{Failure, print_json};
 use cvdns_core::fleet::Fleet;
@@ -45,7 +46,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE|URL")]
     pub feed: Option<String>,
     /// Simulate this time, such as 2026-12-01T03:00:00Z, with the downtimes and overrides of then.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<Timestamp>,
     /// The zone. Default: all zones that have mirrors.
     #[arg(long, value_name = "ORIGIN")]

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::cli::log_filter;
 use crate::cli::long_running::{run_with_signals, start_log};
+use crate::cli::moment::moment;
 use crate::cli::offline::Offline;
 use crate::cli::output::{Failure, eprint_line, print_line};
 use crate::cli::problems::print;
@@ -59,7 +60,7 @@ pub struct BindArgs {
     #[arg(long, value_name = "FILE|URL")]
     pub feed: Option<String>,
     /// Export the answers of this time. Default: now.
-    #[arg(long, value_name = "TIME", conflicts_with = "watch")]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "watch")]
     pub at: Option<Timestamp>,
 }
 

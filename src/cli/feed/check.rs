@@ -15,7 +15,7 @@ use crate::cli::problems::print;
 use crate::cli::signature;
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::{Feed, feed_faults, unknown_mirrors};
-use cvdns_core::problem::{HAS_MARK, Location, Problems, without_mark};
+use cvdns_core::problem::{HAS_MARK, Location, Problems, plural, without_mark};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::snapshot::Snapshot;
 
@@ -62,8 +62,8 @@ pub(super) fn run(args: &CheckArgs, config: &Path) -> Result<ExitCode, Failure> 
             problems: &mut problems,
         };
         checker.check(&snapshot);
-        summary =
-            format!("feed {} of {}, {} mirrors", feed.serial, feed.generated, feed.mirrors.len());
+        let mirrors = plural(feed.mirrors.len(), "mirror", "mirrors");
+        summary = format!("feed {} of {}, {mirrors}", feed.serial, feed.generated);
         let restricted = feed.requirements().not_for.len();
         if restricted > 0 {
             let _ = write!(summary, ", {restricted} of them not for all clients (`not-for`)");
@@ -187,7 +187,8 @@ impl Checker<'_> {
             );
         }
         if let Some(more @ 1..) = found.len().checked_sub(NAMED) {
-            let what = format!("{more} more mirrors are too far behind the release");
+            let mirrors = plural(more, "more mirror is", "more mirrors are");
+            let what = format!("{mirrors} too far behind the release");
             self.warn(what, "`cvdns feed show` shows the versions that they hold");
         }
     }
@@ -222,14 +223,14 @@ impl Checker<'_> {
     fn check_paths(&mut self, snapshot: &Snapshot) {
         let lagging = snapshot.dynamic_data.lagging();
         if lagging > 0 {
-            let what =
-                format!("{lagging} mirrors work but are too far behind the record to be used");
+            let mirrors = plural(lagging, "mirror works but is", "mirrors work but are");
+            let what = format!("{mirrors} too far behind the record to be used");
             self.warn(what, "`cvdns feed show` shows the versions that they hold");
         }
         let open = snapshot.fail_open_paths();
         if open > 0 {
-            let what =
-                format!("{open} paths, counted once for each limit, have no mirror that works");
+            let (one, more) = ("path has", "paths, counted once for each limit, have");
+            let what = format!("{} no mirror that works", plural(open, one, more));
             self.warn(
                 what,
                 "all their mirrors would be answered as if they were up, with a TTL of 30 s",

@@ -1,5 +1,6 @@
 //! The `[monitor]` section: how the coordinator checks the mirrors, and where it writes the feed.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -65,10 +66,10 @@ impl Default for Monitor {
 }
 
 impl Monitor {
-    /// Notes the witnesses that are mirrors of a fleet.
+    /// Reports the witnesses that are mirrors of a fleet.
     pub fn check_witnesses(&self, fleets: &[&Fleet], problems: &mut Problems) {
         for witness in &self.witnesses {
-            let ip = witness.value.ip();
+            let ip = witness.value.ip().to_canonical();
             let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
             let mut found = mirrors.filter(|mirror| mirror.addresses().any(|of| of == ip));
             if let Some(mirror) = found.next() {
@@ -95,7 +96,7 @@ impl Monitor {
             fault_after: table.value(&keys::FAULT_AFTER),
             newcomers_wait: table.value(&keys::NEW),
             ramp: table.value(&keys::RAMP),
-            witnesses: table.list(&keys::WITNESSES).unwrap_or_default(),
+            witnesses: witnesses(&mut table),
             publish_every: table.value(&keys::PUBLISH_EVERY),
             connect_timeout: table.value(&keys::CONNECT_TIMEOUT),
             timeout: table.value(&keys::TIMEOUT),
@@ -129,6 +130,30 @@ fn hosts(table: &mut Table<'_>) -> Option<[String; 2]> {
         table.error(location, what, format!("expected {}", keys::HOSTS.expected()));
     }
     hosts.ok()
+}
+
+/// Reads the witnesses. One that no connection can reach would freeze the coordinator, and one that
+/// is named twice is no second opinion.
+fn witnesses(table: &mut Table<'_>) -> Vec<Placed<SocketAddr>> {
+    let witnesses = table.list(&keys::WITNESSES).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    for Placed { value, location } in &witnesses {
+        let (ip, port) = (value.ip().to_canonical(), value.port());
+        let (what, help) = if port == 0 {
+            let help =
+                "write the port of a service that accepts TCP connections, such as 53 or 443";
+            (format!("no connection can be made to port 0 of the witness {value}"), help)
+        } else if ip.is_unspecified() {
+            let help = "write the address of a machine in another network";
+            (format!("the witness {value} has an unspecified address, which is no machine's"), help)
+        } else if !seen.insert((ip, port)) {
+            (format!("the witness {value} is named twice"), "keep one")
+        } else {
+            continue;
+        };
+        table.error(location.clone(), what, help);
+    }
+    witnesses
 }
 
 fn on_change(table: &mut Table<'_>) -> Vec<String> {
@@ -208,8 +233,8 @@ mod tests {
             ("hosts = [\"a b\", \"c\"]", "\"a b\" is not a host name"),
             ("timeout = \"0s\"", "less than a second"),
             ("old-after = \"tomorrow\"", "is not a duration"),
-            ("old-after = \"0d\"", "is not a duration of a second or more"),
-            ("old-after = \"-1d\"", "is not a duration of a second or more"),
+            ("old-after = \"0d\"", "less than a second"),
+            ("old-after = \"-1d\"", "is negative"),
             ("old-after = \"1 month 1d\"", "is not a duration"),
             ("secret-key = \"\"", "it is empty"),
             ("on-change = \"mail\"", "write a list in brackets"),
@@ -218,6 +243,26 @@ mod tests {
             ("ramp = \"10ms\"", "less than a second"),
             ("witnesses = [\"192.0.2.1\"]", "c:3:14: `witnesses`"),
             ("witnesses = \"192.0.2.1:80\"", "write a list in brackets"),
+            (
+                "witnesses = [\"192.0.2.1:80\", \"192.0.2.1:0\"]",
+                "c:3:30: no connection can be made to port 0 of the witness 192.0.2.1:0 \
+                 (write the port of",
+            ),
+            (
+                "witnesses = [\"0.0.0.0:80\"]",
+                "c:3:14: the witness 0.0.0.0:80 has an unspecified address, which is no machine's \
+                 (write the address of",
+            ),
+            ("witnesses = [\"[::]:80\"]", "c:3:14: the witness [::]:80 has an unspecified"),
+            ("witnesses = [\"[::ffff:0.0.0.0]:80\"]", "has an unspecified address"),
+            (
+                "witnesses = [\"192.0.2.1:80\", \"192.0.2.1:443\", \"192.0.2.1:80\"]",
+                "c:3:47: the witness 192.0.2.1:80 is named twice (keep one)",
+            ),
+            (
+                "witnesses = [\"192.0.2.1:80\", \"[::ffff:192.0.2.1]:80\"]",
+                "c:3:30: the witness [::ffff:192.0.2.1]:80 is named twice",
+            ),
             ("publish-every = \"40m\"", "stale after 3600s"),
             ("intervall = \"1h\"", "did you mean `interval`?"),
         ] {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 /// The problems of a configuration with these lines.
@@ -82,6 +84,49 @@ fn a_feed_that_anyone_can_change_causes_a_warning() {
 fn an_empty_nsid_is_called_empty() {
     let found = problems("[server]\nnsid = \"\"");
     assert!(found.len() == 1 && found[0].contains("it is empty"), "{found:?}");
+}
+
+/// BIND takes an address without a prefix to be a network of one; here it may as well be a network
+/// whose prefix was forgotten, so it is an error that says what to write.
+#[test]
+fn networks_have_a_prefix_that_fits() {
+    let place = "c:3:11: `exempt`: ";
+    for (network, words) in [
+        ("192.0.2.1", "\"192.0.2.1\" has no prefix length: write 192.0.2.1/32 for this address"),
+        ("2001:db8::1", "\"2001:db8::1\" has no prefix length: write 2001:db8::1/128 for this"),
+        ("1.2.3.4/33", "\"1.2.3.4/33\": the prefix is longer than 32 bits"),
+        ("2001:db8::/129", "\"2001:db8::/129\": the prefix is longer than 128 bits"),
+        ("1.2.3.4/999999999999", "the prefix is longer than 32 bits"),
+        ("1.2.3.4/", "\"1.2.3.4/\": \"\" is not a prefix length, 0 to 32"),
+        ("1.2.3.4/255.0.0.0", "\"255.0.0.0\" is not a prefix length, 0 to 32"),
+        ("1.2.3/24", "\"1.2.3\" is not an IP address"),
+        ("192.0.2.1/24", "192.0.2.1/24 has bits beyond its prefix; 192.0.2.0/24 has not"),
+    ] {
+        let found = problems(&format!("[rate-limit]\nexempt = [\"{network}\"]"));
+        let told = found.iter().any(|problem| problem.contains(words) && problem.contains(place));
+        assert!(told, "{network}: {found:?}");
+    }
+    assert_eq!(problems("[rate-limit]\nexempt = [\"192.0.2.1/32\", \"::/0\"]"), [""; 0]);
+}
+
+/// Days are allowed wherever a duration is.
+#[test]
+fn durations_may_have_days() {
+    let mut problems = Problems::default();
+    let text = "zone = [{ file = \"z\" }]\n[feed]\nmax-age = \"2d\"\nloss-window = \"1d 12h\"\n\
+                settle = \"0d\"\n[record]\nstuck-after = \"1d\"\n[monitor]\nfault-after = \"1d 1s\"\n";
+    let config = Config::parse("cvdns.toml", text, &mut problems).expect("a configuration");
+    assert_eq!(problems.counts(), (0, 0));
+    let read = [
+        config.feed.max_age,
+        config.feed.loss_window,
+        config.feed.settle,
+        config.record.stuck_after,
+        config.monitor.fault_after,
+    ];
+    let hour = 3600;
+    let expected = [48 * hour, 36 * hour, 0, 24 * hour, 24 * hour + 1].map(Duration::from_secs);
+    assert_eq!(read, expected);
 }
 
 #[test]

@@ -102,9 +102,6 @@ pub const SECONDS: Custom<Duration> = duration(read::seconds);
 /// A duration of a second or more, or 0.
 pub const ZERO_OR_SECONDS: Custom<Duration> = duration(read::zero_or_seconds);
 
-/// A duration of a second or more, in which days are allowed: `"1d"`, `"1d 12h"`.
-pub const DAYS: Custom<Duration> = duration(read::days);
-
 /// A moment: a date-time with an offset.
 pub const MOMENT: Custom<Timestamp> =
     Custom { read: read::moment, shape: || Shape::Moment, literal: ToString::to_string };

@@ -58,11 +58,13 @@ pub fn share(value: &DeValue<'_>) -> Result<f64, String> {
     }
 }
 
-/// A duration such as `"90s"`, `"10m"`, `"3h"` (also `"1h 30m"`).
+/// A duration such as `"90s"`, `"10m"`, `"3h"`, `"2d"` (also `"1d 12h 30m"`); a day has 24 hours.
 pub fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
     let text = value.as_str().ok_or_else(String::new)?;
-    let signed: SignedDuration =
-        text.parse().map_err(|_| format!("\"{text}\" is not a duration"))?;
+    let signed = text
+        .parse::<SignedDuration>()
+        .or_else(|_| text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours()));
+    let signed = signed.map_err(|_| format!("\"{text}\" is not a duration"))?;
     Duration::try_from(signed).map_err(|_| format!("\"{text}\" is negative"))
 }
 
@@ -80,19 +82,6 @@ pub fn seconds(value: &DeValue<'_>) -> Result<Duration, String> {
 pub fn zero_or_seconds(value: &DeValue<'_>) -> Result<Duration, String> {
     let duration = duration(value)?;
     if duration.is_zero() { Ok(duration) } else { seconds(value) }
-}
-
-/// A duration of a second or more, in which days are allowed: `"1d"`, `"1d 12h"`.
-pub fn days(value: &DeValue<'_>) -> Result<Duration, String> {
-    let text = value.as_str().unwrap_or_default();
-    let Some(span) = text.parse::<Span>().ok().filter(|_| text.contains('d')) else {
-        return seconds(value);
-    };
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok();
-    match duration.and_then(|duration| Duration::try_from(duration).ok()) {
-        Some(duration) if duration >= Duration::from_secs(1) => Ok(duration),
-        _ => Err(format!("\"{text}\" is not a duration of a second or more")),
-    }
 }
 
 /// A string that is not empty.

@@ -88,8 +88,9 @@ pub static MAX_LOSS: Key<Custom<Share>, Preset<Share>> = Key {
     default: Preset(Share::HALF),
     expected: "a share such as 0.5; 1 for any",
     example: "",
-    doc: "A feed that leaves out more than this share of the most usable mirrors that there were \
-        within `loss-window`, or of a pool's, is held back until a second feed leaves out the same.",
+    doc: "The largest share of the usable mirrors, of all or of one pool, that feeds may take away \
+        within `loss-window`. A feed that takes away more is held back until a second feed takes \
+        away the same, or until `cvdns feed accept`.",
 };
 
 /// `loss-window`.

@@ -1,5 +1,7 @@
 //! The keys of `[geoip]`.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use crate::geo::country::Country;
@@ -10,7 +12,8 @@ use crate::schema::{
 /// A network without bits beyond its prefix: with them, it is unclear which network is meant.
 pub(super) const NETWORK: Custom<IpNet> = Custom {
     read: |value| {
-        let net: IpNet = read::parsed(value)?;
+        let text = read::string(value)?;
+        let net: IpNet = text.parse().map_err(|_| not_a_network(&text))?;
         if net.addr() == net.network() {
             Ok(net)
         } else {
@@ -20,6 +23,29 @@ pub(super) const NETWORK: Custom<IpNet> = Custom {
     shape: || Shape::Pattern("^[0-9A-Fa-f.:]+/[0-9]+$"),
     literal: |net| format!("\"{net}\""),
 };
+
+/// What is wrong with a text that is no network.
+fn not_a_network(text: &str) -> String {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let Ok(ip) = address.parse::<IpAddr>() else {
+        return format!("\"{address}\" is not an IP address");
+    };
+    let bits = if ip.is_ipv4() { 32 } else { 128 };
+    match length {
+        None => {
+            format!("\"{text}\" has no prefix length: write {ip}/{bits} for this address alone")
+        }
+        Some(length)
+            if !length.is_empty() && length.bytes().all(|octet| octet.is_ascii_digit()) =>
+        {
+            format!("\"{text}\": the prefix is longer than {bits} bits")
+        }
+        Some(length) => format!("\"{text}\": \"{length}\" is not a prefix length, 0 to {bits}"),
+    }
+}
 
 static OVERRIDE_SECTION: Section = Section { doc: "", keys: &[&NET, &COUNTRY] };
 

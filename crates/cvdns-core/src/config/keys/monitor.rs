@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::schema::kind::{DAYS, DURATION, ZERO_OR_SECONDS};
+use crate::schema::kind::{DURATION, SECONDS, ZERO_OR_SECONDS};
 use crate::schema::{
     Custom, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text, read,
 };
@@ -125,7 +125,7 @@ pub static PORT: Key<Integer<u16>, Preset<u16>> = Key {
 /// `interval`.
 pub static INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "interval",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(3600)),
     expected: "",
     example: "",
@@ -135,7 +135,7 @@ pub static INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
 /// `retry-interval`.
 pub static RETRY_INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "retry-interval",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(300)),
     expected: "",
     example: "",
@@ -175,18 +175,18 @@ pub static GOOD_CHECKS: Key<Integer<u32>, Preset<u32>> = Key {
 /// `old-after`.
 pub static OLD_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "old-after",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(24 * 3600)),
     expected: "",
     example: "",
     doc: "Age of a timestamp, or time with a database that is more than `lag` of [record] behind \
-        the release, after which an address is old; days are allowed (\"1d\").",
+        the release, after which an address is old.",
 };
 
 /// `removed-after`.
 pub static REMOVED_AFTER: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "removed-after",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(48 * 3600)),
     expected: "",
     example: "",
@@ -211,8 +211,8 @@ pub static NEW: Key<OneOf<bool>, Preset<bool>> = Key {
     default: Preset(true),
     expected: "",
     example: "",
-    doc: "State of an address that is new to the fleet, until its first good check. A coordinator \
-        without memory takes none to be new.",
+    doc: "State of an address that was added to the fleet, from then until its first good check. A \
+        coordinator that has lost its memory takes no address to be new.",
 };
 
 /// `ramp`.
@@ -241,7 +241,7 @@ pub static WITNESSES: Key<List<Parsed<SocketAddr>>, Optional> = Key {
 /// `publish-every`.
 pub static PUBLISH_EVERY: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "publish-every",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(600)),
     expected: "",
     example: "",
@@ -262,7 +262,7 @@ pub static CONCURRENCY: Key<Integer<usize>, Preset<usize>> = Key {
 /// `connect-timeout`.
 pub static CONNECT_TIMEOUT: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "connect-timeout",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(10)),
     expected: "",
     example: "",
@@ -272,7 +272,7 @@ pub static CONNECT_TIMEOUT: Key<Custom<Duration>, Preset<Duration>> = Key {
 /// `timeout`.
 pub static TIMEOUT: Key<Custom<Duration>, Preset<Duration>> = Key {
     name: "timeout",
-    kind: DAYS,
+    kind: SECONDS,
     default: Preset(Duration::from_secs(20)),
     expected: "",
     example: "",

@@ -36,8 +36,8 @@ pub static RESPONSES_PER_SECOND: Key<Integer<u32>, Preset<u32>> = Key {
     example: "",
     doc: "Answers a second for one IPv4 address or one IPv6 /64, and as many at once after a \
         pause. The UDP workers of an address share it evenly: a client that sends everything from \
-        one port has one worker's part of it. With client subnets, a resolver asks again for \
-        every network of its users: have it well above 50.",
+        one port has one worker's part of it. A resolver that sends client subnets asks once for \
+        each network of its users, so a limit of 50 is too low for it.",
 };
 
 /// `slip`.
@@ -47,9 +47,9 @@ pub static SLIP: Key<Integer<u32>, Preset<u32>> = Key {
     default: Preset(1u32),
     expected: "a number, 0 to 1000",
     example: "",
-    doc: "Every one of so many limited answers is sent, without records and with TC, and the \
-        others are dropped. 1 sends all: no client whose address is misused is cut off. 0 sends \
-        none.",
+    doc: "How many answers over the limit there are for each one that is sent, without records and \
+        with TC; the others are dropped. 1: all are sent, so that a client whose address is misused \
+        can still ask over TCP. 2: every second one is sent, and so on. 0: none is sent.",
 };
 
 /// `exempt`.
