@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::moment::moment;
-use super::output::{Failure, print_json, progress_bar};
+use super::output::{Failure, print_json, print_line, progress_bar};
 use super::problems::print;
 use super::table::{or_dash, print_table};
 use crate::load;
@@ -21,7 +21,7 @@ use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
 use cvdns_monitor::rule::span;
-use cvdns_monitor::{AddressRow, Start, once, watch};
+use cvdns_monitor::{AddressRow, Checked, Start, once, watch};
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
@@ -81,15 +81,18 @@ fn coordinate(
         return Ok(ExitCode::SUCCESS);
     }
     let bar = progress_bar("{wide_bar} {human_pos}/{human_len} addresses, {elapsed}");
-    let rows = once(start, signals, &mut |done, total| {
+    let checked = once(start, signals, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let rows = rows.map_err(Failure::new)?;
+    let Checked { rows, frozen } = checked.map_err(Failure::new)?;
     if args.json {
         print_json(&rows)?;
     } else {
+        if let Some(frozen) = frozen {
+            print_line(format!("frozen since {}: {}\n", frozen.since, frozen.reason))?;
+        }
         print_summary(&rows, args.at.unwrap_or_else(Timestamp::now))?;
     }
     Ok(ExitCode::SUCCESS)

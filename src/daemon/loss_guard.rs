@@ -70,12 +70,14 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cvdns_core::snapshot::PoolLoss;
     use cvdns_core::snapshot::pools::Pool;
+    use cvdns_core::snapshot::{LossKind, PoolLoss};
 
     fn loss(hosts: &[&str]) -> Loss {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Loss { pools: vec![PoolLoss { pool: Pool::World, hosts, usable: 4 }] }
+        Loss {
+            pools: vec![PoolLoss { pool: Pool::World, kind: LossKind::Whole, hosts, usable: 4 }],
+        }
     }
 
     fn at(seconds: i64) -> Timestamp {

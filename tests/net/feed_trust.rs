@@ -8,6 +8,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use support::client::Transport;
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, States, mirrors};
@@ -363,4 +364,48 @@ fn formats_a_feed_that_is_held_back_can_be_accepted() {
     assert_eq!(http::post(port, path, "text/plain", "{\"serial\": 1001}").0, 415);
     assert_eq!(http::post(port, path, "application/json", "{}").0, 400);
     assert_eq!(http::post(port, path, "application/json", "{\"serial\": \"1001\"}").0, 400);
+}
+
+/// A feed that takes mirrors from the clients of a country, or all IPv4 addresses, takes as much
+/// away as one that says that they are down.
+#[test]
+fn formats_max_loss_counts_what_clients_lose() {
+    let feed = |serial: u64, entry: &dyn Fn(&fixture::Mirror) -> Value| {
+        let mut feed: Value =
+            serde_json::from_str(&fixture::feed(serial, &States::default())).expect("JSON");
+        let mirrors = fixture::mirrors();
+        let mirrors = mirrors.iter().map(|mirror| (mirror.host.clone(), entry(mirror)));
+        feed["mirrors"] = Value::Object(mirrors.collect());
+        feed.to_string()
+    };
+    let (daemon, _) = start(fixture::files(), "");
+    let next = |feed: &str, says: &[&str]| {
+        let before = daemon.log().len();
+        daemon.write_feed(feed);
+        daemon.wait_for_log(before, says);
+    };
+    let barred = feed(1_001, &|_| json!({ "state": "up", "not-for": ["CN"] }));
+    next(
+        &barred,
+        &[
+            "feed 1001 is held back: it takes away 46 of 46 usable mirrors of world for clients in CN",
+        ],
+    );
+    let ipv6_only = feed(
+        1_002,
+        &|mirror| json!({ "state": "up", "addresses": { mirror.v4.as_str(): "down" } }),
+    );
+    next(
+        &ipv6_only,
+        &["feed 1002 is held back: it takes away ", "46 of 46 usable mirrors of world over ipv4"],
+    );
+    // One mirror is no loss of that size.
+    let one = feed(1_003, &|mirror| {
+        if mirror.host == "de1.example" {
+            json!({ "state": "up", "not-for": ["CN"] })
+        } else {
+            json!({ "state": "up" })
+        }
+    });
+    next(&one, &["feed 1003 of "]);
 }

@@ -92,7 +92,8 @@ pub struct AddressRow {
     pub daily: Option<u32>,
     /// The version of bytecode.cvd that it last served.
     pub bytecode: Option<u32>,
-    /// Why it is in that state.
+    /// Why it is in that state. "withheld: " and why it fails, if it keeps its state only because
+    /// the coordinator doubts what it finds.
     pub reason: String,
 }
 
@@ -291,9 +292,18 @@ impl Coordinator {
         self.stored.frozen.as_ref().map(super::doubt::Frozen::text)
     }
 
-    /// A row for every address.
+    /// A row for every address, with what is found and not believed.
     pub fn rows(&self) -> Vec<AddressRow> {
-        self.targets.iter().map(|target| self.row_of(target)).collect()
+        let row = |(number, target): (usize, &Target)| {
+            let mut row = self.row_of(target);
+            let withheld = self.round.as_ref().and_then(|round| round.withheld_reason(number));
+            // An address that is not answered has the reason for that.
+            if let Some(reason) = withheld.filter(|_| row.state.is_none_or(State::is_usable)) {
+                row.reason = format!("withheld: {reason}");
+            }
+            row
+        };
+        self.targets.iter().enumerate().map(row).collect()
     }
 
     /// The row of the target with this number.

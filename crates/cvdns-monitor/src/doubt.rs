@@ -16,11 +16,11 @@ const LEAST: usize = 4;
 
 /// Why and since when the coordinator leaves all states as they were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Frozen {
+pub struct Frozen {
     /// Since when.
-    pub(super) since: Timestamp,
+    pub since: Timestamp,
     /// Why.
-    pub(super) reason: String,
+    pub reason: String,
 }
 
 impl Frozen {
@@ -99,6 +99,16 @@ impl Round {
     /// Keeps a result that is not believed yet.
     pub(super) fn withhold(&mut self, number: usize, evidence: Evidence) {
         self.withheld.insert(number, evidence);
+    }
+
+    /// Why an address fails, if that was found and is withheld.
+    pub(super) fn withheld_reason(&self, number: usize) -> Option<&str> {
+        match self.withheld.get(&number)? {
+            Evidence::Faulty(reason) | Evidence::Dead(reason) | Evidence::Unchecked(reason) => {
+                Some(reason)
+            }
+            Evidence::Serves { .. } => None,
+        }
     }
 
     /// Leaves out members that cannot be checked now.

@@ -45,8 +45,9 @@ pub mod trial;
 mod witness;
 
 pub use coordinator::{AddressRow, Coordinator};
+pub use doubt::Frozen;
 pub use inputs::MonitorInputs;
 pub use publish::{read_release, released};
-pub use run::{Start, once, watch};
+pub use run::{Checked, Start, once, watch};
 pub use sign::Signer;
 pub use target::hosts_of;

@@ -24,6 +24,7 @@ use self::stop::Stop;
 use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
+use super::doubt::Frozen;
 use super::metrics;
 use super::notify::Notifier;
 use super::publish::Publisher;
@@ -249,6 +250,15 @@ impl Start {
     }
 }
 
+/// What is known after every address was checked once.
+#[derive(Debug)]
+pub struct Checked {
+    /// A row for every address.
+    pub rows: Vec<AddressRow>,
+    /// Why and since when all states are left as they were; `None` while checks are believed.
+    pub frozen: Option<Frozen>,
+}
+
 /// Checks every address once and writes the feed. `progress` is called with the number of checks
 /// done and the number of all.
 ///
@@ -258,7 +268,7 @@ pub fn once(
     mut start: Start,
     signals: Signals,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<Vec<AddressRow>, String> {
+) -> Result<Checked, String> {
     let (events, received) = events(signals);
     let pool = start.pool(&events)?;
     start.coordinator.begin(start.clock.now());
@@ -291,14 +301,20 @@ pub fn once(
         }
     }
     let now = start.clock.now();
+    let was_frozen = start.coordinator.stored.frozen.is_some();
     let news = start.coordinator.conclude(now, &mut random);
     start.report(news, now);
+    let frozen = start.coordinator.stored.frozen.clone();
+    if let Some(frozen) = frozen.as_ref().filter(|_| was_frozen) {
+        // Each run has its own log or mail.
+        report::warn_of(&frozen.text());
+    }
     start.publish()?;
     let rows = start.coordinator.rows();
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);
     }
-    Ok(rows)
+    Ok(Checked { rows, frozen })
 }
 
 /// Checks addresses when they are due and writes feeds, until SIGTERM or SIGINT. On SIGHUP `reload`

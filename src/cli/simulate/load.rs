@@ -6,6 +6,10 @@ use super::replay::{BeforeAfter, Level, PathAnswer, Replayed};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::Plan;
 
+/// The part of its capacity by which a mirror's rate may exceed it and still count as met. Shares
+/// are counted in about a thousand windows, so that they are rounded to a thousandth of the demand.
+const TOLERANCE: f64 = 0.01;
+
 /// What each mirror gets of the demand, and what is left.
 pub(super) struct MirrorLoads {
     /// All enabled mirrors, in the order of the fleet file.
@@ -30,7 +34,7 @@ pub(super) struct MirrorReport {
     pub share: BeforeAfter<f64>,
     /// The demand that it leads, in kbit/s.
     pub rate: BeforeAfter<u64>,
-    /// Whether the rate is more than it can take.
+    /// Whether the rate is more than it can take, by more than the [`TOLERANCE`].
     pub exceeded: BeforeAfter<bool>,
 }
 
@@ -130,9 +134,14 @@ impl Side {
 }
 
 impl MirrorLoad {
-    /// How much of the rate it cannot take, in kbit/s.
+    /// How much of the rate it cannot take, in kbit/s; 0 within the [`TOLERANCE`].
     fn excess(self, capacity: u64) -> f64 {
-        if self.works { (self.rate - capacity as f64).max(0.0) } else { self.rate }
+        let capacity = capacity as f64;
+        match self.works {
+            false => self.rate,
+            true if self.rate > capacity * (1.0 + TOLERANCE) => self.rate - capacity,
+            true => 0.0,
+        }
     }
 }
 
@@ -140,4 +149,19 @@ impl MirrorLoad {
 #[allow(clippy::cast_sign_loss, reason = "rates are sums of positive numbers")]
 fn whole(rate: f64) -> u64 {
     rate.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/simulate.md "Rates": over capacity is what is more than 1 % above it.
+    #[test]
+    fn a_hundredth_above_the_capacity_is_rounding() {
+        let excess = |rate, works| whole(MirrorLoad { rate, works }.excess(1_000_000));
+        assert_eq!([excess(0.0, true), excess(1_008_000.0, true)], [0, 0]);
+        assert_eq!([excess(1_009_999.0, true), excess(1_011_000.0, true)], [0, 11_000]);
+        // One that does not work takes nothing.
+        assert_eq!([excess(0.0, false), excess(5_000.0, false)], [0, 5_000]);
+    }
 }

@@ -1,5 +1,6 @@
 //! What paths answer before and after the failures: read off the windows that would be sent.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::iter::repeat_n;
 use std::net::IpAddr;
@@ -26,12 +27,11 @@ pub(super) struct AnsweredPath {
     pub areas: Vec<Area>,
 }
 
-/// How well a path is answered; the best level first.
+/// How good the mirrors of an answer are; the best level first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
-    /// Addresses of usable mirrors, the furthest from the pool of this index on the path. The
-    /// flag says whether the path begins in another country than the client's.
-    Usable(usize, bool),
+    /// Addresses of usable mirrors.
+    Usable,
     /// Addresses of mirrors that are too far behind the record.
     Lagging,
     /// Addresses of mirrors that are not known to work.
@@ -44,6 +44,11 @@ pub(super) enum Level {
 #[derive(Debug, Clone)]
 pub(super) struct PathAnswer {
     pub level: Level,
+    /// Index on the path of the nearest pool in the front group, whose mirrors lead the answers; 0
+    /// if there is no answer.
+    pub front: usize,
+    /// How far the path is followed, as other reports have it.
+    pub reach: &'static str,
     /// The mirrors that are answered, ordered by index.
     pub mirrors: Vec<AnsweredMirror>,
 }
@@ -64,7 +69,7 @@ pub(super) struct AnsweredMirror {
 /// How an answer changes; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
-    /// Later pools or worse mirrors are used, or there is no answer.
+    /// The first places move to a later pool, worse mirrors are used, or there is no answer.
     FallsBack,
     /// Mirrors are gone.
     Loses,
@@ -72,7 +77,7 @@ pub(super) enum Change {
     Changes,
     /// Mirrors are added.
     Gains,
-    /// Later pools or worse mirrors are no longer used.
+    /// The first places move back to an earlier pool, or better mirrors are used.
     Recovers,
     /// Nothing.
     Same,
@@ -155,30 +160,30 @@ impl AnswerReader<'_> {
         let (Some(set), Some(rule), Some(pools)) =
             (answer.filter(|set| set.count > 0), rule, plan.paths.get(path))
         else {
-            return PathAnswer { level: Level::NoData, mirrors: Vec::new() };
+            let (front, reach, mirrors) = (0, "nodata", Vec::new());
+            return PathAnswer { level: Level::NoData, front, reach, mirrors };
         };
         // The windows were made of the same walk.
-        let mirrors = snapshot.dynamic_data.health(rule.plan).map_or_else(Vec::new, |health| {
+        let health = snapshot.dynamic_data.health(rule.plan);
+        let (front, mirrors) = health.map_or_else(Default::default, |health| {
             let found = plan.walk(rule.min, rule.families, health).along(pools);
             if ipv6 { answered(&found.ipv6, set) } else { answered(&found.ipv4, set) }
         });
         let level = match set.fallback {
             FallbackLevel::Open => Level::Open,
             FallbackLevel::Lagging => Level::Lagging,
-            FallbackLevel::Near | FallbackLevel::Further => {
-                let furthest = mirrors.iter().map(|mirror| mirror.pool).max();
-                Level::Usable(furthest.unwrap_or_default(), plan.paths.leads_away(path))
-            }
+            FallbackLevel::Near | FallbackLevel::Further => Level::Usable,
         };
-        PathAnswer { level, mirrors }
+        PathAnswer { level, front, reach: set.fallback.label(), mirrors }
     }
 }
 
-/// The mirrors of a yield that are in any of the windows, ordered by index.
+/// The mirrors of a yield that are in any of the windows, ordered by index, and the index on the
+/// path of the nearest pool of the front group.
 fn answered<A: Copy + Into<IpAddr>>(
     family_yield: &FamilyYield<A>,
     set: &WindowSet,
-) -> Vec<AnsweredMirror> {
+) -> (usize, Vec<AnsweredMirror>) {
     let places = FirstPlaces::new(family_yield, set);
     let record = if set.size == 0 { 1 } else { set.numbered(0).len() / usize::from(set.size) };
     let rdata = set.records().chunks_exact(record.max(1)).filter_map(|record| record.get(RDATA..));
@@ -194,22 +199,21 @@ fn answered<A: Copy + Into<IpAddr>>(
             }
         }
     }
-    mirrors.into_values().collect()
+    let front = family_yield.groups.first().and_then(|group| group.pools.first());
+    (front.map_or(0, |part| part.at), mirrors.into_values().collect())
 }
 
 impl PathAnswer {
     /// How this answer differs from the one `before`.
     fn change(&self, before: &Self) -> Change {
+        match self.level.cmp(&before.level).then(self.front.cmp(&before.front)) {
+            Ordering::Greater => return Change::FallsBack,
+            // Of mirrors that lag, nearer ones may be those that lag more.
+            Ordering::Less if self.level != Level::Lagging => return Change::Recovers,
+            Ordering::Less | Ordering::Equal => {}
+        }
         let (new, old) = (self.indexes(), before.indexes());
         let (enters, leaves) = (!new.is_subset(&old), !old.is_subset(&new));
-        if self.level > before.level {
-            return Change::FallsBack;
-        }
-        // If usable mirrors are followed by fewer of the same, the furthest have only failed.
-        let worked = matches!(before.level, Level::Usable(..));
-        if self.level < before.level && (enters || !worked) {
-            return Change::Recovers;
-        }
         match (enters, leaves) {
             (true, false) => Change::Gains,
             (false, true) => Change::Loses,
@@ -223,19 +227,6 @@ impl PathAnswer {
     }
 }
 
-impl Level {
-    /// The word for JSON, as other reports have it.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Usable(0, false) => FallbackLevel::Near.label(),
-            Self::Usable(..) => FallbackLevel::Further.label(),
-            Self::Lagging => FallbackLevel::Lagging.label(),
-            Self::Open => FallbackLevel::Open.label(),
-            Self::NoData => "nodata",
-        }
-    }
-}
-
 impl Change {
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -245,6 +236,45 @@ impl Change {
             Self::Gains => "gains",
             Self::Recovers => "recovers",
             Self::Same => "same",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(level: Level, front: usize, indexes: &[u32]) -> PathAnswer {
+        let of = |index: &u32| {
+            let share = 1.0 / indexes.len() as f64;
+            AnsweredMirror { index: *index, pool: front, drawn: false, share }
+        };
+        PathAnswer { level, front, reach: "", mirrors: indexes.iter().map(of).collect() }
+    }
+
+    /// docs/simulate.md "What is asked".
+    #[test]
+    fn the_first_places_tell_who_falls_back() {
+        let usable = |front, indexes: &[u32]| answer(Level::Usable, front, indexes);
+        let lagging = |front, indexes: &[u32]| answer(Level::Lagging, front, indexes);
+        let open = answer(Level::Open, 0, &[0, 1, 2]);
+        let nothing = answer(Level::NoData, 0, &[]);
+        for (before, after, change) in [
+            (usable(0, &[0, 1]), usable(1, &[1]), Change::FallsBack),
+            (usable(0, &[0, 1]), usable(0, &[0]), Change::Loses),
+            (usable(0, &[0, 1]), usable(0, &[0, 2]), Change::Changes),
+            (usable(0, &[0]), usable(0, &[0, 1]), Change::Gains),
+            (usable(0, &[0]), usable(0, &[0]), Change::Same),
+            (usable(1, &[1]), usable(0, &[0]), Change::Recovers),
+            (usable(1, &[1]), lagging(0, &[0]), Change::FallsBack),
+            (lagging(0, &[0]), lagging(1, &[1]), Change::FallsBack),
+            (lagging(1, &[1]), lagging(0, &[0]), Change::Changes),
+            (lagging(0, &[0]), open.clone(), Change::FallsBack),
+            (open.clone(), usable(2, &[2]), Change::Recovers),
+            (open, nothing.clone(), Change::FallsBack),
+            (nothing.clone(), nothing, Change::Same),
+        ] {
+            assert_eq!(after.change(&before), change, "{before:?} {after:?}");
         }
     }
 }

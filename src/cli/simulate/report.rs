@@ -213,7 +213,7 @@ impl AnswerReport {
             a.cmp(b).then(shares).then_with(|| one.host.cmp(&other.host))
         });
         let mirrors = listed.into_iter().map(|(_, mirror)| mirror).collect();
-        Self { reach: answer.level.label(), mirrors }
+        Self { reach: answer.reach, mirrors }
     }
 }
 

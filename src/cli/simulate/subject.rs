@@ -101,20 +101,28 @@ impl Wanted<'_> {
     fn named(&self, snapshot: &Snapshot, name: &str) -> Result<Subject, Failure> {
         let first = Country::all().next().map(Country::code).unwrap_or_default();
         let asked = name.replace(CC, &first.to_ascii_lowercase());
-        let decided = decided(snapshot, &asked, self.qtype, ANYWHERE)?;
-        let rule = decided.and_then(|(rule, _)| snapshot.static_data.rules.get(rule as usize));
+        let found = decided(snapshot, &asked, self.qtype, ANYWHERE)?;
+        let rule = found.and_then(|(rule, _)| snapshot.static_data.rules.get(rule as usize));
         if let Some(rule) = rule {
             return Ok(Subject { plan: rule.plan as usize, name: name.to_owned() });
         }
+        let none = format!("{name} has no {} records of mirrors", rtype_text(self.qtype));
+        let (other, hint) = if self.qtype == rtype::A {
+            (rtype::AAAA, "it has AAAA records: add --ipv6")
+        } else {
+            (rtype::A, "it has A records: omit --ipv6")
+        };
+        if decided(snapshot, &asked, other, ANYWHERE)?.is_some() {
+            return Err(Failure::new(format!("{none}; {hint}")));
+        }
         let zones = self.zones.iter().filter(|zone| zone.file.mirrors.is_some());
-        let names: Vec<String> = zones.flat_map(pool_names).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let rtype = rtype_text(self.qtype);
+        let names: Vec<String> = zones.flat_map(|zone| pool_names(zone, self.qtype)).collect();
+        let names: Vec<&str> =
+            names.iter().map(String::as_str).filter(|other| !is_origin(other, name)).collect();
         Err(Failure::new(match nearest(name, &names) {
-            Some(near) if near != name => {
-                format!("{name} has no {rtype} records of mirrors; did you mean {near}?")
-            }
-            _ => format!("{name} has no {rtype} records of mirrors; these have: {}", listed(names)),
+            _ if names.is_empty() => format!("{none}, and no other name has"),
+            Some(near) => format!("{none}; did you mean {near}?"),
+            None => format!("{none}; these have: {}", listed(names)),
         }))
     }
 }
@@ -175,11 +183,10 @@ fn decided(
 
 /// The first name of a zone that depends on the client, else the first for each country.
 fn usual_name(zone: &ZoneInput, qtype: u16) -> Option<String> {
-    let one = if qtype == rtype::A { Families::V4 } else { Families::V6 };
     let first = |wanted: &PoolRef| {
         let is_it = |name: &&DynamicName| {
             let NameKind::Pool { pool, families } = &name.kind else { return false };
-            pool == wanted && [Families::Both, one].contains(families)
+            pool == wanted && has_records(*families, qtype)
         };
         let names = zone.file.names.iter().filter(is_it).map(|name| full_name(zone, name));
         names.into_iter().find(|name| {
@@ -189,12 +196,19 @@ fn usual_name(zone: &ZoneInput, qtype: u16) -> Option<String> {
     first(&PoolRef::Client).or_else(|| first(&PoolRef::OfName))
 }
 
-/// The names of a zone that are answered from mirrors.
-fn pool_names(zone: &ZoneInput) -> impl Iterator<Item = String> {
-    let names = zone.file.names.iter();
-    names
-        .filter(|name| matches!(name.kind, NameKind::Pool { .. }))
-        .map(move |name| full_name(zone, name))
+/// The names of a zone whose records of this type are mirrors.
+fn pool_names(zone: &ZoneInput, qtype: u16) -> impl Iterator<Item = String> {
+    let is_it = move |name: &&DynamicName| match name.kind {
+        NameKind::Pool { families, .. } => has_records(families, qtype),
+        _ => false,
+    };
+    zone.file.names.iter().filter(is_it).map(move |name| full_name(zone, name))
+}
+
+/// Whether a name with these address families has records of the type.
+fn has_records(families: Families, qtype: u16) -> bool {
+    let one = if qtype == rtype::A { Families::V4 } else { Families::V6 };
+    [Families::Both, one].contains(&families)
 }
 
 fn full_name(zone: &ZoneInput, name: &DynamicName) -> String {

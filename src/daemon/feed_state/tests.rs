@@ -1,6 +1,6 @@
 use super::*;
-use cvdns_core::snapshot::PoolLoss;
 use cvdns_core::snapshot::pools::Pool;
+use cvdns_core::snapshot::{LossKind, PoolLoss};
 
 const POLICY: FeedPolicy<'static> = FeedPolicy {
     source: None,
@@ -25,7 +25,7 @@ fn document(serial: u64) -> FeedDocument {
 
 fn loss() -> Loss {
     let hosts = ["a", "b", "c"].map(str::to_owned).into();
-    Loss { pools: vec![PoolLoss { pool: Pool::World, hosts, usable: 4 }] }
+    Loss { pools: vec![PoolLoss { pool: Pool::World, kind: LossKind::Whole, hosts, usable: 4 }] }
 }
 
 /// Judges and settles the document of this serial.

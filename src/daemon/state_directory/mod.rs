@@ -121,8 +121,9 @@ impl StateDirectory {
     /// Reads the history of versions. An unusable file is put aside.
     pub(super) fn history(&mut self) -> Option<VersionHistory> {
         let path = self.path.as_ref()?.join(HISTORY);
-        let HistoryFile { history, .. } = read::<HistoryFile>(&path)?;
-        if let Err(error) = history.validate() {
+        let HistoryFile { format, history } = read::<HistoryFile>(&path)?;
+        let known = if format == FORMAT { Ok(()) } else { Err(format!("format {format}")) };
+        if let Err(error) = known.and_then(|()| history.validate().map_err(|e| e.to_string())) {
             warn_unusable(&path, &error);
             return None;
         }

@@ -199,6 +199,53 @@ fn a_mass_failure_is_believed_when_an_operator_says_so() {
     drop(few);
 }
 
+/// While it is frozen, each round says so where its caller looks: in the table, as warning, and in
+/// the rows of what it does not believe (docs/monitor.md "Doubt").
+#[test]
+fn each_round_says_that_it_is_frozen_and_what_it_withholds() {
+    let (dir, port) = place(5, "confirm = 2\n");
+    let dir = dir.path();
+    let at = now() - 3 * HOUR;
+    let time =
+        |hour: i64| jiff::Timestamp::from_second(at + hour * HOUR).expect("a moment").to_string();
+    let once = |hour: i64, more: &[&str]| {
+        let time = time(hour);
+        let output = run(dir, &[&["--once", "--at", &time], more].concat());
+        let text = |octets| String::from_utf8(octets).expect("text");
+        let (out, log) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{log}");
+        (out, log)
+    };
+    let _few = start(dir, &[4, 5], port, at);
+    let most = start(dir, &[1, 2, 3], port, at);
+    let (out, log) = once(0, &[]);
+    assert!(out.starts_with("Mirror "), "{out}");
+    assert!(!out.contains("withheld") && !log.contains("frozen"), "{out}{log}");
+    drop(most);
+    for hour in 1..=2 {
+        let (out, log) = once(hour, &[]);
+        let line =
+            format!("frozen since {}: 3 of 5 addresses that were well fail\n\nMirror ", time(1));
+        assert!(out.starts_with(&line), "hour {hour}: {out}");
+        assert_eq!(out.matches("withheld: ").count(), 3, "hour {hour}: {out}");
+        assert!(log.contains("frozen: 3 of 5 addresses that were well fail"), "{hour}: {log}");
+    }
+    let (out, _) = once(2, &["--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let rows = rows.as_array().expect("an array of rows");
+    assert_eq!(rows.len(), 5);
+    for (row, withheld) in rows.iter().zip([true, true, true, false, false]) {
+        let reason = row["reason"].as_str().expect("a reason");
+        assert_eq!(row["state"], "up");
+        let expected = reason.starts_with("withheld: ") && reason.contains("refused");
+        assert_eq!((expected, reason.is_empty()), (withheld, !withheld), "{row}");
+    }
+    // What is believed has its own reason.
+    let (out, log) = once(2, &["--thaw"]);
+    assert!(out.starts_with("Mirror ") && !out.contains("withheld"), "{out}");
+    assert!(!log.contains("frozen: "), "{log}");
+}
+
 /// Issue 15: losing the memory never empties the network, not even while nothing can be reached.
 #[test]
 fn a_lost_memory_takes_nothing_away() {

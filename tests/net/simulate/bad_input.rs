@@ -29,12 +29,29 @@ fn selectors_of_nothing_say_what_there_is() {
         ("--zone short.example", 1, &["has no mirrors"]),
         ("--name db.lokal.clam.example", 1, &["did you mean db.local.clam.example?"]),
         ("--name www.clam.example", 1, &["no A records of mirrors", "db.local.clam.example"]),
-        ("--name db.{cc}.ipv6.clam.example", 1, &["no A records of mirrors"]),
+        ("--name db.{cc}.ipv6.clam.example", 1, &["no A records of mirrors; it has AAAA records"]),
         ("--name a..b", 1, &["is not a domain name"]),
         ("--at noon", 2, &["--at"]),
     ] {
         refused(dir.path(), arguments, status, words);
     }
+}
+
+/// Names that have only AAAA are not among those that have A.
+#[test]
+fn a_name_is_not_offered_for_a_type_that_it_has_not() {
+    let dir = directory(&with_demand());
+    for (arguments, has, has_not) in [
+        ("--name www.clam.example", "db.local.clam.example", "ipv6.clam.example"),
+        ("--name db.{cc}.ipv6.clam.example", "add --ipv6", "these have"),
+    ] {
+        let (code, _, error) = simulate(dir.path(), arguments);
+        assert_eq!(code, Some(1));
+        assert!(error.contains(has) && !error.contains(has_not), "{arguments}: {error}");
+    }
+    let (_, _, error) = simulate(dir.path(), "--ipv6 --name www.clam.example");
+    assert!(error.contains("no AAAA records of mirrors; these have: "), "{error}");
+    assert!(error.contains("ipv6.clam.example"), "{error}");
 }
 
 #[test]

@@ -33,8 +33,11 @@ fn json_of(dir: &Path, arguments: &str) -> Value {
     serde_json::from_str(&out).expect("JSON")
 }
 
+/// Host, country, capacity and IPv6 address of a mirror.
+type MirrorLine = (&'static str, &'static str, &'static str, &'static str);
+
 /// Germany has 4 Gbit/s, France 2, Japan 2, the United States 8; two of the French have no IPv6.
-const FLEET: [(&str, &str, &str, &str); 9] = [
+const FLEET: [MirrorLine; 9] = [
     ("de1.example", "DE", "1Gbit/s", "2001:db8:1::1"),
     ("de2.example", "DE", "1Gbit/s", "2001:db8:1::2"),
     ("de3.example", "DE", "2Gbit/s", "2001:db8:1::3"),
@@ -55,14 +58,19 @@ const DEMAND: &str = "[[demand]]\ncountry = \"DE\"\nrate = \"4Gbit/s\"\n\
 /// France (FR DE US), Japan (JP US DE), the United States (US DE FR), Brazil and Argentina (US DE),
 /// or unknown.
 fn files() -> Files {
-    let mirror = |(number, (host, country, capacity, ipv6)): (u8, &(&str, &str, &str, &str))| {
+    files_of(&FLEET)
+}
+
+/// The same with other mirrors.
+fn files_of(fleet: &[MirrorLine]) -> Files {
+    let mirror = |(number, (host, country, capacity, ipv6)): (u8, &MirrorLine)| {
         let ipv6 = if ipv6.is_empty() { String::new() } else { format!("ipv6 = [\"{ipv6}\"]\n") };
         format!(
             "[[mirror]]\nhost = \"{host}\"\ncountry = \"{country}\"\ncapacity = \"{capacity}\"\n\
              ipv4 = [\"192.0.2.{number}\"]\n{ipv6}"
         )
     };
-    let fleet: String = (1..).zip(&FLEET).map(mirror).collect();
+    let fleet: String = (1..).zip(fleet).map(mirror).collect();
     fixture::files().with("mirrors.toml", fleet)
 }
 
@@ -214,6 +222,39 @@ fn all_down_leaves_all_demand_unmet() {
     }
     assert_eq!(path(&report, "AR")["countries"], json!(["AR", "BR"]), "they share a path");
     assert_eq!(zone(&report)["summary"]["unmet"], json!({ "before": 0, "after": 6_000_000 }));
+}
+
+/// France has one mirror, and answers have at least two (`min`): the German ones fill up. It falls
+/// back when its clients are led to another country, and not when others fill up (docs/simulate.md
+/// "What is asked").
+#[test]
+fn a_country_falls_back_when_its_first_places_do() {
+    let fleet: Vec<MirrorLine> =
+        FLEET.into_iter().filter(|(host, ..)| *host != "fr2.example").collect();
+    let dir = directory(&files_of(&fleet));
+    for (down, change, before, after, falling) in [
+        ("fr1.example", "falls back", "FR 1, DE 3 drawn", "DE 3", &["FR"][..]),
+        ("de1.example", "loses", "FR 1, DE 3 drawn", "FR 1, DE 2 drawn", &[]),
+        // The path is followed further, to the United States.
+        ("country:DE", "changes", "FR 1, DE 3 drawn", "FR 1, US 2 drawn", &["DE"]),
+    ] {
+        let report = json_of(dir.path(), &format!("--down {down}"));
+        let france = path(&report, "FR");
+        assert_eq!(france["change"], change, "{down}");
+        assert_eq!(zone(&report)["summary"]["fall_back"], json!(falling), "{down}");
+        let leads = |answer: &Value| -> Vec<Value> {
+            let mirrors = answer["mirrors"].as_array().expect("mirrors");
+            let leads = mirrors.iter().filter(|mirror| mirror["share"].as_f64() > Some(0.0));
+            leads.map(|mirror| mirror["pool"].clone()).collect()
+        };
+        let moved = leads(&france["before"]).first() != leads(&france["after"]).first();
+        assert_eq!(moved, change == "falls back", "{down}");
+        let (_, out, _) = simulate(dir.path(), &format!("--down {down}"));
+        let row = out.lines().find(|line| line.starts_with("FR ")).expect("its row");
+        let cells: Vec<&str> =
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells.get(2..5), Some(&[change, before, after][..]), "{down}");
+    }
 }
 
 /// The French have no IPv6: where their pool is used, AAAA is NODATA (FORMATS "Home first").

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::dynamic_data::MirrorAssessment;
+use super::exclusions::Exclusions;
 use super::loss_window::{LossWindow, UsableHosts};
 use super::now::Now;
 use super::pools::Pool;
 use super::static_data::{Plan, StaticData};
-use crate::health::{Cause, Health};
+use crate::geo::area::Area;
+use crate::geo::country::Country;
+use crate::health::{Cause, Feed, Health, State};
 use crate::release::{Announced, Share};
 
 /// Fewest usable mirrors of a pool for its loss to be judged by itself.
@@ -27,10 +30,23 @@ pub struct Loss {
 pub struct PoolLoss {
     /// The pool.
     pub pool: Pool,
+    /// In what way the mirrors are lost.
+    pub kind: LossKind,
     /// Hosts of the mirrors that are no longer usable.
     pub hosts: BTreeSet<String>,
     /// How many mirrors were usable when most were.
     pub usable: usize,
+}
+
+/// In what way a feed takes mirrors away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossKind {
+    /// They are no longer usable.
+    Whole,
+    /// They have no usable IPv4 address any more.
+    Ipv4,
+    /// They are no longer for clients of this country (`not-for`).
+    For(Country),
 }
 
 /// Which losses are too large.
@@ -56,6 +72,7 @@ impl Loss {
         after: &Now<'_>,
         limit: LossLimit<'_>,
     ) -> Option<Self> {
+        let feeds = [before.inputs.feed, after.inputs.feed];
         let [before, after] = [before, after].map(|now| {
             let now = Now { history: None, ..*now };
             MirrorAssessment::new(static_data, &now, announced).healths
@@ -64,12 +81,15 @@ impl Loss {
         let mut pools: Vec<PoolLoss> = Vec::new();
         for (plan, (before, after)) in fleets {
             let fleet = FleetLoss::new(plan, before, after, limit.window);
-            let found = fleet.of_pools();
-            pools.extend(
-                found
-                    .filter(|loss| loss.share() > limit.most && !pools.contains(loss))
-                    .collect::<Vec<_>>(),
-            );
+            let found = fleet.of_pools().chain(fleet.of_ipv4()).chain(fleet.of_clients(feeds));
+            let found = found.filter(|loss| loss.share() > limit.most);
+            for loss in found.collect::<Vec<_>>() {
+                // A mirror that is lost for everybody is said once.
+                let is_said = |said: &PoolLoss| said.pool == loss.pool && said.hosts == loss.hosts;
+                if !pools.iter().any(is_said) {
+                    pools.push(loss);
+                }
+            }
         }
         pools.sort_by_key(|loss| std::cmp::Reverse((loss.share(), loss.usable)));
         (!pools.is_empty()).then_some(Self { pools })
@@ -79,7 +99,10 @@ impl Loss {
     /// otherwise.
     pub fn agreed(&self, earlier: &Self, most: Share) -> Option<Self> {
         let both = |loss: &PoolLoss| {
-            let before = earlier.pools.iter().find(|before| before.pool == loss.pool)?;
+            let before = earlier
+                .pools
+                .iter()
+                .find(|earlier| earlier.pool == loss.pool && earlier.kind == loss.kind)?;
             let hosts = loss.hosts.intersection(&before.hosts).cloned().collect();
             Some(PoolLoss { hosts, ..loss.clone() }).filter(|loss| loss.share() > most)
         };
@@ -154,9 +177,48 @@ impl<'f> FleetLoss<'f> {
         let lost = usable.iter().filter(|index| !self.after.is_usable(**index));
         PoolLoss {
             pool: pool.clone(),
+            kind: LossKind::Whole,
             hosts: lost.filter_map(host).collect(),
             usable: usable.len(),
         }
+    }
+
+    /// The loss of all IPv4 addresses of mirrors, against the feed before: answers to most clients
+    /// have only these.
+    fn of_ipv4(&self) -> Option<PoolLoss> {
+        let has_ipv4 = |health: &Health, index: usize| {
+            let status = health.mirrors.get(index).filter(|_| health.is_usable(index));
+            status.is_some_and(|status| status.ipv4.iter().copied().any(State::is_usable))
+        };
+        let all = self.plan.fleet.enabled();
+        let usable: Vec<_> = all.filter(|(index, _)| has_ipv4(self.before, *index)).collect();
+        let lost = usable.iter().filter(|(index, _)| !has_ipv4(self.after, *index));
+        let hosts = lost.map(|(_, mirror)| mirror.host.clone()).collect();
+        let (pool, kind) = (Pool::World, LossKind::Ipv4);
+        (!usable.is_empty()).then(|| PoolLoss { pool, kind, hosts, usable: usable.len() })
+    }
+
+    /// What clients of countries lose because the feed says that mirrors are not for them.
+    fn of_clients(&self, feeds: [Option<&Feed>; 2]) -> Vec<PoolLoss> {
+        let [before, after] = feeds.map(|feed| feed.map(Feed::requirements).unwrap_or_default());
+        if before.not_for == after.not_for {
+            return Vec::new();
+        }
+        let fleet = &self.plan.fleet;
+        let [before, after] = [before, after].map(|feed| Exclusions::new(fleet, &feed.not_for));
+        let of_country = |country: Country| {
+            let [had, has] = [&before, &after].map(|exclusions| {
+                let excluded = exclusions.of_class(exclusions.class_of(Area::Country(country)));
+                move |index: usize| excluded.binary_search(&(index as u32)).is_err()
+            });
+            let all = fleet.enabled().filter(|(index, _)| self.after.is_usable(*index));
+            let usable: Vec<_> = all.filter(|(index, _)| had(*index)).collect();
+            let lost = usable.iter().filter(|(index, _)| !has(*index));
+            let hosts: BTreeSet<String> = lost.map(|(_, mirror)| mirror.host.clone()).collect();
+            let (pool, kind) = (Pool::World, LossKind::For(country));
+            (!hosts.is_empty()).then(|| PoolLoss { pool, kind, hosts, usable: usable.len() })
+        };
+        Country::all().filter_map(of_country).collect()
     }
 }
 
@@ -166,12 +228,17 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Most pools named in one log line.
         const NAMED: usize = 4;
-        for (number, PoolLoss { pool, hosts, usable }) in self.pools.iter().take(NAMED).enumerate()
-        {
+        for (number, loss) in self.pools.iter().take(NAMED).enumerate() {
+            let PoolLoss { pool, kind, hosts, usable } = loss;
             let lost = hosts.len();
             match number {
                 0 => write!(f, "{lost} of {usable} usable mirrors of {pool}")?,
                 _ => write!(f, ", {lost} of {usable} of {pool}")?,
+            }
+            match kind {
+                LossKind::Whole => {}
+                LossKind::Ipv4 => f.write_str(" over IPv4")?,
+                LossKind::For(country) => write!(f, " for clients in {country} (`not-for`)")?,
             }
         }
         match self.pools.len().saturating_sub(NAMED) {
@@ -190,6 +257,7 @@ mod tests {
     fn a_loss_reads_well_however_many_pools_there_are() {
         let pool = |number: usize| PoolLoss {
             pool: if number == 0 { Pool::World } else { Pool::Named(format!("p{number}")) },
+            kind: LossKind::Whole,
             hosts: (0..=number).map(|host| host.to_string()).collect(),
             usable: 9,
         };

@@ -40,7 +40,7 @@ use path_counts::PathCounts;
 pub use budget::DiagnosticsBudget;
 pub use compile::compile;
 pub use dynamic_data::DynamicData;
-pub use loss::{Loss, LossLimit, PoolLoss};
+pub use loss::{Loss, LossKind, LossLimit, PoolLoss};
 pub use loss_window::{LossWindow, UsableHosts};
 pub use meta::{FeedInForce, HeldFeed, SnapshotMeta};
 pub use now::Now;

@@ -19,11 +19,7 @@ impl Start {
             match news {
                 News::Found(finding) => self.found(*finding),
                 News::Frozen(frozen) => {
-                    warn!(
-                        "frozen: {}. This machine's own network may be the cause: all states stay \
-                         as they are. If it is the mirrors, see \"Doubt\" in docs/monitor.md",
-                        frozen.reason
-                    );
+                    warn_of(&frozen.reason);
                     self.turn(true, frozen, now);
                 }
                 News::Thawed(frozen) => {
@@ -89,4 +85,12 @@ impl Start {
         }
         self.silent = silent;
     }
+}
+
+/// Warns that the coordinator is frozen, and why.
+pub(super) fn warn_of(frozen: &str) {
+    warn!(
+        "frozen: {frozen}. This machine's own network may be the cause: all states stay as they \
+         are. If it is the mirrors, see \"Doubt\" in docs/monitor.md"
+    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::geo::area::Area;
-use crate::geo::country::Country;
+use crate::geo::country::{Continent, Country};
 use crate::health::FeedRequirements;
 use crate::problem::{Location, Problems};
 use crate::snapshot::exclusions::Exclusions;
@@ -32,8 +32,15 @@ pub(super) fn plan(
     let pools: Vec<_> = pools.chain([(&file.unknown.value, &file.unknown.location)]).collect();
     let named: Vec<PoolRef> = pools.iter().map(|(pool, _)| (*pool).clone()).collect();
     let needs_clients = named.iter().any(|pool| matches!(pool, PoolRef::Client));
-    let none = BTreeSet::new();
-    let continents = if needs_clients { inputs.countries.continents() } else { &none };
+    let exclusions = Exclusions::new(&input.fleet, &required.not_for);
+    let mut continents = BTreeSet::new();
+    if needs_clients {
+        continents.clone_from(inputs.countries.continents());
+        if !exclusions.is_empty() {
+            // Servers that are given exports may know of a client only the continent.
+            continents.extend(Continent::all());
+        }
+    }
     let demand: Vec<(Country, u64)> =
         file.demand.iter().map(|demand| (demand.country.value, demand.rate)).collect();
     let paths = PathInputs {
@@ -42,8 +49,8 @@ pub(super) fn plan(
         demand: &demand,
         unknown: &file.unknown.value,
         named: &named,
-        continents,
-        exclusions: Exclusions::new(&input.fleet, &required.not_for),
+        continents: &continents,
+        exclusions,
         locates: !inputs.countries.locates_nobody(),
     };
     let paths = paths.paths();
