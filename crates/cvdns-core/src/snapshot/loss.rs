@@ -195,7 +195,7 @@ impl<'f> FleetLoss<'f> {
         let lost = usable.iter().filter(|(index, _)| !has_ipv4(self.after, *index));
         let hosts = lost.map(|(_, mirror)| mirror.host.clone()).collect();
         let (pool, kind) = (Pool::World, LossKind::Ipv4);
-        (!usable.is_empty()).then(|| PoolLoss { pool, kind, hosts, usable: usable.len() })
+        (!usable.is_empty()).then_some(PoolLoss { pool, kind, hosts, usable: usable.len() })
     }
 
     /// What clients of countries lose because the feed says that mirrors are not for them.
@@ -216,7 +216,7 @@ impl<'f> FleetLoss<'f> {
             let lost = usable.iter().filter(|(index, _)| !has(*index));
             let hosts: BTreeSet<String> = lost.map(|(_, mirror)| mirror.host.clone()).collect();
             let (pool, kind) = (Pool::World, LossKind::For(country));
-            (!hosts.is_empty()).then(|| PoolLoss { pool, kind, hosts, usable: usable.len() })
+            (!hosts.is_empty()).then_some(PoolLoss { pool, kind, hosts, usable: usable.len() })
         };
         Country::all().filter_map(of_country).collect()
     }
