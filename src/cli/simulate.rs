@@ -39,7 +39,7 @@ pub struct SimulateArgs {
     /// those on a continent. May be repeated.
     #[arg(long, value_name = "HOST|country:CC|continent:CC")]
     pub down: Vec<DownSelector>,
-    /// What clients need, as [[demand]] tables, in place of those of the zone file.
+    /// What clients need, as `[[demand]]` tables, in place of those of the zone file.
     #[arg(long, value_name = "FILE")]
     pub demand: Option<PathBuf>,
     /// Use this feed instead of the configured one: a file, or an http or https URL.

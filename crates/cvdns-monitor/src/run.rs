@@ -307,7 +307,7 @@ pub fn once(
     let frozen = start.coordinator.stored.frozen.clone();
     if let Some(frozen) = frozen.as_ref().filter(|_| was_frozen) {
         // Each run has its own log or mail.
-        report::warn_of(&frozen.text());
+        Start::warn_of_doubt(&frozen.text());
     }
     start.publish()?;
     let rows = start.coordinator.rows();

@@ -123,7 +123,7 @@ impl StateDirectory {
         let path = self.path.as_ref()?.join(HISTORY);
         let HistoryFile { format, history } = read::<HistoryFile>(&path)?;
         let known = if format == FORMAT { Ok(()) } else { Err(format!("format {format}")) };
-        if let Err(error) = known.and_then(|()| history.validate().map_err(|e| e.to_string())) {
+        if let Err(error) = known.and_then(|()| history.validate()) {
             warn_unusable(&path, &error);
             return None;
         }

@@ -14,12 +14,20 @@ use crate::rule::NEW;
 use cvdns_core::health::State;
 
 impl Start {
+    /// Warns that the coordinator is frozen, and why.
+    pub(super) fn warn_of_doubt(frozen: &str) {
+        warn!(
+            "frozen: {frozen}. This machine's own network may be the cause: all states stay as \
+             they are. If it is the mirrors, see \"Doubt\" in docs/monitor.md"
+        );
+    }
+
     pub(super) fn report(&mut self, news: Vec<News>, now: Timestamp) {
         for news in news {
             match news {
                 News::Found(finding) => self.found(*finding),
                 News::Frozen(frozen) => {
-                    warn_of(&frozen.reason);
+                    Self::warn_of_doubt(&frozen.reason);
                     self.turn(true, frozen, now);
                 }
                 News::Thawed(frozen) => {
@@ -85,12 +93,4 @@ impl Start {
         }
         self.silent = silent;
     }
-}
-
-/// Warns that the coordinator is frozen, and why.
-pub(super) fn warn_of(frozen: &str) {
-    warn!(
-        "frozen: {frozen}. This machine's own network may be the cause: all states stay as they \
-         are. If it is the mirrors, see \"Doubt\" in docs/monitor.md"
-    );
 }

@@ -240,8 +240,8 @@ proptest! {
             let share = own.iter().map(|(first, _)| first).sum::<usize>() as f64 / count as f64;
             let fair = takes as f64 / sum as f64;
             prop_assert!((share - fair).abs() < 0.005, "{} instead of {}", share, fair);
-            // Of a pool that takes next to nothing, there is not a place for each candidate: every other
-            // pool, however small its part, has one too.
+            // Of a pool that takes next to nothing, there is not a place for each candidate: every
+            // other pool, however small its part, has one too.
             let reached = own.iter().filter(|(_, times)| *times > 0).count();
             prop_assert!(reached > 0 && (reached == n || fair * (positions as f64) < n as f64 + 5.0));
         }
