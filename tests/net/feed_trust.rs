@@ -388,7 +388,7 @@ fn formats_max_loss_counts_what_clients_lose() {
     next(
         &barred,
         &[
-            "feed 1001 is held back: it takes away 46 of 46 usable mirrors of world for clients in CN",
+            "feed 1001 is held back: it takes away 46 of 46 usable mirrors of world for clients in cn",
         ],
     );
     let ipv6_only = feed(
