@@ -167,10 +167,13 @@ fn state_that_was_removed_is_kept_again() {
     let config = files.text("cvdns.toml").replace("[feed]\n", "[feed]\ninterval = \"1s\"\n");
     let daemon = Daemon::start(&files.with("cvdns.toml", config));
     let state = daemon.path().join("state");
+    let is_kept = || {
+        ["feed.json", "record.json", "versions.json"].iter().all(|name| state.join(name).is_file())
+    };
+    // All is written, so that nothing is while the directory is removed.
+    daemon.until("state", is_kept);
     fs::remove_dir_all(&state).expect("removed");
-    daemon.until("state", || {
-        ["feed.json", "record.json"].iter().all(|name| state.join(name).is_file())
-    });
+    daemon.until("state again", is_kept);
 }
 
 /// "Kill -9 at 200 random points while feeds arrive: at each restart the state in force is one that

@@ -297,11 +297,13 @@ fn small_and_one_sided_databases_are_warned_of() {
 /// What it says serve would start from is what serve starts from.
 #[test]
 fn the_feed_that_serve_would_start_from_is_told() {
-    let mut daemon = Daemon::start(&with_feed_lines("state = \"state\""));
+    let files = with_feed_lines("state = \"state\"");
+    let mut daemon = Daemon::start(&files);
     daemon.kill();
     let all_down: States = mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
     for (feed, says, warns, in_force) in [
-        (fixture::feed(1_000, &States::new()), "from feed 1000", "", 1_000),
+        // To the octet: another time would be other content under the same serial.
+        (files.text("feed.json").to_owned(), "from feed 1000", "", 1_000),
         (
             "{ broken".to_owned(),
             "from feed 1000, which is kept",
