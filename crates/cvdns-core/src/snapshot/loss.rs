@@ -192,10 +192,13 @@ impl<'f> FleetLoss<'f> {
         };
         let all = self.plan.fleet.enabled();
         let usable: Vec<_> = all.filter(|(index, _)| has_ipv4(self.before, *index)).collect();
-        let lost = usable.iter().filter(|(index, _)| !has_ipv4(self.after, *index));
-        let hosts = lost.map(|(_, mirror)| mirror.host.clone()).collect();
+        let lost: Vec<_> =
+            usable.iter().filter(|(index, _)| !has_ipv4(self.after, *index)).collect();
+        // Mirrors that are lost as a whole are counted as such.
+        let only_ipv4 = lost.iter().any(|(index, _)| self.after.is_usable(*index));
+        let hosts = lost.iter().map(|(_, mirror)| mirror.host.clone()).collect();
         let (pool, kind) = (Pool::World, LossKind::Ipv4);
-        (!usable.is_empty()).then_some(PoolLoss { pool, kind, hosts, usable: usable.len() })
+        only_ipv4.then_some(PoolLoss { pool, kind, hosts, usable: usable.len() })
     }
 
     /// What clients of countries lose because the feed says that mirrors are not for them.
