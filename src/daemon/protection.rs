@@ -46,7 +46,7 @@ impl Protection {
         Self { key: [high, low], workers, secrets, noted }
     }
 
-    /// The limiter of a socket. Connections have none: who has one is who they say.
+    /// The limiter of a UDP socket; `None` for TCP, whose peers cannot forge their address.
     pub(super) fn limiter(&self, endpoint: Endpoint) -> Option<RateLimiter> {
         let Endpoint::Socket(number) = endpoint else { return None };
         let noted = self.noted.get(number).cloned().unwrap_or_default();
