@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cvdns::cli::DEFAULT_CONFIG;
 use cvdns::cli::check::{self, CheckArgs};
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::explain::{self, ExplainArgs};
@@ -14,9 +15,9 @@ use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::serve::{self, ServeArgs};
 use cvdns::cli::simulate::{self, SimulateArgs};
 use cvdns::cli::status::{self, StatusArgs};
-use cvdns::cli::{DEFAULT_CONFIG, serve};
 
 /// Authoritative GeoDNS server for a download-mirror network such as ClamAV's.
 #[derive(Parser)]
@@ -32,7 +33,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the DNS server. SIGHUP reloads everything; SIGTERM and SIGINT stop it.
-    Serve,
+    Serve(ServeArgs),
     /// Check the configuration and every file it names, and print all problems.
     Check(CheckArgs),
     /// Explain an answer: the decision and the records, made by the code that serves.
@@ -64,7 +65,7 @@ enum Command {
 fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     match command {
-        Command::Serve => serve::run(&config),
+        Command::Serve(args) => serve::run(&args, &config),
         Command::Check(args) => check::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
@@ -52,6 +54,9 @@ const MAX_BODY: usize = 16 << 10;
 /// Time limit for a whole connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a stop waits for requests that are being answered.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long to wait after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -64,8 +69,33 @@ struct Responder {
     machine: Arc<str>,
 }
 
-/// Serves connections until the runtime ends.
-pub(super) async fn accept(listener: TcpListener, router: Router) {
+/// The admin address that is being served.
+#[derive(Debug)]
+pub struct AdminServing {
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl AdminServing {
+    pub(super) fn start(listener: TcpListener, router: Router) -> Self {
+        let stop = watch::Sender::new(false);
+        let accepting = tokio::spawn(accept(listener, router, stop.subscribe()));
+        Self { stop, accepting }
+    }
+
+    /// Stops accepting connections, and waits until requests that were received are answered, for a
+    /// second at most.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let mut accepting = self.accepting;
+        if timeout(STOP_TIMEOUT, &mut accepting).await.is_err() {
+            accepting.abort();
+        }
+    }
+}
+
+/// Serves connections until the runtime ends or the stop.
+async fn accept(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
     let machine = nix::unistd::gethostname().unwrap_or_default();
     let responder = Responder {
         router,
@@ -73,12 +103,21 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
         machine: machine.to_string_lossy().into(),
     };
     let limiter = ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1);
+    let mut stopped = stop.clone();
+    let mut connections = JoinSet::new();
     loop {
         limiter.until_room().await;
-        match listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let accepted = select! {
+            biased;
+            () = is_told(&mut stopped) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) => match limiter.admit(peer.ip()) {
                 Admission::Free(permit) | Admission::Evicting(permit) => {
-                    tokio::spawn(serve(stream, peer, permit, responder.clone()));
+                    let served = serve(stream, peer, permit, responder.clone(), stop.clone());
+                    connections.spawn(served);
                 }
                 Admission::ClientHasAll => {}
             },
@@ -88,9 +127,24 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
             }
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, permit: Permit, responder: Responder) {
+/// Waits for the stop. Never returns if nobody can stop any more.
+async fn is_told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: Permit,
+    responder: Responder,
+    mut stop: watch::Receiver<bool>,
+) {
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let mut responder = responder.clone();
         let permit = &permit;
@@ -103,7 +157,17 @@ async fn serve(stream: TcpStream, peer: SocketAddr, permit: Permit, responder: R
     });
     let mut builder = http1::Builder::new();
     let connection = builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let served = connection.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection.serve_connection(TokioIo::new(stream), service));
+    let served = async {
+        select! {
+            biased;
+            () = is_told(&mut stop) => {}
+            served = connection.as_mut() => return served,
+        }
+        // The request that is being answered is the last one of the connection.
+        connection.as_mut().graceful_shutdown();
+        connection.await
+    };
     select! {
         () = permit.evicted() => debug!("admin connection from {peer}: closed for another one"),
         served = timeout(CONNECTION_TIMEOUT, served) => match served {

@@ -15,6 +15,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use tokio::task::spawn_blocking;
 
+use super::counted::Counted;
 use super::view::{AdminState, ServerView};
 
 use encoder::MetricsEncoder;
@@ -29,22 +30,35 @@ pub(super) struct MetricsCollector(pub ServerView);
 
 impl Collector for MetricsCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut encoder = MetricsEncoder(encoder);
-        let ServerView { snapshots, tallies, queries, reclaimer, condition, log, .. } = &self.0;
-        let now = Timestamp::now();
-        // Answers are read before received queries, so that they never exceed them.
-        encoder.answered(&reclaimer.stats())?;
-        encoder.queries(queries)?;
-        encoder.sockets(tallies, &queries.udp())?;
-        encoder.log(log.counts())?;
-        let condition = condition.load();
-        encoder.program(&condition)?;
-        encoder.feed(&condition, now)?;
-        let snapshot = snapshots.load();
-        encoder.record(&snapshot, &condition, now)?;
-        encoder.mirrors(&snapshot)?;
-        encoder.reports(&snapshot.static_data.download_reports.reports())
+        encode(&self.0, &mut MetricsEncoder::page(encoder, &self.0.counted_before.load()))
     }
+}
+
+/// The values of all counters, for the server that goes on with them.
+///
+/// # Errors
+/// Never: nothing is formatted.
+pub fn count(view: &ServerView) -> Result<Counted, Error> {
+    let mut counted = Counted::default();
+    encode(view, &mut MetricsEncoder::collector(&mut counted, &view.counted_before.load()))?;
+    Ok(counted)
+}
+
+fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(), Error> {
+    let ServerView { snapshots, tallies, queries, reclaimer, condition, log, .. } = view;
+    let now = Timestamp::now();
+    // Answers are read before received queries, so that they never exceed them.
+    encoder.answered(&reclaimer.stats())?;
+    encoder.queries(queries)?;
+    encoder.sockets(tallies, &queries.udp())?;
+    encoder.log(log.counts())?;
+    let condition = condition.load();
+    encoder.program(&condition)?;
+    encoder.feed(&condition, now)?;
+    let snapshot = snapshots.load();
+    encoder.record(&snapshot, &condition, now)?;
+    encoder.mirrors(&snapshot)?;
+    encoder.reports(&snapshot.static_data.download_reports.reports())
 }
 
 /// `/metrics`, in the format that the client accepts.

@@ -2,6 +2,7 @@
 
 mod api;
 mod connections;
+mod counted;
 mod feed;
 mod metrics;
 mod origin;
@@ -22,6 +23,9 @@ use prometheus_client::registry::Registry;
 use metrics::MetricsCollector;
 use view::AdminState;
 
+pub use connections::AdminServing;
+pub use counted::Counted;
+pub use metrics::count;
 pub use view::{AcceptRequest, ServerCondition, ServerView};
 
 /// The bound admin listener.
@@ -44,6 +48,23 @@ impl Admin {
         Ok(Self { listener })
     }
 
+    /// Serves a listener that is bound already.
+    ///
+    /// # Errors
+    /// When the system call fails.
+    pub fn inherit(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener })
+    }
+
+    /// The listener once more, for another process.
+    ///
+    /// # Errors
+    /// When the process has too few descriptors.
+    pub fn share(&self) -> io::Result<TcpListener> {
+        self.listener.try_clone()
+    }
+
     /// The address of the listener.
     ///
     /// # Errors
@@ -52,11 +73,11 @@ impl Admin {
         self.listener.local_addr()
     }
 
-    /// Starts serving on the current runtime until that ends.
+    /// Starts serving on the current runtime until that ends or the result is told to stop.
     ///
     /// # Errors
     /// When the socket cannot be registered with the runtime.
-    pub fn serve(self, view: ServerView) -> io::Result<()> {
+    pub fn serve(self, view: ServerView) -> io::Result<AdminServing> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let mut registry = Registry::with_prefix("cvdns");
         registry.register_collector(Box::new(MetricsCollector(view.clone())));
@@ -71,8 +92,7 @@ impl Admin {
             .route("/api/v1/feed", get(feed::show))
             .route("/api/v1/feed/accept", post(feed::accept))
             .with_state(Arc::new(AdminState { registry, view }));
-        tokio::spawn(connections::accept(listener, router));
-        Ok(())
+        Ok(AdminServing::start(listener, router))
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
+use super::counted::Counted;
 use crate::logging::LogQueue;
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
@@ -27,6 +28,8 @@ pub struct ServerView {
     pub reclaimer: Arc<SnapshotReclaimer>,
     /// The state of the server that is not part of the snapshot.
     pub condition: Arc<ArcSwap<ServerCondition>>,
+    /// What was counted by the servers that this one goes on for.
+    pub counted_before: Arc<ArcSwap<Counted>>,
     /// The log, for its counters.
     pub log: LogQueue,
     /// Passes requests to accept a feed that is held back to the thread that follows feeds.

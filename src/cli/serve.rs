@@ -3,27 +3,43 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use tracing::{error, warn};
 
 use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
-use crate::daemon::{Daemon, StartError};
+use crate::daemon::{Daemon, Origin, StartError};
 use crate::load::load;
 use crate::logging::LogQueue;
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
 
+/// The options of `cvdns serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Take over from the running server without losing a query, if one runs; see `takeover` in
+    /// [server].
+    ///
+    /// The new server reads everything, takes the running server's sockets, and answers; then the
+    /// running server ends. If anything is wrong, the running server goes on, and this command says
+    /// why and ends with exit status 1.
+    #[arg(long)]
+    replace: bool,
+}
+
 /// Serves until a signal stops it.
-pub fn run(config: &Path) -> ExitCode {
+pub fn run(args: &ServeArgs, config: &Path) -> ExitCode {
     if let Err(error) = log_filter::check() {
         return Failure::new(error).report();
     }
+    // It changes the environment, which no other thread may read meanwhile.
+    let origin = Origin::from_environment(args.replace);
     // Before the first thread, so that it holds for all.
     let confined = confinement::begin();
-    run_with_signals(0, |log, signals| serve(config, log, signals, confined))
+    run_with_signals(0, |log, signals| serve(config, log, signals, confined, origin))
 }
 
 fn serve(
@@ -31,6 +47,7 @@ fn serve(
     log: &LogQueue,
     signals: Signals,
     confined: Result<(), String>,
+    origin: Origin,
 ) -> ExitCode {
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
@@ -41,7 +58,7 @@ fn serve(
     if let Err(reason) = confined {
         warn!("{reason}: it goes on with more privileges than it needs");
     }
-    let daemon = match Daemon::start(config, loaded, problems, log.clone()) {
+    let daemon = match Daemon::start(config, loaded, problems, log.clone(), origin) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {
             log.flush();

@@ -18,22 +18,28 @@ pub(super) struct CookieSecretsFollower {
     in_force: Arc<ArcSwap<CookieSecrets>>,
     path: Option<PathBuf>,
     /// The secret without a file: it stays the same, so that a reload ends no cookie.
-    random: CookieSecrets,
+    random: [u8; 16],
     /// Why the file cannot be used.
     complaint: LogOnce,
 }
 
 impl CookieSecretsFollower {
-    /// The secrets of the file that was read at the start, or a random one.
-    pub(super) fn new(file: &CookieSecretsFile) -> Self {
-        let random = CookieSecrets::random(random::octets());
-        let secrets = file.secrets.clone().unwrap_or_else(|| random.clone());
+    /// The secrets of the file that was read at the start, or else the secret of the server before
+    /// this one, or a random one.
+    pub(super) fn new(file: &CookieSecretsFile, before: Option<[u8; 16]>) -> Self {
+        let random = before.unwrap_or_else(random::octets);
+        let secrets = file.secrets.clone().unwrap_or_else(|| CookieSecrets::random(random));
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(secrets)),
             path: file.path.clone(),
             random,
             complaint: LogOnce::default(),
         }
+    }
+
+    /// The secret that holds without a file.
+    pub(super) fn random(&self) -> [u8; 16] {
+        self.random
     }
 
     /// The secrets in force, as workers load them.
@@ -44,7 +50,7 @@ impl CookieSecretsFollower {
     /// Reads the file. If it cannot be used, which is logged once, the secrets before go on.
     fn follow(&mut self) {
         let Some(path) = &self.path else {
-            return self.replace(self.random.clone());
+            return self.replace(CookieSecrets::random(self.random));
         };
         let mut problems = Problems::default();
         let file = CookieSecretsFile::read(path, &mut problems);
@@ -95,7 +101,7 @@ mod tests {
             CookieSecretsFile::read(&path, &mut Problems::default())
         };
         let first = read("e5e973e5a6b2a43f48e7dc849e37bfcf\n");
-        let mut follower = CookieSecretsFollower::new(&first);
+        let mut follower = CookieSecretsFollower::new(&first, None);
         let in_force = follower.in_force().clone();
         let now = || Some(CookieSecrets::clone(&in_force.load()));
         assert_eq!(now(), first.secrets);

@@ -13,6 +13,8 @@ use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::server_state::ServerState;
+use super::supervision::Supervision;
+use super::takeover::{Offering, Successor};
 use crate::admin::AcceptRequest;
 use crate::load;
 use crate::logging::log_problems;
@@ -23,7 +25,7 @@ use cvdns_io::signals::SignalAction;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// How long the first answer waits for a feed that is fetched.
-const FIRST_FETCH: Duration = Duration::from_secs(2);
+pub(super) const FIRST_FETCH: Duration = Duration::from_secs(2);
 
 /// How long changes of files, which come in bursts, are gathered.
 const BURST: Duration = Duration::from_millis(5);
@@ -37,27 +39,48 @@ pub(super) struct EventLoop<'l> {
     pub pending: &'l PendingSignals,
     /// Requests to accept a feed that is held back.
     pub accepted: mpsc::Receiver<AcceptRequest>,
+    /// `None` if no other process can take over.
+    pub offering: Option<&'l mut Offering>,
+    pub supervision: &'l mut Supervision,
+}
+
+/// Why events are no longer followed.
+pub(super) enum Ending {
+    /// A signal says to stop.
+    Stopped,
+    /// Another process serves.
+    Replaced(Successor),
 }
 
 impl EventLoop<'_> {
-    /// Runs until a signal says to stop.
-    pub(super) async fn run(mut self, state: &mut ServerState, follower: &mut impl Follower) {
+    /// Runs until a signal says to stop, or another process serves.
+    pub(super) async fn run(
+        mut self,
+        state: &mut ServerState,
+        follower: &mut impl Follower,
+    ) -> Ending {
         let mut watcher = watch(state);
         let mut last_read = Instant::now();
         loop {
             follower.see(&state.followed_state());
             let until_read = state.poll_interval().saturating_sub(last_read.elapsed());
             let sleep = time_to_sleep(state).min(until_read);
+            let sleep = self.supervision.alive().map_or(sleep, |alive| alive.min(sleep));
             tokio::select! {
                 biased;
                 action = self.pending.next() => {
                     if action == SignalAction::Stop {
-                        return;
+                        return Ending::Stopped;
                     }
+                    self.supervision.reloading();
                     if reload(self.config, state, follower) {
                         self.poller = FeedPoller::start(state.loaded());
                     }
+                    self.supervision.ready(&state.status());
                     watcher = watch(state);
+                }
+                successor = next_successor(self.offering.as_deref_mut()) => {
+                    return Ending::Replaced(successor);
                 }
                 Some(AcceptRequest { serial, done }) = self.accepted.recv() => {
                     // The operator may have gone.
@@ -84,14 +107,26 @@ impl EventLoop<'_> {
     }
 }
 
-/// Waits a moment for the first feed, so that the first answers follow it. Queries wait in the
-/// sockets meanwhile.
-pub(super) async fn fetch_first(poller: &mut Option<FeedPoller>, state: &mut ServerState) {
+/// Waits for a new server that serves; for ever if no other process can take over.
+async fn next_successor(offering: Option<&mut Offering>) -> Successor {
+    match offering {
+        Some(offering) => offering.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits a while for the first feed, so that the first answers follow it. Queries wait in the
+/// sockets meanwhile, or another process answers them.
+pub(super) async fn fetch_first(
+    poller: &mut Option<FeedPoller>,
+    state: &mut ServerState,
+    patience: Duration,
+) {
     let Some(poller) = poller else { return };
-    if let Ok(fetched) = tokio::time::timeout(FIRST_FETCH, poller.next()).await {
+    if let Ok(fetched) = tokio::time::timeout(patience, poller.next()).await {
         take_fetched(poller, fetched, state);
     } else {
-        warn!("the feed takes longer than {FIRST_FETCH:?} to come: it is not waited for");
+        warn!("the feed takes longer than {patience:?} to come: it is not waited for");
     }
     if !state.has_feed() {
         state.log_without_feed();

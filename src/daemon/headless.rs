@@ -6,14 +6,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::StartError;
-use super::event_loop::{EventLoop, fetch_first};
+use super::event_loop::{EventLoop, FIRST_FETCH, fetch_first};
 use super::feed_poller::FeedPoller;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::server_state::ServerState;
+use super::supervision::Supervision;
 use crate::load::Loaded;
 use crate::logging::log_problems;
 use cvdns_core::problem::Problems;
+use cvdns_io::service_manager::ServiceManager;
 use cvdns_io::signals::Signals;
 
 /// Takes over feeds, files and what the clock changes by the server's rules until SIGTERM or
@@ -37,11 +39,14 @@ pub fn follow_without_serving(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut poller = FeedPoller::start(state.loaded());
-            fetch_first(&mut poller, &mut state).await;
+            fetch_first(&mut poller, &mut state, FIRST_FETCH).await;
             // No operator accepts a feed that is held back here, only a newer feed confirms it.
             let (_accepts, accepted) = mpsc::channel(1);
             let pending = PendingSignals::collect(signals);
-            let events = EventLoop { config, poller, pending: &pending, accepted };
+            let supervision = &mut Supervision::new(ServiceManager::default());
+            let pending = &pending;
+            let events =
+                EventLoop { config, poller, pending, accepted, offering: None, supervision };
             events.run(&mut state, follower).await;
             Ok(())
         })

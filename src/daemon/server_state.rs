@@ -60,7 +60,19 @@ impl ServerState {
     /// Compiles what was read, with the feed as it is now. Without a feed all mirrors count as up.
     /// Returns `None` if the inputs contradict each other.
     pub(super) fn new(loaded: Loaded, now: Timestamp, problems: &mut Problems) -> Option<Self> {
-        let mut state_directory = StateDirectory::new(loaded.state.clone());
+        let server = &loaded.config.server;
+        let threads = Listeners::max_sockets(&server.listen, server.workers);
+        Self::for_threads(threads, StateDirectory::new(loaded.state.clone()), loaded, now, problems)
+    }
+
+    /// The same for so many threads that answer over UDP, with what an earlier run has kept.
+    pub(super) fn for_threads(
+        threads: usize,
+        mut state_directory: StateDirectory,
+        loaded: Loaded,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let keys = loaded.config.feed.public_key.clone();
         let kept = loaded
             .feed
@@ -72,8 +84,6 @@ impl ServerState {
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
         let static_data = compile(&loaded.inputs, &required, problems)?;
-        let server = &loaded.config.server;
-        let threads = Listeners::max_sockets(&server.listen, server.workers);
         let no_feed = Now::new(None, now, loaded.config.feed.max_age);
         let publisher =
             Publisher::new(static_data, required, announced.as_ref(), threads, &no_feed);
@@ -307,6 +317,24 @@ impl ServerState {
     /// How often files are read even if no change is seen.
     pub(super) fn poll_interval(&self) -> Duration {
         self.loaded.config.feed.interval
+    }
+
+    /// The state in a line, for the service manager.
+    pub(super) fn status(&self) -> String {
+        match self.feed.feed() {
+            Some(feed) => format!("answers by feed {}", feed.serial),
+            None => "answers without a feed".to_owned(),
+        }
+    }
+
+    /// Writes into the state directory from now on, and writes what is in force: the server that
+    /// had the directory does not write any more.
+    pub(super) fn begin_writing(&mut self) {
+        if self.state_directory.begin_writing() {
+            self.keep_feed();
+            self.versions.kept(false);
+            self.keep_again();
+        }
     }
 
     /// Logs that no feed is in force.

@@ -55,6 +55,8 @@ pub struct Loaded {
     pub supply: ReleaseFiles,
     /// The state directory, which keeps the last good feed and record.
     pub state: Option<PathBuf>,
+    /// The socket by which another process takes over.
+    pub takeover: Option<PathBuf>,
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
 }
@@ -89,6 +91,8 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
     let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
+    let takeover = config.server.takeover.as_ref();
+    let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
     Some(Loaded {
@@ -100,6 +104,7 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
         cookie_secrets,
         supply,
         state,
+        takeover,
         countries,
     })
 }

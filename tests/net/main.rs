@@ -39,5 +39,6 @@ mod simulate;
 mod status;
 mod stuck;
 mod system;
+mod takeover;
 mod tcp;
 mod udp;

@@ -17,6 +17,8 @@ pub struct Daemon {
     dir: TempDir,
     /// Its standard error is the log in its directory.
     has_log: bool,
+    /// How many servers were replaced before it.
+    replaced: usize,
 }
 
 /// The files of a server, by name. `cvdns.toml` is written with `@PORT@` replaced.
@@ -64,7 +66,8 @@ impl Daemon {
     pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files.write(dir.path(), port);
-        let mut daemon = Self { child: serve(dir.path(), None), port, dir, has_log: true };
+        let mut daemon =
+            Self { child: serve(dir.path(), None), port, dir, has_log: true, replaced: 0 };
         daemon.wait_until_ready();
         daemon
     }
@@ -73,15 +76,15 @@ impl Daemon {
     pub fn begin(files: &Files) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        Self { child: serve(dir.path(), None), port, dir, has_log: true }
+        Self { child: serve(dir.path(), None), port, dir, has_log: true, replaced: 0 }
     }
 
     /// The same with standard error elsewhere than in the log.
     pub fn start_logging_to(files: &Files, stderr: impl Into<Stdio>) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        let mut daemon =
-            Self { child: serve(dir.path(), Some(stderr.into())), port, dir, has_log: false };
+        let child = serve(dir.path(), Some(stderr.into()));
+        let mut daemon = Self { child, port, dir, has_log: false, replaced: 0 };
         daemon.wait_until_ready();
         daemon
     }
@@ -95,6 +98,16 @@ impl Daemon {
     /// Starts a server that was ended again, with its files as they are and a new log.
     pub fn start_again(&mut self) {
         self.child = serve(self.dir.path(), None);
+        self.replaced = 0;
+        self.wait_until_ready();
+    }
+
+    /// The same with `--replace`, though no server runs.
+    pub fn start_again_replacing(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        command.args(["serve", "--replace"]);
+        self.child = spawned(command, self.dir.path(), "log", None);
+        self.replaced = 0;
         self.wait_until_ready();
     }
 
@@ -110,6 +123,46 @@ impl Daemon {
         command.args(["-c", &script, env!("CARGO_BIN_EXE_cvdns")]);
         self.child = started(command, dir, None);
         self.wait_until_ready();
+    }
+
+    /// Starts a server that replaces this one (`--replace`), and waits until this one has ended.
+    /// The new one is the server from then on. Returns the exit status and the log of the old one.
+    pub fn replace(&mut self) -> (ExitStatus, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        command.args(["serve", "--replace"]);
+        let log = format!("log.{}", self.replaced + 1);
+        let mut child = spawned(command, self.dir.path(), &log, None);
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            let ended = child.try_wait().expect("a child");
+            if ended.is_some() || Instant::now() > deadline {
+                let _ = child.kill();
+                let log = fs::read_to_string(self.dir.path().join(log)).expect("the new log");
+                panic!("not replaced ({ended:?}):\n{log}\n--- replaced:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let before = self.log();
+        self.child = child;
+        self.replaced += 1;
+        self.wait_for_log(0, &["answering on [::"]);
+        (status, before)
+    }
+
+    /// Runs `cvdns serve --replace` where it cannot serve. Returns its exit status and its words.
+    pub fn fail_to_replace(&self) -> (ExitStatus, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cvdns"))
+            .args(["serve", "--replace", "--config"])
+            .arg(self.dir.path().join("cvdns.toml"))
+            .env_remove("CVDNS_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .expect("a command that runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status, String::from_utf8_lossy(&said).into_owned())
     }
 
     /// Waits until it answers over every transport, and until its log has all that it says of its
@@ -157,9 +210,13 @@ impl Daemon {
     /// All lines that the server has written so far. One that is being written may be seen in part:
     /// it is left out.
     pub fn log(&self) -> String {
-        let mut log = fs::read_to_string(self.dir.path().join("log")).expect("the log");
+        let mut log = fs::read_to_string(self.dir.path().join(self.log_name())).expect("the log");
         log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
         log
+    }
+
+    fn log_name(&self) -> String {
+        if self.replaced == 0 { "log".to_owned() } else { format!("log.{}", self.replaced) }
     }
 
     /// Waits until what the server logged since `before` (a length of the log) has `words` in it.
@@ -240,9 +297,14 @@ fn serve(dir: &Path, stderr: Option<Stdio>) -> Child {
 }
 
 fn started(mut command: Command, dir: &Path, stderr: Option<Stdio>) -> Child {
-    let log = File::create(dir.join("log")).expect("the log");
+    command.arg("serve");
+    spawned(command, dir, "log", stderr)
+}
+
+fn spawned(mut command: Command, dir: &Path, log: &str, stderr: Option<Stdio>) -> Child {
+    let log = File::create(dir.join(log)).expect("the log");
     command
-        .args(["serve", "--config"])
+        .arg("--config")
         .arg(dir.join("cvdns.toml"))
         .current_dir(dir)
         .env_remove("CVDNS_LOG")

@@ -3,17 +3,22 @@
 //! In order of reading: `files` reads files within limits and names what is wrong with them;
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
 //! [`exchange`] bounds HTTP exchanges where `ureq` does not; [`command`] runs commands of the
-//! operator; [`confinement`] gives up what the process does not need.
+//! operator; [`confinement`] gives up what the process does not need. [`service_manager`] speaks
+//! with systemd; [`private_socket`] and `descriptor_channel` with another process of cvdns.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod command;
 pub mod confinement;
+mod descriptor_channel;
 pub mod exchange;
 mod files;
+pub mod private_socket;
 mod replace;
+pub mod service_manager;
 pub mod signals;
 
+pub use descriptor_channel::{DescriptorChannel, MAX_DESCRIPTORS};
 pub use files::{
     FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
     read_master, read_optional, read_optional_text, read_signature, read_text,

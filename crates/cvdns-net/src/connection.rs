@@ -17,6 +17,7 @@ use super::connection_limiter::Permit;
 use super::counters::{TcpTally, add};
 use super::input::{Input, Malformed};
 use super::memory::{NoMemory, copied};
+use super::phase::Phase;
 use super::responder::{Responder, Transport};
 use super::tcp_limits::{TcpLimits, patience};
 use super::watchdog::Progress;
@@ -90,6 +91,13 @@ const DRAIN_READS: usize = 64;
 /// Longest time for one of these reads. It is not zero, as the octets of a new connection are seen
 /// only once the runtime has polled the kernel.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
+/// The same where another process serves the sockets, so that nobody waits for the end: long enough
+/// for the rest of a query that was cut by the network, and for queries on their way.
+const HANDOVER_TIMEOUT: Duration = Duration::from_millis(250);
+/// Longest time for a peer to close its side after the last answer, at a handover.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most reads of what a peer sends meanwhile.
+const LINGER_READS: usize = 256;
 
 impl<R: Responder> Connection<R> {
     /// A connection that was admitted.
@@ -106,9 +114,12 @@ impl<R: Responder> Connection<R> {
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<Phase>) {
         let end = match self.converse(&mut stop).await {
-            Err(End::Stop) => self.drain().await.err().unwrap_or(End::Stop),
+            Err(End::Stop) => {
+                let phase = *stop.borrow();
+                self.drain(phase).await.err().unwrap_or(End::Stop)
+            }
             Err(end) => end,
             Ok(()) => End::Peer,
         };
@@ -126,9 +137,12 @@ impl<R: Responder> Connection<R> {
         }
         // The peer may be gone; dropping the stream closes it in any case.
         let _ = self.stream.shutdown().await;
+        if matches!(end, End::Stop) && *stop.borrow() == Phase::HandingOver {
+            self.linger().await;
+        }
     }
 
-    async fn converse(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
+    async fn converse(&mut self, stop: &mut watch::Receiver<Phase>) -> Result<(), End> {
         // The first query must be complete in time, however many reads it takes.
         let mut wait = Wait::FirstQuery;
         let mut deadline = self.deadline(wait);
@@ -167,13 +181,13 @@ impl<R: Responder> Connection<R> {
         &mut self,
         wait: Wait,
         deadline: Instant,
-        stop: &mut watch::Receiver<bool>,
+        stop: &mut watch::Receiver<Phase>,
     ) -> Result<usize, End> {
         let Self { stream, input, permit, .. } = self;
         let space = input.space().map_err(|NoMemory| End::NoMemory)?;
         let result = select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return Err(End::Stop),
+            _ = stop.wait_for(|phase| *phase != Phase::Serving) => return Err(End::Stop),
             () = permit.evicted() => return Err(End::Evicted),
             result = timeout_at(deadline, stream.read(space)) => result,
         };
@@ -278,10 +292,11 @@ impl<R: Responder> Connection<R> {
     }
 
     /// Answers the queries that the kernel already holds.
-    async fn drain(&mut self) -> Result<(), End> {
+    async fn drain(&mut self, phase: Phase) -> Result<(), End> {
+        let time = if phase == Phase::HandingOver { HANDOVER_TIMEOUT } else { DRAIN_TIMEOUT };
         for _ in 0..DRAIN_READS {
             let space = self.input.space().map_err(|NoMemory| End::NoMemory)?;
-            match timeout(DRAIN_TIMEOUT, self.stream.read(space)).await {
+            match timeout(time, self.stream.read(space)).await {
                 Ok(Ok(0)) | Err(_) => break,
                 Ok(Ok(count)) => self.input.filled(count),
                 Ok(Err(_)) => return Err(End::Peer),
@@ -289,6 +304,22 @@ impl<R: Responder> Connection<R> {
             self.answer().await?;
         }
         Ok(())
+    }
+}
+
+impl<R> Connection<R> {
+    /// Waits a moment for the peer to close its side, too. Where octets of the peer are unread when
+    /// a connection is closed, the kernel resets it, which can cost answers on the way.
+    async fn linger(&mut self) {
+        let mut unread = [0; 512];
+        let until_closed = async {
+            for _ in 0..LINGER_READS {
+                if !matches!(self.stream.read(&mut unread).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(LINGER_TIMEOUT, until_closed).await;
     }
 }
 

@@ -8,6 +8,7 @@
 //! In the order of reading:
 //!
 //! - [`Listeners`] are the bound sockets (`listen`), [`Serving`] the running server (`running`).
+//!   [`Inherited`] sockets were opened by an earlier process (`inherited`).
 //! - [`Responder`] turns a query into its answer and knows nothing of sockets; [`MakeResponder`]
 //!   makes one for each [`Endpoint`].
 //! - UDP on Linux: a thread for each socket (`udp`) receives, answers and sends datagrams in
@@ -36,6 +37,7 @@ mod connection_seats;
 mod cores;
 mod counters;
 pub mod descriptors;
+mod inherited;
 mod input;
 mod limits;
 mod listen;
@@ -44,6 +46,7 @@ pub mod memory;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 mod mmsg;
+mod phase;
 mod portable;
 #[cfg(unix)]
 pub mod privileges;
@@ -68,9 +71,10 @@ use tokio::runtime::Handle;
 pub use connection_limiter::{Admission, ConnectionLimiter, Permit};
 pub use counters::{Counters, SocketCounters, Tallies, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
+pub use inherited::{Inherited, OpenSocket, number_in_name};
 pub use listen::BindError;
 pub use responder::{Endpoint, MakeResponder, Responder, Transport};
-pub use running::Serving;
+pub use running::{Finishing, Serving};
 pub use tcp_limits::TcpLimits;
 
 /// All bound sockets, before they are served.
@@ -93,7 +97,24 @@ enum UdpBackend {
 }
 
 impl Listeners {
+    /// [`Self::bind_inheriting`] without sockets of an earlier process.
+    ///
+    /// # Errors
+    /// All addresses that could not be bound. The other ones are closed.
+    pub fn bind(
+        addresses: &[SocketAddr],
+        workers: usize,
+        mode: UdpMode,
+        affinity: bool,
+    ) -> Result<Self, Vec<BindError>> {
+        Self::bind_inheriting(addresses, workers, mode, affinity, &mut Inherited::default())
+    }
+
     /// Binds all addresses for UDP and TCP, with `workers` UDP sockets each; 0 means one per core.
+    ///
+    /// Inherited sockets of an address are taken instead, however many there are: all of them are
+    /// served, as what waits in a socket that is closed would be lost. Those of other addresses are
+    /// left.
     ///
     /// With `affinity`, each worker is pinned to one of the process's cores and receives what that
     /// core handles. Workers beyond the number of cores are left out, with a warning. The portable
@@ -104,11 +125,12 @@ impl Listeners {
     ///
     /// # Errors
     /// All addresses that could not be bound. The other ones are closed.
-    pub fn bind(
+    pub fn bind_inheriting(
         addresses: &[SocketAddr],
         workers: usize,
         mode: UdpMode,
         affinity: bool,
+        inherited: &mut Inherited,
     ) -> Result<Self, Vec<BindError>> {
         let workers = worker_count(workers);
         let backend = choose_backend(mode, workers, affinity).map_err(|error| {
@@ -119,7 +141,8 @@ impl Listeners {
         let workers = if cfg!(target_os = "linux") { workers } else { 1 };
         let (mut bound, mut errors) = (Vec::new(), Vec::new());
         for &address in addresses {
-            match listen::bind(address, workers).and_then(|bound| backend.steer(bound)) {
+            let adopted = listen::adopt(address, workers, inherited);
+            match adopted.and_then(|adopted| backend.steer(adopted)) {
                 Ok(sockets) => bound.push(sockets),
                 Err(error) => errors.push(error),
             }
@@ -130,6 +153,25 @@ impl Listeners {
     /// Most UDP sockets that [`Listeners::bind`] opens for these addresses and so many workers.
     pub fn max_sockets(addresses: &[SocketAddr], workers: usize) -> usize {
         addresses.len() * worker_count(workers)
+    }
+
+    /// All sockets once more, for another process. They are the same sockets: they stay open until
+    /// every copy is closed.
+    ///
+    /// # Errors
+    /// When the process has too few descriptors.
+    pub fn share(&self) -> io::Result<Vec<OpenSocket>> {
+        let mut sockets = Vec::new();
+        for listen::Bound { address, udp, tcp } in &self.bound {
+            let (address, transport) = (*address, Transport::Tcp);
+            let descriptor = tcp.try_clone()?.into();
+            sockets.push(OpenSocket { address, transport, number: 0, descriptor });
+            for (number, socket) in udp.iter().enumerate() {
+                let (transport, descriptor) = (Transport::Udp, socket.try_clone()?.into());
+                sockets.push(OpenSocket { address, transport, number, descriptor });
+            }
+        }
+        Ok(sockets)
     }
 
     /// UDP sockets of all addresses.
@@ -176,8 +218,9 @@ impl UdpBackend {
     #[allow(clippy::unnecessary_wraps)]
     fn steer(&self, bound: listen::Bound) -> Result<listen::Bound, BindError> {
         #[cfg(target_os = "linux")]
-        if let Self::Batches { steering: Some(steering) } = self {
-            bound.steer(steering)?;
+        match self {
+            Self::Batches { steering: Some(steering) } => bound.steer(steering)?,
+            Self::Batches { steering: None } | Self::Portable => bound.unsteer(),
         }
         Ok(bound)
     }

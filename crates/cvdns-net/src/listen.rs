@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::inherited::Inherited;
 use super::responder::Transport;
 #[cfg(target_os = "linux")]
 use super::steering::Steering;
@@ -22,7 +23,20 @@ pub(super) struct Bound {
 
 #[cfg(target_os = "linux")]
 impl Bound {
-    /// Makes the kernel pass each datagram to the worker of the core that handles it.
+    /// Undoes [`Self::steer`] of a process that had these sockets before.
+    pub(super) fn unsteer(&self) {
+        use std::os::fd::AsFd;
+
+        // It fails where there is no program, as everywhere but on inherited sockets.
+        if let Some(socket) = self.udp.first() {
+            let option = libc::SO_DETACH_REUSEPORT_BPF;
+            let _ = super::mmsg::set_option(socket.as_fd(), libc::SOL_SOCKET, option, 0);
+        }
+    }
+
+    /// Makes the kernel pass each datagram to the worker of the core that handles it. Inherited
+    /// sockets may be fewer than the cores, which then have no worker each, or more: further ones
+    /// keep to no core.
     ///
     /// Call this before any socket is closed: the kernel numbers the sockets in the order of
     /// binding.
@@ -34,7 +48,8 @@ impl Bound {
 
         // The program of one socket applies to its whole group.
         let Some(socket) = self.udp.first() else { return Ok(()) };
-        super::mmsg::steer(socket.as_fd(), &steering.program()).map_err(|error| {
+        let program = steering.limited_to(self.udp.len()).program();
+        super::mmsg::steer(socket.as_fd(), &program).map_err(|error| {
             let what = format!(
                 "the kernel refuses to steer datagrams to {} cores ({error}); `affinity = true` needs Linux 4.5 \
                  and, for hundreds of cores with gaps between them, a higher `net.core.optmem_max`: otherwise \
@@ -104,6 +119,31 @@ const BUFFER_SIZE: usize = 4 << 20;
 /// Most attempts to find a port that is free for both TCP and UDP.
 const PORT_TRIES: usize = 16;
 
+/// Takes the inherited sockets of `address`, all of them, and binds what is missing: `workers` UDP
+/// sockets if there are none, and a listener of TCP. A UDP socket more or less would move clients
+/// to other sockets, and what waits in a socket that is closed is lost.
+pub(super) fn adopt(
+    address: SocketAddr,
+    workers: usize,
+    inherited: &mut Inherited,
+) -> Result<Bound, BindError> {
+    let (tcp, udp) = (inherited.take_tcp(address), inherited.take_udp(address));
+    if tcp.is_none() && udp.is_empty() {
+        return bind(address, workers);
+    }
+    let failed = |transport| move |source| BindError { address, transport, source };
+    let tcp = match tcp {
+        Some(tcp) => prepare_tcp(tcp.into()).map_err(failed(Transport::Tcp))?,
+        None => bind_tcp(address).map_err(failed(Transport::Tcp))?,
+    };
+    let udp = if udp.is_empty() {
+        bind_all_udp(address, workers)
+    } else {
+        udp.into_iter().map(|socket| prepare_udp(socket.into(), address)).collect()
+    };
+    Ok(Bound { address, udp: udp.map_err(failed(Transport::Udp))?, tcp })
+}
+
 /// Binds `address` with `workers` UDP sockets. With port 0 the kernel chooses a port, the same for
 /// UDP and TCP.
 pub(super) fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
@@ -123,13 +163,14 @@ fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
     // would otherwise receive a share of the first one's datagrams before its start fails.
     let tcp = bind_tcp(address).map_err(failed(Transport::Tcp))?;
     let address = tcp.local_addr().map_err(failed(Transport::Tcp))?;
-    // All sockets are bound before any is read: the kernel spreads clients over the existing
-    // sockets, and a datagram that waits in one of them stays there.
-    let udp = (0..workers.max(1))
-        .map(|_| bind_udp(address))
-        .collect::<io::Result<Vec<_>>>()
-        .map_err(failed(Transport::Udp))?;
+    let udp = bind_all_udp(address, workers).map_err(failed(Transport::Udp))?;
     Ok(Bound { address, udp, tcp })
+}
+
+/// Binds all sockets before any is read: the kernel spreads clients over the existing sockets, and
+/// a datagram that waits in one of them stays there.
+fn bind_all_udp(address: SocketAddr, workers: usize) -> io::Result<Vec<UdpSocket>> {
+    (0..workers.max(1)).map(|_| bind_udp(address)).collect()
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
@@ -140,11 +181,16 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart must not wait for connections in TIME_WAIT.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    prepare_tcp(socket)
+}
+
+/// Sets what a listener needs and begins to listen, or listens on with the same queue.
+fn prepare_tcp(socket: Socket) -> io::Result<TcpListener> {
     // Accepted connections inherit this. Answers are written as a whole, so Nagle's algorithm would
     // only delay them.
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -155,15 +201,24 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     #[cfg(target_os = "linux")]
-    {
-        socket.set_reuse_port(true)?;
-        set_linux_options(&socket, address)?;
-    }
+    socket.set_reuse_port(true)?;
+    let socket = prepare_udp(socket, address)?;
+    SockRef::from(&socket).bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Sets what a UDP socket of this address needs.
+fn prepare_udp(socket: Socket, address: SocketAddr) -> io::Result<UdpSocket> {
+    #[cfg(target_os = "linux")]
+    set_linux_options(&socket, address)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = address;
+    // What was set for the portable mode; that sets it again.
+    socket.set_nonblocking(false)?;
     // Some systems refuse a size over their limit instead of reducing it. Their default is good
     // enough.
     let _ = socket.set_recv_buffer_size(BUFFER_SIZE);
     let _ = socket.set_send_buffer_size(BUFFER_SIZE);
-    socket.bind(&address.into())?;
     Ok(socket.into())
 }
 

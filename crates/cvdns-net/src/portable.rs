@@ -32,6 +32,7 @@ use tracing::error;
 
 use super::counters::{UdpTally, add};
 use super::limits::{DRAIN_LIMIT, ERROR_PAUSE, QUERY_MAX, RECEIVE_TIMEOUT, SEND_TIMEOUT};
+use super::phase::Phase;
 use super::responder::{Endpoint, MakeResponder, Responder, Transport};
 use super::source_filter::SourceFilter;
 use super::watchdog::Progress;
@@ -101,10 +102,10 @@ impl<M: MakeResponder> Portable<M> {
     }
 
     /// Serves until the stop, and then answers what was received.
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<Phase>) {
         let mut stopped = pin!(async {
             // An error means that the sender is gone, which is a stop as well.
-            let _ = stop.wait_for(|stop| *stop).await;
+            let _ = stop.wait_for(|phase| *phase != Phase::Serving).await;
         });
         loop {
             select! {

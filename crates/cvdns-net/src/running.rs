@@ -15,6 +15,7 @@ use super::connection::Shared;
 use super::connection_limiter::ConnectionLimiter;
 use super::counters::{Counters, Tallies};
 use super::listen::Bound;
+use super::phase::Phase;
 use super::portable::Portable;
 use super::responder::MakeResponder;
 use super::source_filter::SourceFilter;
@@ -27,9 +28,10 @@ use super::{Listeners, UdpBackend};
 #[derive(Debug)]
 pub struct Serving {
     stop_threads: Arc<AtomicBool>,
-    stop_tasks: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     threads: Vec<JoinHandle<()>>,
-    tasks: Vec<Task<()>>,
+    udp_tasks: Vec<Task<()>>,
+    tcp_tasks: Vec<Task<()>>,
     tallies: Tallies,
     watchdog: Watchdog,
 }
@@ -47,9 +49,10 @@ impl Serving {
         let watchdog = Watchdog::start()?;
         let mut serving = Self {
             stop_threads: Arc::default(),
-            stop_tasks: watch::Sender::new(false),
+            phase: watch::Sender::new(Phase::Serving),
             threads: Vec::new(),
-            tasks: Vec::new(),
+            udp_tasks: Vec::new(),
+            tcp_tasks: Vec::new(),
             tallies: Tallies::default(),
             watchdog,
         };
@@ -58,10 +61,10 @@ impl Serving {
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let shared = Shared::new(limits, serving.tallies.tcp.clone());
-            let (stop, watchdog) = (serving.stop_tasks.subscribe(), serving.watchdog.clone());
+            let (stop, watchdog) = (serving.phase.subscribe(), serving.watchdog.clone());
             let acceptor =
                 Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);
-            serving.tasks.push(runtime.spawn(acceptor.run()));
+            serving.tcp_tasks.push(runtime.spawn(acceptor.run()));
             match &backend {
                 #[cfg(target_os = "linux")]
                 UdpBackend::Batches { steering } => {
@@ -74,13 +77,13 @@ impl Serving {
                 UdpBackend::Portable => {
                     for (number, socket) in udp.into_iter().enumerate() {
                         let (socket_number, tally) = serving.tallies.add_socket(address, number);
-                        let stop = serving.stop_tasks.subscribe();
+                        let stop = serving.phase.subscribe();
                         let progress =
                             serving.watchdog.watch(format!("UDP task {number} of {address}"));
                         let portable =
                             Portable::new(socket, socket_number, make.clone(), tally, progress)?
                                 .with_filter(filter.clone());
-                        serving.tasks.push(runtime.spawn(portable.run(stop)));
+                        serving.udp_tasks.push(runtime.spawn(portable.run(stop)));
                     }
                 }
             }
@@ -124,30 +127,63 @@ impl Serving {
     ///
     /// It takes up to a quarter of a second if clients are well-behaved, and otherwise at most the
     /// write limit of [`TcpLimits`]. Queries that arrive meanwhile may go unanswered.
-    pub async fn stop(mut self) -> Counters {
-        self.signal_stop();
-        for task in self.tasks.drain(..) {
-            if task.await.is_err() {
-                error!("a listener ended by a panic: a defect in cvdns, please report it");
-            }
-        }
+    pub async fn stop(self) -> Counters {
+        self.end(Phase::Stopping).await.finish().await
+    }
+
+    /// Leaves the sockets to another process that serves them too. When this returns, nothing is
+    /// received over UDP any more, and what was received is answered. Connections are still being
+    /// finished.
+    pub async fn hand_over(self) -> Finishing {
+        self.end(Phase::HandingOver).await
+    }
+
+    async fn end(mut self, phase: Phase) -> Finishing {
+        self.signal_stop(phase);
         let threads = std::mem::take(&mut self.threads);
         let joined =
             spawn_blocking(|| threads.into_iter().all(|thread| thread.join().is_ok())).await;
         if !joined.unwrap_or(false) {
             error!("a UDP worker ended by a panic: a defect in cvdns, please report it");
         }
-        self.counters()
+        join(self.udp_tasks.drain(..)).await;
+        Finishing(self)
     }
 
-    fn signal_stop(&self) {
+    fn signal_stop(&self, phase: Phase) {
         self.stop_threads.store(true, Release);
-        self.stop_tasks.send_replace(true);
+        self.phase.send_if_modified(|now| {
+            let is_first = *now == Phase::Serving;
+            if is_first {
+                *now = phase;
+            }
+            is_first
+        });
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.signal_stop();
+        self.signal_stop(Phase::Stopping);
+    }
+}
+
+/// A server that no longer receives over UDP, and finishes its connections.
+#[derive(Debug)]
+pub struct Finishing(Serving);
+
+impl Finishing {
+    /// Waits until all connections have ended, and returns the final counters.
+    pub async fn finish(mut self) -> Counters {
+        join(self.0.tcp_tasks.drain(..)).await;
+        self.0.counters()
+    }
+}
+
+async fn join(tasks: impl Iterator<Item = Task<()>>) {
+    for task in tasks {
+        if task.await.is_err() {
+            error!("a listener ended by a panic: a defect in cvdns, please report it");
+        }
     }
 }

@@ -30,6 +30,11 @@ impl Steering {
         (!cores.is_empty()).then_some(Self { cores })
     }
 
+    /// The same for fewer workers, of which there is at least one.
+    pub(super) fn limited_to(&self, workers: usize) -> Self {
+        Self { cores: self.cores.iter().take(workers.max(1)).copied().collect() }
+    }
+
     /// Number of workers that have a core.
     pub(super) fn workers(&self) -> usize {
         self.cores.len()

@@ -17,6 +17,7 @@ use super::connection::{Connection, Shared};
 use super::connection_limiter::{Admission, ConnectionLimiter};
 use super::counters::{TcpTally, add};
 use super::memory;
+use super::phase::Phase;
 use super::responder::{Endpoint, MakeResponder};
 use super::watchdog::Watchdog;
 
@@ -26,7 +27,7 @@ pub(super) struct Acceptor<M> {
     make: M,
     limiter: Arc<ConnectionLimiter>,
     shared: Shared,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Phase>,
     watchdog: Watchdog,
     connections: JoinSet<()>,
 }
@@ -39,6 +40,10 @@ const ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// At the stop, the longest wait for a connection that is already in the kernel's queue.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
 
+/// At the stop, most connections that are still accepted: more than the kernel queues, but a limit
+/// if clients go on connecting.
+const DRAIN_ACCEPTS: usize = 2048;
+
 impl<M: MakeResponder> Acceptor<M> {
     /// An acceptor for a bound listener.
     pub(super) fn new(
@@ -46,7 +51,7 @@ impl<M: MakeResponder> Acceptor<M> {
         make: M,
         limiter: Arc<ConnectionLimiter>,
         shared: Shared,
-        stop: watch::Receiver<bool>,
+        stop: watch::Receiver<Phase>,
         watchdog: Watchdog,
     ) -> Self {
         Self { listener, make, limiter, shared, stop, watchdog, connections: JoinSet::new() }
@@ -57,20 +62,30 @@ impl<M: MakeResponder> Acceptor<M> {
         let mut stop = self.stop.clone();
         let stopped = async {
             // An error means that the sender is gone, which is a stop as well.
-            let _ = stop.wait_for(|stop| *stop).await;
+            let _ = stop.wait_for(|phase| *phase != Phase::Serving).await;
         };
         select! {
             () = stopped => {}
             never = self.accept() => match never {},
         }
-        // Connections in the queue have been established, and may have sent queries.
-        while let Ok(Ok((stream, client))) = timeout(DRAIN_TIMEOUT, self.listener.accept()).await {
-            self.serve(stream, client);
+        let phase = *self.stop.borrow();
+        if phase != Phase::HandingOver {
+            self.drain_queue().await;
         }
         drop(self.listener);
         // Every connection ends by itself, as reads and writes have deadlines.
         while let Some(ended) = self.connections.join_next().await {
             note_panic(&self.shared.tally, ended);
+        }
+    }
+
+    /// Accepts the connections in the queue: they have been established, and may have sent queries.
+    async fn drain_queue(&mut self) {
+        for _ in 0..DRAIN_ACCEPTS {
+            match timeout(DRAIN_TIMEOUT, self.listener.accept()).await {
+                Ok(Ok((stream, client))) => self.serve(stream, client),
+                _ => return,
+            }
         }
     }
 

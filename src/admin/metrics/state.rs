@@ -9,7 +9,7 @@ use crate::admin::view::ServerCondition;
 use cvdns_core::release::{Announced, Gate};
 use cvdns_core::snapshot::Snapshot;
 
-impl MetricsEncoder<'_> {
+impl MetricsEncoder<'_, '_> {
     /// Version, start time, reloads and compilations.
     pub(super) fn program(&mut self, condition: &ServerCondition) -> Result<(), Error> {
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1u64)];

@@ -12,7 +12,7 @@ use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 /// A counter: its name, its help text and its value.
 type Figure = (&'static str, &'static str, fn(&QueryTotals) -> u64);
 
-impl MetricsEncoder<'_> {
+impl MetricsEncoder<'_, '_> {
     /// Counters of the sockets; `totals` are those of queries over UDP.
     pub(super) fn sockets(&mut self, tallies: &Tallies, totals: &QueryTotals) -> Result<(), Error> {
         let counters = tallies.read();

@@ -27,6 +27,8 @@ pub use offline::{copy_state, last_announced, last_feed, last_history, stored_fe
 #[derive(Debug)]
 pub(super) struct StateDirectory {
     path: Option<PathBuf>,
+    /// Whether another process still writes there, and this one does not.
+    is_foreign: bool,
     /// What was announced, as it was written last.
     announced: Option<RecordFile>,
     /// A feed that is of the future by this machine's clock, which may be behind when it starts.
@@ -49,7 +51,19 @@ impl StateDirectory {
         if let Some(path) = &path {
             remove_leftovers(path);
         }
-        Self { path, announced: None, early: None, complaints: BTreeMap::new() }
+        Self { path, is_foreign: false, announced: None, early: None, complaints: BTreeMap::new() }
+    }
+
+    /// Opens the directory of a server that still runs. Nothing is written there until
+    /// [`Self::begin_writing`].
+    pub(super) fn of_running_server(path: Option<PathBuf>) -> Self {
+        let complaints = BTreeMap::new();
+        Self { path, is_foreign: true, announced: None, early: None, complaints }
+    }
+
+    /// Writes from now on. Returns whether nothing was written so far.
+    pub(super) fn begin_writing(&mut self) -> bool {
+        std::mem::take(&mut self.is_foreign)
     }
 
     /// The directory's path.
@@ -181,7 +195,9 @@ impl StateDirectory {
 
     /// Writes a file, and returns whether it is written.
     fn write(&mut self, name: &'static str, content: &impl Serialize) -> bool {
-        let Some(directory) = &self.path else { return false };
+        let Some(directory) = self.path.as_ref().filter(|_| !self.is_foreign) else {
+            return false;
+        };
         let path = directory.join(name);
         let octets = serde_json::to_vec_pretty(content).map_err(io::Error::other);
         let made = fs::create_dir_all(directory);

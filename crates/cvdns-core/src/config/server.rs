@@ -7,7 +7,7 @@ use super::explain::Explain;
 use super::keys::server as keys;
 use super::udp_mode::UdpMode;
 use crate::problem::Location;
-use crate::problem::table::Table;
+use crate::problem::table::{Placed, Table};
 
 /// How the server listens and answers (`[server]`).
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Server {
     pub tcp_max_connections: usize,
     /// Time after which an idle TCP connection is closed.
     pub tcp_idle: Duration,
+    /// Path of the socket by which another process takes over. `None`: none can.
+    pub takeover: Option<Placed<String>>,
 }
 
 impl Server {
@@ -67,6 +69,7 @@ impl Server {
             tcp_max_per_client: table.value(&keys::TCP_MAX_PER_CLIENT),
             tcp_max_connections: table.value(&keys::TCP_MAX_CONNECTIONS),
             tcp_idle: table.value(&keys::TCP_IDLE),
+            takeover: table.get(&keys::TAKEOVER),
         };
         table.finish();
         server

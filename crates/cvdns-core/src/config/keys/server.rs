@@ -44,6 +44,7 @@ pub static SECTION: Section = Section {
         &TCP_MAX_PER_CLIENT,
         &TCP_MAX_CONNECTIONS,
         &TCP_IDLE,
+        &TAKEOVER,
     ],
 };
 
@@ -180,4 +181,16 @@ pub static TCP_IDLE: Key<Custom<Duration>, Preset<Duration>> = Key {
     expected: "",
     example: "",
     doc: "An idle TCP connection is closed after this time, or sooner if most seats are taken.",
+};
+
+/// `takeover`.
+pub static TAKEOVER: Key<Text, Optional> = Key {
+    name: "takeover",
+    kind: Text,
+    default: Optional("none"),
+    expected: "the path of a Unix socket",
+    example: "\"run/takeover.sock\"",
+    doc: "Path of the Unix socket by which `cvdns serve --replace` takes over from the running \
+        server without a lost query (docs/reliability.md). Only the server's account and root may \
+        use it. Without the key, a server cannot be replaced.",
 };

@@ -1,0 +1,128 @@
+//! Opens all sockets of a server and gives up root.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::StartError;
+use super::origin::Origin;
+use super::server_state::ServerState;
+use super::state_directory::StateDirectory;
+use super::supervision::Supervision;
+use super::takeover::{Predecessor, TakeoverSocket};
+use crate::admin::Admin;
+use crate::load::Loaded;
+use cvdns_core::problem::Problems;
+use cvdns_io::confinement::drop_capabilities;
+use cvdns_net::privileges::{self, Privileges};
+use cvdns_net::{Inherited, Listeners};
+
+/// The open sockets of a process that has given up root.
+pub(super) struct Bound {
+    pub listeners: Listeners,
+    pub admin: Option<Admin>,
+    pub takeover: Option<TakeoverSocket>,
+    pub supervision: Supervision,
+}
+
+impl Bound {
+    /// Takes the sockets of the service manager and of the running server, binds what is missing,
+    /// and becomes the user of the configuration.
+    ///
+    /// # Errors
+    /// When an address cannot be bound, or root cannot be given up.
+    pub(super) fn new(
+        loaded: &Loaded,
+        origin: &mut Origin,
+        mut predecessor: Option<&mut Predecessor>,
+    ) -> Result<Self, StartError> {
+        let server = &loaded.config.server;
+        let mut supervision = Supervision::new(origin.take_manager());
+        let mut inherited = origin.take_sockets();
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.give_sockets(&mut inherited);
+        }
+        let listeners = Listeners::bind_inheriting(
+            &server.listen,
+            server.workers,
+            server.udp,
+            server.affinity,
+            &mut inherited,
+        )
+        .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        let admin = loaded.config.admin.map(|address| bind_admin(address, &mut inherited));
+        let admin = admin.transpose()?;
+        let unused = inherited.take_rest();
+        supervision.forget(&unused);
+        for socket in &unused {
+            info!("{} is not listened on any more", socket.address);
+        }
+        if let Some(user) = &server.user {
+            let socket = loaded.takeover.as_deref().and_then(Path::parent);
+            give_up_root(user, loaded.state.as_deref(), socket)?;
+        }
+        if let Err(error) = drop_capabilities() {
+            warn!("cannot give up capabilities: {error}");
+        }
+        let takeover = loaded.takeover.as_deref().and_then(|path| {
+            let inherited = predecessor.and_then(|predecessor| predecessor.take_socket(path));
+            inherited.or_else(|| TakeoverSocket::listen(path))
+        });
+        Ok(Self { listeners, admin, takeover, supervision })
+    }
+
+    /// Compiles what was read. As long as another server runs, nothing is written into the state
+    /// directory. Returns `None` if the inputs contradict each other.
+    pub(super) fn state(
+        &self,
+        loaded: Loaded,
+        is_replacing: bool,
+        problems: &mut Problems,
+    ) -> Option<ServerState> {
+        let open =
+            if is_replacing { StateDirectory::of_running_server } else { StateDirectory::new };
+        let directory = open(loaded.state.clone());
+        let threads = self.listeners.sockets();
+        ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
+    }
+}
+
+fn bind_admin(address: SocketAddr, inherited: &mut Inherited) -> Result<Admin, StartError> {
+    let bound = match inherited.take_tcp(address) {
+        Some(listener) => Admin::inherit(listener),
+        None => Admin::bind(address),
+    };
+    bound.map_err(|error| {
+        StartError::System(vec![format!(
+            "cannot listen on {address} (`listen` in [admin]): {error}"
+        )])
+    })
+}
+
+/// Changes to `user`, and makes the directories of the state and of the takeover socket before
+/// that, where only root may make them.
+fn give_up_root(
+    user: &str,
+    state: Option<&Path>,
+    takeover: Option<&Path>,
+) -> Result<(), StartError> {
+    let directories = [(state, "`state` in [feed]"), (takeover, "`takeover` in [server]")];
+    for (directory, key) in directories {
+        if let Some(directory) = directory
+            && let Err(error) = privileges::make_directory(directory, user)
+        {
+            warn!("cannot make {} ({key}) for {user}: {error}", directory.display());
+        }
+    }
+    match privileges::drop_to(user) {
+        Ok(Privileges::Dropped) => info!("now running as {user}"),
+        Ok(Privileges::NotRoot { is_user: true }) => {}
+        Ok(Privileges::NotRoot { is_user: false }) => {
+            warn!("not started as root: goes on as the account that started it, not as {user}");
+        }
+        Err(error) => return Err(StartError::System(vec![error.to_string()])),
+    }
+    Ok(())
+}

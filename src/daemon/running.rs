@@ -1,0 +1,179 @@
+//! The server from its first answer to its end.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::Daemon;
+use super::answerer::MakeAnswerer;
+use super::cookie_secrets::CookieSecretsFollower;
+use super::event_loop::{Ending, EventLoop, FIRST_FETCH, fetch_first};
+use super::feed_poller::FeedPoller;
+use super::malloc_trim;
+use super::pending_signals::PendingSignals;
+use super::protection::Protection;
+use super::sampling::{SampleWriter, Sampling};
+use super::server_state::ServerState;
+use super::succession;
+use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
+use crate::admin::{AcceptRequest, Admin, AdminServing, ServerView};
+use crate::logging::LogQueue;
+use cvdns_io::signals::Signals;
+use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, Transport};
+
+impl Daemon {
+    /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
+    /// everything again.
+    ///
+    /// # Errors
+    /// When the system gives no threads or signals, or the server that was to be replaced goes on.
+    pub fn run(self, signals: Signals) -> io::Result<Counters> {
+        // TCP runs on worker threads, and the event loop on this one.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("cvdns-tcp")
+            .build()?;
+        let handle = runtime.handle().clone();
+        runtime.block_on(self.serve(signals, &handle))
+    }
+
+    async fn serve(self, signals: Signals, runtime: &Handle) -> io::Result<Counters> {
+        let Self { config, mut state, listeners, tcp_limits, admin, log, .. } = self;
+        let Self { mut supervision, predecessor, takeover, .. } = self;
+        let mut poller = FeedPoller::start(state.loaded());
+        let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
+        fetch_first(&mut poller, &mut state, patience).await;
+        let predecessor = succession::check(predecessor, &state)?;
+        let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
+        let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
+        let (make, writer) = answering(&state, &cookies, &listeners, &log)?;
+        let pending = PendingSignals::collect(signals);
+        let addresses = listeners.addresses();
+        let sockets = share(listeners.share()?, admin.as_ref())?;
+        let serving = listeners.serve(&make, tcp_limits, runtime)?;
+        malloc_trim::start(serving.tallies())?;
+        // The writer of samples ends when the last sampler is dropped.
+        drop(make);
+        let (accepts, accepted) = mpsc::channel(1);
+        let view = view(&state, serving.tallies(), log, accepts);
+        let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
+        let relieved =
+            succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision);
+        let serving = relieved.await?;
+        state.begin_writing();
+        supervision.store(&sockets);
+        let mut offering = offer(takeover, sockets, &cookies, &state);
+        for address in addresses {
+            info!("answering on {address}, UDP and TCP");
+        }
+        let admin = admin.map(|admin| serve_admin(admin, view.clone())).transpose()?;
+        supervision.ready(&state.status());
+        let events = EventLoop {
+            config: &config,
+            poller,
+            pending: &pending,
+            accepted,
+            offering: offering.as_mut(),
+            supervision: &mut supervision,
+        };
+        let counters = match events.run(&mut state, &mut cookies).await {
+            Ending::Stopped => {
+                supervision.stopping();
+                offering.into_iter().for_each(|offering| offering.end(false));
+                serving.stop().await
+            }
+            Ending::Replaced(successor) => {
+                offering.into_iter().for_each(|offering| offering.end(successor.keeps_file()));
+                succession::leave(successor, serving, admin, &view, &mut supervision).await
+            }
+        };
+        if let Some(writer) = writer {
+            writer.end().await;
+        }
+        log_stop(&counters);
+        Ok(counters)
+    }
+}
+
+/// What answers, and the writer of samples, if there are any.
+fn answering(
+    state: &ServerState,
+    cookies: &CookieSecretsFollower,
+    listeners: &Listeners,
+    log: &LogQueue,
+) -> io::Result<(MakeAnswerer, Option<SampleWriter>)> {
+    let (sampling, writer) = match state.loaded().config.log.query_sample {
+        share if share > 0.0 => Some(Sampling::start(share, log.clone())?).unzip(),
+        _ => (None, None),
+    };
+    let secrets = cookies.in_force().clone();
+    let protection = Protection::new(secrets, listeners.sockets(), listeners.workers());
+    tokio::spawn(protection.clone().log_limited());
+    let publisher = state.publisher();
+    let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
+    let make = MakeAnswerer::new(snapshots, queries, sampling).protected_by(protection);
+    Ok((make, writer))
+}
+
+/// All sockets, for another process or the service manager.
+fn share(mut sockets: Vec<OpenSocket>, admin: Option<&Admin>) -> io::Result<Vec<OpenSocket>> {
+    if let Some(admin) = admin {
+        let (address, descriptor) = (admin.address()?, admin.share()?.into());
+        sockets.push(OpenSocket { address, transport: Transport::Tcp, number: 0, descriptor });
+    }
+    Ok(sockets)
+}
+
+/// Offers the sockets to a process that is to replace this one. Without `takeover` the copies are
+/// closed.
+fn offer(
+    takeover: Option<TakeoverSocket>,
+    sockets: Vec<OpenSocket>,
+    cookies: &CookieSecretsFollower,
+    state: &ServerState,
+) -> Option<Offering> {
+    let takeover = takeover?;
+    let (cookie_secret, condition) = (cookies.random(), state.condition().clone());
+    match Offering::start(takeover, Offer { sockets, cookie_secret, condition }) {
+        Ok(offering) => Some(offering),
+        Err(error) => {
+            warn!("no thread for `takeover` in [server]: {error}; this server cannot be replaced");
+            None
+        }
+    }
+}
+
+fn log_stop(counters: &Counters) {
+    info!(
+        "stopped: {} datagrams and {} queries over TCP received, {} and {} answered",
+        counters.udp.received, counters.tcp.received, counters.udp.answered, counters.tcp.answered
+    );
+}
+
+fn serve_admin(admin: Admin, view: ServerView) -> io::Result<AdminServing> {
+    info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
+    admin.serve(view)
+}
+
+/// What the admin address shows.
+fn view(
+    state: &ServerState,
+    tallies: Tallies,
+    log: LogQueue,
+    accepts: mpsc::Sender<AcceptRequest>,
+) -> ServerView {
+    let publisher = state.publisher();
+    ServerView {
+        snapshots: publisher.snapshots().clone(),
+        tallies,
+        queries: publisher.queries().clone(),
+        reclaimer: publisher.reclaimer().clone(),
+        condition: state.condition().clone(),
+        counted_before: Arc::default(),
+        log,
+        accepts,
+    }
+}
