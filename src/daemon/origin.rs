@@ -76,9 +76,10 @@ impl Origin {
         let user = loaded.config.server.user.as_deref();
         let reached =
             Predecessor::reach(path, user).map_err(|why| StartError::System(vec![why]))?;
-        match &reached {
-            Some(predecessor) => info!("takes over from {}", predecessor.name()),
-            None => info!("no server runs at {}: starts as usual", path.display()),
+        if let Some(predecessor) = &reached {
+            info!("takes over from {}", predecessor.name());
+        } else {
+            info!("no server runs at {}: starts as usual", path.display());
         }
         Ok(reached)
     }

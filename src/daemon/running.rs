@@ -82,11 +82,15 @@ impl Daemon {
         let counters = match events.run(&mut state, &mut cookies).await {
             Ending::Stopped => {
                 supervision.stopping();
-                offering.into_iter().for_each(|offering| offering.end(false));
+                if let Some(offering) = offering {
+                    offering.end(false);
+                }
                 serving.stop().await
             }
             Ending::Replaced(successor) => {
-                offering.into_iter().for_each(|offering| offering.end(successor.keeps_file()));
+                if let Some(offering) = offering {
+                    offering.end(successor.keeps_file());
+                }
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };

@@ -74,9 +74,12 @@ pub(super) async fn relieve(
 /// that this server can stop meanwhile.
 fn take_last_counts(predecessor: Predecessor, name: String, view: &ServerView) {
     let before = view.counted_before.clone();
-    let wait = move || match predecessor.last_counts() {
-        Some(counted) => before.store(Arc::new(counted)),
-        None => warn!("{name} ended without its last counts, those of its last connections"),
+    let wait = move || {
+        if let Some(counted) = predecessor.last_counts() {
+            before.store(Arc::new(counted));
+        } else {
+            warn!("{name} ended without its last counts, those of its last connections");
+        }
     };
     if let Err(error) = Builder::new().name("cvdns-counts".to_owned()).spawn(wait) {
         warn!("no thread for the last counts of the server before: {error}");

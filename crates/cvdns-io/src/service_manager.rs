@@ -1,5 +1,5 @@
 //! What a service manager is told, and the sockets that it hands over: the protocols of systemd
-//! (sd_notify(3), sd_listen_fds(3), "File Descriptor Store"), which others speak as well.
+//! (`sd_notify(3)`, `sd_listen_fds(3)`, "File Descriptor Store"), which others speak as well.
 
 use std::env;
 use std::io::{self, IoSlice};
@@ -62,7 +62,7 @@ impl ServiceManager {
         if self.socket.is_some() { self.store.unwrap_or(usize::MAX) } else { 0 }
     }
 
-    /// Tells the manager these assignments, a line for each (sd_notify(3)).
+    /// Tells the manager these assignments, a line for each (`sd_notify(3)`).
     ///
     /// # Errors
     /// When the manager does not read, or is gone. The process goes on nevertheless.

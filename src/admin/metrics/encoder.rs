@@ -101,7 +101,9 @@ impl<'e, 'b> MetricsEncoder<'e, 'b> {
                 })
             }
             Sink::Counted(counted) => {
-                all.into_iter().for_each(|series| counted.add(name, series));
+                for series in all {
+                    counted.add(name, series);
+                }
                 Ok(())
             }
         }

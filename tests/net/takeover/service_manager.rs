@@ -150,7 +150,7 @@ fn the_manager_is_told_of_every_state() {
     assert!(tools::ended(&mut server).expect("it ends").success());
 }
 
-/// sd_notify(3), "FDSTORE=1": queries that arrive during a restart wait in the sockets.
+/// `sd_notify(3)`, "FDSTORE=1": queries that arrive during a restart wait in the sockets.
 #[test]
 fn a_restart_with_stored_sockets_loses_nothing() {
     let mut manager = Manager::new();
