@@ -11,7 +11,11 @@ use super::responder::Transport;
 
 /// Open sockets that wait to be served again. What nobody takes is closed when this is dropped.
 #[derive(Debug, Default)]
-pub struct Inherited(Vec<OpenSocket>);
+pub struct Inherited {
+    sockets: Vec<OpenSocket>,
+    /// Whether another process still serves them.
+    is_shared: bool,
+}
 
 /// An open socket and what it is.
 #[derive(Debug)]
@@ -72,12 +76,22 @@ pub fn number_in_name(name: &str) -> Option<usize> {
 impl Inherited {
     /// Takes all that is left.
     pub fn take_rest(&mut self) -> Vec<OpenSocket> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.sockets)
     }
 
     /// Adds a socket.
     pub fn add(&mut self, socket: OpenSocket) {
-        self.0.push(socket);
+        self.sockets.push(socket);
+    }
+
+    /// Notes that another process still serves the sockets.
+    pub fn set_shared(&mut self) {
+        self.is_shared = true;
+    }
+
+    /// Whether another process still serves the sockets.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Takes the listener of TCP at this address, if there is one.
@@ -94,8 +108,8 @@ impl Inherited {
         let is_wanted =
             |socket: &OpenSocket| socket.address == address && socket.transport == transport;
         let (mut taken, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.0).into_iter().partition(is_wanted);
-        self.0 = left;
+            std::mem::take(&mut self.sockets).into_iter().partition(is_wanted);
+        self.sockets = left;
         taken.sort_by_key(|socket| socket.number);
         taken.into_iter().map(|socket| socket.descriptor).collect()
     }

@@ -114,7 +114,7 @@ impl Listeners {
     ///
     /// Inherited sockets of an address are taken instead, however many there are: all of them are
     /// served, as what waits in a socket that is closed would be lost. Those of other addresses are
-    /// left.
+    /// left. As long as another process serves them, `mode` must be the same.
     ///
     /// With `affinity`, each worker is pinned to one of the process's cores and receives what that
     /// core handles. Workers beyond the number of cores are left out, with a warning. The portable
@@ -141,7 +141,7 @@ impl Listeners {
         let workers = if cfg!(target_os = "linux") { workers } else { 1 };
         let (mut bound, mut errors) = (Vec::new(), Vec::new());
         for &address in addresses {
-            let adopted = listen::adopt(address, workers, inherited);
+            let adopted = listen::adopt(address, workers, mode.is_portable(), inherited);
             match adopted.and_then(|adopted| backend.steer(adopted)) {
                 Ok(sockets) => bound.push(sockets),
                 Err(error) => errors.push(error),

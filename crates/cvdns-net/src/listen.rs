@@ -122,9 +122,13 @@ const PORT_TRIES: usize = 16;
 /// Takes the inherited sockets of `address`, all of them, and binds what is missing: `workers` UDP
 /// sockets if there are none, and a listener of TCP. A UDP socket more or less would move clients
 /// to other sockets, and what waits in a socket that is closed is lost.
+///
+/// Whether a call waits for a datagram is a property of the socket, not of the process: while
+/// another process serves it, that must stay, and with it the mode.
 pub(super) fn adopt(
     address: SocketAddr,
     workers: usize,
+    is_portable: bool,
     inherited: &mut Inherited,
 ) -> Result<Bound, BindError> {
     let (tcp, udp) = (inherited.take_tcp(address), inherited.take_udp(address));
@@ -139,7 +143,20 @@ pub(super) fn adopt(
     let udp = if udp.is_empty() {
         bind_all_udp(address, workers)
     } else {
-        udp.into_iter().map(|socket| prepare_udp(socket.into(), address)).collect()
+        let is_shared = inherited.is_shared();
+        let prepare = |socket: UdpSocket| {
+            let waits = !is_nonblocking(&socket)?;
+            if is_shared && waits == is_portable {
+                return Err(io::Error::other(
+                    "the running server has another mode of UDP: `udp` can be changed by a restart only",
+                ));
+            }
+            if !is_portable && !waits {
+                socket.set_nonblocking(false)?;
+            }
+            prepare_udp(socket.into(), address)
+        };
+        udp.into_iter().map(prepare).collect()
     };
     Ok(Bound { address, udp: udp.map_err(failed(Transport::Udp))?, tcp })
 }
@@ -195,6 +212,13 @@ fn prepare_tcp(socket: Socket) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+fn is_nonblocking(socket: &UdpSocket) -> io::Result<bool> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+    let flags = OFlag::from_bits_truncate(fcntl(socket, FcntlArg::F_GETFL)?);
+    Ok(flags.contains(OFlag::O_NONBLOCK))
+}
+
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
@@ -213,8 +237,6 @@ fn prepare_udp(socket: Socket, address: SocketAddr) -> io::Result<UdpSocket> {
     set_linux_options(&socket, address)?;
     #[cfg(not(target_os = "linux"))]
     let _ = address;
-    // What was set for the portable mode; that sets it again.
-    socket.set_nonblocking(false)?;
     // Some systems refuse a size over their limit instead of reducing it. Their default is good
     // enough.
     let _ = socket.set_recv_buffer_size(BUFFER_SIZE);

@@ -119,6 +119,7 @@ impl Predecessor {
 
     /// Adds its sockets to those that were inherited otherwise.
     pub(crate) fn give_sockets(&mut self, inherited: &mut Inherited) {
+        inherited.set_shared();
         self.sockets.drain(..).for_each(|socket| inherited.add(socket));
     }
 

@@ -126,29 +126,34 @@ fn cookies_stay_valid() {
     assert!((counting::read(admin)[valid] - 2.0).abs() < 0.5);
 }
 
-/// Two modes of UDP in turn, and the socket of the takeover stays as it is.
+/// Each mode of UDP goes on in the same mode; the other one is refused. The file of the socket stays
+/// as it is, for its account alone.
 #[test]
-fn the_mode_of_udp_may_change() {
+fn the_mode_of_udp_stays() {
     let (files, _) = files();
-    let mut daemon = Daemon::start(&files);
-    let config = std::fs::read_to_string(daemon.path().join("cvdns.toml")).unwrap();
-    let inode = || std::fs::metadata(daemon.path().join(SOCKET)).unwrap().ino();
-    let (first, mode) = (inode(), std::fs::metadata(daemon.path().join(SOCKET)).unwrap().mode());
-    assert_eq!(mode & 0o777, 0o600);
-    let askers = Askers::start(daemon.port(), 2, None);
-    for udp in ["portable", "mmsg"] {
-        let config = config.replace("[server]", &format!("[server]\nudp = \"{udp}\""));
-        daemon.write_file("cvdns.toml", &config);
-        let answered = askers.answered();
+    for [mode, other] in [["portable", "mmsg"], ["mmsg", "portable"]] {
+        let config = |udp: &str| {
+            files.text("cvdns.toml").replace("[server]", &format!("[server]\nudp = \"{udp}\""))
+        };
+        let mut daemon = Daemon::start(&files.clone().with("cvdns.toml", config(mode)));
+        let path = daemon.path().join(SOCKET);
+        let file = || std::fs::metadata(&path).map(|file| (file.ino(), file.mode() & 0o777));
+        let first = file().unwrap();
+        assert_eq!(first.1, 0o600);
+        let askers = Askers::start(daemon.port(), 2, None);
         daemon.replace();
-        daemon.until("it answers", || askers.answered() > answered + 100);
+        let written = std::fs::read_to_string(daemon.path().join("cvdns.toml")).unwrap();
+        let is = |udp| format!("udp = \"{udp}\"");
+        daemon.write_file("cvdns.toml", &written.replace(&is(mode), &is(other)));
+        let (status, said) = daemon.fail_to_replace();
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("another mode of UDP"), "{said}");
+        daemon.wait_for_log(0, &["another mode of udp", "this server goes on"]);
+        askers.stop();
+        assert_eq!(file().unwrap(), first);
+        assert_eq!(daemon.terminate().code(), Some(0));
+        assert!(file().is_err(), "removed");
     }
-    askers.stop();
-    assert_eq!(std::fs::metadata(daemon.path().join(SOCKET)).unwrap().ino(), first);
-    let path = daemon.path().join(SOCKET);
-    let exists = || path.exists();
-    assert!(exists());
-    drop(daemon);
 }
 
 /// SIGTERM at load: everything that was received is answered. What is sent afterwards is not.
