@@ -2,20 +2,18 @@
 //! cannot exhaust the server's file descriptors, nor keep others from asking whether it is well.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -24,14 +22,18 @@ use tracing::{debug, warn};
 
 use cvdns_net::{Admission, ConnectionLimiter, Permit};
 
-use super::origin;
+use super::listener::{Listener, Stream};
+use super::origin::{self, Names};
+use super::peer::Peer;
+use super::permission;
+use super::view::ServerView;
 
 /// Most connections at once. For a further one, another is closed: the one that has waited longest
 /// for a whole request, or else the oldest.
 const MAX_CONNECTIONS: usize = 48;
 
-/// Descriptors of all connections, those that are being closed included, and of the listener.
-pub(super) const MAX_DESCRIPTORS: usize = MAX_CONNECTIONS + ConnectionLimiter::MAX_LEAVING + 1;
+/// Descriptors of all connections, those that are being closed included.
+pub(super) const MAX_DESCRIPTORS: usize = MAX_CONNECTIONS + ConnectionLimiter::MAX_LEAVING;
 
 /// Requests that are answered at once, but for health checks, which wait for nobody. Further ones
 /// wait.
@@ -49,7 +51,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most octets of a body.
 const MAX_BODY: usize = 16 << 10;
 
-/// Time limit for a whole connection.
+/// Time limit for a whole connection. What is being changed is waited for.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long to wait after a failed accept.
@@ -57,31 +59,52 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What answers requests.
 #[derive(Clone)]
-struct Responder {
+pub(super) struct Responder {
     router: Router,
+    view: ServerView,
     requests: Arc<Semaphore>,
     /// This machine's name.
     machine: Arc<str>,
 }
 
-/// Serves connections until the runtime ends.
-pub(super) async fn accept(listener: TcpListener, router: Router) {
-    let machine = nix::unistd::gethostname().unwrap_or_default();
-    let responder = Responder {
-        router,
-        requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
-        machine: machine.to_string_lossy().into(),
-    };
-    let limiter = ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1);
+impl Responder {
+    pub(super) fn new(router: Router, view: ServerView) -> Self {
+        let machine = nix::unistd::gethostname().unwrap_or_default();
+        Self {
+            router,
+            view,
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            machine: machine.to_string_lossy().into(),
+        }
+    }
+}
+
+/// The limiter of the connections of all listeners together.
+pub(super) fn limiter() -> Arc<ConnectionLimiter> {
+    ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1)
+}
+
+/// Serves the connections of a listener until the runtime ends.
+pub(super) async fn accept(
+    listener: Listener,
+    responder: Responder,
+    limiter: Arc<ConnectionLimiter>,
+) {
     loop {
         limiter.until_room().await;
         match listener.accept().await {
-            Ok((stream, peer)) => match limiter.admit(peer.ip()) {
-                Admission::Free(permit) | Admission::Evicting(permit) => {
-                    tokio::spawn(serve(stream, peer, permit, responder.clone()));
+            Ok((stream, peer)) => {
+                let admission = match peer {
+                    Peer::Account { user_id } => limiter.admit_account(user_id),
+                    Peer::Tcp(address) => limiter.admit(address.ip()),
+                };
+                match admission {
+                    Admission::Free(permit) | Admission::Evicting(permit) => {
+                        tokio::spawn(serve(stream, peer, permit, responder.clone()));
+                    }
+                    Admission::ClientHasAll => {}
                 }
-                Admission::ClientHasAll => {}
-            },
+            }
             Err(error) => {
                 warn!("cannot accept a connection at the admin address: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -90,12 +113,16 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, permit: Permit, responder: Responder) {
+async fn serve(stream: Box<dyn Stream>, peer: Peer, permit: Permit, responder: Responder) {
+    let changing = AtomicUsize::new(0);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let mut responder = responder.clone();
-        let permit = &permit;
+        let (permit, changing) = (&permit, &changing);
         async move {
+            let counted = usize::from(permission::changes(request.method()));
+            changing.fetch_add(counted, Relaxed);
             let response = responder.respond(request, peer, permit).await;
+            changing.fetch_sub(counted, Relaxed);
             // While it waits for another request, or for the peer to read, it may be closed.
             permit.set_idle();
             Ok::<_, Infallible>(response)
@@ -106,10 +133,22 @@ async fn serve(stream: TcpStream, peer: SocketAddr, permit: Permit, responder: R
     let served = connection.serve_connection(TokioIo::new(stream), service);
     select! {
         () = permit.evicted() => debug!("admin connection from {peer}: closed for another one"),
-        served = timeout(CONNECTION_TIMEOUT, served) => match served {
-            Ok(Ok(())) | Err(_) => {}
-            Ok(Err(error)) => debug!("admin connection from {peer}: {error}"),
-        },
+        () = time_limit(&changing) => {}
+        served = served => {
+            if let Err(error) = served {
+                debug!("admin connection from {peer}: {error}");
+            }
+        }
+    }
+}
+
+/// Waits until the connection has taken too long, and changes nothing.
+async fn time_limit(changing: &AtomicUsize) {
+    loop {
+        sleep(CONNECTION_TIMEOUT).await;
+        if changing.load(Relaxed) == 0 {
+            return;
+        }
     }
 }
 
@@ -117,11 +156,23 @@ impl Responder {
     async fn respond(
         &mut self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         permit: &Permit,
     ) -> Response {
-        if let Err(reason) = origin::check(request.uri(), request.headers(), &self.machine) {
-            return (StatusCode::FORBIDDEN, reason + "\n").into_response();
+        let condition = self.view.condition.load_full();
+        let access = &condition.access;
+        // Names protect addresses against web pages, which cannot reach a Unix socket.
+        if matches!(peer, Peer::Tcp(_)) {
+            let names = Names { machine: &self.machine, configured: &access.hosts };
+            if let Err(reason) = origin::check(request.uri(), request.headers(), names) {
+                return (StatusCode::FORBIDDEN, reason + "\n").into_response();
+            }
+        }
+        if permission::changes(request.method()) {
+            let token_file = access.token_file.as_deref();
+            if let Err(refusal) = permission::check(peer, request.headers(), token_file).await {
+                return refusal.into_response();
+            }
         }
         let (head, body) = request.into_parts();
         let body = match timeout(BODY_TIMEOUT, to_bytes(Body::new(body), MAX_BODY)).await {
@@ -131,8 +182,7 @@ impl Responder {
         };
         permit.set_busy();
         let is_health = HEALTH.contains(&head.uri.path());
-        let mut request = hyper::Request::from_parts(head, Body::from(body));
-        request.extensions_mut().insert(ConnectInfo(peer));
+        let request = hyper::Request::from_parts(head, Body::from(body));
         // Acquiring fails only on a closed semaphore, and this one is never closed.
         let _seat = if is_health { None } else { self.requests.acquire().await.ok() };
         self.router.call(request).await.unwrap_or_else(|never| match never {})

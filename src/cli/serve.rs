@@ -5,20 +5,19 @@ use std::process::ExitCode;
 
 use tracing::{error, warn};
 
-use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
 use crate::daemon::{Daemon, StartError};
 use crate::load::load;
-use crate::logging::LogQueue;
+use crate::logging::{LogQueue, check_variable};
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
 
 /// Serves until a signal stops it.
 pub fn run(config: &Path) -> ExitCode {
-    if let Err(error) = log_filter::check() {
+    if let Err(error) = check_variable() {
         return Failure::new(error).report();
     }
     // Before the first thread, so that it holds for all.
@@ -37,11 +36,11 @@ fn serve(
         print(&problems);
         return ExitCode::FAILURE;
     };
-    start_log(&loaded.config.log, log);
+    let level = start_log(&loaded.config.log, log);
     if let Err(reason) = confined {
         warn!("{reason}: it goes on with more privileges than it needs");
     }
-    let daemon = match Daemon::start(config, loaded, problems, log.clone()) {
+    let daemon = match Daemon::start(config, loaded, problems, (log.clone(), level)) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {
             log.flush();

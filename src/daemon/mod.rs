@@ -7,6 +7,7 @@
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
 
+mod admin_sockets;
 mod answerer;
 mod backoff;
 mod coarse_clock;
@@ -36,16 +37,15 @@ mod state_directory;
 mod stepped;
 mod version_memory;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::admin::{AcceptRequest, Admin, ServerView};
+use crate::admin::{Admin, ChangeRequest, ServerView};
 use crate::load::Loaded;
-use crate::logging::{LogQueue, log_problems};
+use crate::logging::{LogLevel, LogQueue, log_problems};
 use cvdns_core::config::Config;
 use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
@@ -85,8 +85,8 @@ pub struct Daemon {
     state: ServerState,
     listeners: Listeners,
     tcp_limits: TcpLimits,
-    admin: Option<Admin>,
-    log: LogQueue,
+    admin: Admin,
+    log: (LogQueue, LogLevel),
 }
 
 impl Daemon {
@@ -100,7 +100,7 @@ impl Daemon {
         config: &Path,
         loaded: Loaded,
         mut problems: Problems,
-        log: LogQueue,
+        log: (LogQueue, LogLevel),
     ) -> Result<Self, StartError> {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
         if problems.has_errors() {
@@ -114,10 +114,13 @@ impl Daemon {
             Listeners::bind(&server.listen, server.workers, server.udp, server.affinity).map_err(
                 |errors| StartError::System(errors.iter().map(ToString::to_string).collect()),
             )?;
-        let admin = loaded.config.admin.map(bind_admin).transpose()?;
+        let mut admin =
+            admin_sockets::bind_before_drop(&loaded.config, config).map_err(StartError::System)?;
         if let Some(user) = &server.user {
             give_up_root(user, loaded.state.as_deref())?;
         }
+        admin_sockets::bind_after_drop(&mut admin, &loaded.config, config)
+            .map_err(StartError::System)?;
         if let Err(error) = drop_capabilities() {
             warn!("cannot give up capabilities: {error}");
         }
@@ -140,7 +143,8 @@ impl Daemon {
             .build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
-            let Self { config, mut state, listeners, tcp_limits, admin, log } = self;
+            let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level) } =
+                self;
             let mut poller = FeedPoller::start(state.loaded());
             fetch_first(&mut poller, &mut state).await;
             let addresses = listeners.addresses();
@@ -170,13 +174,13 @@ impl Daemon {
             for address in addresses {
                 info!("answering on {address}, UDP and TCP");
             }
-            let (accepts, accepted) = mpsc::channel(1);
-            if let Some(admin) = admin {
-                serve_admin(admin, view(&state, serving.tallies(), log, accepts.clone()))?;
-            }
-            let events = EventLoop { config: &config, poller, pending: &pending, accepted };
+            let (requests, changes) = mpsc::channel(1);
+            let view = view(&state, serving.tallies(), (log, log_level.clone()), requests);
+            let socket_files = admin.serve(view)?;
+            let (config, pending) = (&config, &pending);
+            let events = EventLoop { config, poller, pending, changes, log_level: &log_level };
             events.run(&mut state, &mut cookies).await;
-            drop(accepts);
+            drop(socket_files);
             let counters = serving.stop().await;
             if let Some(writer) = writer {
                 writer.end().await;
@@ -195,7 +199,7 @@ const OTHER_DESCRIPTORS: usize = 64;
 fn tcp_limits(config: &Config) -> TcpLimits {
     let server = &config.server;
     let sockets = Listeners::max_sockets(&server.listen, server.workers) + server.listen.len();
-    let admin = config.admin.map_or(0, |_| Admin::MAX_DESCRIPTORS);
+    let admin = Admin::max_descriptors(config.admin.listen.len());
     let connections = server.tcp_max_connections;
     let connections = match descriptors::provide(sockets + admin + OTHER_DESCRIPTORS, connections) {
         Ok(()) => connections,
@@ -219,17 +223,12 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-fn serve_admin(admin: Admin, view: ServerView) -> std::io::Result<()> {
-    info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
-    admin.serve(view)
-}
-
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
-    log: LogQueue,
-    accepts: mpsc::Sender<AcceptRequest>,
+    (log, log_level): (LogQueue, LogLevel),
+    changes: mpsc::Sender<ChangeRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
     ServerView {
@@ -239,16 +238,9 @@ fn view(
         reclaimer: publisher.reclaimer().clone(),
         condition: state.condition().clone(),
         log,
-        accepts,
+        log_level,
+        changes,
     }
-}
-
-fn bind_admin(address: SocketAddr) -> Result<Admin, StartError> {
-    Admin::bind(address).map_err(|error| {
-        StartError::System(vec![format!(
-            "cannot listen on {address} (`listen` in [admin]): {error}"
-        )])
-    })
 }
 
 /// Changes to `user`, and makes the state directory before that, where only root may make it.

@@ -33,8 +33,7 @@ static START_KEYS: &[StartKey] = &[
         a.server.tcp_max_connections != b.server.tcp_max_connections
     }),
     start_key("server", &server::TCP_IDLE, |a, b| a.server.tcp_idle != b.server.tcp_idle),
-    start_key("admin", &admin::LISTEN, |a, b| a.admin != b.admin),
-    start_key("log", &log::LEVEL, |a, b| a.log.level != b.log.level),
+    start_key("admin", &admin::LISTEN, |a, b| a.admin.listen != b.admin.listen),
     start_key("log", &log::FORMAT, |a, b| a.log.json != b.log.json),
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
         a.log.query_sample.to_bits() != b.log.query_sample.to_bits()
@@ -76,13 +75,15 @@ mod tests {
         ("server", "tcp-max-connections", "7", false),
         ("server", "tcp-idle", "\"7s\"", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
+        ("admin", "token-file", "\"t\"", true),
+        ("admin", "hosts", "[\"ns1\"]", true),
         ("rate-limit", "mode", "\"off\"", true),
         ("rate-limit", "responses-per-second", "7", true),
         ("rate-limit", "slip", "7", true),
         ("rate-limit", "exempt", "[\"192.0.2.0/24\"]", true),
         ("cookies", "enabled", "false", true),
         ("cookies", "secret-file", "\"s\"", true),
-        ("log", "level", "\"debug\"", false),
+        ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
     ];
