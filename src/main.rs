@@ -14,7 +14,10 @@ use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
+use cvdns::cli::log_level::{self, LogLevelArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::override_file::{self, OverrideCommand};
+use cvdns::cli::reload::{self, ReloadArgs};
 use cvdns::cli::serve::{self, ServeArgs};
 use cvdns::cli::simulate::{self, SimulateArgs};
 use cvdns::cli::status::{self, StatusArgs};
@@ -51,8 +54,22 @@ enum Command {
     Geoip(GeoipCommand),
     /// Convert a CSV list of mirrors into a fleet file.
     Import(ImportArgs),
+    /// Set what the running server logs, until the next reload or restart.
+    LogLevel(LogLevelArgs),
     /// Run the coordinator: check the mirrors and write the feed.
     Monitor(MonitorArgs),
+    /// Add, remove and list the operator's statements about mirrors, which take precedence over the
+    /// feed.
+    ///
+    /// These commands work on the file of `overrides` in [feed], also while no server runs. A
+    /// running server takes the change over at once.
+    #[command(subcommand)]
+    Override(OverrideCommand),
+    /// Have the running server read everything again, and print what is wrong.
+    ///
+    /// The request goes to the server's admin listener. Exit status: 0 if what was read is in
+    /// force; 1 if nothing changed because of an error, or if the server cannot be reached.
+    Reload(ReloadArgs),
     /// Show what answers become when mirrors fail: who falls back, and which mirrors get too much.
     Simulate(SimulateArgs),
     /// Show the status of the running server: zones, feed, record, mirrors and queries.
@@ -73,7 +90,10 @@ fn main() -> ExitCode {
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),
+        Command::LogLevel(args) => log_level::run(&args, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
+        Command::Override(command) => override_file::run(&command, &config),
+        Command::Reload(args) => reload::run(&args, &config),
         Command::Simulate(args) => simulate::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
     }

@@ -2,38 +2,40 @@
 //! cannot exhaust the server's file descriptors, nor keep others from asking whether it is well.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
 
 use cvdns_net::{Admission, ConnectionLimiter, Permit};
 
-use super::origin;
+use super::listener::{Listener, Stream};
+use super::origin::{self, Names};
+use super::peer::Peer;
+use super::permission;
+use super::view::ServerView;
 
 /// Most connections at once. For a further one, another is closed: the one that has waited longest
 /// for a whole request, or else the oldest.
 const MAX_CONNECTIONS: usize = 48;
 
-/// Descriptors of all connections, those that are being closed included, and of the listener.
-pub(super) const MAX_DESCRIPTORS: usize = MAX_CONNECTIONS + ConnectionLimiter::MAX_LEAVING + 1;
+/// Descriptors of all connections, those that are being closed included.
+pub(super) const MAX_DESCRIPTORS: usize = MAX_CONNECTIONS + ConnectionLimiter::MAX_LEAVING;
 
 /// Requests that are answered at once, but for health checks, which wait for nobody. Further ones
 /// wait.
@@ -51,58 +53,47 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most octets of a body.
 const MAX_BODY: usize = 16 << 10;
 
-/// Time limit for a whole connection.
+/// Time limit for a whole connection. What is being changed is waited for.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a stop waits for requests that are being answered.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What answers requests.
 #[derive(Clone)]
-struct Responder {
+pub(super) struct Responder {
     router: Router,
+    view: ServerView,
     requests: Arc<Semaphore>,
     /// This machine's name.
     machine: Arc<str>,
 }
 
-/// The admin address that is being served.
-#[derive(Debug)]
-pub struct AdminServing {
-    stop: watch::Sender<bool>,
-    accepting: JoinHandle<()>,
-}
-
-impl AdminServing {
-    pub(super) fn start(listener: TcpListener, router: Router) -> Self {
-        let stop = watch::Sender::new(false);
-        let accepting = tokio::spawn(accept(listener, router, stop.subscribe()));
-        Self { stop, accepting }
-    }
-
-    /// Stops accepting connections, and waits until requests that were received are answered, for a
-    /// second at most.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        let mut accepting = self.accepting;
-        if timeout(STOP_TIMEOUT, &mut accepting).await.is_err() {
-            accepting.abort();
+impl Responder {
+    pub(super) fn new(router: Router, view: ServerView) -> Self {
+        let machine = nix::unistd::gethostname().unwrap_or_default();
+        Self {
+            router,
+            view,
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            machine: machine.to_string_lossy().into(),
         }
     }
 }
 
-/// Serves connections until the runtime ends or the stop.
-async fn accept(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
-    let machine = nix::unistd::gethostname().unwrap_or_default();
-    let responder = Responder {
-        router,
-        requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
-        machine: machine.to_string_lossy().into(),
-    };
-    let limiter = ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1);
+/// The limiter of the connections of all listeners together.
+pub(super) fn limiter() -> Arc<ConnectionLimiter> {
+    ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1)
+}
+
+/// Serves the connections of a listener until the runtime ends or the stop. After the stop, what was
+/// received is answered.
+pub(super) async fn accept(
+    listener: Listener,
+    responder: Responder,
+    limiter: Arc<ConnectionLimiter>,
+    stop: watch::Receiver<bool>,
+) {
     let mut stopped = stop.clone();
     let mut connections = JoinSet::new();
     loop {
@@ -114,13 +105,19 @@ async fn accept(listener: TcpListener, router: Router, stop: watch::Receiver<boo
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match limiter.admit(peer.ip()) {
-                Admission::Free(permit) | Admission::Evicting(permit) => {
-                    let served = serve(stream, peer, permit, responder.clone(), stop.clone());
-                    connections.spawn(served);
+            Ok((stream, peer)) => {
+                let admission = match peer {
+                    Peer::Account { user_id } => limiter.admit_account(user_id),
+                    Peer::Tcp(address) => limiter.admit(address.ip()),
+                };
+                match admission {
+                    Admission::Free(permit) | Admission::Evicting(permit) => {
+                        let served = serve(stream, peer, permit, responder.clone(), stop.clone());
+                        connections.spawn(served);
+                    }
+                    Admission::ClientHasAll => {}
                 }
-                Admission::ClientHasAll => {}
-            },
+            }
             Err(error) => {
                 warn!("cannot accept a connection at the admin address: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -139,17 +136,21 @@ async fn is_told(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Box<dyn Stream>,
+    peer: Peer,
     permit: Permit,
     responder: Responder,
     mut stop: watch::Receiver<bool>,
 ) {
+    let changing = AtomicUsize::new(0);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let mut responder = responder.clone();
-        let permit = &permit;
+        let (permit, changing) = (&permit, &changing);
         async move {
+            let counted = usize::from(permission::changes(request.method()));
+            changing.fetch_add(counted, Relaxed);
             let response = responder.respond(request, peer, permit).await;
+            changing.fetch_sub(counted, Relaxed);
             // While it waits for another request, or for the peer to read, it may be closed.
             permit.set_idle();
             Ok::<_, Infallible>(response)
@@ -170,10 +171,22 @@ async fn serve(
     };
     select! {
         () = permit.evicted() => debug!("admin connection from {peer}: closed for another one"),
-        served = timeout(CONNECTION_TIMEOUT, served) => match served {
-            Ok(Ok(())) | Err(_) => {}
-            Ok(Err(error)) => debug!("admin connection from {peer}: {error}"),
-        },
+        () = time_limit(&changing) => {}
+        served = served => {
+            if let Err(error) = served {
+                debug!("admin connection from {peer}: {error}");
+            }
+        }
+    }
+}
+
+/// Waits until the connection has taken too long, and changes nothing.
+async fn time_limit(changing: &AtomicUsize) {
+    loop {
+        sleep(CONNECTION_TIMEOUT).await;
+        if changing.load(Relaxed) == 0 {
+            return;
+        }
     }
 }
 
@@ -181,11 +194,23 @@ impl Responder {
     async fn respond(
         &mut self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         permit: &Permit,
     ) -> Response {
-        if let Err(reason) = origin::check(request.uri(), request.headers(), &self.machine) {
-            return (StatusCode::FORBIDDEN, reason + "\n").into_response();
+        let condition = self.view.condition.load_full();
+        let access = &condition.access;
+        // Names protect addresses against web pages, which cannot reach a Unix socket.
+        if matches!(peer, Peer::Tcp(_)) {
+            let names = Names { machine: &self.machine, configured: &access.hosts };
+            if let Err(reason) = origin::check(request.uri(), request.headers(), names) {
+                return (StatusCode::FORBIDDEN, reason + "\n").into_response();
+            }
+        }
+        if permission::changes(request.method()) {
+            let token_file = access.token_file.as_deref();
+            if let Err(refusal) = permission::check(peer, request.headers(), token_file).await {
+                return refusal.into_response();
+            }
         }
         let (head, body) = request.into_parts();
         let body = match timeout(BODY_TIMEOUT, to_bytes(Body::new(body), MAX_BODY)).await {
@@ -195,8 +220,7 @@ impl Responder {
         };
         permit.set_busy();
         let is_health = HEALTH.contains(&head.uri.path());
-        let mut request = hyper::Request::from_parts(head, Body::from(body));
-        request.extensions_mut().insert(ConnectInfo(peer));
+        let request = hyper::Request::from_parts(head, Body::from(body));
         // Acquiring fails only on a closed semaphore, and this one is never closed.
         let _seat = if is_health { None } else { self.requests.acquire().await.ok() };
         self.router.call(request).await.unwrap_or_else(|never| match never {})

@@ -2,17 +2,16 @@
 //! latter.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use super::api::json;
-use super::view::{AcceptRequest, AdminState};
+use super::change::{body, carry_out};
+use super::view::{AdminState, ChangeRequest};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
 /// The response of `/api/v1/feed`.
@@ -42,8 +41,6 @@ struct AcceptBody {
     serial: u64,
 }
 
-const JSON: &str = "application/json";
-
 pub(super) async fn show(State(shared): State<Arc<AdminState>>) -> Response {
     json(shared, |view, now| {
         let condition = view.condition.load();
@@ -59,38 +56,20 @@ pub(super) async fn show(State(shared): State<Arc<AdminState>>) -> Response {
     .await
 }
 
-/// Accepts the feed that is held back. Only requests from this machine are allowed, as there is no
-/// authentication, and only JSON, which a web page cannot send to another origin without a
-/// preflight request.
+/// Accepts the feed that is held back.
 pub(super) async fn accept(
     State(shared): State<Arc<AdminState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: String,
-) -> (StatusCode, String) {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !peer.ip().to_canonical().is_loopback() {
-        return (StatusCode::FORBIDDEN, "only allowed from this machine\n".to_owned());
-    }
-    if content_type != Some(JSON) {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("expected {JSON}\n"));
-    }
-    let serial = match serde_json::from_str(&body) {
+    text: String,
+) -> Response {
+    let serial = match body(&headers, &text, "{\"serial\": NUMBER}") {
         Ok(AcceptBody { serial }) => serial,
-        Err(error) => {
-            return (
-                StatusCode::BAD_REQUEST,
-                format!("expected {{\"serial\": NUMBER}}: {error}\n"),
-            );
-        }
+        Err(response) => return response,
     };
-    let (done, outcome) = oneshot::channel();
-    if shared.view.accepts.send(AcceptRequest { serial, done }).await.is_err() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned());
-    }
-    match outcome.await {
-        Ok(Ok(())) => (StatusCode::OK, format!("feed {serial} is in force\n")),
-        Ok(Err(why)) => (StatusCode::CONFLICT, format!("{why}\n")),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned()),
+    let request = |done| ChangeRequest::AcceptFeed { serial, done };
+    match carry_out(&shared.view, request).await {
+        Ok(Ok(())) => (StatusCode::OK, format!("feed {serial} is in force\n")).into_response(),
+        Ok(Err(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
+        Err(response) => response,
     }
 }

@@ -1,106 +1,102 @@
-//! The admin listener: status, metrics, liveness and readiness of the running server over HTTP.
+//! The admin listener: status, metrics, liveness and readiness of the running server over HTTP, and
+//! requests that change something.
+//!
+//! In order of reading: `listener` has the bound addresses, `connections` bounds what peers may
+//! take, and `serving` is the whole while it runs. Each request passes `origin` and, if it changes something, `permission`; `routes` says
+//! what answers it. `view` is what the handlers see of the server.
 
 mod api;
+mod change;
 mod connections;
 mod counted;
 mod feed;
+mod listener;
+mod log_level;
 mod metrics;
 mod origin;
+mod peer;
+mod permission;
+pub mod reload;
+mod routes;
+mod serving;
 pub mod status;
 mod view;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
+use tracing::info;
 
+use connections::Responder;
+use listener::BoundListener;
 use metrics::MetricsCollector;
 use view::AdminState;
 
-pub use connections::AdminServing;
+use cvdns_core::config::AdminAddress;
+use cvdns_net::{Inherited, OpenSocket};
+
 pub use counted::Counted;
 pub use metrics::count;
-pub use view::{AcceptRequest, ServerCondition, ServerView};
+pub use serving::AdminServing;
+pub use view::{Access, ChangeRequest, ReloadOutcome, ServerCondition, ServerView};
 
 /// The bound admin listener.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Admin {
-    listener: TcpListener,
+    listeners: Vec<BoundListener>,
 }
 
 impl Admin {
-    /// Most file descriptors of the listener and its connections.
-    pub const MAX_DESCRIPTORS: usize = connections::MAX_DESCRIPTORS;
-
-    /// Binds the address.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener })
+    /// Most file descriptors of `listeners` addresses and their connections.
+    pub fn max_descriptors(listeners: usize) -> usize {
+        if listeners == 0 { 0 } else { connections::MAX_DESCRIPTORS.saturating_add(listeners) }
     }
 
-    /// Serves a listener that is bound already.
+    /// Binds an address in addition, or takes the listener that an earlier process has bound; a path
+    /// is relative to the configuration `config`.
     ///
     /// # Errors
-    /// When the system call fails.
-    pub fn inherit(listener: TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener })
+    /// When the address cannot be bound: the reason for people.
+    pub fn bind(
+        &mut self,
+        address: &AdminAddress,
+        config: &Path,
+        inherited: &mut Inherited,
+    ) -> Result<(), String> {
+        self.listeners.push(BoundListener::bind(address, config, inherited)?);
+        Ok(())
     }
 
-    /// The listener once more, for another process.
+    /// The TCP listeners once more, for another process. It binds Unix sockets by itself.
     ///
     /// # Errors
     /// When the process has too few descriptors.
-    pub fn share(&self) -> io::Result<TcpListener> {
-        self.listener.try_clone()
-    }
-
-    /// The address of the listener.
-    ///
-    /// # Errors
-    /// When the system call fails.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn share(&self) -> io::Result<Vec<OpenSocket>> {
+        self.listeners.iter().filter_map(|bound| bound.share().transpose()).collect()
     }
 
     /// Starts serving on the current runtime until that ends or the result is told to stop.
     ///
     /// # Errors
-    /// When the socket cannot be registered with the runtime.
+    /// When a socket cannot be registered with the runtime, or the file of a Unix socket cannot be
+    /// put into the place of an earlier process's.
     pub fn serve(self, view: ServerView) -> io::Result<AdminServing> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let mut registry = Registry::with_prefix("cvdns");
         registry.register_collector(Box::new(MetricsCollector(view.clone())));
-        let router = Router::new()
-            .route("/metrics", get(metrics::show))
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready))
-            .route("/api/v1/status", get(api::status))
-            .route("/api/v1/mirrors", get(api::mirrors))
-            .route("/api/v1/pools", get(api::pools))
-            .route("/api/v1/record", get(api::record))
-            .route("/api/v1/feed", get(feed::show))
-            .route("/api/v1/feed/accept", post(feed::accept))
-            .with_state(Arc::new(AdminState { registry, view }));
-        Ok(AdminServing::start(listener, router))
-    }
-}
-
-async fn ready(State(shared): State<Arc<AdminState>>) -> impl IntoResponse {
-    let condition = shared.view.condition.load();
-    if condition.not_ready.is_empty() {
-        (StatusCode::OK, "ready\n".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, condition.not_ready.join("\n") + "\n")
+        let state = Arc::new(AdminState { registry, view: view.clone() });
+        let responder = Responder::new(routes::router().with_state(state), view);
+        let (limiter, mut serving) = (connections::limiter(), AdminServing::new());
+        for bound in self.listeners {
+            let place = bound.describe()?;
+            let (listener, file) = bound.register()?;
+            info!("{place}");
+            serving.files.extend(file);
+            let (responder, limiter) = (responder.clone(), limiter.clone());
+            let accepting = connections::accept(listener, responder, limiter, serving.stopped());
+            serving.accepting.push(tokio::spawn(accepting));
+        }
+        Ok(serving)
     }
 }

@@ -11,8 +11,17 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 
+/// The names that a request may call the server by, beside addresses and `localhost`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names<'n> {
+    /// The name of this machine; may be empty.
+    pub machine: &'n str,
+    /// Those of `hosts` in `[admin]`.
+    pub configured: &'n [String],
+}
+
 /// Checks a request. The error says for people why it is refused.
-pub(super) fn check(target: &Uri, headers: &HeaderMap, machine: &str) -> Result<(), String> {
+pub(super) fn check(target: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), String> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().map(authority).transpose()?;
     if hosts.next().is_some() {
@@ -21,9 +30,10 @@ pub(super) fn check(target: &Uri, headers: &HeaderMap, machine: &str) -> Result<
     // A target with a host takes precedence over the field (RFC 9112 section 3.2.2). HTTP/1.0
     // knows no Host, and is no browser's.
     for named in target.authority().into_iter().chain(&host) {
-        if !is_ours(named.host(), machine) {
+        if !is_ours(named.host(), names) {
             return Err(format!(
-                "{:?} is no address and no name of this machine: use an address, or localhost",
+                "{:?} is no address and no name of this machine: use an address, or localhost, or \
+                 add the name to `hosts` in [admin]",
                 named.host()
             ));
         }
@@ -48,14 +58,15 @@ fn authority(value: &HeaderValue) -> Result<Authority, String> {
 }
 
 /// Whether nobody else's name server decides where this host is: it is an address, `localhost`, or
-/// the name of this machine.
-fn is_ours(host: &str, machine: &str) -> bool {
+/// a name of this machine.
+fn is_ours(host: &str, names: Names<'_>) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     ipv6.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok())
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
         || host.eq_ignore_ascii_case("localhost")
-        || (!machine.is_empty() && host.eq_ignore_ascii_case(machine))
+        || (!names.machine.is_empty() && host.eq_ignore_ascii_case(names.machine))
+        || names.configured.iter().any(|name| host.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -67,7 +78,9 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        check(&target.parse().unwrap(), &headers, "ns1").is_ok()
+        let configured = ["ns1.example.net".to_owned()];
+        let names = Names { machine: "ns1", configured: &configured };
+        check(&target.parse().unwrap(), &headers, names).is_ok()
     }
 
     #[test]
@@ -84,6 +97,8 @@ mod tests {
             "localhost.:1",
             "ns1:8053",
             "NS1",
+            "ns1.example.net:8053",
+            "NS1.Example.NET.",
         ] {
             assert!(is_allowed("/metrics", &[("host", host)]), "{host}");
         }
@@ -101,6 +116,8 @@ mod tests {
             "evil.example@127.0.0.1",
             "127.0.0.1@evil.example",
             "ns1.evil.example",
+            "ns1.example.net.evil.example",
+            "x.ns1.example.net",
             "",
             "127.0.0.1, evil.example",
         ] {

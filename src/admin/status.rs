@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::view::{ServerCondition, ServerView};
-use crate::logging::LogCounts;
+use crate::logging::{LevelInForce, LogCounts};
 use cvdns_core::answer::QueryTotals;
 use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
@@ -50,14 +50,16 @@ pub struct Status {
     pub reloads: u64,
     /// Number of failed reloads, which changed nothing.
     pub failed_reloads: u64,
-    /// Losses of the log.
-    #[serde(default)]
+    /// The log: its level and losses.
     pub log: LogStatus,
 }
 
-/// Losses of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The log: its level and losses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
+    /// The level in force.
+    #[serde(flatten)]
+    pub level: LevelInForce,
     /// Lines dropped because too many were waiting to be written.
     pub dropped: u64,
     /// Failed writes.
@@ -185,16 +187,16 @@ impl Status {
             queries: QueryStatus::of(view),
             reloads: condition.reloads[0],
             failed_reloads: condition.reloads[1],
-            log: LogStatus::of(view.log.counts()),
+            log: LogStatus::of(view.log_level.in_force(), view.log.counts()),
         }
     }
 }
 
 impl LogStatus {
-    fn of(counts: &LogCounts) -> Self {
+    fn of(level: LevelInForce, counts: &LogCounts) -> Self {
         let [dropped, write_errors] =
             [&counts.lines_dropped, &counts.write_errors].map(|count| count.load(Relaxed));
-        Self { dropped, write_errors }
+        Self { level, dropped, write_errors }
     }
 }
 

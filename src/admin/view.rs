@@ -1,6 +1,7 @@
 //! What the handlers of the admin listener see of the running server.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
-use crate::logging::LogQueue;
+use crate::logging::{LogLevel, LogQueue};
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
+use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
 use cvdns_net::Tallies;
 
@@ -32,17 +34,51 @@ pub struct ServerView {
     pub counted_before: Arc<ArcSwap<Counted>>,
     /// The log, for its counters.
     pub log: LogQueue,
-    /// Passes requests to accept a feed that is held back to the thread that follows feeds.
-    pub accepts: mpsc::Sender<AcceptRequest>,
+    /// The log's level.
+    pub log_level: LogLevel,
+    /// Passes requests for changes to the thread that follows feed and files.
+    pub changes: mpsc::Sender<ChangeRequest>,
 }
 
-/// An operator's request to accept the feed that is held back.
+/// An operator's request for a change. They are carried out one after the other.
 #[derive(Debug)]
-pub struct AcceptRequest {
-    /// The serial of the feed.
-    pub serial: u64,
-    /// Receives the result; the error is the reason for people.
-    pub done: oneshot::Sender<Result<(), String>>,
+pub enum ChangeRequest {
+    /// Accept the feed that is held back.
+    AcceptFeed {
+        /// The serial of the feed.
+        serial: u64,
+        /// Receives the result; the error is the reason for people.
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    /// Read everything again.
+    Reload {
+        /// Receives what came of it.
+        done: oneshot::Sender<ReloadOutcome>,
+    },
+}
+
+/// What came of reading everything again.
+#[derive(Debug)]
+pub struct ReloadOutcome {
+    /// Whether what was read is in force; nothing has changed otherwise.
+    pub done: bool,
+    /// The configuration, as the server was told its path.
+    pub config: String,
+    /// Everything wrong in it and in the files that it names.
+    pub problems: Problems,
+    /// Keys that have changed since the start and take effect only at a restart.
+    pub restart: Vec<String>,
+    /// Sources that go on with what was read of them before, each with the reason, for people.
+    pub remarks: Vec<String>,
+}
+
+/// Who may use the admin listener over TCP.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The file with the token that allows changes; `None`: there is none.
+    pub token_file: Option<PathBuf>,
+    /// Names by which requests may call the server (`hosts` in `[admin]`).
+    pub hosts: Vec<String>,
 }
 
 /// The state of the server that is not part of the snapshot.
@@ -64,6 +100,8 @@ pub struct ServerCondition {
     pub database: String,
     /// Number of overrides in force.
     pub overrides: usize,
+    /// Who may use the admin listener over TCP.
+    pub access: Access,
     /// When the server was started.
     pub started: Timestamp,
     /// Numbers of successful and failed reloads.

@@ -35,7 +35,8 @@ pub enum FeedCommand {
     /// Make the running server accept a feed that it holds back because the feed would remove too
     /// many mirrors.
     ///
-    /// The request goes to the server's admin address and must come from the server's machine.
+    /// The request goes to the server's admin listener: over a Unix socket, or over TCP with the
+    /// token of `token-file`.
     Accept(AcceptArgs),
 }
 

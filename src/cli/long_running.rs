@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::log_filter;
 use super::output::{Failure, has_colour};
-use crate::logging::{LogQueue, log_panics};
+use crate::logging::{LogLevel, LogQueue, log_panics};
 use cvdns_core::config::Log;
 use cvdns_io::signals::Signals;
 
@@ -37,18 +36,28 @@ pub(super) fn run_with_signals(
     code
 }
 
-/// Starts logging to standard error. `CVDNS_LOG` overrides the level and may be any `tracing`
-/// filter.
-pub(super) fn start_log(log: &Log, queue: &LogQueue) {
+/// Starts logging to standard error, and returns the log's level. `CVDNS_LOG` overrides the
+/// configured one and may be any `tracing` filter.
+pub(super) fn start_log(log: &Log, queue: &LogQueue) -> LogLevel {
     let colours = has_colour();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(log_filter::filter(log.level))
+        .with_env_filter(LogLevel::at_start(log.level))
         .with_writer(queue.lines(colours && !log.json))
         .with_ansi(colours)
         .with_target(false)
         // `tracing` would write these to standard error past the queue.
         .log_internal_errors(false);
     log_panics(queue);
-    // Fails only if a subscriber is set already, which then stays in use.
-    let _ = if log.json { builder.json().finish().try_init() } else { builder.finish().try_init() };
+    // Both fail only if a subscriber is set already, which then stays in use.
+    if log.json {
+        let builder = builder.json().with_filter_reloading();
+        let handle = builder.reload_handle();
+        let _ = builder.finish().try_init();
+        LogLevel::new(log.level, move |filter| drop(handle.reload(filter)))
+    } else {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        let _ = builder.finish().try_init();
+        LogLevel::new(log.level, move |filter| drop(handle.reload(filter)))
+    }
 }

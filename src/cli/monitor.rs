@@ -9,14 +9,13 @@ use clap::Args;
 
 use jiff::Timestamp;
 
-use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::moment::moment;
 use super::output::{Failure, print_json, print_line, progress_bar};
 use super::problems::print;
 use super::table::{or_dash, print_table};
 use crate::load;
-use crate::logging::{LogQueue, log_problems};
+use crate::logging::{LogQueue, check_variable, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
@@ -68,7 +67,7 @@ fn coordinate(
     log: &LogQueue,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    log_filter::check().map_err(Failure::new)?;
+    check_variable().map_err(Failure::new)?;
     let mut problems = Problems::default();
     let inputs = read(config, &mut problems);
     print(&problems);

@@ -26,6 +26,19 @@ pub(in crate::cli) fn write_error_line(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(&line.to_string()));
 }
 
+/// Prints lines on standard error, with what [`eprint_line`] does.
+macro_rules! eprint_text {
+    ($($arguments:tt)*) => {
+        $crate::cli::output::write_error_text(format_args!($($arguments)*))
+    };
+}
+pub(in crate::cli) use eprint_text;
+
+/// Implements [`eprint_text`].
+pub(in crate::cli) fn write_error_text(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text.to_string()));
+}
+
 /// Prints a line on standard output.
 pub(in crate::cli) fn print_line(line: impl Display) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{}", printable_lines(&line.to_string()))?;

@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use tracing::{error, warn};
 
-use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::load::load;
-use crate::logging::LogQueue;
+use crate::logging::{LogQueue, check_variable};
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
@@ -32,7 +31,7 @@ pub struct ServeArgs {
 
 /// Serves until a signal stops it.
 pub fn run(args: &ServeArgs, config: &Path) -> ExitCode {
-    if let Err(error) = log_filter::check() {
+    if let Err(error) = check_variable() {
         return Failure::new(error).report();
     }
     // It changes the environment, which no other thread may read meanwhile.
@@ -54,11 +53,11 @@ fn serve(
         print(&problems);
         return ExitCode::FAILURE;
     };
-    start_log(&loaded.config.log, log);
+    let level = start_log(&loaded.config.log, log);
     if let Err(reason) = confined {
         warn!("{reason}: it goes on with more privileges than it needs");
     }
-    let daemon = match Daemon::start(config, loaded, problems, log.clone(), origin) {
+    let daemon = match Daemon::start(config, loaded, problems, (log.clone(), level), origin) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {
             log.flush();

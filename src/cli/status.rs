@@ -90,12 +90,25 @@ fn page(status: &Status) -> String {
     if status.reloads + status.failed_reloads > 0 {
         page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
     }
-    if status.log != LogStatus::default() {
-        let LogStatus { dropped, write_errors } = status.log;
-        let lost = of(dropped as usize, "line");
-        page.line("log", &format!("{lost} lost, {} refused", of(write_errors as usize, "write")));
-    }
+    page.lines("log", log(&status.log));
     page.0
+}
+
+/// The level, unless it is the configured one, and what was lost.
+fn log(log: &LogStatus) -> Vec<String> {
+    let LogStatus { level, dropped, write_errors } = log;
+    let set_by = match &*level.set_by {
+        "operator" => Some("until the next reload, as an operator asked for"),
+        "environment" => Some("by CVDNS_LOG"),
+        _ => None,
+    };
+    let mut lines: Vec<String> =
+        set_by.map(|set_by| format!("level {}, {set_by}", level.level)).into_iter().collect();
+    if dropped + write_errors > 0 {
+        let lost = of(*dropped as usize, "line");
+        lines.push(format!("{lost} lost, {} refused", of(*write_errors as usize, "write")));
+    }
+    lines
 }
 
 fn feed(feed: &FeedStatus) -> Vec<String> {

@@ -1,12 +1,12 @@
 //! Opens all sockets of a server and gives up root.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::StartError;
+use super::admin_sockets;
 use super::origin::Origin;
 use super::server_state::ServerState;
 use super::state_directory::StateDirectory;
@@ -16,25 +16,26 @@ use crate::admin::Admin;
 use crate::load::Loaded;
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement::drop_capabilities;
+use cvdns_net::Listeners;
 use cvdns_net::privileges::{self, Privileges};
-use cvdns_net::{Inherited, Listeners};
 
 /// The open sockets of a process that has given up root.
 pub(super) struct Bound {
     pub listeners: Listeners,
-    pub admin: Option<Admin>,
+    pub admin: Admin,
     pub takeover: Option<TakeoverSocket>,
     pub supervision: Supervision,
 }
 
 impl Bound {
     /// Takes the sockets of the service manager and of the running server, binds what is missing,
-    /// and becomes the user of the configuration.
+    /// and becomes the user of the configuration, whose path is `config`.
     ///
     /// # Errors
     /// When an address cannot be bound, or root cannot be given up.
     pub(super) fn new(
         loaded: &Loaded,
+        config: &Path,
         origin: &mut Origin,
         mut predecessor: Option<&mut Predecessor>,
     ) -> Result<Self, StartError> {
@@ -52,8 +53,8 @@ impl Bound {
             &mut inherited,
         )
         .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
-        let admin = loaded.config.admin.map(|address| bind_admin(address, &mut inherited));
-        let admin = admin.transpose()?;
+        let mut admin = admin_sockets::bind_before_drop(&loaded.config, config, &mut inherited)
+            .map_err(StartError::System)?;
         let unused = inherited.take_rest();
         supervision.forget(&unused);
         for socket in &unused {
@@ -63,6 +64,8 @@ impl Bound {
             let socket = loaded.takeover.as_deref().and_then(Path::parent);
             give_up_root(user, loaded.state.as_deref(), socket)?;
         }
+        admin_sockets::bind_after_drop(&mut admin, &loaded.config, config, &mut inherited)
+            .map_err(StartError::System)?;
         if let Err(error) = drop_capabilities() {
             warn!("cannot give up capabilities: {error}");
         }
@@ -87,18 +90,6 @@ impl Bound {
         let threads = self.listeners.sockets();
         ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
     }
-}
-
-fn bind_admin(address: SocketAddr, inherited: &mut Inherited) -> Result<Admin, StartError> {
-    let bound = match inherited.take_tcp(address) {
-        Some(listener) => Admin::inherit(listener),
-        None => Admin::bind(address),
-    };
-    bound.map_err(|error| {
-        StartError::System(vec![format!(
-            "cannot listen on {address} (`listen` in [admin]): {error}"
-        )])
-    })
 }
 
 /// Changes to `user`, and makes the directories of the state and of the takeover socket before

@@ -15,9 +15,9 @@ use super::pending_signals::PendingSignals;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
-use crate::admin::AcceptRequest;
+use crate::admin::{ChangeRequest, ReloadOutcome};
 use crate::load;
-use crate::logging::log_problems;
+use crate::logging::{LogLevel, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_io::signals::SignalAction;
 
@@ -37,8 +37,9 @@ pub(super) struct EventLoop<'l> {
     /// `None` if the feed is not fetched from a URL.
     pub poller: Option<FeedPoller>,
     pub pending: &'l PendingSignals,
-    /// Requests to accept a feed that is held back.
-    pub accepted: mpsc::Receiver<AcceptRequest>,
+    /// Operators' requests for changes.
+    pub changes: mpsc::Receiver<ChangeRequest>,
+    pub log_level: &'l LogLevel,
     /// `None` if no other process can take over.
     pub offering: Option<&'l mut Offering>,
     pub supervision: &'l mut Supervision,
@@ -72,20 +73,23 @@ impl EventLoop<'_> {
                     if action == SignalAction::Stop {
                         return Ending::Stopped;
                     }
-                    self.supervision.reloading();
-                    if reload(self.config, state, follower) {
-                        self.poller = FeedPoller::start(state.loaded());
-                    }
-                    self.supervision.ready(&state.status());
+                    self.reload(state, follower);
                     watcher = watch(state);
                 }
                 successor = next_successor(self.offering.as_deref_mut()) => {
                     return Ending::Replaced(successor);
                 }
-                Some(AcceptRequest { serial, done }) = self.accepted.recv() => {
+                Some(request) = self.changes.recv() => match request {
                     // The operator may have gone.
-                    let _ = done.send(state.accept(serial, Timestamp::now()));
-                }
+                    ChangeRequest::AcceptFeed { serial, done } => {
+                        let _ = done.send(state.accept(serial, Timestamp::now()));
+                    }
+                    ChangeRequest::Reload { done } => {
+                        let (is_done, problems) = self.reload(state, follower);
+                        watcher = watch(state);
+                        let _ = done.send(self.outcome(is_done, problems, state));
+                    }
+                },
                 fetched = feed_poller::next(&mut self.poller) => {
                     if let Some(poller) = &self.poller {
                         take_fetched(poller, fetched, state);
@@ -103,6 +107,43 @@ impl EventLoop<'_> {
                 last_read = Instant::now();
             }
             state.tick(Timestamp::now());
+        }
+    }
+
+    /// Reads everything again. Returns whether it is in force, and what is wrong with it; if
+    /// anything is, nothing changes.
+    fn reload(&mut self, state: &mut ServerState, follower: &impl Follower) -> (bool, Problems) {
+        self.supervision.reloading();
+        let mut problems = Problems::default();
+        let done = load::reload(self.config, Some(state.loaded()), &mut problems).is_some_and(
+            |mut loaded| {
+                follower.adjust(&mut loaded);
+                state.reload(loaded, Timestamp::now(), &mut problems)
+            },
+        );
+        log_problems(&problems);
+        state.count_reload(done);
+        if done {
+            info!("reloaded {}", self.config.display());
+            if self.log_level.configure(state.loaded().config.log.level) {
+                info!("the log level is {:?}", self.log_level.in_force().level);
+            }
+            self.poller = FeedPoller::start(state.loaded());
+        } else {
+            error!("{} was not reloaded: what was served before goes on", self.config.display());
+        }
+        self.supervision.ready(&state.status());
+        (done, problems)
+    }
+
+    /// What the operator is told of a reload.
+    fn outcome(&self, done: bool, problems: Problems, state: &ServerState) -> ReloadOutcome {
+        ReloadOutcome {
+            done,
+            config: self.config.display().to_string(),
+            problems,
+            restart: if done { state.waiting_for_restart() } else { Vec::new() },
+            remarks: if done { state.remarks() } else { Vec::new() },
         }
     }
 }
@@ -154,22 +195,4 @@ fn watch(state: &mut ServerState) -> FileWatcher {
     let watcher = FileWatcher::new(state.followed_files());
     state.read(Timestamp::now());
     watcher
-}
-
-/// Reads everything again. Returns false if any of it is wrong; nothing changes then.
-fn reload(config: &Path, state: &mut ServerState, follower: &impl Follower) -> bool {
-    let mut problems = Problems::default();
-    let done =
-        load::reload(config, Some(state.loaded()), &mut problems).is_some_and(|mut loaded| {
-            follower.adjust(&mut loaded);
-            state.reload(loaded, Timestamp::now(), &mut problems)
-        });
-    log_problems(&problems);
-    state.count_reload(done);
-    if done {
-        info!("reloaded {}", config.display());
-    } else {
-        error!("{} was not reloaded: what was served before goes on", config.display());
-    }
-    done
 }

@@ -102,7 +102,6 @@ impl FeedState {
     }
 
     /// Why the source's feed is not taken over.
-    #[cfg(test)]
     pub(super) fn complaint(&self) -> Option<&str> {
         self.complaint.current().first().map(String::as_str)
     }
@@ -318,6 +317,7 @@ impl FeedState {
             self.feed().map_or(0, |feed| feed.serial)
         );
         self.last_read = Some(held.document.clone());
+        self.complaint.clear();
         self.held = Some(held);
         self.count_refusal("held");
     }

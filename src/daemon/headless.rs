@@ -13,23 +13,25 @@ use super::pending_signals::PendingSignals;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use crate::load::Loaded;
-use crate::logging::log_problems;
+use crate::logging::{LogLevel, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_io::service_manager::ServiceManager;
 use cvdns_io::signals::Signals;
 
-/// Takes over feeds, files and what the clock changes by the server's rules until SIGTERM or
+/// Starts with what was `read`, the problems found there included. Takes over feeds, files and what
+/// the clock changes by the server's rules until SIGTERM or
 /// SIGINT. SIGHUP reads everything again. No sockets are opened.
 ///
 /// # Errors
 /// When inputs contradict each other, or the system gives no threads or signals.
 pub fn follow_without_serving(
     config: &Path,
-    mut loaded: Loaded,
-    mut problems: Problems,
+    read: (Loaded, Problems),
     signals: Signals,
+    log_level: &LogLevel,
     follower: &mut impl Follower,
 ) -> Result<(), StartError> {
+    let (mut loaded, mut problems) = read;
     follower.adjust(&mut loaded);
     let Some(mut state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
         return Err(StartError::Inputs(problems));
@@ -41,12 +43,19 @@ pub fn follow_without_serving(
             let mut poller = FeedPoller::start(state.loaded());
             fetch_first(&mut poller, &mut state, FIRST_FETCH).await;
             // No operator accepts a feed that is held back here, only a newer feed confirms it.
-            let (_accepts, accepted) = mpsc::channel(1);
+            let (_changes, changes) = mpsc::channel(1);
             let pending = PendingSignals::collect(signals);
             let supervision = &mut Supervision::new(ServiceManager::default());
             let pending = &pending;
-            let events =
-                EventLoop { config, poller, pending, accepted, offering: None, supervision };
+            let events = EventLoop {
+                config,
+                poller,
+                pending,
+                changes,
+                log_level,
+                offering: None,
+                supervision,
+            };
             events.run(&mut state, follower).await;
             Ok(())
         })

@@ -11,6 +11,7 @@
 //! `takeover` another process replaces it; `succession` is what both do then. `supervision` is what
 //! a service manager is told.
 
+mod admin_sockets;
 mod answerer;
 mod backoff;
 mod bound;
@@ -53,7 +54,7 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::load::Loaded;
-use crate::logging::{LogQueue, log_problems};
+use crate::logging::{LogLevel, LogQueue, log_problems};
 use cvdns_core::config::Config;
 use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
@@ -79,8 +80,8 @@ pub struct Daemon {
     state: ServerState,
     listeners: Listeners,
     tcp_limits: TcpLimits,
-    admin: Option<Admin>,
-    log: LogQueue,
+    admin: Admin,
+    log: (LogQueue, LogLevel),
     supervision: Supervision,
     /// The running server that this one replaces.
     predecessor: Option<Predecessor>,
@@ -100,7 +101,7 @@ impl Daemon {
         config: &Path,
         loaded: Loaded,
         mut problems: Problems,
-        log: LogQueue,
+        log: (LogQueue, LogLevel),
         mut origin: Origin,
     ) -> Result<Self, StartError> {
         info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
@@ -116,7 +117,7 @@ impl Daemon {
         let bound = if problems.has_errors() {
             Err(StartError::Inputs(Problems::default()))
         } else {
-            Bound::new(&loaded, &mut origin, predecessor.as_mut())
+            Bound::new(&loaded, config, &mut origin, predecessor.as_mut())
         };
         let started = bound.and_then(|bound| {
             let state = bound.state(loaded, predecessor.is_some(), &mut problems);
@@ -162,7 +163,7 @@ fn tcp_limits(config: &Config) -> TcpLimits {
     let sockets = Listeners::max_sockets(&server.listen, server.workers) + server.listen.len();
     // Those that another process may take over are open twice.
     let sockets = sockets * if server.takeover.is_some() { 2 } else { 1 };
-    let admin = config.admin.map_or(0, |_| Admin::MAX_DESCRIPTORS);
+    let admin = Admin::max_descriptors(config.admin.listen.len());
     let connections = server.tcp_max_connections;
     let connections = match descriptors::provide(sockets + admin + OTHER_DESCRIPTORS, connections) {
         Ok(()) => connections,

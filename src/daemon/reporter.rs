@@ -5,7 +5,6 @@ use tracing::{info, warn};
 use super::{mirror_changes, record_changes};
 use crate::load::{FeedSource, Loaded};
 use crate::logging::{LogOnce, log_first};
-use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, unknown_mirrors};
 use cvdns_core::problem::{HAS_MARK, Problem, Problems, without_mark};
@@ -183,8 +182,7 @@ pub(super) fn log_without_feed(source: Option<&FeedSource>, release_is_feeds: bo
 }
 
 /// Logs the settings that were changed by a reload and take effect at a restart only.
-pub(super) fn warn_of_restart(started: &Config, new: &Config) {
-    let changed = waiting_for_restart(started, new);
+pub(super) fn warn_of_restart(changed: &[String]) {
     if !changed.is_empty() {
         warn!("changed: {}; takes effect at a restart", changed.join(", "));
     }

@@ -19,10 +19,10 @@ use super::sampling::{SampleWriter, Sampling};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{AcceptRequest, Admin, AdminServing, ServerView};
-use crate::logging::LogQueue;
+use crate::admin::{ChangeRequest, ServerView};
+use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, Transport};
+use cvdns_net::{Counters, Listeners, OpenSocket, Tallies};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -43,6 +43,7 @@ impl Daemon {
     async fn serve(self, signals: Signals, runtime: &Handle) -> io::Result<Counters> {
         let Self { config, mut state, listeners, tcp_limits, admin, log, .. } = self;
         let Self { mut supervision, predecessor, takeover, .. } = self;
+        let (log, log_level) = log;
         let mut poller = FeedPoller::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut poller, &mut state, patience).await;
@@ -52,13 +53,14 @@ impl Daemon {
         let (make, writer) = answering(&state, &cookies, &listeners, &log)?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
-        let sockets = share(listeners.share()?, admin.as_ref())?;
+        let mut sockets = listeners.share()?;
+        sockets.extend(admin.share()?);
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The writer of samples ends when the last sampler is dropped.
         drop(make);
-        let (accepts, accepted) = mpsc::channel(1);
-        let view = view(&state, serving.tallies(), log, accepts);
+        let (requests, changes) = mpsc::channel(1);
+        let view = view(&state, serving.tallies(), (log, log_level.clone()), requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let relieved =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision);
@@ -69,19 +71,21 @@ impl Daemon {
         for address in addresses {
             info!("answering on {address}, UDP and TCP");
         }
-        let admin = admin.map(|admin| serve_admin(admin, view.clone())).transpose()?;
+        let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
         let events = EventLoop {
             config: &config,
             poller,
             pending: &pending,
-            accepted,
+            changes,
+            log_level: &log_level,
             offering: offering.as_mut(),
             supervision: &mut supervision,
         };
         let counters = match events.run(&mut state, &mut cookies).await {
             Ending::Stopped => {
                 supervision.stopping();
+                drop(admin);
                 if let Some(offering) = offering {
                     offering.end(false);
                 }
@@ -122,15 +126,6 @@ fn answering(
     Ok((make, writer))
 }
 
-/// All sockets, for another process or the service manager.
-fn share(mut sockets: Vec<OpenSocket>, admin: Option<&Admin>) -> io::Result<Vec<OpenSocket>> {
-    if let Some(admin) = admin {
-        let (address, descriptor) = (admin.address()?, admin.share()?.into());
-        sockets.push(OpenSocket { address, transport: Transport::Tcp, number: 0, descriptor });
-    }
-    Ok(sockets)
-}
-
 /// Offers the sockets to a process that is to replace this one. Without `takeover` the copies are
 /// closed.
 fn offer(
@@ -157,17 +152,12 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-fn serve_admin(admin: Admin, view: ServerView) -> io::Result<AdminServing> {
-    info!("metrics and health at http://{}/metrics, /healthz, /readyz", admin.address()?);
-    admin.serve(view)
-}
-
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
-    log: LogQueue,
-    accepts: mpsc::Sender<AcceptRequest>,
+    (log, log_level): (LogQueue, LogLevel),
+    changes: mpsc::Sender<ChangeRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
     ServerView {
@@ -178,6 +168,7 @@ fn view(
         condition: state.condition().clone(),
         counted_before: Arc::default(),
         log,
-        accepts,
+        log_level,
+        changes,
     }
 }

@@ -24,7 +24,7 @@ use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use crate::admin::ServerCondition;
 use crate::load::{FeedSource, Loaded, signature_path};
-use cvdns_core::config::Config;
+use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
@@ -204,7 +204,6 @@ impl ServerState {
         give_back();
         let compiled = self.publisher.compile_static(&loaded.inputs, required, problems);
         let Some(static_data) = compiled else { return false };
-        reporter::warn_of_restart(&self.started_with, &loaded.config);
         self.reporter.note_problems(problems);
         if rekeyed {
             // If the new keys verify the feed that is held back, it is held back again.
@@ -212,6 +211,7 @@ impl ServerState {
         }
         let source_changed = self.loaded.feed != loaded.feed;
         let directory_changed = self.replace_loaded(loaded);
+        reporter::warn_of_restart(&self.waiting_for_restart());
         let change = candidate
             .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
         if self.loaded.feed.is_none() {
@@ -279,6 +279,11 @@ impl ServerState {
     /// The configuration and all files that it names, as read last.
     pub(super) fn loaded(&self) -> &Loaded {
         &self.loaded
+    }
+
+    /// Keys that have changed since the start and take effect only at a restart.
+    pub(super) fn waiting_for_restart(&self) -> Vec<String> {
+        waiting_for_restart(&self.started_with, &self.loaded.config)
     }
 
     /// The snapshots and what is counted of them.

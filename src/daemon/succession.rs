@@ -91,16 +91,14 @@ fn take_last_counts(predecessor: Predecessor, name: String, view: &ServerView) {
 pub(super) async fn leave(
     successor: Successor,
     serving: Serving,
-    admin: Option<AdminServing>,
+    admin: AdminServing,
     view: &ServerView,
     supervision: &mut Supervision,
 ) -> Counters {
     let name = successor.name();
     info!("replaced by {name}: answers what was received, and ends");
     // Nobody may see a counter here that is higher than what is handed over.
-    if let Some(admin) = admin {
-        admin.stop().await;
-    }
+    admin.stop().await;
     let finishing = serving.hand_over().await;
     supervision.replaced(successor.process());
     let counted = counted(view);

@@ -4,6 +4,7 @@
 //! where the feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files
 //! of the record; `monitor` reads what the coordinator needs.
 
+mod admin_token;
 mod cookie_secrets;
 mod geoip;
 mod monitor;
@@ -13,17 +14,18 @@ pub mod remote;
 mod source;
 mod zones;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use cvdns_core::config::Config;
+use cvdns_core::config::{Admin, Config};
+use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
+pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
@@ -51,6 +53,8 @@ pub struct Loaded {
     pub overrides: OverridesFile,
     /// The secrets of cookies.
     pub cookie_secrets: CookieSecretsFile,
+    /// The file with the token that allows changes over TCP; `None` if none is configured.
+    pub admin_token: Option<PathBuf>,
     /// The files that the release is put together from, beside the feed.
     pub supply: ReleaseFiles,
     /// The state directory, which keeps the last good feed and record.
@@ -95,6 +99,7 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
+    let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
         inputs,
@@ -102,6 +107,7 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
         roots,
         overrides,
         cookie_secrets,
+        admin_token,
         supply,
         state,
         takeover,
@@ -109,10 +115,23 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     })
 }
 
-/// Reads the admin address of a configuration. The outer `None` means that the configuration cannot
-/// be read, the inner one that it sets no address.
-pub fn admin_address(path: &Path, problems: &mut Problems) -> Option<Option<SocketAddr>> {
+/// Reads where the server of a configuration is controlled. `None` means that the configuration
+/// cannot be read.
+pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
     Some(config(path, problems)?.admin)
+}
+
+/// Reads the path of a configuration's file of overrides, which may be missing, and the fleets of
+/// its zones. Returns `None` if the configuration cannot be read.
+pub fn overrides_path(
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<(Option<PathBuf>, Vec<Fleet>)> {
+    let config = config(path, problems)?;
+    let fleets = config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems));
+    let fleets = fleets.map(|(_, fleet)| fleet).collect();
+    let overrides = config.feed.overrides.as_ref();
+    Some((overrides.map(|named| cvdns_io::beside(path, &named.value)), fleets))
 }
 
 /// Reads the path of a configuration's country database, and the networks that override it.

@@ -3,9 +3,12 @@
 //! cannot be written.
 //!
 //! `queue` holds the lines, `writer` writes them to the `stream`, `counts` counts what was lost;
-//! `once` and `problems` keep the log short.
+//! `once` and `problems` keep the log short; `level` says what is logged, and `filter` how that is
+//! written.
 
 mod counts;
+mod filter;
+mod level;
 mod once;
 mod panics;
 mod problems;
@@ -21,6 +24,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use cvdns_core::problem::{printable, printable_lines};
 
 pub use counts::LogCounts;
+pub use filter::check_variable;
+pub use level::{LevelInForce, LogLevel};
 pub use once::{Changes, LogOnce};
 pub use panics::log_panics;
 pub use problems::{LOGGED, log_first, log_problems};

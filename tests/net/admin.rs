@@ -14,8 +14,9 @@ use support::{http, ports, rr, tools};
 /// The fixture's server with an admin address.
 pub(crate) fn start(files: Files) -> (Daemon, u16) {
     let port = ports::free();
-    let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
-    (Daemon::start(&files.with("cvdns.toml", config)), port)
+    let admin = format!("listen = \"127.0.0.1:{port}\"\ntoken-file = \"admin.token\"");
+    let config = format!("{}\n[admin]\n{admin}\n", files.text("cvdns.toml"));
+    (Daemon::start(&files.with("cvdns.toml", config).with("admin.token", http::TOKEN)), port)
 }
 
 fn metrics(port: u16) -> BTreeMap<String, f64> {

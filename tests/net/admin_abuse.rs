@@ -53,8 +53,12 @@ fn half_requests_do_not_delay_health_checks() {
 #[test]
 fn half_bodies_do_not_delay_health_checks() {
     let (_daemon, port) = start(fixture::files());
-    let head = "POST /api/v1/feed/accept HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-                Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"serial\":";
+    let head = format!(
+        "POST /api/v1/feed/accept HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 13\r\n\r\n{{\"serial\":",
+        http::TOKEN
+    );
     let mut halves: Vec<TcpStream> = (0..40)
         .map(|_| {
             let mut stream = connect(port);
@@ -84,7 +88,8 @@ fn names_and_origins_of_others_are_refused() {
     let ask = |method: &str, path: &str, fields: &str| {
         let body = "{\"serial\":17}";
         let length = body.len();
-        let kind = "Content-Type: application/json";
+        let kind =
+            format!("Content-Type: application/json\r\nAuthorization: Bearer {}", http::TOKEN);
         status(
             port,
             &format!(

@@ -20,8 +20,9 @@ use support::{http, ports, rr};
 fn start(files: Files, lines: &str) -> (Daemon, u16) {
     let port = ports::free();
     let config = files.text("cvdns.toml").replace("[feed]\n", &format!("[feed]\n{lines}\n"));
-    let config = format!("{config}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n");
-    (Daemon::start(&files.with("cvdns.toml", config)), port)
+    let config =
+        format!("{config}\n[admin]\nlisten = \"127.0.0.1:{port}\"\ntoken-file = \"admin.token\"\n");
+    (Daemon::start(&files.with("cvdns.toml", config).with("admin.token", http::TOKEN)), port)
 }
 
 fn metric(port: u16, name: &str) -> u64 {

@@ -18,6 +18,7 @@ mod admin_abuse;
 mod affinity;
 mod answers;
 mod checks;
+mod control;
 mod cvd;
 mod echo;
 mod explain_cli;

@@ -2,6 +2,79 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// The token that tests put into the file of `token-file`.
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Where requests are sent.
+#[derive(Clone, Copy, Debug)]
+pub enum To<'t> {
+    /// A port of loopback.
+    Port(u16),
+    /// A Unix socket.
+    Socket(&'t Path),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// The header fields, with their names in lower case.
+    pub fields: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(known, _)| known == name);
+        field.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends a request with these lines of header fields; `None` if the server closed the connection.
+pub fn request(
+    to: To<'_>,
+    method: &str,
+    path: &str,
+    fields: &[&str],
+    body: &str,
+) -> Option<Answer> {
+    let mut fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+    if !fields.iter().any(|field| field.to_lowercase().starts_with("host:")) {
+        fields.push("Host: localhost".to_owned());
+    }
+    let fields = fields.join("\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\n{fields}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let text = match to {
+        To::Port(port) => {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+            stream.set_read_timeout(Some(super::PATIENCE)).expect("a timeout");
+            sent(stream, &request)
+        }
+        To::Socket(path) => {
+            let stream = UnixStream::connect(path).expect("a connection");
+            stream.set_read_timeout(Some(super::PATIENCE)).expect("a timeout");
+            sent(stream, &request)
+        }
+    };
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let fields = fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    Some(Answer { status: status(head), fields, body: body.to_owned() })
+}
+
+/// What comes back until the server closes the connection. It may close before all is sent.
+fn sent(mut stream: impl Read + Write, request: &str) -> String {
+    let _ = stream.write_all(request.as_bytes());
+    let mut octets = Vec::new();
+    let _ = stream.read_to_end(&mut octets);
+    String::from_utf8(octets).expect("text")
+}
 
 /// Status and body of a GET request, of metrics as `OpenMetrics`.
 pub fn get(port: u16, path: &str) -> (u16, String) {
@@ -21,14 +94,14 @@ pub fn get_as(port: u16, path: &str, accept: Option<&str>) -> (u16, String, Stri
     (status(&head), kind.map(|(_, kind)| kind.to_owned()).unwrap_or_default(), body)
 }
 
-/// Status and body of a POST request.
+/// Status and body of a POST request that presents the token.
 pub fn post(port: u16, path: &str, content_type: &str, body: &str) -> (u16, String) {
     let length = body.len();
     ask(
         port,
         &format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {content_type}\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
+             Authorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n{body}"
         ),
     )
 }

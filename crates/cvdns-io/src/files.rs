@@ -26,6 +26,14 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     text(read_bytes(path, MAX_TEXT)?)
 }
 
+/// Reads a text file of at most `limit` octets.
+///
+/// # Errors
+/// When the file cannot be read, is larger, is no regular file, or is not UTF-8.
+pub fn read_text_up_to(path: &Path, limit: u64) -> Result<String, String> {
+    text(read_bytes(path, limit)?)
+}
+
 /// Reads a master file as octets: its strings and comments may be in any encoding.
 ///
 /// # Errors

@@ -2,9 +2,10 @@
 //!
 //! In order of reading: `files` reads files within limits and names what is wrong with them;
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
-//! [`exchange`] bounds HTTP exchanges where `ureq` does not; [`command`] runs commands of the
-//! operator; [`confinement`] gives up what the process does not need. [`service_manager`] speaks
-//! with systemd; [`private_socket`] and `descriptor_channel` with another process of cvdns.
+//! [`exchange`] bounds HTTP exchanges where `ureq` does not, and `unix_http` sends them over Unix
+//! sockets; [`command`] runs commands of the operator; [`confinement`] gives up what the process
+//! does not need. [`service_manager`] speaks with systemd; [`private_socket`] and
+//! `descriptor_channel` with another process of cvdns.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -17,10 +18,14 @@ pub mod private_socket;
 mod replace;
 pub mod service_manager;
 pub mod signals;
+#[cfg(unix)]
+mod unix_http;
 
 pub use descriptor_channel::{DescriptorChannel, MAX_DESCRIPTORS};
 pub use files::{
     FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
-    read_master, read_optional, read_optional_text, read_signature, read_text,
+    read_master, read_optional, read_optional_text, read_signature, read_text, read_text_up_to,
 };
-pub use replace::{create, is_leftover, put_aside, replace, replace_private};
+pub use replace::{create, is_leftover, put_aside, replace, replace_alike, replace_private};
+#[cfg(unix)]
+pub use unix_http::unix_agent;

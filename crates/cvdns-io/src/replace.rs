@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{Error, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -39,6 +39,24 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// As for [`replace`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     replace_with_mode(path, bytes, PRIVATE)
+}
+
+/// Writes a file like [`replace`] that gets the mode of the file that it replaces, and its owner and
+/// group as far as the system allows. A link is followed.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_alike(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let Ok(metadata) = path.metadata() else { return replace(&path, bytes) };
+    let file = write_temporary(&path, bytes, PRIVATE)?;
+    // Only root may give files to others; the mode is set last, as a change of the owner may
+    // change it.
+    let _ = fchown(file.as_file(), Some(metadata.uid()), Some(metadata.gid()));
+    file.as_file().set_permissions(Permissions::from_mode(metadata.mode() & 0o7777))?;
+    file.persist(&path).map_err(|error| error.error)?;
+    sync_directory(&path);
+    Ok(())
 }
 
 fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
@@ -151,6 +169,20 @@ mod tests {
         replace(&path, b"three").unwrap();
         assert_eq!(mode(&path), usual);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_file_is_replaced_by_one_like_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("file"), dir.path().join("link"));
+        replace_alike(&path, b"one").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        for of in [0o600, 0o644, 0o664] {
+            std::fs::set_permissions(&path, Permissions::from_mode(of)).unwrap();
+            replace_alike(&link, b"two").unwrap();
+            assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (of, b"two".to_vec()));
+            assert!(link.symlink_metadata().unwrap().is_symlink());
+        }
     }
 
     #[test]

@@ -90,7 +90,16 @@ impl ConnectionLimiter {
     /// Gives a new connection a seat, if necessary that of another one. A new connection counts as
     /// idle.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Admission {
-        let source = Source::of(address);
+        self.admit_from(Source::of(address))
+    }
+
+    /// The same for a connection over a Unix socket. An account of this machine is a client of its
+    /// own, and all accounts are one network.
+    pub fn admit_account(self: &Arc<Self>, user_id: u32) -> Admission {
+        self.admit_from(Source::of_account(user_id))
+    }
+
+    fn admit_from(self: &Arc<Self>, source: Source) -> Admission {
         let mut state = self.state();
         let seat = state.seats.seat_for(source);
         match seat {
@@ -232,6 +241,24 @@ mod tests {
         first.set_busy();
         let _new = permit(&limiter, "198.51.100.1");
         first.evicted().await;
+    }
+
+    #[tokio::test]
+    async fn accounts_are_clients_beside_those_with_addresses() {
+        let limiter = ConnectionLimiter::new(3, 2);
+        let of_account = |user_id| match limiter.admit_account(user_id) {
+            Admission::Free(permit) | Admission::Evicting(permit) => Some(permit),
+            Admission::ClientHasAll => None,
+        };
+        let loopback = [(); 2].map(|()| permit(&limiter, "127.0.0.1"));
+        let first = of_account(0).unwrap();
+        // Loopback has most, and gives way.
+        let second = of_account(0).unwrap();
+        loopback[0].evicted().await;
+        assert!(of_account(0).is_none());
+        let other = of_account(1000).unwrap();
+        drop((first, second, other, loopback));
+        assert_eq!(limiter.load(), (0, 3));
     }
 
     #[test]

@@ -38,11 +38,15 @@ pub(super) enum Seat {
     ClientHasAll,
 }
 
-/// The first bits of an address, as many as the kind of source has.
+/// The first bits of an address, as many as the kind of source has, or who is at this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 enum Prefix {
     V4(u32),
     V6(u64),
+    /// An account of this machine, by its user id.
+    Account(u32),
+    /// All accounts of this machine.
+    Machine,
 }
 
 /// The clients of one network.
@@ -84,6 +88,11 @@ impl Source {
                 Self { client: Prefix::V6(bits), network: Prefix::V6(bits >> 8) }
             }
         }
+    }
+
+    /// The source of a connection over a Unix socket.
+    pub(super) fn of_account(user_id: u32) -> Self {
+        Self { client: Prefix::Account(user_id), network: Prefix::Machine }
     }
 }
 

@@ -90,7 +90,7 @@ impl Inherited {
     }
 
     /// Whether another process still serves the sockets.
-    pub(super) fn is_shared(&self) -> bool {
+    pub fn is_shared(&self) -> bool {
         self.is_shared
     }
 

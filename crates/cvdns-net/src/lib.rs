@@ -21,6 +21,7 @@
 //! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`). `connection_limiter`
 //!   closes one of the source that has most for a new one, as `connection_seats` decides.
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
+//! - [`UnixSocket`] listens at a path of the file system (`unix_socket`), for the admin address.
 //! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
 //! - [`descriptors`] raises the limit of file descriptors, [`privileges`] gives up root. [`memory`]
 //!   returns free memory to the system, and refuses what a peer wants while there is little left.
@@ -59,6 +60,8 @@ mod tcp;
 mod tcp_limits;
 #[cfg(target_os = "linux")]
 mod udp;
+#[cfg(unix)]
+mod unix_socket;
 mod watchdog;
 
 use std::io;
@@ -76,6 +79,8 @@ pub use listen::BindError;
 pub use responder::{Endpoint, MakeResponder, Responder, Transport};
 pub use running::{Finishing, Serving};
 pub use tcp_limits::TcpLimits;
+#[cfg(unix)]
+pub use unix_socket::{Holder, SocketFile, UnixBindError, UnixSocket};
 
 /// All bound sockets, before they are served.
 #[derive(Debug)]

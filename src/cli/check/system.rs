@@ -169,7 +169,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         );
     }
     let secrets = &loaded.config.cookies.secret_file;
-    for named in [&feed.ca_file, &feed.overrides, &record.file, secrets].into_iter().flatten() {
+    let token = &loaded.config.admin.token_file;
+    let parts = [&feed.ca_file, &feed.overrides, &record.file, secrets, token];
+    for named in parts.into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));
     }
     if let Some(named) = &record.cvd_dir {

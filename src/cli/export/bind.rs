@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
-use crate::cli::log_filter;
 use crate::cli::long_running::{run_with_signals, start_log};
 use crate::cli::moment::moment;
 use crate::cli::offline::Offline;
@@ -21,7 +20,7 @@ use crate::export::{
     ecs_warning, left_out, undistinguished_warning,
 };
 use crate::load::{FeedSource, Loaded, load};
-use crate::logging::LogQueue;
+use crate::logging::{LogQueue, check_variable};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_io::signals::Signals;
@@ -162,13 +161,13 @@ fn watch(
     log: &LogQueue,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    log_filter::check().map_err(Failure::new)?;
+    check_variable().map_err(Failure::new)?;
     let mut problems = Problems::default();
     let Some(loaded) = load(config, &mut problems) else {
         print(&problems);
         return Ok(ExitCode::FAILURE);
     };
-    start_log(&loaded.config.log, log);
+    let level = start_log(&loaded.config.log, log);
     let (commands, feed) = (args.commands()?, args.source()?);
     let directory = open(&args.out)?;
     print_ecs_warning(&loaded);
@@ -189,7 +188,7 @@ fn watch(
         warned: false,
         left_out: None,
     };
-    let done = follow_without_serving(config, loaded, problems, signals, &mut follower);
+    let done = follow_without_serving(config, (loaded, problems), signals, &level, &mut follower);
     follower.exporting.stop();
     log.flush();
     match done {

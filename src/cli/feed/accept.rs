@@ -35,7 +35,8 @@ pub(super) fn run(args: &AcceptArgs, config: &Path) -> Result<ExitCode, Failure>
             held.serial
         )));
     }
-    server.post("/api/v1/feed/accept", &format!("{{\"serial\": {}}}", held.serial))?;
+    let body = format!("{{\"serial\": {}}}", held.serial);
+    server.post("/api/v1/feed/accept", &body)?.success()?;
     let HeldFeed { serial, takes_away, .. } = held;
     writeln!(std::io::stdout().lock(), "feed {serial} is in force; it took away {takes_away}")?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Overdue, ServerState};
-use crate::admin::ServerCondition;
+use crate::admin::{Access, ServerCondition};
 use cvdns_core::health::MirrorCondition;
 use cvdns_core::snapshot::Snapshot;
 
@@ -22,6 +22,10 @@ impl ServerState {
             not_ready: self.not_ready(&snapshot),
             source: self.loaded.feed.as_ref().map(ToString::to_string),
             database: self.loaded.countries.described.clone(),
+            access: Access {
+                token_file: self.loaded.admin_token.clone(),
+                hosts: self.loaded.config.admin.hosts.clone(),
+            },
             started: self.started,
             reloads: self.reloads,
             compiled: self.publisher.compiled(),
@@ -45,6 +49,23 @@ impl ServerState {
             no_mirror_up(snapshot),
         ];
         reasons.into_iter().flatten().collect()
+    }
+
+    /// Sources that go on with what was read of them before, each with the reason, for people.
+    pub(in crate::daemon) fn remarks(&self) -> Vec<String> {
+        let in_force = match self.feed.feed() {
+            Some(feed) => format!("feed {} stays in force", feed.serial),
+            None => "all mirrors count as up".to_owned(),
+        };
+        let source = self.loaded.feed.as_ref().zip(self.feed.complaint());
+        let refused = source
+            .map(|(source, why)| format!("the feed {source} is not taken: {why}; {in_force}"));
+        let held = self.feed.held().map(|held| {
+            let (serial, takes_away) = (held.serial, held.takes_away);
+            format!("feed {serial} is held back, as it takes away {takes_away}; {in_force}")
+        });
+        let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
+        refused.into_iter().chain(held).chain(files).collect()
     }
 
     /// From when on feed and `record-file` are too old (`max-age`).

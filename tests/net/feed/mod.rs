@@ -397,7 +397,7 @@ fn a_reload_names_what_needs_a_restart() {
         let logged = daemon.log().len();
         daemon.sighup();
         let keys = "changed: `affinity` in [server], `tcp-max-connections` in [server], `tcp-idle` in [server], \
-                    `level` in [log], `format` in [log]; takes effect at a restart";
+                    `format` in [log]; takes effect at a restart";
         daemon.wait_for_log(logged, &[keys, "reloaded"]);
         assert_eq!(daemon.log()[logged..].matches("at a restart").count(), 1);
     }

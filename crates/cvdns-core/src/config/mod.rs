@@ -1,6 +1,8 @@
 //! The server's configuration, `cvdns.toml`. The crate `cvdns` reads the files that it names.
 
 mod admin;
+mod admin_address;
+mod admin_token;
 mod cookies;
 mod explain;
 mod feed;
@@ -17,12 +19,14 @@ mod tests;
 mod udp_mode;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 
 use crate::abuse::RateLimit;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table};
 
+pub use admin::Admin;
+pub use admin_address::AdminAddress;
+pub use admin_token::AdminToken;
 pub use cookies::Cookies;
 pub use explain::Explain;
 pub use feed::Feed;
@@ -47,8 +51,8 @@ pub struct Config {
     pub feed: Feed,
     /// The version record.
     pub record: Record,
-    /// Address of the admin HTTP listener; `None` disables it.
-    pub admin: Option<SocketAddr>,
+    /// The listener for metrics, state and commands.
+    pub admin: Admin,
     /// How answers over UDP are limited.
     pub rate_limit: RateLimit,
     /// DNS cookies.
@@ -71,7 +75,7 @@ impl Config {
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
         let record = Record::read(root.table(&keys::RECORD), feed.source.is_some());
-        let admin = admin::read(root.table(&keys::ADMIN));
+        let admin = Admin::read(root.table(&keys::ADMIN));
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
         let log = Log::read(root.table(&keys::LOG));

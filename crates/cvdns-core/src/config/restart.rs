@@ -37,8 +37,7 @@ static START_KEYS: &[StartKey] = &[
         let path = |config: &Config| config.server.takeover.as_ref().map(|path| path.value.clone());
         path(a) != path(b)
     }),
-    start_key("admin", &admin::LISTEN, |a, b| a.admin != b.admin),
-    start_key("log", &log::LEVEL, |a, b| a.log.level != b.log.level),
+    start_key("admin", &admin::LISTEN, |a, b| a.admin.listen != b.admin.listen),
     start_key("log", &log::FORMAT, |a, b| a.log.json != b.log.json),
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
         a.log.query_sample.to_bits() != b.log.query_sample.to_bits()
@@ -81,13 +80,15 @@ mod tests {
         ("server", "tcp-idle", "\"7s\"", false),
         ("server", "takeover", "\"t.sock\"", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
+        ("admin", "token-file", "\"t\"", true),
+        ("admin", "hosts", "[\"ns1\"]", true),
         ("rate-limit", "mode", "\"off\"", true),
         ("rate-limit", "responses-per-second", "7", true),
         ("rate-limit", "slip", "7", true),
         ("rate-limit", "exempt", "[\"192.0.2.0/24\"]", true),
         ("cookies", "enabled", "false", true),
         ("cookies", "secret-file", "\"s\"", true),
-        ("log", "level", "\"debug\"", false),
+        ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
     ];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Feed, FlapStatus, HealthInputs, MirrorHealth, Override, State};
+use super::{Feed, FlapStatus, HealthInputs, MirrorHealth, Override, Overrides, State};
 use crate::fleet::{Downtime, Fleet, Mirror};
 use crate::release::{Announced, Share, Stuck};
 
@@ -177,6 +177,27 @@ impl MirrorStatus {
     }
 
     fn of(mirror: &Mirror, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
+        let status = Self::as_whole(mirror, inputs, now, ttl);
+        match inputs.overrides.filter(|overrides| overrides.have_addresses()) {
+            Some(overrides) => status.with_addresses(mirror, overrides, now),
+            None => status,
+        }
+    }
+
+    /// Puts the overrides of single addresses in force.
+    fn with_addresses(mut self, mirror: &Mirror, overrides: &Overrides, now: Timestamp) -> Self {
+        let states = self.ipv4.iter_mut().chain(&mut self.ipv6);
+        for (address, state) in mirror.addresses().zip(states) {
+            let entry = overrides.of_address(&mirror.host, address, now);
+            if let Some(entry) = entry.filter(|entry| !entry.addresses.is_empty()) {
+                *state = entry.state;
+            }
+        }
+        self
+    }
+
+    /// The status without overrides of single addresses.
+    fn as_whole(mirror: &Mirror, inputs: HealthInputs<'_>, now: Timestamp, ttl: Duration) -> Self {
         let listed = inputs.feed.and_then(|feed| feed.mirrors.get(&mirror.host));
         let by_operator = inputs.overrides.and_then(|overrides| overrides.of(&mirror.host, now));
         if let Some(Override { state, reason, until, .. }) = by_operator {
@@ -292,7 +313,6 @@ fn drain_start(downtime: &Downtime, ttl: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Overrides;
     use crate::problem::Problems;
 
     const FLEET: &str = r#"
@@ -340,6 +360,21 @@ downtime = [ { from = 2026-12-01T02:00:00Z, to = 2026-12-01T06:00:00Z } ]
                 words,
                 "{overrides} {time}"
             );
+        }
+    }
+
+    #[test]
+    fn an_override_of_an_address_sets_that_one_alone() {
+        let one = "[[override]]\nhost = \"a.*\"\naddresses = [\"2001:db8::1\"]\nstate = \"drained\"\nreason = \"r\"\n";
+        let all = "[[override]]\nhost = \"a.example\"\nstate = \"up\"\nreason = \"r\"\n";
+        let time = "2026-12-01T00:00:00Z";
+        for (overrides, expected) in [
+            (one.to_owned(), (State::Down, State::Drained)),
+            (format!("{one}{all}"), (State::Up, State::Drained)),
+            (format!("{all}{one}"), (State::Up, State::Up)),
+        ] {
+            let status = mirror_status(true, &overrides, time);
+            assert_eq!((status.ipv4[0], status.ipv6[0]), expected, "{overrides}");
         }
     }
 

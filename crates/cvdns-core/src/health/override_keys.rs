@@ -1,11 +1,15 @@
 //! The keys of override files.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use super::State;
 use crate::fleet::host_key;
 use crate::schema::kind::MOMENT;
-use crate::schema::{Custom, FileFormat, Key, Optional, Required, Section, Shape, Tables, read};
+use crate::schema::{
+    Custom, FileFormat, Key, List, Optional, Parsed, Required, Section, Shape, Tables, read,
+};
 
 /// A file of overrides.
 pub static FILE: FileFormat =
@@ -14,7 +18,8 @@ pub static FILE: FileFormat =
 /// The top of the file.
 pub static ROOT: Section = Section { doc: "", keys: &[&OVERRIDE] };
 
-static OVERRIDE_SECTION: Section = Section { doc: "", keys: &[&HOST, &STATE, &REASON, &UNTIL] };
+static OVERRIDE_SECTION: Section =
+    Section { doc: "", keys: &[&HOST, &ADDRESSES, &STATE, &REASON, &UNTIL] };
 
 const HOST_KIND: Custom<String> = Custom {
     read: |value| {
@@ -60,8 +65,8 @@ pub static OVERRIDE: Key<Tables, Optional> = Key {
     default: Optional("none"),
     expected: "",
     example: "",
-    doc: "The state of some hosts. If several overrides match a host, the first one that has not \
-        ended applies.",
+    doc: "The state of some hosts, or of some of their addresses. If several overrides match, the \
+        first one that has not ended applies.",
 };
 
 /// `host`.
@@ -75,6 +80,16 @@ pub static HOST: Key<Custom<String>, Required> = Key {
         `?` for one.",
 };
 
+/// `addresses`.
+pub static ADDRESSES: Key<List<Parsed<IpAddr>>, Optional> = Key {
+    name: "addresses",
+    kind: List(Parsed::new("^[0-9A-Fa-f.:]+$")),
+    default: Optional("all"),
+    expected: "addresses of these hosts, such as \"2001:db8::10\"",
+    example: "[\"2001:db8::10\"]",
+    doc: "Only these addresses of the hosts. The others are as they would be without the override.",
+};
+
 /// `state`.
 pub static STATE: Key<Custom<State>, Required> = Key {
     name: "state",
@@ -82,7 +97,7 @@ pub static STATE: Key<Custom<State>, Required> = Key {
     default: Required,
     expected: "",
     example: "\"drained\"",
-    doc: "The state of all their addresses: \"up\", \"old\", \"down\", \"drained\" or \"removed\".",
+    doc: "The state of these addresses: \"up\", \"old\", \"down\", \"drained\" or \"removed\".",
 };
 
 /// `reason`.

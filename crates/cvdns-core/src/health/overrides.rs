@@ -1,6 +1,7 @@
 //! Overrides: the operator sets the state of mirrors, whatever the feed says.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +25,9 @@ pub struct Override {
     pub host: String,
     /// `None` if `host` has no wildcards.
     glob: Option<WildMatch>,
-    /// The state of all addresses of these hosts.
+    /// The addresses of these hosts that it is about; all, if this is empty.
+    pub addresses: Vec<IpAddr>,
+    /// The state of these addresses.
     pub state: State,
     /// The reason, for people.
     pub reason: Arc<str>,
@@ -45,17 +48,27 @@ impl Overrides {
         read.unwrap_or_default()
     }
 
-    /// Warns of overrides that match no mirror.
+    /// The overrides in the order of the file, those that have ended too.
+    pub fn iter(&self) -> impl Iterator<Item = &Override> {
+        self.0.iter()
+    }
+
+    /// Warns of overrides that match no mirror, and of addresses that no such mirror has.
     pub fn check(&self, fleets: &[&Fleet], problems: &mut Problems) {
         for entry in &self.0 {
-            let mut mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
-            if !mirrors.any(|mirror| entry.matches(&mirror.host)) {
-                let what = format!("the override of {} matches no mirror", entry.host);
-                problems.warning(
-                    entry.location.clone(),
-                    what,
-                    "correct `host`, or remove the override",
-                );
+            let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
+            let matched: Vec<_> = mirrors.filter(|mirror| entry.matches(&mirror.host)).collect();
+            let (location, host) = (|| entry.location.clone(), &entry.host);
+            if matched.is_empty() {
+                let what = format!("the override of {host} matches no mirror");
+                problems.warning(location(), what, "correct `host`, or remove the override");
+                continue;
+            }
+            for address in &entry.addresses {
+                if !matched.iter().any(|mirror| mirror.addresses().any(|has| has == *address)) {
+                    let what = format!("the override of {host}: no such mirror has {address}");
+                    problems.warning(location(), what, "correct `addresses`");
+                }
             }
         }
     }
@@ -66,14 +79,25 @@ impl Overrides {
         Self(first.into_iter().chain(self.0.iter().cloned()).collect())
     }
 
-    /// The override that applies to this host, which is a [`host_key`](crate::fleet::host_key).
+    /// The override that applies to this host as a whole, which is a
+    /// [`host_key`](crate::fleet::host_key).
     pub fn of(&self, host: &str, now: Timestamp) -> Option<&Override> {
-        self.in_force(now).find(|entry| entry.matches(host))
+        self.in_force(now).find(|entry| entry.addresses.is_empty() && entry.matches(host))
+    }
+
+    /// The override that applies to this address of this host.
+    pub fn of_address(&self, host: &str, address: IpAddr, now: Timestamp) -> Option<&Override> {
+        self.in_force(now).find(|entry| entry.covers(address) && entry.matches(host))
+    }
+
+    /// Whether any override is about some addresses of a host alone.
+    pub fn have_addresses(&self) -> bool {
+        self.0.iter().any(|entry| !entry.addresses.is_empty())
     }
 
     /// The overrides that have not ended.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Override> {
-        self.0.iter().filter(move |entry| entry.until.is_none_or(|until| now < until))
+        self.0.iter().filter(move |entry| entry.is_in_force(now))
     }
 
     /// The next moment after `now` at which an override ends.
@@ -90,6 +114,7 @@ impl Override {
         Self {
             glob: has_wildcards.then(|| WildMatch::new(&host)),
             host,
+            addresses: Vec::new(),
             state,
             reason: reason.into(),
             until: None,
@@ -99,6 +124,7 @@ impl Override {
 
     fn read(mut table: Table<'_>) -> Option<Self> {
         let host = table.require(&keys::HOST);
+        let addresses = addresses(&mut table);
         let state = table.require(&keys::STATE);
         let reason = table.require(&keys::REASON);
         let until = table.get(&keys::UNTIL);
@@ -106,7 +132,25 @@ impl Override {
         let host = host?;
         let until = until.map(|until| until.value);
         let read = Self::new(host.value, state?.value, &reason?.value, host.location);
-        Some(Self { until, ..read })
+        Some(Self { addresses, until, ..read })
+    }
+
+    /// Whether it has not ended.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether it is about this address, if it is about its host.
+    fn covers(&self, address: IpAddr) -> bool {
+        self.addresses.is_empty() || self.addresses.contains(&address)
+    }
+
+    /// Whether both name the same hosts and the same addresses.
+    pub fn concerns_same(&self, other: &Self) -> bool {
+        let all_of = |one: &Self, other: &Self| {
+            one.addresses.iter().all(|address| other.addresses.contains(address))
+        };
+        self.host == other.host && all_of(self, other) && all_of(other, self)
     }
 
     /// Whether the override matches this host, which is a [`host_key`](crate::fleet::host_key).
@@ -115,11 +159,26 @@ impl Override {
     }
 }
 
+/// Reads the addresses. An empty list would mean all, which nobody writes on purpose.
+fn addresses(table: &mut Table<'_>) -> Vec<IpAddr> {
+    let location = table.key_location(&keys::ADDRESSES);
+    let errors_before = table.error_count();
+    let Some(addresses) = table.list(&keys::ADDRESSES) else { return Vec::new() };
+    if addresses.is_empty() && table.error_count() == errors_before {
+        let help = "name some, or remove the key for all addresses";
+        table.error(location, "`addresses` names no address", help);
+    }
+    addresses.into_iter().map(|address| address.value.to_canonical()).collect()
+}
+
 /// Overrides are equal whatever their locations in files.
 impl PartialEq for Override {
     fn eq(&self, other: &Self) -> bool {
         let copied = |entry: &Self| (entry.state, entry.until);
-        self.host == other.host && self.reason == other.reason && copied(self) == copied(other)
+        self.host == other.host
+            && self.addresses == other.addresses
+            && self.reason == other.reason
+            && copied(self) == copied(other)
     }
 }
 
@@ -127,7 +186,11 @@ impl Eq for Override {}
 
 impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({}", self.host, self.state, self.reason)?;
+        f.write_str(&self.host)?;
+        for (number, address) in self.addresses.iter().enumerate() {
+            write!(f, "{} {address}", if number == 0 { "" } else { "," })?;
+        }
+        write!(f, " {} ({}", self.state, self.reason)?;
         match self.until {
             Some(until) => write!(f, ", until {until})"),
             None => f.write_str(")"),
@@ -182,6 +245,34 @@ mod tests {
         );
         assert_eq!(overrides.next_end(at("2026-12-01T06:00:00Z")), None);
         assert_eq!(overrides.in_force(at("2026-12-01T06:00:00Z")).count(), 1);
+    }
+
+    #[test]
+    fn an_address_follows_the_first_override_that_is_about_it() {
+        let of_address = "[[override]]\nhost = \"*.example.de\"\naddresses = [\"192.0.2.1\", \"2001:db8::1\"]\nstate = \"down\"\nreason = \"r\"\n";
+        let overrides = good(&format!("{of_address}{DRAINED}"));
+        let now = at("2026-11-01T00:00:00Z");
+        let of = |address: &str| {
+            let found = overrides.of_address("a.example.de", address.parse().unwrap(), now);
+            found.map(|entry| entry.state)
+        };
+        assert_eq!(of("192.0.2.1"), Some(State::Down));
+        assert_eq!(of("192.0.2.2"), Some(State::Drained));
+        assert_eq!(
+            overrides.of("a.example.de", now).map(|entry| entry.state),
+            Some(State::Drained)
+        );
+        let first = overrides.iter().next().map(ToString::to_string);
+        assert_eq!(first.as_deref(), Some("*.example.de 192.0.2.1, 2001:db8::1 down (r)"));
+        for (addresses, expected) in [
+            ("[]", "o:3:1: `addresses` names no address"),
+            ("[\"192.0.2\"]", "o:3:14: `addresses`: \"192.0.2\": "),
+            ("\"192.0.2.1\"", "o:3:13: `addresses` is a string"),
+        ] {
+            let text = of_address.replace("[\"192.0.2.1\", \"2001:db8::1\"]", addresses);
+            let (_, problems) = parse(&text);
+            assert!(problems.starts_with(expected), "{problems}");
+        }
     }
 
     #[test]

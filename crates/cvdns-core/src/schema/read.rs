@@ -60,7 +60,11 @@ pub fn share(value: &DeValue<'_>) -> Result<f64, String> {
 
 /// A duration such as `"90s"`, `"10m"`, `"3h"`, `"2d"` (also `"1d 12h 30m"`); a day has 24 hours.
 pub fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
-    let text = value.as_str().ok_or_else(String::new)?;
+    duration_of(value.as_str().ok_or_else(String::new)?)
+}
+
+/// A duration as [`duration`] reads it, from a text.
+pub fn duration_of(text: &str) -> Result<Duration, String> {
     let signed = text
         .parse::<SignedDuration>()
         .or_else(|_| text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours()));

@@ -1,35 +1,41 @@
-//! `CVDNS_LOG`: overrides the log level of the configuration.
+//! Filters of the log: a level, or levels of modules.
 //!
 //! A `tracing` filter takes every word that is no level for the name of a module and logs that
-//! module alone, so a misspelt level would silence the server. The words are therefore checked here
-//! before anything starts.
+//! module alone, so a misspelt level would silence the server. The words are therefore checked
+//! before a filter takes effect.
 
 use std::ffi::OsStr;
 
 use tracing_subscriber::EnvFilter;
 
-/// Name of the environment variable.
-pub(in crate::cli) const VARIABLE: &str = "CVDNS_LOG";
+/// Name of the environment variable that overrides the log level of the configuration.
+const VARIABLE: &str = "CVDNS_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Checks the variable. Unset or empty, it leaves the level to the configuration.
+/// Checks [`VARIABLE`]. Unset or empty, it leaves the level to the configuration.
 ///
 /// # Errors
 /// When the value is no filter; the error names the value and the valid ones.
-pub(in crate::cli) fn check() -> Result<(), String> {
+pub fn check_variable() -> Result<(), String> {
     std::env::var_os(VARIABLE).map_or(Ok(()), |value| check_value(&value))
 }
 
-/// The log filter: the value of the variable, or else the configured level.
-pub(in crate::cli) fn filter(level: &str) -> EnvFilter {
-    let value = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-    // Levels of single modules leave the configured level in force for all others.
-    let value =
-        value.map(|value| if has_level(&value) { value } else { format!("{level},{value}") });
-    let filter = value.and_then(|value| EnvFilter::builder().parse(value).ok());
+/// The value of [`VARIABLE`], if it is set and not empty.
+pub(super) fn variable() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|value| !value.is_empty())
+}
+
+/// The filter of a text that was checked. Levels of single modules leave `level` in force for all
+/// others.
+pub(super) fn filter(text: &str, level: &str) -> EnvFilter {
     // `notify` warns when a directory is removed; the server sets up that watch again by itself.
-    filter.unwrap_or_else(|| EnvFilter::new(format!("{level},notify=error")))
+    let own = EnvFilter::new(format!("{level},notify=error"));
+    if is_level(text) {
+        return EnvFilter::new(format!("{text},notify=error"));
+    }
+    let text = if has_level(text) { text.to_owned() } else { format!("{level},{text}") };
+    EnvFilter::builder().parse(text).unwrap_or(own)
 }
 
 fn is_level(word: &str) -> bool {
@@ -41,18 +47,20 @@ fn has_level(filter: &str) -> bool {
     filter.split(',').any(is_level)
 }
 
-fn check_value(value: &OsStr) -> Result<(), String> {
+/// Checks a filter.
+///
+/// # Errors
+/// What is wrong, and what to write.
+pub(super) fn check_filter(text: &str) -> Result<(), String> {
     let wrong = |why: String| {
         format!(
-            "{VARIABLE}={}: {why}; write a level ({}), or add levels of modules, such as \
-             `info,cvdns::daemon=debug`; if it is unset, `level` in [log] applies",
-            value.display(),
+            "{why}; write a level ({}), or add levels of modules, such as \
+             `info,cvdns::daemon=debug`",
             LEVELS.join(", ")
         )
     };
-    let text = value.to_str().ok_or_else(|| wrong("it is not UTF-8 text".to_owned()))?;
     let text = text.strip_suffix(',').unwrap_or(text);
-    for directive in text.split(',').filter(|_| !text.is_empty()) {
+    for directive in text.split(',') {
         if directive.is_empty() || directive.starts_with('=') || directive.ends_with('=') {
             return Err(wrong(format!("\"{directive}\" is no level")));
         }
@@ -66,6 +74,17 @@ fn check_value(value: &OsStr) -> Result<(), String> {
     EnvFilter::builder().parse(text).map(|_| ()).map_err(|error| wrong(error.to_string()))
 }
 
+fn check_value(value: &OsStr) -> Result<(), String> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let text = value.to_str().ok_or_else(|| "it is not UTF-8 text".to_owned());
+    text.and_then(check_filter).map_err(|why| {
+        let value = value.display();
+        format!("{VARIABLE}={value}: {why}; if it is unset, `level` in [log] applies")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +93,15 @@ mod tests {
     fn levels_of_modules_leave_the_configured_one_in_force() {
         assert!(has_level("info,cvdns=debug") && has_level("OFF"));
         assert!(!has_level("cvdns::nosuch=debug"));
+        let directives = |text| {
+            let text = filter(text, "info").to_string();
+            let mut directives: Vec<String> = text.split(',').map(str::to_owned).collect();
+            directives.sort_unstable();
+            directives
+        };
+        assert_eq!(directives("debug"), ["debug", "notify=error"]);
+        assert_eq!(directives("warn,cvdns=debug"), ["cvdns=debug", "warn"]);
+        assert_eq!(directives("cvdns=debug"), ["cvdns=debug", "info"]);
     }
 
     #[test]
@@ -97,6 +125,7 @@ mod tests {
             let error = check_value(OsStr::new(bad)).unwrap_err();
             assert!(error.contains(expected), "{bad}: {error}");
         }
+        assert!(check_filter("").is_err());
         let octets = <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
         assert!(check_value(octets).unwrap_err().contains("not UTF-8"));
     }

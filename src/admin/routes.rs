@@ -1,0 +1,81 @@
+//! What the listener answers: each path with its method. `docs/openapi.json` describes them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post, put};
+
+use super::view::AdminState;
+use super::{api, feed, log_level, metrics, reload};
+
+/// A path, its method, and what answers.
+struct Route {
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the description"))]
+    method: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Arc<AdminState>>,
+}
+
+/// The description of the paths (`OpenAPI` 3.1).
+const DESCRIPTION: &str = include_str!("../../docs/openapi.json");
+
+pub(super) fn router() -> Router<Arc<AdminState>> {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+}
+
+fn routes() -> [Route; 12] {
+    let route = |method, path, handler| Route { method, path, handler };
+    [
+        route("get", "/metrics", get(metrics::show)),
+        route("get", "/healthz", get(|| async { "ok\n" })),
+        route("get", "/readyz", get(ready)),
+        route("get", "/api/v1/openapi.json", get(description)),
+        route("get", "/api/v1/status", get(api::status)),
+        route("get", "/api/v1/mirrors", get(api::mirrors)),
+        route("get", "/api/v1/pools", get(api::pools)),
+        route("get", "/api/v1/record", get(api::record)),
+        route("get", "/api/v1/feed", get(feed::show)),
+        route("post", "/api/v1/feed/accept", post(feed::accept)),
+        route("post", "/api/v1/reload", post(reload::reload)),
+        route("put", "/api/v1/log-level", put(log_level::set)),
+    ]
+}
+
+async fn ready(State(shared): State<Arc<AdminState>>) -> impl IntoResponse {
+    let condition = shared.view.condition.load();
+    if condition.not_ready.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, condition.not_ready.join("\n") + "\n")
+    }
+}
+
+async fn description() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let description: serde_json::Value = serde_json::from_str(DESCRIPTION).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, methods) in description["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                described.insert((method.clone(), path.clone()));
+            }
+        }
+        let routes: BTreeSet<_> =
+            routes().iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+        assert_eq!(described, routes);
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+}

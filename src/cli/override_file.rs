@@ -1,0 +1,40 @@
+//! `cvdns override`: edits and lists the file of overrides.
+
+mod arguments;
+mod edit;
+mod file;
+mod list;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::output::Failure;
+
+pub use arguments::{AddArgs, ListArgs, RemoveArgs};
+
+/// The subcommands of `cvdns override`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OverrideCommand {
+    /// Set the state of mirrors, whatever the feed says.
+    ///
+    /// An override of the same host and addresses is replaced.
+    Add(AddArgs),
+    /// Remove overrides of a host.
+    Remove(RemoveArgs),
+    /// List the overrides.
+    List(ListArgs),
+}
+
+/// Runs a subcommand. Exit status: 0 on success, 1 if nothing was changed because of an error.
+pub fn run(command: &OverrideCommand, config: &Path) -> ExitCode {
+    let now = Timestamp::now();
+    let done = match command {
+        OverrideCommand::Add(args) => edit::add(args, config, now),
+        OverrideCommand::Remove(args) => edit::remove(args, config),
+        OverrideCommand::List(args) => list::list(args, config, now),
+    };
+    done.map(|()| ExitCode::SUCCESS).unwrap_or_else(Failure::report)
+}

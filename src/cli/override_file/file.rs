@@ -1,0 +1,100 @@
+//! The file of overrides that a configuration names, and the fleets that it is about.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::cli::output::Failure;
+use crate::cli::problems::print;
+use crate::load;
+use cvdns_core::fleet::{Fleet, Mirror};
+use cvdns_core::health::Overrides;
+use cvdns_core::problem::Problems;
+use cvdns_io::{read_optional_text, replace_alike};
+
+/// Most octets of the file, as for the server.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// The file and the fleets.
+#[derive(Debug)]
+pub(super) struct OverridesFile {
+    pub path: PathBuf,
+    pub fleets: Vec<Fleet>,
+}
+
+/// The content of the file.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub text: String,
+    pub overrides: Overrides,
+}
+
+impl OverridesFile {
+    /// The file that this configuration names. The fleets must be free of errors.
+    pub(super) fn of(config: &Path) -> Result<Self, Failure> {
+        let mut problems = Problems::default();
+        let read = load::overrides_path(config, &mut problems);
+        let Some((path, fleets)) = read.filter(|_| !problems.has_errors()) else {
+            print(&problems);
+            return Err(Failure::new("correct this, or name another configuration with --config"));
+        };
+        let path = path.ok_or_else(|| {
+            Failure::new(format!(
+                "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
+                 and reload the server",
+                config.display()
+            ))
+        })?;
+        Ok(Self { path, fleets })
+    }
+
+    /// All mirrors.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Mirror> {
+        self.fleets.iter().flat_map(|fleet| &fleet.mirrors)
+    }
+
+    /// Keeps other commands from editing the file until the result is dropped.
+    pub(super) fn lock(&self) -> Result<Flock<File>, Failure> {
+        // The directory, as the file itself is replaced.
+        let directory = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("cannot lock {}: {error}", directory.display()))
+        };
+        let opened = File::open(directory).map_err(failed)?;
+        Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| failed(error.into()))
+    }
+
+    /// Reads the file; a missing one is empty. Errors in it are printed.
+    pub(super) fn read(&self) -> Result<Content, Failure> {
+        let text = read_optional_text(&self.path, MAX_SIZE).map_err(Failure::new)?;
+        self.parse(text.unwrap_or_default())
+    }
+
+    /// Replaces the file by this text, unless it is the same.
+    pub(super) fn write(&self, text: String, before: &Content) -> Result<Content, Failure> {
+        let content = self.parse(text)?;
+        if content.text != before.text {
+            replace_alike(&self.path, content.text.as_bytes()).map_err(|error| {
+                Failure::new(format!("cannot write {}: {error}", self.path.display()))
+            })?;
+        }
+        Ok(content)
+    }
+
+    fn parse(&self, text: String) -> Result<Content, Failure> {
+        let mut problems = Problems::default();
+        let overrides = Overrides::parse(&self.path.display().to_string(), &text, &mut problems);
+        if problems.has_errors() {
+            print(&problems);
+            return Err(Failure::new(format!(
+                "nothing is changed until {} is correct",
+                self.path.display()
+            )));
+        }
+        Ok(Content { text, overrides })
+    }
+}

@@ -1,0 +1,69 @@
+//! Lists overrides.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::arguments::ListArgs;
+use super::file::OverridesFile;
+use crate::cli::output::{Failure, print_json, print_line};
+use crate::cli::table::print_table;
+use cvdns_core::health::{Override, State};
+
+/// An override in the JSON output.
+#[derive(Serialize)]
+struct OverrideInfo<'o> {
+    host: &'o str,
+    /// Empty for all addresses.
+    addresses: &'o [IpAddr],
+    state: State,
+    reason: &'o str,
+    until: Option<Timestamp>,
+    ended: bool,
+    /// Hosts of the mirrors that it matches.
+    mirrors: Vec<&'o str>,
+}
+
+pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
+    let file = OverridesFile::of(config)?;
+    let content = file.read()?;
+    let infos: Vec<OverrideInfo<'_>> =
+        content.overrides.iter().map(|entry| info(entry, &file, now)).collect();
+    if args.json {
+        return print_json(&infos);
+    }
+    if infos.is_empty() {
+        return print_line(format_args!("{} has no overrides", file.path.display()));
+    }
+    let header = ["Host", "Addresses", "State", "Until", "Reason"];
+    print_table(&header, infos.iter().map(OverrideInfo::row))
+}
+
+fn info<'o>(entry: &'o Override, file: &'o OverridesFile, now: Timestamp) -> OverrideInfo<'o> {
+    let mirrors = file.mirrors().filter(|mirror| entry.matches(&mirror.host));
+    OverrideInfo {
+        host: &entry.host,
+        addresses: &entry.addresses,
+        state: entry.state,
+        reason: &entry.reason,
+        until: entry.until,
+        ended: !entry.is_in_force(now),
+        mirrors: mirrors.map(|mirror| mirror.host.as_str()).collect(),
+    }
+}
+
+impl OverrideInfo<'_> {
+    fn row(&self) -> Vec<String> {
+        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
+        let addresses = if addresses.is_empty() { "all".to_owned() } else { addresses.join(", ") };
+        let until = match self.until {
+            None => "it is removed".to_owned(),
+            Some(until) if self.ended => format!("{until} (ended)"),
+            Some(until) => until.to_string(),
+        };
+        let host = self.host.to_owned();
+        vec![host, addresses, self.state.to_string(), until, self.reason.to_owned()]
+    }
+}
