@@ -4,12 +4,13 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::StatusCode;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -142,15 +143,21 @@ async fn serve(
     responder: Responder,
     mut stop: watch::Receiver<bool>,
 ) {
-    let changing = AtomicUsize::new(0);
+    let (changing, has_asked) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let stopping = stop.clone();
     let service = service_fn(|request: hyper::Request<Incoming>| {
+        has_asked.store(true, Relaxed);
+        let stopping = &stopping;
         let mut responder = responder.clone();
         let (permit, changing) = (&permit, &changing);
         async move {
             let counted = usize::from(permission::changes(request.method()));
             changing.fetch_add(counted, Relaxed);
-            let response = responder.respond(request, peer, permit).await;
+            let mut response = responder.respond(request, peer, permit).await;
             changing.fetch_sub(counted, Relaxed);
+            if *stopping.borrow() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             // While it waits for another request, or for the peer to read, it may be closed.
             permit.set_idle();
             Ok::<_, Infallible>(response)
@@ -165,8 +172,11 @@ async fn serve(
             () = is_told(&mut stop) => {}
             served = connection.as_mut() => return served,
         }
-        // The request that is being answered is the last one of the connection.
-        connection.as_mut().graceful_shutdown();
+        // A request that is being answered is the last one of its connection. A client that has
+        // connected and not asked yet is about to.
+        if has_asked.load(Relaxed) {
+            connection.as_mut().graceful_shutdown();
+        }
         connection.await
     };
     select! {

@@ -144,7 +144,7 @@ mod tests {
             inherited.add(socket);
         }
         let ports = inherited
-            .0
+            .sockets
             .iter()
             .map(|socket| (socket.number, SockRef::from(&socket.descriptor).local_addr().unwrap()));
         let mut expected: Vec<_> = ports.collect();

@@ -58,8 +58,14 @@ impl Predecessor {
         let mut conversation = Conversation::new(stream);
         let broken = |error: Broken| failed(format!("hands nothing over ({error})"));
         conversation.allow(ANSWER_TIME);
-        conversation.send(&FromNew::Hello(Greeting::own())).map_err(broken)?;
-        let state = match conversation.receive().map_err(broken)?.0 {
+        // It may have refused and closed the connection already; then it has said why.
+        let sent = conversation.send(&FromNew::Hello(Greeting::own()));
+        let (answer, _) = conversation.receive().map_err(broken)?;
+        sent.map_err(broken).or_else(|error| match answer {
+            FromOld::Refused(_) => Ok(()),
+            _ => Err(error),
+        })?;
+        let state = match answer {
             FromOld::Offer(state) => state,
             FromOld::Refused(reason) => return Err(failed(format!("refuses ({reason})"))),
             _ => return Err(failed("answers out of turn".to_owned())),

@@ -173,6 +173,7 @@ fn a_new_server_that_is_killed_leaves_one_that_answers() {
         daemon.until("it knows", || is_replaced() || is_on());
         if is_replaced() {
             // The new server had taken over before it was killed: there is none now.
+            daemon.kill();
             daemon.start_again();
         }
         for transport in ALL {

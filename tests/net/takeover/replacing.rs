@@ -62,7 +62,7 @@ fn connections_get_all_answers_and_an_orderly_end() {
     for stream in &mut streams {
         for id in 0..3000 {
             let reply = Reply::parse(&read(stream).expect("an answer to each"));
-            assert_eq!((reply.id, reply.answer.len()), (id, 1));
+            assert!(reply.id == id && !reply.answer.is_empty(), "{id}: {reply:?}");
         }
         assert_eq!(std::io::Read::read(stream, &mut [0]).unwrap(), 0, "an end, no reset");
     }
