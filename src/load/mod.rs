@@ -58,8 +58,8 @@ pub struct Loaded {
     pub state: Option<PathBuf>,
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
-    /// The files that are read at a reload alone: the configuration, the zones, the country database
-    /// and certificates.
+    /// The files that are read at a reload alone: the configuration, the zones, the country
+    /// database and certificates.
     pub files: BTreeSet<PathBuf>,
 }
 

@@ -142,8 +142,8 @@ fn thread_id() -> i32 {
 /// CPU time of a thread of this process. `None` if there is no such thread.
 ///
 /// Each thread has a clock of its CPU time, whose number is made of the thread's ID as
-/// pthread_getcpuclockid(3) makes it (`MAKE_THREAD_CPUCLOCK` and `CPUCLOCK_SCHED` in the kernel's
-/// linux/posix-timers_types.h). Within the sandbox /proc cannot be read.
+/// `pthread_getcpuclockid(3)` makes it (`MAKE_THREAD_CPUCLOCK` and `CPUCLOCK_SCHED` in the kernel's
+/// `linux/posix-timers_types.h`). Within the sandbox /proc cannot be read.
 #[cfg(target_os = "linux")]
 fn cpu_time(thread: i32) -> Option<Duration> {
     const PER_THREAD: i32 = 4;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::load::Loaded;
-use cvdns_io::confinement::{self, sandbox::Allowed};
+use cvdns_io::confinement::{self, Allowed};
 
 use places::places;
 
@@ -56,7 +56,9 @@ pub(super) fn warn_of_restart(loaded: &Loaded) {
 fn allowed(loaded: &Loaded) -> Allowed {
     let mut allowed = Allowed::default();
     for file in followed(loaded).chain(loaded.files.iter().cloned()) {
-        places(&file).into_iter().for_each(|place| allowed.read(place));
+        for place in places(&file) {
+            allowed.read(place);
+        }
     }
     if let Some(state) = &loaded.state {
         allowed.also_writes(resolved(state));
@@ -84,12 +86,20 @@ fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
+fn is_beneath(path: &Path, other: &Path) -> bool {
+    path != other && path.starts_with(other)
+}
+
+/// What is allowed, for the log.
 fn describe(allowed: &Allowed) -> String {
     let list = |words: &str, none: &str, items: Vec<String>| match items.as_slice() {
         [] => none.to_owned(),
         items => format!("{words} {}", items.join(", ")),
     };
-    let paths = |paths: &[&Path]| paths.iter().map(|path| path.display().to_string()).collect();
+    let paths = |paths: &[&Path]| {
+        let is_outer = |path: &&&Path| !paths.iter().any(|other| is_beneath(path, other));
+        paths.iter().filter(is_outer).map(|path| path.display().to_string()).collect()
+    };
     let ports = |ports: &[u16]| ports.iter().map(ToString::to_string).collect();
     [
         list("it reads beneath", "it reads no file", paths(&allowed.reads())),

@@ -42,7 +42,10 @@ mod tests {
         std::os::unix::fs::symlink("..one", root.join("mount/..data")).unwrap();
         std::os::unix::fs::symlink("..data/feed.json", root.join("mount/feed.json")).unwrap();
         let mount = root.join("mount");
-        assert_eq!(places(&mount.join("feed.json")), [&mount, &mount, &mount.join("..one")]);
+        assert_eq!(
+            places(&mount.join("feed.json")),
+            [mount.clone(), mount.clone(), mount.join("..one")]
+        );
         // A directory that does not exist yet may be made where it would be.
         assert_eq!(places(&mount.join("later/overrides.toml")), [mount]);
         let none = Vec::<PathBuf>::new();

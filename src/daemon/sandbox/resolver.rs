@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::places::places;
 use crate::load::{FeedSource, TrustedRoots};
-use cvdns_io::confinement::sandbox::Allowed;
+use cvdns_io::confinement::Allowed;
 
 /// The port of DNS, for answers that do not fit into a datagram (RFC 7766).
 const DNS: u16 = 53;
@@ -23,8 +23,12 @@ pub(super) fn allow(allowed: &mut Allowed, source: &FeedSource, roots: &TrustedR
     allowed.connect(server.port);
     if server.has_name {
         allowed.connect(DNS);
-        RESOLVER.iter().flat_map(|file| places(Path::new(file))).for_each(|p| allowed.read(p));
-        LIBRARIES.iter().for_each(|directory| allow_directory(allowed, Path::new(directory)));
+        for place in RESOLVER.iter().flat_map(|file| places(Path::new(file))) {
+            allowed.read(place);
+        }
+        for directory in LIBRARIES {
+            allow_directory(allowed, Path::new(directory));
+        }
     }
     if server.is_secure && *roots == TrustedRoots::System {
         allow_certificates(allowed);
@@ -43,9 +47,13 @@ fn allow_certificates(allowed: &mut Allowed) {
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
         let targets = entries.filter_map(|entry| entry.path().canonicalize().ok());
         let elsewhere = targets.filter_map(|target| target.parent().map(Path::to_owned));
-        elsewhere.for_each(|directory| allow_directory(allowed, &directory));
+        for directory in elsewhere {
+            allow_directory(allowed, &directory);
+        }
     }
-    found.cert_file.iter().flat_map(|file| places(file)).for_each(|place| allowed.read(place));
+    for place in found.cert_file.iter().flat_map(|file| places(file)) {
+        allowed.read(place);
+    }
 }
 
 /// Allows a directory by its real path, if it exists, unless that is the root.

@@ -29,7 +29,9 @@ fn debugged(daemon: &Daemon, test: &str, commands: &[String]) -> Option<String> 
 
 /// A command that prints `NAME RESULT ERROR` of a call.
 fn call(name: &str, call: &str) -> String {
-    format!("printf \"%s %ld %d\\n\", \"{name}\", (long){call}, *((int *(*)(void))__errno_location)()")
+    format!(
+        "printf \"%s %ld %d\\n\", \"{name}\", (long){call}, *((int *(*)(void))__errno_location)()"
+    )
 }
 
 /// The lines of such commands.
@@ -71,7 +73,7 @@ fn no_thread_reads_what_is_none_of_its_business_or_runs_a_program() {
     assert!(log.contains("stopped: "), "{log}");
 }
 
-/// Numbers of asm/unistd_64.h, each with its name. All arguments are 0, with which most of these
+/// Numbers of `asm/unistd_64.h`, each with its name. All arguments are 0, with which most of these
 /// calls fail in another way, or succeed, where they are not denied.
 #[cfg(target_arch = "x86_64")]
 const DENIED: &[(&str, u32)] = &[

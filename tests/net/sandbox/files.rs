@@ -117,7 +117,8 @@ fn state_is_written_and_a_directory_that_goes_away_takes_a_restart() {
     if !has_landlock() {
         return;
     }
-    fs::remove_dir_all(&state).expect("removed");
+    // At once: what is missing may be written while a directory is removed file by file.
+    fs::rename(&state, daemon.path().join("removed")).expect("renamed");
     daemon.wait_for_log(0, &["cannot write ", "sandbox does not allow writing", "restart"]);
     fs::create_dir(&state).expect("made");
     let before = daemon.log().len();

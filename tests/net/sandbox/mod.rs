@@ -43,9 +43,7 @@ fn status(of: &str, names: &[&str]) -> Vec<(String, String)> {
 fn threads(daemon: &Daemon) -> Vec<String> {
     let pid = daemon.pid();
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
-    tasks
-        .map(|task| format!("{pid}/task/{}", task.expect("one").file_name().display()))
-        .collect()
+    tasks.map(|task| format!("{pid}/task/{}", task.expect("one").file_name().display())).collect()
 }
 
 #[test]
@@ -110,7 +108,8 @@ fn the_sandbox_can_be_switched_off() {
     assert!(log.contains("INFO no sandbox") && !log.contains("WARN"), "{log}");
 }
 
-/// An old kernel, as strace shows it: each part that is missing is a warning, and the server serves.
+/// An old kernel, as strace shows it: each part that is missing is a warning, and the server goes
+/// on.
 #[test]
 fn a_kernel_without_sandbox_is_said_and_served_on() {
     let mut daemon = Daemon::start(&files());

@@ -8,7 +8,7 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::sandbox::Allowed;
+use super::allowed::Allowed;
 
 /// The version whose rights are restricted, as far as the kernel has them. Later ones also
 /// restrict Unix sockets by path, which the system's resolver and service managers need.
@@ -21,21 +21,32 @@ const RESTRICTED_SINCE: [(ABI, &str, &str); 3] = [
     (ABI::V6, "signals to other processes", "6.12"),
 ];
 
+/// How far a thread is restricted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Restriction {
+    /// To what is allowed.
+    Full,
+    /// Except for this, for people.
+    Partial(String),
+    /// Not at all, for this reason, for people.
+    None(String),
+}
+
 /// Restricts the calling thread, and all that it starts from now on, to what is allowed.
-///
-/// # Errors
-/// What is not restricted and why, for people.
-pub(super) fn restrict(allowed: &Allowed) -> Result<(), String> {
-    let status = restricted_to(allowed).map_err(|error| format!("Landlock fails: {error}"))?;
-    match status.landlock {
-        LandlockStatus::Available { effective_abi, .. } => match unrestricted(effective_abi) {
-            Some(lacks) => Err(lacks),
-            None => Ok(()),
+pub(super) fn restrict(allowed: &Allowed) -> Restriction {
+    match restricted_to(allowed) {
+        Err(error) => Restriction::None(format!("Landlock fails: {error}")),
+        Ok(RestrictionStatus { ruleset: RulesetStatus::NotEnforced, .. }) => Restriction::None(
+            "the kernel has no Landlock, or a container hides it (it takes Linux 5.13 with \
+             CONFIG_SECURITY_LANDLOCK, and `landlock` among the modules of `lsm=`)"
+                .to_owned(),
+        ),
+        Ok(RestrictionStatus { landlock, .. }) => match landlock {
+            LandlockStatus::Available { effective_abi, .. } => {
+                unrestricted(effective_abi).map_or(Restriction::Full, Restriction::Partial)
+            }
+            _ => Restriction::Full,
         },
-        _ if status.ruleset != RulesetStatus::NotEnforced => Ok(()),
-        _ => Err("files and TCP ports are not restricted: the kernel has no Landlock (Linux 5.13 \
-                  with CONFIG_SECURITY_LANDLOCK, and `landlock` among the modules of `lsm=`)"
-            .to_owned()),
     }
 }
 

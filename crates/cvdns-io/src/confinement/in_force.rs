@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::sandbox::Allowed;
+use super::allowed::Allowed;
 
 static IN_FORCE: OnceLock<InForce> = OnceLock::new();
 
@@ -18,6 +18,7 @@ struct InForce {
 }
 
 /// Notes that the process has entered the sandbox, which it does once.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(super) fn note(allowed: Allowed) {
     let paths = allowed.reads.union(&allowed.writes);
     let identities = paths.filter_map(|path| Some((path.clone(), identity(path)?))).collect();

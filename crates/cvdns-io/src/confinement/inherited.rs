@@ -1,16 +1,16 @@
-//! Descriptors that whoever started the process left open. The sandbox restricts what is opened, not
-//! what is open already.
+//! Descriptors that whoever started the process left open. The sandbox restricts what is opened,
+//! not what is open already.
 
 use std::os::fd::RawFd;
 
 use nix::unistd::{close as close_descriptor, getpid};
 
-/// The first descriptor that a service manager passes (`SD_LISTEN_FDS_START`, sd_listen_fds(3)); all
-/// below are standard input, output and error.
+/// The first descriptor that a service manager passes (`SD_LISTEN_FDS_START`).
+/// Those below are standard input, output and error.
 const FIRST: RawFd = 3;
 
-/// Closes them, except for standard output and error and those that a service manager passes by
-/// sd_listen_fds(3). Standard input becomes empty: a server reads none.
+/// Closes them, except for standard output and error and those that a service manager passes
+/// (`sd_listen_fds(3)`). Standard input becomes empty: a server reads none.
 ///
 /// Call this before the process opens anything.
 pub(super) fn close() {

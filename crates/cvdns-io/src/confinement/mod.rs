@@ -3,6 +3,7 @@
 //! In this file are privileges. [`sandbox`] takes files, ports and system calls away, by means of
 //! `files` and `system_calls`.
 
+mod allowed;
 #[cfg(target_os = "linux")]
 mod files;
 mod in_force;
@@ -12,6 +13,7 @@ pub mod sandbox;
 #[cfg(target_os = "linux")]
 mod system_calls;
 
+pub use allowed::Allowed;
 pub use in_force::beyond;
 pub(crate) use in_force::{why_unreadable, why_unwritable};
 
@@ -24,7 +26,8 @@ const UMASK: u32 = 0o027;
 /// Gives up, for this thread and all that it starts, what a server needs at no time: privileges by
 /// programs that it might run (`no_new_privs`), and the capabilities of the bounding set, which
 /// only root can give up. Capabilities that the process has stay, such as that of binding port 53.
-/// Also closes the descriptors that whoever started the process left open, and sets the umask to 027.
+/// Also closes the descriptors that whoever started the process left open, and sets the umask to
+/// 027.
 ///
 /// Call this before anything is opened and before the first thread is started.
 ///
@@ -79,7 +82,7 @@ pub fn drop_capabilities() -> io::Result<()> {
 pub fn begin_thread() {
     let _ = drop_capabilities();
     #[cfg(target_os = "linux")]
-    let _ = files::restrict(&sandbox::Allowed::default());
+    let _ = files::restrict(&Allowed::default());
 }
 
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! The calls that are always denied. The groups are those of systemd's `SystemCallFilter`, where
 //! it has them.
 
+#[allow(clippy::wildcard_imports, reason = "the list below names them")]
 use libc::*;
 
 /// Their numbers.
