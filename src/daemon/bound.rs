@@ -1,6 +1,6 @@
 //! Opens all sockets of a server and gives up root.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::StartError;
 use super::admin_sockets;
 use super::origin::Origin;
+use super::sandbox;
 use super::server_state::ServerState;
 use super::state_directory::StateDirectory;
 use super::supervision::Supervision;
@@ -15,6 +16,7 @@ use super::takeover::{Predecessor, TakeoverSocket};
 use crate::admin::Admin;
 use crate::load::Loaded;
 use cvdns_core::problem::Problems;
+use cvdns_io::beside;
 use cvdns_io::confinement::drop_capabilities;
 use cvdns_net::Listeners;
 use cvdns_net::privileges::{self, Privileges};
@@ -29,7 +31,7 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Takes the sockets of the service manager and of the running server, binds what is missing,
-    /// and becomes the user of the configuration, whose path is `config`.
+    /// becomes the user of the configuration, whose path is `config`, and enters the sandbox.
     ///
     /// # Errors
     /// When an address cannot be bound, or root cannot be given up.
@@ -73,6 +75,7 @@ impl Bound {
             let inherited = predecessor.and_then(|predecessor| predecessor.take_socket(path));
             inherited.or_else(|| TakeoverSocket::listen(path))
         });
+        sandbox::enter(loaded, &socket_directories(loaded, config));
         Ok(Self { listeners, admin, takeover, supervision })
     }
 
@@ -90,6 +93,13 @@ impl Bound {
         let threads = self.listeners.sockets();
         ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
     }
+}
+
+/// Where files of sockets are put in place and removed while the server runs.
+fn socket_directories(loaded: &Loaded, config: &Path) -> Vec<PathBuf> {
+    let admin = loaded.config.admin.unix().map(|socket| beside(config, socket));
+    let sockets = admin.chain(loaded.takeover.clone());
+    sockets.filter_map(|socket| socket.parent().map(Path::to_owned)).collect()
 }
 
 /// Changes to `user`, and makes the directories of the state and of the takeover socket before

@@ -12,6 +12,7 @@ use super::feed_poller::{self, FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::sandbox;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
@@ -125,6 +126,7 @@ impl EventLoop<'_> {
         state.count_reload(done);
         if done {
             info!("reloaded {}", self.config.display());
+            sandbox::warn_of_restart(state.loaded());
             if self.log_level.configure(state.loaded().config.log.level) {
                 info!("the log level is {:?}", self.log_level.in_force().level);
             }

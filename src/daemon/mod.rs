@@ -39,6 +39,7 @@ mod release_state;
 mod reporter;
 mod running;
 mod sampling;
+mod sandbox;
 mod server_state;
 mod start_error;
 mod state_directory;
@@ -90,9 +91,9 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Binds the sockets, gives up root if `user` is set, and compiles what was read. Nothing is
-    /// answered yet. Files of that user, such as the state directory, are touched as that user
-    /// only.
+    /// Binds the sockets, gives up root if `user` is set, enters the sandbox, and compiles what was
+    /// read. Nothing is answered yet. Files of that user, such as the state directory, are touched
+    /// as that user only.
     ///
     /// # Errors
     /// When inputs contradict each other, or an address cannot be bound. A running server that was

@@ -22,7 +22,7 @@ use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
 use crate::admin::{ChangeRequest, ServerView};
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Tallies};
+use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, available_cores};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -34,6 +34,7 @@ impl Daemon {
         // TCP runs on worker threads, and the event loop on this one.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .worker_threads(available_cores())
             .thread_name("cvdns-tcp")
             .build()?;
         let handle = runtime.handle().clone();

@@ -4,8 +4,8 @@
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
 //! [`exchange`] bounds HTTP exchanges where `ureq` does not, and `unix_http` sends them over Unix
 //! sockets; [`command`] runs commands of the operator; [`confinement`] gives up what the process
-//! does not need. [`service_manager`] speaks with systemd; [`private_socket`] and
-//! `descriptor_channel` with another process of cvdns.
+//! does not need, and keeps it in a sandbox. [`service_manager`] speaks with systemd;
+//! [`private_socket`] and `descriptor_channel` with another process of cvdns.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -23,8 +23,9 @@ mod unix_http;
 
 pub use descriptor_channel::{DescriptorChannel, MAX_DESCRIPTORS};
 pub use files::{
-    FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
-    read_master, read_optional, read_optional_text, read_signature, read_text, read_text_up_to,
+    FileVersion, IncludeFiles, beside, cannot_read, cannot_write, read_bytes, read_feed, read_head,
+    read_list, read_master, read_optional, read_optional_text, read_signature, read_text,
+    read_text_up_to,
 };
 pub use replace::{create, is_leftover, put_aside, replace, replace_alike, replace_private};
 #[cfg(unix)]

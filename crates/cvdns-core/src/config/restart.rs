@@ -37,6 +37,7 @@ static START_KEYS: &[StartKey] = &[
         let path = |config: &Config| config.server.takeover.as_ref().map(|path| path.value.clone());
         path(a) != path(b)
     }),
+    start_key("server", &server::SANDBOX, |a, b| a.server.sandbox != b.server.sandbox),
     start_key("admin", &admin::LISTEN, |a, b| a.admin.listen != b.admin.listen),
     start_key("log", &log::FORMAT, |a, b| a.log.json != b.log.json),
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
@@ -79,6 +80,7 @@ mod tests {
         ("server", "tcp-max-connections", "7", false),
         ("server", "tcp-idle", "\"7s\"", false),
         ("server", "takeover", "\"t.sock\"", false),
+        ("server", "sandbox", "false", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
         ("admin", "token-file", "\"t\"", true),
         ("admin", "hosts", "[\"ns1\"]", true),

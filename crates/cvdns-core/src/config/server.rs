@@ -40,6 +40,8 @@ pub struct Server {
     pub tcp_idle: Duration,
     /// Path of the socket by which another process takes over. `None`: none can.
     pub takeover: Option<Placed<String>>,
+    /// Whether the server gives up files, TCP connections and system calls that it does not need.
+    pub sandbox: bool,
 }
 
 impl Server {
@@ -70,6 +72,7 @@ impl Server {
             tcp_max_connections: table.value(&keys::TCP_MAX_CONNECTIONS),
             tcp_idle: table.value(&keys::TCP_IDLE),
             takeover: table.get(&keys::TAKEOVER),
+            sandbox: table.value(&keys::SANDBOX),
         };
         table.finish();
         server

@@ -45,6 +45,7 @@ pub static SECTION: Section = Section {
         &TCP_MAX_CONNECTIONS,
         &TCP_IDLE,
         &TAKEOVER,
+        &SANDBOX,
     ],
 };
 
@@ -193,4 +194,15 @@ pub static TAKEOVER: Key<Text, Optional> = Key {
     doc: "Path of the Unix socket by which `cvdns serve --replace` takes over from the running \
         server without a lost query (docs/reliability.md). Only the server's account and root may \
         use it. Without the key, a server cannot be replaced.",
+};
+
+/// `sandbox`.
+pub static SANDBOX: Key<Flag, Preset<bool>> = Key {
+    name: "sandbox",
+    kind: Flag,
+    default: Preset(true),
+    expected: "",
+    example: "",
+    doc: "Whether the server gives up, once its addresses are bound, all files, TCP connections and \
+        system calls that it does not need (Linux; docs/security.md).",
 };
