@@ -28,7 +28,7 @@ use cvdns_core::wire::name::Name;
 pub(super) use report::DelegationReport;
 
 use parent::Parent;
-use probe::{Probe, probe};
+use probe::probe;
 use resolver::Resolver;
 use rules::Checked;
 use samples::Samples;
@@ -72,7 +72,7 @@ pub(super) fn check(args: &DelegationArgs, config: &Path) -> Result<DelegationRe
     let resolver = Resolver::of(args.resolver)?;
     runtime()?.block_on(async {
         let zones = ask_all(&subjects, &samples, resolver, args.port).await?;
-        Ok(DelegationReport::of(zones, &samples))
+        Ok(DelegationReport::of(&zones, &samples))
     })
 }
 
@@ -176,6 +176,3 @@ where
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
 }
-
-/// A probe, and the name of the server as a key of [`Checked::addresses`].
-type NamedProbe = (String, Probe);

@@ -1,6 +1,7 @@
 //! What one address of a name server answers.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use hickory_net::proto::op::{DnsResponse, Message, ResponseCode};
@@ -89,7 +90,7 @@ pub(super) async fn probe(
     }
     let serves =
         |reply: &SoaReply| matches!(reply, SoaReply::Serial(_) | SoaReply::NotAuthoritative);
-    if serves(&udp) {
+    if serves(&udp) && details.edns.is_none() {
         details.ask_records(address, origin, samples).await;
     }
     Probe { address, udp, details: Some(details) }
@@ -191,6 +192,10 @@ fn nsid(octets: &[u8]) -> String {
         Ok(text) if text.chars().all(|letter| letter.is_ascii_graphic() || letter == ' ') => {
             text.to_owned()
         }
-        _ => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
+        _ => octets.iter().fold(String::new(), |mut text, octet| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{octet:02x}");
+            text
+        }),
     }
 }

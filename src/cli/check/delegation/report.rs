@@ -12,7 +12,7 @@ use cvdns_core::problem::plural;
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub(in crate::cli::check) struct DelegationReport {
+pub(in crate::cli) struct DelegationReport {
     zones: usize,
     servers: Vec<ServerReport>,
     findings: Vec<Finding>,
@@ -37,13 +37,13 @@ struct ServerReport {
 const MAX_LISTED: usize = 40;
 
 impl DelegationReport {
-    pub(super) fn of(zones: Vec<Checked>, samples: &Samples) -> Self {
+    pub(super) fn of(zones: &[Checked], samples: &Samples) -> Self {
         let mut findings = Vec::new();
         if let Some(why) = &samples.unread {
             findings.push(Kind::FeedUnread.of_zone("feed", format!("cannot be read here: {why}")));
         }
         let mut servers = Vec::new();
-        for zone in &zones {
+        for zone in zones {
             findings.extend(zone.findings(samples));
             servers.extend(zone.probes.iter().map(|(name, probe)| {
                 ServerReport::of(zone.subject.origin.to_string(), name.clone(), probe)
@@ -54,7 +54,7 @@ impl DelegationReport {
     }
 
     /// Whether a finding is an error.
-    pub(in crate::cli::check) fn has_errors(&self) -> bool {
+    pub(in crate::cli) fn has_errors(&self) -> bool {
         self.count(Level::Error) > 0
     }
 
@@ -63,7 +63,7 @@ impl DelegationReport {
     }
 
     /// Prints the findings on standard error, and a table of the servers on standard output.
-    pub(in crate::cli::check) fn print(&self) -> Result<(), Failure> {
+    pub(in crate::cli) fn print(&self) -> Result<(), Failure> {
         for finding in &self.findings {
             for line in finding.to_string().lines() {
                 eprint_line!("{line}");

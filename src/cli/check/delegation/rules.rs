@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::NamedProbe;
 use super::finding::{Finding, Kind};
 use super::parent::{Parent, ParentAnswer};
 use super::probe::{Details, Probe, SoaReply};
@@ -20,6 +19,9 @@ pub(super) struct Checked {
     pub addresses: BTreeMap<String, (Name, Vec<IpAddr>)>,
     pub probes: Vec<NamedProbe>,
 }
+
+/// A probe, and the name of the server as a key of [`Checked::addresses`].
+type NamedProbe = (String, Probe);
 
 impl Checked {
     /// Each name server, as a key of [`Self::addresses`], with each of its addresses.

@@ -6,7 +6,7 @@ use crate::export::ServedZones;
 use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
-use cvdns_core::zone::Records;
+use cvdns_core::zone::{Records, Rrset};
 
 /// A zone that is served, as its files have it.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ fn records(input: &ZoneInput) -> impl Iterator<Item = &Records> {
 /// SERIAL is the first of the five numbers that end the RDATA (RFC 1035 section 3.3.13).
 fn serial(records: &Records) -> u32 {
     let soa = records.get(&records.origin, rtype::SOA);
-    let rdata = soa.as_ref().and_then(|soa| soa.first());
+    let rdata = soa.as_ref().and_then(Rrset::first);
     let numbers = rdata.and_then(|rdata| rdata.last_chunk::<20>());
     numbers.and_then(|numbers| numbers.first_chunk().copied()).map_or(0, u32::from_be_bytes)
 }
@@ -77,11 +77,11 @@ fn addresses(zone: &Records, name: &Name) -> Vec<IpAddr> {
     let v6 = zone.get(name, rtype::AAAA);
     let v4 = v4
         .iter()
-        .flat_map(|set| set.rdatas())
+        .flat_map(Rrset::rdatas)
         .filter_map(|rdata| rdata.first_chunk::<4>().map(|octets| IpAddr::from(*octets)));
     let v6 = v6
         .iter()
-        .flat_map(|set| set.rdatas())
+        .flat_map(Rrset::rdatas)
         .filter_map(|rdata| rdata.first_chunk::<16>().map(|octets| IpAddr::from(*octets)));
     v4.chain(v6).collect()
 }
