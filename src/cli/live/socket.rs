@@ -1,13 +1,13 @@
 //! UDP sockets that learn at once that nobody listens at the other end.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hickory_net::runtime::{DnsUdpSocket, RuntimeProvider, TokioRuntimeProvider};
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
 /// Tokio, with connected UDP sockets: only these are told that a port is closed (ICMP port
@@ -64,6 +64,35 @@ impl DnsUdpSocket for ConnectedUdp {
         let mut read = ReadBuf::new(buffer);
         ready!(self.socket.poll_recv(context, &mut read))?;
         Poll::Ready(Ok((read.filled().len(), self.server)))
+    }
+
+    /// Waits for a datagram or an error. Tokio's own receiving functions do not wake up for errors.
+    fn recv_from<'life0, 'life1, 'async_trait>(
+        &'life0 self,
+        buffer: &'life1 mut [u8],
+    ) -> Pin<Box<dyn Future<Output = io::Result<(usize, SocketAddr)>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move {
+            loop {
+                let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
+                match self.socket.try_recv(buffer) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    received => return received.map(|length| (length, self.server)),
+                }
+                if ready.is_error() {
+                    if let Some(error) = self.socket.take_error()? {
+                        return Err(error);
+                    }
+                    // The error is gone: this clears what `ready` remembers of it.
+                    let gone = || Err::<(), _>(ErrorKind::WouldBlock.into());
+                    let _ = self.socket.try_io(Interest::ERROR, gone);
+                }
+            }
+        })
     }
 
     fn poll_send_to(

@@ -17,10 +17,10 @@ pub(super) enum Fault {
     Aa,
 }
 
-/// Starts a server with this fault that asks the one at 127.0.0.1 on the same port. It ends with
-/// the process.
-pub(super) fn broken_server(address: IpAddr, port: u16, fault: Fault) {
-    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+/// Starts a server with this fault that asks the one at port `sound` of 127.0.0.1. It ends with the
+/// process.
+pub(super) fn broken_server(address: IpAddr, sound: u16, port: u16, fault: Fault) {
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, sound));
     if fault != Fault::Udp {
         let socket = UdpSocket::bind((address, port)).expect("a UDP socket");
         thread::spawn(move || answer_udp(&socket, to, fault));

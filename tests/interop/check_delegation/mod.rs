@@ -12,34 +12,19 @@ use std::process::{Command, Stdio};
 
 use broken_server::{Fault, broken_server};
 use support::daemon::{Daemon, Files};
-use support::tools::{self, Peer};
+use support::tools::Peer;
 use support::{fixture, ports};
 
-/// Where the parent's name server is; cvdns is at 127.0.0.1 and 127.0.0.2.
-const PARENT: &str = "127.0.0.53";
+/// Where the parent's name server is. BIND listens on addresses of interfaces only. The first cvdns
+/// is at 127.0.0.2 and `::1`, the second at 127.0.0.3, on the same port.
+const PARENT: &str = "127.0.0.1";
 
-/// BIND with these zones at [`PARENT`].
-fn parent(port: u16, zones: &[(&str, &str)]) -> Peer {
-    let (dir, own) = (tempfile::tempdir().expect("a directory"), ports::free());
-    let mut config = format!(
-        "options {{ directory \"{dir}\"; listen-on port {port} {{ {PARENT}; }};\n\
-         listen-on port {own} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
-         session-keyfile none; recursion no; dnssec-validation no; empty-zones-enable no;\n\
-         notify no; check-integrity no; }};\ncontrols {{ }};\n",
-        dir = dir.path().display(),
+/// BIND with this parent zone.
+fn parent(origin: &str, delegations: &str) -> Peer {
+    let text = format!(
+        "$ORIGIN {origin}.\n$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A {PARENT}\n{delegations}"
     );
-    for (origin, delegations) in zones {
-        let text = format!(
-            "$ORIGIN {origin}.\n$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A {PARENT}\n{delegations}"
-        );
-        std::fs::write(dir.path().join(format!("{origin}.zone")), text).expect("a zone file");
-        let _ = writeln!(config, "zone \"{origin}\" {{ type primary; file \"{origin}.zone\"; }};");
-    }
-    let file = dir.path().join("named.conf");
-    std::fs::write(&file, config).expect("named.conf");
-    let mut command = tools::tool("named");
-    command.args(["-g", "-n", "1", "-c"]).arg(file);
-    Peer::of(command, own, dir, zones.iter().map(|(origin, _)| *origin))
+    Peer::named(&[(origin, &text)])
 }
 
 /// Exit status, standard output and standard error of the check, in this directory.
@@ -66,28 +51,37 @@ fn kinds(dir: &Path, port: u16) -> (Option<i32>, BTreeMap<String, BTreeSet<Strin
     (code, kinds)
 }
 
-/// The fixture's server with name servers on loopback: at 127.0.0.1, and at 127.0.0.2 if it is the
-/// second, which shares the port of the first.
-fn server(nsid: &str, second: Option<u16>) -> Files {
+/// The fixture's server with name servers on loopback; it also answers at `listen`.
+fn server(nsid: &str, listen: &str) -> Files {
     let files = fixture::files();
-    let zone = files.text("clam.zone").replace("192.0.2.1\n", "127.0.0.1\n");
-    let zone = zone.replace("2001:db8::1\n", "::1\n").replacen("192.0.2.2\n", "127.0.0.2\n", 1);
+    let zone = files.text("clam.zone").replace("192.0.2.1\n", "127.0.0.2\n");
+    let zone = zone.replace("2001:db8::1\n", "::1\n").replacen("192.0.2.2\n", "127.0.0.3\n", 1);
     let config = files.text("cvdns.toml").replace("\"ns1\"", &format!("\"{nsid}\""));
     let config = config.replace("[[zone]]\nfile = \"short.toml\"\n", "");
-    let shared = second.map_or(String::new(), |port| format!("\"127.0.0.2:{port}\", "));
-    let config = config.replace("listen = [", &format!("listen = [{shared}"));
+    let config = config.replace("listen = [", &format!("listen = [{listen}, "));
     files.with("clam.zone", zone).with("cvdns.toml", config)
 }
 
-const CLAM: &str = "clam NS ns1.clam\nclam NS ns2.clam\nns1.clam A 127.0.0.1\n\
-                    ns1.clam AAAA ::1\nns2.clam A 127.0.0.2\n";
+/// The addresses of the first server.
+fn first(port: u16) -> String {
+    format!("\"127.0.0.2:{port}\", \"[::1]:{port}\"")
+}
+
+/// The address of the second.
+fn second(port: u16) -> String {
+    format!("\"127.0.0.3:{port}\"")
+}
+
+const CLAM: &str = "clam NS ns1.clam\nclam NS ns2.clam\nns1.clam A 127.0.0.2\n\
+                    ns1.clam AAAA ::1\nns2.clam A 127.0.0.3\n";
 
 #[test]
 fn a_right_delegation_has_no_findings() {
-    let first = Daemon::start(&server("ns1", None));
-    let _second = Daemon::start(&server("ns2", Some(first.port())));
-    let _parent = parent(first.port(), &[("example", CLAM)]);
-    let (code, out, error) = check(first.path(), first.port(), &[]);
+    let parent = parent("example", CLAM);
+    let port = parent.port;
+    let one = Daemon::start(&server("ns1", &first(port)));
+    let _other = Daemon::start(&server("ns2", &second(port)));
+    let (code, out, error) = check(one.path(), port, &[]);
     assert_eq!(code, Some(0), "{out}{error}");
     assert!(out.ends_with("delegation of 1 zone: 0 errors, 0 warnings\n"), "{out}{error}");
     let rows: BTreeSet<Vec<&str>> = out
@@ -97,9 +91,9 @@ fn a_right_delegation_has_no_findings() {
         .collect();
     let row = |name, address, nsid| vec![name, address, "ok", "ok", "2026112201", nsid];
     let expected = [
-        row("ns1.clam.example", "127.0.0.1", "ns1"),
+        row("ns1.clam.example", "127.0.0.2", "ns1"),
         row("ns1.clam.example", "::1", "ns1"),
-        row("ns2.clam.example", "127.0.0.2", "ns2"),
+        row("ns2.clam.example", "127.0.0.3", "ns2"),
     ];
     assert_eq!(rows, BTreeSet::from(expected), "{out}");
 }
@@ -107,48 +101,47 @@ fn a_right_delegation_has_no_findings() {
 /// The wrong zones below `test`: the name, the second name server with its address in the zone, the
 /// lines of the parent beside those for `ns1`, and what must be found.
 const WRONG: [(&str, &str, &str, &[&str]); 12] = [
-    ("less", "ns2 127.0.0.2", "", &["ns-missing-at-parent"]),
+    ("less", "ns2 127.0.0.3", "", &["ns-missing-at-parent"]),
     (
         "more",
-        "ns2 127.0.0.2",
-        "@ NS ns2\nns2 A 127.0.0.2\n@ NS ns3\nns3 A 127.0.0.9\n",
+        "ns2 127.0.0.3",
+        "@ NS ns2\nns2 A 127.0.0.3\n@ NS ns3\nns3 A 127.0.0.9\n",
         &["ns-only-at-parent", "unreachable"],
     ),
-    ("noglue", "ns2 127.0.0.2", "@ NS ns2\n", &["glue-missing"]),
+    ("noglue", "ns2 127.0.0.3", "@ NS ns2\n", &["glue-missing"]),
     (
         "oldglue",
-        "ns2 127.0.0.2",
+        "ns2 127.0.0.3",
         "@ NS ns2\nns2 A 127.0.0.9\n",
         &["glue-differs", "glue-missing", "unreachable"],
     ),
-    ("lame", "ns2 127.0.0.53", "@ NS ns2\nns2 A 127.0.0.53\n", &["lame"]),
+    ("lame", "ns2 127.0.0.1", "@ NS ns2\nns2 A 127.0.0.1\n", &["lame"]),
     ("noaa", "ns2 127.0.0.7", "@ NS ns2\nns2 A 127.0.0.7\n", &["not-authoritative"]),
     ("notcp", "ns2 127.0.0.5", "@ NS ns2\nns2 A 127.0.0.5\n", &["tcp-unanswered"]),
     ("noedns", "ns2 127.0.0.6", "@ NS ns2\nns2 A 127.0.0.6\n", &["edns-broken"]),
     ("noudp", "ns2 127.0.0.8", "@ NS ns2\nns2 A 127.0.0.8\n", &["udp-unanswered"]),
-    ("old", "ns2 127.0.0.2", "@ NS ns2\nns2 A 127.0.0.2\n", &["serials-differ"]),
+    ("old", "ns2 127.0.0.3", "@ NS ns2\nns2 A 127.0.0.3\n", &["serials-differ"]),
     (
         "ds",
-        "ns2 127.0.0.2",
-        "@ NS ns2\nns2 A 127.0.0.2\n@ DS 12345 13 2 \
+        "ns2 127.0.0.3",
+        "@ NS ns2\nns2 A 127.0.0.3\n@ DS 12345 13 2 \
          0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\n",
         &["ds-without-key"],
     ),
     ("noaddr", "ns.nowhere.test. -", "@ NS ns.nowhere.test.\n", &["no-address"]),
 ];
 
-/// A server of the wrong zones and of one that is not delegated.
-fn wrong(serial_of_old: u32, second: Option<u16>) -> Files {
-    let shared = second.map_or(String::new(), |port| format!("\"127.0.0.2:{port}\", "));
+/// A server of the wrong zones, of one that has one name server, and of one that is not delegated.
+fn wrong(serial_of_old: u32, listen: &str) -> Files {
     let mut config = format!(
-        "[server]\nlisten = [{shared}\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n"
+        "[server]\nlisten = [{listen}, \"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\nworkers = 1\n"
     );
     let mut files = Files::default();
     let wrong = WRONG.iter().map(|(name, server, ..)| (*name, *server));
-    for (name, server) in wrong.chain([("alone", ""), ("gone", "ns2 127.0.0.2")]) {
+    for (name, server) in wrong.chain([("alone", ""), ("gone", "ns2 127.0.0.3")]) {
         let serial = if name == "old" { serial_of_old } else { 1 };
         let mut records =
-            format!("$TTL 60\n@ SOA ns1 hostmaster {serial} 2 3 4 5\n@ NS ns1\nns1 A 127.0.0.1\n");
+            format!("$TTL 60\n@ SOA ns1 hostmaster {serial} 2 3 4 5\n@ NS ns1\nns1 A 127.0.0.2\n");
         if let Some((second, address)) = server.split_once(' ') {
             let _ = writeln!(records, "@ NS {second}");
             if address != "-" {
@@ -172,26 +165,27 @@ fn delegated(name: &str, rest: &str) -> String {
             None => format!("{owner} {rest}\n"),
         }
     };
-    format!("@ NS ns1\nns1 A 127.0.0.1\n{rest}").lines().map(line).collect()
+    format!("@ NS ns1\nns1 A 127.0.0.2\n{rest}").lines().map(line).collect()
 }
 
 #[test]
 fn each_wrong_delegation_is_named() {
-    let first = Daemon::start(&wrong(1, None));
-    let _second = Daemon::start(&wrong(2, Some(first.port())));
+    let mut delegations: String =
+        WRONG.iter().map(|(name, _, rest, _)| delegated(name, rest)).collect();
+    delegations.push_str(&delegated("alone", ""));
+    let parent = parent("test", &delegations);
+    let port = parent.port;
+    let one = Daemon::start(&wrong(1, &first(port)));
+    let _other = Daemon::start(&wrong(2, &second(port)));
     for (address, fault) in [
         ("127.0.0.5", Fault::Tcp),
         ("127.0.0.6", Fault::Edns),
         ("127.0.0.7", Fault::Aa),
         ("127.0.0.8", Fault::Udp),
     ] {
-        broken_server(address.parse().expect("an address"), first.port(), fault);
+        broken_server(address.parse().expect("an address"), one.port(), port, fault);
     }
-    let mut delegations: String =
-        WRONG.iter().map(|(name, _, rest, _)| delegated(name, rest)).collect();
-    delegations.push_str(&delegated("alone", ""));
-    let _parent = parent(first.port(), &[("test", &delegations)]);
-    let (code, found) = kinds(first.path(), first.port());
+    let (code, found) = kinds(one.path(), port);
     assert_eq!(code, Some(1));
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let others: [(&str, &[&str]); 2] = [("gone", &["not-delegated"]), ("alone", &["one-server"])];
@@ -202,15 +196,15 @@ fn each_wrong_delegation_is_named() {
     }
     assert_eq!(found, expected);
 
-    let (code, out, error) = check(first.path(), first.port(), &[]);
+    let (code, out, error) = check(one.path(), port, &[]);
     assert_eq!(code, Some(1), "{out}{error}");
     for words in [
-        "error: gone.test: parent's ns.test (127.0.0.53) does not delegate the zone: it answers NXDOMAIN\n  \
+        "error: gone.test: parent's ns.test (127.0.0.1) does not delegate the zone: it answers NXDOMAIN\n  \
          help: give the parent's operator the records that `cvdns export delegation` prints\n",
         "error: less.test: the parent has no NS record for ns2.less.test\n",
-        "error: lame.test: ns2.lame.test (127.0.0.53) is lame: it answers without the SOA record\n",
-        "error: old.test: the servers have different SOA serials: 1 at ns1.old.test (127.0.0.1); \
-         2 at ns2.old.test (127.0.0.2); the zone file has 1\n",
+        "error: lame.test: ns2.lame.test (127.0.0.1) is lame: it answers without the SOA record\n",
+        "error: old.test: the servers have different SOA serials: 1 at ns1.old.test (127.0.0.2); \
+         2 at ns2.old.test (127.0.0.3); the zone file has 1\n",
         "error: more.test: ns3.more.test (127.0.0.9) does not answer: Connection refused",
         "warning: alone.test: the zone has only one name server\n",
     ] {
@@ -223,36 +217,37 @@ fn each_wrong_delegation_is_named() {
 /// the first.
 #[test]
 fn servers_that_answer_differently_are_named() {
-    let first = Daemon::start(&server("ns1", None));
-    let other = server("ns1", Some(first.port()));
+    let parent = parent("example", CLAM);
+    let port = parent.port;
+    let one = Daemon::start(&server("ns1", &first(port)));
+    let other = server("ns1", &second(port));
     let config = other.text("cvdns.toml").replace("[server]\n", "[server]\necs = false\n");
     // Of DE, of which the sample is, all mirrors but one are down.
-    let feed =
-        fixture::feed(2_000, &fixture::states(&[("de1.example", "down"), ("de2.example", "down")]));
-    let second = Daemon::start(&other.with("cvdns.toml", config).with("feed.json", feed));
-    let _parent = parent(first.port(), &[("example", CLAM)]);
-    let (code, found) = kinds(first.path(), first.port());
+    let states = fixture::states(&[("de1.example", "down"), ("de2.example", "down")]);
+    let files = other.with("cvdns.toml", config).with("feed.json", fixture::feed(2_000, &states));
+    let other = Daemon::start(&files);
+    let (code, found) = kinds(one.path(), port);
     assert_eq!(code, Some(1));
     let expected = ["answer-differs", "ecs-not-echoed", "nsid-shared"].map(str::to_owned);
     assert_eq!(found, BTreeMap::from([("clam.example".to_owned(), BTreeSet::from(expected))]));
-    let (_, _, error) = check(first.path(), first.port(), &[]);
+    let (_, _, error) = check(one.path(), port, &[]);
     for words in [
-        "error: clam.example: ns2.clam.example (127.0.0.2) does not echo the client subnet for db.local.clam.example A for ",
-        "error: clam.example: ns2.clam.example (127.0.0.2) answers db.de.clam.example A otherwise: records: ",
+        "error: clam.example: ns2.clam.example (127.0.0.3) does not echo the client subnet for db.local.clam.example A for ",
+        "error: clam.example: ns2.clam.example (127.0.0.3) answers db.de.clam.example A otherwise: records: ",
         "warning: clam.example: the NSID ns1 is that of several name servers: ns1.clam.example, ns2.clam.example\n",
     ] {
         assert!(error.contains(words), "{words}\n{error}");
     }
     // Seen from the configuration of the second, the first is the wrong one.
-    let (code, _, error) = check(second.path(), first.port(), &[]);
+    let (code, _, error) = check(other.path(), port, &[]);
     assert_eq!(code, Some(1));
-    let words = "ns1.clam.example (127.0.0.1) echoes the client subnet with scope /";
+    let words = "ns1.clam.example (127.0.0.2) echoes the client subnet with scope /";
     assert!(error.contains(words), "{error}");
 
     // Without a feed here, the servers are compared with each other.
     let dir = tempfile::tempdir().expect("a directory");
-    server("ns1", None).with("feed.json", "{").write(dir.path(), first.port());
-    let (code, found) = kinds(dir.path(), first.port());
+    server("ns1", &first(port)).with("feed.json", "{").write(dir.path(), port);
+    let (code, found) = kinds(dir.path(), port);
     assert_eq!(code, Some(1));
     assert_eq!(found["feed"], BTreeSet::from(["feed-unread".to_owned()]));
     assert!(found["clam.example"].contains("ecs-not-echoed"), "{found:?}");
@@ -262,7 +257,7 @@ fn servers_that_answer_differently_are_named() {
 fn a_resolver_that_does_not_answer_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let port = ports::free();
-    server("ns1", None).write(dir.path(), port);
+    server("ns1", &first(port)).write(dir.path(), port);
     let (code, out, error) = check(dir.path(), port, &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     let words = format!("the resolver {PARENT}:{port} does not answer: Connection refused");

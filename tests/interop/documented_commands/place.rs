@@ -62,7 +62,7 @@ impl Place {
         );
         let mut shell = Command::new("bash");
         shell
-            .args(["-o", "pipefail", "-c", command])
+            .args(["-c", command])
             .current_dir(self.dir.path())
             .env("PATH", path)
             .env_remove("CVDNS_LOG")

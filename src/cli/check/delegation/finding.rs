@@ -36,6 +36,7 @@ pub(super) enum Level {
 pub(super) enum Kind {
     NotDelegated,
     ParentUnreachable,
+    ParentSilent,
     NsMissingAtParent,
     NsOnlyAtParent,
     GlueMissing,
@@ -89,6 +90,7 @@ impl Kind {
                 "give the parent's operator the records that `cvdns export delegation` prints"
             }
             Self::ParentUnreachable => "try again; if it stays so, tell the parent's operator",
+            Self::ParentSilent => "check the network of this host, and the resolver (--resolver)",
             Self::NsMissingAtParent | Self::NsOnlyAtParent => {
                 "make the NS records of the parent and of the zone file the same: \
                  `cvdns export delegation` prints those of the zone file"

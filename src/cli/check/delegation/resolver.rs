@@ -20,7 +20,7 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 pub(super) struct Resolver {
     /// They are asked in this order until one answers.
     servers: Vec<SocketAddr>,
-    /// The servers of parent zones, by the name above the delegated zone.
+    /// The servers of parent zones, by zone.
     parents: HashMap<Name, Vec<ParentServer>>,
     addresses: HashMap<Name, Vec<IpAddr>>,
 }
@@ -49,12 +49,12 @@ impl Resolver {
         above: &Name,
         port: u16,
     ) -> Result<Vec<ParentServer>, Failure> {
-        if let Some(known) = self.parents.get(above) {
+        let zone = self.zone_of(above).await?;
+        if let Some(known) = self.parents.get(&zone) {
             return Ok(known.clone());
         }
-        let zone = self.zone_of(above).await?;
         let answer = self.ask(&zone, rtype::NS).await?;
-        let names = answer.answers.iter().filter_map(target).collect::<Vec<_>>();
+        let names: Vec<Name> = answer.answers.iter().filter_map(target).collect();
         let mut servers = Vec::new();
         for name in names {
             for address in self.addresses(&name).await? {
@@ -63,13 +63,13 @@ impl Resolver {
             }
         }
         if servers.is_empty() {
-            let (zone, resolver) = (zone.to_string(), self.described());
+            let resolver = self.described();
             return Err(Failure::new(format!(
                 "{resolver} knows no name server with an address for the parent zone {zone}: is it \
                  a resolver? Name another with --resolver"
             )));
         }
-        self.parents.insert(above.clone(), servers.clone());
+        self.parents.insert(zone, servers.clone());
         Ok(servers)
     }
 

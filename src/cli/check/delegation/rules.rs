@@ -57,7 +57,7 @@ impl Checked {
         };
         if parent.answers.iter().all(|(_, answer)| silent(answer)) {
             let what = "no name server of the parent zone answers";
-            findings.push(Kind::NotDelegated.of_zone(zone, what));
+            findings.push(Kind::ParentSilent.of_zone(zone, what));
         }
         for (server, answer) in &parent.answers {
             let at = format!("parent's {server}");
