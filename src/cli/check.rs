@@ -1,6 +1,7 @@
 //! `cvdns check`: reads everything that serve would read and prints all problems.
 
 mod coordinator;
+mod delegation;
 mod demand;
 mod feed;
 mod report;
@@ -19,6 +20,8 @@ use cvdns_core::problem::Problems;
 use cvdns_core::release::{ReleaseSources, SourceState};
 use cvdns_core::snapshot::compile;
 
+pub use delegation::DelegationArgs;
+use delegation::DelegationReport;
 use report::CheckReport;
 
 /// Arguments of `cvdns check`.
@@ -27,13 +30,17 @@ pub struct CheckArgs {
     /// Print all problems and all zones as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Whether and how the delegation is checked.
+    #[command(flatten)]
+    pub delegation: DelegationArgs,
 }
 
 /// A database with fewer networks does not cover the world: the smallest that do have some hundred
 /// thousand.
 const FEW_NETWORKS: usize = 1000;
 
-/// Checks a configuration. Exit status 1 if it cannot be served.
+/// Checks a configuration. Exit status 1 if it cannot be served, or if its delegation was to be
+/// checked and has errors.
 pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
@@ -43,10 +50,18 @@ pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     if !args.json {
         print(&problems);
     }
-    let report = checked.filter(|_| good || args.json);
+    let delegation = match (good && args.delegation.delegation)
+        .then(|| delegation::check(&args.delegation, config))
+        .transpose()
+    {
+        Ok(delegation) => delegation,
+        Err(failure) => return failure.report(),
+    };
+    let good = good && !delegation.as_ref().is_some_and(DelegationReport::has_errors);
+    let report = checked.filter(|_| !problems.has_errors() || args.json);
     let printed = match report {
-        Some(report) if args.json => report.print_json(&problems),
-        Some(report) => report.print(),
+        Some(report) if args.json => report.with_delegation(delegation).print_json(&problems),
+        Some(report) => report.with_delegation(delegation).print(),
         None if args.json => CheckReport::unread(config).print_json(&problems),
         None => Ok(()),
     };

@@ -1,9 +1,6 @@
 //! `cvdns explain`: explains an answer, using the code that serves.
 
 mod clients;
-mod compare;
-mod live_server;
-mod packet;
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,25 +12,25 @@ use domain::base::iana::Rtype;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::live::answer::DecodedAnswer;
+use super::live::compare::Comparison;
+use super::live::query::{plain, with_client};
+use super::live::server::LiveServer;
 use super::moment::moment;
 use super::offline::{Offline, SourcedFeed};
 use super::output::{Failure, eprint_line, print_json};
 use super::table::{or_dash, print_table};
-use cvdns_core::answer::{Answering, Transport, diagnosed_name};
+use cvdns_core::answer::{Answering, diagnosed_name};
 use cvdns_core::explain::{
     AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, line, usual_type,
 };
 use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::wire::MAX_MESSAGE;
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::Name;
 
 use clients::read_clients;
-use compare::Comparison;
-use live_server::LiveServer;
-use packet::{DecodedAnswer, query};
 
 /// Arguments of `cvdns explain`.
 #[derive(Args, Clone, Debug)]
@@ -119,7 +116,7 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     };
     let (given, bad) = read_clients(&args.client, args.clients.as_deref())?;
     let server = args.server.as_deref().map(LiveServer::find).transpose()?;
-    let explainer = Explainer { snapshot: &snapshot, name: &lower, wire: name.wire(), qtype, time };
+    let explainer = Explainer { snapshot: &snapshot, name: &lower, argument: &name, qtype, time };
     let askers = if given.is_empty() && !bad { vec![ANY_CLIENT] } else { given };
     let many = args.clients.is_some() || args.client.len() > 1;
     let mut explanations = Vec::new();
@@ -177,8 +174,8 @@ fn rtype(text: &str) -> Result<u16, Failure> {
 struct Explainer<'e> {
     snapshot: &'e Snapshot,
     name: &'e LowerName,
-    /// The name in wire form, in the case of the argument.
-    wire: &'e [u8],
+    /// The name in the case of the argument.
+    argument: &'e Name,
     qtype: u16,
     time: Timestamp,
 }
@@ -197,23 +194,17 @@ impl Explainer<'_> {
         let inquiry =
             ExplainQuery { name, qtype, client: asker, turn: answering.next_turn(), time };
         let story = Explanation::of(snapshot, &inquiry);
-        let query = query(self.wire, qtype, asker);
-        let mut buffer = vec![0; MAX_MESSAGE];
-        let no_answer = || Failure::new("the query got no answer: this is a bug, please report it");
-        buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);
-        let client = (asker.address, 0).into();
-        let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
-        let ours = length.and_then(|length| buffer.get(..length)).ok_or_else(no_answer)?;
-        let answer = DecodedAnswer::read(ours)?;
+        let query = with_client(plain(self.argument, qtype), asker);
+        let answer = DecodedAnswer::expected(&mut answering, snapshot, &query, asker.address)?;
         let server = match server
             .map(|server| (server, server.ask(&query).and_then(|it| DecodedAnswer::read(&it))))
         {
             None => None,
             Some((server, Ok(theirs))) => {
-                Some(Comparison::of(snapshot, &inquiry, &answer, theirs, server))
+                Some(Comparison::of(snapshot, &inquiry, &answer, theirs, &server.name))
             }
             Some((server, Err(Failure::Input(why)))) if of_many => {
-                Some(Comparison::failed(server, why))
+                Some(Comparison::failed(&server.name, why))
             }
             Some((_, Err(failure))) => return Err(failure),
         };

@@ -14,6 +14,7 @@ pub mod export;
 pub mod feed;
 pub mod geoip;
 pub mod import;
+mod live;
 pub mod log_level;
 mod long_running;
 mod moment;

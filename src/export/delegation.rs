@@ -77,16 +77,17 @@ pub fn delegations<'z>(
 }
 
 /// The served zones, by name.
-struct ServedZones<'z>(HashMap<Name, &'z Records>);
+pub(crate) struct ServedZones<'z>(HashMap<Name, &'z Records>);
 
 impl<'z> ServedZones<'z> {
-    fn of(inputs: &'z Inputs) -> Self {
+    /// The zones that these inputs serve.
+    pub(crate) fn of(inputs: &'z Inputs) -> Self {
         let zones = inputs.zones.iter().flat_map(|input| &input.zones);
         Self(zones.map(|zone| (zone.records.origin.clone(), &*zone.records)).collect())
     }
 
     /// The zone that contains a name: the one with the longest origin.
-    fn of_name(&self, name: &Name) -> Option<&'z Records> {
+    pub(crate) fn of_name(&self, name: &Name) -> Option<&'z Records> {
         let mut ancestors = std::iter::successors(Some(name.clone()), Name::parent);
         ancestors.find_map(|ancestor| self.0.get(&ancestor).copied())
     }

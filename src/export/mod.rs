@@ -21,6 +21,7 @@ mod zone;
 mod zone_file;
 
 pub use clients::undistinguished_warning;
+pub(crate) use delegation::ServedZones;
 pub use delegation::{Delegations, delegations};
 pub use directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
 pub use exporter::{ExportThread, Exporter};

@@ -48,7 +48,7 @@ impl CookieSecretsFile {
         };
         if std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
             let what = "every account of this machine can read or change the secrets of cookies";
-            let help = "whoever has them can make valid cookies for others: chmod o= the file";
+            let help = "everyone who can read them can make valid cookies for other addresses: run `chmod o=` on the file";
             problems.warning(Location::file(&name), what, help);
         }
         Self { path: Some(path.to_owned()), secrets }

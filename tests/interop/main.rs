@@ -15,10 +15,12 @@ mod asking;
 mod support;
 
 mod bind_page;
+mod check_delegation;
 mod cookies;
 mod delegation;
 mod diagnose;
 mod dig;
+mod documented_commands;
 mod export;
 mod geoip;
 mod import;

@@ -109,7 +109,7 @@ impl StoredState {
             Err(error) => {
                 let outcome = put_aside(path, "json.broken");
                 let text = format!(
-                    "the memory of earlier checks is not usable ({}: {error}); {outcome}, and what was known is learned anew",
+                    "the memory of earlier checks is not usable ({}: {error}); {outcome}, and every address is checked again from the start",
                     path.display()
                 );
                 (Self::default(), Some(text))

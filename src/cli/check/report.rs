@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::delegation::DelegationReport;
 use super::demand::DemandReport;
 use super::feed::StartingFeed;
 use crate::cli::output::{Failure, print_json, print_line};
@@ -29,6 +30,9 @@ pub(super) struct CheckReport {
     zones: Vec<ZoneReport>,
     /// How the demand of countries is shared out.
     demand: Vec<DemandReport>,
+    /// What parents and name servers answer; `None` unless `--delegation` asks them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delegation: Option<DelegationReport>,
 }
 
 /// A zone file.
@@ -95,6 +99,7 @@ impl CheckReport {
             start: None,
             zones: Vec::new(),
             demand: Vec::new(),
+            delegation: None,
         }
     }
 
@@ -124,11 +129,16 @@ impl CheckReport {
             start: Some(start),
             zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
             demand: Vec::new(),
+            delegation: None,
         }
     }
 
     pub(super) fn with_demand(self, demand: Vec<DemandReport>) -> Self {
         Self { demand, ..self }
+    }
+
+    pub(super) fn with_delegation(self, delegation: Option<DelegationReport>) -> Self {
+        Self { delegation, ..self }
     }
 
     pub(super) fn print(&self) -> Result<(), Failure> {
@@ -148,7 +158,8 @@ impl CheckReport {
             print_line(format_args!("serve would start {start}"))?;
         }
         let summary = self.summary.as_deref().unwrap_or_default();
-        print_line(format_args!("{} can be served: {summary}", self.config))
+        print_line(format_args!("{} can be served: {summary}", self.config))?;
+        self.delegation.as_ref().map_or(Ok(()), DelegationReport::print)
     }
 
     pub(super) fn print_json(&self, problems: &Problems) -> Result<(), Failure> {

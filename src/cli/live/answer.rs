@@ -1,18 +1,22 @@
-//! Encodes queries as dig sends them, and decodes answers into presentation form.
+//! Decodes answers into presentation form.
+
+use std::net::IpAddr;
 
 use domain::base::iana::{OptRcode, OptionCode};
 use domain::base::{Message, RecordSection};
 use domain::rdata::AllRecordData;
+use hickory_net::proto::op::Message as Query;
 use serde::Serialize;
 
+use super::query::octets;
 use crate::cli::output::Failure;
-use cvdns_core::explain::ClientAddress;
-use cvdns_core::wire::edns::option;
-use cvdns_core::wire::{class, rtype};
+use cvdns_core::answer::{Answering, Transport};
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::wire::MAX_MESSAGE;
 
 /// A decoded response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct DecodedAnswer {
+pub(in crate::cli) struct DecodedAnswer {
     /// The RCODE, such as NOERROR or NXDOMAIN.
     pub rcode: String,
     /// The answer section in presentation form.
@@ -34,43 +38,25 @@ pub(super) struct DecodedAnswer {
     pub ttls: Vec<u32>,
 }
 
-/// Largest UDP answer that the query accepts, in octets.
-const UDP_SIZE: u16 = 1232;
-
-/// Encodes a query with EDNS and with the client in a client subnet option.
-pub(super) fn query(name: &[u8], qtype: u16, asker: ClientAddress) -> Vec<u8> {
-    let id = std::process::id() as u16;
-    let mut out = id.to_be_bytes().to_vec();
-    out.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
-    out.extend(name);
-    out.extend(qtype.to_be_bytes());
-    out.extend(class::IN.to_be_bytes());
-    out.push(0);
-    out.extend(rtype::OPT.to_be_bytes());
-    out.extend(UDP_SIZE.to_be_bytes());
-    out.extend([0; 4]);
-    let subnet = subnet(asker);
-    out.extend((subnet.len() as u16 + 4).to_be_bytes());
-    out.extend(option::ECS.to_be_bytes());
-    out.extend((subnet.len() as u16).to_be_bytes());
-    out.extend(subnet);
-    out
-}
-
-/// The data of a client subnet option (RFC 7871 section 6).
-fn subnet(asker: ClientAddress) -> Vec<u8> {
-    let (family, octets) = match asker.address {
-        std::net::IpAddr::V4(address) => (1u8, address.octets().to_vec()),
-        std::net::IpAddr::V6(address) => (2u8, address.octets().to_vec()),
-    };
-    let source = asker.prefix.unwrap_or(octets.len() as u8 * 8);
-    let sent = octets.into_iter().take(usize::from(source.div_ceil(8)));
-    [0, family, source, 0].into_iter().chain(sent).collect()
-}
-
 impl DecodedAnswer {
+    /// The whole answer that a server with this snapshot gives to a query from this address.
+    pub(in crate::cli) fn expected(
+        answering: &mut Answering,
+        snapshot: &Snapshot,
+        query: &Query,
+        client: IpAddr,
+    ) -> Result<Self, Failure> {
+        let query = octets(query)?;
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let no_answer = || Failure::new("the query got no answer: this is a bug, please report it");
+        buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);
+        let client = (client, 0).into();
+        let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
+        Self::read(length.and_then(|length| buffer.get(..length)).ok_or_else(no_answer)?)
+    }
+
     /// Decodes a response.
-    pub(super) fn read(octets: &[u8]) -> Result<Self, Failure> {
+    pub(in crate::cli) fn read(octets: &[u8]) -> Result<Self, Failure> {
         let bad = |what: &str| Failure::new(format!("the answer cannot be read: {what}"));
         let message = Message::from_octets(octets).map_err(|_| bad("it has no header"))?;
         let sections = message.question().answer().map_err(|_| bad("its question is cut off"))?;
