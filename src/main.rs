@@ -2,29 +2,32 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cvdns::cli::check::{self, CheckArgs};
+use cvdns::cli::config_path::config_path;
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
+use cvdns::cli::init::{self, InitArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
+use cvdns::cli::serve::{self, ServeArgs};
 use cvdns::cli::simulate::{self, SimulateArgs};
 use cvdns::cli::status::{self, StatusArgs};
-use cvdns::cli::{DEFAULT_CONFIG, serve};
 
 /// Authoritative GeoDNS server for a download-mirror network such as ClamAV's.
 #[derive(Parser)]
 #[command(name = "cvdns", version, about)]
 struct Cli {
-    /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    config: PathBuf,
+    /// The configuration file. Without the option, cvdns.toml in the working directory is read, or
+    /// else /etc/cvdns/cvdns.toml.
+    #[arg(long, global = true, value_name = "FILE", env = "CVDNS_CONFIG", hide_env_values = true)]
+    config: Option<OsString>,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,7 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the DNS server. SIGHUP reloads everything; SIGTERM and SIGINT stop it.
-    Serve,
+    Serve(ServeArgs),
     /// Check the configuration and every file it names, and print all problems.
     Check(CheckArgs),
     /// Explain an answer: the decision and the records, made by the code that serves.
@@ -50,6 +53,8 @@ enum Command {
     Geoip(GeoipCommand),
     /// Convert a CSV list of mirrors into a fleet file.
     Import(ImportArgs),
+    /// Write a configuration to start from: server, zone, mirrors, feed, overrides, coordinator.
+    Init(InitArgs),
     /// Run the coordinator: check the mirrors and write the feed.
     Monitor(MonitorArgs),
     /// Show what answers become when mirrors fail: who falls back, and which mirrors get too much.
@@ -63,8 +68,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
+    let config = config_path(config.as_deref());
     match command {
-        Command::Serve => serve::run(&config),
+        Command::Serve(args) => serve::run(&args, &config),
         Command::Check(args) => check::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
@@ -72,6 +78,7 @@ fn main() -> ExitCode {
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Monitor(args) => monitor::run(&args, &config),
         Command::Simulate(args) => simulate::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),

@@ -3,37 +3,49 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use tracing::{error, warn};
 
 use super::log_filter;
 use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
+use super::stated::StatedSettings;
 use crate::daemon::{Daemon, StartError};
-use crate::load::load;
+use crate::load::load_stating;
 use crate::logging::LogQueue;
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
 
+/// Arguments of `cvdns serve`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Settings that beat those of the configuration.
+    #[command(flatten)]
+    pub stated: StatedSettings,
+}
+
 /// Serves until a signal stops it.
-pub fn run(config: &Path) -> ExitCode {
+pub fn run(args: &ServeArgs, config: &Path) -> ExitCode {
     if let Err(error) = log_filter::check() {
         return Failure::new(error).report();
     }
     // Before the first thread, so that it holds for all.
     let confined = confinement::begin();
-    run_with_signals(0, |log, signals| serve(config, log, signals, confined))
+    run_with_signals(0, |log, signals| serve(args, config, log, signals, confined))
 }
 
 fn serve(
+    args: &ServeArgs,
     config: &Path,
     log: &LogQueue,
     signals: Signals,
     confined: Result<(), String>,
 ) -> ExitCode {
     let mut problems = Problems::default();
-    let Some(loaded) = load(config, &mut problems) else {
+    let stated = args.stated.command_line();
+    let Some(loaded) = load_stating(config, &stated, &mut problems) else {
         print(&problems);
         return ExitCode::FAILURE;
     };

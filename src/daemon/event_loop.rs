@@ -124,11 +124,10 @@ fn watch(state: &mut ServerState) -> FileWatcher {
 /// Reads everything again. Returns false if any of it is wrong; nothing changes then.
 fn reload(config: &Path, state: &mut ServerState, follower: &impl Follower) -> bool {
     let mut problems = Problems::default();
-    let done =
-        load::reload(config, Some(state.loaded()), &mut problems).is_some_and(|mut loaded| {
-            follower.adjust(&mut loaded);
-            state.reload(loaded, Timestamp::now(), &mut problems)
-        });
+    let done = load::reload(config, state.loaded(), &mut problems).is_some_and(|mut loaded| {
+        follower.adjust(&mut loaded);
+        state.reload(loaded, Timestamp::now(), &mut problems)
+    });
     log_problems(&problems);
     state.count_reload(done);
     if done {
