@@ -2,18 +2,19 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cvdns::cli::DEFAULT_CONFIG;
 use cvdns::cli::check::{self, CheckArgs};
+use cvdns::cli::config_path::config_path;
 use cvdns::cli::cvd::{self, CvdArgs};
 use cvdns::cli::explain::{self, ExplainArgs};
 use cvdns::cli::export::{self, ExportCommand};
 use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
+use cvdns::cli::init::{self, InitArgs};
 use cvdns::cli::log_level::{self, LogLevelArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
 use cvdns::cli::override_file::{self, OverrideCommand};
@@ -26,9 +27,10 @@ use cvdns::cli::status::{self, StatusArgs};
 #[derive(Parser)]
 #[command(name = "cvdns", version, about)]
 struct Cli {
-    /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    config: PathBuf,
+    /// The configuration file. Without the option, cvdns.toml in the working directory is read, or
+    /// else /etc/cvdns/cvdns.toml.
+    #[arg(long, global = true, value_name = "FILE", env = "CVDNS_CONFIG", hide_env_values = true)]
+    config: Option<OsString>,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,6 +56,8 @@ enum Command {
     Geoip(GeoipCommand),
     /// Convert a CSV list of mirrors into a fleet file.
     Import(ImportArgs),
+    /// Write a configuration to start from: server, zone, mirrors, feed, overrides, coordinator.
+    Init(InitArgs),
     /// Set what the running server logs, until the next reload or restart.
     LogLevel(LogLevelArgs),
     /// Run the coordinator: check the mirrors and write the feed.
@@ -81,6 +85,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
+    let config = config_path(config.as_deref());
     match command {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Check(args) => check::run(&args, &config),
@@ -90,6 +95,7 @@ fn main() -> ExitCode {
         Command::Feed(command) => feed::run(&command, &config),
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::LogLevel(args) => log_level::run(&args, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
         Command::Override(command) => override_file::run(&command, &config),

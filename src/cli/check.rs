@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 use super::output::Failure;
 use super::problems::print;
-use crate::load::{Loaded, load};
+use super::stated::StatedSettings;
+use crate::load::{Loaded, load_stating};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::{ReleaseSources, SourceState};
 use cvdns_core::snapshot::compile;
@@ -33,6 +34,9 @@ pub struct CheckArgs {
     /// Whether and how the delegation is checked.
     #[command(flatten)]
     pub delegation: DelegationArgs,
+    /// What `serve` would be given.
+    #[command(flatten)]
+    pub stated: StatedSettings,
 }
 
 /// A database with fewer networks does not cover the world: the smallest that do have some hundred
@@ -44,8 +48,8 @@ const FEW_NETWORKS: usize = 1000;
 pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
-    let checked =
-        load(config, &mut problems).and_then(|loaded| check(config, &loaded, now, &mut problems));
+    let checked = load_stating(config, &args.stated.command_line(), &mut problems)
+        .and_then(|loaded| check(config, &loaded, now, &mut problems));
     let good = !problems.has_errors();
     if !args.json {
         print(&problems);

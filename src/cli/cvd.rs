@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::DEFAULT_CONFIG;
+use super::config_path::is_default;
 use super::offline::{Offline, SourcedFeed};
 use super::output::{Failure, eprint_line, print_json};
 use super::problems::print;
@@ -167,7 +167,7 @@ fn announced(config: &Path, now: Timestamp) -> Result<(Release, i64), Failure> {
 /// The release of a configuration; `None` if there is no configuration.
 fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, Failure> {
     // The default configuration need not exist; one that `--config` names must.
-    if !config.exists() && config == Path::new(DEFAULT_CONFIG) {
+    if !config.exists() && is_default(config) {
         return Ok(None);
     }
     let mut problems = Problems::default();

@@ -36,8 +36,27 @@ pub fn run(args: &ImportArgs) -> ExitCode {
 }
 
 fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
-    let name = args.file.display().to_string();
-    let list = read_list(&args.file).map_err(Failure::new)?;
+    let (fleet, text) = fleet_of_list(&args.file)?;
+    let Some(out) = &args.out else {
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    write(out, text.as_bytes(), args.force)?;
+    let addresses = fleet.mirrors.iter().flat_map(Mirror::addresses).count();
+    writeln!(
+        std::io::stdout().lock(),
+        "{}: {} with {}",
+        out.display(),
+        plural(fleet.mirrors.len(), "mirror", "mirrors"),
+        plural(addresses, "address", "addresses")
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The fleet of a list, and the text of its fleet file. All problems of the list are printed.
+pub(in crate::cli) fn fleet_of_list(file: &Path) -> Result<(Fleet, String), Failure> {
+    let name = file.display().to_string();
+    let list = read_list(file).map_err(Failure::new)?;
     let mut problems = Problems::default();
     let fleet = Fleet::of_list(&name, &list, &mut problems);
     print_all(&problems);
@@ -56,20 +75,7 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
             "the new fleet file does not read back as it was written: please report this",
         ));
     }
-    let Some(out) = &args.out else {
-        std::io::stdout().lock().write_all(text.as_bytes())?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    write(out, text.as_bytes(), args.force)?;
-    let addresses = fleet.mirrors.iter().flat_map(Mirror::addresses).count();
-    writeln!(
-        std::io::stdout().lock(),
-        "{}: {} with {}",
-        out.display(),
-        plural(fleet.mirrors.len(), "mirror", "mirrors"),
-        plural(addresses, "address", "addresses")
-    )?;
-    Ok(ExitCode::SUCCESS)
+    Ok((fleet, text))
 }
 
 fn write(out: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {

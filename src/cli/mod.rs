@@ -3,17 +3,16 @@
 // `println!` and `eprintln!` panic when the reader has closed the pipe (`| head -1`).
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-/// Path of the configuration file unless `--config` names another.
-pub const DEFAULT_CONFIG: &str = "cvdns.toml";
-
 mod admin_client;
 pub mod check;
+pub mod config_path;
 pub mod cvd;
 pub mod explain;
 pub mod export;
 pub mod feed;
 pub mod geoip;
 pub mod import;
+pub mod init;
 mod live;
 pub mod log_level;
 mod long_running;
@@ -27,5 +26,6 @@ pub mod reload;
 pub mod serve;
 mod signature;
 pub mod simulate;
+pub mod stated;
 pub mod status;
 mod table;

@@ -9,15 +9,16 @@ use tracing::{error, warn};
 use super::long_running::{run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
+use super::stated::StatedSettings;
 use crate::daemon::{Daemon, Origin, StartError};
-use crate::load::load;
+use crate::load::load_stating;
 use crate::logging::{LogQueue, check_variable};
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
 
-/// The options of `cvdns serve`.
-#[derive(Debug, Args)]
+/// Arguments of `cvdns serve`.
+#[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
     /// Take over from the running server without losing a query, if one runs; see `takeover` in
     /// [server].
@@ -26,7 +27,10 @@ pub struct ServeArgs {
     /// running server ends. If anything is wrong, the running server goes on, and this command says
     /// why and ends with exit status 1.
     #[arg(long)]
-    replace: bool,
+    pub replace: bool,
+    /// Settings that beat those of the configuration.
+    #[command(flatten)]
+    pub stated: StatedSettings,
 }
 
 /// Serves until a signal stops it.
@@ -38,10 +42,11 @@ pub fn run(args: &ServeArgs, config: &Path) -> ExitCode {
     let origin = Origin::from_environment(args.replace);
     // Before the first thread, so that it holds for all.
     let confined = confinement::begin();
-    run_with_signals(0, |log, signals| serve(config, log, signals, confined, origin))
+    run_with_signals(0, |log, signals| serve(args, config, log, signals, confined, origin))
 }
 
 fn serve(
+    args: &ServeArgs,
     config: &Path,
     log: &LogQueue,
     signals: Signals,
@@ -49,7 +54,8 @@ fn serve(
     origin: Origin,
 ) -> ExitCode {
     let mut problems = Problems::default();
-    let Some(loaded) = load(config, &mut problems) else {
+    let stated = args.stated.command_line();
+    let Some(loaded) = load_stating(config, &stated, &mut problems) else {
         print(&problems);
         return ExitCode::FAILURE;
     };

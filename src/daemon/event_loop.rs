@@ -116,12 +116,11 @@ impl EventLoop<'_> {
     fn reload(&mut self, state: &mut ServerState, follower: &impl Follower) -> (bool, Problems) {
         self.supervision.reloading();
         let mut problems = Problems::default();
-        let done = load::reload(self.config, Some(state.loaded()), &mut problems).is_some_and(
-            |mut loaded| {
+        let done =
+            load::reload(self.config, state.loaded(), &mut problems).is_some_and(|mut loaded| {
                 follower.adjust(&mut loaded);
                 state.reload(loaded, Timestamp::now(), &mut problems)
-            },
-        );
+            });
         log_problems(&problems);
         state.count_reload(done);
         if done {

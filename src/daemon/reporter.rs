@@ -209,6 +209,9 @@ pub(super) fn log_inputs(loaded: &Loaded, static_data: &StaticData) {
         },
         |more| info!("{more} more zone files with mirrors"),
     );
+    if let Some((_, included @ [_, ..])) = loaded.config.files.split_first() {
+        info!("included: {}", included.join(", "));
+    }
     info!("{}; {}", static_data.summary(), loaded.countries.described);
     if let Some(source) = &loaded.feed {
         let kept = match &loaded.state {

@@ -113,6 +113,16 @@ pub(super) fn read(
                 source,
             }
         }
+        Err(_) if !config.geoip.is_database_named && !file.exists() => {
+            let what = format!(
+                "there is no country database: {} does not exist, and [geoip] names no other",
+                file.display()
+            );
+            let help = "all clients are answered by the path `unknown` of their zone; \
+                        `cvdns geoip build` makes a database";
+            problems.warning(named.location.clone(), what, help);
+            CountryData::unread("no country database")
+        }
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
             problems.error(named.location.clone(), error, help);

@@ -1,12 +1,14 @@
 //! Reads the configuration and the files that it names into inputs for the compiler.
 //!
-//! In order of reading: `zones`, `geoip` and `overrides` read what answers are made of; `source` is
-//! where the feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files
-//! of the record; `monitor` reads what the coordinator needs.
+//! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
+//! `overrides` read what answers are made of; `source` is where the feed comes from, which
+//! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
+//! what the coordinator needs.
 
 mod admin_token;
 mod cookie_secrets;
 mod geoip;
+mod include;
 mod monitor;
 mod overrides;
 mod release;
@@ -19,10 +21,10 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use cvdns_core::config::{Admin, Config};
+use cvdns_core::config::{Admin, CommandLine, Config};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::Country;
-use cvdns_core::problem::table::Placed;
+use cvdns_core::problem::table::{Placed, SourceText};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
 
@@ -44,6 +46,8 @@ type PlacedPath = Placed<String>;
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
+    /// What the command line states instead, which is part of `config` already.
+    pub command_line: CommandLine,
     /// The inputs that snapshots are compiled from.
     pub inputs: Inputs,
     /// The source of the feed; `None` if none is configured.
@@ -83,13 +87,32 @@ pub struct FollowedSources {
 /// Reads a configuration and everything it names except the feed and the files of the release. All
 /// problems are noted. If there are errors, the result is only good for finding more of them.
 pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
-    reload(path, None, problems)
+    load_stating(path, &CommandLine::default(), problems)
 }
 
-/// Reads a configuration like [`load`]. A country database that is the same as `before` is not read
-/// again.
-pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> Option<Loaded> {
-    let config = config(path, problems)?;
+/// Reads a configuration like [`load`], some of whose settings the command line states instead.
+pub fn load_stating(
+    path: &Path,
+    command_line: &CommandLine,
+    problems: &mut Problems,
+) -> Option<Loaded> {
+    load_after(path, command_line, None, problems)
+}
+
+/// Reads a configuration again, with the same command line as `before`. A country database that is
+/// the same as before is not read again.
+pub fn reload(path: &Path, before: &Loaded, problems: &mut Problems) -> Option<Loaded> {
+    load_after(path, &before.command_line, Some(before), problems)
+}
+
+fn load_after(
+    path: &Path,
+    command_line: &CommandLine,
+    before: Option<&Loaded>,
+    problems: &mut Problems,
+) -> Option<Loaded> {
+    let mut config = config(path, problems)?;
+    config.apply(command_line, problems);
     let mut files = reloaded_files(path, &config);
     let zones: Vec<_> = config
         .zones
@@ -110,6 +133,7 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
+        command_line: command_line.clone(),
         inputs,
         feed,
         roots,
@@ -124,11 +148,12 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
     })
 }
 
-/// The configuration, and the files that it names itself and that are read at a reload alone.
+/// The configuration, and the files that it includes or names itself and that are read at a reload
+/// alone.
 fn reloaded_files(path: &Path, config: &Config) -> BTreeSet<PathBuf> {
     let named = config.feed.ca_file.iter().chain([&config.geoip.database]);
     let named = named.map(|named| cvdns_io::beside(path, &named.value));
-    named.chain([path.to_owned()]).collect()
+    named.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }
 
 /// Reads where the server of a configuration is controlled. `None` means that the configuration
@@ -198,14 +223,20 @@ fn roots(
 
 fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
     let name = path.display().to_string();
-    match cvdns_io::read_text(path) {
-        Ok(text) => Config::parse(&name, &text, problems),
+    let text = match cvdns_io::read_text(path) {
+        Ok(text) => text,
         Err(error) => {
-            let help = "name the configuration with --config FILE; without it, cvdns.toml is read in the working directory";
+            let help = "name the configuration with --config FILE; without it, cvdns.toml in the \
+                        working directory is read, or else /etc/cvdns/cvdns.toml";
             problems.error(Location::file(&name), error, help);
-            None
+            return None;
         }
-    }
+    };
+    let patterns = Config::includes(&name, &text, problems)?;
+    let included = include::read(path, &patterns, problems)?;
+    let mut sources = vec![SourceText::first(&name, &text)];
+    sources.extend(included.iter().map(include::IncludedFile::source));
+    Config::parse_joined(&sources, problems)
 }
 
 fn settings(config: &Config) -> Settings {

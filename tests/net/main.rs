@@ -26,6 +26,7 @@ mod feed;
 mod feed_state;
 mod feed_trust;
 mod gate;
+mod init;
 mod limits;
 mod metrics;
 mod not_for;

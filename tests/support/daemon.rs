@@ -165,6 +165,19 @@ impl Daemon {
         (output.status, String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Starts the server of a configuration that is in this directory already, by a shell with
+    /// these commands before, and with these arguments after those that every server gets. It must
+    /// listen on this port.
+    pub fn start_in(dir: TempDir, port: u16, commands: &str, arguments: &str) -> Self {
+        let script = format!("{commands} exec \"$0\" \"$@\" {arguments}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_cvdns")]);
+        let child = started(command, dir.path(), None);
+        let mut daemon = Self { child, port, dir, has_log: true, replaced: 0 };
+        daemon.wait_until_ready();
+        daemon
+    }
+
     /// Waits until it answers over every transport, and until its log has all that it says of its
     /// start.
     pub fn wait_until_ready(&mut self) {
@@ -308,6 +321,9 @@ fn spawned(mut command: Command, dir: &Path, log: &str, stderr: Option<Stdio>) -
         .arg(dir.join("cvdns.toml"))
         .current_dir(dir)
         .env_remove("CVDNS_LOG")
+        .env_remove("CVDNS_CONFIG")
+        .env_remove("CVDNS_LISTEN")
+        .env_remove("CVDNS_NSID")
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the log twice"))
         .stderr(stderr.unwrap_or(log.into()))

@@ -1,5 +1,5 @@
 //! The check of one address: its timestamp by both virtual hosts, and the headers of the three
-//! databases.
+//! databases; or a path, for networks that are not ClamAV's.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,17 +9,23 @@ use jiff::Timestamp;
 use super::failure::{Failure, Severity};
 pub use super::fetch::{Answer, Client, Request};
 use super::rule::Evidence;
+use super::target::Requirements;
 use super::timestamp;
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_core::release::cvd::{HEADER_SIZE, Header};
 
 /// What an address serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    /// The older one of the timestamps by both virtual hosts.
-    pub timestamp: Timestamp,
-    /// The versions of main, daily and bytecode.
-    pub versions: [u32; 3],
+pub enum Served {
+    /// ClamAV's files.
+    Databases {
+        /// The older one of the timestamps by both virtual hosts.
+        timestamp: Timestamp,
+        /// The versions of main, daily and bytecode.
+        versions: [u32; 3],
+    },
+    /// The path that is probed.
+    Path,
 }
 
 /// The request that failed, and how.
@@ -49,9 +55,18 @@ pub struct Database {
 pub fn check(
     client: &Client,
     address: SocketAddr,
-    hosts: &[String; 2],
+    requirements: &Requirements,
     now: Timestamp,
 ) -> Result<Served, FailedRequest> {
+    let hosts = match requirements {
+        Requirements::Databases(hosts) => hosts,
+        Requirements::Path { path, hosts } => {
+            for host in hosts {
+                at(host, path, |request| probe(client, request), address)?;
+            }
+            return Ok(Served::Path);
+        }
+    };
     let mut timestamps = Vec::with_capacity(hosts.len());
     for host in hosts {
         timestamps.push(at(host, TIMESTAMP, |request| timestamp(client, request, now), address)?.0);
@@ -66,7 +81,7 @@ pub fn check(
     }
     // Two hosts of one mirror may be two directories. Some clients get the older one.
     let timestamp = timestamps.into_iter().min().unwrap_or(now);
-    Ok(Served { timestamp, versions })
+    Ok(Served::Databases { timestamp, versions })
 }
 
 /// Where the timestamp is.
@@ -83,6 +98,17 @@ fn at<T>(
         path: path.to_owned(),
         failure,
     })
+}
+
+/// Most octets of a probed file that are read: enough to see that it comes, whatever its size.
+const PROBED: u64 = 64 << 10;
+
+/// Requests a path of any content.
+///
+/// # Errors
+/// When its first octets do not come, or the status is no success.
+pub fn probe(client: &Client, request: Request<'_>) -> Result<Answer, Failure> {
+    client.get(&Request { range: None, limit: PROBED, ..request })
 }
 
 /// Requests the timestamp.
@@ -148,7 +174,8 @@ pub fn part(answer: &Answer, asked: u64) -> Result<(), Failure> {
 impl From<Result<Served, FailedRequest>> for Evidence {
     fn from(result: Result<Served, FailedRequest>) -> Self {
         match result {
-            Ok(Served { timestamp, versions }) => Self::Serves { timestamp, versions },
+            Ok(Served::Databases { timestamp, versions }) => Self::Serves { timestamp, versions },
+            Ok(Served::Path) => Self::Answers,
             Err(fault) => match fault.failure.severity() {
                 Severity::Dead => Self::Dead(fault.to_string()),
                 Severity::Faulty => Self::Faulty(fault.to_string()),

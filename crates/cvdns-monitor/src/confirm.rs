@@ -11,7 +11,7 @@ pub(super) fn confirmed(
 ) -> Evidence {
     let mut verdict = check();
     for _ in 1..tries {
-        if matches!(verdict, Evidence::Serves { .. }) || !pause() {
+        if verdict.is_good() || !pause() {
             break;
         }
         verdict = both(verdict, check());
@@ -22,7 +22,7 @@ pub(super) fn confirmed(
 /// The result of two checks: the better one. An address is dead only if both checks found it dead.
 fn both(first: Evidence, second: Evidence) -> Evidence {
     let rank = |evidence: &Evidence| match evidence {
-        Evidence::Serves { .. } => 0,
+        Evidence::Serves { .. } | Evidence::Answers => 0,
         Evidence::Faulty(_) => 1,
         Evidence::Unchecked(_) => 2,
         Evidence::Dead(_) => 3,

@@ -107,7 +107,7 @@ impl Round {
             Evidence::Faulty(reason) | Evidence::Dead(reason) | Evidence::Unchecked(reason) => {
                 Some(reason)
             }
-            Evidence::Serves { .. } => None,
+            Evidence::Serves { .. } | Evidence::Answers => None,
         }
     }
 

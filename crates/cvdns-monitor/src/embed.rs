@@ -22,7 +22,7 @@ impl Coordinator {
     /// # Errors
     /// When the virtual hosts follow neither from a zone's origin nor from the settings.
     pub fn without_memory(inputs: &MonitorInputs, now: Timestamp) -> Result<Self, String> {
-        let targets = all(&inputs.fleets, inputs.settings.hosts.as_ref())?;
+        let targets = all(&inputs.fleets, &inputs.settings)?;
         Ok(Self::new(targets, StoredState::default(), Conduct::of(inputs), None, now))
     }
 

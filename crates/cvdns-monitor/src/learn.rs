@@ -102,7 +102,7 @@ impl Coordinator {
         now: Timestamp,
         random: Random<'_>,
     ) -> Vec<News> {
-        let serves = matches!(evidence, Evidence::Serves { .. });
+        let serves = evidence.is_good();
         let served_again = self.round.as_mut().is_some_and(|round| round.note(number, serves));
         let before = self.known(number);
         let moment = self.moment(now);

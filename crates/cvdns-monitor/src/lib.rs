@@ -50,4 +50,4 @@ pub use inputs::MonitorInputs;
 pub use publish::{read_release, released};
 pub use run::{Checked, Start, once, watch};
 pub use sign::Signer;
-pub use target::hosts_of;
+pub use target::Requirements;

@@ -36,7 +36,7 @@ pub struct Known {
     /// once if its timestamp is too old. Removal counts from here, whatever the state was
     /// meanwhile.
     pub old_from: Option<Timestamp>,
-    /// The timestamp that it last served.
+    /// The timestamp that it last served; with a probed path, the time of its last good check.
     pub timestamp: Option<Timestamp>,
     /// The versions of main, daily and bytecode that it last served.
     pub versions: Option<[u32; 3]>,
@@ -65,12 +65,21 @@ pub enum Evidence {
         /// Its versions of main, daily and bytecode.
         versions: [u32; 3],
     },
+    /// It answers the path that is probed, which says nothing of databases.
+    Answers,
     /// It answers, but not as a mirror must.
     Faulty(String),
     /// It refused or did not answer in time, in every try.
     Dead(String),
     /// It could not be checked, for reasons that are not the mirror's.
     Unchecked(String),
+}
+
+impl Evidence {
+    /// Whether the address serves all that it must.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Serves { .. } | Self::Answers)
+    }
 }
 
 /// The settings of the rule.
@@ -127,6 +136,12 @@ impl Rule {
                     Some((since, behind)) => self.late(&mut known, since, behind, now),
                     None => self.fresh(&mut known, now),
                 }
+            }
+            Evidence::Answers => {
+                (known.timestamp, known.versions) = (Some(now), None);
+                known.serving = known.serving.saturating_add(1);
+                (known.failing_since, known.behind_since) = (None, None);
+                self.fresh(&mut known, now);
             }
             Evidence::Faulty(reason) => {
                 known.fails(reason, later(now, self.old_after), now);

@@ -181,7 +181,7 @@ impl StoredState {
     /// Counts a check.
     pub(super) fn count(&mut self, evidence: &Evidence) {
         let counter = match evidence {
-            Evidence::Serves { .. } => &mut self.checks.serving,
+            Evidence::Serves { .. } | Evidence::Answers => &mut self.checks.serving,
             Evidence::Faulty(_) => &mut self.checks.faulty,
             Evidence::Dead(_) => &mut self.checks.dead,
             Evidence::Unchecked(_) => &mut self.checks.unchecked,

@@ -5,8 +5,58 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use cvdns_core::config::Monitor;
 use cvdns_core::fleet::{Downtime, Fleet, Mirror};
 use cvdns_core::zone::file::CC;
+
+/// What mirrors must serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requirements {
+    /// ClamAV's timestamp and databases, by two virtual hosts: the network's name, and one of
+    /// `db.*`.
+    Databases([String; 2]),
+    /// A path, by each of these virtual hosts.
+    Path {
+        /// The path, with its leading slash.
+        path: String,
+        /// The virtual hosts, at least one.
+        hosts: Vec<String>,
+    },
+}
+
+impl Requirements {
+    /// What the mirrors of a zone must serve by these settings.
+    ///
+    /// # Errors
+    /// When the virtual hosts follow neither from the settings nor from the origin.
+    pub fn of(settings: &Monitor, origin: &str) -> Result<Self, String> {
+        let hosts = settings.hosts.clone();
+        Ok(match (&settings.probe, hosts) {
+            (Some(path), Some(hosts)) => Self::Path { path: path.clone(), hosts },
+            (Some(path), None) => {
+                Self::Path { path: path.clone(), hosts: vec![host_of(origin)?.to_owned()] }
+            }
+            (None, Some(hosts)) => {
+                let two = |hosts: Vec<String>| {
+                    format!("`hosts` in [monitor] has {} names, not two", hosts.len())
+                };
+                Self::Databases(hosts.try_into().map_err(two)?)
+            }
+            (None, None) => {
+                let origin = host_of(origin)?;
+                Self::Databases([format!("database.{origin}"), format!("db.test.{origin}")])
+            }
+        })
+    }
+
+    /// The virtual hosts.
+    pub fn hosts(&self) -> &[String] {
+        match self {
+            Self::Databases(hosts) => hosts,
+            Self::Path { hosts, .. } => hosts,
+        }
+    }
+}
 
 /// An address of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +65,8 @@ pub(super) struct Target {
     pub(super) host: String,
     /// The address.
     pub(super) address: IpAddr,
-    /// The virtual hosts that are requested from it.
-    pub(super) hosts: [String; 2],
+    /// What it must serve.
+    pub(super) requirements: Requirements,
     /// Its announced downtimes.
     downtimes: Vec<Downtime>,
 }
@@ -32,46 +82,40 @@ impl Target {
 ///
 /// # Errors
 /// When the virtual hosts follow neither from a zone's origin nor from the settings.
-pub(super) fn all(
-    fleets: &[(String, Fleet)],
-    hosts: Option<&[String; 2]>,
-) -> Result<Vec<Target>, String> {
+pub(super) fn all(fleets: &[(String, Fleet)], settings: &Monitor) -> Result<Vec<Target>, String> {
     let mut seen: HashSet<&str> = HashSet::new();
     let mut targets = Vec::new();
     for (origin, fleet) in fleets {
-        let hosts = match hosts {
-            Some(hosts) => hosts.clone(),
-            None => hosts_of(origin)?,
-        };
+        let requirements = Requirements::of(settings, origin)?;
         for (_, mirror) in fleet.enabled() {
             if seen.insert(&mirror.host) {
-                targets.extend(of(mirror, &hosts));
+                targets.extend(of(mirror, &requirements));
             }
         }
     }
     Ok(targets)
 }
 
-fn of(mirror: &Mirror, hosts: &[String; 2]) -> impl Iterator<Item = Target> {
+fn of(mirror: &Mirror, requirements: &Requirements) -> impl Iterator<Item = Target> {
     mirror.addresses().map(|address| Target {
         host: mirror.host.clone(),
         address,
-        hosts: hosts.clone(),
+        requirements: requirements.clone(),
         downtimes: mirror.downtimes.clone(),
     })
 }
 
-/// The virtual hosts of an origin's mirrors (CLIENTS: "Mirror states"): the network's name, and one
-/// of `db.*`.
+/// The domain of an origin's mirrors, from which the virtual hosts follow (CLIENTS: "Mirror
+/// states").
 ///
 /// # Errors
 /// When the origin stands for many zones.
-pub fn hosts_of(origin: &str) -> Result<[String; 2], String> {
+fn host_of(origin: &str) -> Result<&str, String> {
     let origin = origin.strip_suffix('.').unwrap_or(origin);
     if origin.contains(CC) || origin.is_empty() {
         return Err(format!(
             "the origin \"{origin}\" does not tell the virtual hosts: write `hosts` in [monitor]"
         ));
     }
-    Ok([format!("database.{origin}"), format!("db.test.{origin}")])
+    Ok(origin)
 }

@@ -13,6 +13,7 @@ pub use self::advice::{Advice, Software, text};
 use super::check::{self, Client, Request, TIMESTAMP};
 use super::failure::{Failure, Severity};
 use super::rule::span;
+use super::target::Requirements;
 use cvdns_core::release::CORE_DATABASES;
 
 /// Octets of the timed transfer.
@@ -23,8 +24,8 @@ const SPEED: u64 = 1 << 20;
 pub struct Trial {
     /// The HTTP client.
     pub client: Client,
-    /// The virtual hosts: the network's name, and one of `db.*`.
-    pub hosts: [String; 2],
+    /// What the mirror must serve.
+    pub requirements: Requirements,
     /// The port.
     pub port: u16,
     /// The age at which a timestamp is old.
@@ -91,7 +92,17 @@ impl Trial {
     /// Tries an address. If nothing answers, no further request is made.
     pub fn at(&self, address: IpAddr) -> Report {
         let mut report = Report { address, server: None, steps: Vec::new() };
-        for host in self.labels() {
+        let hosts = match &self.requirements {
+            Requirements::Databases(hosts) => hosts,
+            Requirements::Path { path, hosts } => {
+                for host in hosts {
+                    let step = self.path(host, path, &mut report);
+                    report.steps.push(step);
+                }
+                return report;
+            }
+        };
+        for host in labels(hosts) {
             let (step, dead) = self.timestamp(&host, &mut report);
             report.steps.push(step);
             if dead {
@@ -100,19 +111,12 @@ impl Trial {
         }
         for (number, database) in CORE_DATABASES.into_iter().enumerate() {
             let released = self.release.and_then(|release| release.get(number).copied());
-            let step = self.database(&format!("/{database}.cvd"), released, address);
+            let request = (hosts, format!("/{database}.cvd"));
+            let step = self.database(request, released, address);
             report.steps.push(step);
         }
-        report.steps.push(self.speed(address));
+        report.steps.push(self.speed(hosts, address));
         report
-    }
-
-    /// The virtual hosts, and one more of `db.*`: a web server that is configured for single names
-    /// would pass with two.
-    fn labels(&self) -> Vec<String> {
-        let [host, wildcard] = &self.hosts;
-        let other = advice::domain(wildcard).map(|domain| format!("db.any-label.{domain}"));
-        [host, wildcard].into_iter().cloned().chain(other).collect()
     }
 
     fn request<'r>(&self, host: &'r str, path: &'r str, address: IpAddr) -> Request<'r> {
@@ -137,10 +141,31 @@ impl Trial {
         }
     }
 
-    fn database(&self, path: &str, released: Option<u32>, address: IpAddr) -> Step {
-        let [host, _] = &self.hosts;
+    /// Tries a path of any content.
+    fn path(&self, host: &str, path: &str, report: &mut Report) -> Step {
         let what = format!("{host}{path}");
-        match check::database(&self.client, self.request(host, path, address), self.now) {
+        match check::probe(&self.client, self.request(host, path, report.address)) {
+            Ok(answer) => {
+                report.server = report.server.take().or(answer.server);
+                Step::good(what, format!("status {}", answer.status))
+            }
+            // The other advice is for ClamAV's files.
+            Err(failure) => {
+                let mut step = Step::bad(what, &failure);
+                step.advice = step.advice.filter(|advice| advice.is_general());
+                step
+            }
+        }
+    }
+
+    fn database(
+        &self,
+        ([host, _], path): (&[String; 2], String),
+        released: Option<u32>,
+        address: IpAddr,
+    ) -> Step {
+        let what = format!("{host}{path}");
+        match check::database(&self.client, self.request(host, &path, address), self.now) {
             Ok(database) if database.ranged => {
                 let header = database.header;
                 let found = format!("version {}, built {}", header.version, header.time);
@@ -162,8 +187,7 @@ impl Trial {
     }
 
     /// Times the transfer of the first megabyte of the largest database, connection included.
-    fn speed(&self, address: IpAddr) -> Step {
-        let [host, _] = &self.hosts;
+    fn speed(&self, [host, _]: &[String; 2], address: IpAddr) -> Step {
         let path = "/main.cvd";
         let what = format!("{host}{path}, transfer");
         let request =
@@ -178,4 +202,11 @@ impl Trial {
             Err(failure) => Step::bad(what, &failure),
         }
     }
+}
+
+/// The virtual hosts, and one more of `db.*`: a web server that is configured for single names
+/// would pass with two.
+fn labels([host, wildcard]: &[String; 2]) -> Vec<String> {
+    let other = advice::domain(wildcard).map(|domain| format!("db.any-label.{domain}"));
+    [host, wildcard].into_iter().cloned().chain(other).collect()
 }

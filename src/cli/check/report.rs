@@ -22,6 +22,8 @@ const MAX_LISTED: usize = 20;
 #[derive(Debug, Serialize)]
 pub(super) struct CheckReport {
     config: String,
+    /// The files that it includes.
+    included: Vec<String>,
     /// The number of zones, names and mirrors as text; `None` if the configuration cannot be
     /// served.
     summary: Option<String>,
@@ -95,6 +97,7 @@ impl CheckReport {
     pub(super) fn unread(config: &Path) -> Self {
         Self {
             config: config.display().to_string(),
+            included: Vec::new(),
             summary: None,
             start: None,
             zones: Vec::new(),
@@ -125,6 +128,7 @@ impl CheckReport {
         };
         Self {
             config: config.display().to_string(),
+            included: loaded.config.files.iter().skip(1).cloned().collect(),
             summary: Some(format!("{}; {}", static_data.summary(), loaded.countries.described)),
             start: Some(start),
             zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
@@ -156,6 +160,9 @@ impl CheckReport {
         }
         if let Some(start) = &self.start {
             print_line(format_args!("serve would start {start}"))?;
+        }
+        if !self.included.is_empty() {
+            print_line(format_args!("included: {}", self.included.join(", ")))?;
         }
         let summary = self.summary.as_deref().unwrap_or_default();
         print_line(format_args!("{} can be served: {summary}", self.config))?;

@@ -140,6 +140,8 @@ impl Access {
 fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let whole = || Location::file(&config.display().to_string());
     let mut out = vec![(config.to_owned(), whole())];
+    let included = loaded.config.files.iter().skip(1);
+    out.extend(included.map(|name| (PathBuf::from(name), Location::file(name))));
     let named =
         loaded.config.zones.iter().map(|named| (beside(config, &named.value), &named.location));
     let named: HashMap<PathBuf, &Location> = named.collect();

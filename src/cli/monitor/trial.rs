@@ -17,14 +17,14 @@ use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::{Problems, printable_lines};
 use cvdns_monitor::check::Client;
 use cvdns_monitor::trial::{Advice, Report, Software, Trial, text};
-use cvdns_monitor::{MonitorInputs, hosts_of, released};
+use cvdns_monitor::{MonitorInputs, Requirements, released};
 
 /// The report on a mirror, as JSON has it.
 #[derive(Serialize)]
 struct TrialReport<'w> {
     mirror: &'w str,
     good: bool,
-    hosts: &'w [String; 2],
+    hosts: &'w [String],
     missing: &'w [&'static str],
     addresses: &'w [Report],
 }
@@ -45,18 +45,13 @@ pub(super) fn run(
         Some((origin, addresses)) => (Some(origin), addresses),
         None => (fleets.first().map(|(origin, _)| origin), resolve(mirror)?),
     };
-    let hosts = match (settings.hosts, origin) {
-        (Some(hosts), _) => hosts,
-        (None, Some(origin)) => hosts_of(origin).map_err(Failure::new)?,
-        (None, None) => {
-            return Err(Failure::new(
-                "the virtual hosts are not known without a zone: name its domain with --origin",
-            ));
-        }
-    };
+    let unknown = "the virtual hosts are not known without a zone: name its domain with --origin";
+    let origin = origin.map(String::as_str).or(settings.hosts.as_ref().map(|_| ""));
+    let origin = origin.ok_or_else(|| Failure::new(unknown))?;
+    let requirements = Requirements::of(&settings, origin).map_err(Failure::new)?;
     let trial = Trial {
         client: Client::new(settings.connect_timeout, settings.timeout),
-        hosts,
+        requirements,
         port: settings.port,
         old_after: settings.old_after,
         release,
@@ -70,12 +65,12 @@ pub(super) fn run(
         print_json(&TrialReport {
             mirror,
             good,
-            hosts: &trial.hosts,
+            hosts: trial.requirements.hosts(),
             missing: &missing,
             addresses: &reports,
         })?;
     } else {
-        print_reports(mirror, &trial.hosts, &missing, &reports)?;
+        print_reports(mirror, trial.requirements.hosts(), &missing, &reports)?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -150,7 +145,7 @@ fn missing(mirror: &str, addresses: &[IpAddr]) -> Vec<&'static str> {
 
 fn print_reports(
     mirror: &str,
-    hosts: &[String; 2],
+    hosts: &[String],
     missing: &[&str],
     reports: &[Report],
 ) -> Result<(), Failure> {
@@ -189,7 +184,7 @@ fn print_reports(
 }
 
 /// Prints what to change, for the software of this web server, or for all known ones.
-fn print_advice(out: &mut impl Write, report: &Report, hosts: &[String; 2]) -> std::io::Result<()> {
+fn print_advice(out: &mut impl Write, report: &Report, hosts: &[String]) -> std::io::Result<()> {
     let advice: BTreeSet<Advice> = report.steps.iter().filter_map(|step| step.advice).collect();
     let known = report.server.as_deref().and_then(Software::of);
     for advice in advice {

@@ -4,7 +4,9 @@
 mod check;
 mod countries;
 mod demand;
+mod include;
 mod start;
+mod stated;
 mod terminal;
 
 use std::path::Path;
@@ -14,7 +16,9 @@ use std::process::{Command, Stdio};
 fn cvdns(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
     command.args(arguments).current_dir(dir).stdin(Stdio::null());
-    for variable in ["CVDNS_LOG", "NO_COLOR", "COLUMNS"] {
+    for variable in
+        ["CVDNS_CONFIG", "CVDNS_LISTEN", "CVDNS_NSID", "CVDNS_LOG", "NO_COLOR", "COLUMNS"]
+    {
         command.env_remove(variable);
     }
     command

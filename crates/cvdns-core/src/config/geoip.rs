@@ -13,6 +13,8 @@ use crate::problem::table::{Placed, Table};
 pub struct Geoip {
     /// Path of the database.
     pub database: Placed<String>,
+    /// Whether the path is written. If it is not, the file may be missing.
+    pub is_database_named: bool,
     /// Fewest networks that the database may have. `None`: at a reload, half of the networks in
     /// force; at a start, any number.
     pub min_networks: Option<u64>,
@@ -22,6 +24,7 @@ pub struct Geoip {
 
 impl Geoip {
     pub(super) fn read(mut table: Table<'_>) -> Self {
+        let is_database_named = table.has(&keys::DATABASE);
         let database = table.get(&keys::DATABASE);
         let min_networks = table.get(&keys::MIN_NETWORKS).map(|least| least.value);
         let mut overrides: Vec<(IpNet, Country)> = Vec::new();
@@ -37,7 +40,7 @@ impl Geoip {
         let database = database
             .unwrap_or_else(|| Placed { value: keys::DATABASE.preset(), location: table.file() });
         table.finish();
-        Self { database, min_networks, overrides }
+        Self { database, is_database_named, min_networks, overrides }
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_address;
 mod admin_token;
+mod command_line;
 mod cookies;
 mod explain;
 mod feed;
@@ -22,11 +23,12 @@ use std::collections::HashSet;
 
 use crate::abuse::RateLimit;
 use crate::problem::Problems;
-use crate::problem::table::{Document, Placed, Table};
+use crate::problem::table::{Document, Placed, SourceText, Table};
 
 pub use admin::Admin;
 pub use admin_address::AdminAddress;
 pub use admin_token::AdminToken;
+pub use command_line::CommandLine;
 pub use cookies::Cookies;
 pub use explain::Explain;
 pub use feed::Feed;
@@ -38,9 +40,12 @@ pub use restart::waiting_for_restart;
 pub use server::Server;
 pub use udp_mode::UdpMode;
 
-/// The server's configuration. Paths are as written: relative to the file that contains them.
+/// The server's configuration. Paths are relative to its first file, in whichever file they are
+/// written.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The names of the files that were read: the first one, then those that it includes.
+    pub files: Vec<String>,
     /// How the server listens and answers.
     pub server: Server,
     /// Paths of the zone files.
@@ -66,10 +71,40 @@ pub struct Config {
 impl Config {
     /// Reads the file and reports everything wrong in it. `None` if the syntax is wrong.
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Self> {
-        Document::read(file, text, &keys::ROOT, problems, Self::read)
+        Self::parse_joined(&[SourceText::first(file, text)], problems)
+    }
+
+    /// Reads a file and those that it includes, as one. `None` if the syntax of any is wrong.
+    pub fn parse_joined(sources: &[SourceText<'_>], problems: &mut Problems) -> Option<Self> {
+        Document::read_joined(sources, &keys::ROOT, problems, Self::read)
+    }
+
+    /// The paths and patterns that a file includes, as written. `None` if the syntax is wrong,
+    /// which is the only thing that is reported: [`Config::parse_joined`] reports all else.
+    pub fn includes(
+        file: &str,
+        text: &str,
+        problems: &mut Problems,
+    ) -> Option<Vec<Placed<String>>> {
+        let mut found = Problems::default();
+        let read = Document::read(file, text, &keys::ROOT, &mut found, |mut root| {
+            root.list(&keys::INCLUDE)
+        });
+        if read.is_none() {
+            problems.append(found);
+        }
+        read.map(Option::unwrap_or_default)
     }
 
     fn read(mut root: Table<'_>) -> Self {
+        let files = root.file_names().collect();
+        root.refuse_beyond_first(
+            &keys::INCLUDE,
+            "an included file includes others",
+            "name them in the `include` of the first file",
+        );
+        // The files are read already.
+        let _ = root.list(&keys::INCLUDE);
         let server = Server::read(root.table(&keys::SERVER));
         let zones = zones(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
@@ -81,7 +116,7 @@ impl Config {
         let log = Log::read(root.table(&keys::LOG));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
         root.finish();
-        Self { server, zones, geoip, feed, record, admin, rate_limit, cookies, log, monitor }
+        Self { files, server, zones, geoip, feed, record, admin, rate_limit, cookies, log, monitor }
     }
 }
 

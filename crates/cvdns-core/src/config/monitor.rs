@@ -21,8 +21,11 @@ pub struct Monitor {
     pub state: Option<Placed<String>>,
     /// JSON object that becomes the feed's `release`; `None`: the last feed's release is repeated.
     pub release: Option<Placed<String>>,
-    /// The two virtual hosts of mirrors; `None`: `database.ORIGIN` and `db.test.ORIGIN`.
-    pub hosts: Option<[String; 2]>,
+    /// The path that is requested instead of ClamAV's timestamp and databases; `None`: these.
+    pub probe: Option<String>,
+    /// The virtual hosts of mirrors, two without `probe`; `None`: `database.ORIGIN` and
+    /// `db.test.ORIGIN`, or with `probe` the origin.
+    pub hosts: Option<Vec<String>>,
     /// Port of the mirrors' web servers.
     pub port: u16,
     /// Time in which a healthy address is checked once.
@@ -83,12 +86,14 @@ impl Monitor {
 
     /// Reads the section; a feed older than `max_age` is stale.
     pub(super) fn read(mut table: Table<'_>, max_age: Duration) -> Self {
+        let probe = table.get(&keys::PROBE).map(|probe| probe.value);
         let monitor = Self {
             feed: table.get(&keys::FEED),
             secret_key: table.get(&keys::SECRET_KEY),
             state: table.get(&keys::STATE),
             release: table.get(&keys::RELEASE),
-            hosts: hosts(&mut table),
+            hosts: hosts(&mut table, probe.is_some()),
+            probe,
             interval: table.value(&keys::INTERVAL),
             retry_interval: table.value(&keys::RETRY_INTERVAL),
             old_after: table.value(&keys::OLD_AFTER),
@@ -120,16 +125,19 @@ impl Monitor {
     }
 }
 
-fn hosts(table: &mut Table<'_>) -> Option<[String; 2]> {
+/// Reads the virtual hosts: two, or with `probe` one or more.
+fn hosts(table: &mut Table<'_>, is_probe: bool) -> Option<Vec<String>> {
     let location = table.key_location(&keys::HOSTS);
     let hosts = table.list(&keys::HOSTS)?;
     let hosts: Vec<String> = hosts.into_iter().map(|host| host.value).collect();
-    let hosts = <[String; 2]>::try_from(hosts);
-    if let Err(hosts) = &hosts {
+    let is_right = if is_probe { !hosts.is_empty() } else { hosts.len() == 2 };
+    if !is_right {
         let what = format!("`hosts` has {} names", hosts.len());
-        table.error(location, what, format!("expected {}", keys::HOSTS.expected()));
+        let one = "one name such as [\"download.example\"], or several";
+        let expected = if is_probe { one.to_owned() } else { keys::HOSTS.expected() };
+        table.error(location, what, format!("expected {expected}"));
     }
-    hosts.ok()
+    is_right.then_some(hosts)
 }
 
 /// Reads the witnesses. One that no connection can reach would freeze the coordinator, and one that
@@ -228,6 +236,10 @@ mod tests {
     fn problems_are_reported_with_their_location() {
         for (line, words) in [
             ("confirm = 0", "c:3:11: `confirm`: 0 is not within 1 to 100"),
+            ("probe = \"timestamp\"", "\"timestamp\" is not the path of a URL"),
+            ("probe = \"/a b\"", "\"/a b\" is not the path of a URL (expected a path that begins"),
+            ("probe = \"/a#b\"", "is not the path of a URL"),
+            ("probe = \"/\"\nhosts = []", "`hosts` has 0 names (expected one name such as"),
             ("port = 65536", "is not within 1 to 65535"),
             ("hosts = [\"one.example\"]", "`hosts` has 1 names"),
             ("hosts = [\"a b\", \"c\"]", "\"a b\" is not a host name"),
@@ -268,6 +280,16 @@ mod tests {
         ] {
             let (_, problems) = read(line);
             assert!(problems.iter().any(|problem| problem.contains(words)), "{line}: {problems:?}");
+        }
+    }
+
+    /// A network that is not ClamAV's has as many virtual hosts as it likes.
+    #[test]
+    fn with_a_probe_one_virtual_host_is_enough() {
+        for hosts in ["[\"a.example\"]", "[\"a.example\", \"b.example\", \"c.example\"]"] {
+            let (monitor, problems) = read(&format!("probe = \"/t?a=%20\"\nhosts = {hosts}"));
+            assert_eq!(problems, Vec::<String>::new());
+            assert!(monitor.hosts.is_some() && monitor.probe.as_deref() == Some("/t?a=%20"));
         }
     }
 

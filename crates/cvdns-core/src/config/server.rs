@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::explain::Explain;
 use super::keys::server as keys;
+pub(super) use super::keys::server::check_nsid;
 use super::udp_mode::UdpMode;
 use crate::problem::Location;
 use crate::problem::table::{Placed, Table};
@@ -88,18 +89,7 @@ fn listen(table: &mut Table<'_>) -> (Vec<SocketAddr>, Vec<Location>) {
         return (keys::LISTEN.preset(), wildcards);
     };
     for placed in listen {
-        if addresses.contains(&placed.value) {
-            table.error(placed.location, format!("{} is named twice", placed.value), "keep one");
-            continue;
-        }
-        if let Some(other) = addresses.iter().find(|other| covers(**other, placed.value)) {
-            let (all, one) = if other.ip().is_unspecified() {
-                (*other, placed.value)
-            } else {
-                (placed.value, *other)
-            };
-            let what = format!("{one} is one of the addresses of {all}");
-            let help = "keep the wildcard, or list addresses one by one";
+        if let Some((what, help)) = conflict(&addresses, placed.value) {
             table.error(placed.location, what, help);
             continue;
         }
@@ -115,6 +105,21 @@ fn listen(table: &mut Table<'_>) -> (Vec<SocketAddr>, Vec<Location>) {
     (addresses, wildcards)
 }
 
+/// Why an address cannot be listened on beside those that are `known`, and what to do; `None` if it
+/// can.
+pub(super) fn conflict(
+    known: &[SocketAddr],
+    address: SocketAddr,
+) -> Option<(String, &'static str)> {
+    if known.contains(&address) {
+        return Some((format!("{address} is named twice"), "keep one"));
+    }
+    let other = *known.iter().find(|other| covers(**other, address))?;
+    let (all, one) = if other.ip().is_unspecified() { (other, address) } else { (address, other) };
+    let what = format!("{one} is one of the addresses of {all}");
+    Some((what, "keep the wildcard, or list addresses one by one"))
+}
+
 /// Whether one of two addresses is the wildcard of the other's family, at the same port.
 fn covers(one: SocketAddr, other: SocketAddr) -> bool {
     one.is_ipv4() == other.is_ipv4()
@@ -122,17 +127,21 @@ fn covers(one: SocketAddr, other: SocketAddr) -> bool {
         && one.ip().is_unspecified() != other.ip().is_unspecified()
 }
 
+/// The warning of portable UDP on a wildcard, and its help.
+pub(super) fn wildcard_warning() -> (&'static str, &'static str) {
+    (
+        "portable UDP on a wildcard answers from the address that routing chooses, not from the \
+         one asked",
+        "resolvers drop such answers where a machine has several addresses: list them one by one",
+    )
+}
+
 /// RFC 2181 section 4.1: answers come from the address that was asked. On a wildcard, this needs
 /// packet information, which portable mode does not have.
 fn warn_of_wildcards(table: &Table<'_>, wildcards: Vec<Location>, udp: UdpMode) {
     for location in wildcards.into_iter().filter(|_| udp.is_portable()) {
-        table.warning(
-            location,
-            "portable UDP on a wildcard answers from the address that routing chooses, not from \
-             the one asked",
-            "resolvers drop such answers where a machine has several addresses: list them one by \
-             one",
-        );
+        let (what, help) = wildcard_warning();
+        table.warning(location, what, help);
     }
 }
 

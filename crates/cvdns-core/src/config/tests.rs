@@ -146,3 +146,139 @@ fn overrides_of_networks_that_hold_ipv4_name_it() {
         assert_eq!(found, Vec::<String>::new(), "{net}");
     }
 }
+
+/// A configuration in several files: the first, and others each with its directory.
+fn joined(first: &str, others: &[(&str, &str, &str)]) -> (Option<Config>, Vec<String>) {
+    let mut problems = Problems::default();
+    let mut sources = vec![SourceText::first("cvdns.toml", first)];
+    sources.extend(others.iter().map(|(file, directory, text)| SourceText {
+        file,
+        text,
+        directory,
+    }));
+    let config = Config::parse_joined(&sources, &mut problems);
+    (config, problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn sections_are_joined_and_lists_of_tables_follow_one_another() {
+    let first = "[server]\nnsid = \"a\"\n[[zone]]\nfile = \"z.toml\"\n\
+                 [[geoip.override]]\nnet = \"192.0.2.0/24\"\ncountry = \"DE\"\n";
+    let (config, problems) = joined(
+        first,
+        &[
+            (
+                "conf.d/a.toml",
+                "conf.d",
+                "[server]\nworkers = 2\n[[zone]]\nfile = \"z.toml\"\n[geoip]\ndatabase = \"/d\"\n",
+            ),
+            (
+                "/etc/b.toml",
+                "/etc",
+                "zone = [{ file = \"b\" }]\n[feed]\nsource = \"https://f.example/\"\nstate = \"s\"\n\
+                 [[geoip.override]]\nnet = \"198.51.100.0/24\"\ncountry = \"FR\"\n",
+            ),
+        ],
+    );
+    assert_eq!(problems, [""; 0]);
+    let config = config.expect("a configuration");
+    assert_eq!((config.server.nsid.as_deref(), config.server.workers), (Some("a"), 2));
+    // Paths are relative to the file that has them; URLs and absolute paths stay as they are.
+    let zones: Vec<&str> = config.zones.iter().map(|zone| zone.value.as_str()).collect();
+    assert_eq!(zones, ["z.toml", "conf.d/z.toml", "/etc/b"]);
+    assert_eq!(config.geoip.database.value, "/d");
+    assert_eq!(config.geoip.overrides.len(), 2);
+    let path = |named: Option<Placed<String>>| named.map(|named| named.value);
+    assert_eq!(path(config.feed.source).as_deref(), Some("https://f.example/"));
+    assert_eq!(path(config.feed.state).as_deref(), Some("/etc/s"));
+    assert_eq!(config.files, ["cvdns.toml", "conf.d/a.toml", "/etc/b.toml"]);
+}
+
+#[test]
+fn problems_of_joined_files_name_the_file() {
+    let zone = "zone = [{ file = \"z\" }]\n";
+    for (first, other, expected) in [
+        (
+            "[server]\nnsid = \"a\"",
+            "[server]\nworkers = 1\nnsid = \"b\"",
+            &[
+                "o.toml:3:1: `nsid` in [server] is given twice (it is also given at cvdns.toml:3:1: \
+               keep one)",
+            ][..],
+        ),
+        (
+            "[monitor]\nport = 1",
+            "[monitor]\nport = 1\nprt = 2",
+            &[
+                "o.toml:2:1: `port` in [monitor] is given twice (it is also given at \
+                 cvdns.toml:3:1: keep one)",
+                "o.toml:3:1: unknown key `prt` (did you mean `port`?)",
+            ],
+        ),
+        (
+            "",
+            "server = 3",
+            &[
+                "o.toml:1:10: `server` is an integer (write it as a table: `[server]` with its keys \
+               below)",
+            ],
+        ),
+        (
+            "",
+            "[server]\nworkers = 5000",
+            &[
+                "o.toml:2:11: `workers`: 5000 is not within 0 to 1024 (expected a number; 0 for one \
+               per core)",
+            ],
+        ),
+        (
+            "",
+            "include = [\"a\"]",
+            &["o.toml:1:1: an included file includes others (name them in the `include` of the \
+               first file)"],
+        ),
+        (
+            "[server]\ninclude = [\"a\"]",
+            "",
+            &["cvdns.toml:3:1: unknown key `include` (`include` belongs at the top of the file, \
+               before the first [section])"],
+        ),
+        ("", "[[zone]]\nfile = \"../z\"\n[server\n", &["o.toml:3:8: unclosed table"]),
+        (
+            "",
+            "[[zone]]\nfile = \"\"",
+            &["o.toml:2:8: `file`: it is empty (expected the zone's file, such as \
+               \"zones/clamav.net.toml\")"],
+        ),
+    ] {
+        let (_, problems) = joined(&format!("{zone}{first}\n"), &[("o.toml", "", other)]);
+        let found: Vec<&str> =
+            problems.iter().map(|problem| problem.split(", expected").next().unwrap()).collect();
+        assert_eq!(found, expected, "{other}");
+    }
+}
+
+#[test]
+fn a_configuration_without_zones_is_reported_at_the_first_file() {
+    let (_, problems) = joined("", &[("o.toml", "", "[log]\nlevel = \"debug\"\n")]);
+    assert!(problems.len() == 1 && problems[0].starts_with("cvdns.toml: no zone"), "{problems:?}");
+}
+
+#[test]
+fn includes_are_read_before_all_else() {
+    let includes = |text: &str| {
+        let mut problems = Problems::default();
+        let read = Config::includes("c", text, &mut problems);
+        let values = |read: Vec<Placed<String>>| {
+            read.into_iter().map(|placed| placed.value).collect::<Vec<_>>()
+        };
+        (read.map(values), problems.counts().0)
+    };
+    assert_eq!(
+        includes("include = [\"a\", \"b/*.toml\"]\n[server]\nx = 1"),
+        (Some(vec!["a".to_owned(), "b/*.toml".to_owned()]), 0)
+    );
+    assert_eq!(includes("[server]"), (Some(Vec::new()), 0));
+    assert_eq!(includes("include = \"a\""), (Some(Vec::new()), 0));
+    assert_eq!(includes("include = [\"a\""), (None, 1));
+}

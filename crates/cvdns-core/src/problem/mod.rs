@@ -3,6 +3,7 @@
 //! Readers report problems and continue, so that one run of `cvdns check` shows all of them.
 
 pub mod clock;
+mod document;
 pub mod json;
 mod lines;
 mod location;

@@ -2,55 +2,46 @@
 //!
 //! serde stops at the first error.
 
-use std::cell::Cell;
-use std::ops::Range;
-use std::sync::Arc;
-
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::syntax::{SyntaxError, syntax_errors};
-use super::{BYTE_ORDER_MARK, HAS_MARK, Location, Problems};
+use super::document::{Place, Source, article};
+use super::{Location, Problems};
 use crate::schema::kind::OneOrList;
 use crate::schema::{
-    Key, KeyInfo, List, Literal, Optional, Presence, Preset, Required, Scalar, Section, SubTable,
-    Tables,
+    Key, KeyInfo, List, Literal, Optional, Presence, Preset, Required, Scalar, Section, Shape,
+    SubTable, Tables,
 };
 
-/// A TOML file while it is read, and the problems found in it.
-pub struct Document {
-    file: Arc<str>,
-    text: Arc<str>,
-    has_mark: bool,
-    problems: Cell<Problems>,
-}
+pub use super::document::{Document, Placed, SourceText};
 
-/// A table of the file. Keys are taken out of it; what is left at the end is unknown.
+/// A table of a document. Keys are taken out of it; what is left at the end is unknown. Several
+/// files of a document may have parts of one table.
 pub struct Table<'d> {
     document: &'d Document,
     section: &'static Section,
     entries: Vec<KeyValue<'d>>,
     /// The table's name in messages.
     name: String,
-    /// The octets of the table; `None` if the file does not have it.
-    span: Option<Range<usize>>,
+    /// The place of the table's first part; `None` if no file has the table.
+    place: Option<Place<'d>>,
 }
 
 struct KeyValue<'d> {
     key: String,
-    key_span: Range<usize>,
+    place: Place<'d>,
     /// `None` once it has been taken.
     value: Option<Spanned<DeValue<'d>>>,
 }
 
-/// A value and its location.
-#[derive(Debug, Clone)]
-pub struct Placed<T> {
-    /// The value.
-    pub value: T,
-    /// Its location.
-    pub location: Location,
+/// A value that was taken, and the file that has it.
+struct Taken<'d> {
+    source: &'d Source,
+    value: Spanned<DeValue<'d>>,
 }
+
+/// A part of a table: what one file has of it.
+type Part<'d> = (Place<'d>, DeTable<'d>);
 
 impl Document {
     /// Reads a text, called `file` in messages, whose top table has the keys of `section`. All
@@ -62,86 +53,29 @@ impl Document {
         problems: &mut Problems,
         read: impl FnOnce(Table<'_>) -> T,
     ) -> Option<T> {
-        let document = Self::new(file, text);
-        let read = document.parse(section).map(read);
-        problems.append(document.problems.take());
+        Self::read_joined(&[SourceText::first(file, text)], section, problems, read)
+    }
+
+    /// Reads several files as one: tables of the same name are joined, and lists of tables follow
+    /// one another. The same key twice is an error. `None` if the syntax of any file is wrong.
+    pub fn read_joined<T>(
+        sources: &[SourceText<'_>],
+        section: &'static Section,
+        problems: &mut Problems,
+        read: impl FnOnce(Table<'_>) -> T,
+    ) -> Option<T> {
+        let document = Self::new(section, sources);
+        let parts = document.parse();
+        let table = parts.map(|parts| Table::new(&document, section, parts, "the file".to_owned()));
+        let read = table.map(read);
+        problems.append(document.into_problems());
         read
     }
 
     /// Reads a section without any key.
     pub fn empty<T>(section: &'static Section, read: impl FnOnce(Table<'_>) -> T) -> T {
-        let document = Self::new("", "");
-        read(Table::new(&document, section, DeTable::new(), String::new(), None))
-    }
-
-    fn new(file: &str, text: &str) -> Self {
-        let plain = text.strip_prefix(BYTE_ORDER_MARK);
-        Self {
-            file: file.into(),
-            text: plain.unwrap_or(text).into(),
-            has_mark: plain.is_some(),
-            problems: Cell::default(),
-        }
-    }
-
-    /// Parses the document. Of the syntax errors only the first is reported: later ones may follow
-    /// from it.
-    fn parse(&self, section: &'static Section) -> Option<Table<'_>> {
-        if self.has_mark {
-            self.report(|problems| problems.warning(self.whole(), HAS_MARK.0, HAS_MARK.1));
-        }
-        let (table, errors) = DeTable::parse_recoverable(&self.text);
-        for SyntaxError { span, what, help } in syntax_errors(&self.text, &errors) {
-            self.report(|problems| problems.error(self.location(span), what, help));
-        }
-        // Other problems of a half-understood file would be misleading.
-        let is_good = errors.is_empty();
-        is_good.then(|| {
-            Table::new(self, section, table.into_inner(), "the file".to_owned(), Some(0..0))
-        })
-    }
-
-    /// Lets `report` add problems.
-    fn report<T>(&self, report: impl FnOnce(&mut Problems) -> T) -> T {
-        let mut problems = self.problems.take();
-        let reported = report(&mut problems);
-        // Those of a call within `report`.
-        problems.append(self.problems.take());
-        self.problems.set(problems);
-        reported
-    }
-
-    fn location(&self, span: Range<usize>) -> Location {
-        Location::at(&self.file, &self.text, span)
-    }
-
-    fn whole(&self) -> Location {
-        Location::file(&self.file)
-    }
-
-    /// Reads one value; `key` and `expected` are for messages.
-    fn value<K: Scalar>(
-        &self,
-        value: &Spanned<DeValue<'_>>,
-        kind: &K,
-        key: &str,
-        expected: impl FnOnce() -> String,
-    ) -> Option<Placed<K::Value>> {
-        let location = self.location(value.span());
-        let value = value.get_ref();
-        match kind.read(value) {
-            Ok(value) => Some(Placed { value, location }),
-            Err(what) => {
-                let what = if what.is_empty() {
-                    format!("`{key}` is {}", article(value.type_str()))
-                } else {
-                    format!("`{key}`: {what}")
-                };
-                let help = format!("expected {}", expected());
-                self.report(|problems| problems.error(location, what, help));
-                None
-            }
-        }
+        let document = Self::new(section, &[SourceText::first("", "")]);
+        read(Table::new(&document, section, Vec::new(), String::new()))
     }
 }
 
@@ -149,38 +83,44 @@ impl<'d> Table<'d> {
     fn new(
         document: &'d Document,
         section: &'static Section,
-        table: DeTable<'d>,
+        parts: Vec<Part<'d>>,
         name: String,
-        span: Option<Range<usize>>,
     ) -> Self {
-        let mut entries: Vec<KeyValue<'d>> = table
-            .into_iter()
-            .map(|(key, value)| KeyValue {
-                key_span: key.span(),
-                key: key.into_inner().into_owned(),
-                value: Some(value),
-            })
-            .collect();
-        entries.sort_by_key(|e| e.key_span.start);
-        Self { document, section, entries, name, span }
-    }
-
-    /// Whether the file has this table.
-    pub fn is_given(&self) -> bool {
-        self.span.is_some()
-    }
-
-    /// The location of the table; the whole file if the file does not have the table.
-    pub fn location(&self) -> Location {
-        match &self.span {
-            Some(span) => self.document.location(span.clone()),
-            None => self.document.whole(),
+        let place = parts.first().map(|(place, _)| place.clone());
+        let mut entries = Vec::new();
+        for (Place { source, .. }, table) in parts {
+            let mut of: Vec<KeyValue<'d>> = table
+                .into_iter()
+                .map(|(key, value)| KeyValue {
+                    place: Place { source, span: key.span() },
+                    key: key.into_inner().into_owned(),
+                    value: Some(value),
+                })
+                .collect();
+            of.sort_by_key(|entry| entry.place.span.start);
+            entries.append(&mut of);
         }
+        Self { document, section, entries, name, place }
     }
 
-    /// The file as a whole.
+    /// Whether any file has this table.
+    pub fn is_given(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// The location of the table; the whole first file if no file has the table.
+    pub fn location(&self) -> Location {
+        self.place.as_ref().map_or_else(|| self.document.whole(), Place::location)
+    }
+
+    /// The first file as a whole.
     pub fn file(&self) -> Location {
         self.document.whole()
+    }
+
+    /// The names of the files, in the order in which they are read.
+    pub fn file_names(&self) -> impl Iterator<Item = String> + use<'_, 'd> {
+        self.document.sources.iter().map(|source| source.whole().file_name().to_owned())
     }
 
     /// Whether the key is given and has not been taken yet.
@@ -191,7 +131,7 @@ impl<'d> Table<'d> {
     /// The location of the key, or of the table if the key is missing.
     pub fn key_location(&self, key: &dyn KeyInfo) -> Location {
         match self.entries.iter().find(|e| e.key == key.name()) {
-            Some(entry) => self.document.location(entry.key_span.clone()),
+            Some(entry) => entry.place.location(),
             None => self.location(),
         }
     }
@@ -216,15 +156,50 @@ impl<'d> Table<'d> {
         self.report(|problems| problems.counts().0)
     }
 
-    fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'d>>> {
+    /// Takes what all files have of a key.
+    fn take_all(&mut self, key: &str) -> Vec<Taken<'d>> {
         debug_assert!(self.section.names().any(|name| name == key), "{key} in {}", self.name);
-        self.entries.iter_mut().find(|e| e.key == key)?.value.take()
+        let given = self.entries.iter_mut().filter(|entry| entry.key == key);
+        let taken = given.filter_map(|entry| {
+            Some(Taken { source: entry.place.source, value: entry.value.take()? })
+        });
+        taken.collect()
+    }
+
+    /// Takes a key that only one file may have.
+    fn take(&mut self, key: &str) -> Option<Taken<'d>> {
+        let places: Vec<Location> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.key == key && entry.value.is_some())
+            .map(|entry| entry.place.location())
+            .collect();
+        if let Some((first, others)) = places.split_first() {
+            for other in others {
+                let what = format!("`{key}` in {} is given twice", self.name);
+                let help = format!("it is also given at {first}: keep one");
+                self.error(other.clone(), what, help);
+            }
+        }
+        self.take_all(key).into_iter().next()
+    }
+
+    /// Reports a key in any file but the first, and takes it from there.
+    pub fn refuse_beyond_first(&mut self, key: &dyn KeyInfo, what: &str, help: &str) {
+        let document = self.document;
+        let is_first =
+            |source: &Source| document.sources.first().is_some_and(|of| std::ptr::eq(of, source));
+        for entry in self.entries.iter_mut().filter(|entry| entry.key == key.name()) {
+            if !is_first(entry.place.source) && entry.value.take().is_some() {
+                document.report(|problems| problems.error(entry.place.location(), what, help));
+            }
+        }
     }
 
     /// Takes a key. `None` if it is missing or wrong.
     pub fn get<K: Scalar, D: Presence<K>>(&mut self, key: &Key<K, D>) -> Option<Placed<K::Value>> {
-        let value = self.take(key.name)?;
-        self.document.value(&value, &key.kind, key.name, || key.expected())
+        let Taken { source, value } = self.take(key.name)?;
+        self.document.value(source, &value, &key.kind, key.name, || key.expected())
     }
 
     /// Takes a key that must be present.
@@ -250,8 +225,10 @@ impl<'d> Table<'d> {
         &mut self,
         key: &Key<List<K>, D>,
     ) -> Option<Vec<Placed<K::Value>>> {
-        let array = self.array(key.name, || key.expected())?;
-        Some(self.elements(&array, &key.kind.0, key.name, || key.expected()))
+        let taken = self.take(key.name)?;
+        let source = taken.source;
+        let array = self.array(taken, key.name, || key.expected())?;
+        Some(self.elements(source, &array, &key.kind.0, key.name, || key.expected()))
     }
 
     /// Takes a value, or a list of values, as [`Self::list`] does.
@@ -259,71 +236,78 @@ impl<'d> Table<'d> {
         &mut self,
         key: &Key<OneOrList<K>, D>,
     ) -> Option<Vec<Placed<K::Value>>> {
-        let value = self.take(key.name)?;
+        let Taken { source, value } = self.take(key.name)?;
         if let DeValue::Array(array) = value.get_ref() {
-            return Some(self.elements(array, &key.kind.0, key.name, || key.expected()));
+            return Some(self.elements(source, array, &key.kind.0, key.name, || key.expected()));
         }
-        let one = self.document.value(&value, &key.kind.0, key.name, || key.expected());
+        let one = self.document.value(source, &value, &key.kind.0, key.name, || key.expected());
         one.map(|one| vec![one])
     }
 
     fn elements<K: Scalar>(
         &self,
+        source: &Source,
         array: &DeArray<'d>,
         kind: &K,
         key: &str,
         expected: impl Fn() -> String,
     ) -> Vec<Placed<K::Value>> {
-        let read = |element| self.document.value(element, kind, key, &expected);
+        let read = |element| self.document.value(source, element, kind, key, &expected);
         array.iter().filter_map(read).collect()
     }
 
-    /// Takes an array of tables (`[[key]]` or a list of inline tables).
+    /// Takes an array of tables (`[[key]]` or a list of inline tables). The tables of all files
+    /// follow one another.
     pub fn tables(&mut self, key: &Key<Tables, Optional>) -> Vec<Table<'d>> {
         let name = key.name;
         let mut out = Vec::new();
-        let Some(array) = self.array(name, || "tables".to_owned()) else { return out };
-        for element in array {
-            let span = element.span();
-            match element.into_inner() {
-                DeValue::Table(table) => out.push(Table::new(
-                    self.document,
-                    key.kind.0,
-                    table,
-                    format!("[[{name}]]"),
-                    Some(span),
-                )),
-                other => self.error(
-                    self.document.location(span),
-                    format!("`{name}` holds {}", article(other.type_str())),
-                    format!("write it as `[[{name}]]` with its keys below"),
-                ),
+        for taken in self.take_all(name) {
+            let source = taken.source;
+            let Some(array) = self.array(taken, name, || "tables".to_owned()) else { continue };
+            for element in array {
+                let place = Place { source, span: element.span() };
+                match element.into_inner() {
+                    DeValue::Table(table) => {
+                        let (parts, name) = (vec![(place, table)], format!("[[{name}]]"));
+                        out.push(Table::new(self.document, key.kind.0, parts, name));
+                    }
+                    other => self.error(
+                        place.location(),
+                        format!("`{name}` holds {}", article(other.type_str())),
+                        format!("write it as `[[{name}]]` with its keys below"),
+                    ),
+                }
             }
         }
         out
     }
 
-    /// Takes a sub-table (`[key]`), which is empty if the file does not have it.
+    /// Takes a sub-table (`[key]`), which is empty if no file has it. Its keys may be in several
+    /// files.
     #[must_use]
     pub fn table(&mut self, key: &Key<SubTable, Optional>) -> Table<'d> {
         let name = key.name;
-        let (mut table, mut span) = (DeTable::new(), None);
-        if let Some(value) = self.take(name) {
-            let value_span = value.span();
+        let mut parts = Vec::new();
+        for Taken { source, value } in self.take_all(name) {
+            let place = Place { source, span: value.span() };
             match value.into_inner() {
-                DeValue::Table(given) => (table, span) = (given, Some(value_span)),
+                DeValue::Table(given) => parts.push((place, given)),
                 other => {
                     let help = format!("write it as a table: `[{name}]` with its keys below");
-                    self.wrong_type(name, value_span, &other, help);
+                    self.wrong_type(name, &place, &other, help);
                 }
             }
         }
-        Table::new(self.document, key.kind.0, table, format!("[{name}]"), span)
+        Table::new(self.document, key.kind.0, parts, format!("[{name}]"))
     }
 
-    fn array(&mut self, key: &str, expected: impl FnOnce() -> String) -> Option<DeArray<'d>> {
-        let value = self.take(key)?;
-        let span = value.span();
+    fn array(
+        &self,
+        Taken { source, value }: Taken<'d>,
+        key: &str,
+        expected: impl FnOnce() -> String,
+    ) -> Option<DeArray<'d>> {
+        let place = Place { source, span: value.span() };
         match value.into_inner() {
             DeValue::Array(array) => Some(array),
             other => {
@@ -333,15 +317,23 @@ impl<'d> Table<'d> {
                     }
                     _ => format!("write a list in brackets: {}", expected()),
                 };
-                self.wrong_type(key, span, &other, help);
+                self.wrong_type(key, &place, &other, help);
                 None
             }
         }
     }
 
-    fn wrong_type(&self, key: &str, span: Range<usize>, value: &DeValue<'_>, help: String) {
+    fn wrong_type(&self, key: &str, place: &Place<'_>, value: &DeValue<'_>, help: String) {
         let what = format!("`{key}` is {}", article(value.type_str()));
-        self.error(self.document.location(span), what, help);
+        self.error(place.location(), what, help);
+    }
+
+    /// Whether a key that this table does not have belongs at the top of the file.
+    fn belongs_at_top(&self, key: &str) -> bool {
+        let is_table = |shape| matches!(shape, Shape::Table(_) | Shape::Tables(_));
+        let root = self.document.root;
+        !std::ptr::eq(root, self.section)
+            && root.keys.iter().any(|of| of.name() == key && !is_table(of.shape()))
     }
 
     /// Reports every key that the section does not have. All known keys must have been taken.
@@ -349,22 +341,21 @@ impl<'d> Table<'d> {
         let known: Vec<&str> = self.section.names().collect();
         for entry in self.entries.iter().filter(|e| e.value.is_some()) {
             debug_assert!(!known.contains(&entry.key.as_str()), "`{}` was not read", entry.key);
-            let help = if let Some(key) = nearest(&entry.key, &known) {
+            let help = if self.belongs_at_top(&entry.key) {
+                format!(
+                    "`{}` belongs at the top of the file, before the first [section]",
+                    entry.key
+                )
+            } else if let Some(key) = nearest(&entry.key, &known) {
                 format!("did you mean `{key}`?")
             } else {
                 let mut known = known.clone();
                 known.sort_unstable();
                 format!("{} knows {}", self.name, known.join(", "))
             };
-            let location = self.document.location(entry.key_span.clone());
-            self.error(location, format!("unknown key `{}`", entry.key), help);
+            self.error(entry.place.location(), format!("unknown key `{}`", entry.key), help);
         }
     }
-}
-
-fn article(kind: &str) -> String {
-    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u']);
-    format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
 /// The known word at the smallest edit distance, if it is near enough to be what was meant.
@@ -386,7 +377,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_skipped() {
         let mut problems = Problems::default();
-        let read = |table: Table<'_>| table.entries[0].key_span.clone();
+        let read = |table: Table<'_>| table.entries[0].place.span.clone();
         let span = Document::read("t", "\u{feff}a = 1\n", &SECTION, &mut problems, read);
         assert_eq!(span, Some(0..1));
         assert_eq!(problems.counts(), (0, 1));

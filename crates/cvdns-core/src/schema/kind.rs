@@ -33,6 +33,11 @@ pub trait Scalar: Kind {
     /// # Errors
     /// When the value is of another type (the text is then empty) or out of range.
     fn read(&self, value: &DeValue<'_>) -> Result<Self::Value, String>;
+
+    /// What a value means that a file of this directory has. Only paths depend on it.
+    fn resolve(&self, value: Self::Value, _directory: &str) -> Self::Value {
+        value
+    }
 }
 
 /// `true` or `false`.
@@ -42,6 +47,10 @@ pub struct Flag;
 /// Any string.
 #[derive(Debug)]
 pub struct Text;
+
+/// The path of a file or directory, relative to the file that has it. A URL is left as it is.
+#[derive(Debug)]
+pub struct FilePath;
 
 /// A whole number within a range; every number of the range fits into `T`.
 #[derive(Debug)]
@@ -172,6 +181,37 @@ impl Literal for Text {
 impl Scalar for Text {
     fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
         read::string(value)
+    }
+}
+
+impl Kind for FilePath {
+    type Value = String;
+
+    fn shape(&self) -> Shape {
+        Shape::Path
+    }
+}
+
+impl Literal for FilePath {
+    fn literal(&self, value: &String) -> String {
+        quoted(value)
+    }
+}
+
+impl Scalar for FilePath {
+    fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
+        read::filled(value)
+    }
+
+    /// The path relative to the first file of the document, beside which all paths are looked for.
+    fn resolve(&self, value: String, directory: &str) -> String {
+        let is_elsewhere = value.starts_with('/') || value.contains("://");
+        match directory {
+            "" => value,
+            _ if is_elsewhere => value,
+            "/" => format!("/{value}"),
+            directory => format!("{directory}/{value}"),
+        }
     }
 }
 

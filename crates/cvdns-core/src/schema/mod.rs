@@ -9,8 +9,8 @@ pub mod read;
 mod shape;
 
 pub use kind::{
-    Custom, Flag, Integer, Kind, List, Literal, OneOf, OneOrList, Parsed, Scalar, SubTable, Tables,
-    Text,
+    Custom, FilePath, Flag, Integer, Kind, List, Literal, OneOf, OneOrList, Parsed, Scalar,
+    SubTable, Tables, Text,
 };
 pub use shape::Shape;
 

@@ -20,6 +20,8 @@ pub enum Shape {
     Fraction,
     /// A string.
     Text,
+    /// The path of a file or directory, which is not empty.
+    Path,
     /// A string that matches this regular expression (ECMA 262), which may allow too much.
     Pattern(&'static str),
     /// A duration such as `"1h 30m"`.

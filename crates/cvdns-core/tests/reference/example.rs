@@ -63,6 +63,11 @@ const SET: &[Set] = &[
 /// The file.
 pub(crate) fn text() -> String {
     let mut out = HEADER.to_owned();
+    for key in keys::ROOT.keys.iter().filter(|key| table_of(**key).is_none()) {
+        out.push('\n');
+        out.push_str(&wrapped(key.doc(), "#"));
+        let _ = writeln!(out, "# {} = {}", key.name(), sample(*key));
+    }
     tables(&mut out, &keys::ROOT, "", &|table, key| {
         SET.iter().find(|set| set.table == table && set.key == key.name())
     });

@@ -76,6 +76,7 @@ fn shape(shape: &Shape) -> Map<String, Value> {
         }
         Shape::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Shape::Fraction => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
+        Shape::Path => json!({ "type": "string", "minLength": 1 }),
         Shape::Text => json!({ "type": "string" }),
         Shape::Duration => json!({ "type": "string", "minLength": 2 }),
         Shape::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),

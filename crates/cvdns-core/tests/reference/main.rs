@@ -123,6 +123,31 @@ fn the_schemas_describe_every_key() {
     }
 }
 
+/// Paths in an included file are relative to that file. Only keys that are declared as paths are.
+#[test]
+fn keys_of_the_configuration_that_are_text_but_no_path_are_known() {
+    fn texts(section: &Section, path: &str, out: &mut Vec<String>) {
+        for key in section.keys {
+            let path = format!("{path}/{}", key.name());
+            match key.shape() {
+                Shape::Table(section) | Shape::Tables(section) => texts(section, &path, out),
+                Shape::Text => out.push(path),
+                Shape::List(of) | Shape::OneOrList(of) if matches!(*of, Shape::Text) => {
+                    out.push(path);
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    texts(config::keys::FILE.root, "", &mut found);
+    assert_eq!(
+        found,
+        ["/server/user", "/monitor/on-change"],
+        "a key that names a file must have the kind FilePath; add all others to this list"
+    );
+}
+
 /// Every key has a description and a value to show.
 #[test]
 fn every_key_is_described() {

@@ -93,6 +93,7 @@ fn value(shape: &Shape) -> String {
         Shape::Integer { least, most } => format!("{least} to {most}"),
         Shape::Share => "0 to 1".to_owned(),
         Shape::Fraction => "above 0, up to 1".to_owned(),
+        Shape::Path => "path".to_owned(),
         Shape::Text | Shape::Pattern(_) => "text".to_owned(),
         Shape::Duration => "duration".to_owned(),
         Shape::Words(words) => {

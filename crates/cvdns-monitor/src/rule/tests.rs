@@ -380,3 +380,27 @@ proptest! {
         }
     }
 }
+
+/// A probed path says nothing of timestamps and databases: what was known of them no longer counts.
+#[test]
+fn an_address_that_answers_the_probed_path_is_well() {
+    let answers = |known: Known, seconds: i64| {
+        RULE.judge(Some(&known), &Evidence::Answers, moment(seconds)).unwrap()
+    };
+    for (history, state) in [
+        (&[(0, Fresh), (HOUR, Stale)][..], State::Old),
+        (&[(0, Behind), (25 * HOUR, Behind)], State::Old),
+        (&[(0, Fresh), (HOUR, Dead)], State::Down),
+    ] {
+        let before = after(history);
+        assert_eq!(before.state, state, "{history:?}");
+        let once = answers(before, 26 * HOUR);
+        assert_eq!((once.state, once.versions), (state, None), "{history:?}");
+        let twice = answers(once, 27 * HOUR);
+        assert_eq!((twice.state, twice.since), (State::Up, at(27 * HOUR)), "{history:?}");
+        assert_eq!((twice.timestamp, twice.behind_since), (Some(at(27 * HOUR)), None));
+        assert!(twice.is_well() && twice.reason.is_empty(), "{twice:?}");
+    }
+    let first = RULE.judge(None, &Evidence::Answers, moment(0)).unwrap();
+    assert_eq!((first.state, first.versions), (State::Up, None));
+}

@@ -29,7 +29,7 @@ impl Parts {
             );
         }
         Ok(Self {
-            targets: target::all(&inputs.fleets, settings.hosts.as_ref())?,
+            targets: target::all(&inputs.fleets, settings)?,
             publisher: Publisher::new(feed, signer, inputs.release.clone()),
             notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
             conduct: Conduct::of(inputs),

@@ -119,7 +119,7 @@ impl Checker {
         let address = SocketAddr::new(target.address, self.port);
         let once = || {
             let now = self.fixed.unwrap_or_else(Timestamp::now);
-            Evidence::from(check(&self.client, address, &target.hosts, now))
+            Evidence::from(check(&self.client, address, &target.requirements, now))
         };
         confirmed(self.tries, once, || !self.stop.wait(self.pause))
     }

@@ -79,6 +79,11 @@ impl Advice {
         }
     }
 
+    /// Whether the advice is the same for networks with other files than ClamAV's.
+    pub(super) fn is_general(self) -> bool {
+        matches!(self, Self::Listen | Self::Slow | Self::Here)
+    }
+
     /// The advice as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -112,11 +117,11 @@ impl Advice {
 }
 
 /// The lines to add to the configuration of a web server; `None` if its configuration is not the
-/// cause. `hosts` are the virtual hosts.
-pub fn text(advice: Advice, software: Software, hosts: &[String; 2]) -> Option<String> {
+/// cause. `hosts` are the virtual hosts: the network's name, and one of `db.*`.
+pub fn text(advice: Advice, software: Software, hosts: &[String]) -> Option<String> {
     use Advice::{Listen, Ranges, Redirect, VirtualHost};
     use Software::{Apache, Lighttpd, Nginx};
-    let [host, wildcard] = hosts;
+    let (host, wildcard) = (hosts.first()?, hosts.last()?);
     let pattern =
         domain(wildcard).map_or_else(|| wildcard.clone(), |domain| format!("db.*.{domain}"));
     let regex = domain(wildcard)

@@ -1,8 +1,12 @@
 //! The keys of `[admin]`.
 
+use toml::de::DeValue;
+
 use crate::config::admin_address::AdminAddress;
 use crate::fleet::host_key;
-use crate::schema::{Custom, Key, List, OneOrList, Optional, Parsed, Section, Shape, Text, read};
+use crate::schema::{
+    Custom, FilePath, Key, Kind, List, OneOrList, Optional, Parsed, Scalar, Section, Shape, read,
+};
 
 /// The section.
 pub static SECTION: Section = Section { doc: "", keys: &[&LISTEN, &TOKEN_FILE, &HOSTS] };
@@ -23,10 +27,37 @@ const HOST_KIND: Custom<String> = Custom {
     literal: |host| format!("{host:?}"),
 };
 
+/// An address of the listener. The path of a Unix socket is relative to the file that has it.
+#[derive(Debug)]
+pub struct Listen;
+
+const LISTEN_KIND: Parsed<AdminAddress> = Parsed::new("^(unix:.+|[0-9A-Fa-f.:%\\[\\]]+:[0-9]+)$");
+
+impl Kind for Listen {
+    type Value = AdminAddress;
+
+    fn shape(&self) -> Shape {
+        LISTEN_KIND.shape()
+    }
+}
+
+impl Scalar for Listen {
+    fn read(&self, value: &DeValue<'_>) -> Result<AdminAddress, String> {
+        LISTEN_KIND.read(value)
+    }
+
+    fn resolve(&self, value: AdminAddress, directory: &str) -> AdminAddress {
+        match value {
+            AdminAddress::Unix(path) => AdminAddress::Unix(FilePath.resolve(path, directory)),
+            AdminAddress::Tcp(_) => value,
+        }
+    }
+}
+
 /// `listen`.
-pub static LISTEN: Key<OneOrList<Parsed<AdminAddress>>, Optional> = Key {
+pub static LISTEN: Key<OneOrList<Listen>, Optional> = Key {
     name: "listen",
-    kind: OneOrList(Parsed::new("^(unix:.+|[0-9A-Fa-f.:%\\[\\]]+:[0-9]+)$")),
+    kind: OneOrList(Listen),
     default: Optional("none"),
     expected: "\"unix:PATH\", or an address and a port, such as \"127.0.0.1:8053\"",
     example: "[\"unix:run/admin.sock\", \"127.0.0.1:8053\"]",
@@ -37,9 +68,9 @@ pub static LISTEN: Key<OneOrList<Parsed<AdminAddress>>, Optional> = Key {
 };
 
 /// `token-file`.
-pub static TOKEN_FILE: Key<Text, Optional> = Key {
+pub static TOKEN_FILE: Key<FilePath, Optional> = Key {
     name: "token-file",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a file with a token in its first line",
     example: "\"admin.token\"",

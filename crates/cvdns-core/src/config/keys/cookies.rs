@@ -1,6 +1,6 @@
 //! The keys of `[cookies]`.
 
-use crate::schema::{Flag, Key, Optional, Preset, Section, Text};
+use crate::schema::{FilePath, Flag, Key, Optional, Preset, Section};
 
 /// The section.
 pub static SECTION: Section = Section {
@@ -20,9 +20,9 @@ pub static ENABLED: Key<Flag, Preset<bool>> = Key {
 };
 
 /// `secret-file`.
-pub static SECRET_FILE: Key<Text, Optional> = Key {
+pub static SECRET_FILE: Key<FilePath, Optional> = Key {
     name: "secret-file",
-    kind: Text,
+    kind: FilePath,
     default: Optional("a random secret at each start"),
     expected: "the path of a file with a secret of 32 hex digits on each line",
     example: "\"cookie.secrets\"",

@@ -6,7 +6,7 @@ use super::share::SHARE;
 use crate::health;
 use crate::release::Share;
 use crate::schema::kind::{SECONDS, ZERO_OR_SECONDS};
-use crate::schema::{Custom, Key, OneOrList, Optional, Parsed, Preset, Section, Text};
+use crate::schema::{Custom, FilePath, Key, OneOrList, Optional, Parsed, Preset, Section};
 
 /// The section.
 pub static SECTION: Section = Section {
@@ -26,9 +26,9 @@ pub static SECTION: Section = Section {
 };
 
 /// `source`.
-pub static SOURCE: Key<Text, Optional> = Key {
+pub static SOURCE: Key<FilePath, Optional> = Key {
     name: "source",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of the feed, or its URL",
     example: "\"feed.json\"",
@@ -49,9 +49,9 @@ pub static INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
 };
 
 /// `ca-file`.
-pub static CA_FILE: Key<Text, Optional> = Key {
+pub static CA_FILE: Key<FilePath, Optional> = Key {
     name: "ca-file",
-    kind: Text,
+    kind: FilePath,
     default: Optional("the system's authorities"),
     expected: "the path of certificates in PEM",
     example: "\"ca.pem\"",
@@ -105,9 +105,9 @@ pub static LOSS_WINDOW: Key<Custom<Duration>, Preset<Duration>> = Key {
 };
 
 /// `state`.
-pub static STATE: Key<Text, Optional> = Key {
+pub static STATE: Key<FilePath, Optional> = Key {
     name: "state",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a directory",
     example: "\"state\"",
@@ -116,9 +116,9 @@ pub static STATE: Key<Text, Optional> = Key {
 };
 
 /// `overrides`.
-pub static OVERRIDES: Key<Text, Optional> = Key {
+pub static OVERRIDES: Key<FilePath, Optional> = Key {
     name: "overrides",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a file of overrides",
     example: "\"overrides.toml\"",

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use crate::geo::country::Country;
 use crate::schema::{
-    Custom, Integer, Key, Optional, Parsed, Preset, Required, Section, Shape, Tables, Text, read,
+    Custom, FilePath, Integer, Key, Optional, Parsed, Preset, Required, Section, Shape, Tables,
+    read,
 };
 
 /// A network without bits beyond its prefix: with them, it is unclear which network is meant.
@@ -53,9 +54,9 @@ static OVERRIDE_SECTION: Section = Section { doc: "", keys: &[&NET, &COUNTRY] };
 pub static SECTION: Section = Section { doc: "", keys: &[&DATABASE, &MIN_NETWORKS, &OVERRIDE] };
 
 /// `database`.
-pub static DATABASE: Key<Text, Preset<&'static str>> = Key {
+pub static DATABASE: Key<FilePath, Preset<&'static str>> = Key {
     name: "database",
-    kind: Text,
+    kind: FilePath,
     default: Preset("geoip/country.mmdb"),
     expected: "the path of a country MMDB",
     example: "",

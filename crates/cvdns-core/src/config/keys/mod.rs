@@ -1,6 +1,8 @@
 //! The keys of `cvdns.toml`, a module for each section.
 
-use crate::schema::{FileFormat, Key, Optional, Required, Section, SubTable, Tables, Text};
+use crate::schema::{
+    FileFormat, FilePath, Key, List, Optional, Required, Section, SubTable, Tables,
+};
 
 pub mod admin;
 pub mod cookies;
@@ -19,7 +21,30 @@ pub static FILE: FileFormat = FileFormat { title: "cvdns.toml", name: "cvdns", r
 /// The top of the file.
 pub static ROOT: Section = Section {
     doc: "",
-    keys: &[&SERVER, &ZONE, &GEOIP, &FEED, &RECORD, &ADMIN, &RATE_LIMIT, &COOKIES, &MONITOR, &LOG],
+    keys: &[
+        &INCLUDE,
+        &SERVER,
+        &ZONE,
+        &GEOIP,
+        &FEED,
+        &RECORD,
+        &ADMIN,
+        &RATE_LIMIT,
+        &COOKIES,
+        &MONITOR,
+        &LOG,
+    ],
+};
+
+/// `include`.
+pub static INCLUDE: Key<List<FilePath>, Optional> = Key {
+    name: "include",
+    kind: List(FilePath),
+    default: Optional("none"),
+    expected: "paths such as [\"conf.d/*.toml\"]",
+    example: "[\"conf.d/*.toml\"]",
+    doc: "Files that are read as parts of this one. `*` and `?` stand for any characters of a name, \
+        and such a pattern may match nothing. The key stands before the first section.",
 };
 
 /// `[server]`.
@@ -39,9 +64,9 @@ pub static ZONE: Key<Tables, Optional> = Key {
 static ZONE_SECTION: Section = Section { doc: "", keys: &[&ZONE_FILE] };
 
 /// `file` in `[[zone]]`.
-pub static ZONE_FILE: Key<Text, Required> = Key {
+pub static ZONE_FILE: Key<FilePath, Required> = Key {
     name: "file",
-    kind: Text,
+    kind: FilePath,
     default: Required,
     expected: "the zone's file, such as \"zones/clamav.net.toml\"",
     example: "\"zones/clamav.net.toml\"",

@@ -5,14 +5,8 @@ use std::time::Duration;
 
 use crate::schema::kind::{DURATION, SECONDS, ZERO_OR_SECONDS};
 use crate::schema::{
-    Custom, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text, read,
-};
-
-/// A path.
-const PATH: Custom<String> = Custom {
-    read: read::filled,
-    shape: || Shape::Pattern("[\\s\\S]"),
-    literal: |text| format!("{text:?}"),
+    Custom, FilePath, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text,
+    read,
 };
 
 /// A name that can stand in a Host header (RFC 9110 section 7.2).
@@ -30,6 +24,21 @@ const HOST: Custom<String> = Custom {
     literal: |text| format!("{text:?}"),
 };
 
+/// The path of a request (RFC 9112 section 3.2.1): visible ASCII characters, which need no escape.
+const REQUEST_PATH: Custom<String> = Custom {
+    read: |value| {
+        let text = read::string(value)?;
+        let is_allowed = |octet: u8| octet.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&octet);
+        if text.starts_with('/') && text.bytes().all(is_allowed) {
+            Ok(text)
+        } else {
+            Err(format!("\"{text}\" is not the path of a URL"))
+        }
+    },
+    shape: || Shape::Pattern("^/[!$-;=?-\\[\\]_a-z~%]*$"),
+    literal: |text| format!("{text:?}"),
+};
+
 /// The section.
 pub static SECTION: Section = Section {
     doc: "",
@@ -38,6 +47,7 @@ pub static SECTION: Section = Section {
         &SECRET_KEY,
         &STATE,
         &RELEASE,
+        &PROBE,
         &HOSTS,
         &PORT,
         &INTERVAL,
@@ -60,9 +70,9 @@ pub static SECTION: Section = Section {
 };
 
 /// `feed`.
-pub static FEED: Key<Custom<String>, Optional> = Key {
+pub static FEED: Key<FilePath, Optional> = Key {
     name: "feed",
-    kind: PATH,
+    kind: FilePath,
     default: Optional("`[feed] source`"),
     expected: "the path of the feed",
     example: "\"state/monitor/feed.json\"",
@@ -70,9 +80,9 @@ pub static FEED: Key<Custom<String>, Optional> = Key {
 };
 
 /// `secret-key`.
-pub static SECRET_KEY: Key<Custom<String>, Optional> = Key {
+pub static SECRET_KEY: Key<FilePath, Optional> = Key {
     name: "secret-key",
-    kind: PATH,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a minisign secret key",
     example: "\"monitor.key\"",
@@ -81,9 +91,9 @@ pub static SECRET_KEY: Key<Custom<String>, Optional> = Key {
 };
 
 /// `state`.
-pub static STATE: Key<Custom<String>, Optional> = Key {
+pub static STATE: Key<FilePath, Optional> = Key {
     name: "state",
-    kind: PATH,
+    kind: FilePath,
     default: Optional("`state/monitor`"),
     expected: "the path of a directory",
     example: "\"state/monitor\"",
@@ -92,9 +102,9 @@ pub static STATE: Key<Custom<String>, Optional> = Key {
 };
 
 /// `release`.
-pub static RELEASE: Key<Custom<String>, Optional> = Key {
+pub static RELEASE: Key<FilePath, Optional> = Key {
     name: "release",
-    kind: PATH,
+    kind: FilePath,
     default: Optional("that of the last feed"),
     expected: "the path of a JSON file",
     example: "\"release.json\"",
@@ -102,14 +112,26 @@ pub static RELEASE: Key<Custom<String>, Optional> = Key {
         repeated.",
 };
 
+/// `probe`.
+pub static PROBE: Key<Custom<String>, Optional> = Key {
+    name: "probe",
+    kind: REQUEST_PATH,
+    default: Optional("timestamp and databases"),
+    expected: "a path that begins with a slash, such as \"/timestamp\"",
+    example: "\"/timestamp\"",
+    doc: "For mirrors of other files than ClamAV's: the path that is requested instead of timestamp \
+        and databases. An address is up if it answers with status 200.",
+};
+
 /// `hosts`.
 pub static HOSTS: Key<List<Custom<String>>, Optional> = Key {
     name: "hosts",
     kind: List(HOST),
-    default: Optional("`database.ORIGIN`, `db.test.ORIGIN`"),
+    default: Optional("`database.ORIGIN`, `db.test.ORIGIN`; with `probe` ORIGIN"),
     expected: "two names such as [\"database.clamav.example\", \"db.test.clamav.example\"]",
     example: "[\"database.clamav.net\", \"db.test.clamav.net\"]",
-    doc: "The two virtual hosts of mirrors. The key is required if an origin has `{cc}`.",
+    doc: "The virtual hosts of mirrors: two, or with `probe` one or more. The key is required if an \
+        origin has `{cc}`.",
 };
 
 /// `port`.

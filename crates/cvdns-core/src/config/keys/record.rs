@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::share::SHARE;
 use crate::release::Share;
 use crate::schema::kind::ZERO_OR_SECONDS;
-use crate::schema::{Custom, Integer, Key, OneOf, Optional, Preset, Section, Text};
+use crate::schema::{Custom, FilePath, Integer, Key, OneOf, Optional, Preset, Section};
 
 /// The section.
 pub static SECTION: Section = Section {
@@ -69,9 +69,9 @@ pub static ON_STALE: Key<OneOf<bool>, Preset<bool>> = Key {
 };
 
 /// `cvd-dir`.
-pub static CVD_DIR: Key<Text, Optional> = Key {
+pub static CVD_DIR: Key<FilePath, Optional> = Key {
     name: "cvd-dir",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a directory",
     example: "\"/srv/clamav\"",
@@ -80,9 +80,9 @@ pub static CVD_DIR: Key<Text, Optional> = Key {
 };
 
 /// `record-file`.
-pub static RECORD_FILE: Key<Text, Optional> = Key {
+pub static RECORD_FILE: Key<FilePath, Optional> = Key {
     name: "record-file",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a text file",
     example: "\"dns.txt\"",

@@ -7,7 +7,8 @@ use crate::config::explain::Explain;
 use crate::config::udp_mode::UdpMode;
 use crate::schema::kind::SECONDS;
 use crate::schema::{
-    Custom, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text,
+    Custom, FilePath, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape,
+    Text, read,
 };
 
 /// The addresses of a server that is only tried out.
@@ -16,13 +17,20 @@ const LOOPBACK: &[SocketAddr] = &[
     SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 5300),
 ];
 
+/// What is wrong with a name server identifier, if anything.
+pub(crate) fn check_nsid(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("it is empty".to_owned()),
+        1..=128 => Ok(()),
+        length => Err(format!("{length} octets are too many")),
+    }
+}
+
 /// RFC 5001 section 2.3: opaque octets. The limit is well below what an answer has room for.
 const NSID_KIND: Custom<String> = Custom {
-    read: |value| match value.as_str() {
-        Some(text) if (1..=128).contains(&text.len()) => Ok(text.to_owned()),
-        Some("") => Err("it is empty".to_owned()),
-        Some(text) => Err(format!("{} octets are too many", text.len())),
-        None => Err(String::new()),
+    read: |value| {
+        let text = read::string(value)?;
+        check_nsid(&text).map(|()| text)
     },
     shape: || Shape::Pattern("^[\\s\\S]{1,128}$"),
     literal: |text| format!("{text:?}"),
@@ -185,9 +193,9 @@ pub static TCP_IDLE: Key<Custom<Duration>, Preset<Duration>> = Key {
 };
 
 /// `takeover`.
-pub static TAKEOVER: Key<Text, Optional> = Key {
+pub static TAKEOVER: Key<FilePath, Optional> = Key {
     name: "takeover",
-    kind: Text,
+    kind: FilePath,
     default: Optional("none"),
     expected: "the path of a Unix socket",
     example: "\"run/takeover.sock\"",
