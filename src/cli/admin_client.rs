@@ -1,6 +1,7 @@
 //! HTTP client for the admin listener of the running server.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -57,8 +58,10 @@ impl AdminClient {
     /// connected to, otherwise over TCP.
     pub(in crate::cli) fn of(config: &Path) -> Result<Self, Failure> {
         let mut problems = Problems::default();
-        let admin = load::admin(config, &mut problems).filter(|_| !problems.has_errors());
-        let Some(admin) = admin else {
+        // Whatever else is wrong, the server may be asked, and reports it at a reload.
+        let admin = load::admin(config, &mut problems);
+        let usable = |admin: &Admin| !admin.listen.is_empty() || !problems.has_errors();
+        let Some(admin) = admin.filter(usable) else {
             print(&problems);
             return Err(Failure::new("name another configuration with --config"));
         };
@@ -132,8 +135,14 @@ impl AdminClient {
     fn read(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Answer, Failure> {
         let unreachable = |error: &ureq::Error| {
             let server = &self.server;
+            let hint = match error {
+                ureq::Error::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    "only its owner and its group may use it"
+                }
+                _ => "is it running?",
+            };
             Failure::new(format!(
-                "the server at {server} (`listen` in [admin]) does not answer: {error}; is it running?"
+                "the server at {server} (`listen` in [admin]) does not answer: {error}; {hint}"
             ))
         };
         let mut response = response.map_err(|error| unreachable(&error))?;

@@ -41,8 +41,8 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     replace_with_mode(path, bytes, PRIVATE)
 }
 
-/// Writes a file like [`replace`] that gets the mode of the file that it replaces, and its owner and
-/// group as far as the system allows. A link is followed.
+/// Writes a file like [`replace`] that gets the mode of the file that it replaces, and its owner
+/// and group as far as the system allows. A link is followed.
 ///
 /// # Errors
 /// As for [`replace`].

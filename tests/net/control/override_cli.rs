@@ -21,9 +21,9 @@ fn until_answered(daemon: &Daemon, as_if: &States) {
     let (expected, _) = yields(&fixture::path("DE"), as_if, false);
     let query = Query::new("db.de.clam.example", rr::A);
     daemon.until("the override in force", || {
-        let found: fixture::Set =
-            daemon.client().ask(Transport::Udp4, &query).rdata(rr::A).into_iter().collect();
-        found == expected
+        // Of the mirrors that only fill an answer up, a different few are answered each time.
+        let ask = |_| daemon.client().ask(Transport::Udp4, &query).rdata(rr::A);
+        (0..8).flat_map(ask).collect::<fixture::Set>() == expected
     });
 }
 

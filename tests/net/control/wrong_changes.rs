@@ -66,7 +66,7 @@ const WRONG: &[Wrong] = &[
     ),
     wrong("cvdns.toml", "country = \"US\"", "country = \"ZZ\"", "cvdns.toml:?: `country`: "),
     wrong("cvdns.toml", "net = \"::1/128\"", "net = \"::1/129\"", "cvdns.toml:?: `net`: "),
-    wrong("cvdns.toml", "country.mmdb", "none.mmdb", "cvdns.toml:?: cannot read none.mmdb"),
+    wrong("cvdns.toml", "country.mmdb", "none.mmdb", "cvdns.toml:15:12: cannot read "),
     wrong(
         "cvdns.toml",
         "\"unix:run/admin.sock\"",
@@ -169,8 +169,9 @@ fn each_is_reported_and_changes_nothing() {
                 .push(format!("{number}: {} {:?}: {} {said:#?}", wrong.file, wrong.by, wrong.says));
         }
         // Each error is what `cvdns check` prints of the same files.
-        let path = server.daemon.path().join("cvdns.toml");
-        let (code, _, checked) = server.cvdns(&["check", "--config", path.to_str().expect("text")]);
+        let config = server.daemon.path().join("cvdns.toml");
+        let (code, _, checked) =
+            server.cvdns(&["check", "--config", config.to_str().expect("text")]);
         for problem in problems.iter().filter(|problem| problem["severity"] == "error") {
             let text = problem["text"].as_str().expect("text");
             if code != Some(1) || !checked.contains(text) {

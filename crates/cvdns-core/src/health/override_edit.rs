@@ -104,7 +104,7 @@ impl List {
             return Ok(());
         }
         let mut table = table(new)?;
-        // What is written behind the last table, or in a file without any, comes before the new one.
+        // What is written behind the last table, or in a file without any, stays above the new one.
         let above = self.document.trailing().as_str().unwrap_or_default().to_owned();
         let is_first = self.tables().is_none_or(|list| list.is_empty());
         let gap = if is_first && above.trim().is_empty() { "" } else { "\n" };
