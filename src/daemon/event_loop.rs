@@ -12,6 +12,7 @@ use super::feed_poller::{self, FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::sandbox;
 use super::server_state::ServerState;
 use crate::admin::AcceptRequest;
 use crate::load;
@@ -133,6 +134,7 @@ fn reload(config: &Path, state: &mut ServerState, follower: &impl Follower) -> b
     state.count_reload(done);
     if done {
         info!("reloaded {}", config.display());
+        sandbox::warn_of_restart(state.loaded());
     } else {
         error!("{} was not reloaded: what was served before goes on", config.display());
     }

@@ -134,7 +134,7 @@ fn directories_of(files: &[PathBuf]) -> Vec<WatchedDirectory> {
 
 /// The directory of a file, and those of symbolic links on the way to it. If the path leads
 /// nowhere, the last one is the deepest directory that exists.
-fn directories_to(file: &Path) -> Vec<PathBuf> {
+pub(super) fn directories_to(file: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut at = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut rest = parts(file);

@@ -31,6 +31,7 @@ mod record_changes;
 mod release_state;
 mod reporter;
 mod sampling;
+mod sandbox;
 mod server_state;
 mod state_directory;
 mod stepped;
@@ -53,7 +54,7 @@ use cvdns_core::snapshot::compile;
 use cvdns_io::confinement::drop_capabilities;
 use cvdns_io::signals::Signals;
 use cvdns_net::privileges::{self, Privileges};
-use cvdns_net::{Counters, Listeners, Tallies, TcpLimits, descriptors};
+use cvdns_net::{Counters, Listeners, Tallies, TcpLimits, available_cores, descriptors};
 
 use answerer::MakeAnswerer;
 use cookie_secrets::CookieSecretsFollower;
@@ -90,9 +91,9 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Binds the sockets, gives up root if `user` is set, and compiles what was read. Nothing is
-    /// answered yet. Files of that user, such as the state directory, are touched as that user
-    /// only.
+    /// Binds the sockets, gives up root if `user` is set, enters the sandbox, and compiles what was
+    /// read. Nothing is answered yet. Files of that user, such as the state directory, are touched
+    /// as that user only.
     ///
     /// # Errors
     /// When inputs contradict each other, or an address cannot be bound.
@@ -121,6 +122,7 @@ impl Daemon {
         if let Err(error) = drop_capabilities() {
             warn!("cannot give up capabilities: {error}");
         }
+        sandbox::enter(&loaded, &[]);
         let Some(state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
             return Err(StartError::Inputs(problems));
         };
@@ -136,6 +138,7 @@ impl Daemon {
         // TCP runs on worker threads, and the event loop on this one.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .worker_threads(available_cores())
             .thread_name("cvdns-tcp")
             .build()?;
         let handle = runtime.handle().clone();

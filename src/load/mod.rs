@@ -13,6 +13,7 @@ pub mod remote;
 mod source;
 mod zones;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ pub use monitor::monitor;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
-pub use source::{FeedSource, SignedFeed};
+pub use source::{FeedServer, FeedSource, SignedFeed};
 
 /// A path as it is written in a file, and where.
 type PlacedPath = Placed<String>;
@@ -57,6 +58,9 @@ pub struct Loaded {
     pub state: Option<PathBuf>,
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
+    /// The files that are read at a reload alone: the configuration, the zones, the country
+    /// database and certificates.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// The sources that are read again and again.
@@ -80,8 +84,12 @@ pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
 /// again.
 pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> Option<Loaded> {
     let config = config(path, problems)?;
-    let zones: Vec<_> =
-        config.zones.iter().filter_map(|file| zones::read(path, file, problems)).collect();
+    let mut files = reloaded_files(path, &config);
+    let zones: Vec<_> = config
+        .zones
+        .iter()
+        .filter_map(|file| zones::read(path, file, &mut files, problems))
+        .collect();
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let settings = settings(&config);
@@ -101,7 +109,15 @@ pub fn reload(path: &Path, before: Option<&Loaded>, problems: &mut Problems) -> 
         supply,
         state,
         countries,
+        files,
     })
+}
+
+/// The configuration, and the files that it names itself and that are read at a reload alone.
+fn reloaded_files(path: &Path, config: &Config) -> BTreeSet<PathBuf> {
+    let named = config.feed.ca_file.iter().chain([&config.geoip.database]);
+    let named = named.map(|named| cvdns_io::beside(path, &named.value));
+    named.chain([path.to_owned()]).collect()
 }
 
 /// Reads the admin address of a configuration. The outer `None` means that the configuration cannot

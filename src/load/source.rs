@@ -1,6 +1,7 @@
 //! The source of the feed.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,17 @@ pub enum FeedSource {
     File(PathBuf),
     /// An http or https URL, which is polled.
     Url(String),
+}
+
+/// The web server of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedServer {
+    /// Its TCP port.
+    pub port: u16,
+    /// Whether its host is a name, which has to be resolved, and no address.
+    pub has_name: bool,
+    /// Whether the feed is fetched over TLS.
+    pub is_secure: bool,
 }
 
 /// For commands, which somebody waits for.
@@ -73,6 +85,18 @@ impl FeedSource {
             Self::File(_) => None,
             Self::Url(url) => Some(url),
         }
+    }
+
+    /// The web server, if the source is a URL.
+    pub fn server(&self) -> Option<FeedServer> {
+        let uri: Uri = self.url()?.parse().ok()?;
+        let is_secure = self.is_secure();
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        Some(FeedServer {
+            port: uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
+            has_name: host.parse::<IpAddr>().is_err(),
+            is_secure,
+        })
     }
 
     /// Whether the feed is fetched over TLS.
@@ -180,5 +204,20 @@ mod tests {
             FeedSource::of_argument("a/feed.json"),
             Ok(FeedSource::File("a/feed.json".into()))
         );
+    }
+    #[test]
+    fn the_server_of_a_url_is_known() {
+        let server = |word: &str| {
+            let server = FeedSource::of_argument(word).unwrap().server()?;
+            Some((server.port, server.has_name, server.is_secure))
+        };
+        for (word, expected) in [
+            ("https://example.org/feed.json", Some((443, true, true))),
+            ("HTTP://[::1]/a?b=c", Some((80, false, false))),
+            ("http://192.0.2.1:8080/", Some((8080, false, false))),
+            ("a/feed.json", None),
+        ] {
+            assert_eq!(server(word), expected, "{word}");
+        }
     }
 }

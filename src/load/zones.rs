@@ -1,6 +1,7 @@
 //! Reads zone files, with the master files and the fleets that they name.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cvdns_core::fleet::Fleet;
@@ -14,10 +15,12 @@ use cvdns_core::zone::file::CC;
 use cvdns_core::zone::{Records, ZoneFile, master};
 use cvdns_io::{IncludeFiles, beside, read_master, read_text};
 
-/// Reads a zone file that `config` names. Returns `None` if it is not usable at all.
+/// Reads a zone file that `config` names, and adds all files that it is made of to `files`. Returns
+/// `None` if it is not usable at all.
 pub(super) fn read(
     config: &Path,
     named: &Placed<String>,
+    files: &mut BTreeSet<PathBuf>,
     problems: &mut Problems,
 ) -> Option<ZoneInput> {
     let path = beside(config, &named.value);
@@ -26,7 +29,10 @@ pub(super) fn read(
     let mut found = Problems::default();
     let fleet = match &file.mirrors {
         Some(mirrors) => {
-            fleet(&beside(&path, &mirrors.value), &mirrors.location, &mut found).unwrap_or_default()
+            let path = beside(&path, &mirrors.value);
+            let fleet = fleet(&path, &mirrors.location, &mut found).unwrap_or_default();
+            files.insert(path);
+            fleet
         }
         None => Fleet::default(),
     };
@@ -34,10 +40,11 @@ pub(super) fn read(
     problems.append(found);
     let records = beside(&path, &file.records.value);
     let master = noted(read_master(&records), &file.records.location, problems)?;
+    let mut included = IncludeFiles::default();
     let mut zones = Vec::new();
     for (origin, country) in origins(&file, problems) {
         let mut found = Problems::default();
-        let records = parse(&records, &master, &origin, &mut found);
+        let records = parse(&records, &master, &origin, &mut included, &mut found);
         let failed = found.has_errors();
         // All zones of a file have the same problems: the first one's are enough.
         if failed || zones.is_empty() {
@@ -50,6 +57,7 @@ pub(super) fn read(
             break;
         }
     }
+    files.extend([path, records].into_iter().chain(included.read));
     Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
@@ -68,9 +76,15 @@ pub(super) fn read_fleet(
     Some((file.origin.value, fleet))
 }
 
-fn parse(path: &Path, octets: &[u8], origin: &Name, problems: &mut Problems) -> Records {
+fn parse(
+    path: &Path,
+    octets: &[u8],
+    origin: &Name,
+    included: &mut IncludeFiles,
+    problems: &mut Problems,
+) -> Records {
     let name = path.display().to_string();
-    let records = master::parse(&name, octets, origin, &mut IncludeFiles, problems);
+    let records = master::parse(&name, octets, origin, included, problems);
     Records::build(origin, records, &Location::file(&name), problems)
 }
 

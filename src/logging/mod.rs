@@ -30,7 +30,7 @@ use queue::Queue;
 use stream::LogStream;
 use writer::LogWriter;
 
-use cvdns_io::confinement::drop_capabilities;
+use cvdns_io::confinement::begin_thread;
 
 /// The log's queue, shared by all clones. Its thread runs as long as the program.
 #[derive(Debug, Clone)]
@@ -45,8 +45,7 @@ impl LogQueue {
         let queue = Arc::new(Queue::default());
         let writer = LogWriter::new(queue.clone(), LogStream::stderr());
         std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || {
-            // Refused by no kernel; and the log must be written in any case.
-            let _ = drop_capabilities();
+            begin_thread();
             writer.run();
         })?;
         Ok(Self(queue))

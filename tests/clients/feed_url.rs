@@ -4,6 +4,7 @@
 use crate::support;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -95,6 +96,36 @@ fn a_feed_of_nginx_is_fetched_when_it_changes() {
         assert_eq!(text.contains("`ca-file` has no effect"), coming == "http", "{text}");
         assert_eq!(refusals(&daemon, 0), Vec::<String>::new());
     }
+}
+
+/// By a server's name and with the system's authorities, which the server reads in its sandbox.
+#[test]
+fn a_feed_by_https_is_trusted_by_the_authorities_of_the_system() {
+    let nginx = Nginx::start();
+    nginx.publish("feed.json", &fixture::feed(1_000, &down("de1.example")));
+    let url = nginx.https("feed.json").replace("127.0.0.1", "localhost");
+    let mut daemon = Daemon::start(&from(&url));
+    // Debian's package ca-certificates.
+    let has_authorities = Path::new("/etc/ssl/certs/ca-certificates.crt").exists();
+    let says = if has_authorities { "unknownissuer" } else { "install ca-certificates" };
+    daemon.wait_for_log(0, &["no feed from https://localhost", says]);
+    daemon.kill();
+
+    let system = tempfile::tempdir().expect("a directory");
+    let file = system.path().join("ca.pem");
+    std::fs::write(&file, nginx.authority()).expect("the authority");
+    daemon.start_again_after(&format!("export SSL_CERT_FILE={}", file.display()));
+    until_down(&daemon, "de1.example");
+    // Another file with the authority, and everything is read again.
+    std::fs::write(system.path().join("new"), nginx.authority()).expect("the authority");
+    std::fs::rename(system.path().join("new"), &file).expect("renamed");
+    let before = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(before, &["reloaded "]);
+    nginx.publish("feed.json", &fixture::feed(1_001, &down("de2.example")));
+    until_down(&daemon, "de2.example");
+    let log = daemon.last_log();
+    assert!(!log.contains("ermission denied") && !log.contains("sandbox does not"), "{log}");
 }
 
 /// FORMATS: "`SOURCE.minisig` must verify", also where the source is a URL.
@@ -306,8 +337,10 @@ fn a_reload_goes_to_another_source_and_back() {
     let (one, two) = (BadWeb::start(Way::Close), BadWeb::start(Way::Close));
     one.set(Way::good(&fixture::feed(1_000, &down("de1.example"))));
     two.set(Way::good(&fixture::feed(5, &down("de2.example"))));
-    let daemon =
-        Daemon::start(&from(&one.url()).with("feed.json", fixture::feed(7, &down("de3.example"))));
+    let files = from(&one.url()).with("feed.json", fixture::feed(7, &down("de3.example")));
+    // In the sandbox, another port takes a restart.
+    let config = files.text("cvdns.toml").replace("[server]\n", "[server]\nsandbox = false\n");
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
     let config =
         std::fs::read_to_string(daemon.path().join("cvdns.toml")).expect("the configuration");
     assert_eq!(answer(daemon.client()), pool_of(&down("de1.example")));

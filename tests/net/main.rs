@@ -33,6 +33,7 @@ mod pointers_in_queries;
 mod portable;
 mod record_files;
 mod samples;
+mod sandbox;
 mod settling;
 mod shortage;
 mod simulate;

@@ -104,8 +104,12 @@ fn certify(dir: &Path) {
         tools::output(&mut command);
     };
     request("ca", &["-addext", "keyUsage=critical,keyCertSign"]);
-    let names =
-        ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let names = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:localhost",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ];
     request("server", &[&["-CA", "ca.pem", "-CAkey", "ca.key"], &names[..]].concat());
 }
 

@@ -1,5 +1,6 @@
 //! Reads files within limits, with errors that name the file and what is wrong.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::zone::include::{Include, IncludedFile};
+
+use super::confinement::{why_unreadable, why_unwritable};
 
 /// Most octets of a text file. A zone file with a million records has about half of that.
 const MAX_TEXT: u64 = 256 << 20;
@@ -94,7 +97,12 @@ pub fn read_head(path: &Path, size: usize) -> io::Result<Vec<u8>> {
 
 /// The message that a file cannot be read.
 pub fn cannot_read(path: &Path, error: &io::Error) -> String {
-    format!("cannot read {}: {error}", path.display())
+    format!("cannot read {}: {error}{}", path.display(), why_unreadable(path, error))
+}
+
+/// The message that a file cannot be written.
+pub fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}{}", path.display(), why_unwritable(path, error))
 }
 
 /// Opens a regular file. A pipe or a terminal must not block, neither when it is opened nor when it
@@ -191,12 +199,19 @@ impl From<&Metadata> for FileVersion {
 }
 
 /// Reads the files that `$INCLUDE` names (RFC 1035 section 5.1).
-pub struct IncludeFiles;
+#[derive(Debug, Default)]
+pub struct IncludeFiles {
+    /// The files that were read.
+    pub read: BTreeSet<PathBuf>,
+}
 
 impl Include for IncludeFiles {
     fn include(&mut self, path: &[u8], from: &str) -> Result<IncludedFile, String> {
         let path = Path::new(from).parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(path));
-        Ok(IncludedFile { octets: read_master(&path)?, file: path.display().to_string() })
+        let file = path.display().to_string();
+        let octets = read_master(&path)?;
+        self.read.insert(path);
+        Ok(IncludedFile { octets, file })
     }
 }
 

@@ -3,7 +3,7 @@
 //! In order of reading: `files` reads files within limits and names what is wrong with them;
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
 //! [`exchange`] bounds HTTP exchanges where `ureq` does not; [`command`] runs commands of the
-//! operator; [`confinement`] gives up what the process does not need.
+//! operator; [`confinement`] gives up what the process does not need, and keeps it in a sandbox.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -15,7 +15,7 @@ mod replace;
 pub mod signals;
 
 pub use files::{
-    FileVersion, IncludeFiles, beside, cannot_read, read_bytes, read_feed, read_head, read_list,
-    read_master, read_optional, read_optional_text, read_signature, read_text,
+    FileVersion, IncludeFiles, beside, cannot_read, cannot_write, read_bytes, read_feed, read_head,
+    read_list, read_master, read_optional, read_optional_text, read_signature, read_text,
 };
 pub use replace::{create, is_leftover, put_aside, replace, replace_private};

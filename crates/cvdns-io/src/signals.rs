@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-use super::confinement::drop_capabilities;
+use super::confinement::begin_thread;
 
 /// The signals, all of which are caught. A thread waits for them as long as the program runs.
 pub struct Signals(Arc<Mutex<Phase>>);
@@ -62,8 +62,7 @@ impl Signals {
         let shared = phase.clone();
         let thread = std::thread::Builder::new().name("cvdns-signals".to_owned());
         thread.spawn(move || {
-            // Refused by no kernel; and a signal must be heeded in any case.
-            let _ = drop_capabilities();
+            begin_thread();
             dispatch(&runtime, caught, &shared);
         })?;
         Ok(Self(phase))

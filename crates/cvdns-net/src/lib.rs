@@ -61,6 +61,7 @@ mod watchdog;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
@@ -183,9 +184,17 @@ impl UdpBackend {
     }
 }
 
+/// The cores that this process may use: those of its affinity mask, or fewer if its control group
+/// has less time. They are counted at the first call and stay the same, as control groups cannot be
+/// read from within the sandbox.
+pub fn available_cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().map_or(1, NonZero::get))
+}
+
 fn worker_count(workers: usize) -> usize {
     match workers {
-        0 => available_parallelism().map_or(1, NonZero::get),
+        0 => available_cores(),
         workers => workers,
     }
 }

@@ -16,7 +16,7 @@ use tracing::warn;
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
-use cvdns_io::{is_leftover, put_aside, read_optional, replace_private};
+use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_private};
 
 use files::{FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
 
@@ -193,7 +193,7 @@ impl StateDirectory {
                 true
             }
             Err(error) => {
-                let text = format!("cannot write {}: {error}", path.display());
+                let text = cannot_write(&path, &error);
                 if complaint.is_new(text.clone()) {
                     warn!(
                         "{text}; the next start will not know what is in force now (`state` in [feed])"

@@ -33,6 +33,7 @@ static START_KEYS: &[StartKey] = &[
         a.server.tcp_max_connections != b.server.tcp_max_connections
     }),
     start_key("server", &server::TCP_IDLE, |a, b| a.server.tcp_idle != b.server.tcp_idle),
+    start_key("server", &server::SANDBOX, |a, b| a.server.sandbox != b.server.sandbox),
     start_key("admin", &admin::LISTEN, |a, b| a.admin != b.admin),
     start_key("log", &log::LEVEL, |a, b| a.log.level != b.log.level),
     start_key("log", &log::FORMAT, |a, b| a.log.json != b.log.json),
@@ -75,6 +76,7 @@ mod tests {
         ("server", "tcp-max-per-client", "7", false),
         ("server", "tcp-max-connections", "7", false),
         ("server", "tcp-idle", "\"7s\"", false),
+        ("server", "sandbox", "false", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
         ("rate-limit", "mode", "\"off\"", true),
         ("rate-limit", "responses-per-second", "7", true),

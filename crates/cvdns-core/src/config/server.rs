@@ -38,6 +38,8 @@ pub struct Server {
     pub tcp_max_connections: usize,
     /// Time after which an idle TCP connection is closed.
     pub tcp_idle: Duration,
+    /// Whether the server gives up files, TCP connections and system calls that it does not need.
+    pub sandbox: bool,
 }
 
 impl Server {
@@ -67,6 +69,7 @@ impl Server {
             tcp_max_per_client: table.value(&keys::TCP_MAX_PER_CLIENT),
             tcp_max_connections: table.value(&keys::TCP_MAX_CONNECTIONS),
             tcp_idle: table.value(&keys::TCP_IDLE),
+            sandbox: table.value(&keys::SANDBOX),
         };
         table.finish();
         server

@@ -44,6 +44,7 @@ pub static SECTION: Section = Section {
         &TCP_MAX_PER_CLIENT,
         &TCP_MAX_CONNECTIONS,
         &TCP_IDLE,
+        &SANDBOX,
     ],
 };
 
@@ -180,4 +181,15 @@ pub static TCP_IDLE: Key<Custom<Duration>, Preset<Duration>> = Key {
     expected: "",
     example: "",
     doc: "An idle TCP connection is closed after this time, or sooner if most seats are taken.",
+};
+
+/// `sandbox`.
+pub static SANDBOX: Key<Flag, Preset<bool>> = Key {
+    name: "sandbox",
+    kind: Flag,
+    default: Preset(true),
+    expected: "",
+    example: "",
+    doc: "Whether the server gives up, once its addresses are bound, all files, TCP connections and \
+        system calls that it does not need (Linux; docs/security.md).",
 };

@@ -1,4 +1,21 @@
 //! What the process gives up so that a defect in it, or whoever makes use of one, can do less.
+//!
+//! In this file are privileges. [`sandbox`] takes files, ports and system calls away, by means of
+//! `files` and `system_calls`.
+
+mod allowed;
+#[cfg(target_os = "linux")]
+mod files;
+mod in_force;
+#[cfg(target_os = "linux")]
+mod inherited;
+pub mod sandbox;
+#[cfg(target_os = "linux")]
+mod system_calls;
+
+pub use allowed::Allowed;
+pub use in_force::beyond;
+pub(crate) use in_force::{why_unreadable, why_unwritable};
 
 use std::io;
 
@@ -9,13 +26,16 @@ const UMASK: u32 = 0o027;
 /// Gives up, for this thread and all that it starts, what a server needs at no time: privileges by
 /// programs that it might run (`no_new_privs`), and the capabilities of the bounding set, which
 /// only root can give up. Capabilities that the process has stay, such as that of binding port 53.
-/// Also sets the umask of the process to 027.
+/// Also closes the descriptors that whoever started the process left open, and sets the umask to
+/// 027.
 ///
-/// Call this before the first thread is started.
+/// Call this before anything is opened and before the first thread is started.
 ///
 /// # Errors
 /// What the system refused, for people. Everything else is given up nevertheless.
 pub fn begin() -> Result<(), String> {
+    #[cfg(target_os = "linux")]
+    inherited::close();
     #[cfg(unix)]
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(UMASK as _));
     #[cfg(target_os = "linux")]
@@ -52,6 +72,17 @@ pub fn drop_capabilities() -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Gives up, for a thread that is started before [`sandbox::enter`] and handles neither files nor
+/// addresses, all capabilities, files and TCP ports.
+///
+/// What the system refuses is refused to [`drop_capabilities`] and [`sandbox::enter`] as well,
+/// which report it; such a thread goes on.
+pub fn begin_thread() {
+    let _ = drop_capabilities();
+    #[cfg(target_os = "linux")]
+    let _ = files::restrict(&Allowed::default());
 }
 
 #[cfg(target_os = "linux")]
