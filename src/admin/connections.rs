@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
 
+use cvdns_io::essential::Essential;
 use cvdns_net::{Admission, ConnectionLimiter, Permit};
 
 use super::origin;
@@ -66,6 +67,7 @@ struct Responder {
 
 /// Serves connections until the runtime ends.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
+    let _essential = Essential::new("the admin listener");
     let machine = nix::unistd::gethostname().unwrap_or_default();
     let responder = Responder {
         router,

@@ -51,6 +51,7 @@ use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
 use cvdns_io::confinement::drop_capabilities;
+use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
 use cvdns_net::privileges::{self, Privileges};
 use cvdns_net::{Counters, Listeners, Tallies, TcpLimits, descriptors};
@@ -133,6 +134,8 @@ impl Daemon {
     /// # Errors
     /// When the system gives no threads or signals.
     pub fn run(self, signals: Signals) -> std::io::Result<Counters> {
+        // Without it, the end of the runtime would wait for whatever its threads are doing.
+        let _essential = Essential::new("the thread that follows feed, files and signals");
         // TCP runs on worker threads, and the event loop on this one.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -6,6 +6,7 @@
 //! `once` and `problems` keep the log short.
 
 mod counts;
+mod last_words;
 mod once;
 mod panics;
 mod problems;
@@ -44,10 +45,11 @@ impl LogQueue {
     pub fn start() -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let writer = LogWriter::new(queue.clone(), LogStream::stderr());
+        let waiting = queue.clone();
         std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || {
             // Refused by no kernel; and the log must be written in any case.
             let _ = drop_capabilities();
-            writer.run();
+            last_words::run(|| writer.run(), &waiting, &LogStream::stderr());
         })?;
         Ok(Self(queue))
     }

@@ -29,6 +29,7 @@ mod limits;
 mod metrics;
 mod not_for;
 mod overrides;
+mod panics;
 mod pointers_in_queries;
 mod portable;
 mod record_files;

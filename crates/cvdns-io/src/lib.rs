@@ -3,12 +3,14 @@
 //! In order of reading: `files` reads files within limits and names what is wrong with them;
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
 //! [`exchange`] bounds HTTP exchanges where `ureq` does not; [`command`] runs commands of the
-//! operator; [`confinement`] gives up what the process does not need.
+//! operator; [`confinement`] gives up what the process does not need; [`essential`] ends the
+//! process if a thread panics that it needs.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod command;
 pub mod confinement;
+pub mod essential;
 pub mod exchange;
 mod files;
 mod replace;

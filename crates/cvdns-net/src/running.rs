@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle as Task, spawn_blocking};
-use tracing::error;
 
 use super::connection::Shared;
 use super::connection_limiter::ConnectionLimiter;
@@ -61,7 +60,7 @@ impl Serving {
             let (stop, watchdog) = (serving.stop_tasks.subscribe(), serving.watchdog.clone());
             let acceptor =
                 Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);
-            serving.tasks.push(runtime.spawn(acceptor.run()));
+            serving.tasks.push(runtime.spawn(acceptor.run(address)));
             match &backend {
                 #[cfg(target_os = "linux")]
                 UdpBackend::Batches { steering } => {
@@ -75,12 +74,12 @@ impl Serving {
                     for (number, socket) in udp.into_iter().enumerate() {
                         let (socket_number, tally) = serving.tallies.add_socket(address, number);
                         let stop = serving.stop_tasks.subscribe();
-                        let progress =
-                            serving.watchdog.watch(format!("UDP task {number} of {address}"));
+                        let name = format!("UDP task {number} of {address}");
+                        let progress = serving.watchdog.watch(name.clone());
                         let portable =
                             Portable::new(socket, socket_number, make.clone(), tally, progress)?
                                 .with_filter(filter.clone());
-                        serving.tasks.push(runtime.spawn(portable.run(stop)));
+                        serving.tasks.push(runtime.spawn(portable.run(name, stop)));
                     }
                 }
             }
@@ -126,17 +125,13 @@ impl Serving {
     /// write limit of [`TcpLimits`]. Queries that arrive meanwhile may go unanswered.
     pub async fn stop(mut self) -> Counters {
         self.signal_stop();
+        // None of them has panicked, as the process would have ended.
         for task in self.tasks.drain(..) {
-            if task.await.is_err() {
-                error!("a listener ended by a panic: a defect in cvdns, please report it");
-            }
+            let _ = task.await;
         }
         let threads = std::mem::take(&mut self.threads);
-        let joined =
-            spawn_blocking(|| threads.into_iter().all(|thread| thread.join().is_ok())).await;
-        if !joined.unwrap_or(false) {
-            error!("a UDP worker ended by a panic: a defect in cvdns, please report it");
-        }
+        let join = || threads.into_iter().for_each(|thread| drop(thread.join()));
+        let _ = spawn_blocking(join).await;
         self.counters()
     }
 
