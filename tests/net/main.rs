@@ -24,6 +24,7 @@ mod explain_cli;
 mod feed;
 mod feed_state;
 mod feed_trust;
+mod flood;
 mod gate;
 mod limits;
 mod metrics;
