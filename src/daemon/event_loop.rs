@@ -12,6 +12,7 @@ use super::feed_poller::{self, FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use crate::admin::AcceptRequest;
 use crate::load;
@@ -37,6 +38,8 @@ pub(super) struct EventLoop<'l> {
     pub pending: &'l PendingSignals,
     /// Requests to accept a feed that is held back.
     pub accepted: mpsc::Receiver<AcceptRequest>,
+    /// What a reload takes.
+    pub memory: ReloadMemory,
 }
 
 impl EventLoop<'_> {
@@ -54,7 +57,7 @@ impl EventLoop<'_> {
                     if action == SignalAction::Stop {
                         return;
                     }
-                    if reload(self.config, state, follower) {
+                    if reload(self.config, self.memory, state, follower) {
                         self.poller = FeedPoller::start(state.loaded());
                     }
                     watcher = watch(state);
@@ -121,8 +124,21 @@ fn watch(state: &mut ServerState) -> FileWatcher {
     watcher
 }
 
-/// Reads everything again. Returns false if any of it is wrong; nothing changes then.
-fn reload(config: &Path, state: &mut ServerState, follower: &impl Follower) -> bool {
+/// Reads everything again. Returns false if any of it is wrong, or if there is no memory for it;
+/// nothing changes then.
+fn reload(
+    config: &Path,
+    memory: ReloadMemory,
+    state: &mut ServerState,
+    follower: &impl Follower,
+) -> bool {
+    if let Err(shortage) = memory.check() {
+        error!(
+            "{} was not reloaded, and what was served before goes on: {shortage}",
+            config.display()
+        );
+        return false;
+    }
     let mut problems = Problems::default();
     let done =
         load::reload(config, Some(state.loaded()), &mut problems).is_some_and(|mut loaded| {

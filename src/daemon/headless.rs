@@ -10,6 +10,7 @@ use super::event_loop::{EventLoop, fetch_first};
 use super::feed_poller::FeedPoller;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use crate::load::Loaded;
 use crate::logging::log_problems;
@@ -41,7 +42,8 @@ pub fn follow_without_serving(
             // No operator accepts a feed that is held back here, only a newer feed confirms it.
             let (_accepts, accepted) = mpsc::channel(1);
             let pending = PendingSignals::collect(signals);
-            let events = EventLoop { config, poller, pending: &pending, accepted };
+            let memory = ReloadMemory::of_start();
+            let events = EventLoop { config, poller, pending: &pending, accepted, memory };
             events.run(&mut state, follower).await;
             Ok(())
         })

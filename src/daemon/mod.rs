@@ -29,6 +29,7 @@ mod publisher;
 mod random;
 mod record_changes;
 mod release_state;
+mod reload_memory;
 mod reporter;
 mod sampling;
 mod server_state;
@@ -62,6 +63,7 @@ use event_loop::{EventLoop, fetch_first};
 use feed_poller::FeedPoller;
 use pending_signals::PendingSignals;
 use protection::Protection;
+use reload_memory::ReloadMemory;
 use sampling::Sampling;
 use server_state::ServerState;
 
@@ -134,8 +136,6 @@ impl Daemon {
     /// # Errors
     /// When the system gives no threads or signals.
     pub fn run(self, signals: Signals) -> std::io::Result<Counters> {
-        // Without it, the end of the runtime would wait for whatever its threads are doing.
-        let _essential = Essential::new("the thread that follows feed, files and signals");
         // TCP runs on worker threads, and the event loop on this one.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -143,6 +143,8 @@ impl Daemon {
             .build()?;
         let handle = runtime.handle().clone();
         runtime.block_on(async move {
+            // Within the runtime, whose end would wait for whatever its threads are doing.
+            let _essential = Essential::new("the thread that follows feed, files and signals");
             let Self { config, mut state, listeners, tcp_limits, admin, log } = self;
             let mut poller = FeedPoller::start(state.loaded());
             fetch_first(&mut poller, &mut state).await;
@@ -177,7 +179,8 @@ impl Daemon {
             if let Some(admin) = admin {
                 serve_admin(admin, view(&state, serving.tallies(), log, accepts.clone()))?;
             }
-            let events = EventLoop { config: &config, poller, pending: &pending, accepted };
+            let memory = ReloadMemory::of_start();
+            let events = EventLoop { config: &config, poller, pending: &pending, accepted, memory };
             events.run(&mut state, &mut cookies).await;
             drop(accepts);
             let counters = serving.stop().await;
