@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
+use cvdns_core::snapshot::Snapshot;
 
 use queries::{Edns, Kind, Numbers, kinds};
 use shipped::{Shipped, project};
@@ -91,15 +92,11 @@ fn main() -> ExitCode {
 fn answer_all() {
     let shipped = Shipped::load();
     let snapshot = shipped.snapshot();
-    counted_answers(Worker::new(&snapshot), &[], 0);
-    for Case { kind, guard } in cases() {
+    let cases = cases();
+    counted_answers(&snapshot, Guard::Off, &[], 0);
+    for Case { kind, guard } in &cases {
         for times in [TIMES, 2 * TIMES] {
-            let worker = match guard {
-                Guard::Off => Worker::new(&snapshot),
-                Guard::UnderLimit => Worker::guarded(&snapshot, Duration::from_secs(1)),
-                Guard::OverLimit => Worker::guarded(&snapshot, Duration::ZERO),
-            };
-            counted_answers(worker, &kind.set, times);
+            counted_answers(&snapshot, *guard, &kind.set, times);
         }
     }
 }
@@ -143,7 +140,12 @@ fn cases() -> Vec<Case> {
 /// callgrind dumps its counts after each call of this function, which it knows by name. Almost
 /// nothing happens between two calls.
 #[inline(never)]
-fn counted_answers(mut worker: Worker, set: &[Vec<u8>], times: usize) {
+fn counted_answers(snapshot: &Snapshot, guard: Guard, set: &[Vec<u8>], times: usize) {
+    let mut worker = match guard {
+        Guard::Off => Worker::new(snapshot),
+        Guard::UnderLimit => Worker::guarded(snapshot, Duration::from_secs(1)),
+        Guard::OverLimit => Worker::guarded(snapshot, Duration::ZERO),
+    };
     for _ in 0..times {
         for queries in set.chunks(BATCH) {
             worker.batch(queries.iter().map(Vec::as_slice));
