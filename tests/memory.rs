@@ -162,6 +162,18 @@ fn resets_leave_nothing_behind() {
     holds(&daemon, before + LEFT, "after the resets");
 }
 
+/// Limits the address space of the server to what it has and so many octets more, or lifts the
+/// limit.
+fn limit_address_space(daemon: &Daemon, more: Option<u64>) {
+    let pid = daemon.pid().to_string();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("a figure");
+    let size: u64 = line.trim().trim_end_matches(" kB").parse().expect("KiB");
+    let limit = more.map_or("unlimited".to_owned(), |more| ((size << 10) + more).to_string());
+    let limit = format!("--as={limit}:unlimited");
+    support::tools::output(std::process::Command::new("prlimit").args(["--pid", &pid, &limit]));
+}
+
 /// A limit on the address space (`ulimit -v`) with connections that want more than it allows: they
 /// are closed, and the server lives.
 #[test]
@@ -175,16 +187,7 @@ fn without_memory_connections_end_and_the_server_lives() {
     // The C library reserves 64 MiB of address space for each thread that allocates, which would be
     // enough for all of them.
     daemon.start_again_after("export MALLOC_ARENA_MAX=1");
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("a figure");
-    let size: u64 = line.trim().trim_end_matches(" kB").parse().expect("KiB");
-    let limit = |limit: &str| {
-        let pid = daemon.pid().to_string();
-        let limit = format!("--as={limit}:unlimited");
-        support::tools::output(std::process::Command::new("prlimit").args(["--pid", &pid, &limit]));
-    };
-    limit(&((size << 10) + (8 << 20)).to_string());
+    limit_address_space(&daemon, Some(8 << 20));
     // Each holds the beginning of a long message, and more than it may have in all.
     let half = [vec![0xff; 2], vec![0; 40_000]].concat();
     let connections: Vec<TcpStream> = (0..WAVE)
@@ -213,11 +216,30 @@ fn without_memory_connections_end_and_the_server_lives() {
         let mut connection = daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
         connection.write_all(&framed_query()).is_ok() && connection.read_exact(&mut [0; 14]).is_ok()
     });
-    limit("unlimited");
+    limit_address_space(&daemon, None);
     let (_, page) = support::http::get(admin, "/metrics");
     let refused = "cvdns_tcp_connections_ended_total{how=\"no_memory\"}";
     let refused = support::http::samples(&page).remove(refused).expect("a count");
     assert!(refused > 0.0, "there was memory for all of them");
+    assert!(daemon.terminate().success());
+}
+
+/// A limit on the address space (`ulimit -v`) that leaves no room for a second copy of everything.
+#[test]
+fn a_reload_without_memory_for_it_changes_nothing() {
+    let (files, feed) = example();
+    let daemon = Daemon::start(&files.with("feed.json", feed(1)));
+    limit_address_space(&daemon, Some(8 << 20));
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["was not reloaded", "ulimit -v"]);
+    let query = Query::new("db.local.clamav.net", rr::A);
+    let udp = support::client::Transport::Udp4;
+    assert!(!daemon.client().ask(udp, &query).answer.is_empty());
+    limit_address_space(&daemon, None);
+    let logged = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(logged, &["reloaded "]);
     assert!(daemon.terminate().success());
 }
 

@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{debug, warn};
 
+use cvdns_io::essential::Essential;
 use cvdns_net::{Admission, ConnectionLimiter, Permit};
 
 use super::listener::{Listener, Stream};
@@ -95,6 +96,7 @@ pub(super) async fn accept(
     limiter: Arc<ConnectionLimiter>,
     stop: watch::Receiver<bool>,
 ) {
+    let _essential = Essential::new("the admin listener");
     let mut stopped = stop.clone();
     let mut connections = JoinSet::new();
     loop {

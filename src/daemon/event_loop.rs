@@ -12,6 +12,7 @@ use super::feed_poller::{self, FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::reload_memory::{ReloadMemory, Shortage};
 use super::sandbox;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
@@ -19,7 +20,7 @@ use super::takeover::{Offering, Successor};
 use crate::admin::{ChangeRequest, ReloadOutcome};
 use crate::load;
 use crate::logging::{LogLevel, log_problems};
-use cvdns_core::problem::Problems;
+use cvdns_core::problem::{Location, Problems};
 use cvdns_io::signals::SignalAction;
 
 /// The longest sleep, within which a clock that was set is noticed.
@@ -44,6 +45,8 @@ pub(super) struct EventLoop<'l> {
     /// `None` if no other process can take over.
     pub offering: Option<&'l mut Offering>,
     pub supervision: &'l mut Supervision,
+    /// What a reload takes.
+    pub memory: ReloadMemory,
 }
 
 /// Why events are no longer followed.
@@ -116,11 +119,7 @@ impl EventLoop<'_> {
     fn reload(&mut self, state: &mut ServerState, follower: &impl Follower) -> (bool, Problems) {
         self.supervision.reloading();
         let mut problems = Problems::default();
-        let done =
-            load::reload(self.config, state.loaded(), &mut problems).is_some_and(|mut loaded| {
-                follower.adjust(&mut loaded);
-                state.reload(loaded, Timestamp::now(), &mut problems)
-            });
+        let done = self.read_again(state, follower, &mut problems);
         log_problems(&problems);
         state.count_reload(done);
         if done {
@@ -135,6 +134,24 @@ impl EventLoop<'_> {
         }
         self.supervision.ready(&state.status());
         (done, problems)
+    }
+
+    /// Reads everything and takes it over, if the system has memory for it.
+    fn read_again(
+        &self,
+        state: &mut ServerState,
+        follower: &impl Follower,
+        problems: &mut Problems,
+    ) -> bool {
+        if let Err(Shortage { what, help }) = self.memory.check() {
+            problems.error(Location::file(&self.config.display().to_string()), what, help);
+            return false;
+        }
+        let Some(mut loaded) = load::reload(self.config, state.loaded(), problems) else {
+            return false;
+        };
+        follower.adjust(&mut loaded);
+        state.reload(loaded, Timestamp::now(), problems)
     }
 
     /// What the operator is told of a reload.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::backoff::Backoff;
 use crate::load::Loaded;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
+use cvdns_io::essential;
 
 /// The outcome of one fetch.
 pub(super) type FetchResult = Result<Fetched, FetchError>;
@@ -38,7 +39,7 @@ impl FeedPoller {
             let fetcher = Fetcher::new(&url, &roots, signed, FetchTimeouts::of(interval));
             poll(fetcher, Backoff::new(interval), &refetch, &sender, &stopped);
         };
-        match std::thread::Builder::new().name("cvdns-feed".to_owned()).spawn(poll) {
+        match essential::spawn("cvdns-feed", poll) {
             Ok(_) => Some(poller),
             Err(error) => {
                 tracing::error!("no thread to fetch the feed with: {error}; SIGHUP tries again");

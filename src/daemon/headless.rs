@@ -10,6 +10,7 @@ use super::event_loop::{EventLoop, FIRST_FETCH, fetch_first};
 use super::feed_poller::FeedPoller;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use crate::load::Loaded;
@@ -55,6 +56,7 @@ pub fn follow_without_serving(
                 log_level,
                 offering: None,
                 supervision,
+                memory: ReloadMemory::of_start(),
             };
             events.run(&mut state, follower).await;
             Ok(())

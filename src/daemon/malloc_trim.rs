@@ -6,9 +6,10 @@
 //! many connections ended: only then is there enough of it to be worth the search.
 
 use std::io;
-use std::thread::{Builder, sleep};
+use std::thread::sleep;
 use std::time::Duration;
 
+use cvdns_io::essential;
 use cvdns_net::memory::give_back;
 use cvdns_net::{Tallies, TcpCounters};
 
@@ -25,7 +26,7 @@ const MANY: u64 = 200;
 /// # Errors
 /// When the system gives no thread.
 pub(super) fn start(tallies: Tallies) -> io::Result<()> {
-    Builder::new().name("cvdns-memory".to_owned()).spawn(move || {
+    essential::spawn("cvdns-memory", move || {
         let mut before = 0;
         loop {
             sleep(INTERVAL);

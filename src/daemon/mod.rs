@@ -36,6 +36,7 @@ mod publisher;
 mod random;
 mod record_changes;
 mod release_state;
+mod reload_memory;
 mod reporter;
 mod running;
 mod sampling;

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::random;
 use cvdns_core::abuse::{CookieSecrets, LimitedPrefixes, RateLimiter};
+use cvdns_io::essential::Essential;
 use cvdns_net::Endpoint;
 
 /// The rate limit and the cookies of all workers.
@@ -60,6 +61,7 @@ impl Protection {
 
     /// Logs which prefixes went over the limit, at most once a minute. Never returns.
     pub(super) async fn log_limited(self) {
+        let _essential = Essential::new("the log of the rate limit");
         let mut since = Instant::now();
         let mut next = since;
         loop {

@@ -15,12 +15,14 @@ use super::feed_poller::FeedPoller;
 use super::malloc_trim;
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
+use super::reload_memory::ReloadMemory;
 use super::sampling::{SampleWriter, Sampling};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
 use crate::admin::{ChangeRequest, ServerView};
 use crate::logging::{LogLevel, LogQueue};
+use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
 use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, available_cores};
 
@@ -42,6 +44,8 @@ impl Daemon {
     }
 
     async fn serve(self, signals: Signals, runtime: &Handle) -> io::Result<Counters> {
+        // Within the runtime, whose end would wait for whatever its threads are doing.
+        let _essential = Essential::new("the thread that follows feed, files and signals");
         let Self { config, mut state, listeners, tcp_limits, admin, log, .. } = self;
         let Self { mut supervision, predecessor, takeover, .. } = self;
         let (log, log_level) = log;
@@ -63,9 +67,8 @@ impl Daemon {
         let (requests, changes) = mpsc::channel(1);
         let view = view(&state, serving.tallies(), (log, log_level.clone()), requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
-        let relieved =
-            succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision);
-        let serving = relieved.await?;
+        let serving =
+            succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
         state.begin_writing();
         supervision.store(&sockets);
         let mut offering = offer(takeover, sockets, &cookies, &state);
@@ -74,28 +77,26 @@ impl Daemon {
         }
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
+        let (config, pending, log_level) = (&config, &pending, &log_level);
         let events = EventLoop {
-            config: &config,
+            config,
             poller,
-            pending: &pending,
+            pending,
             changes,
-            log_level: &log_level,
+            log_level,
             offering: offering.as_mut(),
             supervision: &mut supervision,
+            memory: ReloadMemory::of_start(),
         };
         let counters = match events.run(&mut state, &mut cookies).await {
             Ending::Stopped => {
                 supervision.stopping();
                 drop(admin);
-                if let Some(offering) = offering {
-                    offering.end(false);
-                }
+                close(offering, false);
                 serving.stop().await
             }
             Ending::Replaced(successor) => {
-                if let Some(offering) = offering {
-                    offering.end(successor.keeps_file());
-                }
+                close(offering, successor.keeps_file());
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };
@@ -143,6 +144,13 @@ fn offer(
             warn!("no thread for `takeover` in [server]: {error}; this server cannot be replaced");
             None
         }
+    }
+}
+
+/// Ends the offer. The file stays if another process listens at it.
+fn close(offering: Option<Offering>, keeps_file: bool) {
+    if let Some(offering) = offering {
+        offering.end(keeps_file);
     }
 }
 

@@ -6,10 +6,10 @@ mod json_line;
 mod sample;
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Builder;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::logging::{LogQueue, MAX_PIECE};
 use cvdns_core::answer::Transport;
+use cvdns_io::essential;
 use cvdns_net::Endpoint;
 
 use countdown::Countdown;
@@ -73,8 +74,8 @@ impl Sampling {
         let (samples, chosen) = sync_channel(QUEUE_LENGTH);
         let (end, ended) = oneshot::channel();
         let written = log.clone();
-        Builder::new().name("cvdns-samples".to_owned()).spawn(move || {
-            write(&chosen, &written);
+        essential::spawn("cvdns-samples", move || {
+            write(&chosen, &written, json_line::json_line);
             drop(end);
         })?;
         let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
@@ -121,18 +122,25 @@ impl Sampler {
 impl SampleWriter {
     /// Waits until all samples are in the log's queue.
     pub(super) async fn end(self) {
-        // If the thread panicked, samples are lost, and nothing else is.
         let _ = tokio::time::timeout(LAST_WRITES, self.ended).await;
     }
 }
 
-fn write(chosen: &Receiver<Sample>, log: &LogQueue) {
+/// Writes samples to the log, each as the line that `decode` makes of it.
+fn write(chosen: &Receiver<Sample>, log: &LogQueue, decode: impl Fn(&Sample, Timestamp) -> String) {
     let mut text = String::new();
     while let Ok(first) = chosen.recv() {
         std::thread::sleep(GATHER);
         let time = Timestamp::now();
         for sample in std::iter::once(first).chain(chosen.try_iter().take(QUEUE_LENGTH)) {
-            text.push_str(&json_line::json_line(&sample, time));
+            // Octets of a sample come from a client: whoever found some that the decoder panics at
+            // could otherwise end the server. The panic itself is in the log.
+            match catch_unwind(AssertUnwindSafe(|| decode(&sample, time))) {
+                Ok(line) => text.push_str(&line),
+                Err(_) => {
+                    log.counts().samples_dropped.fetch_add(1, Relaxed);
+                }
+            }
             if text.len() >= MAX_PIECE {
                 log.samples(&text);
                 text.clear();
@@ -140,5 +148,32 @@ fn write(chosen: &Receiver<Sample>, log: &LogQueue) {
         }
         log.samples(&text);
         text.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_sample_that_the_decoder_panics_at_costs_no_other() {
+        let log = LogQueue::start().unwrap();
+        let (samples, chosen) = sync_channel(QUEUE_LENGTH);
+        for octets in ["good", "bad", "good"] {
+            let client = "192.0.2.1:53".parse().unwrap();
+            let octets = octets.as_bytes().into();
+            samples.send(Sample { octets, client, transport: Transport::Udp }).unwrap();
+        }
+        drop(samples);
+        let (made, lines) = std::sync::mpsc::channel();
+        write(&chosen, &log, |sample, _| {
+            assert!(*sample.octets != *b"bad", "as the test wants");
+            made.send(()).unwrap();
+            String::new()
+        });
+        assert_eq!(lines.try_iter().count(), 2);
+        assert_eq!(log.counts().samples_dropped.load(Relaxed), 1);
     }
 }

@@ -13,6 +13,7 @@ use super::directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
 use super::input::{AclKind, ExportInput};
 use super::reload::ReloadCommands;
 use super::tree::tree;
+use cvdns_io::essential;
 
 /// How long to wait before a failed export is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(30);
@@ -86,9 +87,7 @@ impl Exporter {
         let slot = Arc::new(LatestSlot::default());
         let own = slot.clone();
         self.commands.describe();
-        let thread = std::thread::Builder::new()
-            .name("cvdns-export".to_owned())
-            .spawn(move || self.run(&own))?;
+        let thread = essential::spawn("cvdns-export", move || self.run(&own))?;
         Ok(ExportThread { slot, thread })
     }
 

@@ -8,6 +8,7 @@
 
 mod counts;
 mod filter;
+mod last_words;
 mod level;
 mod once;
 mod panics;
@@ -49,9 +50,10 @@ impl LogQueue {
     pub fn start() -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let writer = LogWriter::new(queue.clone(), LogStream::stderr());
+        let waiting = queue.clone();
         std::thread::Builder::new().name("cvdns-log".to_owned()).spawn(move || {
             begin_thread();
-            writer.run();
+            last_words::run(|| writer.run(), &waiting, &LogStream::stderr());
         })?;
         Ok(Self(queue))
     }

@@ -115,6 +115,11 @@ impl Queue {
         }
     }
 
+    /// Takes the lines that wait, without waiting for more.
+    pub(super) fn waiting_lines(&self) -> Vec<u8> {
+        std::mem::take(&mut self.lock().lines)
+    }
+
     /// Waits after a write that failed, until it is time to try again or somebody flushes.
     pub(super) fn pause(&self) {
         let mut waiting = self.lock();

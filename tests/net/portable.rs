@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use cvdns_net::{Responder, TcpLimits, Transport, UdpMode};
-use echo::{TestServer, answer, assert_udp_echo, query, receive, udp_client};
+use echo::{TestServer, query, receive, udp_client};
 
 fn start() -> TestServer {
     TestServer::start(&["127.0.0.1:0"], 1, UdpMode::Portable, TcpLimits::default())
@@ -93,34 +93,4 @@ fn refreshes_come_by_the_batch_and_when_nothing_comes() {
         assert!(std::time::Instant::now() < end, "an idle socket never refreshes");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-}
-
-/// A responder that panics even when it refreshes costs its queries, not the socket.
-#[test]
-fn a_panic_while_refreshing_is_contained() {
-    struct Fragile(bool);
-    impl Responder for Fragile {
-        fn refresh(&mut self) {
-            assert!(!std::mem::take(&mut self.0), "as the test wants");
-        }
-
-        fn respond(
-            &mut self,
-            buffer: &mut [u8],
-            length: usize,
-            _: SocketAddr,
-            _: Transport,
-        ) -> Option<usize> {
-            buffer[2] |= 0x80;
-            Some(length)
-        }
-    }
-    let made = Arc::new(AtomicU64::new(0));
-    let make = move || Fragile(made.fetch_add(1, SeqCst) == 0);
-    let limits = TcpLimits::default();
-    let server = TestServer::start_with(&["127.0.0.1:0"], 1, UdpMode::Portable, limits, &make);
-    let client = udp_client(server.address());
-    client.send(&query(1, "still")).unwrap();
-    assert_eq!(receive(&client), answer(1, "still"));
-    assert_udp_echo(server.address());
 }

@@ -142,7 +142,8 @@ impl From<&Set> for Groups {
 /// The A and AAAA rdata that answers of a path are drawn from (FORMATS, "Home first"): the pools in
 /// order, of each the `up` addresses and, while there are fewer than `MIN`, the `old` ones too; of
 /// the pool that brings `MIN` as many as are missing, unless it is the first that has any; AAAA
-/// from the pools that A took. `v6_alone` walks for IPv6.
+/// from the pools that A took, and none where the first of them has no IPv6. `v6_alone` walks for
+/// IPv6.
 pub fn groups(path: &[&str], states: &States, v6_alone: bool) -> (Groups, Groups) {
     let (mut v4, mut v6): (Vec<Set>, Vec<Set>) = (Vec::new(), Vec::new());
     let count = |pools: &[Set]| pools.iter().map(Set::len).sum::<usize>();
@@ -165,10 +166,15 @@ pub fn groups(path: &[&str], states: &States, v6_alone: bool) -> (Groups, Groups
             }
         }
         if count(if v6_alone { &v6 } else { &v4 }) >= MIN {
-            return (drawn(v4, true), drawn(v6, true));
+            break;
         }
     }
-    (drawn(v4, false), drawn(v6, false))
+    let enough = count(if v6_alone { &v6 } else { &v4 }) >= MIN;
+    let nearest = |pools: &[Set]| pools.iter().position(|pool| !pool.is_empty());
+    if !v6_alone && nearest(&v4).is_some() && nearest(&v6) > nearest(&v4) {
+        v6.clear();
+    }
+    (drawn(v4, enough), drawn(v6, enough))
 }
 
 /// The groups of one family; `enough` says whether the last pool brought `MIN`.

@@ -21,6 +21,7 @@ pub mod fixture;
 pub mod http;
 pub mod json_keys;
 pub mod left_out;
+pub mod memory;
 pub mod minisign;
 pub mod name;
 pub mod nginx;

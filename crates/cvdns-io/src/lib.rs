@@ -4,14 +4,16 @@
 //! `replace` writes files whole or not at all; [`signals`] turns signals into actions;
 //! [`exchange`] bounds HTTP exchanges where `ureq` does not, and `unix_http` sends them over Unix
 //! sockets; [`command`] runs commands of the operator; [`confinement`] gives up what the process
-//! does not need, and keeps it in a sandbox. [`service_manager`] speaks with systemd;
-//! [`private_socket`] and `descriptor_channel` with another process of cvdns.
+//! does not need, and keeps it in a sandbox; [`essential`] ends the process if a thread panics that
+//! it needs. [`service_manager`] speaks with systemd; [`private_socket`] and `descriptor_channel`
+//! with another process of cvdns.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod command;
 pub mod confinement;
 mod descriptor_channel;
+pub mod essential;
 pub mod exchange;
 mod files;
 pub mod private_socket;

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use super::confinement::begin_thread;
+use super::essential;
 
 /// The signals, all of which are caught. A thread waits for them as long as the program runs.
 pub struct Signals(Arc<Mutex<Phase>>);
@@ -60,8 +61,7 @@ impl Signals {
         let phase =
             Arc::new(Mutex::new(Phase::Starting { reload: false, on_exit: Box::new(on_exit) }));
         let shared = phase.clone();
-        let thread = std::thread::Builder::new().name("cvdns-signals".to_owned());
-        thread.spawn(move || {
+        essential::spawn("cvdns-signals", move || {
             begin_thread();
             dispatch(&runtime, caught, &shared);
         })?;

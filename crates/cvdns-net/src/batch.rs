@@ -14,6 +14,9 @@ pub(super) struct Batch {
     ring: Ring,
     received: usize,
     next: usize,
+    /// Whether each query is read when it is answered, and not together with the others: one of
+    /// this batch made the responder panic.
+    one_by_one: bool,
 }
 
 /// The outcome of receiving a batch.
@@ -31,14 +34,15 @@ pub(super) enum ReceiveOutcome {
 pub(super) enum BatchOutcome {
     /// All datagrams were processed.
     Done,
-    /// The responder panicked. The query is dropped; those after it are still to be answered.
+    /// The responder panicked at a query and must be replaced. The query is dropped; those after it
+    /// are still to be answered.
     Panicked,
 }
 
 impl Batch {
     /// An empty batch; see [`Ring::new`] for `packet_info`.
     pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
-        Self { ring: Ring::new(packet_info, filter), received: 0, next: 0 }
+        Self { ring: Ring::new(packet_info, filter), received: 0, next: 0, one_by_one: false }
     }
 
     /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
@@ -50,6 +54,7 @@ impl Batch {
     ) -> ReceiveOutcome {
         self.next = 0;
         self.received = 0;
+        self.one_by_one = false;
         match self.ring.receive(socket, wait) {
             Ok(0) => ReceiveOutcome::Nothing,
             Ok(count) => {
@@ -72,17 +77,23 @@ impl Batch {
     }
 
     /// Answers the datagrams that are still to be processed.
+    ///
+    /// A panic at a query is caught: anybody can send a query, and whoever found one that makes the
+    /// responder panic could otherwise end the server at will. A panic in [`Responder::refresh`]
+    /// concerns every query, and is not caught.
     pub(super) fn answer(
         &mut self,
         responder: &mut impl Responder,
         tally: &UdpTally,
     ) -> BatchOutcome {
         let first = self.next;
+        responder.refresh();
         // A panic can leave the responder or a slot half changed: the caller replaces the
         // responder, and the slot is skipped.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            responder.refresh();
-            responder.read_batch((first..self.received).map(|slot| self.ring.query(slot)));
+            if !self.one_by_one {
+                responder.read_batch((first..self.received).map(|slot| self.ring.query(slot)));
+            }
             for slot in first..self.received {
                 self.next = slot.saturating_add(1);
                 self.answer_one(slot, slot.saturating_sub(first), responder, tally);
@@ -91,9 +102,9 @@ impl Batch {
         if outcome.is_ok() {
             return BatchOutcome::Done;
         }
-        // Skips at least one slot, or a responder that panics in `refresh` would never end the
-        // batch.
-        self.next = self.next.max(first.saturating_add(1));
+        // If the panic was in `read_batch`, no slot is skipped, as it is not known which one is to
+        // blame. From now on each call skips at least one.
+        self.one_by_one = true;
         add_unshared(&tally.panics, 1);
         BatchOutcome::Panicked
     }
@@ -107,11 +118,15 @@ impl Batch {
     ) {
         match self.ring.datagram(slot) {
             Some(Datagram::Query { message, client }) => {
-                let length = message.len();
+                let (length, one_by_one) = (message.len(), self.one_by_one);
                 let answer = self.ring.buffer(slot).and_then(|buffer| {
                     let room = buffer.len();
-                    let answer =
-                        responder.respond_in_batch(number, buffer, length, client, Transport::Udp);
+                    let by = Transport::Udp;
+                    let answer = if one_by_one {
+                        responder.respond(buffer, length, client, by)
+                    } else {
+                        responder.respond_in_batch(number, buffer, length, client, by)
+                    };
                     answer.filter(|answer| *answer <= room)
                 });
                 match answer {

@@ -54,23 +54,27 @@ pub(super) fn copied(octets: &[u8]) -> Result<Box<[u8]>, NoMemory> {
 /// allocator has as much at one place. Limits on the address space (`ulimit -v`) and systems that
 /// do not overcommit refuse the former.
 pub(super) fn has_reserve() -> bool {
-    can_map() || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
+    can_map(RESERVE) || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
 }
 
+/// Whether so many octets could be mapped now, which touches no page and is undone. Limits on the
+/// address space (`ulimit -v`) and systems that do not overcommit refuse it; a control group with
+/// too little memory does not.
 #[cfg(target_os = "linux")]
-fn can_map() -> bool {
+pub fn can_map(octets: usize) -> bool {
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new anonymous mapping at an address that the kernel chooses changes no existing
     // one. It is not used, and exactly this mapping is unmapped.
     unsafe {
-        let mapped = libc::mmap(std::ptr::null_mut(), RESERVE, access, kind, -1, 0);
-        mapped != libc::MAP_FAILED && libc::munmap(mapped, RESERVE) == 0
+        let mapped = libc::mmap(std::ptr::null_mut(), octets, access, kind, -1, 0);
+        mapped != libc::MAP_FAILED && libc::munmap(mapped, octets) == 0
     }
 }
 
+/// Whether so many octets could be mapped now: not known on this system, and taken for granted.
 #[cfg(not(target_os = "linux"))]
-fn can_map() -> bool {
+pub fn can_map(_: usize) -> bool {
     true
 }
 

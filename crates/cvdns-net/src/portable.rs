@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
+use cvdns_io::essential::Essential;
 use tokio::net::UdpSocket;
 use tokio::select;
 use tokio::sync::watch;
@@ -101,8 +102,10 @@ impl<M: MakeResponder> Portable<M> {
         Self { filter, ..self }
     }
 
-    /// Serves until the stop, and then answers what was received.
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<Phase>) {
+    /// Serves until the stop, and then answers what was received. A panic while a query is answered
+    /// costs that query; any other ends the process, as this socket would stay unanswered.
+    pub(super) async fn run(mut self, name: String, mut stop: watch::Receiver<Phase>) {
+        let _essential = Essential::new(name);
         let mut stopped = pin!(async {
             // An error means that the sender is gone, which is a stop as well.
             let _ = stop.wait_for(|phase| *phase != Phase::Serving).await;
@@ -125,7 +128,8 @@ impl<M: MakeResponder> Portable<M> {
         most: usize,
         receive: impl Fn(&mut Self) -> io::Result<(usize, SocketAddr)>,
     ) {
-        self.catch_panic(|responder, _| responder.refresh());
+        self.progress.set_thread();
+        self.progress.during(|| self.responder.refresh());
         self.send_stalled = false;
         for turn in 0..most {
             match receive(self) {
@@ -190,9 +194,7 @@ impl<M: MakeResponder> Portable<M> {
         }
         add(&self.tally.panics, 1);
         error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
-        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| self.make.make(self.endpoint))) {
-            self.responder = fresh;
-        }
+        self.responder = self.make.make(self.endpoint);
         None
     }
 

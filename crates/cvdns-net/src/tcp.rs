@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvdns_io::essential::Essential;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
 use tokio::sync::watch;
@@ -57,8 +58,10 @@ impl<M: MakeResponder> Acceptor<M> {
         Self { listener, make, limiter, shared, stop, watchdog, connections: JoinSet::new() }
     }
 
-    /// Serves until the stop and until all connections have ended.
-    pub(super) async fn run(mut self) {
+    /// Serves until the stop and until all connections have ended. A panic of a connection ends
+    /// that connection; one of the listener ends the process, as nobody would accept any more.
+    pub(super) async fn run(mut self, address: SocketAddr) {
+        let _essential = Essential::new(format!("the TCP listener of {address}"));
         let mut stop = self.stop.clone();
         let stopped = async {
             // An error means that the sender is gone, which is a stop as well.

@@ -3,11 +3,11 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
-use std::thread::{Builder, JoinHandle, sleep};
+use std::thread::{JoinHandle, sleep};
 
+use cvdns_io::essential;
 use tracing::{error, warn};
 
 use super::batch::{Batch, BatchOutcome, ReceiveOutcome};
@@ -49,7 +49,9 @@ pub(super) struct WorkerId {
 }
 
 impl Worker {
-    /// Starts the thread that serves `socket`.
+    /// Starts the thread that serves `socket`. A panic while a query is answered costs that query.
+    /// Any other panic ends the process: the kernel would go on giving this socket its share of the
+    /// queries, and nobody would answer them.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -65,7 +67,7 @@ impl Worker {
         let batch = Batch::new(address.ip().is_unspecified(), filter);
         let mut worker = Self { socket, batch, tally, stop, progress, endpoint, failing: false };
         // Linux cuts thread names at 15 octets, so the number comes first.
-        Builder::new().name(format!("cvdns-udp-{number}-{address}")).spawn(move || {
+        essential::spawn(format!("cvdns-udp-{number}-{address}"), move || {
             if let Some(core) = core {
                 pin_to_core(core, number, address);
             }
@@ -112,9 +114,7 @@ impl Worker {
                 error!(
                     "a query was dropped as answering it panicked: a defect in cvdns, please report it"
                 );
-                if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| make.make(self.endpoint))) {
-                    *responder = fresh;
-                }
+                *responder = make.make(self.endpoint);
             }
         }
         self.batch.send(self.socket.as_fd(), &self.tally);

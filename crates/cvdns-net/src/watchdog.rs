@@ -6,12 +6,11 @@ use std::io;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, sleep};
 use std::time::Duration;
 
+use cvdns_io::essential;
 #[cfg(target_os = "linux")]
 use nix::time::ClockId;
-use tracing::error;
 
 /// Checks ten times a second that all workers and connections make progress.
 #[derive(Debug, Clone)]
@@ -55,9 +54,6 @@ const CPU_LIMIT: Duration = Duration::from_secs(1);
 /// suspended.
 const CHECK_LIMIT: u32 = 300;
 
-/// Time for the log to be written before the process ends.
-const LOG_DELAY: Duration = Duration::from_millis(200);
-
 impl Progress {
     /// Sets the calling thread as the one that answers.
     pub(super) fn set_thread(&self) {
@@ -84,7 +80,7 @@ impl Watchdog {
         let watched: Arc<Mutex<Vec<Watched>>> = Arc::default();
         let (alive, ended) = channel();
         let watching = watched.clone();
-        Builder::new().name("cvdns-watchdog".to_owned()).spawn(move || {
+        essential::spawn("cvdns-watchdog", move || {
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if let Some(name) = check(&watching, cpu_time) {
                     abort(&name);
@@ -162,14 +158,12 @@ fn cpu_time(_: i32) -> Option<Duration> {
     None
 }
 
-fn abort(name: &str) {
-    error!(
+fn abort(name: &str) -> ! {
+    // The core dump shows what the process was doing.
+    essential::end_process(&format!(
         "{name} has been answering one batch of queries for over a second of CPU time, or half a minute: \
          a defect in cvdns, please report it; the process ends, so that its supervisor restarts it"
-    );
-    sleep(LOG_DELAY);
-    // An abort writes a core dump, which shows what the process was doing.
-    std::process::abort();
+    ))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cvdns_io::essential;
 use jiff::Timestamp;
 
 use super::stop::Stop;
@@ -70,9 +71,7 @@ impl Pool {
         for _ in 0..threads {
             let (checker, events, waiting) =
                 (checker.clone(), events.clone(), Arc::clone(&waiting));
-            std::thread::Builder::new()
-                .name("check".to_owned())
-                .spawn(move || work(&checker, &waiting, &events))?;
+            essential::spawn("check", move || work(&checker, &waiting, &events))?;
         }
         Ok(Self { jobs, checker: checker.clone(), events: events.clone() })
     }
@@ -84,7 +83,7 @@ impl Pool {
             let silent = asking.silent(|| !checker.stop.wait(checker.pause));
             let _ = events.send(Event::Asked(checker.pool, silent));
         };
-        std::thread::Builder::new().name("witness".to_owned()).spawn(ask).map(drop)
+        essential::spawn("witness", ask).map(drop)
     }
 
     /// Queues the check of a target.
