@@ -85,8 +85,8 @@ fn a_zone_s_name_is_enough() {
         "feed.json",
         "release.json",
     ];
-    let wrote: String = written.iter().map(|name| format!("wrote ./{name}\n")).collect();
-    assert!(out.starts_with(&wrote), "{out}");
+    let wrote: Vec<String> = written.iter().map(|name| format!("wrote ./{name}\n")).collect();
+    assert!(out.starts_with(&wrote.concat()), "{out}");
     let next = "\nNext:\n  cd . && cvdns serve\n  dig @127.0.0.1 -p 5300 db.local.clam.example\n  \
                 cd . && cvdns monitor\n";
     assert!(out.ends_with(next), "{out}");
@@ -192,7 +192,8 @@ fn a_plain_network_has_no_record_and_its_coordinator_probes_a_path() {
     assert_eq!(dig(&daemon, &["current.cvd.files.example", "TXT"]), [""; 0]);
 
     let (code, out, error) = cvdns(daemon.path(), &["monitor", "--once", "--json"]);
-    assert_eq!(code, Some(0), "{error}");
+    // Nobody expects a release here.
+    assert!(code == Some(0) && !error.contains("release"), "{error}");
     let rows: Value = serde_json::from_str(&out).expect("JSON");
     let row = |mirror: &str| {
         let rows = rows.as_array().expect("rows");

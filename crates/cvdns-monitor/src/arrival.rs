@@ -81,7 +81,7 @@ mod tests {
         };
         let text: String = mirrors.iter().map(mirror).collect();
         let fleet = Fleet::parse("m", &text, &mut Problems::default());
-        all(&[("clam.example".to_owned(), fleet)], None).unwrap()
+        all(&[("clam.example".to_owned(), fleet)], &cvdns_core::config::Monitor::default()).unwrap()
     }
 
     fn now() -> Timestamp {

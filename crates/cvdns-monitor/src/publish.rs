@@ -27,13 +27,21 @@ pub(super) struct Publisher {
     feed: PathBuf,
     signer: Option<Signer>,
     release: Option<PathBuf>,
+    /// Whether it is a fault if nobody says what is released.
+    expects_release: bool,
     /// The last complaint; it is logged once.
     complaint: Option<String>,
 }
 
 impl Publisher {
     pub(super) fn new(feed: PathBuf, signer: Option<Signer>, release: Option<PathBuf>) -> Self {
-        Self { feed, signer, release, complaint: None }
+        Self { feed, signer, release, expects_release: true, complaint: None }
+    }
+
+    /// Whether a release is expected: mirrors of other files than ClamAV's have none.
+    #[must_use]
+    pub(super) fn expecting_release(self, expects_release: bool) -> Self {
+        Self { expects_release, ..self }
     }
 
     /// Reads the feed that was written last, and the release, which is stored in the memory.
@@ -93,7 +101,7 @@ impl Publisher {
             || before.and_then(|feed| feed.release.clone()).or_else(|| stored.release.clone());
         let Some(path) = &self.release else {
             let kept = kept();
-            if kept.is_none() {
+            if kept.is_none() && self.expects_release {
                 complaints.push(
                     "nobody says what is released: there will be no record; write `release` in [monitor]"
                         .to_owned(),

@@ -77,7 +77,9 @@ impl World {
         };
         let text: String = (0..mirrors).map(mirror).collect();
         let fleet = Fleet::parse("m", &text, &mut Problems::default());
-        let targets = all(&[("clam.example".to_owned(), fleet)], None).unwrap();
+        let targets =
+            all(&[("clam.example".to_owned(), fleet)], &cvdns_core::config::Monitor::default())
+                .unwrap();
         let coordinator = Coordinator::new(targets, stored, conduct(has_witnesses), None, at(now));
         Self { coordinator, now, random: 1, freezes: Vec::new(), checks: 0 }
     }

@@ -30,7 +30,8 @@ impl Parts {
         }
         Ok(Self {
             targets: target::all(&inputs.fleets, settings)?,
-            publisher: Publisher::new(feed, signer, inputs.release.clone()),
+            publisher: Publisher::new(feed, signer, inputs.release.clone())
+                .expecting_release(settings.probe.is_none()),
             notifier: Notifier::start(&settings.on_change).map_err(|error| error.to_string())?,
             conduct: Conduct::of(inputs),
         })
