@@ -126,8 +126,8 @@ fn cookies_stay_valid() {
     assert!((counting::read(admin)[valid] - 2.0).abs() < 0.5);
 }
 
-/// Each mode of UDP goes on in the same mode; the other one is refused. The file of the socket stays
-/// as it is, for its account alone.
+/// Each mode of UDP goes on in the same mode; the other one is refused. The file of the socket
+/// stays as it is, for its account alone.
 #[test]
 fn the_mode_of_udp_stays() {
     let (files, _) = files();
