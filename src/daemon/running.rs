@@ -46,9 +46,9 @@ impl Daemon {
     async fn serve(self, signals: Signals, runtime: &Handle) -> io::Result<Counters> {
         // Within the runtime, whose end would wait for whatever its threads are doing.
         let _essential = Essential::new("the thread that follows feed, files and signals");
-        let Self { config, mut state, listeners, tcp_limits, admin, log, .. } = self;
+        let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level), .. } =
+            self;
         let Self { mut supervision, predecessor, takeover, .. } = self;
-        let (log, log_level) = log;
         let mut poller = FeedPoller::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut poller, &mut state, patience).await;
@@ -77,13 +77,12 @@ impl Daemon {
         }
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
-        let (config, pending, log_level) = (&config, &pending, &log_level);
         let events = EventLoop {
-            config,
+            config: &config,
             poller,
-            pending,
+            pending: &pending,
             changes,
-            log_level,
+            log_level: &log_level,
             offering: offering.as_mut(),
             supervision: &mut supervision,
             memory: ReloadMemory::of_start(),
