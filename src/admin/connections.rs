@@ -88,8 +88,8 @@ pub(super) fn limiter() -> Arc<ConnectionLimiter> {
     ConnectionLimiter::new(MAX_CONNECTIONS, MAX_CONNECTIONS + 1)
 }
 
-/// Serves the connections of a listener until the runtime ends or the stop. After the stop, what was
-/// received is answered.
+/// Serves the connections of a listener until the runtime ends or the stop. After the stop, what
+/// was received is answered.
 pub(super) async fn accept(
     listener: Listener,
     responder: Responder,

@@ -32,9 +32,9 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl BoundListener {
-    /// Binds an address, or takes the listener that an earlier process has bound; a path is relative
-    /// to the configuration `config`. While another process serves, the file of a Unix socket is
-    /// made beside that one's.
+    /// Binds an address, or takes the listener that an earlier process has bound. A path is
+    /// relative to the configuration `config`. While another process serves, the file of a Unix
+    /// socket is made beside that one's.
     ///
     /// # Errors
     /// The reason for people, with the address.
@@ -86,8 +86,8 @@ impl BoundListener {
         })
     }
 
-    /// Registers the socket with the current runtime, and puts a file that was made beside its place
-    /// there. The file of a Unix socket has to be kept as
+    /// Registers the socket with the current runtime, and puts a file that was made beside its
+    /// place there. The file of a Unix socket has to be kept as
     /// long as the listener.
     pub(super) fn register(self) -> io::Result<(Listener, Option<SocketFile>)> {
         Ok(match self {

@@ -2,8 +2,9 @@
 //! requests that change something.
 //!
 //! In order of reading: `listener` has the bound addresses, `connections` bounds what peers may
-//! take, and `serving` is the whole while it runs. Each request passes `origin` and, if it changes something, `permission`; `routes` says
-//! what answers it. `view` is what the handlers see of the server.
+//! take, and `serving` is the whole while it runs. Each request passes `origin` and, if it changes
+//! something, `permission`; `routes` says what answers it. `view` is what the handlers see of the
+//! server.
 
 mod api;
 mod change;
@@ -54,8 +55,8 @@ impl Admin {
         if listeners == 0 { 0 } else { connections::MAX_DESCRIPTORS.saturating_add(listeners) }
     }
 
-    /// Binds an address in addition, or takes the listener that an earlier process has bound; a path
-    /// is relative to the configuration `config`.
+    /// Binds an address in addition, or takes the listener that an earlier process has bound. A
+    /// path is relative to the configuration `config`.
     ///
     /// # Errors
     /// When the address cannot be bound: the reason for people.

@@ -10,8 +10,8 @@ use cvdns_core::config::{AdminAddress, Config};
 use cvdns_io::beside;
 use cvdns_net::{Inherited, privileges};
 
-/// Binds the addresses for TCP, or takes listeners of an earlier process. If `user` is set, also makes the directories of Unix sockets where
-/// only root can make them.
+/// Binds the addresses for TCP, or takes listeners of an earlier process. If `user` is set, also
+/// makes the directories of Unix sockets where only root can make them.
 ///
 /// # Errors
 /// A line for each address that cannot be bound.
