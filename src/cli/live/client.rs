@@ -61,8 +61,12 @@ pub(in crate::cli) async fn ask(
             stream.send_message(request).first_answer().await
         }
         Via::Tcp => {
-            let exchange = TcpClientStream::exchange(server, None, TIMEOUT, None, sockets).await?;
-            exchange.send(request).first_answer().await
+            let exchange =
+                TcpClientStream::exchange(server, None, TIMEOUT, None, sockets.clone()).await?;
+            let answer = exchange.send(request).first_answer().await;
+            // The task that reads the connection ends with them.
+            drop(sockets);
+            answer
         }
     };
     Ok(answer?)

@@ -210,7 +210,7 @@ fn each_wrong_delegation_is_named() {
     ] {
         assert!(error.contains(words), "{words}\n{error}");
     }
-    assert!(out.ends_with("delegation of 14 zones: 14 errors, 1 warning\n"), "{out}");
+    assert!(out.ends_with("delegation of 14 zones: 16 errors, 1 warning\n"), "{out}");
 }
 
 /// Two servers of one zone: the second has another feed, ignores client subnets and has the NSID of
@@ -246,7 +246,7 @@ fn servers_that_answer_differently_are_named() {
 
     // Without a feed here, the servers are compared with each other.
     let dir = tempfile::tempdir().expect("a directory");
-    server("ns1", &first(port)).with("feed.json", "{").write(dir.path(), port);
+    server("ns1", &first(port)).with("feed.json", "{").write(dir.path(), ports::free());
     let (code, found) = kinds(dir.path(), port);
     assert_eq!(code, Some(1));
     assert_eq!(found["feed"], BTreeSet::from(["feed-unread".to_owned()]));
@@ -257,7 +257,7 @@ fn servers_that_answer_differently_are_named() {
 fn a_resolver_that_does_not_answer_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let port = ports::free();
-    server("ns1", &first(port)).write(dir.path(), port);
+    server("ns1", &first(port)).write(dir.path(), ports::free());
     let (code, out, error) = check(dir.path(), port, &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     let words = format!("the resolver {PARENT}:{port} does not answer: Connection refused");

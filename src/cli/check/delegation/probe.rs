@@ -58,6 +58,10 @@ pub(super) struct Details {
     pub samples: Vec<Result<DecodedAnswer, String>>,
 }
 
+/// RCODE of answers to queries with an EDNS version that the server does not know (RFC 6891 section
+/// 9). It has the number of BADSIG, by which hickory knows it.
+const BADVERS: u16 = 16;
+
 /// Type of DNSKEY records.
 const DNSKEY: u16 = 48;
 
@@ -123,7 +127,7 @@ impl Details {
         // Section 6.1.3: an unknown version is answered with BADVERS.
         let answer = ask(address, &with_edns(soa.clone(), 1), Via::Udp).await;
         self.edns_version = match answer {
-            Ok(answer) if answer.metadata.response_code == ResponseCode::BADVERS => None,
+            Ok(answer) if u16::from(answer.metadata.response_code) == BADVERS => None,
             Ok(answer) => Some(format!("answers EDNS version 1 with {}", code(&answer))),
             Err(reason) => Some(format!("does not answer EDNS version 1: {reason}")),
         };
