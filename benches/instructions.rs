@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use cvdns_core::snapshot::Snapshot;
 
-use queries::kinds;
+use queries::{Edns, Kind, Numbers, kinds};
 use shipped::{Shipped, project};
 use worker::{BATCH, Worker};
 
@@ -55,6 +56,10 @@ struct Args {
     bench: bool,
 }
 
+/// Ends of the names of cases: a query over the limit must cost less than the same under it.
+const OVER: &str = ", over the limit";
+const UNDER: &str = ", under the limit";
+
 /// Instructions by kind of query.
 type Counts = BTreeMap<String, u64>;
 
@@ -65,7 +70,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let filter = args.filter.as_deref().unwrap_or_default();
-    if !kinds().iter().any(|kind| kind.label.contains(filter)) {
+    if !cases().iter().any(|case| case.kind.label.contains(filter)) {
         return ExitCode::SUCCESS;
     }
     let counts = match count() {
@@ -87,20 +92,60 @@ fn main() -> ExitCode {
 fn answer_all() {
     let shipped = Shipped::load();
     let snapshot = shipped.snapshot();
-    let kinds = kinds();
-    counted_answers(&snapshot, &[], 0);
-    for kind in &kinds {
+    let cases = cases();
+    counted_answers(&snapshot, Guard::Off, &[], 0);
+    for Case { kind, guard } in &cases {
         for times in [TIMES, 2 * TIMES] {
-            counted_answers(&snapshot, &kind.set, times);
+            counted_answers(&snapshot, *guard, &kind.set, times);
         }
     }
+}
+
+/// What is counted: a kind of query, and what the rate limit does to its client.
+struct Case {
+    kind: Kind,
+    guard: Guard,
+}
+
+#[derive(Clone, Copy)]
+enum Guard {
+    /// There is neither rate limit nor cookies.
+    Off,
+    /// Each query is counted for the limit, and answered.
+    UnderLimit,
+    /// Each query is answered by the question and TC.
+    OverLimit,
+}
+
+/// Makes one query of a set.
+type MakeQuery = fn(&mut Numbers) -> Vec<u8>;
+
+fn cases() -> Vec<Case> {
+    let plain = kinds().into_iter().map(|kind| Case { kind, guard: Guard::Off });
+    let guarded: [(_, _, MakeQuery); 5] = [
+        ("db.XY, under the limit", Guard::UnderLimit, queries::of_country),
+        ("db.XY, over the limit", Guard::OverLimit, queries::of_country),
+        ("db.XY, with a new cookie", Guard::UnderLimit, |numbers| {
+            queries::of_country_with(numbers, Edns::Cookie)
+        }),
+        ("db.local, ECS IPv4, under the limit", Guard::UnderLimit, queries::with_v4),
+        ("db.local, ECS IPv4, over the limit", Guard::OverLimit, queries::with_v4),
+    ];
+    let guarded = guarded
+        .into_iter()
+        .map(|(label, guard, one)| Case { kind: Kind { label, set: queries::set_of(one) }, guard });
+    plain.chain(guarded).collect()
 }
 
 /// callgrind dumps its counts after each call of this function, which it knows by name. Almost
 /// nothing happens between two calls.
 #[inline(never)]
-fn counted_answers(snapshot: &Snapshot, set: &[Vec<u8>], times: usize) {
-    let mut worker = Worker::new(snapshot);
+fn counted_answers(snapshot: &Snapshot, guard: Guard, set: &[Vec<u8>], times: usize) {
+    let mut worker = match guard {
+        Guard::Off => Worker::new(snapshot),
+        Guard::UnderLimit => Worker::guarded(snapshot, Duration::from_secs(1)),
+        Guard::OverLimit => Worker::guarded(snapshot, Duration::ZERO),
+    };
     for _ in 0..times {
         for queries in set.chunks(BATCH) {
             worker.batch(queries.iter().map(Vec::as_slice));
@@ -131,8 +176,7 @@ fn count() -> Result<Counts, String> {
         ));
     }
     // Each call makes a dump; `out.1` is that of the start.
-    let kinds = kinds();
-    let counts = kinds.iter().enumerate().map(|(number, kind)| {
+    let counts = cases().into_iter().enumerate().map(|(number, Case { kind, .. })| {
         let of = |dump: usize| total(&out.with_extension(dump.to_string()));
         let (once, twice) = (of(2 * number + 2)?, of(2 * number + 3)?);
         let answers = (TIMES * kind.set.len()) as u64;
@@ -198,6 +242,14 @@ fn check(counts: &Counts, committed: &Counts) -> ExitCode {
             eprintln!(
                 "error: {kind} takes {count} instructions; committed are {before}, so it is {worse:.0} % worse"
             );
+            good = false;
+        }
+    }
+    for (limited, count) in counts {
+        let answered = limited.strip_suffix(OVER).map(|kind| format!("{kind}{UNDER}"));
+        let answered = answered.and_then(|answered| counts.get(&answered));
+        if answered.is_some_and(|answered| count >= answered) {
+            eprintln!("error: {limited} takes {count} instructions: no less than an answer");
             good = false;
         }
     }

@@ -24,6 +24,8 @@ pub enum Edns {
     Plain,
     /// The same with the client's subnet: a /24 or a /56.
     Subnet(IpAddr),
+    /// The same with the client's part of a cookie (RFC 7873).
+    Cookie,
 }
 
 /// One kind of query that is measured without sockets.
@@ -67,9 +69,13 @@ pub fn with_v6(numbers: &mut Numbers) -> Vec<u8> {
 }
 
 pub fn of_country(numbers: &mut Numbers) -> Vec<u8> {
+    of_country_with(numbers, Edns::None)
+}
+
+pub fn of_country_with(numbers: &mut Numbers, edns: Edns) -> Vec<u8> {
     const CODES: [&str; 12] =
         ["de", "us", "fr", "jp", "br", "uk", "au", "za", "in", "li", "aq", "cn"];
-    query(&format!("db.{}.clamav.net", numbers.one_of(&CODES)), A, Edns::None)
+    query(&format!("db.{}.clamav.net", numbers.one_of(&CODES)), A, edns)
 }
 
 /// A query with a fixed id.
@@ -86,6 +92,7 @@ pub fn query(name: &str, qtype: u16, edns: Edns) -> Vec<u8> {
     let options = match edns {
         Edns::None => return bytes,
         Edns::Plain => Vec::new(),
+        Edns::Cookie => vec![0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8],
         Edns::Subnet(IpAddr::V4(address)) => subnet(1, 24, &address.octets()),
         Edns::Subnet(IpAddr::V6(address)) => subnet(2, 56, &address.octets()),
     };

@@ -1,4 +1,5 @@
-//! `--before`: compares this build with another one, as precisely as the machine allows.
+//! `--before` and `--guard`: compare this build with another one, or with itself without rate limit
+//! and cookies, as precisely as the machine allows.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,10 +20,8 @@ const STARTS: usize = 6;
 /// Seconds of load before anything counts.
 const WARM: f64 = 0.2;
 
-/// Prints the cost of each server relative to the first one, which is the other build. That one
-/// runs twice: the difference between its two runs is the precision of the figures.
+/// Compares with another build.
 pub fn run(workloads: &[Workload], program: &Path, effort: Effort) -> ExitCode {
-    let track = Track::new(Fleet::race());
     let program = program.canonicalize().expect("the path of another build");
     let before = Options { name: "before", program, ..Options::default() };
     let servers = [
@@ -31,8 +30,26 @@ pub fn run(workloads: &[Workload], program: &Path, effort: Effort) -> ExitCode {
         Options::default(),
         Options { name: "cvdns, all observed", observed: true, ..Options::default() },
     ];
+    compare(workloads, &servers, effort)
+}
+
+/// Shows what rate limit and cookies cost a query that is answered.
+pub fn guard(workloads: &[Workload], effort: Effort) -> ExitCode {
+    let unguarded = Options { name: "neither", unguarded: true, ..Options::default() };
+    let servers = [
+        unguarded.clone(),
+        Options { name: "neither, again", ..unguarded },
+        Options { name: "rate limit and cookies", ..Options::default() },
+    ];
+    compare(workloads, &servers, effort)
+}
+
+/// Prints the cost of each server relative to the first one. That one runs twice: the difference
+/// between its two runs is the precision of the figures.
+fn compare(workloads: &[Workload], servers: &[Options], effort: Effort) -> ExitCode {
+    let track = Track::new(Fleet::race());
     for workload in workloads {
-        println!("\n{}", report(*workload, &track, &servers, effort));
+        println!("\n{}", report(*workload, &track, servers, effort));
     }
     ExitCode::SUCCESS
 }
