@@ -57,10 +57,12 @@ impl EventLoop<'_> {
                     if action == SignalAction::Stop {
                         return;
                     }
-                    if reload(self.config, self.memory, state, follower) {
-                        self.poller = FeedPoller::start(state.loaded());
+                    if self.has_memory() {
+                        if reload(self.config, state, follower) {
+                            self.poller = FeedPoller::start(state.loaded());
+                        }
+                        watcher = watch(state);
                     }
-                    watcher = watch(state);
                 }
                 Some(AcceptRequest { serial, done }) = self.accepted.recv() => {
                     // The operator may have gone.
@@ -84,6 +86,17 @@ impl EventLoop<'_> {
             }
             state.tick(Timestamp::now());
         }
+    }
+
+    /// Whether there is memory for a reload. Otherwise the log says so, and nothing else must be
+    /// tried either: the library that watches files panics if it gets no thread.
+    fn has_memory(&self) -> bool {
+        let checked = self.memory.check();
+        if let Err(shortage) = &checked {
+            let config = self.config.display();
+            error!("{config} was not reloaded, and what was served before goes on: {shortage}");
+        }
+        checked.is_ok()
     }
 }
 
@@ -124,21 +137,8 @@ fn watch(state: &mut ServerState) -> FileWatcher {
     watcher
 }
 
-/// Reads everything again. Returns false if any of it is wrong, or if there is no memory for it;
-/// nothing changes then.
-fn reload(
-    config: &Path,
-    memory: ReloadMemory,
-    state: &mut ServerState,
-    follower: &impl Follower,
-) -> bool {
-    if let Err(shortage) = memory.check() {
-        error!(
-            "{} was not reloaded, and what was served before goes on: {shortage}",
-            config.display()
-        );
-        return false;
-    }
+/// Reads everything again. Returns false if any of it is wrong; nothing changes then.
+fn reload(config: &Path, state: &mut ServerState, follower: &impl Follower) -> bool {
     let mut problems = Problems::default();
     let done =
         load::reload(config, Some(state.loaded()), &mut problems).is_some_and(|mut loaded| {
