@@ -77,8 +77,7 @@ impl EventLoop<'_> {
                     if action == SignalAction::Stop {
                         return Ending::Stopped;
                     }
-                    self.reload(state, follower);
-                    watcher = watch(state);
+                    self.reload(state, follower, &mut watcher);
                 }
                 successor = next_successor(self.offering.as_deref_mut()) => {
                     return Ending::Replaced(successor);
@@ -89,8 +88,7 @@ impl EventLoop<'_> {
                         let _ = done.send(state.accept(serial, Timestamp::now()));
                     }
                     ChangeRequest::Reload { done } => {
-                        let (is_done, problems) = self.reload(state, follower);
-                        watcher = watch(state);
+                        let (is_done, problems) = self.reload(state, follower, &mut watcher);
                         let _ = done.send(self.outcome(is_done, problems, state));
                     }
                 },
@@ -116,10 +114,16 @@ impl EventLoop<'_> {
 
     /// Reads everything again. Returns whether it is in force, and what is wrong with it; if
     /// anything is, nothing changes.
-    fn reload(&mut self, state: &mut ServerState, follower: &impl Follower) -> (bool, Problems) {
+    fn reload(
+        &mut self,
+        state: &mut ServerState,
+        follower: &impl Follower,
+        watcher: &mut FileWatcher,
+    ) -> (bool, Problems) {
         self.supervision.reloading();
         let mut problems = Problems::default();
-        let done = self.read_again(state, follower, &mut problems);
+        let has_memory = self.has_memory(&mut problems);
+        let done = has_memory && self.read_again(state, follower, &mut problems);
         log_problems(&problems);
         state.count_reload(done);
         if done {
@@ -132,21 +136,34 @@ impl EventLoop<'_> {
         } else {
             error!("{} was not reloaded: what was served before goes on", self.config.display());
         }
+        if has_memory {
+            *watcher = watch(state);
+        }
         self.supervision.ready(&state.status());
         (done, problems)
     }
 
-    /// Reads everything and takes it over, if the system has memory for it.
+    /// Whether there is memory for a reload. If not, nothing else may be tried either: the library
+    /// that watches files panics if it gets no thread.
+    fn has_memory(&self, problems: &mut Problems) -> bool {
+        let checked = self.memory.check();
+        if let Err(Shortage { what, help }) = &checked {
+            problems.error(
+                Location::file(&self.config.display().to_string()),
+                what.as_str(),
+                *help,
+            );
+        }
+        checked.is_ok()
+    }
+
+    /// Reads everything and takes it over.
     fn read_again(
         &self,
         state: &mut ServerState,
         follower: &impl Follower,
         problems: &mut Problems,
     ) -> bool {
-        if let Err(Shortage { what, help }) = self.memory.check() {
-            problems.error(Location::file(&self.config.display().to_string()), what, help);
-            return false;
-        }
         let Some(mut loaded) = load::reload(self.config, state.loaded(), problems) else {
             return false;
         };
