@@ -2,7 +2,6 @@
 //! them out.
 
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
@@ -12,20 +11,21 @@ use super::view::{ChangeRequest, ServerView};
 /// request.
 const JSON: &str = "application/json";
 
+/// The status and the text of a response that refuses a request.
+pub(super) type Refused = (StatusCode, String);
+
 /// Reads the body of a request; `expected` is what it looks like. The error is the response.
 pub(super) fn body<T: DeserializeOwned>(
     headers: &HeaderMap,
     text: &str,
     expected: &str,
-) -> Result<T, Response> {
+) -> Result<T, Refused> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type != Some(JSON) {
-        let what = format!("expected {JSON}\n");
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, what).into_response());
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("expected {JSON}\n")));
     }
-    serde_json::from_str(text).map_err(|error| {
-        (StatusCode::BAD_REQUEST, format!("expected {expected}: {error}\n")).into_response()
-    })
+    serde_json::from_str(text)
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("expected {expected}: {error}\n")))
 }
 
 /// Has a change carried out, after those that were asked for before, and waits for the result. The
@@ -33,9 +33,8 @@ pub(super) fn body<T: DeserializeOwned>(
 pub(super) async fn carry_out<T>(
     view: &ServerView,
     request: impl FnOnce(oneshot::Sender<T>) -> ChangeRequest,
-) -> Result<T, Response> {
-    let stopping =
-        || (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned()).into_response();
+) -> Result<T, Refused> {
+    let stopping = || (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned());
     let (done, outcome) = oneshot::channel();
     view.changes.send(request(done)).await.map_err(|_| stopping())?;
     outcome.await.map_err(|_| stopping())

@@ -64,12 +64,12 @@ pub(super) async fn accept(
 ) -> Response {
     let serial = match body(&headers, &text, "{\"serial\": NUMBER}") {
         Ok(AcceptBody { serial }) => serial,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     let request = |done| ChangeRequest::AcceptFeed { serial, done };
     match carry_out(&shared.view, request).await {
         Ok(Ok(())) => (StatusCode::OK, format!("feed {serial} is in force\n")).into_response(),
         Ok(Err(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
-        Err(response) => response,
+        Err(refused) => refused.into_response(),
     }
 }

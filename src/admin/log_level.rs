@@ -26,7 +26,7 @@ pub(super) async fn set(
 ) -> Response {
     let level = match body(&headers, &text, "{\"level\": \"info\"}") {
         Ok(LevelBody { level }) => level,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     if let Err(why) = shared.view.log_level.set(&level) {
         return (StatusCode::BAD_REQUEST, why + "\n").into_response();

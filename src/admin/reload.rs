@@ -76,7 +76,7 @@ pub(super) async fn reload(State(shared): State<Arc<AdminState>>) -> Response {
                 response
             }
         }
-        Err(response) => response,
+        Err(refused) => refused.into_response(),
     }
 }
 

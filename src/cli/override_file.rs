@@ -36,5 +36,5 @@ pub fn run(command: &OverrideCommand, config: &Path) -> ExitCode {
         OverrideCommand::Remove(args) => edit::remove(args, config),
         OverrideCommand::List(args) => list::list(args, config, now),
     };
-    done.map(|()| ExitCode::SUCCESS).unwrap_or_else(Failure::report)
+    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
