@@ -244,21 +244,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn accounts_are_clients_beside_those_with_addresses() {
-        let limiter = ConnectionLimiter::new(3, 2);
+    async fn accounts_are_clients_of_a_network_of_their_own() {
+        let limiter = ConnectionLimiter::new(4, 3);
         let of_account = |user_id| match limiter.admit_account(user_id) {
-            Admission::Free(permit) | Admission::Evicting(permit) => Some(permit),
-            Admission::ClientHasAll => None,
+            Admission::Free(permit) | Admission::Evicting(permit) => permit,
+            Admission::ClientHasAll => panic!("no seat"),
         };
-        let loopback = [(); 2].map(|()| permit(&limiter, "127.0.0.1"));
-        let first = of_account(0).unwrap();
-        // Loopback has most, and gives way.
-        let second = of_account(0).unwrap();
+        let loopback = [(); 3].map(|()| permit(&limiter, "127.0.0.1"));
+        let (first, second) = (of_account(0), of_account(0));
+        // Loopback had most, and gave way.
         loopback[0].evicted().await;
-        assert!(of_account(0).is_none());
-        let other = of_account(1000).unwrap();
+        // Now the accounts would have most, and of them the one with two connections.
+        let other = of_account(1000);
+        first.evicted().await;
         drop((first, second, other, loopback));
-        assert_eq!(limiter.load(), (0, 3));
+        assert_eq!(limiter.load(), (0, 4));
     }
 
     #[test]
