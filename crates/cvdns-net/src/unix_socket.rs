@@ -100,15 +100,6 @@ impl SocketFile {
         &self.path
     }
 
-    /// Takes over the file of a socket that another process has bound: it is removed when this is
-    /// dropped.
-    ///
-    /// # Errors
-    /// When there is no such file.
-    pub fn adopt(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), beside: None, identity: identity(path)? })
-    }
-
     /// Puts a file that was made beside its place there, in the place of another process's.
     ///
     /// # Errors
@@ -119,11 +110,6 @@ impl SocketFile {
             self.beside = None;
         }
         Ok(())
-    }
-
-    /// Leaves the file where it is, for another process that listens at the same socket.
-    pub fn leave(mut self) {
-        (self.path, self.beside) = (PathBuf::new(), None);
     }
 }
 
@@ -253,9 +239,8 @@ mod tests {
         third.file.put_in_place().unwrap();
         drop(second);
         UnixStream::connect(&path).unwrap();
-        third.file.leave();
-        assert!(path.exists());
-        fs::remove_file(&path).unwrap();
+        drop(third);
+        assert!(!path.exists());
         fs::write(&path, "a file").unwrap();
         assert!(matches!(UnixSocket::bind(&path), Err(UnixBindError::OtherFile)));
         let nowhere = dir.path().join("no/a.sock");

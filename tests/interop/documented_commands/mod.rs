@@ -7,7 +7,6 @@
 //! - `console background`: each command runs until the page ends. `cargo run --release --` is the
 //!   program that the test has built.
 //! - `console system`: changes the machine, or asks the internet: not run, but listed here.
-//! - `console pending`: needs a command that this version does not have: not run.
 //! - `toml FILE`: a part of that file: its keys are put into it.
 
 mod blocks;
@@ -65,11 +64,6 @@ fn run(name: &str) -> usize {
     for block in blocks(&replaced(page(name))) {
         match block.language.as_str() {
             "console" if block.has("system") => {}
-            "console" if block.has("pending") => {
-                for Step { command, .. } in block.steps() {
-                    eprintln!("{name}: not run, as this version does not have it: {command}");
-                }
-            }
             "console" if block.has("background") => {
                 for Step { command, .. } in block.steps() {
                     place.start(&command.replace("cargo run --release -- ", "cvdns "));
@@ -153,10 +147,6 @@ fn commands_in_sentences_exist() {
                 .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()))
                 .take(2)
                 .collect();
-            // What other changes bring.
-            if let Some("reload" | "override" | "log-level") = words.first().copied() {
-                continue;
-            }
             let known = words.is_empty() || help(&words) || help(&words[..1]);
             assert!(known, "{name}: no command `cvdns {part}`");
             seen += 1;
