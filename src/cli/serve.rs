@@ -38,10 +38,11 @@ pub fn run(args: &ServeArgs, config: &Path) -> ExitCode {
     if let Err(error) = check_variable() {
         return Failure::new(error).report();
     }
+    // Before the first thread, so that it holds for all; and before any descriptor is opened, as it
+    // closes those that are not for this process.
+    let confined = confinement::begin();
     // It changes the environment, which no other thread may read meanwhile.
     let origin = Origin::from_environment(args.replace);
-    // Before the first thread, so that it holds for all.
-    let confined = confinement::begin();
     run_with_signals(0, |log, signals| serve(args, config, log, signals, confined, origin))
 }
 

