@@ -28,7 +28,7 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
-mod buffers;
+pub mod buffers;
 mod connection;
 mod connection_limiter;
 mod connection_seats;
@@ -36,7 +36,7 @@ mod connection_seats;
 mod cores;
 mod counters;
 pub mod descriptors;
-mod input;
+pub mod input;
 mod limits;
 mod listen;
 #[allow(unsafe_code)]
