@@ -89,6 +89,8 @@ impl Input {
             if self.buffer.len() > SMALL {
                 *self = Self::default();
             }
+            // All that came is processed: an idle connection needs no larger buffer.
+            self.read_filled = false;
         } else if self.begin > 0 {
             self.buffer.copy_within(self.begin..self.end, 0);
         }
@@ -161,6 +163,15 @@ mod tests {
         }
         assert_eq!(through(&mut input, &framed(&[1; 20]), 3).len(), 1);
         assert!(input.buffer.capacity() <= SMALL);
+    }
+
+    #[test]
+    fn messages_that_just_fill_the_first_buffer_do_not_make_it_grow() {
+        let mut input = Input::default();
+        let messages = [framed(&[1; 200]), framed(&[2; SMALL - 200 - 2 * PREFIX])].concat();
+        assert_eq!(messages.len(), SMALL);
+        assert_eq!(through(&mut input, &messages, usize::MAX).len(), 2);
+        assert_eq!(input.space().unwrap().len(), SMALL, "while the connection is idle");
     }
 
     #[test]
