@@ -63,6 +63,9 @@ impl Input {
     }
 
     /// Takes the next message and returns its range; `None` while it is incomplete.
+    ///
+    /// # Errors
+    /// When the length in front of the message is shorter than a header.
     pub fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
         let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
         let Some((prefix, rest)) = held.split_first_chunk::<PREFIX>() else { return Ok(None) };
