@@ -10,7 +10,7 @@ use super::memory::{NoMemory, reserve};
 ///
 /// The buffer starts small. It grows for long messages and for peers that send many at once, but
 /// never beyond the longest message, and is small again once all messages are processed. So an idle
-/// connection holds at most [`SMALL`] octets, and others at most twice what the peer has sent.
+/// connection holds at most 512 octets, and others at most twice what the peer has sent.
 #[derive(Debug, Default)]
 pub struct Input {
     buffer: Vec<u8>,
