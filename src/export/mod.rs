@@ -12,7 +12,7 @@ mod exporter;
 mod header;
 mod input;
 mod named_conf;
-mod presentation;
+pub mod presentation;
 mod reload;
 mod serial;
 mod tree;

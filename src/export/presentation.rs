@@ -15,7 +15,7 @@ const CAA: u16 = 257;
 const WORD: usize = 32;
 
 /// An absolute name, with its final dot.
-pub(super) fn name(wire: &[u8]) -> String {
+pub fn name(wire: &[u8]) -> String {
     match Name::from_wire(wire) {
         Ok(name) if wire.len() > 1 => format!("{name}."),
         _ => ".".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn name(wire: &[u8]) -> String {
 /// The mnemonic and the data of a record. Other types, and data that is malformed for its type, are
 /// written in the form for unknown types (RFC 3597 section 5), which every server reads back octet
 /// by octet.
-pub(super) fn data(rtype: u16, rdata: &[u8]) -> (String, String) {
+pub fn data(rtype: u16, rdata: &[u8]) -> (String, String) {
     match common(rtype, rdata) {
         Some((mnemonic, text)) => (mnemonic.to_owned(), text),
         None => (format!("TYPE{rtype}"), generic(rdata)),

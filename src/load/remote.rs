@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::crypto::ring;
+use ureq::config::ConfigBuilder;
 use ureq::http::header::{ACCEPT_ENCODING, CONNECTION, ETAG, IF_NONE_MATCH, LOCATION};
 use ureq::http::{HeaderValue, Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
+use ureq::unversioned::transport::Connector;
 use ureq::{Agent, Body};
 
 pub use failure::{FetchError, FetchFailure, FetchedPart};
@@ -73,24 +76,26 @@ impl Fetcher {
             .root_certs(RootCerts::new_with_certs(&certificates))
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
             .build();
-        let config = exchange::with_bounded_head(Agent::config_builder())
-            .tls_config(tls)
-            // Proxies in the environment are meant for interactive programs. A server connects to
-            // the host that is configured.
-            .proxy(None)
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .max_idle_connections(usize::from(timeouts.idle.is_some()))
-            .max_idle_age(timeouts.idle.unwrap_or_default())
-            .user_agent(concat!("cvdns/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json, */*;q=0.1")
-            .timeout_resolve(Some(timeouts.connect))
-            .timeout_connect(Some(timeouts.connect))
-            .timeout_global(Some(timeouts.total))
-            .build();
+        let config = configured(timeouts).tls_config(tls).build();
+        Self { broken, ..Self::of(url, exchange::agent(config, None), signed, timeouts) }
+    }
+
+    /// The same for a URL of http, over connections that `connector` makes, for callers that bring
+    /// their own.
+    pub fn over(
+        connector: impl Connector,
+        url: &str,
+        signed: bool,
+        timeouts: FetchTimeouts,
+    ) -> Self {
+        let agent = exchange::agent_over(connector, configured(timeouts).build(), None);
+        Self::of(url, agent, signed, timeouts)
+    }
+
+    fn of(url: &str, agent: Agent, signed: bool, timeouts: FetchTimeouts) -> Self {
         let signature = signed.then(|| signature_url(url));
-        let (agent, url) = (exchange::agent(config, None), url.to_owned());
-        Self { agent, url, signature, timeouts, broken, etag: None, has_connection: false }
+        let url = url.to_owned();
+        Self { agent, url, signature, timeouts, broken: None, etag: None, has_connection: false }
     }
 
     /// Fetches the document once. A document that was fetched completely is not sent again while it
@@ -179,6 +184,23 @@ impl Fetcher {
         }
         body::read(response, limit, self.timeouts)
     }
+}
+
+/// The configuration of an agent, apart from TLS.
+fn configured(timeouts: FetchTimeouts) -> ConfigBuilder<AgentScope> {
+    exchange::with_bounded_head(Agent::config_builder())
+        // Proxies in the environment are meant for interactive programs. A server connects to
+        // the host that is configured.
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .max_idle_connections(usize::from(timeouts.idle.is_some()))
+        .max_idle_age(timeouts.idle.unwrap_or_default())
+        .user_agent(concat!("cvdns/", env!("CARGO_PKG_VERSION")))
+        .accept("application/json, */*;q=0.1")
+        .timeout_resolve(Some(timeouts.connect))
+        .timeout_connect(Some(timeouts.connect))
+        .timeout_global(Some(timeouts.total))
 }
 
 /// Whether the scheme of a URL is https. Schemes are case-insensitive (RFC 3986 section 3.1).

@@ -17,9 +17,13 @@ mod large;
 mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "a library of its own under libFuzzer")]
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
 
 mod amplification;
 mod announcing;
+mod attacks;
 mod batches;
 mod client_table;
 mod example;

@@ -20,10 +20,17 @@ pub const HEAD_MAX: usize = 64 << 10;
 /// The agent of a configuration. `response_limit` is how long a response may take, from its request
 /// to its last octet; with `None`, only the limits of the configuration hold.
 pub fn agent(config: Config, response_limit: Option<Duration>) -> Agent {
-    let connector =
-        ().chain(TcpConnector::default())
-            .chain(RustlsConnector::default())
-            .chain(BoundingConnector(response_limit));
+    let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
+    agent_over(connector, config, response_limit)
+}
+
+/// The same over connections that `connector` makes, for callers that bring their own.
+pub fn agent_over(
+    connector: impl Connector,
+    config: Config,
+    response_limit: Option<Duration>,
+) -> Agent {
+    let connector = connector.chain(BoundingConnector(response_limit));
     Agent::with_parts(config, connector, DefaultResolver::default())
 }
 

@@ -4,15 +4,17 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use ureq::config::Config;
 use ureq::http::HeaderMap;
 use ureq::http::header::{
     CONTENT_RANGE, CONTENT_TYPE, HOST, LAST_MODIFIED, LOCATION, RANGE, SERVER,
 };
+use ureq::unversioned::transport::Connector;
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::failure::Failure;
 use cvdns_core::problem::excerpt;
-use cvdns_io::exchange::{agent, with_bounded_head};
+use cvdns_io::exchange::{agent, agent_over, with_bounded_head};
 
 /// The `User-Agent` by which mirrors recognise the network's checker (CLIENTS: "Mirror states").
 const USER_AGENT: &str = "ClamAV-MirrorCheck";
@@ -78,7 +80,18 @@ impl Client {
     /// A client. `timeout` limits the time from the request to the last octet of the answer,
     /// without the time to connect.
     pub fn new(connect_timeout: Duration, timeout: Duration) -> Self {
-        let config = with_bounded_head(Agent::config_builder())
+        let agent = agent(Self::config(connect_timeout, timeout), Some(timeout));
+        Self { agent, connect_timeout, timeout }
+    }
+
+    /// The same over connections that `connector` makes, for callers that bring their own.
+    pub fn over(connector: impl Connector, connect_timeout: Duration, timeout: Duration) -> Self {
+        let config = Self::config(connect_timeout, timeout);
+        Self { agent: agent_over(connector, config, Some(timeout)), connect_timeout, timeout }
+    }
+
+    fn config(connect_timeout: Duration, timeout: Duration) -> Config {
+        with_bounded_head(Agent::config_builder())
             .user_agent(USER_AGENT)
             .accept_encoding("identity")
             // An answer from a proxy would say nothing about the mirror.
@@ -91,8 +104,7 @@ impl Client {
             .timeout_global(Some(connect_timeout.saturating_add(timeout)))
             // A connection kept alive would hide that new connections are refused.
             .max_idle_connections(0)
-            .build();
-        Self { agent: agent(config, Some(timeout)), connect_timeout, timeout }
+            .build()
     }
 
     /// Requests a file.

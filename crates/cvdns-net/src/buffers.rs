@@ -11,7 +11,7 @@ use super::memory::{NoMemory, zeros};
 /// passes them to the kernel, but never while it waits for the peer. So there are no more buffers
 /// in use than threads that answer.
 #[derive(Debug)]
-pub(super) struct Buffers {
+pub struct Buffers {
     spare: Mutex<Vec<Box<[u8]>>>,
     /// Most spare buffers.
     most: usize,
@@ -19,7 +19,7 @@ pub(super) struct Buffers {
 
 /// Answers that are sent in one write.
 #[derive(Debug)]
-pub(super) struct Output {
+pub struct Output {
     buffer: Box<[u8]>,
     written: usize,
 }
@@ -31,7 +31,7 @@ const OUTPUT_SIZE: usize = 2 * ANSWER_ROOM;
 
 impl Buffers {
     /// Keeps at most `most` spare buffers.
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self { spare: Mutex::default(), most }
     }
 
@@ -40,7 +40,7 @@ impl Buffers {
     ///
     /// # Errors
     /// When a new buffer is needed, and the system gives no memory for it.
-    pub(super) fn take(&self) -> Result<Output, NoMemory> {
+    pub fn take(&self) -> Result<Output, NoMemory> {
         let spare = self.try_lock(Vec::pop).flatten();
         let buffer = match spare {
             Some(buffer) => buffer,
@@ -50,7 +50,7 @@ impl Buffers {
     }
 
     /// Returns a buffer.
-    pub(super) fn put(&self, output: Output) {
+    pub fn put(&self, output: Output) {
         self.try_lock(|spare| {
             if spare.len() < self.most {
                 spare.push(output.buffer);
@@ -70,13 +70,13 @@ impl Buffers {
 
 impl Output {
     /// Whether the longest answer no longer fits.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.buffer.len().saturating_sub(self.written) < ANSWER_ROOM
     }
 
     /// Appends the answer to `query`, with its length in front. `respond` answers in place. False
     /// if there is no answer.
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         query: &[u8],
         respond: impl FnOnce(&mut [u8], usize) -> Option<usize>,
@@ -96,7 +96,7 @@ impl Output {
     }
 
     /// The answers.
-    pub(super) fn octets(&self) -> &[u8] {
+    pub fn octets(&self) -> &[u8] {
         self.buffer.get(..self.written).unwrap_or_default()
     }
 }

@@ -10,9 +10,9 @@ use super::memory::{NoMemory, reserve};
 ///
 /// The buffer starts small. It grows for long messages and for peers that send many at once, but
 /// never beyond the longest message, and is small again once all messages are processed. So an idle
-/// connection holds at most [`SMALL`] octets, and others at most twice what the peer has sent.
+/// connection holds at most 512 octets, and others at most twice what the peer has sent.
 #[derive(Debug, Default)]
-pub(super) struct Input {
+pub struct Input {
     buffer: Vec<u8>,
     /// Start and end of the unprocessed octets in `buffer`.
     begin: usize,
@@ -23,10 +23,10 @@ pub(super) struct Input {
 
 /// The length in front of a message is shorter than a header.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// Octets of the length in front of a message (RFC 1035 section 4.2.2).
-pub(super) const PREFIX: usize = 2;
+pub const PREFIX: usize = 2;
 /// Octets of the header of a message. A shorter message is malformed.
 const HEADER_SIZE: usize = 12;
 /// Octets of the first buffer. Most connections send one query, which has less than 100.
@@ -36,7 +36,7 @@ const LARGE: usize = PREFIX + MAX_MESSAGE;
 
 impl Input {
     /// Whether there are no unprocessed octets.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.begin == self.end
     }
 
@@ -45,7 +45,7 @@ impl Input {
     ///
     /// # Errors
     /// When a larger buffer is needed, and the system gives no memory for it.
-    pub(super) fn space(&mut self) -> Result<&mut [u8], NoMemory> {
+    pub fn space(&mut self) -> Result<&mut [u8], NoMemory> {
         if self.end == self.buffer.len() || self.read_filled {
             let size = self.buffer.len().saturating_mul(2).clamp(SMALL, LARGE);
             let more = size.saturating_sub(self.buffer.len());
@@ -57,13 +57,16 @@ impl Input {
     }
 
     /// Records that `count` octets were read into the free part.
-    pub(super) fn filled(&mut self, count: usize) {
+    pub fn filled(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.buffer.len());
         self.read_filled = self.end == self.buffer.len();
     }
 
     /// Takes the next message and returns its range; `None` while it is incomplete.
-    pub(super) fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
+    ///
+    /// # Errors
+    /// When the length in front of the message is shorter than a header.
+    pub fn next_message(&mut self) -> Result<Option<Range<usize>>, Malformed> {
         let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
         let Some((prefix, rest)) = held.split_first_chunk::<PREFIX>() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes(*prefix));
@@ -79,16 +82,18 @@ impl Input {
     }
 
     /// The octets of a message, by the range from [`Input::next_message`].
-    pub(super) fn message(&self, range: Range<usize>) -> &[u8] {
+    pub fn message(&self, range: Range<usize>) -> &[u8] {
         self.buffer.get(range).unwrap_or_default()
     }
 
     /// Moves the unprocessed octets to the front. An empty buffer becomes small again.
-    pub(super) fn compact(&mut self) {
+    pub fn compact(&mut self) {
         if self.is_empty() {
             if self.buffer.len() > SMALL {
                 *self = Self::default();
             }
+            // All that came is processed: an idle connection needs no larger buffer.
+            self.read_filled = false;
         } else if self.begin > 0 {
             self.buffer.copy_within(self.begin..self.end, 0);
         }
@@ -161,6 +166,15 @@ mod tests {
         }
         assert_eq!(through(&mut input, &framed(&[1; 20]), 3).len(), 1);
         assert!(input.buffer.capacity() <= SMALL);
+    }
+
+    #[test]
+    fn messages_that_just_fill_the_first_buffer_do_not_make_it_grow() {
+        let mut input = Input::default();
+        let messages = [framed(&[1; 200]), framed(&[2; SMALL - 200 - 2 * PREFIX])].concat();
+        assert_eq!(messages.len(), SMALL);
+        assert_eq!(through(&mut input, &messages, usize::MAX).len(), 2);
+        assert_eq!(input.space().unwrap().len(), SMALL, "while the connection is idle");
     }
 
     #[test]

@@ -30,7 +30,7 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
-mod buffers;
+pub mod buffers;
 mod connection;
 mod connection_limiter;
 mod connection_seats;
@@ -39,7 +39,7 @@ mod cores;
 mod counters;
 pub mod descriptors;
 mod inherited;
-mod input;
+pub mod input;
 mod limits;
 mod listen;
 #[allow(unsafe_code)]

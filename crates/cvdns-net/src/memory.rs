@@ -7,7 +7,7 @@
 
 /// The system gives no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoMemory;
+pub struct NoMemory;
 
 /// Address space that must still be available, in octets: far more than what all threads allocate
 /// together between two checks.

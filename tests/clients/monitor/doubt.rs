@@ -80,7 +80,7 @@ fn when_all_are_gone_it_is_the_coordinator() {
     let _monitor = Running::start(dir);
     until("the first feed", dir, || dir.join("feed.json").exists());
     assert_eq!((count(dir, "up"), frozen(dir)), (6, None));
-    assert!(metric(dir, "cvdns_monitor_frozen 0"));
+    until("its metrics", dir, || metric(dir, "cvdns_monitor_frozen 0"));
 
     drop(servers.take());
     until("it freezes", dir, || frozen(dir).is_some());

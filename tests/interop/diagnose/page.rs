@@ -195,24 +195,6 @@ fn the_page_shows_what_commands_print() {
     assert!(run_for_real >= 25, "{run_for_real}");
 }
 
-/// What the README shows of the server that it starts, too.
-#[test]
-fn the_readme_shows_what_its_commands_print() {
-    let readme = fs::read_to_string(project().join("README.md")).expect("the README");
-    let blocks = readme.split("```console\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split("```").next().expect("a block"));
-    let server = Daemon::start(&example(&Section::default()));
-    let mut commands = 0;
-    for shown in blocks.flat_map(|block| block.split("$ ").skip(1)) {
-        let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
-        let (command, output) = lines.split_first().expect("a command");
-        assert_eq!(masked(&run(&server, command)), masked(output), "{command}");
-        assert!(!output.is_empty(), "{command}");
-        commands += 1;
-    }
-    assert_eq!(commands, 4);
-}
-
 /// A page that says something else is told apart: masks hide no more than they should.
 #[test]
 fn masks_hide_only_what_varies() {

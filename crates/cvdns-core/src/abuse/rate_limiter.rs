@@ -84,7 +84,7 @@ impl RateLimiter {
 
     /// Counts a query that came over UDP, and decides what becomes of it.
     #[inline]
-    pub(crate) fn judge(&mut self, limit: &RateLimit, now: Ticks, source: IpAddr) -> Verdict {
+    pub fn judge(&mut self, limit: &RateLimit, now: Ticks, source: IpAddr) -> Verdict {
         if limit.mode == LimitMode::Off || limit.exempt.contains(source) {
             return Verdict::Answer;
         }

@@ -145,12 +145,12 @@ fn asks_for_nsid(mut rest: &[u8]) -> bool {
     // Each iteration consumes at least four octets.
     while let Some((head, data)) = rest.split_first_chunk::<4>() {
         let [code1, code0, length1, length0] = *head;
-        if u16::from_be_bytes([code1, code0]) == option::NSID {
-            return true;
-        }
         let Some(next) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
             return false;
         };
+        if u16::from_be_bytes([code1, code0]) == option::NSID {
+            return true;
+        }
         rest = next;
     }
     false
@@ -244,6 +244,18 @@ mod tests {
         for data in bad {
             assert_eq!(ClientSubnet::parse(data), Err(OptError::ClientSubnet), "{data:?}");
         }
+    }
+
+    /// RFC 6891 section 6.1.3: the answer to another version is BADVERS, whatever the options hold.
+    #[test]
+    fn in_another_version_the_identifier_is_asked_for_by_a_whole_option() {
+        let asks = |rdata: &[u8]| {
+            let mut edns = Edns::new(1232, [0, 1, 0, 0]);
+            edns.read_options(rdata, Honoured { ecs: true, cookies: true }).unwrap();
+            edns.nsid
+        };
+        assert!(asks(&[0, 3, 0, 0]) && asks(&[0, 9, 0, 1, 7, 0, 3, 0, 0, 0]));
+        assert!(!asks(&[0, 3, 0, 1]) && !asks(&[0, 9, 0, 9, 0, 3, 0, 0]) && !asks(&[0, 3, 0]));
     }
 
     #[test]
