@@ -176,6 +176,7 @@ fn commented_out_values_are_the_defaults() {
     let without_default = |line: &str| {
         [
             "user",
+            "takeover",
             "public-key",
             "state",
             "overrides",
