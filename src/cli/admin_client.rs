@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
@@ -17,6 +18,7 @@ use crate::load;
 use cvdns_core::config::{Admin, AdminAddress};
 use cvdns_core::problem::Problems;
 use cvdns_io::{beside, unix_agent};
+use cvdns_net::UnixSocket;
 
 /// Client for the admin listener that a configuration names.
 #[derive(Debug)]
@@ -53,6 +55,13 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(600);
 /// Time limit for a connection to this machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a socket that is being replaced is waited for: the old server answers what it has
+/// received meanwhile.
+const REPLACEMENT_TIME: Duration = Duration::from_secs(5);
+
+/// How long to wait before the next look.
+const REPLACEMENT_PAUSE: Duration = Duration::from_millis(10);
+
 impl AdminClient {
     /// Client for the server that runs with this configuration: over a Unix socket if one can be
     /// connected to, otherwise over TCP.
@@ -63,7 +72,10 @@ impl AdminClient {
         let usable = |admin: &Admin| !admin.listen.is_empty() || !problems.has_errors();
         let Some(admin) = admin.filter(usable) else {
             print(&problems);
-            return Err(Failure::new("name another configuration with --config"));
+            return Err(Failure::new(
+                "the server was not asked and goes on with what it has, as its admin address cannot \
+                 be read here: correct this, or name another configuration with --config",
+            ));
         };
         let server = Server::of(&admin, config)?;
         let limits = Agent::config_builder()
@@ -192,7 +204,16 @@ impl Server {
 
     fn can_be_connected(&self) -> bool {
         match self {
-            Self::Unix(path) => UnixStream::connect(path).is_ok(),
+            Self::Unix(path) => {
+                let deadline = Instant::now() + REPLACEMENT_TIME;
+                while UnixStream::connect(path).is_err() {
+                    if !being_replaced(path) || Instant::now() > deadline {
+                        return false;
+                    }
+                    sleep(REPLACEMENT_PAUSE);
+                }
+                true
+            }
             Self::Tcp(address) => TcpStream::connect_timeout(address, CONNECT_TIMEOUT).is_ok(),
         }
     }
@@ -205,6 +226,11 @@ impl fmt::Display for Server {
             Self::Tcp(address) => address.fmt(f),
         }
     }
+}
+
+/// Whether a new server is about to put its socket in the place of the running server's.
+fn being_replaced(path: &Path) -> bool {
+    UnixSocket::beside(path).exists()
 }
 
 /// The server runs on this machine; a wildcard address is no address to connect to.

@@ -21,7 +21,7 @@ use cvdns_io::signals::Signals;
 #[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
     /// Take over from the running server without losing a query, if one runs; see `takeover` in
-    /// [server].
+    /// `[server]`.
     ///
     /// The new server reads everything, takes the running server's sockets, and answers; then the
     /// running server ends. If anything is wrong, the running server goes on, and this command says

@@ -124,11 +124,13 @@ impl EventLoop<'_> {
         let mut problems = Problems::default();
         let has_memory = self.has_memory(&mut problems);
         let done = has_memory && self.read_again(state, follower, &mut problems);
+        if done {
+            sandbox::note_beyond(state.loaded(), self.config, &mut problems);
+        }
         log_problems(&problems);
         state.count_reload(done);
         if done {
             info!("reloaded {}", self.config.display());
-            sandbox::warn_of_restart(state.loaded());
             if self.log_level.configure(state.loaded().config.log.level) {
                 info!("the log level is {:?}", self.log_level.in_force().level);
             }

@@ -147,6 +147,7 @@ impl Daemon {
                     StartError::System(reasons) => StartError::System(reasons),
                 };
                 if let Some(predecessor) = predecessor {
+                    warn!("not replaced: {} goes on", predecessor.name());
                     predecessor.fail(&error.summary());
                 }
                 Err(error)

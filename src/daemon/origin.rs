@@ -77,7 +77,7 @@ impl Origin {
         let reached =
             Predecessor::reach(path, user).map_err(|why| StartError::System(vec![why]))?;
         if let Some(predecessor) = &reached {
-            info!("takes over from {}", predecessor.name());
+            info!("is to replace {}", predecessor.name());
         } else {
             info!("no server runs at {}: starts as usual", path.display());
         }

@@ -114,9 +114,8 @@ fn load_after(
     let mut config = config(path, problems)?;
     config.apply(command_line, problems);
     let mut files = reloaded_files(path, &config);
-    let zones: Vec<_> = config
-        .zones
-        .iter()
+    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
+        .into_iter()
         .filter_map(|file| zones::read(path, file, &mut files, problems))
         .collect();
     let before = before.map(|before| &before.countries);

@@ -1,6 +1,7 @@
 //! Reads zone files, with the master files and the fleets that they name.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,31 @@ use cvdns_core::wire::rtype;
 use cvdns_core::zone::file::CC;
 use cvdns_core::zone::{Records, ZoneFile, master};
 use cvdns_io::{IncludeFiles, beside, read_master, read_text};
+
+/// The zone files that `config` names, each of them once. Repeated ones are noted.
+pub(super) fn once_each<'z>(
+    config: &Path,
+    named: &'z [Placed<String>],
+    problems: &mut Problems,
+) -> Vec<&'z Placed<String>> {
+    let mut seen: HashMap<PathBuf, &Location> = HashMap::new();
+    let mut once = Vec::with_capacity(named.len());
+    for file in named {
+        let path = beside(config, &file.value);
+        match seen.entry(path.canonicalize().unwrap_or(path)) {
+            Entry::Vacant(free) => {
+                free.insert(&file.location);
+                once.push(file);
+            }
+            Entry::Occupied(first) => problems.error(
+                file.location.clone(),
+                "this zone file is listed already",
+                format!("keep one: the other is at {}", first.get()),
+            ),
+        }
+    }
+    once
+}
 
 /// Reads a zone file that `config` names, and adds all files that it is made of to `files`. Returns
 /// `None` if it is not usable at all.

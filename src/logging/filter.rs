@@ -13,7 +13,7 @@ const VARIABLE: &str = "CVDNS_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Checks [`VARIABLE`]. Unset or empty, it leaves the level to the configuration.
+/// Checks `CVDNS_LOG`. Unset or empty, it leaves the level to the configuration.
 ///
 /// # Errors
 /// When the value is no filter; the error names the value and the valid ones.

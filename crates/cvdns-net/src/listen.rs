@@ -143,6 +143,13 @@ pub(super) fn adopt(
     let udp = if udp.is_empty() {
         bind_all_udp(address, workers)
     } else {
+        if udp.len() != workers.max(1) {
+            tracing::warn!(
+                "{address} keeps its {} UDP workers, as sockets that are taken over are all served: `workers` \
+                 ({workers} now) takes effect at a restart",
+                udp.len()
+            );
+        }
         let is_shared = inherited.is_shared();
         let prepare = |socket: UdpSocket| {
             let waits = !is_nonblocking(&socket)?;

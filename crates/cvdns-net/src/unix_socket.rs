@@ -73,12 +73,17 @@ impl UnixSocket {
     /// # Errors
     /// As of [`Self::bind`].
     pub fn bind_beside(path: &Path) -> Result<Self, UnixBindError> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+        let beside = Self::beside(path);
         let (listener, identity) = listen(&beside)?;
         let file = SocketFile { path: path.to_owned(), beside: Some(beside), identity };
         Ok(Self { listener, file })
+    }
+
+    /// Where [`Self::bind_beside`] listens for this path.
+    pub fn beside(path: &Path) -> PathBuf {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        beside.into()
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let mut access = Access { account, searched: HashMap::new() };
     check_files(config, loaded, &mut access, problems);
     check_state(loaded, &mut access, problems);
+    check_sockets(config, loaded, &mut access, problems);
 }
 
 /// The user whose permissions count.
@@ -228,20 +229,56 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
 /// Checks that the account can write to the state directory.
 fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
     let (Some(state), Some(named)) = (&loaded.state, &loaded.config.feed.state) else { return };
-    let (shown, name) = (state.display(), access.account.name.clone());
-    let mut wrong = |what: String, help: String| problems.error(named.location.clone(), what, help);
-    let lost = "after a restart the server would not know what was in force";
-    match fs::metadata(state) {
+    let written = Written {
+        directory: state,
+        location: &named.location,
+        key: "`state` in [feed]",
+        lost: "after a restart the server would not know what was in force",
+    };
+    check_written(&written, access, problems);
+}
+
+/// Checks that the account can make the files of sockets.
+fn check_sockets(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
+    let whole = Location::file(&config.display().to_string());
+    let (admin, takeover) = (&loaded.config.admin, &loaded.config.server.takeover);
+    let admin = admin.unix().map(|path| (path, &whole, "`listen` in [admin]"));
+    let takeover = takeover.as_ref().map(|named| (named.value.as_str(), &named.location));
+    let takeover = takeover.map(|(path, location)| (path, location, "`takeover` in [server]"));
+    for (path, location, key) in admin.chain(takeover) {
+        let socket = beside(config, path);
+        let Some(directory) = socket.parent().filter(|above| !above.as_os_str().is_empty()) else {
+            continue;
+        };
+        let lost = "the server could not make its socket there";
+        check_written(&Written { directory, location, key, lost }, access, problems);
+    }
+}
+
+/// A directory in which the server makes files.
+struct Written<'w> {
+    directory: &'w Path,
+    /// Where the configuration names it.
+    location: &'w Location,
+    /// The key that does, for messages.
+    key: &'w str,
+    /// What fails if it cannot be written.
+    lost: &'w str,
+}
+
+fn check_written(written: &Written<'_>, access: &mut Access, problems: &mut Problems) {
+    let Written { directory, location, key, lost } = *written;
+    let (shown, name) = (directory.display(), access.account.name.clone());
+    let mut wrong = |what: String, help: String| problems.error(location.clone(), what, help);
+    match fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            wrong(
-                format!("{shown} is not a directory"),
-                "write the path of a directory as `state` in [feed]".to_owned(),
-            );
+            wrong(format!("{shown} is not a directory"), format!("name another directory ({key})"));
         }
         Ok(metadata) => {
             let writable = access.account.may(&metadata, WRITE | SEARCH);
-            let absolute = std::path::absolute(state).ok();
-            let closed = absolute.and_then(|state| access.closed_directory(state.parent()?));
+            let absolute = std::path::absolute(directory).ok();
+            let closed =
+                absolute.and_then(|directory| access.closed_directory(directory.parent()?));
             if !writable || closed.is_some() {
                 let at = closed
                     .map(|closed| format!(" (it may not enter {})", closed.display()))
@@ -253,13 +290,13 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let Some(above) = existing(state) else { return };
+            let Some(above) = existing(directory) else { return };
             let cannot = match fs::metadata(&above) {
                 Ok(metadata) if !metadata.is_dir() => {
                     Some(format!("{} is not a directory", above.display()))
                 }
                 Ok(metadata)
-                    if !makes_as_root(&access.account, state)
+                    if !makes_as_root(&access.account, directory)
                         && !access.account.may(&metadata, WRITE | SEARCH) =>
                 {
                     Some(format!("{name} may not write in {}", above.display()))

@@ -45,6 +45,13 @@ pub(super) fn remove(args: &RemoveArgs, config: &Path) -> Result<(), Failure> {
                     && args.addresses.iter().all(same)))
     };
     if !before.overrides.iter().any(is_meant) {
+        if let Some(other) = before.overrides.iter().find(|entry| entry.host == args.host) {
+            return Err(Failure::new(format!(
+                "no override of {} is about just these addresses: {other}; without --address, all of its \
+                 overrides are removed",
+                args.host
+            )));
+        }
         return Err(Failure::new(format!(
             "there is no such override of {} in {}{}",
             args.host,

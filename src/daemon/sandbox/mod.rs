@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::load::Loaded;
+use cvdns_core::problem::{Location, Problems};
 use cvdns_io::confinement::{self, Allowed};
 
 use places::places;
@@ -42,12 +43,16 @@ pub(super) fn enter(loaded: &Loaded, also_writes: &[PathBuf]) {
     info!("in the sandbox: {described}");
 }
 
-/// Warns of what a configuration that was reloaded needs and the sandbox does not allow.
-pub(super) fn warn_of_restart(loaded: &Loaded) {
+/// Notes what a configuration that was reloaded needs and the sandbox does not allow.
+pub(super) fn note_beyond(loaded: &Loaded, config: &Path, problems: &mut Problems) {
     for what in confinement::beyond(&allowed(loaded)) {
-        warn!(
-            "the sandbox does not allow {what}, which the configuration asks for since the server \
-             was started: restart it (`sandbox` in [server])"
+        problems.warning(
+            Location::file(&config.display().to_string()),
+            format!(
+                "the sandbox does not allow {what}, which the configuration asks for since the \
+                 server was started"
+            ),
+            "restart the server (`sandbox` in [server])",
         );
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn syntax_errors(text: &str, errors: &[Error]) -> Vec<SyntaxError> {
     let mut found: Vec<SyntaxError> =
         duplicates.clone().take(shown).map(|error| duplicate(error)).collect();
     if let Some(first) = errors.get(duplicates.count()) {
-        found.push(unclosed(text, start(first)).unwrap_or_else(|| as_reported(first)));
+        let known = unclosed(text, start(first)).or_else(|| without_quotes(text, start(first)));
+        found.push(known.unwrap_or_else(|| as_reported(first)));
     }
     found
 }
@@ -54,6 +55,26 @@ fn duplicate(error: &Error) -> SyntaxError {
 fn as_reported(error: &Error) -> SyntaxError {
     let span = error.span().unwrap_or(0..0);
     SyntaxError { span, what: error.message().replace('\n', ", "), help: String::new() }
+}
+
+/// Text that is a value and has no quotes, where the parser gave up in it. It takes such text for a
+/// number that is wrong.
+fn without_quotes(text: &str, error: usize) -> Option<SyntaxError> {
+    let line = line_start(text, error);
+    let before = text.get(line..error)?;
+    let from = line + before.rfind(['=', '[', ',']).map(|at| at + 1)?;
+    let value = text.get(from..)?.lines().next()?;
+    let start = from + (value.len() - value.trim_start().len());
+    let is_end = |letter: char| letter.is_whitespace() || ",]}#\"'=".contains(letter);
+    let word = text.get(start..)?.split(is_end).next()?;
+    let is_word = word.starts_with(|letter: char| letter.is_alphabetic());
+    (is_word && start + word.len() >= error && !["true", "false"].contains(&word)).then(|| {
+        SyntaxError {
+            span: start..start + word.len(),
+            what: "text without quotes".to_owned(),
+            help: format!("write \"{word}\""),
+        }
+    })
 }
 
 /// A bracket of a value that is not closed.
@@ -184,6 +205,7 @@ mod tests {
             ),
             ("\"[::1]:5300\"]", "\"[::1]:5300]", "invalid basic string"),
             ("[server]", "[server", "unclosed table"),
+            ("nsid = \"ns1\"", "nsid = ns1", "text without quotes (write \"ns1\""),
             ("[geoip]", "[geoip", "unclosed table"),
             ("[[zone]]\n", "[[zone]\n", "unclosed array table"),
             ("[[geoip.override]]", "[[geoip.override]", "unclosed array table"),
