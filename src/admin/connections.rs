@@ -166,7 +166,9 @@ async fn serve(
         }
     });
     let mut builder = http1::Builder::new();
-    let connection = builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    // Tools such as `nc -N` send no more after the request, and wait for the answer.
+    let connection =
+        builder.half_close(true).timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let mut connection = pin!(connection.serve_connection(TokioIo::new(stream), service));
     let served = async {
         select! {

@@ -79,7 +79,11 @@ impl Origin {
         if let Some(predecessor) = &reached {
             info!("is to replace {}", predecessor.name());
         } else {
-            info!("no server runs at {}: starts as usual", path.display());
+            info!(
+                "no server runs at {}: starts as usual (a server whose socket file was removed has to be \
+                 ended first)",
+                path.display()
+            );
         }
         Ok(reached)
     }

@@ -47,9 +47,10 @@ pub(super) fn remove(args: &RemoveArgs, config: &Path) -> Result<(), Failure> {
     if !before.overrides.iter().any(is_meant) {
         if let Some(other) = before.overrides.iter().find(|entry| entry.host == args.host) {
             return Err(Failure::new(format!(
-                "no override of {} is about just these addresses: {other}; without --address, all of its \
+                "there is no such override of {} in {}, but {other}; without --address, all of its \
                  overrides are removed",
-                args.host
+                args.host,
+                file.path.display()
             )));
         }
         return Err(Failure::new(format!(

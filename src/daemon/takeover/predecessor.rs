@@ -60,7 +60,14 @@ impl Predecessor {
         conversation.allow(ANSWER_TIME);
         // It may have refused and closed the connection already; then it has said why.
         let sent = conversation.send(&FromNew::Hello(Greeting::own()));
-        let (answer, _) = conversation.receive().map_err(broken)?;
+        let (answer, _) = match conversation.receive() {
+            Ok(received) => received,
+            // It ended meanwhile: nobody is left that would go on.
+            Err(Broken::Closed) if matches!(private_socket::connect(path), Ok(None)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(broken(error)),
+        };
         sent.map_err(broken).or_else(|error| match answer {
             FromOld::Refused(_) => Ok(()),
             _ => Err(error),

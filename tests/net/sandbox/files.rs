@@ -100,7 +100,7 @@ fn what_lies_elsewhere_takes_a_restart_and_is_said_so() {
             &format!("the sandbox does not allow reading {reading},"),
             &format!("the sandbox does not allow writing {writing},"),
             "the sandbox does not allow connecting to tcp port 9,",
-            "restart it",
+            "restart the server",
         ],
     );
     assert!(!daemon.log()[before..].contains("ERROR"), "{}", daemon.log());

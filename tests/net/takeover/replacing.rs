@@ -28,7 +28,7 @@ fn five_servers_in_turn_lose_no_query_and_no_count() {
         let new = format!("(process {})", daemon.pid());
         assert!(log.contains("is about to replace this server"), "{log}");
         assert!(log.contains("replaced by cvdns") && log.contains(&new), "{log}");
-        daemon.wait_for_log(0, &["takes over from", &format!("(process {process})")]);
+        daemon.wait_for_log(0, &["is to replace cvdns", &format!("(process {process})")]);
         daemon.until("the new one answers", || askers.answered() > answered + 100);
     }
     let asked = askers.stop();

@@ -61,7 +61,7 @@ fn as_reported(error: &Error) -> SyntaxError {
 /// number that is wrong.
 fn without_quotes(text: &str, error: usize) -> Option<SyntaxError> {
     let line = line_start(text, error);
-    let before = text.get(line..error)?;
+    let before = text.get(line..error).filter(|before| before.contains('='))?;
     let from = line + before.rfind(['=', '[', ',']).map(|at| at + 1)?;
     let value = text.get(from..)?.lines().next()?;
     let start = from + (value.len() - value.trim_start().len());

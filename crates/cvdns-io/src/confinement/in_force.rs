@@ -62,8 +62,8 @@ fn why(
     }
     format!(
         "; the server's sandbox does not allow {what} in {}: it allows only the directories that \
-         the configuration named when the server started; restart the server, or see `sandbox` in \
-         [server]",
+         the configuration named when the server started, and not one that was made anew since; \
+         restart the server, or see `sandbox` in [server]",
         place.parent().unwrap_or(&place).display()
     )
 }

@@ -30,6 +30,20 @@ pub(super) const DENIED: &[i64] = &[
     SYS_mknodat, SYS_open_by_handle_at, SYS_fanotify_init, SYS_quotactl, SYS_acct, SYS_vhangup,
     SYS_nfsservctl,
     #[cfg(target_arch = "x86_64")] SYS_mknod,
+    // Modes, owners, times and attributes of files by their paths, which Landlock does not
+    // restrict. What is open may be changed: the server sets the modes of what it writes.
+    SYS_fchmodat, SYS_fchownat, SYS_utimensat, FCHMODAT2,
+    SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+    #[cfg(target_arch = "x86_64")] SYS_chmod,
+    #[cfg(target_arch = "x86_64")] SYS_chown,
+    #[cfg(target_arch = "x86_64")] SYS_lchown,
+    #[cfg(target_arch = "x86_64")] SYS_utime,
+    #[cfg(target_arch = "x86_64")] SYS_utimes,
+    #[cfg(target_arch = "x86_64")] SYS_futimesat,
+    // The directory that relative paths begin at.
+    SYS_chdir, SYS_fchdir,
+    // Priorities, of other processes too.
+    SYS_setpriority, SYS_ioprio_set, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr,
     // New processes, of which other architectures have clone alone.
     #[cfg(target_arch = "x86_64")] SYS_fork,
     #[cfg(target_arch = "x86_64")] SYS_vfork,
@@ -38,6 +52,9 @@ pub(super) const DENIED: &[i64] = &[
     #[cfg(target_arch = "x86_64")] SYS_ioperm,
     #[cfg(target_arch = "x86_64")] SYS_modify_ldt,
 ];
+
+/// The same on all architectures (asm-generic/unistd.h).
+const FCHMODAT2: i64 = 452;
 
 /// The crate `libc` does not name it everywhere. Elsewhere it is the number of
 /// asm-generic/unistd.h.

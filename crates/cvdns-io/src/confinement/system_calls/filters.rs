@@ -41,6 +41,20 @@ fn rules() -> Result<Rules, BackendError> {
     let is_process = vec![argument(0, SeccompCmpOp::MaskedEq(CLONE_THREAD), 0)?];
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(is_process)?]);
     rules.insert(libc::SYS_socket, sockets()?);
+    // Of the process itself limits may be raised and threads pinned.
+    let is_other = || SeccompRule::new(vec![argument(0, SeccompCmpOp::Ne, 0)?]);
+    rules.insert(libc::SYS_prlimit64, vec![is_other()?]);
+    rules.insert(libc::SYS_sched_setaffinity, vec![is_other()?]);
+    // TCP Fast Open connects without connect(2), which is all that Landlock looks at.
+    for (number, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]
+    {
+        let is = SeccompCmpOp::MaskedEq(MSG_FASTOPEN);
+        let connects = vec![argument(flags, is, libc::MSG_FASTOPEN)?];
+        rules.insert(number, vec![SeccompRule::new(connects)?]);
+    }
+    let (is, option) = (SeccompCmpOp::Eq, libc::TCP_FASTOPEN_CONNECT);
+    let connects = vec![argument(1, is.clone(), libc::IPPROTO_TCP)?, argument(2, is, option)?];
+    rules.insert(libc::SYS_setsockopt, vec![SeccompRule::new(connects)?]);
     // Whoever puts characters into a terminal's input writes commands for the shell behind it.
     let into_terminal = vec![argument(1, SeccompCmpOp::Eq, TIOCSTI)?];
     rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(into_terminal)?]);
@@ -48,7 +62,8 @@ fn rules() -> Result<Rules, BackendError> {
 }
 
 /// The sockets that are denied: all but UDP, TCP, Unix sockets (helpers of the system's resolver)
-/// and netlink for routes (by which the resolver asks for this machine's addresses).
+/// and netlink for routes (by which the resolver asks for this machine's addresses). Multipath TCP
+/// is denied as Landlock does not look at its connections.
 fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
     let (is, is_not) = (SeccompCmpOp::Eq, SeccompCmpOp::Ne);
     let others = [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK]
@@ -60,8 +75,25 @@ fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
         let is_raw = SeccompCmpOp::MaskedEq(SOCKET_TYPE_MASK);
         SeccompRule::new(vec![argument(0, is.clone(), family)?, argument(1, is_raw, SOCK_RAW)?])
     };
-    Ok(vec![SeccompRule::new(others)?, SeccompRule::new(netlink)?, raw(AF_INET)?, raw(AF_INET6)?])
+    let other_protocol = |family| {
+        let mut conditions = vec![argument(0, is.clone(), family)?];
+        for protocol in [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP] {
+            conditions.push(argument(2, SeccompCmpOp::Ne, protocol)?);
+        }
+        SeccompRule::new(conditions)
+    };
+    Ok(vec![
+        SeccompRule::new(others)?,
+        SeccompRule::new(netlink)?,
+        raw(AF_INET)?,
+        raw(AF_INET6)?,
+        other_protocol(AF_INET)?,
+        other_protocol(AF_INET6)?,
+    ])
 }
+
+/// A flag of send(2), as a mask.
+const MSG_FASTOPEN: u64 = libc::MSG_FASTOPEN.unsigned_abs() as u64;
 
 /// A flag of clone(2).
 const CLONE_THREAD: u64 = libc::CLONE_THREAD.unsigned_abs() as u64;
