@@ -190,7 +190,7 @@ fn system_calls_that_a_server_never_makes_are_denied() {
         ("multipath", socket(libc::AF_INET, libc::SOCK_STREAM, 262), libc::EPERM),
         ("limits of another", raw(302, [1, 7, 0]), libc::EPERM),
         ("cores of another", raw(203, [1, 8, 0]), libc::EPERM),
-        ("fast open", raw(46, [9_999, 0, 0x2000_0000]), libc::EPERM),
+        ("connecting send", raw(46, [9_999, 0, 0x2000_0000]), libc::EPERM),
         ("fast open by option", raw(54, [0, 6, 30]), libc::EPERM),
         ("audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, 9), libc::EPERM),
     ];
