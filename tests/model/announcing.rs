@@ -226,7 +226,7 @@ fn stuck(week: &[Hour]) -> Vec<usize> {
     (0..MIRRORS).filter(is_stuck).collect()
 }
 
-/// Issue 15: "One stuck mirror never freezes the record … Erosion stays impossible: with the
+/// Rule: "One stuck mirror never freezes the record … Erosion stays impossible: with the
 /// slowest tenth behind at every release (simulated week, 8 releases a day) none but those that the
 /// rule calls stuck are ever out."
 #[test]

@@ -238,7 +238,7 @@ fn check_the_well(feed: &Feed, snapshot: &Snapshot, minute: i64) {
     assert!(usable > MIRRORS * 7 / 10 || (12 * DAY..15 * DAY).contains(&minute), "{usable}");
 }
 
-/// Issue 15: "200 mirrors, 8 releases a day, stuck, flapping, lying and returning mirrors, a
+/// Rule: "200 mirrors, 8 releases a day, stuck, flapping, lying and returning mirrors, a
 /// coordinator that loses its network twice: at no step is a client answered a mirror that the
 /// rules exclude, the record never waits for a stuck minority longer than `stuck-after`, and the
 /// network is never taken away by its coordinator."

@@ -223,7 +223,7 @@ fn formats_max_loss_holds_an_update_back_until_it_is_said_twice() {
     assert_eq!(metric(port, "feed_errors_total{reason=\"held\"}"), 3);
 }
 
-/// Issue 15: a coordinator that takes away a few mirrors by each feed is held back once the sum
+/// Rule: a coordinator that takes away a few mirrors by each feed is held back once the sum
 /// passes `max-loss`; "a mirror lost and regained within the window does not count as lost".
 #[test]
 fn formats_max_loss_is_judged_over_loss_window() {

@@ -72,7 +72,7 @@ fn is_limited(reply: &Reply) -> bool {
     is_limited
 }
 
-/// The flood at ten times the limit beside good clients.
+/// A flood at ten times the limit beside good clients.
 #[test]
 fn a_flooder_gets_its_limit_and_good_clients_of_other_networks_every_answer() {
     const RATE: usize = 50;

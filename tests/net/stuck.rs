@@ -122,7 +122,7 @@ fn next(daemon: &Daemon, feed: &str, says: &[&str]) {
     daemon.wait_for_log(before, says);
 }
 
-/// Issue 15: "one stuck mirror beside three good ones of the same capacity".
+/// Rule: "one stuck mirror beside three good ones of the same capacity".
 #[test]
 fn formats_one_stuck_mirror_does_not_freeze_the_record() {
     let (files, port) = files("stuck-after = \"10m\"");
@@ -181,7 +181,7 @@ fn formats_one_stuck_mirror_does_not_freeze_the_record() {
     assert!(metric(port, "mirrors{state=\"stuck\"}") < 0.5);
 }
 
-/// Issue 15: "a mirror that is always late but moves is not stuck".
+/// Rule: "a mirror that is always late but moves is not stuck".
 #[test]
 fn formats_a_late_mirror_that_moves_is_not_stuck() {
     let (files, _) = files("stuck-after = \"10m\"\nquorum = 0.8");
@@ -200,7 +200,7 @@ fn formats_a_late_mirror_that_moves_is_not_stuck() {
     assert!(!log.contains("stuck") && log.contains("not answered (`lag`): 1"), "{log}");
 }
 
-/// Issue 15: "unless those that would be taken out are more than half of the usable capacity (then
+/// Rule: "unless those that would be taken out are more than half of the usable capacity (then
 /// the release is suspect: WARN, metric, and the record waits)".
 #[test]
 fn formats_a_release_that_most_do_not_get_is_suspect() {
@@ -245,7 +245,7 @@ fn formats_a_release_that_most_do_not_get_is_suspect() {
     assert_eq!(reply.rdata(rr::A), [rr::a("192.0.3.1")]);
 }
 
-/// Issue 15: "a stuck mirror of one fleet does not hold the record back for the others by 0 %".
+/// Rule: "a stuck mirror of one fleet does not hold the record back for the others by 0 %".
 #[test]
 fn formats_the_quorum_is_that_of_all_fleets_together() {
     let (files, port) = files("quorum = 0.8");
@@ -282,7 +282,7 @@ fn no_time_passes_for_mirrors_while_the_coordinator_has_frozen() {
     assert_eq!(answered(&daemon).len(), 3);
 }
 
-/// Issue 15: "a version that waits longer than an hour is a WARN with the mirrors that hold it
+/// Rule: "a version that waits longer than an hour is a WARN with the mirrors that hold it
 /// back".
 #[test]
 fn a_version_that_waits_for_long_is_a_warning_once() {

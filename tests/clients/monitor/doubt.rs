@@ -69,7 +69,7 @@ fn place(mirrors: usize, settings: &str) -> (tempfile::TempDir, u16) {
     (dir, port)
 }
 
-/// Issue 15: "when more than half of the checks of the last round fail that were well before … it
+/// Rule: "when more than half of the checks of the last round fail that were well before … it
 /// freezes: states stay, feeds stay fresh and say `"frozen"` …, an alarm, a metric; it thaws by
 /// itself."
 #[test]
@@ -111,7 +111,7 @@ fn when_all_are_gone_it_is_the_coordinator() {
     assert!(log.contains("no longer frozen: checks work again"), "{log}");
 }
 
-/// Issue 15: "or its own `witnesses` (addresses that should always answer) fail".
+/// Rule: "or its own `witnesses` (addresses that should always answer) fail".
 #[test]
 fn witnesses_tell_a_coordinator_from_a_mirror() {
     let listen = |address: SocketAddr| TcpListener::bind(address).expect("a witness");
@@ -152,7 +152,7 @@ fn witnesses_tell_a_coordinator_from_a_mirror() {
     assert!(log().contains(&format!("the witness {address} answers again")), "{}", log());
 }
 
-/// Issue 15, "Bad input": "witnesses that are mirrors".
+/// Rule: "witnesses that are mirrors".
 #[test]
 fn a_witness_that_is_a_mirror_is_refused() {
     let (dir, _) = place(2, &format!("witnesses = [\"192.0.2.1:80\", \"{}:443\"]\n", ip(2)));
@@ -246,7 +246,7 @@ fn each_round_says_that_it_is_frozen_and_what_it_withholds() {
     assert!(!log.contains("frozen: "), "{log}");
 }
 
-/// Issue 15: losing the memory never empties the network, not even while nothing can be reached.
+/// Rule: losing the memory never empties the network, not even while nothing can be reached.
 #[test]
 fn a_lost_memory_takes_nothing_away() {
     let (dir, port) = place(5, "confirm = 2\n");
@@ -277,7 +277,7 @@ fn a_lost_memory_takes_nothing_away() {
     }
 }
 
-/// Issue 15: "HTTP faults confirmed by retries for `fault-after` … make an address `down`".
+/// Rule: "HTTP faults confirmed by retries for `fault-after` … make an address `down`".
 #[test]
 fn faults_are_down_while_the_coordinator_runs() {
     let (dir, port) = place(2, &format!("{RUNNING}fault-after = \"3s\"\n"));
@@ -297,7 +297,7 @@ fn faults_are_down_while_the_coordinator_runs() {
     });
 }
 
-/// Issue 15: "A mirror new to the fleet is not answered until its first good check".
+/// Rule: "A mirror new to the fleet is not answered until its first good check".
 #[test]
 fn a_new_mirror_waits_for_its_first_good_check() {
     let (dir, port) = place(3, RUNNING);
@@ -322,7 +322,7 @@ fn a_new_mirror_waits_for_its_first_good_check() {
     assert!(log.contains("m3.example 127.0.5.3 is up: its first good check"), "{log}");
 }
 
-/// Issue 15: "A mirror that comes back after more than an hour out is given back its weight over
+/// Rule: "A mirror that comes back after more than an hour out is given back its weight over
 /// `ramp = "30m"` in four steps", and what is behind the release is `old` after a day.
 #[test]
 fn who_comes_back_has_its_weight_by_steps_and_who_is_behind_is_old() {

@@ -166,7 +166,7 @@ fn a_dead_mirror_an_old_one_and_one_of_an_unknown_make() {
     }
 }
 
-/// Issue 15: `monitor --try` says it of a mirror that is behind: which database, and by how many.
+/// Rule: `monitor --try` says it of a mirror that is behind: which database, and by how many.
 #[test]
 fn a_mirror_that_is_behind_is_told() {
     let (dir, port) = place(mirror("late.example", ADDRESS));

@@ -162,7 +162,7 @@ impl Rules {
         reasons
     }
 
-    /// Issue 15: "A mirror that comes back after more than an hour out is given back its weight
+    /// Rule: "A mirror that comes back after more than an hour out is given back its weight
     /// over `ramp` in four steps."
     pub(super) fn check_weights(&mut self, feed: &Feed, minute: i64) {
         for (mirror, back) in self.returns.iter_mut().enumerate() {

@@ -190,7 +190,7 @@ fn answers(_: i64) -> bool {
     true
 }
 
-/// Issue 15: "when more than half of the checks of the last round fail that were well before … it
+/// Rule: "when more than half of the checks of the last round fail that were well before … it
 /// freezes: states stay, feeds stay fresh and say `"frozen"` …; it thaws by itself."
 #[test]
 fn a_coordinator_without_network_takes_nothing_away() {
@@ -284,7 +284,7 @@ fn most_are_really_gone_until_an_operator_says_so() {
     assert_eq!((world.count(State::Down), world.freezes.len()), (7, 0));
 }
 
-/// Issue 15: the clocks "do not run on failed evidence of the time".
+/// Rule: the clocks "do not run on failed evidence of the time".
 #[test]
 fn the_time_of_a_freeze_does_not_count() {
     let mut world = World::new(10, false);
@@ -377,7 +377,7 @@ fn a_round_of_cron_is_judged_as_a_whole() {
     assert_eq!((world.count(State::Down), world.freezes.len()), (10, 0));
 }
 
-/// Issue 15: faults "confirmed by retries for `fault-after`" make an address down, soon after
+/// Rule: faults "confirmed by retries for `fault-after`" make an address down, soon after
 /// they are found.
 #[test]
 fn faults_are_down_within_minutes_of_being_found() {
@@ -395,7 +395,7 @@ fn faults_are_down_within_minutes_of_being_found() {
     assert!((15 * MINUTE..=20 * MINUTE).contains(&after), "{after}");
 }
 
-/// Issue 15: "A mirror that comes back after more than an hour out is given back its weight over
+/// Rule: "A mirror that comes back after more than an hour out is given back its weight over
 /// `ramp` in four steps." The feed has each step.
 #[test]
 fn the_feed_has_the_weight_of_who_comes_back() {

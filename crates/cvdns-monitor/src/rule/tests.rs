@@ -77,7 +77,7 @@ fn a_day_old_or_a_day_unavailable_is_old() {
     assert_eq!(state(&[(0, Fresh), (HOUR, Faulty), (25 * HOUR, Faulty)]), State::Old);
 }
 
-/// Issue 15: "HTTP faults confirmed by retries for `fault-after` make an address `down`".
+/// Rule: "HTTP faults confirmed by retries for `fault-after` make an address `down`".
 #[test]
 fn faults_that_last_are_down() {
     let state = |history: &[(i64, Shows)]| {
@@ -100,7 +100,7 @@ fn faults_that_last_are_down() {
     assert_eq!(by(hasty, None, &[(0, Fresh), (first, Faulty)]).state, State::Down);
 }
 
-/// Issue 15: "a version more than `lag` behind the release for `old-after` makes the address `old`,
+/// Rule: "a version more than `lag` behind the release for `old-after` makes the address `old`,
 /// whatever its timestamp says".
 #[test]
 fn a_version_that_stays_behind_is_old_and_alone_never_removed() {
@@ -125,7 +125,7 @@ fn a_version_that_stays_behind_is_old_and_alone_never_removed() {
     assert_eq!((known.state, known.behind_since), (State::Up, None));
 }
 
-/// Issue 15: "A mirror new to the fleet is not answered until its first good check".
+/// Rule: "A mirror new to the fleet is not answered until its first good check".
 #[test]
 fn a_newcomer_is_down_until_its_first_good_check() {
     let newcomer = |history: &[(i64, Shows)]| by(RULE, Some(Known::newcomer(at(0))), history);

@@ -73,7 +73,7 @@ fn each_prefix_has_its_multiple_of_the_rate() {
     }
 }
 
-/// The "flood from one network at 10 times the limit beside good clients".
+/// "Flood from one network at 10 times the limit beside good clients".
 #[test]
 fn good_clients_of_other_networks_are_all_answered_beside_a_flood() {
     let limit = limit(1000);

@@ -78,7 +78,7 @@ proptest! {
     }
 }
 
-/// Issue 15: "a mirror that is always late but moves is not stuck". Eight releases a day, and a
+/// Rule: "a mirror that is always late but moves is not stuck". Eight releases a day, and a
 /// mirror that is nine hours late: three versions behind.
 #[test]
 fn a_mirror_that_is_always_late_but_moves_is_not_stuck() {
