@@ -7,9 +7,10 @@
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
 //!
-//! `origin` says how the server is started, `bound` opens its sockets, and `running` serves. By
-//! `takeover` another process replaces it; `succession` is what both do then. `supervision` is what
-//! a service manager is told.
+//! `origin` says how the server is started. `bound` opens its sockets (`admin_sockets` those of the
+//! admin listener), gives up root and enters the `sandbox`; then `running` serves. By `takeover`
+//! another process replaces it; `succession` is what both do then. `supervision` is what a service
+//! manager is told. `reload_memory` says whether there is memory for a reload.
 
 mod admin_sockets;
 mod answerer;
