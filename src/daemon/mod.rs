@@ -62,7 +62,7 @@ use cvdns_core::config::Config;
 use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::compile;
-use cvdns_net::{Listeners, TcpLimits, descriptors};
+use cvdns_net::{Listeners, TcpLimits, descriptors, memory};
 
 use bound::Bound;
 use server_state::ServerState;
@@ -113,6 +113,7 @@ impl Daemon {
             let _ = compile(&loaded.inputs, &FeedRequirements::default(), &mut problems);
         }
         let tcp_limits = tcp_limits(&loaded.config);
+        memory::prepare();
         let mut predecessor = match origin.reach(&loaded) {
             Err(_) if problems.has_errors() => None,
             reached => reached?,
@@ -157,8 +158,8 @@ impl Daemon {
     }
 }
 
-/// Descriptors beside those of sockets and connections: the log, the clock, watched files, a feed
-/// and the files of a reload, of which one is open at a time.
+/// Descriptors beside those of sockets and connections: the log, the clock, the size of the address
+/// space, watched files, a feed and the files of a reload, of which one is open at a time.
 const OTHER_DESCRIPTORS: usize = 64;
 
 /// The limits of the configuration, as far as the system has file descriptors for them.

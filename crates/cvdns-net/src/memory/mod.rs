@@ -5,6 +5,9 @@
 //! a peer can make grow is allocated here, which fails without an end, and only as long as a
 //! reserve is left for everything else.
 
+#[cfg(target_os = "linux")]
+mod address_space;
+
 /// The system gives no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory;
@@ -50,18 +53,29 @@ pub(super) fn copied(octets: &[u8]) -> Result<Box<[u8]>, NoMemory> {
     Ok(buffer.into_boxed_slice())
 }
 
-/// Whether the reserve is available: it can be mapped, which touches no page and is undone, or the
-/// allocator has as much at one place. Limits on the address space (`ulimit -v`) and systems that
-/// do not overcommit refuse the former.
+/// Whether the reserve is available: the system would give it, or the allocator has as much at one
+/// place.
 pub(super) fn has_reserve() -> bool {
     can_map(RESERVE) || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
 }
 
-/// Whether so many octets could be mapped now, which touches no page and is undone. Limits on the
-/// address space (`ulimit -v`) and systems that do not overcommit refuse it; a control group with
-/// too little memory does not.
+/// Opens what [`can_map`] reads. To be called before the sandbox is entered.
+pub fn prepare() {
+    #[cfg(target_os = "linux")]
+    address_space::open();
+}
+
+/// Whether the system would give so many octets now, by the limit on the address space (`ulimit
+/// -v`), or by whether it overcommits; a control group with too little memory is not seen.
 #[cfg(target_os = "linux")]
 pub fn can_map(octets: usize) -> bool {
+    address_space::left().map_or_else(|| is_mapped_for_a_moment(octets), |left| left >= octets)
+}
+
+/// Whether so many octets can be mapped, which touches no page and is undone. Meanwhile nobody else
+/// has them, so this is only for processes without a limit of their own.
+#[cfg(target_os = "linux")]
+fn is_mapped_for_a_moment(octets: usize) -> bool {
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new anonymous mapping at an address that the kernel chooses changes no existing
