@@ -8,10 +8,10 @@
 //! `answerer` answers from the snapshots.
 //!
 //! `origin` says how the server is started. `bound` opens its sockets (`admin_sockets` those of the
-//! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer` sees
-//! answers for the log (`sampling`) and for dnstap (`tap`). By `takeover`
-//! another process replaces it; `succession` is what both do then. `supervision` is what a service
-//! manager is told. `reload_memory` says whether there is memory for a reload.
+//! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer`
+//! sees answers for the log (`sampling`) and for dnstap (`tap`). By `takeover` another process
+//! replaces it; `succession` is what both do then. `supervision` is what a service manager is told.
+//! `reload_memory` says whether there is memory for a reload.
 
 mod admin_sockets;
 mod answerer;
@@ -59,7 +59,6 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::admin::Admin;
-use crate::backoff;
 use crate::load::Loaded;
 use crate::logging::{LogLevel, LogQueue, log_problems};
 use cvdns_core::config::Config;

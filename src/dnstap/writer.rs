@@ -273,9 +273,9 @@ impl Writer {
     }
 }
 
-/// Appends frames. If that panics, none are appended, and the result is false. Octets of a query come
-/// from a client: whoever found some that the encoder panics at could otherwise end the server. The
-/// panic itself is in the log.
+/// Appends frames. If that panics, none are appended, and the result is false. Octets of a query
+/// come from a client: whoever found some that the encoder panics at could otherwise end the
+/// server. The panic itself is in the log.
 fn contained(frames: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) -> bool {
     let before = frames.len();
     let is_done = catch_unwind(AssertUnwindSafe(|| append(frames))).is_ok();

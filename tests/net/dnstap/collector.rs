@@ -66,8 +66,8 @@ impl Collector {
         server
     }
 
-    /// Accepts the server and agrees on dnstap. A server that waited here for too long has gone, and
-    /// comes again.
+    /// Accepts the server and agrees on dnstap. A server that waited here for too long has gone,
+    /// and comes again.
     pub(super) fn agree(&self) -> Server {
         loop {
             let mut server = self.accept();

@@ -77,7 +77,7 @@ impl Scene {
 }
 
 /// A collector that reads nothing: every query is answered, memory has a limit, each message is
-/// either sent or counted as dropped, and the log says so once. When it reads at last, it gets whole
+/// either sent or counted as dropped, and the log says so. When it reads at last, it gets whole
 /// messages and a proper end.
 #[test]
 fn a_collector_that_does_not_read_holds_nothing_up() {

@@ -1,5 +1,6 @@
 //! The `[dnstap]` section.
 
+use super::dnstap_message::DnstapMessage;
 use super::keys::dnstap as keys;
 use crate::problem::table::{Placed, Table};
 use crate::schema::KeyInfo;
@@ -17,15 +18,6 @@ pub struct Dnstap {
     pub identity: Option<String>,
     /// Version of the server in each message; empty for none. `None`: the program's.
     pub version: Option<String>,
-}
-
-/// A type of message that an authoritative server sends (`Message.Type` of dnstap.proto).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DnstapMessage {
-    /// A query as it was received (`AUTH_QUERY`).
-    AuthQuery,
-    /// An answer as it was sent (`AUTH_RESPONSE`).
-    AuthResponse,
 }
 
 impl Dnstap {

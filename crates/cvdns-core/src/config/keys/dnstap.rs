@@ -1,6 +1,6 @@
 //! The keys of `[dnstap]`.
 
-use crate::config::dnstap::DnstapMessage;
+use crate::config::dnstap_message::DnstapMessage;
 use crate::schema::kind::SHARE;
 use crate::schema::{Custom, FilePath, Key, List, OneOf, Optional, Preset, Section, Shape, read};
 
