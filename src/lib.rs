@@ -10,13 +10,16 @@
 //! - [`admin`] answers HTTP requests for metrics, health and status.
 //! - [`export`] writes snapshots as files for other name servers.
 //! - [`logging`] writes the log without ever making a thread wait for it.
+//! - [`dnstap`] hands queries and answers to a collector, likewise.
 //! - [`cli`] has a module for each command.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod admin;
+mod backoff;
 pub mod cli;
 pub mod daemon;
+pub mod dnstap;
 pub mod export;
 pub mod load;
 pub mod logging;

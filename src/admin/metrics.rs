@@ -45,13 +45,14 @@ pub fn count(view: &ServerView) -> Result<Counted, Error> {
 }
 
 fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(), Error> {
-    let ServerView { snapshots, tallies, queries, reclaimer, condition, log, .. } = view;
+    let ServerView { snapshots, tallies, queries, reclaimer, condition, log, dnstap, .. } = view;
     let now = Timestamp::now();
     // Answers are read before received queries, so that they never exceed them.
     encoder.answered(&reclaimer.stats())?;
     encoder.queries(queries)?;
     encoder.sockets(tallies, &queries.udp())?;
     encoder.log(log.counts())?;
+    encoder.dnstap(dnstap)?;
     let condition = condition.load();
     encoder.program(&condition)?;
     encoder.feed(&condition, now)?;

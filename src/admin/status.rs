@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::view::{ServerCondition, ServerView};
+use crate::dnstap::DnstapState;
 use crate::logging::{LevelInForce, LogCounts};
 use cvdns_core::answer::QueryTotals;
 use cvdns_core::explain::RecordInfo;
@@ -52,6 +53,9 @@ pub struct Status {
     pub failed_reloads: u64,
     /// The log: its level and losses.
     pub log: LogStatus,
+    /// dnstap; `None` if nothing is sent to a collector.
+    #[serde(default)]
+    pub dnstap: Option<DnstapStatus>,
 }
 
 /// The log: its level and losses.
@@ -64,6 +68,19 @@ pub struct LogStatus {
     pub dropped: u64,
     /// Failed writes.
     pub write_errors: u64,
+}
+
+/// dnstap: its collector, and counters since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnstapStatus {
+    /// The collector's socket.
+    pub socket: String,
+    /// Whether a collector is connected.
+    pub connected: bool,
+    /// Messages that were handed to the collector.
+    pub sent: u64,
+    /// Messages that were dropped.
+    pub dropped: u64,
 }
 
 /// An address for DNS.
@@ -188,6 +205,7 @@ impl Status {
             reloads: condition.reloads[0],
             failed_reloads: condition.reloads[1],
             log: LogStatus::of(view.log_level.in_force(), view.log.counts()),
+            dnstap: DnstapStatus::of(&view.dnstap),
         }
     }
 }
@@ -197,6 +215,17 @@ impl LogStatus {
         let [dropped, write_errors] =
             [&counts.lines_dropped, &counts.write_errors].map(|count| count.load(Relaxed));
         Self { level, dropped, write_errors }
+    }
+}
+
+impl DnstapStatus {
+    fn of(state: &DnstapState) -> Option<Self> {
+        Some(Self {
+            socket: state.socket.as_ref()?.display().to_string(),
+            connected: state.is_connected.load(Relaxed),
+            sent: state.sent.load(Relaxed),
+            dropped: state.dropped(),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
+use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::problem::Problems;
@@ -36,6 +37,8 @@ pub struct ServerView {
     pub log: LogQueue,
     /// The log's level.
     pub log_level: LogLevel,
+    /// dnstap, for its counters.
+    pub dnstap: Arc<DnstapState>,
     /// Passes requests for changes to the thread that follows feed and files.
     pub changes: mpsc::Sender<ChangeRequest>,
 }

@@ -9,7 +9,9 @@ use clap::Args;
 
 use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
-use crate::admin::status::{FeedStatus, LogStatus, QueryStatus, RecordStatus, Status};
+use crate::admin::status::{
+    DnstapStatus, FeedStatus, LogStatus, QueryStatus, RecordStatus, Status,
+};
 use cvdns_core::explain::format::age;
 use cvdns_core::health::MirrorCondition;
 use cvdns_core::problem::{plural, printable};
@@ -91,6 +93,7 @@ fn page(status: &Status) -> String {
         page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
     }
     page.lines("log", log(&status.log));
+    page.lines("dnstap", status.dnstap.as_ref().map(dnstap));
     page.0
 }
 
@@ -109,6 +112,13 @@ fn log(log: &LogStatus) -> Vec<String> {
         lines.push(format!("{lost} lost, {} refused", of(*write_errors as usize, "write")));
     }
     lines
+}
+
+/// Whether there is a collector, and how much went to it.
+fn dnstap(dnstap: &DnstapStatus) -> String {
+    let DnstapStatus { socket, connected, sent, dropped } = dnstap;
+    let to = if *connected { "to" } else { "NO collector at" };
+    format!("{to} {socket}: {} sent, {dropped} dropped", of(*sent as usize, "message"))
 }
 
 fn feed(feed: &FeedStatus) -> Vec<String> {

@@ -14,8 +14,8 @@ use cvdns_core::snapshot::Snapshot;
 use cvdns_net::{Endpoint, MakeResponder, Responder};
 
 use super::coarse_clock;
+use super::observer::{Observer, Observing};
 use super::protection::Protection;
-use super::sampling::{Sampler, Sampling};
 
 /// Answers the queries of one thread or connection.
 pub(super) struct Answerer {
@@ -24,8 +24,8 @@ pub(super) struct Answerer {
     answering: Answering,
     /// `None` in tests that need no cookies.
     secrets: Option<Cache<Arc<ArcSwap<CookieSecrets>>, Arc<CookieSecrets>>>,
-    /// `None` if no answers are logged.
-    sampler: Option<Sampler>,
+    /// `None` if nobody sees answers beside their clients.
+    observer: Option<Observer>,
 }
 
 /// Makes answerers for all sockets and connections, with the counters of each.
@@ -33,7 +33,7 @@ pub(super) struct Answerer {
 pub(super) struct MakeAnswerer {
     snapshots: Arc<ArcSwap<Snapshot>>,
     tallies: QueryCounterSet,
-    sampling: Option<Sampling>,
+    observing: Observing,
     /// `None` in tests that need neither rate limit nor cookies.
     protection: Option<Protection>,
     /// Answerers start at different turns of the rotation.
@@ -43,23 +43,31 @@ pub(super) struct MakeAnswerer {
 impl Answerer {
     pub(super) fn new(snapshots: Arc<ArcSwap<Snapshot>>, answering: Answering) -> Self {
         let current = snapshots.load_full();
-        Self { newest: Cache::new(snapshots), current, answering, secrets: None, sampler: None }
+        Self { newest: Cache::new(snapshots), current, answering, secrets: None, observer: None }
     }
 
-    /// Offers an answer to the sampler.
-    #[inline]
-    fn sample(
+    /// Answers the query in `buffer[..length]` with somebody who sees both. `number` is that in a
+    /// batch.
+    fn respond_observed(
         &mut self,
-        buffer: &[u8],
-        length: Option<usize>,
+        number: Option<usize>,
+        buffer: &mut [u8],
+        length: usize,
         client: SocketAddr,
         transport: Transport,
-    ) {
-        if let Some(sampler) = &mut self.sampler
-            && let Some(answer) = length.and_then(|length| buffer.get(..length))
-        {
-            sampler.observe(answer, client, transport);
+    ) -> Option<usize> {
+        let Self { answering, current, observer, .. } = self;
+        if let Some(observer) = observer {
+            observer.query(buffer.get(..length));
         }
+        let length = match number {
+            Some(number) => answering.respond_in_batch(number, current, buffer, client, transport),
+            None => answering.respond(current, buffer, length, client, transport),
+        };
+        if let Some(observer) = observer {
+            observer.answer(length.and_then(|length| buffer.get(..length)), client, transport);
+        }
+        length
     }
 }
 
@@ -68,9 +76,9 @@ impl MakeAnswerer {
     pub(super) fn new(
         snapshots: Arc<ArcSwap<Snapshot>>,
         tallies: QueryCounterSet,
-        sampling: Option<Sampling>,
+        observing: Observing,
     ) -> Self {
-        Self { snapshots, tallies, sampling, protection: None, turns: Arc::default() }
+        Self { snapshots, tallies, observing, protection: None, turns: Arc::default() }
     }
 
     /// The same with a rate limit and cookies.
@@ -95,8 +103,8 @@ impl MakeResponder for MakeAnswerer {
             None => answering,
         };
         let secrets = protection.map(|protection| Cache::new(protection.secrets().clone()));
-        let sampler = self.sampling.as_ref().map(|sampling| sampling.sampler(endpoint));
-        Answerer { secrets, sampler, ..Answerer::new(self.snapshots.clone(), answering) }
+        let observer = self.observing.observer(endpoint);
+        Answerer { secrets, observer, ..Answerer::new(self.snapshots.clone(), answering) }
     }
 }
 
@@ -115,6 +123,16 @@ impl Responder for Answerer {
         self.answering.set_idle_timeout(time);
     }
 
+    fn wants_destination(&self) -> bool {
+        self.observer.as_ref().is_some_and(Observer::wants_destination)
+    }
+
+    fn set_destination(&mut self, destination: Option<SocketAddr>) {
+        if let Some(observer) = &mut self.observer {
+            observer.set_destination(destination);
+        }
+    }
+
     fn respond(
         &mut self,
         buffer: &mut [u8],
@@ -122,9 +140,10 @@ impl Responder for Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let length = self.answering.respond(&self.current, buffer, length, client, transport);
-        self.sample(buffer, length, client, transport);
-        length
+        if self.observer.is_some() {
+            return self.respond_observed(None, buffer, length, client, transport);
+        }
+        self.answering.respond(&self.current, buffer, length, client, transport)
     }
 
     fn read_batch<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
@@ -136,13 +155,13 @@ impl Responder for Answerer {
         &mut self,
         number: usize,
         buffer: &mut [u8],
-        _length: usize,
+        length: usize,
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        let length =
-            self.answering.respond_in_batch(number, &self.current, buffer, client, transport);
-        self.sample(buffer, length, client, transport);
-        length
+        if self.observer.is_some() {
+            return self.respond_observed(Some(number), buffer, length, client, transport);
+        }
+        self.answering.respond_in_batch(number, &self.current, buffer, client, transport)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::load::Loaded;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
 use cvdns_io::essential;

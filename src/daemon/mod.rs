@@ -8,16 +8,17 @@
 //! `answerer` answers from the snapshots.
 //!
 //! `origin` says how the server is started. `bound` opens its sockets (`admin_sockets` those of the
-//! admin listener), gives up root and enters the `sandbox`; then `running` serves. By `takeover`
-//! another process replaces it; `succession` is what both do then. `supervision` is what a service
-//! manager is told. `reload_memory` says whether there is memory for a reload.
+//! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer`
+//! sees answers for the log (`sampling`) and for dnstap (`tap`). By `takeover` another process
+//! replaces it; `succession` is what both do then. `supervision` is what a service manager is told.
+//! `reload_memory` says whether there is memory for a reload.
 
 mod admin_sockets;
 mod answerer;
-mod backoff;
 mod bound;
 mod coarse_clock;
 mod cookie_secrets;
+mod countdown;
 mod event_loop;
 mod feed_candidate;
 mod feed_poller;
@@ -29,6 +30,7 @@ mod headless;
 mod loss_guard;
 mod malloc_trim;
 mod mirror_changes;
+mod observer;
 mod origin;
 mod overrides_state;
 mod pending_signals;
@@ -49,6 +51,7 @@ mod stepped;
 mod succession;
 mod supervision;
 mod takeover;
+mod tap;
 mod version_memory;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The server from its first answer to its end.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -13,14 +14,15 @@ use super::cookie_secrets::CookieSecretsFollower;
 use super::event_loop::{Ending, EventLoop, FIRST_FETCH, fetch_first};
 use super::feed_poller::FeedPoller;
 use super::malloc_trim;
+use super::observer::{Observing, ObservingThreads};
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
 use super::reload_memory::ReloadMemory;
-use super::sampling::{SampleWriter, Sampling};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
 use crate::admin::{ChangeRequest, ServerView};
+use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
@@ -55,17 +57,18 @@ impl Daemon {
         let predecessor = succession::check(predecessor, &state)?;
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
-        let (make, writer) = answering(&state, &cookies, &listeners, &log)?;
+        let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
         let mut sockets = listeners.share()?;
         sockets.extend(admin.share()?);
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
-        // The writer of samples ends when the last sampler is dropped.
+        // The threads of observers end when the last observer is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let view = view(&state, serving.tallies(), (log, log_level.clone()), requests);
+        let log = (log, log_level.clone());
+        let view = view(&state, serving.tallies(), log, threads.dnstap(), requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
@@ -99,32 +102,28 @@ impl Daemon {
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };
-        if let Some(writer) = writer {
-            writer.end().await;
-        }
+        threads.end().await;
         log_stop(&counters);
         Ok(counters)
     }
 }
 
-/// What answers, and the writer of samples, if there are any.
+/// What answers, and the threads that write what observers of answers chose. `config` is the path
+/// of the configuration.
 fn answering(
     state: &ServerState,
     cookies: &CookieSecretsFollower,
     listeners: &Listeners,
-    log: &LogQueue,
-) -> io::Result<(MakeAnswerer, Option<SampleWriter>)> {
-    let (sampling, writer) = match state.loaded().config.log.query_sample {
-        share if share > 0.0 => Some(Sampling::start(share, log.clone())?).unzip(),
-        _ => (None, None),
-    };
+    (config, log): (&Path, &LogQueue),
+) -> io::Result<(MakeAnswerer, ObservingThreads)> {
     let secrets = cookies.in_force().clone();
     let protection = Protection::new(secrets, listeners.sockets(), listeners.workers());
     tokio::spawn(protection.clone().log_limited());
     let publisher = state.publisher();
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
-    let make = MakeAnswerer::new(snapshots, queries, sampling).protected_by(protection);
-    Ok((make, writer))
+    let (observing, threads) = Observing::start(&state.loaded().config, config, log, &snapshots)?;
+    let make = MakeAnswerer::new(snapshots, queries, observing).protected_by(protection);
+    Ok((make, threads))
 }
 
 /// Offers the sockets to a process that is to replace this one. Without `takeover` the copies are
@@ -165,6 +164,7 @@ fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
+    dnstap: Arc<DnstapState>,
     changes: mpsc::Sender<ChangeRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -177,6 +177,7 @@ fn view(
         counted_before: Arc::default(),
         log,
         log_level,
+        dnstap,
         changes,
     }
 }

@@ -1,7 +1,6 @@
 //! Samples of queries for the log (`query-sample` in `[log]`). Answers are copied where they are
 //! made; another thread decodes and writes them.
 
-mod countdown;
 mod json_line;
 mod sample;
 
@@ -9,42 +8,33 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::countdown::{Countdowns, EndpointCountdown};
 use crate::logging::{LogQueue, MAX_PIECE};
 use cvdns_core::answer::Transport;
 use cvdns_io::essential;
 use cvdns_net::Endpoint;
 
-use countdown::Countdown;
 use sample::Sample;
 
 /// Makes samplers, which all send their samples to one thread.
 #[derive(Debug, Clone)]
 pub(super) struct Sampling {
-    share: f64,
+    countdowns: Countdowns,
     samples: SyncSender<Sample>,
     log: LogQueue,
-    /// All connections share a countdown, as they come and go.
-    connections: Arc<Mutex<Countdown>>,
 }
 
 /// Chooses samples among the answers of one thread, or of all connections.
 #[derive(Debug)]
 pub(super) struct Sampler {
-    countdown: SamplerCountdown,
+    countdown: EndpointCountdown,
     samples: SyncSender<Sample>,
     log: LogQueue,
-}
-
-#[derive(Debug)]
-enum SamplerCountdown {
-    Own(Countdown),
-    Shared(Arc<Mutex<Countdown>>),
 }
 
 /// The thread that writes samples to the log.
@@ -78,18 +68,12 @@ impl Sampling {
             write(&chosen, &written, json_line::json_line);
             drop(end);
         })?;
-        let connections = Arc::new(Mutex::new(Countdown::new(share, 0)));
-        Ok((Self { share, samples, log, connections }, SampleWriter { ended }))
+        Ok((Self { countdowns: Countdowns::new(share), samples, log }, SampleWriter { ended }))
     }
 
     /// The sampler for a worker's socket or a connection.
     pub(super) fn sampler(&self, endpoint: Endpoint) -> Sampler {
-        let countdown = match endpoint {
-            Endpoint::Socket(number) => {
-                SamplerCountdown::Own(Countdown::new(self.share, number as u64 + 1))
-            }
-            Endpoint::Connection => SamplerCountdown::Shared(self.connections.clone()),
-        };
+        let countdown = self.countdowns.of(endpoint);
         Sampler { countdown, samples: self.samples.clone(), log: self.log.clone() }
     }
 }
@@ -98,14 +82,7 @@ impl Sampler {
     /// Counts an answer, and copies it if it is a sample.
     #[inline]
     pub(super) fn observe(&mut self, answer: &[u8], client: SocketAddr, transport: Transport) {
-        let hit = match &mut self.countdown {
-            SamplerCountdown::Own(countdown) => countdown.is_sample(),
-            // No panic can leave a countdown half changed.
-            SamplerCountdown::Shared(countdown) => {
-                countdown.lock().unwrap_or_else(PoisonError::into_inner).is_sample()
-            }
-        };
-        if hit {
+        if self.countdown.is_sample() {
             self.take(answer, client, transport);
         }
     }

@@ -20,6 +20,7 @@ mod answers;
 mod checks;
 mod control;
 mod cvd;
+mod dnstap;
 mod echo;
 mod explain_cli;
 mod feed;

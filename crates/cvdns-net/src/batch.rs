@@ -1,6 +1,7 @@
 //! A batch of datagrams: received together, answered in place, and sent together.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,6 +13,8 @@ use super::source_filter::SourceFilter;
 /// The batch of one worker.
 pub(super) struct Batch {
     ring: Ring,
+    /// The address of the socket.
+    address: SocketAddr,
     received: usize,
     next: usize,
     /// Whether each query is read when it is answered, and not together with the others: one of
@@ -40,9 +43,11 @@ pub(super) enum BatchOutcome {
 }
 
 impl Batch {
-    /// An empty batch; see [`Ring::new`] for `packet_info`.
-    pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
-        Self { ring: Ring::new(packet_info, filter), received: 0, next: 0, one_by_one: false }
+    /// An empty batch of a socket with this address. On a wildcard, answers are sent from the
+    /// address that was queried ([`Ring::new`]).
+    pub(super) fn new(address: SocketAddr, filter: SourceFilter) -> Self {
+        let ring = Ring::new(address.ip().is_unspecified(), filter);
+        Self { ring, address, received: 0, next: 0, one_by_one: false }
     }
 
     /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
@@ -94,8 +99,12 @@ impl Batch {
             if !self.one_by_one {
                 responder.read_batch((first..self.received).map(|slot| self.ring.query(slot)));
             }
+            let wants_destination = responder.wants_destination();
             for slot in first..self.received {
                 self.next = slot.saturating_add(1);
+                if wants_destination {
+                    responder.set_destination(Some(self.destination(slot)));
+                }
                 self.answer_one(slot, slot.saturating_sub(first), responder, tally);
             }
         }));
@@ -107,6 +116,12 @@ impl Batch {
         self.one_by_one = true;
         add_unshared(&tally.panics, 1);
         BatchOutcome::Panicked
+    }
+
+    /// Where the datagram in a slot was sent to.
+    fn destination(&self, slot: usize) -> SocketAddr {
+        let address = self.ring.destination(slot).unwrap_or(self.address.ip());
+        SocketAddr::new(address, self.address.port())
     }
 
     fn answer_one(

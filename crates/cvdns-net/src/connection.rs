@@ -115,6 +115,9 @@ impl<R: Responder> Connection<R> {
 
     /// Serves the connection until it ends.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<Phase>) {
+        if self.responder.wants_destination() {
+            self.responder.set_destination(self.stream.local_addr().ok());
+        }
         let end = match self.converse(&mut stop).await {
             Err(End::Stop) => {
                 let phase = *stop.borrow();

@@ -312,7 +312,7 @@ impl Ring {
 
     /// The address that the datagram in a slot was sent to; `None` without packet info. For IPv4,
     /// the broadcast address of any network is given as that of all.
-    fn destination(&self, slot: usize) -> Option<IpAddr> {
+    pub(super) fn destination(&self, slot: usize) -> Option<IpAddr> {
         match self.packet_info(slot)? {
             PacketInfo::V4(data) => {
                 // SAFETY: as in `clear_interface`.

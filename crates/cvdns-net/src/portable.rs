@@ -78,7 +78,8 @@ impl<M: MakeResponder> Portable<M> {
         socket.set_nonblocking(true)?;
         let unread = socket.try_clone()?;
         let endpoint = Endpoint::Socket(number);
-        let responder = make.make(endpoint);
+        let mut responder = make.make(endpoint);
+        tell_destination(&mut responder, &socket);
         let buffer = vec![0; BUFFER_SIZE].into_boxed_slice();
         let socket = UdpSocket::from_std(socket)?;
         let (failing, send_stalled) = (false, false);
@@ -195,6 +196,7 @@ impl<M: MakeResponder> Portable<M> {
         add(&self.tally.panics, 1);
         error!("a query was dropped as answering it panicked: a defect in cvdns, please report it");
         self.responder = self.make.make(self.endpoint);
+        tell_destination(&mut self.responder, &self.unread);
         None
     }
 
@@ -206,6 +208,14 @@ impl<M: MakeResponder> Portable<M> {
             self.failing = true;
         }
         sleep(ERROR_PAUSE).await;
+    }
+}
+
+/// Tells a responder the address of its socket, if it wants to know. On a wildcard only the port is
+/// known.
+fn tell_destination(responder: &mut impl Responder, socket: &std::net::UdpSocket) {
+    if responder.wants_destination() {
+        responder.set_destination(socket.local_addr().ok());
     }
 }
 

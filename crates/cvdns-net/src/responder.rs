@@ -16,6 +16,18 @@ pub trait Responder: Send + 'static {
         let _ = time;
     }
 
+    /// Whether [`Responder::set_destination`] is to be called. It is asked once per batch, and once
+    /// per connection.
+    fn wants_destination(&self) -> bool {
+        false
+    }
+
+    /// Tells where the next query was sent to, or all queries of a connection. `None` means that
+    /// this is not known. The address may be a wildcard if only the port is known.
+    fn set_destination(&mut self, destination: Option<SocketAddr>) {
+        let _ = destination;
+    }
+
     /// Answers the query in `buffer[..length]` in place and returns the answer's length.
     ///
     /// `buffer` is always larger than the query. With `None`, nothing is sent; the same holds for

@@ -64,7 +64,7 @@ impl Worker {
         progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
         let WorkerId { address, number, core, endpoint, filter } = id;
-        let batch = Batch::new(address.ip().is_unspecified(), filter);
+        let batch = Batch::new(address, filter);
         let mut worker = Self { socket, batch, tally, stop, progress, endpoint, failing: false };
         // Linux cuts thread names at 15 octets, so the number comes first.
         essential::spawn(format!("cvdns-udp-{number}-{address}"), move || {

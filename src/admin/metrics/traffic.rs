@@ -4,6 +4,7 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::encoder::MetricsEncoder;
+use crate::dnstap::DnstapState;
 use crate::logging::LogCounts;
 use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals};
 use cvdns_core::snapshot::download_reports::{DownloadCounts, ReportCounts};
@@ -103,6 +104,27 @@ impl MetricsEncoder<'_, '_> {
         self.counter("log_lines_dropped", help, counts.lines_dropped.load(Relaxed))?;
         let help = "Failed writes of the log; they are tried again";
         self.counter("log_write_errors", help, counts.write_errors.load(Relaxed))
+    }
+
+    /// Counters of dnstap; all are 0 without a collector's socket.
+    pub(super) fn dnstap(&mut self, state: &DnstapState) -> Result<(), Error> {
+        let help = "Whether a dnstap collector is connected";
+        self.gauge("dnstap_connected", help, u64::from(state.is_connected.load(Relaxed)))?;
+        let help = "dnstap messages that were handed to the collector";
+        self.counter("dnstap_messages_sent", help, state.sent.load(Relaxed))?;
+        let reasons = [
+            ("queue_full", &state.dropped_queue_full),
+            ("no_collector", &state.dropped_no_collector),
+            ("no_memory", &state.dropped_no_memory),
+            ("panic", &state.dropped_panic),
+        ];
+        let labelled = reasons.map(|(reason, count)| ([("reason", reason)], count.load(Relaxed)));
+        let help = "dnstap messages that were dropped, by reason";
+        self.counters("dnstap_messages_dropped", help, labelled)?;
+        let help = "Connections that a dnstap collector accepted";
+        self.counter("dnstap_connections", help, state.connections.load(Relaxed))?;
+        let help = "Connections to a dnstap collector that failed or were lost";
+        self.counter("dnstap_connection_failures", help, state.failures.load(Relaxed))
     }
 
     /// Counters of queries and of how they were answered.

@@ -89,7 +89,7 @@ fn run(name: &str) -> usize {
 /// Runs a command until it prints what the page says. Only commands that change nothing are
 /// repeated: what they ask may still be starting, or reading a file.
 fn run_step(place: &Place, step: &Step) {
-    let repeatable = ["dig ", "curl ", "cvdns status", "cvdns explain", "grep "];
+    let repeatable = ["dig ", "curl ", "cvdns status", "cvdns explain", "dnstap-read ", "grep "];
     let repeatable = repeatable.iter().any(|word| step.command.starts_with(word));
     let deadline = Instant::now() + support::PATIENCE;
     loop {

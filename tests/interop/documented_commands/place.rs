@@ -76,7 +76,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // What the page stops, unless a command failed before.
-        for name in ["server.pid", "second.pid"] {
+        for name in ["server.pid", "second.pid", "capture.pid"] {
             if let Ok(pid) = fs::read_to_string(self.dir.path().join(name))
                 && std::thread::panicking()
             {

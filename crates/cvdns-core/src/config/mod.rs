@@ -5,6 +5,8 @@ mod admin_address;
 mod admin_token;
 mod command_line;
 mod cookies;
+mod dnstap;
+mod dnstap_message;
 mod explain;
 mod feed;
 mod geoip;
@@ -30,6 +32,8 @@ pub use admin_address::AdminAddress;
 pub use admin_token::AdminToken;
 pub use command_line::CommandLine;
 pub use cookies::Cookies;
+pub use dnstap::Dnstap;
+pub use dnstap_message::DnstapMessage;
 pub use explain::Explain;
 pub use feed::Feed;
 pub use geoip::Geoip;
@@ -64,6 +68,8 @@ pub struct Config {
     pub cookies: Cookies,
     /// How much is logged.
     pub log: Log,
+    /// Which queries and answers are sent to a collector.
+    pub dnstap: Dnstap,
     /// The coordinator.
     pub monitor: Monitor,
 }
@@ -114,9 +120,23 @@ impl Config {
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
         let log = Log::read(root.table(&keys::LOG));
+        let dnstap = Dnstap::read(root.table(&keys::DNSTAP));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
         root.finish();
-        Self { files, server, zones, geoip, feed, record, admin, rate_limit, cookies, log, monitor }
+        Self {
+            files,
+            server,
+            zones,
+            geoip,
+            feed,
+            record,
+            admin,
+            rate_limit,
+            cookies,
+            log,
+            dnstap,
+            monitor,
+        }
     }
 }
 

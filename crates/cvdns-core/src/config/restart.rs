@@ -1,7 +1,7 @@
 //! Keys that take effect only when the server starts.
 
 use super::Config;
-use super::keys::{admin, log, server};
+use super::keys::{admin, dnstap, log, server};
 use crate::schema::KeyInfo;
 
 /// A key that a reload does not apply.
@@ -43,6 +43,16 @@ static START_KEYS: &[StartKey] = &[
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
         a.log.query_sample.to_bits() != b.log.query_sample.to_bits()
     }),
+    start_key("dnstap", &dnstap::SOCKET, |a, b| {
+        let path = |config: &Config| config.dnstap.socket.as_ref().map(|path| path.value.clone());
+        path(a) != path(b)
+    }),
+    start_key("dnstap", &dnstap::SAMPLE, |a, b| {
+        a.dnstap.sample.to_bits() != b.dnstap.sample.to_bits()
+    }),
+    start_key("dnstap", &dnstap::MESSAGES, |a, b| a.dnstap.messages != b.dnstap.messages),
+    start_key("dnstap", &dnstap::IDENTITY, |a, b| a.dnstap.identity != b.dnstap.identity),
+    start_key("dnstap", &dnstap::VERSION, |a, b| a.dnstap.version != b.dnstap.version),
 ];
 
 /// The keys that wait for a restart, each with its section: they differ from those with which the
@@ -93,6 +103,11 @@ mod tests {
         ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
+        ("dnstap", "socket", "\"s\"", false),
+        ("dnstap", "sample", "0.5", false),
+        ("dnstap", "messages", "[\"auth-query\"]", false),
+        ("dnstap", "identity", "\"ns9\"", false),
+        ("dnstap", "version", "\"9\"", false),
     ];
 
     #[test]
@@ -117,6 +132,7 @@ mod tests {
             ("rate-limit", &rate_limit::SECTION),
             ("cookies", &cookies::SECTION),
             ("log", &log::SECTION),
+            ("dnstap", &dnstap::SECTION),
         ];
         for (name, section) in sections {
             let listed = KEYS.iter().filter(|(of, ..)| *of == name).map(|(_, key, ..)| *key);

@@ -1,7 +1,7 @@
 //! Looks up a name among the names of all zones.
 
 use crate::snapshot::names::{NodeId, Probe};
-use crate::snapshot::static_data::{Below, NodeKind, StaticData};
+use crate::snapshot::static_data::{Below, NodeKind, StaticData, Zone};
 use crate::wire::lower::LowerName;
 
 /// The node that determines the answer for a name.
@@ -33,6 +33,13 @@ impl NameMatch {
             Self::Nothing => None,
         }
     }
+}
+
+/// Finds the zone that a name lies in. Returns `None` if that zone is not served here.
+pub fn zone_of<'s>(static_data: &'s StaticData, name: &LowerName) -> Option<&'s Zone> {
+    let (closest, _) = static_data.names.closest(name, static_data.names.probe(name))?;
+    let node = static_data.nodes.get(closest as usize)?;
+    static_data.zones.get(node.zone as usize)
 }
 
 /// Finds the node that determines the answer for a name: the name itself, a wildcard, a DNAME, or

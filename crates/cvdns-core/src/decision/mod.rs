@@ -35,7 +35,7 @@ use crate::wire::rtype;
 
 pub(crate) use chain::substitute;
 pub use chain::{Chain, Link};
-pub use lookup::{NameMatch, find};
+pub use lookup::{NameMatch, find, zone_of};
 pub(crate) use prefetch::prefetch;
 
 /// An answer and what it depends on. The CNAME and DNAME records on the way to it are in the

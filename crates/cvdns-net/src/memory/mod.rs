@@ -46,7 +46,7 @@ pub(super) fn zeros(length: usize) -> Result<Box<[u8]>, NoMemory> {
 ///
 /// # Errors
 /// When the system gives no memory, or little is left.
-pub(super) fn copied(octets: &[u8]) -> Result<Box<[u8]>, NoMemory> {
+pub fn copied(octets: &[u8]) -> Result<Box<[u8]>, NoMemory> {
     let mut buffer = Vec::new();
     reserve(&mut buffer, octets.len())?;
     buffer.extend_from_slice(octets);

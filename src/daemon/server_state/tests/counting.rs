@@ -5,6 +5,7 @@ use std::thread::scope;
 
 use super::*;
 use crate::daemon::answerer::MakeAnswerer;
+use crate::daemon::observer::Observing;
 use cvdns_core::answer::AnswerStats;
 use cvdns_net::{Endpoint, MakeResponder};
 
@@ -67,7 +68,7 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
     let make = MakeAnswerer::new(
         state.publisher.snapshots().clone(),
         state.publisher.queries().clone(),
-        None,
+        Observing::default(),
     );
     let mut answerers = [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection]
         .map(|endpoint| make.make(endpoint));
@@ -110,7 +111,11 @@ fn no_answer_is_lost_or_counted_twice() {
     let mut state = example(&path);
     let (reclaimer, tallies) =
         (state.publisher.reclaimer().clone(), state.publisher.queries().clone());
-    let make = MakeAnswerer::new(state.publisher.snapshots().clone(), tallies.clone(), None);
+    let make = MakeAnswerer::new(
+        state.publisher.snapshots().clone(),
+        tallies.clone(),
+        Observing::default(),
+    );
     let done = AtomicBool::new(false);
     let endpoints =
         [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection, Endpoint::Connection];

@@ -6,6 +6,7 @@ use crate::schema::{
 
 pub mod admin;
 pub mod cookies;
+pub mod dnstap;
 pub mod feed;
 pub mod geoip;
 pub mod log;
@@ -33,6 +34,7 @@ pub static ROOT: Section = Section {
         &COOKIES,
         &MONITOR,
         &LOG,
+        &DNSTAP,
     ],
 };
 
@@ -103,6 +105,10 @@ pub static MONITOR: Key<SubTable, Optional> =
 
 /// `[log]`.
 pub static LOG: Key<SubTable, Optional> = section("log", &log::SECTION, "How much is logged.");
+
+/// `[dnstap]`.
+pub static DNSTAP: Key<SubTable, Optional> =
+    section("dnstap", &dnstap::SECTION, "Which queries and answers a collector gets.");
 
 const fn section(
     name: &'static str,

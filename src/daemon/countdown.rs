@@ -1,5 +1,9 @@
 //! Chooses which answers are samples.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cvdns_net::Endpoint;
+
 /// Counts answers down to the next sample.
 ///
 /// One answer in each stretch of `1 / share` answers is a sample. Its position differs from stretch
@@ -19,9 +23,54 @@ pub(super) struct Countdown {
     left: u64,
 }
 
+/// Makes countdowns of one share. All connections have one together, as they come and go.
+#[derive(Debug, Clone)]
+pub(super) struct Countdowns {
+    share: f64,
+    connections: Arc<Mutex<Countdown>>,
+}
+
+/// The countdown of one thread, or that of all connections.
+#[derive(Debug)]
+pub(super) enum EndpointCountdown {
+    Own(Countdown),
+    Shared(Arc<Mutex<Countdown>>),
+}
+
 /// The golden ratio's fraction: its multiples, taken modulo 1, fill the range from 0 to 1 evenly
 /// (Weyl).
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+impl Countdowns {
+    /// Countdowns for a share above 0 and at most 1.
+    pub(super) fn new(share: f64) -> Self {
+        Self { share, connections: Arc::new(Mutex::new(Countdown::new(share, 0))) }
+    }
+
+    /// The countdown for a worker's socket or a connection.
+    pub(super) fn of(&self, endpoint: Endpoint) -> EndpointCountdown {
+        match endpoint {
+            Endpoint::Socket(number) => {
+                EndpointCountdown::Own(Countdown::new(self.share, number as u64 + 1))
+            }
+            Endpoint::Connection => EndpointCountdown::Shared(self.connections.clone()),
+        }
+    }
+}
+
+impl EndpointCountdown {
+    /// Whether the next answer is a sample.
+    #[inline]
+    pub(super) fn is_sample(&mut self) -> bool {
+        match self {
+            Self::Own(countdown) => countdown.is_sample(),
+            // No panic can leave a countdown half changed.
+            Self::Shared(countdown) => {
+                countdown.lock().unwrap_or_else(PoisonError::into_inner).is_sample()
+            }
+        }
+    }
+}
 
 impl Countdown {
     /// Counts down for a share above 0 and at most 1. Countdowns of different numbers choose

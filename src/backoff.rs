@@ -1,4 +1,4 @@
-//! When a source that failed is asked again.
+//! When a source that failed is asked again, or a collector.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ const INTERVALS: u32 = 30;
 
 /// The delays between fetches: the interval after a success, doubled with each failure in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     interval: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, failures: 0 }
     }
 
     /// The delay after a success.
-    pub(super) fn succeeded(&mut self) -> Duration {
+    pub(crate) fn succeeded(&mut self) -> Duration {
         self.failures = 0;
         self.interval
     }
 
     /// The delay after a failure. `jitter`, a random number, makes it up to a quarter longer, so
     /// that servers whose fetches failed at the same moment do not all try again at the same one.
-    pub(super) fn failed(&mut self, jitter: u16) -> Duration {
+    pub(crate) fn failed(&mut self, jitter: u16) -> Duration {
         let doubled = 2u32.checked_pow(self.failures).unwrap_or(u32::MAX);
         let delay = self.interval.saturating_mul(doubled).min(self.longest());
         self.failures = self.failures.saturating_add(1);
