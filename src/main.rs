@@ -47,8 +47,8 @@ enum Command {
     /// Run the DNS server.
     ///
     /// The server follows feed, overrides and clock while it runs. It stays in the foreground and
-    /// logs to standard error. SIGHUP reloads everything, and changes nothing if something is wrong;
-    /// SIGTERM and SIGINT stop the server once it has answered what it received.
+    /// logs to standard error. SIGHUP reloads everything, and changes nothing if something is
+    /// wrong; SIGTERM and SIGINT stop the server once it has answered what it received.
     Serve(ServeArgs),
     /// Check the configuration and every file it names, and print all problems.
     ///

@@ -43,8 +43,8 @@ pub enum GeoipCommand {
     Info(InfoArgs),
     /// List all countries with the labels that `{cc}` stands for.
     ///
-    /// `{cc}` in the names of a zone file stands for the codes of ISO 3166, for the country codes of
-    /// the DNS that differ from them, such as uk, and for withdrawn ones.
+    /// `{cc}` in the names of a zone file stands for the codes of ISO 3166, for the country codes
+    /// of the DNS that differ from them, such as uk, and for withdrawn ones.
     Countries(CountriesArgs),
 }
 

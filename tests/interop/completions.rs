@@ -50,12 +50,12 @@ fn bash_completes_commands_options_and_values() {
 
 #[test]
 fn zsh_completes_commands() {
+    const LOAD: &str = "fpath=($1 $fpath); autoload -U compinit; compinit -D -u; \
+        print $_comps[cvdns]; autoload +X _cvdns && print ${+functions[_cvdns]}";
     let (dir, path) = script("zsh");
     output(shell("zsh").args(["-f", "-n"]).arg(&path));
     // zsh finds the script by its name, and loads it when it is first needed.
     fs::rename(path, dir.path().join("_cvdns")).expect("renamed");
-    const LOAD: &str = "fpath=($1 $fpath); autoload -U compinit; compinit -D -u; \
-        print $_comps[cvdns]; autoload +X _cvdns && print ${+functions[_cvdns]}";
     let out = output(shell("zsh").args(["-f", "-c", LOAD, "zsh"]).arg(dir.path()));
     assert_eq!(out, "_cvdns\n1\n");
 }

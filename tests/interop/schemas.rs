@@ -45,9 +45,9 @@ fn validated(files: &[(&str, PathBuf)]) -> Vec<String> {
         .stdout(Stdio::piped())
         .spawn()
         .expect("tests/run installs jsonschema, with openapi-spec-validator, in target/python");
-    let lines: String =
+    let lines: Vec<String> =
         files.iter().map(|(schema, path)| format!("{schema} {}\n", path.display())).collect();
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    child.stdin.take().expect("a pipe").write_all(lines.concat().as_bytes()).expect("written");
     let done = child.wait_with_output().expect("python");
     assert!(done.status.success());
     String::from_utf8(done.stdout).expect("text").lines().map(str::to_owned).collect()

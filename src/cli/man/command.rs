@@ -122,7 +122,7 @@ fn from_clap(page: &mut Page, command: &Command) {
     });
 }
 
-/// What clap_mangen writes between a text and the list of possible values.
+/// What `clap_mangen` writes between a text and the list of possible values.
 const BREAKS: &str = "\n.br\n\n.br\n";
 
 /// The variables that stand for options, and those that the program reads itself.

@@ -55,7 +55,7 @@ impl Page {
         self.control("TH", &[&title, &section, DATE, SOURCE, MANUAL]);
     }
 
-    /// Writes what clap_mangen makes of a command.
+    /// Writes what `clap_mangen` makes of a command.
     pub(super) fn rendered(&mut self, render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
         let mut octets = Vec::new();
         // Writing to memory does not fail, and clap's texts are UTF-8.

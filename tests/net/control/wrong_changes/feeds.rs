@@ -11,16 +11,30 @@ use crate::support::minisign;
 fn wrong_feeds() -> Vec<(String, &'static str)> {
     let feed = |serial| fixture::feed(serial, &States::new());
     vec![
-        ("{ \"format\": 1,\n".to_owned(), "TODO"),
-        ("{ \"format\": 2 }".to_owned(), "TODO"),
-        ("[]".to_owned(), "TODO"),
-        (String::new(), "TODO"),
-        (feed(999), "TODO"),
-        (fixture::feed(1_000, &states(&[("de1.example", "down")])), "TODO"),
-        (fixture::feed(1_001, &states(&[("de1.example", "dwon")])), "TODO"),
-        (feed(1_001).replace("\"mirrors\"", "\"mirror\""), "TODO"),
-        (feed(1_001).replace("1001", "-1"), "TODO"),
-        (feed(1_001).replace("\"generated\": \"2", "\"generated\": \"3"), "TODO"),
+        (
+            "{ \"format\": 1,\n".to_owned(),
+            "it is cut off: EOF while parsing a value at line 2 column 0",
+        ),
+        ("{ \"format\": 2 }".to_owned(), "format 2 is not known; this version reads format 1"),
+        ("[]".to_owned(), "the feed is not a JSON object"),
+        (String::new(), "it is empty"),
+        (feed(999), "serial 999 is lower than 1000, the one in force"),
+        (
+            fixture::feed(1_000, &states(&[("de1.example", "down")])),
+            "serial 1000 is in force with other content: a new feed needs a higher serial",
+        ),
+        (
+            fixture::feed(1_001, &states(&[("de1.example", "dwon")])),
+            "unknown variant `dwon`, expected one of `up`, `old`, `down`, `drained`, `removed` at line 4 column 45",
+        ),
+        (
+            feed(1_001).replace("\"mirrors\"", "\"mirror\""),
+            "unknown field `mirror`, expected one of `format`, `serial`, `generated`, `release`, `mirrors`, `frozen` at line 4 column 8",
+        ),
+        (
+            feed(1_001).replace("1001", "-1"),
+            "invalid value: integer `-1`, expected a whole number, 0 or more at line 1 column 27",
+        ),
     ]
 }
 
@@ -45,7 +59,9 @@ fn a_feed_that_is_not_taken_is_a_warning_and_changes_nothing() {
         assert_eq!(in_force(&server), before, "{feed}");
     }
     // A directory in its place, and nothing at all.
-    for (is_directory, why) in [(true, "TODO"), (false, "TODO")] {
+    let directory = "cannot read feed.json: it is a directory, not a regular file";
+    let missing = "cannot read feed.json: No such file or directory (os error 2)";
+    for (is_directory, why) in [(true, directory), (false, missing)] {
         fs::remove_file(&path).expect("removed");
         if is_directory {
             fs::create_dir(&path).expect("a directory");
@@ -66,18 +82,38 @@ fn a_feed_that_is_not_taken_is_a_warning_and_changes_nothing() {
 #[test]
 fn a_feed_without_the_right_signature_is_a_warning_and_changes_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (public, _) = (minisign::key(dir.path(), "ours"), minisign::key(dir.path(), "theirs"));
+    let (public, other) = (minisign::key(dir.path(), "ours"), minisign::key(dir.path(), "theirs"));
     let server = Controlled::start("");
     let with_key = format!("[feed]\npublic-key = \"{public}\"\n");
     server.daemon.write_file("cvdns.toml", &server.config().replace("[feed]\n", &with_key));
+    // The feed in force stays, though nobody signed it.
+    let (code, _, error) = server.cvdns(&["reload"]);
+    let unsigned = "it has no signature, but `public-key` requires one: sign it with `minisign -S`";
+    assert_eq!((code, plain(&server, &error)), (Some(0), says(unsigned)));
     let before = in_force(&server);
     let feed = fixture::feed(1_001, &states(&[("de1.example", "down")]));
+    // The files of keys have their numbers in a comment.
+    let [ours, theirs] = ["ours", "theirs"].map(|name| {
+        let text = fs::read_to_string(dir.path().join(format!("{name}.pub"))).expect("a key");
+        let words: Vec<&str> = text.lines().next().expect("a comment").split(' ').collect();
+        (*words.last().expect("a number")).to_owned()
+    });
+    assert_ne!(public, other);
+    let invalid = "its signature is not valid:";
+    let other_key = format!(
+        "{invalid} it was made with a key other than `public-key`: with {theirs}, expected {ours}"
+    );
+    let other_text = format!(
+        "{invalid} it names key {ours} but does not match these octets: it is of another file, or \
+         the feed was changed or forged"
+    );
+    let no_signature = "its signature is not valid: it is not a minisign signature";
     let mut failures = Vec::new();
     for (signature, why) in [
-        (None, "TODO"),
-        (Some(minisign::sign(dir.path(), "theirs", &feed)), "TODO"),
-        (Some(minisign::sign(dir.path(), "ours", "another text")), "TODO"),
-        (Some("no signature\n".to_owned()), "TODO"),
+        (None, unsigned),
+        (Some(minisign::sign(dir.path(), "theirs", &feed)), other_key.as_str()),
+        (Some(minisign::sign(dir.path(), "ours", "another text")), other_text.as_str()),
+        (Some("no signature\n".to_owned()), no_signature),
     ] {
         if let Some(signature) = &signature {
             server.daemon.write_file("feed.json.minisig", signature);
