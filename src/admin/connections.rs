@@ -229,6 +229,10 @@ impl Responder {
         let (head, body) = request.into_parts();
         let body = match timeout(BODY_TIMEOUT, to_bytes(Body::new(body), MAX_BODY)).await {
             Ok(Ok(body)) => body,
+            Ok(Err(error)) if is_unreadable(&error) => {
+                let why = "the body is cut off or malformed\n";
+                return (StatusCode::BAD_REQUEST, why).into_response();
+            }
             Ok(Err(_)) => return (StatusCode::PAYLOAD_TOO_LARGE, "too long\n").into_response(),
             Err(_) => return (StatusCode::REQUEST_TIMEOUT, "too slow\n").into_response(),
         };
@@ -239,4 +243,16 @@ impl Responder {
         let _seat = if is_health { None } else { self.requests.acquire().await.ok() };
         self.router.call(request).await.unwrap_or_else(|never| match never {})
     }
+}
+
+/// Whether a body could not be read, and is not merely too long.
+fn is_unreadable(error: &axum::Error) -> bool {
+    let mut below = std::error::Error::source(error);
+    while let Some(error) = below {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        below = error.source();
+    }
+    false
 }

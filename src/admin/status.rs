@@ -108,6 +108,10 @@ pub struct ZoneStatus {
 pub struct FeedStatus {
     /// The configured source; `None` if no feed is configured.
     pub source: Option<String>,
+    /// The source from which the feed in force was read, which is another one until the configured
+    /// one has a feed; `None` if there is no feed yet.
+    #[serde(default)]
+    pub read_from: Option<String>,
     /// The serial; `None` if there is no feed yet.
     pub serial: Option<u64>,
     /// When the feed was generated.
@@ -230,10 +234,20 @@ impl DnstapStatus {
 }
 
 impl FeedStatus {
+    /// Where the feed in force comes from, for people; `None` if no feed is configured.
+    pub fn origin(&self) -> Option<String> {
+        let source = self.source.as_ref()?;
+        Some(match &self.read_from {
+            Some(before) if before != source => format!("{before}, as {source} has none yet"),
+            _ => source.clone(),
+        })
+    }
+
     pub(super) fn of(condition: &ServerCondition, now: Timestamp) -> Self {
         let feed = condition.feed.as_ref();
         Self {
             source: condition.source.clone(),
+            read_from: condition.read_from.clone(),
             serial: feed.map(|feed| feed.serial),
             generated: feed.map(|feed| feed.generated),
             age: feed.map(|feed| now.duration_since(feed.generated).as_secs()),

@@ -99,6 +99,8 @@ pub struct ServerCondition {
     pub not_ready: Vec<String>,
     /// The configured source of the feed.
     pub source: Option<String>,
+    /// The source from which the feed in force was read.
+    pub read_from: Option<String>,
     /// Description of the country database, for people.
     pub database: String,
     /// Number of overrides in force.

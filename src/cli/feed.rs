@@ -26,6 +26,8 @@ pub enum FeedCommand {
     /// higher than the one in force.
     Check(CheckArgs),
     /// Show the states and versions of the mirrors by country.
+    ///
+    /// The capacity is that of the fleet files. A version that the feed leaves out is shown as ?.
     Show(ShowArgs),
     /// Show how answers would change if feed B replaced feed A.
     ///

@@ -34,10 +34,17 @@ pub enum GeoipCommand {
     /// of two equal networks the later line. The same sources give the same bytes.
     Build(BuildArgs),
     /// Look up addresses: network, country and continent.
+    ///
+    /// Addresses are located as the server locates clients.
     Lookup(LookupArgs),
     /// Describe a database and check all of it.
+    ///
+    /// Every network of the database is read, so that damage anywhere in the file is found.
     Info(InfoArgs),
     /// List all countries with the labels that `{cc}` stands for.
+    ///
+    /// `{cc}` in the names of a zone file stands for the codes of ISO 3166, for the country codes
+    /// of the DNS that differ from them, such as uk, and for withdrawn ones.
     Countries(CountriesArgs),
 }
 

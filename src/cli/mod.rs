@@ -5,6 +5,7 @@
 
 mod admin_client;
 pub mod check;
+pub mod completions;
 pub mod config_path;
 pub mod cvd;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod init;
 mod live;
 pub mod log_level;
 mod long_running;
+pub mod man;
 mod moment;
 pub mod monitor;
 mod offline;

@@ -23,8 +23,13 @@ pub enum OverrideCommand {
     /// An override of the same host and addresses is replaced.
     Add(AddArgs),
     /// Remove overrides of a host.
+    ///
+    /// The comment directly above an override is removed with it.
     Remove(RemoveArgs),
     /// List the overrides.
+    ///
+    /// They are listed in the order of the file: if several match a mirror, the first one that has
+    /// not ended applies.
     List(ListArgs),
 }
 

@@ -76,7 +76,7 @@ fn print_report(report: &ReloadReport) -> Result<(), Failure> {
     print_line(format_args!("{zones}, {}", plural(report.names, "name", "names")))?;
     print_line(&report.database)?;
     let overrides = plural(report.overrides, "override", "overrides");
-    match (report.feed.serial, &report.feed.source) {
+    match (report.feed.serial, report.feed.origin()) {
         (Some(serial), Some(source)) => {
             print_line(format_args!("feed {serial} from {source}; {overrides} in force"))
         }

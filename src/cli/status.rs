@@ -64,7 +64,7 @@ impl StatusText {
 fn page(status: &Status) -> String {
     let mut page = StatusText::default();
     let up = age(status.now.duration_since(status.started).as_secs());
-    page.line("cvdns", &format!("{}, since {} ({up})", status.version, status.started));
+    page.line("cvdns", &format!("{}, since {:.0} ({up})", status.version, status.started));
     if status.not_ready.is_empty() {
         page.line("ready", "yes");
     } else {
@@ -122,12 +122,12 @@ fn dnstap(dnstap: &DnstapStatus) -> String {
 }
 
 fn feed(feed: &FeedStatus) -> Vec<String> {
-    let from = feed.source.as_ref().map(|source| format!(", from {source}")).unwrap_or_default();
+    let from = feed.origin().map(|origin| format!(", from {origin}")).unwrap_or_default();
     let mut lines = Vec::new();
     match (feed.serial, feed.generated, feed.age) {
         (Some(serial), Some(generated), Some(seconds)) => {
             let fresh = if feed.fresh == Some(true) { "fresh" } else { "STALE" };
-            lines.push(format!("{serial} of {generated}, {} old, {fresh}{from}", age(seconds)));
+            lines.push(format!("{serial} of {generated:.0}, {} old, {fresh}{from}", age(seconds)));
         }
         _ if feed.source.is_none() => {
             lines.push("none configured: all mirrors count as up".to_owned());
@@ -139,7 +139,7 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
     }
     if let Some(held) = &feed.held {
         let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
-        lines.push(format!("held back since {since}: {serial}, it takes away {takes}"));
+        lines.push(format!("held back since {since:.0}: {serial}, it takes away {takes}"));
     }
     if !feed.refused.is_empty() {
         lines.push(format!("refused: {}", counts(feed.refused.iter())));

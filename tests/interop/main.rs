@@ -1,5 +1,5 @@
-//! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool and
-//! Python make of it (tests/README.md).
+//! `cvdns` beside other programs: what BIND, Knot, NSD, dig, kdig, drill, mmdblookup, promtool,
+//! mandoc, groff, shells and Python make of it (tests/README.md).
 
 #![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
@@ -16,6 +16,7 @@ mod support;
 
 mod bind_page;
 mod check_delegation;
+mod completions;
 mod cookies;
 mod delegation;
 mod diagnose;
@@ -24,5 +25,7 @@ mod documented_commands;
 mod export;
 mod geoip;
 mod import;
+mod manual;
 mod monitoring;
+mod schemas;
 mod static_zones;

@@ -73,6 +73,30 @@ fn half_bodies_do_not_delay_health_checks() {
     assert_eq!(finish(halves.pop().expect("one"), ""), Some(408));
 }
 
+/// The peer announces more than it sends, and sends no more; or its chunks are none.
+#[test]
+fn bodies_that_cannot_be_read_are_bad_requests() {
+    let (_daemon, port) = start(fixture::files());
+    let head = format!(
+        "POST /api/v1/feed/accept HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
+        http::TOKEN
+    );
+    for body in [
+        "Content-Length: 13\r\n\r\n{\"serial\":",
+        "Transfer-Encoding: chunked\r\n\r\nd\r\n{\"serial\":",
+        "Transfer-Encoding: chunked\r\n\r\nmany\r\n{\"serial\":",
+    ] {
+        let mut stream = connect(port);
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("sent");
+        stream.shutdown(std::net::Shutdown::Write).expect("half closed");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let ends = "\r\n\r\nthe body is cut off or malformed\n";
+        assert!(text.starts_with("HTTP/1.1 400 ") && text.ends_with(ends), "{body:?}: {text}");
+    }
+}
+
 #[test]
 fn bodies_are_short() {
     let (_daemon, port) = start(fixture::files());

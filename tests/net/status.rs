@@ -188,6 +188,10 @@ fn status_shows_how_the_server_stands() {
     ] {
         assert!(page.contains(line), "no {line:?} in\n{page}");
     }
+    // Nobody reads fractions of seconds.
+    let is_moment = |word: &&str| word.ends_with('Z') && word.contains('T');
+    let moments: Vec<&str> = page.split([' ', ',', '\n']).filter(is_moment).collect();
+    assert!(moments.len() >= 2 && !moments.iter().any(|word| word.contains('.')), "{moments:?}");
 }
 
 #[test]

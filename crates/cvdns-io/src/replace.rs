@@ -45,9 +45,19 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// and group as far as the system allows. A link is followed.
 ///
 /// # Errors
-/// As for [`replace`].
+/// As for [`replace`], and when there is a link that leads to no file.
 pub fn replace_alike(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = match std::fs::canonicalize(path) {
+        Ok(path) => path,
+        // Replacing the link would leave the file that it is meant for as it is.
+        Err(error) if path.is_symlink() => {
+            let why = format!(
+                "it is a link that leads to no file ({error}): create that file, or remove the link"
+            );
+            return Err(Error::new(error.kind(), why));
+        }
+        Err(_) => path.to_owned(),
+    };
     let Ok(metadata) = path.metadata() else { return replace(&path, bytes) };
     let file = write_temporary(&path, bytes, PRIVATE)?;
     // Only root may give files to others; the mode is set last, as a change of the owner may
@@ -183,6 +193,10 @@ mod tests {
             assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (of, b"two".to_vec()));
             assert!(link.symlink_metadata().unwrap().is_symlink());
         }
+        std::fs::remove_file(&path).unwrap();
+        let refused = replace_alike(&link, b"three").unwrap_err().to_string();
+        assert!(refused.starts_with("it is a link that leads to no file ("), "{refused}");
+        assert!(link.is_symlink() && !path.exists());
     }
 
     #[test]

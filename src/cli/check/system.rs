@@ -210,7 +210,7 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
             (format!("{name} may not read {path}"), "r")
         };
         let help = format!(
-            "serve reads it again at SIGHUP, and a feed whenever it changes: `chmod o+{bits} \
+            "serve reads it again at a reload, and a feed whenever it changes: `chmod o+{bits} \
              {what}`, or give it to {name}'s group"
         );
         problems.error(location, why, help);

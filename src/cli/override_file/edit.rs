@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::arguments::{AddArgs, RemoveArgs};
 use super::file::OverridesFile;
 use crate::cli::output::{Failure, print_line};
-use cvdns_core::health::{Override, with_override, without_overrides};
+use cvdns_core::health::{Override, overlap, with_override, without_overrides};
 use cvdns_core::problem::Location;
 use cvdns_core::problem::table::nearest;
 
@@ -28,8 +28,18 @@ pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), F
         return print_line(format_args!("{} says this already: {new}", file.path.display()));
     }
     match before.overrides.iter().find(|entry| entry.concerns_same(&new)) {
-        Some(old) => print_line(format_args!("override changed: {new}, was {old}")),
-        None => print_line(format_args!("override added: {new}")),
+        Some(old) => print_line(format_args!("override changed: {new}, was {old}"))?,
+        None => print_line(format_args!("override added: {new}"))?,
+    }
+    let mut others = before.overrides.iter().filter(|entry| {
+        !entry.concerns_same(&new) && entry.is_in_force(now) && overlap(entry, &new, &hosts)
+    });
+    others.by_ref().take(MAX_NAMED).try_for_each(|old| {
+        print_line(format_args!("where both match, it applies instead of: {old}"))
+    })?;
+    match others.count() {
+        0 => Ok(()),
+        more => print_line(format_args!("and instead of {more} more: see `cvdns override list`")),
     }
 }
 
@@ -76,7 +86,12 @@ fn end(args: &AddArgs, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
         (None, Some(duration)) => now
             .checked_add(duration)
             .and_then(|until| Timestamp::from_second(until.as_second()))
-            .map_err(|_| Failure::new("--for: this is too long"))?,
+            .map_err(|_| {
+                Failure::new(
+                    "--for: this is too long: write a shorter one, or leave --for out for an \
+                     override that ends when it is removed",
+                )
+            })?,
         (None, None) => return Ok(None),
     };
     if until <= now {
@@ -117,7 +132,7 @@ fn matched<'f>(new: &Override, file: &'f OverridesFile) -> Result<Vec<&'f str>, 
     Ok(mirrors.into_iter().map(|mirror| mirror.host.as_str()).collect())
 }
 
-/// Addresses that are named at most.
+/// Addresses and overrides that are named at most.
 const MAX_NAMED: usize = 8;
 
 /// A question whether the nearest name is meant; empty if none is near.

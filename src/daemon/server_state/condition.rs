@@ -21,6 +21,7 @@ impl ServerState {
             overrides: self.overrides.in_force(self.publisher.published()),
             not_ready: self.not_ready(&snapshot),
             source: self.loaded.feed.as_ref().map(ToString::to_string),
+            read_from: self.feed.document().map(|document| document.source.to_string()),
             database: self.loaded.countries.described.clone(),
             access: Access {
                 token_file: self.loaded.admin_token.clone(),

@@ -76,7 +76,7 @@ fn what_is_added_and_removed_takes_effect() {
     assert!(!log.contains("are not taken"), "{log}");
 
     // A glob that would apply instead comes after what is added.
-    let (code, _, error) = server.cvdns(&[
+    let (code, out, error) = server.cvdns(&[
         "override",
         "add",
         "de*.example",
@@ -86,13 +86,21 @@ fn what_is_added_and_removed_takes_effect() {
         "all of them",
     ]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
+    let instead = "override added: de*.example down (all of them)\n\
+                   where both match, it applies instead of: de1.example down (dead, until 2";
+    assert!(out.starts_with(instead) && out.lines().count() == 2, "{out}");
     until_answered(
         &server.daemon,
         &states(&[("de1.example", "down"), ("de2.example", "down"), ("de3.example", "down")]),
     );
-    let (code, _, error) =
+    let (code, out, error) =
         server.cvdns(&["override", "add", "de2.example", "--state", "up", "--reason", "works"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert_eq!(
+        out,
+        "override added: de2.example up (works)\n\
+         where both match, it applies instead of: de*.example down (all of them)\n"
+    );
     until_answered(&server.daemon, &states(&[("de1.example", "down"), ("de3.example", "down")]));
 
     let (code, out, _) = server.cvdns(&["override", "list", "--json"]);
@@ -190,6 +198,12 @@ fn what_is_wrong_is_refused_and_nothing_is_written() {
         ),
         ("de1.example", &["--until", "2020-01-01T00:00:00Z"], 1, "2020-01-01T00:00:00Z is past"),
         ("de1.example", &["--until", "tomorrow"], 2, "write a time such as"),
+        (
+            "de1.example",
+            &["--until", "9999-12-31T23:59:59Z"],
+            2,
+            "times end at 9999-12-30T22:00:00Z: write a time such as 2026-12-24T00:00:00Z",
+        ),
         ("de1.example", &["--for", "0s"], 2, "write a duration above 0"),
         ("de1.example", &["--for", "-2h"], 2, ""),
         (
@@ -239,6 +253,27 @@ fn what_is_wrong_is_refused_and_nothing_is_written() {
         .expect("written");
     let (code, error) = run(&["list"]);
     assert!(code == Some(1) && error.contains("names no file of overrides"), "{error}");
+}
+
+/// A link leads to the file that is meant. It is never replaced.
+#[test]
+fn a_link_without_its_file_is_refused() {
+    let server = Controlled::start("");
+    let link = server.daemon.path().join("overrides.toml");
+    std::os::unix::fs::symlink("elsewhere.toml", &link).expect("a link");
+    let add = ["override", "add", "de1.example", "--state", "down", "--reason", "r"];
+    let (code, out, error) = server.cvdns(&add);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    let why = "overrides.toml: it is a link that leads to no file (";
+    let what = "create that file, or remove the link\n";
+    assert!(error.contains(why) && error.ends_with(what), "{error}");
+    assert!(link.is_symlink());
+    server.daemon.write_file("elsewhere.toml", "");
+    let (code, _, error) = server.cvdns(&add);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let target = server.daemon.path().join("elsewhere.toml");
+    assert!(link.is_symlink() && !target.is_symlink());
+    until_answered(&server.daemon, &states(&[("de1.example", "down")]));
 }
 
 /// Commands at once lose none of their changes.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Controlled;
 use crate::support::client::Transport;
-use crate::support::fixture::{self, mirrors, states};
+use crate::support::fixture::{self, States, mirrors, states};
 use crate::support::packet::Query;
 use crate::support::rr;
 
@@ -123,6 +123,31 @@ fn it_says_that_a_feed_is_not_taken_or_held_back() {
     assert_eq!(code, Some(0), "{error}");
     assert!(out.starts_with("feed 1001 is in force"), "{out}");
     assert_eq!(report(&server).1["remarks"], json!([]));
+}
+
+/// A feed stays in force until another source has one: nobody is to take it for that one's.
+#[test]
+fn it_says_where_the_feed_in_force_comes_from() {
+    let server = Controlled::start("");
+    let config = server.config().replace("\"feed.json\"", "\"other.json\"");
+    server.daemon.write_file("cvdns.toml", &config);
+    let dir = server.daemon.path().display().to_string();
+    let before = format!("from {dir}/feed.json, as {dir}/other.json has none yet");
+    let (code, out, _) = server.cvdns(&["reload"]);
+    assert_eq!(code, Some(0));
+    assert!(out.ends_with(&format!("feed 1000 {before}; 0 overrides in force\n")), "{out}");
+    let (_, page, _) = server.cvdns(&["status"]);
+    assert!(page.contains(&format!(", fresh, {before}\n")), "{page}");
+    let feed = &server.status()["feed"];
+    assert_eq!(feed["source"], format!("{dir}/other.json"), "{feed}");
+    assert_eq!(feed["read_from"], format!("{dir}/feed.json"), "{feed}");
+
+    server.daemon.write_file("other.json", &fixture::feed(7, &States::new()));
+    let (code, out, error) = server.cvdns(&["reload"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let after = format!("feed 7 from {dir}/other.json; 0 overrides in force\n");
+    assert!(out.ends_with(&after), "{out}");
+    assert_eq!(server.status()["feed"]["read_from"], format!("{dir}/other.json"));
 }
 
 /// Many at once are carried out one after the other, and each has its own whole report.

@@ -41,7 +41,7 @@ impl Config {
                 Err(what) => problems.error(
                     Location::file("--nsid (CVDNS_NSID)"),
                     what,
-                    "write 1 to 128 characters",
+                    "write 1 to 128 characters on one line, such as ns1",
                 ),
             }
         }

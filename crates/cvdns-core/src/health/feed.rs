@@ -100,10 +100,12 @@ struct Objects {
 
 type Map = BTreeMap<String, serde_json::Value>;
 
+const NO_OBJECT: &str = "the feed is not a JSON object";
+
 /// Refuses arrays in the place of objects.
 fn check_objects(bytes: &[u8]) -> Result<(), FeedError> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(syntax("the feed is not a JSON object"));
+        return Err(syntax(NO_OBJECT));
     }
     let read = serde_json::from_slice(bytes);
     let Objects { .. } = read.map_err(|error| FeedError::Syntax(error.into()))?;
@@ -128,6 +130,12 @@ impl Feed {
             return Err(syntax("it is UTF-16; save it as UTF-8"));
         }
         let bytes = without_mark(bytes);
+        if bytes.trim_ascii().is_empty() {
+            return Err(syntax("it is empty"));
+        }
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(syntax(NO_OBJECT));
+        }
         let document: Document = serde_json::from_slice(bytes).map_err(|error| {
             // A document of a later format fails at its first new key, but the format is the
             // reason.

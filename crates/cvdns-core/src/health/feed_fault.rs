@@ -38,7 +38,19 @@ impl From<serde_json::Error> for FeedFault {
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&position).unwrap_or(&text).to_owned()
+    in_words(text.strip_suffix(&position).unwrap_or(&text))
+}
+
+/// A message of `serde` without the names of types in Rust.
+fn in_words(message: &str) -> String {
+    let (found, expected) = message.split_once("expected ").unwrap_or((message, ""));
+    match expected {
+        "u64" => format!("{found}expected a whole number, 0 or more"),
+        "u32" => format!("{found}expected a whole number from 0 to {}", u32::MAX),
+        _ if expected.starts_with("struct ") => format!("{found}expected an object"),
+        _ if message.starts_with("EOF ") => format!("it is cut off: {message}"),
+        _ => message.to_owned(),
+    }
 }
 
 impl fmt::Display for FeedFault {

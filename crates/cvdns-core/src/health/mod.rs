@@ -27,7 +27,7 @@ pub use feed_fault::FeedFault;
 pub use inputs::HealthInputs;
 pub use key_id::{KeyId, NotAKey};
 pub use mirror_status::{Cause, Health, MirrorStatus};
-pub use override_edit::{with_override, without_overrides};
+pub use override_edit::{overlap, with_override, without_overrides};
 pub use overrides::{Override, Overrides};
 pub use requirements::FeedRequirements;
 pub use settling::{FlapStatus, Settling};

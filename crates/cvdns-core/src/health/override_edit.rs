@@ -65,8 +65,8 @@ pub fn without_overrides(
     Ok(list.into_text())
 }
 
-/// Whether both apply to an address of one of these hosts.
-fn overlap(one: &Override, other: &Override, hosts: &[&str]) -> bool {
+/// Whether both apply to an address of one of these hosts, unless one of them has ended.
+pub fn overlap(one: &Override, other: &Override, hosts: &[&str]) -> bool {
     let all = one.addresses.is_empty() || other.addresses.is_empty();
     let shared = || one.addresses.iter().any(|address| other.addresses.contains(address));
     (all || shared()) && hosts.iter().any(|host| one.matches(host) && other.matches(host))

@@ -2,11 +2,13 @@
 //!
 //! A key stands once, as a `static` [`Key`] beside the type that it configures. The parser, the
 //! reference in `docs/`, the commented `cvdns.toml` and the JSON schemas for editors all follow
-//! from it (`tests/reference` of this crate compares and writes them).
+//! from it (`tests/reference` of this crate compares and writes them), and so do the pages of the
+//! manual.
 
 pub mod kind;
 pub mod read;
 mod shape;
+pub mod tables;
 
 pub use kind::{
     Custom, FilePath, Flag, Integer, Kind, List, Literal, OneOf, OneOrList, Parsed, Scalar,

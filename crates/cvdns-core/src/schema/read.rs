@@ -132,7 +132,18 @@ pub fn moment(value: &DeValue<'_>) -> Result<Timestamp, String> {
         DeValue::String(text) => text.to_string(),
         _ => return Err(String::new()),
     };
-    text.parse().map_err(|_| format!("{text} is not a moment with an offset (write Z for UTC)"))
+    text.parse().map_err(|_| match beyond_time(&text) {
+        Some(why) => format!("{text}: {why}"),
+        None => format!("{text} is not a moment with an offset (write Z for UTC)"),
+    })
+}
+
+/// Why a text that would be a moment is none, if it is later than any moment that can be counted.
+pub fn beyond_time(text: &str) -> Option<String> {
+    let year: String = text.chars().take_while(char::is_ascii_digit).collect();
+    // With an offset, the last year is not whole.
+    let is_beyond = year.len() > 4 || year == "9999";
+    is_beyond.then(|| format!("times end at {:.0}", Timestamp::MAX))
 }
 
 /// A rate in kbit/s, written in the largest unit of which it is a whole number.

@@ -54,6 +54,34 @@ impl Shape {
             _ => format!("a value such as {sample}"),
         }
     }
+
+    /// What the values are, in Markdown, for references.
+    pub fn described(&self) -> String {
+        match self {
+            Self::Boolean => "`true`, `false`".to_owned(),
+            Self::Integer { least, most } if least == most => least.to_string(),
+            Self::Integer { least, most } if *most >= u64::from(u32::MAX) => {
+                format!("number, {least} or more")
+            }
+            Self::Integer { least, most } => format!("{least} to {most}"),
+            Self::Share => "0 to 1".to_owned(),
+            Self::Fraction => "above 0, up to 1".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Text | Self::Pattern(_) => "text".to_owned(),
+            Self::Duration => "duration".to_owned(),
+            Self::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                words.join(", ")
+            }
+            Self::Moment => "time".to_owned(),
+            Self::List(shape) => format!("list: {}", shape.described()),
+            Self::OneOrList(shape) => format!("{}, or a list", shape.described()),
+            Self::Table(_) => "object".to_owned(),
+            Self::Tables(_) => "tables".to_owned(),
+            Self::Map(shape) => format!("object of {}", shape.described()),
+            Self::Nullable(shape) => shape.described(),
+        }
+    }
 }
 
 /// `"a", "b" or "c"`.

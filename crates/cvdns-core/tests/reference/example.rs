@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use cvdns_core::config::keys;
+use cvdns_core::schema::tables::table_of;
 use cvdns_core::schema::{KeyInfo, Section};
 
-use super::{sample, table_of, wrapped};
+use super::{sample, wrapped};
 
 const HEADER: &str = "\
 # The example's server: the zone clamav.net with invented mirrors, on loopback, port 5300.

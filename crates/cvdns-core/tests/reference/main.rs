@@ -46,15 +46,6 @@ fn sample(key: &dyn KeyInfo) -> String {
     }
 }
 
-/// The table that is the value of a key, and whether there may be several.
-fn table_of(key: &dyn KeyInfo) -> Option<(&'static Section, bool)> {
-    match key.shape() {
-        Shape::Table(section) => Some((section, false)),
-        Shape::Tables(section) => Some((section, true)),
-        _ => None,
-    }
-}
-
 /// A text as lines of at most 100 columns, each after `prefix`.
 fn wrapped(text: &str, prefix: &str) -> String {
     let mut lines = vec![prefix.to_owned()];

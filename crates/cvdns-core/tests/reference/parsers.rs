@@ -6,10 +6,11 @@ use cvdns_core::config::{self, Config};
 use cvdns_core::fleet::{self, Fleet};
 use cvdns_core::health::{Overrides, override_keys};
 use cvdns_core::problem::Problems;
+use cvdns_core::schema::tables::table_of;
 use cvdns_core::schema::{DefaultInfo, KeyInfo, Section};
 use cvdns_core::zone::{self, ZoneFile};
 
-use super::{sample, table_of, text_of};
+use super::{sample, text_of};
 
 /// A file with the keys for which `shown` has a value.
 fn file(section: &Section, path: &str, shown: &dyn Fn(&dyn KeyInfo) -> Option<String>) -> String {

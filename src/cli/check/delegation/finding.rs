@@ -118,7 +118,7 @@ impl Kind {
             Self::Lame | Self::NotAuthoritative => SERVE_OR_REMOVE,
             Self::NsDiffers => "serve the same zone file on all servers and have them reload it",
             Self::SerialsDiffer | Self::SerialNotOfFile => {
-                "copy the zone file to all servers and have them reload it (SIGHUP)"
+                "copy the zone file to all servers and have them reload it (`cvdns reload`)"
             }
             Self::EdnsBroken | Self::EdnsVersion => {
                 "update the server, or the firewall before it that drops or changes queries with EDNS (RFC 6891)"

@@ -21,6 +21,8 @@ const LOOPBACK: &[SocketAddr] = &[
 pub(crate) fn check_nsid(text: &str) -> Result<(), String> {
     match text.len() {
         0 => Err("it is empty".to_owned()),
+        // `dig` and logs show the octets as text.
+        _ if text.chars().any(char::is_control) => Err("it has control characters".to_owned()),
         1..=128 => Ok(()),
         length => Err(format!("{length} octets are too many")),
     }
@@ -32,7 +34,7 @@ const NSID_KIND: Custom<String> = Custom {
         let text = read::string(value)?;
         check_nsid(&text).map(|()| text)
     },
-    shape: || Shape::Pattern("^[\\s\\S]{1,128}$"),
+    shape: || Shape::Pattern("^[^\\u0000-\\u001f\\u007f-\\u009f]{1,128}$"),
     literal: |text| format!("{text:?}"),
 };
 
@@ -83,7 +85,7 @@ pub static NSID: Key<Custom<String>, Optional> = Key {
     name: "nsid",
     kind: NSID_KIND,
     default: Optional("none"),
-    expected: "1 to 128 characters",
+    expected: "1 to 128 characters on one line, such as \"ns1\"",
     example: "\"ns1\"",
     doc: "Name server identifier (RFC 5001), which distinguishes the servers of a zone. Without \
         the key, none is sent.",

@@ -35,6 +35,12 @@ fn neighbours(mut table: Table<'_>) -> Option<(Placed<Country>, Vec<Country>)> {
             table.error(own.location.clone(), what, help);
         }
     }
+    for (at, again) in next.iter().enumerate() {
+        if next.iter().take(at).any(|earlier| earlier.value == again.value) {
+            let what = format!("{} is given twice", again.value);
+            table.warning(again.location.clone(), what, "its pool comes only once: keep one");
+        }
+    }
     table.finish();
     Some((country?, next.into_iter().map(|placed| placed.value).collect()))
 }

@@ -79,6 +79,10 @@ fn neighbours_are_others_and_given_once() {
         let (errors, _, lines) = problems(text);
         assert!(errors == 1 && lines.starts_with(said), "{lines}");
     }
+    let (errors, warnings, lines) =
+        problems("[[neighbours]]\ncountry = \"DE\"\nnext = [\"FR\", \"FR\"]");
+    assert_eq!((errors, warnings), (0, 1));
+    assert!(lines.starts_with("z:7:15: FR is given twice"), "{lines}");
 }
 
 /// FORMATS, `[[demand]]`: a rate above 0 for a country, which is named once.
