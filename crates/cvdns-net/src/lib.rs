@@ -63,6 +63,7 @@ mod udp;
 #[cfg(unix)]
 mod unix_socket;
 mod watchdog;
+pub mod xdp;
 
 use std::io;
 use std::net::SocketAddr;
