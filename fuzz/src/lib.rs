@@ -24,6 +24,7 @@ pub mod edns;
 pub mod feed;
 pub mod fetch;
 pub mod fleet;
+pub mod frame;
 pub mod limiter;
 pub mod list;
 pub mod master;
@@ -44,7 +45,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -57,6 +58,7 @@ pub const TARGETS: [Target; 27] = [
     ("feed", feed::run),
     ("fetch", fetch::run),
     ("fleet", fleet::run),
+    ("frame", frame::run),
     ("limiter", limiter::run),
     ("list", list::run),
     ("master", master::run),

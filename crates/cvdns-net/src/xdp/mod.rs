@@ -5,6 +5,7 @@
 //! as usual. The ordinary sockets stay: they serve TCP, fragments, packets with options, and
 //! everything where AF_XDP fails.
 
+pub mod frame;
 mod status;
 
 pub use status::{XdpMode, XdpQueueCounters, XdpSettings, XdpStatistics, XdpStatus};
