@@ -18,6 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod udp_mode;
+mod xdp;
 
 use std::collections::HashSet;
 
@@ -39,6 +40,7 @@ pub use record::Record;
 pub use restart::waiting_for_restart;
 pub use server::Server;
 pub use udp_mode::UdpMode;
+pub use xdp::{Xdp, XdpMode};
 
 /// The server's configuration. Paths are relative to its first file, in whichever file they are
 /// written.
@@ -62,6 +64,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// DNS cookies.
     pub cookies: Cookies,
+    /// UDP past the kernel's sockets.
+    pub xdp: Xdp,
     /// How much is logged.
     pub log: Log,
     /// The coordinator.
@@ -113,10 +117,24 @@ impl Config {
         let admin = Admin::read(root.table(&keys::ADMIN));
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
+        let xdp = Xdp::read(root.table(&keys::XDP));
         let log = Log::read(root.table(&keys::LOG));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
         root.finish();
-        Self { files, server, zones, geoip, feed, record, admin, rate_limit, cookies, log, monitor }
+        Self {
+            files,
+            server,
+            zones,
+            geoip,
+            feed,
+            record,
+            admin,
+            rate_limit,
+            cookies,
+            xdp,
+            log,
+            monitor,
+        }
     }
 }
 
