@@ -24,7 +24,7 @@ use crate::admin::{ChangeRequest, ServerView};
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, available_cores};
+use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -60,6 +60,7 @@ impl Daemon {
         let addresses = listeners.addresses();
         let mut sockets = listeners.share()?;
         sockets.extend(admin.share()?);
+        let xdp = listeners.share_xdp()?;
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The writer of samples ends when the last sampler is dropped.
@@ -69,9 +70,10 @@ impl Daemon {
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
+        serving.begin_xdp();
         state.begin_writing();
         supervision.store(&sockets);
-        let mut offering = offer(takeover, sockets, &cookies, &state);
+        let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         for address in addresses {
             info!("answering on {address}, UDP and TCP");
         }
@@ -119,7 +121,7 @@ fn answering(
         _ => (None, None),
     };
     let secrets = cookies.in_force().clone();
-    let protection = Protection::new(secrets, listeners.sockets(), listeners.workers());
+    let protection = Protection::new(secrets, &listeners.shares());
     tokio::spawn(protection.clone().log_limited());
     let publisher = state.publisher();
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
@@ -131,13 +133,13 @@ fn answering(
 /// closed.
 fn offer(
     takeover: Option<TakeoverSocket>,
-    sockets: Vec<OpenSocket>,
+    (sockets, xdp): (Vec<OpenSocket>, Vec<XdpHandover>),
     cookies: &CookieSecretsFollower,
     state: &ServerState,
 ) -> Option<Offering> {
     let takeover = takeover?;
     let (cookie_secret, condition) = (cookies.random(), state.condition().clone());
-    match Offering::start(takeover, Offer { sockets, cookie_secret, condition }) {
+    match Offering::start(takeover, Offer { sockets, xdp, cookie_secret, condition }) {
         Ok(offering) => Some(offering),
         Err(error) => {
             warn!("no thread for `takeover` in [server]: {error}; this server cannot be replaced");

@@ -5,13 +5,12 @@ use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::counters::{UdpTally, add_unshared};
-use super::mmsg::{Datagram, Ring};
+use super::datagrams::{Datagram, Datagrams};
 use super::responder::{Responder, Transport};
-use super::source_filter::SourceFilter;
 
 /// The batch of one worker.
-pub(super) struct Batch {
-    ring: Ring,
+pub(super) struct Batch<D> {
+    ring: D,
     received: usize,
     next: usize,
     /// Whether each query is read when it is answered, and not together with the others: one of
@@ -39,10 +38,10 @@ pub(super) enum BatchOutcome {
     Panicked,
 }
 
-impl Batch {
-    /// An empty batch; see [`Ring::new`] for `packet_info`.
-    pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
-        Self { ring: Ring::new(packet_info, filter), received: 0, next: 0, one_by_one: false }
+impl<D: Datagrams> Batch<D> {
+    /// An empty batch with these slots.
+    pub(super) fn new(ring: D) -> Self {
+        Self { ring, received: 0, next: 0, one_by_one: false }
     }
 
     /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
@@ -130,14 +129,19 @@ impl Batch {
                     answer.filter(|answer| *answer <= room)
                 });
                 match answer {
-                    Some(length) => self.ring.stage(slot, length),
-                    None => add_unshared(&tally.dropped, 1),
+                    Some(length) if self.ring.stage(slot, length) => {}
+                    _ => add_unshared(&tally.dropped, 1),
                 }
             }
             Some(Datagram::Oversized) => add_unshared(&tally.dropped, 1),
             Some(Datagram::Refused(refusal)) => add_unshared(tally.refused(refusal), 1),
             None => {}
         }
+    }
+
+    /// Whether answers are still to be sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.ring.staged() > 0
     }
 
     /// Sends the answers. An answer that the system refuses is counted and skipped.

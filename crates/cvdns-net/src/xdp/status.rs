@@ -1,16 +1,8 @@
 //! What is configured, and what has become of it.
 
-use super::super::counters::UdpCounters;
+pub use cvdns_core::config::XdpMode;
 
-/// How an interface is attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum XdpMode {
-    /// In the driver, before the kernel makes a packet of the frame. The driver must know XDP.
-    #[default]
-    Native,
-    /// Behind the driver. It works with every driver and costs more.
-    Generic,
-}
+use super::super::counters::UdpCounters;
 
 /// The table `[xdp]`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
