@@ -132,10 +132,12 @@ impl Datagrams for FrameSlots {
             if !std::mem::take(&mut wait) {
                 break;
             }
-            self.count(socket, true);
             let is_soon = self.unsent > 0 && !self.is_down;
             let limit = if is_soon { UNSENT_WAIT } else { RECEIVE_TIMEOUT };
-            wait_for_frames(socket, limit)?;
+            if !wait_for_frames(socket, limit)? {
+                self.count(socket, true);
+                break;
+            }
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -203,9 +205,9 @@ impl Datagrams for FrameSlots {
 /// Octets of an Ethernet header.
 const ETHERNET: usize = 14;
 
-fn wait_for_frames(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+/// Waits for a frame for so long, and returns whether there is one.
+fn wait_for_frames(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
     let mut wanted = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
     let limit = Timespec::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
-    poll(&mut wanted, Some(&limit))?;
-    Ok(())
+    Ok(poll(&mut wanted, Some(&limit))? > 0)
 }
