@@ -83,7 +83,7 @@ fn plain(frame: &[u8]) -> Result<Datagram, FrameRefusal> {
     };
     at(start + 7)?;
     let is_plain = if is_v4 {
-        at(14)? == 0x45 && two(20)? & 0x3fff == 0 && at(23)? == 17
+        at(14)? == 0x45 && two(20)? % 0x4000 == 0 && at(23)? == 17
     } else {
         at(14)? / 16 == 6 && at(20)? == 17
     };

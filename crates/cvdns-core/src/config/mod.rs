@@ -19,6 +19,7 @@ mod server;
 mod tests;
 mod udp_mode;
 mod xdp;
+mod xdp_mode;
 
 use std::collections::HashSet;
 
@@ -40,7 +41,8 @@ pub use record::Record;
 pub use restart::waiting_for_restart;
 pub use server::Server;
 pub use udp_mode::UdpMode;
-pub use xdp::{Xdp, XdpMode};
+pub use xdp::Xdp;
+pub use xdp_mode::XdpMode;
 
 /// The server's configuration. Paths are relative to its first file, in whichever file they are
 /// written.

@@ -1,9 +1,9 @@
 //! The `[xdp]` section.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use super::keys::xdp as keys;
+use super::xdp_mode::XdpMode;
 use crate::problem::Problems;
 use crate::problem::table::{Placed, Table};
 
@@ -14,16 +14,6 @@ pub struct Xdp {
     pub interfaces: Vec<Placed<String>>,
     /// How programs are attached to the interfaces.
     pub mode: XdpMode,
-}
-
-/// Where frames are taken from (`mode` in `[xdp]`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub enum XdpMode {
-    /// From the driver, before the kernel makes a packet of a frame. The driver must know XDP.
-    #[default]
-    Native,
-    /// Behind the driver, which can be any. It costs more.
-    Generic,
 }
 
 impl Xdp {
@@ -55,22 +45,6 @@ impl Xdp {
                 "listen on an address of the interface, or take [xdp] out",
             );
         }
-    }
-}
-
-impl XdpMode {
-    /// The word for it in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-        }
-    }
-}
-
-impl fmt::Display for XdpMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -57,3 +57,16 @@ pub struct XdpStatistics {
     /// How often the kernel found no answer to send. This is normal.
     pub tx_ring_empty: u64,
 }
+
+impl XdpStatistics {
+    /// What was lost, by the kernel's word for the reason.
+    pub fn losses(self) -> [(&'static str, u64); 5] {
+        [
+            ("rx_dropped", self.rx_dropped),
+            ("rx_fill_ring_empty", self.rx_fill_ring_empty),
+            ("rx_invalid_descs", self.rx_invalid_descs),
+            ("rx_ring_full", self.rx_ring_full),
+            ("tx_invalid_descs", self.tx_invalid_descs),
+        ]
+    }
+}

@@ -1,6 +1,6 @@
 //! The keys of `[xdp]`.
 
-use crate::config::xdp::XdpMode;
+use crate::config::xdp_mode::XdpMode;
 use crate::schema::{Custom, Key, List, OneOf, Optional, Preset, Section, Shape, read};
 
 /// The section.
