@@ -1,5 +1,5 @@
 //! Memory that is shared with the kernel: frames, and the rings by which they change hands
-//! (Documentation/networking/af_xdp.rst in the kernel).
+//! (`Documentation/networking/af_xdp.rst` in the kernel).
 //!
 //! Each frame is in one place at any time. [`Frames`] gives all frames to the kernel by the ring
 //! `fill`; the kernel returns those with a received frame by `received`. These are *held* until
@@ -51,7 +51,7 @@ struct Held {
     /// Where it begins in the pool. Behind it there are `length` octets in its place at least.
     start: usize,
     length: usize,
-    is_held: bool,
+    is_ours: bool,
 }
 
 impl Frames {
@@ -63,7 +63,7 @@ impl Frames {
     pub(super) fn register(socket: BorrowedFd<'_>) -> io::Result<Self> {
         let pool = Mapping::anonymous(FRAMES as usize * FRAME_SIZE)?;
         let registration = XdpUmemReg {
-            addr: pool.start.expose_provenance().get() as u64,
+            addr: pool.start.as_ptr().expose_provenance() as u64,
             len: pool.length as u64,
             chunk_size: FRAME_SIZE as u32,
             headroom: 0,
@@ -109,7 +109,7 @@ impl Frames {
         for index in 0..waiting {
             let libc::xdp_desc { addr, len, .. } = self.received.peek(index);
             let (start, length) = (addr as usize, len as usize);
-            let held = Held { start, length, is_held: true };
+            let held = Held { start, length, is_ours: true };
             // The kernel describes no others.
             if let Some(place) = self.held.get_mut(self.count).filter(|_| held.is_whole()) {
                 *place = held;
@@ -122,7 +122,7 @@ impl Frames {
 
     /// The frame with this number among those that were taken last, if it is held.
     pub(super) fn frame(&self, number: usize) -> Option<&[u8]> {
-        let held = self.held.get(number).filter(|held| held.is_held)?;
+        let held = self.held.get(number).filter(|held| held.is_ours)?;
         // SAFETY: the octets are within the pool, as `is_whole` has checked, and initialised, as
         // the mapping was zeros. The frame is held, so that the kernel does not write to it, and
         // this file writes to it only by `whole_frame`, which borrows `self` exclusively.
@@ -134,7 +134,7 @@ impl Frames {
 
     /// The same to be changed, up to the end of the frame's place.
     pub(super) fn whole_frame(&mut self, number: usize) -> Option<&mut [u8]> {
-        let held = self.held.get(number).filter(|held| held.is_held)?;
+        let held = self.held.get(number).filter(|held| held.is_ours)?;
         let room = FRAME_SIZE.saturating_sub(held.start % FRAME_SIZE);
         // SAFETY: as in `frame`; up to the end of its place a frame shares no octet with others,
         // and this is the only reference to it, as it borrows `self` exclusively.
@@ -147,8 +147,8 @@ impl Frames {
     /// Gives a frame back to be filled anew, if it is held. The kernel sees it after the next call
     /// of [`Self::take`].
     pub(super) fn give_back(&mut self, number: usize) {
-        if let Some(held) = self.held.get_mut(number).filter(|held| held.is_held) {
-            held.is_held = false;
+        if let Some(held) = self.held.get_mut(number).filter(|held| held.is_ours) {
+            held.is_ours = false;
             self.fill.push(first_of_place(held.start as u64));
         }
     }
@@ -156,14 +156,14 @@ impl Frames {
     /// Hands over a frame, with so many octets, to be sent. The kernel sees it after
     /// [`Self::publish`]. False if it is not held or has no room for these octets: it then stays.
     pub(super) fn hand_over(&mut self, number: usize, length: usize) -> bool {
-        let Some(held) = self.held.get_mut(number).filter(|held| held.is_held) else {
+        let Some(held) = self.held.get_mut(number).filter(|held| held.is_ours) else {
             return false;
         };
         let answer = Held { length, ..*held };
         if !answer.is_whole() {
             return false;
         }
-        held.is_held = false;
+        held.is_ours = false;
         let (addr, len) = (held.start as u64, length as u32);
         self.outgoing.push(libc::xdp_desc { addr, len, options: 0 });
         true
@@ -223,8 +223,8 @@ impl<T: Copy> Ring<T> {
         };
         let octets = FRAMES as usize * size_of::<T>();
         let length = offsets.entries.saturating_add(octets);
-        let is_inside = |index: usize| index % 4 == 0 && index.saturating_add(4) <= length;
-        let is_aligned = offsets.entries % align_of::<T>() == 0;
+        let is_inside = |index: usize| index.is_multiple_of(4) && index.saturating_add(4) <= length;
+        let is_aligned = offsets.entries.is_multiple_of(align_of::<T>());
         if !is_aligned || !is_inside(offsets.producer) || !is_inside(offsets.consumer) {
             return Err(io::Error::other("the kernel's rings are not as they should be"));
         }
@@ -359,7 +359,14 @@ impl Mapping {
         // SAFETY: a new mapping at an address that the kernel chooses touches no memory of the
         // program.
         let memory = unsafe {
-            libc::mmap(null_mut(), length, access, kind, descriptor, offset as libc::off_t)
+            libc::mmap(
+                null_mut(),
+                length,
+                access,
+                kind,
+                descriptor,
+                offset.cast_signed() as libc::off_t,
+            )
         };
         match NonNull::new(memory.cast::<u8>()) {
             Some(start) if memory != libc::MAP_FAILED => Ok(Self { start, length }),

@@ -216,7 +216,7 @@ fn attributes(body: &[u8], header: usize) -> impl Iterator<Item = (u16, &[u8])> 
     })
 }
 
-/// Reads a link: `struct ifinfomsg` and its attributes (`IFLA_…` in linux/if_link.h).
+/// Reads a link: `struct ifinfomsg` and its attributes (`IFLA_…` in `linux/if_link.h`).
 fn link(body: &[u8]) -> Option<Link> {
     let flags = u32_at(body, 8)?;
     let mut link = Link {
@@ -251,7 +251,7 @@ fn link(body: &[u8]) -> Option<Link> {
     Some(link)
 }
 
-/// Reads an address: `struct ifaddrmsg` and its attributes (`IFA_…` in linux/if_addr.h).
+/// Reads an address: `struct ifaddrmsg` and its attributes (`IFA_…` in `linux/if_addr.h`).
 fn address(body: &[u8]) -> Option<LinkAddress> {
     let mut flags = u32::from(*body.get(2)?);
     let (mut local, mut other) = (None, None);

@@ -113,13 +113,12 @@ fn set_up(
     let place = handed.iter().position(|handed| handed.description.interface == interface.index);
     let taken_over = place.map(|place| handed.swap_remove(place));
     let is_replacing = taken_over.is_some();
-    let attachment = match taken_over {
-        Some(handed) => Attachment::take_over(handed, &interface, queues, mode)?,
-        None => {
-            interface = without_program(interface, name, listen)?;
-            Attachment::new(&interface, queues, mode)
-                .map_err(|error| reasons::attaching(&error, &interface, mode))?
-        }
+    let attachment = if let Some(handed) = taken_over {
+        Attachment::take_over(handed, &interface, queues, mode)?
+    } else {
+        interface = without_program(interface, name, listen)?;
+        Attachment::new(&interface, queues, mode)
+            .map_err(|error| reasons::attaching(&error, &interface, mode))?
     };
     let (mut set_up, mut missing) = (Vec::new(), None);
     for number in 0..queues {

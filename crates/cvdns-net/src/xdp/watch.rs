@@ -50,7 +50,9 @@ pub(super) fn start(
             quiet = if notices.wait_for_change(LOOK) { QUIET_LOOKS } else { quiet + 1 };
             if quiet >= QUIET_LOOKS {
                 quiet = 0;
-                watched.iter_mut().for_each(|watched| watched.look(&netlink));
+                for watched in &mut watched {
+                    watched.look(&netlink);
+                }
             }
         }
     })
@@ -65,9 +67,10 @@ impl Watched {
             return;
         }
         let name = &self.interface.name;
-        match &trouble {
-            Some(trouble) => warn!("{name}, which AF_XDP serves: {trouble}"),
-            None => info!("{name} is served by AF_XDP again"),
+        if let Some(trouble) = &trouble {
+            warn!("{name}, which AF_XDP serves: {trouble}");
+        } else {
+            info!("{name} is served by AF_XDP again");
         }
         self.tally.set_fallback(trouble.clone().or_else(|| self.before.clone()));
         self.trouble = trouble;
