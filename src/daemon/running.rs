@@ -20,7 +20,7 @@ use super::sampling::{SampleWriter, Sampling};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{ChangeRequest, ServerView};
+use crate::admin::{Admin, ChangeRequest, ServerView};
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
@@ -58,9 +58,7 @@ impl Daemon {
         let (make, writer) = answering(&state, &cookies, &listeners, &log)?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
-        let mut sockets = listeners.share()?;
-        sockets.extend(admin.share()?);
-        let xdp = listeners.share_xdp()?;
+        let (sockets, xdp) = shared(&listeners, &admin)?;
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The writer of samples ends when the last sampler is dropped.
@@ -70,7 +68,6 @@ impl Daemon {
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
-        serving.begin_xdp();
         state.begin_writing();
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
@@ -127,6 +124,13 @@ fn answering(
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
     let make = MakeAnswerer::new(snapshots, queries, sampling).protected_by(protection);
     Ok((make, writer))
+}
+
+/// Everything that another process is given, once more.
+fn shared(listeners: &Listeners, admin: &Admin) -> io::Result<(Vec<OpenSocket>, Vec<XdpHandover>)> {
+    let mut sockets = listeners.share()?;
+    sockets.extend(admin.share()?);
+    Ok((sockets, listeners.share_xdp()?))
 }
 
 /// Offers the sockets to a process that is to replace this one. Without `takeover` the copies are

@@ -3,7 +3,9 @@
 
 use crate::support::client::Transport;
 use crate::support::daemon::Daemon;
-use crate::support::lab::{CLIENT, CLIENTS_CARD, CLIENTS_MAC, MAC, SERVER, at_clients, by_sockets};
+use crate::support::lab::{
+    CLIENT, CLIENTS_CARD, CLIENTS_MAC, MAC, SERVER, at_clients, by_sockets, hex,
+};
 use crate::support::packet::Query;
 use crate::support::{fixture, place, rr};
 use std::fmt::Write as _;
@@ -97,8 +99,7 @@ fn exchange(server: &Daemon, frames: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     let probe = Packet::new(CLIENT[0], SERVER[0], [CLIENT_PORT, server.port()], &probe).frame();
     let mut lines = String::new();
     for frame in std::iter::once(&probe).chain(frames) {
-        let hex: String = frame.iter().map(|octet| format!("{octet:02x}")).collect();
-        writeln!(lines, "{hex}").unwrap();
+        writeln!(lines, "{}", hex(frame)).unwrap();
     }
     let file = server.path().join("frames");
     std::fs::write(&file, lines).unwrap();

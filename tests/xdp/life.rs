@@ -105,7 +105,9 @@ fn a_server_is_replaced_under_load_without_a_lost_query() {
         let before = asked.load(Relaxed);
         server.until("queries are asked", || asked.load(Relaxed) > before + 200);
         stop.store(true, Relaxed);
-        askers.into_iter().for_each(|asker| asker.join().unwrap());
+        for asker in askers {
+            asker.join().unwrap();
+        }
     });
     must_answer_past_sockets(&server);
 }
@@ -126,7 +128,9 @@ fn a_server_with_another_mode_is_replaced_and_says_what_it_takes() {
     assert_ne!(server.pid(), pid);
     let log = server.log();
     assert!(log.contains("`mode` in [xdp] has changed") && log.contains("restart"), "{log}");
-    UDP.map(|transport| ask(server.client(), transport));
+    for transport in UDP {
+        ask(server.client(), transport);
+    }
     server.kill();
     server.start_again();
     must_answer_past_sockets(&server);

@@ -2,7 +2,7 @@
 
 use crate::support::client::{Transport, UDP, receive};
 use crate::support::daemon::Daemon;
-use crate::support::lab::{CLIENTS_CARD, SERVER, at_clients, by_sockets, enter_clients};
+use crate::support::lab::{CLIENTS_CARD, SERVER, at_clients, by_sockets, enter_clients, hex};
 use crate::support::packet::{Opt, Query};
 use crate::support::{fixture, place, rr, tools};
 use std::net::UdpSocket;
@@ -32,7 +32,7 @@ fn fragments_and_options_are_answered_by_sockets() {
     }
     // IPv4 with options (RFC 791 section 3.1: three times nothing, and the end).
     let before = by_sockets(server.port());
-    let hex: String = query().build().iter().map(|octet| format!("{octet:02x}")).collect();
+    let hex = hex(&query().build());
     let script = format!(
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(30); \
          s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([1, 1, 1, 0])); \
@@ -131,11 +131,13 @@ fn none_of_many_queries_is_lost() {
     none_is_lost(20_000);
 }
 
+/// Queries of a client that are on their way at once.
+const AT_ONCE: u32 = 64;
+
 fn none_is_lost(queries: u32) {
     if !place::is_lab() {
         return;
     }
-    const AT_ONCE: u32 = 64;
     let server = Daemon::start(&fixture::files());
     let before = by_sockets(server.port());
     let ask = |transport: Transport| {

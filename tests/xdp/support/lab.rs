@@ -140,3 +140,8 @@ fn output(command: &mut Command) -> String {
     assert!(output.status.success(), "{command:?}: {}\n{text}{error}", output.status);
     text
 }
+
+/// Octets in hexadecimal.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |text, octet| format!("{text}{octet:02x}"))
+}
