@@ -1,5 +1,7 @@
 //! What people are shown of AF_XDP: status, metrics, and `cvdns check --xdp`.
 
+#![allow(clippy::float_cmp, reason = "counters are whole numbers")]
+
 use crate::support::client::UDP;
 use crate::support::daemon::Daemon;
 use crate::support::lab::{CARD, Lab, SERVER, at_clients, at_server};
@@ -82,6 +84,16 @@ fn status_and_metrics_count_what_comes_past_the_sockets() {
     // With the queries by which the server was seen to be ready.
     let all = of_queues(&after, "cvdns_xdp_received_total", "");
     assert_eq!((queues.len(), sum("received"), sum("answered")), (2, all, all));
+    // As it is described.
+    let described = include_str!("../../docs/openapi.json");
+    let described: Value = serde_json::from_str(described).expect("JSON");
+    let names = |value: &Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    let schemas = &described["components"]["schemas"];
+    for (shown, schema) in [(card, "XdpInterface"), (&queues[0], "XdpQueue")] {
+        assert_eq!(names(shown), names(&schemas[schema]["properties"]), "{schema}");
+    }
     let why = none["fallback"].as_str().expect("a reason");
     assert!(why.starts_with("there is no such interface"), "{why}");
     assert_eq!(none["queues"], json!([]));
