@@ -6,9 +6,11 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::fleet::Fleet;
 use crate::server::{Sandbox, Server, free_port};
+use crate::xdp::lab::Lab;
 
 /// Enables diagnostic names for everyone.
 const EXPLAIN: &str = "explain = \"public\"\n";
@@ -33,6 +35,10 @@ pub struct Options {
     pub observed: bool,
     /// There is neither rate limit nor cookies.
     pub unguarded: bool,
+    /// A network of its own.
+    pub lab: Option<Arc<Lab>>,
+    /// The mode of AF_XDP there.
+    pub xdp: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -45,13 +51,15 @@ impl Default for Options {
             static_names: 0,
             observed: false,
             unguarded: false,
+            lab: None,
+            xdp: None,
         }
     }
 }
 
 /// Starts the daemon for a fleet.
 pub fn start(fleet: &Fleet, options: &Options) -> Server {
-    let sandbox = Sandbox::new();
+    let sandbox = options.lab.clone().map_or_else(Sandbox::new, Sandbox::within);
     let shipped =
         |name: &str| fs::read_to_string(project().join("zones").join(name)).expect("the example");
     sandbox.write("clamav.net.toml", &shipped("clamav.net.toml"));
@@ -61,7 +69,7 @@ pub fn start(fleet: &Fleet, options: &Options) -> Server {
     );
     sandbox.write("mirrors.toml", &mirrors(fleet));
     sandbox.write("feed.json", &fleet.feed(1));
-    let config = config(sandbox.port, options);
+    let config = config(&sandbox, options);
     let limit = if options.unguarded { UNGUARDED } else { LIMIT };
     sandbox.write("cvdns.toml", &(config.clone() + limit));
     // An earlier build that is compared with may have no limit, and refuses to be told of one.
@@ -91,9 +99,10 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn config(port: u16, options: &Options) -> String {
+fn config(sandbox: &Sandbox, options: &Options) -> String {
     let database = database();
     let (database, workers) = (database.display(), options.workers);
+    let (address, port, xdp) = (sandbox.address(), sandbox.port, xdp(options));
     let [explain, observed] = if options.observed {
         [EXPLAIN.to_owned(), format!("[admin]\nlisten = \"127.0.0.1:{}\"\n{SAMPLES}", free_port())]
     } else {
@@ -101,7 +110,7 @@ fn config(port: u16, options: &Options) -> String {
     };
     format!(
         r#"[server]
-listen = ["127.0.0.1:{port}"]
+listen = ["{address}:{port}"]
 workers = {workers}
 nsid = "ns1"
 {explain}
@@ -116,8 +125,18 @@ source = "feed.json"
 # Of some small country all mirrors go at once.
 max-loss = 1
 
-{observed}"#
+{xdp}{observed}"#
     )
+}
+
+fn xdp(options: &Options) -> String {
+    match (&options.lab, options.xdp) {
+        (Some(lab), Some(mode)) => {
+            let interface = lab.server_interface();
+            format!("[xdp]\ninterfaces = [\"{interface}\"]\nmode = \"{mode}\"\n")
+        }
+        _ => String::new(),
+    }
 }
 
 fn mirrors(fleet: &Fleet) -> String {

@@ -28,6 +28,7 @@ mod system;
 mod table;
 mod workers;
 mod workload;
+mod xdp;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +64,9 @@ struct Args {
     /// samples.
     #[arg(long, group = "mode", value_name = "PROGRAM")]
     before: Option<PathBuf>,
+    /// `AF_XDP` compared with sockets, on virtual interfaces (root, iproute2, ethtool).
+    #[arg(long, group = "mode")]
+    xdp: bool,
     /// Rate limit and cookies compared with neither.
     #[arg(long, group = "mode")]
     guard: bool,
@@ -124,6 +128,7 @@ fn measure(args: &Args) -> ExitCode {
         Args { growth: true, .. } => growth::run(effort),
         Args { workers: true, .. } => workers::run(effort),
         Args { before: Some(program), .. } => before::run(&chosen, program, effort),
+        Args { xdp: true, .. } => xdp::run(&chosen, effort),
         Args { guard: true, .. } => before::guard(&chosen, effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
     }

@@ -63,6 +63,14 @@ pub fn pin(pid: u32, core: usize) {
     }
 }
 
+/// Binds a thread to a core, or to the only one that there is.
+pub fn pin_thread(thread: u32, core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core.min(cores() - 1)).expect("a core that the kernel can number");
+    // It may have ended since.
+    let _ = sched_setaffinity(id(thread), &set);
+}
+
 /// Gives a process and its descendants real-time priority, if this process may. Not for processes
 /// that use a whole core: the kernel stops those for 50 ms of each second.
 pub fn raise_priority(pid: u32) {
@@ -95,7 +103,8 @@ pub fn tree(pid: u32) -> Vec<u32> {
     all
 }
 
-fn threads(pid: u32) -> Vec<(u32, u32)> {
+/// The threads of a process and its descendants, each with its process.
+pub fn threads(pid: u32) -> Vec<(u32, u32)> {
     let of = |pid| threads_of(pid).into_iter().map(move |thread| (pid, thread));
     tree(pid).into_iter().flat_map(of).collect()
 }

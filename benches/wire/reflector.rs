@@ -11,6 +11,8 @@ use crate::system::Batch;
 #[derive(Parser)]
 pub struct Reflector {
     #[arg(long)]
+    address: Ipv4Addr,
+    #[arg(long)]
     port: u16,
     /// Octets by which an answer is longer than its query.
     #[arg(long)]
@@ -20,7 +22,7 @@ pub struct Reflector {
 impl Reflector {
     /// Sets QR in every datagram and sends it back, until the process is ended.
     pub fn run(&self) -> ! {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port");
+        let socket = UdpSocket::bind((self.address, self.port)).expect("the port");
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER);
         let mut batch = Batch::new();
         loop {
@@ -36,8 +38,13 @@ impl Reflector {
 
     /// Starts a reflector whose answers are longer than their queries by `add` octets.
     pub fn start(add: usize) -> Server {
-        let sandbox = Sandbox::new();
+        Self::start_in(Sandbox::new(), add)
+    }
+
+    /// The same in a sandbox that is given.
+    pub fn start_in(sandbox: Sandbox, add: usize) -> Server {
         let mut command = myself("--reflector");
+        command.args(["--address", &sandbox.address().to_string()]);
         command.args(["--port", &sandbox.port.to_string(), "--add", &add.to_string()]);
         Server::start("reflector", command, sandbox)
     }

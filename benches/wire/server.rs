@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 use crate::process;
 use crate::queries::{Edns, TXT, query};
 use crate::system;
+use crate::xdp::lab::{self, Lab};
 
 /// Size in octets of the socket buffers of the benchmark: more than all outstanding queries need.
 pub const BUFFER: usize = 4 << 20;
@@ -41,6 +43,9 @@ impl Server {
         sandbox: Sandbox,
     ) -> Result<Self, String> {
         let log = File::create(sandbox.path().join("log")).expect("the log");
+        if let Some(lab) = &sandbox.lab {
+            command = lab.command(&command);
+        }
         system::end_with_parent(&mut command);
         let child = command
             .current_dir(sandbox.path())
@@ -115,15 +120,30 @@ impl Drop for Server {
     }
 }
 
-/// A directory for one server and a free port on 127.0.0.1.
+/// A directory for one server and a free port on 127.0.0.1, or port 53 of a network of its own.
 pub struct Sandbox {
     dir: TempDir,
     pub port: u16,
+    lab: Option<Arc<Lab>>,
 }
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), port: free_port() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            port: free_port(),
+            lab: None,
+        }
+    }
+
+    /// For a server in a network of its own.
+    pub fn within(lab: Arc<Lab>) -> Self {
+        Self { port: 53, lab: Some(lab), ..Self::new() }
+    }
+
+    /// The address that the server is to listen on.
+    pub fn address(&self) -> Ipv4Addr {
+        self.lab.as_ref().map_or(Ipv4Addr::LOCALHOST, |_| lab::SERVER)
     }
 
     pub fn path(&self) -> &Path {
@@ -139,7 +159,7 @@ impl Sandbox {
 
     /// A socket that is connected to the server.
     pub fn socket(&self) -> UdpSocket {
-        connected(self.port)
+        self.lab.as_ref().map_or_else(|| connected(self.port), |lab| lab.socket())
     }
 }
 

@@ -1,6 +1,6 @@
 //! System calls without a safe wrapper: batches of datagrams by recvmmsg(2) and sendmmsg(2),
-//! waiting for sockets, precise sleeps, priorities, and children that end with their parent. The
-//! only file of the benchmarks with `unsafe`.
+//! waiting for sockets, precise sleeps, priorities, and children that end with their parent. With
+//! xdp/bpf.rs the only file of the benchmarks with `unsafe`.
 #![allow(unsafe_code)]
 
 use std::net::UdpSocket;
@@ -166,6 +166,26 @@ pub fn raise_priority(thread: u32) {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: the parameter lives through the call, which touches no other memory of ours.
     unsafe { libc::sched_setscheduler(thread.cast_signed(), libc::SCHED_RR, &raw const lowest) };
+}
+
+/// Which thread goes first, among those that are ready to run on a core.
+#[derive(Clone, Copy)]
+pub enum Policy {
+    /// Before threads with a lower number, and before all others; `SCHED_FIFO` of sched(7).
+    First(i32),
+    /// Whenever no other is ready; `SCHED_IDLE`.
+    Idle,
+}
+
+/// Sets the policy of a thread, if this process may.
+pub fn schedule(thread: u32, policy: Policy) {
+    let (policy, sched_priority) = match policy {
+        Policy::First(priority) => (libc::SCHED_FIFO, priority),
+        Policy::Idle => (libc::SCHED_IDLE, 0),
+    };
+    let parameter = libc::sched_param { sched_priority };
+    // SAFETY: the parameter lives through the call, which touches no other memory of ours.
+    unsafe { libc::sched_setscheduler(thread.cast_signed(), policy, &raw const parameter) };
 }
 
 /// Has the kernel end the command's process when the thread that started it ends for any reason.

@@ -40,6 +40,11 @@ impl Workload {
         matches!(self, Self::Client | Self::Mixed)
     }
 
+    /// Whether all queries have the same length.
+    pub fn has_one_length(self) -> bool {
+        matches!(self, Self::Record | Self::Country | Self::Client)
+    }
+
     /// The queries, the same in every run.
     pub fn queries(self, fleet: &Fleet, networks: &Networks) -> QuerySet {
         let mut asking = Asking { fleet, networks, numbers: Numbers(11) };

@@ -24,6 +24,7 @@ pub mod edns;
 pub mod feed;
 pub mod fetch;
 pub mod fleet;
+pub mod frame;
 pub mod frames;
 pub mod limiter;
 pub mod list;
@@ -45,7 +46,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 28] = [
+pub const TARGETS: [Target; 29] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -58,6 +59,7 @@ pub const TARGETS: [Target; 28] = [
     ("feed", feed::run),
     ("fetch", fetch::run),
     ("fleet", fleet::run),
+    ("frame", frame::run),
     ("frames", frames::run),
     ("limiter", limiter::run),
     ("list", list::run),

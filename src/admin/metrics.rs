@@ -3,6 +3,7 @@
 mod encoder;
 mod state;
 mod traffic;
+mod xdp;
 
 use std::fmt::Error;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.answered(&reclaimer.stats())?;
     encoder.queries(queries)?;
     encoder.sockets(tallies, &queries.udp())?;
+    encoder.xdp(&tallies.xdp())?;
     encoder.log(log.counts())?;
     encoder.dnstap(dnstap)?;
     let condition = condition.load();

@@ -22,6 +22,7 @@ mod routes;
 mod serving;
 pub mod status;
 mod view;
+pub mod xdp_status;
 
 use std::io;
 use std::path::Path;

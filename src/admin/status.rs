@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::view::{ServerCondition, ServerView};
+use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
 use crate::logging::{LevelInForce, LogCounts};
 use cvdns_core::answer::QueryTotals;
@@ -28,6 +29,9 @@ pub struct Status {
     pub not_ready: Vec<String>,
     /// Addresses for DNS.
     pub listen: Vec<ListenStatus>,
+    /// The interfaces of `[xdp]`.
+    #[serde(default)]
+    pub xdp: Vec<XdpInterface>,
     /// The zone files.
     pub zones: Vec<ZoneStatus>,
     /// Number of names that exist.
@@ -194,6 +198,7 @@ impl Status {
             now,
             not_ready: condition.not_ready.clone(),
             listen: listening(view),
+            xdp: view.tallies.xdp().into_iter().map(XdpInterface::from).collect(),
             zones: zones(&snapshot),
             names: snapshot.static_data.nodes.len(),
             database: condition.database.clone(),

@@ -6,6 +6,7 @@ mod demand;
 mod feed;
 mod report;
 mod system;
+mod xdp;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ use cvdns_core::snapshot::compile;
 pub use delegation::DelegationArgs;
 use delegation::DelegationReport;
 use report::CheckReport;
+pub use xdp::XdpArgs;
 
 /// Arguments of `cvdns check`.
 #[derive(Args, Clone, Debug, Default)]
@@ -34,6 +36,9 @@ pub struct CheckArgs {
     /// Whether and how the delegation is checked.
     #[command(flatten)]
     pub delegation: DelegationArgs,
+    /// Whether interfaces are looked at.
+    #[command(flatten)]
+    pub xdp: XdpArgs,
     /// What `serve` would be given.
     #[command(flatten)]
     pub stated: StatedSettings,
@@ -43,13 +48,16 @@ pub struct CheckArgs {
 /// thousand.
 const FEW_NETWORKS: usize = 1000;
 
-/// Checks a configuration. Exit status 1 if it cannot be served, or if its delegation was to be
-/// checked and has errors.
+/// Checks a configuration. Exit status 1 if it cannot be served, if its delegation was to be
+/// checked and has errors, or if interfaces were to be looked at and cannot be served.
 pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
-    let checked = load_stating(config, &args.stated.command_line(), &mut problems)
-        .and_then(|loaded| check(config, &loaded, now, &mut problems));
+    let checked =
+        load_stating(config, &args.stated.command_line(), &mut problems).and_then(|loaded| {
+            let report = check(config, &loaded, now, &mut problems)?;
+            Some(report.with_xdp(xdp::check(&args.xdp, &loaded.config)))
+        });
     let good = !problems.has_errors();
     if !args.json {
         print(&problems);
@@ -61,7 +69,9 @@ pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
         Ok(delegation) => delegation,
         Err(failure) => return failure.report(),
     };
-    let good = good && !delegation.as_ref().is_some_and(DelegationReport::has_errors);
+    let good = good
+        && !delegation.as_ref().is_some_and(DelegationReport::has_errors)
+        && !checked.as_ref().is_some_and(CheckReport::lacks_xdp);
     let report = checked.filter(|_| !problems.has_errors() || args.json);
     let printed = match report {
         Some(report) if args.json => report.with_delegation(delegation).print_json(&problems),

@@ -1,5 +1,6 @@
 //! `cvdns status`: prints the status of the running server.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -12,6 +13,7 @@ use super::output::{Failure, print_json};
 use crate::admin::status::{
     DnstapStatus, FeedStatus, LogStatus, QueryStatus, RecordStatus, Status,
 };
+use crate::admin::xdp_status::{XdpInterface, XdpQueue};
 use cvdns_core::explain::format::age;
 use cvdns_core::health::MirrorCondition;
 use cvdns_core::problem::{plural, printable};
@@ -74,6 +76,7 @@ fn page(status: &Status) -> String {
         "listen",
         status.listen.iter().map(|on| format!("{}, {}", on.address, of(on.workers, "worker"))),
     );
+    page.lines("xdp", status.xdp.iter().flat_map(interface));
     let zone = |zone: &crate::admin::status::ZoneStatus| {
         let (mirrors, countries) =
             (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
@@ -95,6 +98,37 @@ fn page(status: &Status) -> String {
     page.lines("log", log(&status.log));
     page.lines("dnstap", status.dnstap.as_ref().map(dnstap));
     page.0
+}
+
+/// What became of an interface of `[xdp]`, and what was lost on its queues.
+fn interface(xdp: &XdpInterface) -> Vec<String> {
+    let XdpInterface { interface, mode, fallback, queues } = xdp;
+    let sum = |of: fn(&XdpQueue) -> u64| queues.iter().map(of).sum::<u64>();
+    let mut lines = Vec::new();
+    if let Some(why) = fallback {
+        lines.push(format!("{interface}: FALLBACK to sockets: {why}"));
+    }
+    if !queues.is_empty() {
+        lines.push(format!(
+            "{interface}: {mode}, {}; {} received, {} answered",
+            of(queues.len(), "queue"),
+            sum(|queue| queue.received),
+            sum(|queue| queue.answered)
+        ));
+    }
+    for queue in queues {
+        let unsent = (queue.send_errors > 0).then(|| format!("{} not sent", queue.send_errors));
+        let some = |what: &str, reasons: &BTreeMap<String, u64>| {
+            let some: Vec<_> = reasons.iter().filter(|(_, count)| **count > 0).collect();
+            (!some.is_empty()).then(|| format!("{what}: {}", counts(some.into_iter())))
+        };
+        let parts = [some("refused", &queue.refused), some("lost", &queue.lost), unsent];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if !parts.is_empty() {
+            lines.push(format!("{interface} queue {}: {}", queue.queue, parts.join("; ")));
+        }
+    }
+    lines
 }
 
 /// The level, unless it is the configured one, and what was lost.

@@ -15,11 +15,12 @@ use super::supervision::Supervision;
 use super::takeover::{Predecessor, TakeoverSocket};
 use crate::admin::Admin;
 use crate::load::Loaded;
+use cvdns_core::config::Xdp;
 use cvdns_core::problem::Problems;
 use cvdns_io::beside;
 use cvdns_io::confinement::drop_capabilities;
-use cvdns_net::Listeners;
 use cvdns_net::privileges::{self, Privileges};
+use cvdns_net::{Listeners, XdpHandover, XdpSettings};
 
 /// The open sockets of a process that has given up root.
 pub(super) struct Bound {
@@ -55,6 +56,8 @@ impl Bound {
             &mut inherited,
         )
         .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
+        let handed = predecessor.as_mut().map(|predecessor| predecessor.take_xdp());
+        let listeners = with_xdp(listeners, &loaded.config.xdp, handed.unwrap_or_default());
         let mut admin = admin_sockets::bind_before_drop(&loaded.config, config, &mut inherited)
             .map_err(StartError::System)?;
         let unused = inherited.take_rest();
@@ -93,6 +96,15 @@ impl Bound {
         let threads = self.listeners.sockets();
         ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
     }
+}
+
+/// Adds the interfaces of `[xdp]`, which takes privileges.
+fn with_xdp(listeners: Listeners, xdp: &Xdp, handed: Vec<XdpHandover>) -> Listeners {
+    if xdp.interfaces.is_empty() {
+        return listeners;
+    }
+    let interfaces = xdp.interfaces.iter().map(|name| name.value.clone()).collect();
+    listeners.with_xdp(&XdpSettings { interfaces, mode: xdp.mode }, handed)
 }
 
 /// Where files of sockets are put in place and removed while the server runs.

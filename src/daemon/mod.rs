@@ -165,6 +165,10 @@ impl Daemon {
 /// space, watched files, a feed and the files of a reload, of which one is open at a time.
 const OTHER_DESCRIPTORS: usize = 64;
 
+/// Descriptors of an interface of `[xdp]`: queues, program and maps, the last ones twice for a
+/// process that replaces this one, and connections to the kernel.
+const INTERFACE_DESCRIPTORS: usize = 80;
+
 /// The limits of the configuration, as far as the system has file descriptors for them.
 fn tcp_limits(config: &Config) -> TcpLimits {
     let server = &config.server;
@@ -172,6 +176,7 @@ fn tcp_limits(config: &Config) -> TcpLimits {
     // Those that another process may take over are open twice.
     let sockets = sockets * if server.takeover.is_some() { 2 } else { 1 };
     let admin = Admin::max_descriptors(config.admin.listen.len());
+    let sockets = sockets + config.xdp.interfaces.len() * INTERFACE_DESCRIPTORS;
     let connections = server.tcp_max_connections;
     let connections = match descriptors::provide(sockets + admin + OTHER_DESCRIPTORS, connections) {
         Ok(()) => connections,

@@ -18,8 +18,8 @@ use cvdns_net::Endpoint;
 pub(super) struct Protection {
     /// Places of buckets follow from it, so that nobody can choose addresses with the same place.
     key: [u64; 2],
-    /// Workers of a listen address.
-    workers: u32,
+    /// For each socket, among how many workers clients are spread.
+    shares: Arc<[u32]>,
     secrets: Arc<ArcSwap<CookieSecrets>>,
     /// What each socket's worker notes.
     noted: Arc<[Arc<Mutex<LimitedPrefixes>>]>,
@@ -32,26 +32,24 @@ const LOOK: Duration = Duration::from_secs(1);
 const PERIOD: Duration = Duration::from_secs(60);
 
 impl Protection {
-    /// For so many sockets, of which each listen address has as many as `workers`.
-    pub(super) fn new(
-        secrets: Arc<ArcSwap<CookieSecrets>>,
-        sockets: usize,
-        workers: usize,
-    ) -> Self {
+    /// For these sockets: `shares` says for each among how many workers clients are spread.
+    pub(super) fn new(secrets: Arc<ArcSwap<CookieSecrets>>, shares: &[usize]) -> Self {
         let [high, low] = {
             let octets = u128::from_le_bytes(random::octets());
             [(octets >> 64) as u64, octets as u64]
         };
-        let noted = (0..sockets).map(|_| Arc::default()).collect();
-        let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-        Self { key: [high, low], workers, secrets, noted }
+        let noted = shares.iter().map(|_| Arc::default()).collect();
+        let share = |workers: &usize| u32::try_from(*workers).unwrap_or(u32::MAX);
+        let shares = shares.iter().map(share).collect();
+        Self { key: [high, low], shares, secrets, noted }
     }
 
     /// The limiter of a UDP socket; `None` for TCP, whose peers cannot forge their address.
     pub(super) fn limiter(&self, endpoint: Endpoint) -> Option<RateLimiter> {
         let Endpoint::Socket(number) = endpoint else { return None };
         let noted = self.noted.get(number).cloned().unwrap_or_default();
-        Some(RateLimiter::new(self.key, self.workers, noted))
+        let workers = self.shares.get(number).copied().unwrap_or(1);
+        Some(RateLimiter::new(self.key, workers, noted))
     }
 
     /// The secrets of cookies.

@@ -21,12 +21,12 @@ use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{ChangeRequest, ServerView};
+use crate::admin::{Admin, ChangeRequest, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, available_cores};
+use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -60,8 +60,7 @@ impl Daemon {
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
-        let mut sockets = listeners.share()?;
-        sockets.extend(admin.share()?);
+        let (sockets, xdp) = shared(&listeners, &admin)?;
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The threads of observers end when the last observer is dropped.
@@ -74,7 +73,7 @@ impl Daemon {
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
         state.begin_writing();
         supervision.store(&sockets);
-        let mut offering = offer(takeover, sockets, &cookies, &state);
+        let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         for address in addresses {
             info!("answering on {address}, UDP and TCP");
         }
@@ -117,7 +116,7 @@ fn answering(
     (config, log): (&Path, &LogQueue),
 ) -> io::Result<(MakeAnswerer, ObservingThreads)> {
     let secrets = cookies.in_force().clone();
-    let protection = Protection::new(secrets, listeners.sockets(), listeners.workers());
+    let protection = Protection::new(secrets, &listeners.shares());
     tokio::spawn(protection.clone().log_limited());
     let publisher = state.publisher();
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
@@ -126,17 +125,24 @@ fn answering(
     Ok((make, threads))
 }
 
+/// Everything that another process is given, once more.
+fn shared(listeners: &Listeners, admin: &Admin) -> io::Result<(Vec<OpenSocket>, Vec<XdpHandover>)> {
+    let mut sockets = listeners.share()?;
+    sockets.extend(admin.share()?);
+    Ok((sockets, listeners.share_xdp()?))
+}
+
 /// Offers the sockets to a process that is to replace this one. Without `takeover` the copies are
 /// closed.
 fn offer(
     takeover: Option<TakeoverSocket>,
-    sockets: Vec<OpenSocket>,
+    (sockets, xdp): (Vec<OpenSocket>, Vec<XdpHandover>),
     cookies: &CookieSecretsFollower,
     state: &ServerState,
 ) -> Option<Offering> {
     let takeover = takeover?;
     let (cookie_secret, condition) = (cookies.random(), state.condition().clone());
-    match Offering::start(takeover, Offer { sockets, cookie_secret, condition }) {
+    match Offering::start(takeover, Offer { sockets, xdp, cookie_secret, condition }) {
         Ok(offering) => Some(offering),
         Err(error) => {
             warn!("no thread for `takeover` in [server]: {error}; this server cannot be replaced");

@@ -37,7 +37,7 @@ pub(super) fn check(
 }
 
 /// Has the server before stop, now that this one answers from the same sockets, and goes on with
-/// its counters.
+/// its counters. Then this one takes its queues of AF_XDP.
 ///
 /// # Errors
 /// When that server goes on: this one then stops.
@@ -48,7 +48,10 @@ pub(super) async fn relieve(
     view: &ServerView,
     supervision: &mut Supervision,
 ) -> io::Result<Serving> {
-    let Some(predecessor) = predecessor else { return Ok(serving) };
+    let Some(predecessor) = predecessor else {
+        serving.begin_xdp();
+        return Ok(serving);
+    };
     let name = predecessor.name();
     match spawn_blocking(move || predecessor.relieve(keeps_file)).await {
         Ok(Ok((counted, predecessor))) => {
@@ -66,6 +69,7 @@ pub(super) async fn relieve(
         ),
         Err(error) => error!("the takeover panicked: a defect in cvdns, please report it: {error}"),
     }
+    serving.begin_xdp();
     supervision.is_main();
     Ok(serving)
 }

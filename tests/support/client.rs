@@ -2,9 +2,10 @@
 
 use super::PATIENCE;
 use super::packet::Query;
+use super::place;
 use super::reply::Reply;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -25,10 +26,7 @@ impl Transport {
     }
 
     pub fn ip(self) -> IpAddr {
-        match self {
-            Self::Udp4 | Self::Tcp4 => Ipv4Addr::LOCALHOST.into(),
-            Self::Udp6 | Self::Tcp6 => Ipv6Addr::LOCALHOST.into(),
-        }
+        place::server(matches!(self, Self::Udp4 | Self::Tcp4))
     }
 }
 
@@ -59,13 +57,15 @@ impl Client {
     }
 
     pub fn udp(self, ip: IpAddr) -> UdpSocket {
-        let socket = UdpSocket::bind(SocketAddr::new(ip, 0)).expect("a socket");
-        socket.connect(SocketAddr::new(ip, self.port)).expect("a loopback route");
+        place::enter(self.port);
+        let socket = UdpSocket::bind(SocketAddr::new(place::client(ip), 0)).expect("a socket");
+        socket.connect(SocketAddr::new(ip, self.port)).expect("a route");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket
     }
 
     pub fn tcp(self, ip: IpAddr) -> TcpStream {
+        place::enter(self.port);
         let stream = TcpStream::connect(SocketAddr::new(ip, self.port)).expect("a TCP connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");

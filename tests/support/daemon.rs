@@ -2,6 +2,7 @@
 
 use super::client::{Client, Transport, read, receive, send};
 use super::packet::Query;
+use super::place::{self, Place};
 use super::{PATIENCE, ports, rr, tools};
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
@@ -19,6 +20,8 @@ pub struct Daemon {
     has_log: bool,
     /// How many servers were replaced before it.
     replaced: usize,
+    /// Where it is.
+    _place: Place,
 }
 
 /// The files of a server, by name. `cvdns.toml` is written with `@PORT@` replaced.
@@ -43,7 +46,7 @@ impl Files {
         if !config.contains("[rate-limit]") {
             config.push_str(NO_LIMIT);
         }
-        fs::write(dir.join("cvdns.toml"), config).expect("the configuration");
+        fs::write(dir.join("cvdns.toml"), place::config(config)).expect("the configuration");
     }
 
     pub fn text(&self, name: &str) -> &str {
@@ -66,8 +69,15 @@ impl Daemon {
     pub fn start_on(port: u16, files: &Files) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files.write(dir.path(), port);
-        let mut daemon =
-            Self { child: serve(dir.path(), None), port, dir, has_log: true, replaced: 0 };
+        let place = Place::of(port);
+        let mut daemon = Self {
+            child: serve(port, dir.path(), None),
+            port,
+            dir,
+            has_log: true,
+            replaced: 0,
+            _place: place,
+        };
         daemon.wait_until_ready();
         daemon
     }
@@ -76,15 +86,24 @@ impl Daemon {
     pub fn begin(files: &Files) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        Self { child: serve(dir.path(), None), port, dir, has_log: true, replaced: 0 }
+        let place = Place::of(port);
+        Self {
+            child: serve(port, dir.path(), None),
+            port,
+            dir,
+            has_log: true,
+            replaced: 0,
+            _place: place,
+        }
     }
 
     /// The same with standard error elsewhere than in the log.
     pub fn start_logging_to(files: &Files, stderr: impl Into<Stdio>) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), ports::free());
         files.write(dir.path(), port);
-        let child = serve(dir.path(), Some(stderr.into()));
-        let mut daemon = Self { child, port, dir, has_log: false, replaced: 0 };
+        let place = Place::of(port);
+        let child = serve(port, dir.path(), Some(stderr.into()));
+        let mut daemon = Self { child, port, dir, has_log: false, replaced: 0, _place: place };
         daemon.wait_until_ready();
         daemon
     }
@@ -97,14 +116,14 @@ impl Daemon {
 
     /// Starts a server that was ended again, with its files as they are and a new log.
     pub fn start_again(&mut self) {
-        self.child = serve(self.dir.path(), None);
+        self.child = serve(self.port, self.dir.path(), None);
         self.replaced = 0;
         self.wait_until_ready();
     }
 
     /// The same with `--replace`, though no server runs.
     pub fn start_again_replacing(&mut self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        let mut command = place::cvdns(self.port);
         command.args(["serve", "--replace"]);
         self.child = spawned(command, self.dir.path(), "log", None);
         self.replaced = 0;
@@ -128,7 +147,12 @@ impl Daemon {
     /// Starts a server that replaces this one (`--replace`), and waits until this one has ended.
     /// The new one is the server from then on. Returns the exit status and the log of the old one.
     pub fn replace(&mut self) -> (ExitStatus, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        self.replace_saying(place::serves())
+    }
+
+    /// The same with other words in the log of the new one.
+    pub fn replace_saying(&mut self, words: &[&str]) -> (ExitStatus, String) {
+        let mut command = place::cvdns(self.port);
         command.args(["serve", "--replace"]);
         let log = format!("log.{}", self.replaced + 1);
         let mut child = spawned(command, self.dir.path(), &log, None);
@@ -148,7 +172,7 @@ impl Daemon {
         let before = self.log();
         self.child = child;
         self.replaced += 1;
-        self.wait_for_log(0, &["answering on [::"]);
+        self.wait_for_log(0, words);
         (status, before)
     }
 
@@ -173,7 +197,8 @@ impl Daemon {
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_cvdns")]);
         let child = started(command, dir.path(), None);
-        let mut daemon = Self { child, port, dir, has_log: true, replaced: 0 };
+        let place = Place::of(port);
+        let mut daemon = Self { child, port, dir, has_log: true, replaced: 0, _place: place };
         daemon.wait_until_ready();
         daemon
     }
@@ -202,9 +227,7 @@ impl Daemon {
             }
         }
         if self.has_log {
-            // Lines are written in their order, by a thread of their own. The last of the start
-            // names the last address.
-            self.wait_for_log(0, &["answering on [::"]);
+            self.wait_for_log(0, place::serves());
         }
     }
 
@@ -305,8 +328,8 @@ impl Drop for Daemon {
     }
 }
 
-fn serve(dir: &Path, stderr: Option<Stdio>) -> Child {
-    started(Command::new(env!("CARGO_BIN_EXE_cvdns")), dir, stderr)
+fn serve(port: u16, dir: &Path, stderr: Option<Stdio>) -> Child {
+    started(place::cvdns(port), dir, stderr)
 }
 
 fn started(mut command: Command, dir: &Path, stderr: Option<Stdio>) -> Child {

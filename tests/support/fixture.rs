@@ -4,7 +4,7 @@
 //! distances.
 
 use super::daemon::Files;
-use super::{rr, tools};
+use super::{place, rr, tools};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -238,7 +238,8 @@ pub fn locate(address: IpAddr) -> (&'static str, u8) {
 }
 
 fn networks() -> impl Iterator<Item = (IpAddr, u8, &'static str)> {
-    let overrides = [("127.0.0.0/8", RESOLVER4), ("::1/128", RESOLVER6)];
+    let [v4, v6] = place::networks();
+    let overrides = [(v4, RESOLVER4), (v6, RESOLVER6)];
     GEO.into_iter().chain(overrides).map(|(net, country)| {
         let (address, length) = net.split_once('/').expect("address/length");
         (address.parse().expect("an address"), length.parse().expect("a length"), country)

@@ -27,6 +27,7 @@ pub mod name;
 pub mod nginx;
 pub mod numbers;
 pub mod packet;
+pub mod place;
 pub mod ports;
 pub mod prometheus;
 pub mod reply;

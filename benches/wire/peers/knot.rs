@@ -10,7 +10,25 @@ use crate::fleet::Fleet;
 use crate::server::Sandbox;
 
 pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Command {
-    let (port, dir) = (sandbox.port, sandbox.path().display());
+    let listen = format!("{}@{}", sandbox.address(), sandbox.port);
+    write(program, sandbox, fleet, (&listen, ""))
+}
+
+/// The same for queries that come by `AF_XDP`. The sockets have another port.
+pub(super) fn configure_xdp(
+    program: &Path,
+    sandbox: &Sandbox,
+    fleet: &Fleet,
+    interface: &str,
+) -> Command {
+    let listen = format!("{}@5399", sandbox.address());
+    let xdp = format!("xdp:\n    listen: {interface}\n");
+    write(program, sandbox, fleet, (&listen, &xdp))
+}
+
+/// Writes the files. `listen` and the section `xdp` say where queries come in.
+fn write(program: &Path, sandbox: &Sandbox, fleet: &Fleet, (listen, xdp): (&str, &str)) -> Command {
+    let dir = sandbox.path().display();
     sandbox.write("clamav.net.zone", &super::master_file(fleet));
     sandbox.write("geo.conf", &geography(fleet));
     sandbox.write("db/.keep", "");
@@ -19,12 +37,12 @@ pub(super) fn configure(program: &Path, sandbox: &Sandbox, fleet: &Fleet) -> Com
         &format!(
             r#"server:
     rundir: "{dir}"
-    listen: 127.0.0.1@{port}
+    listen: {listen}
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
     edns-client-subnet: on
-database:
+{xdp}database:
     storage: "{dir}/db"
 log:
   - target: stderr

@@ -9,9 +9,11 @@ mod powerdns;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::fleet::{Fleet, Mirror};
 use crate::server::{Sandbox, Server};
+use crate::xdp::lab::Lab;
 
 /// Most addresses of an answer, for servers that can limit them: as in the example of cvdns.
 const MAX: usize = 8;
@@ -60,6 +62,15 @@ impl Peer {
         let command = (self.configure)(&program, &sandbox, fleet);
         Server::try_start(self.name, command, sandbox).map_err(Absence::DoesNotStart)
     }
+}
+
+/// Starts Knot with `AF_XDP` in a network of its own.
+pub fn start_knot_by_xdp(fleet: &Fleet, lab: Arc<Lab>) -> Result<Server, Absence> {
+    let program = find("knotd").ok_or(Absence::NotInstalled)?;
+    let interface = lab.server_interface();
+    let sandbox = Sandbox::within(lab);
+    let command = knot::configure_xdp(&program, &sandbox, fleet, &interface);
+    Server::try_start("Knot, AF_XDP", command, sandbox).map_err(Absence::DoesNotStart)
 }
 
 /// Why a name server takes no part.

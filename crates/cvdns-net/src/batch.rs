@@ -1,20 +1,16 @@
 //! A batch of datagrams: received together, answered in place, and sent together.
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::counters::{UdpTally, add_unshared};
-use super::mmsg::{Datagram, Ring};
+use super::datagrams::{Datagram, Datagrams};
 use super::responder::{Responder, Transport};
-use super::source_filter::SourceFilter;
 
 /// The batch of one worker.
-pub(super) struct Batch {
-    ring: Ring,
-    /// The address of the socket.
-    address: SocketAddr,
+pub(super) struct Batch<D> {
+    ring: D,
     received: usize,
     next: usize,
     /// Whether each query is read when it is answered, and not together with the others: one of
@@ -42,12 +38,10 @@ pub(super) enum BatchOutcome {
     Panicked,
 }
 
-impl Batch {
-    /// An empty batch of a socket with this address. On a wildcard, answers are sent from the
-    /// address that was queried ([`Ring::new`]).
-    pub(super) fn new(address: SocketAddr, filter: SourceFilter) -> Self {
-        let ring = Ring::new(address.ip().is_unspecified(), filter);
-        Self { ring, address, received: 0, next: 0, one_by_one: false }
+impl<D: Datagrams> Batch<D> {
+    /// An empty batch with these slots.
+    pub(super) fn new(ring: D) -> Self {
+        Self { ring, received: 0, next: 0, one_by_one: false }
     }
 
     /// Receives the datagrams that the socket has. With `wait`, waits for the first one.
@@ -103,7 +97,7 @@ impl Batch {
             for slot in first..self.received {
                 self.next = slot.saturating_add(1);
                 if wants_destination {
-                    responder.set_destination(Some(self.destination(slot)));
+                    responder.set_destination(self.ring.destination(slot));
                 }
                 self.answer_one(slot, slot.saturating_sub(first), responder, tally);
             }
@@ -116,12 +110,6 @@ impl Batch {
         self.one_by_one = true;
         add_unshared(&tally.panics, 1);
         BatchOutcome::Panicked
-    }
-
-    /// Where the datagram in a slot was sent to.
-    fn destination(&self, slot: usize) -> SocketAddr {
-        let address = self.ring.destination(slot).unwrap_or(self.address.ip());
-        SocketAddr::new(address, self.address.port())
     }
 
     fn answer_one(
@@ -145,14 +133,19 @@ impl Batch {
                     answer.filter(|answer| *answer <= room)
                 });
                 match answer {
-                    Some(length) => self.ring.stage(slot, length),
-                    None => add_unshared(&tally.dropped, 1),
+                    Some(length) if self.ring.stage(slot, length) => {}
+                    _ => add_unshared(&tally.dropped, 1),
                 }
             }
             Some(Datagram::Oversized) => add_unshared(&tally.dropped, 1),
             Some(Datagram::Refused(refusal)) => add_unshared(tally.refused(refusal), 1),
             None => {}
         }
+    }
+
+    /// Whether answers are still to be sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.ring.staged() > 0
     }
 
     /// Sends the answers. An answer that the system refuses is counted and skipped.

@@ -1,8 +1,6 @@
-//! Counters of the sockets. Each socket has its own; readers add them up.
+//! What is counted. Each socket has counters of its own; `tallies` adds them up.
 
-use std::net::SocketAddr;
 use std::ops::AddAssign;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::source_filter::Refusal;
@@ -14,63 +12,6 @@ pub struct Counters {
     pub udp: UdpCounters,
     /// Connections and their queries.
     pub tcp: TcpCounters,
-}
-
-/// The counters of all sockets, which can be read at any time.
-#[derive(Clone, Debug, Default)]
-pub struct Tallies {
-    udp: Vec<SocketTally>,
-    pub(super) tcp: Arc<TcpTally>,
-}
-
-/// Counts of one UDP socket since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketCounters {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Its number among the sockets of that address, from 0.
-    pub number: usize,
-    /// Datagrams.
-    pub udp: UdpCounters,
-}
-
-#[derive(Clone, Debug)]
-struct SocketTally {
-    address: SocketAddr,
-    number: usize,
-    tally: Arc<UdpTally>,
-}
-
-impl Tallies {
-    /// The current sums. Counting goes on meanwhile, so they are not of a single instant.
-    pub fn read(&self) -> Counters {
-        let mut udp = UdpCounters::default();
-        for socket in &self.udp {
-            udp += socket.tally.read();
-        }
-        Counters { udp, tcp: self.tcp.read() }
-    }
-
-    /// The counts of each UDP socket.
-    pub fn sockets(&self) -> impl Iterator<Item = SocketCounters> {
-        self.udp.iter().map(|SocketTally { address, number, tally }| SocketCounters {
-            address: *address,
-            number: *number,
-            udp: tally.read(),
-        })
-    }
-
-    /// Adds a UDP socket with this address and number. Returns its number among all sockets, and
-    /// its tally.
-    pub(super) fn add_socket(
-        &mut self,
-        address: SocketAddr,
-        number: usize,
-    ) -> (usize, Arc<UdpTally>) {
-        let tally = Arc::new(UdpTally::default());
-        self.udp.push(SocketTally { address, number, tally: tally.clone() });
-        (self.udp.len() - 1, tally)
-    }
 }
 
 /// Defines a struct of counts and its counterpart of atomics. The latter is aligned to 128 octets,

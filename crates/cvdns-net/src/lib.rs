@@ -12,9 +12,10 @@
 //! - [`Responder`] turns a query into its answer and knows nothing of sockets; [`MakeResponder`]
 //!   makes one for each [`Endpoint`].
 //! - UDP on Linux: a thread for each socket (`udp`) receives, answers and sends datagrams in
-//!   batches (`batch`) by recvmmsg(2) and sendmmsg(2) (`mmsg`, which has almost all `unsafe`). With
-//!   `affinity`, each thread is pinned to a core (`cores`) and receives what that core handles
-//!   (`steering`).
+//!   batches (`batch`). `datagrams` is the seam between a batch and its socket: `mmsg` is
+//!   recvmmsg(2) and sendmmsg(2) (and has most `unsafe`), [`xdp`] is AF_XDP, beside the sockets.
+//!   With `affinity`, each thread is pinned to a core (`cores`) and receives what that core
+//!   handles (`steering`).
 //! - UDP elsewhere, or with `udp = "portable"`: a task for each socket answers one datagram after
 //!   the other (`portable`). `limits` has the times and sizes of both, `source_filter` tells what
 //!   neither answers.
@@ -22,7 +23,8 @@
 //!   closes one of the source that has most for a new one, as `connection_seats` decides.
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
 //! - [`UnixSocket`] listens at a path of the file system (`unix_socket`), for the admin address.
-//! - [`Tallies`] count what happens (`counters`). `watchdog` ends the process if answering hangs.
+//! - [`Tallies`] count what happens (`counters`, `tallies`). `watchdog` ends the process if
+//!   answering hangs.
 //! - [`descriptors`] raises the limit of file descriptors, [`privileges`] gives up root. [`memory`]
 //!   returns free memory to the system, and refuses what a peer wants while there is little left.
 
@@ -37,6 +39,8 @@ mod connection_seats;
 #[cfg(target_os = "linux")]
 mod cores;
 mod counters;
+#[cfg(target_os = "linux")]
+mod datagrams;
 pub mod descriptors;
 mod inherited;
 pub mod input;
@@ -56,6 +60,7 @@ mod running;
 mod source_filter;
 #[cfg(target_os = "linux")]
 mod steering;
+mod tallies;
 mod tcp;
 mod tcp_limits;
 #[cfg(target_os = "linux")]
@@ -63,6 +68,7 @@ mod udp;
 #[cfg(unix)]
 mod unix_socket;
 mod watchdog;
+pub mod xdp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -73,21 +79,25 @@ use std::thread::available_parallelism;
 use tokio::runtime::Handle;
 
 pub use connection_limiter::{Admission, ConnectionLimiter, Permit};
-pub use counters::{Counters, SocketCounters, Tallies, TcpCounters, UdpCounters};
+pub use counters::{Counters, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
 pub use inherited::{Inherited, OpenSocket, number_in_name};
 pub use listen::BindError;
 pub use responder::{Endpoint, MakeResponder, Responder, Transport};
 pub use running::{Finishing, Serving};
+pub use tallies::{SocketCounters, Tallies};
 pub use tcp_limits::TcpLimits;
 #[cfg(unix)]
 pub use unix_socket::{Holder, SocketFile, UnixBindError, UnixSocket};
+pub use xdp::{Xdp, XdpDescription, XdpHandover, XdpMode, XdpSettings, XdpStatus};
 
 /// All bound sockets, before they are served.
 #[derive(Debug)]
 pub struct Listeners {
     bound: Vec<listen::Bound>,
     backend: UdpBackend,
+    /// `None` without `[xdp]`.
+    xdp: Option<xdp::Xdp>,
 }
 
 /// How UDP is served.
@@ -153,7 +163,7 @@ impl Listeners {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { bound, backend }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { bound, backend, xdp: None }) } else { Err(errors) }
     }
 
     /// Most UDP sockets that [`Listeners::bind`] opens for these addresses and so many workers.
@@ -180,14 +190,36 @@ impl Listeners {
         Ok(sockets)
     }
 
-    /// UDP sockets of all addresses.
-    pub fn sockets(&self) -> usize {
-        self.bound.iter().map(|bound| bound.udp.len()).sum()
+    /// Serves interfaces by AF_XDP, beside the sockets. What fails is logged, and left to the
+    /// sockets. `handed` comes from [`Self::share_xdp`] of the server that this one replaces.
+    ///
+    /// Call this before privileges are given up.
+    #[must_use]
+    pub fn with_xdp(self, settings: &XdpSettings, handed: Vec<XdpHandover>) -> Self {
+        let xdp = Xdp::set_up(settings, &self.addresses(), handed);
+        Self { xdp: Some(xdp), ..self }
     }
 
-    /// UDP sockets of each address.
-    pub fn workers(&self) -> usize {
-        self.bound.iter().map(|bound| bound.udp.len()).max().unwrap_or_default()
+    /// What AF_XDP has at the interfaces once more, for another process.
+    ///
+    /// # Errors
+    /// When the process has too few descriptors.
+    pub fn share_xdp(&self) -> io::Result<Vec<XdpHandover>> {
+        self.xdp.as_ref().map_or_else(|| Ok(Vec::new()), Xdp::share)
+    }
+
+    /// UDP sockets of all addresses, and queues of AF_XDP. [`Endpoint::Socket`] numbers them in
+    /// this order.
+    pub fn sockets(&self) -> usize {
+        self.shares().len()
+    }
+
+    /// For each of [`Self::sockets`], among how many of them clients of its address are spread: the
+    /// sockets of the address, or the queues of the interface.
+    pub fn shares(&self) -> Vec<usize> {
+        let sockets = self.bound.iter().map(|bound| bound.udp.len());
+        let queues = self.xdp.iter().flat_map(Xdp::queues);
+        sockets.chain(queues).flat_map(|count| std::iter::repeat_n(count, count)).collect()
     }
 
     /// The bound addresses, in the order of the configuration.

@@ -16,13 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
+use super::datagrams::{BATCH_SIZE, Datagram, Datagrams};
 use super::limits::QUERY_MAX;
 use super::source_filter::{Refusal, SourceFilter};
-
-/// Most datagrams of a batch. 16 cost 2 % more CPU time, as fewer loads from memory overlap; 128
-/// cost as much as 64. With 64, a worker that was off its core catches up in few calls, and the
-/// headers fit the first-level cache.
-pub(super) const BATCH_SIZE: usize = 64;
 
 /// Size of a slot in octets: whole pages and a cache line more. If all slots began at the same
 /// offset in a page, the 64 message headers would compete for the same eight lines of the
@@ -39,6 +35,8 @@ const CONTROL_SIZE: usize =
 /// Slots for receiving and sending datagrams in batches.
 pub(super) struct Ring {
     arena: NonNull<Arena>,
+    /// The address of the socket.
+    address: SocketAddr,
     /// Whether packet info is copied from query to answer.
     packet_info: bool,
     filter: SourceFilter,
@@ -48,22 +46,6 @@ pub(super) struct Ring {
     received: usize,
     /// Answers staged for sending.
     staged: usize,
-}
-
-/// What a slot holds.
-pub(super) enum Datagram<'a> {
-    /// A datagram that may be a query.
-    Query {
-        /// Its octets.
-        message: &'a [u8],
-        /// Its source.
-        client: SocketAddr,
-    },
-    /// The kernel truncated it: it is longer than [`QUERY_MAX`], as only a jumbogram can be (RFC
-    /// 2675).
-    Oversized,
-    /// It gets no answer because of its addresses.
-    Refused(Refusal),
 }
 
 #[repr(C)]
@@ -93,9 +75,10 @@ impl Drop for Ring {
 }
 
 impl Ring {
-    /// A new ring. With `packet_info`, answers are sent from the address that was queried, and the
-    /// filter knows that address.
-    pub(super) fn new(packet_info: bool, filter: SourceFilter) -> Self {
+    /// A new ring for a socket with this address. On a wildcard, answers are sent from the address
+    /// that was queried, and the filter knows that address.
+    pub(super) fn new(address: SocketAddr, filter: SourceFilter) -> Self {
+        let packet_info = address.ip().is_unspecified();
         let arena = map_arena();
         for slot in 0..BATCH_SIZE {
             // SAFETY: `slot` is in range (the arrays check it) and the arena is valid; `&raw` makes
@@ -114,15 +97,13 @@ impl Ring {
                 }
             }
         }
-        Self { arena, packet_info, filter, touched: BATCH_SIZE, received: 0, staged: 0 }
+        let touched = BATCH_SIZE;
+        Self { arena, address, packet_info, filter, touched, received: 0, staged: 0 }
     }
+}
 
-    /// Receives up to [`BATCH_SIZE`] datagrams, which replace those in the ring, and returns their
-    /// number. With `wait`, blocks for the first one, for at most the socket's receive timeout.
-    ///
-    /// # Errors
-    /// Those of recvmmsg(2): `WouldBlock` if there was no datagram, `Interrupted` after a signal.
-    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
+impl Datagrams for Ring {
+    fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         self.reset_headers();
         self.received = 0;
         self.staged = 0;
@@ -149,8 +130,7 @@ impl Ring {
         Ok(self.received)
     }
 
-    /// The datagram in a slot; `None` if the last call to [`Ring::receive`] did not fill the slot.
-    pub(super) fn datagram(&self, slot: usize) -> Option<Datagram<'_>> {
+    fn datagram(&self, slot: usize) -> Option<Datagram<'_>> {
         if slot >= self.received {
             return None;
         }
@@ -165,7 +145,7 @@ impl Ring {
         let Some(client) = self.source(slot) else {
             return Some(Datagram::Refused(Refusal::NoReturnAddress));
         };
-        if let Some(refusal) = self.filter.refuse(client, self.destination(slot)) {
+        if let Some(refusal) = self.filter.refuse(client, self.sent_to(slot)) {
             return Some(Datagram::Refused(refusal));
         }
         // SAFETY: `slot` is in range; the reference is tied to the shared borrow of `self`. The
@@ -175,17 +155,12 @@ impl Ring {
         buffer.get(..length).map(|message| Datagram::Query { message, client })
     }
 
-    /// The query in a slot and its source, if the slot holds a query.
-    pub(super) fn query(&self, slot: usize) -> Option<(&[u8], SocketAddr)> {
-        match self.datagram(slot) {
-            Some(Datagram::Query { message, client }) => Some((message, client)),
-            _ => None,
-        }
+    fn destination(&self, slot: usize) -> Option<SocketAddr> {
+        let address = self.sent_to(slot).unwrap_or(self.address.ip());
+        Some(SocketAddr::new(address, self.address.port()))
     }
 
-    /// The whole slot, with the datagram at its start; `None` if the last call to [`Ring::receive`]
-    /// did not fill the slot.
-    pub(super) fn buffer(&mut self, slot: usize) -> Option<&mut [u8]> {
+    fn buffer(&mut self, slot: usize) -> Option<&mut [u8]> {
         if slot >= self.received {
             return None;
         }
@@ -194,13 +169,11 @@ impl Ring {
         unsafe { Some(&mut (*self.arena.as_ptr()).buffers[slot]) }
     }
 
-    /// Stages the first `length` octets of a slot to be sent to the source of its query.
-    ///
-    /// Ignores slots without a datagram, and answers beyond [`BATCH_SIZE`].
-    pub(super) fn stage(&mut self, slot: usize, length: usize) {
+    /// False for slots without a datagram, and answers beyond [`BATCH_SIZE`].
+    fn stage(&mut self, slot: usize, length: usize) -> bool {
         let index = self.staged;
         if slot >= self.received || index >= BATCH_SIZE {
-            return;
+            return false;
         }
         self.clear_interface(slot);
         // SAFETY: both indices are in range; all pointers point into the arena. The received header
@@ -221,18 +194,14 @@ impl Ring {
             (*header).msg_controllen = if complete { (*query).msg_controllen } else { 0 };
         }
         self.staged = index.saturating_add(1);
+        true
     }
 
-    /// Number of answers staged since the last call to [`Ring::receive`].
-    pub(super) fn staged(&self) -> usize {
+    fn staged(&self) -> usize {
         self.staged
     }
 
-    /// Sends the staged answers from number `from` on, and returns how many were sent.
-    ///
-    /// # Errors
-    /// Those of sendmmsg(2) for the first answer; the other ones were not tried.
-    pub(super) fn send(&mut self, socket: BorrowedFd<'_>, from: usize) -> io::Result<usize> {
+    fn send(&mut self, socket: BorrowedFd<'_>, from: usize) -> io::Result<usize> {
         if from >= self.staged {
             return Ok(0);
         }
@@ -245,7 +214,9 @@ impl Ring {
         };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
+}
 
+impl Ring {
     /// Resets the header fields that the kernel has overwritten.
     fn reset_headers(&mut self) {
         let control = if self.packet_info { CONTROL_SIZE } else { 0 };
@@ -312,7 +283,7 @@ impl Ring {
 
     /// The address that the datagram in a slot was sent to; `None` without packet info. For IPv4,
     /// the broadcast address of any network is given as that of all.
-    pub(super) fn destination(&self, slot: usize) -> Option<IpAddr> {
+    fn sent_to(&self, slot: usize) -> Option<IpAddr> {
         match self.packet_info(slot)? {
             PacketInfo::V4(data) => {
                 // SAFETY: as in `clear_interface`.

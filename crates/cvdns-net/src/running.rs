@@ -12,12 +12,13 @@ use tokio::task::{JoinHandle as Task, spawn_blocking};
 
 use super::connection::Shared;
 use super::connection_limiter::ConnectionLimiter;
-use super::counters::{Counters, Tallies};
+use super::counters::Counters;
 use super::listen::Bound;
 use super::phase::Phase;
 use super::portable::Portable;
 use super::responder::MakeResponder;
 use super::source_filter::SourceFilter;
+use super::tallies::Tallies;
 use super::tcp::Acceptor;
 use super::tcp_limits::TcpLimits;
 use super::watchdog::Watchdog;
@@ -33,6 +34,8 @@ pub struct Serving {
     tcp_tasks: Vec<Task<()>>,
     tallies: Tallies,
     watchdog: Watchdog,
+    #[cfg(target_os = "linux")]
+    xdp: super::xdp::XdpServing,
 }
 
 impl Serving {
@@ -54,9 +57,11 @@ impl Serving {
             tcp_tasks: Vec::new(),
             tallies: Tallies::default(),
             watchdog,
+            #[cfg(target_os = "linux")]
+            xdp: super::xdp::XdpServing::default(),
         };
         let filter = SourceFilter::new(listeners.addresses());
-        let Listeners { bound, backend } = listeners;
+        let Listeners { bound, backend, xdp } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let shared = Shared::new(limits, serving.tallies.tcp.clone());
@@ -87,7 +92,30 @@ impl Serving {
                 }
             }
         }
+        #[cfg(target_os = "linux")]
+        serving.start_xdp(xdp, filter, make)?;
+        #[cfg(not(target_os = "linux"))]
+        drop(xdp);
         Ok(serving)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn start_xdp<M: MakeResponder>(
+        &mut self,
+        xdp: Option<super::xdp::Xdp>,
+        filter: SourceFilter,
+        make: &M,
+    ) -> io::Result<()> {
+        let Some(xdp) = xdp else { return Ok(()) };
+        self.tallies.xdp = xdp.tallies();
+        let shared = super::xdp::Shared {
+            filter,
+            watchdog: self.watchdog.clone(),
+            stop: self.stop_threads.clone(),
+            sockets: self.tallies.udp_sockets(),
+        };
+        self.xdp = super::xdp::XdpServing::start(xdp, make, &shared, &mut self.threads)?;
+        Ok(())
     }
 
     #[cfg(target_os = "linux")]
@@ -110,6 +138,13 @@ impl Serving {
         let progress = self.watchdog.watch(format!("UDP worker {number} of {address}"));
         self.threads.push(Worker::start(socket, id, make.clone(), tally, stop, progress)?);
         Ok(())
+    }
+
+    /// Has AF_XDP take its queues. Call this once no other server has them; until then, the sockets
+    /// answer.
+    pub fn begin_xdp(&self) {
+        #[cfg(target_os = "linux")]
+        self.xdp.begin();
     }
 
     /// The current counts of all sockets.
@@ -138,6 +173,8 @@ impl Serving {
     }
 
     async fn end(mut self, phase: Phase) -> Finishing {
+        #[cfg(target_os = "linux")]
+        self.xdp.pass().await;
         self.signal_stop(phase);
         let threads = std::mem::take(&mut self.threads);
         // None of them has panicked, as the process would have ended.

@@ -1,4 +1,4 @@
-//! UDP in batches: one thread for each socket.
+//! UDP in batches: one thread for each socket, of the kernel or of AF_XDP.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -13,8 +13,9 @@ use tracing::{error, warn};
 use super::batch::{Batch, BatchOutcome, ReceiveOutcome};
 use super::cores;
 use super::counters::UdpTally;
+use super::datagrams::{BATCH_SIZE, Datagrams};
 use super::limits::{DRAIN_LIMIT, ERROR_PAUSE};
-use super::mmsg::BATCH_SIZE;
+use super::mmsg::Ring;
 use super::responder::{Endpoint, MakeResponder};
 use super::source_filter::SourceFilter;
 use super::watchdog::Progress;
@@ -23,14 +24,23 @@ use super::watchdog::Progress;
 const DRAIN_BATCHES: usize = DRAIN_LIMIT / BATCH_SIZE;
 
 /// One socket and the thread that serves it.
-pub(super) struct Worker {
-    socket: UdpSocket,
-    batch: Batch,
-    tally: Arc<UdpTally>,
-    stop: Arc<AtomicBool>,
-    progress: Arc<Progress>,
-    endpoint: Endpoint,
+pub(super) struct Worker<S, D> {
+    socket: S,
+    batch: Batch<D>,
+    duty: Duty,
     failing: bool,
+}
+
+/// What a worker does its work for.
+pub(super) struct Duty {
+    /// Its socket, numbered among all sockets.
+    pub endpoint: Endpoint,
+    /// What it counts by.
+    pub tally: Arc<UdpTally>,
+    /// Set when it is to end.
+    pub stop: Arc<AtomicBool>,
+    /// What the watchdog sees of it.
+    pub progress: Arc<Progress>,
 }
 
 /// Identifies a worker.
@@ -48,7 +58,7 @@ pub(super) struct WorkerId {
     pub filter: SourceFilter,
 }
 
-impl Worker {
+impl Worker<UdpSocket, Ring> {
     /// Starts the thread that serves `socket`. A panic while a query is answered costs that query.
     /// Any other panic ends the process: the kernel would go on giving this socket its share of the
     /// queries, and nobody would answer them.
@@ -64,21 +74,29 @@ impl Worker {
         progress: Arc<Progress>,
     ) -> io::Result<JoinHandle<()>> {
         let WorkerId { address, number, core, endpoint, filter } = id;
-        let batch = Batch::new(address, filter);
-        let mut worker = Self { socket, batch, tally, stop, progress, endpoint, failing: false };
+        let ring = Ring::new(address, filter);
+        let mut worker = Self::new(socket, ring, Duty { endpoint, tally, stop, progress });
         // Linux cuts thread names at 15 octets, so the number comes first.
         essential::spawn(format!("cvdns-udp-{number}-{address}"), move || {
             if let Some(core) = core {
                 pin_to_core(core, number, address);
             }
-            worker.progress.set_thread();
             worker.run(&make);
         })
     }
+}
 
-    fn run<M: MakeResponder>(&mut self, make: &M) {
-        let mut responder = make.make(self.endpoint);
-        while !self.stop.load(Acquire) {
+impl<S: AsFd, D: Datagrams> Worker<S, D> {
+    /// A worker that is to be run by a thread of its own.
+    pub(super) fn new(socket: S, ring: D, duty: Duty) -> Self {
+        Self { socket, batch: Batch::new(ring), duty, failing: false }
+    }
+
+    /// Answers until the stop, and then what was received.
+    pub(super) fn run<M: MakeResponder>(&mut self, make: &M) {
+        self.duty.progress.set_thread();
+        let mut responder = make.make(self.duty.endpoint);
+        while !self.duty.stop.load(Acquire) {
             self.turn(true, make, &mut responder);
         }
         for _ in 0..DRAIN_BATCHES {
@@ -88,20 +106,22 @@ impl Worker {
         }
     }
 
-    /// Receives, answers and sends one batch; false if there was none.
+    /// Receives, answers and sends one batch; false if there is nothing more to do.
     fn turn<M: MakeResponder>(
         &mut self,
         wait: bool,
         make: &M,
         responder: &mut M::Responder,
     ) -> bool {
-        match self.batch.receive(self.socket.as_fd(), wait, &self.tally) {
+        let Duty { tally, progress, endpoint, .. } = &self.duty;
+        match self.batch.receive(self.socket.as_fd(), wait, tally) {
             ReceiveOutcome::Received => self.failing = false,
             ReceiveOutcome::Nothing => {
                 // Refreshes the responder: otherwise an old snapshot would stay in memory until the
                 // next query.
-                self.progress.during(|| self.batch.answer(responder, &self.tally));
-                return false;
+                progress.during(|| self.batch.answer(responder, tally));
+                self.batch.send(self.socket.as_fd(), tally);
+                return self.batch.has_unsent();
             }
             ReceiveOutcome::Failed(error) => {
                 self.report(&error);
@@ -109,15 +129,15 @@ impl Worker {
             }
         }
         while self.batch.is_unfinished() {
-            let answering = || self.batch.answer(responder, &self.tally);
-            if self.progress.during(answering) == BatchOutcome::Panicked {
+            let answering = || self.batch.answer(responder, tally);
+            if progress.during(answering) == BatchOutcome::Panicked {
                 error!(
                     "a query was dropped as answering it panicked: a defect in cvdns, please report it"
                 );
-                *responder = make.make(self.endpoint);
+                *responder = make.make(*endpoint);
             }
         }
-        self.batch.send(self.socket.as_fd(), &self.tally);
+        self.batch.send(self.socket.as_fd(), tally);
         true
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::delegation::DelegationReport;
 use super::demand::DemandReport;
 use super::feed::StartingFeed;
+use super::xdp::XdpReport;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::Loaded;
@@ -35,6 +36,9 @@ pub(super) struct CheckReport {
     /// What parents and name servers answer; `None` unless `--delegation` asks them.
     #[serde(skip_serializing_if = "Option::is_none")]
     delegation: Option<DelegationReport>,
+    /// Interfaces; `None` unless `--xdp` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xdp: Option<XdpReport>,
 }
 
 /// A zone file.
@@ -103,6 +107,7 @@ impl CheckReport {
             zones: Vec::new(),
             demand: Vec::new(),
             delegation: None,
+            xdp: None,
         }
     }
 
@@ -134,6 +139,7 @@ impl CheckReport {
             zones: loaded.inputs.zones.iter().map(ZoneReport::of).collect(),
             demand: Vec::new(),
             delegation: None,
+            xdp: None,
         }
     }
 
@@ -143,6 +149,15 @@ impl CheckReport {
 
     pub(super) fn with_delegation(self, delegation: Option<DelegationReport>) -> Self {
         Self { delegation, ..self }
+    }
+
+    pub(super) fn with_xdp(self, xdp: Option<XdpReport>) -> Self {
+        Self { xdp, ..self }
+    }
+
+    /// Whether interfaces were looked at and cannot be served.
+    pub(super) fn lacks_xdp(&self) -> bool {
+        self.xdp.as_ref().is_some_and(XdpReport::has_errors)
     }
 
     pub(super) fn print(&self) -> Result<(), Failure> {
@@ -166,6 +181,7 @@ impl CheckReport {
         }
         let summary = self.summary.as_deref().unwrap_or_default();
         print_line(format_args!("{} can be served: {summary}", self.config))?;
+        self.xdp.as_ref().map_or(Ok(()), XdpReport::print)?;
         self.delegation.as_ref().map_or(Ok(()), DelegationReport::print)
     }
 

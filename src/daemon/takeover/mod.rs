@@ -16,8 +16,9 @@
 //! Until the new server says that it serves, everything may go wrong without a consequence: the
 //! running server goes on. In order of reading: `protocol` has the messages, `offering` the running
 //! server's part, `successor` the new server as the running one sees it, `predecessor` the reverse,
-//! and `socket` the file by which they meet.
+//! `socket` the file by which they meet, and `interfaces` what is handed over of AF_XDP.
 
+mod interfaces;
 mod offering;
 mod predecessor;
 mod protocol;

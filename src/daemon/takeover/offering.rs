@@ -14,18 +14,21 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::TakeoverSocket;
+use super::interfaces::{OfferedInterface, descriptors};
 use super::protocol::{
     Conversation, FromNew, FromOld, Greeting, OfferedSocket, OfferedState, PREPARATION_TIME,
 };
 use super::successor::Successor;
 use crate::admin::ServerCondition;
 use cvdns_io::{MAX_DESCRIPTORS, private_socket};
-use cvdns_net::{OpenSocket, Transport};
+use cvdns_net::{OpenSocket, Transport, XdpHandover};
 
 /// What a running server offers.
 pub(crate) struct Offer {
     /// The sockets of all listeners.
     pub sockets: Vec<OpenSocket>,
+    /// What AF_XDP has at its interfaces.
+    pub xdp: Vec<XdpHandover>,
     /// The secret of cookies that was made at the start.
     pub cookie_secret: [u8; 16],
     /// Which feed is in force.
@@ -174,13 +177,17 @@ fn send_offer(
         };
         (description, descriptor.as_fd())
     });
-    let all: Vec<(OfferedSocket, BorrowedFd<'_>)> =
-        described.chain([(OfferedSocket::Takeover, takeover.as_fd())]).collect();
+    let xdp = offer.xdp.iter().flat_map(descriptors);
+    let all: Vec<(OfferedSocket, BorrowedFd<'_>)> = described
+        .chain(xdp.map(|(interface, part)| (OfferedSocket::Xdp { interface }, part)))
+        .chain([(OfferedSocket::Takeover, takeover.as_fd())])
+        .collect();
     conversation.send(&FromOld::Offer(OfferedState {
         greeting: Greeting::own(),
         cookie_secret: offer.cookie_secret,
         feed: offer.condition.load().feed.as_ref().map(|feed| feed.serial),
         sockets: all.len(),
+        xdp: offer.xdp.iter().map(OfferedInterface::of).collect(),
     }))?;
     for part in all.chunks(MAX_DESCRIPTORS) {
         let (descriptions, descriptors): (Vec<_>, Vec<_>) = part.iter().copied().unzip();

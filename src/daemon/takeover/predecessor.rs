@@ -13,13 +13,15 @@ use super::protocol::{
 };
 use crate::admin::Counted;
 use cvdns_io::private_socket;
-use cvdns_net::{Inherited, OpenSocket};
+use cvdns_net::{Inherited, OpenSocket, XdpHandover};
 
 /// A running server that is to be replaced. If this is dropped, that server goes on.
 pub(crate) struct Predecessor {
     conversation: Conversation,
     state: OfferedState,
     sockets: Vec<OpenSocket>,
+    /// Descriptors of AF_XDP, with the indices of their interfaces.
+    xdp: Vec<(u32, OwnedFd)>,
     path: PathBuf,
     takeover: Option<UnixListener>,
 }
@@ -82,6 +84,7 @@ impl Predecessor {
             conversation,
             state,
             sockets: Vec::new(),
+            xdp: Vec::new(),
             path: path.to_owned(),
             takeover: None,
         };
@@ -112,6 +115,10 @@ impl Predecessor {
                 self.takeover = Some(UnixListener::from(descriptor));
                 return Ok(());
             }
+            OfferedSocket::Xdp { interface } => {
+                self.xdp.push((interface, descriptor));
+                return Ok(());
+            }
             OfferedSocket::Udp { address, number } => (address, number),
             OfferedSocket::Tcp { address } => (address, 0),
         };
@@ -134,6 +141,12 @@ impl Predecessor {
     pub(crate) fn give_sockets(&mut self, inherited: &mut Inherited) {
         inherited.set_shared();
         self.sockets.drain(..).for_each(|socket| inherited.add(socket));
+    }
+
+    /// Takes what it has of AF_XDP at its interfaces.
+    pub(crate) fn take_xdp(&mut self) -> Vec<XdpHandover> {
+        let interfaces = std::mem::take(&mut self.state.xdp);
+        interfaces.into_iter().filter_map(|offered| offered.with(&mut self.xdp)).collect()
     }
 
     /// The socket by which it is being replaced, if that is the one with this path.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::interfaces::OfferedInterface;
 use crate::admin::Counted;
 use cvdns_io::DescriptorChannel;
 
@@ -79,6 +80,9 @@ pub(super) struct OfferedState {
     pub feed: Option<u64>,
     /// How many sockets follow.
     pub sockets: usize,
+    /// The interfaces of AF_XDP, whose descriptors are among the sockets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub xdp: Vec<OfferedInterface>,
 }
 
 /// What a descriptor is.
@@ -89,6 +93,8 @@ pub(super) enum OfferedSocket {
     Udp { address: SocketAddr, number: usize },
     /// A listener of TCP, for DNS or the admin address.
     Tcp { address: SocketAddr },
+    /// One of three descriptors of AF_XDP at the interface with this index.
+    Xdp { interface: u32 },
     /// The listener by which servers are replaced.
     Takeover,
 }

@@ -27,7 +27,7 @@ use support::{ports, tools};
 const PORTS: [&str; 4] = ["5300", "5301", "8053", "8054"];
 
 /// Commands that are documented and not run, with the page.
-const NOT_RUN: [(&str, &str); 12] = [
+const NOT_RUN: [(&str, &str); 13] = [
     ("docs/operate.md", "cargo build --release --locked"),
     ("docs/operate.md", "install -m 755 target/release/cvdns /usr/local/bin/cvdns"),
     ("docs/operate.md", "systemctl enable --now cvdns"),
@@ -40,6 +40,7 @@ const NOT_RUN: [(&str, &str); 12] = [
     ("docs/operate.md", "mv /usr/local/bin/cvdns.before /usr/local/bin/cvdns"),
     ("docs/operate.md", "systemctl restart cvdns"),
     ("docs/operate.md", "systemctl restart cvdns-monitor"),
+    ("docs/operate.md", "cvdns check --xdp=eth0"),
 ];
 
 fn page(name: &str) -> String {

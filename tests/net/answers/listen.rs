@@ -3,6 +3,7 @@
 use super::{Daemon, udp, www};
 use crate::support::client::receive;
 use crate::support::packet::Query;
+use crate::support::place;
 use crate::support::reply::Reply;
 use crate::support::rr;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -26,8 +27,8 @@ fn rfc2181_4_1_answers_come_from_the_address_asked() {
             "{log}"
         );
     }
-    for (from, to) in [("127.0.0.1", "127.0.0.2"), ("127.0.0.3", "127.0.0.4"), ("::1", "::1")] {
-        let [from, to]: [IpAddr; 2] = [from, to].map(|ip| ip.parse().expect("an address"));
+    for pair in place::pairs() {
+        let [from, to]: [IpAddr; 2] = pair.map(|ip| ip.parse().expect("an address"));
         let socket = UdpSocket::bind(SocketAddr::new(from, 0)).expect("a socket");
         socket.connect(SocketAddr::new(to, server.port())).expect("a loopback route");
         socket.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");

@@ -162,15 +162,14 @@ fn rfc7828_the_idle_timeout_is_told() {
 #[test]
 fn rfc7828_dig_and_kdig_show_the_idle_timeout() {
     let server = server();
-    let port = server.client().port.to_string();
+    let (at, port) = (format!("@{}", Transport::Tcp4.ip()), server.client().port.to_string());
     for (tool, option, shown) in [
         ("dig", "+keepalive", "TCP KEEPALIVE: 2.0 secs"),
         ("kdig", "+ednsopt=11", "Option (11): 0014"),
     ] {
         let mut command = tools::tool(tool);
         let question = ["www.clam.example", "A"];
-        let told =
-            tools::output(command.args(["@127.0.0.1", "-p", &port, "+tcp", option]).args(question));
+        let told = tools::output(command.args([&at, "-p", &port, "+tcp", option]).args(question));
         assert!(told.contains("NOERROR") && told.contains(shown), "{told}");
     }
 }

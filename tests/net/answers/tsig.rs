@@ -106,7 +106,7 @@ fn dig_is_told_that_its_key_is_not_known() {
     let server = server();
     let mut dig = tools::tool("dig");
     dig.args([
-        "@127.0.0.1",
+        &format!("@{}", Transport::Udp4.ip()),
         "-p",
         &server.port().to_string(),
         "-y",

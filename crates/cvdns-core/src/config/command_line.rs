@@ -17,7 +17,8 @@ pub struct CommandLine {
 }
 
 impl Config {
-    /// Replaces settings by those of the command line. Everything wrong with them is reported.
+    /// Replaces settings by those of the command line. Everything wrong with them is reported, and
+    /// what has no effect beside them.
     pub fn apply(&mut self, stated: &CommandLine, problems: &mut Problems) {
         if !stated.listen.is_empty() {
             let place = || Location::file("--listen (CVDNS_LISTEN)");
@@ -45,6 +46,7 @@ impl Config {
                 ),
             }
         }
+        self.xdp.check(&self.server.listen, problems);
     }
 }
 

@@ -20,6 +20,8 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod udp_mode;
+mod xdp;
+mod xdp_mode;
 
 use std::collections::HashSet;
 
@@ -43,6 +45,8 @@ pub use record::Record;
 pub use restart::waiting_for_restart;
 pub use server::Server;
 pub use udp_mode::UdpMode;
+pub use xdp::Xdp;
+pub use xdp_mode::XdpMode;
 
 /// The server's configuration. Paths are relative to its first file, in whichever file they are
 /// written.
@@ -66,6 +70,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// DNS cookies.
     pub cookies: Cookies,
+    /// UDP past the kernel's sockets.
+    pub xdp: Xdp,
     /// How much is logged.
     pub log: Log,
     /// Which queries and answers are sent to a collector.
@@ -119,6 +125,7 @@ impl Config {
         let admin = Admin::read(root.table(&keys::ADMIN));
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
+        let xdp = Xdp::read(root.table(&keys::XDP));
         let log = Log::read(root.table(&keys::LOG));
         let dnstap = Dnstap::read(root.table(&keys::DNSTAP));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
@@ -133,6 +140,7 @@ impl Config {
             admin,
             rate_limit,
             cookies,
+            xdp,
             log,
             dnstap,
             monitor,

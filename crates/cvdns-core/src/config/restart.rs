@@ -1,7 +1,7 @@
 //! Keys that take effect only when the server starts.
 
 use super::Config;
-use super::keys::{admin, dnstap, log, server};
+use super::keys::{admin, dnstap, log, server, xdp};
 use crate::schema::KeyInfo;
 
 /// A key that a reload does not apply.
@@ -39,6 +39,13 @@ static START_KEYS: &[StartKey] = &[
     }),
     start_key("server", &server::SANDBOX, |a, b| a.server.sandbox != b.server.sandbox),
     start_key("admin", &admin::LISTEN, |a, b| a.admin.listen != b.admin.listen),
+    start_key("xdp", &xdp::INTERFACES, |a, b| {
+        let names = |config: &Config| -> Vec<String> {
+            config.xdp.interfaces.iter().map(|name| name.value.clone()).collect()
+        };
+        names(a) != names(b)
+    }),
+    start_key("xdp", &xdp::MODE, |a, b| a.xdp.mode != b.xdp.mode),
     start_key("log", &log::FORMAT, |a, b| a.log.json != b.log.json),
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
         a.log.query_sample.to_bits() != b.log.query_sample.to_bits()
@@ -100,6 +107,8 @@ mod tests {
         ("rate-limit", "exempt", "[\"192.0.2.0/24\"]", true),
         ("cookies", "enabled", "false", true),
         ("cookies", "secret-file", "\"s\"", true),
+        ("xdp", "interfaces", "[\"eth0\"]", false),
+        ("xdp", "mode", "\"generic\"", false),
         ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
@@ -131,6 +140,7 @@ mod tests {
             ("admin", &admin::SECTION),
             ("rate-limit", &rate_limit::SECTION),
             ("cookies", &cookies::SECTION),
+            ("xdp", &xdp::SECTION),
             ("log", &log::SECTION),
             ("dnstap", &dnstap::SECTION),
         ];

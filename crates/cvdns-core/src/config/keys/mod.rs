@@ -15,6 +15,7 @@ pub mod rate_limit;
 pub mod record;
 pub mod server;
 mod share;
+pub mod xdp;
 
 /// `cvdns.toml`.
 pub static FILE: FileFormat = FileFormat { title: "cvdns.toml", name: "cvdns", root: &ROOT };
@@ -32,6 +33,7 @@ pub static ROOT: Section = Section {
         &ADMIN,
         &RATE_LIMIT,
         &COOKIES,
+        &XDP,
         &MONITOR,
         &LOG,
         &DNSTAP,
@@ -98,6 +100,10 @@ pub static RATE_LIMIT: Key<SubTable, Optional> =
 /// `[cookies]`.
 pub static COOKIES: Key<SubTable, Optional> =
     section("cookies", &cookies::SECTION, "DNS cookies (RFC 7873, RFC 9018).");
+
+/// `[xdp]`.
+pub static XDP: Key<SubTable, Optional> =
+    section("xdp", &xdp::SECTION, "UDP past the kernel's sockets (Linux); off without it.");
 
 /// `[monitor]`.
 pub static MONITOR: Key<SubTable, Optional> =

@@ -1,0 +1,89 @@
+//! Makes the frame of a query that of its answer.
+
+use std::net::SocketAddr;
+
+use super::checksum::Sum;
+use super::{ETHERNET, IPV4, IPV4_HEADERS, IPV6, IPV6_HEADERS, PROTOCOL_UDP, Query, UDP};
+
+/// Shortest frame in octets, without its check sequence (IEEE 802.3).
+const SHORTEST_FRAME: usize = 60;
+
+/// Hops that an answer may take, as many as Linux gives its packets.
+const HOPS: u8 = 64;
+
+/// Makes the frame of a query the frame of its answer, which has `length` octets and stands where
+/// the query stood. Returns the new length of the frame. `None` means that the packet would have
+/// more than `mtu` octets, or that `frame` has no room for it: nothing must be sent then.
+///
+/// The answer goes back to the station that sent the query. Its checksums are always computed. The
+/// packet asks not to be fragmented, so that nobody can put fragments of his own in (RFC 9715), and
+/// needs no identification (RFC 6864 section 4.1). A short frame is filled up with zeros here:
+/// whoever fills it later could take octets of an earlier frame.
+#[inline]
+#[must_use]
+pub fn write_reply(frame: &mut [u8], query: &Query, length: usize, mtu: usize) -> Option<usize> {
+    let end = match query.client {
+        SocketAddr::V4(_) => over_ipv4(frame, length, mtu)?,
+        SocketAddr::V6(_) => over_ipv6(frame, length, mtu)?,
+    };
+    if end < SHORTEST_FRAME {
+        frame.get_mut(end..SHORTEST_FRAME)?.fill(0);
+    }
+    Some(end.max(SHORTEST_FRAME))
+}
+
+fn over_ipv4(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
+    let (headers, message) = frame.split_first_chunk_mut::<IPV4_HEADERS>()?;
+    let message = message.get(..length)?;
+    let datagram = u16::try_from(UDP + length).ok()?;
+    let packet = u16::try_from(IPV4 + UDP + length).ok().filter(|it| usize::from(*it) <= mtu)?;
+    swap_halves(&mut headers[..12]);
+    let [high, low] = packet.to_be_bytes();
+    // No service class, no identification, the flag "don't fragment".
+    headers[14..26].copy_from_slice(&[0x45, 0, high, low, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0]);
+    swap_halves(&mut headers[26..34]);
+    let checksum = Sum::of(&headers[ETHERNET..ETHERNET + IPV4]).checksum();
+    headers[24..26].copy_from_slice(&checksum);
+    swap_halves(&mut headers[34..38]);
+    headers[38..40].copy_from_slice(&datagram.to_be_bytes());
+    headers[40..42].copy_from_slice(&[0, 0]);
+    let checksum = udp_checksum(&headers[26..], message, datagram);
+    headers[40..42].copy_from_slice(&checksum);
+    Some(IPV4_HEADERS + length)
+}
+
+fn over_ipv6(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
+    let (headers, message) = frame.split_first_chunk_mut::<IPV6_HEADERS>()?;
+    let message = message.get(..length)?;
+    let datagram = u16::try_from(UDP + length).ok().filter(|it| IPV6 + usize::from(*it) <= mtu)?;
+    swap_halves(&mut headers[..12]);
+    let [high, low] = datagram.to_be_bytes();
+    // No traffic class, no flow.
+    headers[14..22].copy_from_slice(&[0x60, 0, 0, 0, high, low, PROTOCOL_UDP, HOPS]);
+    swap_halves(&mut headers[22..54]);
+    swap_halves(&mut headers[54..58]);
+    headers[58..60].copy_from_slice(&[high, low]);
+    headers[60..62].copy_from_slice(&[0, 0]);
+    let checksum = udp_checksum(&headers[22..], message, datagram);
+    headers[60..62].copy_from_slice(&checksum);
+    Some(IPV6_HEADERS + length)
+}
+
+/// The checksum of a datagram. `headers` are both addresses and the header of UDP, in which the
+/// checksum is still zero.
+fn udp_checksum(headers: &[u8], message: &[u8], length: u16) -> [u8; 2] {
+    let sum = Sum::of(headers).and(Sum::of(message));
+    match sum.and_number(u16::from(PROTOCOL_UDP)).and_number(length).checksum() {
+        // Zero would say that there is none (RFC 768).
+        [0, 0] => [0xff, 0xff],
+        checksum => checksum,
+    }
+}
+
+/// Swaps source and destination, which stand side by side.
+fn swap_halves(octets: &mut [u8]) {
+    let (first, second) = octets.split_at_mut(octets.len() / 2);
+    for (one, other) in first.iter_mut().zip(second) {
+        std::mem::swap(one, other);
+    }
+}

@@ -1,0 +1,263 @@
+//! Whether an interface can be served by AF_XDP, and what must be known of it for that.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use super::channels;
+use super::filter::MAX_ENDPOINTS;
+use super::memory::{FRAME_SIZE, HEADROOM};
+use super::netlink::{Link, LinkAddress, Netlink};
+
+/// An interface that can be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Interface {
+    pub name: String,
+    pub index: u32,
+    pub mac: [u8; 6],
+    /// Most octets of an IP packet.
+    pub mtu: u32,
+    /// Receive queues in use.
+    pub queues: u32,
+    /// The listen addresses that belong to it. A wildcard is there as each address of its family.
+    pub endpoints: Vec<SocketAddr>,
+    /// The XDP program that is attached; 0 for none.
+    pub program: u32,
+    /// What it is made of, such as `veth`; empty for hardware.
+    pub kind: String,
+}
+
+/// Octets of an Ethernet header.
+const ETHERNET: usize = 14;
+
+/// Most octets of an IP packet: a frame must fit into its place in memory.
+pub(super) const MAX_MTU: u32 = (FRAME_SIZE - HEADROOM - ETHERNET) as u32;
+
+/// Least octets of an IP packet: what every IPv6 link has (RFC 8200 section 5), so that all answers
+/// of the usual size (1,232 octets) fit.
+const MIN_MTU: u32 = 1280;
+
+/// Most queues that are served. Each has a thread and 4 MiB of locked memory; further ones go to
+/// the ordinary sockets.
+pub(super) const MAX_QUEUES: u32 = 64;
+
+/// What the system says.
+pub(super) struct System {
+    netlink: Netlink,
+    links: Vec<Link>,
+    addresses: Vec<LinkAddress>,
+}
+
+impl System {
+    /// Asks for all interfaces and addresses.
+    ///
+    /// # Errors
+    /// Those of the system, for people.
+    pub(super) fn ask() -> Result<Self, String> {
+        let ask = || {
+            let netlink = Netlink::open()?;
+            let (links, addresses) = (netlink.links()?, netlink.addresses()?);
+            io::Result::Ok(Self { netlink, links, addresses })
+        };
+        ask().map_err(|error| format!("the kernel does not tell its interfaces: {error}"))
+    }
+
+    /// The interface with this name, with those of the listen addresses that it has.
+    ///
+    /// # Errors
+    /// Why it cannot be served and what to do, in a line.
+    pub(super) fn interface(&self, name: &str, listen: &[SocketAddr]) -> Result<Interface, String> {
+        let Some(link) = self.links.iter().find(|link| link.name == name) else {
+            let names: Vec<_> = self.links.iter().map(|link| link.name.as_str()).collect();
+            return Err(format!("there is no such interface (there are {})", names.join(", ")));
+        };
+        let mac = self.check_kind(link)?;
+        if !link.is_up {
+            return Err(format!("it is down: `ip link set {name} up`, then restart the server"));
+        }
+        if link.mtu > MAX_MTU {
+            return Err(format!(
+                "its MTU of {} octets is over {MAX_MTU}, the most that AF_XDP can take here: `ip link set {name} \
+                 mtu 1500`",
+                link.mtu
+            ));
+        }
+        if link.mtu < MIN_MTU {
+            return Err(format!("its MTU of {} octets is under {MIN_MTU}", link.mtu));
+        }
+        self.check_vlans(link)?;
+        let endpoints = self.endpoints(link, listen);
+        if endpoints.is_empty() {
+            return Err(format!(
+                "it has none of the addresses of `listen`: `ip address show {name}`"
+            ));
+        }
+        let asked = channels::receive_queues(&self.netlink, name).ok().filter(|queues| *queues > 0);
+        Ok(Interface {
+            name: name.to_owned(),
+            index: link.index,
+            mac,
+            mtu: link.mtu,
+            queues: asked.unwrap_or(link.queues).max(1),
+            endpoints,
+            program: link.program,
+            kind: link.kind.clone(),
+        })
+    }
+
+    fn check_kind(&self, link: &Link) -> Result<[u8; 6], String> {
+        if link.kind == "vlan" {
+            let below = self.links.iter().find(|other| other.index == link.below);
+            let below = below.map(|below| format!(" ({})", below.name)).unwrap_or_default();
+            return Err(format!(
+                "it is a VLAN of another interface{below}: AF_XDP takes untagged frames only"
+            ));
+        }
+        if let Some(master) = self.links.iter().find(|other| other.index == link.master) {
+            return Err(format!("it is a part of {}, which has its packets", master.name));
+        }
+        let mac = <[u8; 6]>::try_from(link.mac.as_slice());
+        match mac {
+            Ok(mac) if link.is_ethernet && !link.is_loopback => Ok(mac),
+            _ => Err("it is no Ethernet interface".to_owned()),
+        }
+    }
+
+    /// Where the card takes tags out of frames, those of VLANs look like others.
+    fn check_vlans(&self, link: &Link) -> Result<(), String> {
+        let above = |other: &&Link| other.kind == "vlan" && other.below == link.index;
+        let Some(vlan) = self.links.iter().find(above) else { return Ok(()) };
+        let name = &link.name;
+        match channels::takes_tags_out(&self.netlink, name) {
+            Ok(false) => Ok(()),
+            _ => Err(format!(
+                "it carries the VLAN {}, and takes the tags out of frames: `ethtool -K {name} rxvlan off`, or move \
+                 the VLAN to another interface",
+                vlan.name
+            )),
+        }
+    }
+
+    fn endpoints(&self, link: &Link, listen: &[SocketAddr]) -> Vec<SocketAddr> {
+        let own = self.addresses.iter().filter(|own| own.link == link.index && own.is_usable);
+        let own: Vec<IpAddr> = own.map(|own| own.address).filter(is_served).collect();
+        let mut endpoints = Vec::new();
+        for listen in listen {
+            let (wanted, port) = (listen.ip(), listen.port());
+            let of_family = |own: &&IpAddr| own.is_ipv4() == wanted.is_ipv4();
+            let is_it = |own: &&IpAddr| wanted.is_unspecified() || **own == wanted;
+            let found = own.iter().filter(of_family).filter(is_it);
+            endpoints.extend(found.map(|address| SocketAddr::new(*address, port)));
+        }
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        endpoints.truncate(MAX_ENDPOINTS);
+        endpoints
+    }
+}
+
+/// Link-local addresses are left to the kernel: an answer to one needs to know the interface.
+fn is_served(address: &IpAddr) -> bool {
+    let is_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_loopback(),
+    };
+    !is_local && !address.is_multicast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The system knows none with this name.
+    const NAME: &str = "cvdns-none";
+
+    fn system(links: Vec<Link>, addresses: &[(u32, &str)]) -> System {
+        let of = |(link, address): &(u32, &str)| LinkAddress {
+            link: *link,
+            address: address.parse().unwrap(),
+            is_usable: true,
+        };
+        let addresses = addresses.iter().map(of).collect();
+        System { netlink: Netlink::open().unwrap(), links, addresses }
+    }
+
+    fn eth0() -> Link {
+        Link {
+            index: 2,
+            name: NAME.to_owned(),
+            mac: vec![2, 0, 0, 0, 0, 2],
+            mtu: 1500,
+            is_ethernet: true,
+            is_up: true,
+            queues: 4,
+            ..Link::default()
+        }
+    }
+
+    fn listen(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_interface_is_served_at_those_listen_addresses_that_it_has() {
+        let own = [
+            (2, "192.0.2.53"),
+            (2, "192.0.2.54"),
+            (3, "192.0.2.55"),
+            (2, "2001:db8::53"),
+            (2, "fe80::2"),
+            (2, "169.254.0.2"),
+        ];
+        let system = system(vec![eth0()], &own);
+        for (configured, expected) in [
+            (&["192.0.2.53:53", "192.0.2.55:53"][..], &["192.0.2.53:53"][..]),
+            (&["0.0.0.0:53"], &["192.0.2.53:53", "192.0.2.54:53"]),
+            (&["[::]:5300", "192.0.2.54:53"], &["192.0.2.54:53", "[2001:db8::53]:5300"]),
+            (&["192.0.2.54:53", "192.0.2.54:53"], &["192.0.2.54:53"]),
+        ] {
+            let interface = system.interface(NAME, &listen(configured)).unwrap();
+            assert_eq!(interface.endpoints, listen(expected), "{configured:?}");
+            assert_eq!((interface.queues, interface.mac), (4, [2, 0, 0, 0, 0, 2]));
+        }
+        let reason = system.interface(NAME, &listen(&["192.0.2.1:53"])).unwrap_err();
+        assert!(reason.contains("none of the addresses"), "{reason}");
+    }
+
+    #[test]
+    fn what_cannot_be_served_says_why() {
+        let vlan = |name: &str, below| Link {
+            index: 7,
+            name: name.to_owned(),
+            kind: "vlan".to_owned(),
+            below,
+            ..eth0()
+        };
+        let of = |change: fn(&mut Link)| {
+            let mut link = eth0();
+            change(&mut link);
+            vec![link]
+        };
+        for (links, words) in [
+            (vec![], "no such interface"),
+            (of(|link| link.is_up = false), "`ip link set cvdns-none up`"),
+            (of(|link| link.mtu = MAX_MTU + 1), "MTU"),
+            (of(|link| link.mtu = 1279), "MTU"),
+            (of(|link| link.is_ethernet = false), "Ethernet"),
+            (of(|link| link.is_loopback = true), "Ethernet"),
+            (of(|link| link.mac.clear()), "Ethernet"),
+            (vec![vlan(NAME, 3), Link { index: 3, name: "eth7".to_owned(), ..eth0() }], "eth7"),
+            (vec![eth0(), vlan("eth0.10", 2)], "eth0.10"),
+            (
+                vec![
+                    Link { master: 9, ..eth0() },
+                    Link { index: 9, name: "br0".to_owned(), ..eth0() },
+                ],
+                "br0",
+            ),
+        ] {
+            let system = system(links, &[(2, "192.0.2.53")]);
+            let reason = system.interface(NAME, &listen(&["0.0.0.0:53"])).unwrap_err();
+            assert!(reason.contains(words) && !reason.contains('\n'), "{words}: {reason}");
+        }
+    }
+}
