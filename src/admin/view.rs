@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
+use super::process::ProcessStats;
+use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::problem::Problems;
@@ -36,6 +38,8 @@ pub struct ServerView {
     pub log: LogQueue,
     /// The log's level.
     pub log_level: LogLevel,
+    /// What the process takes of its machine.
+    pub process: Arc<ProcessStats>,
     /// Passes requests for changes to the thread that follows feed and files.
     pub changes: mpsc::Sender<ChangeRequest>,
 }
@@ -98,6 +102,14 @@ pub struct ServerCondition {
     pub source: Option<String>,
     /// Description of the country database, for people.
     pub database: String,
+    /// The size and the age of the country database; `None` if none was read.
+    pub database_size: Option<DatabaseSize>,
+    /// How often another country database was taken over, and how often one was refused.
+    pub database_updates: [u64; 2],
+    /// When the file of the secrets of cookies was changed last; `None` without one.
+    pub secrets_changed: Option<Timestamp>,
+    /// How often a file of the state directory could not be written.
+    pub state_write_errors: u64,
     /// Number of overrides in force.
     pub overrides: usize,
     /// Who may use the admin listener over TCP.

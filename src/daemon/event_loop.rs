@@ -108,7 +108,20 @@ impl EventLoop<'_> {
                 state.read(Timestamp::now());
                 last_read = Instant::now();
             }
+            self.follow_database(state);
             state.tick(Timestamp::now());
+        }
+    }
+
+    /// Takes over another country database, if one lies in the place of the one in force. Answers go
+    /// on meanwhile.
+    fn follow_database(&self, state: &mut ServerState) {
+        if !state.has_new_database() {
+            return;
+        }
+        match self.memory.check() {
+            Ok(()) => state.read_database(Timestamp::now()),
+            Err(Shortage { what, help }) => state.refuse_database(&format!("{what} ({help})")),
         }
     }
 
@@ -130,13 +143,15 @@ impl EventLoop<'_> {
         log_problems(&problems);
         state.count_reload(done);
         if done {
-            info!("reloaded {}", self.config.display());
+            let path = self.config.display();
+            info!(path = %path, "reloaded {path}");
             if self.log_level.configure(state.loaded().config.log.level) {
                 info!("the log level is {:?}", self.log_level.in_force().level);
             }
             self.poller = FeedPoller::start(state.loaded());
         } else {
-            error!("{} was not reloaded: what was served before goes on", self.config.display());
+            let path = self.config.display();
+            error!(path = %path, "{path} was not reloaded: what was served before goes on");
         }
         if has_memory {
             *watcher = watch(state);

@@ -2,7 +2,7 @@
 //! until a signal stops it.
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
-//! `feed_state`, `release_state`, `overrides_state`, `flapping`, `version_memory` and
+//! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`, `version_memory` and
 //! `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
@@ -18,6 +18,7 @@ mod backoff;
 mod bound;
 mod coarse_clock;
 mod cookie_secrets;
+mod countries_state;
 mod event_loop;
 mod feed_candidate;
 mod feed_poller;
@@ -52,10 +53,11 @@ mod takeover;
 mod version_memory;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, ProcessStats};
 use crate::load::Loaded;
 use crate::logging::{LogLevel, LogQueue, log_problems};
 use cvdns_core::config::Config;
@@ -85,6 +87,8 @@ pub struct Daemon {
     tcp_limits: TcpLimits,
     admin: Admin,
     log: (LogQueue, LogLevel),
+    /// What it takes of its machine.
+    process: Arc<ProcessStats>,
     supervision: Supervision,
     /// The running server that this one replaces.
     predecessor: Option<Predecessor>,
@@ -107,7 +111,9 @@ impl Daemon {
         log: (LogQueue, LogLevel),
         mut origin: Origin,
     ) -> Result<Self, StartError> {
-        info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
+        let process = Arc::new(ProcessStats::open());
+        let (version, path) = (env!("CARGO_PKG_VERSION"), config.display());
+        info!(version, path = %path, "cvdns {version} starts with {path}");
         if problems.has_errors() {
             // Nothing will be served; compiling finds all other problems.
             let _ = compile(&loaded.inputs, &FeedRequirements::default(), &mut problems);
@@ -120,7 +126,7 @@ impl Daemon {
         let bound = if problems.has_errors() {
             Err(StartError::Inputs(Problems::default()))
         } else {
-            Bound::new(&loaded, config, &mut origin, predecessor.as_mut())
+            Bound::new(&loaded, config, &mut origin, predecessor.as_mut(), &log.0)
         };
         let started = bound.and_then(|bound| {
             let state = bound.state(loaded, predecessor.is_some(), &mut problems);
@@ -137,6 +143,7 @@ impl Daemon {
                     tcp_limits,
                     admin,
                     log,
+                    process,
                     supervision,
                     predecessor,
                     takeover,

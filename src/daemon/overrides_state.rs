@@ -2,6 +2,7 @@
 //! by itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -25,8 +26,13 @@ pub(super) struct OverridesState {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Logged {
     host: String,
+    state: String,
+    reason: Arc<str>,
     text: String,
 }
+
+/// An override that came into force, changed or ended, and the sentence about it.
+type LoggedChange = (Logged, String);
 
 impl OverridesState {
     /// Takes over a file that was just read.
@@ -101,31 +107,44 @@ impl OverridesState {
         let lines = lines(self.in_force.update(in_force));
         log_first(
             lines,
-            |line| info!("{line}"),
-            |more| info!("{more} more overrides came into force, changed or ended"),
+            |(Logged { host, state, reason, .. }, line)| {
+                info!(mirror = host, state, reason = &*reason, "{line}");
+            },
+            |more| {
+                info!(count = more, "{more} more overrides came into force, changed or ended");
+            },
         );
     }
 }
 
 impl Logged {
     fn of(entry: &Override) -> Self {
-        Self { host: entry.host.clone(), text: entry.to_string() }
+        Self {
+            host: entry.host.clone(),
+            state: entry.state.to_string(),
+            reason: entry.reason.clone(),
+            text: entry.to_string(),
+        }
     }
 }
 
 /// A line for each override that came into force, changed or ended.
-fn lines(changes: Changes<Logged>) -> Vec<String> {
+fn lines(changes: Changes<Logged>) -> Vec<LoggedChange> {
     let mut ended = changes.gone;
     let mut lines = Vec::new();
-    for Logged { host, text } in changes.new {
-        match ended.iter().position(|old| old.host == host) {
+    for new in changes.new {
+        let line = match ended.iter().position(|old| old.host == new.host) {
             Some(old) => {
-                lines.push(format!("override changed: {text}, was {}", ended.remove(old).text));
+                format!("override changed: {}, was {}", new.text, ended.remove(old).text)
             }
-            None => lines.push(format!("override in force: {text}")),
-        }
+            None => format!("override in force: {}", new.text),
+        };
+        lines.push((new, line));
     }
-    lines.extend(ended.iter().map(|old| format!("override ended: {}", old.text)));
+    lines.extend(ended.into_iter().map(|old| {
+        let line = format!("override ended: {}", old.text);
+        (old, line)
+    }));
     lines
 }
 
@@ -152,7 +171,9 @@ mod tests {
             "override changed: b drained (r), was b down (r)",
             "override ended: c up (r)",
         ];
-        assert_eq!(lines(once.update(now.clone())), expected);
+        let lines_of =
+            |changes| -> Vec<String> { lines(changes).into_iter().map(|(_, line)| line).collect() };
+        assert_eq!(lines_of(once.update(now.clone())), expected);
         assert!(lines(once.update(now)).is_empty());
     }
 }

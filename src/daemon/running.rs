@@ -20,7 +20,7 @@ use super::sampling::{SampleWriter, Sampling};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{ChangeRequest, ServerView};
+use crate::admin::{ChangeRequest, ProcessStats, ServerView};
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
@@ -48,7 +48,7 @@ impl Daemon {
         let _essential = Essential::new("the thread that follows feed, files and signals");
         let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level), .. } =
             self;
-        let Self { mut supervision, predecessor, takeover, .. } = self;
+        let Self { mut supervision, predecessor, takeover, process, .. } = self;
         let mut poller = FeedPoller::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut poller, &mut state, patience).await;
@@ -65,7 +65,8 @@ impl Daemon {
         // The writer of samples ends when the last sampler is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let view = view(&state, serving.tallies(), (log, log_level.clone()), requests);
+        let log = (log, log_level.clone());
+        let view = view(&state, serving.tallies(), log, requests, process);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
@@ -73,7 +74,7 @@ impl Daemon {
         supervision.store(&sockets);
         let mut offering = offer(takeover, sockets, &cookies, &state);
         for address in addresses {
-            info!("answering on {address}, UDP and TCP");
+            info!(address = %address, "answering on {address}, UDP and TCP");
         }
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
@@ -166,6 +167,7 @@ fn view(
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
     changes: mpsc::Sender<ChangeRequest>,
+    process: Arc<ProcessStats>,
 ) -> ServerView {
     let publisher = state.publisher();
     ServerView {
@@ -177,6 +179,7 @@ fn view(
         counted_before: Arc::default(),
         log,
         log_level,
+        process,
         changes,
     }
 }

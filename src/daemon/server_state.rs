@@ -1,6 +1,7 @@
 //! Everything that answers depend on. Inputs that are wrong change nothing.
 
 mod condition;
+mod database;
 mod losses;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tracing::info;
 
+use super::countries_state::CountriesState;
 use super::feed_candidate::{FeedCandidate, FeedDocument};
 use super::feed_poller::FetchResult;
 use super::feed_state::{FeedChange, FeedPolicy, FeedState};
@@ -42,6 +44,7 @@ pub(super) struct ServerState {
     feed: FeedState,
     release: ReleaseState,
     overrides: OverridesState,
+    countries: CountriesState,
     flapping: FlapTracker,
     versions: VersionMemory,
     /// What was usable by the feeds before.
@@ -93,6 +96,7 @@ impl ServerState {
             feed: FeedState::new(keys),
             release: ReleaseState::default(),
             overrides: OverridesState::default(),
+            countries: CountriesState::default(),
             flapping: FlapTracker::default(),
             versions,
             losses: LossWindow::default(),
@@ -139,6 +143,8 @@ impl ServerState {
         let candidate = self.feed.read_file(FeedPolicy::of(&self.loaded), now);
         self.take(candidate, now);
         self.keep_again();
+        // What could not be written.
+        self.show();
     }
 
     /// Reads the followed files after a change: the feed's file only if it is another one.
@@ -165,7 +171,7 @@ impl ServerState {
     /// When no such feed is held back, in words for the operator.
     pub(super) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
         self.feed.accept(serial, FeedPolicy::of(&self.loaded))?;
-        info!("feed {serial} is accepted by an operator");
+        info!(feed = serial, "feed {serial} is accepted by an operator");
         self.losses.forget();
         self.state_directory.forget_early();
         self.publish_fitting(self.publisher.static_data(), now);
@@ -245,10 +251,13 @@ impl ServerState {
         }
         self.loaded = loaded;
         self.overrides.take_over(&self.loaded.overrides);
+        self.countries.forget();
         self.flapping.set_settle(self.loaded.config.feed.settle);
         let changed = self.state_directory.path() != self.loaded.state.as_deref();
         if changed {
-            self.state_directory = StateDirectory::new(self.loaded.state.clone());
+            let errors = self.state_directory.write_errors();
+            self.state_directory =
+                StateDirectory::new(self.loaded.state.clone()).after_errors(errors);
             self.versions.kept(false);
         }
         changed
@@ -311,6 +320,7 @@ impl ServerState {
         let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
         let secrets = self.loaded.cookie_secrets.path.clone();
         let overrides = self.overrides.watched();
+        let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
         feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets).collect()
     }
 
@@ -376,8 +386,8 @@ impl ServerState {
         self.state_directory.forget_early();
         self.release.read(&self.loaded.supply, now);
         self.publish_fitting(self.publisher.static_data(), now);
-        let path = self.state_directory.path().unwrap_or(Path::new(""));
-        info!("going on with what was kept in {}", path.display());
+        let path = self.state_directory.path().unwrap_or(Path::new("")).display();
+        info!(path = %path, "going on with what was kept in {path}");
         self.log_feed();
     }
 

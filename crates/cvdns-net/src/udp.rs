@@ -124,7 +124,7 @@ impl Worker {
     /// Logs the first of consecutive failures, and pauses.
     fn report(&mut self, error: &io::Error) {
         if !self.failing {
-            error!(%error, "receiving queries failed; going on");
+            error!(%error, "receiving queries failed: {error}; going on");
             self.failing = true;
         }
         sleep(ERROR_PAUSE);

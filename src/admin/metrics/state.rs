@@ -24,8 +24,32 @@ impl MetricsEncoder<'_, '_> {
         let help = "Reloads of the configuration; a failed one changes nothing";
         self.counters("reloads", help, reloads)?;
         self.counter("snapshots_compiled", "Compiled snapshots", condition.compiled)?;
+        self.counter(
+            "state_write_errors",
+            "Files of the state directory that could not be written",
+            condition.state_write_errors,
+        )?;
+        self.sources(condition)?;
         let last = condition.compile_time.as_secs_f64();
         self.gauge("snapshot_compile_seconds", "How long the newest snapshot took to compile", last)
+    }
+
+    /// Files whose age matters.
+    fn sources(&mut self, condition: &ServerCondition) -> Result<(), Error> {
+        if let Some(size) = condition.database_size {
+            let help = "When the country database was made";
+            self.gauge("geoip_build_timestamp_seconds", help, size.built)?;
+            let networks = size.networks as u64;
+            self.gauge("geoip_networks", "Networks with data in the country database", networks)?;
+        }
+        let [done, failed] = condition.database_updates;
+        let updates = [([("outcome", "done")], done), ([("outcome", "failed")], failed)];
+        let help = "New country databases that were seen; a failed one changes nothing";
+        self.counters("geoip_updates", help, updates)?;
+        condition.secrets_changed.map_or(Ok(()), |changed| {
+            let help = "When the file of the secrets of cookies was changed";
+            self.gauge("cookie_secrets_changed_timestamp_seconds", help, seconds(changed))
+        })
     }
 
     /// The feed.
@@ -123,6 +147,10 @@ impl MetricsEncoder<'_, '_> {
         let states =
             states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
         self.gauges("mirrors", "Mirrors by state; each host counts once", states)?;
+        let each = snapshot
+            .mirror_conditions()
+            .map(|(host, condition)| ([("mirror", host), ("state", condition.label())], 1u64));
+        self.gauges("mirror_state", "State of each mirror; the value is 1", each)?;
         let lagging = dynamic_data.lagging() as u64;
         self.gauge(
             "mirrors_lagging",

@@ -1,5 +1,6 @@
 //! What the admin address shows beside snapshots: above all why the server is not ready.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,6 +23,10 @@ impl ServerState {
             not_ready: self.not_ready(&snapshot),
             source: self.loaded.feed.as_ref().map(ToString::to_string),
             database: self.loaded.countries.described.clone(),
+            database_size: self.loaded.countries.size,
+            database_updates: self.countries.updates(),
+            secrets_changed: self.loaded.cookie_secrets.path.as_deref().and_then(changed),
+            state_write_errors: self.state_directory.write_errors(),
             access: Access {
                 token_file: self.loaded.admin_token.clone(),
                 hosts: self.loaded.config.admin.hosts.clone(),
@@ -76,6 +81,11 @@ impl ServerState {
             (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
         ]
     }
+}
+
+/// When a file was changed last.
+fn changed(path: &Path) -> Option<Timestamp> {
+    Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()
 }
 
 /// That no mirror is up, if there are enabled ones.

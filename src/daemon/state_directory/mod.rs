@@ -35,6 +35,8 @@ pub(super) struct StateDirectory {
     early: Option<KeptFeed>,
     /// Why a file could not be written, by file.
     complaints: BTreeMap<&'static str, LogOnce>,
+    /// How often a file could not be written.
+    write_errors: u64,
 }
 
 /// A feed that was in force.
@@ -51,14 +53,31 @@ impl StateDirectory {
         if let Some(path) = &path {
             remove_leftovers(path);
         }
-        Self { path, is_foreign: false, announced: None, early: None, complaints: BTreeMap::new() }
+        Self {
+            path,
+            is_foreign: false,
+            announced: None,
+            early: None,
+            complaints: BTreeMap::new(),
+            write_errors: 0,
+        }
+    }
+
+    /// Goes on with the number of errors of another directory.
+    pub(super) fn after_errors(self, write_errors: u64) -> Self {
+        Self { write_errors, ..self }
+    }
+
+    /// How often a file could not be written.
+    pub(super) fn write_errors(&self) -> u64 {
+        self.write_errors
     }
 
     /// Opens the directory of a server that still runs. Nothing is written there until
     /// [`Self::begin_writing`].
     pub(super) fn of_running_server(path: Option<PathBuf>) -> Self {
         let complaints = BTreeMap::new();
-        Self { path, is_foreign: true, announced: None, early: None, complaints }
+        Self { path, is_foreign: true, announced: None, early: None, complaints, write_errors: 0 }
     }
 
     /// Writes from now on. Returns whether nothing was written so far.
@@ -95,7 +114,8 @@ impl StateDirectory {
             }
         };
         if let Err(error) = kept.feed.timely(now) {
-            warn!("{}: {error}; it is gone on from when the clock is right", path.display());
+            let path = path.display();
+            warn!(path = %path, "{path}: {error}; it is gone on from when the clock is right");
             self.early = Some(kept);
             return None;
         }
@@ -209,9 +229,12 @@ impl StateDirectory {
                 true
             }
             Err(error) => {
+                self.write_errors += 1;
                 let text = cannot_write(&path, &error);
                 if complaint.is_new(text.clone()) {
                     warn!(
+                        path = %path.display(),
+                        error = %error,
                         "{text}; the next start will not know what is in force now (`state` in [feed])"
                     );
                 }
@@ -251,9 +274,11 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
 /// Puts an unusable file aside, for people to look at.
 fn warn_unusable(path: &Path, error: &str) {
     let outcome = put_aside(path, "bad");
+    let path = path.display();
     warn!(
-        "{} is not good ({error}); {outcome}; what was in force before is not known",
-        path.display()
+        path = %path,
+        error,
+        "{path} is not good ({error}); {outcome}; what was in force before is not known"
     );
 }
 

@@ -43,6 +43,10 @@ static START_KEYS: &[StartKey] = &[
     start_key("log", &log::QUERY_SAMPLE, |a, b| {
         a.log.query_sample.to_bits() != b.log.query_sample.to_bits()
     }),
+    start_key("log", &log::FILE, |a, b| {
+        let path = |config: &Config| config.log.file.as_ref().map(|path| path.value.clone());
+        path(a) != path(b)
+    }),
 ];
 
 /// The keys that wait for a restart, each with its section: they differ from those with which the
@@ -93,6 +97,7 @@ mod tests {
         ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
+        ("log", "file", "\"l\"", false),
     ];
 
     #[test]
