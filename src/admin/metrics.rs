@@ -1,7 +1,6 @@
 //! The metrics, collected from the running server at each request.
 
 mod encoder;
-mod process;
 mod state;
 mod traffic;
 
@@ -20,7 +19,6 @@ use super::counted::Counted;
 use super::view::{AdminState, ServerView};
 
 use encoder::MetricsEncoder;
-pub(super) use process::ProcessCollector;
 
 /// The media type of `OpenMetrics` (1.0, section "Overall Structure"). Prometheus requests it;
 /// other clients get the older Prometheus text format.

@@ -33,7 +33,8 @@ use tracing::info;
 
 use connections::Responder;
 use listener::BoundListener;
-use metrics::{MetricsCollector, ProcessCollector};
+use metrics::MetricsCollector;
+use process::ProcessCollector;
 use view::AdminState;
 
 use cvdns_core::config::AdminAddress;

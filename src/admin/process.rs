@@ -1,12 +1,16 @@
 //! What the process takes of its machine.
 
+use std::fmt::Error;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeValLike;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue};
+use prometheus_client::metrics::MetricType;
 use rustix::fs::Dir;
 
 /// Where the process is seen. Its files are opened before the process enters the sandbox, in which
@@ -24,19 +28,19 @@ pub struct ProcessStats {
 
 /// The process at a moment. What the system does not say is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct ProcessUsage {
+struct ProcessUsage {
     /// When the process was started.
-    pub started: Timestamp,
+    started: Timestamp,
     /// Seconds of processor time, in the program and in the system for it.
-    pub cpu: Option<f64>,
+    cpu: Option<f64>,
     /// Octets of its address space.
-    pub virtual_memory: Option<u64>,
+    virtual_memory: Option<u64>,
     /// Octets of it that are in memory.
-    pub resident_memory: Option<u64>,
+    resident_memory: Option<u64>,
     /// Open file descriptors.
-    pub open_descriptors: Option<u64>,
+    open_descriptors: Option<u64>,
     /// Most descriptors that it may have open.
-    pub max_descriptors: Option<u64>,
+    max_descriptors: Option<u64>,
 }
 
 impl ProcessStats {
@@ -54,7 +58,7 @@ impl ProcessStats {
     }
 
     /// The process now.
-    pub(super) fn usage(&self) -> ProcessUsage {
+    fn usage(&self) -> ProcessUsage {
         let sizes = self.sizes();
         let cpu = getrusage(UsageWho::RUSAGE_SELF).ok().map(|usage| {
             let micros =
@@ -93,6 +97,49 @@ impl ProcessStats {
         }
         Some(count)
     }
+}
+
+/// Collects the metrics of the process, by the names that Prometheus' client libraries give them,
+/// without the prefix of others.
+#[derive(Debug)]
+pub(super) struct ProcessCollector(pub Arc<ProcessStats>);
+
+impl Collector for ProcessCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let ProcessUsage {
+            started,
+            cpu,
+            virtual_memory,
+            resident_memory,
+            open_descriptors,
+            max_descriptors,
+        } = self.0.usage();
+        if let Some(cpu) = cpu {
+            let help = "Processor time of the process";
+            encoder
+                .encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?
+                .encode_counter::<[(&str, &str); 0], _, u64>(&cpu, None)?;
+        }
+        let started = started.as_millisecond() as f64 / 1e3;
+        let mut gauge = |name, help, value| gauge(&mut encoder, name, help, value);
+        gauge("process_start_time_seconds", "When the process was started", Some(started))?;
+        let mut octets =
+            |name, help, value: Option<u64>| gauge(name, help, value.map(|value| value as f64));
+        octets("process_virtual_memory_bytes", "Address space of the process", virtual_memory)?;
+        octets("process_resident_memory_bytes", "What of it is in memory", resident_memory)?;
+        octets("process_open_fds", "Open file descriptors", open_descriptors)?;
+        octets("process_max_fds", "Most file descriptors that may be open", max_descriptors)
+    }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: Option<impl EncodeGaugeValue>,
+) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
 }
 
 #[cfg(test)]

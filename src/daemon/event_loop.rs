@@ -113,8 +113,8 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Takes over another country database, if one lies in the place of the one in force. Answers go
-    /// on meanwhile.
+    /// Takes over another country database, if one lies in the place of the one in force. Queries
+    /// are answered meanwhile.
     fn follow_database(&self, state: &mut ServerState) {
         if !state.has_new_database() {
             return;

@@ -2,8 +2,8 @@
 //! until a signal stops it.
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
-//! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`, `version_memory` and
-//! `state_directory`;
+//! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`,
+//! `version_memory` and `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
 //!

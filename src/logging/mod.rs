@@ -1,6 +1,6 @@
-//! The log, on standard error or in a file. Lines wait in a queue of bounded size, and one thread writes them, so
-//! that a thread which logs never waits for a disk or a reader, and nothing ends because a line
-//! cannot be written.
+//! The log, on standard error or in a file. Lines wait in a queue of bounded size, and one thread
+//! writes them, so that a thread which logs never waits for a disk or a reader, and nothing ends
+//! because a line cannot be written.
 //!
 //! `queue` holds the lines, `writer` writes them to the `stream`, `counts` counts what was lost;
 //! `file` opens the log's file, `journal` knows systemd's journal; `once` and `problems` keep the

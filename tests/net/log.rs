@@ -1,4 +1,5 @@
-//! What programs read of the log: priorities in the journal, fields in JSON, a file that is rotated.
+//! What programs read of the log: priorities in the journal, fields in JSON, and a file that is
+//! rotated.
 
 use crate::support;
 
