@@ -112,6 +112,12 @@ pub struct ServerCondition {
     pub state_write_errors: u64,
     /// Number of overrides in force.
     pub overrides: usize,
+    /// The URL that overrides come from, if it is one.
+    pub overrides_source: Option<String>,
+    /// The serial of the overrides in force, if they come from a URL.
+    pub overrides_serial: Option<u64>,
+    /// Failed attempts to get overrides from a URL, by reason.
+    pub overrides_refusals: BTreeMap<&'static str, u64>,
     /// Who may use the admin listener over TCP.
     pub access: Access,
     /// When the server was started.

@@ -39,6 +39,7 @@ mod random;
 mod record_changes;
 mod release_state;
 mod reload_memory;
+mod remote_overrides;
 mod reporter;
 mod running;
 mod sampling;
@@ -75,7 +76,9 @@ pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
 pub use origin::Origin;
 pub use start_error::StartError;
-pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use state_directory::{
+    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+};
 pub use stepped::SteppedServer;
 
 /// A server that has read its inputs and bound its sockets.

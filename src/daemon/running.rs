@@ -11,7 +11,7 @@ use super::Daemon;
 use super::answerer::MakeAnswerer;
 use super::cookie_secrets::CookieSecretsFollower;
 use super::event_loop::{Ending, EventLoop, FIRST_FETCH, fetch_first};
-use super::feed_poller::FeedPoller;
+use super::feed_poller::Pollers;
 use super::malloc_trim;
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
@@ -49,9 +49,9 @@ impl Daemon {
         let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level), .. } =
             self;
         let Self { mut supervision, predecessor, takeover, process, .. } = self;
-        let mut poller = FeedPoller::start(state.loaded());
+        let mut pollers = Pollers::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
-        fetch_first(&mut poller, &mut state, patience).await;
+        fetch_first(&mut pollers, &mut state, patience).await;
         let predecessor = succession::check(predecessor, &state)?;
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
@@ -80,7 +80,7 @@ impl Daemon {
         supervision.ready(&state.status());
         let events = EventLoop {
             config: &config,
-            poller,
+            pollers,
             pending: &pending,
             changes,
             log_level: &log_level,

@@ -2,7 +2,9 @@
 
 mod condition;
 mod database;
+mod keeping;
 mod losses;
+mod overrides;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,6 +118,7 @@ impl ServerState {
     fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
         self.overrides.take_over(&self.loaded.overrides);
+        self.resume_overrides();
         if self.overrides.in_force(now) > 0 {
             self.publish(self.publisher.static_data(), now);
         }
@@ -259,6 +262,7 @@ impl ServerState {
             self.state_directory =
                 StateDirectory::new(self.loaded.state.clone()).after_errors(errors);
             self.versions.kept(false);
+            self.keep_overrides();
         }
         changed
     }
@@ -339,16 +343,6 @@ impl ServerState {
         match self.feed.feed() {
             Some(feed) => format!("answers by feed {}", feed.serial),
             None => "answers without a feed".to_owned(),
-        }
-    }
-
-    /// Writes into the state directory from now on, and writes what is in force: the server that
-    /// had the directory does not write any more.
-    pub(super) fn begin_writing(&mut self) {
-        if self.state_directory.begin_writing() {
-            self.keep_feed();
-            self.versions.kept(false);
-            self.keep_again();
         }
     }
 
@@ -445,34 +439,6 @@ impl ServerState {
 
     fn follow_flapping(&mut self, now: Timestamp) {
         self.flapping.follow(self.feed.feed(), fleets(&self.loaded), now);
-    }
-
-    /// Keeps the feed in force for the next start.
-    fn keep_feed(&mut self) {
-        if let Some(FeedDocument { source, octets, signature }) = self.feed.document() {
-            self.state_directory.keep_feed(&source.to_string(), octets, signature.as_deref());
-        }
-    }
-
-    /// Keeps the history of versions for the next start, if it changed.
-    fn keep_history(&mut self) {
-        if let Some(history) = self.versions.to_keep() {
-            let is_kept = self.state_directory.keep_history(history);
-            self.versions.kept(is_kept);
-        }
-    }
-
-    /// Keeps again what somebody removed from the state directory.
-    fn keep_again(&mut self) {
-        if self.state_directory.lacks_feed() {
-            self.keep_feed();
-        }
-        let newest = self.publisher.newest();
-        self.state_directory.keep_announced(newest.dynamic_data.announced());
-        if self.state_directory.lacks_history() {
-            self.versions.kept(false);
-        }
-        self.keep_history();
     }
 
     fn log_feed(&mut self) {

@@ -65,6 +65,14 @@ impl MetricsEncoder<'_, '_> {
         self.gauge("feed_held_serial", "Serial of the feed that is held back; 0 if none is", held)?;
         let overrides = condition.overrides as u64;
         self.gauge("overrides_in_force", "The operator's overrides in force", overrides)?;
+        let refusals = condition.overrides_refusals.iter();
+        let refusals = refusals.map(|(reason, count)| ([("reason", *reason)], *count));
+        let help = "Failed attempts to get overrides from a URL, by reason";
+        self.counters("overrides_errors", help, refusals)?;
+        if let Some(serial) = condition.overrides_serial {
+            let help = "Serial of the overrides in force, which come from a URL";
+            self.gauge("overrides_serial", help, serial)?;
+        }
         let Some(feed) = &condition.feed else { return Ok(()) };
         let help = "1 if the coordinator does not trust what it sees and has frozen all states";
         self.gauge("feed_frozen", help, i64::from(feed.frozen.is_some()))?;

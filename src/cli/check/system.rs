@@ -173,7 +173,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     let secrets = &loaded.config.cookies.secret_file;
     let token = &loaded.config.admin.token_file;
-    let parts = [&feed.ca_file, &feed.overrides, &record.file, secrets, token];
+    let overrides = if loaded.overrides.url.is_some() { &None } else { &feed.overrides };
+    let parts = [&feed.ca_file, overrides, &record.file, secrets, token];
     for named in parts.into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));
     }
@@ -187,7 +188,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
         out.extend(
-            ["feed.json", "record.json"].map(|name| (state.join(name), named.location.clone())),
+            ["feed.json", "record.json", "overrides.json"]
+                .map(|name| (state.join(name), named.location.clone())),
         );
     }
     out

@@ -26,6 +26,9 @@ impl ServerState {
             database_size: self.loaded.countries.size,
             database_updates: self.countries.updates(),
             secrets_changed: self.loaded.cookie_secrets.path.as_deref().and_then(changed),
+            overrides_source: self.overrides.url().map(ToString::to_string),
+            overrides_serial: self.overrides.document().map(|(_, document)| document.serial),
+            overrides_refusals: self.overrides.remote().refusals().clone(),
             state_write_errors: self.state_directory.write_errors(),
             access: Access {
                 token_file: self.loaded.admin_token.clone(),
@@ -49,6 +52,8 @@ impl ServerState {
             is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
             is_overdue(Overdue::RecordFile)
                 .then(|| "the record in `record-file` is older than max-age".to_owned()),
+            (self.overrides.url().is_some() && self.overrides.document().is_none())
+                .then(|| "no overrides came from the URL of `overrides`".to_owned()),
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
             no_mirror_up(snapshot),
@@ -70,7 +75,12 @@ impl ServerState {
             format!("feed {serial} is held back, as it takes away {takes_away}; {in_force}")
         });
         let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
-        refused.into_iter().chain(held).chain(files).collect()
+        let overrides = self.overrides.url().zip(self.overrides.remote().complaint());
+        let overrides = overrides.map(|(source, why)| {
+            let meanwhile = self.overrides.meanwhile(self.publisher.published());
+            format!("the overrides {source} are not taken: {why}; {meanwhile}")
+        });
+        refused.into_iter().chain(held).chain(overrides).chain(files).collect()
     }
 
     /// From when on feed and `record-file` are too old (`max-age`).

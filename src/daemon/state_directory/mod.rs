@@ -13,14 +13,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::load::SignedOverrides;
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_private};
 
-use files::{FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
+use files::{
+    FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile,
+    RECORD, RecordFile,
+};
 
-pub use offline::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use offline::{
+    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+};
 
 /// The state directory, if one is configured. What cannot be written is logged once and not fatal:
 /// only the next start misses it.
@@ -136,6 +142,39 @@ impl StateDirectory {
         self.early = None;
     }
 
+    /// Reads the last good overrides of this URL. An unusable file is put aside.
+    pub(super) fn overrides(
+        &mut self,
+        source: &str,
+        keys: Option<&Keys>,
+    ) -> Option<SignedOverrides> {
+        let path = self.path.as_ref()?.join(OVERRIDES);
+        match read::<OverridesFile>(&path)?.judge(source, keys)? {
+            Ok(overrides) => Some(overrides),
+            Err(error) => {
+                warn_unusable(&path, &error.what);
+                None
+            }
+        }
+    }
+
+    /// Writes overrides that were taken over from this URL.
+    pub(super) fn keep_overrides(&mut self, source: &str, document: &SignedOverrides) {
+        let text = |octets: &Vec<u8>| String::from_utf8_lossy(octets).into_owned();
+        let file = OverridesFile {
+            format: FORMAT,
+            source: source.to_owned(),
+            signature: document.signature.as_ref().map(text),
+            overrides: document.text.clone(),
+        };
+        self.write(OVERRIDES, &file);
+    }
+
+    /// Whether the overrides in force are not kept.
+    pub(super) fn lacks_overrides(&self) -> bool {
+        self.is_unwritten(OVERRIDES) || self.lacks(OVERRIDES)
+    }
+
     /// Reads what was announced last.
     pub(super) fn announced(&mut self, now: Timestamp) -> Option<Announced> {
         let path = self.path.as_ref()?.join(RECORD);
@@ -201,9 +240,13 @@ impl StateDirectory {
     /// Whether the feed in force is not kept: it could not be written, or its file or the whole
     /// directory was removed.
     pub(super) fn lacks_feed(&self) -> bool {
-        let is_unwritten = |complaint: &LogOnce| !complaint.current().is_empty();
-        self.path.is_some() && self.complaints.get(FEED).is_some_and(is_unwritten)
-            || self.lacks(FEED)
+        self.is_unwritten(FEED) || self.lacks(FEED)
+    }
+
+    /// Whether the last write of a file failed.
+    fn is_unwritten(&self, name: &str) -> bool {
+        let failed = |complaint: &LogOnce| !complaint.current().is_empty();
+        self.path.is_some() && self.complaints.get(name).is_some_and(failed)
     }
 
     fn lacks(&self, name: &str) -> bool {
