@@ -51,8 +51,8 @@ struct Logged {
 type LoggedChange = (Logged, String);
 
 impl OverridesState {
-    /// Takes over a file that was just read. If the configuration names a URL, what is in force goes
-    /// on until overrides are fetched from there.
+    /// Takes over a file that was just read. If the configuration names a URL, what is in force
+    /// goes on until overrides are fetched from there.
     pub(super) fn take_over(&mut self, file: &OverridesFile) {
         let before = std::mem::replace(&mut self.file, file.clone());
         if self.file.url.is_some() {

@@ -163,8 +163,8 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
     Some(config(path, problems)?.admin)
 }
 
-/// Reads where a configuration's overrides come from, a file of which may be missing, and the fleets
-/// of its zones. Returns `None` if the configuration cannot be read.
+/// Reads where a configuration's overrides come from, which may be a file that is missing, and the
+/// fleets of its zones. Returns `None` if the configuration cannot be read.
 pub fn overrides_source(
     path: &Path,
     problems: &mut Problems,
