@@ -37,7 +37,9 @@ impl RemoteOverrides {
         &self.refusals
     }
 
-    /// Whether a document that passed all other checks is another one than that in force.
+    /// Whether a document that passed all other checks is another one than that in force. The same
+    /// one with another signature is, as the next start will ask for that of the key which is
+    /// configured now.
     ///
     /// # Errors
     /// When it is older than that one, or has its serial and says something else.
@@ -59,7 +61,7 @@ impl RemoteOverrides {
             );
             return Err(OverridesError::new("serial-reused", what));
         }
-        Ok(serial > known)
+        Ok(serial > known || offered.signature != in_force.signature)
     }
 
     /// Notes that a document of this source is in force.
