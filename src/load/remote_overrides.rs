@@ -36,8 +36,8 @@ impl OverridesError {
         Self { reason, what: what.into(), is_unread: false }
     }
 
-    /// Whether the same document would be refused again. Its signature is a file of its own, and may
-    /// be replaced a moment later.
+    /// Whether the same document would be refused again. Its signature is a file of its own, and
+    /// may be replaced a moment later.
     pub fn is_final(&self) -> bool {
         !["signature", "unsigned"].contains(&self.reason)
     }
