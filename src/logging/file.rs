@@ -23,7 +23,7 @@ const MODE: u32 = 0o640;
 pub(super) struct Reopening(OnceLock<SyncSender<()>>);
 
 impl Reopening {
-    /// Opens the file, has the queue's lines written to it, and starts a thread that opens it again
+    /// Opens the file, whose directory is made if need be, has the queue's lines written to it, and starts a thread that opens it again
     /// whenever [`Self::request`] asks for it. That thread may write beside the file, and nothing
     /// else.
     ///
@@ -32,6 +32,8 @@ impl Reopening {
     pub(super) fn start(&self, path: &Path, queue: &Arc<Queue>) -> Result<(), String> {
         let cannot = |error: io::Error| format!("cannot open the log {}: {error}", path.display());
         let path = std::path::absolute(path).map_err(cannot)?;
+        // If it cannot be made, opening says why.
+        let _ = path.parent().map(std::fs::create_dir_all);
         let file = open(&path).map_err(cannot)?;
         // Room for one: requests that come while the file is opened are one.
         let (sender, requests) = sync_channel(1);

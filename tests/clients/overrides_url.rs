@@ -94,7 +94,7 @@ fn overrides_of_nginx_are_in_force_in_their_order_alone() {
     until_out(&daemon, "de2.example");
     daemon.wait_for_log(before, &["the overrides can be used again", "overrides 8 of https"]);
     // Commands beside the server see what it sees.
-    let (_, said) = cvdns(&daemon, &["explain", "_pool.db.de.clam.example"]);
+    let (_, said) = cvdns(&daemon, &["explain", "db.de.clam.example"]);
     assert!(said.contains("of serial 8"), "{said}");
     assert!(cvdns(&daemon, &["check"]).0);
     for arguments in [

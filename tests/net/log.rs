@@ -236,7 +236,7 @@ fn monitor_and_exporter_have_their_file_too() {
 #[test]
 fn a_file_that_cannot_be_opened_is_said_and_nothing_served() {
     let dir = tempfile::tempdir().expect("a directory");
-    files("file = \"none/cvdns.log\"").write(dir.path(), ports::free());
+    files("file = \"none/cvdns.log\"").with("none", "").write(dir.path(), ports::free());
     let output = Command::new(env!("CARGO_BIN_EXE_cvdns"))
         .args(["serve", "--config"])
         .arg(dir.path().join("cvdns.toml"))
@@ -248,6 +248,13 @@ fn a_file_that_cannot_be_opened_is_said_and_nothing_served() {
         said.contains("ERROR cannot open the log") && said.contains("none/cvdns.log"),
         "{said}"
     );
+    let output = Command::new(env!("CARGO_BIN_EXE_cvdns"))
+        .args(["check", "--config"])
+        .arg(dir.path().join("cvdns.toml"))
+        .output()
+        .expect("run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("none is not a directory"), "{said}");
 }
 
 /// Root opens nothing that somebody else could have put there: the file is the user's.
