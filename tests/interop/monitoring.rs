@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::bad_web::{BadWeb, Way};
 use support::client::Transport;
 use support::daemon::Daemon;
 use support::packet::{Query, RD};
@@ -209,6 +210,9 @@ fn what_is_asked_for_is_shown() {
     let port = ports::free();
     let files = fixture::files();
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
+    let web = BadWeb::start(Way::good("serial = 1\n"));
+    let overrides = format!("[feed]\noverrides = \"{}\"\n", web.url());
+    let config = config.replace("[feed]\n", &overrides);
     let config = format!("{config}\n[cookies]\nsecret-file = \"secrets\"\n");
     let secret = "e5e973e5a6b2a43f48e7dc849e37bfcf\n";
     let daemon = Daemon::start(&files.with("cvdns.toml", config).with("secrets", secret));
@@ -247,9 +251,10 @@ fn what_is_asked_for_is_shown() {
                     .strip_prefix(&metric)
                     .is_some_and(|rest| rest.contains(&format!("{label}=\"")))
             };
-            // No look at the feed has failed here.
+            // No look at the feed or at overrides has failed here.
+            let errors = ["cvdns_feed_errors_total", "cvdns_overrides_errors_total"];
             let is_known = samples.keys().any(with)
-                || (metric == "cvdns_feed_errors_total" && label == "reason");
+                || (errors.contains(&metric.as_str()) && label == "reason");
             assert!(is_known, "{metric} has no label {label}");
         }
     }
