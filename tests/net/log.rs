@@ -178,10 +178,11 @@ fn a_file_is_rotated_and_goes_on_where_it_cannot_be() {
     fs::remove_dir(&file).expect("removed");
     tools::signal(daemon.pid(), "USR1");
     wait_for(&file, &["which was opened again"]);
-    assert!(daemon.terminate().success());
+    tools::signal(daemon.pid(), "TERM");
+    wait_for(&file, &["stopped: "]);
     let old = wait_for(&file.with_extension("1"), &["answering on"]);
     assert!(!old.contains("feed 1001"), "{old}");
-    wait_for(&file, &["stopped: "]);
+    assert!(daemon.wait().success());
 }
 
 #[test]
