@@ -125,7 +125,8 @@ impl List {
         let mut table = table(new)?;
         // What is written behind the last table, or in a file without any, stays above the new one.
         let above = self.document.trailing().as_str().unwrap_or_default().to_owned();
-        let is_first = self.tables().is_none_or(|list| list.is_empty());
+        let has_serial = self.document.contains_key(SERIAL);
+        let is_first = self.tables().is_none_or(|list| list.is_empty()) && !has_serial;
         let gap = if is_first && above.trim().is_empty() { "" } else { "\n" };
         let above = if above.trim().is_empty() { "" } else { above.trim_end() };
         let line_end = if above.is_empty() { "" } else { "\n" };
