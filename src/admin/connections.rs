@@ -122,7 +122,7 @@ pub(super) async fn accept(
                 }
             }
             Err(error) => {
-                warn!("cannot accept a connection at the admin address: {error}");
+                warn!(error = %error, "cannot accept a connection at the admin address: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -17,6 +17,7 @@ mod metrics;
 mod origin;
 mod peer;
 mod permission;
+mod process;
 pub mod reload;
 mod routes;
 mod serving;
@@ -34,6 +35,7 @@ use tracing::info;
 use connections::Responder;
 use listener::BoundListener;
 use metrics::MetricsCollector;
+use process::ProcessCollector;
 use view::AdminState;
 
 use cvdns_core::config::AdminAddress;
@@ -41,6 +43,7 @@ use cvdns_net::{Inherited, OpenSocket};
 
 pub use counted::Counted;
 pub use metrics::count;
+pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use view::{Access, ChangeRequest, ReloadOutcome, ServerCondition, ServerView};
 
@@ -85,8 +88,10 @@ impl Admin {
     /// When a socket cannot be registered with the runtime, or the file of a Unix socket cannot be
     /// put into the place of an earlier process's.
     pub fn serve(self, view: ServerView) -> io::Result<AdminServing> {
-        let mut registry = Registry::with_prefix("cvdns");
-        registry.register_collector(Box::new(MetricsCollector(view.clone())));
+        let mut registry = Registry::default();
+        let own = registry.sub_registry_with_prefix("cvdns");
+        own.register_collector(Box::new(MetricsCollector(view.clone())));
+        registry.register_collector(Box::new(ProcessCollector(view.process.clone())));
         let state = Arc::new(AdminState { registry, view: view.clone() });
         let responder = Responder::new(routes::router().with_state(state), view);
         let (limiter, mut serving) = (connections::limiter(), AdminServing::new());

@@ -42,6 +42,9 @@ pub struct Status {
     pub feed: FeedStatus,
     /// Number of the operator's overrides in force.
     pub overrides: usize,
+    /// Serial and URL of the overrides, if they come from one, for people.
+    #[serde(default)]
+    pub overrides_from: Option<String>,
     /// The version record; `None` if no name serves it.
     pub record: Option<RecordStatus>,
     /// Number of mirrors over all fleets by state (`up`, `old`, `lagging`, `stuck`, `settling`,
@@ -204,6 +207,7 @@ impl Status {
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
+            overrides_from: overrides_from(&condition),
             record: RecordInfo::of_release(&snapshot, now).map(RecordStatus::of),
             mirrors: states
                 .into_iter()
@@ -217,6 +221,14 @@ impl Status {
             dnstap: DnstapStatus::of(&view.dnstap),
         }
     }
+}
+
+fn overrides_from(condition: &ServerCondition) -> Option<String> {
+    let source = condition.overrides_source.as_ref()?;
+    Some(match condition.overrides_serial {
+        Some(serial) => format!("serial {serial} of {source}"),
+        None => format!("nothing yet of {source}"),
+    })
 }
 
 impl LogStatus {

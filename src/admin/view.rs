@@ -11,7 +11,9 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
+use super::process::ProcessStats;
 use crate::dnstap::DnstapState;
+use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::problem::Problems;
@@ -39,6 +41,8 @@ pub struct ServerView {
     pub log_level: LogLevel,
     /// dnstap, for its counters.
     pub dnstap: Arc<DnstapState>,
+    /// What the process takes of its machine.
+    pub process: Arc<ProcessStats>,
     /// Passes requests for changes to the thread that follows feed and files.
     pub changes: mpsc::Sender<ChangeRequest>,
 }
@@ -103,8 +107,22 @@ pub struct ServerCondition {
     pub read_from: Option<String>,
     /// Description of the country database, for people.
     pub database: String,
+    /// The size and the age of the country database; `None` if none was read.
+    pub database_size: Option<DatabaseSize>,
+    /// How often another country database was taken over, and how often one was refused.
+    pub database_updates: [u64; 2],
+    /// When the file of the secrets of cookies was changed last; `None` without one.
+    pub secrets_changed: Option<Timestamp>,
+    /// How often a file of the state directory could not be written.
+    pub state_write_errors: u64,
     /// Number of overrides in force.
     pub overrides: usize,
+    /// The URL that overrides come from, if it is one.
+    pub overrides_source: Option<String>,
+    /// The serial of the overrides in force, if they come from a URL.
+    pub overrides_serial: Option<u64>,
+    /// Failed attempts to get overrides from a URL, by reason.
+    pub overrides_refusals: BTreeMap<&'static str, u64>,
     /// Who may use the admin listener over TCP.
     pub access: Access,
     /// When the server was started.

@@ -16,9 +16,10 @@ use jiff::Timestamp;
 
 use super::output::Failure;
 use super::problems::print;
+use super::remote_overrides::{self, NotFetched};
 use super::stated::StatedSettings;
 use crate::load::{Loaded, load_stating};
-use cvdns_core::problem::Problems;
+use cvdns_core::problem::{Location, Problems};
 use cvdns_core::release::{ReleaseSources, SourceState};
 use cvdns_core::snapshot::compile;
 
@@ -54,7 +55,8 @@ pub fn run(args: &CheckArgs, config: &Path) -> ExitCode {
     let mut problems = Problems::default();
     let now = Timestamp::now();
     let checked =
-        load_stating(config, &args.stated.command_line(), &mut problems).and_then(|loaded| {
+        load_stating(config, &args.stated.command_line(), &mut problems).and_then(|mut loaded| {
+            check_overrides(&mut loaded, &mut problems);
             let report = check(config, &loaded, now, &mut problems)?;
             Some(report.with_xdp(xdp::check(&args.xdp, &loaded.config)))
         });
@@ -104,6 +106,25 @@ fn check(
     let start = feeds.choose(loaded, &static_data, now, problems);
     let demand = demand::check(loaded, &static_data, now, problems);
     Some(CheckReport::of(config, loaded, &static_data, start).with_demand(demand))
+}
+
+/// Fetches overrides that come from a URL. The server starts without them, so what is wrong is a
+/// warning; a wrong signature is an error, as the operator requires one.
+fn check_overrides(loaded: &mut Loaded, problems: &mut Problems) {
+    if let Err(NotFetched { source, error, meanwhile }) = remote_overrides::fetch(loaded) {
+        let location = Location::file(&source);
+        let what = format!("the overrides are not usable: {}", error.what);
+        if error.is_final() {
+            problems.warning(location, what, meanwhile);
+        } else {
+            problems.error(location, what, meanwhile);
+        }
+    }
+    // A file was checked when it was read.
+    if loaded.overrides.url.is_some() {
+        let fleets: Vec<_> = loaded.inputs.zones.iter().map(|zone| &*zone.fleet).collect();
+        loaded.overrides.overrides.check(&fleets, problems);
+    }
 }
 
 /// Warns of a country database that serve accepts but that locates few clients.

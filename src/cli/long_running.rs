@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::output::{Failure, has_colour};
-use crate::logging::{LogLevel, LogQueue, log_panics};
+use crate::logging::{LogLevel, LogQueue, as_text, log_panics};
 use cvdns_core::config::Log;
 use cvdns_io::signals::Signals;
 
@@ -17,11 +17,12 @@ pub(super) fn run_with_signals(
     command: impl FnOnce(&LogQueue, Signals) -> ExitCode,
 ) -> ExitCode {
     let started = LogQueue::start().and_then(|log| {
-        let queue = log.clone();
-        let signals = Signals::catch(move || {
+        let (queue, reopened) = (log.clone(), log.clone());
+        let on_exit = move || {
             queue.flush();
             early_exit
-        })?;
+        };
+        let signals = Signals::catch(on_exit, move || reopened.reopen())?;
         Ok((log, signals))
     });
     let (log, signals) = match started {
@@ -39,7 +40,8 @@ pub(super) fn run_with_signals(
 /// Starts logging to standard error, and returns the log's level. `CVDNS_LOG` overrides the
 /// configured one and may be any `tracing` filter.
 pub(super) fn start_log(log: &Log, queue: &LogQueue) -> LogLevel {
-    let colours = has_colour();
+    // In a file nobody sees colours.
+    let colours = has_colour() && log.file.is_none();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(LogLevel::at_start(log.level))
         .with_writer(queue.lines(colours && !log.json))
@@ -50,12 +52,12 @@ pub(super) fn start_log(log: &Log, queue: &LogQueue) -> LogLevel {
     log_panics(queue);
     // Both fail only if a subscriber is set already, which then stays in use.
     if log.json {
-        let builder = builder.json().with_filter_reloading();
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
         let handle = builder.reload_handle();
         let _ = builder.finish().try_init();
         LogLevel::new(log.level, move |filter| drop(handle.reload(filter)))
     } else {
-        let builder = builder.with_filter_reloading();
+        let builder = builder.fmt_fields(as_text()).with_filter_reloading();
         let handle = builder.reload_handle();
         let _ = builder.finish().try_init();
         LogLevel::new(log.level, move |filter| drop(handle.reload(filter)))

@@ -25,6 +25,7 @@ mod output;
 pub mod override_file;
 mod problems;
 pub mod reload;
+mod remote_overrides;
 pub mod serve;
 mod signature;
 pub mod simulate;

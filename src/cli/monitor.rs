@@ -73,6 +73,7 @@ fn coordinate(
     print(&problems);
     let Some(inputs) = inputs else { return Ok(ExitCode::FAILURE) };
     start_log(&inputs.log, log);
+    log.go_on_in_file(&inputs.log, config).map_err(Failure::new)?;
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     let start = if args.thaw { start.without_doubt() } else { start };
     if !args.once {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::output::{Failure, eprint_line};
 use super::problems::print;
+use super::remote_overrides::{self, NotFetched};
 use crate::daemon;
 use crate::load::{self, FeedSource, Loaded, SignedFeed};
 use cvdns_core::health::{Feed, HealthInputs};
@@ -42,10 +43,16 @@ impl Offline {
     pub(in crate::cli) fn load(config: &Path, time: Timestamp) -> Result<Self, Failure> {
         let mut problems = Problems::default();
         let loaded = load::load(config, &mut problems).filter(|_| !problems.has_errors());
-        let Some(loaded) = loaded else {
+        let Some(mut loaded) = loaded else {
             print(&problems);
             return Err(Failure::new(format!("{} cannot be served", config.display())));
         };
+        if let Err(NotFetched { source, error, meanwhile }) = remote_overrides::fetch(&mut loaded) {
+            eprint_line!(
+                "cvdns: the overrides {source} are not usable: {}; {meanwhile}",
+                error.what
+            );
+        }
         let mut errors = Vec::new();
         let supply = loaded.supply.read(&ReleaseSources::default(), time, &mut errors);
         Ok(Self {

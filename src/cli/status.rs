@@ -86,8 +86,10 @@ fn page(status: &Status) -> String {
     page.line("names", &status.names.to_string());
     page.line("database", &status.database);
     page.lines("feed", feed(&status.feed));
-    if status.overrides > 0 {
-        page.line("overrides", &format!("{} in force", status.overrides));
+    let from = status.overrides_from.as_ref().map(|from| format!(", {from}"));
+    if status.overrides > 0 || from.is_some() {
+        let from = from.unwrap_or_default();
+        page.line("overrides", &format!("{} in force{from}", status.overrides));
     }
     page.lines("record", record(status.record.as_ref()));
     page.lines("mirrors", mirrors(status));

@@ -15,6 +15,7 @@ use super::supervision::Supervision;
 use super::takeover::{Predecessor, TakeoverSocket};
 use crate::admin::Admin;
 use crate::load::Loaded;
+use crate::logging::LogQueue;
 use cvdns_core::config::Xdp;
 use cvdns_core::problem::Problems;
 use cvdns_io::beside;
@@ -41,6 +42,7 @@ impl Bound {
         config: &Path,
         origin: &mut Origin,
         mut predecessor: Option<&mut Predecessor>,
+        log: &LogQueue,
     ) -> Result<Self, StartError> {
         let server = &loaded.config.server;
         let mut supervision = Supervision::new(origin.take_manager());
@@ -63,17 +65,19 @@ impl Bound {
         let unused = inherited.take_rest();
         supervision.forget(&unused);
         for socket in &unused {
-            info!("{} is not listened on any more", socket.address);
+            let address = socket.address;
+            info!(address = %address, "{address} is not listened on any more");
         }
         if let Some(user) = &server.user {
-            let socket = loaded.takeover.as_deref().and_then(Path::parent);
-            give_up_root(user, loaded.state.as_deref(), socket)?;
+            give_up_root(user, &made_directories(loaded, config))?;
         }
         admin_sockets::bind_after_drop(&mut admin, &loaded.config, config, &mut inherited)
             .map_err(StartError::System)?;
         if let Err(error) = drop_capabilities() {
             warn!("cannot give up capabilities: {error}");
         }
+        log.go_on_in_file(&loaded.config.log, config)
+            .map_err(|error| StartError::System(vec![error]))?;
         let takeover = loaded.takeover.as_deref().and_then(|path| {
             let inherited = predecessor.and_then(|predecessor| predecessor.take_socket(path));
             inherited.or_else(|| TakeoverSocket::listen(path))
@@ -114,18 +118,23 @@ fn socket_directories(loaded: &Loaded, config: &Path) -> Vec<PathBuf> {
     sockets.filter_map(|socket| socket.parent().map(Path::to_owned)).collect()
 }
 
-/// Changes to `user`, and makes the directories of the state and of the takeover socket before
-/// that, where only root may make them.
-fn give_up_root(
-    user: &str,
-    state: Option<&Path>,
-    takeover: Option<&Path>,
-) -> Result<(), StartError> {
-    let directories = [(state, "`state` in [feed]"), (takeover, "`takeover` in [server]")];
+/// The directories that root makes for the user, each with the key that names it.
+fn made_directories(loaded: &Loaded, config: &Path) -> Vec<(PathBuf, &'static str)> {
+    let takeover = loaded.takeover.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let log = loaded.config.log.file.as_ref().map(|file| beside(config, &file.value));
+    let log = log.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let named = [
+        (loaded.state.clone(), "`state` in [feed]"),
+        (takeover, "`takeover` in [server]"),
+        (log, "`file` in [log]"),
+    ];
+    named.into_iter().filter_map(|(directory, key)| Some((directory?, key))).collect()
+}
+
+/// Changes to `user`, and makes these directories before that, where only root may make them.
+fn give_up_root(user: &str, directories: &[(PathBuf, &str)]) -> Result<(), StartError> {
     for (directory, key) in directories {
-        if let Some(directory) = directory
-            && let Err(error) = privileges::make_directory(directory, user)
-        {
+        if let Err(error) = privileges::make_directory(directory, user) {
             warn!("cannot make {} ({key}) for {user}: {error}", directory.display());
         }
     }

@@ -65,7 +65,12 @@ impl CookieSecretsFollower {
             (_, error) => {
                 let error = error.map(ToString::to_string).unwrap_or_default();
                 if self.complaint.is_new(error.clone()) {
-                    warn!("the secrets of cookies are not taken, those before go on: {error}");
+                    let path = path.display();
+                    warn!(
+                        path = %path,
+                        reason = error,
+                        "the secrets of cookies are not taken, those before go on: {error}"
+                    );
                 }
             }
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::feed_poller::{self, FeedPoller, FetchResult};
+use super::feed_poller::{self, FeedPoller, FetchResult, Pollers};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
@@ -36,8 +36,8 @@ const BURST: Duration = Duration::from_millis(5);
 pub(super) struct EventLoop<'l> {
     /// The path of the configuration.
     pub config: &'l Path,
-    /// `None` if the feed is not fetched from a URL.
-    pub poller: Option<FeedPoller>,
+    /// What fetches feed and overrides from URLs.
+    pub pollers: Pollers,
     pub pending: &'l PendingSignals,
     /// Operators' requests for changes.
     pub changes: mpsc::Receiver<ChangeRequest>,
@@ -92,9 +92,14 @@ impl EventLoop<'_> {
                         let _ = done.send(self.outcome(is_done, problems, state));
                     }
                 },
-                fetched = feed_poller::next(&mut self.poller) => {
-                    if let Some(poller) = &self.poller {
+                fetched = feed_poller::next(&mut self.pollers.feed) => {
+                    if let Some(poller) = &self.pollers.feed {
                         take_fetched(poller, fetched, state);
+                    }
+                }
+                fetched = feed_poller::next(&mut self.pollers.overrides) => {
+                    if let Some(poller) = &self.pollers.overrides {
+                        take_fetched_overrides(poller, fetched, state);
                     }
                 }
                 () = watcher.changed() => {
@@ -108,7 +113,20 @@ impl EventLoop<'_> {
                 state.read(Timestamp::now());
                 last_read = Instant::now();
             }
+            self.follow_database(state);
             state.tick(Timestamp::now());
+        }
+    }
+
+    /// Takes over another country database, if one lies in the place of the one in force. Queries
+    /// are answered meanwhile.
+    fn follow_database(&self, state: &mut ServerState) {
+        if !state.has_new_database() {
+            return;
+        }
+        match self.memory.check() {
+            Ok(()) => state.read_database(Timestamp::now()),
+            Err(Shortage { what, help }) => state.refuse_database(&format!("{what} ({help})")),
         }
     }
 
@@ -130,13 +148,15 @@ impl EventLoop<'_> {
         log_problems(&problems);
         state.count_reload(done);
         if done {
-            info!("reloaded {}", self.config.display());
+            let path = self.config.display();
+            info!(path = %path, "reloaded {path}");
             if self.log_level.configure(state.loaded().config.log.level) {
                 info!("the log level is {:?}", self.log_level.in_force().level);
             }
-            self.poller = FeedPoller::start(state.loaded());
+            self.pollers = Pollers::start(state.loaded());
         } else {
-            error!("{} was not reloaded: what was served before goes on", self.config.display());
+            let path = self.config.display();
+            error!(path = %path, "{path} was not reloaded: what was served before goes on");
         }
         if has_memory {
             *watcher = watch(state);
@@ -193,21 +213,35 @@ async fn next_successor(offering: Option<&mut Offering>) -> Successor {
     }
 }
 
-/// Waits a while for the first feed, so that the first answers follow it. Queries wait in the
-/// sockets meanwhile, or another process answers them.
+/// Waits a while for the first overrides and the first feed, so that the first answers follow them.
+/// Queries wait in the sockets meanwhile, or another process answers them.
 pub(super) async fn fetch_first(
-    poller: &mut Option<FeedPoller>,
+    pollers: &mut Pollers,
     state: &mut ServerState,
     patience: Duration,
 ) {
-    let Some(poller) = poller else { return };
-    if let Ok(fetched) = tokio::time::timeout(patience, poller.next()).await {
+    let deadline = tokio::time::Instant::now() + patience;
+    if let Some(poller) = &mut pollers.overrides {
+        if let Ok(fetched) = tokio::time::timeout_at(deadline, poller.next()).await {
+            take_fetched_overrides(poller, fetched, state);
+        } else {
+            warn!("the overrides take longer than {patience:?} to come: they are not waited for");
+        }
+    }
+    let Some(poller) = &mut pollers.feed else { return };
+    if let Ok(fetched) = tokio::time::timeout_at(deadline, poller.next()).await {
         take_fetched(poller, fetched, state);
     } else {
         warn!("the feed takes longer than {patience:?} to come: it is not waited for");
     }
     if !state.has_feed() {
         state.log_without_feed();
+    }
+}
+
+fn take_fetched_overrides(poller: &FeedPoller, fetched: FetchResult, state: &mut ServerState) {
+    if !state.take_fetched_overrides(fetched, Timestamp::now()) {
+        poller.refetch();
     }
 }
 

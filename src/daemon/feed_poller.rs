@@ -1,4 +1,5 @@
-//! Fetches the feed on a thread of its own, so that no web server can hold up anything else.
+//! Fetches feed and overrides on threads of their own, so that no web server can hold up anything
+//! else.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,14 +10,36 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::backoff::Backoff;
-use crate::load::Loaded;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
+use crate::load::{FeedSource, Loaded, MAX_OVERRIDES};
+use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_io::essential;
 
 /// The outcome of one fetch.
 pub(super) type FetchResult = Result<Fetched, FetchError>;
 
-/// A feed that is fetched again and again until this is dropped. A fetch under way then ends
+/// What is fetched.
+pub(super) struct Pollers {
+    /// `None` if the feed does not come from a URL.
+    pub feed: Option<FeedPoller>,
+    /// `None` if the overrides do not.
+    pub overrides: Option<FeedPoller>,
+}
+
+impl Pollers {
+    /// Starts fetching what comes from a URL. Certificates of the system are read afresh.
+    pub(super) fn start(loaded: &Loaded) -> Self {
+        let of = |source: Option<&FeedSource>, thread, limit| {
+            FeedPoller::start(source?.url()?, loaded, thread, limit)
+        };
+        Self {
+            feed: of(loaded.feed.as_ref(), "cvdns-feed", MAX_FEED_SIZE),
+            overrides: of(loaded.overrides.url.as_ref(), "cvdns-overrides", MAX_OVERRIDES),
+        }
+    }
+}
+
+/// A document that is fetched again and again until this is dropped. A fetch under way then ends
 /// within its time limit.
 pub(super) struct FeedPoller {
     results: Receiver<FetchResult>,
@@ -25,9 +48,9 @@ pub(super) struct FeedPoller {
 }
 
 impl FeedPoller {
-    /// Starts fetching if the feed comes from a URL. Certificates of the system are read afresh.
-    pub(super) fn start(loaded: &Loaded) -> Option<Self> {
-        let url = loaded.feed.as_ref()?.url()?.to_owned();
+    /// Fetches documents of at most `limit` octets from this URL, on a thread of this name.
+    fn start(url: &str, loaded: &Loaded, thread: &str, limit: usize) -> Option<Self> {
+        let url = url.to_owned();
         let (roots, interval) = (loaded.roots.clone(), loaded.config.feed.interval);
         let signed = loaded.config.feed.public_key.is_some();
         // Room for one result: the next fetch waits until the last one was taken over.
@@ -37,12 +60,16 @@ impl FeedPoller {
         let poller = Self { results, refetch: refetch.clone(), _stop: stop };
         let poll = move || {
             let fetcher = Fetcher::new(&url, &roots, signed, FetchTimeouts::of(interval));
+            let fetcher = fetcher.limited(limit);
             poll(fetcher, Backoff::new(interval), &refetch, &sender, &stopped);
         };
-        match essential::spawn("cvdns-feed", poll) {
+        match essential::spawn(thread, poll) {
             Ok(_) => Some(poller),
             Err(error) => {
-                tracing::error!("no thread to fetch the feed with: {error}; SIGHUP tries again");
+                tracing::error!(
+                    error = %error,
+                    "no thread {thread}, which fetches: {error}; SIGHUP tries again"
+                );
                 None
             }
         }
@@ -62,7 +89,7 @@ impl FeedPoller {
     }
 }
 
-/// Waits for the next result; for ever if no feed is fetched.
+/// Waits for the next result; for ever if nothing is fetched.
 pub(super) async fn next(poller: &mut Option<FeedPoller>) -> FetchResult {
     match poller {
         Some(poller) => poller.next().await,

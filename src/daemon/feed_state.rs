@@ -237,7 +237,7 @@ impl FeedState {
                 }
             }
             FeedCandidate::Refused(Refusal { error, reason, document }) => {
-                self.complain(&error, policy.source);
+                self.complain(&error, reason, policy.source);
                 self.count_refusal(reason);
                 self.is_unreadable = document.is_none();
                 self.last_read = document.or(self.last_read.take());
@@ -309,11 +309,13 @@ impl FeedState {
     }
 
     fn hold(&mut self, held: HeldCandidate) {
+        let HeldCandidate { feed, loss, .. } = &held;
         warn!(
-            "feed {} is held back: it takes away {} (`max-loss`); feed {} goes on until a newer \
-             one says the same, or `cvdns feed accept`",
-            held.feed.serial,
-            held.loss,
+            feed = feed.serial,
+            reason = "held",
+            "feed {} is held back: it takes away {loss} (`max-loss`); feed {} goes on until a \
+             newer one says the same, or `cvdns feed accept`",
+            feed.serial,
             self.feed().map_or(0, |feed| feed.serial)
         );
         self.last_read = Some(held.document.clone());
@@ -325,7 +327,8 @@ impl FeedState {
     /// Logs why a feed is taken over although one is held back.
     fn log_admission(&self, feed: &Feed, verdict: &Verdict) {
         if *verdict == Verdict::Confirmed {
-            warn!("feed {} says what was held back: it is taken", feed.serial);
+            let serial = feed.serial;
+            warn!(feed = serial, "feed {serial} says what was held back: it is taken");
         } else if let Some(held) = &self.held {
             let serial = held.feed.serial;
             let why = if serial == feed.serial {
@@ -333,7 +336,7 @@ impl FeedState {
             } else {
                 "a newer one is taken"
             };
-            info!("feed {serial} is no longer held back: {why}");
+            info!(feed = serial, "feed {serial} is no longer held back: {why}");
         }
     }
 
@@ -342,7 +345,7 @@ impl FeedState {
     }
 
     /// Logs once why the feed of `source` is not taken over.
-    fn complain(&mut self, error: &str, source: Option<&FeedSource>) {
+    fn complain(&mut self, error: &str, reason: &'static str, source: Option<&FeedSource>) {
         let Some(source) = source.filter(|_| self.complaint.is_new(error.to_owned())) else {
             return;
         };
@@ -355,7 +358,12 @@ impl FeedState {
             }
             None => "all mirrors count as up".to_owned(),
         };
-        warn!("the feed {source} is not taken: {error}; {in_force}");
+        warn!(
+            source = %source,
+            reason,
+            error,
+            "the feed {source} is not taken: {error}; {in_force}"
+        );
     }
 }
 

@@ -46,13 +46,16 @@ impl FlapTracker {
     pub(super) fn log(&mut self, now: Timestamp) {
         let changes = self.flapping.update(self.settling.flapping(now).map(str::to_owned));
         if !changes.new.is_empty() {
+            let count = changes.new.len();
             warn!(
+                count,
                 "changed state more than 3 times in 10 minutes, and not answered until up for `settle`: {}",
                 first_of(&changes.new)
             );
         }
         if !changes.gone.is_empty() {
-            info!("no longer out for changing state too often: {}", first_of(&changes.gone));
+            let (count, hosts) = (changes.gone.len(), first_of(&changes.gone));
+            info!(count, "no longer out for changing state too often: {hosts}");
         }
     }
 }

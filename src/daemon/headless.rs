@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::event_loop::{EventLoop, FIRST_FETCH, fetch_first};
-use super::feed_poller::FeedPoller;
+use super::feed_poller::Pollers;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::reload_memory::ReloadMemory;
@@ -41,8 +41,8 @@ pub fn follow_without_serving(
     let run = || -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut poller = FeedPoller::start(state.loaded());
-            fetch_first(&mut poller, &mut state, FIRST_FETCH).await;
+            let mut pollers = Pollers::start(state.loaded());
+            fetch_first(&mut pollers, &mut state, FIRST_FETCH).await;
             // No operator accepts a feed that is held back here, only a newer feed confirms it.
             let (_changes, changes) = mpsc::channel(1);
             let pending = PendingSignals::collect(signals);
@@ -50,7 +50,7 @@ pub fn follow_without_serving(
             let pending = &pending;
             let events = EventLoop {
                 config,
-                poller,
+                pollers,
                 pending,
                 changes,
                 log_level,

@@ -4,15 +4,31 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tracing::field::display;
 use tracing::info;
 
 use crate::logging::log_first;
 use cvdns_core::fleet::Mirror;
+use cvdns_core::geo::country::Country;
 use cvdns_core::health::{MirrorCondition, MirrorStatus, State};
 use cvdns_core::snapshot::Snapshot;
 
 /// A mirror of a fleet and its status.
 type MirrorAndStatus<'s> = (&'s Mirror, &'s MirrorStatus);
+
+/// A mirror that changed, as it is logged.
+#[derive(Debug, PartialEq, Eq)]
+struct ChangedMirror {
+    host: String,
+    /// `None` if it is in no fleet any more.
+    country: Option<Country>,
+    state: &'static str,
+    before: Option<&'static str>,
+    /// Why it is in this state; `None` if it is gone.
+    reason: Option<String>,
+    /// The sentence.
+    text: String,
+}
 
 /// Logs a line for each of the first mirrors that changed, and how many more there are: many change
 /// at once when a network breaks.
@@ -25,8 +41,16 @@ pub(super) fn log(before: &Snapshot, now: &Snapshot) {
     }
     log_first(
         changes(before, now),
-        |line| info!("{line}"),
-        |more| info!("{more} more mirrors changed: `cvdns status` shows who is left out"),
+        |ChangedMirror { host, country, state, before, reason, text }| {
+            let country = country.map(display);
+            info!(mirror = host, country, state, before, reason, "{text}");
+        },
+        |more| {
+            info!(
+                count = more,
+                "{more} more mirrors changed: `cvdns status` shows who is left out"
+            );
+        },
     );
 }
 
@@ -44,40 +68,35 @@ pub(super) fn summary(snapshot: &Snapshot) -> String {
 
 /// A line for each mirror whose status changed, each host once. Lagging is left out, as it changes
 /// with every version and is logged as a number; settling is left out, as `flapping` logs it.
-fn changes(before: &Snapshot, now: &Snapshot) -> Vec<String> {
+fn changes(before: &Snapshot, now: &Snapshot) -> Vec<ChangedMirror> {
     if Arc::ptr_eq(&before.static_data, &now.static_data) {
         // The usual case: fleets are the same, and nothing needs to be looked up.
         let mut seen = HashSet::new();
         let pairs = statuses(before).zip(statuses(now));
         let changed = pairs.filter(|((_, before), (mirror, now))| differs(mirror, before, now));
         let first = changed.filter(|(_, (mirror, _))| seen.insert(&mirror.host));
-        return first.map(|(before, now)| changed_line(before, now)).collect();
+        return first.map(|(before, now)| ChangedMirror::of(before, now)).collect();
     }
     let mut known: HashMap<&str, MirrorAndStatus<'_>> = HashMap::new();
     for (mirror, status) in statuses(before) {
         known.entry(&mirror.host).or_insert((mirror, status));
     }
-    let (mut lines, mut seen) = (Vec::new(), HashSet::new());
+    let (mut changed, mut seen) = (Vec::new(), HashSet::new());
     for (mirror, now) in statuses(now).filter(|(mirror, _)| seen.insert(mirror.host.as_str())) {
         match known.get(mirror.host.as_str()) {
             Some((old, before))
                 if old.enabled != mirror.enabled || differs(mirror, before, now) =>
             {
-                lines.push(changed_line((old, before), (mirror, now)));
+                changed.push(ChangedMirror::of((old, before), (mirror, now)));
             }
             Some(_) => {}
-            None => lines.push(format!(
-                "mirror {} ({}) is new: {}",
-                mirror.host,
-                mirror.country,
-                status_text(mirror, now)
-            )),
+            None => changed.push(ChangedMirror::new((mirror, now))),
         }
     }
     let mut gone: Vec<&str> = known.into_keys().filter(|host| !seen.contains(host)).collect();
     gone.sort_unstable();
-    lines.extend(gone.iter().map(|host| format!("mirror {host} is no longer in the fleet")));
-    lines
+    changed.extend(gone.into_iter().map(ChangedMirror::gone));
+    changed
 }
 
 /// All mirrors of all fleets with their statuses.
@@ -95,6 +114,47 @@ fn differs(mirror: &Mirror, before: &MirrorStatus, now: &MirrorStatus) -> bool {
     let states = |status: &MirrorStatus| (status.ipv4.clone(), status.ipv6.clone());
     let settles = [of(before), of(now)].contains(&MirrorCondition::Settling);
     !settles && (of(before) != of(now) || (mirror.enabled && states(before) != states(now)))
+}
+
+impl ChangedMirror {
+    /// A mirror that is new in its fleet.
+    fn new((mirror, now): MirrorAndStatus<'_>) -> Self {
+        let (host, country) = (&mirror.host, mirror.country);
+        let text = format!("mirror {host} ({country}) is new: {}", status_text(mirror, now));
+        Self {
+            host: host.clone(),
+            country: Some(country),
+            state: label(mirror, now),
+            before: None,
+            reason: Some(now.cause.to_string()),
+            text,
+        }
+    }
+
+    /// A mirror that is in no fleet any more.
+    fn gone(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            country: None,
+            state: "gone",
+            before: None,
+            reason: None,
+            text: format!("mirror {host} is no longer in the fleet"),
+        }
+    }
+
+    fn of((old, before): MirrorAndStatus<'_>, (mirror, now): MirrorAndStatus<'_>) -> Self {
+        Self {
+            before: Some(label(old, before)),
+            text: changed_line((old, before), (mirror, now)),
+            ..Self::new((mirror, now))
+        }
+    }
+}
+
+/// The state of a mirror as metrics name it, except that nothing is said of lagging.
+fn label(mirror: &Mirror, status: &MirrorStatus) -> &'static str {
+    MirrorCondition::of(mirror, status, u32::MAX).label()
 }
 
 fn changed_line((old, before): MirrorAndStatus<'_>, (mirror, now): MirrorAndStatus<'_>) -> String {

@@ -2,8 +2,8 @@
 //! until a signal stops it.
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
-//! `feed_state`, `release_state`, `overrides_state`, `flapping`, `version_memory` and
-//! `state_directory`;
+//! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`,
+//! `version_memory` and `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots.
 //!
@@ -19,6 +19,7 @@ mod bound;
 mod coarse_clock;
 mod cookie_secrets;
 mod countdown;
+mod countries_state;
 mod event_loop;
 mod feed_candidate;
 mod feed_poller;
@@ -40,6 +41,7 @@ mod random;
 mod record_changes;
 mod release_state;
 mod reload_memory;
+mod remote_overrides;
 mod reporter;
 mod running;
 mod sampling;
@@ -55,10 +57,11 @@ mod tap;
 mod version_memory;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, ProcessStats};
 use crate::load::Loaded;
 use crate::logging::{LogLevel, LogQueue, log_problems};
 use cvdns_core::config::Config;
@@ -76,7 +79,9 @@ pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
 pub use origin::Origin;
 pub use start_error::StartError;
-pub use state_directory::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use state_directory::{
+    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+};
 pub use stepped::SteppedServer;
 
 /// A server that has read its inputs and bound its sockets.
@@ -88,6 +93,8 @@ pub struct Daemon {
     tcp_limits: TcpLimits,
     admin: Admin,
     log: (LogQueue, LogLevel),
+    /// What it takes of its machine.
+    process: Arc<ProcessStats>,
     supervision: Supervision,
     /// The running server that this one replaces.
     predecessor: Option<Predecessor>,
@@ -110,7 +117,9 @@ impl Daemon {
         log: (LogQueue, LogLevel),
         mut origin: Origin,
     ) -> Result<Self, StartError> {
-        info!("cvdns {} starts with {}", env!("CARGO_PKG_VERSION"), config.display());
+        let process = Arc::new(ProcessStats::open());
+        let (version, path) = (env!("CARGO_PKG_VERSION"), config.display());
+        info!(version, path = %path, "cvdns {version} starts with {path}");
         if problems.has_errors() {
             // Nothing will be served; compiling finds all other problems.
             let _ = compile(&loaded.inputs, &FeedRequirements::default(), &mut problems);
@@ -124,7 +133,7 @@ impl Daemon {
         let bound = if problems.has_errors() {
             Err(StartError::Inputs(Problems::default()))
         } else {
-            Bound::new(&loaded, config, &mut origin, predecessor.as_mut())
+            Bound::new(&loaded, config, &mut origin, predecessor.as_mut(), &log.0)
         };
         let started = bound.and_then(|bound| {
             let state = bound.state(loaded, predecessor.is_some(), &mut problems);
@@ -141,6 +150,7 @@ impl Daemon {
                     tcp_limits,
                     admin,
                     log,
+                    process,
                     supervision,
                     predecessor,
                     takeover,

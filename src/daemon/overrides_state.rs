@@ -2,37 +2,131 @@
 //! by itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use crate::load::{OverridesFile, OverridesLook};
+use super::feed_poller::FetchResult;
+use super::remote_overrides::RemoteOverrides;
+use crate::load::remote::Fetched;
+use crate::load::{FeedSource, OverridesFile, OverridesLook, SignedOverrides};
 use crate::logging::{Changes, LogOnce, log_first, log_problems};
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::{Override, Overrides};
+use cvdns_core::health::{Keys, Override, Overrides};
 use cvdns_core::problem::{Problem, Problems, Severity};
 
 /// The overrides, and what was logged of them.
 #[derive(Debug, Default)]
 pub(super) struct OverridesState {
     file: OverridesFile,
+    /// What is known of the document of a URL.
+    remote: RemoteOverrides,
     /// Why the file cannot be used.
     complaint: LogOnce,
     in_force: LogOnce<Logged>,
+}
+
+/// What became of overrides that were fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenOverrides {
+    /// Those in force are the same as before.
+    Unchanged,
+    /// Others are in force.
+    Replaced,
+    /// They are refused now, and may be taken when they are fetched again.
+    Undecided,
 }
 
 /// An override as it is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Logged {
     host: String,
+    state: String,
+    reason: Arc<str>,
     text: String,
 }
 
+/// An override that came into force, changed or ended, and the sentence about it.
+type LoggedChange = (Logged, String);
+
 impl OverridesState {
-    /// Takes over a file that was just read.
+    /// Takes over a file that was just read. If the configuration names a URL, what is in force
+    /// goes on until overrides are fetched from there.
     pub(super) fn take_over(&mut self, file: &OverridesFile) {
-        self.file = file.clone();
+        let before = std::mem::replace(&mut self.file, file.clone());
+        if self.file.url.is_some() {
+            self.file.overrides = before.overrides;
+        }
+        self.remote.forget();
         self.complaint.clear();
+    }
+
+    /// Puts overrides in force that an earlier run of the server has kept.
+    pub(super) fn resume(&mut self, source: FeedSource, kept: SignedOverrides) {
+        self.file.overrides = kept.overrides.clone();
+        self.remote.adopt(source, kept);
+    }
+
+    /// Takes over the overrides that were fetched, if they are good and newer than those in force.
+    pub(super) fn take_fetched<'f>(
+        &mut self,
+        fetched: FetchResult,
+        keys: Option<&Keys>,
+        fleets: impl Iterator<Item = &'f Fleet>,
+        now: Timestamp,
+    ) -> TakenOverrides {
+        let Some(source) = self.file.url.clone() else { return TakenOverrides::Unchanged };
+        let judged = match fetched {
+            Ok(Fetched::NotModified) => {
+                self.remote.is_same();
+                return TakenOverrides::Unchanged;
+            }
+            Ok(Fetched::New { octets, signature }) => {
+                SignedOverrides::judge(&source.to_string(), octets, signature, keys)
+            }
+            Err(error) => Err(error.into()),
+        };
+        let news = judged.and_then(|offered| {
+            self.remote.is_news(&source, &offered).map(|is_news| is_news.then_some(offered))
+        });
+        match news {
+            Ok(None) => {
+                self.remote.accept();
+                TakenOverrides::Unchanged
+            }
+            Ok(Some(document)) => {
+                let mut warnings = Problems::default();
+                document.overrides.check(&fleets.collect::<Vec<_>>(), &mut warnings);
+                log_problems(&warnings);
+                let serial = document.serial;
+                info!(source = %source, "overrides {serial} of {source} are in force");
+                self.resume(source, document);
+                TakenOverrides::Replaced
+            }
+            Err(error) => {
+                let meanwhile = self.meanwhile(now);
+                self.remote.refuse(&source, &error, &meanwhile);
+                let is_final = error.is_final();
+                if is_final { TakenOverrides::Unchanged } else { TakenOverrides::Undecided }
+            }
+        }
+    }
+
+    /// The URL and its document in force, if the configuration names a URL.
+    pub(super) fn document(&self) -> Option<(&FeedSource, &SignedOverrides)> {
+        let source = self.file.url.as_ref()?;
+        Some((source, self.remote.of(source)?))
+    }
+
+    /// The URL that the configuration names.
+    pub(super) fn url(&self) -> Option<&FeedSource> {
+        self.file.url.as_ref()
+    }
+
+    /// What is known of the document of the URL.
+    pub(super) fn remote(&self) -> &RemoteOverrides {
+        &self.remote
     }
 
     /// The file to watch.
@@ -47,6 +141,9 @@ impl OverridesState {
         fleets: impl Iterator<Item = &'f Fleet>,
         now: Timestamp,
     ) -> bool {
+        if self.file.url.is_some() {
+            return false;
+        }
         let fleets: Vec<&Fleet> = fleets.collect();
         match self.file.look(&fleets) {
             OverridesLook::Same => {
@@ -87,11 +184,15 @@ impl OverridesState {
         };
         let complaint = format!("the overrides are not taken: {first}{more}");
         if self.complaint.is_new(complaint.clone()) {
-            let in_force = match self.in_force(now) {
-                0 => "none are in force".to_owned(),
-                count => format!("the {count} in force go on"),
-            };
-            warn!("{complaint}; {in_force}");
+            warn!("{complaint}; {}", self.meanwhile(now));
+        }
+    }
+
+    /// What is in force while a file or a document cannot be used.
+    pub(super) fn meanwhile(&self, now: Timestamp) -> String {
+        match self.in_force(now) {
+            0 => "none are in force".to_owned(),
+            count => format!("the {count} in force go on"),
         }
     }
 
@@ -101,31 +202,44 @@ impl OverridesState {
         let lines = lines(self.in_force.update(in_force));
         log_first(
             lines,
-            |line| info!("{line}"),
-            |more| info!("{more} more overrides came into force, changed or ended"),
+            |(Logged { host, state, reason, .. }, line)| {
+                info!(mirror = host, state, reason = &*reason, "{line}");
+            },
+            |more| {
+                info!(count = more, "{more} more overrides came into force, changed or ended");
+            },
         );
     }
 }
 
 impl Logged {
     fn of(entry: &Override) -> Self {
-        Self { host: entry.host.clone(), text: entry.to_string() }
+        Self {
+            host: entry.host.clone(),
+            state: entry.state.to_string(),
+            reason: entry.reason.clone(),
+            text: entry.to_string(),
+        }
     }
 }
 
 /// A line for each override that came into force, changed or ended.
-fn lines(changes: Changes<Logged>) -> Vec<String> {
+fn lines(changes: Changes<Logged>) -> Vec<LoggedChange> {
     let mut ended = changes.gone;
     let mut lines = Vec::new();
-    for Logged { host, text } in changes.new {
-        match ended.iter().position(|old| old.host == host) {
+    for new in changes.new {
+        let line = match ended.iter().position(|old| old.host == new.host) {
             Some(old) => {
-                lines.push(format!("override changed: {text}, was {}", ended.remove(old).text));
+                format!("override changed: {}, was {}", new.text, ended.remove(old).text)
             }
-            None => lines.push(format!("override in force: {text}")),
-        }
+            None => format!("override in force: {}", new.text),
+        };
+        lines.push((new, line));
     }
-    lines.extend(ended.iter().map(|old| format!("override ended: {}", old.text)));
+    lines.extend(ended.into_iter().map(|old| {
+        let line = format!("override ended: {}", old.text);
+        (old, line)
+    }));
     lines
 }
 
@@ -152,7 +266,9 @@ mod tests {
             "override changed: b drained (r), was b down (r)",
             "override ended: c up (r)",
         ];
-        assert_eq!(lines(once.update(now.clone())), expected);
+        let lines_of =
+            |changes| -> Vec<String> { lines(changes).into_iter().map(|(_, line)| line).collect() };
+        assert_eq!(lines_of(once.update(now.clone())), expected);
         assert!(lines(once.update(now)).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::{Instant, sleep};
+use tracing::field::display;
 use tracing::warn;
 
 use super::random;
@@ -72,7 +73,8 @@ impl Protection {
             if !noted.is_empty() {
                 // What was noted is of the time since the last look.
                 let seconds = now.duration_since(since).as_secs();
-                warn!("{}", line(&noted, seconds.max(1)));
+                let most = noted.by_count().into_iter().next().map(|(prefix, _)| display(prefix));
+                warn!(network = most, "{}", line(&noted, seconds.max(1)));
                 next = now + PERIOD;
             }
             since = now;

@@ -29,20 +29,35 @@ fn log_changes(before: &Announced, now: &Announced) {
         let (announced, released) = (*announced, *released);
         let lacking = lacking(gate);
         if announced < before.announced {
-            warn!("announced: {gate}, taken back from {} as the release says", before.announced);
+            let before = before.announced;
+            warn!(
+                database,
+                version = announced,
+                before,
+                "announced: {gate}, taken back from {before} as the release says"
+            );
         } else if announced > before.announced {
             info!(
+                database,
+                version = announced,
+                before = before.announced,
                 "announced: {database} {announced}, held by {held} of the usable mirrors' capacity"
             );
             if released > announced {
-                info!("{database} {released} waits: held by {released_held} of {quorum}{lacking}");
+                info!(
+                    database,
+                    version = released,
+                    "{database} {released} waits: held by {released_held} of {quorum}{lacking}"
+                );
             }
         } else if released > announced && released != before.released {
             info!(
+                database,
+                version = released,
                 "{database} {released} waits: held by {released_held} of {quorum}; {announced} stays announced{lacking}"
             );
         } else if released < announced && released != before.released {
-            warn!("announced: {gate}");
+            warn!(database, version = announced, "announced: {gate}");
         }
     }
 }
@@ -70,11 +85,13 @@ fn log_suspect(before: &DynamicData, now: &DynamicData) {
 /// Logs how many mirrors lag: which ones do changes with every version.
 fn log_lagging(before: &DynamicData, now: &DynamicData) {
     if now.lagging() != before.lagging() {
-        info!("mirrors too far behind the record, and not answered (`lag`): {}", now.lagging());
+        let count = now.lagging();
+        info!(count, "mirrors too far behind the record, and not answered (`lag`): {count}");
     }
     match (before.lagging_paths(), now.lagging_paths()) {
         (before, now) if now > 0 && now != before => {
             warn!(
+                count = now,
                 "{now} paths have only mirrors too far behind the record: those least behind are answered"
             );
         }

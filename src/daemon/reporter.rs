@@ -4,7 +4,7 @@ use tracing::{info, warn};
 
 use super::{mirror_changes, record_changes};
 use crate::load::{FeedSource, Loaded};
-use crate::logging::{LogOnce, log_first};
+use crate::logging::{LogOnce, log_first, warn_of};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, unknown_mirrors};
 use cvdns_core::problem::{HAS_MARK, Problem, Problems, without_mark};
@@ -51,7 +51,8 @@ impl Reporter {
     /// Logs those problems of newly compiled static data that are new.
     pub(super) fn log_problems(&mut self, problems: &Problems) {
         let new = self.problems.update(problems.iter().map(mark)).new;
-        warn_first(problems.iter().filter(|problem| new.contains(&mark(problem))));
+        let is_new = |problem: &&Problem| new.contains(&mark(problem));
+        log_first(problems.iter().filter(is_new), warn_of, warn_of_more);
     }
 
     /// Logs which feed is in force, and remarks on it.
@@ -63,7 +64,8 @@ impl Reporter {
     ) {
         if let Some((feed, _)) = feed {
             let mirrors = mirror_changes::summary(snapshot);
-            info!("feed {} of {} is in force: {mirrors}", feed.serial, feed.generated);
+            let Feed { serial, generated, .. } = feed;
+            info!(feed = serial, "feed {serial} of {generated} is in force: {mirrors}");
         }
         self.log_notes(feed, fleets);
     }
@@ -80,7 +82,11 @@ impl Reporter {
             found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));
         }
         let new = self.unknown_mirrors.update(found).new;
-        warn_first(new.iter().map(|note| format!("feed: {note}")));
+        log_first(
+            new,
+            |note| warn!(feed = feed.map(|(feed, _)| feed.serial), "feed: {note}"),
+            warn_of_more,
+        );
     }
 
     /// Logs how the snapshot `now` differs from the one before.
@@ -138,6 +144,7 @@ fn mark(problem: &Problem) -> String {
 fn log_fail_open(before: usize, now: usize) {
     if now > 0 && now != before {
         warn!(
+            count = now,
             "{now} paths have no usable mirror: all their mirrors are answered as if they were up, for 30 s at a time"
         );
     } else if now == 0 && before > 0 {
@@ -153,6 +160,7 @@ fn log_frozen(before: &Snapshot, now: &Snapshot) {
         (None, Some(reason)) => {
             let reason: String = reason.chars().take(MAX_REASON).collect();
             warn!(
+                reason,
                 "the coordinator does not trust what it sees, and has frozen all states: {reason}"
             );
         }
@@ -163,19 +171,15 @@ fn log_frozen(before: &Snapshot, now: &Snapshot) {
     }
 }
 
-fn warn_first(lines: impl Iterator<Item = impl std::fmt::Display>) {
-    log_first(
-        lines,
-        |line| warn!("{line}"),
-        |more| warn!("{more} more like these: `cvdns check` shows them"),
-    );
+fn warn_of_more(more: usize) {
+    warn!(count = more, "{more} more like these: `cvdns check` shows them");
 }
 
 /// Logs that no feed is in force. `release_is_feeds`: the release would come from the feed too.
 pub(super) fn log_without_feed(source: Option<&FeedSource>, release_is_feeds: bool) {
     let record = if release_is_feeds { ", and there is no record" } else { "" };
     if let Some(source) = source {
-        warn!("no feed from {source}: all mirrors count as up{record}");
+        warn!(source = %source, "no feed from {source}: all mirrors count as up{record}");
     } else {
         info!("no feed is configured: all mirrors count as up{record}");
     }
@@ -201,9 +205,11 @@ pub(super) fn log_inputs(loaded: &Loaded, static_data: &StaticData) {
             countries.dedup();
             let origins = zone.zones.len();
             let shape = if origins == 1 { String::new() } else { format!(" ({origins} zones)") };
+            let origin = &zone.file.origin.value;
             info!(
-                "zone {}{shape}: {mirrors} mirrors in {} countries",
-                zone.file.origin.value,
+                zone = origin,
+                count = mirrors,
+                "zone {origin}{shape}: {mirrors} mirrors in {} countries",
                 countries.len()
             );
         },
@@ -218,7 +224,7 @@ pub(super) fn log_inputs(loaded: &Loaded, static_data: &StaticData) {
             Some(state) => format!(", and is kept in {}", state.display()),
             None => String::new(),
         };
-        info!("the feed comes from {source}{kept}");
+        info!(source = %source, "the feed comes from {source}{kept}");
     }
 }
 

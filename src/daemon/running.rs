@@ -12,7 +12,7 @@ use super::Daemon;
 use super::answerer::MakeAnswerer;
 use super::cookie_secrets::CookieSecretsFollower;
 use super::event_loop::{Ending, EventLoop, FIRST_FETCH, fetch_first};
-use super::feed_poller::FeedPoller;
+use super::feed_poller::Pollers;
 use super::malloc_trim;
 use super::observer::{Observing, ObservingThreads};
 use super::pending_signals::PendingSignals;
@@ -21,7 +21,7 @@ use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{Admin, ChangeRequest, ServerView};
+use crate::admin::{Admin, ChangeRequest, ProcessStats, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
@@ -50,10 +50,10 @@ impl Daemon {
         let _essential = Essential::new("the thread that follows feed, files and signals");
         let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level), .. } =
             self;
-        let Self { mut supervision, predecessor, takeover, .. } = self;
-        let mut poller = FeedPoller::start(state.loaded());
+        let Self { mut supervision, predecessor, takeover, process, .. } = self;
+        let mut pollers = Pollers::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
-        fetch_first(&mut poller, &mut state, patience).await;
+        fetch_first(&mut pollers, &mut state, patience).await;
         let predecessor = succession::check(predecessor, &state)?;
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
@@ -67,7 +67,8 @@ impl Daemon {
         drop(make);
         let (requests, changes) = mpsc::channel(1);
         let log = (log, log_level.clone());
-        let view = view(&state, serving.tallies(), log, threads.dnstap(), requests);
+        let seen = (threads.dnstap(), process);
+        let view = view(&state, serving.tallies(), log, seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
@@ -75,13 +76,13 @@ impl Daemon {
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         for address in addresses {
-            info!("answering on {address}, UDP and TCP");
+            info!(address = %address, "answering on {address}, UDP and TCP");
         }
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
         let events = EventLoop {
             config: &config,
-            poller,
+            pollers,
             pending: &pending,
             changes,
             log_level: &log_level,
@@ -170,7 +171,7 @@ fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    dnstap: Arc<DnstapState>,
+    (dnstap, process): (Arc<DnstapState>, Arc<ProcessStats>),
     changes: mpsc::Sender<ChangeRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -184,6 +185,7 @@ fn view(
         log,
         log_level,
         dnstap,
+        process,
         changes,
     }
 }

@@ -1,7 +1,10 @@
 //! Everything that answers depend on. Inputs that are wrong change nothing.
 
 mod condition;
+mod database;
+mod keeping;
 mod losses;
+mod overrides;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tracing::info;
 
+use super::countries_state::CountriesState;
 use super::feed_candidate::{FeedCandidate, FeedDocument};
 use super::feed_poller::FetchResult;
 use super::feed_state::{FeedChange, FeedPolicy, FeedState};
@@ -42,6 +46,7 @@ pub(super) struct ServerState {
     feed: FeedState,
     release: ReleaseState,
     overrides: OverridesState,
+    countries: CountriesState,
     flapping: FlapTracker,
     versions: VersionMemory,
     /// What was usable by the feeds before.
@@ -93,6 +98,7 @@ impl ServerState {
             feed: FeedState::new(keys),
             release: ReleaseState::default(),
             overrides: OverridesState::default(),
+            countries: CountriesState::default(),
             flapping: FlapTracker::default(),
             versions,
             losses: LossWindow::default(),
@@ -112,6 +118,7 @@ impl ServerState {
     fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
         self.overrides.take_over(&self.loaded.overrides);
+        self.resume_overrides();
         if self.overrides.in_force(now) > 0 {
             self.publish(self.publisher.static_data(), now);
         }
@@ -139,6 +146,8 @@ impl ServerState {
         let candidate = self.feed.read_file(FeedPolicy::of(&self.loaded), now);
         self.take(candidate, now);
         self.keep_again();
+        // What could not be written.
+        self.show();
     }
 
     /// Reads the followed files after a change: the feed's file only if it is another one.
@@ -165,7 +174,7 @@ impl ServerState {
     /// When no such feed is held back, in words for the operator.
     pub(super) fn accept(&mut self, serial: u64, now: Timestamp) -> Result<(), String> {
         self.feed.accept(serial, FeedPolicy::of(&self.loaded))?;
-        info!("feed {serial} is accepted by an operator");
+        info!(feed = serial, "feed {serial} is accepted by an operator");
         self.losses.forget();
         self.state_directory.forget_early();
         self.publish_fitting(self.publisher.static_data(), now);
@@ -245,11 +254,15 @@ impl ServerState {
         }
         self.loaded = loaded;
         self.overrides.take_over(&self.loaded.overrides);
+        self.countries.forget();
         self.flapping.set_settle(self.loaded.config.feed.settle);
         let changed = self.state_directory.path() != self.loaded.state.as_deref();
         if changed {
-            self.state_directory = StateDirectory::new(self.loaded.state.clone());
+            let errors = self.state_directory.write_errors();
+            self.state_directory =
+                StateDirectory::new(self.loaded.state.clone()).after_errors(errors);
             self.versions.kept(false);
+            self.keep_overrides();
         }
         changed
     }
@@ -311,6 +324,7 @@ impl ServerState {
         let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
         let secrets = self.loaded.cookie_secrets.path.clone();
         let overrides = self.overrides.watched();
+        let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
         feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets).collect()
     }
 
@@ -329,16 +343,6 @@ impl ServerState {
         match self.feed.feed() {
             Some(feed) => format!("answers by feed {}", feed.serial),
             None => "answers without a feed".to_owned(),
-        }
-    }
-
-    /// Writes into the state directory from now on, and writes what is in force: the server that
-    /// had the directory does not write any more.
-    pub(super) fn begin_writing(&mut self) {
-        if self.state_directory.begin_writing() {
-            self.keep_feed();
-            self.versions.kept(false);
-            self.keep_again();
         }
     }
 
@@ -376,8 +380,8 @@ impl ServerState {
         self.state_directory.forget_early();
         self.release.read(&self.loaded.supply, now);
         self.publish_fitting(self.publisher.static_data(), now);
-        let path = self.state_directory.path().unwrap_or(Path::new(""));
-        info!("going on with what was kept in {}", path.display());
+        let path = self.state_directory.path().unwrap_or(Path::new("")).display();
+        info!(path = %path, "going on with what was kept in {path}");
         self.log_feed();
     }
 
@@ -435,34 +439,6 @@ impl ServerState {
 
     fn follow_flapping(&mut self, now: Timestamp) {
         self.flapping.follow(self.feed.feed(), fleets(&self.loaded), now);
-    }
-
-    /// Keeps the feed in force for the next start.
-    fn keep_feed(&mut self) {
-        if let Some(FeedDocument { source, octets, signature }) = self.feed.document() {
-            self.state_directory.keep_feed(&source.to_string(), octets, signature.as_deref());
-        }
-    }
-
-    /// Keeps the history of versions for the next start, if it changed.
-    fn keep_history(&mut self) {
-        if let Some(history) = self.versions.to_keep() {
-            let is_kept = self.state_directory.keep_history(history);
-            self.versions.kept(is_kept);
-        }
-    }
-
-    /// Keeps again what somebody removed from the state directory.
-    fn keep_again(&mut self) {
-        if self.state_directory.lacks_feed() {
-            self.keep_feed();
-        }
-        let newest = self.publisher.newest();
-        self.state_directory.keep_announced(newest.dynamic_data.announced());
-        if self.state_directory.lacks_history() {
-            self.versions.kept(false);
-        }
-        self.keep_history();
     }
 
     fn log_feed(&mut self) {

@@ -73,6 +73,8 @@ impl VersionMemory {
             let Gate { database, released, released_held, quorum, holding_back, .. } = gate;
             let since = gate.waits_since.map(|since| since.to_string()).unwrap_or_default();
             warn!(
+                database,
+                version = released,
                 "{database} {released} waits, and {} stays announced although newer versions are \
                  offered since {since}, for more than an hour: held by {released_held} of {quorum}, \
                  not by {holding_back}",

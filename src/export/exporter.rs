@@ -67,7 +67,11 @@ impl Exporter {
         if changes.written > 0 {
             let ExportChanges { written, files, .. } = changes;
             let serial = input.feed.map(|serial| format!("feed {serial}: ")).unwrap_or_default();
-            info!("{serial}exported; {written} of {files} files changed");
+            info!(
+                feed = input.feed,
+                count = written,
+                "{serial}exported; {written} of {files} files changed"
+            );
         }
         let zones: BTreeSet<ReloadTarget> = tree.values().filter_map(ReloadTarget::of).collect();
         if all {
@@ -108,6 +112,7 @@ impl Exporter {
                     let error = error.to_string();
                     if last_error.as_ref() != Some(&error) {
                         error!(
+                            error,
                             "{error}; the last export stays in place; trying again every \
                              {RETRY_DELAY:?}"
                         );

@@ -1,6 +1,6 @@
 //! Reads the country database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -31,13 +31,17 @@ pub struct CountryData {
     pub described: String,
     /// The size of the database without overrides; `None` if none was read.
     pub size: Option<DatabaseSize>,
+    /// The path of the database; `None` if no answer depends on where clients are.
+    pub path: Option<PathBuf>,
     /// The database's file and the overrides; `None` if none was read.
     source: Option<(FileVersion, Vec<(IpNet, Country)>)>,
 }
 
-/// The size of a country database.
+/// The size of a country database, and when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseSize {
+    /// When it was made (`build_epoch`), in seconds since 1970.
+    pub built: u64,
     /// The number of networks with data.
     pub networks: usize,
     /// Whether any IPv4 network has a country.
@@ -48,8 +52,10 @@ pub struct DatabaseSize {
 
 impl DatabaseSize {
     fn of(database: &CountryDatabase) -> Self {
+        let metadata = database.metadata();
         Self {
-            networks: database.metadata().networks,
+            built: metadata.build_epoch,
+            networks: metadata.networks,
             v4: database.ranges_v4().iter().any(|(.., area)| area.continent().is_some()),
             v6: database.ranges_v6().iter().any(|(.., area)| area.continent().is_some()),
         }
@@ -57,12 +63,33 @@ impl DatabaseSize {
 }
 
 impl CountryData {
-    fn unread(described: &str) -> Self {
+    fn unread(described: &str, path: Option<PathBuf>) -> Self {
         Self {
             map: Arc::new(CountryMap::empty()),
             described: described.to_owned(),
             size: None,
+            path,
             source: None,
+        }
+    }
+
+    /// The version of the database's file that is there now; `None` if there is none, or if no
+    /// answer depends on where clients are.
+    pub fn found(&self) -> Option<FileVersion> {
+        self.path.as_deref().and_then(FileVersion::of)
+    }
+
+    /// The version of the file that was read; `None` if none was.
+    pub fn version(&self) -> Option<FileVersion> {
+        self.source.as_ref().map(|(version, _)| *version)
+    }
+
+    /// Reads the file again, by the configuration that it was read by before. All problems are
+    /// noted; if there are errors, the result is none to go on with.
+    pub fn read_again(&self, config: &Config, problems: &mut Problems) -> Self {
+        match &self.path {
+            Some(path) => read_file(path, config, Some(self), problems),
+            None => self.clone(),
         }
     }
 }
@@ -85,11 +112,22 @@ pub(super) fn read(
             || zone.fleet.enabled().any(|(_, mirror)| !mirror.not_for.is_empty())
     };
     if !zones.iter().any(asks) {
-        return CountryData::unread("no country database: no answer depends on where clients are");
+        let described = "no country database: no answer depends on where clients are";
+        return CountryData::unread(described, None);
     }
+    read_file(&beside(path, &config.geoip.database.value), config, before, problems)
+}
+
+/// Reads the database from this file.
+fn read_file(
+    file: &Path,
+    config: &Config,
+    before: Option<&CountryData>,
+    problems: &mut Problems,
+) -> CountryData {
     let named = &config.geoip.database;
-    let file = beside(path, &named.value);
-    let source = FileVersion::of(&file).map(|version| (version, config.geoip.overrides.clone()));
+    let path = Some(file.to_owned());
+    let source = FileVersion::of(file).map(|version| (version, config.geoip.overrides.clone()));
     if let Some(before) = before.filter(|before| before.source.is_some() && before.source == source)
     {
         // The configuration may ask for more networks than before.
@@ -98,7 +136,7 @@ pub(super) fn read(
         }
         return before.clone();
     }
-    match open(&file) {
+    match open(file) {
         Ok(database) => {
             let size = DatabaseSize::of(&database);
             refuse_small(size.networks, config, before, problems);
@@ -110,6 +148,7 @@ pub(super) fn read(
                 map: Arc::new(map),
                 described: format!("{} of {built}", file.display()),
                 size: Some(size),
+                path,
                 source,
             }
         }
@@ -121,12 +160,12 @@ pub(super) fn read(
             let help = "all clients are answered by the path `unknown` of their zone; \
                         `cvdns geoip build` makes a database";
             problems.warning(named.location.clone(), what, help);
-            CountryData::unread("no country database")
+            CountryData::unread("no country database", path)
         }
         Err(error) => {
             let help = "check `database` in [geoip]; `cvdns geoip build` makes one";
             problems.error(named.location.clone(), error, help);
-            CountryData::unread("no country database")
+            CountryData::unread("no country database", path)
         }
     }
 }

@@ -13,6 +13,7 @@ mod monitor;
 mod overrides;
 mod release;
 pub mod remote;
+mod remote_overrides;
 mod source;
 mod zones;
 
@@ -33,9 +34,10 @@ pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use monitor::monitor;
-pub use overrides::{OverridesFile, OverridesLook};
+pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
+pub use remote_overrides::{OverridesError, SignedOverrides};
 pub use source::{FeedServer, FeedSource, SignedFeed};
 
 /// A path as it is written in a file, and where.
@@ -161,17 +163,19 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
     Some(config(path, problems)?.admin)
 }
 
-/// Reads the path of a configuration's file of overrides, which may be missing, and the fleets of
-/// its zones. Returns `None` if the configuration cannot be read.
-pub fn overrides_path(
+/// Reads where a configuration's overrides come from, which may be a file that is missing, and the
+/// fleets of its zones. Returns `None` if the configuration cannot be read.
+pub fn overrides_source(
     path: &Path,
     problems: &mut Problems,
-) -> Option<(Option<PathBuf>, Vec<Fleet>)> {
+) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
     let config = config(path, problems)?;
     let fleets = config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems));
     let fleets = fleets.map(|(_, fleet)| fleet).collect();
-    let overrides = config.feed.overrides.as_ref();
-    Some((overrides.map(|named| cvdns_io::beside(path, &named.value)), fleets))
+    let named = config.feed.overrides.as_ref();
+    let source =
+        named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
+    Some((source, fleets))
 }
 
 /// Reads the path of a configuration's country database, and the networks that override it.
@@ -205,7 +209,10 @@ fn roots(
     problems: &mut Problems,
 ) -> TrustedRoots {
     let Some(named) = &config.feed.ca_file else { return TrustedRoots::System };
-    if source.is_some_and(|source| !source.is_secure()) {
+    let is_secure = |named: &PlacedPath| remote::is_secure(&named.value);
+    if source.is_some_and(|source| !source.is_secure())
+        && !config.feed.overrides.as_ref().is_some_and(is_secure)
+    {
         let help = "take it out, or name a source by https";
         problems.warning(
             named.location.clone(),

@@ -7,16 +7,20 @@ use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
-use cvdns_io::{beside, read_optional_text};
+use cvdns_io::read_optional_text;
 
-/// Most octets of a file of overrides, which is room for some ten thousand.
-const MAX_FEED_SIZE: u64 = 1 << 20;
+use super::source::FeedSource;
+
+/// Most octets of overrides, which is room for some ten thousand.
+pub const MAX_OVERRIDES: usize = 1 << 20;
 
 /// The file of overrides and its content. The file may appear and go away.
 #[derive(Debug, Clone, Default)]
 pub struct OverridesFile {
     /// The file's path; `None` if the configuration names none.
     pub path: Option<PathBuf>,
+    /// The URL that the configuration names instead. It is not fetched here.
+    pub url: Option<FeedSource>,
     /// The overrides in the file.
     pub overrides: Overrides,
     /// The file's text; `None` if there is no file.
@@ -42,8 +46,13 @@ impl OverridesFile {
         inputs: &Inputs,
         problems: &mut Problems,
     ) -> Self {
-        let path = config.feed.overrides.as_ref().map(|named| beside(path, &named.value));
-        let Some(path) = path else { return Self::default() };
+        let named = config.feed.overrides.as_ref();
+        let source =
+            named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
+        let path = match source {
+            Some(FeedSource::File(path)) => path,
+            url => return Self { url, ..Self::default() },
+        };
         let text = read(&path, problems);
         let file = Self::new(path, text, problems);
         // If a fleet could not be read, its mirrors would be reported as missing here.
@@ -73,12 +82,12 @@ impl OverridesFile {
     fn new(path: PathBuf, text: Option<String>, problems: &mut Problems) -> Self {
         let parse = |text: &str| Overrides::parse(&path.display().to_string(), text, problems);
         let overrides = text.as_deref().map(parse).unwrap_or_default();
-        Self { path: Some(path), overrides, text }
+        Self { path: Some(path), url: None, overrides, text }
     }
 }
 
 fn read(path: &Path, problems: &mut Problems) -> Option<String> {
-    read_optional_text(path, MAX_FEED_SIZE).unwrap_or_else(|error| {
+    read_optional_text(path, MAX_OVERRIDES as u64).unwrap_or_else(|error| {
         let help = "write a text file; without overrides it may be missing";
         problems.error(Location::file(&path.display().to_string()), error, help);
         None

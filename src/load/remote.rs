@@ -36,6 +36,8 @@ pub struct Fetcher {
     /// The URL of the signature, if one is asked for.
     signature: Option<String>,
     timeouts: FetchTimeouts,
+    /// Most octets of the document.
+    limit: usize,
     /// Why every fetch fails before it starts.
     broken: Option<FetchFailure>,
     /// The `ETag` of the document that was read last.
@@ -95,7 +97,21 @@ impl Fetcher {
     fn of(url: &str, agent: Agent, signed: bool, timeouts: FetchTimeouts) -> Self {
         let signature = signed.then(|| signature_url(url));
         let url = url.to_owned();
-        Self { agent, url, signature, timeouts, broken: None, etag: None, has_connection: false }
+        Self {
+            agent,
+            url,
+            signature,
+            timeouts,
+            limit: MAX_FEED_SIZE,
+            broken: None,
+            etag: None,
+            has_connection: false,
+        }
+    }
+
+    /// The same for documents of at most this many octets.
+    pub fn limited(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// Fetches the document once. A document that was fetched completely is not sent again while it
@@ -119,7 +135,7 @@ impl Fetcher {
             return Ok(Fetched::NotModified);
         }
         let etag = response.headers().get(ETAG).cloned();
-        let octets = self.read(response, MAX_FEED_SIZE).map_err(of(FetchedPart::Document))?;
+        let octets = self.read(response, self.limit).map_err(of(FetchedPart::Document))?;
         body::check_whole(&octets).map_err(of(FetchedPart::Document))?;
         let fetch_signature =
             |url: &String| self.ask(url, None, started).and_then(|r| self.read(r, MAX_SIGNATURE));

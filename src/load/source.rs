@@ -11,6 +11,7 @@ use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
 use cvdns_core::health::signature_path;
 use cvdns_core::problem::Problems;
+use cvdns_core::problem::table::Placed;
 use cvdns_io::{beside, read_feed, read_signature};
 
 /// A file or a web server. Each source counts its serials by itself.
@@ -34,7 +35,7 @@ pub struct FeedServer {
 }
 
 /// For commands, which somebody waits for.
-const COMMAND_TIMEOUTS: FetchTimeouts =
+pub(super) const COMMAND_TIMEOUTS: FetchTimeouts =
     FetchTimeouts { connect: Duration::from_secs(5), total: Duration::from_secs(30), idle: None };
 
 /// A feed's octets, and its signature: `None` if there is none, an error if there is one that
@@ -44,15 +45,26 @@ pub type SignedFeed = (Vec<u8>, Result<Option<Vec<u8>>, String>);
 impl FeedSource {
     /// The source that a configuration names. An invalid URL is noted as a problem.
     pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
-        let named = config.feed.source.as_ref()?;
+        Self::of_named(path, config.feed.source.as_ref()?, "feed.json", problems)
+    }
+
+    /// The source that is named at this place. An invalid URL is noted as a problem; `example` is
+    /// the name of a file that would be right.
+    pub(super) fn of_named(
+        path: &Path,
+        named: &Placed<String>,
+        example: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if !is_url(&named.value) {
             return Some(Self::File(beside(path, &named.value)));
         }
         match check_url(&named.value) {
             Ok(()) => Some(Self::Url(named.value.clone())),
             Err(what) => {
-                let help =
-                    "write the path of a file or a URL such as \"https://example.org/feed.json\"";
+                let help = format!(
+                    "write the path of a file or a URL such as \"https://example.org/{example}\""
+                );
                 problems.error(named.location.clone(), what, help);
                 None
             }

@@ -1,13 +1,17 @@
-//! The log on standard error. Lines wait in a queue of bounded size, and one thread writes them, so
-//! that a thread which logs never waits for a disk or a reader, and nothing ends because a line
-//! cannot be written.
+//! The log, on standard error or in a file. Lines wait in a queue of bounded size, and one thread
+//! writes them, so that a thread which logs never waits for a disk or a reader, and nothing ends
+//! because a line cannot be written.
 //!
 //! `queue` holds the lines, `writer` writes them to the `stream`, `counts` counts what was lost;
-//! `once` and `problems` keep the log short; `level` says what is logged, and `filter` how that is
-//! written.
+//! `file` opens the log's file, `journal` knows systemd's journal; `once` and `problems` keep the
+//! log short, `fields` are what programs look for; `level` says what is logged, and `filter` how
+//! that is written.
 
 mod counts;
+mod fields;
+mod file;
 mod filter;
+mod journal;
 mod last_words;
 mod level;
 mod once;
@@ -18,20 +22,27 @@ mod stream;
 mod writer;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use tracing::{Metadata, info};
 use tracing_subscriber::fmt::MakeWriter;
 
+use cvdns_core::config::Log;
 use cvdns_core::problem::{printable, printable_lines};
+use cvdns_io::beside;
 
 pub use counts::LogCounts;
+pub use fields::{FIELDS, as_text};
 pub use filter::check_variable;
 pub use level::{LevelInForce, LogLevel};
 pub use once::{Changes, LogOnce};
 pub use panics::log_panics;
-pub use problems::{LOGGED, log_first, log_problems};
+pub use problems::{LOGGED, log_first, log_problems, warn_of};
 pub use stream::MAX_PIECE;
 
+use file::Reopening;
 use queue::Queue;
 use stream::LogStream;
 use writer::LogWriter;
@@ -40,7 +51,12 @@ use cvdns_io::confinement::begin_thread;
 
 /// The log's queue, shared by all clones. Its thread runs as long as the program.
 #[derive(Debug, Clone)]
-pub struct LogQueue(Arc<Queue>);
+pub struct LogQueue {
+    queue: Arc<Queue>,
+    file: Arc<Reopening>,
+    /// Whether lines start with their priority, as they go to the journal.
+    prioritised: Arc<AtomicBool>,
+}
 
 impl LogQueue {
     /// Starts the thread, which writes to standard error.
@@ -55,30 +71,55 @@ impl LogQueue {
             begin_thread();
             last_words::run(|| writer.run(), &waiting, &LogStream::stderr());
         })?;
-        Ok(Self(queue))
+        let prioritised = Arc::new(AtomicBool::new(journal::is_stderr()));
+        Ok(Self { queue, file: Arc::default(), prioritised })
+    }
+
+    /// Goes on in the file that the configuration names, if any, whose own path is `config`.
+    /// [`Self::reopen`] opens the file again.
+    ///
+    /// Call this when the process belongs to the user that is to own the file, and before it enters
+    /// its sandbox.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, in words for people.
+    pub fn go_on_in_file(&self, log: &Log, config: &Path) -> Result<(), String> {
+        let Some(file) = &log.file else { return Ok(()) };
+        let path = beside(config, &file.value);
+        info!(path = %path.display(), "the log goes on in {}", path.display());
+        // What was said so far belongs to standard error.
+        self.flush();
+        self.file.start(&path, &self.queue)?;
+        self.prioritised.store(false, Relaxed);
+        Ok(())
+    }
+
+    /// Asks for the log's file to be opened again. Returns false if the log is in no file.
+    pub fn reopen(&self) -> bool {
+        self.file.request()
     }
 
     /// The counts of lines and samples.
     pub fn counts(&self) -> &LogCounts {
-        self.0.counts()
+        self.queue.counts()
     }
 
     /// Logs samples of queries: lines with their ends, of at most [`MAX_PIECE`] octets each. If the
     /// log's stream has no room for them and for other lines after them, they are dropped and
     /// counted.
     pub fn samples(&self, lines: &str) {
-        self.0.push_samples(printable_lines(lines).as_bytes());
+        self.queue.push_samples(printable_lines(lines).as_bytes());
     }
 
     /// Waits until all lines are written; at most a second, and not at all while writes fail.
     pub fn flush(&self) {
-        self.0.flush();
+        self.queue.flush();
     }
 
     /// The writer for lines of `tracing`. With `colours`, lines contain escape sequences of the
     /// formatter, which has to escape those in messages, as that of `tracing` does.
     pub fn lines(&self, colours: bool) -> LogLines {
-        LogLines { queue: self.clone(), colours }
+        LogLines { queue: self.clone(), colours, prefix: "" }
     }
 }
 
@@ -87,12 +128,15 @@ impl LogQueue {
 pub struct LogLines {
     queue: LogQueue,
     colours: bool,
+    /// What each line starts with.
+    prefix: &'static str,
 }
 
 impl io::Write for LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(shortened(line));
-        self.queue.0.push_line(one_line(&text, self.colours).as_bytes());
+        let whole = format!("{}{}", self.prefix, one_line(&text, self.colours));
+        self.queue.queue.push_line(whole.as_bytes());
         Ok(line.len())
     }
 
@@ -106,6 +150,12 @@ impl<'w> MakeWriter<'w> for LogLines {
 
     fn make_writer(&'w self) -> Self {
         self.clone()
+    }
+
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Self {
+        let is_prioritised = self.queue.prioritised.load(Relaxed);
+        let prefix = if is_prioritised { journal::prefix(*event.level()) } else { "" };
+        Self { prefix, ..self.clone() }
     }
 }
 

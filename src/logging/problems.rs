@@ -2,20 +2,48 @@
 
 use tracing::{error, warn};
 
-use cvdns_core::problem::{Problems, Severity};
+use cvdns_core::problem::{Problem, Problems, Severity};
 
 /// Most lines about one cause. `cvdns check` shows more.
 pub const LOGGED: usize = 20;
 
 /// Logs problems, errors first.
 pub fn log_problems(problems: &Problems) {
-    let log = |problem: &cvdns_core::problem::Problem| match problem.severity {
-        Severity::Error => error!("{problem}"),
-        Severity::Warning => warn!("{problem}"),
+    let log = |problem: &Problem| match problem.severity {
+        Severity::Error => error_of(problem),
+        Severity::Warning => warn_of(problem),
     };
     log_first(problems.by_severity(), log, |more| {
-        warn!("{more} more problems: `cvdns check` shows them");
+        warn!(count = more, "{more} more problems: `cvdns check` shows them");
     });
+}
+
+fn error_of(problem: &Problem) {
+    let ProblemFields { path, line, column, reason, help } = ProblemFields::of(problem);
+    error!(path, line, column, reason, help, "{problem}");
+}
+
+/// Logs a problem as a warning, however bad it is.
+pub fn warn_of(problem: &Problem) {
+    let ProblemFields { path, line, column, reason, help } = ProblemFields::of(problem);
+    warn!(path, line, column, reason, help, "{problem}");
+}
+
+/// The fields of a problem's line.
+struct ProblemFields<'p> {
+    path: &'p str,
+    line: Option<usize>,
+    column: Option<usize>,
+    reason: &'p str,
+    help: Option<&'p str>,
+}
+
+impl<'p> ProblemFields<'p> {
+    fn of(problem: &'p Problem) -> Self {
+        let (line, column) = problem.location.line_column().unzip();
+        let help = Some(problem.help.as_str()).filter(|help| !help.is_empty());
+        Self { path: problem.location.file_name(), line, column, reason: &problem.what, help }
+    }
 }
 
 /// Logs the first [`LOGGED`] items with `log`, and the number of all others, if any, with `rest`.

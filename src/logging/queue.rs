@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::LogCounts;
+use super::stream::LogStream;
 
 /// Octets of lines that may wait, which is some thousand lines.
 const MAX_LINES: usize = 512 << 10;
@@ -39,6 +40,8 @@ struct Waiting {
     failing: bool,
     /// Whether somebody waits for the lines to be written.
     flushing: bool,
+    /// Where lines are to be written from now on.
+    stream: Option<LogStream>,
 }
 
 /// What the writer takes at once.
@@ -113,6 +116,18 @@ impl Queue {
             samples: std::mem::take(samples),
             lost: std::mem::take(lost),
         }
+    }
+
+    /// Has the lines that wait, and all others, written to this stream.
+    pub(super) fn change_stream(&self, stream: LogStream) {
+        let before = self.lock().stream.replace(stream);
+        // Closing a file may take a while, in which nobody may wait for the lock.
+        drop(before);
+    }
+
+    /// The stream for all that is written from now on, if that is another one.
+    pub(super) fn new_stream(&self) -> Option<LogStream> {
+        self.lock().stream.take()
     }
 
     /// Takes the lines that wait, without waiting for more.

@@ -1,6 +1,7 @@
-//! The log's stream.
+//! The log's stream: standard error, or a file.
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, write};
@@ -9,13 +10,30 @@ use rustix::io::{Errno, ioctl_fionread, write};
 /// piece or not at all (`PIPE_BUF`, pipe(7)), and one page of it is enough.
 pub const MAX_PIECE: usize = 4096;
 
-/// Standard error, written without the lock of the standard library. Each piece is one write, which
-/// the system does not mix with others.
+/// A stream, written without the lock of the standard library. Each piece is one write, which the
+/// system does not mix with others.
 #[derive(Debug)]
 pub(super) struct LogStream {
-    descriptor: BorrowedFd<'static>,
+    descriptor: Descriptor,
     /// Octets that may wait in a pipe before samples are dropped; `None` if this is no pipe.
     room: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Descriptor {
+    /// Stays open as long as the process runs.
+    Standard(BorrowedFd<'static>),
+    /// Is closed with the stream.
+    File(OwnedFd),
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Standard(descriptor) => *descriptor,
+            Self::File(descriptor) => descriptor.as_fd(),
+        }
+    }
 }
 
 /// The error of a piece that was not written, or not as a whole.
@@ -36,7 +54,14 @@ impl LogStream {
     }
 
     pub(super) fn new(descriptor: BorrowedFd<'static>) -> Self {
-        Self { descriptor, room: room(descriptor) }
+        Self { descriptor: Descriptor::Standard(descriptor), room: room(descriptor) }
+    }
+
+    /// A file, opened for lines at its end.
+    pub(super) fn file(file: File) -> Self {
+        let descriptor = OwnedFd::from(file);
+        let room = room(descriptor.as_fd());
+        Self { descriptor: Descriptor::File(descriptor), room }
     }
 
     /// Writes the whole piece, however long the stream takes.
@@ -46,7 +71,7 @@ impl LogStream {
     pub(super) fn write(&self, piece: &[u8]) -> Result<(), PartialWrite> {
         let mut written = 0;
         while let Some(rest) = piece.get(written..).filter(|rest| !rest.is_empty()) {
-            match write(self.descriptor, rest) {
+            match write(&self.descriptor, rest) {
                 Ok(0) => return Err(PartialWrite { written }),
                 Ok(more) => written += more,
                 Err(Errno::INTR) => {}
@@ -63,10 +88,9 @@ impl LogStream {
 
     /// Whether there is room for a sample, and for lines of the log after it.
     pub(super) fn has_room(&self) -> bool {
-        if self
-            .room
-            .is_some_and(|room| ioctl_fionread(self.descriptor).is_ok_and(|waiting| waiting > room))
-        {
+        if self.room.is_some_and(|room| {
+            ioctl_fionread(&self.descriptor).is_ok_and(|waiting| waiting > room)
+        }) {
             return false;
         }
         let mut asked = [PollFd::new(&self.descriptor, PollFlags::OUT)];
@@ -95,7 +119,7 @@ mod tests {
 
     use super::*;
     use rustix::pipe::{PipeFlags, pipe_with};
-    use std::os::fd::{AsFd as _, OwnedFd};
+    use std::os::fd::OwnedFd;
 
     /// The ends of a pipe. The writing end lives as long as the process.
     fn pipe() -> (OwnedFd, &'static OwnedFd) {

@@ -21,7 +21,7 @@ impl LogWriter {
     }
 
     /// Writes as long as the program runs.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         loop {
             let Batch { lines, samples, lost } = self.queue.take();
             if lost > 0 {
@@ -34,8 +34,12 @@ impl LogWriter {
     }
 
     /// Writes all lines, however long that takes.
-    fn write_lines(&self, mut lines: &[u8]) {
+    fn write_lines(&mut self, mut lines: &[u8]) {
         while !lines.is_empty() {
+            // Within a line too: what refuses the rest of it may do so for ever.
+            if let Some(stream) = self.queue.new_stream() {
+                self.stream = stream;
+            }
             let (piece, rest) = lines.split_at(piece_length(lines));
             match self.stream.write(piece) {
                 Ok(()) => lines = rest,
@@ -49,8 +53,12 @@ impl LogWriter {
     }
 
     /// Writes the samples for which there is room, and drops the others.
-    fn write_samples(&self, mut samples: &[u8]) {
-        let counts = self.queue.counts();
+    fn write_samples(&mut self, mut samples: &[u8]) {
+        if let Some(stream) = self.queue.new_stream() {
+            self.stream = stream;
+        }
+        let queue = self.queue.clone();
+        let counts = queue.counts();
         while !samples.is_empty() {
             let (piece, rest) = samples.split_at(piece_length(samples));
             samples = rest;
@@ -66,7 +74,7 @@ impl LogWriter {
 
     /// Writes samples, and returns how many octets of them are written. A line that was begun is
     /// completed as soon as the stream takes it.
-    fn write_piece(&self, piece: &[u8]) -> usize {
+    fn write_piece(&mut self, piece: &[u8]) -> usize {
         let Err(PartialWrite { written }) = self.stream.write(piece) else { return piece.len() };
         self.queue.counts().write_errors.fetch_add(1, Relaxed);
         let (done, rest) = piece.split_at_checked(written).unwrap_or((piece, &[]));
@@ -185,6 +193,26 @@ mod tests {
         let line = BufReader::new(reader).lines().next().unwrap().unwrap();
         assert_eq!(line, "kept");
         assert_eq!(queue.counts().lines_dropped.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn lines_go_to_the_stream_that_was_named_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let open = |name: &str| LogStream::file(std::fs::File::create(path(name)).unwrap());
+        // What a full disk refuses goes to the next stream as well.
+        let queue = writing_to(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        queue.push_line(b"refused\n");
+        queue.flush();
+        queue.change_stream(open("first"));
+        queue.flush();
+        queue.push_line(b"one\n");
+        queue.flush();
+        queue.change_stream(open("second"));
+        queue.push_line(b"two\n");
+        queue.flush();
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+        assert_eq!((read("first").as_str(), read("second").as_str()), ("refused\none\n", "two\n"));
     }
 
     #[test]

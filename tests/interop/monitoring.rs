@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::bad_web::{BadWeb, Way};
 use support::client::Transport;
 use support::daemon::Daemon;
 use support::packet::{Query, RD};
@@ -209,7 +210,12 @@ fn what_is_asked_for_is_shown() {
     let port = ports::free();
     let files = fixture::files();
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
-    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    let web = BadWeb::start(Way::good("serial = 1\n"));
+    let overrides = format!("[feed]\noverrides = \"{}\"\n", web.url());
+    let config = config.replace("[feed]\n", &overrides);
+    let config = format!("{config}\n[cookies]\nsecret-file = \"secrets\"\n");
+    let secret = "e5e973e5a6b2a43f48e7dc849e37bfcf\n";
+    let daemon = Daemon::start(&files.with("cvdns.toml", config).with("secrets", secret));
     for transport in [Transport::Udp4, Transport::Tcp4] {
         daemon.client().ask(transport, &Query::new("db.de.clam.example", rr::A).flags(RD));
     }
@@ -245,10 +251,11 @@ fn what_is_asked_for_is_shown() {
                     .strip_prefix(&metric)
                     .is_some_and(|rest| rest.contains(&format!("{label}=\"")))
             };
-            // No look at the feed has failed here, and AF_XDP serves no interface.
+            // No look at the feed or at overrides has failed here, and AF_XDP serves no interface.
+            let errors = ["cvdns_feed_errors_total", "cvdns_overrides_errors_total"];
             let is_known = samples.keys().any(with)
                 || metric.starts_with("cvdns_xdp_")
-                || (metric == "cvdns_feed_errors_total" && label == "reason");
+                || (errors.contains(&metric.as_str()) && label == "reason");
             assert!(is_known, "{metric} has no label {label}");
         }
     }
@@ -256,7 +263,7 @@ fn what_is_asked_for_is_shown() {
     let explained = asked(&texts[2]);
     for metric in &shown {
         assert!(
-            explained.contains_key(metric),
+            explained.contains_key(metric) || texts[2].contains(&format!("`{metric}`")),
             "docs/monitoring.md does not say what {metric} means"
         );
     }

@@ -60,7 +60,8 @@ impl Page {
         let mut page = Self::default();
         for (name, kind, labels, value) in samples {
             assert!(matches!(kind.as_str(), "counter" | "gauge"), "{name} is a {kind}");
-            assert!(name.starts_with("cvdns_"), "{name}");
+            let is_known = ["cvdns_", "process_"].iter().any(|prefix| name.starts_with(prefix));
+            assert!(is_known, "{name}");
             assert!(page.0.insert((name.clone(), labels), value).is_none(), "{name} twice");
         }
         page

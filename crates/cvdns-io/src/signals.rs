@@ -41,6 +41,8 @@ struct Caught {
     terminate: Signal,
     interrupt: Signal,
     user: [Signal; 2],
+    /// Opens the log's file again; returns false if the log is in no file.
+    reopen_log: Box<dyn Fn() -> bool + Send>,
     /// SIGXFSZ: the log's file has reached the size limit (`ulimit -f`). The write that failed
     /// reports it; uncaught, the signal would end the program.
     file_size: Option<Signal>,
@@ -48,15 +50,19 @@ struct Caught {
 
 impl Signals {
     /// Catches signals from now on. Until [`Self::hand_over`], SIGTERM and SIGINT call `on_exit`
-    /// and end the program with the exit status that it returns.
+    /// and end the program with the exit status that it returns. SIGUSR1 calls `reopen_log` at any
+    /// time, which says whether the log is in a file.
     ///
     /// # Errors
     /// When the system gives no thread or signal.
-    pub fn catch(on_exit: impl Fn() -> i32 + Send + 'static) -> io::Result<Self> {
+    pub fn catch(
+        on_exit: impl Fn() -> i32 + Send + 'static,
+        reopen_log: impl Fn() -> bool + Send + 'static,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let caught = {
             let _guard = runtime.enter();
-            Caught::new()?
+            Caught::new(Box::new(reopen_log))?
         };
         let phase =
             Arc::new(Mutex::new(Phase::Starting { reload: false, on_exit: Box::new(on_exit) }));
@@ -79,8 +85,9 @@ impl Signals {
 }
 
 impl Caught {
-    fn new() -> io::Result<Self> {
+    fn new(reopen_log: Box<dyn Fn() -> bool + Send>) -> io::Result<Self> {
         Ok(Self {
+            reopen_log,
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -92,14 +99,20 @@ impl Caught {
 
     /// Waits for the next signal that asks for something.
     async fn next(&mut self) -> SignalAction {
-        let Self { hangup, terminate, interrupt, user: [first, second], file_size } = self;
+        let Self { hangup, terminate, interrupt, user: [first, second], reopen_log, file_size } =
+            self;
         loop {
             tokio::select! {
                 biased;
                 _ = terminate.recv() => return SignalAction::Stop,
                 _ = interrupt.recv() => return SignalAction::Stop,
                 _ = hangup.recv() => return SignalAction::Reload,
-                _ = first.recv() => info!("SIGUSR1 does nothing here: SIGHUP reads everything again"),
+                _ = first.recv() => if !reopen_log() {
+                    info!(
+                        "SIGUSR1 does nothing here, as no `file` in [log] is configured: SIGHUP \
+                         reads everything again"
+                    );
+                },
                 _ = second.recv() => info!("SIGUSR2 does nothing here: SIGHUP reads everything again"),
                 Some(()) = next(file_size) => {}
             }

@@ -204,7 +204,7 @@ impl<M: MakeResponder> Portable<M> {
     async fn report(&mut self, error: &io::Error) {
         add(&self.tally.receive_errors, 1);
         if !self.failing {
-            error!(%error, "receiving queries failed; going on");
+            error!(%error, "receiving queries failed: {error}; going on");
             self.failing = true;
         }
         sleep(ERROR_PAUSE).await;

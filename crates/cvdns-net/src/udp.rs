@@ -144,7 +144,7 @@ impl<S: AsFd, D: Datagrams> Worker<S, D> {
     /// Logs the first of consecutive failures, and pauses.
     fn report(&mut self, error: &io::Error) {
         if !self.failing {
-            error!(%error, "receiving queries failed; going on");
+            error!(%error, "receiving queries failed: {error}; going on");
             self.failing = true;
         }
         sleep(ERROR_PAUSE);

@@ -24,8 +24,32 @@ impl MetricsEncoder<'_, '_> {
         let help = "Reloads of the configuration; a failed one changes nothing";
         self.counters("reloads", help, reloads)?;
         self.counter("snapshots_compiled", "Compiled snapshots", condition.compiled)?;
+        self.counter(
+            "state_write_errors",
+            "Files of the state directory that could not be written",
+            condition.state_write_errors,
+        )?;
+        self.sources(condition)?;
         let last = condition.compile_time.as_secs_f64();
         self.gauge("snapshot_compile_seconds", "How long the newest snapshot took to compile", last)
+    }
+
+    /// Files whose age matters.
+    fn sources(&mut self, condition: &ServerCondition) -> Result<(), Error> {
+        if let Some(size) = condition.database_size {
+            let help = "When the country database was made";
+            self.gauge("geoip_build_timestamp_seconds", help, size.built)?;
+            let networks = size.networks as u64;
+            self.gauge("geoip_networks", "Networks with data in the country database", networks)?;
+        }
+        let [done, failed] = condition.database_updates;
+        let updates = [([("outcome", "done")], done), ([("outcome", "failed")], failed)];
+        let help = "New country databases that were seen; a failed one changes nothing";
+        self.counters("geoip_updates", help, updates)?;
+        condition.secrets_changed.map_or(Ok(()), |changed| {
+            let help = "When the file of the secrets of cookies was changed";
+            self.gauge("cookie_secrets_changed_timestamp_seconds", help, seconds(changed))
+        })
     }
 
     /// The feed.
@@ -41,6 +65,14 @@ impl MetricsEncoder<'_, '_> {
         self.gauge("feed_held_serial", "Serial of the feed that is held back; 0 if none is", held)?;
         let overrides = condition.overrides as u64;
         self.gauge("overrides_in_force", "The operator's overrides in force", overrides)?;
+        let refusals = condition.overrides_refusals.iter();
+        let refusals = refusals.map(|(reason, count)| ([("reason", *reason)], *count));
+        let help = "Failed attempts to get overrides from a URL, by reason";
+        self.counters("overrides_errors", help, refusals)?;
+        if let Some(serial) = condition.overrides_serial {
+            let help = "Serial of the overrides in force, which come from a URL";
+            self.gauge("overrides_serial", help, serial)?;
+        }
         let Some(feed) = &condition.feed else { return Ok(()) };
         let help = "1 if the coordinator does not trust what it sees and has frozen all states";
         self.gauge("feed_frozen", help, i64::from(feed.frozen.is_some()))?;
@@ -123,6 +155,10 @@ impl MetricsEncoder<'_, '_> {
         let states =
             states.iter().map(|(condition, count)| ([("state", condition.label())], *count));
         self.gauges("mirrors", "Mirrors by state; each host counts once", states)?;
+        let each = snapshot
+            .mirror_conditions()
+            .map(|(host, condition)| ([("mirror", host), ("state", condition.label())], 1u64));
+        self.gauges("mirror_state", "State of each mirror; the value is 1", each)?;
         let lagging = dynamic_data.lagging() as u64;
         self.gauge(
             "mirrors_lagging",

@@ -43,6 +43,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let mut access = Access { account, searched: HashMap::new() };
     check_files(config, loaded, &mut access, problems);
     check_state(loaded, &mut access, problems);
+    check_log(config, loaded, &mut access, problems);
     check_sockets(config, loaded, &mut access, problems);
 }
 
@@ -173,7 +174,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     let secrets = &loaded.config.cookies.secret_file;
     let token = &loaded.config.admin.token_file;
-    let parts = [&feed.ca_file, &feed.overrides, &record.file, secrets, token];
+    let overrides = if loaded.overrides.url.is_some() { &None } else { &feed.overrides };
+    let parts = [&feed.ca_file, overrides, &record.file, secrets, token];
     for named in parts.into_iter().flatten() {
         out.push((beside(config, &named.value), named.location.clone()));
     }
@@ -187,7 +189,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
         out.extend(
-            ["feed.json", "record.json"].map(|name| (state.join(name), named.location.clone())),
+            ["feed.json", "record.json", "overrides.json"]
+                .map(|name| (state.join(name), named.location.clone())),
         );
     }
     out
@@ -234,6 +237,22 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
         location: &named.location,
         key: "`state` in [feed]",
         lost: "after a restart the server would not know what was in force",
+    };
+    check_written(&written, access, problems);
+}
+
+/// Checks that the account can make the file of the log.
+fn check_log(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
+    let Some(named) = &loaded.config.log.file else { return };
+    let file = beside(config, &named.value);
+    let Some(directory) = file.parent().filter(|above| !above.as_os_str().is_empty()) else {
+        return;
+    };
+    let written = Written {
+        directory,
+        location: &named.location,
+        key: "`file` in [log]",
+        lost: "the server could not open its log there",
     };
     check_written(&written, access, problems);
 }

@@ -168,6 +168,7 @@ fn watch(
         return Ok(ExitCode::FAILURE);
     };
     let level = start_log(&loaded.config.log, log);
+    log.go_on_in_file(&loaded.config.log, config).map_err(Failure::new)?;
     let (commands, feed) = (args.commands()?, args.source()?);
     let directory = open(&args.out)?;
     print_ecs_warning(&loaded);

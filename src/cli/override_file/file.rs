@@ -7,7 +7,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::cli::output::Failure;
 use crate::cli::problems::print;
-use crate::load;
+use crate::load::{self, FeedSource};
 use cvdns_core::fleet::{Fleet, Mirror};
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::Problems;
@@ -34,19 +34,24 @@ impl OverridesFile {
     /// The file that this configuration names. The fleets must be free of errors.
     pub(super) fn of(config: &Path) -> Result<Self, Failure> {
         let mut problems = Problems::default();
-        let read = load::overrides_path(config, &mut problems);
-        let Some((path, fleets)) = read.filter(|_| !problems.has_errors()) else {
+        let read = load::overrides_source(config, &mut problems);
+        let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
             print(&problems);
             return Err(Failure::new("correct this, or name another configuration with --config"));
         };
-        let path = path.ok_or_else(|| {
-            Failure::new(format!(
+        match source {
+            Some(FeedSource::File(path)) => Ok(Self { path, fleets }),
+            Some(FeedSource::Url(url)) => Err(Failure::new(format!(
+                "the overrides come from {url}, where this command cannot change them: edit the \
+                 file that is published there, with a higher `serial`, sign it if `public-key` is \
+                 set (minisign -S), and publish both; `cvdns status` shows what is in force"
+            ))),
+            None => Err(Failure::new(format!(
                 "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
                  and reload the server",
                 config.display()
-            ))
-        })?;
-        Ok(Self { path, fleets })
+            ))),
+        }
     }
 
     /// All mirrors.

@@ -68,7 +68,7 @@ fn allowed(loaded: &Loaded) -> Allowed {
     if let Some(state) = &loaded.state {
         allowed.also_writes(resolved(state));
     }
-    if let Some(source) = &loaded.feed {
+    for source in loaded.feed.iter().chain(&loaded.overrides.url) {
         resolver::allow(&mut allowed, source, &loaded.roots);
     }
     // The service manager is told by this socket (sd_notify(3)); `@` begins a name that is no path.

@@ -1,5 +1,6 @@
 //! What the admin address shows beside snapshots: above all why the server is not ready.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -23,6 +24,13 @@ impl ServerState {
             source: self.loaded.feed.as_ref().map(ToString::to_string),
             read_from: self.feed.document().map(|document| document.source.to_string()),
             database: self.loaded.countries.described.clone(),
+            database_size: self.loaded.countries.size,
+            database_updates: self.countries.updates(),
+            secrets_changed: self.loaded.cookie_secrets.path.as_deref().and_then(changed),
+            overrides_source: self.overrides.url().map(ToString::to_string),
+            overrides_serial: self.overrides.document().map(|(_, document)| document.serial),
+            overrides_refusals: self.overrides.remote().refusals().clone(),
+            state_write_errors: self.state_directory.write_errors(),
             access: Access {
                 token_file: self.loaded.admin_token.clone(),
                 hosts: self.loaded.config.admin.hosts.clone(),
@@ -45,6 +53,8 @@ impl ServerState {
             is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
             is_overdue(Overdue::RecordFile)
                 .then(|| "the record in `record-file` is older than max-age".to_owned()),
+            (self.overrides.url().is_some() && self.overrides.document().is_none())
+                .then(|| "no overrides came from the URL of `overrides`".to_owned()),
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
             no_mirror_up(snapshot),
@@ -66,7 +76,12 @@ impl ServerState {
             format!("feed {serial} is held back, as it takes away {takes_away}; {in_force}")
         });
         let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
-        refused.into_iter().chain(held).chain(files).collect()
+        let overrides = self.overrides.url().zip(self.overrides.remote().complaint());
+        let overrides = overrides.map(|(source, why)| {
+            let meanwhile = self.overrides.meanwhile(self.publisher.published());
+            format!("the overrides {source} are not taken: {why}; {meanwhile}")
+        });
+        refused.into_iter().chain(held).chain(overrides).chain(files).collect()
     }
 
     /// From when on feed and `record-file` are too old (`max-age`).
@@ -77,6 +92,11 @@ impl ServerState {
             (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
         ]
     }
+}
+
+/// When a file was changed last.
+fn changed(path: &Path) -> Option<Timestamp> {
+    Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()
 }
 
 /// That no mirror is up, if there are enabled ones.

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use cvdns_core::health::MAX_FEED_SIZE;
+use crate::load::{OverridesError, SignedOverrides};
+use cvdns_core::health::{Keys, MAX_FEED_SIZE};
 use cvdns_core::release::{Announced, Release, VersionHistory};
 
 /// The format that is written into all files.
@@ -18,8 +19,11 @@ pub(super) const RECORD: &str = "record.json";
 /// The name of [`HistoryFile`].
 pub(super) const HISTORY: &str = "versions.json";
 
+/// The name of [`OverridesFile`].
+pub(super) const OVERRIDES: &str = "overrides.json";
+
 /// All files.
-pub(super) const FILES: [&str; 3] = [FEED, RECORD, HISTORY];
+pub(super) const FILES: [&str; 4] = [FEED, RECORD, HISTORY, OVERRIDES];
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
 /// comes on top.
@@ -38,6 +42,17 @@ pub(super) struct FeedFile {
     pub(super) source: String,
     pub(super) signature: Option<String>,
     pub(super) feed: String,
+}
+
+/// The overrides in force, if they come from a URL, exactly as they were signed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OverridesFile {
+    pub(super) format: u32,
+    /// The URL.
+    pub(super) source: String,
+    pub(super) signature: Option<String>,
+    pub(super) overrides: String,
 }
 
 /// The record that was announced.
@@ -65,6 +80,20 @@ impl FeedFile {
         let path =
             |source: &str| std::path::absolute(source).ok().filter(|_| !source.contains("://"));
         self.source == source || path(&self.source).is_some_and(|own| Some(own) == path(source))
+    }
+}
+
+impl OverridesFile {
+    /// What the file says, if it came from this source and one of these keys has signed it.
+    pub(super) fn judge(
+        self,
+        source: &str,
+        keys: Option<&Keys>,
+    ) -> Option<Result<SignedOverrides, OverridesError>> {
+        let signature = self.signature.map(String::into_bytes);
+        let judge =
+            || SignedOverrides::judge(source, self.overrides.clone().into_bytes(), signature, keys);
+        (self.source == source).then(judge)
     }
 }
 

@@ -13,14 +13,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::load::SignedOverrides;
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_private};
 
-use files::{FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
+use files::{
+    FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile,
+    RECORD, RecordFile,
+};
 
-pub use offline::{copy_state, last_announced, last_feed, last_history, stored_feed};
+pub use offline::{
+    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+};
 
 /// The state directory, if one is configured. What cannot be written is logged once and not fatal:
 /// only the next start misses it.
@@ -35,6 +41,8 @@ pub(super) struct StateDirectory {
     early: Option<KeptFeed>,
     /// Why a file could not be written, by file.
     complaints: BTreeMap<&'static str, LogOnce>,
+    /// How often a file could not be written.
+    write_errors: u64,
 }
 
 /// A feed that was in force.
@@ -51,14 +59,31 @@ impl StateDirectory {
         if let Some(path) = &path {
             remove_leftovers(path);
         }
-        Self { path, is_foreign: false, announced: None, early: None, complaints: BTreeMap::new() }
+        Self {
+            path,
+            is_foreign: false,
+            announced: None,
+            early: None,
+            complaints: BTreeMap::new(),
+            write_errors: 0,
+        }
+    }
+
+    /// Goes on with the number of errors of another directory.
+    pub(super) fn after_errors(self, write_errors: u64) -> Self {
+        Self { write_errors, ..self }
+    }
+
+    /// How often a file could not be written.
+    pub(super) fn write_errors(&self) -> u64 {
+        self.write_errors
     }
 
     /// Opens the directory of a server that still runs. Nothing is written there until
     /// [`Self::begin_writing`].
     pub(super) fn of_running_server(path: Option<PathBuf>) -> Self {
         let complaints = BTreeMap::new();
-        Self { path, is_foreign: true, announced: None, early: None, complaints }
+        Self { path, is_foreign: true, announced: None, early: None, complaints, write_errors: 0 }
     }
 
     /// Writes from now on. Returns whether nothing was written so far.
@@ -95,7 +120,8 @@ impl StateDirectory {
             }
         };
         if let Err(error) = kept.feed.timely(now) {
-            warn!("{}: {error}; it is gone on from when the clock is right", path.display());
+            let path = path.display();
+            warn!(path = %path, "{path}: {error}; it is gone on from when the clock is right");
             self.early = Some(kept);
             return None;
         }
@@ -114,6 +140,39 @@ impl StateDirectory {
     /// Forgets the feed that is of the future, as another one is in force.
     pub(super) fn forget_early(&mut self) {
         self.early = None;
+    }
+
+    /// Reads the last good overrides of this URL. An unusable file is put aside.
+    pub(super) fn overrides(
+        &mut self,
+        source: &str,
+        keys: Option<&Keys>,
+    ) -> Option<SignedOverrides> {
+        let path = self.path.as_ref()?.join(OVERRIDES);
+        match read::<OverridesFile>(&path)?.judge(source, keys)? {
+            Ok(overrides) => Some(overrides),
+            Err(error) => {
+                warn_unusable(&path, &error.what);
+                None
+            }
+        }
+    }
+
+    /// Writes overrides that were taken over from this URL.
+    pub(super) fn keep_overrides(&mut self, source: &str, document: &SignedOverrides) {
+        let text = |octets: &Vec<u8>| String::from_utf8_lossy(octets).into_owned();
+        let file = OverridesFile {
+            format: FORMAT,
+            source: source.to_owned(),
+            signature: document.signature.as_ref().map(text),
+            overrides: document.text.clone(),
+        };
+        self.write(OVERRIDES, &file);
+    }
+
+    /// Whether the overrides in force are not kept.
+    pub(super) fn lacks_overrides(&self) -> bool {
+        self.is_unwritten(OVERRIDES) || self.lacks(OVERRIDES)
     }
 
     /// Reads what was announced last.
@@ -181,9 +240,13 @@ impl StateDirectory {
     /// Whether the feed in force is not kept: it could not be written, or its file or the whole
     /// directory was removed.
     pub(super) fn lacks_feed(&self) -> bool {
-        let is_unwritten = |complaint: &LogOnce| !complaint.current().is_empty();
-        self.path.is_some() && self.complaints.get(FEED).is_some_and(is_unwritten)
-            || self.lacks(FEED)
+        self.is_unwritten(FEED) || self.lacks(FEED)
+    }
+
+    /// Whether the last write of a file failed.
+    fn is_unwritten(&self, name: &str) -> bool {
+        let failed = |complaint: &LogOnce| !complaint.current().is_empty();
+        self.path.is_some() && self.complaints.get(name).is_some_and(failed)
     }
 
     fn lacks(&self, name: &str) -> bool {
@@ -209,9 +272,12 @@ impl StateDirectory {
                 true
             }
             Err(error) => {
+                self.write_errors += 1;
                 let text = cannot_write(&path, &error);
                 if complaint.is_new(text.clone()) {
                     warn!(
+                        path = %path.display(),
+                        error = %error,
                         "{text}; the next start will not know what is in force now (`state` in [feed])"
                     );
                 }
@@ -251,9 +317,11 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
 /// Puts an unusable file aside, for people to look at.
 fn warn_unusable(path: &Path, error: &str) {
     let outcome = put_aside(path, "bad");
+    let path = path.display();
     warn!(
-        "{} is not good ({error}); {outcome}; what was in force before is not known",
-        path.display()
+        path = %path,
+        error,
+        "{path} is not good ({error}); {outcome}; what was in force before is not known"
     );
 }
 

@@ -5,7 +5,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::files::{FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, RECORD, RecordFile};
+use super::files::{
+    FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile, RECORD,
+    RecordFile,
+};
+use crate::load::SignedOverrides;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{read_optional, replace_private};
@@ -47,6 +51,18 @@ pub fn stored_feed(octets: &[u8]) -> Option<StoredFeed> {
         octets: feed.into_bytes(),
         signature: signature.map(String::into_bytes),
     })
+}
+
+/// The overrides of this URL that a server resumes when it starts with the state in `directory`.
+/// Returns `None` if there are no usable ones, or none that `keys` verify. Changes nothing in the
+/// directory.
+pub fn last_overrides(
+    directory: &Path,
+    source: &str,
+    keys: Option<&Keys>,
+) -> Option<SignedOverrides> {
+    let octets = read_optional(&directory.join(OVERRIDES), MAX_FILE).ok()??;
+    serde_json::from_slice::<OverridesFile>(&octets).ok()?.judge(source, keys)?.ok()
 }
 
 /// What the server with the state in `directory` announced last, if that can be read. Changes

@@ -7,7 +7,8 @@ use std::thread::{JoinHandle, spawn};
 
 use super::super::support::http;
 
-/// Reads the metrics again and again, and fails if a counter falls or vanishes.
+/// Reads the metrics again and again, and fails if a counter falls or vanishes. Those of the
+/// process begin anew with each.
 pub(super) struct CounterWatch {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<usize>,
@@ -51,7 +52,10 @@ pub(super) fn read(admin: u16) -> Counters {
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let samples = samples.filter_map(|line| line.rsplit_once(' '));
     let counters = samples.filter(|(series, _)| {
-        series.split('{').next().is_some_and(|name| name.ends_with("_total"))
+        series
+            .split('{')
+            .next()
+            .is_some_and(|name| name.starts_with("cvdns_") && name.ends_with("_total"))
     });
     counters.map(|(series, value)| (series.to_owned(), value.parse().expect("a number"))).collect()
 }

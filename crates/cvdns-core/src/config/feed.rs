@@ -29,7 +29,7 @@ pub struct Feed {
     /// Directory in which the last good feed and record are kept for the next start; `None`: they
     /// are not kept.
     pub state: Option<Placed<String>>,
-    /// File in which an operator overrides the feed.
+    /// Path or URL of what overrides the feed.
     pub overrides: Option<Placed<String>>,
     /// Time for which a mirror must be up that changed its state too often; 0 disables the rule.
     pub settle: Duration,
@@ -51,6 +51,15 @@ impl Feed {
             let help = "use https://, or have it signed and set `public-key`";
             table.warning(source.location.clone(), what, help);
         }
+        let overrides = table.get(&keys::OVERRIDES);
+        if let Some(overrides) = overrides.as_ref().filter(|_| !is_signed)
+            && is_open(&overrides.value)
+        {
+            let what = "anyone on the network path to this server can change the overrides, and so \
+                 where clients go";
+            let help = "use https://, or have them signed and set `public-key`";
+            table.warning(overrides.location.clone(), what, help);
+        }
         let feed = Self {
             source,
             interval,
@@ -60,7 +69,7 @@ impl Feed {
             max_loss: table.value(&keys::MAX_LOSS),
             loss_window: table.value(&keys::LOSS_WINDOW),
             state: table.get(&keys::STATE),
-            overrides: table.get(&keys::OVERRIDES),
+            overrides,
             settle: table.value(&keys::SETTLE),
         };
         table.finish();

@@ -1,7 +1,7 @@
 //! The `[log]` section.
 
 use super::keys::log as keys;
-use crate::problem::table::Table;
+use crate::problem::table::{Placed, Table};
 
 /// How much is logged (`[log]`).
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct Log {
     pub json: bool,
     /// The share of the queries that are logged.
     pub query_sample: f64,
+    /// The file that lines go to; `None`: standard error.
+    pub file: Option<Placed<String>>,
 }
 
 impl Log {
@@ -20,6 +22,7 @@ impl Log {
             level: table.value(&keys::LEVEL),
             json: table.value(&keys::FORMAT),
             query_sample: table.value(&keys::QUERY_SAMPLE),
+            file: table.get(&keys::FILE),
         };
         table.finish();
         log

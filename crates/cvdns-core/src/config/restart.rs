@@ -60,6 +60,10 @@ static START_KEYS: &[StartKey] = &[
     start_key("dnstap", &dnstap::MESSAGES, |a, b| a.dnstap.messages != b.dnstap.messages),
     start_key("dnstap", &dnstap::IDENTITY, |a, b| a.dnstap.identity != b.dnstap.identity),
     start_key("dnstap", &dnstap::VERSION, |a, b| a.dnstap.version != b.dnstap.version),
+    start_key("log", &log::FILE, |a, b| {
+        let path = |config: &Config| config.log.file.as_ref().map(|path| path.value.clone());
+        path(a) != path(b)
+    }),
 ];
 
 /// The keys that wait for a restart, each with its section: they differ from those with which the
@@ -117,6 +121,7 @@ mod tests {
         ("dnstap", "messages", "[\"auth-query\"]", false),
         ("dnstap", "identity", "\"ns9\"", false),
         ("dnstap", "version", "\"9\"", false),
+        ("log", "file", "\"l\"", false),
     ];
 
     #[test]

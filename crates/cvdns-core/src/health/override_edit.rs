@@ -13,6 +13,9 @@ use super::{Override, Overrides};
 /// The key of the list.
 const LIST: &str = "override";
 
+/// The key of the serial.
+const SERIAL: &str = "serial";
+
 /// The text with an override added, so that it applies to those of `hosts` that it matches.
 ///
 /// An override of the same host and the same addresses is replaced. An override that has not ended
@@ -45,6 +48,7 @@ pub fn with_override(
         (_, Some(before)) => list.insert(before, new)?,
         (_, None) => list.push(new)?,
     }
+    list.raise_serial(text);
     Ok(list.into_text())
 }
 
@@ -62,6 +66,7 @@ pub fn without_overrides(
     let meant = overrides.iter().enumerate().filter(|(_, entry)| is_meant(entry));
     let indexes: Vec<usize> = meant.map(|(index, _)| index).collect();
     indexes.into_iter().rev().for_each(|index| list.remove(index));
+    list.raise_serial(text);
     Ok(list.into_text())
 }
 
@@ -81,6 +86,20 @@ impl List {
     fn read(text: &str) -> Result<Self, String> {
         let document = text.parse::<DocumentMut>().map_err(|error| error.to_string())?;
         Ok(Self { document })
+    }
+
+    /// Raises the serial, if there is one and the text is another than before.
+    fn raise_serial(&mut self, before: &str) {
+        if self.document.to_string() == before {
+            return;
+        }
+        if let Some(serial) = self.document.get_mut(SERIAL).and_then(Item::as_value_mut)
+            && let Some(next) = serial.as_integer().and_then(|serial| serial.checked_add(1))
+        {
+            let decor = serial.decor().clone();
+            *serial = Value::from(next);
+            *serial.decor_mut() = decor;
+        }
     }
 
     fn into_text(self) -> String {
@@ -106,7 +125,8 @@ impl List {
         let mut table = table(new)?;
         // What is written behind the last table, or in a file without any, stays above the new one.
         let above = self.document.trailing().as_str().unwrap_or_default().to_owned();
-        let is_first = self.tables().is_none_or(|list| list.is_empty());
+        let has_serial = self.document.contains_key(SERIAL);
+        let is_first = self.tables().is_none_or(|list| list.is_empty()) && !has_serial;
         let gap = if is_first && above.trim().is_empty() { "" } else { "\n" };
         let above = if above.trim().is_empty() { "" } else { above.trim_end() };
         let line_end = if above.is_empty() { "" } else { "\n" };

@@ -8,7 +8,8 @@ use super::State;
 use crate::fleet::host_key;
 use crate::schema::kind::MOMENT;
 use crate::schema::{
-    Custom, FileFormat, Key, List, Optional, Parsed, Required, Section, Shape, Tables, read,
+    Custom, FileFormat, Integer, Key, List, Optional, Parsed, Required, Section, Shape, Tables,
+    read,
 };
 
 /// A file of overrides.
@@ -16,7 +17,7 @@ pub static FILE: FileFormat =
     FileFormat { title: "file of overrides", name: "overrides", root: &ROOT };
 
 /// The top of the file.
-pub static ROOT: Section = Section { doc: "", keys: &[&OVERRIDE] };
+pub static ROOT: Section = Section { doc: "", keys: &[&SERIAL, &OVERRIDE] };
 
 static OVERRIDE_SECTION: Section =
     Section { doc: "", keys: &[&HOST, &ADDRESSES, &STATE, &REASON, &UNTIL] };
@@ -56,6 +57,17 @@ const REASON_KIND: Custom<String> = Custom {
     },
     shape: || Shape::Pattern("\\S"),
     literal: |reason| format!("{reason:?}"),
+};
+
+/// `serial`.
+pub static SERIAL: Key<Integer<u64>, Optional> = Key {
+    name: "serial",
+    kind: Integer::new(0, i64::MAX as u64),
+    default: Optional("none"),
+    expected: "a number that rises with each change",
+    example: "1",
+    doc: "Rises with each change. Overrides by URL must have it: those with a lower one are \
+        refused, so that nobody can bring back older ones.",
 };
 
 /// `override`.

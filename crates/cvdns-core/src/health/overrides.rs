@@ -15,7 +15,10 @@ use crate::problem::{Location, Problems};
 /// The overrides of a file, in its order. If several match a host, the first one that has not
 /// ended applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides(Vec<Override>);
+pub struct Overrides {
+    serial: Option<u64>,
+    entries: Vec<Override>,
+}
 
 /// The state of some hosts.
 #[derive(Debug, Clone)]
@@ -41,21 +44,27 @@ impl Overrides {
     /// Reads a file of overrides and reports everything wrong in it.
     pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Self {
         let read = Document::read(file, text, &keys::ROOT, problems, |mut root| {
+            let serial = root.get(&keys::SERIAL).map(|serial| serial.value);
             let tables = root.tables(&keys::OVERRIDE);
             root.finish();
-            Self(tables.into_iter().filter_map(Override::read).collect())
+            Self { serial, entries: tables.into_iter().filter_map(Override::read).collect() }
         });
         read.unwrap_or_default()
     }
 
+    /// The serial of the file, if it has one.
+    pub fn serial(&self) -> Option<u64> {
+        self.serial
+    }
+
     /// The overrides in the order of the file, those that have ended too.
     pub fn iter(&self) -> impl Iterator<Item = &Override> {
-        self.0.iter()
+        self.entries.iter()
     }
 
     /// Warns of overrides that match no mirror, and of addresses that no such mirror has.
     pub fn check(&self, fleets: &[&Fleet], problems: &mut Problems) {
-        for entry in &self.0 {
+        for entry in &self.entries {
             let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
             let matched: Vec<_> = mirrors.filter(|mirror| entry.matches(&mirror.host)).collect();
             let (location, host) = (|| entry.location.clone(), &entry.host);
@@ -76,7 +85,8 @@ impl Overrides {
     /// These overrides with others before them, which apply first.
     #[must_use]
     pub fn preceded_by(&self, first: Vec<Override>) -> Self {
-        Self(first.into_iter().chain(self.0.iter().cloned()).collect())
+        let entries = first.into_iter().chain(self.entries.iter().cloned()).collect();
+        Self { serial: self.serial, entries }
     }
 
     /// The override that applies to this host as a whole, which is a
@@ -92,17 +102,17 @@ impl Overrides {
 
     /// Whether any override is about some addresses of a host alone.
     pub fn have_addresses(&self) -> bool {
-        self.0.iter().any(|entry| !entry.addresses.is_empty())
+        self.entries.iter().any(|entry| !entry.addresses.is_empty())
     }
 
     /// The overrides that have not ended.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Override> {
-        self.0.iter().filter(move |entry| entry.is_in_force(now))
+        self.entries.iter().filter(move |entry| entry.is_in_force(now))
     }
 
     /// The next moment after `now` at which an override ends.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.iter().filter_map(|entry| entry.until).filter(|until| *until > now).min()
+        self.entries.iter().filter_map(|entry| entry.until).filter(|until| *until > now).min()
     }
 }
 

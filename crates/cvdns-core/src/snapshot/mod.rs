@@ -103,20 +103,27 @@ impl Snapshot {
     /// How many mirrors of all fleets are in each condition. Each host counts once, as in the first
     /// fleet that has it.
     pub fn mirrors_by_condition(&self) -> BTreeMap<MirrorCondition, u64> {
-        let mut seen = HashSet::new();
         let mut counts: BTreeMap<MirrorCondition, u64> =
             MirrorCondition::ALL.into_iter().map(|condition| (condition, 0)).collect();
-        for (number, plan) in self.static_data.plans.iter().enumerate() {
-            let Some(health) = self.dynamic_data.health(number as u32) else { continue };
-            for (mirror, status) in plan.fleet.mirrors.iter().zip(&health.mirrors) {
-                if seen.insert(&mirror.host) {
-                    *counts
-                        .entry(MirrorCondition::of(mirror, status, self.static_data.settings.lag))
-                        .or_default() += 1;
-                }
-            }
+        for (_, condition) in self.mirror_conditions() {
+            *counts.entry(condition).or_default() += 1;
         }
         counts
+    }
+
+    /// Each mirror of all fleets by its host, with its condition in the first fleet that has it.
+    pub fn mirror_conditions(&self) -> impl Iterator<Item = (&str, MirrorCondition)> {
+        let mut seen = HashSet::new();
+        let lag = self.static_data.settings.lag;
+        let plans = self.static_data.plans.iter().enumerate();
+        let all = plans.flat_map(|(number, plan)| {
+            let statuses = self.dynamic_data.health(number as u32).map(|health| &health.mirrors);
+            plan.fleet.mirrors.iter().zip(statuses.into_iter().flatten())
+        });
+        let first = all.filter(move |(mirror, _)| seen.insert(&mirror.host));
+        first.map(move |(mirror, status)| {
+            (mirror.host.as_str(), MirrorCondition::of(mirror, status, lag))
+        })
     }
 
     /// How many paths, over all sets of limits, are answered although no mirror is known to work

@@ -80,9 +80,16 @@ pub fn drop_capabilities() -> io::Result<()> {
 /// What the system refuses is refused to [`drop_capabilities`] and [`sandbox::enter`] as well,
 /// which report it; such a thread goes on.
 pub fn begin_thread() {
+    begin_thread_with(&Allowed::default());
+}
+
+/// The same as [`begin_thread`], but for what is allowed.
+pub fn begin_thread_with(allowed: &Allowed) {
     let _ = drop_capabilities();
     #[cfg(target_os = "linux")]
-    let _ = files::restrict(&Allowed::default());
+    let _ = files::restrict(allowed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = allowed;
 }
 
 #[cfg(target_os = "linux")]

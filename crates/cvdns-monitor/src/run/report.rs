@@ -17,6 +17,7 @@ impl Start {
     /// Warns that the coordinator is frozen, and why.
     pub(super) fn warn_of_doubt(frozen: &str) {
         warn!(
+            reason = frozen,
             "frozen: {frozen}. This machine's own network may be the cause: all states stay as \
              they are. If it is the mirrors, see \"Doubt\" in docs/monitor.md"
         );
@@ -50,7 +51,7 @@ impl Start {
         if let Some(reason) = unchecked {
             // A coordinator without IPv6 would log the same for every mirror again and again.
             if self.unchecked.insert(*address) {
-                warn!("{mirror} {address}: {reason}");
+                warn!(mirror, address = %address, reason, "{mirror} {address}: {reason}");
             }
             return;
         }
@@ -58,15 +59,24 @@ impl Start {
         if let Some(change) = change {
             return self.changed(change, was_new);
         }
+        let reason = after.reason.as_str();
         let was_well = before.reason.is_empty() || before.state.is_none();
-        match (was_well, after.reason.is_empty()) {
-            (true, false) => {
-                warn!("{mirror} {address} fails, and stays up for now: {}", after.reason);
+        match (was_well, reason.is_empty()) {
+            (true, false) => warn!(
+                mirror,
+                address = %address,
+                reason,
+                "{mirror} {address} fails, and stays up for now: {reason}"
+            ),
+            (false, false) if before.reason == NEW => warn!(
+                mirror,
+                address = %address,
+                reason,
+                "{mirror} {address} is new, and is not answered: {reason}"
+            ),
+            (false, true) if before.state.is_some() => {
+                info!(mirror, address = %address, "{mirror} {address} no longer fails");
             }
-            (false, false) if before.reason == NEW => {
-                warn!("{mirror} {address} is new, and is not answered: {}", after.reason);
-            }
-            (false, true) if before.state.is_some() => info!("{mirror} {address} no longer fails"),
             _ => {}
         }
     }
@@ -74,9 +84,27 @@ impl Start {
     fn changed(&self, change: Change, is_new: bool) {
         let Change { mirror, address, from, to, reason, .. } = &change;
         match to {
-            State::Up if is_new => info!("{mirror} {address} is up: its first good check"),
-            State::Up => info!("{mirror} {address} is up again; it was {from}"),
-            _ => warn!("{mirror} {address} is {to}, it was {from}: {reason}"),
+            State::Up if is_new => info!(
+                mirror,
+                address = %address,
+                state = %to,
+                "{mirror} {address} is up: its first good check"
+            ),
+            State::Up => info!(
+                mirror,
+                address = %address,
+                state = %to,
+                before = %from,
+                "{mirror} {address} is up again; it was {from}"
+            ),
+            _ => warn!(
+                mirror,
+                address = %address,
+                state = %to,
+                before = %from,
+                reason,
+                "{mirror} {address} is {to}, it was {from}: {reason}"
+            ),
         }
         if let Some(notifier) = &self.notifier {
             notifier.notify(Notice::Change(change));
@@ -86,10 +114,10 @@ impl Start {
     /// Logs which witnesses do not answer, when that changes.
     pub(super) fn report_witnesses(&mut self, silent: Vec<SocketAddr>) {
         for witness in silent.iter().filter(|witness| !self.silent.contains(witness)) {
-            warn!("the witness {witness} does not answer");
+            warn!(address = %witness, "the witness {witness} does not answer");
         }
         for witness in self.silent.iter().filter(|witness| !silent.contains(witness)) {
-            info!("the witness {witness} answers again");
+            info!(address = %witness, "the witness {witness} answers again");
         }
         self.silent = silent;
     }

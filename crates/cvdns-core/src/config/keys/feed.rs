@@ -77,8 +77,8 @@ pub static PUBLIC_KEY: Key<OneOrList<Parsed<health::Key>>, Optional> = Key {
     default: Optional("none"),
     expected: "a minisign public key, \"RW…\" (the last line of its .pub file), or a list of several",
     example: "\"RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5\"",
-    doc: "The coordinator's minisign key. With it, a feed must be signed (feed.json.minisig). If \
-        there are several, [\"RW…\", \"RW…\"], one of them must have signed the feed.",
+    doc: "The coordinator's minisign key. With it, a feed must be signed (feed.json.minisig), and \
+        so must overrides by URL. If there are several, [\"RW…\", \"RW…\"], one of them must have signed the feed.",
 };
 
 /// `max-loss`.
@@ -120,10 +120,11 @@ pub static OVERRIDES: Key<FilePath, Optional> = Key {
     name: "overrides",
     kind: FilePath,
     default: Optional("none"),
-    expected: "the path of a file of overrides",
+    expected: "the path of a file of overrides, or its URL",
     example: "\"overrides.toml\"",
     doc: "File in which an operator sets the state of mirrors, whatever the feed says. It is \
-        watched, and may be missing. Without the key no such file is read.",
+        watched, and may be missing. Or an https or http URL, which is fetched every `interval`. \
+        Without the key nothing overrides the feed.",
 };
 
 /// `settle`.

@@ -1,10 +1,10 @@
 //! The keys of `[log]`.
 
 use crate::schema::kind::SHARE;
-use crate::schema::{Custom, Key, OneOf, Preset, Section};
+use crate::schema::{Custom, FilePath, Key, OneOf, Optional, Preset, Section};
 
 /// The section.
-pub static SECTION: Section = Section { doc: "", keys: &[&LEVEL, &FORMAT, &QUERY_SAMPLE] };
+pub static SECTION: Section = Section { doc: "", keys: &[&LEVEL, &FORMAT, &QUERY_SAMPLE, &FILE] };
 
 /// `level`.
 pub static LEVEL: Key<OneOf<&'static str>, Preset<&'static str>> = Key {
@@ -41,4 +41,15 @@ pub static QUERY_SAMPLE: Key<Custom<f64>, Preset<f64>> = Key {
     expected: "a share such as 0.001; 0 for none",
     example: "",
     doc: "Share of the queries that are logged as JSON, from 0 to 1.",
+};
+
+/// `file`.
+pub static FILE: Key<FilePath, Optional> = Key {
+    name: "file",
+    kind: FilePath,
+    default: Optional("standard error"),
+    expected: "the path of a file",
+    example: "\"log/cvdns.log\"",
+    doc: "File that the log is appended to. SIGUSR1 opens it again after it was renamed. `user` \
+        must be able to write it and to make it in its directory.",
 };

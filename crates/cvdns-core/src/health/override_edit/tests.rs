@@ -42,6 +42,16 @@ fn removed(text: &str, host: &str) -> String {
 const B: &str = "[[override]]\nhost = \"b.example.de\"\nstate = \"down\"\nreason = \"new\"\n";
 
 #[test]
+fn a_serial_rises_with_each_change() {
+    let entry = new("b.example.de", State::Down);
+    let numbered = |serial: u64| format!("serial = {serial} # of ours\n");
+    assert_eq!(added(&numbered(7), &entry), format!("{}\n{B}", numbered(8)));
+    let text = format!("{}\n{B}", numbered(8));
+    assert_eq!(added(&text, &entry), text, "nothing changed");
+    assert_eq!(parse(&removed(&text, "b.example.de")).serial(), Some(9));
+}
+
+#[test]
 fn new_overrides_come_last_with_comments_kept() {
     let entry = new("b.example.de", State::Down);
     assert_eq!(added("", &entry), B);

@@ -1,0 +1,139 @@
+//! Overrides by URL: which document is in force, and why no other one is. They are judged by the
+//! rules of feeds.
+
+use std::collections::BTreeMap;
+
+use tracing::{info, warn};
+
+use crate::load::{FeedSource, OverridesError, SignedOverrides};
+use crate::logging::LogOnce;
+
+/// The document in force, and what is wrong with the one at the URL.
+#[derive(Debug, Default)]
+pub(super) struct RemoteOverrides {
+    in_force: Option<(FeedSource, SignedOverrides)>,
+    /// Why the source's document is not in force.
+    complaint: LogOnce,
+    /// Whether `complaint` ends as soon as the source has its last document again: no other one
+    /// could be judged meanwhile.
+    is_unread: bool,
+    /// How often no document could be taken over, by reason.
+    refusals: BTreeMap<&'static str, u64>,
+}
+
+impl RemoteOverrides {
+    /// The document in force, if it came from this source.
+    pub(super) fn of(&self, source: &FeedSource) -> Option<&SignedOverrides> {
+        self.in_force.as_ref().filter(|(of, _)| of == source).map(|(_, document)| document)
+    }
+
+    /// Why the source's document is not in force.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.current().first().map(String::as_str)
+    }
+
+    /// How often no document could be taken over, by reason.
+    pub(super) fn refusals(&self) -> &BTreeMap<&'static str, u64> {
+        &self.refusals
+    }
+
+    /// Whether a document that passed all other checks is another one than that in force. The same
+    /// one with another signature is, as the next start will ask for that of the key which is
+    /// configured now.
+    ///
+    /// # Errors
+    /// When it is older than that one, or has its serial and says something else.
+    pub(super) fn is_news(
+        &self,
+        source: &FeedSource,
+        offered: &SignedOverrides,
+    ) -> Result<bool, OverridesError> {
+        let Some(in_force) = self.of(source) else { return Ok(true) };
+        let (serial, known) = (offered.serial, in_force.serial);
+        if serial < known {
+            let what = format!("serial {serial} is lower than {known}, the one in force");
+            return Err(OverridesError::new("serial-behind", what));
+        }
+        if serial == known && offered.text != in_force.text {
+            let what = format!(
+                "serial {serial} is in force with other content: other overrides need a higher \
+                 `serial`"
+            );
+            return Err(OverridesError::new("serial-reused", what));
+        }
+        Ok(serial > known || offered.signature != in_force.signature)
+    }
+
+    /// Notes that a document of this source is in force.
+    pub(super) fn adopt(&mut self, source: FeedSource, document: SignedOverrides) {
+        self.in_force = Some((source, document));
+        self.accept();
+    }
+
+    /// Notes that the source has the document in force.
+    pub(super) fn accept(&mut self) {
+        self.is_unread = false;
+        if self.complaint.clear() {
+            info!("the overrides can be used again");
+        }
+    }
+
+    /// Notes that the source still has the document that was judged last.
+    pub(super) fn is_same(&mut self) {
+        if self.is_unread {
+            self.accept();
+        }
+    }
+
+    /// Notes, and logs once, why the source's document is not taken. `meanwhile` says what is in
+    /// force.
+    pub(super) fn refuse(&mut self, source: &FeedSource, error: &OverridesError, meanwhile: &str) {
+        let OverridesError { reason, what, is_unread } = error;
+        self.is_unread = *is_unread;
+        *self.refusals.entry(reason).or_default() += 1;
+        if self.complaint.is_new(what.clone()) {
+            warn!(
+                source = %source,
+                reason,
+                error = what,
+                "the overrides {source} are not taken: {what}; {meanwhile}"
+            );
+        }
+    }
+
+    /// Forgets what was wrong: everything was read again.
+    pub(super) fn forget(&mut self) {
+        self.complaint.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(serial: u64, host: &str) -> SignedOverrides {
+        let text = format!(
+            "serial = {serial}\n[[override]]\nhost = \"{host}\"\nstate = \"down\"\nreason = \"r\"\n"
+        );
+        SignedOverrides::judge("o", text.into_bytes(), None, None).unwrap()
+    }
+
+    #[test]
+    fn an_older_document_is_refused_whatever_it_says() {
+        let source = FeedSource::Url("https://example.org/o".to_owned());
+        let other = FeedSource::Url("https://example.org/other".to_owned());
+        let mut remote = RemoteOverrides::default();
+        assert!(remote.is_news(&source, &document(7, "a")).unwrap());
+        remote.adopt(source.clone(), document(7, "a"));
+        let judged = |serial, host| {
+            remote.is_news(&source, &document(serial, host)).map_err(|error| error.reason)
+        };
+        assert_eq!(judged(7, "a"), Ok(false));
+        assert_eq!(judged(8, "a"), Ok(true));
+        assert_eq!(judged(6, "b"), Err("serial-behind"));
+        assert_eq!(judged(7, "b"), Err("serial-reused"));
+        // Each source counts by itself.
+        assert!(remote.is_news(&other, &document(1, "b")).unwrap());
+        assert!(remote.of(&other).is_none());
+    }
+}

@@ -1,0 +1,124 @@
+//! Overrides that come from a web server, signed as feeds are.
+
+use super::overrides::MAX_OVERRIDES;
+use super::remote::{FetchError, Fetched, Fetcher, TrustedRoots};
+use super::source::COMMAND_TIMEOUTS;
+use cvdns_core::health::{Keys, Overrides};
+use cvdns_core::problem::{Problem, Problems, Severity};
+
+/// A document of overrides that passed all checks by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedOverrides {
+    /// The serial, by which newer documents are told from older ones.
+    pub serial: u64,
+    /// What the document says.
+    pub overrides: Overrides,
+    /// The document's text, as it was signed.
+    pub text: String,
+    /// Its signature; `None` if none is asked for.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// Why overrides cannot be taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverridesError {
+    /// The label of metrics, which never changes.
+    pub reason: &'static str,
+    /// What is wrong and what to do, for people.
+    pub what: String,
+    /// Whether there was no document to judge.
+    pub is_unread: bool,
+}
+
+impl OverridesError {
+    /// That a document was judged and refused.
+    pub fn new(reason: &'static str, what: impl Into<String>) -> Self {
+        Self { reason, what: what.into(), is_unread: false }
+    }
+
+    /// Whether the same document would be refused again. Its signature is a file of its own, and
+    /// may be replaced a moment later.
+    pub fn is_final(&self) -> bool {
+        !["signature", "unsigned"].contains(&self.reason)
+    }
+}
+
+impl From<FetchError> for OverridesError {
+    fn from(error: FetchError) -> Self {
+        Self { reason: error.reason(), what: error.to_string(), is_unread: true }
+    }
+}
+
+impl SignedOverrides {
+    /// Checks the octets that came from `source`: the signature, if `keys` are asked for, and what
+    /// they say.
+    ///
+    /// # Errors
+    /// When they are not signed by one of the keys, are no overrides, or have no serial.
+    pub fn judge(
+        source: &str,
+        octets: Vec<u8>,
+        signature: Option<Vec<u8>>,
+        keys: Option<&Keys>,
+    ) -> Result<Self, OverridesError> {
+        if let Some(keys) = keys {
+            keys.verify(&octets, signature.as_deref())
+                .map_err(|error| OverridesError::new(error.reason(), error.to_string()))?;
+        }
+        let text = String::from_utf8(octets)
+            .map_err(|_| OverridesError::new("syntax", "they are not UTF-8 text"))?;
+        let mut problems = Problems::default();
+        let overrides = Overrides::parse(source, &text, &mut problems);
+        let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        if let Some(error) = errors.next().map(Problem::to_string) {
+            return Err(OverridesError::new("syntax", error));
+        }
+        let serial = overrides.serial().ok_or_else(|| {
+            let what = "they have no serial, without which anybody could bring back older ones: \
+                        write `serial = 1` at the top, and a higher one with each change";
+            OverridesError::new("no-serial", what)
+        })?;
+        let signature = keys.and(signature);
+        Ok(Self { serial, overrides, text, signature })
+    }
+
+    /// Fetches and checks them once, for commands, which somebody waits for.
+    ///
+    /// # Errors
+    /// When they cannot be fetched or taken over.
+    pub fn fetch(
+        url: &str,
+        roots: &TrustedRoots,
+        keys: Option<&Keys>,
+    ) -> Result<Self, OverridesError> {
+        let mut fetcher =
+            Fetcher::new(url, roots, keys.is_some(), COMMAND_TIMEOUTS).limited(MAX_OVERRIDES);
+        match fetcher.fetch()? {
+            Fetched::New { octets, signature } => Self::judge(url, octets, signature, keys),
+            Fetched::NotModified => {
+                Err(OverridesError::new("protocol", "the server answered 304 unasked"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_without_serial_and_what_is_none_is_refused() {
+        let judged = |text: &[u8]| {
+            SignedOverrides::judge("o", text.to_vec(), None, None).map_err(|error| error.reason)
+        };
+        assert_eq!(judged(b"serial = 7\n").unwrap().serial, 7);
+        assert_eq!(judged(b"").unwrap_err(), "no-serial");
+        assert_eq!(judged(b"serial = 7\nx = 1\n").unwrap_err(), "syntax");
+        assert_eq!(judged(b"serial = 7 # \xff\n").unwrap_err(), "syntax");
+        let key = "RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5".parse().unwrap();
+        let keys = Keys::new(vec![key]).unwrap();
+        let unsigned = SignedOverrides::judge("o", b"serial = 7\n".to_vec(), None, Some(&keys));
+        let error = unsigned.unwrap_err();
+        assert!(error.reason == "unsigned" && !error.is_final() && !error.is_unread);
+    }
+}
