@@ -17,4 +17,5 @@ mod support;
 mod feed_cli;
 mod feed_url;
 mod monitor;
+mod package;
 mod updates;
