@@ -21,8 +21,10 @@ SOCKETS = 8
 RATE = 100
 # Most connections a second, one after the other.
 TCP_RATE = 50
-# How long an answer may take. Resolvers wait less; what counts here is whether it comes at all.
+# How long an answer over TCP may take. Resolvers wait less; what counts is whether it comes at all.
 PATIENCE = 20.0
+# How long is waited for what is outstanding at the end, when later queries have been answered.
+LAST_WAIT = 5.0
 # Answers after which a transport counts as answered.
 ENOUGH = 50
 
@@ -147,7 +149,7 @@ while True:
                 asked_to_report = True
                 goal = (udp.answered + ENOUGH, tcp.answered + ENOUGH // 10)
             else:
-                open_input, ends = False, now + PATIENCE
+                open_input, ends = False, now + LAST_WAIT
         elif one is tcp.connection:
             tcp.receive()
         elif one in udp.sockets:
