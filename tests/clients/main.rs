@@ -18,4 +18,5 @@ mod feed_cli;
 mod feed_url;
 mod monitor;
 mod overrides_url;
+mod package;
 mod updates;
