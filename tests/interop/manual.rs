@@ -244,7 +244,8 @@ fn every_key_is_on_its_page() {
         assert_eq!(found, wanted.keys().cloned().collect::<BTreeSet<_>>(), "{file}");
         let text = shown(&dir.path().join(file));
         for ((heading, name), doc) in wanted {
-            let doc = doc.replace('`', "");
+            // Not every formatter has the ellipsis.
+            let doc = doc.replace('`', "").replace('…', "...");
             assert!(text.contains(&doc), "{file}: {heading} {name}: {doc}\n{text}");
         }
     }

@@ -79,7 +79,7 @@ fn mistakes_are_reported_by_check_too() {
             &["check", "--nsid", &long],
             1,
             "error: 129 octets are too many\n--> --nsid (CVDNS_NSID)\n = help: write 1 to \
-             128 characters\n\n",
+             128 characters on one line, such as ns1\n\n",
         ),
         (
             &["serve", "--listen", "127.0.0.1"],

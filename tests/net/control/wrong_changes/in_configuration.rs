@@ -144,15 +144,15 @@ pub(super) const WRONG: &[Wrong] = &[
     ),
     wrong(
         "cvdns.toml",
-        "[geoip]",
-        "[rate-limit]\nexempt = [\"192.0.2.0\"]\n[geoip]",
-        "cvdns.toml:15:11: `exempt`: \"192.0.2.0\" has no prefix length: write 192.0.2.0/32 for this address alone",
+        "exempt = [",
+        "exempt = [\"192.0.2.0\", ",
+        "cvdns.toml:31:11: `exempt`: \"192.0.2.0\" has no prefix length: write 192.0.2.0/32 for this address alone",
     ),
     wrong(
         "cvdns.toml",
-        "[geoip]",
-        "[rate-limit]\nslip = 1001\n[geoip]",
-        "cvdns.toml:15:8: `slip`: 1001 is not within 0 to 1000",
+        "[rate-limit]\n",
+        "[rate-limit]\nslip = 1001\n",
+        "cvdns.toml:31:8: `slip`: 1001 is not within 0 to 1000",
     ),
     wrong(
         "cvdns.toml",
