@@ -1,6 +1,7 @@
 //! The server from its first answer to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -73,9 +74,7 @@ impl Daemon {
         state.begin_writing();
         supervision.store(&sockets);
         let mut offering = offer(takeover, sockets, &cookies, &state);
-        for address in addresses {
-            info!(address = %address, "answering on {address}, UDP and TCP");
-        }
+        log_addresses(&addresses);
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
         let events = EventLoop {
@@ -151,6 +150,12 @@ fn offer(
 fn close(offering: Option<Offering>, keeps_file: bool) {
     if let Some(offering) = offering {
         offering.end(keeps_file);
+    }
+}
+
+fn log_addresses(addresses: &[SocketAddr]) {
+    for address in addresses {
+        info!(address = %address, "answering on {address}, UDP and TCP");
     }
 }
 
