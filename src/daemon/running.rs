@@ -1,6 +1,7 @@
 //! The server from its first answer to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,9 +76,7 @@ impl Daemon {
         state.begin_writing();
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
-        for address in addresses {
-            info!(address = %address, "answering on {address}, UDP and TCP");
-        }
+        log_addresses(&addresses);
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
         let events = EventLoop {
@@ -156,6 +155,12 @@ fn offer(
 fn close(offering: Option<Offering>, keeps_file: bool) {
     if let Some(offering) = offering {
         offering.end(keeps_file);
+    }
+}
+
+fn log_addresses(addresses: &[SocketAddr]) {
+    for address in addresses {
+        info!(address = %address, "answering on {address}, UDP and TCP");
     }
 }
 

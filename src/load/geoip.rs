@@ -86,6 +86,7 @@ impl CountryData {
 
     /// Reads the file again, by the configuration that it was read by before. All problems are
     /// noted; if there are errors, the result is none to go on with.
+    #[must_use]
     pub fn read_again(&self, config: &Config, problems: &mut Problems) -> Self {
         match &self.path {
             Some(path) => read_file(path, config, Some(self), problems),

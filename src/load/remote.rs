@@ -110,6 +110,7 @@ impl Fetcher {
     }
 
     /// The same for documents of at most this many octets.
+    #[must_use]
     pub fn limited(self, limit: usize) -> Self {
         Self { limit, ..self }
     }

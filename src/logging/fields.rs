@@ -74,8 +74,9 @@ mod tests {
         let page = include_str!("../../docs/monitoring.md");
         let (_, rest) = page.split_once("<!-- fields of the log -->").unwrap();
         let (table, _) = rest.split_once("<!-- end of fields -->").unwrap();
-        let rows: String =
+        let rows: Vec<String> =
             FIELDS.iter().map(|(name, meaning)| format!("| `{name}` | {meaning} |\n")).collect();
+        let rows = rows.concat();
         assert_eq!(table, format!("\n| field | meaning |\n|---|---|\n{rows}"));
     }
 

@@ -23,9 +23,9 @@ const MODE: u32 = 0o640;
 pub(super) struct Reopening(OnceLock<SyncSender<()>>);
 
 impl Reopening {
-    /// Opens the file, whose directory is made if need be, has the queue's lines written to it, and starts a thread that opens it again
-    /// whenever [`Self::request`] asks for it. That thread may write beside the file, and nothing
-    /// else.
+    /// Opens the file, whose directory is made if need be, has the queue's lines written to it, and
+    /// starts a thread that opens it again whenever [`Self::request`] asks for it. That thread may
+    /// write beside the file, and nothing else.
     ///
     /// # Errors
     /// When the file cannot be opened or the system gives no thread, in words for people.

@@ -74,10 +74,9 @@ fn documented() -> BTreeSet<String> {
 
 /// The line with this message, without time and message.
 fn fields(log: &str, message: &str) -> Value {
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let mut lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let mut found = lines
-        .filter(|line| line["message"].as_str().expect("a message").contains(message))
-        .last()
+        .rfind(|line| line["message"].as_str().expect("a message").contains(message))
         .unwrap_or_else(|| panic!("no {message:?} in\n{log}"));
     let fields = found.as_object_mut().expect("an object");
     assert!(fields.remove("timestamp").is_some() && fields.remove("message").is_some());
