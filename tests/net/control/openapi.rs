@@ -155,9 +155,11 @@ fn exchanges(server: &Controlled) -> Exchanges {
 }
 
 /// A server in a state in which there is something of everything: a mirror that is stuck, one that
-/// is left out, a release that waits and is held up, a feed that is held back, problems.
+/// is left out, a release that waits and is held up, a feed that is held back, problems, dnstap.
 fn eventful() -> Controlled {
     let (files, port) = super::files("token-file = \"admin.token\"");
+    let config = files.text("cvdns.toml").to_owned() + "\n[dnstap]\nsocket = \"tap.sock\"\n";
+    let files = files.with("cvdns.toml", config);
     let feed = |serial: u64, down: &[(&str, &'static str)]| {
         let mut feed: Value =
             serde_json::from_str(&fixture::feed(serial, &states(down))).expect("JSON");
