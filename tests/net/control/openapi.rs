@@ -157,10 +157,11 @@ fn exchanges(server: &Controlled) -> Exchanges {
 
 /// A server in a state in which there is something of everything: a mirror that is stuck, one that
 /// is left out, a release that waits and is held up, a feed that is held back, problems, an
-/// interface that there is not.
+/// interface that there is not, dnstap.
 fn eventful() -> Controlled {
     let (files, port) = super::files("token-file = \"admin.token\"");
-    let config = format!("{}\n[xdp]\ninterfaces = [\"none0\"]\n", files.text("cvdns.toml"));
+    let more = "[xdp]\ninterfaces = [\"none0\"]\n[dnstap]\nsocket = \"tap.sock\"\n";
+    let config = format!("{}\n{more}", files.text("cvdns.toml"));
     let files = files.with("cvdns.toml", config);
     let feed = |serial: u64, down: &[(&str, &'static str)]| {
         let mut feed: Value =
