@@ -93,7 +93,7 @@ mod tests {
             ),
             (
                 CommandLine { listen: Vec::new(), nsid: Some("n".repeat(129)) },
-                "--nsid (CVDNS_NSID): 129 octets are too many (write 1 to 128 characters)",
+                "--nsid (CVDNS_NSID): 129 octets are too many (write 1 to 128 characters on one line, such as ns1)",
             ),
         ] {
             let (_, problems) = applied("udp = \"mmsg\"", &stated);
