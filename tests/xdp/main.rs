@@ -17,6 +17,7 @@ mod frames;
 mod kinds;
 mod life;
 mod paths;
+mod shown;
 
 /// Every whole-packet case of the answers over loopback, by AF_XDP: two queues in the driver.
 #[path = "../net/answers/cases.rs"]

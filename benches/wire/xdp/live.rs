@@ -72,9 +72,6 @@ fn load(
     batch: u32,
     seconds: f64,
 ) -> io::Result<Cost> {
-    let thread = nix::unistd::gettid().as_raw().unsigned_abs();
-    process::pin_thread(thread, LOAD_CORE);
-    system::schedule(thread, system::Policy::Idle);
     let (sent, counts) = (Map::new(8, 1)?, Map::new(24, 1)?);
     let all = Map::new(frames.octets, COUNT)?;
     for (number, frame) in (0..).zip(&frames.all) {
@@ -83,6 +80,9 @@ fn load(
     let interface = interface_number(interface)?;
     let _taken = Program::load(&answers(&counts))?.attach(interface)?;
     let asking = Program::load(&queries(&all, COUNT, frames.octets, &sent, interface))?;
+    let thread = nix::unistd::gettid().as_raw().unsigned_abs();
+    process::pin_thread(thread, LOAD_CORE);
+    system::schedule(thread, system::Policy::Idle);
     let ask = |long: Duration| -> io::Result<f64> {
         let start = Instant::now();
         while start.elapsed() < long {

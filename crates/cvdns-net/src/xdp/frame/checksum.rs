@@ -6,21 +6,32 @@
 pub(super) struct Sum(u64);
 
 impl Sum {
-    /// The sum of these octets, filled up with a zero to whole words. A frame has at most 65,549
-    /// octets, so that nothing overflows.
+    /// The sum of these octets, filled up with a zero to whole words.
     #[inline]
     pub(super) fn of(octets: &[u8]) -> Self {
-        // Two words at once: the upper one adds itself to the lower one when the sum is folded.
-        let (pairs, rest) = octets.as_chunks::<4>();
+        // Four words at once: a sum of larger words becomes that of their parts when it is folded.
         let mut sum = 0_u64;
+        let mut add = |words: u64| {
+            let (added, carry) = sum.overflowing_add(words);
+            sum = added.wrapping_add(u64::from(carry));
+        };
+        let (fours, rest) = octets.as_chunks::<8>();
+        for four in fours {
+            add(u64::from_ne_bytes(*four));
+        }
+        let (pairs, rest) = rest.as_chunks::<4>();
         for pair in pairs {
-            sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(*pair)));
+            add(u32::from_ne_bytes(*pair).into());
         }
-        let mut last = [0; 4];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
+        let (words, rest) = rest.as_chunks::<2>();
+        for word in words {
+            add(u16::from_ne_bytes(*word).into());
         }
-        Self(sum.wrapping_add(u64::from(u32::from_ne_bytes(last))))
+        if let [last] = rest {
+            add(u16::from_ne_bytes([*last, 0]).into());
+        }
+        // So that further sums can be added.
+        Self(carried(sum, 32))
     }
 
     /// Both sums together. The octets of this one must be an even number.
@@ -54,9 +65,13 @@ impl Sum {
     }
 
     fn fold(self) -> u16 {
-        let carried = |sum: u64, bits: u32| (sum >> bits) + (sum & ((1 << bits) - 1));
-        // At most 2^33, 2^18, 2^16 + 3, and a word.
+        // At most 2^32 and a little, 2^17, 2^16 and a little, and a word.
         let sum = carried(carried(carried(carried(self.0, 32), 16), 16), 16);
         sum as u16
     }
+}
+
+/// Adds what is above so many bits to what is below.
+fn carried(sum: u64, bits: u32) -> u64 {
+    (sum >> bits) + (sum & ((1 << bits) - 1))
 }
