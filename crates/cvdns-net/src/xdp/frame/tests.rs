@@ -130,6 +130,7 @@ fn what_no_socket_would_get_is_refused() {
         (QUERY_4, 26, "00010203", Address), // this network (RFC 1122)
         (QUERY_4, 26, "7f000001", Address), // loopback
         (QUERY_4, 26, "e00000fb", Address), // multicast
+        (QUERY_4, 26, "c0000235", Address), // its own destination
         (QUERY_4, 26, "ffffffff", Address), // broadcast
         (QUERY_6, 0, "3333", Address),
         (QUERY_6, 12, "0800", Unsupported), // IPv6 said to be IPv4
@@ -149,6 +150,7 @@ fn what_no_socket_would_get_is_refused() {
         (QUERY_6, 22, "00000000000000000000000000000000", Address),
         (QUERY_6, 22, "00000000000000000000000000000001", Address),
         (QUERY_6, 22, "00000000000000000000ffffc0000209", Address), // IPv4-mapped
+        (QUERY_6, 22, "20010db8000000000000000000000053", Address), // its own destination
         (QUERY_6, 22, "ff0200000000000000000000000000fb", Address),
     ] {
         let (mut frame, new) = (octets(frame), octets(new));
