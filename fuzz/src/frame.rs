@@ -100,7 +100,7 @@ fn plain(frame: &[u8]) -> Result<Datagram, FrameRefusal> {
     }
     let (addresses, size) = if is_v4 { (26..34, 4) } else { (22..54, 16) };
     let [from, to] = [&frame[addresses.clone()][..size], &frame[addresses.clone()][size..]].map(ip);
-    if !is_somebody(from) {
+    if !is_somebody(from) || from == to {
         return Err(FrameRefusal::Address);
     }
     let pseudo = [&frame[addresses], &[0, 17], &frame[start + 4..start + 6]].concat();

@@ -42,6 +42,11 @@ pub fn config(config: String) -> String {
 /// Brings this thread to where the clients of the server with this port are.
 pub fn enter(_port: u16) {}
 
+/// Whether UDP carries answers that are longer than a packet.
+pub fn fragments() -> bool {
+    true
+}
+
 /// The server as a command.
 pub fn cvdns(_port: u16) -> Command {
     Command::new(env!("CARGO_BIN_EXE_cvdns"))

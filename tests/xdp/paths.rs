@@ -118,26 +118,16 @@ fn tshark_finds_no_fault_with_answers() {
     assert_eq!(read("ip.checksum.status == \"Bad\" || _ws.malformed"), 0);
 }
 
-/// Half a million queries by each family, as many at a time as the ordinary sockets hold: none is
-/// lost.
-#[test]
-#[ignore = "takes a minute: run it by name"]
-fn none_of_a_million_queries_is_lost() {
-    none_is_lost(500_000);
-}
-
-#[test]
-fn none_of_many_queries_is_lost() {
-    none_is_lost(20_000);
-}
-
 /// Queries of a client that are on their way at once.
 const AT_ONCE: u32 = 64;
 
-fn none_is_lost(queries: u32) {
+/// Half a million queries by each family, as many at a time as ordinary sockets hold, too.
+#[test]
+fn none_of_a_million_queries_is_lost() {
     if !place::is_lab() {
         return;
     }
+    let queries = 500_000;
     let server = Daemon::start(&fixture::files());
     let before = by_sockets(server.port());
     let ask = |transport: Transport| {
@@ -163,4 +153,39 @@ fn none_is_lost(queries: u32) {
         UDP.map(|transport| scope.spawn(move || ask(transport))).map(|asker| asker.join().unwrap())
     });
     assert_eq!(by_sockets(server.port()), before);
+}
+
+/// Whoever asks too much is limited by the workers of AF_XDP as by those of sockets.
+#[test]
+fn the_rate_limit_holds() {
+    if !place::is_lab() {
+        return;
+    }
+    let files = fixture::files();
+    let limit = "[rate-limit]\nresponses-per-second = 5\n";
+    let config = format!("{}\n{limit}", files.text("cvdns.toml"));
+    let server = Daemon::start(&files.with("cvdns.toml", config));
+    let (socket, before) = (server.client().udp(Transport::Udp4.ip()), by_sockets(server.port()));
+    for _ in 0..200 {
+        socket.send(&Query::new("www.clam.example", rr::A).build()).unwrap();
+    }
+    server.wait_for_log(0, &["over the rate limit", "198.18.0.1/32"]);
+    assert_eq!(by_sockets(server.port()), before);
+}
+
+/// Samples name the client, and the name that it asked for.
+#[test]
+fn answers_are_sampled() {
+    if !place::is_lab() {
+        return;
+    }
+    let files = fixture::files();
+    let config = format!("{}\n[log]\nquery-sample = 1\n", files.text("cvdns.toml"));
+    let server = Daemon::start(&files.with("cvdns.toml", config));
+    let before = server.log().len();
+    for (transport, client) in [(Transport::Udp4, "198.18.0.1"), (Transport::Udp6, "fd77::1")] {
+        let query = Query::new("www.clam.example", rr::A);
+        server.client().ask(transport, &query);
+        server.wait_for_log(before, &["www.clam.example", client]);
+    }
 }

@@ -119,7 +119,7 @@ fn check_says_which_interfaces_can_be_served() {
     };
     let (good, printed, said) = check(&["--xdp"]);
     let line = format!(
-        "vs can be served by AF_XDP (native): answers for {}:{port}, [{}]:{port}",
+        "vs can be served by AF_XDP (native)\n  answers for {}:{port}, [{}]:{port}\n",
         SERVER[0], SERVER[1]
     );
     assert!(good && printed.contains(&line), "{printed}{said}");

@@ -46,7 +46,8 @@ fn frame(message: &[u8], client: u16, port: u16) -> Vec<u8> {
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());
     let mut udp = [port.to_be_bytes(), 53_u16.to_be_bytes(), length.to_be_bytes(), [0, 0]].concat();
     let checksum = !sum(&[&addresses, &[0, 17], &length.to_be_bytes(), &udp, message]);
-    udp[6..].copy_from_slice(&checksum.max(1).to_be_bytes());
+    let checksum = if checksum == 0 { 0xffff } else { checksum };
+    udp[6..].copy_from_slice(&checksum.to_be_bytes());
     [&SERVER_MAC, &CLIENT_MAC, &[0x08, 0x00][..], &ip, &udp, message].concat()
 }
 

@@ -64,12 +64,13 @@ impl XdpReport {
             );
         }
         for InterfaceReport { interface, mode, facts, why_not } in &self.0 {
-            let facts = facts.join(", ");
-            match why_not {
-                Some(why) => eprint_line!("{interface} cannot be served by AF_XDP ({mode}): {why}"),
-                None => print_line(format_args!(
-                    "{interface} can be served by AF_XDP ({mode}): {facts}"
-                ))?,
+            if let Some(why) = why_not {
+                eprint_line!("{interface} cannot be served by AF_XDP ({mode}): {why}");
+                continue;
+            }
+            print_line(format_args!("{interface} can be served by AF_XDP ({mode})"))?;
+            for fact in facts {
+                print_line(format_args!("  {fact}"))?;
             }
         }
         Ok(())

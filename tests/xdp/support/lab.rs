@@ -124,6 +124,17 @@ pub fn obstacle() -> Option<&'static str> {
     OBSTACLE.get_or_init(find).as_deref()
 }
 
+/// Whether the kernel has VLANs.
+pub fn has_vlans() -> bool {
+    let probe = "ip netns add cvx-net-vlan$$ && \
+                 ip -n cvx-net-vlan$$ link add vs type veth peer name vc && \
+                 ip -n cvx-net-vlan$$ link add link vs name tagged type vlan id 10; \
+                 found=$?; ip netns del cvx-net-vlan$$; exit $found";
+    let mut command = Command::new("sh");
+    let has = command.args(["-c", probe]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    has.is_ok_and(|status| status.success())
+}
+
 fn inside(namespace: &str, commands: &str) -> String {
     let mut command = Command::new("ip");
     output(command.args(["netns", "exec", namespace, "sh", "-c", commands]))

@@ -119,6 +119,11 @@ pub fn enter(port: u16) {
     }
 }
 
+/// Whether UDP carries answers that are longer than a packet. AF_XDP does not: they are truncated.
+pub fn fragments() -> bool {
+    !is_lab()
+}
+
 /// The server as a command.
 pub fn cvdns(port: u16) -> Command {
     let program = env!("CARGO_BIN_EXE_cvdns");

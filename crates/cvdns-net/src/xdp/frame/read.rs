@@ -46,8 +46,10 @@ fn over_ipv4(frame: &[u8]) -> Result<Query, FrameRefusal> {
     let end = end_of(frame, ETHERNET + IPV4, ETHERNET + packet, length)?;
     let from = Ipv4Addr::new(headers[26], headers[27], headers[28], headers[29]);
     let to = Ipv4Addr::new(headers[30], headers[31], headers[32], headers[33]);
-    // 0.0.0.0/8 is nobody's address (RFC 1122 section 3.2.1.3).
-    if from.octets()[0] == 0 || from.is_loopback() || from.is_multicast() || from.is_broadcast() {
+    // 0.0.0.0/8 is nobody's address (RFC 1122 section 3.2.1.3), and the address that was asked is
+    // this machine's own.
+    let is_nobody = from.octets()[0] == 0 || from.is_loopback() || from == to;
+    if is_nobody || from.is_multicast() || from.is_broadcast() {
         return Err(FrameRefusal::Address);
     }
     // Addresses and datagram.
@@ -74,8 +76,8 @@ fn over_ipv6(frame: &[u8]) -> Result<Query, FrameRefusal> {
     let end = end_of(frame, ETHERNET + IPV6, ETHERNET + IPV6 + payload, length)?;
     let [from, to] = [&headers[22..38], &headers[38..54]].map(address);
     // An address of IPv4 in the form of IPv6 is never on a network (RFC 6890 section 2.2.3).
-    let is_mapped = from.to_ipv4_mapped().is_some();
-    if from.is_unspecified() || from.is_loopback() || from.is_multicast() || is_mapped {
+    let is_nobody = from.to_ipv4_mapped().is_some() || from.is_unspecified() || from.is_loopback();
+    if is_nobody || from.is_multicast() || from == to {
         return Err(FrameRefusal::Address);
     }
     let covered = frame.get(22..end).ok_or(FrameRefusal::Length)?;

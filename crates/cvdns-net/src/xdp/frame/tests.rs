@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use FrameRefusal::{Address, Checksum, Length, Unsupported};
 
 /// A query for db.de.clamav.net A and its answer without records, captured from Linux sockets on
 /// a pair of virtual interfaces that leave no checksum to each other.
@@ -95,68 +96,71 @@ fn answers_are_those_of_linux() {
     }
 }
 
+/// Octets that are changed in a frame, at their place, and why it is refused then. Checksums are
+/// right afterwards, but where they are what is changed.
+const REFUSED: &[(&str, usize, &str, FrameRefusal)] = &[
+    (QUERY_4, 0, "ff", Address),        // to all stations
+    (QUERY_4, 0, "01005e", Address),    // to a group
+    (QUERY_4, 6, "01", Address),        // from a group
+    (QUERY_4, 12, "8100", Unsupported), // VLAN tag (IEEE 802.1Q)
+    (QUERY_4, 12, "0806", Unsupported), // ARP
+    (QUERY_4, 12, "86dd", Unsupported), // IPv4 said to be IPv6
+    (QUERY_4, 12, "003e", Unsupported), // length instead of type (IEEE 802.3)
+    (QUERY_4, 14, "46", Unsupported),   // options
+    (QUERY_4, 14, "44", Unsupported),   // header too short
+    (QUERY_4, 14, "65", Unsupported),   // version 6
+    (QUERY_4, 20, "2000", Unsupported), // first fragment
+    (QUERY_4, 20, "0001", Unsupported), // a later one
+    (QUERY_4, 20, "1000", Unsupported), // one far behind
+    (QUERY_4, 23, "06", Unsupported),   // TCP
+    (QUERY_4, 16, "003f", Length),      // packet longer than the frame
+    (QUERY_4, 16, "ffff", Length),
+    (QUERY_4, 16, "003d", Length), // packet shorter than the datagram
+    (QUERY_4, 16, "0000", Length),
+    (QUERY_4, 38, "002b", Length), // datagram longer than the packet
+    (QUERY_4, 38, "ffff", Length),
+    (QUERY_4, 38, "0007", Length), // datagram shorter than its header
+    (QUERY_4, 38, "0000", Length),
+    (QUERY_4, 24, "64b5", Checksum),
+    (QUERY_4, 40, "4d37", Checksum),
+    (QUERY_4, 40, "ffff", Checksum),
+    (QUERY_4, 26, "00000000", Address),
+    (QUERY_4, 26, "00010203", Address), // this network (RFC 1122)
+    (QUERY_4, 26, "7f000001", Address), // loopback
+    (QUERY_4, 26, "e00000fb", Address), // multicast
+    (QUERY_4, 26, "c0000235", Address), // its own destination
+    (QUERY_4, 26, "ffffffff", Address), // broadcast
+    (QUERY_6, 0, "3333", Address),
+    (QUERY_6, 12, "0800", Unsupported), // IPv6 said to be IPv4
+    (QUERY_6, 14, "50", Unsupported),   // version 5
+    (QUERY_6, 18, "002b", Length),
+    (QUERY_6, 18, "0029", Length),
+    (QUERY_6, 18, "0000", Length),    // jumbogram (RFC 2675)
+    (QUERY_6, 20, "00", Unsupported), // options of each hop
+    (QUERY_6, 20, "2b", Unsupported), // routing header
+    (QUERY_6, 20, "2c", Unsupported), // fragment
+    (QUERY_6, 20, "3c", Unsupported), // options of the destination
+    (QUERY_6, 58, "002b", Length),
+    (QUERY_6, 58, "0007", Length),
+    (QUERY_6, 58, "0000", Length),
+    (QUERY_6, 60, "75a8", Checksum),
+    (QUERY_6, 60, "0000", Checksum), // none (RFC 8200 section 8.1)
+    (QUERY_6, 22, "00000000000000000000000000000000", Address),
+    (QUERY_6, 22, "00000000000000000000000000000001", Address),
+    (QUERY_6, 22, "00000000000000000000ffffc0000209", Address), // IPv4-mapped
+    (QUERY_6, 22, "20010db8000000000000000000000053", Address), // its own destination
+    (QUERY_6, 22, "ff0200000000000000000000000000fb", Address),
+];
+
 #[test]
 fn what_no_socket_would_get_is_refused() {
-    use FrameRefusal::{Address, Checksum, Length, Unsupported};
-    // Octets that are changed, at their places. Checksums are right afterwards, but where they are
-    // what is changed.
-    for (frame, at, new, expected) in [
-        (QUERY_4, 0, "ff", Address),        // to all stations
-        (QUERY_4, 0, "01005e", Address),    // to a group
-        (QUERY_4, 6, "01", Address),        // from a group
-        (QUERY_4, 12, "8100", Unsupported), // VLAN tag (IEEE 802.1Q)
-        (QUERY_4, 12, "0806", Unsupported), // ARP
-        (QUERY_4, 12, "86dd", Unsupported), // IPv4 said to be IPv6
-        (QUERY_4, 12, "003e", Unsupported), // length instead of type (IEEE 802.3)
-        (QUERY_4, 14, "46", Unsupported),   // options
-        (QUERY_4, 14, "44", Unsupported),   // header too short
-        (QUERY_4, 14, "65", Unsupported),   // version 6
-        (QUERY_4, 20, "2000", Unsupported), // first fragment
-        (QUERY_4, 20, "0001", Unsupported), // a later one
-        (QUERY_4, 20, "1000", Unsupported), // one far behind
-        (QUERY_4, 23, "06", Unsupported),   // TCP
-        (QUERY_4, 16, "003f", Length),      // packet longer than the frame
-        (QUERY_4, 16, "ffff", Length),
-        (QUERY_4, 16, "003d", Length), // packet shorter than the datagram
-        (QUERY_4, 16, "0000", Length),
-        (QUERY_4, 38, "002b", Length), // datagram longer than the packet
-        (QUERY_4, 38, "ffff", Length),
-        (QUERY_4, 38, "0007", Length), // datagram shorter than its header
-        (QUERY_4, 38, "0000", Length),
-        (QUERY_4, 24, "64b5", Checksum),
-        (QUERY_4, 40, "4d37", Checksum),
-        (QUERY_4, 40, "ffff", Checksum),
-        (QUERY_4, 26, "00000000", Address),
-        (QUERY_4, 26, "00010203", Address), // this network (RFC 1122)
-        (QUERY_4, 26, "7f000001", Address), // loopback
-        (QUERY_4, 26, "e00000fb", Address), // multicast
-        (QUERY_4, 26, "ffffffff", Address), // broadcast
-        (QUERY_6, 0, "3333", Address),
-        (QUERY_6, 12, "0800", Unsupported), // IPv6 said to be IPv4
-        (QUERY_6, 14, "50", Unsupported),   // version 5
-        (QUERY_6, 18, "002b", Length),
-        (QUERY_6, 18, "0029", Length),
-        (QUERY_6, 18, "0000", Length),    // jumbogram (RFC 2675)
-        (QUERY_6, 20, "00", Unsupported), // options of each hop
-        (QUERY_6, 20, "2b", Unsupported), // routing header
-        (QUERY_6, 20, "2c", Unsupported), // fragment
-        (QUERY_6, 20, "3c", Unsupported), // options of the destination
-        (QUERY_6, 58, "002b", Length),
-        (QUERY_6, 58, "0007", Length),
-        (QUERY_6, 58, "0000", Length),
-        (QUERY_6, 60, "75a8", Checksum),
-        (QUERY_6, 60, "0000", Checksum), // none (RFC 8200 section 8.1)
-        (QUERY_6, 22, "00000000000000000000000000000000", Address),
-        (QUERY_6, 22, "00000000000000000000000000000001", Address),
-        (QUERY_6, 22, "00000000000000000000ffffc0000209", Address), // IPv4-mapped
-        (QUERY_6, 22, "ff0200000000000000000000000000fb", Address),
-    ] {
+    for (frame, at, new, expected) in REFUSED {
         let (mut frame, new) = (octets(frame), octets(new));
-        frame[at..at + new.len()].copy_from_slice(&new);
-        if expected != Checksum {
+        frame[*at..*at + new.len()].copy_from_slice(&new);
+        if *expected != Checksum {
             seal(&mut frame);
         }
-        assert_eq!(read(&frame), Received::Refused(expected), "{new:02x?} at {at}");
+        assert_eq!(read(&frame), Received::Refused(*expected), "{new:02x?} at {at}");
     }
 }
 
