@@ -14,8 +14,8 @@ use std::process::Output;
 
 /// What `/metrics` shows in the clients' namespace.
 fn metrics(port: u16) -> BTreeMap<String, f64> {
-    let page = at_clients(port, &format!("curl -sS http://{}:8053/metrics", SERVER[0]));
-    http::samples(&page)
+    let get = "curl -sS -H 'Accept: application/openmetrics-text'";
+    http::samples(&at_clients(port, &format!("{get} http://{}:8053/metrics", SERVER[0])))
 }
 
 /// The sum of a counter over the queues of the card.
