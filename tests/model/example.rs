@@ -182,6 +182,10 @@ fn commented_out_values_are_the_defaults() {
             "overrides",
             "cvd-dir",
             "record-file",
+            "mode = \"native\"",
+            "file",
+            "socket",
+            "identity",
             "listen = \"127.0.0.1:8053",
         ]
         .iter()
