@@ -18,12 +18,13 @@ pub struct Xdp {
 
 impl Xdp {
     pub(super) fn read(mut table: Table<'_>) -> Self {
+        let names_interfaces = table.has(&keys::INTERFACES);
         let mode = table.get(&keys::MODE);
         let xdp = Self {
             interfaces: interfaces(&mut table),
             mode: mode.as_ref().map_or_else(|| keys::MODE.preset(), |mode| mode.value),
         };
-        if let Some(mode) = mode.filter(|_| !table.has(&keys::INTERFACES)) {
+        if let Some(mode) = mode.filter(|_| !names_interfaces) {
             let what = "`mode` has no effect without `interfaces`";
             table.warning(mode.location, what, "name interfaces, or take it out");
         }
