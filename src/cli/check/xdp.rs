@@ -13,7 +13,7 @@ use cvdns_net::xdp::examine;
 /// Arguments of `cvdns check --xdp`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct XdpArgs {
-    /// Also say whether the interfaces of [xdp], or those named here, can be served by `AF_XDP`,
+    /// Also say whether the interfaces of `[xdp]`, or those named here, can be served by `AF_XDP`,
     /// and why not. Root, or the server's capabilities, are needed to try it.
     #[arg(
         long,
