@@ -154,8 +154,6 @@ impl Datagrams for FrameSlots {
         }
     }
 
-    /// Answers that do not fit into one packet are truncated, as by too small a buffer. A query may
-    /// be as long as a packet, and its answer needs some room.
     fn destination(&self, slot: usize) -> Option<SocketAddr> {
         match self.slots.get(slot)? {
             Slot::Query(_, query) => Some(query.server),
@@ -163,6 +161,8 @@ impl Datagrams for FrameSlots {
         }
     }
 
+    /// Answers that do not fit into one packet are truncated, as by too small a buffer. A query may
+    /// be as long as a packet, and its answer needs some room.
     fn buffer(&mut self, slot: usize) -> Option<&mut [u8]> {
         let Slot::Query(number, query) = self.slots.get(slot)? else { return None };
         let headers = query.message.start.saturating_sub(ETHERNET);
