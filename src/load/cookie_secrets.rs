@@ -46,12 +46,11 @@ impl CookieSecretsFile {
             }
             Err(error) => {
                 // What the sandbox forbids is no matter of the file: the error says what to do.
-                let help = match error.contains(DENIED) {
-                    true => "",
-                    false => {
-                        "make it by `openssl rand -hex 16 > FILE`, or remove `secret-file` from \
+                let help = if error.contains(DENIED) {
+                    ""
+                } else {
+                    "make it by `openssl rand -hex 16 > FILE`, or remove `secret-file` from \
                          [cookies]: a secret is then made at each start"
-                    }
                 };
                 problems.error(Location::file(&name), error, help);
                 None

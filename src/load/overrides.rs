@@ -90,9 +90,10 @@ impl OverridesFile {
 fn read(path: &Path, problems: &mut Problems) -> Option<String> {
     read_optional_text(path, MAX_OVERRIDES as u64).unwrap_or_else(|error| {
         // What the sandbox forbids is no matter of the file: the error says what to do.
-        let help = match error.contains(DENIED) {
-            true => "",
-            false => "write a text file; without overrides it may be missing",
+        let help = if error.contains(DENIED) {
+            ""
+        } else {
+            "write a text file; without overrides it may be missing"
         };
         problems.error(Location::file(&path.display().to_string()), error, help);
         None

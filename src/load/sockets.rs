@@ -7,7 +7,8 @@ use cvdns_core::config::Config;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
 
-/// Most octets of a socket's path: `sun_path` has 108 on Linux, with an octet 0 at the end (unix(7)).
+/// Most octets of a socket's path: `sun_path` has 108 on Linux, with an octet 0 at the end
+/// (unix(7)).
 const MAX_PATH: usize = 107;
 
 /// Notes what is wrong with the paths of the sockets of `takeover`, `[admin]` and `[dnstap]`.

@@ -24,7 +24,7 @@ pub fn unknown_hosts<'f>(
     for (host, listed) in &feed.mirrors {
         let Some(mirrors) = known.get(host.as_str()) else {
             let line = format!("{host} is in no fleet file: its state in the feed is not used");
-            out.push((host.to_string(), line));
+            out.push((host.clone(), line));
             continue;
         };
         for address in listed.addresses.keys() {
@@ -32,7 +32,7 @@ pub fn unknown_hosts<'f>(
                 let line = format!(
                     "{address} is not an address of {host}: its state in the feed is not used"
                 );
-                out.push((host.to_string(), line));
+                out.push((host.clone(), line));
             }
         }
     }
