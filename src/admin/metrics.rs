@@ -57,6 +57,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.dnstap(dnstap)?;
     let condition = condition.load();
     encoder.program(&condition)?;
+    encoder.cookie_secrets(&view.cookie_secrets.load())?;
     encoder.feed(&condition, now)?;
     let snapshot = snapshots.load();
     encoder.record(&snapshot, &condition, now)?;

@@ -45,7 +45,9 @@ pub use counted::Counted;
 pub use metrics::count;
 pub use process::ProcessStats;
 pub use serving::AdminServing;
-pub use view::{Access, ChangeRequest, ReloadOutcome, ServerCondition, ServerView};
+pub use view::{
+    Access, ChangeRequest, ReloadOutcome, SecretsCondition, ServerCondition, ServerView,
+};
 
 /// The bound admin listener.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::view::{ServerCondition, ServerView};
+use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
 use crate::logging::{LevelInForce, LogCounts};
@@ -42,9 +42,13 @@ pub struct Status {
     pub feed: FeedStatus,
     /// Number of the operator's overrides in force.
     pub overrides: usize,
-    /// Serial and URL of the overrides, if they come from one, for people.
+    /// Where the overrides come from, if that is a URL.
     #[serde(default)]
-    pub overrides_from: Option<String>,
+    pub overrides_from: Option<OverridesStatus>,
+    /// Sources that go on with what was read of them before, as what is there now cannot be used,
+    /// each with the reason, for people.
+    #[serde(default)]
+    pub not_taken: Vec<String>,
     /// The version record; `None` if no name serves it.
     pub record: Option<RecordStatus>,
     /// Number of mirrors over all fleets by state (`up`, `old`, `lagging`, `stuck`, `settling`,
@@ -136,6 +140,17 @@ pub struct FeedStatus {
     pub refused: BTreeMap<String, u64>,
 }
 
+/// Overrides that come from a URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverridesStatus {
+    /// The URL.
+    pub source: String,
+    /// The serial of those in force; `None` if none have come from there yet.
+    pub serial: Option<u64>,
+    /// Failed attempts to get others, by reason.
+    pub refused: BTreeMap<String, u64>,
+}
+
 /// The version record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordStatus {
@@ -207,7 +222,8 @@ impl Status {
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
             overrides: condition.overrides,
-            overrides_from: overrides_from(&condition),
+            overrides_from: OverridesStatus::of(&condition),
+            not_taken: not_taken(&condition, &view.cookie_secrets.load()),
             record: RecordInfo::of_release(&snapshot, now).map(RecordStatus::of),
             mirrors: states
                 .into_iter()
@@ -223,12 +239,22 @@ impl Status {
     }
 }
 
-fn overrides_from(condition: &ServerCondition) -> Option<String> {
-    let source = condition.overrides_source.as_ref()?;
-    Some(match condition.overrides_serial {
-        Some(serial) => format!("serial {serial} of {source}"),
-        None => format!("nothing yet of {source}"),
-    })
+impl OverridesStatus {
+    fn of(condition: &ServerCondition) -> Option<Self> {
+        Some(Self {
+            source: condition.overrides_source.clone()?,
+            serial: condition.overrides_serial,
+            refused: by_reason(&condition.overrides_refusals),
+        })
+    }
+}
+
+fn by_reason(refusals: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    refusals.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+}
+
+fn not_taken(condition: &ServerCondition, secrets: &SecretsCondition) -> Vec<String> {
+    condition.not_taken.iter().chain(&secrets.complaint).cloned().collect()
 }
 
 impl LogStatus {
@@ -271,11 +297,7 @@ impl FeedStatus {
             fresh: feed.map(|feed| feed.fresh),
             frozen: feed.and_then(|feed| feed.frozen.clone()),
             held: condition.held.clone(),
-            refused: condition
-                .refusals
-                .iter()
-                .map(|(reason, count)| ((*reason).to_owned(), *count))
-                .collect(),
+            refused: by_reason(&condition.refusals),
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct ServerView {
     pub reclaimer: Arc<SnapshotReclaimer>,
     /// The state of the server that is not part of the snapshot.
     pub condition: Arc<ArcSwap<ServerCondition>>,
+    /// The file of the secrets of cookies.
+    pub cookie_secrets: Arc<ArcSwap<SecretsCondition>>,
     /// What was counted by the servers that this one goes on for.
     pub counted_before: Arc<ArcSwap<Counted>>,
     /// The log, for its counters.
@@ -88,6 +90,17 @@ pub struct Access {
     pub hosts: Vec<String>,
 }
 
+/// What is known of the file of the secrets of cookies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretsCondition {
+    /// Whether the configuration names one.
+    pub is_named: bool,
+    /// When the file with the secrets in force was changed; `None` if it is unknown.
+    pub changed: Option<Timestamp>,
+    /// Why the file cannot be used, for people.
+    pub complaint: Option<String>,
+}
+
 /// The state of the server that is not part of the snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerCondition {
@@ -111,8 +124,10 @@ pub struct ServerCondition {
     pub database_size: Option<DatabaseSize>,
     /// How often another country database was taken over, and how often one was refused.
     pub database_updates: [u64; 2],
-    /// When the file of the secrets of cookies was changed last; `None` without one.
-    pub secrets_changed: Option<Timestamp>,
+    /// Whether the file of the country database can be used; `None` if none is needed.
+    pub database_usable: Option<bool>,
+    /// Sources that go on with what was read of them before, each with the reason, for people.
+    pub not_taken: Vec<String>,
     /// How often a file of the state directory could not be written.
     pub state_write_errors: u64,
     /// Number of overrides in force.
@@ -121,6 +136,8 @@ pub struct ServerCondition {
     pub overrides_source: Option<String>,
     /// The serial of the overrides in force, if they come from a URL.
     pub overrides_serial: Option<u64>,
+    /// Whether the overrides in their place can be used; `None` if the configuration names none.
+    pub overrides_usable: Option<bool>,
     /// Failed attempts to get overrides from a URL, by reason.
     pub overrides_refusals: BTreeMap<&'static str, u64>,
     /// Who may use the admin listener over TCP.

@@ -1,9 +1,11 @@
 //! `cvdns log-level`: sets what the running server logs.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use serde_json::json;
 
 use super::admin_client::AdminClient;
@@ -15,7 +17,30 @@ use crate::logging::LevelInForce;
 pub struct LogLevelArgs {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`, or levels of modules as well, such as
     /// `info,cvdns::daemon=debug`.
+    #[arg(value_parser = LevelWord)]
     pub level: String,
+}
+
+/// Takes any text, which the server judges, and has completions offer the plain levels.
+#[derive(Clone, Debug)]
+struct LevelWord;
+
+impl TypedValueParser for LevelWord {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let levels = ["off", "error", "warn", "info", "debug", "trace"];
+        Some(Box::new(levels.into_iter().map(PossibleValue::new)))
+    }
 }
 
 /// Sets the level. Exit status: 0 on success, 1 if it is no level or the server cannot be reached.

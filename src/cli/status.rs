@@ -11,7 +11,7 @@ use clap::Args;
 use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
 use crate::admin::status::{
-    DnstapStatus, FeedStatus, LogStatus, QueryStatus, RecordStatus, Status,
+    DnstapStatus, FeedStatus, LogStatus, OverridesStatus, QueryStatus, RecordStatus, Status,
 };
 use crate::admin::xdp_status::{XdpInterface, XdpQueue};
 use cvdns_core::explain::format::age;
@@ -86,17 +86,14 @@ fn page(status: &Status) -> String {
     page.line("names", &status.names.to_string());
     page.line("database", &status.database);
     page.lines("feed", feed(&status.feed));
-    let from = status.overrides_from.as_ref().map(|from| format!(", {from}"));
-    if status.overrides > 0 || from.is_some() {
-        let from = from.unwrap_or_default();
-        page.line("overrides", &format!("{} in force{from}", status.overrides));
-    }
+    page.lines("overrides", overrides(status));
     page.lines("record", record(status.record.as_ref()));
     page.lines("mirrors", mirrors(status));
     page.lines("queries", queries(&status.queries));
     if status.reloads + status.failed_reloads > 0 {
         page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
     }
+    page.lines("not taken", status.not_taken.iter().cloned());
     page.lines("log", log(&status.log));
     page.lines("dnstap", status.dnstap.as_ref().map(dnstap));
     page.0
@@ -179,6 +176,22 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
     }
     if !feed.refused.is_empty() {
         lines.push(format!("refused: {}", counts(feed.refused.iter())));
+    }
+    lines
+}
+
+fn overrides(status: &Status) -> Vec<String> {
+    let from = status.overrides_from.as_ref();
+    if status.overrides == 0 && from.is_none() {
+        return Vec::new();
+    }
+    let serial = from.map(|OverridesStatus { source, serial, .. }| match serial {
+        Some(serial) => format!(", serial {serial} of {source}"),
+        None => format!(", nothing yet of {source}"),
+    });
+    let mut lines = vec![format!("{} in force{}", status.overrides, serial.unwrap_or_default())];
+    if let Some(refused) = from.map(|from| &from.refused).filter(|refused| !refused.is_empty()) {
+        lines.push(format!("refused: {}", counts(refused.iter())));
     }
     lines
 }

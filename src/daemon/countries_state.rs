@@ -1,9 +1,8 @@
 //! The file of the country database: which version of it was looked at last, and what came of it.
 
-use tracing::warn;
-
 use crate::load::CountryData;
-use crate::logging::LogOnce;
+use crate::logging::warn_as;
+use cvdns_core::problem::Problem;
 use cvdns_io::FileVersion;
 
 /// What is known of the file beside what was read from it.
@@ -11,8 +10,8 @@ use cvdns_io::FileVersion;
 pub(super) struct CountriesState {
     /// The version that was refused. It is not read again.
     refused: Option<Refused>,
-    /// Why the file cannot be used.
-    complaint: LogOnce,
+    /// Why the file cannot be used, for people.
+    complaint: Option<String>,
     /// How often another database was taken over, and how often one was refused.
     updates: [u64; 2],
 }
@@ -28,6 +27,11 @@ impl CountriesState {
         found != in_force.version() && self.refused != Some(Refused(found))
     }
 
+    /// Whether a file was refused, and that in force has been put back.
+    pub(super) fn is_back(&self, in_force: &CountryData) -> bool {
+        self.refused.is_some() && in_force.found() == in_force.version()
+    }
+
     /// Notes that another database is in force.
     pub(super) fn took(&mut self) {
         let [taken, _] = &mut self.updates;
@@ -35,26 +39,31 @@ impl CountriesState {
         self.forget();
     }
 
-    /// Notes, and logs once, that the file is refused in this version.
-    pub(super) fn refuse(&mut self, in_force: &CountryData, found: Option<FileVersion>, why: &str) {
+    /// Notes and logs that the file is refused in this version.
+    pub(super) fn refuse(
+        &mut self,
+        in_force: &CountryData,
+        found: Option<FileVersion>,
+        problem: &Problem,
+    ) {
         let [_, refused] = &mut self.updates;
         *refused += 1;
         self.refused = Some(Refused(found));
-        if self.complaint.is_new(why.to_owned()) {
-            let path = in_force.path.as_deref().map(|path| path.display().to_string());
-            warn!(
-                path,
-                reason = why,
-                "the country database is not taken: {why}; {} goes on",
-                in_force.described
-            );
-        }
+        let text =
+            format!("the country database is not taken: {problem}; {} goes on", in_force.described);
+        warn_as(problem, &text);
+        self.complaint = Some(text);
+    }
+
+    /// Why the file cannot be used, for people.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// Forgets what was refused: everything was read again.
     pub(super) fn forget(&mut self) {
         self.refused = None;
-        self.complaint.clear();
+        self.complaint = None;
     }
 
     /// How often another database was taken over, and how often one was refused.

@@ -122,11 +122,11 @@ impl EventLoop<'_> {
     /// are answered meanwhile.
     fn follow_database(&self, state: &mut ServerState) {
         if !state.has_new_database() {
-            return;
+            return state.follow_restored_database();
         }
         match self.memory.check() {
             Ok(()) => state.read_database(Timestamp::now()),
-            Err(Shortage { what, help }) => state.refuse_database(&format!("{what} ({help})")),
+            Err(Shortage { what, help }) => state.refuse_database(&what, help),
         }
     }
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::feed_poller::FetchResult;
 use super::remote_overrides::RemoteOverrides;
 use crate::load::remote::Fetched;
 use crate::load::{FeedSource, OverridesFile, OverridesLook, SignedOverrides};
-use crate::logging::{Changes, LogOnce, log_first, log_problems};
+use crate::logging::{Changes, LogOnce, log_first, log_problems, warn_as};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Keys, Override, Overrides};
 use cvdns_core::problem::{Problem, Problems, Severity};
@@ -58,7 +58,12 @@ impl OverridesState {
         if self.file.url.is_some() {
             self.file.overrides = before.overrides;
         }
-        self.remote.forget();
+        // Of the same URL, what is wrong there is wrong until it was fetched again.
+        if self.file.url == before.url {
+            self.remote.say_again();
+        } else {
+            self.remote.forget();
+        }
         self.complaint.clear();
     }
 
@@ -119,6 +124,24 @@ impl OverridesState {
         Some((source, self.remote.of(source)?))
     }
 
+    /// Why other overrides than those in force are not taken, for people.
+    pub(super) fn complaint(&self, now: Timestamp) -> Option<String> {
+        let complaint = match self.url() {
+            Some(source) => {
+                format!("the overrides {source} are not taken: {}", self.remote.complaint()?)
+            }
+            None => self.complaint.current().first()?.clone(),
+        };
+        Some(format!("{complaint}; {}", self.meanwhile(now)))
+    }
+
+    /// Whether the file or the document at the URL can be used; `None` if the configuration names
+    /// neither.
+    pub(super) fn is_usable(&self) -> Option<bool> {
+        let is_named = self.file.url.is_some() || self.file.path.is_some();
+        is_named.then(|| self.complaint.current().is_empty() && self.remote.complaint().is_none())
+    }
+
     /// The URL that the configuration names.
     pub(super) fn url(&self) -> Option<&FeedSource> {
         self.file.url.as_ref()
@@ -148,7 +171,8 @@ impl OverridesState {
         match self.file.look(&fleets) {
             OverridesLook::Same => {
                 if self.complaint.clear() {
-                    info!("the overrides can be used again");
+                    let path = self.file.path.as_deref().map(|path| path.display().to_string());
+                    info!(path, "the overrides can be used again");
                 }
                 false
             }
@@ -184,7 +208,7 @@ impl OverridesState {
         };
         let complaint = format!("the overrides are not taken: {first}{more}");
         if self.complaint.is_new(complaint.clone()) {
-            warn!("{complaint}; {}", self.meanwhile(now));
+            warn_as(first, &format!("{complaint}; {}", self.meanwhile(now)));
         }
     }
 
@@ -192,6 +216,7 @@ impl OverridesState {
     pub(super) fn meanwhile(&self, now: Timestamp) -> String {
         match self.in_force(now) {
             0 => "none are in force".to_owned(),
+            1 => "the one in force goes on".to_owned(),
             count => format!("the {count} in force go on"),
         }
     }

@@ -17,6 +17,8 @@ pub(super) struct RemoteOverrides {
     /// Whether `complaint` ends as soon as the source has its last document again: no other one
     /// could be judged meanwhile.
     is_unread: bool,
+    /// Whether `complaint` is to be logged even if it is the same: everything was read again.
+    is_unsaid: bool,
     /// How often no document could be taken over, by reason.
     refusals: BTreeMap<&'static str, u64>,
 }
@@ -66,15 +68,22 @@ impl RemoteOverrides {
 
     /// Notes that a document of this source is in force.
     pub(super) fn adopt(&mut self, source: FeedSource, document: SignedOverrides) {
+        let is_first = self.of(&source).is_none();
         self.in_force = Some((source, document));
-        self.accept();
+        self.end_complaint(if is_first { "" } else { " again" });
     }
 
     /// Notes that the source has the document in force.
     pub(super) fn accept(&mut self) {
+        self.end_complaint(" again");
+    }
+
+    /// Logs that nothing is wrong any more. `again` is empty for the first document of a source.
+    fn end_complaint(&mut self, again: &str) {
         self.is_unread = false;
         if self.complaint.clear() {
-            info!("the overrides can be used again");
+            let source = self.in_force.as_ref().map(|(source, _)| source.to_string());
+            info!(source, "the overrides can be used{again}");
         }
     }
 
@@ -91,7 +100,8 @@ impl RemoteOverrides {
         let OverridesError { reason, what, is_unread } = error;
         self.is_unread = *is_unread;
         *self.refusals.entry(reason).or_default() += 1;
-        if self.complaint.is_new(what.clone()) {
+        let is_unsaid = std::mem::take(&mut self.is_unsaid);
+        if self.complaint.is_new(what.clone()) || is_unsaid {
             warn!(
                 source = %source,
                 reason,
@@ -101,7 +111,12 @@ impl RemoteOverrides {
         }
     }
 
-    /// Forgets what was wrong: everything was read again.
+    /// What is wrong is logged once more: everything was read again.
+    pub(super) fn say_again(&mut self) {
+        self.is_unsaid = true;
+    }
+
+    /// Forgets what was wrong: another source is configured.
     pub(super) fn forget(&mut self) {
         self.complaint.clear();
     }

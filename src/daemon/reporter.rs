@@ -6,7 +6,7 @@ use super::{mirror_changes, record_changes};
 use crate::load::{FeedSource, Loaded};
 use crate::logging::{LogOnce, log_first, warn_of};
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::{Feed, unknown_mirrors};
+use cvdns_core::health::{Feed, unknown_hosts};
 use cvdns_core::problem::{HAS_MARK, Problem, Problems, without_mark};
 use cvdns_core::snapshot::{Snapshot, StaticData};
 
@@ -18,8 +18,8 @@ pub(super) struct Reporter {
     logs_mirrors: bool,
     /// What the newest static data was compiled with problems about.
     problems: LogOnce,
-    /// Remarks on the feed in force.
-    unknown_mirrors: LogOnce,
+    /// Remarks on the feed in force, and the mirror that each is about.
+    unknown_mirrors: LogOnce<(Option<String>, String)>,
     overdue: LogOnce<Overdue>,
 }
 
@@ -77,14 +77,18 @@ impl Reporter {
         feed: Option<(&Feed, &[u8])>,
         fleets: impl Iterator<Item = &'f Fleet>,
     ) {
-        let mut found = feed.map(|(feed, _)| unknown_mirrors(feed, fleets)).unwrap_or_default();
+        let unknown = feed.map(|(feed, _)| unknown_hosts(feed, fleets)).unwrap_or_default();
+        let mut found: Vec<_> =
+            unknown.into_iter().map(|(host, note)| (Some(host), note)).collect();
         if feed.is_some_and(|(_, octets)| without_mark(octets).len() < octets.len()) {
-            found.push(format!("{}: {}", HAS_MARK.0, HAS_MARK.1));
+            found.push((None, format!("{}: {}", HAS_MARK.0, HAS_MARK.1)));
         }
         let new = self.unknown_mirrors.update(found).new;
         log_first(
             new,
-            |note| warn!(feed = feed.map(|(feed, _)| feed.serial), "feed: {note}"),
+            |(mirror, note)| {
+                warn!(feed = feed.map(|(feed, _)| feed.serial), mirror, "feed: {note}");
+            },
             warn_of_more,
         );
     }
@@ -188,7 +192,8 @@ pub(super) fn log_without_feed(source: Option<&FeedSource>, release_is_feeds: bo
 /// Logs the settings that were changed by a reload and take effect at a restart only.
 pub(super) fn warn_of_restart(changed: &[String]) {
     if !changed.is_empty() {
-        warn!("changed: {}; takes effect at a restart", changed.join(", "));
+        let changed = changed.join(", ");
+        warn!(key = changed, "changed: {changed}; takes effect at a restart");
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -22,7 +23,7 @@ use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{Admin, ChangeRequest, ProcessStats, ServerView};
+use crate::admin::{Admin, ChangeRequest, ProcessStats, SecretsCondition, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
@@ -68,7 +69,7 @@ impl Daemon {
         drop(make);
         let (requests, changes) = mpsc::channel(1);
         let log = (log, log_level.clone());
-        let seen = (threads.dnstap(), process);
+        let seen = (threads.dnstap(), process, cookies.condition().clone());
         let view = view(&state, serving.tallies(), log, seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
@@ -171,12 +172,15 @@ fn log_stop(counters: &Counters) {
     );
 }
 
+/// What the admin address shows of dnstap, the process and the secrets of cookies.
+type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>);
+
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    (dnstap, process): (Arc<DnstapState>, Arc<ProcessStats>),
+    (dnstap, process, cookie_secrets): Seen,
     changes: mpsc::Sender<ChangeRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -186,6 +190,7 @@ fn view(
         queries: publisher.queries().clone(),
         reclaimer: publisher.reclaimer().clone(),
         condition: state.condition().clone(),
+        cookie_secrets,
         counted_before: Arc::default(),
         log,
         log_level,

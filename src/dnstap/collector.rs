@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -36,6 +37,10 @@ pub(super) struct Collector {
 pub(super) enum CollectorError {
     /// The system cannot connect, read or write.
     System(io::Error),
+    /// The path is that of something else than a socket.
+    NoSocket,
+    /// Nobody listens at the socket.
+    Refused,
     /// The collector closed the connection.
     Closed,
     /// The collector did not answer in time.
@@ -73,7 +78,7 @@ impl Collector {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // Otherwise connecting would wait for a collector that accepts nobody.
         socket.set_nonblocking(true)?;
-        socket.connect(&SockAddr::unix(path)?)?;
+        socket.connect(&SockAddr::unix(path)?).map_err(|error| Self::unconnected(path, error))?;
         let mut collector = Self { stream: socket.into(), stop };
         let now = Instant::now();
         let deadline = now.checked_add(HANDSHAKE).unwrap_or(now);
@@ -87,6 +92,18 @@ impl Collector {
         }
         collector.say(&ControlFrame::of_dnstap(ControlKind::Start), deadline)?;
         Ok(collector)
+    }
+
+    /// Why connecting failed. The system refuses what is no socket as if nobody listened.
+    fn unconnected(path: &Path, error: io::Error) -> CollectorError {
+        let is_other = |metadata: std::fs::Metadata| !metadata.file_type().is_socket();
+        match error.kind() {
+            ErrorKind::ConnectionRefused if path.metadata().is_ok_and(is_other) => {
+                CollectorError::NoSocket
+            }
+            ErrorKind::ConnectionRefused => CollectorError::Refused,
+            _ => error.into(),
+        }
     }
 
     /// Writes frames, however long the collector takes, as long as the server goes on. Again and
@@ -239,6 +256,8 @@ impl fmt::Display for CollectorError {
                 f.write_str("it accepts no connection")
             }
             Self::System(error) => error.fmt(f),
+            Self::NoSocket => f.write_str("it is no socket"),
+            Self::Refused => f.write_str("nobody listens there"),
             Self::Closed => f.write_str("it closed the connection"),
             Self::Silent => f.write_str("it does not answer"),
             Self::Frame(error) => error.fmt(f),

@@ -41,8 +41,12 @@ impl Report {
         let socket = self.socket.display();
         let all = self.state.dropped_no_collector.load(Relaxed);
         match all.saturating_sub(self.deserted) {
-            0 => info!("dnstap: messages go to the collector at {socket}"),
+            0 => {
+                info!(path = %socket, "dnstap: messages go to the collector at {socket}");
+            }
             dropped => info!(
+                path = %socket,
+                count = dropped,
                 "dnstap: messages go to the collector at {socket}; {dropped} were dropped without it"
             ),
         }
@@ -51,32 +55,62 @@ impl Report {
 
     /// A collector cannot be reached. It is said once for each reason in a row.
     pub(super) fn failed(&mut self, error: &CollectorError) {
-        if self.failure.is_new(error.to_string()) {
+        let error = error.to_string();
+        if self.failure.is_new(error.clone()) {
+            let socket = self.socket.display();
             warn!(
-                "dnstap: no collector at {} (`socket` in [dnstap]): {error}; the server goes on and \
-                 tries again, at least every 30 seconds",
-                self.socket.display()
+                path = %socket,
+                error,
+                "dnstap: no collector at {socket} (`socket` in [dnstap]): {error}; the server goes \
+                 on and tries again, at least every 30 seconds"
             );
         }
     }
 
     /// The collector that was connected is gone.
     pub(super) fn lost(&mut self, error: &CollectorError) {
-        warn!("dnstap: the collector at {} is gone: {error}", self.socket.display());
+        self.say_full();
+        let (socket, error) = (self.socket.display(), error.to_string());
+        warn!(path = %socket, error, "dnstap: the collector at {socket} is gone: {error}");
+    }
+
+    /// The server ends: drops that were not said yet.
+    pub(super) fn ended(&mut self) {
+        self.say_full();
+        let all = self.state.dropped_no_collector.load(Relaxed);
+        let dropped = all.saturating_sub(self.deserted);
+        if dropped > 0 {
+            let socket = self.socket.display();
+            warn!(
+                path = %socket,
+                count = dropped,
+                "dnstap: {dropped} messages were dropped without a collector at {socket}"
+            );
+        }
+        self.deserted = all;
     }
 
     /// Messages that the collector was too slow for.
     pub(super) fn drops(&mut self) {
+        if self.said.is_none_or(|said| said.elapsed() >= PAUSE) {
+            self.say_full();
+        }
+    }
+
+    /// Says at once what was not said yet.
+    fn say_full(&mut self) {
         let full = self.state.dropped_queue_full.load(Relaxed);
         let dropped = full.saturating_sub(self.full);
-        if dropped == 0 || self.said.is_some_and(|said| said.elapsed() < PAUSE) {
+        if dropped == 0 {
             return;
         }
         (self.full, self.said) = (full, Some(Instant::now()));
+        let socket = self.socket.display();
         warn!(
-            "dnstap: {dropped} messages were dropped as too many waited for the collector at {}: it \
-             is too slow; a lower `sample` in [dnstap] sends less",
-            self.socket.display()
+            path = %socket,
+            count = dropped,
+            "dnstap: {dropped} messages were dropped as too many waited for the collector at \
+             {socket}: it is too slow; a lower `sample` in [dnstap] sends less"
         );
     }
 }

@@ -154,6 +154,7 @@ impl Writer {
         }
         self.drop_unsent();
         let _ = self.discard();
+        self.report.ended();
     }
 
     /// Tries until there is a collector. Returns `None` when the server ends.

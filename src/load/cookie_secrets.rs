@@ -3,9 +3,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use cvdns_core::abuse::CookieSecrets;
 use cvdns_core::config::Config;
 use cvdns_core::problem::{Location, Problems};
+use cvdns_io::confinement::DENIED;
 use cvdns_io::{beside, read_bytes};
 
 /// Most octets of the file, which is room for many comments.
@@ -18,6 +21,8 @@ pub struct CookieSecretsFile {
     pub path: Option<PathBuf>,
     /// The secrets; `None` if there is no file, or if it cannot be used.
     pub secrets: Option<CookieSecrets>,
+    /// When the file was changed; `None` if that is unknown.
+    pub changed: Option<Timestamp>,
 }
 
 impl CookieSecretsFile {
@@ -40,17 +45,25 @@ impl CookieSecretsFile {
                 CookieSecrets::parse(&name, &text, problems)
             }
             Err(error) => {
-                let help = "make it by `openssl rand -hex 16 > FILE`, or remove `secret-file` \
-                            from [cookies]: a secret is then made at each start";
+                // What the sandbox forbids is no matter of the file: the error says what to do.
+                let help = if error.contains(DENIED) {
+                    ""
+                } else {
+                    "make it by `openssl rand -hex 16 > FILE`, or remove `secret-file` from \
+                         [cookies]: a secret is then made at each start"
+                };
                 problems.error(Location::file(&name), error, help);
                 None
             }
         };
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+        let metadata = std::fs::metadata(path).ok();
+        if metadata.as_ref().is_some_and(|metadata| metadata.mode() & 0o007 != 0) {
             let what = "every account of this machine can read or change the secrets of cookies";
             let help = "everyone who can read them can make valid cookies for other addresses: run `chmod o=` on the file";
             problems.warning(Location::file(&name), what, help);
         }
-        Self { path: Some(path.to_owned()), secrets }
+        let changed = metadata.and_then(|metadata| metadata.modified().ok());
+        let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
+        Self { path: Some(path.to_owned()), secrets, changed }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use cvdns_core::config::Config;
 use cvdns_core::geo::country::Country;
@@ -18,6 +19,10 @@ use cvdns_io::{FileVersion, beside, read_bytes};
 /// Most octets of a country database, and of a list that one is built from. City databases have
 /// about 120 MiB.
 pub const MAX_DATABASE: u64 = 1 << 30;
+
+/// Seconds by which the clock of whoever made a database may be ahead: a day, as some write nothing
+/// but the date, by their time zone.
+const MAX_AHEAD: i64 = 86_400;
 
 /// Most unknown country codes that are named one by one.
 const NAMED_CODES: usize = 5;
@@ -142,6 +147,7 @@ fn read_file(
             let size = DatabaseSize::of(&database);
             refuse_small(size.networks, config, before, problems);
             warn_unknown(&database, &named.location, problems);
+            warn_future(size.built, &named.location, problems);
             let built = date_text(database.metadata().build_epoch.cast_signed());
             let map = CountryMap::new(&database, &config.geoip.overrides)
                 .named(format!("{} {built}", named.value));
@@ -203,6 +209,18 @@ fn refuse_small(
             "put a whole database there; to have this one taken, write `min-networks = {networks}` in [geoip], or restart"
         );
         problems.error(location(), what, help);
+    }
+}
+
+/// Warns of a database that was made in the future: its date, or the clock of this machine, is
+/// wrong, and nobody would notice that it gets old.
+fn warn_future(built: u64, location: &Location, problems: &mut Problems) {
+    let latest = Timestamp::now().as_second().saturating_add(MAX_AHEAD);
+    let built = built.cast_signed();
+    if built > latest {
+        let what = format!("the country database is of the future: {}", date_text(built));
+        let help = "check this machine's clock, and where the database comes from";
+        problems.warning(location.clone(), what, help);
     }
 }
 

@@ -14,6 +14,7 @@ mod overrides;
 mod release;
 pub mod remote;
 mod remote_overrides;
+mod sockets;
 mod source;
 mod zones;
 
@@ -130,6 +131,7 @@ fn load_after(
     let takeover = config.server.takeover.as_ref();
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
+    sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {

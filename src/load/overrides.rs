@@ -7,6 +7,7 @@ use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
+use cvdns_io::confinement::DENIED;
 use cvdns_io::read_optional_text;
 
 use super::source::FeedSource;
@@ -88,7 +89,12 @@ impl OverridesFile {
 
 fn read(path: &Path, problems: &mut Problems) -> Option<String> {
     read_optional_text(path, MAX_OVERRIDES as u64).unwrap_or_else(|error| {
-        let help = "write a text file; without overrides it may be missing";
+        // What the sandbox forbids is no matter of the file: the error says what to do.
+        let help = if error.contains(DENIED) {
+            ""
+        } else {
+            "write a text file; without overrides it may be missing"
+        };
         problems.error(Location::file(&path.display().to_string()), error, help);
         None
     })

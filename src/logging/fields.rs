@@ -25,6 +25,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("path", "file or directory"),
     ("line", "line in it, from 1"),
     ("column", "column in that line, in characters from 1"),
+    ("key", "keys of the configuration"),
     ("help", "what to do"),
     ("network", "network that asks most over the rate limit"),
     ("count", "how many"),

@@ -39,7 +39,7 @@ pub use filter::check_variable;
 pub use level::{LevelInForce, LogLevel};
 pub use once::{Changes, LogOnce};
 pub use panics::log_panics;
-pub use problems::{LOGGED, log_first, log_problems, warn_of};
+pub use problems::{LOGGED, log_first, log_problems, warn_as, warn_of};
 pub use stream::MAX_PIECE;
 
 use file::Reopening;

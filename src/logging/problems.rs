@@ -29,6 +29,12 @@ pub fn warn_of(problem: &Problem) {
     warn!(path, line, column, reason, help, "{problem}");
 }
 
+/// Logs a problem as a warning in other words, with the same fields.
+pub fn warn_as(problem: &Problem, text: &str) {
+    let ProblemFields { path, line, column, reason, help } = ProblemFields::of(problem);
+    warn!(path, line, column, reason, help, "{text}");
+}
+
 /// The fields of a problem's line.
 struct ProblemFields<'p> {
     path: &'p str,

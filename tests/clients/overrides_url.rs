@@ -67,6 +67,8 @@ fn overrides_of_nginx_are_in_force_in_their_order_alone() {
     nginx.publish("overrides.toml", &document(7, "de1.example"));
     let url = nginx.https("overrides.toml");
     let config = files(&url, "ca-file = \"ca.pem\"").with("ca.pem", nginx.authority());
+    let with_admin = format!("{}\n[admin]\nlisten = \"unix:a.sock\"\n", config.text("cvdns.toml"));
+    let config = config.with("cvdns.toml", with_admin);
     let daemon = Daemon::start(&config);
     // The first answer waits for them.
     assert_eq!(answer(&daemon), without("de1.example"), "{}", daemon.log());
@@ -77,7 +79,7 @@ fn overrides_of_nginx_are_in_force_in_their_order_alone() {
         next_second();
         let before = daemon.log().len();
         nginx.publish("overrides.toml", content);
-        daemon.wait_for_log(before, &["are not taken", words, "the 1 in force go on"]);
+        daemon.wait_for_log(before, &["are not taken", words, "the one in force goes on"]);
         assert_eq!(answer(&daemon), without("de1.example"), "{words}");
     };
     refused(&document(6, "de2.example"), "serial 6 is lower than 7, the one in force");
@@ -85,6 +87,18 @@ fn overrides_of_nginx_are_in_force_in_their_order_alone() {
     refused(&document(8, "de2.example").replace("serial = 8\n", ""), "they have no serial");
     refused(&document(8, "de2.example").replace("down", "dwon"), "overrides.toml:5:9");
     refused(&format!("serial = 9 # {}", "x".repeat(1 << 20)), "it is over 1 mib");
+    // Nobody overlooks it.
+    let not_taken =
+        format!("the overrides {url} are not taken: it is over 1 MiB; the one in force");
+    for command in ["status", "reload", "status"] {
+        let (good, said) = cvdns(&daemon, &[command]);
+        assert!(good && said.contains(&not_taken), "{command}: {said}");
+    }
+    let (_, said) = cvdns(&daemon, &["status", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let from = &said["overrides_from"];
+    assert_eq!((&from["source"], &from["serial"]), (&url.clone().into(), &7.into()), "{said}");
+    assert!(from["refused"]["serial-behind"].as_u64() > Some(0), "{said}");
     let (good, said) = cvdns(&daemon, &["check"]);
     assert!(good && said.contains("the overrides are not usable: it is over 1 MiB"), "{said}");
     assert!(!said.contains("`ca-file` has no effect"), "{said}");
@@ -100,11 +114,12 @@ fn overrides_of_nginx_are_in_force_in_their_order_alone() {
     for arguments in [
         &["override", "add", "de1.example", "--state", "down", "--reason", "r"][..],
         &["override", "remove", "de2.example"],
-        &["override", "list"],
     ] {
         let (good, said) = cvdns(&daemon, arguments);
         assert!(!good && said.contains(&url) && said.contains("higher `serial`"), "{said}");
     }
+    let (good, said) = cvdns(&daemon, &["override", "list"]);
+    assert!(good && said.contains("de2.example") && said.contains("of serial 8"), "{said}");
     let log = daemon.last_log();
     assert!(!log.contains("ermission denied") && !log.contains("sandbox does not"), "{log}");
 }
@@ -152,6 +167,14 @@ fn signed_overrides_are_kept_for_the_next_start_and_old_ones_stay_refused() {
     daemon.wait_for_log(before, &["reloaded ", "serial 7 is lower"]);
     assert_eq!(answer(&daemon), without("de2.example"));
     daemon.kill();
+    // What was kept of another URL is not used, and the log says so.
+    let moved = kept(daemon.path()).replace("/overrides.toml", "/before.toml");
+    fs::write(daemon.path().join("state/overrides.json"), &moved).expect("written");
+    daemon.start_again();
+    daemon.wait_for_log(0, &["before.toml, serial 9 with 1 override: they are not used"]);
+    daemon.kill();
+    fs::write(daemon.path().join("state/overrides.json"), moved.replace("/before.", "/overrides."))
+        .expect("written");
     let forged = kept(daemon.path()).replace("de2.example", "de3.example");
     fs::write(daemon.path().join("state/overrides.json"), forged).expect("written");
     nginx.publish("overrides.toml", "");

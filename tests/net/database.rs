@@ -26,10 +26,15 @@ fn networks(moved: &[(&str, &str)]) -> Vec<String> {
 
 /// Builds a database by the command that users make theirs with, and renames it into place.
 fn replace(daemon: &Daemon, lines: &[String]) {
+    replace_of(daemon, lines, &[]);
+}
+
+/// The same with further arguments.
+fn replace_of(daemon: &Daemon, lines: &[String], arguments: &[&str]) {
     let path = |name: &str| daemon.path().join(name);
     fs::write(path("country.csv"), lines.concat()).expect("the source");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
-    let command = command.args(["geoip", "build", "--out"]);
+    let command = command.args(["geoip", "build"]).args(arguments).arg("--out");
     tools::output(command.arg(path("new.mmdb")).arg(path("country.csv")));
     put(&path("new.mmdb"), daemon);
 }
@@ -77,20 +82,31 @@ fn another_database_in_its_place_is_in_force_and_a_bad_one_is_not() {
 
     // One in which most is missing, one that is cut off, and none: the last good one goes on.
     let whole = fs::read(daemon.path().join("country.mmdb")).expect("the database");
+    let usable = || Page::of(admin).get("cvdns_geoip_file_usable", &[]);
     let refused = |number: f64, words: &str, change: &dyn Fn()| {
         let before = daemon.log().len();
         change();
         daemon
             .wait_for_log(before, &["warn", "the country database is not taken", words, "goes on"]);
         daemon.until("the count", || updates("failed") >= number);
+        assert!(usable() < 0.5, "{words}");
         assert!(is_in("DE"), "{words}");
     };
     refused(1.0, "less than half of the", &|| replace(&daemon, &networks(&[])[..3]));
-    refused(2.0, "country.mmdb", &|| {
+    // Another one with the same fault has a line of its own.
+    refused(2.0, "less than half of the", &|| replace(&daemon, &networks(&[])[..2]));
+    let status = Command::new(env!("CARGO_BIN_EXE_cvdns"))
+        .arg("status")
+        .current_dir(daemon.path())
+        .output()
+        .expect("the command ran");
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("not taken the country database is not taken: "), "{status}");
+    refused(3.0, "country.mmdb", &|| {
         fs::write(daemon.path().join("cut.mmdb"), &whole[..whole.len() / 2]).expect("written");
         put(&daemon.path().join("cut.mmdb"), &daemon);
     });
-    refused(3.0, "country.mmdb", &|| {
+    refused(4.0, "country.mmdb", &|| {
         fs::remove_file(daemon.path().join("country.mmdb")).expect("removed");
     });
     // A reload of what is not there would fail, as a start would.
@@ -105,7 +121,27 @@ fn another_database_in_its_place_is_in_force_and_a_bad_one_is_not() {
     assert!(is_in("JP") && !is_in("DE"));
     let (done, page) = (updates("done"), Page::of(admin));
     assert!(done > 1.5, "{done}");
-    let networks = page.get("cvdns_geoip_networks", &[]);
-    assert!(networks > 5.5, "{networks}");
+    let count = page.get("cvdns_geoip_networks", &[]);
+    assert!(count > 5.5, "{count}");
     assert!(page.get("cvdns_geoip_build_timestamp_seconds", &[]) > 1.7e9);
+    assert!(usable() > 0.5);
+
+    // The one in force is put back.
+    let path = |name: &str| daemon.path().join(name);
+    fs::rename(path("country.mmdb"), path("kept.mmdb")).expect("renamed");
+    daemon.until("the refusal", || usable() < 0.5);
+    let before = daemon.log().len();
+    put(&path("kept.mmdb"), &daemon);
+    daemon.wait_for_log(before, &["the country database can be used again"]);
+    daemon.until("the gauge", || usable() > 0.5);
+
+    // One that is older than that in force is taken, and one of the future, with a warning.
+    for (date, words) in [
+        ("2020-01-01", "is older than the one before"),
+        ("2222-02-02", "of the future: 2222-02-02"),
+    ] {
+        let before = daemon.log().len();
+        replace_of(&daemon, &networks(&[]), &["--date", date]);
+        daemon.wait_for_log(before, &["another country database is in force", "warn", words]);
+    }
 }

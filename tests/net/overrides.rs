@@ -127,8 +127,11 @@ fn formats_bad_overrides_change_nothing() {
     );
 
     let bad = said("de1.example", "down", "") + &said("de2.example", "dwon", "untill = 1");
-    let says =
-        ["overrides.toml:8:9: `state`: \"dwon\": no state", "and 1 more", "the 1 in force go on"];
+    let says = [
+        "overrides.toml:8:9: `state`: \"dwon\": no state",
+        "and 1 more",
+        "the one in force goes on",
+    ];
     next(&daemon, &bad, &says);
     // It is read every second.
     std::thread::sleep(Duration::from_millis(2500));

@@ -5,7 +5,7 @@ use std::fmt::Error;
 use jiff::Timestamp;
 
 use super::encoder::MetricsEncoder;
-use crate::admin::view::ServerCondition;
+use crate::admin::view::{SecretsCondition, ServerCondition};
 use cvdns_core::release::{Announced, Gate};
 use cvdns_core::snapshot::Snapshot;
 
@@ -46,10 +46,25 @@ impl MetricsEncoder<'_, '_> {
         let updates = [([("outcome", "done")], done), ([("outcome", "failed")], failed)];
         let help = "New country databases that were seen; a failed one changes nothing";
         self.counters("geoip_updates", help, updates)?;
-        condition.secrets_changed.map_or(Ok(()), |changed| {
-            let help = "When the file of the secrets of cookies was changed";
-            self.gauge("cookie_secrets_changed_timestamp_seconds", help, seconds(changed))
+        condition.database_usable.map_or(Ok(()), |usable| {
+            let help =
+                "0 if the file of the country database is not that in force and cannot be used";
+            self.gauge("geoip_file_usable", help, i64::from(usable))
         })
+    }
+
+    /// The file of the secrets of cookies.
+    pub(super) fn cookie_secrets(&mut self, secrets: &SecretsCondition) -> Result<(), Error> {
+        if let Some(changed) = secrets.changed {
+            let help = "When the secrets of cookies in force were changed in their file";
+            self.gauge("cookie_secrets_changed_timestamp_seconds", help, seconds(changed))?;
+        }
+        if secrets.is_named {
+            let usable = i64::from(secrets.complaint.is_none());
+            let help = "0 if the file of the secrets of cookies cannot be used";
+            self.gauge("cookie_secrets_usable", help, usable)?;
+        }
+        Ok(())
     }
 
     /// The feed.
@@ -72,6 +87,10 @@ impl MetricsEncoder<'_, '_> {
         if let Some(serial) = condition.overrides_serial {
             let help = "Serial of the overrides in force, which come from a URL";
             self.gauge("overrides_serial", help, serial)?;
+        }
+        if let Some(usable) = condition.overrides_usable {
+            let help = "0 if the file of overrides, or what is at their URL, cannot be used";
+            self.gauge("overrides_usable", help, i64::from(usable))?;
         }
         let Some(feed) = &condition.feed else { return Ok(()) };
         let help = "1 if the coordinator does not trust what it sees and has frozen all states";

@@ -33,25 +33,31 @@ pub(super) struct Content {
 impl OverridesFile {
     /// The file that this configuration names. The fleets must be free of errors.
     pub(super) fn of(config: &Path) -> Result<Self, Failure> {
+        match Self::source(config)? {
+            (FeedSource::File(path), fleets) => Ok(Self { path, fleets }),
+            (FeedSource::Url(url), _) => Err(Failure::new(format!(
+                "the overrides come from {url}, where this command cannot change them: edit the \
+                 file that is published there, with a higher `serial`, sign it if `public-key` is \
+                 set (minisign -S), and publish both; `cvdns override list` shows them"
+            ))),
+        }
+    }
+
+    /// Where overrides come from, and the fleets, which must be free of errors.
+    pub(super) fn source(config: &Path) -> Result<(FeedSource, Vec<Fleet>), Failure> {
         let mut problems = Problems::default();
         let read = load::overrides_source(config, &mut problems);
         let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
             print(&problems);
             return Err(Failure::new("correct this, or name another configuration with --config"));
         };
-        match source {
-            Some(FeedSource::File(path)) => Ok(Self { path, fleets }),
-            Some(FeedSource::Url(url)) => Err(Failure::new(format!(
-                "the overrides come from {url}, where this command cannot change them: edit the \
-                 file that is published there, with a higher `serial`, sign it if `public-key` is \
-                 set (minisign -S), and publish both; `cvdns status` shows what is in force"
-            ))),
-            None => Err(Failure::new(format!(
+        source.map(|source| (source, fleets)).ok_or_else(|| {
+            Failure::new(format!(
                 "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
                  and reload the server",
                 config.display()
-            ))),
-        }
+            ))
+        })
     }
 
     /// All mirrors.

@@ -8,9 +8,12 @@ use serde::Serialize;
 
 use super::arguments::ListArgs;
 use super::file::OverridesFile;
+use crate::cli::offline::Offline;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
-use cvdns_core::health::{Override, State};
+use crate::load::FeedSource;
+use cvdns_core::fleet::Fleet;
+use cvdns_core::health::{Override, Overrides, State};
 
 /// An override in the JSON output.
 #[derive(Serialize)]
@@ -27,22 +30,42 @@ struct OverrideInfo<'o> {
 }
 
 pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
-    let file = OverridesFile::of(config)?;
-    let content = file.read()?;
+    match OverridesFile::source(config)? {
+        // Those that a server would take, which may be others than it has in force.
+        (FeedSource::Url(url), fleets) => {
+            let loaded = Offline::load(config, now)?.loaded;
+            print(args, &loaded.overrides.overrides, &fleets, &url, now)
+        }
+        (FeedSource::File(path), fleets) => {
+            let name = path.display().to_string();
+            let file = OverridesFile { path, fleets };
+            print(args, &file.read()?.overrides, &file.fleets, &name, now)
+        }
+    }
+}
+
+fn print(
+    args: &ListArgs,
+    overrides: &Overrides,
+    fleets: &[Fleet],
+    name: &str,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let infos: Vec<OverrideInfo<'_>> =
-        content.overrides.iter().map(|entry| info(entry, &file, now)).collect();
+        overrides.iter().map(|entry| info(entry, fleets, now)).collect();
     if args.json {
         return print_json(&infos);
     }
     if infos.is_empty() {
-        return print_line(format_args!("{} has no overrides", file.path.display()));
+        return print_line(format_args!("{name} has no overrides"));
     }
     let header = ["Host", "Addresses", "State", "Until", "Reason"];
     print_table(&header, infos.iter().map(OverrideInfo::row))
 }
 
-fn info<'o>(entry: &'o Override, file: &'o OverridesFile, now: Timestamp) -> OverrideInfo<'o> {
-    let mirrors = file.mirrors().filter(|mirror| entry.matches(&mirror.host));
+fn info<'o>(entry: &'o Override, fleets: &'o [Fleet], now: Timestamp) -> OverrideInfo<'o> {
+    let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
+    let mirrors = mirrors.filter(|mirror| entry.matches(&mirror.host));
     OverrideInfo {
         host: &entry.host,
         addresses: &entry.addresses,

@@ -45,12 +45,14 @@ pub(super) fn enter(loaded: &Loaded, also_writes: &[PathBuf]) {
 
 /// Notes what a configuration that was reloaded needs and the sandbox does not allow.
 pub(super) fn note_beyond(loaded: &Loaded, config: &Path, problems: &mut Problems) {
-    for what in confinement::beyond(&allowed(loaded)) {
+    let beyond = confinement::beyond(&allowed(loaded));
+    if !beyond.is_empty() {
         problems.warning(
             Location::file(&config.display().to_string()),
             format!(
-                "the sandbox does not allow {what}, which the configuration asks for since the \
-                 server was started"
+                "the sandbox does not allow {}, which the configuration asks for since the server \
+                 was started",
+                beyond.join(", ")
             ),
             "restart the server (`sandbox` in [server])",
         );

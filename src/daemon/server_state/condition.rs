@@ -1,6 +1,5 @@
 //! What the admin address shows beside snapshots: above all why the server is not ready.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,9 +25,12 @@ impl ServerState {
             database: self.loaded.countries.described.clone(),
             database_size: self.loaded.countries.size,
             database_updates: self.countries.updates(),
-            secrets_changed: self.loaded.cookie_secrets.path.as_deref().and_then(changed),
+            database_usable: (self.loaded.countries.path.as_ref())
+                .map(|_| self.countries.complaint().is_none()),
+            not_taken: self.not_taken(),
             overrides_source: self.overrides.url().map(ToString::to_string),
             overrides_serial: self.overrides.document().map(|(_, document)| document.serial),
+            overrides_usable: self.overrides.is_usable(),
             overrides_refusals: self.overrides.remote().refusals().clone(),
             state_write_errors: self.state_directory.write_errors(),
             access: Access {
@@ -62,26 +64,44 @@ impl ServerState {
         reasons.into_iter().flatten().collect()
     }
 
-    /// Sources that go on with what was read of them before, each with the reason, for people.
+    /// What an operator is told of a reload beside problems of the configuration, for people:
+    /// sources that go on with what was read of them before, or have not been read, each with the
+    /// reason.
     pub(in crate::daemon) fn remarks(&self) -> Vec<String> {
-        let in_force = match self.feed.feed() {
-            Some(feed) => format!("feed {} stays in force", feed.serial),
-            None => "all mirrors count as up".to_owned(),
-        };
-        let source = self.loaded.feed.as_ref().zip(self.feed.complaint());
-        let refused = source
-            .map(|(source, why)| format!("the feed {source} is not taken: {why}; {in_force}"));
         let held = self.feed.held().map(|held| {
             let (serial, takes_away) = (held.serial, held.takes_away);
+            let in_force = self.feed_meanwhile();
             format!("feed {serial} is held back, as it takes away {takes_away}; {in_force}")
         });
-        let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
-        let overrides = self.overrides.url().zip(self.overrides.remote().complaint());
-        let overrides = overrides.map(|(source, why)| {
-            let meanwhile = self.overrides.meanwhile(self.publisher.published());
-            format!("the overrides {source} are not taken: {why}; {meanwhile}")
+        let unread = self.overrides.url().filter(|_| {
+            self.overrides.document().is_none() && self.overrides.remote().complaint().is_none()
         });
-        refused.into_iter().chain(held).chain(overrides).chain(files).collect()
+        let unread = unread.map(|source| {
+            let meanwhile = self.overrides.meanwhile(self.publisher.published());
+            format!("no overrides have come from {source} yet; {meanwhile}")
+        });
+        let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
+        self.not_taken().into_iter().chain(held).chain(unread).chain(files).collect()
+    }
+
+    /// Sources that go on with what was read of them before, as what is there now cannot be used,
+    /// each with the reason, for people.
+    fn not_taken(&self) -> Vec<String> {
+        let source = self.loaded.feed.as_ref().zip(self.feed.complaint());
+        let feed = source.map(|(source, why)| {
+            format!("the feed {source} is not taken: {why}; {}", self.feed_meanwhile())
+        });
+        let overrides = self.overrides.complaint(self.publisher.published());
+        let database = self.countries.complaint().map(ToOwned::to_owned);
+        [feed, overrides, database].into_iter().flatten().collect()
+    }
+
+    /// What holds while a feed is not taken.
+    fn feed_meanwhile(&self) -> String {
+        match self.feed.feed() {
+            Some(feed) => format!("feed {} stays in force", feed.serial),
+            None => "all mirrors count as up".to_owned(),
+        }
     }
 
     /// From when on feed and `record-file` are too old (`max-age`).
@@ -92,11 +112,6 @@ impl ServerState {
             (Overdue::RecordFile, self.release.record_file_stamp().and_then(from)),
         ]
     }
-}
-
-/// When a file was changed last.
-fn changed(path: &Path) -> Option<Timestamp> {
-    Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()
 }
 
 /// That no mirror is up, if there are enabled ones.

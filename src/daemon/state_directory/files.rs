@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::load::{OverridesError, SignedOverrides};
-use cvdns_core::health::{Keys, MAX_FEED_SIZE};
+use cvdns_core::health::{Keys, MAX_FEED_SIZE, Overrides};
+use cvdns_core::problem::{Problems, plural};
 use cvdns_core::release::{Announced, Release, VersionHistory};
 
 /// The format that is written into all files.
@@ -84,6 +85,16 @@ impl FeedFile {
 }
 
 impl OverridesFile {
+    /// How much it says, for people.
+    pub(super) fn summary(&self) -> String {
+        let overrides = Overrides::parse(&self.source, &self.overrides, &mut Problems::default());
+        let count = plural(overrides.iter().count(), "override", "overrides");
+        match overrides.serial() {
+            Some(serial) => format!("serial {serial} with {count}"),
+            None => count,
+        }
+    }
+
     /// What the file says, if it came from this source and one of these keys has signed it.
     pub(super) fn judge(
         self,

@@ -149,7 +149,19 @@ impl StateDirectory {
         keys: Option<&Keys>,
     ) -> Option<SignedOverrides> {
         let path = self.path.as_ref()?.join(OVERRIDES);
-        match read::<OverridesFile>(&path)?.judge(source, keys)? {
+        let file = read::<OverridesFile>(&path)?;
+        if file.source != source {
+            let OverridesFile { source: other, .. } = &file;
+            let path = path.display();
+            warn!(
+                path = %path,
+                source = other,
+                "{path} keeps overrides of {other}, {}: they are not used, as `overrides` in \
+                 [feed] is {source} now",
+                file.summary()
+            );
+        }
+        match file.judge(source, keys)? {
             Ok(overrides) => Some(overrides),
             Err(error) => {
                 warn_unusable(&path, &error.what);
@@ -301,7 +313,8 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
     let octets = match read_optional(path, MAX_FILE) {
         Ok(octets) => octets?,
         Err(error) => {
-            warn!("{error}; what was in force before is not known");
+            let path = path.display();
+            warn!(path = %path, error, "{error}; what was in force before is not known");
             return None;
         }
     };

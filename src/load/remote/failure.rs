@@ -197,6 +197,11 @@ impl fmt::Display for FetchFailure {
                 f,
                 "the system's certificate authorities cannot be read: {error}; install ca-certificates, or name a `ca-file`"
             ),
+            // webpki's word, which rustls shows within others.
+            Self::Tls(error) if error.contains("CaUsedAsEndEntity") => f.write_str(
+                "TLS failed: the server presents the certificate of an authority itself; it needs \
+                 one issued by it",
+            ),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::NoAnswer(timeouts) => write!(f, "no answer within {timeouts:?}"),
             Self::NoEnd(timeouts) => write!(f, "its answer did not end within {timeouts:?}"),

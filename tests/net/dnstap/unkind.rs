@@ -100,8 +100,30 @@ fn a_collector_that_does_not_read_holds_nothing_up() {
     // Once a minute at most.
     let said = daemon.log().matches("messages were dropped as too many").count();
     assert!(said <= 2, "{}", daemon.log());
-    assert!(scene.daemon.terminate().success());
+    let lost = dropped(*admin, "queue_full");
+    let Scene { daemon, directory, .. } = scene;
+    let log = daemon.last_log();
+    drop(directory);
     assert_eq!(reading.join().expect("a reader"), sent);
+    // At the end, all that was dropped has been said.
+    let said = log.lines().filter_map(|line| {
+        line.split_once("dnstap: ")?
+            .1
+            .split_once(" messages were dropped as")?
+            .0
+            .parse::<u64>()
+            .ok()
+    });
+    assert_eq!(said.sum::<u64>(), lost, "{log}");
+}
+
+/// A file that is no socket is named as such.
+#[test]
+fn what_is_no_socket_is_called_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("tap.sock"), "").expect("a file");
+    let scene = Scene::started("", directory);
+    scene.daemon.wait_for_log(0, &["dnstap: no collector at ", "it is no socket", "tries again"]);
 }
 
 fn status(daemon: &Daemon) -> String {

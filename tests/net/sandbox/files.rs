@@ -97,9 +97,11 @@ fn what_lies_elsewhere_takes_a_restart_and_is_said_so() {
         &daemon,
         &[
             "reloaded ",
-            &format!("the sandbox does not allow reading {reading},"),
-            &format!("the sandbox does not allow writing {writing},"),
-            "the sandbox does not allow connecting to tcp port 9,",
+            // In one line.
+            &format!(
+                "the sandbox does not allow reading {reading}, writing {writing}, connecting to tcp \
+                 port 9, which"
+            ),
             "restart the server",
         ],
     );

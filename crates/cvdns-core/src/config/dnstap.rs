@@ -39,6 +39,11 @@ impl Dnstap {
                 "add socket = \"PATH\", where the collector listens, or take the section out",
             );
         }
+        if dnstap.socket.is_some() && dnstap.sample <= 0.0 {
+            let what = "nothing is sent to the collector: `sample` is 0";
+            let help = "raise it, or take `socket` out";
+            table.warning(table.key_location(&keys::SAMPLE), what, help);
+        }
         table.finish();
         dnstap
     }
@@ -98,7 +103,8 @@ mod tests {
         assert!(both.into_iter().all(|message| dnstap.sends(message)));
         let (dnstap, problems) =
             read("[dnstap]\nsocket = \"s\"\nsample = 0\nmessages = [\"auth-response\"]");
-        assert_eq!((dnstap.destination(), problems.len()), (None, 0));
+        assert_eq!(dnstap.destination(), None);
+        assert!(problems[0].starts_with("c:4:1: nothing is sent"), "{problems:?}");
         assert!(!dnstap.sends(DnstapMessage::AuthQuery));
     }
 
@@ -118,6 +124,7 @@ mod tests {
                 "socket = \"s\"\nmessages = [\"client-query\"]",
                 "c:4:13: `messages`: \"client-query\" is not known",
             ),
+            ("socket = \"s\"\nidentity = \"a\\nb\"", "c:4:12: `identity`: it has control"),
             (&format!("socket = \"s\"\n{long}"), "c:4:12: `identity`: 129 octets are too many"),
         ] {
             let (_, problems) = read(&format!("[dnstap]\n{section}"));

@@ -33,7 +33,7 @@ pub use requirements::FeedRequirements;
 pub use settling::{FlapStatus, Settling};
 pub use signature::{Key, Keys, SIGNATURE_EXTENSION, signature_path};
 pub use signature_fault::SignatureFault;
-pub use unknown_mirrors::unknown_mirrors;
+pub use unknown_mirrors::{unknown_hosts, unknown_mirrors};
 
 use serde::{Deserialize, Serialize};
 

@@ -49,6 +49,9 @@ pub(crate) fn why_unwritable(path: &Path, error: &io::Error) -> String {
     why(path, error, "writing", InForce::writes)
 }
 
+/// Words of every message about a file that the sandbox forbids.
+pub const DENIED: &str = "the server's sandbox does not allow";
+
 fn why(
     path: &Path,
     error: &io::Error,
@@ -61,7 +64,7 @@ fn why(
         return String::new();
     }
     format!(
-        "; the server's sandbox does not allow {what} in {}: it allows only the directories that \
+        "; {DENIED} {what} in {}: it allows only the directories that \
          the configuration named when the server started, and not one that was made anew since; \
          restart the server, or see `sandbox` in [server]",
         place.parent().unwrap_or(&place).display()

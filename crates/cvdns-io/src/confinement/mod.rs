@@ -14,7 +14,7 @@ pub mod sandbox;
 mod system_calls;
 
 pub use allowed::Allowed;
-pub use in_force::beyond;
+pub use in_force::{DENIED, beyond};
 pub(crate) use in_force::{why_unreadable, why_unwritable};
 
 use std::io;

@@ -4,6 +4,18 @@ use super::table::{Wrong, wrong};
 
 pub(super) const WRONG: &[Wrong] = &[
     wrong("cvdns.toml", "[server]", "[server", "cvdns.toml:2:8: unclosed table, expected `]`"),
+    wrong(
+        "cvdns.toml",
+        "[server]",
+        "[dnstap]\nsocket = \"unix:run/tap.sock\"\n[server]",
+        "cvdns.toml:3:10: \"unix:run/tap.sock\" is no path of a Unix socket",
+    ),
+    wrong(
+        "cvdns.toml",
+        "[server]",
+        "[dnstap]\nsocket = \"/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n[server]",
+        "cvdns.toml:3:10: a socket's path has at most 107 octets, and /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx has 121",
+    ),
     wrong("cvdns.toml", "[server]", "[sever]", "cvdns.toml:2:2: unknown key `sever`"),
     wrong(
         "cvdns.toml",
