@@ -47,8 +47,9 @@ enum Command {
     /// Run the DNS server.
     ///
     /// The server follows feed, overrides and clock while it runs. It stays in the foreground and
-    /// logs to standard error. SIGHUP reloads everything, and changes nothing if something is
-    /// wrong; SIGTERM and SIGINT stop the server once it has answered what it received.
+    /// logs to standard error, or to `file` in `[log]`. SIGHUP reloads everything, and changes
+    /// nothing if something is wrong; SIGUSR1 opens the log's file again; SIGTERM and SIGINT stop
+    /// the server once it has answered what it received.
     Serve(ServeArgs),
     /// Check the configuration and every file it names, and print all problems.
     ///
@@ -91,7 +92,7 @@ enum Command {
     ///
     /// The coordinator checks every address of the fleet and decides the state of each mirror.
     /// Servers follow the feed by `source` in `[feed]`. Without `--once`, the coordinator stays in
-    /// the foreground and logs to standard error.
+    /// the foreground and logs to standard error, or to `file` in `[log]`.
     Monitor(MonitorArgs),
     /// Add, remove and list the operator's statements about mirrors, which take precedence over the
     /// feed.

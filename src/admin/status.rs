@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
-use crate::logging::{LevelInForce, LogCounts};
+use crate::logging::{LevelInForce, LogQueue};
 use cvdns_core::answer::QueryTotals;
 use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
@@ -79,6 +79,13 @@ pub struct LogStatus {
     pub dropped: u64,
     /// Failed writes.
     pub write_errors: u64,
+    /// Failed attempts to open the log's file.
+    #[serde(default)]
+    pub open_errors: u64,
+    /// The path of the log's file and why it cannot be opened, for people; `None` if it is open or
+    /// the log is in no file.
+    #[serde(default)]
+    pub not_open: Option<String>,
 }
 
 /// dnstap: its collector, and counters since the start.
@@ -233,7 +240,7 @@ impl Status {
             queries: QueryStatus::of(view),
             reloads: condition.reloads[0],
             failed_reloads: condition.reloads[1],
-            log: LogStatus::of(view.log_level.in_force(), view.log.counts()),
+            log: LogStatus::of(view.log_level.in_force(), &view.log),
             dnstap: DnstapStatus::of(&view.dnstap),
         }
     }
@@ -258,10 +265,12 @@ fn not_taken(condition: &ServerCondition, secrets: &SecretsCondition) -> Vec<Str
 }
 
 impl LogStatus {
-    fn of(level: LevelInForce, counts: &LogCounts) -> Self {
-        let [dropped, write_errors] =
-            [&counts.lines_dropped, &counts.write_errors].map(|count| count.load(Relaxed));
-        Self { level, dropped, write_errors }
+    fn of(level: LevelInForce, log: &LogQueue) -> Self {
+        let counts = log.counts();
+        let [dropped, write_errors, open_errors] =
+            [&counts.lines_dropped, &counts.write_errors, &counts.open_errors]
+                .map(|count| count.load(Relaxed));
+        Self { level, dropped, write_errors, open_errors, not_open: log.not_open() }
     }
 }
 

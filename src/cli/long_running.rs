@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::output::{Failure, has_colour};
-use crate::logging::{LogLevel, LogQueue, as_text, log_panics};
+use super::problems::print;
+use crate::logging::{LogLevel, LogQueue, as_text, log_panics, log_problems};
 use cvdns_core::config::Log;
+use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 
 /// Runs a long-running command with a log that never blocks it and with signals caught before
@@ -61,5 +63,16 @@ pub(super) fn start_log(log: &Log, queue: &LogQueue) -> LogLevel {
         let handle = builder.reload_handle();
         let _ = builder.finish().try_init();
         LogLevel::new(log.level, move |filter| drop(handle.reload(filter)))
+    }
+}
+
+/// Reports problems that were found at the start: as `check` prints them, or as lines of the log if
+/// these are JSON, which programs read.
+pub(super) fn report_problems(problems: &Problems, is_json: bool, queue: &LogQueue) {
+    if is_json && tracing::enabled!(tracing::Level::ERROR) {
+        log_problems(problems);
+    } else {
+        queue.flush();
+        print(problems);
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use jiff::Timestamp;
 
-use super::long_running::{run_with_signals, start_log};
+use super::long_running::{report_problems, run_with_signals, start_log};
 use super::moment::moment;
 use super::output::{Failure, print_json, print_line, progress_bar};
 use super::problems::print;
@@ -69,10 +69,15 @@ fn coordinate(
 ) -> Result<ExitCode, Failure> {
     check_variable().map_err(Failure::new)?;
     let mut problems = Problems::default();
-    let inputs = read(config, &mut problems);
-    print(&problems);
-    let Some(inputs) = inputs else { return Ok(ExitCode::FAILURE) };
+    let Some(inputs) = load::monitor(config, &mut problems) else {
+        print(&problems);
+        return Ok(ExitCode::FAILURE);
+    };
     start_log(&inputs.log, log);
+    report_problems(&problems, inputs.log.json, log);
+    if problems.has_errors() {
+        return Ok(ExitCode::FAILURE);
+    }
     log.go_on_in_file(&inputs.log, config).map_err(Failure::new)?;
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     let start = if args.thaw { start.without_doubt() } else { start };
@@ -98,15 +103,10 @@ fn coordinate(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the configuration and the files that the coordinator needs.
-fn read(config: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
-    load::monitor(config, problems).filter(|_| !problems.has_errors())
-}
-
-/// Reads them again while the coordinator runs; problems go to the log.
+/// Reads everything again while the coordinator runs; problems go to the log.
 fn read_again(config: &Path) -> Option<MonitorInputs> {
     let mut problems = Problems::default();
-    let inputs = read(config, &mut problems);
+    let inputs = load::monitor(config, &mut problems).filter(|_| !problems.has_errors());
     log_problems(&problems);
     inputs
 }

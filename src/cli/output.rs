@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use tracing::Level;
 
+use crate::logging::stderr_prefix;
 use cvdns_core::problem::{printable, printable_lines};
 
 /// Prints a line on standard error. Unlike `eprintln!` it ignores a closed pipe and escapes control
@@ -84,7 +86,7 @@ impl Failure {
     pub(in crate::cli) fn report(self) -> ExitCode {
         match self {
             Failure::Input(message) => {
-                eprint_line!("cvdns: {message}");
+                eprint_line!("{}cvdns: {message}", stderr_prefix(Level::ERROR));
                 ExitCode::FAILURE
             }
             Failure::BrokenPipe => ExitCode::SUCCESS,

@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
+use tracing::Level;
+
 use super::output::has_colour;
-use cvdns_core::problem::{Lines, Problems, plural, render_in};
+use crate::logging::stderr_prefix;
+use cvdns_core::problem::{Lines, Problems, Severity, plural, render_in};
 
 /// Problems that are printed at most: nobody reads more, and most have one cause.
 const MAX_PRINTED: usize = 100;
@@ -26,19 +29,31 @@ fn print_up_to(problems: &Problems, max: usize) {
 fn write_up_to(out: &mut impl Write, problems: &Problems, max: usize) -> io::Result<()> {
     let (colour, mut lines) = (has_colour(), Lines::default());
     for problem in problems.by_severity().take(max) {
-        writeln!(out, "{}\n", render_in(problem, &mut lines, colour))?;
+        let text = format!("{}\n", render_in(problem, &mut lines, colour));
+        write_lines(out, problem.severity, &text)?;
     }
     let (errors, warnings) = problems.counts();
+    let worst = if errors > 0 { Severity::Error } else { Severity::Warning };
     if let Some(more @ 1..) = (errors + warnings).checked_sub(max) {
-        writeln!(out, "… and {more} more: correct these first\n")?;
+        write_lines(out, worst, &format!("… and {more} more: correct these first\n"))?;
     }
     if errors + warnings > 0 {
-        writeln!(
-            out,
-            "{}, {}",
-            plural(errors, "error", "errors"),
-            plural(warnings, "warning", "warnings")
-        )?;
+        let (errors, warnings) =
+            (plural(errors, "error", "errors"), plural(warnings, "warning", "warnings"));
+        write_lines(out, worst, &format!("{errors}, {warnings}"))?;
+    }
+    Ok(())
+}
+
+/// Writes lines, each with its priority if the journal reads them. To the journal, each line is a
+/// message.
+fn write_lines(out: &mut impl Write, severity: Severity, text: &str) -> io::Result<()> {
+    let prefix = stderr_prefix(match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARN,
+    });
+    for line in text.split('\n') {
+        writeln!(out, "{prefix}{line}")?;
     }
     Ok(())
 }

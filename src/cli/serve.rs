@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 use tracing::{error, warn};
 
-use super::long_running::{run_with_signals, start_log};
+use super::long_running::{report_problems, run_with_signals, start_log};
 use super::output::{Failure, eprint_line};
 use super::problems::print;
 use super::stated::StatedSettings;
 use crate::daemon::{Daemon, Origin, StartError};
 use crate::load::load_stating;
-use crate::logging::{LogQueue, check_variable};
+use crate::logging::{LogQueue, check_variable, stderr_prefix};
 use cvdns_core::problem::Problems;
 use cvdns_io::confinement;
 use cvdns_io::signals::Signals;
@@ -60,15 +60,14 @@ fn serve(
         print(&problems);
         return ExitCode::FAILURE;
     };
-    let level = start_log(&loaded.config.log, log);
+    let (level, is_json) = (start_log(&loaded.config.log, log), loaded.config.log.json);
     if let Err(reason) = confined {
         warn!("{reason}: it goes on with more privileges than it needs");
     }
     let daemon = match Daemon::start(config, loaded, problems, (log.clone(), level), origin) {
         Ok(daemon) => daemon,
         Err(StartError::Inputs(problems)) => {
-            log.flush();
-            print(&problems);
+            report_problems(&problems, is_json, log);
             return ExitCode::FAILURE;
         }
         Err(StartError::System(reasons)) => {
@@ -93,6 +92,6 @@ fn report_fatal(reason: &str) {
     if tracing::enabled!(tracing::Level::ERROR) {
         error!("{reason}");
     } else {
-        eprint_line!("cvdns: {reason}");
+        eprint_line!("{}cvdns: {reason}", stderr_prefix(tracing::Level::ERROR));
     }
 }

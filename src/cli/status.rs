@@ -130,9 +130,9 @@ fn interface(xdp: &XdpInterface) -> Vec<String> {
     lines
 }
 
-/// The level, unless it is the configured one, and what was lost.
+/// The level, unless it is the configured one, what was lost, and why its file is not open.
 fn log(log: &LogStatus) -> Vec<String> {
-    let LogStatus { level, dropped, write_errors } = log;
+    let LogStatus { level, dropped, write_errors, not_open, .. } = log;
     let set_by = match &*level.set_by {
         "operator" => Some("until the next reload, as an operator asked for"),
         "environment" => Some("by CVDNS_LOG"),
@@ -144,6 +144,7 @@ fn log(log: &LogStatus) -> Vec<String> {
         let lost = of(*dropped as usize, "line");
         lines.push(format!("{lost} lost, {} refused", of(*write_errors as usize, "write")));
     }
+    lines.extend(not_open.as_ref().map(|why| format!("on standard error, NOT in {why}")));
     lines
 }
 

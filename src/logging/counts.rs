@@ -10,6 +10,8 @@ pub struct LogCounts {
     /// Writes that the system refused, such as to a full disk or to a pipe without a reader. They
     /// are tried again.
     pub write_errors: AtomicU64,
+    /// How often the log's file could not be opened. It is tried again every second.
+    pub open_errors: AtomicU64,
     /// Samples of queries that were written.
     pub samples_logged: AtomicU64,
     /// Samples that were dropped, as too many waited or the log's stream had no room.

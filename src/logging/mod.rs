@@ -21,12 +21,13 @@ mod queue;
 mod stream;
 mod writer;
 
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use tracing::{Metadata, info};
+use tracing::{Level, Metadata as EventMetadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use cvdns_core::config::Log;
@@ -76,27 +77,28 @@ impl LogQueue {
     }
 
     /// Goes on in the file that the configuration names, if any, whose own path is `config`.
-    /// [`Self::reopen`] opens the file again.
+    /// [`Self::reopen`] opens the file again. While it cannot be opened, the log is on standard
+    /// error.
     ///
     /// Call this when the process belongs to the user that is to own the file, and before it enters
     /// its sandbox.
     ///
     /// # Errors
-    /// When the file cannot be opened, in words for people.
+    /// When the system gives no thread, in words for people.
     pub fn go_on_in_file(&self, log: &Log, config: &Path) -> Result<(), String> {
         let Some(file) = &log.file else { return Ok(()) };
-        let path = beside(config, &file.value);
-        info!(path = %path.display(), "the log goes on in {}", path.display());
-        // What was said so far belongs to standard error.
-        self.flush();
-        self.file.start(&path, &self.queue)?;
-        self.prioritised.store(false, Relaxed);
-        Ok(())
+        file::start(&beside(config, &file.value), self)
     }
 
     /// Asks for the log's file to be opened again. Returns false if the log is in no file.
     pub fn reopen(&self) -> bool {
         self.file.request()
+    }
+
+    /// The path of the log's file and why it cannot be opened, for people; `None` if it is open or
+    /// the log is in no file.
+    pub fn not_open(&self) -> Option<String> {
+        self.file.not_open()
     }
 
     /// The counts of lines and samples.
@@ -108,7 +110,14 @@ impl LogQueue {
     /// log's stream has no room for them and for other lines after them, they are dropped and
     /// counted.
     pub fn samples(&self, lines: &str) {
-        self.queue.push_samples(printable_lines(lines).as_bytes());
+        let lines = printable_lines(lines);
+        if self.prioritised.load(Relaxed) {
+            let prefix = journal::prefix(Level::INFO);
+            let lines = lines.split_inclusive('\n').map(|line| format!("{prefix}{line}"));
+            self.queue.push_samples(lines.collect::<String>().as_bytes());
+        } else {
+            self.queue.push_samples(lines.as_bytes());
+        }
     }
 
     /// Waits until all lines are written; at most a second, and not at all while writes fail.
@@ -121,6 +130,17 @@ impl LogQueue {
     pub fn lines(&self, colours: bool) -> LogLines {
         LogLines { queue: self.clone(), colours, prefix: "" }
     }
+}
+
+/// What a file is that cannot be a log, as it is no regular file: "a directory", "a pipe".
+pub fn other_kind(metadata: &Metadata) -> Option<&'static str> {
+    file::other_kind(metadata)
+}
+
+/// What a line of this level that is written to standard error starts with: its priority if the
+/// journal of systemd reads it, or else nothing.
+pub fn stderr_prefix(level: Level) -> &'static str {
+    if journal::is_stderr() { journal::prefix(level) } else { "" }
 }
 
 /// Puts lines into the queue. Each write is a line.
@@ -152,7 +172,7 @@ impl<'w> MakeWriter<'w> for LogLines {
         self.clone()
     }
 
-    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Self {
+    fn make_writer_for(&'w self, event: &EventMetadata<'_>) -> Self {
         let is_prioritised = self.queue.prioritised.load(Relaxed);
         let prefix = if is_prioritised { journal::prefix(*event.level()) } else { "" };
         Self { prefix, ..self.clone() }

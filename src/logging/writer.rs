@@ -28,24 +28,27 @@ impl LogWriter {
                 // This goes into the queue, behind the lines before the lost ones.
                 error!("{lost} log lines were lost here: the log's stream took none for a while");
             }
-            self.write_lines(&lines);
+            self.write_lines(&lines, 0);
             self.write_samples(&samples);
         }
     }
 
-    /// Writes all lines, however long that takes.
-    fn write_lines(&mut self, mut lines: &[u8]) {
-        while !lines.is_empty() {
+    /// Writes all lines but their first octets, which are written already, however long that takes.
+    fn write_lines(&mut self, lines: &[u8], mut written: usize) {
+        while written < lines.len() {
             // Within a line too: what refuses the rest of it may do so for ever.
             if let Some(stream) = self.queue.new_stream() {
                 self.stream = stream;
+                // Nobody puts the parts of a line in two files together: it is written again.
+                written = line_start(lines, written);
             }
-            let (piece, rest) = lines.split_at(piece_length(lines));
+            let rest = lines.get(written..).unwrap_or_default();
+            let piece = rest.get(..piece_length(rest)).unwrap_or(rest);
             match self.stream.write(piece) {
-                Ok(()) => lines = rest,
-                Err(PartialWrite { written }) => {
+                Ok(()) => written += piece.len(),
+                Err(PartialWrite { written: more }) => {
                     self.queue.counts().write_errors.fetch_add(1, Relaxed);
-                    lines = lines.get(written..).unwrap_or_default();
+                    written += more;
                     self.queue.pause();
                 }
             }
@@ -77,14 +80,21 @@ impl LogWriter {
     fn write_piece(&mut self, piece: &[u8]) -> usize {
         let Err(PartialWrite { written }) = self.stream.write(piece) else { return piece.len() };
         self.queue.counts().write_errors.fetch_add(1, Relaxed);
-        let (done, rest) = piece.split_at_checked(written).unwrap_or((piece, &[]));
-        if done.last().is_none_or(|last| *last == b'\n') {
+        let start = line_start(piece, written);
+        if start == written {
             return written;
         }
-        let torn = rest.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
-        self.write_lines(torn);
-        written + torn.len()
+        let torn = piece.get(start..).unwrap_or_default();
+        let torn = torn.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+        self.write_lines(torn, written - start);
+        start + torn.len()
     }
+}
+
+/// Where the line begins that the octet at `written` is part of.
+fn line_start(lines: &[u8], written: usize) -> usize {
+    let before = lines.get(..written).unwrap_or(lines);
+    before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1)
 }
 
 /// The length of the first lines that can be written in one piece, or of the first line if it is
@@ -213,6 +223,32 @@ mod tests {
         queue.flush();
         let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
         assert_eq!((read("first").as_str(), read("second").as_str()), ("refused\none\n", "two\n"));
+    }
+
+    #[test]
+    fn a_line_that_was_begun_is_whole_in_the_next_stream() {
+        assert_eq!([0, 1, 2, 3, 4].map(|written| line_start(b"a\nbc\n", written)), [0, 0, 2, 2, 2]);
+        // The pipe's pages take the first line and some octets of the second.
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::pipe::fcntl_setpipe_size(&writer, MAX_PIECE).unwrap();
+        rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+        let line = format!("{}\n", "x".repeat(3 * MAX_PIECE));
+        let (mut begun, mut next) = (reader, std::io::pipe().unwrap());
+        let queue = Arc::new(Queue::default());
+        let descriptor: &'static OwnedFd = Box::leak(Box::new(writer.into()));
+        let mut log = LogWriter::new(queue.clone(), LogStream::new(descriptor.as_fd()));
+        let writing = std::thread::spawn(move || log.write_lines(line.as_bytes(), 0));
+        let mut start = vec![0; MAX_PIECE];
+        begun.read_exact(&mut start).unwrap();
+        let descriptor: &'static OwnedFd = Box::leak(Box::new(next.1.into()));
+        queue.change_stream(LogStream::new(descriptor.as_fd()));
+        // Without a reader, the write that goes on fails.
+        drop(begun);
+        let mut found = vec![0; 3 * MAX_PIECE + 1];
+        next.0.read_exact(&mut found).unwrap();
+        writing.join().unwrap();
+        assert!(start.iter().all(|octet| *octet == b'x'));
+        assert_eq!(found.iter().position(|octet| *octet == b'\n'), Some(3 * MAX_PIECE));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What programs read of the log: priorities in the journal, fields in JSON, and a file that is
 //! rotated.
 
+use crate::sandbox::has_landlock;
 use crate::support;
 
 use std::collections::BTreeSet;
@@ -12,16 +13,31 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{User, geteuid};
 use serde_json::Value;
+use support::client::Transport;
 use support::daemon::{Daemon, Files};
 use support::fixture::{self, States};
 use support::left_out::leave_out;
-use support::{PATIENCE, ports, tools};
+use support::packet::Query;
+use support::prometheus::Page;
+use support::{PATIENCE, ports, rr, tools};
 
 /// The fixture's server with this `[log]`.
 fn files(log: &str) -> Files {
     let files = fixture::files();
     let config = format!("{}\n[log]\n{log}\n", files.text("cvdns.toml"));
     files.with("cvdns.toml", config)
+}
+
+/// The same with an admin address, whose port is returned.
+fn administered(log: &str) -> (Files, u16) {
+    let (files, port) = (files(log), ports::free());
+    let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
+    (files.with("cvdns.toml", config), port)
+}
+
+fn status(daemon: &Daemon) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    tools::output(command.args(["status", "--config"]).arg(daemon.path().join("cvdns.toml")))
 }
 
 /// Waits until a file has these words, and returns what it has.
@@ -149,8 +165,9 @@ fn rotate(file: &Path, to: &str, pid: u32) {
 }
 
 #[test]
-fn a_file_is_rotated_and_goes_on_where_it_cannot_be() {
-    let files = files("file = \"logs/cvdns.log\"").with("logs/keep", "");
+fn a_file_is_rotated_and_the_log_goes_on_where_it_cannot_be() {
+    let (files, admin) = administered("file = \"logs/cvdns.log\"");
+    let files = files.with("logs/keep", "");
     let said = tempfile::tempdir().expect("a directory");
     let stderr = File::create(said.path().join("stderr")).expect("a file");
     let daemon = Daemon::start_logging_to(&files, stderr);
@@ -167,16 +184,24 @@ fn a_file_is_rotated_and_goes_on_where_it_cannot_be() {
     daemon.write_feed(&fixture::feed(1_001, &fixture::states(&[("de1.example", "down")])));
     wait_for(&file, &["feed 1001 of"]);
 
-    // A directory takes its place: the renamed file goes on.
+    // A directory takes its place: the log goes on elsewhere, until the file can be opened.
     fs::rename(&file, file.with_extension("2")).expect("renamed");
     fs::create_dir(&file).expect("a directory");
     tools::signal(daemon.pid(), "USR1");
-    wait_for(&file.with_extension("2"), &["ERROR", "cannot be opened again"]);
+    let error = ["ERROR", "cannot be opened: it is a directory", "tried again every second"];
+    wait_for(&file.with_extension("2"), &error);
+    wait_for(&said.path().join("stderr"), &error);
     daemon.write_feed(&fixture::feed(1_002, &States::new()));
-    wait_for(&file.with_extension("2"), &["feed 1002 of"]);
+    wait_for(&said.path().join("stderr"), &["feed 1002 of"]);
+    let not_open = || Page::of(admin).get("cvdns_log_open_errors_total", &[]);
+    daemon.until("another attempt", || not_open() > 1.5);
+    let line = format!("on standard error, NOT in {}: it is a directory", file.display());
+    assert!(status(&daemon).contains(&line), "{}", status(&daemon));
     fs::remove_dir(&file).expect("removed");
-    tools::signal(daemon.pid(), "USR1");
-    wait_for(&file, &["which was opened again"]);
+    wait_for(&said.path().join("stderr"), &["INFO the log goes on in"]);
+    daemon.write_feed(&fixture::feed(1_003, &States::new()));
+    wait_for(&file, &["feed 1003 of"]);
+    assert!(!status(&daemon).contains("NOT in"), "{}", status(&daemon));
     tools::signal(daemon.pid(), "TERM");
     wait_for(&file, &["stopped: "]);
     let old = wait_for(&file.with_extension("1"), &["answering on"]);
@@ -233,28 +258,151 @@ fn monitor_and_exporter_have_their_file_too() {
     }
 }
 
+/// A log that cannot be opened is no reason not to answer.
 #[test]
-fn a_file_that_cannot_be_opened_is_said_and_nothing_served() {
-    let dir = tempfile::tempdir().expect("a directory");
-    files("file = \"none/cvdns.log\"").with("none", "").write(dir.path(), ports::free());
-    let output = Command::new(env!("CARGO_BIN_EXE_cvdns"))
-        .args(["serve", "--config"])
-        .arg(dir.path().join("cvdns.toml"))
-        .output()
-        .expect("run");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("ERROR cannot open the log") && said.contains("none/cvdns.log"),
-        "{said}"
+fn a_server_whose_file_cannot_be_opened_starts_and_tries_again() {
+    let (files, admin) = administered("file = \"logs/cvdns.log\"");
+    let said = tempfile::tempdir().expect("a directory");
+    let stderr = File::create(said.path().join("stderr")).expect("a file");
+    let daemon = Daemon::start_logging_to(&files.with("logs/cvdns.log/keep", ""), stderr);
+    let file = daemon.path().join("logs/cvdns.log");
+    wait_for(
+        &said.path().join("stderr"),
+        &["ERROR", "cvdns.log cannot be opened: it is a directory", "answering on [::1]"],
     );
+    assert!(Page::of(admin).get("cvdns_log_open_errors_total", &[]) > 0.5);
+    assert!(status(&daemon).contains("NOT in"), "{}", status(&daemon));
+    fs::remove_dir_all(&file).expect("removed");
+    wait_for(&said.path().join("stderr"), &["INFO the log goes on in"]);
+    daemon.write_feed(&fixture::feed(1_001, &States::new()));
+    wait_for(&file, &["feed 1001 of"]);
+    assert!(daemon.terminate().success());
+}
+
+/// landlock(7): a rule is about the directory that lay at a path, not about the path.
+#[test]
+fn a_directory_that_was_made_anew_is_named_as_the_reason() {
+    let files = files("file = \"logs/cvdns.log\"").with("logs/keep", "");
+    let said = tempfile::tempdir().expect("a directory");
+    let stderr = File::create(said.path().join("stderr")).expect("a file");
+    let daemon = Daemon::start_logging_to(&files, stderr);
+    let file = daemon.path().join("logs/cvdns.log");
+    wait_for(&file, &["answering on [::1]"]);
+    // Were the first removed before the second is made, it could have the same inode.
+    fs::rename(daemon.path().join("logs"), daemon.path().join("old")).expect("renamed");
+    fs::create_dir(daemon.path().join("logs")).expect("made");
+    fs::remove_dir_all(daemon.path().join("old")).expect("removed");
+    tools::signal(daemon.pid(), "USR1");
+    if has_landlock() {
+        let reason = ["ERROR", "directory is not the one that was there", "restart cvdns"];
+        wait_for(&said.path().join("stderr"), &reason);
+    } else {
+        wait_for(&file, &["which was opened again"]);
+    }
+    assert!(daemon.terminate().success());
+}
+
+/// The end of a command that was given this `[log] file`.
+fn check(file: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let files = files(&format!("file = \"{file}\""));
+    let config =
+        files.text("cvdns.toml").replace("[server]\n", "[server]\ntakeover = \"takeover.sock\"\n");
+    files.with("none", "").with("cvdns.toml", config).write(dir.path(), ports::free());
+    nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    std::os::unix::fs::symlink("nowhere/file", dir.path().join("link")).expect("a link");
     let output = Command::new(env!("CARGO_BIN_EXE_cvdns"))
         .args(["check", "--config"])
         .arg(dir.path().join("cvdns.toml"))
         .output()
         .expect("run");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("none is not a directory"), "{said}");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn check_refuses_what_can_be_no_log() {
+    for (file, reason) in [
+        (".", "is a directory"),
+        ("logs/", "is a directory"),
+        ("pipe", "is a pipe"),
+        ("/dev/null", "is a device"),
+        ("link", "is a symbolic link that leads nowhere"),
+        ("/proc/cvdns.log", "is in /proc"),
+        ("cvdns.toml", "the server reads"),
+        ("./feed.json", "the server reads"),
+        ("takeover.sock", "the server makes"),
+        ("none/cvdns.log", "none is not a directory"),
+    ] {
+        let (good, said) = check(file);
+        assert!(!good && said.contains(reason), "{file}: {said}");
+    }
+    for file in ["cvdns.log", "logs/of/cvdns.log"] {
+        let (good, said) = check(file);
+        assert!(good, "{file}: {said}");
+    }
+}
+
+/// Runs `serve`, which cannot start, with standard error as the journal's. Returns what it says.
+fn fails_under_systemd(files: &Files) -> String {
+    let dir = tempfile::tempdir().expect("a directory");
+    files.write(dir.path(), ports::free());
+    let script = "export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) && exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_cvdns"), "serve", "--config"])
+        .arg(dir.path().join("cvdns.toml"))
+        .output()
+        .expect("run");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// sd-daemon(3), as above.
+#[test]
+fn what_keeps_the_server_from_starting_has_a_priority() {
+    for format in ["text", "json"] {
+        let files = files(&format!("format = \"{format}\""));
+        let config = files.text("cvdns.toml").replace("workers = 1", "workers = \"one\"");
+        let said = fails_under_systemd(&files.clone().with("cvdns.toml", config));
+        assert!(said.contains("workers"), "{said}");
+        for line in said.lines() {
+            let rest = line.strip_prefix("<3>").unwrap_or_else(|| panic!("no priority: {said}"));
+            if format == "json" {
+                let line: Value = serde_json::from_str(rest).expect("JSON");
+                assert_eq!(line["level"], "ERROR", "{line}");
+            }
+        }
+    }
+    let said = fails_under_systemd(&files("").with("cvdns.toml", "[server"));
+    assert!(said.lines().all(|line| line.starts_with("<3>")), "{said}");
+}
+
+#[test]
+fn samples_have_their_priority_too() {
+    let mut daemon = Daemon::start(&files("query-sample = 1"));
+    daemon.kill();
+    daemon.start_again_after("export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)");
+    let query = Query::new("db.de.clam.example", rr::A);
+    assert!(!daemon.client().ask(Transport::Udp4, &query).rdata(rr::A).is_empty());
+    daemon.wait_for_log(0, &["\"client\""]);
+    let log = daemon.log();
+    let sample = log.lines().find(|line| line.contains("\"client\"")).expect("a sample");
+    assert!(sample.starts_with("<6>{"), "{sample}");
+}
+
+#[test]
+fn pages_and_help_say_what_sigusr1_does_and_where_the_log_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cvdns = || Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    tools::output(cvdns().arg("man").arg(dir.path()));
+    for page in ["cvdns-serve.8", "cvdns-monitor.8", "cvdns-export-bind.1"] {
+        let text = fs::read_to_string(dir.path().join(page)).expect("a page");
+        let (_, after) = text.split_once("SIGUSR1").expect("the signal");
+        assert!(after.lines().take(3).any(|line| line.contains("again")), "{page}: {text}");
+    }
+    for command in ["serve", "monitor"] {
+        let help = tools::output(cvdns().args([command, "--help"]));
+        assert!(help.contains("or to `file` in `[log]`"), "{command}: {help}");
+    }
 }
 
 /// Root opens nothing that somebody else could have put there: the file is the user's.

@@ -103,7 +103,9 @@ impl MetricsEncoder<'_, '_> {
         let help = "Log lines dropped because too many were waiting to be written";
         self.counter("log_lines_dropped", help, counts.lines_dropped.load(Relaxed))?;
         let help = "Failed writes of the log; they are tried again";
-        self.counter("log_write_errors", help, counts.write_errors.load(Relaxed))
+        self.counter("log_write_errors", help, counts.write_errors.load(Relaxed))?;
+        let help = "Failed attempts to open the file of the log; it is tried again every second";
+        self.counter("log_open_errors", help, counts.open_errors.load(Relaxed))
     }
 
     /// Counters of dnstap; all are 0 without a collector's socket.

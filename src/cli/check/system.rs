@@ -3,6 +3,8 @@
 //! The server reads files as root when it starts and as the account when it reloads them. Owners,
 //! groups and modes are checked; access control lists and security modules are not.
 
+mod log_file;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -43,7 +45,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let mut access = Access { account, searched: HashMap::new() };
     check_files(config, loaded, &mut access, problems);
     check_state(loaded, &mut access, problems);
-    check_log(config, loaded, &mut access, problems);
+    log_file::check(config, loaded, &mut access, problems);
     check_sockets(config, loaded, &mut access, problems);
 }
 
@@ -237,22 +239,6 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
         location: &named.location,
         key: "`state` in [feed]",
         lost: "after a restart the server would not know what was in force",
-    };
-    check_written(&written, access, problems);
-}
-
-/// Checks that the account can make the file of the log.
-fn check_log(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
-    let Some(named) = &loaded.config.log.file else { return };
-    let file = beside(config, &named.value);
-    let Some(directory) = file.parent().filter(|above| !above.as_os_str().is_empty()) else {
-        return;
-    };
-    let written = Written {
-        directory,
-        location: &named.location,
-        key: "`file` in [log]",
-        lost: "the server could not open its log there",
     };
     check_written(&written, access, problems);
 }

@@ -40,7 +40,12 @@ pub(super) const RUNNING: Running = Running {
             "Read everything again. If something is wrong, nothing changes, and the log says what.",
         ),
         ("SIGTERM, SIGINT", "Stop. The server first answers what it has received."),
-        ("SIGUSR1, SIGUSR2", "Write a line to the log, and do nothing else."),
+        (
+            "SIGUSR1",
+            "Open the `file` of `[log]` again, after it was renamed. Without `file`, write a line \
+             to the log, and do nothing else.",
+        ),
+        ("SIGUSR2", "Write a line to the log, and do nothing else."),
     ],
     environment: &[(
         "CVDNS_LOG",

@@ -24,7 +24,7 @@ fn files() -> Files {
 }
 
 /// Whether the kernel has Landlock, asked by another program.
-fn has_landlock() -> bool {
+pub(crate) fn has_landlock() -> bool {
     // landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION).
     let ask = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))";
     let version = tools::output(tools::tool_of("python3", "install python3").args(["-c", ask]));
