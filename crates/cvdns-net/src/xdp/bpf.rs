@@ -21,7 +21,7 @@ const MAP_CREATE: libc::c_int = 0;
 const MAP_UPDATE: libc::c_int = 2;
 const PROGRAM_LOAD: libc::c_int = 5;
 const PROGRAM_BY_ID: libc::c_int = 13;
-const INFORMATION: libc::c_int = 15;
+const OBJECT_INFO: libc::c_int = 15;
 #[cfg(test)]
 const PROGRAM_TEST_RUN: libc::c_int = 10;
 const LINK_CREATE: libc::c_int = 28;
@@ -169,7 +169,7 @@ pub(super) fn is_own(program: u32) -> io::Result<bool> {
     *second = information.as_mut_ptr().expose_provenance() as u64;
     // SAFETY: the kernel writes at most as many octets as the argument says, which the array has;
     // zeros in it ask for no instructions and no maps, so that it has no pointers.
-    unsafe { call(INFORMATION, &mut argument)? };
+    unsafe { call(OBJECT_INFO, &mut argument)? };
     let [.., name, name_end] = information;
     Ok([name, name_end] == name_words())
 }

@@ -19,8 +19,8 @@
 //! - The program is assembled (`assembler`, `filter`), loaded (`bpf`) and attached
 //!   (`attachment`). [`XdpHandover`] is what the next server takes over of it (`handover`).
 //! - `serving` has a thread for each queue, which runs the same worker as for a socket. Its batch
-//!   has `slots`: frames (`memory`) that `frame` reads and writes, but for those from `sources` that
-//!   no query can have.
+//!   has `slots`: frames (`memory`) that `frame` reads and writes. `sources` are those whose frames
+//!   get no answer.
 //! - `tally` counts, [`XdpStatus`] is what others see of it (`status`), `watch` looks whether the
 //!   interface is still what it was.
 //!
