@@ -104,12 +104,23 @@ fn interface(xdp: &XdpInterface) -> Vec<String> {
     let XdpInterface { interface, mode, fallback, queues } = xdp;
     let sum = |of: fn(&XdpQueue) -> u64| queues.iter().map(of).sum::<u64>();
     let mut lines = Vec::new();
-    if let Some(why) = fallback {
-        lines.push(format!("{interface}: FALLBACK to sockets: {why}"));
+    let mut before = "";
+    match fallback {
+        Some(why) if queues.is_empty() => {
+            lines.push(format!("{interface}: FALLBACK to sockets: {why}"));
+        }
+        Some(why) if why.starts_with("in part: ") => {
+            lines.push(format!("{interface}: FALLBACK to sockets {why}"));
+        }
+        Some(why) => {
+            lines.push(format!("{interface}: FALLBACK, by sockets now: {why}"));
+            before = "by AF_XDP before: ";
+        }
+        None => {}
     }
     if !queues.is_empty() {
         lines.push(format!(
-            "{interface}: {mode}, {}; {} received, {} answered",
+            "{interface}: {before}{mode}, {}; {} received, {} answered",
             of(queues.len(), "queue"),
             sum(|queue| queue.received),
             sum(|queue| queue.answered)
@@ -267,4 +278,43 @@ fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
 
 fn of(count: usize, what: &str) -> String {
     plural(count, what, &format!("{what}s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_says_who_answers_now_and_who_did_before() {
+        let shown = |fallback: Option<&str>, queues: u32| {
+            let queue = |queue| XdpQueue {
+                queue,
+                received: 7,
+                answered: 6,
+                send_errors: 0,
+                refused: BTreeMap::new(),
+                lost: BTreeMap::new(),
+            };
+            interface(&XdpInterface {
+                interface: "eth0".to_owned(),
+                mode: "native".to_owned(),
+                fallback: fallback.map(ToOwned::to_owned),
+                queues: (0..queues).map(queue).collect(),
+            })
+        };
+        let counts = "native, 1 queue; 7 received, 6 answered";
+        assert_eq!(shown(None, 1), [format!("eth0: {counts}")]);
+        assert_eq!(shown(Some("no such"), 0), ["eth0: FALLBACK to sockets: no such"]);
+        assert_eq!(
+            shown(Some("it is down"), 1),
+            [
+                "eth0: FALLBACK, by sockets now: it is down".to_owned(),
+                format!("eth0: by AF_XDP before: {counts}")
+            ]
+        );
+        assert_eq!(
+            shown(Some("in part: no memory"), 1),
+            ["eth0: FALLBACK to sockets in part: no memory".to_owned(), format!("eth0: {counts}")]
+        );
+    }
 }

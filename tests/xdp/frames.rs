@@ -4,7 +4,7 @@
 use crate::support::client::Transport;
 use crate::support::daemon::Daemon;
 use crate::support::lab::{
-    CLIENT, CLIENTS_CARD, CLIENTS_MAC, MAC, SERVER, at_clients, by_sockets, hex,
+    CLIENT, CLIENTS_CARD, CLIENTS_MAC, MAC, SECOND, SERVER, at_clients, by_sockets, hex,
 };
 use crate::support::packet::Query;
 use crate::support::{fixture, place, rr};
@@ -235,6 +235,14 @@ fn frames_that_lie_get_no_answer() {
         ("a VLAN, IPv6", tagged(v6().frame())),
         ("from the server itself", from(s4, port)),
         ("from the server itself, IPv6", from(s6, port)),
+        ("from another port of the server", from(s4, CLIENT_PORT)),
+        ("from another port of the server, IPv6", from(s6, CLIENT_PORT)),
+        ("from the server's second address", from(SECOND[0], CLIENT_PORT)),
+        ("from the server's second address, IPv6", from(SECOND[1], CLIENT_PORT)),
+        // Made of the MAC address (RFC 4291 appendix A).
+        ("from the server's link-local address", from("fe80::ff:fe00:2", CLIENT_PORT)),
+        ("from all of the network", from("198.18.0.255", CLIENT_PORT)),
+        ("from the network", from("198.18.0.0", CLIENT_PORT)),
         ("from loopback", from("127.0.0.1", CLIENT_PORT)),
         ("from loopback, IPv6", from("::1", CLIENT_PORT)),
         ("from nobody", from("0.0.0.0", CLIENT_PORT)),

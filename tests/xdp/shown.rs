@@ -4,9 +4,9 @@
 
 use crate::support::client::UDP;
 use crate::support::daemon::Daemon;
-use crate::support::lab::{CARD, Lab, SERVER, at_clients, at_server};
+use crate::support::lab::{CARD, Lab, SERVER, at_clients, at_server, hex, in_servers};
 use crate::support::packet::Query;
-use crate::support::{fixture, http, place, ports, rr};
+use crate::support::{fixture, http, place, ports, rr, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -101,6 +101,47 @@ fn status_and_metrics_count_what_comes_past_the_sockets() {
     let line = format!("\nxdp       vs: native, 2 queues; {all} received, {all} answered\n");
     assert!(page.contains(&line), "{page}");
     assert!(page.contains("\n          none0: FALLBACK to sockets: there is no such"), "{page}");
+    // Its own program is no obstacle.
+    let checked = cvdns(port, server.path(), &["check", "--xdp=vs"]);
+    let (printed, said) = (text(&checked.stdout), text(&checked.stderr));
+    assert!(checked.status.success() && printed.contains("a running cvdns has"), "{printed}{said}");
+}
+
+/// The kernel counts a frame that finds no place by two of its words.
+#[test]
+fn a_lost_frame_is_counted_once() {
+    if !place::is_lab() {
+        return;
+    }
+    place::set_kind("1 native");
+    let files = fixture::files();
+    let config = format!(
+        "{}\n[admin]\nlisten = \"127.0.0.1:8053\"\n\n[xdp]\ninterfaces = [\"{CARD}\"]\n",
+        files.text("cvdns.toml")
+    );
+    let server = Daemon::start(&files.with("cvdns.toml", config));
+    let port = server.port();
+    let counts = || {
+        let samples = metrics(port);
+        let of = |name: &str| of_queues(&samples, name, "");
+        (of("cvdns_xdp_received_total"), of("cvdns_xdp_frames_lost_total"))
+    };
+    let (received, lost) = counts();
+    assert_eq!(lost, 0.0);
+    // More than the frames of a queue, of which there are 2,048.
+    let sent = 6000;
+    tools::signal(server.pid(), "STOP");
+    let to = format!("(\"{}\", {port})", SERVER[0]);
+    let query = hex(&Query::new("www.clam.example", rr::A).build());
+    let send = format!(
+        "import socket; s = socket.socket(type=socket.SOCK_DGRAM); \
+         [s.sendto(bytes.fromhex(\"{query}\"), {to}) for _ in range({sent})]"
+    );
+    at_clients(port, &format!("python3 -c '{send}'"));
+    tools::signal(server.pid(), "CONT");
+    server.until("losses are counted", || counts().1 > 0.0);
+    let (received, lost) = (counts().0 - received, counts().1);
+    assert!(received > 0.0 && received + lost <= f64::from(sent), "{received} and {lost}");
 }
 
 /// The command tries what can be tried, and leaves the interface as it was.
@@ -123,6 +164,17 @@ fn check_says_which_interfaces_can_be_served() {
         SERVER[0], SERVER[1]
     );
     assert!(good && printed.contains(&line), "{printed}{said}");
+    assert!(printed.contains("\n  2 of 2 receive queues, a thread for each\n"), "{printed}");
+    assert!(printed.contains("\n  not tested: whether the driver veth takes it"), "{printed}");
+    // Each queue takes 4 MiB, and all of them are tried.
+    let mut limited = in_servers(port, "setpriv");
+    limited.args(["--inh-caps=-ipc_lock", "--bounding-set=-ipc_lock"]);
+    limited.args(["prlimit", "--memlock=6291456:6291456", env!("CARGO_BIN_EXE_cvdns")]);
+    limited.args(["check", "--xdp"]).current_dir(dir.path());
+    let limited = limited.output().expect("the command ran");
+    let why = "queue 1 cannot be served";
+    let said = text(&limited.stderr);
+    assert!(!limited.status.success() && said.contains(why) && said.contains("MEMLOCK"), "{said}");
     let (good, printed, said) = check(&["--xdp=none0,vs"]);
     assert!(!good && printed.contains(&line), "{printed}");
     let why = "none0 cannot be served by AF_XDP (native): there is no such interface";

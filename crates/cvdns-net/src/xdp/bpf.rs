@@ -20,6 +20,8 @@ type Argument = [u64; WORDS];
 const MAP_CREATE: libc::c_int = 0;
 const MAP_UPDATE: libc::c_int = 2;
 const PROGRAM_LOAD: libc::c_int = 5;
+const PROGRAM_BY_ID: libc::c_int = 13;
+const OBJECT_INFO: libc::c_int = 15;
 #[cfg(test)]
 const PROGRAM_TEST_RUN: libc::c_int = 10;
 const LINK_CREATE: libc::c_int = 28;
@@ -147,6 +149,29 @@ pub(super) fn attach(
     *second = words(TO_INTERFACE, flags);
     // SAFETY: the argument of this command has no pointers.
     unsafe { descriptor(LINK_CREATE, &mut argument) }
+}
+
+/// Whether the program with this id is one of cvdns, by its name.
+///
+/// # Errors
+/// Those of bpf(2): `EPERM` without `CAP_SYS_ADMIN`, `ENOENT` if it is gone.
+pub(super) fn is_own(program: u32) -> io::Result<bool> {
+    let mut argument: Argument = [0; WORDS];
+    let [first, ..] = &mut argument;
+    *first = words(program, 0);
+    // SAFETY: the argument of this command has no pointers.
+    let program = unsafe { descriptor(PROGRAM_BY_ID, &mut argument) }?;
+    // The beginning of `struct bpf_prog_info`, up to the name.
+    let mut information = [0_u64; 10];
+    let mut argument: Argument = [0; WORDS];
+    let [first, second, ..] = &mut argument;
+    *first = words(program.as_raw_fd().cast_unsigned(), size_of_val(&information) as u32);
+    *second = information.as_mut_ptr().expose_provenance() as u64;
+    // SAFETY: the kernel writes at most as many octets as the argument says, which the array has;
+    // zeros in it ask for no instructions and no maps, so that it has no pointers.
+    unsafe { call(OBJECT_INFO, &mut argument)? };
+    let [.., name, name_end] = information;
+    Ok([name, name_end] == name_words())
 }
 
 /// What a program makes of a frame: the action that it returns.

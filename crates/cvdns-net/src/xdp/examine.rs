@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::attachment::Maps;
+use super::bpf;
 use super::filter::Action;
 use super::interface::{MAX_QUEUES, System};
 use super::memory::{FRAME_SIZE, FRAMES, Frames};
@@ -23,36 +24,50 @@ pub fn examine(
     listen: &[SocketAddr],
 ) -> Result<Vec<String>, String> {
     let interface = System::ask()?.interface(interface, listen)?;
-    if interface.program != 0 {
-        return Err(reasons::foreign(&interface));
+    let is_served = interface.program != 0;
+    if is_served {
+        match bpf::is_own(interface.program) {
+            Ok(true) => {}
+            Ok(false) => return Err(reasons::foreign(&interface)),
+            Err(error) => return Err(reasons::unknown(&error, &interface)),
+        }
     }
     let queues = interface.queues.min(MAX_QUEUES);
     let addresses: Vec<_> = interface.endpoints.iter().map(ToString::to_string).collect();
     let memory = u64::from(queues) * u64::from(FRAMES) * FRAME_SIZE as u64 / (1 << 20);
     let mut facts = vec![
         format!("answers for {}", addresses.join(", ")),
-        format!(
-            "{queues} of {} receive queues, a thread for each; {memory} MiB of locked memory",
-            interface.queues
-        ),
+        format!("{queues} of {} receive queues, a thread for each", interface.queues),
+        format!("{memory} MiB of locked memory, as much again during `cvdns serve --replace`"),
         format!("MTU {} octets", interface.mtu),
     ];
-    let try_socket = || {
-        let socket = open()?;
-        Frames::register(socket.as_fd()).map(drop)
-    };
-    try_socket().map_err(|error: io::Error| reasons::queue(&error, 0))?;
+    facts.extend(interface.more_endpoints());
+    try_memory(queues)?;
     let load = || Maps::new(queues)?.program(interface.mac, &interface.endpoints, Action::Pass);
     load().map_err(|error| reasons::attaching(&error, &interface, mode))?;
-    facts.push("the kernel takes the program and the memory".to_owned());
-    if mode == XdpMode::Native {
+    facts.push("tested: the kernel takes the program and the memory".to_owned());
+    if is_served {
+        facts.push(format!("a running cvdns has its program ({}) there now", interface.program));
+    } else if mode == XdpMode::Native {
         let driver = match interface.kind.as_str() {
-            "" => "its driver",
-            kind => kind,
+            "" => "its driver".to_owned(),
+            kind => format!("the driver {kind}"),
         };
-        facts.push(format!(
-            "only attaching shows whether {driver} takes programs (`mode = \"native\"`)"
-        ));
+        facts.push(format!("not tested: whether {driver} takes it, which only a start shows"));
     }
     Ok(facts)
+}
+
+/// Takes the memory of all queues at once, as the server does.
+fn try_memory(queues: u32) -> Result<(), String> {
+    let take = || -> io::Result<(OwnedFd, Frames)> {
+        let socket = open()?;
+        let frames = Frames::register(socket.as_fd())?;
+        Ok((socket, frames))
+    };
+    let mut taken = Vec::new();
+    for number in 0..queues {
+        taken.push(take().map_err(|error| reasons::queue(&error, number))?);
+    }
+    Ok(())
 }

@@ -1,15 +1,19 @@
 //! Whether an interface can be served by AF_XDP, and what must be known of it for that.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+
+use cvdns_core::problem::plural;
 
 use super::channels;
 use super::filter::MAX_ENDPOINTS;
 use super::memory::{FRAME_SIZE, HEADROOM};
 use super::netlink::{Link, LinkAddress, Netlink};
+use super::sources::ImpossibleSources;
 
 /// An interface that can be served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Interface {
     pub name: String,
     pub index: u32,
@@ -20,6 +24,10 @@ pub(super) struct Interface {
     pub queues: u32,
     /// The listen addresses that belong to it. A wildcard is there as each address of its family.
     pub endpoints: Vec<SocketAddr>,
+    /// How many more there are than [`MAX_ENDPOINTS`].
+    pub more_endpoints: usize,
+    /// Sources whose queries get no answer.
+    pub impossible: ImpossibleSources,
     /// The XDP program that is attached; 0 for none.
     pub program: u32,
     /// What it is made of, such as `veth`; empty for hardware.
@@ -85,7 +93,7 @@ impl System {
             return Err(format!("its MTU of {} octets is under {MIN_MTU}", link.mtu));
         }
         self.check_vlans(link)?;
-        let endpoints = self.endpoints(link, listen);
+        let (endpoints, more_endpoints) = self.endpoints(link, listen);
         if endpoints.is_empty() {
             return Err(format!(
                 "it has none of the addresses of `listen`: `ip address show {name}`"
@@ -99,6 +107,8 @@ impl System {
             mtu: link.mtu,
             queues: asked.unwrap_or(link.queues).max(1),
             endpoints,
+            more_endpoints,
+            impossible: ImpossibleSources::of(link.index, &self.addresses),
             program: link.program,
             kind: link.kind.clone(),
         })
@@ -137,7 +147,8 @@ impl System {
         }
     }
 
-    fn endpoints(&self, link: &Link, listen: &[SocketAddr]) -> Vec<SocketAddr> {
+    /// Those of the listen addresses that the interface has, and how many there are beyond them.
+    fn endpoints(&self, link: &Link, listen: &[SocketAddr]) -> (Vec<SocketAddr>, usize) {
         let own = self.addresses.iter().filter(|own| own.link == link.index && own.is_usable);
         let own: Vec<IpAddr> = own.map(|own| own.address).filter(is_served).collect();
         let mut endpoints = Vec::new();
@@ -148,11 +159,33 @@ impl System {
             let found = own.iter().filter(of_family).filter(is_it);
             endpoints.extend(found.map(|address| SocketAddr::new(*address, port)));
         }
-        endpoints.sort_unstable();
-        endpoints.dedup();
+        let mut seen = HashSet::new();
+        endpoints.retain(|endpoint| seen.insert(*endpoint));
+        let more = endpoints.len().saturating_sub(MAX_ENDPOINTS);
+        let mut endpoints = in_turn(endpoints);
         endpoints.truncate(MAX_ENDPOINTS);
-        endpoints
+        endpoints.sort_unstable();
+        (endpoints, more)
     }
+}
+
+impl Interface {
+    /// What is left to the ordinary sockets as there is too much of it, for people; `None` if
+    /// nothing is.
+    pub(super) fn more_endpoints(&self) -> Option<String> {
+        (self.more_endpoints > 0).then(|| {
+            let more = plural(self.more_endpoints, "address with a port", "addresses with ports");
+            format!("{more} are left to the ordinary sockets, as at most {MAX_ENDPOINTS} are taken")
+        })
+    }
+}
+
+/// Endpoints of IPv4 and IPv6 in turn, each family in its order.
+fn in_turn(endpoints: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let (v4, v6): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(SocketAddr::is_ipv4);
+    let mut placed: Vec<_> = v4.into_iter().enumerate().chain(v6.into_iter().enumerate()).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
 
 /// Link-local addresses are left to the kernel: an answer to one needs to know the interface.
@@ -175,6 +208,8 @@ mod tests {
         let of = |(link, address): &(u32, &str)| LinkAddress {
             link: *link,
             address: address.parse().unwrap(),
+            network: address.parse().unwrap(),
+            prefix: 24,
             is_usable: true,
         };
         let addresses = addresses.iter().map(of).collect();
@@ -221,6 +256,27 @@ mod tests {
         }
         let reason = system.interface(NAME, &listen(&["192.0.2.1:53"])).unwrap_err();
         assert!(reason.contains("none of the addresses"), "{reason}");
+    }
+
+    #[test]
+    fn too_many_endpoints_are_taken_in_turn_and_the_rest_is_counted() {
+        let v4: Vec<_> = (0..100).map(|number| format!("192.0.2.{number}")).collect();
+        let v6: Vec<_> = (0..40).map(|number| format!("2001:db8::{number:x}")).collect();
+        let own: Vec<_> = v4.iter().chain(&v6).map(|address| (2, address.as_str())).collect();
+        let system = system(vec![eth0()], &own);
+        // The first ones of `listen` come first.
+        let all = listen(&["192.0.2.99:53", "192.0.2.99:53", "0.0.0.0:53", "[::]:53"]);
+        let interface = system.interface(NAME, &all).unwrap();
+        let taken = |is_v4| interface.endpoints.iter().filter(move |it| it.is_ipv4() == is_v4);
+        assert_eq!((taken(true).count(), taken(false).count()), (32, 32));
+        assert!(interface.endpoints.contains(&all[0]) && interface.endpoints.is_sorted());
+        let words = interface.more_endpoints().unwrap();
+        assert!(words.starts_with("76 addresses with ports are left"), "{words}");
+        let few = system.interface(NAME, &listen(&["0.0.0.0:53", "[2001:db8::1]:53"])).unwrap();
+        assert!(few.endpoints.contains(&"[2001:db8::1]:53".parse().unwrap()));
+        assert_eq!((few.endpoints.len(), few.more_endpoints), (64, 37));
+        let none = system.interface(NAME, &listen(&["[::]:53"])).unwrap();
+        assert_eq!(none.more_endpoints(), None);
     }
 
     #[test]

@@ -19,7 +19,8 @@
 //! - The program is assembled (`assembler`, `filter`), loaded (`bpf`) and attached
 //!   (`attachment`). [`XdpHandover`] is what the next server takes over of it (`handover`).
 //! - `serving` has a thread for each queue, which runs the same worker as for a socket. Its batch
-//!   has `slots`: frames (`memory`) that `frame` reads and writes.
+//!   has `slots`: frames (`memory`) that `frame` reads and writes. `sources` are those whose frames
+//!   get no answer.
 //! - `tally` counts, [`XdpStatus`] is what others see of it (`status`), `watch` looks whether the
 //!   interface is still what it was.
 //!
@@ -59,6 +60,8 @@ mod serving;
 mod set_up;
 #[cfg(target_os = "linux")]
 mod slots;
+#[cfg(target_os = "linux")]
+mod sources;
 mod status;
 #[cfg(target_os = "linux")]
 mod tally;

@@ -50,6 +50,10 @@ pub(super) struct LinkAddress {
     /// Index of the interface.
     pub link: u32,
     pub address: IpAddr,
+    /// An address of its network: the same one, or that of the other end of a link with two ends.
+    pub network: IpAddr,
+    /// Bits of that network's prefix.
+    pub prefix: u8,
     /// Whether it may be used. It may not while the kernel looks for duplicates (RFC 4862 section
     /// 5.4), nor after one was found.
     pub is_usable: bool,
@@ -264,7 +268,9 @@ fn address(body: &[u8]) -> Option<LinkAddress> {
         }
     }
     let is_usable = flags & (libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED) == 0;
-    Some(LinkAddress { link: u32_at(body, 4)?, address: local.or(other)?, is_usable })
+    let (link, prefix) = (u32_at(body, 4)?, *body.get(1)?);
+    let (address, network) = (local.or(other)?, other.or(local)?);
+    Some(LinkAddress { link, address, network, prefix, is_usable })
 }
 
 fn ip(octets: &[u8]) -> Option<IpAddr> {

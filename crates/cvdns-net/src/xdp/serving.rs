@@ -9,6 +9,7 @@ use std::sync::atomic::{
 };
 use std::thread::{JoinHandle, sleep};
 
+use cvdns_core::problem::plural;
 use cvdns_io::essential;
 use tracing::{info, warn};
 
@@ -91,12 +92,12 @@ impl XdpServing {
         endpoint: Endpoint,
     ) -> io::Result<JoinHandle<()>> {
         let PlannedQueue { tally, socket, frames, is_bound } = queue;
-        let Interface { name, index, mtu, .. } = beginning.interface.clone();
+        let Interface { name, index, .. } = beginning.interface.clone();
         let number = tally.queue;
         let progress = shared.watchdog.watch(format!("XDP worker {number} of {name}"));
         let stop = shared.stop.clone();
         let duty = Duty { endpoint, tally: tally.udp.clone(), stop: stop.clone(), progress };
-        let slots = FrameSlots::new(frames, shared.filter.clone(), mtu as usize, tally);
+        let slots = FrameSlots::new(frames, shared.filter.clone(), &beginning.interface, tally);
         let (beginning, may_begin) = (beginning.clone(), self.may_begin.clone());
         let make = make.clone();
         essential::spawn(format!("cvdns-xdp-{number}-{name}"), move || {
@@ -166,7 +167,8 @@ impl Beginning {
             self.attachment.begin();
             let list: Vec<_> = endpoints.iter().map(ToString::to_string).collect();
             let mode = self.tally.mode();
-            info!("AF_XDP ({mode}) answers {served} queues of {name} for {}", list.join(", "));
+            let queues = plural(served, "queue", "queues");
+            info!("AF_XDP ({mode}) answers {queues} of {name} for {}", list.join(", "));
         }
     }
 }

@@ -120,22 +120,23 @@ fn set_up(
         Attachment::new(&interface, queues, mode)
             .map_err(|error| reasons::attaching(&error, &interface, mode))?
     };
-    let (mut set_up, mut missing) = (Vec::new(), None);
+    let (mut set_up, mut missing) = (Vec::new(), Vec::new());
     for number in 0..queues {
         match queue(&interface, &attachment, number, is_replacing) {
             Ok(queue) => set_up.push(queue),
             Err(error) if number == 0 => return Err(reasons::queue(&error, number)),
-            Err(error) => {
-                let reason = reasons::queue(&error, number);
-                warn!("AF_XDP does not serve {name} in full: {reason}");
-                missing = Some(reason);
-            }
+            Err(error) => missing.push(reasons::queue(&error, number)),
         }
     }
     if interface.queues > queues {
         let more = interface.queues.saturating_sub(queues);
-        missing = Some(format!("{more} of its queues are beyond the {queues} that are served"));
+        missing.push(format!("{more} of its queues are beyond the {queues} that are served"));
     }
+    missing.extend(interface.more_endpoints());
+    for reason in &missing {
+        warn!("AF_XDP does not serve {name} in full: {reason}");
+    }
+    let missing = (!missing.is_empty()).then(|| missing.join("; "));
     let attachment = Arc::new(attachment);
     Ok((Attached { interface, attachment, queues: set_up }, missing))
 }

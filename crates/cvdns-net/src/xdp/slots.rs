@@ -14,8 +14,10 @@ use super::super::counters::add_unshared;
 use super::super::datagrams::{BATCH_SIZE, Datagram, Datagrams};
 use super::super::limits::RECEIVE_TIMEOUT;
 use super::super::source_filter::{Refusal, SourceFilter};
-use super::frame::{Query, Received, read, write_reply};
+use super::frame::{FrameRefusal, Query, Received, read, write_reply};
+use super::interface::Interface;
 use super::memory::Frames;
+use super::sources::ImpossibleSources;
 use super::tally::QueueTally;
 
 /// The frames of a queue as slots.
@@ -23,6 +25,7 @@ pub(super) struct FrameSlots {
     frames: Frames,
     slots: [Slot; BATCH_SIZE],
     filter: SourceFilter,
+    impossible: ImpossibleSources,
     /// Most octets of an IP packet.
     mtu: usize,
     tally: Arc<QueueTally>,
@@ -62,16 +65,17 @@ const SEND_TRIES: usize = 3;
 const COUNT_EVERY: u32 = 256;
 
 impl FrameSlots {
-    /// Slots for these frames, at an interface with this MTU in octets.
+    /// Slots for these frames of an interface.
     pub(super) fn new(
         frames: Frames,
         filter: SourceFilter,
-        mtu: usize,
+        interface: &Interface,
         tally: Arc<QueueTally>,
     ) -> Self {
         let slots = std::array::from_fn(|_| Slot::Empty);
         let (filled, unsent, is_down, batches) = (0, 0, false, 0);
-        Self { frames, slots, filter, mtu, tally, filled, unsent, is_down, batches }
+        let (impossible, mtu) = (interface.impossible.clone(), interface.mtu as usize);
+        Self { frames, slots, filter, impossible, mtu, tally, filled, unsent, is_down, batches }
     }
 
     /// Fills the slots with what was received, and returns how many are filled. Frames that hold no
@@ -82,15 +86,18 @@ impl FrameSlots {
         for number in 0..taken {
             let Some(frame) = self.frames.frame(number) else { continue };
             let slot = match read(frame) {
-                Received::Query(query) => {
+                Received::Query(query) if !self.impossible.contains(query.client.ip()) => {
                     match self.filter.refuse(query.client, Some(query.server.ip())) {
                         None => Slot::Query(number, query),
                         Some(refusal) => Slot::Refused(refusal),
                     }
                 }
+                Received::Query(_) => {
+                    self.refuse(number, FrameRefusal::Address);
+                    continue;
+                }
                 Received::Refused(refusal) => {
-                    self.tally.refuse(refusal);
-                    self.frames.give_back(number);
+                    self.refuse(number, refusal);
                     continue;
                 }
             };
@@ -100,6 +107,11 @@ impl FrameSlots {
             }
         }
         self.filled
+    }
+
+    fn refuse(&mut self, number: usize, refusal: FrameRefusal) {
+        self.tally.refuse(refusal);
+        self.frames.give_back(number);
     }
 
     /// Empties the slots. Their frames are given back by the next call of [`Frames::take`].

@@ -44,7 +44,7 @@ pub struct XdpQueueCounters {
 /// What the kernel counts for an AF_XDP socket (`XDP_STATISTICS`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct XdpStatistics {
-    /// Frames lost for other reasons than a full ring, as too long ones are.
+    /// Frames lost for other reasons than those below, as too long ones are.
     pub rx_dropped: u64,
     /// Frames lost as this server gave the kernel a wrong place for them, which is a defect.
     pub rx_invalid_descs: u64,

@@ -75,16 +75,19 @@ impl QueueTally {
     pub(super) fn read_kernel(&self, socket: BorrowedFd<'_>) {
         // Without an answer the counts stay as they were.
         let Ok(counted) = xdp_statistics(socket) else { return };
+        let no_place = counted.rx_fill_ring_empty_descs.unwrap_or_default();
         let counts = [
-            counted.rx_dropped,
+            // Frames without a place are among them (`__xsk_rcv` in the kernel's net/xdp/xsk.c).
+            counted.rx_dropped.saturating_sub(no_place),
             counted.rx_invalid_descs,
             counted.tx_invalid_descs,
             counted.rx_ring_full.unwrap_or_default(),
-            counted.rx_fill_ring_empty_descs.unwrap_or_default(),
+            no_place,
             counted.tx_ring_empty_descs.unwrap_or_default(),
         ];
         for (counter, count) in self.kernel.iter().zip(counts) {
-            counter.store(count, Relaxed);
+            // The kernel counts on between the two that are subtracted: no count goes back.
+            counter.store(count.max(counter.load(Relaxed)), Relaxed);
         }
     }
 

@@ -35,8 +35,9 @@ pub static RESPONSES_PER_SECOND: Key<Integer<u32>, Preset<u32>> = Key {
     expected: "a number of answers a second, at least 1",
     example: "",
     doc: "Answers a second for one IPv4 address or one IPv6 /64, and as many at once after a \
-        pause. The UDP workers of an address share it evenly: a client that sends everything from \
-        one port has one worker's part of it. A resolver that sends client subnets asks once for \
+        pause. The UDP workers of an address share it evenly, and so do the receive queues of an \
+        interface of [xdp]: a client that sends everything from one port has one worker's part of \
+        it. A resolver that sends client subnets asks once for \
         each network of its users, so a limit of 50 is too low for it.",
 };
 

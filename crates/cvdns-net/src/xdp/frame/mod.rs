@@ -48,8 +48,8 @@ pub enum FrameRefusal {
     Length,
     /// The IPv4 header or the datagram is damaged.
     Checksum,
-    /// The source is nobody's address on a network, or the one that was asked, or the frame was
-    /// sent to or from a group.
+    /// The source is nobody's address on a network, or one of this machine, or the frame was sent
+    /// to or from a group.
     Address,
 }
 
