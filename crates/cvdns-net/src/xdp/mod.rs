@@ -21,7 +21,7 @@
 //! - `serving` has a thread for each queue, which runs the same worker as for a socket. Its batch
 //!   has `slots`: frames (`memory`) that `frame` reads and writes.
 //! - `tally` counts, [`XdpStatus`] is what others see of it (`status`), `watch` looks whether the
-//!   interface is still what it was.
+//!   interface is still what it was (`trouble`).
 //!
 //! `bpf`, `channels` and `memory` have all `unsafe` of it: a system call each, and the memory that
 //! is shared with the kernel.
@@ -62,6 +62,8 @@ mod slots;
 mod status;
 #[cfg(target_os = "linux")]
 mod tally;
+#[cfg(target_os = "linux")]
+mod trouble;
 #[cfg(target_os = "linux")]
 mod watch;
 
