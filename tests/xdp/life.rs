@@ -3,7 +3,7 @@
 
 use crate::support::client::{Client, Transport, UDP, receive};
 use crate::support::daemon::{Daemon, Files};
-use crate::support::lab::{CLIENTS_CARD, at_clients, at_server, by_sockets};
+use crate::support::lab::{CLIENTS_CARD, SERVER, at_clients, at_server, by_sockets};
 use crate::support::packet::Query;
 use crate::support::{fixture, place, rr, tools};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -136,7 +136,8 @@ fn a_server_with_another_mode_is_replaced_and_says_what_it_takes() {
     must_answer_past_sockets(&server);
 }
 
-/// Routes and neighbours of IPv6 go with the card, so IPv4 is asked.
+/// Addresses, routes and neighbours of IPv6 go with the card, so IPv4 is asked, and the addresses
+/// of IPv6 are set again: until then the card is not what it was.
 #[test]
 fn a_card_that_was_down_is_served_again() {
     if !place::is_lab() {
@@ -153,6 +154,11 @@ fn a_card_that_was_down_is_served_again() {
             server.wait_for_log(before, &["it is down"]);
         }
         at(port, &format!("ip link set {card} up"));
+        if place == "server" {
+            let lost = format!("it no longer has the address {}", SERVER[1]);
+            server.wait_for_log(before, &[&lost]);
+            at(port, &format!("ip addr add {}/64 dev vs nodad", SERVER[1]));
+        }
         if place == "server" {
             server.wait_for_log(before, &["again"]);
         }

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod changes;
 mod fallbacks;
 mod frames;
 mod kinds;

@@ -96,6 +96,7 @@ fn status_and_metrics_count_what_comes_past_the_sockets() {
     }
     let why = none["fallback"].as_str().expect("a reason");
     assert!(why.starts_with("there is no such interface"), "{why}");
+    assert!(why.ends_with("; once that has changed, restart the server"), "{why}");
     assert_eq!(none["queues"], json!([]));
     let page = text(&cvdns(port, server.path(), &["status"]).stdout);
     let line = format!("\nxdp       vs: native, 2 queues; {all} received, {all} answered\n");

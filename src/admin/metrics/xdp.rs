@@ -13,7 +13,7 @@ impl MetricsEncoder<'_, '_> {
             let labels = [("interface", &*status.interface), ("mode", status.mode.name())];
             (labels, i64::from(status.fallback.is_none()))
         });
-        let help = "Whether an interface of [xdp] is served by AF_XDP; 0 if sockets serve it";
+        let help = "Whether an interface of [xdp] is served in full by AF_XDP; 0 if sockets serve it, or a part";
         self.gauges("xdp_up", help, up)?;
         let queues: Vec<(&str, String, &XdpQueueCounters)> = interfaces
             .iter()

@@ -66,8 +66,8 @@ impl Drop for Lab {
     }
 }
 
-/// The name of a namespace.
-fn name(of: &str, number: u16) -> String {
+/// The name of a namespace: of a server's (`s`) or of its clients' (`c`).
+pub fn name(of: &str, number: u16) -> String {
     format!("cvx-net-{of}{number}")
 }
 

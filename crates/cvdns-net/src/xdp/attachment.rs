@@ -9,6 +9,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -26,6 +27,18 @@ pub(super) struct Attachment {
     control: OwnedFd,
     value: SharedValue,
     description: XdpDescription,
+    gate: Mutex<Gate>,
+}
+
+/// What decides whether the program hands frames to the sockets of this server.
+#[derive(Default)]
+struct Gate {
+    /// Whether this server has its queues.
+    has_begun: bool,
+    /// Whether something is wrong with the interface.
+    is_held: bool,
+    /// Whether this server stops, or was replaced.
+    has_ended: bool,
 }
 
 /// The maps of an interface, before a program is attached.
@@ -98,7 +111,7 @@ impl Attachment {
         };
         let value = SharedValue::of(control.as_fd())?;
         let description = described(interface, queues, mode);
-        Ok(Self { link, sockets, control, value, description })
+        Ok(Self { link, sockets, control, value, description, gate: Mutex::default() })
     }
 
     /// Takes the program of the running server over, which goes on with its own sockets.
@@ -114,11 +127,16 @@ impl Attachment {
         let XdpHandover { description: theirs, link, sockets, control } = handed;
         let own = described(interface, queues, mode);
         if let Some(what) = own.difference(&theirs) {
-            return Err(format!("{what} since the running server began: restart the server"));
+            return Err(format!("{what} since the running server began"));
+        }
+        let attached = bpf::attached(link.as_fd());
+        if attached.is_ok_and(|attached| attached.interface != interface.index) {
+            return Err("its program was removed since the running server began".to_owned());
         }
         let value = SharedValue::of(control.as_fd()).map_err(|error| error.to_string())?;
         let first = if theirs.first == 0 { queues } else { 0 };
-        Ok(Self { link, sockets, control, value, description: XdpDescription { first, ..own } })
+        let (description, gate) = (XdpDescription { first, ..own }, Mutex::default());
+        Ok(Self { link, sockets, control, value, description, gate })
     }
 
     /// Puts the socket of a queue into its place.
@@ -130,15 +148,43 @@ impl Attachment {
         bpf::put_socket(self.sockets.as_fd(), place, socket)
     }
 
-    /// Has the program hand frames to the sockets of this server.
-    pub(super) fn begin(&self) {
-        self.value.set(self.own_value());
+    /// The number of the program.
+    ///
+    /// # Errors
+    /// Those of bpf(2).
+    pub(super) fn program(&self) -> io::Result<u32> {
+        bpf::attached(self.link.as_fd()).map(|attached| attached.program)
     }
 
-    /// Has the program pass all frames to the kernel, unless another server has begun. Those that
-    /// it has taken before arrive within [`ON_THE_WAY`].
+    /// Has the program hand frames to the sockets of this server, unless it is held.
+    pub(super) fn begin(&self) {
+        self.change(|gate| gate.has_begun = true);
+    }
+
+    /// Has the program pass all frames to the kernel from now on, unless another server has begun.
+    /// Those that it has taken before arrive within [`ON_THE_WAY`].
     pub(super) fn end(&self) {
-        if self.value.get() == self.own_value() {
+        self.change(|gate| gate.has_ended = true);
+    }
+
+    /// Has the program pass all frames to the kernel as long as something is wrong.
+    pub(super) fn hold(&self, is_held: bool) {
+        self.change(|gate| gate.is_held = is_held);
+    }
+
+    /// Whether the program hands frames to the sockets of this server, as it stands in the kernel.
+    pub(super) fn is_serving(&self) -> bool {
+        self.value.get() == self.own_value()
+    }
+
+    /// The only place that sets the value. The lock keeps a thread that sees the interface whole
+    /// again from beginning anew while another one ends.
+    fn change(&self, change: impl FnOnce(&mut Gate)) {
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut gate);
+        if gate.has_begun && !gate.is_held && !gate.has_ended {
+            self.value.set(self.own_value());
+        } else if self.is_serving() {
             self.value.set(0);
         }
     }

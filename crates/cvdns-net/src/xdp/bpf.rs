@@ -174,6 +174,33 @@ pub(super) fn is_own(program: u32) -> io::Result<bool> {
     Ok([name, name_end] == name_words())
 }
 
+/// What the kernel says of a program's link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AttachedProgram {
+    /// The number of the program.
+    pub program: u32,
+    /// The index of its interface; 0 after it was detached by force.
+    pub interface: u32,
+}
+
+/// Asks which program a link attaches, and to what.
+///
+/// # Errors
+/// Those of bpf(2).
+pub(super) fn attached(link: BorrowedFd<'_>) -> io::Result<AttachedProgram> {
+    // `struct bpf_link_info` (linux/bpf.h), as far as it is of use.
+    let mut info = [0_u32; 8];
+    let mut argument: Argument = [0; WORDS];
+    let [first, second, ..] = &mut argument;
+    *first = words(link.as_raw_fd().cast_unsigned(), size_of_val(&info) as u32);
+    *second = info.as_mut_ptr().expose_provenance() as u64;
+    // SAFETY: the kernel writes at most as many octets as the argument says, which the live local
+    // array has.
+    unsafe { call(OBJECT_INFO, &mut argument)? };
+    let [_, _, program, _, interface, ..] = info;
+    Ok(AttachedProgram { program, interface })
+}
+
 /// What a program makes of a frame: the action that it returns.
 ///
 /// # Errors

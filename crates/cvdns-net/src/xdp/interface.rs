@@ -28,7 +28,7 @@ pub(super) struct Interface {
     pub more_endpoints: usize,
     /// Sources whose queries get no answer.
     pub impossible: ImpossibleSources,
-    /// The XDP program that is attached; 0 for none.
+    /// The XDP program that is attached; 0 for none. After the set-up it is this server's.
     pub program: u32,
     /// What it is made of, such as `veth`; empty for hardware.
     pub kind: String,
@@ -69,6 +69,32 @@ impl System {
         ask().map_err(|error| format!("the kernel does not tell its interfaces: {error}"))
     }
 
+    /// Asks again.
+    ///
+    /// # Errors
+    /// Those of the system. Nothing is changed then.
+    pub(super) fn refresh(&mut self) -> io::Result<()> {
+        let (links, addresses) = (self.netlink.links()?, self.netlink.addresses()?);
+        (self.links, self.addresses) = (links, addresses);
+        Ok(())
+    }
+
+    /// The interface with this index.
+    pub(super) fn link(&self, index: u32) -> Option<&Link> {
+        self.links.iter().find(|link| link.index == index)
+    }
+
+    /// Whether an interface has an address that it may use.
+    pub(super) fn has(&self, link: &Link, address: IpAddr) -> bool {
+        let is_it = |own: &LinkAddress| own.link == link.index && own.address == address;
+        self.addresses.iter().any(|own| is_it(own) && own.is_usable)
+    }
+
+    /// The receive queues that an interface uses; `None` if its driver does not tell.
+    pub(super) fn queues(&self, link: &Link) -> Option<u32> {
+        channels::receive_queues(&self.netlink, &link.name).ok().filter(|queues| *queues > 0)
+    }
+
     /// The interface with this name, with those of the listen addresses that it has.
     ///
     /// # Errors
@@ -80,7 +106,7 @@ impl System {
         };
         let mac = self.check_kind(link)?;
         if !link.is_up {
-            return Err(format!("it is down: `ip link set {name} up`, then restart the server"));
+            return Err(format!("it is down: `ip link set {name} up`"));
         }
         if link.mtu > MAX_MTU {
             return Err(format!(
@@ -99,13 +125,12 @@ impl System {
                 "it has none of the addresses of `listen`: `ip address show {name}`"
             ));
         }
-        let asked = channels::receive_queues(&self.netlink, name).ok().filter(|queues| *queues > 0);
         Ok(Interface {
             name: name.to_owned(),
             index: link.index,
             mac,
             mtu: link.mtu,
-            queues: asked.unwrap_or(link.queues).max(1),
+            queues: self.queues(link).unwrap_or(link.queues).max(1),
             endpoints,
             more_endpoints,
             impossible: ImpossibleSources::of(link.index, &self.addresses),
@@ -114,7 +139,11 @@ impl System {
         })
     }
 
-    fn check_kind(&self, link: &Link) -> Result<[u8; 6], String> {
+    /// The MAC address of an interface that may be served by what it is.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(super) fn check_kind(&self, link: &Link) -> Result<[u8; 6], String> {
         if link.kind == "vlan" {
             let below = self.links.iter().find(|other| other.index == link.below);
             let below = below.map(|below| format!(" ({})", below.name)).unwrap_or_default();
@@ -133,7 +162,10 @@ impl System {
     }
 
     /// Where the card takes tags out of frames, those of VLANs look like others.
-    fn check_vlans(&self, link: &Link) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// When that may be so.
+    pub(super) fn check_vlans(&self, link: &Link) -> Result<(), String> {
         let above = |other: &&Link| other.kind == "vlan" && other.below == link.index;
         let Some(vlan) = self.links.iter().find(above) else { return Ok(()) };
         let name = &link.name;

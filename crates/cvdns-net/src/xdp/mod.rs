@@ -22,7 +22,7 @@
 //!   has `slots`: frames (`memory`) that `frame` reads and writes. `sources` are those whose frames
 //!   get no answer.
 //! - `tally` counts, [`XdpStatus`] is what others see of it (`status`), `watch` looks whether the
-//!   interface is still what it was.
+//!   interface is still what it was (`trouble`).
 //!
 //! `bpf`, `channels` and `memory` have all `unsafe` of it: a system call each, and the memory that
 //! is shared with the kernel.
@@ -65,6 +65,8 @@ mod sources;
 mod status;
 #[cfg(target_os = "linux")]
 mod tally;
+#[cfg(target_os = "linux")]
+mod trouble;
 #[cfg(target_os = "linux")]
 mod watch;
 

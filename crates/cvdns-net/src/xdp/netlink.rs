@@ -3,6 +3,7 @@
 //! The messages are few and simple, and what is needed of them is less: attributes that are not
 //! known are skipped, so that newer kernels may say more.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,6 +18,9 @@ use rustix::net::{bind, recv, send, socket_with};
 /// A connection to the kernel.
 pub(super) struct Netlink {
     socket: OwnedFd,
+    /// The number of the last question, which its answer repeats: one that came too late is not
+    /// taken for that to the next question.
+    asked: Cell<u32>,
 }
 
 /// An interface.
@@ -63,6 +67,7 @@ pub(super) struct LinkAddress {
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const NEW_LINK: u16 = 16;
+const DELETED_LINK: u16 = 17;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const GET_ADDRESS: u16 = 22;
@@ -72,8 +77,10 @@ const ALL: u16 = 0x300;
 /// Octets of the header of a message and of an attribute.
 const HEADER: usize = 16;
 const ATTRIBUTE: usize = 4;
-/// Changes of links (`RTMGRP_LINK`).
-const LINK_CHANGES: u32 = 1;
+/// Changes of links and addresses (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`).
+const CHANGES: u32 = 0x1 | 0x10 | 0x100;
+/// Most notices that are read at once.
+const MAX_NOTICES: usize = 1000;
 /// Octets that the kernel may send at once.
 const BUFFER: usize = 1 << 16;
 /// How long the kernel may take to answer.
@@ -88,12 +95,12 @@ impl Netlink {
         Self::connect(0)
     }
 
-    /// A connection that tells of every change of a link.
+    /// A connection that tells of every change of a link or an address.
     ///
     /// # Errors
     /// Those of the system.
     pub(super) fn of_changes() -> io::Result<Self> {
-        Self::connect(LINK_CHANGES)
+        Self::connect(CHANGES)
     }
 
     fn connect(groups: u32) -> io::Result<Self> {
@@ -102,7 +109,7 @@ impl Netlink {
         let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
         bind(&socket, &SocketAddrNetlink::new(0, groups))?;
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
-        Ok(Self { socket })
+        Ok(Self { socket, asked: Cell::default() })
     }
 
     /// All interfaces.
@@ -111,23 +118,7 @@ impl Netlink {
     /// Those of the system, or when the kernel does not answer.
     pub(super) fn links(&self) -> io::Result<Vec<Link>> {
         // `struct ifinfomsg` of no interface in particular.
-        self.ask(GET_LINK, ALL, &[0; 16], NEW_LINK, link)
-    }
-
-    /// The interface with this index; `None` if there is none.
-    ///
-    /// # Errors
-    /// As of [`Self::links`].
-    pub(super) fn link(&self, index: u32) -> io::Result<Option<Link>> {
-        let mut request = [0; 16];
-        if let Some(place) = request.get_mut(4..8) {
-            place.copy_from_slice(&index.to_ne_bytes());
-        }
-        match self.ask(GET_LINK, 0, &request, NEW_LINK, link) {
-            Ok(links) => Ok(links.into_iter().find(|link| link.index == index)),
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.list(GET_LINK, &[0; 16], NEW_LINK, link)
     }
 
     /// All addresses of all interfaces.
@@ -135,14 +126,13 @@ impl Netlink {
     /// # Errors
     /// As of [`Self::links`].
     pub(super) fn addresses(&self) -> io::Result<Vec<LinkAddress>> {
-        self.ask(GET_ADDRESS, ALL, &[0; 8], NEW_ADDRESS, address)
+        self.list(GET_ADDRESS, &[0; 8], NEW_ADDRESS, address)
     }
 
-    /// Sends a request and reads all of its answer.
-    fn ask<T>(
+    /// Asks for a list and reads all of it.
+    fn list<T>(
         &self,
         kind: u16,
-        flags: u16,
         body: &[u8],
         wanted: u16,
         read: fn(&[u8]) -> Option<T>,
@@ -150,16 +140,20 @@ impl Netlink {
         let length = HEADER.saturating_add(body.len()) as u32;
         let mut message = length.to_ne_bytes().to_vec();
         message.extend(kind.to_ne_bytes());
-        message.extend((REQUEST | flags).to_ne_bytes());
-        message.extend([0; 8]);
+        message.extend((REQUEST | ALL).to_ne_bytes());
+        let number = self.asked.get().wrapping_add(1);
+        self.asked.set(number);
+        message.extend(number.to_ne_bytes());
+        message.extend([0; 4]);
         message.extend(body);
         send(&self.socket, &message, SendFlags::empty())?;
         let (mut found, mut buffer) = (Vec::new(), vec![0; BUFFER]);
         loop {
             let (_, length) = recv(&self.socket, buffer.as_mut_slice(), RecvFlags::empty())?;
             let mut rest = buffer.get(..length).unwrap_or_default();
-            while let Some((kind, body, next)) = message_in(rest) {
+            while let Some((Message { kind, number: of, body }, next)) = message_in(rest) {
                 match kind {
+                    _ if of != number => {}
                     DONE => return Ok(found),
                     ERROR => return error_in(body).map_or(Ok(found), Err),
                     kind if kind == wanted => found.extend(read(body)),
@@ -167,22 +161,27 @@ impl Netlink {
                 }
                 rest = next;
             }
-            // An answer that is no list is one message.
-            if flags & ALL == 0 && !found.is_empty() {
-                return Ok(found);
-            }
         }
     }
 
-    /// Waits for a change for so long, and returns whether there was one. What it is has to be
-    /// asked for: the kernel drops notices when there are too many.
-    pub(super) fn wait_for_change(&self, limit: Duration) -> bool {
+    /// Waits for a change for so long. Returns the indices of links that were deleted; `None` if
+    /// nothing has changed. What else it is has to be asked for: the kernel drops notices when
+    /// there are too many.
+    pub(super) fn wait_for_change(&self, limit: Duration) -> Option<Vec<u32>> {
         let _ = set_socket_timeout(&self.socket, Timeout::Recv, Some(limit));
-        let mut buffer = [0; 4096];
-        match recv(&self.socket, buffer.as_mut_slice(), RecvFlags::empty()) {
-            Ok(_) | Err(Errno::NOBUFS) => true,
-            Err(_) => false,
+        let (mut deleted, mut buffer) = (Vec::new(), vec![0; BUFFER]);
+        let mut flags = RecvFlags::empty();
+        for read in 0..MAX_NOTICES {
+            match recv(&self.socket, buffer.as_mut_slice(), flags) {
+                Ok((_, length)) => {
+                    deleted.extend(deleted_in(buffer.get(..length).unwrap_or_default()));
+                }
+                Err(Errno::NOBUFS) => {}
+                Err(_) => return (read > 0).then_some(deleted),
+            }
+            flags = RecvFlags::DONTWAIT;
         }
+        Some(deleted)
     }
 }
 
@@ -192,13 +191,29 @@ impl AsFd for Netlink {
     }
 }
 
-/// Splits the first message off: its type, its body, and what follows.
-fn message_in(octets: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+/// A message of the kernel.
+struct Message<'m> {
+    kind: u16,
+    /// That of the question.
+    number: u32,
+    body: &'m [u8],
+}
+
+/// Splits the first message off what follows.
+fn message_in(octets: &[u8]) -> Option<(Message<'_>, &[u8])> {
     let length = u32_at(octets, 0)? as usize;
-    let kind = u16_at(octets, 4)?;
+    let (kind, number) = (u16_at(octets, 4)?, u32_at(octets, 8)?);
     let body = octets.get(HEADER..length)?;
     let next = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((kind, body, next))
+    Some((Message { kind, number, body }, next))
+}
+
+/// The index of the link that a notice says is gone. One that leaves a bridge has a notice of the
+/// same type, of the bridge's family.
+fn deleted_in(notice: &[u8]) -> Option<u32> {
+    let (message, _) = message_in(notice)?;
+    let is_deleted = message.kind == DELETED_LINK && message.body.first() == Some(&0);
+    is_deleted.then(|| u32_at(message.body, 4)).flatten()
 }
 
 /// The error of a message of that type; `None` if it confirms.
@@ -304,8 +319,9 @@ mod tests {
         let lo = links.iter().find(|link| link.name == "lo").unwrap();
         assert!(lo.is_loopback && !lo.is_ethernet, "{lo:?}");
         assert_eq!((lo.index, lo.program), (1, 0), "{lo:?}");
-        assert_eq!(netlink.link(1).unwrap().as_ref(), Some(lo));
-        assert_eq!(netlink.link(i32::MAX.cast_unsigned()).unwrap(), None);
+        // One question after the other has an answer of its own.
+        assert!(netlink.addresses().unwrap().iter().all(|own| own.link > 0));
+        assert_eq!(netlink.links().unwrap().iter().find(|link| link.index == 1), Some(lo));
     }
 
     #[test]

@@ -9,6 +9,11 @@ use super::status::XdpMode;
 const PRIVILEGES: &str = "it takes root, or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF (systemd: \
                           `AmbientCapabilities=`)";
 
+/// A reason that was found at the start, for those who read it later.
+pub(super) fn at_start(reason: &str) -> String {
+    format!("{reason}; once that has changed, restart the server")
+}
+
 /// Why no program could be attached.
 pub(super) fn attaching(error: &io::Error, interface: &Interface, mode: XdpMode) -> String {
     let name = &interface.name;

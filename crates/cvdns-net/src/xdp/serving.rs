@@ -68,7 +68,7 @@ impl XdpServing {
         for Planned { tally, attached } in xdp.interfaces {
             let Some(Attached { interface, attachment, queues }) = attached else { continue };
             serving.attachments.push(attachment.clone());
-            watched.push((interface.clone(), tally.clone()));
+            watched.push(watch::Watched::new(&interface, &attachment, &tally));
             let (undecided, served) = (AtomicUsize::new(queues.len()), AtomicUsize::new(0));
             let beginning = Arc::new(Beginning { interface, attachment, tally, undecided, served });
             for queue in queues {
@@ -156,7 +156,7 @@ impl Beginning {
             }
             Err(reason) => {
                 warn!("AF_XDP does not serve {name} in full: {reason}");
-                self.tally.set_fallback(Some(reason));
+                self.tally.set_missing(Some(reasons::at_start(&reason)));
             }
         }
         if self.undecided.fetch_sub(1, AcqRel) > 1 {

@@ -63,18 +63,22 @@ impl Xdp {
             let attached = set_up(name, mode, listen, &mut handed);
             if let Err(reason) = &attached {
                 warn!(
-                    "AF_XDP does not serve {name}: {reason}; the ordinary sockets answer its queries"
+                    "AF_XDP does not serve {name}: {reason}; the ordinary sockets answer its queries until the \
+                     server is restarted"
                 );
             }
-            let fallback = attached.as_ref().err().cloned();
-            let (attached, fallback) = match attached {
-                Ok((attached, missing)) => (Some(attached), missing),
-                Err(_) => (None, fallback),
+            let (attached, missing, trouble) = match attached {
+                Ok((attached, missing)) => (Some(attached), missing, None),
+                Err(reason) => (None, None, Some(reasons::at_start(&reason))),
             };
             let queues = attached.iter().flat_map(|attached| &attached.queues);
             let queues = queues.map(|queue| queue.tally.clone()).collect();
-            let tally = InterfaceTally::new(name.clone(), mode, queues);
-            tally.set_fallback(fallback);
+            let mut tally = InterfaceTally::new(name.clone(), mode, queues);
+            if let Some(attached) = &attached {
+                tally = tally.with_attachment(&attached.attachment);
+            }
+            tally.set_missing(missing);
+            tally.set_trouble(trouble);
             interfaces.push(Planned { tally: Arc::new(tally), attached });
         }
         Self { interfaces }
@@ -120,12 +124,14 @@ fn set_up(
         Attachment::new(&interface, queues, mode)
             .map_err(|error| reasons::attaching(&error, &interface, mode))?
     };
+    interface.program =
+        attachment.program().map_err(|error| reasons::attaching(&error, &interface, mode))?;
     let (mut set_up, mut missing) = (Vec::new(), Vec::new());
     for number in 0..queues {
         match queue(&interface, &attachment, number, is_replacing) {
             Ok(queue) => set_up.push(queue),
             Err(error) if number == 0 => return Err(reasons::queue(&error, number)),
-            Err(error) => missing.push(reasons::queue(&error, number)),
+            Err(error) => missing.push(reasons::at_start(&reasons::queue(&error, number))),
         }
     }
     if interface.queues > queues {

@@ -2,11 +2,12 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::net::sockopt::xdp_statistics;
 
 use super::super::counters::{UdpCounters, UdpTally, add_unshared};
+use super::attachment::Attachment;
 use super::frame::FrameRefusal;
 use super::status::{XdpMode, XdpQueueCounters, XdpStatistics, XdpStatus};
 
@@ -16,7 +17,20 @@ pub(crate) struct InterfaceTally {
     name: String,
     mode: XdpMode,
     pub(super) queues: Vec<Arc<QueueTally>>,
-    fallback: Mutex<Option<String>>,
+    /// What says whether it is served.
+    attachment: Weak<Attachment>,
+    reasons: Mutex<Reasons>,
+}
+
+/// Why an interface is not served, or not in full, for people.
+#[derive(Debug, Default)]
+struct Reasons {
+    /// Why it is not served at all.
+    trouble: Option<String>,
+    /// Why some of its queues have not been served from the start.
+    missing: Option<String>,
+    /// That it has more queues than at the start.
+    more: Option<String>,
 }
 
 /// A receive queue, of which one thread counts.
@@ -30,16 +44,49 @@ pub(super) struct QueueTally {
 
 impl InterfaceTally {
     pub(super) fn new(name: String, mode: XdpMode, queues: Vec<Arc<QueueTally>>) -> Self {
-        Self { name, mode, queues, fallback: Mutex::default() }
+        let (attachment, reasons) = (Weak::new(), Mutex::default());
+        Self { name, mode, queues, attachment, reasons }
+    }
+
+    /// Ties it to what says whether the interface is served.
+    pub(super) fn with_attachment(self, attachment: &Arc<Attachment>) -> Self {
+        Self { attachment: Arc::downgrade(attachment), ..self }
     }
 
     pub(super) fn mode(&self) -> XdpMode {
         self.mode
     }
 
-    /// Says why the interface is not served in full, or, with `None`, that it is.
-    pub(super) fn set_fallback(&self, reason: Option<String>) {
-        *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    /// Says why the interface is not served at all; `None` if nothing is wrong with it.
+    pub(super) fn set_trouble(&self, reason: Option<String>) {
+        self.reasons().trouble = reason;
+    }
+
+    /// Says why some of its queues have not been served from the start.
+    pub(super) fn set_missing(&self, reason: Option<String>) {
+        self.reasons().missing = reason;
+    }
+
+    /// Says that it has more queues than at the start; `None` if it has not.
+    pub(super) fn set_more_queues(&self, reason: Option<String>) {
+        self.reasons().more = reason;
+    }
+
+    fn reasons(&self) -> MutexGuard<'_, Reasons> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why it is not served, or not in full. Which of them is what the program in the kernel does.
+    fn fallback(&self) -> Option<String> {
+        let attachment = self.attachment.upgrade();
+        let is_served = attachment.is_some_and(|attachment| attachment.is_serving());
+        let reasons = self.reasons();
+        let in_part = reasons.missing.as_ref().or(reasons.more.as_ref());
+        if is_served {
+            return in_part.map(|reason| format!("in part: {reason}"));
+        }
+        let reason = reasons.trouble.as_ref().or(in_part).cloned();
+        reason.or_else(|| Some("the server is starting or stopping".to_owned()))
     }
 
     /// Datagrams of each queue.
@@ -53,7 +100,7 @@ impl InterfaceTally {
             interface: self.name.clone(),
             mode: self.mode,
             queues: self.queues.iter().map(|queue| queue.read()).collect(),
-            fallback: self.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            fallback: self.fallback(),
         }
     }
 }
