@@ -5,15 +5,15 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::libc;
 use tracing::{error, info};
 
-use super::LogQueue;
+use super::queue::Queue;
 use super::stream::LogStream;
 use cvdns_io::confinement::{Allowed, begin_thread_with};
 use cvdns_io::essential;
@@ -57,7 +57,10 @@ struct LogFile {
     path: PathBuf,
     /// Device and inode of its directory at the start: the sandbox allows no other.
     directory: Option<(u64, u64)>,
-    log: LogQueue,
+    reopening: Arc<Reopening>,
+    queue: Arc<Queue>,
+    /// Whether lines start with their priority.
+    prioritised: Arc<AtomicBool>,
     /// Whether standard error leads to the journal.
     has_journal: bool,
     is_open: bool,
@@ -69,7 +72,12 @@ struct LogFile {
 ///
 /// # Errors
 /// When the path is empty or the system gives no thread, in words for people.
-pub(super) fn start(path: &Path, log: &LogQueue) -> Result<(), String> {
+pub(super) fn start(
+    path: &Path,
+    reopening: &Arc<Reopening>,
+    queue: &Arc<Queue>,
+    prioritised: &Arc<AtomicBool>,
+) -> Result<(), String> {
     let cannot = |error: io::Error| format!("cannot open the log {}: {error}", path.display());
     let path = std::path::absolute(path).map_err(cannot)?;
     // If it cannot be made, opening says why.
@@ -77,15 +85,17 @@ pub(super) fn start(path: &Path, log: &LogQueue) -> Result<(), String> {
     let mut file = LogFile {
         directory: identity(&path),
         path,
-        log: log.clone(),
-        has_journal: log.prioritised.load(Relaxed),
+        reopening: reopening.clone(),
+        queue: queue.clone(),
+        prioritised: prioritised.clone(),
+        has_journal: prioritised.load(Relaxed),
         is_open: false,
     };
     file.open();
     // Room for one: requests that come while the file is opened are one.
     let (sender, requests) = sync_channel(1);
     essential::spawn("cvdns-log-file", move || file.follow(&requests)).map_err(cannot)?;
-    let _ = log.file.requests.set(sender);
+    let _ = reopening.requests.set(sender);
     Ok(())
 }
 
@@ -130,19 +140,19 @@ impl LogFile {
             let name = self.path.display();
             info!(path = %name, "the log goes on in {name}");
             // What was said so far belongs to standard error.
-            self.log.flush();
-            self.log.prioritised.store(false, Relaxed);
+            self.queue.flush();
+            self.prioritised.store(false, Relaxed);
         }
-        self.log.queue.change_stream(LogStream::file(file));
+        self.queue.change_stream(LogStream::file(file));
         self.is_open = true;
-        *self.log.file.lock() = None;
+        *self.reopening.lock() = None;
     }
 
     fn go_on_without(&mut self, error: &io::Error) {
-        self.log.counts().open_errors.fetch_add(1, Relaxed);
+        self.queue.counts().open_errors.fetch_add(1, Relaxed);
         let (name, why) = (self.path.display(), self.why(error));
         let not_open = Some(format!("{name}: {why}"));
-        let before = std::mem::replace(&mut *self.log.file.lock(), not_open.clone());
+        let before = std::mem::replace(&mut *self.reopening.lock(), not_open.clone());
         if before == not_open {
             return;
         }
@@ -157,9 +167,9 @@ impl LogFile {
         if self.is_open {
             // For whoever reads the file that was open before.
             say();
-            self.log.flush();
-            self.log.prioritised.store(self.has_journal, Relaxed);
-            self.log.queue.change_stream(LogStream::stderr());
+            self.queue.flush();
+            self.prioritised.store(self.has_journal, Relaxed);
+            self.queue.change_stream(LogStream::stderr());
         }
         say();
         self.is_open = false;

@@ -87,7 +87,7 @@ impl LogQueue {
     /// When the system gives no thread, in words for people.
     pub fn go_on_in_file(&self, log: &Log, config: &Path) -> Result<(), String> {
         let Some(file) = &log.file else { return Ok(()) };
-        file::start(&beside(config, &file.value), self)
+        file::start(&beside(config, &file.value), &self.file, &self.queue, &self.prioritised)
     }
 
     /// Asks for the log's file to be opened again. Returns false if the log is in no file.

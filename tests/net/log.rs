@@ -198,10 +198,9 @@ fn a_file_is_rotated_and_the_log_goes_on_where_it_cannot_be() {
     let line = format!("on standard error, NOT in {}: it is a directory", file.display());
     assert!(status(&daemon).contains(&line), "{}", status(&daemon));
     fs::remove_dir(&file).expect("removed");
-    wait_for(&said.path().join("stderr"), &["INFO the log goes on in"]);
+    daemon.until("the file", || !status(&daemon).contains("NOT in"));
     daemon.write_feed(&fixture::feed(1_003, &States::new()));
     wait_for(&file, &["feed 1003 of"]);
-    assert!(!status(&daemon).contains("NOT in"), "{}", status(&daemon));
     tools::signal(daemon.pid(), "TERM");
     wait_for(&file, &["stopped: "]);
     let old = wait_for(&file.with_extension("1"), &["answering on"]);
@@ -273,7 +272,7 @@ fn a_server_whose_file_cannot_be_opened_starts_and_tries_again() {
     assert!(Page::of(admin).get("cvdns_log_open_errors_total", &[]) > 0.5);
     assert!(status(&daemon).contains("NOT in"), "{}", status(&daemon));
     fs::remove_dir_all(&file).expect("removed");
-    wait_for(&said.path().join("stderr"), &["INFO the log goes on in"]);
+    daemon.until("the file", || !status(&daemon).contains("NOT in"));
     daemon.write_feed(&fixture::feed(1_001, &States::new()));
     wait_for(&file, &["feed 1001 of"]);
     assert!(daemon.terminate().success());
@@ -364,7 +363,10 @@ fn what_keeps_the_server_from_starting_has_a_priority() {
         let config = files.text("cvdns.toml").replace("workers = 1", "workers = \"one\"");
         let said = fails_under_systemd(&files.clone().with("cvdns.toml", config));
         assert!(said.contains("workers"), "{said}");
-        for line in said.lines() {
+        // The first line says what the server starts with.
+        let (first, problems) = said.split_once('\n').expect("lines");
+        assert!(first.starts_with("<6>") && first.contains("starts with"), "{said}");
+        for line in problems.lines() {
             let rest = line.strip_prefix("<3>").unwrap_or_else(|| panic!("no priority: {said}"));
             if format == "json" {
                 let line: Value = serde_json::from_str(rest).expect("JSON");

@@ -45,7 +45,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let mut access = Access { account, searched: HashMap::new() };
     check_files(config, loaded, &mut access, problems);
     check_state(loaded, &mut access, problems);
-    log_file::check(config, loaded, &mut access, problems);
+    check_log(config, loaded, &mut access, problems);
     check_sockets(config, loaded, &mut access, problems);
 }
 
@@ -241,6 +241,43 @@ fn check_state(loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
         lost: "after a restart the server would not know what was in force",
     };
     check_written(&written, access, problems);
+}
+
+/// Checks that the file of the log is its alone, and that the account can make it.
+fn check_log(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {
+    let Some(named) = &loaded.config.log.file else { return };
+    let file = beside(config, &named.value);
+    let read: Vec<_> = files(config, loaded).into_iter().map(|(path, _)| path).collect();
+    let refused = log_file::refused(&file, &named.value, &read, &made(config, loaded));
+    if let Some((what, help)) = refused.or_else(|| not_writable(&file, access)) {
+        problems.error(named.location.clone(), what, help);
+        return;
+    }
+    let Some(directory) = file.parent().filter(|above| !above.as_os_str().is_empty()) else {
+        return;
+    };
+    let written = Written {
+        directory,
+        location: &named.location,
+        key: "`file` in [log]",
+        lost: "the server could not open its log there",
+    };
+    check_written(&written, access, problems);
+}
+
+/// Sockets and files that the server makes and does not read at a reload.
+fn made(config: &Path, loaded: &Loaded) -> Vec<PathBuf> {
+    let sockets = loaded.config.admin.unix().map(|socket| beside(config, socket));
+    let versions = loaded.state.iter().map(|state| state.join("versions.json"));
+    sockets.chain(loaded.takeover.clone()).chain(versions).collect()
+}
+
+/// Whether the file is there and the account may not write it, and what to do.
+fn not_writable(file: &Path, access: &Access) -> Option<(String, String)> {
+    let metadata = file.metadata().ok()?;
+    let (shown, name) = (file.display(), &access.account.name);
+    (!access.account.may(&metadata, WRITE))
+        .then(|| (format!("{name} may not write {shown}"), format!("chown {name} {shown}")))
 }
 
 /// Checks that the account can make the files of sockets.
