@@ -45,17 +45,17 @@ fn check(system: &System, link: &Link, served: &Interface) -> Result<(), String>
         return Err("it is down".to_owned());
     }
     if system.check_kind(link)? != served.mac {
-        return Err("its MAC address has changed: restart the server".to_owned());
+        return Err("its MAC address has changed: set it back, or restart the server".to_owned());
     }
     let (mtu, before) = (link.mtu, served.mtu);
     if mtu < before {
         return Err(format!(
-            "its MTU was lowered from {before} to {mtu} octets: restart the server"
+            "its MTU was lowered from {before} to {mtu} octets: set it back, or restart the server"
         ));
     }
     if mtu > MAX_MTU {
         return Err(format!(
-            "its MTU was raised to {mtu} octets, over {MAX_MTU}, the most that AF_XDP can take here"
+            "its MTU was raised to {mtu} octets, over {MAX_MTU}, the most that AF_XDP can take here: set it back"
         ));
     }
     system.check_vlans(link)?;
