@@ -126,15 +126,6 @@ fn another_database_in_its_place_is_in_force_and_a_bad_one_is_not() {
     assert!(page.get("cvdns_geoip_build_timestamp_seconds", &[]) > 1.7e9);
     assert!(usable() > 0.5);
 
-    // The one in force is put back.
-    let path = |name: &str| daemon.path().join(name);
-    fs::rename(path("country.mmdb"), path("kept.mmdb")).expect("renamed");
-    daemon.until("the refusal", || usable() < 0.5);
-    let before = daemon.log().len();
-    put(&path("kept.mmdb"), &daemon);
-    daemon.wait_for_log(before, &["the country database can be used again"]);
-    daemon.until("the gauge", || usable() > 0.5);
-
     // One that is older than that in force is taken, and one of the future, with a warning.
     for (date, words) in [
         ("2020-01-01", "is older than the one before"),
