@@ -157,8 +157,8 @@ to = 2026-12-01T06:00:00Z
         about: "an operator's statements about mirrors for the DNS server cvdns",
         description: &[
             "Overrides set the state of mirrors, whatever the feed says. `overrides` in `[feed]` of \
-             `cvdns.toml`(5) names the file, which may be missing. The server reads it as soon \
-             as it changes. A file that does not parse changes nothing; the log says what is \
+             `cvdns.toml`(5) names the file, which may be missing, or a URL, whose overrides need \
+             `serial`. The server reads the file as soon as it changes. A file that does not parse changes nothing; the log says what is \
              wrong.",
             TOML,
             "`cvdns-override-add`(8), `cvdns-override-remove`(8) and `cvdns-override-list`(8) edit \
