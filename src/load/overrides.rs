@@ -1,6 +1,7 @@
 //! Reads the operator's overrides.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
@@ -14,6 +15,9 @@ use super::source::FeedSource;
 
 /// Most octets of overrides, which is room for some ten thousand.
 pub const MAX_OVERRIDES: usize = 1 << 20;
+
+/// How long a file that was emptied has to be written.
+const WRITING: Duration = Duration::from_millis(50);
 
 /// The file of overrides and its content. The file may appear and go away.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +72,11 @@ impl OverridesFile {
     pub fn look(&self, fleets: &[&Fleet]) -> OverridesLook {
         let Some(path) = &self.path else { return OverridesLook::Same };
         let mut problems = Problems::default();
-        let text = read(path, &mut problems);
+        let mut text = read(path, &mut problems);
+        if self.may_be_half_written(text.as_deref()) {
+            std::thread::sleep(WRITING);
+            text = read(path, &mut problems);
+        }
         if text == self.text && problems.is_empty() {
             return OverridesLook::Same;
         }
@@ -78,6 +86,12 @@ impl OverridesFile {
         }
         file.overrides.check(fleets, &mut problems);
         OverridesLook::News(file, problems)
+    }
+
+    /// Whether this may be a file that a program has emptied and is about to write. Such a file must
+    /// not end overrides for a moment. Any other part of a file is likely to be an error.
+    fn may_be_half_written(&self, text: Option<&str>) -> bool {
+        text == Some("") && self.text.as_deref().is_some_and(|before| !before.is_empty())
     }
 
     fn new(path: PathBuf, text: Option<String>, problems: &mut Problems) -> Self {
@@ -98,4 +112,23 @@ fn read(path: &Path, problems: &mut Problems) -> Option<String> {
         problems.error(Location::file(&path.display().to_string()), error, help);
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emptied_file_is_given_a_moment_once() {
+        let of = |text: Option<&str>| OverridesFile {
+            text: text.map(str::to_owned),
+            ..OverridesFile::default()
+        };
+        let full = of(Some("# none\n"));
+        assert!(full.may_be_half_written(Some("")));
+        assert!(!full.may_be_half_written(Some("\n")));
+        assert!(!full.may_be_half_written(None));
+        assert!(!of(Some("")).may_be_half_written(Some("")));
+        assert!(!of(None).may_be_half_written(Some("")));
+    }
 }

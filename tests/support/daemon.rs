@@ -282,8 +282,17 @@ impl Daemon {
         tools::signal(self.child.id(), "HUP");
     }
 
+    /// Writes a file in one step, so that a server that watches it sees no part of it. Mode and
+    /// links stay.
     pub fn write_file(&self, name: &str, content: &str) {
-        fs::write(self.dir.path().join(name), content).expect("a file of the server");
+        let path = self.dir.path().join(name);
+        let path = path.canonicalize().unwrap_or(path);
+        let new = path.with_file_name(format!(".{}.new", name.replace('/', "_")));
+        fs::write(&new, content).expect("a file of the server");
+        if let Ok(before) = path.metadata() {
+            fs::set_permissions(&new, before.permissions()).expect("the mode");
+        }
+        fs::rename(&new, &path).expect("the file renamed");
     }
 
     /// Replaces the feed as FORMATS.md asks: written beside it, then renamed.

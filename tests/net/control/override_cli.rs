@@ -49,7 +49,7 @@ fn what_is_added_and_removed_takes_effect() {
 
     // The same host once more: changed in its place, with comments and mode kept.
     let path = server.daemon.path().join("overrides.toml");
-    fs::write(&path, format!("# Ours\n\n# ticket 7\n{expected}")).expect("written");
+    server.daemon.write_file("overrides.toml", &format!("# Ours\n\n# ticket 7\n{expected}"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("the mode set");
     let (code, out, _) = server.cvdns(&[
         "override",
