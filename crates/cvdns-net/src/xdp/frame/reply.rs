@@ -37,17 +37,20 @@ fn over_ipv4(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
     let message = message.get(..length)?;
     let datagram = u16::try_from(UDP + length).ok()?;
     let packet = u16::try_from(IPV4 + UDP + length).ok().filter(|it| usize::from(*it) <= mtu)?;
+    // Sums of what was received, which swapping does not change: reading again what was just
+    // written in other pieces would make the processor wait.
+    let (addresses, ports) = (Sum::of(&headers[26..34]), Sum::of(&headers[34..38]));
     swap_halves(&mut headers[..12]);
     let [high, low] = packet.to_be_bytes();
     // No service class, no identification, the flag "don't fragment".
-    headers[14..26].copy_from_slice(&[0x45, 0, high, low, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0]);
+    let mut fields = [0x45, 0, high, low, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0];
+    let checksum = Sum::of(&fields).and(addresses).checksum();
+    fields[10..].copy_from_slice(&checksum);
+    headers[ETHERNET..26].copy_from_slice(&fields);
     swap_halves(&mut headers[26..34]);
-    let checksum = Sum::of(&headers[ETHERNET..ETHERNET + IPV4]).checksum();
-    headers[24..26].copy_from_slice(&checksum);
     swap_halves(&mut headers[34..38]);
     headers[38..40].copy_from_slice(&datagram.to_be_bytes());
-    headers[40..42].copy_from_slice(&[0, 0]);
-    let checksum = udp_checksum(&headers[26..], message, datagram);
+    let checksum = udp_checksum(addresses.and(ports), message, datagram);
     headers[40..42].copy_from_slice(&checksum);
     Some(IPV4_HEADERS + length)
 }
@@ -56,6 +59,7 @@ fn over_ipv6(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
     let (headers, message) = frame.split_first_chunk_mut::<IPV6_HEADERS>()?;
     let message = message.get(..length)?;
     let datagram = u16::try_from(UDP + length).ok().filter(|it| IPV6 + usize::from(*it) <= mtu)?;
+    let addresses_and_ports = Sum::of(&headers[22..58]);
     swap_halves(&mut headers[..12]);
     let [high, low] = datagram.to_be_bytes();
     // No traffic class, no flow.
@@ -63,17 +67,17 @@ fn over_ipv6(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
     swap_halves(&mut headers[22..54]);
     swap_halves(&mut headers[54..58]);
     headers[58..60].copy_from_slice(&[high, low]);
-    headers[60..62].copy_from_slice(&[0, 0]);
-    let checksum = udp_checksum(&headers[22..], message, datagram);
+    let checksum = udp_checksum(addresses_and_ports, message, datagram);
     headers[60..62].copy_from_slice(&checksum);
     Some(IPV6_HEADERS + length)
 }
 
-/// The checksum of a datagram. `headers` are both addresses and the header of UDP, in which the
-/// checksum is still zero.
-fn udp_checksum(headers: &[u8], message: &[u8], length: u16) -> [u8; 2] {
-    let sum = Sum::of(headers).and(Sum::of(message));
-    match sum.and_number(u16::from(PROTOCOL_UDP)).and_number(length).checksum() {
+/// The checksum of a datagram of this length, whose addresses and ports have this sum.
+fn udp_checksum(addresses_and_ports: Sum, message: &[u8], length: u16) -> [u8; 2] {
+    // The length stands in the pseudo-header, and in the header once more.
+    let lengths = addresses_and_ports.and_number(length).and_number(length);
+    let sum = lengths.and_number(u16::from(PROTOCOL_UDP)).and(Sum::of(message));
+    match sum.checksum() {
         // Zero would say that there is none (RFC 768).
         [0, 0] => [0xff, 0xff],
         checksum => checksum,
