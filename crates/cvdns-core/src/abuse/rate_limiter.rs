@@ -107,7 +107,8 @@ impl RateLimiter {
             return None;
         }
         let family = if source.is_ipv4() { 0 } else { 0x80 };
-        let places = prefixes(source).map(|(length, bits)| self.sketch.place(length | family, bits));
+        let places =
+            prefixes(source).map(|(length, bits)| self.sketch.place(length | family, bits));
         Some(Buckets { source, places })
     }
 

@@ -132,23 +132,26 @@ impl Sketch {
 
 /// The place of a tag in a set, and how far its bucket is ahead of now, in ticks. If the tag is not
 /// in the set, it is the place of the emptiest bucket, to be replaced by one that holds nothing.
-///
-/// It looks at all buckets and branches on none: where a tag is cannot be predicted.
 #[inline]
 fn find(set: &[u64; WAYS], tag: u64, now: Ticks, most: u64) -> (usize, u64) {
-    let (mut place, mut least, mut held) = (0, u64::MAX, 0);
-    for (way, entry) in set.iter().enumerate() {
+    let ahead = |entry: u64| {
         let ahead = entry.wrapping_sub(now.0) & MOMENT;
-        let ahead = if ahead > most { 0 } else { ahead };
-        let is_of_tag = entry >> MOMENT_BITS == tag;
-        // Nothing comes before the tag's own bucket.
-        let rank = if is_of_tag { 0 } else { ahead.saturating_add(1) };
-        let comes_first = rank < least;
-        place = if comes_first { way } else { place };
-        held = if is_of_tag && comes_first { ahead } else { held };
-        least = least.min(rank);
+        if ahead > most { 0 } else { ahead }
+    };
+    // No branch depends on where the tag is, which cannot be predicted.
+    let is_there = |number: usize, entry: &u64| u32::from(entry >> MOMENT_BITS == tag) << number;
+    let places = set.iter().enumerate().map(|(number, entry)| is_there(number, entry));
+    let place = places.fold(0, |all, place| all | place).trailing_zeros() as usize;
+    if let Some(entry) = set.get(place) {
+        return (place, ahead(*entry));
     }
-    (place, held)
+    let (mut emptiest, mut least) = (0, u64::MAX);
+    for (number, entry) in set.iter().enumerate() {
+        let ahead = ahead(*entry);
+        emptiest = if ahead < least { number } else { emptiest };
+        least = least.min(ahead);
+    }
+    (emptiest, 0)
 }
 
 #[cfg(test)]

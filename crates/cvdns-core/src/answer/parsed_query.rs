@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::abuse::{Buckets, Verdict};
 use crate::abuse::cookie::CheckedCookie;
+use crate::abuse::{Buckets, Verdict};
 use crate::decision::{self, Client, NameMatch, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
