@@ -1,0 +1,52 @@
+//! The Atom feed of a mirror's changes (RFC 4287).
+
+use std::net::IpAddr;
+
+use askama::Template;
+use cvdns_core::health::State;
+use jiff::Timestamp;
+
+use crate::layout::{Site, render};
+use crate::show::ShowMoment as _;
+
+/// The Atom feed of a mirror.
+#[derive(Debug, Clone)]
+pub struct AtomFeed {
+    /// The network.
+    pub site: Site,
+    /// The mirror's host.
+    pub host: String,
+    /// The changes of its state and of its addresses' states, the newest first.
+    pub changes: Vec<Change>,
+    /// Time of the last change, or, without changes, of what is known first. It must not depend on
+    /// the clock: a feed is written anew only if something changed.
+    pub updated: Timestamp,
+}
+
+/// A change of a state.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its time.
+    pub at: Timestamp,
+    /// The address; `None` for the mirror as a whole.
+    pub address: Option<IpAddr>,
+    /// The state before; `None` if it was new.
+    pub from: Option<State>,
+    /// The state after.
+    pub to: State,
+    /// Its reason; may be empty.
+    pub reason: String,
+}
+
+impl AtomFeed {
+    /// The feed as XML.
+    pub fn to_xml(&self) -> String {
+        render(&AtomTemplate { page: self })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "changes.atom")]
+struct AtomTemplate<'a> {
+    page: &'a AtomFeed,
+}
