@@ -22,6 +22,7 @@ pub mod reload;
 mod routes;
 mod serving;
 pub mod status;
+pub(crate) mod status_text;
 mod view;
 pub mod xdp_status;
 
