@@ -15,12 +15,14 @@ pub mod layout;
 pub mod map;
 pub mod mirror;
 pub mod network;
+pub mod operator;
 pub mod place;
 pub mod pool;
 mod show;
 pub mod strip;
 pub mod style;
 pub mod text;
+pub mod who;
 
 pub use atom::{AtomFeed, Change};
 pub use badge::Badge;
@@ -30,5 +32,7 @@ pub use mirror::{AddressRow, CheckRow, MirrorPage, Out, OutBy, Verdict, VersionR
 pub use network::{
     DatabaseRow, Feed, Frozen, NetworkChange, NetworkPage, Record, Release, StateCounts,
 };
+pub use operator::OperatorPage;
 pub use pool::Pool;
 pub use strip::{Cell, History, Measured, Strip};
+pub use who::WhoPage;
