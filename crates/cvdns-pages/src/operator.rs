@@ -8,9 +8,10 @@ use cvdns_core::geo::country::Country;
 use jiff::Timestamp;
 
 use crate::layout::{Frame, Site, render};
-use crate::map::{self, Level, Mark};
+use crate::map::{self, Mark};
+use crate::network::StateCounts;
 use crate::pool::Pool;
-use crate::show::{ShowMoment as _, ShowNumber as _, ShowPart as _, ShowText as _};
+use crate::show::{ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowText as _};
 use crate::who::WhoForm;
 
 pub use mirrors::{ListedMirror, MirrorFilter, MirrorList, StateRow};
@@ -77,11 +78,9 @@ pub struct FleetCountries {
 pub struct ServedCountry {
     /// The country.
     pub country: Country,
-    /// Number of mirrors in its pool.
-    pub mirrors: u64,
-    /// Number of those that are usable.
-    pub usable: u64,
-    /// Capacity of these in kbit/s.
+    /// The mirrors of its pool by state. Those that are left out although they work count as down.
+    pub mirrors: StateCounts,
+    /// Capacity of those that are usable in kbit/s.
     pub usable_capacity: u64,
     /// The part of all answers with mirrors so far that mirrors in the country lead, 0 to 1; `None`
     /// before the first answer.
@@ -94,28 +93,31 @@ impl OperatorPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
         let Self { site, form, .. } = self;
-        render(&OperatorTemplate { frame: Frame { site, root: "" }, page: self, form })
-    }
-}
-
-impl FleetCountries {
-    /// The map of its countries. Each leads to its mirrors in the list.
-    fn map(&self) -> String {
-        let marks: Vec<Mark> = self.countries.iter().map(ServedCountry::mark).collect();
-        map::world(&marks)
+        let countries = self.fleets.iter().flat_map(|fleet| &fleet.countries);
+        let mut seen = std::collections::HashSet::new();
+        let first = countries.filter(|row| seen.insert(row.country));
+        let marks: Vec<Mark> = first.map(ServedCountry::mark).collect();
+        render(&OperatorTemplate {
+            frame: Frame { site, root: "" },
+            page: self,
+            form,
+            map: (!marks.is_empty()).then(|| map::world(&marks)),
+            legend: map::legend(),
+        })
     }
 }
 
 impl ServedCountry {
-    /// The country on a map. It leads to the country's mirrors in the list of the operator's page.
+    /// The country on a map.
     pub fn mark(&self) -> Mark {
-        let level = if self.usable == 0 { Level::Out } else { Level::Usable(self.usable_capacity) };
-        Mark {
-            country: self.country,
-            level,
-            title: format!("{} of {} mirrors usable", self.usable, self.mirrors),
-            link: Some(format!("./?country={}#mirrors", self.country.code())),
-        }
+        let Self { country, mirrors, usable_capacity, .. } = *self;
+        Mark { country, mirrors, usable_capacity, link: None }
+    }
+
+    /// The pools that its clients are answered from, in words.
+    fn path_words(&self) -> String {
+        let pools: Vec<String> = self.path.iter().map(ToString::to_string).collect();
+        pools.join(", then ")
     }
 }
 
@@ -125,4 +127,6 @@ struct OperatorTemplate<'a> {
     frame: Frame<'a>,
     page: &'a OperatorPage,
     form: &'a WhoForm,
+    map: Option<String>,
+    legend: String,
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use cvdns_core::answer::AnswerStats;
 use cvdns_core::geo::country::Country;
+use cvdns_core::health::State;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::pools::{Pool as SnapshotPool, PoolMembers};
 use cvdns_core::snapshot::static_data::Plan;
-use cvdns_pages::Pool;
 use cvdns_pages::map::Mark;
 use cvdns_pages::operator::{FleetCountries, ServedCountry};
+use cvdns_pages::{Pool, StateCounts};
 
 /// The countries of each zone file that has mirrors.
 pub(super) fn fleets(snapshot: &Snapshot, answered: &AnswerStats) -> Vec<FleetCountries> {
@@ -50,18 +51,24 @@ fn countries(
     let shares = shares(plan, answered);
     let row = |country: Country, members: &PoolMembers| {
         let health = snapshot.dynamic_data.health(number);
-        let usable = members
-            .mirrors
-            .iter()
-            .filter(|mirror| health.is_some_and(|health| health.is_usable(**mirror as usize)));
-        let capacity =
-            |mirror: &u32| plan.fleet.mirrors.get(*mirror as usize).map(|it| it.capacity);
+        let mut mirrors = StateCounts::default();
+        let mut usable_capacity: u64 = 0;
+        for index in members.mirrors.iter().map(|index| *index as usize) {
+            let status = health.and_then(|health| health.mirrors.get(index));
+            let state = status.map_or(State::Down, |status| status.state);
+            let is_usable = health.is_some_and(|health| health.is_usable(index));
+            let capacity = plan.fleet.mirrors.get(index).map(|mirror| mirror.capacity);
+            if is_usable {
+                usable_capacity = usable_capacity.saturating_add(capacity.unwrap_or_default());
+            }
+            // A map has no colour for mirrors that work and are left out all the same.
+            mirrors.add(if state.is_usable() && !is_usable { State::Down } else { state });
+        }
         let path = plan.paths.get(plan.paths.of_client(country));
         ServedCountry {
             country,
-            mirrors: members.mirrors.len() as u64,
-            usable: usable.clone().count() as u64,
-            usable_capacity: usable.filter_map(capacity).fold(0, u64::saturating_add),
+            mirrors,
+            usable_capacity,
             share: shares.as_ref().map(|of| of.get(country.code()).copied().unwrap_or_default()),
             path: path
                 .into_iter()

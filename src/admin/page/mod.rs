@@ -90,6 +90,11 @@ pub(super) async fn style() -> Response {
     finished(StatusCode::OK, "text/css; charset=utf-8", style::operator())
 }
 
+/// `GET /icon.svg`: the icon of both.
+pub(super) async fn icon() -> Response {
+    finished(StatusCode::OK, "image/svg+xml", style::ICON.to_owned())
+}
+
 /// Makes a page as soon as no other is being made, on the blocking pool: it must not delay queries
 /// over TCP.
 async fn made(
