@@ -38,7 +38,7 @@ use tracing::info;
 use connections::Responder;
 use listener::BoundListener;
 use metrics::MetricsCollector;
-use page::PageState;
+use page::state::PageState;
 use process::ProcessCollector;
 use view::AdminState;
 

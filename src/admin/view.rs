@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
 use super::foresight::Foresight;
-use super::page::PageState;
+use super::page::state::PageState;
 use super::process::ProcessStats;
 use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;

@@ -17,6 +17,7 @@ pub mod mirror;
 pub mod mirrors;
 pub mod network;
 pub mod operator;
+pub mod parts;
 pub mod place;
 pub mod pool;
 mod show;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::layout::{Frame, Site, render};
 use crate::map::{self, Mark};
 use crate::network::StateCounts;
+use crate::parts::Fact;
 use crate::pool::Pool;
 use crate::show::{ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowText as _};
 use crate::who::WhoForm;
@@ -53,15 +54,6 @@ pub struct Remark {
     pub text: String,
     /// The command that does something about it; `None` if no single command does.
     pub command: Option<String>,
-}
-
-/// A part of the server's state.
-#[derive(Debug, Clone)]
-pub struct Fact {
-    /// What it is about, in a word.
-    pub label: String,
-    /// What is to be said, a line each.
-    pub lines: Vec<String>,
 }
 
 /// The countries of a fleet.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::layout::{Frame, Site, render};
 use crate::map::{self, Mark, Stop, Way};
-use crate::operator::Fact;
+use crate::parts::{Fact, Field};
 use crate::pool::Pool;
 use crate::show::{ShowMoment as _, ShowText as _};
 
@@ -36,15 +36,6 @@ pub struct WhoForm {
     pub at: Field,
     /// Names of the server that one may ask for.
     pub names: Vec<String>,
-}
-
-/// A field of a form.
-#[derive(Debug, Clone, Default)]
-pub struct Field {
-    /// What was typed.
-    pub value: String,
-    /// What is wrong with it; `None` if nothing is.
-    pub error: Option<String>,
 }
 
 /// The answer to a question, and why it is what it is.

@@ -4,13 +4,15 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use super::fields::Fields;
-use super::{countries, mirrors, offered_names, remarks, site, traffic};
+use super::names::{offered_names, site};
+use super::{countries, mirrors, remarks, traffic};
 use crate::admin::status::Status;
 use crate::admin::status_text::{Section, sections};
 use crate::admin::view::AdminState;
 use cvdns_core::health::MirrorCondition;
 use cvdns_pages::OperatorPage;
-use cvdns_pages::operator::{Fact, StateRow};
+use cvdns_pages::operator::StateRow;
+use cvdns_pages::parts::Fact;
 use cvdns_pages::who::WhoForm;
 
 /// Sections of the status that the page shows otherwise: as its heading, as remarks, as tables.
@@ -33,7 +35,7 @@ pub(super) fn page(shared: &AdminState, fields: &Fields, now: Timestamp) -> (Sta
         machine: pages.machine.clone(),
         now,
         remarks: remarks::of(&status),
-        form: WhoForm { names: offered_names(view), ..WhoForm::default() },
+        form: WhoForm { names: offered_names(&snapshot), ..WhoForm::default() },
         facts: facts(&status),
         traffic: traffic::of(view, &status, &pages.traffic),
         states: MirrorCondition::ALL.into_iter().map(count).collect(),

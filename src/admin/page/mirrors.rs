@@ -10,7 +10,7 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::health::MirrorCondition;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_pages::operator::{ListedMirror, MirrorFilter, MirrorList};
-use cvdns_pages::who::Field;
+use cvdns_pages::parts::Field;
 
 /// Mirrors of a page of the list.
 const ROWS: usize = 50;
@@ -44,11 +44,15 @@ pub(super) fn list(snapshot: &Snapshot, answered: &AnswerStats, fields: &Fields)
 }
 
 fn row(condition: MirrorCondition, info: &MirrorInfo, share: Option<f64>) -> Option<ListedMirror> {
+    let why = info.left_out.as_ref().unwrap_or(&info.standing);
+    let state = condition.label();
+    let since = info.since.map(|since| format!("{state} since {since}"));
+    let is_said = why == state || since.as_ref() == Some(why);
     Some(ListedMirror {
         host: info.host.clone(),
         country: Country::parse(info.country).ok()?,
-        state: condition.label(),
-        standing: info.left_out.clone().unwrap_or_else(|| info.standing.clone()),
+        state,
+        why: if is_said { String::new() } else { why.clone() },
         since: info.since,
         capacity: info.capacity,
         share,

@@ -7,8 +7,11 @@
 mod countries;
 mod fields;
 mod home;
+mod memory;
 mod mirrors;
+mod names;
 mod remarks;
+pub(super) mod state;
 mod traffic;
 mod who;
 
@@ -18,42 +21,12 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::view::{AdminState, ServerView};
-use cvdns_core::snapshot::Snapshot;
-use cvdns_pages::{Site, style};
+use super::view::AdminState;
+use cvdns_pages::style;
 
 use fields::Fields;
-use traffic::TrafficMemory;
-
-/// What pages need beside the server's state.
-#[derive(Debug)]
-pub(super) struct PageState {
-    /// This machine's name.
-    machine: String,
-    /// Pages are made one after the other: with many mirrors each takes a core for a while, which
-    /// answers need more.
-    seat: Semaphore,
-    /// For one moment at a time the thread that follows feed and files copies what is in force.
-    foreseeing: Semaphore,
-    /// The counts that pages showed before.
-    traffic: TrafficMemory,
-}
-
-impl PageState {
-    /// The state for pages of this machine.
-    pub(super) fn new() -> Self {
-        let machine = nix::unistd::gethostname().unwrap_or_default();
-        Self {
-            machine: machine.to_string_lossy().into(),
-            seat: Semaphore::new(1),
-            foreseeing: Semaphore::new(1),
-            traffic: TrafficMemory::default(),
-        }
-    }
-}
 
 /// What browsers may do with the pages: show them with their style and send their forms here.
 /// Another page can neither embed nor read them.
@@ -125,39 +98,4 @@ fn finished(status: StatusCode, kind: &'static str, body: String) -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// The network that the server is of, by its first zone.
-fn site(snapshot: &Snapshot) -> Site {
-    let first = snapshot.static_data.plans.first();
-    Site {
-        network: first.map(|plan| plan.origin.to_string()).unwrap_or_default(),
-        generator: format!("cvdns {}", env!("CARGO_PKG_VERSION")),
-    }
-}
-
-/// Most names that a form offers.
-const OFFERED: usize = 20;
-
-/// Names that one may ask for: those whose answers depend on the client, and those of the record.
-fn offered_names(view: &ServerView) -> Vec<String> {
-    use cvdns_core::snapshot::pools::PathChoice;
-    use cvdns_core::snapshot::static_data::Answer;
-    use cvdns_core::wire::name::Name;
-    let snapshot = view.snapshots.load();
-    let data = &snapshot.static_data;
-    let is_worth = |answer: &Answer| match answer {
-        Answer::Pool { choice, .. } => *choice == PathChoice::Client,
-        Answer::Text(_) => true,
-        _ => false,
-    };
-    let named = data.names.iter().filter(|(node, _)| {
-        let node = data.nodes.get(*node as usize);
-        node.is_some_and(|node| data.answers(node).iter().any(|it| is_worth(&it.answer)))
-    });
-    let texts = named.filter_map(|(_, name)| Some(Name::from_wire(name).ok()?.to_string()));
-    let mut names: Vec<String> = texts.filter(|name| !name.starts_with('*')).collect();
-    names.sort_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
-    names.truncate(OFFERED);
-    names
 }

@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use jiff::Timestamp;
 
+use super::countries;
 use super::fields::Fields;
-use super::{countries, offered_names, site};
+use super::names::{offered_names, site};
 use crate::admin::change::{Refusal, carry_out};
 use crate::admin::foresight::Foresight;
 use crate::admin::view::{AdminState, OperatorRequest, ServerView};
@@ -14,7 +15,8 @@ use crate::explaining::question::{ANY_CLIENT, AskedName, client, rtype};
 use cvdns_core::explain::{ClientAddress, usual_type};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_pages::WhoPage;
-use cvdns_pages::who::{Field, WhoForm};
+use cvdns_pages::parts::Field;
+use cvdns_pages::who::WhoForm;
 
 mod told;
 
@@ -102,7 +104,7 @@ pub(super) fn page(
 ) -> (StatusCode, String) {
     let AdminState { view, pages, .. } = shared;
     let in_force = view.snapshots.load_full();
-    question.form.names = offered_names(view);
+    question.form.names = offered_names(&in_force);
     let other = foresight.zip(question.other_moment());
     let told = match other {
         Some((foresight, at)) => tell(&foresight.snapshot(at), &mut question, at, now),

@@ -3,7 +3,7 @@
 use cvdns_core::geo::country::Country;
 use jiff::Timestamp;
 
-use crate::who::Field;
+use crate::parts::Field;
 
 /// Mirrors of the list.
 #[derive(Debug, Clone)]
@@ -42,8 +42,8 @@ pub struct ListedMirror {
     pub country: Country,
     /// Its state: `up`, `lagging`, `disabled`.
     pub state: &'static str,
-    /// The state and its source, or why the mirror is left out.
-    pub standing: String,
+    /// Why it is in this state; empty if there is nothing to say but the state and its start.
+    pub why: String,
     /// Start of the state; `None` if the feed does not say it.
     pub since: Option<Timestamp>,
     /// Its capacity in kbit/s.

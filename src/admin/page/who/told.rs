@@ -11,7 +11,7 @@ use cvdns_core::explain::{Explanation, MemberInfo, PathInfo, PoolInfo};
 use cvdns_core::geo::country::{Continent, Country};
 use cvdns_pages::Pool;
 use cvdns_pages::map::Mark;
-use cvdns_pages::operator::Fact;
+use cvdns_pages::parts::Fact;
 use cvdns_pages::who::{AnsweredAddress, Told, WalkedMirror, WalkedPool};
 
 /// Mirrors of a pool that a page shows at most.
