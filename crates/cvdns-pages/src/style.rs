@@ -3,6 +3,14 @@
 /// The content of `style.css`.
 pub const STYLE: &str = include_str!("style.css");
 
+/// The style of forms and of what only the operator's pages have.
+const OPERATOR_STYLE: &str = include_str!("operator.css");
+
+/// The content of `style.css` for the operator's pages.
+pub fn operator() -> String {
+    format!("{STYLE}{OPERATOR_STYLE}")
+}
+
 /// The content of `icon.svg`.
 pub const ICON: &str = include_str!("icon.svg");
 
