@@ -149,7 +149,7 @@ impl Details {
                 Err(reason) => Err(reason.to_string()),
                 Ok(answer) => {
                     DecodedAnswer::read(answer.as_buffer()).map_err(|failure| match failure {
-                        Failure::Input(what) => what,
+                        Failure::Input(what) | Failure::Lines(what) => what,
                         Failure::BrokenPipe => "it cannot be read".to_owned(),
                     })
                 }
