@@ -14,6 +14,7 @@
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
+//! - [`history`] records all checks in a database, and reads it.
 //! - `embed` lets others drive a [`Coordinator`] with a clock and checks of their own.
 //! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ mod doubt;
 mod embed;
 pub mod failure;
 mod fetch;
+pub mod history;
 mod inputs;
 mod learn;
 mod metrics;

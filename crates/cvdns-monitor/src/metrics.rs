@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::history::Status;
 use super::stored::{Checks, Mirror, StoredState};
 use cvdns_core::health::State;
 
@@ -14,7 +15,7 @@ type Samples = Vec<(String, String)>;
 
 /// All metrics, in the text format (version 0.0.4). Labels are names and addresses of the fleet
 /// file.
-pub(super) fn text(stored: &StoredState, published: i64) -> String {
+pub(super) fn text(stored: &StoredState, history: Status, published: i64) -> String {
     let mut out = Text(String::new());
     let plain = |value: String| vec![(String::new(), value)];
     out.family(
@@ -41,6 +42,13 @@ pub(super) fn text(stored: &StoredState, published: i64) -> String {
     out.family("address_up", "gauge", "Whether an address is up.", &up);
     let help = "The timestamp that an address last served.";
     out.family("address_timestamp_seconds", "gauge", help, &timestamps);
+    let help = "Octets of the history of checks on the disk.";
+    out.family("history_bytes", "gauge", help, &plain(history.size.to_string()));
+    let help = "Checks since the start that are not in the history, as it could not be written.";
+    out.family("history_dropped_total", "counter", help, &plain(history.dropped.to_string()));
+    let help = "Whether the history of checks can be written.";
+    let writable = u8::from(history.writable).to_string();
+    out.family("history_writable", "gauge", help, &plain(writable));
     out.0
 }
 

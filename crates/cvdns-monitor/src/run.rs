@@ -1,5 +1,6 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
+mod downtime;
 mod lock;
 mod parts;
 mod pool;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
+use self::downtime::Downtimes;
 use self::lock::lock;
 use self::parts::Parts;
 use self::pool::{Event, Pool};
@@ -25,6 +27,7 @@ use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::doubt::Frozen;
+use super::history::Recorder;
 use super::metrics;
 use super::notify::Notifier;
 use super::publish::Publisher;
@@ -53,6 +56,8 @@ pub struct Start {
     coordinator: Coordinator,
     publisher: Publisher,
     notifier: Option<Notifier>,
+    history: Recorder,
+    downtimes: Downtimes,
     settings: Monitor,
     state: PathBuf,
     clock: Clock,
@@ -110,10 +115,14 @@ impl Start {
         let mut coordinator =
             Coordinator::new(targets, stored, conduct, feed.as_ref(), clock.now());
         coordinator.hasten(clock.now(), random);
+        let history = Recorder::start(&inputs.state, inputs.settings.interval)
+            .map_err(|error| format!("cannot start threads: {error}"))?;
         Ok(Self {
             coordinator,
             publisher,
             notifier,
+            history,
+            downtimes: Downtimes::default(),
             settings: inputs.settings,
             state: inputs.state,
             clock,
@@ -142,6 +151,7 @@ impl Start {
         self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
+        self.history.set_interval(inputs.settings.interval);
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
@@ -173,9 +183,13 @@ impl Start {
     fn publish(&mut self) -> Result<(), String> {
         let now = self.clock.now();
         let (mirrors, frozen) = (self.coordinator.mirrors(now), self.coordinator.frozen());
+        let away = self.coordinator.away(now).collect();
+        for note in self.downtimes.due(away, self.settings.interval, now) {
+            self.history.note(note);
+        }
         self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
         self.published = Some(Published { mirrors, frozen, at: Instant::now() });
-        let text = metrics::text(&self.coordinator.stored, now.as_second());
+        let text = metrics::text(&self.coordinator.stored, self.history.status(), now.as_second());
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
