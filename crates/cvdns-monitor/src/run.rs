@@ -1,6 +1,7 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
 mod lock;
+mod paging;
 mod parts;
 mod pool;
 mod report;
@@ -18,6 +19,7 @@ use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
 use self::lock::lock;
+use self::paging::Paging;
 use self::parts::Parts;
 use self::pool::{Event, Pool};
 use self::stop::Stop;
@@ -27,6 +29,7 @@ use super::document::Mirrors;
 use super::doubt::Frozen;
 use super::metrics;
 use super::notify::Notifier;
+use super::page::Status;
 use super::publish::Publisher;
 use super::rule::Evidence;
 use super::stored::StoredState;
@@ -53,6 +56,7 @@ pub struct Start {
     coordinator: Coordinator,
     publisher: Publisher,
     notifier: Option<Notifier>,
+    pages: Option<Paging>,
     settings: Monitor,
     state: PathBuf,
     clock: Clock,
@@ -91,6 +95,8 @@ struct Published {
     mirrors: Mirrors,
     frozen: Option<String>,
     at: Instant,
+    /// The same moment by the clock of what is written.
+    time: Timestamp,
 }
 
 impl Start {
@@ -100,6 +106,7 @@ impl Start {
     /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
         let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
+        let pages = Paging::of(&inputs, None);
         let lock = lock(&inputs.state)?;
         let (mut stored, warning) = StoredState::load(&memory_path(&inputs.state));
         if let Some(warning) = warning {
@@ -114,6 +121,7 @@ impl Start {
             coordinator,
             publisher,
             notifier,
+            pages,
             settings: inputs.settings,
             state: inputs.state,
             clock,
@@ -142,6 +150,7 @@ impl Start {
         self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
+        self.pages = Paging::of(&inputs, self.pages.take());
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
@@ -173,13 +182,21 @@ impl Start {
     fn publish(&mut self) -> Result<(), String> {
         let now = self.clock.now();
         let (mirrors, frozen) = (self.coordinator.mirrors(now), self.coordinator.frozen());
-        self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
-        self.published = Some(Published { mirrors, frozen, at: Instant::now() });
-        let text = metrics::text(&self.coordinator.stored, now.as_second());
+        let feed = self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
+        self.published = Some(Published { mirrors, frozen, at: Instant::now(), time: now });
+        if let Some(pages) = &self.pages {
+            pages.show(&self.coordinator, feed, now);
+        }
+        self.write_metrics(self.pages.as_ref().map(Paging::status))?;
+        self.save()
+    }
+
+    fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
+        let published = self.published.as_ref().map_or(0, |published| published.time.as_second());
+        let text = metrics::text(&self.coordinator.stored, published, pages);
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        self.save()
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
     fn save(&self) -> Result<(), String> {
@@ -311,6 +328,10 @@ pub fn once(
     }
     start.publish()?;
     let rows = start.coordinator.rows();
+    if let Some(pages) = start.pages.take() {
+        let written = pages.finish();
+        start.write_metrics(Some(written))?;
+    }
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);
     }
@@ -371,6 +392,9 @@ pub fn watch(
                 },
                 Event::Stop => {
                     let saved = start.save();
+                    if let Some(pages) = start.pages {
+                        pages.abandon();
+                    }
                     if let Some(notifier) = start.notifier {
                         notifier.finish(NOTIFY_GRACE);
                     }

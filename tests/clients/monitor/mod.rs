@@ -8,6 +8,7 @@ mod days;
 mod doubt;
 mod mirrors;
 mod network;
+mod page;
 mod trial;
 mod web;
 mod wicked;
