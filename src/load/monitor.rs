@@ -108,10 +108,10 @@ fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInpu
 }
 
 /// Reports pages that would lie among the files that a configuration names.
-pub(super) fn page_conflict(path: &Path, config: &Config, page: &Path, problems: &mut Problems) {
+pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
     let Some(named) = &config.monitor.page else { return };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let page = real(page);
+    let page = real(&cvdns_io::beside(path, &named.value));
     let state = config.monitor.state.as_ref();
     let state = state.map_or_else(
         || cvdns_io::beside(path, DEFAULT_STATE),
@@ -119,9 +119,9 @@ pub(super) fn page_conflict(path: &Path, config: &Config, page: &Path, problems:
     );
     let help =
         "name a directory of its own, such as \"/srv/www/mirrors\": all that is in it is public";
-    if page.starts_with(real(&state)) {
+    if page == real(&state) {
         let what =
-            format!("the pages would lie in the coordinator's directory {}", state.display());
+            format!("the pages would lie beside the coordinator's memory in {}", state.display());
         problems.error(named.location.clone(), what, help);
         return;
     }

@@ -7,7 +7,8 @@ use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::layout::{Site, render};
-use crate::show::ShowMoment as _;
+use crate::show::{ShowMoment as _, ShowText as _};
+use crate::{format, place, text};
 
 /// The Atom feed of a mirror.
 #[derive(Debug, Clone)]
@@ -41,7 +42,29 @@ pub struct Change {
 impl AtomFeed {
     /// The feed as XML.
     pub fn to_xml(&self) -> String {
-        render(&AtomTemplate { page: self })
+        // RFC 4151: a tag of the network, by the year from which on it has been given out.
+        let id = format!(
+            "tag:{},2026:{}",
+            place::directory_name(&self.site.network),
+            place::mirror_directory(&self.host)
+        );
+        render(&AtomTemplate { page: self, id })
+    }
+}
+
+impl Change {
+    /// What changed: the address, or the host as a whole.
+    fn subject(&self, host: &str) -> String {
+        self.address.map_or_else(|| text::host(host), |address| address.to_string())
+    }
+
+    /// The change as a sentence.
+    fn sentence(&self, host: &str) -> String {
+        let was = self.from.map_or_else(String::new, |state| format!(" It was {state}."));
+        let reason = text::reason(&self.reason);
+        let reason = if reason.is_empty() { reason } else { format!(" Reason: {reason}") };
+        let subject = self.subject(host);
+        format!("{subject} is {} since {}.{was}{reason}", self.to, format::moment(self.at))
     }
 }
 
@@ -49,4 +72,5 @@ impl AtomFeed {
 #[template(path = "changes.atom")]
 struct AtomTemplate<'a> {
     page: &'a AtomFeed,
+    id: String,
 }

@@ -15,6 +15,9 @@ pub struct Badge {
     pub available: Option<f64>,
 }
 
+/// What stands at the left of each badge.
+const LABEL: &str = "mirror";
+
 impl Badge {
     /// The badge as SVG.
     pub fn to_svg(&self) -> String {
@@ -22,12 +25,58 @@ impl Badge {
             Some(part) => format!("{} {}", self.state, format::percent(part)),
             None => self.state.to_string(),
         };
-        render(&BadgeTemplate { value })
+        let title = match self.available {
+            Some(part) => {
+                format!("Mirror: {}, {} available in 30 days", self.state, format::percent(part))
+            }
+            None => format!("Mirror: {}", self.state),
+        };
+        let (left, right) = (text_width(LABEL), text_width(&value));
+        render(&BadgeTemplate {
+            title,
+            value,
+            colour: colour(self.state),
+            left,
+            right,
+            split: left + 12,
+            width: left + right + 24,
+        })
     }
 }
 
 #[derive(Template)]
 #[template(path = "badge.svg")]
 struct BadgeTemplate {
+    title: String,
     value: String,
+    colour: &'static str,
+    left: usize,
+    right: usize,
+    split: usize,
+    width: usize,
+}
+
+/// Colours on which white text has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3).
+fn colour(state: State) -> &'static str {
+    match state {
+        State::Up => "#1a7f37",
+        State::Old => "#8a5a00",
+        State::Down => "#c1212d",
+        State::Drained => "#1f5fa8",
+        State::Removed => "#57606a",
+    }
+}
+
+/// The width of a text in pixels, in about the widths of a sans serif of 11 pixels. The picture
+/// makes the text fit it, whatever the font is.
+fn text_width(text: &str) -> usize {
+    let tenths: usize = text
+        .chars()
+        .map(|character| match character {
+            'm' | 'w' | '%' => 100,
+            'i' | 'l' | 't' | 'f' | 'r' | 'j' | '.' | ' ' => 38,
+            _ => 66,
+        })
+        .sum();
+    tenths.div_ceil(10)
 }

@@ -6,8 +6,13 @@ use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::layout::{Frame, Site, render};
+use crate::map::{Link, Mark};
 use crate::network::StateCounts;
-use crate::pool::Pool;
+use crate::place;
+use crate::pool::{self, Pool};
+use crate::show::{
+    ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowState as _, ShowText as _,
+};
 
 /// The page of a country.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ pub struct CountryRow {
 pub struct MirrorRow {
     /// Its host.
     pub host: String,
+    /// The country in which it is.
+    pub country: Country,
     /// Its state.
     pub state: State,
     /// Start of the state; `None` if it is not known.
@@ -64,6 +71,35 @@ impl CountryPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
         render(&CountryTemplate { frame: Frame { site: &self.site, root: "../" }, page: self })
+    }
+}
+
+impl MirrorRow {
+    /// Its page, relative to the directory of all pages.
+    pub(crate) fn page(&self) -> String {
+        place::mirror_file(&self.host, place::MIRROR_PAGE)
+    }
+}
+
+impl CountryRow {
+    /// The country on the map.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            country: self.country,
+            mirrors: self.mirrors,
+            usable_capacity: self.usable_capacity,
+            link: Some(Link::Row),
+        }
+    }
+
+    /// The pools that answer its clients now, as a list.
+    pub(crate) fn answered_from_list(&self) -> String {
+        pool::list(&self.answered_from)
+    }
+
+    /// The pools of its fallback, as a list.
+    pub(crate) fn fallback_list(&self) -> String {
+        pool::list(&self.fallback)
     }
 }
 

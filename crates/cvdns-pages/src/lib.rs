@@ -14,6 +14,7 @@ pub mod format;
 pub mod layout;
 pub mod map;
 pub mod mirror;
+pub mod mirrors;
 pub mod network;
 pub mod place;
 pub mod pool;
@@ -26,7 +27,8 @@ pub use atom::{AtomFeed, Change};
 pub use badge::Badge;
 pub use country::{CountryPage, CountryRow, MirrorRow};
 pub use layout::{Notice, Site};
-pub use mirror::{AddressRow, CheckRow, MirrorPage, Out, OutBy, Verdict, VersionRow};
+pub use mirror::{AddressRow, CheckRow, Downtime, MirrorPage, Out, OutBy, Verdict, VersionRow};
+pub use mirrors::MirrorsPage;
 pub use network::{
     DatabaseRow, Feed, Frozen, NetworkChange, NetworkPage, Record, Release, StateCounts,
 };

@@ -8,8 +8,12 @@ use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::layout::{Frame, Site, render};
-use crate::pool::Pool;
-use crate::strip::History;
+use crate::pool::{self, Pool};
+use crate::show::{
+    ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowPart as _, ShowState as _, ShowText as _,
+};
+use crate::strip::{History, Step, Strip};
+use crate::{place, text};
 
 /// The page of a mirror.
 #[derive(Debug, Clone)]
@@ -122,10 +126,12 @@ pub struct CheckRow {
     pub address: IpAddr,
     /// What it found.
     pub verdict: Verdict,
+    /// Whether it was a failure that the coordinator did not believe, because it doubted itself.
+    pub withheld: bool,
     /// What was wrong; empty if nothing.
     pub reason: String,
-    /// The state of the address after it.
-    pub state: State,
+    /// The state of the address after it; `None` if it is not known.
+    pub state: Option<State>,
 }
 
 /// What a check found.
@@ -137,16 +143,124 @@ pub enum Verdict {
     Faulty,
     /// Nothing was served.
     Dead,
-    /// A failure that the coordinator does not believe yet.
-    Withheld,
     /// The check failed for reasons of the coordinator itself.
     Unchecked,
+    /// An announced downtime: it was not checked.
+    Away,
 }
 
 impl MirrorPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
-        render(&MirrorTemplate { frame: Frame { site: &self.site, root: "../../" }, page: self })
+        render(&MirrorTemplate {
+            frame: Frame { site: &self.site, root: "../../" },
+            page: self,
+            strips: [
+                ShownStrip::new("Last day", &self.history.day, Step::Hour),
+                ShownStrip::new("Last 30 days", &self.history.month, Step::Day),
+                ShownStrip::new("Last year", &self.history.year, Step::NarrowDay),
+            ],
+        })
+    }
+
+    /// What its state means, in a sentence.
+    fn meaning(&self) -> &'static str {
+        match self.state {
+            State::Up => "Clients are sent to it.",
+            State::Old => {
+                "Its files are old: clients are sent to it only where too few other mirrors are up."
+            }
+            State::Down => "It does not work: clients are not sent to it.",
+            State::Drained => "It was taken out on purpose: clients are not sent to it.",
+            State::Removed => {
+                "It was out for so long that it was removed: clients are not sent to it until its \
+                 checks succeed again."
+            }
+        }
+    }
+
+    /// The pools that it is in, as a list.
+    fn pools_list(&self) -> String {
+        pool::list(&self.pools)
+    }
+
+    /// Countries and continents that never get it, as a list.
+    fn not_for_list(&self) -> String {
+        text::reason(&self.not_for.join(", "))
+    }
+}
+
+impl OutBy {
+    /// Who says it, in words before the reason.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Checks => "The checks found",
+            Self::Operator => "The network\u{2019}s operator took it out",
+            Self::Downtime => "A downtime was announced",
+        }
+    }
+}
+
+impl VersionRow {
+    /// How far behind it is, in words.
+    fn lag(&self) -> String {
+        match (self.held, self.released) {
+            (None, _) => "not known".to_owned(),
+            (_, None) => "no release to compare with".to_owned(),
+            (Some(held), Some(released)) if held >= released => "up to date".to_owned(),
+            (Some(held), Some(released)) => format!("{} behind", released.abs_diff(held)),
+        }
+    }
+}
+
+impl Verdict {
+    /// What was found, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Serving => "serves",
+            Self::Faulty => "wrong answers",
+            Self::Dead => "no answer",
+            Self::Unchecked => "not checked",
+            Self::Away => "in downtime",
+        }
+    }
+
+    /// The class in the style.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Serving => "good",
+            Self::Faulty | Self::Dead => "bad",
+            Self::Unchecked | Self::Away => "unknown",
+        }
+    }
+}
+
+/// A strip as the page shows it.
+struct ShownStrip {
+    name: &'static str,
+    share: String,
+    picture: String,
+    words: String,
+    ends: Option<(String, String)>,
+    outages: Vec<String>,
+    more: usize,
+}
+
+/// Most outages in the list below a strip.
+const MOST_OUTAGES: usize = 20;
+
+impl ShownStrip {
+    fn new(name: &'static str, strip: &Strip, step: Step) -> Self {
+        let (outages, more) = strip.outages(step, MOST_OUTAGES);
+        Self {
+            name,
+            share: strip.share(),
+            picture: strip.draw(step),
+            words: strip.words(step),
+            ends: strip.ends(step),
+            outages,
+            more,
+        }
     }
 }
 
@@ -155,4 +269,5 @@ impl MirrorPage {
 struct MirrorTemplate<'a> {
     frame: Frame<'a>,
     page: &'a MirrorPage,
+    strips: [ShownStrip; 3],
 }

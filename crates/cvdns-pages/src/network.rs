@@ -5,8 +5,18 @@ use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::atom::Change;
-use crate::country::CountryRow;
+use crate::country::{CountryRow, MirrorRow};
 use crate::layout::{Frame, Notice, Site, render};
+use crate::map::{self, Mark};
+use crate::place;
+use crate::show::{
+    ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowPart as _, ShowState as _, ShowText as _,
+};
+
+/// Most mirrors that are out on the page.
+pub const MOST_OUT: usize = 50;
+/// Most changes on the page.
+pub const MOST_CHANGES: usize = 20;
 
 /// The network's page.
 #[derive(Debug, Clone)]
@@ -27,7 +37,11 @@ pub struct NetworkPage {
     pub addresses: StateCounts,
     /// All countries of the database, with and without mirrors, in the order of their names.
     pub countries: Vec<CountryRow>,
-    /// The last changes of mirrors, the newest first.
+    /// The mirrors that are not up, in the order in which they are shown. The page shows the first
+    /// [`MOST_OUT`] of them.
+    pub out: Vec<MirrorRow>,
+    /// The last changes of mirrors, the newest first. The page shows the first [`MOST_CHANGES`] of
+    /// them.
     pub changes: Vec<NetworkChange>,
 }
 
@@ -146,10 +160,45 @@ pub struct NetworkChange {
     pub change: Change,
 }
 
+impl NetworkChange {
+    /// The mirror's page, relative to the directory of all pages.
+    fn page(&self) -> String {
+        place::mirror_file(&self.host, place::MIRROR_PAGE)
+    }
+}
+
 impl NetworkPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
-        render(&NetworkTemplate { frame: Frame { site: &self.site, root: "" }, page: self })
+        let marks: Vec<Mark> = self.countries.iter().map(CountryRow::mark).collect();
+        let (with, without) =
+            self.countries.iter().partition(|country| country.mirrors.total() > 0);
+        render(&NetworkTemplate {
+            frame: Frame { site: &self.site, root: "" },
+            page: self,
+            map: map::world(&marks),
+            legend: map::legend(),
+            with,
+            without,
+        })
+    }
+
+    /// What is so at a glance.
+    fn headline(&self) -> String {
+        let (usable, total) = (self.mirrors.usable(), self.mirrors.total());
+        match (usable, total) {
+            (_, 0) => "There are no mirrors.".to_owned(),
+            (0, _) => format!("None of the {} mirrors can be used.", total.number()),
+            (_, 1) => "The only mirror can be used.".to_owned(),
+            _ if usable == total => format!("All {} mirrors can be used.", total.number()),
+            _ => format!("{} of {} mirrors can be used.", usable.number(), total.number()),
+        }
+    }
+
+    /// The number of countries all of whose mirrors are out.
+    fn countries_out(&self) -> usize {
+        let countries = self.countries.iter();
+        countries.filter(|row| row.mirrors.total() > 0 && row.mirrors.usable() == 0).count()
     }
 }
 
@@ -158,4 +207,8 @@ impl NetworkPage {
 struct NetworkTemplate<'a> {
     frame: Frame<'a>,
     page: &'a NetworkPage,
+    map: String,
+    legend: String,
+    with: Vec<&'a CountryRow>,
+    without: Vec<&'a CountryRow>,
 }

@@ -1,7 +1,7 @@
 //! Where each file belongs in the directory of the pages, relative to it.
 //!
 //! ```text
-//! index.html  style.css  network.json
+//! index.html  mirrors.html  style.css  icon.svg  network.json
 //! countries/DE.html
 //! mirrors/HOST/index.html  badge.svg  changes.atom  mirror.json
 //! ```
@@ -14,8 +14,12 @@ use cvdns_core::geo::country::Country;
 
 /// The network's page.
 pub const INDEX: &str = "index.html";
+/// The list of all mirrors.
+pub const MIRRORS: &str = "mirrors.html";
 /// The style of all pages.
 pub const STYLE: &str = "style.css";
+/// The icon of all pages.
+pub const ICON: &str = "icon.svg";
 /// The network as JSON.
 pub const NETWORK_JSON: &str = "network.json";
 /// The name of a mirror's page in the directory of the mirror.
@@ -49,7 +53,8 @@ pub fn mirror_file(host: &str, file: &str) -> String {
     format!("mirrors/{}/{file}", directory_name(host))
 }
 
-fn directory_name(host: &str) -> String {
+/// The name of a mirror's directory.
+pub(crate) fn directory_name(host: &str) -> String {
     let mut name = String::with_capacity(host.len());
     for (place, octet) in host.bytes().enumerate() {
         match octet {

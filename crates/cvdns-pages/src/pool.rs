@@ -37,3 +37,15 @@ impl Display for Pool {
         }
     }
 }
+
+/// Most pools of a list that a page shows.
+const MOST: usize = 6;
+
+/// The pools as a list in a sentence, such as `Germany, Austria, Europe`.
+pub(crate) fn list(pools: &[Pool]) -> String {
+    let mut names: Vec<String> = pools.iter().take(MOST).map(ToString::to_string).collect();
+    if pools.len() > MOST {
+        names.push(format!("{} more", pools.len().saturating_sub(MOST)));
+    }
+    names.join(", ")
+}

@@ -1,30 +1,39 @@
 //! How templates show values: as methods, which a template can call on values and on references.
 
+use askama::filters::Safe;
+use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::{format, text};
 
 /// Moments in templates.
 pub(crate) trait ShowMoment {
-    /// See [`format::moment`].
-    fn moment(&self) -> String;
+    /// The moment as an element that machines can read.
+    fn time(&self) -> Safe<String>;
     /// See [`format::rfc3339`].
     fn rfc3339(&self) -> String;
-    /// See [`format::day`].
-    fn day(&self) -> String;
 }
 
 impl ShowMoment for Timestamp {
-    fn moment(&self) -> String {
-        format::moment(*self)
+    fn time(&self) -> Safe<String> {
+        let (machine, shown) = (format::rfc3339(*self), format::moment(*self));
+        Safe(format!("<time datetime=\"{machine}\">{shown}</time>"))
     }
 
     fn rfc3339(&self) -> String {
         format::rfc3339(*self)
     }
+}
 
-    fn day(&self) -> String {
-        format::day(*self)
+/// States in templates.
+pub(crate) trait ShowState {
+    /// The state as a coloured word.
+    fn mark(&self) -> Safe<String>;
+}
+
+impl ShowState for State {
+    fn mark(&self) -> Safe<String> {
+        Safe(format!("<span class=\"state {self}\">{self}</span>"))
     }
 }
 
@@ -50,6 +59,22 @@ impl ShowText for str {
 pub(crate) trait ShowPart {
     /// See [`format::percent`].
     fn percent(&self) -> String;
+}
+
+/// Parts of a whole that may not be known, in templates.
+pub(crate) trait ShowKnown {
+    /// See [`format::percent`].
+    fn percent(&self) -> Safe<String>;
+}
+
+impl ShowKnown for Option<f64> {
+    fn percent(&self) -> Safe<String> {
+        Safe(match self {
+            // "<0.01 %" is the only one with markup.
+            Some(part) => format::percent(*part).replace('<', "&lt;"),
+            None => "<span class=\"unknown\">not known</span>".to_owned(),
+        })
+    }
 }
 
 impl ShowPart for f64 {

@@ -21,6 +21,14 @@ impl Escaper for Clean {
     }
 }
 
+/// The text as it stands in HTML, for what is not written by a template.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _ = Clean.write_escaped_str(&mut out, text);
+    out
+}
+
 /// Most characters of a host that a page shows. Names in the DNS have at most 253 (RFC 1035
 /// section 2.3.4), but a fleet may name hosts otherwise.
 pub const HOST: usize = 253;
@@ -60,18 +68,12 @@ fn is_no_character(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn clean(text: &str) -> String {
-        let mut out = String::new();
-        Clean.write_escaped_str(&mut out, text).unwrap();
-        out
-    }
-
     #[test]
     fn markup_and_controls_are_written_out() {
-        assert_eq!(clean("<b a='x'>&\"</b>"), "&#60;b a=&#39;x&#39;&#62;&#38;&#34;&#60;/b&#62;");
-        assert_eq!(clean("a\u{202e}b\u{0}\u{1b}"), "a\\u202eb\\u0000\\u001b");
-        assert_eq!(clean("\u{fffe}\u{fdd0}\u{1ffff}\u{feff}"), "\u{fffd}".repeat(4));
-        assert_eq!(clean("Zürich 東京"), "Zürich 東京");
+        assert_eq!(escaped("<b a='x'>&\"</b>"), "&#60;b a=&#39;x&#39;&#62;&#38;&#34;&#60;/b&#62;");
+        assert_eq!(escaped("a\u{202e}b\u{0}\u{1b}"), "a\\u202eb\\u0000\\u001b");
+        assert_eq!(escaped("\u{fffe}\u{fdd0}\u{1ffff}\u{feff}"), "\u{fffd}".repeat(4));
+        assert_eq!(escaped("Zürich 東京"), "Zürich 東京");
     }
 
     #[test]

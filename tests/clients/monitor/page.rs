@@ -497,8 +497,7 @@ fn pages_do_not_go_among_other_files() {
     let dir = dir.path();
     for (page, said) in [
         (".", "the pages would lie beside"),
-        ("state/monitor", "the pages would lie in the coordinator's directory"),
-        ("state/monitor/pages", "the pages would lie in the coordinator's directory"),
+        ("state/monitor", "the pages would lie beside the coordinator's memory in"),
     ] {
         place(dir, port, &format!("page = {page:?}"));
         fs::create_dir_all(dir.join(page)).expect("the directory");

@@ -45,12 +45,8 @@ pub(super) fn mirror(page: &MirrorPage) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The document of the network, beside its page. `mirrors` are the rows of all mirrors with the
-/// countries in which they are.
-pub(super) fn network(
-    page: &NetworkPage,
-    mirrors: &[(&'static str, MirrorRow)],
-) -> Result<Vec<u8>, String> {
+/// The document of the network, beside its page. `mirrors` are the rows of all mirrors.
+pub(super) fn network(page: &NetworkPage, mirrors: &[MirrorRow]) -> Result<Vec<u8>, String> {
     let feed = &page.feed;
     let changes = page.changes.iter();
     octets(&NetworkDocument {
@@ -76,7 +72,7 @@ pub(super) fn network(
         states: Counts::of(page.mirrors),
         address_states: Counts::of(page.addresses),
         countries: page.countries.iter().map(CountryDocument::of).collect(),
-        mirrors: mirrors.iter().map(|(country, row)| MirrorEntry::of(country, row)).collect(),
+        mirrors: mirrors.iter().map(MirrorEntry::of).collect(),
         changes: changes.map(|of| ChangeDocument::of(Some(&of.host), &of.change)).collect(),
     })
 }
@@ -195,8 +191,8 @@ struct Availability {
     year: StripDocument,
 }
 
-/// A strip. A cell is the available part of its time, `null` where nothing was checked, or
-/// `"planned"`.
+/// A strip. A cell is the available part of its time, `"late"` if all of that was served with old
+/// files, `"planned"` in a downtime, or `null` where nothing was checked.
 #[derive(Serialize)]
 struct StripDocument {
     available: Option<f64>,
@@ -208,7 +204,7 @@ struct StripDocument {
 #[serde(untagged)]
 enum CellDocument {
     Available(f64),
-    Planned(&'static str),
+    Word(&'static str),
     Unchecked(()),
 }
 
@@ -216,7 +212,8 @@ impl StripDocument {
     fn of(strip: &Strip) -> Self {
         let cell = |cell: &Cell| match cell.measured {
             Measured::Available(part) => CellDocument::Available(rounded(part)),
-            Measured::Planned => CellDocument::Planned("planned"),
+            Measured::Late => CellDocument::Word("late"),
+            Measured::Planned => CellDocument::Word("planned"),
             Measured::Unchecked => CellDocument::Unchecked(()),
         };
         Self {
@@ -232,8 +229,9 @@ struct CheckDocument {
     at: Timestamp,
     address: IpAddr,
     found: &'static str,
+    withheld: bool,
     reason: String,
-    state: State,
+    state: Option<State>,
 }
 
 impl CheckDocument {
@@ -243,10 +241,11 @@ impl CheckDocument {
             Verdict::Serving => "serving",
             Verdict::Faulty => "faulty",
             Verdict::Dead => "dead",
-            Verdict::Withheld => "withheld",
             Verdict::Unchecked => "unchecked",
+            Verdict::Away => "away",
         };
-        Self { at, address, found, reason: cut(&check.reason), state }
+        let (withheld, reason) = (check.withheld, cut(&check.reason));
+        Self { at, address, found, withheld, reason, state }
     }
 }
 
@@ -408,10 +407,10 @@ struct MirrorEntry {
 }
 
 impl MirrorEntry {
-    fn of(country: &'static str, row: &MirrorRow) -> Self {
+    fn of(row: &MirrorRow) -> Self {
         Self {
             host: text::host(&row.host),
-            country,
+            country: row.country.code(),
             state: row.state,
             since: row.since,
             capacity: row.capacity,

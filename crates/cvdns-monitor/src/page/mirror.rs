@@ -76,6 +76,7 @@ pub(super) fn row(facts: &Facts<'_>, of: &MirrorFacts<'_>, available: Option<f64
     let reason = out(facts, of).map_or_else(|| reasons(&of.rows), |out| out.reason);
     MirrorRow {
         host: of.mirror.host.clone(),
+        country: of.mirror.country,
         state: of.status.state,
         since: since(of),
         capacity: of.mirror.capacity,

@@ -1,6 +1,8 @@
 //! The network's page and the pages of countries.
 
 use cvdns_core::geo::country::Country;
+use cvdns_core::health::State;
+use cvdns_pages::network::MOST_OUT;
 use cvdns_pages::{
     CountryPage, CountryRow, DatabaseRow, Feed, Frozen, MirrorRow, NetworkChange, NetworkPage,
     Record, Release, StateCounts,
@@ -9,10 +11,11 @@ use cvdns_pages::{
 use super::answers::CountryAnswers;
 use super::facts::{Facts, MirrorFacts, pool};
 
-/// The network's page. `countries` are all rows, and `changes` the last changes.
+/// The network's page. `countries` and `out` are all rows, and `changes` the last changes.
 pub(super) fn page(
     facts: &Facts<'_>,
     countries: Vec<CountryRow>,
+    out: Vec<MirrorRow>,
     changes: Vec<NetworkChange>,
 ) -> NetworkPage {
     let mut mirrors = StateCounts::default();
@@ -30,8 +33,25 @@ pub(super) fn page(
         mirrors,
         addresses,
         countries,
+        out,
         changes,
     }
+}
+
+/// The rows of the mirrors that are not well: first those that fail, and of these the last ones.
+pub(super) fn out(rows: &[MirrorRow]) -> Vec<MirrorRow> {
+    let rank = |row: &MirrorRow| match row.state {
+        State::Down => 0,
+        State::Up => 1,
+        State::Old => 2,
+        State::Drained => 3,
+        State::Removed => 4,
+    };
+    let is_out = |row: &&MirrorRow| row.state != State::Up || !row.reason.is_empty();
+    let mut out: Vec<&MirrorRow> = rows.iter().filter(is_out).collect();
+    out.sort_by_key(|row| (rank(row), std::cmp::Reverse(row.since), &row.host));
+    out.truncate(MOST_OUT);
+    out.into_iter().cloned().collect()
 }
 
 /// The rows of all countries, by name.

@@ -15,7 +15,8 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::Problems;
 use cvdns_io::read_optional_text;
-use cvdns_pages::{MirrorRow, NetworkChange, Notice, place, style};
+use cvdns_pages::network::MOST_CHANGES;
+use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
@@ -29,9 +30,6 @@ const MAX_OVERRIDES: u64 = 1 << 20;
 
 /// Seconds of the time after which every page is made anew: the cells of the strips are hours.
 const HOUR: i64 = 3600;
-
-/// The number of changes on the network's page.
-const CHANGES: usize = 20;
 
 /// The files of a mirror, in the order in which they are written.
 const MIRROR_FILES: [&str; 4] =
@@ -136,6 +134,7 @@ impl Writer {
         directory.claim(names.iter().cloned())?;
         let mut files = Files { directory, skipped };
         files.put(place::STYLE, style::STYLE.as_bytes())?;
+        files.put(place::ICON, style::ICON.as_bytes())?;
         self.write_mirrors(facts, &mut files, ends)?;
         if ends.load(Ordering::Relaxed) {
             return Ok(());
@@ -216,8 +215,8 @@ impl Writer {
 
     /// Takes the changes of a mirror into the list of the network.
     fn note_changes(&mut self, host: &str, changes: Vec<cvdns_pages::Change>) {
-        let oldest = self.changes.get(CHANGES - 1).map(|last| last.change.at);
-        let news = changes.into_iter().take(CHANGES);
+        let oldest = self.changes.get(MOST_CHANGES - 1).map(|last| last.change.at);
+        let news = changes.into_iter().take(MOST_CHANGES);
         let mut news: Vec<NetworkChange> = news
             .filter(|change| oldest.is_none_or(|oldest| change.at >= oldest))
             .map(|change| NetworkChange { host: host.to_owned(), change })
@@ -228,7 +227,7 @@ impl Writer {
         self.changes.retain(|change| change.host != host);
         self.changes.append(&mut news);
         self.changes.sort_by(|a, b| b.change.at.cmp(&a.change.at).then(a.host.cmp(&b.host)));
-        self.changes.truncate(CHANGES);
+        self.changes.truncate(MOST_CHANGES);
     }
 
     /// Writes the pages of countries, and then the network's page, which links to all others.
@@ -239,13 +238,12 @@ impl Writer {
             let page = network::country(facts, row, mirrors.collect());
             files.put(&place::country_page(row.country), page.to_html().as_bytes())?;
         }
-        let page = network::page(facts, countries, self.changes.clone());
-        let rows: Vec<(&'static str, MirrorRow)> = facts
-            .mirrors
-            .iter()
-            .map(|of| (of.mirror.country.code(), self.row(facts, of)))
-            .collect();
+        let mut rows: Vec<MirrorRow> = facts.mirrors.iter().map(|of| self.row(facts, of)).collect();
+        rows.sort_by(|a, b| a.host.cmp(&b.host));
+        let page = network::page(facts, countries, network::out(&rows), self.changes.clone());
         files.put(place::NETWORK_JSON, &json::network(&page, &rows)?)?;
+        let mirrors = MirrorsPage { site: facts.site.clone(), mirrors: rows };
+        files.put(place::MIRRORS, mirrors.to_html().as_bytes())?;
         files.put(place::INDEX, page.to_html().as_bytes())
     }
 
@@ -277,13 +275,13 @@ impl Files<'_> {
 
 /// The names of all pages.
 fn names(facts: &Facts<'_>) -> BTreeSet<String> {
-    let fixed = [place::INDEX, place::STYLE, place::NETWORK_JSON].map(str::to_owned);
+    let fixed = [place::INDEX, place::MIRRORS, place::STYLE, place::ICON, place::NETWORK_JSON];
     let countries = Country::all().map(place::country_page);
     let mirrors = facts
         .mirrors
         .iter()
         .flat_map(|of| MIRROR_FILES.iter().map(|file| place::mirror_file(&of.mirror.host, file)));
-    fixed.into_iter().chain(countries).chain(mirrors).collect()
+    fixed.into_iter().map(str::to_owned).chain(countries).chain(mirrors).collect()
 }
 
 /// The operator's overrides. Those that cannot be read are left out, with a notice.
