@@ -14,6 +14,7 @@
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
+//! - [`history`] records all checks in a database, and reads it.
 //! - `page` writes web pages about all of it, on a thread of its own.
 //! - `embed` lets others drive a [`Coordinator`] with a clock and checks of their own.
 //! - [`trial`] is the set-up check of one new mirror.
@@ -29,6 +30,7 @@ mod doubt;
 mod embed;
 pub mod failure;
 mod fetch;
+pub mod history;
 mod inputs;
 mod learn;
 mod metrics;

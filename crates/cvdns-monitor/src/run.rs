@@ -1,5 +1,6 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
+mod downtime;
 mod lock;
 mod paging;
 mod parts;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
+use self::downtime::Downtimes;
 use self::lock::lock;
 use self::paging::Paging;
 use self::parts::Parts;
@@ -27,6 +29,7 @@ use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::doubt::Frozen;
+use super::history::Recorder;
 use super::metrics;
 use super::notify::Notifier;
 use super::page::Status;
@@ -51,11 +54,16 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The time that `on-change` gets at the end for the changes that still wait.
 const NOTIFY_GRACE: Duration = Duration::from_secs(10);
 
+/// The time for which pages wait for the history of a single round.
+const HISTORY_GRACE: Duration = Duration::from_secs(10);
+
 /// A coordinator that is ready to run.
 pub struct Start {
     coordinator: Coordinator,
     publisher: Publisher,
     notifier: Option<Notifier>,
+    history: Recorder,
+    downtimes: Downtimes,
     pages: Option<Paging>,
     settings: Monitor,
     state: PathBuf,
@@ -117,10 +125,14 @@ impl Start {
         let mut coordinator =
             Coordinator::new(targets, stored, conduct, feed.as_ref(), clock.now());
         coordinator.hasten(clock.now(), random);
+        let history = Recorder::start(&inputs.state, inputs.settings.interval)
+            .map_err(|error| format!("cannot start threads: {error}"))?;
         Ok(Self {
             coordinator,
             publisher,
             notifier,
+            history,
+            downtimes: Downtimes::default(),
             pages,
             settings: inputs.settings,
             state: inputs.state,
@@ -150,6 +162,7 @@ impl Start {
         self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
+        self.history.set_interval(inputs.settings.interval);
         self.pages = Paging::of(&inputs, self.pages.take());
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // The former notifier finishes its queue on its own.
@@ -182,6 +195,10 @@ impl Start {
     fn publish(&mut self) -> Result<(), String> {
         let now = self.clock.now();
         let (mirrors, frozen) = (self.coordinator.mirrors(now), self.coordinator.frozen());
+        let away = self.coordinator.away(now).collect();
+        for note in self.downtimes.due(away, self.settings.interval, now) {
+            self.history.note(note);
+        }
         let feed = self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
         self.published = Some(Published { mirrors, frozen, at: Instant::now(), time: now });
         if let Some(pages) = &self.pages {
@@ -193,7 +210,8 @@ impl Start {
 
     fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
         let published = self.published.as_ref().map_or(0, |published| published.time.as_second());
-        let text = metrics::text(&self.coordinator.stored, published, pages);
+        let history = self.history.status();
+        let text = metrics::text(&self.coordinator.stored, history, pages, published);
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -329,6 +347,7 @@ pub fn once(
     start.publish()?;
     let rows = start.coordinator.rows();
     if let Some(pages) = start.pages.take() {
+        start.history.flush(HISTORY_GRACE);
         let written = pages.finish();
         start.write_metrics(Some(written))?;
     }

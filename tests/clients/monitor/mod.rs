@@ -6,6 +6,7 @@
 mod chain;
 mod days;
 mod doubt;
+mod history;
 mod mirrors;
 mod network;
 mod page;

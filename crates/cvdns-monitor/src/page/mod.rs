@@ -35,6 +35,9 @@ use self::writer::{Round, Writer};
 /// Pages are written once in this time at most.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// Time from a feed to its pages, in which the history of the checks is written.
+const SETTLE: Duration = Duration::from_secs(3);
+
 /// The thread that writes pages.
 pub(crate) struct Pages {
     shared: Arc<Shared>,
@@ -69,6 +72,8 @@ struct Shared {
 #[derive(Default)]
 struct Next {
     seen: Option<Seen>,
+    /// When the first of those came that were offered since the last round.
+    since: Option<Instant>,
     /// Whether nothing more will come.
     is_last: bool,
 }
@@ -87,7 +92,10 @@ impl Pages {
 
     /// Has the pages of a moment written, in place of those that still wait.
     pub(crate) fn offer(&self, seen: Seen) {
-        self.shared.next().seen = Some(seen);
+        let mut next = self.shared.next();
+        next.seen = Some(seen);
+        next.since.get_or_insert_with(Instant::now);
+        drop(next);
         self.shared.woken.notify_all();
     }
 
@@ -141,9 +149,9 @@ impl Shared {
                 return;
             }
             let trouble = match result {
-                Ok(Round { written, skipped }) => {
+                Ok(Round { written, troubles }) => {
                     self.files.fetch_add(written, Ordering::Relaxed);
-                    skipped.first().map(|first| match skipped.len() {
+                    troubles.first().map(|first| match troubles.len() {
                         1 => first.clone(),
                         count => format!("{first}, and {} more", count - 1),
                     })
@@ -161,12 +169,14 @@ impl Shared {
             if self.ends.load(Ordering::Relaxed) {
                 return None;
             }
-            let wait = last.map_or(Duration::ZERO, |last| INTERVAL.saturating_sub(last.elapsed()));
-            if next.is_last || (next.seen.is_some() && wait.is_zero()) {
+            let rest = |of: Duration, since: Instant| of.saturating_sub(since.elapsed());
+            let pause = last.map_or(Duration::ZERO, |last| rest(INTERVAL, last));
+            let wait = next.since.map(|since| rest(SETTLE, since).max(pause));
+            if next.is_last || wait.is_some_and(|wait| wait.is_zero()) {
+                next.since = None;
                 return next.seen.take();
             }
-            let limit = if next.seen.is_some() { wait } else { Duration::MAX };
-            next = self.wait(next, limit);
+            next = self.wait(next, wait.unwrap_or(Duration::MAX));
         }
     }
 

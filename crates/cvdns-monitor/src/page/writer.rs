@@ -4,12 +4,11 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use tracing::warn;
 
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::Overrides;
@@ -21,7 +20,7 @@ use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
 use super::facts::{Facts, MirrorFacts};
-use super::past::{Past, open};
+use super::past::{Archive, Past};
 use super::seen::{Moment, Seen, Setting};
 use super::{json, mirror, network};
 
@@ -46,6 +45,8 @@ pub(super) struct Writer {
     known: HashMap<String, Written>,
     /// The last changes of the network, the newest first.
     changes: Vec<NetworkChange>,
+    /// How far the history was read.
+    progress: Option<i64>,
 }
 
 /// What was written of a mirror.
@@ -62,8 +63,8 @@ struct Written {
 pub(super) struct Round {
     /// The number of files that were written.
     pub(super) written: u64,
-    /// Single files that could not be written.
-    pub(super) skipped: Vec<String>,
+    /// What is missing: single files that could not be written, or the history.
+    pub(super) troubles: Vec<String>,
 }
 
 impl Writer {
@@ -83,11 +84,11 @@ impl Writer {
         let answers = self.answers(seen, &overrides, &mut notices);
         let facts = Facts::new(seen, answers.as_ref(), &overrides, notices);
         let before = directory.written;
-        let mut skipped = Vec::new();
-        self.write_all(&facts, &mut directory, &mut skipped, ends)?;
+        let mut troubles = Vec::new();
+        self.write_all(&facts, &mut directory, &mut troubles, ends)?;
         let written = directory.written - before;
         self.directory = Some(directory);
-        Ok(Round { written, skipped })
+        Ok(Round { written, troubles })
     }
 
     /// Takes the setting of a moment. After a reload everything is read and compared again.
@@ -127,12 +128,12 @@ impl Writer {
         &mut self,
         facts: &Facts<'_>,
         directory: &mut Directory,
-        skipped: &mut Vec<String>,
+        troubles: &mut Vec<String>,
         ends: &AtomicBool,
     ) -> Result<(), String> {
         let names = names(facts);
         directory.claim(names.iter().cloned())?;
-        let mut files = Files { directory, skipped };
+        let mut files = Files { directory, troubles };
         files.put(place::STYLE, style::STYLE.as_bytes())?;
         files.put(place::ICON, style::ICON.as_bytes())?;
         self.write_mirrors(facts, &mut files, ends)?;
@@ -154,9 +155,8 @@ impl Writer {
         files: &mut Files<'_>,
         ends: &AtomicBool,
     ) -> Result<(), String> {
-        let mut archive = open(&facts.seen.setting.state);
+        let (archive, changed) = self.archive(&facts.seen.setting.state, files.troubles);
         let mut wanted: HashMap<&str, (&MirrorFacts<'_>, u64)> = HashMap::new();
-        let changed = archive.as_mut().map(|archive| archive.changed()).unwrap_or_default();
         for of in &facts.mirrors {
             let host = of.mirror.host.as_str();
             let fingerprint = fingerprint(facts, of);
@@ -167,7 +167,7 @@ impl Writer {
         }
         let mut result = Ok(());
         let hosts: BTreeSet<String> = wanted.keys().map(|host| (*host).to_owned()).collect();
-        if let Some(archive) = &mut archive {
+        if let Some(archive) = &archive {
             let read = archive.each(&hosts, facts.seen.now, &mut |host, past| {
                 if result.is_err() || ends.load(Ordering::Relaxed) {
                     return;
@@ -177,7 +177,7 @@ impl Writer {
                 }
             });
             if let Err(error) = read {
-                warn!("the history cannot be read for the pages: {error}");
+                files.troubles.push(error);
             }
         }
         result?;
@@ -188,6 +188,23 @@ impl Writer {
             self.write_mirror(facts, of, (Past::default(), fingerprint), files)?;
         }
         Ok(())
+    }
+
+    /// The history, and the hosts of which something was recorded since the last round.
+    fn archive(
+        &mut self,
+        state: &Path,
+        troubles: &mut Vec<String>,
+    ) -> (Option<Archive>, BTreeSet<String>) {
+        let mut open = || {
+            let archive = Archive::open(state)?;
+            let changed = archive.as_ref().map(|archive| archive.changed(&mut self.progress));
+            Ok((archive, changed.transpose()?.unwrap_or_default()))
+        };
+        open().unwrap_or_else(|error: String| {
+            troubles.push(error);
+            (None, BTreeSet::new())
+        })
     }
 
     fn write_mirror(
@@ -256,7 +273,7 @@ impl Writer {
 /// The files of a round.
 struct Files<'d> {
     directory: &'d mut Directory,
-    skipped: &'d mut Vec<String>,
+    troubles: &'d mut Vec<String>,
 }
 
 impl Files<'_> {
@@ -265,7 +282,7 @@ impl Files<'_> {
         match self.directory.put(name, content) {
             Err(WriteError { what, is_of_one: false }) => Err(what),
             Err(WriteError { what, .. }) => {
-                self.skipped.push(what);
+                self.troubles.push(what);
                 Ok(())
             }
             Ok(()) => Ok(()),

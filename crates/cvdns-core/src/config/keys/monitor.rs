@@ -99,7 +99,8 @@ pub static STATE: Key<FilePath, Optional> = Key {
     expected: "the path of a directory",
     example: "\"state/monitor\"",
     doc: "Directory in which the coordinator keeps what it knows (memory.json; a damaged file is \
-        renamed to memory.json.broken), metrics.prom and a lock.",
+        renamed to memory.json.broken), the history of checks (history.db), metrics.prom and a \
+        lock.",
 };
 
 /// `release`.
