@@ -126,7 +126,11 @@ pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
         return;
     }
     let private = private_files(path, config);
-    let inside = private.iter().find(|file| file.parent().is_some_and(|of| real(of) == page));
+    let directory = |file: &Path| match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => real(parent),
+        _ => real(Path::new(".")),
+    };
+    let inside = private.iter().find(|file| directory(file) == page);
     if let Some(file) = inside {
         let what = format!("the pages would lie beside {}", file.display());
         problems.error(named.location.clone(), what, help);

@@ -69,8 +69,8 @@ pub fn replace_alike(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a file like [`replace`], but leaves it to the system when the disk has it: after a loss of
-/// power it may be empty. This is for many files that can be made again.
+/// Writes a file like [`replace`], but leaves it to the system when the disk has it: after a loss
+/// of power it may be empty. This is for many files that can be made again.
 ///
 /// # Errors
 /// As for [`replace`].

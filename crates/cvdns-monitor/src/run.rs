@@ -203,6 +203,9 @@ impl Start {
         self.published = Some(Published { mirrors, frozen, at: Instant::now(), time: now });
         if let Some(pages) = &self.pages {
             pages.show(&self.coordinator, feed, now);
+            if pages.lacked_history() {
+                self.history.suspect();
+            }
         }
         self.write_metrics(self.pages.as_ref().map(Paging::status))?;
         self.save()

@@ -66,6 +66,8 @@ struct Shared {
     written: AtomicI64,
     fails: AtomicBool,
     files: AtomicU64,
+    /// Whether the history could not be read, and nobody was told.
+    lacks_history: AtomicBool,
 }
 
 /// What the thread does next.
@@ -114,6 +116,11 @@ impl Pages {
         self.finish();
     }
 
+    /// Whether the history could not be read since this was last asked.
+    pub(crate) fn lacked_history(&self) -> bool {
+        self.shared.lacks_history.swap(false, Ordering::Relaxed)
+    }
+
     /// What has come of the pages so far.
     pub(crate) fn status(&self) -> Status {
         self.shared.status()
@@ -149,8 +156,9 @@ impl Shared {
                 return;
             }
             let trouble = match result {
-                Ok(Round { written, troubles }) => {
+                Ok(Round { written, troubles, lacks_history }) => {
                     self.files.fetch_add(written, Ordering::Relaxed);
+                    self.lacks_history.fetch_or(lacks_history, Ordering::Relaxed);
                     troubles.first().map(|first| match troubles.len() {
                         1 => first.clone(),
                         count => format!("{first}, and {} more", count - 1),

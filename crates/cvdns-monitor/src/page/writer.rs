@@ -47,6 +47,8 @@ pub(super) struct Writer {
     changes: Vec<NetworkChange>,
     /// How far the history was read.
     progress: Option<i64>,
+    /// Whether it could not be read in this round.
+    lacks_history: bool,
 }
 
 /// What was written of a mirror.
@@ -65,6 +67,8 @@ pub(super) struct Round {
     pub(super) written: u64,
     /// What is missing: single files that could not be written, or the history.
     pub(super) troubles: Vec<String>,
+    /// Whether the history could not be read.
+    pub(super) lacks_history: bool,
 }
 
 impl Writer {
@@ -74,6 +78,7 @@ impl Writer {
     /// When a file could not be written. What is there is whole, and older.
     pub(super) fn write(&mut self, seen: &Seen, ends: &AtomicBool) -> Result<Round, String> {
         self.renew(&seen.setting);
+        self.lacks_history = false;
         let root: PathBuf = seen.setting.inputs.directory.clone();
         let mut directory = match self.directory.take() {
             Some(directory) => directory,
@@ -88,7 +93,7 @@ impl Writer {
         self.write_all(&facts, &mut directory, &mut troubles, ends)?;
         let written = directory.written - before;
         self.directory = Some(directory);
-        Ok(Round { written, troubles })
+        Ok(Round { written, troubles, lacks_history: self.lacks_history })
     }
 
     /// Takes the setting of a moment. After a reload everything is read and compared again.
@@ -177,6 +182,7 @@ impl Writer {
                 }
             });
             if let Err(error) = read {
+                self.lacks_history = true;
                 files.troubles.push(error);
             }
         }
@@ -202,6 +208,7 @@ impl Writer {
             Ok((archive, changed.transpose()?.unwrap_or_default()))
         };
         open().unwrap_or_else(|error: String| {
+            self.lacks_history = true;
             troubles.push(error);
             (None, BTreeSet::new())
         })

@@ -54,6 +54,11 @@ impl Paging {
         });
     }
 
+    /// Whether the history could not be read since this was last asked.
+    pub(super) fn lacked_history(&self) -> bool {
+        self.pages.lacked_history()
+    }
+
     /// What has come of the pages so far.
     pub(super) fn status(&self) -> Status {
         self.pages.status()
