@@ -7,6 +7,7 @@
 //! In order of reading:
 //! - [`load`] reads the configuration and the files that it names into inputs for the compiler.
 //! - [`daemon`] compiles snapshots from them, follows feed, files and clock, and serves.
+//! - `explaining` tells people why an answer is what it is.
 //! - [`admin`] answers HTTP requests for metrics, health and status.
 //! - [`export`] writes snapshots as files for other name servers.
 //! - [`logging`] writes the log without ever making a thread wait for it.
@@ -20,6 +21,7 @@ mod backoff;
 pub mod cli;
 pub mod daemon;
 pub mod dnstap;
+mod explaining;
 pub mod export;
 pub mod load;
 pub mod logging;

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use super::view::{ChangeRequest, ServerView};
+use super::view::{OperatorRequest, ServerView};
 
 /// The only media type of bodies: a web page cannot send it to another origin without a preflight
 /// request.
@@ -33,7 +33,7 @@ pub(super) fn body<T: DeserializeOwned>(
 /// server that stops refuses.
 pub(super) async fn carry_out<T>(
     view: &ServerView,
-    request: impl FnOnce(oneshot::Sender<T>) -> ChangeRequest,
+    request: impl FnOnce(oneshot::Sender<T>) -> OperatorRequest,
 ) -> Result<T, Refusal> {
     let stopping = || (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n".to_owned());
     let (done, outcome) = oneshot::channel();

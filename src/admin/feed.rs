@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api::json;
 use super::change::{body, carry_out};
-use super::view::{AdminState, ChangeRequest};
+use super::view::{AdminState, OperatorRequest};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
 /// The response of `/api/v1/feed`.
@@ -66,7 +66,7 @@ pub(super) async fn accept(
         Ok(AcceptBody { serial }) => serial,
         Err(refusal) => return refusal.into_response(),
     };
-    let request = |done| ChangeRequest::AcceptFeed { serial, done };
+    let request = |done| OperatorRequest::AcceptFeed { serial, done };
     match carry_out(&shared.view, request).await {
         Ok(Ok(())) => (StatusCode::OK, format!("feed {serial} is in force\n")).into_response(),
         Ok(Err(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),

@@ -11,10 +11,12 @@ mod change;
 mod connections;
 mod counted;
 mod feed;
+mod foresight;
 mod listener;
 mod log_level;
 mod metrics;
 mod origin;
+mod page;
 mod peer;
 mod permission;
 mod process;
@@ -22,6 +24,7 @@ pub mod reload;
 mod routes;
 mod serving;
 pub mod status;
+pub(crate) mod status_text;
 mod view;
 pub mod xdp_status;
 
@@ -35,6 +38,7 @@ use tracing::info;
 use connections::Responder;
 use listener::BoundListener;
 use metrics::MetricsCollector;
+use page::state::PageState;
 use process::ProcessCollector;
 use view::AdminState;
 
@@ -42,11 +46,12 @@ use cvdns_core::config::AdminAddress;
 use cvdns_net::{Inherited, OpenSocket};
 
 pub use counted::Counted;
+pub use foresight::Foresight;
 pub use metrics::count;
 pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use view::{
-    Access, ChangeRequest, ReloadOutcome, SecretsCondition, ServerCondition, ServerView,
+    Access, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition, ServerView,
 };
 
 /// The bound admin listener.
@@ -94,8 +99,8 @@ impl Admin {
         let own = registry.sub_registry_with_prefix("cvdns");
         own.register_collector(Box::new(MetricsCollector(view.clone())));
         registry.register_collector(Box::new(ProcessCollector(view.process.clone())));
-        let state = Arc::new(AdminState { registry, view: view.clone() });
-        let responder = Responder::new(routes::router().with_state(state), view);
+        let state = AdminState { registry, view: view.clone(), pages: PageState::new() };
+        let responder = Responder::new(routes::router().with_state(Arc::new(state)), view);
         let (limiter, mut serving) = (connections::limiter(), AdminServing::new());
         for bound in self.listeners {
             let place = bound.describe()?;

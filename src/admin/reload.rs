@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::api::json;
 use super::change::carry_out;
 use super::status::{FeedStatus, Status, ZoneStatus};
-use super::view::{AdminState, ChangeRequest, ReloadOutcome, ServerView};
+use super::view::{AdminState, OperatorRequest, ReloadOutcome, ServerView};
 use cvdns_core::problem::{Lines, Problem, Problems, Severity, render_in};
 
 /// What came of a reload.
@@ -66,7 +66,7 @@ pub struct ProblemReport {
 const MAX_LISTED: usize = 1_000;
 
 pub(super) async fn reload(State(shared): State<Arc<AdminState>>) -> Response {
-    match carry_out(&shared.view, |done| ChangeRequest::Reload { done }).await {
+    match carry_out(&shared.view, |done| OperatorRequest::Reload { done }).await {
         Ok(outcome) => {
             let status = if outcome.done { StatusCode::OK } else { StatusCode::CONFLICT };
             let response = json(shared, |view, now| ReloadReport::of(outcome, view, now)).await;

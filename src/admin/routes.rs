@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post, put};
 
 use super::view::AdminState;
-use super::{api, feed, log_level, metrics, reload};
+use super::{api, feed, log_level, metrics, page, reload};
 
 /// A path, its method, and what answers.
 struct Route {
@@ -28,9 +28,13 @@ pub(super) fn router() -> Router<Arc<AdminState>> {
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
 }
 
-fn routes() -> [Route; 12] {
+fn routes() -> [Route; 16] {
     let route = |method, path, handler| Route { method, path, handler };
     [
+        route("get", "/", get(page::home)),
+        route("get", "/who", get(page::who)),
+        route("get", "/style.css", get(page::style)),
+        route("get", "/icon.svg", get(page::icon)),
         route("get", "/metrics", get(metrics::show)),
         route("get", "/healthz", get(|| async { "ok\n" })),
         route("get", "/readyz", get(ready)),

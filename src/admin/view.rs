@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counted::Counted;
+use super::foresight::Foresight;
+use super::page::state::PageState;
 use super::process::ProcessStats;
 use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;
@@ -45,13 +47,14 @@ pub struct ServerView {
     pub dnstap: Arc<DnstapState>,
     /// What the process takes of its machine.
     pub process: Arc<ProcessStats>,
-    /// Passes requests for changes to the thread that follows feed and files.
-    pub changes: mpsc::Sender<ChangeRequest>,
+    /// Passes operators' requests to the thread that follows feed and files.
+    pub changes: mpsc::Sender<OperatorRequest>,
 }
 
-/// An operator's request for a change. They are carried out one after the other.
+/// An operator's request to the thread that follows feed and files. They are carried out one after
+/// the other.
 #[derive(Debug)]
-pub enum ChangeRequest {
+pub enum OperatorRequest {
     /// Accept the feed that is held back.
     AcceptFeed {
         /// The serial of the feed.
@@ -63,6 +66,11 @@ pub enum ChangeRequest {
     Reload {
         /// Receives what came of it.
         done: oneshot::Sender<ReloadOutcome>,
+    },
+    /// Tell what is in force beside the clock. This changes nothing.
+    Foresee {
+        /// Receives it.
+        done: oneshot::Sender<Box<Foresight>>,
     },
 }
 
@@ -158,4 +166,6 @@ pub(super) struct AdminState {
     /// The registry with the metrics collector.
     pub(super) registry: Registry,
     pub(super) view: ServerView,
+    /// What pages need beside the view.
+    pub(super) pages: PageState,
 }

@@ -3,32 +3,26 @@
 mod clients;
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::base::iana::Rtype;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::live::answer::DecodedAnswer;
 use super::live::compare::Comparison;
-use super::live::query::{plain, with_client};
 use super::live::server::LiveServer;
-use super::moment::moment;
 use super::offline::{Offline, SourcedFeed};
 use super::output::{Failure, eprint_line, print_json};
 use super::table::{or_dash, print_table};
-use cvdns_core::answer::{Answering, diagnosed_name};
-use cvdns_core::explain::{
-    AddressSource, ClientAddress, ExplainQuery, Explanation, OutcomeKind, line, usual_type,
-};
+use crate::explaining::answer::DecodedAnswer;
+use crate::explaining::explained::{Asked, Explained};
+use crate::explaining::moment::moment;
+use crate::explaining::question::{ANY_CLIENT, AskedName, rtype};
+use cvdns_core::explain::{OutcomeKind, usual_type};
 use cvdns_core::health::unknown_mirrors;
 use cvdns_core::problem::printable_lines;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::wire::lower::LowerName;
-use cvdns_core::wire::name::Name;
 
 use clients::read_clients;
 
@@ -68,20 +62,11 @@ pub struct ExplainArgs {
 #[derive(Serialize)]
 struct ExplainReport {
     #[serde(flatten)]
-    story: Explanation,
-    /// The answer as it would be sent.
-    answer: DecodedAnswer,
+    explained: Explained,
     /// The answer of the live server, compared with `answer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<Comparison>,
 }
-
-/// The client for names whose answer does not depend on the client.
-const ANY_CLIENT: ClientAddress = ClientAddress {
-    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    prefix: Some(0),
-    from: AddressSource::Given,
-};
 
 /// Warnings about a feed that are printed at most.
 const MAX_NOTES: usize = 20;
@@ -93,11 +78,7 @@ pub fn run(args: &ExplainArgs, config: &Path) -> ExitCode {
 }
 
 fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let name = Name::parse(&args.name, &Name::root()).map_err(|error| {
-        Failure::new(format!("\"{}\" is not a domain name: {error}", args.name))
-    })?;
-    let mut lower = LowerName::new();
-    lower.set(name.to_lower().wire());
+    let name = AskedName::parse(&args.name).map_err(Failure::new)?;
     let time = args.at.unwrap_or_else(Timestamp::now);
     let offline = Offline::load(config, time)?.remembering();
     offline.print_errors();
@@ -109,20 +90,20 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
         print_notes(&offline, sourced);
     }
     let snapshot = offline.snapshot(sourced.as_ref().map(|sourced| &sourced.feed), None)?;
-    refuse_diagnostic_name(&snapshot, &lower, &args.name)?;
+    refuse_diagnostic_name(&snapshot, &name)?;
     let qtype = match &args.r#type {
-        Some(text) => rtype(text)?,
-        None => usual_type(&snapshot, &lower),
+        Some(text) => rtype(text).map_err(Failure::new)?,
+        None => usual_type(&snapshot, &name.lower),
     };
     let (given, bad) = read_clients(&args.client, args.clients.as_deref())?;
     let server = args.server.as_deref().map(LiveServer::find).transpose()?;
-    let explainer = Explainer { snapshot: &snapshot, name: &lower, argument: &name, qtype, time };
     let askers = if given.is_empty() && !bad { vec![ANY_CLIENT] } else { given };
     let many = args.clients.is_some() || args.client.len() > 1;
     let mut explanations = Vec::new();
-    for asker in &askers {
-        let one = explainer.explain(*asker, server.as_ref(), many)?;
-        if one.story.scope.is_some() && *asker == ANY_CLIENT {
+    for client in askers {
+        let asked = Asked { name: &name, qtype, client, time };
+        let one = explain_one(&snapshot, asked, server.as_ref(), many)?;
+        if one.explained.lacks_client() {
             return Err(Failure::new("the answer depends on the client: name one with --client"));
         }
         explanations.push(one);
@@ -135,16 +116,12 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
 
 /// Refuses diagnostic names: their answers describe the running server, which only that server
 /// knows.
-fn refuse_diagnostic_name(
-    snapshot: &Snapshot,
-    lower: &LowerName,
-    argument: &str,
-) -> Result<(), Failure> {
-    let Some(about) = diagnosed_name(snapshot, lower) else { return Ok(()) };
-    let about = Name::from_wire(about.wire()).map(|name| name.to_string()).unwrap_or_default();
+fn refuse_diagnostic_name(snapshot: &Snapshot, name: &AskedName) -> Result<(), Failure> {
+    let Some(about) = name.explains(snapshot) else { return Ok(()) };
     Err(Failure::new(format!(
-        "{argument} is a diagnostic name that explains {about}: use `cvdns explain {about}`, or \
-         query the server with dig"
+        "{} is a diagnostic name that explains {about}: use `cvdns explain {about}`, or query the \
+         server with dig",
+        name.text()
     )))
 }
 
@@ -163,53 +140,33 @@ pub(super) fn print_notes(offline: &Offline, SourcedFeed { source, feed }: &Sour
     }
 }
 
-fn rtype(text: &str) -> Result<u16, Failure> {
-    let parsed = text.to_ascii_uppercase().parse::<Rtype>();
-    let expected = "expected a type such as A, AAAA, TXT or TYPE65280";
-    parsed
-        .map(Rtype::to_int)
-        .map_err(|_| Failure::new(format!("\"{text}\" is not a record type: {expected}")))
+/// Explains the answer to a question. If its client is one `of_many`, a live server that does not
+/// answer fails this client alone.
+fn explain_one(
+    snapshot: &Snapshot,
+    asked: Asked<'_>,
+    server: Option<&LiveServer>,
+    of_many: bool,
+) -> Result<ExplainReport, Failure> {
+    let explained = Explained::of(snapshot, asked).map_err(Failure::new)?;
+    let server = match server.map(|server| (server, reply(server, asked))) {
+        None => None,
+        Some((server, Ok(theirs))) => {
+            let ours = &explained.answer;
+            Some(Comparison::of(snapshot, &asked.inquiry(), ours, theirs, &server.name))
+        }
+        Some((server, Err(Failure::Input(why)))) if of_many => {
+            Some(Comparison::failed(&server.name, why))
+        }
+        Some((_, Err(failure))) => return Err(failure),
+    };
+    Ok(ExplainReport { explained, server })
 }
 
-struct Explainer<'e> {
-    snapshot: &'e Snapshot,
-    name: &'e LowerName,
-    /// The name in the case of the argument.
-    argument: &'e Name,
-    qtype: u16,
-    time: Timestamp,
-}
-
-impl Explainer<'_> {
-    /// Explains the answer for one client. If it is one `of_many`, a live server that does not
-    /// answer fails this client alone.
-    fn explain(
-        &self,
-        asker: ClientAddress,
-        server: Option<&LiveServer>,
-        of_many: bool,
-    ) -> Result<ExplainReport, Failure> {
-        let Self { snapshot, name, qtype, time, .. } = *self;
-        let mut answering = Answering::new(0, Timestamp::now);
-        let inquiry =
-            ExplainQuery { name, qtype, client: asker, turn: answering.next_turn(), time };
-        let story = Explanation::of(snapshot, &inquiry);
-        let query = with_client(plain(self.argument, qtype), asker);
-        let answer = DecodedAnswer::expected(&mut answering, snapshot, &query, asker.address)?;
-        let server = match server
-            .map(|server| (server, server.ask(&query).and_then(|it| DecodedAnswer::read(&it))))
-        {
-            None => None,
-            Some((server, Ok(theirs))) => {
-                Some(Comparison::of(snapshot, &inquiry, &answer, theirs, &server.name))
-            }
-            Some((server, Err(Failure::Input(why)))) if of_many => {
-                Some(Comparison::failed(&server.name, why))
-            }
-            Some((_, Err(failure))) => return Err(failure),
-        };
-        Ok(ExplainReport { story, answer, server })
-    }
+/// What a live server answers.
+fn reply(server: &LiveServer, asked: Asked<'_>) -> Result<DecodedAnswer, Failure> {
+    let octets = server.ask(&asked.query())?;
+    DecodedAnswer::read(&octets).map_err(Failure::new)
 }
 
 fn print(explanations: &[ExplainReport], json: bool, many: bool) -> Result<(), Failure> {
@@ -232,19 +189,13 @@ const HEADER: [&str; 8] =
 
 impl ExplainReport {
     fn text(&self) -> String {
-        let mut out = self.story.text();
-        for record in self.answer.records.iter().chain(&self.answer.authority) {
-            out.push_str(&line("", record));
-        }
-        if let Some(error) = &self.answer.extended_error {
-            out.push_str(&line("EDE", error));
-        }
+        let mut out = self.explained.text();
         out.extend(self.server.as_ref().map(Comparison::text));
         out
     }
 
     fn row(&self) -> Vec<String> {
-        let story = &self.story;
+        let story = &self.explained.story;
         let country = story.location.as_ref().map(|location| location.country.unwrap_or("unknown"));
         let drawn =
             story.pools.iter().flat_map(|pools| pools.path.iter().filter(|pool| pool.drawn));

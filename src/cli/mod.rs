@@ -18,7 +18,6 @@ mod live;
 pub mod log_level;
 mod long_running;
 pub mod man;
-mod moment;
 pub mod monitor;
 mod offline;
 mod output;

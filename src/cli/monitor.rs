@@ -11,10 +11,10 @@ use jiff::Timestamp;
 
 pub use self::history::HistoryArgs;
 use super::long_running::{report_problems, run_with_signals, start_log};
-use super::moment::moment;
 use super::output::{Failure, print_json, print_line, progress_bar};
 use super::problems::print;
 use super::table::{or_dash, print_table};
+use crate::explaining::moment::moment;
 use crate::load;
 use crate::logging::{LogQueue, check_variable, log_problems};
 use cvdns_core::problem::Problems;

@@ -73,6 +73,8 @@ pub(in crate::cli) fn progress_bar(template: &str) -> ProgressBar {
 pub(in crate::cli) enum Failure {
     /// Bad input or an error of the system; the message for the user.
     Input(String),
+    /// The same in several lines.
+    Lines(String),
     /// The reader of the output closed the pipe (`| head`).
     BrokenPipe,
 }
@@ -87,6 +89,10 @@ impl Failure {
         match self {
             Failure::Input(message) => {
                 eprint_line!("{}cvdns: {message}", stderr_prefix(Level::ERROR));
+                ExitCode::FAILURE
+            }
+            Failure::Lines(message) => {
+                eprint_text!("{}cvdns: {message}", stderr_prefix(Level::ERROR));
                 ExitCode::FAILURE
             }
             Failure::BrokenPipe => ExitCode::SUCCESS,

@@ -16,9 +16,9 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::explain::print_notes;
-use super::moment::moment;
 use super::offline::Offline;
 use super::output::{Failure, print_json};
+use crate::explaining::moment::moment;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::replay::{Clients, Subject};
 use cvdns_core::snapshot::Snapshot;

@@ -1,6 +1,5 @@
 //! `cvdns status`: prints the status of the running server.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -10,13 +9,9 @@ use clap::Args;
 
 use super::admin_client::AdminClient;
 use super::output::{Failure, print_json};
-use crate::admin::status::{
-    DnstapStatus, FeedStatus, LogStatus, OverridesStatus, QueryStatus, RecordStatus, Status,
-};
-use crate::admin::xdp_status::{XdpInterface, XdpQueue};
-use cvdns_core::explain::format::age;
-use cvdns_core::health::MirrorCondition;
-use cvdns_core::problem::{plural, printable};
+use crate::admin::status::Status;
+use crate::admin::status_text::{Section, sections};
+use cvdns_core::problem::printable;
 
 /// Arguments of `cvdns status`.
 #[derive(Args, Clone, Debug)]
@@ -25,9 +20,6 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
 }
-
-/// Left-out mirrors that are listed at most; `--json` has all.
-const MAX_LISTED: usize = 20;
 
 /// Prints the status. Exit status: 0 if the server is ready, 1 if it is not or cannot be reached.
 pub fn run(args: &StatusArgs, config: &Path) -> ExitCode {
@@ -44,277 +36,15 @@ fn show(args: &StatusArgs, config: &Path) -> Result<ExitCode, Failure> {
     Ok(if status.not_ready.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The text for people: lines, each with a label in the first column.
-#[derive(Default)]
-struct StatusText(String);
-
-impl StatusText {
-    /// Adds a line with its label.
-    fn line(&mut self, label: &str, text: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{label:<10}{}", printable(text));
-    }
-
-    /// Adds lines, the first of them with the label.
-    fn lines(&mut self, label: &str, texts: impl IntoIterator<Item = String>) {
-        for (number, text) in texts.into_iter().enumerate() {
-            self.line(if number == 0 { label } else { "" }, &text);
-        }
-    }
-}
-
+/// The text for people: lines, with the label of each section in front of its first.
 fn page(status: &Status) -> String {
-    let mut page = StatusText::default();
-    let up = age(status.now.duration_since(status.started).as_secs());
-    page.line("cvdns", &format!("{}, since {:.0} ({up})", status.version, status.started));
-    if status.not_ready.is_empty() {
-        page.line("ready", "yes");
-    } else {
-        page.lines("ready", status.not_ready.iter().map(|why| format!("no: {why}")));
-    }
-    page.lines(
-        "listen",
-        status.listen.iter().map(|on| format!("{}, {}", on.address, of(on.workers, "worker"))),
-    );
-    page.lines("xdp", status.xdp.iter().flat_map(interface));
-    let zone = |zone: &crate::admin::status::ZoneStatus| {
-        let (mirrors, countries) =
-            (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
-        format!("{}: {mirrors} in {countries}", zone.origin)
-    };
-    page.lines("zones", status.zones.iter().map(zone));
-    page.line("names", &status.names.to_string());
-    page.line("database", &status.database);
-    page.lines("feed", feed(&status.feed));
-    page.lines("overrides", overrides(status));
-    page.lines("record", record(status.record.as_ref()));
-    page.lines("mirrors", mirrors(status));
-    page.lines("queries", queries(&status.queries));
-    if status.reloads + status.failed_reloads > 0 {
-        page.line("reloads", &format!("{} done, {} failed", status.reloads, status.failed_reloads));
-    }
-    page.lines("not taken", status.not_taken.iter().cloned());
-    page.lines("log", log(&status.log));
-    page.lines("dnstap", status.dnstap.as_ref().map(dnstap));
-    page.0
-}
-
-/// What became of an interface of `[xdp]`, and what was lost on its queues.
-fn interface(xdp: &XdpInterface) -> Vec<String> {
-    let XdpInterface { interface, mode, fallback, queues } = xdp;
-    let sum = |of: fn(&XdpQueue) -> u64| queues.iter().map(of).sum::<u64>();
-    let mut lines = Vec::new();
-    let mut before = "";
-    match fallback {
-        Some(why) if queues.is_empty() => {
-            lines.push(format!("{interface}: FALLBACK to sockets: {why}"));
-        }
-        Some(why) if why.starts_with("in part: ") => {
-            lines.push(format!("{interface}: FALLBACK to sockets {why}"));
-        }
-        Some(why) => {
-            lines.push(format!("{interface}: FALLBACK, by sockets now: {why}"));
-            before = "by AF_XDP before: ";
-        }
-        None => {}
-    }
-    if !queues.is_empty() {
-        lines.push(format!(
-            "{interface}: {before}{mode}, {}; {} received, {} answered",
-            of(queues.len(), "queue"),
-            sum(|queue| queue.received),
-            sum(|queue| queue.answered)
-        ));
-    }
-    for queue in queues {
-        let unsent = (queue.send_errors > 0).then(|| format!("{} not sent", queue.send_errors));
-        let some = |what: &str, reasons: &BTreeMap<String, u64>| {
-            let some: Vec<_> = reasons.iter().filter(|(_, count)| **count > 0).collect();
-            (!some.is_empty()).then(|| format!("{what}: {}", counts(some.into_iter())))
-        };
-        let parts = [some("refused", &queue.refused), some("lost", &queue.lost), unsent];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        if !parts.is_empty() {
-            lines.push(format!("{interface} queue {}: {}", queue.queue, parts.join("; ")));
+    let mut page = String::new();
+    for Section { label, lines } in sections(status) {
+        for (number, line) in lines.iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(page, "{label:<10}{}", printable(line));
         }
     }
-    lines
-}
-
-/// The level, unless it is the configured one, what was lost, and why its file is not open.
-fn log(log: &LogStatus) -> Vec<String> {
-    let LogStatus { level, dropped, write_errors, not_open, .. } = log;
-    let set_by = match &*level.set_by {
-        "operator" => Some("until the next reload, as an operator asked for"),
-        "environment" => Some("by CVDNS_LOG"),
-        _ => None,
-    };
-    let mut lines: Vec<String> =
-        set_by.map(|set_by| format!("level {}, {set_by}", level.level)).into_iter().collect();
-    if dropped + write_errors > 0 {
-        let lost = of(*dropped as usize, "line");
-        lines.push(format!("{lost} lost, {} refused", of(*write_errors as usize, "write")));
-    }
-    lines.extend(not_open.as_ref().map(|why| format!("on standard error, NOT in {why}")));
-    lines
-}
-
-/// Whether there is a collector, and how much went to it.
-fn dnstap(dnstap: &DnstapStatus) -> String {
-    let DnstapStatus { socket, connected, sent, dropped } = dnstap;
-    let to = if *connected { "to" } else { "NO collector at" };
-    format!("{to} {socket}: {} sent, {dropped} dropped", of(*sent as usize, "message"))
-}
-
-fn feed(feed: &FeedStatus) -> Vec<String> {
-    let from = feed.origin().map(|origin| format!(", from {origin}")).unwrap_or_default();
-    let mut lines = Vec::new();
-    match (feed.serial, feed.generated, feed.age) {
-        (Some(serial), Some(generated), Some(seconds)) => {
-            let fresh = if feed.fresh == Some(true) { "fresh" } else { "STALE" };
-            lines.push(format!("{serial} of {generated:.0}, {} old, {fresh}{from}", age(seconds)));
-        }
-        _ if feed.source.is_none() => {
-            lines.push("none configured: all mirrors count as up".to_owned());
-        }
-        _ => lines.push(format!("none yet{from}: all mirrors count as up")),
-    }
-    if let Some(reason) = &feed.frozen {
-        lines.push(format!("FROZEN by the coordinator: {reason}"));
-    }
-    if let Some(held) = &feed.held {
-        let (serial, takes, since) = (held.serial, &held.takes_away, held.since);
-        lines.push(format!("held back since {since:.0}: {serial}, it takes away {takes}"));
-    }
-    if !feed.refused.is_empty() {
-        lines.push(format!("refused: {}", counts(feed.refused.iter())));
-    }
-    lines
-}
-
-fn overrides(status: &Status) -> Vec<String> {
-    let from = status.overrides_from.as_ref();
-    if status.overrides == 0 && from.is_none() {
-        return Vec::new();
-    }
-    let serial = from.map(|OverridesStatus { source, serial, .. }| match serial {
-        Some(serial) => format!(", serial {serial} of {source}"),
-        None => format!(", nothing yet of {source}"),
-    });
-    let mut lines = vec![format!("{} in force{}", status.overrides, serial.unwrap_or_default())];
-    if let Some(refused) = from.map(|from| &from.refused).filter(|refused| !refused.is_empty()) {
-        lines.push(format!("refused: {}", counts(refused.iter())));
-    }
-    lines
-}
-
-fn record(record: Option<&RecordStatus>) -> Vec<String> {
-    let Some(record) = record else { return vec!["no name serves it".to_owned()] };
-    let mut lines = vec![match (&record.text, record.age) {
-        (Some(text), Some(seconds)) => format!("{text}, stamp {} old", age(seconds)),
-        (Some(text), None) => text.clone(),
-        (None, _) if record.stale => "SERVFAIL, as the record is too old".to_owned(),
-        (None, _) => "SERVFAIL, as no release is known".to_owned(),
-    }];
-    lines.extend(record.waits.iter().map(|waits| format!("waits: {waits}")));
-    lines.extend(record.suspect.iter().map(|why| format!("suspect: {why}")));
-    lines
-}
-
-/// Mirrors by state, and the mirrors that are left out with the reason.
-fn mirrors(status: &Status) -> Vec<String> {
-    let order = MirrorCondition::ALL.map(MirrorCondition::label);
-    let states = order.iter().filter_map(|state| Some((*state, *status.mirrors.get(*state)?)));
-    let shown: Vec<String> = states
-        .filter(|(state, count)| *count > 0 || *state == "up")
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    let mut lines = vec![shown.join(", ")];
-    let out = status.left_out.iter().take(MAX_LISTED);
-    lines.extend(out.map(|out| format!("left out: {} {}: {}", out.country, out.host, out.why)));
-    if let Some(more @ 1..) = status.left_out.len().checked_sub(MAX_LISTED) {
-        lines.push(format!("and {more} more: --json has all"));
-    }
-    lines
-}
-
-fn queries(queries: &QueryStatus) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{} by UDP, {} by TCP ({} open now); {} answered",
-        queries.udp,
-        queries.tcp,
-        of(queries.connections as usize, "connection"),
-        queries.answered
-    )];
-    if queries.answered > 0 {
-        lines.push(format!("by name: {}", counts(queries.by_class.iter())));
-        lines.push(format!("by rcode: {}", counts(queries.by_rcode.iter())));
-        let rest = [
-            ("with ECS", queries.ecs),
-            ("truncated", queries.truncated),
-            ("with mirrors from further along the path", queries.widened),
-            ("with mirrors behind the record", queries.lagging),
-            ("with mirrors not known to work", queries.fail_open),
-        ];
-        let rest: Vec<String> = rest
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(what, count)| format!("{count} {what}"))
-            .collect();
-        if !rest.is_empty() {
-            lines.push(rest.join(", "));
-        }
-    }
-    lines
-}
-
-/// Counts with their names, the largest first.
-fn counts<'c>(of: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
-    let mut all: Vec<(&String, &u64)> = of.collect();
-    all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
-    let words: Vec<String> = all.iter().map(|(what, count)| format!("{count} {what}")).collect();
-    words.join(", ")
-}
-
-fn of(count: usize, what: &str) -> String {
-    plural(count, what, &format!("{what}s"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interface_says_who_answers_now_and_who_did_before() {
-        let shown = |fallback: Option<&str>, queues: u32| {
-            let queue = |queue| XdpQueue {
-                queue,
-                received: 7,
-                answered: 6,
-                send_errors: 0,
-                refused: BTreeMap::new(),
-                lost: BTreeMap::new(),
-            };
-            interface(&XdpInterface {
-                interface: "eth0".to_owned(),
-                mode: "native".to_owned(),
-                fallback: fallback.map(ToOwned::to_owned),
-                queues: (0..queues).map(queue).collect(),
-            })
-        };
-        let counts = "native, 1 queue; 7 received, 6 answered";
-        assert_eq!(shown(None, 1), [format!("eth0: {counts}")]);
-        assert_eq!(shown(Some("no such"), 0), ["eth0: FALLBACK to sockets: no such"]);
-        assert_eq!(
-            shown(Some("it is down"), 1),
-            [
-                "eth0: FALLBACK, by sockets now: it is down".to_owned(),
-                format!("eth0: by AF_XDP before: {counts}")
-            ]
-        );
-        assert_eq!(
-            shown(Some("in part: no memory"), 1),
-            ["eth0: FALLBACK to sockets in part: no memory".to_owned(), format!("eth0: {counts}")]
-        );
-    }
+    page
 }

@@ -17,7 +17,7 @@ use super::sandbox;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
-use crate::admin::{ChangeRequest, ReloadOutcome};
+use crate::admin::{OperatorRequest, ReloadOutcome};
 use crate::load;
 use crate::logging::{LogLevel, log_problems};
 use cvdns_core::problem::{Location, Problems};
@@ -39,8 +39,8 @@ pub(super) struct EventLoop<'l> {
     /// What fetches feed and overrides from URLs.
     pub pollers: Pollers,
     pub pending: &'l PendingSignals,
-    /// Operators' requests for changes.
-    pub changes: mpsc::Receiver<ChangeRequest>,
+    /// Operators' requests.
+    pub changes: mpsc::Receiver<OperatorRequest>,
     pub log_level: &'l LogLevel,
     /// `None` if no other process can take over.
     pub offering: Option<&'l mut Offering>,
@@ -84,12 +84,15 @@ impl EventLoop<'_> {
                 }
                 Some(request) = self.changes.recv() => match request {
                     // The operator may have gone.
-                    ChangeRequest::AcceptFeed { serial, done } => {
+                    OperatorRequest::AcceptFeed { serial, done } => {
                         let _ = done.send(state.accept(serial, Timestamp::now()));
                     }
-                    ChangeRequest::Reload { done } => {
+                    OperatorRequest::Reload { done } => {
                         let (is_done, problems) = self.reload(state, follower, &mut watcher);
                         let _ = done.send(self.outcome(is_done, problems, state));
+                    }
+                    OperatorRequest::Foresee { done } => {
+                        let _ = done.send(Box::new(state.foresight()));
                     }
                 },
                 fetched = feed_poller::next(&mut self.pollers.feed) => {

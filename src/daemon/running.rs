@@ -23,7 +23,7 @@ use super::reload_memory::ReloadMemory;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{Admin, ChangeRequest, ProcessStats, SecretsCondition, ServerView};
+use crate::admin::{Admin, OperatorRequest, ProcessStats, SecretsCondition, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
@@ -181,7 +181,7 @@ fn view(
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
     (dnstap, process, cookie_secrets): Seen,
-    changes: mpsc::Sender<ChangeRequest>,
+    changes: mpsc::Sender<OperatorRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
     ServerView {

@@ -26,7 +26,7 @@ use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
-use crate::admin::ServerCondition;
+use crate::admin::{Foresight, ServerCondition};
 use crate::load::{FeedSource, Loaded, signature_path};
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
@@ -315,6 +315,20 @@ impl ServerState {
             snapshot: self.publisher.newest(),
             feed: self.feed.feed().map(|feed| feed.serial),
             loaded: &self.loaded,
+        }
+    }
+
+    /// What is in force beside the clock.
+    pub(super) fn foresight(&self) -> Foresight {
+        Foresight {
+            newest: self.publisher.newest(),
+            feed: self.feed.feed().cloned(),
+            held: self.feed.held(),
+            overrides: self.overrides.overrides().clone(),
+            settling: self.flapping.settling().clone(),
+            release: self.release.offered().map(|it| (it.release.clone(), it.generated)),
+            history: self.versions.history().clone(),
+            max_age: self.loaded.config.feed.max_age,
         }
     }
 

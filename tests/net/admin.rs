@@ -147,7 +147,7 @@ fn health_and_readiness_are_told() {
     let (daemon, port) = start(fixture::files());
     assert_eq!(http::get(port, "/healthz"), (200, "ok\n".to_owned()));
     assert_eq!(http::get(port, "/readyz"), (200, "ready\n".to_owned()));
-    assert_eq!(http::get(port, "/").0, 404);
+    assert_eq!(http::get(port, "/index.html").0, 404);
     drop(daemon);
 
     let old = fixture::feed(1_000, &States::new());

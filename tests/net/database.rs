@@ -136,3 +136,36 @@ fn another_database_in_its_place_is_in_force_and_a_bad_one_is_not() {
         daemon.wait_for_log(before, &["another country database is in force", "warn", words]);
     }
 }
+
+/// Nothing is read anew: the file that the link leads to is the one in force.
+#[test]
+fn a_link_that_leads_back_to_the_database_in_force_ends_the_warning() {
+    let (files, admin): (Files, u16) = (fixture::files(), ports::free());
+    let config = files.text("cvdns.toml");
+    let config = format!("{config}\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n");
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    let path = |name: &str| daemon.path().join(name);
+    let lead_to = |name: &str| {
+        std::os::unix::fs::symlink(name, path("link")).expect("a link");
+        fs::rename(path("link"), path("country.mmdb")).expect("the link in place");
+    };
+    let usable = || Page::of(admin).get("cvdns_geoip_file_usable", &[]) > 0.5;
+    let whole = fs::read(path("country.mmdb")).expect("the database");
+    fs::write(path("cut.mmdb"), &whole[..whole.len() / 2]).expect("written");
+    fs::write(path("whole.mmdb"), whole).expect("written");
+
+    let before = daemon.log().len();
+    lead_to("whole.mmdb");
+    daemon.wait_for_log(before, &["another country database is in force"]);
+    let before = daemon.log().len();
+    lead_to("cut.mmdb");
+    daemon.wait_for_log(before, &["the country database is not taken"]);
+    daemon.until("the gauge", || !usable());
+    let before = daemon.log().len();
+    lead_to("whole.mmdb");
+    daemon.wait_for_log(before, &["the country database can be used again"]);
+    daemon.until("the gauge", usable);
+    let log = daemon.log();
+    let since = log.get(before..).unwrap_or_default();
+    assert!(!since.contains("another country database is in force"), "{since}");
+}

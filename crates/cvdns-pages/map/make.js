@@ -114,4 +114,4 @@ size ${WIDTH} ${HEIGHT}
 ${lines.join("\n")}
 `;
 fs.writeFileSync(path.join(__dirname, "world.txt"), text);
-console.log(`${lines.length} countries, ${lines.filter((line) => !line.includes("M")).length} of them dots; ${text.length} octets`);
+console.log(`${lines.length} countries, ${lines.filter((line) => !line.endsWith("z")).length} of them dots; ${text.length} octets`);

@@ -80,3 +80,26 @@ fn text_width(text: &str) -> usize {
         .sum();
     tenths.div_ceil(10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_badge_says_state_and_availability() {
+        let badge = Badge { state: State::Up, available: Some(0.9998) }.to_svg();
+        assert!(
+            badge.contains(">mirror</text>") && badge.contains(">up 99.98 %</text>"),
+            "{badge}"
+        );
+        assert!(
+            badge.contains("<title>Mirror: up, 99.98 % available in 30 days</title>"),
+            "{badge}"
+        );
+        let badge = Badge { state: State::Down, available: None }.to_svg();
+        assert!(badge.contains(">down</text>") && badge.contains("#c1212d"), "{badge}");
+        // What is markup in the value is escaped.
+        let badge = Badge { state: State::Up, available: Some(1e-9) }.to_svg();
+        assert!(badge.contains(">up &#60;0.01 %</text>"), "{badge}");
+    }
+}

@@ -16,12 +16,15 @@ pub mod map;
 pub mod mirror;
 pub mod mirrors;
 pub mod network;
+pub mod operator;
+pub mod parts;
 pub mod place;
 pub mod pool;
 mod show;
 pub mod strip;
 pub mod style;
 pub mod text;
+pub mod who;
 
 pub use atom::{AtomFeed, Change};
 pub use badge::Badge;
@@ -32,5 +35,7 @@ pub use mirrors::MirrorsPage;
 pub use network::{
     DatabaseRow, Feed, Frozen, NetworkChange, NetworkPage, Record, Release, StateCounts,
 };
+pub use operator::OperatorPage;
 pub use pool::Pool;
 pub use strip::{Cell, History, Measured, Strip};
+pub use who::WhoPage;

@@ -114,19 +114,20 @@ pub fn legend() -> String {
 /// the keyboard the map is not there.
 pub fn world(marks: &[Mark]) -> String {
     let mut out = String::with_capacity(96 * 1024);
-    begin(&mut out);
+    let (width, height) = shapes::size();
+    begin(&mut out, (0, 0, width, height));
     lands(&mut out, marks);
     out.push_str("</svg>\n");
     out
 }
 
-/// Begins the element.
-fn begin(out: &mut String) {
-    let (width, height) = shapes::size();
+/// Begins the element, with what it shows of the map: left, top, width, height.
+fn begin(out: &mut String, view: (i32, i32, i32, i32)) {
+    let (left, top, width, height) = view;
     // Writing to a string does not fail.
     let _ = write!(
         out,
-        "<svg class=\"map\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">\n\
+        "<svg class=\"map\" viewBox=\"{left} {top} {width} {height}\" aria-hidden=\"true\">\n\
          <defs><pattern id=\"hatch\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" \
          patternTransform=\"rotate(45)\"><path class=\"hatch-back\" d=\"M0 0h9v9h-9z\"/>\
          <path class=\"hatch-line\" d=\"M2 0v9\"/></pattern></defs>\n"
@@ -147,7 +148,7 @@ fn lands(out: &mut String, marks: &[Mark]) {
             let (x, y) = shape.point;
             let radius = if level == Level::Without { 3 } else { 7 };
             let drawn = format!(
-                "<circle class=\"{class}\"{fill} cx=\"{x}\" cy=\"{y}\" r=\"{radius}\">\
+                "<circle class=\"dot {class}\"{fill} cx=\"{x}\" cy=\"{y}\" r=\"{radius}\">\
                  <title>{title}</title></circle>"
             );
             linked(&mut dots, mark, &drawn);

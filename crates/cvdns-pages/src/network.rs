@@ -29,6 +29,8 @@ pub struct NetworkPage {
     pub records: Vec<Record>,
     /// The release to announce; `None` if the feed has none.
     pub release: Option<Release>,
+    /// How shares of answers were computed, in a sentence; empty if there are none.
+    pub share_note: String,
     /// What readers must know first.
     pub notices: Vec<Notice>,
     /// The mirrors by state.
@@ -193,6 +195,14 @@ impl NetworkPage {
             _ if usable == total => format!("All {} mirrors can be used.", total.number()),
             _ => format!("{} of {} mirrors can be used.", usable.number(), total.number()),
         }
+    }
+
+    /// The database whose release the fewest mirrors hold.
+    fn slowest(&self) -> Option<&DatabaseRow> {
+        let databases = self.release.iter().flat_map(|release| &release.databases);
+        databases
+            .filter(|database| database.held_by.is_some())
+            .min_by(|one, two| one.held_by.unwrap_or(1.0).total_cmp(&two.held_by.unwrap_or(1.0)))
     }
 
     /// The number of countries all of whose mirrors are out.

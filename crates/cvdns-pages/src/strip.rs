@@ -96,13 +96,14 @@ impl Measured {
         }
     }
 
+    /// Whether less than all was served.
+    fn is_outage(self) -> bool {
+        matches!(self, Self::Available(part) if part < 1.0)
+    }
+
     /// Whether something was wrong.
     fn is_wrong(self) -> bool {
-        match self {
-            Self::Available(part) => part < 1.0,
-            Self::Late => true,
-            Self::Planned | Self::Unchecked => false,
-        }
+        self.is_outage() || self == Self::Late
     }
 }
 
@@ -149,18 +150,26 @@ impl Strip {
 
     /// What the picture shows, in a sentence.
     pub(crate) fn words(&self, step: Step) -> String {
-        let wrong = self.cells.iter().filter(|cell| cell.measured.is_wrong()).count();
-        let unit = step.unit();
-        match (self.available, wrong) {
-            (None, _) => "Nothing was checked.".to_owned(),
-            (Some(part), 0) => format!("{} available, without an outage.", format::percent(part)),
-            (Some(part), 1) => {
-                format!("{} available, with an outage in 1 {unit}.", format::percent(part))
-            }
-            (Some(part), _) => {
-                format!("{} available, with outages in {wrong} {unit}s.", format::percent(part))
+        let Some(part) = self.available else { return "Nothing was checked.".to_owned() };
+        let count = |is: fn(Measured) -> bool| {
+            let number = self.cells.iter().filter(|cell| is(cell.measured)).count();
+            let end = if number == 1 { "" } else { "s" };
+            (number > 0).then(|| format!("{number} {}{end}", step.unit()))
+        };
+        let outages = count(Measured::is_outage);
+        let late = count(|measured| measured == Measured::Late);
+        let mut words = format!("{} available", format::percent(part));
+        if outages.is_none() && late.is_none() {
+            words.push_str(", without an outage");
+        }
+        for (what, number) in [("outages", outages), ("old files", late)] {
+            if let Some(number) = number {
+                // Writing to a string does not fail.
+                let _ = write!(words, ", {what} in {number}");
             }
         }
+        words.push('.');
+        words
     }
 
     /// The outages, the newest first: their times and what was available in each. The second value
@@ -219,5 +228,91 @@ impl Strip {
             }
         }
         runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn strip(measured: &[Measured]) -> Strip {
+        let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        let cells = measured.iter().zip(0..).map(|(measured, day)| Cell {
+            from: start + jiff::SignedDuration::from_hours(24 * day),
+            measured: *measured,
+        });
+        Strip { cells: cells.collect(), available: Some(0.9) }
+    }
+
+    #[test]
+    fn a_strip_says_what_it_shows() {
+        use Measured::{Available, Late, Planned, Unchecked};
+        let all = strip(&[
+            Available(1.0),
+            Available(1.0),
+            Available(0.0),
+            Available(0.0),
+            Planned,
+            Late,
+            Available(0.5),
+            Unchecked,
+        ]);
+        assert_eq!(all.words(Step::Day), "90 % available, outages in 3 days, old files in 1 day.");
+        let outages =
+            ["2026-11-07: 50 %", "2026-11-06: served old files", "2026-11-03 to 2026-11-04: 0 %"];
+        assert_eq!(all.outages(Step::Day, 3), (outages.map(str::to_owned).to_vec(), 0));
+        assert_eq!(all.outages(Step::Day, 1), (vec![outages[0].to_owned()], 2));
+        assert_eq!(
+            all.ends(Step::Day).unwrap(),
+            ("2026-11-01".to_owned(), "2026-11-08".to_owned())
+        );
+        assert_eq!(
+            strip(&[Available(1.0)]).words(Step::Hour),
+            "90 % available, without an outage."
+        );
+        let nothing = Strip::default();
+        assert_eq!(nothing.words(Step::Day), "Nothing was checked.");
+        assert_eq!((nothing.share(), nothing.ends(Step::Day)), ("not checked".to_owned(), None));
+        assert!(nothing.draw(Step::Day).starts_with("<svg"));
+    }
+
+    fn measured() -> impl Strategy<Value = Measured> {
+        prop_oneof![
+            4 => Just(Measured::Available(1.0)),
+            1 => any::<f64>().prop_map(Measured::Available),
+            2 => (0.0..1.0).prop_map(Measured::Available),
+            1 => Just(Measured::Late),
+            1 => Just(Measured::Planned),
+            1 => Just(Measured::Unchecked),
+        ]
+    }
+
+    proptest! {
+        /// The bars of a strip, read back from the picture, cover its cells one after another, and
+        /// each has the height of what was measured.
+        #[test]
+        fn bars_cover_the_cells(all in proptest::collection::vec(measured(), 0..400), narrow: bool) {
+            let strip = strip(&all);
+            let (step, gap) = if narrow { (Step::NarrowDay, 0) } else { (Step::Day, 2) };
+            let picture = strip.draw(step);
+            let mut next = 0;
+            for bar in picture.split("<path d=\"M").skip(1) {
+                let (x, rest) = bar.split_once(' ').unwrap();
+                let (x, width): (usize, usize) = (
+                    x.parse().unwrap(),
+                    rest.split_once('h').unwrap().1.split_once('v').unwrap().0.parse().unwrap(),
+                );
+                let height: usize =
+                    rest.split_once('v').unwrap().1.split_once('h').unwrap().0.parse().unwrap();
+                prop_assert_eq!(x, next);
+                let cells = (width + gap) / WIDTH;
+                for cell in &all[x / WIDTH..x / WIDTH + cells] {
+                    prop_assert_eq!(cell.drawn().1, height);
+                }
+                next = x + cells * WIDTH;
+            }
+            prop_assert_eq!(next, all.len() * WIDTH);
+        }
     }
 }

@@ -1,13 +1,11 @@
 //! Reads clients from the command line and from files.
 
 use std::io::Read as _;
-use std::net::IpAddr;
 use std::path::Path;
 
-use ipnet::IpNet;
-
 use crate::cli::output::{Failure, eprint_line};
-use cvdns_core::explain::{AddressSource, ClientAddress};
+use crate::explaining::question::client;
+use cvdns_core::explain::ClientAddress;
 
 /// Bad lines that are reported at most.
 const MAX_REPORTED: usize = 20;
@@ -18,8 +16,8 @@ pub(super) fn read_clients(
     arguments: &[String],
     file: Option<&Path>,
 ) -> Result<(Vec<ClientAddress>, bool), Failure> {
-    let mut askers =
-        arguments.iter().map(|argument| parse_client(argument)).collect::<Result<Vec<_>, _>>()?;
+    let askers = arguments.iter().map(|argument| client(argument)).collect::<Result<Vec<_>, _>>();
+    let mut askers = askers.map_err(Failure::new)?;
     let Some(file) = file else { return Ok((askers, false)) };
     let text = read(file)?;
     let mut bad = 0;
@@ -28,15 +26,14 @@ pub(super) fn read_clients(
         if line.is_empty() {
             continue;
         }
-        match parse_client(line) {
+        match client(line) {
             Ok(asker) => askers.push(asker),
-            Err(Failure::Input(what)) => {
+            Err(what) => {
                 bad += 1;
                 if bad <= MAX_REPORTED {
                     eprint_line!("cvdns: {}:{}: {what}", file.display(), number + 1);
                 }
             }
-            Err(failure) => return Err(failure),
         }
     }
     if bad > MAX_REPORTED {
@@ -56,22 +53,4 @@ fn read(file: &Path) -> Result<String, Failure> {
         std::fs::read_to_string(file)
     };
     text.map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))
-}
-
-/// Parses an address, or a network as a client subnet has it: bits beyond the prefix are not sent
-/// (RFC 7871 section 6).
-pub(super) fn parse_client(word: &str) -> Result<ClientAddress, Failure> {
-    let from = AddressSource::Given;
-    if let Ok(address) = word.parse::<IpAddr>() {
-        return Ok(ClientAddress { address, prefix: None, from });
-    }
-    let net: IpNet = word.parse().map_err(|_| {
-        Failure::new(format!("\"{word}\" is neither an address nor a network such as 192.0.2.0/24"))
-    })?;
-    if net.prefix_len() == 0 {
-        return Err(Failure::new(format!(
-            "\"{word}\" does not locate a client: a server uses the sender's address instead"
-        )));
-    }
-    Ok(ClientAddress { address: net.network(), prefix: Some(net.prefix_len()), from })
 }

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use crate::cli::long_running::{run_with_signals, start_log};
-use crate::cli::moment::moment;
 use crate::cli::offline::Offline;
 use crate::cli::output::{Failure, eprint_line, print_line};
 use crate::cli::problems::print;
 use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
+use crate::explaining::moment::moment;
 use crate::export::{
     AclKind, CommandTemplate, Directory, ExportInput, ExportThread, Exporter, ReloadCommands,
     ecs_warning, left_out, undistinguished_warning,

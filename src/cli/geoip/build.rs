@@ -68,7 +68,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<ExitCode, Failure> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let built = built.map_err(|problems| Failure::new(problems.to_string()))?;
+    let built = built.map_err(|problems| Failure::Lines(problems.to_string()))?;
     let name = args.out.display().to_string();
     // A database that cannot be read back must not replace one that can.
     let database = CountryDatabase::from_bytes(built.bytes.clone(), &name)
@@ -93,7 +93,7 @@ fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(sources) } else { Err(Failure::new(problems.to_string())) }
+    if problems.is_empty() { Ok(sources) } else { Err(Failure::Lines(problems.to_string())) }
 }
 
 /// The newest modification time of the files, in Unix seconds; 0 if it cannot be read.

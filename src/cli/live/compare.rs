@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::DecodedAnswer;
+use crate::explaining::answer::DecodedAnswer;
 use cvdns_core::decision::{Outcome, Trail, decide_by_name};
 use cvdns_core::explain::{ExplainQuery, line};
 use cvdns_core::snapshot::Snapshot;

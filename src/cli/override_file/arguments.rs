@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::cli::moment::moment;
+use crate::explaining::moment::moment;
 use cvdns_core::fleet::host_key;
 use cvdns_core::health::State;
 use cvdns_core::schema::read::duration_of;

@@ -158,7 +158,7 @@ mod tests {
             selectors.iter().map(|selector| selector.parse().unwrap()).collect();
         match FailedMirrors::new(&selectors, &[&fleet()]) {
             Ok(failed) => Ok(failed.hosts.into_keys().collect()),
-            Err(Failure::Input(what)) => Err(what),
+            Err(Failure::Input(what) | Failure::Lines(what)) => Err(what),
             Err(Failure::BrokenPipe) => Err(String::new()),
         }
     }

@@ -5,6 +5,7 @@ mod commands;
 mod level;
 mod openapi;
 mod override_cli;
+mod page;
 mod permission;
 mod reload;
 mod socket;

@@ -120,6 +120,10 @@ const JSON: &str = "Content-Type: application/json";
 fn exchanges(server: &Controlled) -> Exchanges {
     let mut out = Exchanges::default();
     let paths = [
+        "/",
+        "/who",
+        "/style.css",
+        "/icon.svg",
         "/metrics",
         "/healthz",
         "/readyz",
@@ -135,6 +139,9 @@ fn exchanges(server: &Controlled) -> Exchanges {
     for path in paths {
         out.add("GET", path, &server.over_tcp("GET", path, &[], ""));
         out.add("GET", path, &server.over_tcp("GET", path, &["Host: evil.example"], ""));
+    }
+    for (path, target) in [("/", "/?state=x"), ("/who", "/who?name=a..b")] {
+        out.add("GET", path, &server.over_tcp("GET", target, &[], ""));
     }
     let changes = [
         ("POST", "/api/v1/feed/accept", "{\"serial\": 1}", "{}"),
@@ -158,7 +165,7 @@ fn exchanges(server: &Controlled) -> Exchanges {
 /// A server in a state in which there is something of everything: a mirror that is stuck, one that
 /// is left out, a release that waits and is held up, a feed that is held back, problems, an
 /// interface that there is not, dnstap.
-fn eventful() -> Controlled {
+pub(super) fn eventful() -> Controlled {
     let (files, port) = super::files("token-file = \"admin.token\"");
     let more = "[xdp]\ninterfaces = [\"none0\"]\n[dnstap]\nsocket = \"tap.sock\"\n";
     let config = format!("{}\n{more}", files.text("cvdns.toml"));
@@ -231,7 +238,8 @@ fn the_description_is_what_the_server_answers() {
 
     let served = server.over_tcp("GET", "/api/v1/openapi.json", &[], "").body;
     let document: Value = serde_json::from_str(&served).expect("JSON");
-    for path in ["/", "/api", "/api/v1", "/api/v1/nothing", "/metrics/", "/api/v2/status"] {
+    for path in ["/index.html", "/api", "/api/v1", "/api/v1/nothing", "/metrics/", "/api/v2/status"]
+    {
         assert_eq!(server.over_tcp("GET", path, &[], "").status, 404, "{path}");
     }
     validated(&json!({ "document": document, "exchanges": all.0 }));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::limited_prefixes::{LimitedPrefixes, Prefix};
 use super::networks::Networks;
-use super::sketch::{Key, MAX_KEYS, Rate, Sketch};
+use super::sketch::{Place, Rate, Sketch};
 use super::ticks::Ticks;
 
 /// Whether answers are limited.
@@ -43,7 +43,7 @@ pub struct RateLimiter {
     /// The configured rate that `rates` were computed for; 0 before the first.
     responses_per_second: u32,
     /// Rates of the widths in [`IPV4`] and [`IPV6`].
-    rates: [[Rate; MAX_KEYS]; 2],
+    rates: [[Rate; WIDTHS]; 2],
     /// Limited answers, modulo 2^32.
     limited: u32,
     noted: Arc<Mutex<LimitedPrefixes>>,
@@ -63,10 +63,20 @@ pub enum Verdict {
     Drop,
 }
 
+/// Where the buckets of a client's prefixes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buckets {
+    source: IpAddr,
+    places: [Place; WIDTHS],
+}
+
+/// Prefixes of a client.
+const WIDTHS: usize = 4;
+
 /// Prefix lengths and how many times the rate of the narrowest each of them has. A network's users
 /// share a few resolvers, so that wider prefixes have less than the sum.
-const IPV4: [(u8, u32); MAX_KEYS] = [(32, 1), (24, 32), (20, 256), (18, 768)];
-const IPV6: [(u8, u32); MAX_KEYS] = [(64, 1), (56, 3), (48, 4), (32, 64)];
+const IPV4: [(u8, u32); WIDTHS] = [(32, 1), (24, 32), (20, 256), (18, 768)];
+const IPV6: [(u8, u32); WIDTHS] = [(64, 1), (56, 3), (48, 4), (32, 64)];
 
 impl RateLimiter {
     /// A limiter that has this share of the rate: one of so many workers. Nobody outside may know
@@ -76,7 +86,7 @@ impl RateLimiter {
             sketch: Sketch::new(key),
             workers: workers.max(1),
             responses_per_second: 0,
-            rates: [[Rate::default(); MAX_KEYS]; 2],
+            rates: [[Rate::default(); WIDTHS]; 2],
             limited: 0,
             noted,
         }
@@ -85,41 +95,51 @@ impl RateLimiter {
     /// Counts a query that came over UDP, and decides what becomes of it.
     #[inline]
     pub fn judge(&mut self, limit: &RateLimit, now: Ticks, source: IpAddr) -> Verdict {
+        let buckets = self.find(limit, source);
+        buckets.map_or(Verdict::Answer, |buckets| self.judge_by(limit, now, &buckets))
+    }
+
+    /// The first step of [`Self::judge`]: where a client's buckets are; `None` if the client has no
+    /// limit.
+    #[inline]
+    pub fn find(&self, limit: &RateLimit, source: IpAddr) -> Option<Buckets> {
         if limit.mode == LimitMode::Off || limit.exempt.contains(source) {
-            return Verdict::Answer;
+            return None;
         }
+        let family = if source.is_ipv4() { 0 } else { 0x80 };
+        let places =
+            prefixes(source).map(|(length, bits)| self.sketch.place(length | family, bits));
+        Some(Buckets { source, places })
+    }
+
+    /// The second step, which may be left out: has the processor fetch the buckets, while other
+    /// ones are found.
+    #[inline]
+    pub fn fetch(&self, buckets: &Buckets) {
+        self.sketch.fetch(&buckets.places);
+    }
+
+    /// The last step: counts the query, and decides what becomes of it.
+    #[inline]
+    pub fn judge_by(&mut self, limit: &RateLimit, now: Ticks, buckets: &Buckets) -> Verdict {
         if self.responses_per_second != limit.responses_per_second {
             self.set_rate(limit.responses_per_second);
         }
-        let (is_ipv4, keys) = self.keys(source);
-        match self.sketch.take(now, &keys) {
+        let [ipv4, ipv6] = &self.rates;
+        let rates = if buckets.source.is_ipv4() { ipv4 } else { ipv6 };
+        match self.sketch.take(now, &buckets.places, rates) {
             Ok(()) => Verdict::Answer,
-            Err(number) => self.limited(limit, is_ipv4, keys.get(number).copied()),
+            Err(number) => self.limited(limit, buckets.source, number),
         }
-    }
-
-    /// The prefixes of an address; true for IPv4.
-    fn keys(&self, source: IpAddr) -> (bool, [Key; MAX_KEYS]) {
-        let (bits, width, lengths, rates) = match (source, &self.rates) {
-            (IpAddr::V4(address), [rates, _]) => (address.to_bits().into(), 32, &IPV4, rates),
-            (IpAddr::V6(address), [_, rates]) => {
-                ((address.to_bits() >> 64) as u64, 64, &IPV6, rates)
-            }
-        };
-        let mut keys = [Key::default(); MAX_KEYS];
-        for ((key, (length, _)), rate) in keys.iter_mut().zip(lengths).zip(rates) {
-            let kind = if width == 32 { *length } else { *length | 0x80 };
-            let spare = u32::from(width - *length);
-            *key = Key { kind, bits: bits >> spare << spare, rate: *rate };
-        }
-        (width == 32, keys)
     }
 
     #[cold]
-    fn limited(&mut self, limit: &RateLimit, is_ipv4: bool, key: Option<Key>) -> Verdict {
+    fn limited(&mut self, limit: &RateLimit, source: IpAddr, number: usize) -> Verdict {
         // The log is read about once a second: waiting for it would hold up all clients.
-        if let (Some(key), Ok(mut noted)) = (key, self.noted.try_lock()) {
-            noted.add(Prefix::new(is_ipv4, key.bits, key.kind & 0x7f));
+        if let (Some((length, bits)), Ok(mut noted)) =
+            (prefixes(source).get(number), self.noted.try_lock())
+        {
+            noted.add(Prefix::new(source.is_ipv4(), *bits, *length));
         }
         if limit.mode == LimitMode::DryRun {
             return Verdict::WouldLimit;
@@ -144,6 +164,20 @@ impl RateLimiter {
             }
         }
     }
+}
+
+/// The prefixes of an address, narrowest first: their lengths, and their bits among the address's
+/// first 32 or 64.
+#[inline]
+fn prefixes(source: IpAddr) -> [(u8, u64); WIDTHS] {
+    let (bits, width, lengths) = match source {
+        IpAddr::V4(address) => (address.to_bits().into(), 32, IPV4),
+        IpAddr::V6(address) => ((address.to_bits() >> 64) as u64, 64, IPV6),
+    };
+    lengths.map(|(length, _)| {
+        let spare = u32::from(width - length);
+        (length, bits >> spare << spare)
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Leaky buckets of many keys in little memory.
 
-use std::hash::Hasher;
-
 use siphasher::sip::SipHasher13;
 
 use super::ticks::Ticks;
@@ -37,13 +35,11 @@ pub(super) struct Rate {
     pub burst: u64,
 }
 
-/// A key and its bucket's rate.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Key {
-    /// Distinguishes kinds of keys.
-    pub kind: u8,
-    pub bits: u64,
-    pub rate: Rate,
+/// Where a key's bucket is: its set, as the index of the first entry, and its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place {
+    set: u32,
+    tag: u32,
 }
 
 /// Buckets of a set.
@@ -56,9 +52,6 @@ const SETS: usize = 8192;
 const MOMENT_BITS: u32 = 44;
 const MOMENT: u64 = (1 << MOMENT_BITS) - 1;
 
-/// Most keys that are taken from together.
-pub(super) const MAX_KEYS: usize = 4;
-
 impl Sketch {
     /// An empty table. Nobody outside may know `key`, or they could choose addresses that share a
     /// set.
@@ -69,23 +62,47 @@ impl Sketch {
         Self { entries, first, key }
     }
 
-    /// Takes one answer from the buckets of all keys, of which there are at most [`MAX_KEYS`].
+    /// The place of a key. Kinds of keys have hash functions of their own.
+    #[inline]
+    pub(super) fn place(&self, kind: u8, bits: u64) -> Place {
+        let [key0, key1] = self.key;
+        let hasher = SipHasher13::new_with_keys(key0, key1.wrapping_add(kind.into()));
+        let hash = hasher.hash(&bits.to_le_bytes());
+        let set = self.first + (hash as usize % SETS) * WAYS;
+        Place { set: set as u32, tag: (hash >> MOMENT_BITS) as u32 }
+    }
+
+    /// Reads the sets of places, and does nothing with them: the processor has them at hand
+    /// afterwards.
+    #[inline]
+    pub(super) fn fetch<const KEYS: usize>(&self, places: &[Place; KEYS]) {
+        for place in places {
+            std::hint::black_box(self.entries.get(place.set as usize).copied());
+        }
+    }
+
+    /// Takes one answer from the buckets at all places, which have these rates.
     ///
     /// # Errors
-    /// The number of the first key whose bucket is full. Nothing is taken from any then: a client
-    /// that asks too much still gets its rate, and takes nothing from its neighbours beyond that.
+    /// The number of the first bucket that is full. Nothing is taken from any then: a client that
+    /// asks too much still gets its rate, and takes nothing from its neighbours beyond that.
     #[inline]
-    pub(super) fn take(&mut self, now: Ticks, keys: &[Key]) -> Result<(), usize> {
+    pub(super) fn take<const KEYS: usize>(
+        &mut self,
+        now: Ticks,
+        places: &[Place; KEYS],
+        rates: &[Rate; KEYS],
+    ) -> Result<(), usize> {
         // The moment of a bucket in use is at most a burst ahead; a second allows for a clock that
         // differs. What seems to be further ahead is behind, as moments are kept modulo 2^44.
-        let burst = keys.iter().map(|key| key.rate.burst).max().unwrap_or_default();
+        let burst = rates.iter().map(|rate| rate.burst).max().unwrap_or_default();
         let most = burst.saturating_add(Ticks::SECOND);
-        let mut replaced = [(0, 0); MAX_KEYS];
-        for (number, key) in keys.iter().enumerate() {
-            let (set, tag) = self.place(key);
+        let mut replaced = [(0, 0); KEYS];
+        for (number, (Place { set, tag }, rate)) in places.iter().zip(rates).enumerate() {
+            let (set, tag) = (*set as usize, u64::from(*tag));
             let (way, ahead) = find(self.set(set), tag, now, most);
-            let ahead = ahead.saturating_add(key.rate.interval);
-            if ahead > key.rate.burst {
+            let ahead = ahead.saturating_add(rate.interval);
+            if ahead > rate.burst {
                 for (place, entry) in replaced.iter().take(number) {
                     self.put(*place, *entry);
                 }
@@ -106,38 +123,33 @@ impl Sketch {
         self.entries.get_mut(place).map_or(0, |slot| std::mem::replace(slot, entry))
     }
 
-    /// The key's set, as the index of its first entry, and its tag.
-    fn place(&self, key: &Key) -> (usize, u64) {
-        let [key0, key1] = self.key;
-        let mut hasher = SipHasher13::new_with_keys(key0, key1);
-        let mut octets = [key.kind; 9];
-        if let Some(bits) = octets.first_chunk_mut() {
-            *bits = key.bits.to_le_bytes();
-        }
-        hasher.write(&octets);
-        let hash = hasher.finish();
-        (self.first + (hash as usize % SETS) * WAYS, hash >> MOMENT_BITS)
-    }
-
-    fn set(&self, first: usize) -> &[u64] {
-        self.entries.get(first..first + WAYS).unwrap_or_default()
+    #[inline]
+    fn set(&self, first: usize) -> &[u64; WAYS] {
+        const NONE: &[u64; WAYS] = &[0; WAYS];
+        self.entries.get(first..).and_then(<[u64]>::first_chunk).unwrap_or(NONE)
     }
 }
 
 /// The place of a tag in a set, and how far its bucket is ahead of now, in ticks. If the tag is not
 /// in the set, it is the place of the emptiest bucket, to be replaced by one that holds nothing.
 #[inline]
-fn find(set: &[u64], tag: u64, now: Ticks, most: u64) -> (usize, u64) {
-    let (mut emptiest, mut least) = (0, u64::MAX);
-    for (way, entry) in set.iter().enumerate() {
+fn find(set: &[u64; WAYS], tag: u64, now: Ticks, most: u64) -> (usize, u64) {
+    let ahead = |entry: u64| {
         let ahead = entry.wrapping_sub(now.0) & MOMENT;
-        let ahead = if ahead > most { 0 } else { ahead };
-        if entry >> MOMENT_BITS == tag {
-            return (way, ahead);
-        }
-        if ahead < least {
-            (emptiest, least) = (way, ahead);
-        }
+        if ahead > most { 0 } else { ahead }
+    };
+    // No branch depends on where the tag is, which cannot be predicted.
+    let is_there = |number: usize, entry: &u64| u32::from(entry >> MOMENT_BITS == tag) << number;
+    let places = set.iter().enumerate().map(|(number, entry)| is_there(number, entry));
+    let place = places.fold(0, |all, place| all | place).trailing_zeros() as usize;
+    if let Some(entry) = set.get(place) {
+        return (place, ahead(*entry));
+    }
+    let (mut emptiest, mut least) = (0, u64::MAX);
+    for (number, entry) in set.iter().enumerate() {
+        let ahead = ahead(*entry);
+        emptiest = if ahead < least { number } else { emptiest };
+        least = least.min(ahead);
     }
     (emptiest, 0)
 }
@@ -151,8 +163,24 @@ mod tests {
 
     const RATE: Rate = Rate { interval: Ticks::SECOND / 10, burst: Ticks::SECOND };
 
+    #[derive(Clone, Copy)]
+    struct Key {
+        kind: u8,
+        bits: u64,
+        rate: Rate,
+    }
+
     fn key(bits: u64) -> Key {
         Key { kind: 0, bits, rate: RATE }
+    }
+
+    fn take<const KEYS: usize>(
+        sketch: &mut Sketch,
+        now: u64,
+        keys: &[Key; KEYS],
+    ) -> Result<(), usize> {
+        let places = keys.map(|key| sketch.place(key.kind, key.bits));
+        sketch.take(Ticks(now), &places, &keys.map(|key| key.rate))
     }
 
     /// Buckets without limits, in fractions of an answer: they leak as time goes by.
@@ -195,14 +223,12 @@ mod tests {
             for (pause, source) in queries {
                 // Most queries come in bursts.
                 now += if source % 8 == 0 { pause } else { pause >> 12 };
-                let keys: Vec<Key> = (0..3)
-                    .map(|kind| {
-                        let interval = intervals[kind];
-                        let rate = Rate { interval, burst: bursts[kind].max(interval) };
-                        Key { kind: kind as u8, bits: u64::from(source) >> (2 * kind), rate }
-                    })
-                    .collect();
-                let granted = sketch.take(Ticks(now), &keys).is_ok();
+                let keys = [0, 1, 2].map(|kind| {
+                    let interval = intervals[kind];
+                    let rate = Rate { interval, burst: bursts[kind].max(interval) };
+                    Key { kind: kind as u8, bits: u64::from(source) >> (2 * kind), rate }
+                });
+                let granted = take(&mut sketch, now, &keys).is_ok();
                 prop_assert_eq!(granted, exact.take(now, &keys));
             }
         }
@@ -224,12 +250,12 @@ mod tests {
             let mut granted_to_heavy = 0;
             for number in 0..crowd {
                 let light = Key { rate: slow, ..key(number) };
-                prop_assert!(sketch.take(Ticks(number), &[light]).is_ok());
+                prop_assert!(take(&mut sketch, number, &[light]).is_ok());
                 if exact.take(number, &[heavy]) {
-                    prop_assert!(sketch.take(Ticks(number), &[heavy]).is_ok());
+                    prop_assert!(take(&mut sketch, number, &[heavy]).is_ok());
                     granted_to_heavy += 1;
                 } else {
-                    prop_assert_eq!(sketch.take(Ticks(number), &[heavy]), Err(0), "forgotten");
+                    prop_assert_eq!(take(&mut sketch, number, &[heavy]), Err(0), "forgotten");
                 }
             }
             prop_assert_eq!(granted_to_heavy, 2);
@@ -240,8 +266,8 @@ mod tests {
     fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
         let mut sketch = Sketch::new([1, 2]);
         let granted = |sketch: &mut Sketch, tenths: u64| {
-            let now = Ticks(tenths * RATE.interval);
-            (0..100).filter(|_| sketch.take(now, &[key(1)]).is_ok()).count()
+            let now = tenths * RATE.interval;
+            (0..100).filter(|_| take(sketch, now, &[key(1)]).is_ok()).count()
         };
         assert_eq!([0, 1, 3, 100].map(|tenths| granted(&mut sketch, tenths)), [10, 1, 2, 10]);
     }
@@ -251,25 +277,25 @@ mod tests {
         let mut sketch = Sketch::new([1, 2]);
         let wide = Rate { interval: RATE.interval / 2, burst: RATE.burst };
         let both = |bits| [key(bits), Key { kind: 1, bits: 9, rate: wide }];
-        let granted = (0..1000).filter(|_| sketch.take(Ticks(5), &both(1)).is_ok()).count();
+        let granted = (0..1000).filter(|_| take(&mut sketch, 5, &both(1)).is_ok()).count();
         assert_eq!(granted, 10);
         // Its neighbour finds half of the wider bucket.
-        let granted = (0..1000).filter(|_| sketch.take(Ticks(5), &both(2)).is_ok()).count();
+        let granted = (0..1000).filter(|_| take(&mut sketch, 5, &both(2)).is_ok()).count();
         assert_eq!(granted, 10);
-        assert_eq!(sketch.take(Ticks(5), &both(3)), Err(1));
+        assert_eq!(take(&mut sketch, 5, &both(3)), Err(1));
     }
 
     #[test]
     fn what_is_left_of_long_ago_is_empty() {
         let mut sketch = Sketch::new([1, 2]);
         for _ in 0..10 {
-            sketch.take(Ticks(3), &[key(1)]).unwrap();
+            take(&mut sketch, 3, &[key(1)]).unwrap();
         }
-        assert_eq!(sketch.take(Ticks(3), &[key(1)]), Err(0));
+        assert_eq!(take(&mut sketch, 3, &[key(1)]), Err(0));
         for shift in 26..44 {
-            assert!(sketch.clone().take(Ticks(3 + (1 << shift)), &[key(1)]).is_ok());
+            assert!(take(&mut sketch.clone(), 3 + (1 << shift), &[key(1)]).is_ok());
         }
         // A clock that goes back by a bit, as between two cores, does no harm.
-        assert_eq!(sketch.take(Ticks(0), &[key(1)]), Err(0));
+        assert_eq!(take(&mut sketch, 0, &[key(1)]), Err(0));
     }
 }

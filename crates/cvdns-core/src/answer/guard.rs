@@ -28,6 +28,19 @@ impl Guard {
         source: IpAddr,
         transport: Transport,
     ) {
+        self.look(parsed, settings, source, transport);
+        self.judge(parsed, settings);
+    }
+
+    /// The first step: verifies the cookie, and finds the buckets of the client.
+    #[inline]
+    pub(super) fn look(
+        &self,
+        parsed: &mut ParsedQuery,
+        settings: &Settings,
+        source: IpAddr,
+        transport: Transport,
+    ) {
         match parsed.reject {
             None => {
                 let cookie = parsed.query.edns.as_ref().and_then(|edns| edns.cookie.as_ref());
@@ -42,9 +55,26 @@ impl Guard {
             Some(_) => {}
         }
         if transport == Transport::Udp
-            && let Some(limiter) = &mut self.limiter
+            && let Some(limiter) = &self.limiter
         {
-            let verdict = limiter.judge(&settings.rate_limit, self.moment.ticks, source);
+            parsed.buckets = limiter.find(&settings.rate_limit, source);
+        }
+    }
+
+    /// The second step, which may be left out: has the processor fetch the buckets, while other
+    /// queries are looked at.
+    #[inline]
+    pub(super) fn fetch(&self, parsed: &ParsedQuery) {
+        if let (Some(limiter), Some(buckets)) = (&self.limiter, &parsed.buckets) {
+            limiter.fetch(buckets);
+        }
+    }
+
+    /// The last step: counts the query, and decides whether its client has asked too much.
+    #[inline]
+    pub(super) fn judge(&mut self, parsed: &mut ParsedQuery, settings: &Settings) {
+        if let (Some(limiter), Some(buckets)) = (&mut self.limiter, &parsed.buckets) {
+            let verdict = limiter.judge_by(&settings.rate_limit, self.moment.ticks, buckets);
             // What is malformed has no question that could be asked again over TCP.
             let is_lost = parsed.reject.is_some() && verdict == Verdict::Truncate;
             parsed.verdict = if is_lost { Verdict::Drop } else { verdict };

@@ -37,7 +37,7 @@ impl QueryBatch {
             match (self.queries.get_mut(self.count), query) {
                 (Some(parsed), Some((message, source))) => {
                     parsed.read(snapshot, message, source);
-                    guard.examine(parsed, settings, source, Transport::Udp);
+                    guard.look(parsed, settings, source, Transport::Udp);
                 }
                 (Some(parsed), None) => parsed.clear(),
                 (None, _) => {}
@@ -45,7 +45,11 @@ impl QueryBatch {
             self.count += 1;
         }
         let parsed = self.queries.get_mut(..self.count).unwrap_or_default();
+        for parsed in &*parsed {
+            guard.fetch(parsed);
+        }
         for parsed in &mut *parsed {
+            guard.judge(parsed, settings);
             parsed.probe(snapshot);
         }
         for parsed in parsed {

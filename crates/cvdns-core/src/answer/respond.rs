@@ -72,6 +72,9 @@ struct Labels {
 /// [`Labels::path`] of an answer without mirrors.
 const NO_MIRRORS: u32 = u32::MAX;
 
+/// A lane that no snapshot has: it counts for fewer threads.
+const NO_LANE: usize = 1 << 20;
+
 /// 2^64 divided by the golden ratio. Its multiples modulo 2^64 fill the range evenly, and so does
 /// every second, third … multiple (Weyl): a client that asks for A and AAAA in turn sees every
 /// window.
@@ -101,6 +104,15 @@ impl Answering {
         let state = State { trail, turn, idle: None, lane, clock, counters, labels };
         let (query_batch, guard) = (QueryBatch::default(), Guard::default());
         Self { parsed: ParsedQuery::empty(), query_batch, guard, state }
+    }
+
+    /// The same for answers that nobody is sent: the snapshot counts neither them nor, at names for
+    /// download reports, a report.
+    pub fn uncounted(turn: u64, clock: Clock) -> Self {
+        let counters = CounterHandle::own(Arc::new(QueryCounters::default()), NO_LANE);
+        let mut answering = Self::counting(turn, clock, counters);
+        answering.state.lane = NO_LANE;
+        answering
     }
 
     /// The same with a limit of answers over UDP.
@@ -301,7 +313,7 @@ fn decided<'s>(
     labels.class = decision.class;
     match decision.outcome {
         // A name that an alias leads to is not a report by a client.
-        Outcome::DownloadReport { suffix, .. } if trail.chain.is_empty() => {
+        Outcome::DownloadReport { suffix, .. } if trail.chain.is_empty() && *lane != NO_LANE => {
             snapshot.static_data.download_reports.count(parsed.name.wire(), suffix.into(), *lane);
         }
         Outcome::Pool { answer, slot, ipv6, .. } => {

@@ -8,6 +8,7 @@ mod path;
 mod record;
 mod terminal;
 mod txt_strings;
+mod words;
 
 pub use explanation::{
     AddressSource, AliasInfo, ClientAddress, ExplainQuery, Explanation, FeedInfo, LocationInfo,

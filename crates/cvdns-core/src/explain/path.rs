@@ -110,7 +110,7 @@ impl PathInfo {
             .dynamic_data
             .extended_error(rule_number, path_number, ipv6)
             .map(|note| ExtendedError(note).text().into_owned());
-        let describer = PoolDescriber { plan, rule, health, found: &found, ipv6 };
+        let describer = PoolDescriber::new(plan, rule, health, &found, ipv6);
         let mut seen = HashSet::new();
         let pools = plan.paths.along(path).enumerate();
         let drawn = if ipv6 { found.ipv6_pools } else { found.pools };
@@ -135,7 +135,28 @@ struct PoolDescriber<'t> {
     rule: &'t Rule,
     health: &'t Health,
     found: &'t Yield,
+    /// The addresses that the path yields, by the index of their mirror.
+    answered: HashMap<u32, Vec<IpAddr>>,
     ipv6: bool,
+}
+
+impl<'t> PoolDescriber<'t> {
+    fn new(
+        plan: &'t Plan,
+        rule: &'t Rule,
+        health: &'t Health,
+        found: &'t Yield,
+        ipv6: bool,
+    ) -> Self {
+        let mut answered: HashMap<u32, Vec<IpAddr>> = HashMap::new();
+        let mut add = |mirror, address| answered.entry(mirror).or_default().push(address);
+        if ipv6 {
+            found.ipv6.candidates.iter().for_each(|it| add(it.mirror, it.address.into()));
+        } else {
+            found.ipv4.candidates.iter().for_each(|it| add(it.mirror, it.address.into()));
+        }
+        Self { plan, rule, health, found, answered, ipv6 }
+    }
 }
 
 impl PoolDescriber<'_> {
@@ -187,15 +208,7 @@ impl PoolDescriber<'_> {
 
     fn member(&self, mirror: u32) -> Option<MemberInfo> {
         let info = MirrorInfo::of(self.plan, self.health, mirror as usize)?;
-        let answered: Vec<IpAddr> = if self.ipv6 {
-            let of =
-                self.found.ipv6.candidates.iter().filter(|candidate| candidate.mirror == mirror);
-            of.map(|candidate| candidate.address.into()).collect()
-        } else {
-            let of =
-                self.found.ipv4.candidates.iter().filter(|candidate| candidate.mirror == mirror);
-            of.map(|candidate| candidate.address.into()).collect()
-        };
+        let answered = self.answered.get(&mirror).cloned().unwrap_or_default();
         let why_not = answered.is_empty().then(|| self.why_not(&info));
         Some(MemberInfo { mirror: info, answered, why_not })
     }

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
@@ -226,8 +226,11 @@ impl Datagrams for FrameSlots {
 const ETHERNET: usize = 14;
 
 /// Waits for a frame for so long, and returns whether there is one.
+///
+/// It is poll(2) with milliseconds: ppoll(2) also copies its limit to the kernel and what is left
+/// of it back, which an answer in a small batch pays for.
 fn wait_for_frames(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
-    let mut wanted = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-    let limit = Timespec::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
-    Ok(poll(&mut wanted, Some(&limit))? > 0)
+    let mut wanted = [PollFd::new(socket, PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(poll(&mut wanted, limit)? > 0)
 }

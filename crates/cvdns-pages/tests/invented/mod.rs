@@ -83,6 +83,9 @@ impl Network {
                 text: "1.4.6:63:28129:1796038200:1:90:49192:339".to_owned(),
             }],
             release: Some(release()),
+            share_note:
+                "Shares are computed as if the clients of each country asked equally often."
+                    .to_owned(),
             notices: Vec::new(),
             mirrors,
             addresses,
@@ -122,6 +125,7 @@ impl Network {
     }
 
     /// A page of nothing but the map with a way.
+    #[allow(dead_code, reason = "only the example draws a way")]
     pub(crate) fn way_page(&self) -> String {
         let marks: Vec<_> = self.page().countries.iter().map(CountryRow::mark).collect();
         let stop = |pool, answers| Stop { pool, answers };

@@ -7,7 +7,7 @@ use hickory_net::proto::op::{DnsResponse, ResponseCode};
 
 use super::resolver::{ParentServer, address, owner, target};
 use crate::cli::live::client::{NoAnswer, ask_whole};
-use crate::cli::live::query::{plain, with_edns};
+use crate::explaining::query::{plain, with_edns};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 

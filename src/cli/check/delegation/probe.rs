@@ -9,10 +9,9 @@ use hickory_net::proto::rr::RData;
 use hickory_net::proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
 use super::resolver::{owner, target};
-use crate::cli::live::answer::DecodedAnswer;
 use crate::cli::live::client::{NoAnswer, Via, ask, ask_whole};
-use crate::cli::live::query::{plain, with_edns, with_nsid};
-use crate::cli::output::Failure;
+use crate::explaining::answer::DecodedAnswer;
+use crate::explaining::query::{plain, with_edns, with_nsid};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 
@@ -147,12 +146,7 @@ impl Details {
             let answer = ask_whole(address, &query).await;
             self.samples.push(match answer {
                 Err(reason) => Err(reason.to_string()),
-                Ok(answer) => {
-                    DecodedAnswer::read(answer.as_buffer()).map_err(|failure| match failure {
-                        Failure::Input(what) => what,
-                        Failure::BrokenPipe => "it cannot be read".to_owned(),
-                    })
-                }
+                Ok(answer) => DecodedAnswer::read(answer.as_buffer()),
             });
         }
     }

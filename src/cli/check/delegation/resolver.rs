@@ -7,9 +7,9 @@ use hickory_net::proto::op::{DnsResponse, ResponseCode};
 use hickory_net::proto::rr::{RData, Record};
 
 use crate::cli::live::client::ask_whole;
-use crate::cli::live::query::{from_hickory, plain, with_edns};
 use crate::cli::live::server::PORT;
 use crate::cli::output::Failure;
+use crate::explaining::query::{from_hickory, plain, with_edns};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 

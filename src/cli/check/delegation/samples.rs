@@ -9,11 +9,11 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::subject::Subject;
-use crate::cli::live::answer::DecodedAnswer;
 use crate::cli::live::compare::differences;
-use crate::cli::live::query::{plain, with_client, with_edns};
 use crate::cli::offline::Offline;
 use crate::cli::output::Failure;
+use crate::explaining::answer::DecodedAnswer;
+use crate::explaining::query::{plain, with_client, with_edns};
 use cvdns_core::answer::Answering;
 use cvdns_core::explain::{AddressSource, ClientAddress, ExplainQuery};
 use cvdns_core::geo::area::Area;

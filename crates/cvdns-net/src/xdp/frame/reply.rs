@@ -8,6 +8,9 @@ use super::{ETHERNET, IPV4, IPV4_HEADERS, IPV6, IPV6_HEADERS, PROTOCOL_UDP, Quer
 /// Shortest frame in octets, without its check sequence (IEEE 802.3).
 const SHORTEST_FRAME: usize = 60;
 
+/// Octets of a message's header (RFC 1035 section 4.1.1).
+const HEADER: usize = 12;
+
 /// Hops that an answer may take, as many as Linux gives its packets.
 const HOPS: u8 = 64;
 
@@ -37,17 +40,20 @@ fn over_ipv4(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
     let message = message.get(..length)?;
     let datagram = u16::try_from(UDP + length).ok()?;
     let packet = u16::try_from(IPV4 + UDP + length).ok().filter(|it| usize::from(*it) <= mtu)?;
-    swap_halves(&mut headers[..12]);
+    // Sums of what was received, which swapping does not change: reading again what was just
+    // written in other pieces would make the processor wait.
+    let (addresses, ports) = (Sum::of(&headers[26..34]), Sum::of(&headers[34..38]));
+    swap::<6>(&mut headers[..12]);
     let [high, low] = packet.to_be_bytes();
     // No service class, no identification, the flag "don't fragment".
-    headers[14..26].copy_from_slice(&[0x45, 0, high, low, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0]);
-    swap_halves(&mut headers[26..34]);
-    let checksum = Sum::of(&headers[ETHERNET..ETHERNET + IPV4]).checksum();
-    headers[24..26].copy_from_slice(&checksum);
-    swap_halves(&mut headers[34..38]);
+    let mut fields = [0x45, 0, high, low, 0, 0, 0x40, 0, HOPS, PROTOCOL_UDP, 0, 0];
+    let checksum = Sum::of(&fields).and(addresses).checksum();
+    fields[10..].copy_from_slice(&checksum);
+    headers[ETHERNET..26].copy_from_slice(&fields);
+    swap::<4>(&mut headers[26..34]);
+    swap::<2>(&mut headers[34..38]);
     headers[38..40].copy_from_slice(&datagram.to_be_bytes());
-    headers[40..42].copy_from_slice(&[0, 0]);
-    let checksum = udp_checksum(&headers[26..], message, datagram);
+    let checksum = udp_checksum(addresses.and(ports), message, datagram);
     headers[40..42].copy_from_slice(&checksum);
     Some(IPV4_HEADERS + length)
 }
@@ -56,34 +62,41 @@ fn over_ipv6(frame: &mut [u8], length: usize, mtu: usize) -> Option<usize> {
     let (headers, message) = frame.split_first_chunk_mut::<IPV6_HEADERS>()?;
     let message = message.get(..length)?;
     let datagram = u16::try_from(UDP + length).ok().filter(|it| IPV6 + usize::from(*it) <= mtu)?;
-    swap_halves(&mut headers[..12]);
+    let addresses_and_ports = Sum::of(&headers[22..58]);
+    swap::<6>(&mut headers[..12]);
     let [high, low] = datagram.to_be_bytes();
     // No traffic class, no flow.
     headers[14..22].copy_from_slice(&[0x60, 0, 0, 0, high, low, PROTOCOL_UDP, HOPS]);
-    swap_halves(&mut headers[22..54]);
-    swap_halves(&mut headers[54..58]);
+    swap::<16>(&mut headers[22..54]);
+    swap::<2>(&mut headers[54..58]);
     headers[58..60].copy_from_slice(&[high, low]);
-    headers[60..62].copy_from_slice(&[0, 0]);
-    let checksum = udp_checksum(&headers[22..], message, datagram);
+    let checksum = udp_checksum(addresses_and_ports, message, datagram);
     headers[60..62].copy_from_slice(&checksum);
     Some(IPV6_HEADERS + length)
 }
 
-/// The checksum of a datagram. `headers` are both addresses and the header of UDP, in which the
-/// checksum is still zero.
-fn udp_checksum(headers: &[u8], message: &[u8], length: u16) -> [u8; 2] {
-    let sum = Sum::of(headers).and(Sum::of(message));
-    match sum.and_number(u16::from(PROTOCOL_UDP)).and_number(length).checksum() {
+/// The checksum of a datagram of this length, whose addresses and ports have this sum.
+fn udp_checksum(addresses_and_ports: Sum, message: &[u8], length: u16) -> [u8; 2] {
+    // The length stands in the pseudo-header, and in the header once more.
+    let lengths = addresses_and_ports.and_number(length).and_number(length);
+    // The message's header was just written, in small pieces: it is summed up apart, so that the
+    // rest does not wait for it.
+    let (header, rest) = message.split_at(message.len().min(HEADER));
+    let sum = lengths.and(Sum::of(header)).and(Sum::of(rest));
+    let sum = sum.and_number(u16::from(PROTOCOL_UDP));
+    match sum.checksum() {
         // Zero would say that there is none (RFC 768).
         [0, 0] => [0xff, 0xff],
         checksum => checksum,
     }
 }
 
-/// Swaps source and destination, which stand side by side.
-fn swap_halves(octets: &mut [u8]) {
-    let (first, second) = octets.split_at_mut(octets.len() / 2);
-    for (one, other) in first.iter_mut().zip(second) {
-        std::mem::swap(one, other);
+/// Swaps source and destination, which stand side by side and have `SIZE` octets each.
+fn swap<const SIZE: usize>(octets: &mut [u8]) {
+    let pair = octets.first_chunk::<SIZE>().copied().zip(octets.last_chunk::<SIZE>().copied());
+    if let Some((source, destination)) = pair {
+        // Whole pieces, which are read and written at once.
+        octets[..SIZE].copy_from_slice(&destination);
+        octets[SIZE..].copy_from_slice(&source);
     }
 }

@@ -9,14 +9,13 @@ use hickory_net::proto::op::Message as Query;
 use serde::Serialize;
 
 use super::query::octets;
-use crate::cli::output::Failure;
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::wire::MAX_MESSAGE;
 
 /// A decoded response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(in crate::cli) struct DecodedAnswer {
+pub(crate) struct DecodedAnswer {
     /// The RCODE, such as NOERROR or NXDOMAIN.
     pub rcode: String,
     /// The answer section in presentation form.
@@ -40,15 +39,18 @@ pub(in crate::cli) struct DecodedAnswer {
 
 impl DecodedAnswer {
     /// The whole answer that a server with this snapshot gives to a query from this address.
-    pub(in crate::cli) fn expected(
+    ///
+    /// # Errors
+    /// When the query gets no answer, which is a defect: the reason for people.
+    pub(crate) fn expected(
         answering: &mut Answering,
         snapshot: &Snapshot,
         query: &Query,
         client: IpAddr,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, String> {
         let query = octets(query)?;
         let mut buffer = vec![0; MAX_MESSAGE];
-        let no_answer = || Failure::new("the query got no answer: this is a bug, please report it");
+        let no_answer = || "the query got no answer: this is a bug, please report it".to_owned();
         buffer.get_mut(..query.len()).ok_or_else(no_answer)?.copy_from_slice(&query);
         let client = (client, 0).into();
         let length = answering.respond(snapshot, &mut buffer, query.len(), client, Transport::Tcp);
@@ -56,8 +58,11 @@ impl DecodedAnswer {
     }
 
     /// Decodes a response.
-    pub(in crate::cli) fn read(octets: &[u8]) -> Result<Self, Failure> {
-        let bad = |what: &str| Failure::new(format!("the answer cannot be read: {what}"));
+    ///
+    /// # Errors
+    /// When the octets are no response: the reason for people.
+    pub(crate) fn read(octets: &[u8]) -> Result<Self, String> {
+        let bad = |what: &str| format!("the answer cannot be read: {what}");
         let message = Message::from_octets(octets).map_err(|_| bad("it has no header"))?;
         let sections = message.question().answer().map_err(|_| bad("its question is cut off"))?;
         let authority =

@@ -5,7 +5,6 @@ use hickory_net::proto::rr::rdata::opt::{ClientSubnet, EdnsOption, NSIDPayload};
 use hickory_net::proto::rr::{Name as HickoryName, RecordType};
 use hickory_net::proto::serialize::binary::{BinDecodable as _, BinDecoder, BinEncodable as _};
 
-use crate::cli::output::Failure;
 use cvdns_core::explain::ClientAddress;
 use cvdns_core::wire::name::Name;
 
@@ -13,7 +12,7 @@ use cvdns_core::wire::name::Name;
 const UDP_SIZE: u16 = 1232;
 
 /// A query without EDNS that does not ask for recursion.
-pub(in crate::cli) fn plain(name: &Name, qtype: u16) -> Message {
+pub(crate) fn plain(name: &Name, qtype: u16) -> Message {
     let mut message = Message::query();
     message.metadata.recursion_desired = false;
     message.add_query(Query::query(to_hickory(name), RecordType::from(qtype)));
@@ -21,7 +20,7 @@ pub(in crate::cli) fn plain(name: &Name, qtype: u16) -> Message {
 }
 
 /// The same query with EDNS (RFC 6891) of this version.
-pub(in crate::cli) fn with_edns(mut query: Message, version: u8) -> Message {
+pub(crate) fn with_edns(mut query: Message, version: u8) -> Message {
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_SIZE).set_version(version);
     query.set_edns(edns);
@@ -29,14 +28,14 @@ pub(in crate::cli) fn with_edns(mut query: Message, version: u8) -> Message {
 }
 
 /// The same query with a client subnet option (RFC 7871 section 6).
-pub(in crate::cli) fn with_client(query: Message, client: ClientAddress) -> Message {
+pub(crate) fn with_client(query: Message, client: ClientAddress) -> Message {
     let longest = if client.address.is_ipv4() { 32 } else { 128 };
     let subnet = ClientSubnet::new(client.address, client.prefix.unwrap_or(longest), 0);
     with_option(query, EdnsOption::Subnet(subnet))
 }
 
 /// The same query, asking for the name server identifier (RFC 5001).
-pub(in crate::cli) fn with_nsid(query: Message) -> Message {
+pub(crate) fn with_nsid(query: Message) -> Message {
     match NSIDPayload::new(Vec::new()) {
         Ok(empty) => with_option(query, EdnsOption::NSID(empty)),
         Err(_) => query,
@@ -52,8 +51,8 @@ fn with_option(query: Message, option: EdnsOption) -> Message {
 }
 
 /// The octets of a query.
-pub(in crate::cli) fn octets(query: &Message) -> Result<Vec<u8>, Failure> {
-    query.to_vec().map_err(|error| Failure::new(format!("the query cannot be written: {error}")))
+pub(crate) fn octets(query: &Message) -> Result<Vec<u8>, String> {
+    query.to_vec().map_err(|error| format!("the query cannot be written: {error}"))
 }
 
 /// A name as hickory has it. Both have the same limits, so every name can be converted.
@@ -62,7 +61,7 @@ fn to_hickory(name: &Name) -> HickoryName {
 }
 
 /// A name of an answer.
-pub(in crate::cli) fn from_hickory(name: &HickoryName) -> Name {
+pub(crate) fn from_hickory(name: &HickoryName) -> Name {
     let wire = name.to_bytes().unwrap_or_default();
     Name::from_wire(&wire).unwrap_or_else(|_| Name::root())
 }
