@@ -124,11 +124,11 @@ fn show(mirror: &MirrorHistory, now: Timestamp) -> Result<(), Failure> {
 fn print_strips<'s>(
     strips: impl Iterator<Item = (IpAddr, &'s str, &'s Strip)>,
 ) -> Result<(), Failure> {
-    const WIDTH: usize = 73;
+    const WIDTH: u8 = 73;
     let mut rows = Vec::new();
     for (address, time, strip) in strips {
-        for (number, cells) in strip.cells.chunks(WIDTH).enumerate() {
-            let seconds = i64::from(strip.step).saturating_mul((number * WIDTH) as i64);
+        for (number, cells) in (0i64..).zip(strip.cells.chunks(WIDTH.into())) {
+            let seconds = i64::from(strip.step).saturating_mul(number * i64::from(WIDTH));
             let from = strip.from.checked_add(SignedDuration::from_secs(seconds));
             let letters: String = cells.iter().map(letter).collect();
             rows.push(vec![
