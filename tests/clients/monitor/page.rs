@@ -223,6 +223,28 @@ fn check_mirrors(dir: &Path) {
         .collect();
     assert_eq!(versions, [63, 28_129, 339]);
     assert_eq!(good["addresses"][0]["timestamp"], "2026-11-23T17:00:00Z");
+    check_history(&good, &off, &of("away.example"));
+}
+
+/// The checks of three rounds, and what they come to.
+fn check_history(good: &Value, off: &Value, away: &Value) {
+    let found = |of: &Value| -> Vec<String> {
+        let checks = of["checks"].as_array().expect("checks").iter();
+        checks.map(|check| check["found"].as_str().expect("a finding").to_owned()).collect()
+    };
+    assert_eq!(found(good), ["serving"; 3]);
+    assert_eq!(found(off), ["dead"; 3]);
+    assert_eq!(off["checks"][0]["at"], "2026-11-23T17:20:00Z");
+    for span in ["day", "month", "year"] {
+        assert_eq!(good["availability"][span]["available"], 1.0, "{good}");
+        assert_eq!(off["availability"][span]["available"], 0.0, "{off}");
+        assert_eq!(away["availability"][span]["available"], Value::Null, "{away}");
+    }
+    let cells = |of: &Value| of["availability"]["day"]["cells"].as_array().expect("cells").clone();
+    assert_eq!((cells(good).len(), cells(good).last()), (24, Some(&Value::from(1.0))));
+    assert_eq!(cells(good).first(), Some(&Value::Null));
+    assert_eq!(cells(away).last(), Some(&Value::from("planned")), "{away}");
+    assert_eq!(good["addresses"][0]["available"], 1.0);
 }
 
 fn check_network(dir: &Path) {

@@ -37,6 +37,8 @@ pub(super) struct Answers {
     pub(super) records: Vec<(String, String)>,
     /// Whether it is known where clients are. Without that, shares and countries are missing.
     pub(super) knows_countries: bool,
+    /// Whether countries count as what their clients need, rather than by their addresses.
+    pub(super) is_by_demand: bool,
 }
 
 /// What the clients of a country are answered.

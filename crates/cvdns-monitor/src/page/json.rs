@@ -68,6 +68,7 @@ pub(super) fn network(page: &NetworkPage, mirrors: &[MirrorRow]) -> Result<Vec<u
             .map(|record| RecordDocument { owner: &record.owner, text: &record.text })
             .collect(),
         release: page.release.as_ref().map(ReleaseDocument::of),
+        share_note: &page.share_note,
         notices: page.notices.iter().map(NoticeDocument::of).collect(),
         states: Counts::of(page.mirrors),
         address_states: Counts::of(page.addresses),
@@ -277,6 +278,7 @@ struct NetworkDocument<'p> {
     feed: FeedDocument,
     records: Vec<RecordDocument<'p>>,
     release: Option<ReleaseDocument<'p>>,
+    share_note: &'p str,
     notices: Vec<NoticeDocument>,
     states: Counts,
     address_states: Counts,

@@ -29,6 +29,7 @@ pub(super) fn page(
         feed: feed(facts),
         records: records(facts),
         release: release(facts),
+        share_note: share_note(facts),
         notices: facts.notices.clone(),
         mirrors,
         addresses,
@@ -100,6 +101,16 @@ pub(super) fn members<'f, 's>(
 ) -> impl Iterator<Item = &'f MirrorFacts<'s>> {
     let places = facts.pools.get(&country).into_iter().flatten();
     places.filter_map(|place| facts.mirrors.get(*place))
+}
+
+/// How the shares came about; empty without shares.
+fn share_note(facts: &Facts<'_>) -> String {
+    let basis = match facts.answers.filter(|answers| !answers.shares.is_empty()) {
+        None => return String::new(),
+        Some(answers) if answers.is_by_demand => "as what its clients need",
+        Some(_) => "as the number of its IPv4 addresses in the country database",
+    };
+    format!("Shares follow from the servers’ decisions for each country, which counts {basis}.")
 }
 
 fn feed(facts: &Facts<'_>) -> Feed {
