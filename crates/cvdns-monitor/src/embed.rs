@@ -76,8 +76,8 @@ impl Coordinator {
     /// When the serial cannot rise any more, or servers would refuse the feed.
     pub fn feed_text(&mut self, now: Timestamp) -> Result<Vec<u8>, String> {
         let mirrors = self.mirrors(now);
-        let (serial, text) = compose(&self.stored, &mirrors, self.stored.serial, now)?;
-        self.stored.serial = serial;
+        let (feed, text) = compose(&self.stored, &mirrors, self.stored.serial, now)?;
+        self.stored.serial = feed.serial;
         Ok(text)
     }
 }

@@ -9,6 +9,7 @@ mod doubt;
 mod history;
 mod mirrors;
 mod network;
+mod page;
 mod trial;
 mod web;
 mod wicked;

@@ -47,6 +47,7 @@ pub static SECTION: Section = Section {
         &SECRET_KEY,
         &STATE,
         &RELEASE,
+        &PAGE,
         &PROBE,
         &HOSTS,
         &PORT,
@@ -111,6 +112,17 @@ pub static RELEASE: Key<FilePath, Optional> = Key {
     example: "\"release.json\"",
     doc: "JSON object that becomes the feed's release. Without the key the last feed's release is \
         repeated.",
+};
+
+/// `page`.
+pub static PAGE: Key<FilePath, Optional> = Key {
+    name: "page",
+    kind: FilePath,
+    default: Optional("none"),
+    expected: "the path of a directory",
+    example: "\"/srv/www/mirrors\"",
+    doc: "Directory of its own into which the coordinator writes web pages about the network and \
+        each of its mirrors, for any web server. All that is in them is public.",
 };
 
 /// `probe`.
