@@ -57,7 +57,8 @@ export async function policy(page, fault) {
   const before = await page.evaluate(() => globalThis.blocked);
   if (before.length) fault(`${page.url()}: blocked by the page's own policy: ${before}`);
   page.watching = false;
-  const after = await page.evaluate(async () => {
+  const wanted = ['script-src-elem', 'style-src-elem', 'img-src', 'frame-src', 'connect-src'];
+  const after = await page.evaluate(async (directives) => {
     const put = (tag, values) => document.body.append(
       Object.assign(document.createElement(tag), values));
     put('script', { textContent: 'globalThis.hacked = 1' });
@@ -66,13 +67,13 @@ export async function policy(page, fault) {
     put('img', { src: 'http://192.0.2.1/outside.png' });
     put('iframe', { src: 'http://192.0.2.1/' });
     await fetch('network.json').catch(() => undefined);
-    // Reports of violations are tasks of their own, in the order in which things were blocked.
-    for (let turns = 0; turns < 500 && globalThis.blocked.length < 6; turns += 1) {
+    // Reports of violations are tasks of their own.
+    const all = () => directives.every((directive) => globalThis.blocked.includes(directive));
+    for (let turns = 0; turns < 500 && !all(); turns += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return { blocked: globalThis.blocked, hacked: globalThis.hacked };
-  });
-  const wanted = ['script-src-elem', 'style-src-elem', 'img-src', 'frame-src', 'connect-src'];
+  }, wanted);
   for (const directive of wanted) {
     if (!after.blocked.includes(directive)) {
       fault(`${page.url()}: the policy lets through: ${directive} (it blocks ${after.blocked})`);

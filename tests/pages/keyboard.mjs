@@ -31,7 +31,12 @@ export async function tabTo(page, what, wanted, fault) {
   const passed = [];
   for (let stops = 0; stops < MOST_STOPS; stops += 1) {
     await page.keyboard.press('Tab');
-    const at = await focused(page);
+    let at = await focused(page);
+    // The page scrolls there with its next frame.
+    for (let frames = 0; frames < 20 && at && (!at.seen || at.covered); frames += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      at = await focused(page);
+    }
     // Past the last place the browser's own buttons come, and then the first place again.
     if (!at) continue;
     if (!at.outlined) fault(`${page.url()}: the focus cannot be seen: ${at.html}`);

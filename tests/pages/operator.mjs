@@ -1,6 +1,8 @@
 // The operator's pages of a running server: their form, their looks, and what they answer.
 
+import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 
 import { open } from './browser.mjs';
@@ -18,7 +20,7 @@ const CLIENT = '193.6.1.1';
 const question = (fields) => `who?${new URLSearchParams(fields)}`;
 
 /** All of it. */
-export async function operator(browser, cvdns, report) {
+export async function operator(browser, cvdns, report, tame) {
   const base = cvdns.admin;
   const kinds = [
     ['operator', ''],
@@ -32,13 +34,13 @@ export async function operator(browser, cvdns, report) {
     ['who-long', question({ name: LONG.slice(0, 3000), client: `${WICKED}\u202E` }), [200, 400]],
   ];
   await report.step('the operator’s pages are HTML', (fault) => forms(base, kinds, fault));
-  for (const [kind, name, statuses] of kinds) {
-    await report.step(`the looks of ${kind}`, (fault) =>
-      look(browser, base, { kind, url: base + name, statuses }, fault));
-  }
-  await report.step('who gets what, by the keyboard', (fault) => ask(browser, cvdns, fault));
-  await report.step('a question that is wrong', (fault) => wrong(browser, base, fault));
-  await report.step('no other site shows them in a frame', (fault) => framed(browser, base, fault));
+  await report.steps([
+    ['who gets what, by the keyboard', (fault) => ask(browser, cvdns, fault)],
+    ['a question that is wrong', (fault) => wrong(browser, base, fault)],
+    ['no other site shows them in a frame', (fault) => framed(browser, base, fault)],
+    ...kinds.map(([kind, name, statuses]) => [`the looks of ${kind}`, (fault) =>
+      look(browser, base, { kind, url: base + name, statuses, top: tame }, fault)]),
+  ]);
 }
 
 /** The pages by the checker of HTML. */
@@ -121,15 +123,16 @@ async function wrong(browser, base, fault) {
 
 /** A page of another site cannot put the operator's page into a frame. */
 async function framed(browser, base, fault) {
-  const context = await browser.newContext();
-  await context.route('http://other.example/**', (route) => route.fulfill({
-    contentType: 'text/html',
-    body: `<!doctype html><title>other</title><iframe src="${base}"></iframe>`,
-  }));
-  const page = await context.newPage();
+  const body = `<!doctype html><title>other</title><iframe src="${base}"></iframe>`;
+  const other = http.createServer((_request, response) =>
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end(body));
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  const page = await browser.newPage();
   const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
   refused.catch(() => undefined);
-  await page.goto('http://other.example/');
+  await page.goto(`http://127.0.0.1:${other.address().port}/`);
   await refused.catch(() => fault('nothing refuses the frame'));
-  await context.close();
+  await page.context().close();
+  other.closeAllConnections();
+  other.close();
 }

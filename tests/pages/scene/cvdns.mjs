@@ -52,7 +52,7 @@ export class Cvdns {
     this.#write('release.json', JSON.stringify(RELEASE));
     this.#write('mirrors.toml', fleet.map((mirror) => this.#mirror(mirror)).join('\n'));
     this.#write('overrides.toml', tame ? '' : this.#override('wild.oulu.example'));
-    this.#interval('12h');
+    this.#configure('12h', false);
   }
 
   #write(name, text) {
@@ -72,8 +72,11 @@ export class Cvdns {
       `reason = ${quoted(REASON)}\nuntil = ${moment(this.end + 86_400)}\n`;
   }
 
-  /** How often mirrors are checked, which says how long a check tells of the time after it. */
-  #interval(interval) {
+  /**
+   * How often mirrors are checked, which says how long a check tells of the time after it; and
+   * whether pages are written.
+   */
+  #configure(interval, page) {
     const { mirrors, dns, admin } = this.ports;
     this.#write('cvdns.toml', `[server]
 listen = ["127.0.0.1:${dns}"]
@@ -89,7 +92,7 @@ max-age = "12h"
 [monitor]
 port = ${mirrors}
 release = "release.json"
-page = "pages"
+${page ? 'page = "pages"' : ''}
 interval = "${interval}"
 confirm = 2
 confirm-interval = "10ms"
@@ -112,10 +115,13 @@ listen = ["127.0.0.1:${admin}"]
     return rest;
   }
 
-  /** The coordinator's rounds at these moments, in seconds before the end. */
+  /**
+   * The coordinator's rounds at these moments, in seconds before the end. Pages are written by the
+   * last one alone, for the others nobody reads.
+   */
   async rounds(moments, interval, mirrors) {
-    this.#interval(interval);
     for (const before of moments) {
+      this.#configure(interval, before === 0);
       await mirrors.at(before);
       await this.command('monitor', '--once', '--json', '--at', moment(this.end - before));
     }
