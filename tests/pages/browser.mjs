@@ -19,7 +19,8 @@ export function launch() {
  * requests to elsewhere than `base`, of answers that are errors other than `statuses`, and of what
  * the policy of the page blocked.
  */
-export async function open(browser, base, fault, { scripts = true, statuses = [200], ...rest } = {}) {
+export async function open(browser, base, fault, options = {}) {
+  const { scripts = true, statuses = [200], ...rest } = options;
   const context = await browser.newContext({ javaScriptEnabled: scripts, ...rest });
   const page = await context.newPage();
   page.watching = true;
@@ -52,7 +53,7 @@ export async function open(browser, base, fault, { scripts = true, statuses = [2
   return page;
 }
 
-/** Whether the policy of the page blocks what it must: scripts and styles in it, and all outside. */
+/** Whether the page's policy blocks what it must: scripts and styles in it, and all outside. */
 export async function policy(page, fault) {
   const before = await page.evaluate(() => globalThis.blocked);
   if (before.length) fault(`${page.url()}: blocked by the page's own policy: ${before}`);

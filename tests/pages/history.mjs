@@ -15,8 +15,8 @@ export async function histories(browser, site, cvdns, fault) {
   for (const mirror of cvdns.fleet) {
     await page.goto(`${site.base}mirrors/${mirror.host}/index.html`);
     const at = new Date(cvdns.end * 1000).toISOString();
-    const words = ['monitor', 'history', mirror.host, '--checks', `${CHECKS}`, '--at', at, '--json'];
-    const told = JSON.parse(await cvdns.command(...words));
+    const words = ['monitor', 'history', mirror.host, '--checks', `${CHECKS}`, '--at', at];
+    const told = JSON.parse(await cvdns.command(...words, '--json'));
     const shares = await page.locator('.availability h3').allInnerTexts();
     ['day', 'month', 'year'].forEach((span, n) => {
       const shown = /([\d.]+) %/.exec(shares[n] ?? '')?.[1];
@@ -41,7 +41,7 @@ function past(mirror, told, fault) {
     const moments = Array.from({ length: length / 600 }, (_, n) => n * 600);
     const bad = moments.filter((before) => faults.includes(wayOf(mirror, before))).length;
     const wanted = 1 - bad / moments.length;
-    const allowed = ((faults.length ? 2 : 0) + 2 * faults.length) * (step / length) * (bad ? 1 : 0);
+    const allowed = bad ? 2 * (faults.length + 1) * (step / length) : 0;
     const found = told[span].availability;
     if (!(Math.abs(found - wanted) <= allowed + 1e-9)) {
       fault(`${mirror.host}: ${span} is ${found}, and ${wanted} ± ${allowed} of it went well`);

@@ -53,7 +53,8 @@ async function picture(page, name, top) {
     [innerWidth, document.documentElement.scrollHeight]);
   const clip = top ? { x: 0, y: 0, width, height: Math.min(height, TOP) } : undefined;
   // Hiding the caret would put an attribute into the page.
-  await page.screenshot({ path: path.join(PICTURES, name), fullPage: true, clip, caret: 'initial' });
+  const file = path.join(PICTURES, name);
+  await page.screenshot({ path: file, fullPage: true, clip, caret: 'initial' });
 }
 
 /** The page must not scroll sideways: only boxes inside of it may. */
@@ -62,7 +63,8 @@ async function fits(page, at, fault) {
     const { scrollWidth, clientWidth } = document.scrollingElement;
     const out = (box) => box.getBoundingClientRect().right > clientWidth + 1;
     const inBox = (box) => box.parentElement?.closest('.scroll, svg');
-    const guilty = [...document.body.querySelectorAll('*')].filter((box) => out(box) && !inBox(box));
+    const boxes = [...document.body.querySelectorAll('*')];
+    const guilty = boxes.filter((box) => out(box) && !inBox(box));
     return {
       wide: scrollWidth > clientWidth ? `${scrollWidth} in ${clientWidth}` : '',
       by: guilty.slice(0, 3).map((box) => box.outerHTML.slice(0, 160)),
@@ -127,9 +129,9 @@ async function harmless(page, fault) {
   }
 }
 
-/** Control characters, and those that turn the direction of writing or show nothing (Unicode Cf). */
-const SIGNS = '[\\u0000-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u061C\\u200B-\\u200F\\u202A-\\u202E' +
-  '\\u2060-\\u2069\\uFEFF]';
+/** Control characters, and those that turn the direction of writing or show nothing. */
+const SIGNS = '[\\u0000-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u061C\\u200B-\\u200F' +
+  '\\u202A-\\u202E\\u2060-\\u2069\\uFEFF]';
 
 /** Takes away the pictures of an earlier run. */
 export function clear() {

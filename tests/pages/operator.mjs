@@ -53,7 +53,8 @@ async function forms(base, kinds, fault) {
     if (!statuses.includes(answer.status)) fault(`${name}: status ${answer.status}`);
     fs.writeFileSync(path.join(directory, `${kind}.html`), await answer.text());
   }
-  fs.writeFileSync(path.join(directory, 'style.css'), await (await fetch(`${base}style.css`)).text());
+  const style = await fetch(`${base}style.css`);
+  fs.writeFileSync(path.join(directory, 'style.css'), await style.text());
   await checked(directory, fs.readdirSync(directory), fault);
 }
 
