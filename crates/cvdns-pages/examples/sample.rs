@@ -1,6 +1,9 @@
 //! Writes the pages of an invented network into a directory, to look at them:
 //! `cargo run -p cvdns-pages --example sample -- DIRECTORY [MIRRORS]`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is invented")]
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "invented numbers are small")]
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -8,7 +11,7 @@ use std::path::Path;
 use cvdns_core::geo::country::Country;
 use cvdns_pages::{Badge, place, style};
 
-#[path = "../tests/invented/mod.rs"]
+#[path = "../tests/pages/invented/mod.rs"]
 mod invented;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,16 +1,14 @@
 //! The pages of a whole network: links lead somewhere, nothing is inline or foreign, and what a
 //! person looks for is there.
 
-mod invented;
-mod parsed;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::State;
 use cvdns_pages::{place, style};
-use invented::Network;
-use parsed::{Html, html, xml};
+
+use crate::invented::Network;
+use crate::parsed::{Html, html, xml};
 
 /// All files of a network, by place.
 fn files(network: &Network, mirrors: usize) -> BTreeMap<String, String> {

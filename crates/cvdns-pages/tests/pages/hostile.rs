@@ -1,16 +1,14 @@
 //! Whatever text comes in, the pages stay whole: no markup of others, no control characters,
 //! bounded lengths, and documents that parsers take without an error.
 
-mod invented;
-mod parsed;
-
 use cvdns_pages::{
     AtomFeed, Badge, Change, CountryPage, Frozen, MirrorPage, MirrorRow, MirrorsPage, NetworkPage,
     Notice, Pool, Site, place,
 };
-use invented::Network;
-use parsed::{html, xml};
 use proptest::prelude::*;
+
+use crate::invented::{self, Network};
+use crate::parsed::{html, xml};
 
 /// Texts that a page would rather not have.
 fn hostile() -> impl Strategy<Value = String> {

@@ -61,7 +61,10 @@ impl Mirror {
             share: self.row().share,
             pools: vec![Pool::Country(self.country), Pool::Named("other".to_owned())],
             not_for: if index % 7 == 2 { vec!["China".to_owned()] } else { Vec::new() },
-            downtimes: vec![Downtime { from: ago(-40), to: ago(-44) }; usize::from(index % 6 == 0)],
+            downtimes: vec![
+                Downtime { from: ago(-40), to: ago(-44) };
+                usize::from(index.is_multiple_of(6))
+            ],
             history: history(self.state, self.since, index),
             checks: self.check_rows(),
             changes: (0..4).map(|back| change(index + back, self)).collect(),

@@ -217,7 +217,7 @@ fn mirror(index: usize, countries: &[Country]) -> Mirror {
     let capacity = [100_000, 1_000_000, 10_000_000, 200_000, 40_000_000][index % 5];
     let octet = (index % 250) as u8 + 1;
     let mut addresses = vec![IpAddr::from([192, 0, 2, octet])];
-    if index % 2 == 0 {
+    if index.is_multiple_of(2) {
         addresses.push(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, index as u16 + 16]));
     }
     Mirror { host, country, state, since: ago(hours), reason, capacity, addresses }
