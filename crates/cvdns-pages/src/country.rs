@@ -5,9 +5,9 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::health::State;
 use jiff::Timestamp;
 
+use crate::counts::StateCounts;
 use crate::layout::{Frame, Site, render};
 use crate::map::{Link, Mark};
-use crate::network::StateCounts;
 use crate::place;
 use crate::pool::{self, Pool};
 use crate::show::{

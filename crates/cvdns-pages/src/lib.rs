@@ -10,6 +10,7 @@
 pub mod atom;
 pub mod badge;
 pub mod country;
+pub mod counts;
 pub mod format;
 pub mod layout;
 pub mod map;
@@ -29,12 +30,11 @@ pub mod who;
 pub use atom::{AtomFeed, Change};
 pub use badge::Badge;
 pub use country::{CountryPage, CountryRow, MirrorRow};
+pub use counts::StateCounts;
 pub use layout::{Notice, Site};
 pub use mirror::{AddressRow, CheckRow, Downtime, MirrorPage, Out, OutBy, Verdict, VersionRow};
 pub use mirrors::MirrorsPage;
-pub use network::{
-    DatabaseRow, Feed, Frozen, NetworkChange, NetworkPage, Record, Release, StateCounts,
-};
+pub use network::{DatabaseRow, Feed, Frozen, NetworkChange, NetworkPage, Record, Release};
 pub use operator::OperatorPage;
 pub use pool::Pool;
 pub use strip::{Cell, History, Measured, Strip};

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use cvdns_core::geo::country::Country;
 
 pub use self::way::{Stop, Way, with_path};
+use crate::counts::StateCounts;
 use crate::format;
-use crate::network::StateCounts;
 
 /// A country on the map.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! The network's page.
 
 use askama::Template;
-use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::atom::Change;
 use crate::country::{CountryRow, MirrorRow};
+use crate::counts::StateCounts;
 use crate::layout::{Frame, Notice, Site, render};
 use crate::map::{self, Mark};
 use crate::place;
@@ -103,56 +103,6 @@ pub struct DatabaseRow {
     pub held_by: Option<f64>,
 }
 
-/// Numbers of mirrors or addresses by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StateCounts {
-    /// Those that are up.
-    pub up: u32,
-    /// Those that are old.
-    pub old: u32,
-    /// Those that are down.
-    pub down: u32,
-    /// Those that are drained.
-    pub drained: u32,
-    /// Those that are removed.
-    pub removed: u32,
-}
-
-impl StateCounts {
-    /// Counts one more.
-    pub fn add(&mut self, state: State) {
-        let count = match state {
-            State::Up => &mut self.up,
-            State::Old => &mut self.old,
-            State::Down => &mut self.down,
-            State::Drained => &mut self.drained,
-            State::Removed => &mut self.removed,
-        };
-        *count = count.saturating_add(1);
-    }
-
-    /// The number of all.
-    pub fn total(&self) -> u32 {
-        self.each().iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
-
-    /// The number of those that are up or old.
-    pub fn usable(&self) -> u32 {
-        self.up.saturating_add(self.old)
-    }
-
-    /// The states with their numbers.
-    pub fn each(&self) -> [(State, u32); 5] {
-        [
-            (State::Up, self.up),
-            (State::Old, self.old),
-            (State::Down, self.down),
-            (State::Drained, self.drained),
-            (State::Removed, self.removed),
-        ]
-    }
-}
-
 /// A change of a mirror's state in the list of the network.
 #[derive(Debug, Clone)]
 pub struct NetworkChange {
@@ -203,6 +153,13 @@ impl NetworkPage {
         databases
             .filter(|database| database.held_by.is_some())
             .min_by(|one, two| one.held_by.unwrap_or(1.0).total_cmp(&two.held_by.unwrap_or(1.0)))
+    }
+
+    /// The number of mirrors that are not up and not in the list of them.
+    fn more_out(&self) -> u32 {
+        let shown = self.out.len().min(MOST_OUT);
+        let out = self.mirrors.total().saturating_sub(self.mirrors.up);
+        out.saturating_sub(u32::try_from(shown).unwrap_or(u32::MAX))
     }
 
     /// The number of countries all of whose mirrors are out.

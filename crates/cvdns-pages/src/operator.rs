@@ -7,9 +7,9 @@ use askama::Template;
 use cvdns_core::geo::country::Country;
 use jiff::Timestamp;
 
+use crate::counts::StateCounts;
 use crate::layout::{Frame, Site, render};
 use crate::map::{self, Mark};
-use crate::network::StateCounts;
 use crate::parts::Fact;
 use crate::pool::Pool;
 use crate::show::{ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowText as _};

@@ -171,7 +171,7 @@ fn arc(from: Point, to: Point) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::StateCounts;
+    use crate::counts::StateCounts;
 
     fn country(code: &str) -> Pool {
         Pool::Country(code.parse().unwrap())
