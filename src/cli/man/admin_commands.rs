@@ -81,24 +81,13 @@ pub(super) static ALL: &[Details] = &[
                 "cvdns monitor --try 192.0.2.10 --origin clamav.net",
             ),
         ],
-        see: &["cvdns-feed-check(1)", "cvdns-feed(5)", "cvdns-fleet(5)", "cvdns.toml(5)"],
-        ..USUAL
-    },
-    Details {
-        command: "monitor history",
-        section: 8,
-        failure: "Nothing is known of the host, or the history cannot be read. Standard error says \
-            why.",
-        files: &[
-            HERE,
-            SYSTEM,
-            ("history.db", "The history, in the directory that `state` in `[monitor]` names."),
+        see: &[
+            "cvdns-monitor-history(1)",
+            "cvdns-feed-check(1)",
+            "cvdns-feed(5)",
+            "cvdns-fleet(5)",
+            "cvdns.toml(5)",
         ],
-        examples: &[
-            ("How does a mirror fare?", "cvdns monitor history mirror.example.de"),
-            ("And on one day?", "cvdns monitor history mirror.example.de --day 2026-12-24"),
-        ],
-        see: &["cvdns-monitor(8)"],
         ..USUAL
     },
     Details {

@@ -1,8 +1,8 @@
 //! Cells, packed: a stretch in which all is the same takes one octet.
 //!
 //! The lower three bits of an octet say what up to 32 cells are that follow one another: whole
-//! cells of one kind, or one cell of which the four numbers follow. Cells behind the last octet are
-//! unknown.
+//! cells of one kind, whose number less one is in the upper bits; or one cell, of which the numbers
+//! follow that are not 0, as the upper bits say. Cells behind the last octet are unknown.
 
 use super::cell::Cell;
 use super::varint::{Damaged, Octets, put};
@@ -35,10 +35,7 @@ pub(super) fn pack(cells: &[Cell], full: u32) -> Vec<u8> {
             out.push(kind as u8 | ((alike - 1) as u8) << 3);
             alike
         } else {
-            out.push(MIXED);
-            for number in [first.served, first.late, first.failed, first.away] {
-                put(&mut out, u64::from(number));
-            }
+            put_mixed(&mut out, first);
             1
         };
         rest = rest.get(run..).unwrap_or_default();
@@ -55,10 +52,10 @@ pub(super) fn unpack(octets: &[u8], full: u32, count: usize) -> Result<Vec<Cell>
     let mut octets = Octets(octets);
     let mut cells = Vec::with_capacity(count);
     while let Some(octet) = octets.next() {
-        let run = usize::from(octet >> 3) + 1;
-        let cell = match octet & 0x07 {
-            MIXED => mixed(&mut octets, full)?,
-            kind => *kinds.get(usize::from(kind)).ok_or(Damaged)?,
+        let upper = octet >> 3;
+        let (run, cell) = match octet & 0x07 {
+            MIXED => (1, mixed(upper, &mut octets, full)?),
+            kind => (usize::from(upper) + 1, *kinds.get(usize::from(kind)).ok_or(Damaged)?),
         };
         if cells.len() + run > count {
             return Err(Damaged);
@@ -69,9 +66,18 @@ pub(super) fn unpack(octets: &[u8], full: u32, count: usize) -> Result<Vec<Cell>
     Ok(cells)
 }
 
-fn mixed(octets: &mut Octets<'_>, full: u32) -> Result<Cell, Damaged> {
-    let [served, late, failed, away] =
-        [octets.small()?, octets.small()?, octets.small()?, octets.small()?];
+fn put_mixed(out: &mut Vec<u8>, cell: &Cell) {
+    let numbers = [cell.served, cell.late, cell.failed, cell.away];
+    let there = (0u8..).zip(numbers).filter(|(_, number)| *number > 0);
+    out.push(there.fold(MIXED, |octet, (bit, _)| octet | 8 << bit));
+    for number in numbers.into_iter().filter(|number| *number > 0) {
+        put(out, u64::from(number));
+    }
+}
+
+fn mixed(there: u8, octets: &mut Octets<'_>, full: u32) -> Result<Cell, Damaged> {
+    let mut next = |bit: u8| if there >> bit & 1 == 1 { octets.small() } else { Ok(0) };
+    let [served, late, failed, away] = [next(0)?, next(1)?, next(2)?, next(3)?];
     let all = u64::from(served) + u64::from(failed) + u64::from(away);
     if all > u64::from(full) || late > served {
         return Err(Damaged);

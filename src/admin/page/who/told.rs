@@ -15,7 +15,7 @@ use cvdns_pages::parts::Fact;
 use cvdns_pages::who::{AnsweredAddress, Told, WalkedMirror, WalkedPool};
 
 /// Mirrors of a pool that a page shows at most.
-const MEMBERS: usize = 40;
+const MEMBERS: usize = 50;
 
 /// The values of an explanation. `now` is given if the answer is of another moment.
 pub(super) fn of(

@@ -9,7 +9,9 @@ pub(super) fn text(html: &str) -> String {
         out.push_str(&unescaped(shown));
         out.push(' ');
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words: Vec<&str> = out.split_whitespace().collect();
+    // An element in front of a colon does not part it from its word.
+    words.join(" ").replace(" : ", ": ")
 }
 
 /// The text of each element that begins so and ends with this tag.

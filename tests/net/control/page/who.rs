@@ -89,7 +89,7 @@ fn assert_told(server: &Controlled, name: &str, rtype: &str, client: &str, at: &
     // Which mirrors are in, and which are out.
     let mut members = BTreeMap::new();
     for pool in told["pools"]["path"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        for member in pool["members"].as_array().expect("members").iter().take(40) {
+        for member in pool["members"].as_array().expect("members").iter().take(50) {
             let is_in = member["why_not"].is_null();
             members.insert(member["host"].as_str().expect("a host").to_owned(), is_in);
         }
@@ -175,7 +175,7 @@ fn another_moment_is_told_with_what_nobody_knows() {
     assert!(page("2030-12-01T03:00:00Z").contains("the server cannot know"));
     assert!(page("2020-12-01T03:00:00Z").contains("The server does not remember what it answered"));
     assert!(!page("").contains("cannot know") && !page("").contains("does not remember"));
-    for at in ["-009999-01-02T00:00:00Z", "9999-12-30T00:00:00Z", "1970-01-01T00:00:00Z"] {
+    for at in ["-009999-02-01T00:00:00Z", "9999-12-30T00:00:00Z", "1970-01-01T00:00:00Z"] {
         page(at);
     }
 }

@@ -34,7 +34,7 @@ fn of_day(address: u32, day: i64) -> Vec<super::Note> {
     let fails = (i64::from(address) + day / 3) % 20 == 0;
     let (found, step, range) =
         if fails { (Found::Dead, 300, 7) } else { (Found::Serves, 3600, 3600) };
-    let step = if day < DAYS - 40 { 7_200 } else { step };
+    let (step, range) = if day < DAYS - 40 { (7_200, 600) } else { (step, range) };
     let host = format!("mirror{}.example.org", address / 2);
     (0..86_400 / step)
         .map(|n| {
