@@ -1,14 +1,15 @@
 //! `cvdns monitor`: runs the coordinator, which checks the mirrors and writes the feed.
 
+mod history;
 mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
-
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+pub use self::history::HistoryArgs;
 use super::long_running::{report_problems, run_with_signals, start_log};
 use super::output::{Failure, print_json, print_line, progress_bar};
 use super::problems::print;
@@ -24,7 +25,10 @@ use cvdns_monitor::{AddressRow, Checked, Start, once, watch};
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct MonitorArgs {
+    #[command(subcommand)]
+    command: Option<MonitorCommand>,
     /// Check every address once, write the feed, print a summary and exit, as for cron.
     #[arg(long)]
     pub once: bool,
@@ -47,9 +51,21 @@ pub struct MonitorArgs {
     pub at: Option<Timestamp>,
 }
 
+/// The subcommands of `cvdns monitor`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MonitorCommand {
+    /// Show what the coordinator has found of a mirror: availability, hours and days, last checks.
+    ///
+    /// The history is that of the state directory. It can be read while the coordinator runs.
+    History(HistoryArgs),
+}
+
 /// Checks the mirrors and writes the feed, or tries one mirror. Exit status 1 if the configuration
 /// is bad, the feed cannot be written or the mirror fails its check.
 pub fn run(args: &MonitorArgs, config: &Path) -> ExitCode {
+    if let Some(MonitorCommand::History(args)) = &args.command {
+        return history::run(args, config).unwrap_or_else(Failure::report);
+    }
     if let Some(mirror) = &args.trial {
         let origin = args.origin.as_deref();
         return trial::run(mirror, origin, args.json, config).unwrap_or_else(Failure::report);

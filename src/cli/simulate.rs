@@ -1,6 +1,5 @@
 //! `cvdns simulate`: shows what answers become when mirrors fail, using the code that serves.
 
-mod clients;
 mod demand;
 mod failures;
 mod load;
@@ -21,10 +20,10 @@ use super::offline::Offline;
 use super::output::{Failure, print_json};
 use crate::explaining::moment::moment;
 use cvdns_core::fleet::Fleet;
+use cvdns_core::replay::{Clients, Subject};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::wire::rtype;
 
-use clients::Clients;
 use demand::Rates;
 use failures::FailedMirrors;
 use replay::BeforeAfter;
@@ -152,7 +151,7 @@ fn zone_reports(
     let clients = Clients::new(&inputs.countries);
     let simulated =
         Simulated { snapshots, clients: &clients, qtype, ipv6: args.ipv6, all: args.all };
-    let report = |subject: &subject::Subject| {
+    let report = |subject: &Subject| {
         let rates = inputs.zones.get(subject.plan).map_or_else(Rates::new, demand::of_zone);
         simulated.report(subject, &rates)
     };

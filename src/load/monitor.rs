@@ -1,12 +1,15 @@
 //! Reads what the coordinator needs of a configuration: `[monitor]` and the fleets.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use super::{config, zones};
+use super::{config, geoip, settings, zones};
+use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
-use cvdns_monitor::MonitorInputs;
+use cvdns_core::snapshot::inputs::Inputs;
+use cvdns_monitor::{AnswerInputs, AnswersReader, MonitorInputs, PageInputs};
 
 /// The coordinator's directory, if the configuration names none.
 const DEFAULT_STATE: &str = "state/monitor";
@@ -15,6 +18,7 @@ const DEFAULT_STATE: &str = "state/monitor";
 /// configuration cannot be read.
 pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let config = config(path, problems)?;
+    let page = page(path, &config, problems);
     let settings = config.monitor;
     let fleets: Vec<(String, Fleet)> =
         config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems)).collect();
@@ -55,5 +59,90 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         fleets,
         settings,
         log: config.log,
+        page,
     })
+}
+
+/// The pages that a configuration wants; `None` if it wants none.
+fn page(path: &Path, config: &Config, problems: &mut Problems) -> Option<PageInputs> {
+    let named = config.monitor.page.as_ref()?;
+    let directory = cvdns_io::beside(path, &named.value);
+    check_page(path, config, problems);
+    let overrides = config.feed.overrides.as_ref();
+    let overrides = overrides.filter(|named| !named.value.contains("://"));
+    let from = path.to_owned();
+    Some(PageInputs {
+        directory,
+        overrides: overrides.map(|named| cvdns_io::beside(path, &named.value)),
+        max_age: config.feed.max_age,
+        answers: AnswersReader::new(move || answer_inputs(&from)),
+    })
+}
+
+/// Reads what answers are made of. The error is for everyone: it names no file.
+fn answer_inputs(path: &Path) -> Result<AnswerInputs, String> {
+    let mut problems = Problems::default();
+    let read = read_answer_inputs(path, &mut problems);
+    read.filter(|_| !problems.has_errors())
+        .ok_or_else(|| "the configuration has errors: `cvdns check` says which".to_owned())
+}
+
+fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInputs> {
+    let config = config(path, problems)?;
+    let mut files = BTreeSet::new();
+    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
+        .into_iter()
+        .filter_map(|file| zones::read(path, file, &mut files, problems))
+        .collect();
+    // Without the database, the other facts are still known.
+    let mut of_countries = Problems::default();
+    let countries = geoip::read(path, &config, &zones, None, &mut of_countries);
+    let is_read = !of_countries.has_errors() && countries.size.is_some();
+    let settings = settings(&config);
+    let record_ttl = config.record.ttl;
+    Some(AnswerInputs {
+        knows_countries: is_read || countries.path.is_none(),
+        release_is_of_feed: config.record.file.is_none() && config.record.cvd_dir.is_none(),
+        inputs: Inputs { zones, countries: countries.map, settings, record_ttl },
+    })
+}
+
+/// Reports pages that would lie among the files that a configuration names.
+pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
+    let Some(named) = &config.monitor.page else { return };
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let page = real(&cvdns_io::beside(path, &named.value));
+    let state = config.monitor.state.as_ref();
+    let state = state.map_or_else(
+        || cvdns_io::beside(path, DEFAULT_STATE),
+        |of| cvdns_io::beside(path, &of.value),
+    );
+    let help =
+        "name a directory of its own, such as \"/srv/www/mirrors\": all that is in it is public";
+    if page == real(&state) {
+        let what =
+            format!("the pages would lie beside the coordinator's memory in {}", state.display());
+        problems.error(named.location.clone(), what, help);
+        return;
+    }
+    let private = private_files(path, config);
+    let directory = |file: &Path| match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => real(parent),
+        _ => real(Path::new(".")),
+    };
+    let inside = private.iter().find(|file| directory(file) == page);
+    if let Some(file) = inside {
+        let what = format!("the pages would lie beside {}", file.display());
+        problems.error(named.location.clone(), what, help);
+    }
+}
+
+/// The files that a configuration names and that nobody else may see or that pages could replace.
+fn private_files(path: &Path, config: &Config) -> Vec<PathBuf> {
+    let monitor = &config.monitor;
+    let named = config.zones.iter().chain([&config.geoip.database]);
+    let named = named.chain(config.feed.overrides.iter().filter(|of| !of.value.contains("://")));
+    let named = named.chain(monitor.secret_key.iter()).chain(monitor.release.iter());
+    let files = named.map(|named| cvdns_io::beside(path, &named.value));
+    files.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }

@@ -1,5 +1,5 @@
 //! The web side of the network: freshclam and cvdupdate in namespaces of their own, nginx as a
-//! mirror and as the source of feeds, the coordinator (tests/README.md).
+//! mirror and as the source of feeds, the coordinator, its pages in Chromium (tests/README.md).
 
 #![allow(clippy::too_many_lines, reason = "a test tells one story, or has a table of cases")]
 #![allow(
@@ -19,4 +19,5 @@ mod feed_url;
 mod monitor;
 mod overrides_url;
 mod package;
+mod pages;
 mod updates;

@@ -26,6 +26,8 @@
 //! - [`snapshot`]: everything that answers are made from, compiled:
 //!   [`Snapshot`](snapshot::Snapshot).
 //! - [`decision`]: the choice of an answer: [`decide`](decision::decide).
+//! - [`replay`]: what a name answers to the clients of all countries:
+//!   [`AnswerReader`](replay::AnswerReader).
 //! - [`explain`]: why an answer is what it is: [`Explanation`](explain::Explanation).
 //! - [`answer`]: from the octets of a query to those of its answer:
 //!   [`Answering`](answer::Answering).
@@ -120,6 +122,7 @@ pub mod geo;
 pub mod health;
 pub mod problem;
 pub mod release;
+pub mod replay;
 pub mod schema;
 pub mod snapshot;
 pub mod wire;

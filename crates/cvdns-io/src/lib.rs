@@ -29,6 +29,9 @@ pub use files::{
     read_list, read_master, read_optional, read_optional_text, read_signature, read_text,
     read_text_up_to,
 };
-pub use replace::{create, is_leftover, put_aside, replace, replace_alike, replace_private};
+pub use replace::{
+    create, is_leftover, put_aside, replace, replace_alike, replace_private, replace_unsynced,
+    target_of,
+};
 #[cfg(unix)]
 pub use unix_http::unix_agent;

@@ -69,6 +69,17 @@ pub fn replace_alike(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes a file like [`replace`], but leaves it to the system when the disk has it: after a loss
+/// of power it may be empty. This is for many files that can be made again.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let file = make_temporary(path, bytes, PUBLIC)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let file = write_temporary(path, bytes, mode)?;
     file.persist(path).map_err(|error| error.error)?;
@@ -104,8 +115,21 @@ pub fn is_leftover(name: &str, target: &str) -> bool {
     rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest.ends_with(SUFFIX))
 }
 
+/// The name of the file for which `name` would be a temporary one.
+pub fn target_of(name: &str) -> Option<&str> {
+    let target = name.strip_prefix('.')?.strip_suffix(SUFFIX)?.rsplit_once('.')?.0;
+    Some(target).filter(|target| !target.is_empty())
+}
+
 /// Writes a temporary file beside `path` and syncs it. It is removed unless it is renamed.
 fn write_temporary(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFile> {
+    let file = make_temporary(path, bytes, mode)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Writes a temporary file beside `path`. It is removed unless it is renamed.
+fn make_temporary(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<NamedTempFile> {
     let name = path.file_name().ok_or_else(|| Error::other("expected a file name"))?;
     let mut prefix = OsString::from(".");
     prefix.push(name);
@@ -121,7 +145,6 @@ fn write_temporary(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<Name
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
     Ok(file)
 }
 
@@ -178,6 +201,9 @@ mod tests {
         replace_private(&path, b"two").unwrap();
         replace(&path, b"three").unwrap();
         assert_eq!(mode(&path), usual);
+        replace_private(&path, b"four").unwrap();
+        replace_unsynced(&path, b"five").unwrap();
+        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (usual, b"five".to_vec()));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
@@ -207,6 +233,15 @@ mod tests {
         );
         for name in [".feed.json.swp", ".feed.json.swo", ".feed.json.", ".feed.json.tmp"] {
             assert!(!is_leftover(name, "feed.json"), "{name}");
+        }
+        for (name, target) in [
+            (".index.html.Ab3.tmp", Some("index.html")),
+            ("..Ab3.tmp", None),
+            (".Ab3.tmp", None),
+            ("index.html.Ab3.tmp", None),
+            (".index.html.swp", None),
+        ] {
+            assert_eq!(target_of(name), target, "{name}");
         }
         assert!(!is_leftover("feed.json", "feed.json") && !is_leftover(".feed.jsonx", "feed.json"));
     }

@@ -72,7 +72,7 @@ impl Conduct {
 }
 
 /// What is known about an address, for display.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct AddressRow {
     /// Its mirror.
     pub mirror: String,
@@ -92,6 +92,9 @@ pub struct AddressRow {
     pub daily: Option<u32>,
     /// The version of bytecode.cvd that it last served.
     pub bytecode: Option<u32>,
+    /// The time from which on it was too far behind the release; `None` if it is not.
+    #[serde(skip)]
+    pub behind_since: Option<Timestamp>,
     /// Why it is in that state. "withheld: " and why it fails, if it keeps its state only because
     /// the coordinator doubts what it finds.
     pub reason: String,
@@ -325,6 +328,7 @@ impl Coordinator {
             main: version(0),
             daily: version(1),
             bytecode: version(2),
+            behind_since: known.and_then(|known| known.behind_since),
             reason: known.map_or_else(|| "never checked".to_owned(), |known| known.reason.clone()),
         }
     }

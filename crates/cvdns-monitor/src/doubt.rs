@@ -169,6 +169,11 @@ impl Round {
         works && matches!(self.witnesses, Witnesses::None | Witnesses::Answer)
     }
 
+    /// The results that are withheld.
+    pub(super) fn withheld(&self) -> impl Iterator<Item = (usize, &Evidence)> {
+        self.withheld.iter().map(|(number, evidence)| (*number, evidence))
+    }
+
     /// The results that were withheld.
     pub(super) fn into_withheld(self) -> BTreeMap<usize, Evidence> {
         self.withheld

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::coordinator::{Conduct, Coordinator};
+use super::history::Note;
+use super::learn::News;
 use super::publish::compose;
 use super::rule::Evidence;
 use super::stored::StoredState;
@@ -38,26 +40,34 @@ impl Coordinator {
         due.filter_map(|number| Some((number, self.targets.get(number)?.address))).collect()
     }
 
-    /// Takes the result of a check. `random` returns random numbers, by which checks are spread.
+    /// Takes the result of a check, and returns what the history has of it, and of others that were
+    /// withheld until now. `random` returns random numbers, by which checks are spread.
     pub fn checked(
         &mut self,
         number: usize,
         evidence: Evidence,
         now: Timestamp,
         random: &mut dyn FnMut() -> u64,
-    ) {
-        self.learn(number, evidence, now, random);
+    ) -> Vec<Note> {
+        let news = self.learn(number, evidence, now, random);
+        news.into_iter().filter_map(News::into_note).collect()
+    }
+
+    /// What the history has of addresses that are in an announced downtime.
+    pub fn in_downtime(&self, now: Timestamp) -> Vec<Note> {
+        self.away(now).collect()
     }
 
     /// Takes an answer of the witnesses, after [`Coordinator::asks_witnesses`]: whether any of them
-    /// answered.
+    /// answered. Returns what [`Coordinator::checked`] does.
     pub fn witnesses_answered(
         &mut self,
         answer: bool,
         now: Timestamp,
         random: &mut dyn FnMut() -> u64,
-    ) {
-        self.hear(answer, now, random);
+    ) -> Vec<Note> {
+        let news = self.hear(answer, now, random);
+        news.into_iter().filter_map(News::into_note).collect()
     }
 
     /// The feed as servers read it. Its serial is above that of the feed before.
@@ -66,8 +76,8 @@ impl Coordinator {
     /// When the serial cannot rise any more, or servers would refuse the feed.
     pub fn feed_text(&mut self, now: Timestamp) -> Result<Vec<u8>, String> {
         let mirrors = self.mirrors(now);
-        let (serial, text) = compose(&self.stored, &mirrors, self.stored.serial, now)?;
-        self.stored.serial = serial;
+        let (feed, text) = compose(&self.stored, &mirrors, self.stored.serial, now)?;
+        self.stored.serial = feed.serial;
         Ok(text)
     }
 }

@@ -1,9 +1,13 @@
 //! The parts of a configuration that the coordinator uses.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use cvdns_core::config::{Log, Monitor};
 use cvdns_core::fleet::Fleet;
+use cvdns_core::snapshot::inputs::Inputs;
 
 /// The configuration of the coordinator.
 #[derive(Debug, Clone)]
@@ -24,4 +28,58 @@ pub struct MonitorInputs {
     pub state: PathBuf,
     /// What is logged.
     pub log: Log,
+    /// The pages to write; `None`: none are written.
+    pub page: Option<PageInputs>,
+}
+
+/// The parts of a configuration that the pages need.
+#[derive(Debug, Clone)]
+pub struct PageInputs {
+    /// The directory of the pages.
+    pub directory: PathBuf,
+    /// The file of the operator's overrides; `None` if the configuration names none.
+    pub overrides: Option<PathBuf>,
+    /// How long after its generation a feed counts as fresh.
+    pub max_age: Duration,
+    /// Reads what answers are made of.
+    pub answers: AnswersReader,
+}
+
+/// Reads what answers are made of: zones and the country database. That takes so long that it is
+/// not done before there is a feed.
+#[derive(Clone)]
+pub struct AnswersReader(Arc<Read>);
+
+type Read = dyn Fn() -> Result<AnswerInputs, String> + Send + Sync;
+
+/// What answers are made of.
+#[derive(Debug)]
+pub struct AnswerInputs {
+    /// Zones, fleets and the country database.
+    pub inputs: Inputs,
+    /// Whether the country database was read, or no answer depends on one.
+    pub knows_countries: bool,
+    /// Whether servers take the release from the feed alone.
+    pub release_is_of_feed: bool,
+}
+
+impl AnswersReader {
+    /// A reader that calls this function.
+    pub fn new(read: impl Fn() -> Result<AnswerInputs, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// When something cannot be used.
+    pub fn read(&self) -> Result<AnswerInputs, String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for AnswersReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswersReader")
+    }
 }

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::coordinator::{AddressRow, Coordinator};
 use super::doubt::{Frozen, Round, Verdict, Witnesses};
+use super::history::{Check, Found, Note};
 use super::notify::Change;
-use super::rule::{Evidence, Known, Moment, later};
+use super::rule::{Evidence, Known, Moment, behind, later};
 use super::stored::Address;
 use cvdns_core::health::State;
 
@@ -15,6 +16,8 @@ use cvdns_core::health::State;
 pub(super) enum News {
     /// A result was believed.
     Found(Box<Finding>),
+    /// A result was not believed, and is left out.
+    Withheld(Box<Note>),
     /// From now on all states are left as they are.
     Frozen(Frozen),
     /// Checks are believed again.
@@ -34,6 +37,19 @@ pub(super) struct Finding {
     pub(super) was_new: bool,
     /// Why it could not be checked.
     pub(super) unchecked: Option<String>,
+    /// The check, for the history.
+    pub(super) note: Note,
+}
+
+impl News {
+    /// What the history has of it.
+    pub(super) fn into_note(self) -> Option<Note> {
+        match self {
+            Self::Found(finding) => Some(finding.note),
+            Self::Withheld(note) => Some(*note),
+            Self::Frozen(_) | Self::Thawed(_) => None,
+        }
+    }
 }
 
 /// A source of random numbers.
@@ -112,6 +128,8 @@ impl Coordinator {
         if serves && stays {
             news.extend(self.believe(number, &evidence, now, random));
         } else {
+            let note = self.note(number, &evidence, true, now);
+            news.extend(note.map(|note| News::Withheld(Box::new(note))));
             if let Some(round) = &mut self.round {
                 round.withhold(number, evidence);
             }
@@ -168,7 +186,7 @@ impl Coordinator {
             return if round.is_over() { self.thaw(true, now, random) } else { Vec::new() };
         }
         match round.verdict(true) {
-            Verdict::Doubt(reason) => vec![self.freeze(reason, now)],
+            Verdict::Doubt(reason) => self.freeze(reason, now),
             Verdict::Believe | Verdict::Open => self.believe_withheld(now, random),
         }
     }
@@ -184,14 +202,19 @@ impl Coordinator {
         match round.verdict(false) {
             Verdict::Open => Vec::new(),
             Verdict::Believe => self.believe_withheld(now, random),
-            Verdict::Doubt(reason) => vec![self.freeze(reason, now)],
+            Verdict::Doubt(reason) => self.freeze(reason, now),
         }
     }
 
-    fn freeze(&mut self, reason: String, now: Timestamp) -> News {
+    fn freeze(&mut self, reason: String, now: Timestamp) -> Vec<News> {
         let frozen = Frozen { since: now, reason };
         self.stored.frozen = Some(frozen.clone());
-        News::Frozen(frozen)
+        // Until now they could have been believed.
+        let withheld = self.round.iter().flat_map(Round::withheld);
+        let notes =
+            withheld.filter_map(|(number, evidence)| self.note(number, evidence, true, now));
+        let withheld = notes.map(|note| News::Withheld(Box::new(note)));
+        [News::Frozen(frozen)].into_iter().chain(withheld).collect()
     }
 
     /// Goes on as before the freeze, whose time does not count. Results that were withheld are
@@ -251,7 +274,68 @@ impl Coordinator {
             Evidence::Unchecked(reason) => Some(reason.clone()),
             _ => None,
         };
-        Some(News::Found(Box::new(Finding { before, after, change, was_new, unchecked })))
+        let mut note = self.note(number, evidence, false, now)?;
+        note.change = change.as_ref().map(|change| (change.from, change.to));
+        Some(News::Found(Box::new(Finding { before, after, change, was_new, unchecked, note })))
+    }
+
+    /// What the history has of a result, with the state that follows from it.
+    fn note(
+        &self,
+        number: usize,
+        evidence: &Evidence,
+        withheld: bool,
+        now: Timestamp,
+    ) -> Option<Note> {
+        let target = self.targets.get(number)?;
+        let known = self.known(number);
+        let (found, reason) = match evidence {
+            Evidence::Serves { .. } | Evidence::Answers => {
+                (Found::Serves, known.map(|known| self.shortcoming(known, now)).unwrap_or_default())
+            }
+            Evidence::Faulty(reason) => (Found::Faulty, reason.clone()),
+            Evidence::Dead(reason) => (Found::Dead, reason.clone()),
+            Evidence::Unchecked(reason) => (Found::Unchecked, reason.clone()),
+        };
+        Some(Note {
+            host: target.host.clone(),
+            address: target.address,
+            check: Check {
+                at: now,
+                found,
+                withheld,
+                state: known.map(|known| known.state),
+                reason,
+                versions: known.and_then(|known| known.versions),
+            },
+            change: None,
+        })
+    }
+
+    /// Why an address that serves is not well. The history keeps each text once: there are no ages
+    /// in it, which would differ at each check.
+    fn shortcoming(&self, known: &Known, now: Timestamp) -> String {
+        if known.reason.is_empty() || known.good > 0 {
+            return known.reason.clone();
+        }
+        let old = |timestamp: &Timestamp| later(*timestamp, self.conduct.rule.old_after) <= now;
+        if let Some(timestamp) = known.timestamp.filter(old) {
+            return format!("its timestamp is old ({timestamp})");
+        }
+        let release = self.moment(now).release;
+        let behind = release.zip(known.versions).and_then(|(of, held)| behind(of, held));
+        behind.map_or_else(|| known.reason.clone(), |behind| behind.to_string())
+    }
+
+    /// What the history has of the addresses that are not checked now, as their mirrors are in an
+    /// announced downtime.
+    pub(super) fn away(&self, now: Timestamp) -> impl Iterator<Item = Note> {
+        let away = self.targets.iter().enumerate().filter(move |(_, target)| target.is_away(now));
+        away.filter_map(move |(number, _)| {
+            let mut note = self.note(number, &Evidence::Unchecked(String::new()), false, now)?;
+            note.check.found = Found::Away;
+            Some(note)
+        })
     }
 
     /// Notes that a target was checked, without a result that is believed.

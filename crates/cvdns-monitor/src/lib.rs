@@ -14,6 +14,8 @@
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
 //! - `publish` writes the feed that `document` describes, and `sign` signs it.
+//! - [`history`] records all checks in a database, and reads it.
+//! - `page` writes web pages about all of it, on a thread of its own.
 //! - `embed` lets others drive a [`Coordinator`] with a clock and checks of their own.
 //! - [`trial`] is the set-up check of one new mirror.
 #![forbid(unsafe_code)]
@@ -28,10 +30,12 @@ mod doubt;
 mod embed;
 pub mod failure;
 mod fetch;
+pub mod history;
 mod inputs;
 mod learn;
 mod metrics;
 mod notify;
+mod page;
 mod publish;
 mod ramp;
 pub mod rule;
@@ -46,7 +50,8 @@ mod witness;
 
 pub use coordinator::{AddressRow, Coordinator};
 pub use doubt::Frozen;
-pub use inputs::MonitorInputs;
+pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, PageInputs};
+pub use page::page_trouble;
 pub use publish::{read_release, released};
 pub use run::{Checked, Start, once, watch};
 pub use sign::Signer;

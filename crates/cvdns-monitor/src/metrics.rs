@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use super::history::Status;
+use super::page;
 use super::stored::{Checks, Mirror, StoredState};
 use cvdns_core::health::State;
 
@@ -13,8 +15,13 @@ const STATES: [State; 4] = [State::Up, State::Old, State::Down, State::Removed];
 type Samples = Vec<(String, String)>;
 
 /// All metrics, in the text format (version 0.0.4). Labels are names and addresses of the fleet
-/// file.
-pub(super) fn text(stored: &StoredState, published: i64) -> String {
+/// file. `pages` is what has come of the pages, if any are written.
+pub(super) fn text(
+    stored: &StoredState,
+    history: Status,
+    pages: Option<page::Status>,
+    published: i64,
+) -> String {
     let mut out = Text(String::new());
     let plain = |value: String| vec![(String::new(), value)];
     out.family(
@@ -41,6 +48,21 @@ pub(super) fn text(stored: &StoredState, published: i64) -> String {
     out.family("address_up", "gauge", "Whether an address is up.", &up);
     let help = "The timestamp that an address last served.";
     out.family("address_timestamp_seconds", "gauge", help, &timestamps);
+    let help = "Octets of the history of checks on the disk.";
+    out.family("history_bytes", "gauge", help, &plain(history.size.to_string()));
+    let help = "Checks since the start that are not in the history, as it could not be written.";
+    out.family("history_dropped_total", "counter", help, &plain(history.dropped.to_string()));
+    let help = "Whether the history of checks can be written.";
+    let writable = u8::from(history.writable).to_string();
+    out.family("history_writable", "gauge", help, &plain(writable));
+    if let Some(page::Status { written, fails, files }) = pages {
+        let help = "The time of the feed by which all pages were last written; 0: never.";
+        out.family("pages_written_seconds", "gauge", help, &plain(written.to_string()));
+        let help = "Whether pages could not be written the last time.";
+        out.family("pages_failing", "gauge", help, &plain(u8::from(fails).to_string()));
+        let help = "Files of pages written since the start.";
+        out.family("page_files_total", "counter", help, &plain(files.to_string()));
+    }
     out.0
 }
 

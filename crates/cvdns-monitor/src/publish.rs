@@ -53,24 +53,25 @@ impl Publisher {
         before
     }
 
-    /// Writes a feed of these mirrors and stores its serial and release in the memory.
+    /// Writes a feed of these mirrors and stores its serial and release in the memory. Returns the
+    /// feed as servers read it.
     pub(super) fn publish(
         &mut self,
         stored: &mut StoredState,
         mirrors: &Mirrors,
         now: Timestamp,
-    ) -> Result<(), String> {
+    ) -> Result<Feed, String> {
         let before = self.begin(stored);
         let last = before.map_or(0, |before| before.serial).max(stored.serial);
-        let (serial, bytes) = compose(stored, mirrors, last, now)?;
+        let (feed, bytes) = compose(stored, mirrors, last, now)?;
         if let Some(signer) = &self.signer {
-            let comment = format!("timestamp:{}\tserial:{serial}", now.as_second());
+            let comment = format!("timestamp:{}\tserial:{}", now.as_second(), feed.serial);
             let signature = signer.sign(&bytes, &comment)?;
             write(&signature_path(&self.feed), signature.as_bytes())?;
         }
         write(&self.feed, &bytes)?;
-        stored.serial = serial;
-        Ok(())
+        stored.serial = feed.serial;
+        Ok(feed)
     }
 
     /// The feed that will be replaced.
@@ -130,7 +131,8 @@ impl Publisher {
     }
 }
 
-/// Writes a feed of these mirrors as text, with a serial above `last`, which is returned too.
+/// Writes a feed of these mirrors, with a serial above `last`. Returns the feed as servers read it,
+/// and its text.
 ///
 /// # Errors
 /// When there is no such serial, or servers would refuse the feed.
@@ -139,7 +141,7 @@ pub(super) fn compose(
     mirrors: &Mirrors,
     last: u64,
     now: Timestamp,
-) -> Result<(u64, Vec<u8>), String> {
+) -> Result<(Feed, Vec<u8>), String> {
     let serial =
         serial(last, now).ok_or("the feed's serial cannot rise any more: remove the feed")?;
     let frozen = stored.frozen.as_ref().map(Frozen::text);
@@ -154,8 +156,9 @@ pub(super) fn compose(
     let mut bytes = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
     bytes.push(b'\n');
     // A feed that servers would refuse must not replace one that they accepted.
-    Feed::parse(&bytes).map_err(|error| format!("the feed just made would be refused: {error}"))?;
-    Ok((serial, bytes))
+    let feed = Feed::parse(&bytes)
+        .map_err(|error| format!("the feed just made would be refused: {error}"))?;
+    Ok((feed, bytes))
 }
 
 /// What is released: by the release file, else by the feed that was written last.

@@ -1,6 +1,8 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
+mod downtime;
 mod lock;
+mod paging;
 mod parts;
 mod pool;
 mod report;
@@ -17,7 +19,9 @@ use jiff::Timestamp;
 use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
+use self::downtime::Downtimes;
 use self::lock::lock;
+use self::paging::Paging;
 use self::parts::Parts;
 use self::pool::{Event, Pool};
 use self::stop::Stop;
@@ -25,8 +29,10 @@ use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::doubt::Frozen;
+use super::history::Recorder;
 use super::metrics;
 use super::notify::Notifier;
+use super::page::Status;
 use super::publish::Publisher;
 use super::rule::Evidence;
 use super::stored::StoredState;
@@ -48,11 +54,17 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The time that `on-change` gets at the end for the changes that still wait.
 const NOTIFY_GRACE: Duration = Duration::from_secs(10);
 
+/// The time for which pages wait for the history of a single round.
+const HISTORY_GRACE: Duration = Duration::from_secs(10);
+
 /// A coordinator that is ready to run.
 pub struct Start {
     coordinator: Coordinator,
     publisher: Publisher,
     notifier: Option<Notifier>,
+    history: Recorder,
+    downtimes: Downtimes,
+    pages: Option<Paging>,
     settings: Monitor,
     state: PathBuf,
     clock: Clock,
@@ -91,6 +103,8 @@ struct Published {
     mirrors: Mirrors,
     frozen: Option<String>,
     at: Instant,
+    /// The same moment by the clock of what is written.
+    time: Timestamp,
 }
 
 impl Start {
@@ -100,6 +114,7 @@ impl Start {
     /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
         let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
+        let pages = Paging::of(&inputs, None);
         let lock = lock(&inputs.state)?;
         let (mut stored, warning) = StoredState::load(&memory_path(&inputs.state));
         if let Some(warning) = warning {
@@ -110,10 +125,15 @@ impl Start {
         let mut coordinator =
             Coordinator::new(targets, stored, conduct, feed.as_ref(), clock.now());
         coordinator.hasten(clock.now(), random);
+        let history = Recorder::start(&inputs.state, inputs.settings.interval)
+            .map_err(|error| format!("cannot start threads: {error}"))?;
         Ok(Self {
             coordinator,
             publisher,
             notifier,
+            history,
+            downtimes: Downtimes::default(),
+            pages,
             settings: inputs.settings,
             state: inputs.state,
             clock,
@@ -142,6 +162,8 @@ impl Start {
         self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
+        self.history.set_interval(inputs.settings.interval);
+        self.pages = Paging::of(&inputs, self.pages.take());
         (self.publisher, self.settings) = (publisher, inputs.settings);
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
@@ -173,13 +195,29 @@ impl Start {
     fn publish(&mut self) -> Result<(), String> {
         let now = self.clock.now();
         let (mirrors, frozen) = (self.coordinator.mirrors(now), self.coordinator.frozen());
-        self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
-        self.published = Some(Published { mirrors, frozen, at: Instant::now() });
-        let text = metrics::text(&self.coordinator.stored, now.as_second());
+        let away = self.coordinator.away(now).collect();
+        for note in self.downtimes.due(away, self.settings.interval, now) {
+            self.history.note(note);
+        }
+        let feed = self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
+        self.published = Some(Published { mirrors, frozen, at: Instant::now(), time: now });
+        if let Some(pages) = &self.pages {
+            pages.show(&self.coordinator, feed, now);
+            if pages.lacked_history() {
+                self.history.suspect();
+            }
+        }
+        self.write_metrics(self.pages.as_ref().map(Paging::status))?;
+        self.save()
+    }
+
+    fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
+        let published = self.published.as_ref().map_or(0, |published| published.time.as_second());
+        let history = self.history.status();
+        let text = metrics::text(&self.coordinator.stored, history, pages, published);
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        self.save()
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
     fn save(&self) -> Result<(), String> {
@@ -311,6 +349,11 @@ pub fn once(
     }
     start.publish()?;
     let rows = start.coordinator.rows();
+    if let Some(pages) = start.pages.take() {
+        start.history.flush(HISTORY_GRACE);
+        let written = pages.finish();
+        start.write_metrics(Some(written))?;
+    }
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);
     }
@@ -371,6 +414,9 @@ pub fn watch(
                 },
                 Event::Stop => {
                     let saved = start.save();
+                    if let Some(pages) = start.pages {
+                        pages.abandon();
+                    }
                     if let Some(notifier) = start.notifier {
                         notifier.finish(NOTIFY_GRACE);
                     }

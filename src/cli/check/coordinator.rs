@@ -3,17 +3,25 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::load::Loaded;
+use crate::load::{Loaded, check_page};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::Placed;
 use cvdns_io::beside;
-use cvdns_monitor::{Signer, read_release};
+use cvdns_monitor::{Signer, page_trouble, read_release};
 
 pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let monitor = &loaded.config.monitor;
     let fleets: Vec<&Fleet> = loaded.inputs.zones.iter().map(|zone| &*zone.fleet).collect();
     monitor.check_witnesses(&fleets, problems);
+    check_page(config, &loaded.config, problems);
+    if let Some(named) = &monitor.page
+        && let Some(what) = page_trouble(&beside(config, &named.value))
+    {
+        let help = "name a directory that the account of `cvdns monitor` can write; it is needed \
+                    only where that runs";
+        problems.warning(named.location.clone(), what, help);
+    }
     if let Some(named) = &monitor.secret_key {
         check_key(&beside(config, &named.value), named, loaded, problems);
     }

@@ -81,7 +81,13 @@ pub(super) static ALL: &[Details] = &[
                 "cvdns monitor --try 192.0.2.10 --origin clamav.net",
             ),
         ],
-        see: &["cvdns-feed-check(1)", "cvdns-feed(5)", "cvdns-fleet(5)", "cvdns.toml(5)"],
+        see: &[
+            "cvdns-monitor-history(1)",
+            "cvdns-feed-check(1)",
+            "cvdns-feed(5)",
+            "cvdns-fleet(5)",
+            "cvdns.toml(5)",
+        ],
         ..USUAL
     },
     Details {

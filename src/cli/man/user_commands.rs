@@ -238,6 +238,22 @@ pub(super) static ALL: &[Details] = &[
         ..USUAL
     },
     Details {
+        command: "monitor history",
+        failure: "Nothing is known of the host, or the history cannot be read. Standard error says \
+            why.",
+        files: &[
+            HERE,
+            SYSTEM,
+            ("history.db", "The history, in the directory that `state` in `[monitor]` names."),
+        ],
+        examples: &[
+            ("How does a mirror fare?", "cvdns monitor history mirror.example.de"),
+            ("And on one day?", "cvdns monitor history mirror.example.de --day 2026-12-24"),
+        ],
+        see: &["cvdns-monitor(8)"],
+        ..USUAL
+    },
+    Details {
         command: "simulate",
         environment: &[AUTHORITIES],
         examples: &[

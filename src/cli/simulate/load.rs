@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::replay::{BeforeAfter, Level, PathAnswer, Replayed};
+use super::replay::{BeforeAfter, Replayed};
+use cvdns_core::replay::{Level, PathAnswer};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::Plan;
 

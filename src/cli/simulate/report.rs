@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::clients::Clients;
 use super::demand::Rates;
 use super::load::{MirrorLoads, MirrorReport};
-use super::replay::{self, AnsweredPath, BeforeAfter, Change, PathAnswer, Replayed};
-use super::subject::Subject;
+use super::replay::{self, BeforeAfter, Change, Replayed};
 use crate::cli::offline::SourcedFeed;
 use crate::cli::output::{Failure, eprint_line};
+use cvdns_core::explain::rtype_text;
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
+use cvdns_core::replay::{self as answers, AnsweredPath, Clients, Decisions, PathAnswer, Subject};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::static_data::Plan;
 
@@ -130,7 +130,11 @@ impl Simulated<'_> {
         let before = self.snapshots.before;
         let plan = before.static_data.plans.get(subject.plan);
         let plan = plan.ok_or_else(|| Failure::new("the zone has no mirrors"))?;
-        let decisions = subject.decisions(before, self.clients, self.qtype)?;
+        let decisions = subject.decisions(before, self.clients, self.qtype);
+        let Decisions { of_areas: decisions, without } = decisions.map_err(Failure::new)?;
+        for name in without {
+            eprint_line!("cvdns: {name} has no {} records", rtype_text(self.qtype));
+        }
         self.warn_of_unplaced(&decisions, rates);
         let paths = AnsweredPath::group(decisions);
         let replayed = replay::replay(self.snapshots, plan, self.ipv6, paths, rates);
@@ -196,7 +200,7 @@ impl PathReport {
 
 impl AnswerReport {
     fn new(plan: &Plan, path: &AnsweredPath, answer: &PathAnswer) -> Self {
-        let of = |answered: &replay::AnsweredMirror| {
+        let of = |answered: &answers::AnsweredMirror| {
             let pools = plan.paths.get(path.decided.1)?;
             let mirror = AnsweredMirror {
                 host: plan.fleet.mirrors.get(answered.index as usize)?.host.clone(),

@@ -1,35 +1,16 @@
 //! The zones and names whose answers are simulated.
 
-use std::net::IpAddr;
-
-use super::clients::{ANYWHERE, Clients};
 use super::failures::listed;
 use crate::cli::output::{Failure, eprint_line};
-use cvdns_core::decision::{Outcome, Trail, decide_by_name};
 use cvdns_core::explain::rtype_text;
 use cvdns_core::fleet::host_key;
-use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::nearest;
+use cvdns_core::replay::{ANYWHERE, Subject, decided, pool_names, usual_name};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::inputs::ZoneInput;
-use cvdns_core::snapshot::pools::PathId;
-use cvdns_core::wire::lower::LowerName;
-use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
-use cvdns_core::zone::file::{CC, DynamicName, Families, NameKind, PoolRef};
-
-/// A name of a zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subject {
-    /// Number of the zone file, which is also that of its plan.
-    pub plan: usize,
-    /// The name. With `{cc}` in it, clients of each country ask for the name of their country.
-    pub name: String,
-}
-
-/// The rule and path that a client is answered by.
-pub(super) type DecidedPath = (u32, PathId);
+use cvdns_core::zone::file::CC;
 
 /// The zone and name that the user asks for.
 pub(super) struct Wanted<'w> {
@@ -101,7 +82,7 @@ impl Wanted<'_> {
     fn named(&self, snapshot: &Snapshot, name: &str) -> Result<Subject, Failure> {
         let first = Country::all().next().map(Country::code).unwrap_or_default();
         let asked = name.replace(CC, &first.to_ascii_lowercase());
-        let found = decided(snapshot, &asked, self.qtype, ANYWHERE)?;
+        let found = decided(snapshot, &asked, self.qtype, ANYWHERE).map_err(Failure::new)?;
         let rule = found.and_then(|(rule, _)| snapshot.static_data.rules.get(rule as usize));
         if let Some(rule) = rule {
             return Ok(Subject { plan: rule.plan as usize, name: name.to_owned() });
@@ -112,7 +93,7 @@ impl Wanted<'_> {
         } else {
             (rtype::A, "it has A records: omit --ipv6")
         };
-        if decided(snapshot, &asked, other, ANYWHERE)?.is_some() {
+        if decided(snapshot, &asked, other, ANYWHERE).map_err(Failure::new)?.is_some() {
             return Err(Failure::new(format!("{none}; {hint}")));
         }
         let zones = self.zones.iter().filter(|zone| zone.file.mirrors.is_some());
@@ -127,95 +108,7 @@ impl Wanted<'_> {
     }
 }
 
-impl Subject {
-    /// What each client is answered by: the serving code's decision. With `{cc}` in the name, a
-    /// client without a country asks for nothing.
-    pub(super) fn decisions(
-        &self,
-        snapshot: &Snapshot,
-        clients: &Clients,
-        qtype: u16,
-    ) -> Result<Vec<(Area, DecidedPath)>, Failure> {
-        let asked: Vec<(Area, IpAddr, String)> = if self.name.contains(CC) {
-            let of = |country: Country| {
-                let name = self.name.replace(CC, &country.code().to_ascii_lowercase());
-                (Area::Country(country), clients.in_country(country), name)
-            };
-            Country::all().map(of).collect()
-        } else {
-            clients.all().map(|(area, address)| (area, address, self.name.clone())).collect()
-        };
-        let mut out = Vec::with_capacity(asked.len());
-        for (area, address, name) in asked {
-            match decided(snapshot, &name, qtype, address)? {
-                Some(path) => out.push((area, path)),
-                None => eprint_line!("cvdns: {name} has no {} records", rtype_text(qtype)),
-            }
-        }
-        Ok(out)
-    }
-}
-
 /// Whether a zone file's origin is the one that was named.
 pub(super) fn is_origin(origin: &str, named: &str) -> bool {
     host_key(origin) == host_key(named)
-}
-
-/// The rule and path of an answer; `None` if the name is not answered from mirrors.
-fn decided(
-    snapshot: &Snapshot,
-    name: &str,
-    qtype: u16,
-    address: IpAddr,
-) -> Result<Option<DecidedPath>, Failure> {
-    let parsed = Name::parse(name, &Name::root())
-        .map_err(|error| Failure::new(format!("\"{name}\" is not a domain name: {error}")))?;
-    let (mut lower, mut trail) = (LowerName::new(), Trail::default());
-    lower.set(parsed.to_lower().wire());
-    let decision = decide_by_name(snapshot, &lower, qtype, address, &mut trail);
-    Ok(match decision.outcome {
-        Outcome::Pool { rule, path, .. } | Outcome::NoAddresses { rule, path } => {
-            Some((rule, path))
-        }
-        _ => None,
-    })
-}
-
-/// The first name of a zone that depends on the client, else the first for each country.
-fn usual_name(zone: &ZoneInput, qtype: u16) -> Option<String> {
-    let first = |wanted: &PoolRef| {
-        let is_it = |name: &&DynamicName| {
-            let NameKind::Pool { pool, families } = &name.kind else { return false };
-            pool == wanted && has_records(*families, qtype)
-        };
-        let names = zone.file.names.iter().filter(is_it).map(|name| full_name(zone, name));
-        names.into_iter().find(|name| {
-            name.contains(CC) == (*wanted == PoolRef::OfName) && !name.starts_with('*')
-        })
-    };
-    first(&PoolRef::Client).or_else(|| first(&PoolRef::OfName))
-}
-
-/// The names of a zone whose records of this type are mirrors.
-fn pool_names(zone: &ZoneInput, qtype: u16) -> impl Iterator<Item = String> {
-    let is_it = move |name: &&DynamicName| match name.kind {
-        NameKind::Pool { families, .. } => has_records(families, qtype),
-        _ => false,
-    };
-    zone.file.names.iter().filter(is_it).map(move |name| full_name(zone, name))
-}
-
-/// Whether a name with these address families has records of the type.
-fn has_records(families: Families, qtype: u16) -> bool {
-    let one = if qtype == rtype::A { Families::V4 } else { Families::V6 };
-    [Families::Both, one].contains(&families)
-}
-
-fn full_name(zone: &ZoneInput, name: &DynamicName) -> String {
-    let origin = zone.file.origin.value.trim_end_matches('.');
-    match name.owner.value.as_str() {
-        "@" => origin.to_owned(),
-        absolute if absolute.ends_with('.') => absolute.trim_end_matches('.').to_owned(),
-        owner => format!("{owner}.{origin}"),
-    }
 }

@@ -6,8 +6,10 @@
 mod chain;
 mod days;
 mod doubt;
+mod history;
 mod mirrors;
 mod network;
+mod page;
 mod trial;
 mod web;
 mod wicked;

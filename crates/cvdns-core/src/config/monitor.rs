@@ -21,6 +21,8 @@ pub struct Monitor {
     pub state: Option<Placed<String>>,
     /// JSON object that becomes the feed's `release`; `None`: the last feed's release is repeated.
     pub release: Option<Placed<String>>,
+    /// Directory of the web pages; `None`: none are written.
+    pub page: Option<Placed<String>>,
     /// The path that is requested instead of ClamAV's timestamp and databases; `None`: these.
     pub probe: Option<String>,
     /// The virtual hosts of mirrors, two without `probe`; `None`: `database.ORIGIN` and
@@ -92,6 +94,7 @@ impl Monitor {
             secret_key: table.get(&keys::SECRET_KEY),
             state: table.get(&keys::STATE),
             release: table.get(&keys::RELEASE),
+            page: table.get(&keys::PAGE),
             hosts: hosts(&mut table, probe.is_some()),
             probe,
             interval: table.value(&keys::INTERVAL),
@@ -188,6 +191,7 @@ mod tests {
             secret-key = "k"
             state = "s"
             release = "r"
+            page = "p"
             hosts = ["database.a.example", "db.test.a.example"]
             port = 8080
             interval = "2h"
@@ -212,6 +216,7 @@ mod tests {
             (monitor.port, monitor.confirm, monitor.good_checks, monitor.concurrency),
             (8080, 4, 5, 7)
         );
+        assert_eq!(monitor.page.unwrap().value, "p");
         assert_eq!(monitor.hosts.unwrap()[1], "db.test.a.example");
         assert_eq!(monitor.old_after, Duration::from_secs(25 * 3600));
         assert_eq!(monitor.removed_after, Duration::from_secs(49 * 3600));

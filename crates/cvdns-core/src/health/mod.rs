@@ -38,7 +38,7 @@ pub use unknown_mirrors::{unknown_hosts, unknown_mirrors};
 use serde::{Deserialize, Serialize};
 
 /// The state of a mirror or of one of its addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Answered.

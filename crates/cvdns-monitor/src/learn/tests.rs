@@ -148,7 +148,7 @@ impl World {
                         last.1 = Some(self.now);
                     }
                 }
-                News::Found(_) => {}
+                News::Found(_) | News::Withheld(_) => {}
             }
         }
     }

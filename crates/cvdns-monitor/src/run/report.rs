@@ -27,6 +27,7 @@ impl Start {
         for news in news {
             match news {
                 News::Found(finding) => self.found(*finding),
+                News::Withheld(note) => self.history.note(*note),
                 News::Frozen(frozen) => {
                     Self::warn_of_doubt(&frozen.reason);
                     self.turn(true, frozen, now);
@@ -46,7 +47,8 @@ impl Start {
     }
 
     fn found(&mut self, finding: Finding) {
-        let Finding { before, after, change, was_new, unchecked } = finding;
+        let Finding { before, after, change, was_new, unchecked, note } = finding;
+        self.history.note(note);
         let AddressRow { mirror, address, .. } = &before;
         if let Some(reason) = unchecked {
             // A coordinator without IPv6 would log the same for every mirror again and again.

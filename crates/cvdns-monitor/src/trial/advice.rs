@@ -79,8 +79,39 @@ impl Advice {
         }
     }
 
+    /// The subject of the reason that an address has after a check; `None` if its admin has nothing
+    /// to do. Reasons are kept as texts, in the words of [`Failure`] and of the rule.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        let reason = reason.strip_prefix("withheld: ").unwrap_or(reason);
+        // The request comes first: `HOST/FILE: …`.
+        let Some((_, failure)) =
+            reason.split_once(": ").filter(|(request, _)| request.contains('/'))
+        else {
+            let is_late = reason.starts_with("its timestamp is ") || reason.contains(".cvd is ");
+            return is_late.then_some(Self::Update);
+        };
+        // What a mirror wrote itself comes later in the text.
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|of| failure.starts_with(of));
+        let advice = if begins(LISTEN) {
+            Self::Listen
+        } else if begins(SLOW) {
+            Self::Slow
+        } else if begins(&["a redirect ("]) {
+            Self::Redirect
+        } else if begins(RANGES) {
+            Self::Ranges
+        } else if begins(VIRTUAL_HOST) || failure.ends_with(" octets, far more than it may have") {
+            Self::VirtualHost
+        } else if begins(&["cannot be checked from here: "]) {
+            Self::Here
+        } else {
+            Self::Update
+        };
+        Some(advice)
+    }
+
     /// Whether the advice is the same for networks with other files than ClamAV's.
-    pub(super) fn is_general(self) -> bool {
+    pub(crate) fn is_general(self) -> bool {
         matches!(self, Self::Listen | Self::Slow | Self::Here)
     }
 
@@ -115,6 +146,19 @@ impl Advice {
         }
     }
 }
+
+/// How the texts of failures begin, by the subject of the fault.
+const LISTEN: &[&str] =
+    &["the connection is refused", "there is no route to the host", "no connection within "];
+const SLOW: &[&str] = &[
+    "connected, but no answer within ",
+    "the answer is not complete within ",
+    "the connection is closed ",
+    "the answer is not HTTP ",
+];
+const RANGES: &[&str] =
+    &["the whole file in place of the range", "another range than ", "a wrong length: "];
+const VIRTUAL_HOST: &[&str] = &["status ", "a web page in place of the file", "more than "];
 
 /// The lines to add to the configuration of a web server; `None` if its configuration is not the
 /// cause. `hosts` are the virtual hosts: the network's name, and one of `db.*`.
@@ -174,6 +218,11 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::FailedRequest;
+    use crate::rule::{NEW, behind};
+    use cvdns_core::release::cvd::HeaderError;
+    use jiff::Timestamp;
+    use std::time::Duration;
 
     #[test]
     fn advice_has_the_networks_names() {
@@ -198,6 +247,54 @@ mod tests {
                 .unwrap()
                 .contains("ServerAlias b.example\n")
         );
+    }
+
+    #[test]
+    fn the_reason_of_a_check_has_the_advice_of_its_failure() {
+        let second = Duration::from_secs(1);
+        let text = || "status 404".to_owned();
+        for failure in [
+            Failure::Refused,
+            Failure::Unreachable,
+            Failure::ConnectTimeout(second),
+            Failure::AnswerTimeout(second),
+            Failure::BodyTimeout { received: 7, within: second },
+            Failure::NoAnswer,
+            Failure::ClosedEarly { received: 1, announced: Some(2) },
+            Failure::ClosedEarly { received: 1, announced: None },
+            Failure::NotHttp(text()),
+            Failure::Redirect { status: 301, location: text() },
+            Failure::Status(404),
+            Failure::Html,
+            Failure::Endless(4096),
+            Failure::TooLong(1 << 30),
+            Failure::NotATimestamp(text()),
+            Failure::FromTheFuture(Timestamp::UNIX_EPOCH),
+            Failure::NoRange,
+            Failure::WrongRange(text()),
+            Failure::WrongLength { length: 1, asked: 2 },
+            Failure::NotADatabase(HeaderError::CutOff(1)),
+            Failure::NotADatabase(HeaderError::NotCvd),
+            Failure::NotADatabase(HeaderError::Missing("version")),
+            Failure::Local(text()),
+        ] {
+            let (host, path) = ("database.clam.example".to_owned(), "/main.cvd".to_owned());
+            let expected = Some(Advice::on(&failure));
+            let reason = FailedRequest { host, path, failure }.to_string();
+            assert_eq!(Advice::of_reason(&reason), expected, "{reason}");
+            assert_eq!(Advice::of_reason(&format!("withheld: {reason}")), expected, "{reason}");
+        }
+        let behind = behind([63, 7, 1], [63, 5, 1]).unwrap();
+        for (reason, advice) in [
+            ("", None),
+            (NEW, None),
+            ("never checked", None),
+            ("well again: 1 of 2 good checks", None),
+            ("its timestamp is 1d 2h old (2026-11-24T00:00:00Z)", Some(Advice::Update)),
+            (&format!("{behind} since 2026-11-24T00:00:00Z"), Some(Advice::Update)),
+        ] {
+            assert_eq!(Advice::of_reason(reason), advice, "{reason}");
+        }
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub static SECTION: Section = Section {
         &SECRET_KEY,
         &STATE,
         &RELEASE,
+        &PAGE,
         &PROBE,
         &HOSTS,
         &PORT,
@@ -98,7 +99,8 @@ pub static STATE: Key<FilePath, Optional> = Key {
     expected: "the path of a directory",
     example: "\"state/monitor\"",
     doc: "Directory in which the coordinator keeps what it knows (memory.json; a damaged file is \
-        renamed to memory.json.broken), metrics.prom and a lock.",
+        renamed to memory.json.broken), the history of checks (history.db), metrics.prom and a \
+        lock.",
 };
 
 /// `release`.
@@ -110,6 +112,17 @@ pub static RELEASE: Key<FilePath, Optional> = Key {
     example: "\"release.json\"",
     doc: "JSON object that becomes the feed's release. Without the key the last feed's release is \
         repeated.",
+};
+
+/// `page`.
+pub static PAGE: Key<FilePath, Optional> = Key {
+    name: "page",
+    kind: FilePath,
+    default: Optional("none"),
+    expected: "the path of a directory",
+    example: "\"/srv/www/mirrors\"",
+    doc: "Directory of its own into which the coordinator writes web pages about the network and \
+        each of its mirrors, for any web server. All that is in them is public.",
 };
 
 /// `probe`.

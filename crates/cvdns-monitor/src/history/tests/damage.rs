@@ -1,0 +1,217 @@
+//! Databases that cannot be used, and disks that are full.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::database::{Trouble, open, path};
+use super::super::{Found, History, Recorder};
+use super::{HOLD, at, compact, database, ip, note, record};
+use crate::history::write::write;
+
+const SECOND: i64 = 20_000 * 86_400;
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn recorder(dir: &Path) -> Recorder {
+    Recorder::start(dir, Duration::from_secs(3600)).unwrap()
+}
+
+/// Records a check; whether it is there afterwards.
+fn records(recorder: &Recorder, dir: &Path, second: i64) -> bool {
+    recorder.note(note("a.example", ip(1), second, Found::Serves));
+    let done = recorder.flush(LIMIT);
+    let history = History::open(dir);
+    let read =
+        history.ok().flatten().and_then(|history| history.of("a.example", at(second), 1).ok());
+    done && read.flatten().is_some_and(|of| of.addresses[0].checks[0].at == at(second))
+}
+
+/// A database with much in it.
+fn fill(dir: &Path) {
+    let mut database = database(dir);
+    for day in 0..20 {
+        let notes: Vec<_> = (0..200)
+            .map(|number| note("a.example", ip(number), SECOND + day * 86_400, Found::Dead))
+            .collect();
+        record(&mut database, &notes);
+    }
+    compact(&mut database);
+}
+
+#[test]
+fn whatever_is_in_its_place_is_put_aside() {
+    type Kind<'k> = (&'k str, &'k dyn Fn(&Path));
+    let kinds: [Kind<'_>; 8] = [
+        ("text", &|path| std::fs::write(path, "no database ".repeat(1000)).unwrap()),
+        ("cut short", &|path| {
+            fill(path.parent().unwrap());
+            let whole = std::fs::read(path).unwrap();
+            std::fs::write(path, &whole[..whole.len() / 2]).unwrap();
+        }),
+        ("overwritten in the middle", &|path| {
+            fill(path.parent().unwrap());
+            let mut whole = std::fs::read(path).unwrap();
+            let at = whole.len() / 3;
+            whole[at..at * 2].fill(0xa5);
+            std::fs::write(path, whole).unwrap();
+        }),
+        ("of another version", &|path| {
+            fill(path.parent().unwrap());
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection.pragma_update(None, "user_version", 2).unwrap();
+        }),
+        ("of another program", &|path| {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection.execute_batch("CREATE TABLE mine (x)").unwrap();
+        }),
+        ("without a table", &|path| {
+            fill(path.parent().unwrap());
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection.execute_batch("DROP TABLE checks").unwrap();
+        }),
+        ("a directory", &|path| std::fs::create_dir(path).unwrap()),
+        ("a pipe", &|path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap()),
+    ];
+    for (kind, make) in kinds {
+        let dir = tempfile::tempdir().unwrap();
+        make(&path(dir.path()));
+        let recorder = recorder(dir.path());
+        // Damage in the middle is found when somebody looks.
+        recorder.suspect();
+        assert!(records(&recorder, dir.path(), SECOND), "{kind}");
+        let aside = path(dir.path()).with_extension("db.broken");
+        assert!(aside.symlink_metadata().is_ok(), "{kind}");
+        let status = recorder.status();
+        assert!(status.writable && status.dropped == 0 && status.size > 0, "{kind}: {status:?}");
+    }
+}
+
+#[test]
+fn what_was_put_aside_before_stays_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(path(dir.path()).with_extension("db.broken").join("full")).unwrap();
+    std::fs::write(path(dir.path()), "no database ".repeat(1000)).unwrap();
+    assert!(records(&recorder(dir.path()), dir.path(), SECOND));
+    let names: Vec<String> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.iter().any(|name| name.starts_with("history.db.broken-2")
+            || name.starts_with("history.db.broken-1")),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_database_that_is_removed_or_broken_meanwhile_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = recorder(dir.path());
+    assert!(records(&recorder, dir.path(), SECOND));
+    let revision = History::open(dir.path()).unwrap().unwrap().revision().unwrap();
+    for name in ["history.db", "history.db-wal", "history.db-shm"] {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    assert!(records(&recorder, dir.path(), SECOND + 60));
+    // Another file takes its place, by a copy.
+    std::fs::remove_file(path(dir.path())).unwrap();
+    std::fs::write(path(dir.path()), "no database ".repeat(1000)).unwrap();
+    assert!(records(&recorder, dir.path(), SECOND + 120));
+    // Whoever remembers a revision misses nothing.
+    let history = History::open(dir.path()).unwrap().unwrap();
+    assert!(history.revision().unwrap() >= revision);
+    assert_eq!(history.changed_since(revision - 1).unwrap().len(), 1);
+    assert!(history.changed_since(history.revision().unwrap()).unwrap().is_empty());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    std::fs::write(&state, "a file in the place of the directory").unwrap();
+    let recorder = recorder(&state);
+    assert!(!records(&recorder, &state, SECOND));
+    for _ in 0..30_000 {
+        recorder.note(note("a.example", ip(1), SECOND, Found::Serves));
+    }
+    assert!(!recorder.flush(LIMIT));
+    let status = recorder.status();
+    assert_eq!((status.writable, status.dropped), (false, 10_001));
+    // As soon as there is a place, what waited is recorded.
+    std::fs::remove_file(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    assert!(records_later(&recorder, &state));
+    assert!(recorder.status().writable);
+}
+
+fn records_later(recorder: &Recorder, state: &Path) -> bool {
+    let done = recorder.flush(LIMIT);
+    let history = History::open(state).unwrap().unwrap();
+    let read = history.of("a.example", at(SECOND + 60), 50_000).unwrap().unwrap();
+    done && read.addresses[0].checks.len() == 20_000
+}
+
+#[test]
+fn a_full_disk_is_no_damage_and_nothing_is_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = database(dir.path());
+    let full: i64 = database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    database.pragma_update(None, "max_page_count", full + 4).unwrap();
+    let mut written = 0;
+    let trouble = loop {
+        let notes: Vec<_> = (0..50)
+            .map(|number| note("a.example", ip(number), SECOND + written * 60, Found::Dead))
+            .collect();
+        match write(&mut database, &notes, HOLD) {
+            Ok(_) => written += 1,
+            Err(trouble) => break trouble,
+        }
+    };
+    assert!(matches!(&trouble, Trouble::Refused(what) if what.contains("full")), "{trouble:?}");
+    let history = History::open(dir.path()).unwrap().unwrap();
+    let read = history.of("a.example", at(SECOND + 86_399), 100_000).unwrap().unwrap();
+    let counts: Vec<usize> = read.addresses.iter().map(|of| of.checks.len()).collect();
+    assert!(written > 0 && counts == vec![written as usize; 50], "{written}: {counts:?}");
+    database.pragma_update(None, "max_page_count", 100_000).unwrap();
+    record(&mut database, &[note("a.example", ip(1), SECOND + 80_000, Found::Serves)]);
+}
+
+/// `SQLite` has no checksums of its own: a row may have any octets.
+#[test]
+fn rows_that_are_damaged_cost_themselves_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let mut database = open(&path(dir.path()), true).unwrap();
+    for table in ["checks", "days", "hours"] {
+        database
+            .execute(&format!("UPDATE {table} SET packed = x'0f0f0f' WHERE address = 7"), [])
+            .unwrap();
+    }
+    let history = History::open(dir.path()).unwrap().unwrap();
+    let now = at(SECOND + 20 * 86_400);
+    let read = history.of("a.example", now, 5).unwrap().unwrap();
+    assert!(read.damaged > 0);
+    let empty = read.addresses.iter().filter(|of| of.checks.is_empty()).count();
+    assert_eq!((empty, read.addresses.len()), (1, 200));
+    // It goes on, and says how much is left out.
+    let notes = [note("a.example", ip(6), SECOND + 19 * 86_400 + 60, Found::Serves)];
+    let written = write(&mut database, &notes, HOLD).unwrap();
+    assert_eq!((written.too_old, written.damaged), (0, 1));
+    let read = history.of("a.example", now, 5).unwrap().unwrap();
+    assert!(read.addresses.iter().all(|of| !of.checks.is_empty()));
+}
+
+/// A monitor that was stopped has no log beside the database, and others may not write there.
+#[test]
+fn whoever_may_only_read_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(records(&recorder(dir.path()), dir.path(), SECOND));
+    assert!(!dir.path().join("history.db-wal").exists(), "it was closed");
+    let elsewhere = tempfile::Builder::new().prefix("a b%20#?é").tempdir().unwrap();
+    std::fs::copy(path(dir.path()), path(elsewhere.path())).unwrap();
+    let mut mode = std::fs::metadata(elsewhere.path()).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o555);
+    std::fs::set_permissions(elsewhere.path(), mode).unwrap();
+    let history = History::open(elsewhere.path()).unwrap().unwrap();
+    assert_eq!(history.hosts().unwrap(), ["a.example"]);
+    assert!(History::open(&dir.path().join("nowhere")).unwrap().is_none());
+}

@@ -1,0 +1,260 @@
+//! The directory of the pages: which files in it are ours, and how they are replaced.
+//!
+//! A manifest lists the files that are ours, so that no other file is ever removed. It names a file
+//! before that is written, and until after it is removed. Each file is replaced by a rename, so
+//! that whoever reads it sees a whole one. Nothing is synced: after a loss of power, the next run
+//! compares every file and writes what is missing.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use cvdns_io::{read_bytes, replace_unsynced, target_of};
+
+/// The name of the manifest.
+pub(super) const MANIFEST: &str = ".cvdns-pages";
+
+/// The first line of a manifest.
+const FIRST_LINE: &str = "cvdns pages 1: the files below are written by cvdns monitor";
+
+/// Most octets of a manifest: some hundred thousand names.
+const MAX_MANIFEST: u64 = 64 << 20;
+
+/// Most octets of a page; a larger file in its place is not ours.
+const MAX_PAGE: u64 = 64 << 20;
+
+/// The mode of directories, from which the umask is taken away.
+const MODE: u32 = 0o777;
+
+/// A directory of pages.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: PathBuf,
+    /// The files that the manifest names, relative to the directory.
+    ours: BTreeSet<String>,
+    /// The number of files that were written since this value was made.
+    pub(super) written: u64,
+}
+
+/// Why a file could not be written.
+#[derive(Debug)]
+pub(super) struct WriteError {
+    /// The message, which names the file.
+    pub(super) what: String,
+    /// Whether other files can be written all the same.
+    pub(super) is_of_one: bool,
+}
+
+impl Directory {
+    /// Makes the directory if there is none, reads its manifest, and removes temporary files that a
+    /// killed program left.
+    ///
+    /// # Errors
+    /// When it cannot be made or read, or has files and no manifest: then it is somebody else's.
+    pub(super) fn open(root: &Path) -> Result<Self, String> {
+        let mut directory = Self { root: root.to_owned(), ours: BTreeSet::new(), written: 0 };
+        make(root, true)?;
+        let path = root.join(MANIFEST);
+        if path.symlink_metadata().is_ok() {
+            let read = read_bytes(&path, MAX_MANIFEST)?;
+            let names = names(&read).ok_or_else(|| {
+                format!("{} is no list of pages: empty the directory", path.display())
+            })?;
+            directory.ours = names;
+            directory.sweep();
+        } else if let Some(other) = first_foreign(root)? {
+            return Err(foreign(root, &other));
+        }
+        Ok(directory)
+    }
+
+    /// Notes that these files are ours, before any of them is written.
+    pub(super) fn claim(&mut self, names: impl IntoIterator<Item = String>) -> Result<(), String> {
+        let before = self.ours.len();
+        self.ours.extend(names);
+        let is_there = self.root.join(MANIFEST).symlink_metadata().is_ok();
+        if self.ours.len() > before || !is_there { self.write_manifest() } else { Ok(()) }
+    }
+
+    /// Writes a file that is ours, unless it is there with this content.
+    pub(super) fn put(&mut self, name: &str, content: &[u8]) -> Result<(), WriteError> {
+        let of_all = |what| WriteError { what, is_of_one: false };
+        if !self.ours.contains(name) {
+            return Err(of_all(format!("the page {name} is not in the list of pages")));
+        }
+        self.make_parents(name).map_err(of_all)?;
+        let path = self.root.join(name);
+        let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        if !is_link && read_bytes(&path, MAX_PAGE).is_ok_and(|present| present == content) {
+            return Ok(());
+        }
+        replace_unsynced(&path, content).map_err(|error| write_error(&path, &error))?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Removes the files that are ours and not in `kept`, and the directories that are then empty.
+    pub(super) fn keep(&mut self, kept: &BTreeSet<String>) -> Result<(), String> {
+        let gone: Vec<String> = self.ours.difference(kept).cloned().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for name in gone {
+            let path = self.root.join(&name);
+            let mut parents = parents(&name);
+            // What lies behind a link is not ours.
+            if parents.clone().all(|parent| is_directory(&self.root.join(parent), false)) {
+                match fs::remove_file(&path) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(format!("cannot remove {}: {error}", path.display())),
+                }
+                if let Some(parent) = parents.next_back() {
+                    // It stays if it is not empty.
+                    let _ = fs::remove_dir(self.root.join(parent));
+                }
+            }
+            self.ours.remove(&name);
+        }
+        self.write_manifest()
+    }
+
+    fn make_parents(&self, name: &str) -> Result<(), String> {
+        parents(name).try_for_each(|parent| make(&self.root.join(parent), false))
+    }
+
+    fn write_manifest(&mut self) -> Result<(), String> {
+        let mut text = String::from(FIRST_LINE);
+        for name in &self.ours {
+            text.push('\n');
+            text.push_str(name);
+        }
+        text.push('\n');
+        let path = self.root.join(MANIFEST);
+        replace_unsynced(&path, text.as_bytes()).map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Removes temporary files of pages. It does not matter if some stay.
+    fn sweep(&self) {
+        let directories: BTreeSet<&str> =
+            self.ours.iter().flat_map(|name| parents(name)).chain([""]).collect();
+        let is_link = |parent| !is_directory(&self.root.join(parent), false);
+        for parent in directories {
+            let is_ours = |target: &str| match parent {
+                "" => target == MANIFEST || self.ours.contains(target),
+                _ => self.ours.contains(&format!("{parent}/{target}")),
+            };
+            let directory = self.root.join(parent);
+            if parents(parent).chain([parent]).any(|of| !of.is_empty() && is_link(of)) {
+                continue;
+            }
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                if name.to_str().and_then(target_of).is_some_and(is_ours) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
+    }
+}
+
+/// The directories of a file below the directory of the pages, the outermost first.
+fn parents(name: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    name.match_indices('/').filter_map(|(at, _)| name.get(..at))
+}
+
+/// Makes a directory unless there is one. A link to one counts only where `follows` is set: links
+/// below the directory of the pages could lead to other people's files.
+fn make(path: &Path, follows: bool) -> Result<(), String> {
+    if is_directory(path, follows) {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(follows).mode(MODE).create(path);
+    made.map_err(|error| match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            format!("{} is a link, and was to be a directory: remove it", path.display())
+        }
+        Ok(metadata) if !metadata.is_dir() => {
+            format!("{} is a file, and was to be a directory: remove it", path.display())
+        }
+        _ => format!("cannot make the directory {}: {error}", path.display()),
+    })
+}
+
+fn is_directory(path: &Path, follows: bool) -> bool {
+    let metadata = if follows { path.metadata() } else { path.symlink_metadata() };
+    metadata.is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// Why pages could not be written into a directory, as far as that can be seen without writing;
+/// `None` if they could.
+pub fn page_trouble(root: &Path) -> Option<String> {
+    let there = root.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    if !there.is_dir() {
+        return Some(format!("{} is no directory: no pages can be written there", there.display()));
+    }
+    if there == root && root.join(MANIFEST).symlink_metadata().is_err() {
+        match first_foreign(root) {
+            Ok(None) => {}
+            Ok(Some(other)) => return Some(foreign(root, &other)),
+            Err(error) => return Some(error),
+        }
+    }
+    let mode = AccessFlags::W_OK | AccessFlags::X_OK;
+    let refused = access(there, mode).err()?;
+    Some(format!("no pages can be written into {}: {refused}", there.display()))
+}
+
+fn foreign(root: &Path, other: &str) -> String {
+    format!(
+        "the directory {} has a file that is not of the pages, {other}: name a directory of its \
+         own as `page` in [monitor], or empty it",
+        root.display()
+    )
+}
+
+/// A file in a directory that has no manifest, and so none of ours but temporary ones.
+fn first_foreign(root: &Path) -> Result<Option<String>, String> {
+    let cannot_read = |error: Error| format!("cannot read {}: {error}", root.display());
+    for entry in fs::read_dir(root).map_err(cannot_read)? {
+        let name = entry.map_err(cannot_read)?.file_name();
+        let name = name.to_string_lossy();
+        if target_of(&name) != Some(MANIFEST) {
+            return Ok(Some(name.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The names in a manifest; `None` if it is none. It lies in a directory of a web server: it must
+/// not make us remove a file elsewhere.
+fn names(manifest: &[u8]) -> Option<BTreeSet<String>> {
+    let text = std::str::from_utf8(manifest).ok()?;
+    let mut lines = text.lines();
+    if lines.next() != Some(FIRST_LINE) {
+        return None;
+    }
+    let is_safe = |name: &&str| {
+        name.split('/').count() <= 3
+            && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
+    };
+    Some(lines.filter(is_safe).map(str::to_owned).collect())
+}
+
+fn write_error(path: &Path, error: &Error) -> WriteError {
+    let is_of_one = matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty);
+    let hint = if is_of_one { "; remove what is in its place" } else { "" };
+    WriteError { what: format!("{}{hint}", cannot_write(path, error)), is_of_one }
+}
+
+fn cannot_write(path: &Path, error: &Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+//! What all pages of a moment are made from: the fleet with its states, and what servers answer.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use cvdns_core::fleet::Mirror;
+use cvdns_core::geo::country::Country;
+use cvdns_core::health::{Health, HealthInputs, MirrorStatus, Overrides};
+use cvdns_core::release::Announced;
+use cvdns_core::snapshot::pools::Pool as AnsweredPool;
+use cvdns_pages::{Notice, Pool, Site};
+
+use super::answers::{Answers, CountryAnswers};
+use super::seen::Seen;
+use crate::coordinator::AddressRow;
+
+/// The facts of a moment.
+pub(super) struct Facts<'s> {
+    pub(super) seen: &'s Seen,
+    pub(super) site: Site,
+    /// The enabled mirrors, each host once, as in the first fleet that has it.
+    pub(super) mirrors: Vec<MirrorFacts<'s>>,
+    /// The places in `mirrors` of those that are in each country's pool.
+    pub(super) pools: BTreeMap<Country, Vec<usize>>,
+    /// What servers answer; `None` if that is not known.
+    pub(super) answers: Option<&'s Answers>,
+    /// What readers must know first.
+    pub(super) notices: Vec<Notice>,
+}
+
+/// What is known about a mirror.
+pub(super) struct MirrorFacts<'s> {
+    pub(super) mirror: &'s Mirror,
+    /// Its status as servers have it.
+    pub(super) status: Cow<'s, MirrorStatus>,
+    /// What checks found at its addresses.
+    pub(super) rows: Vec<&'s AddressRow>,
+    /// The part of all clients' answers that it leads, from 0 to 1.
+    pub(super) share: Option<f64>,
+}
+
+impl<'s> Facts<'s> {
+    pub(super) fn new(
+        seen: &'s Seen,
+        answers: Option<&'s Answers>,
+        overrides: &Overrides,
+        notices: Vec<Notice>,
+    ) -> Self {
+        let mut rows: HashMap<&str, Vec<&AddressRow>> = HashMap::new();
+        for row in &seen.rows {
+            rows.entry(&row.mirror).or_default().push(row);
+        }
+        let inputs =
+            HealthInputs { feed: Some(&seen.feed), overrides: Some(overrides), settling: None };
+        let mut hosts = HashSet::new();
+        let mut mirrors = Vec::new();
+        for (_, fleet) in &seen.setting.fleets {
+            // Servers know how long before a downtime clients must stay away.
+            let health = Health::at(fleet, inputs, seen.now, Duration::ZERO);
+            for (mirror, own) in fleet.mirrors.iter().zip(health.mirrors) {
+                if !mirror.enabled || !hosts.insert(mirror.host.as_str()) {
+                    continue;
+                }
+                let served = answers.and_then(|answers| answers.statuses.get(&mirror.host));
+                // The server's files may have been changed since.
+                let same = |status: &&MirrorStatus| {
+                    (status.ipv4.len(), status.ipv6.len()) == (own.ipv4.len(), own.ipv6.len())
+                };
+                mirrors.push(MirrorFacts {
+                    mirror,
+                    status: served.filter(same).map_or(Cow::Owned(own), Cow::Borrowed),
+                    rows: rows.remove(mirror.host.as_str()).unwrap_or_default(),
+                    share: answers.and_then(|answers| answers.shares.get(&mirror.host)).copied(),
+                });
+            }
+        }
+        let mut pools: BTreeMap<Country, Vec<usize>> = BTreeMap::new();
+        for (place, MirrorFacts { mirror, .. }) in mirrors.iter().enumerate() {
+            let mut countries: Vec<Country> =
+                [mirror.country].into_iter().chain(mirror.serves.iter().copied()).collect();
+            countries.sort_unstable();
+            countries.dedup();
+            for country in countries {
+                pools.entry(country).or_default().push(place);
+            }
+        }
+        Self { seen, site: site(seen), mirrors, pools, answers, notices }
+    }
+
+    /// What is announced; `None` if that is not known.
+    pub(super) fn announced(&self) -> Option<&Announced> {
+        self.answers?.announced.as_ref()
+    }
+
+    /// What the clients of a country are answered; `None` if that is not known.
+    pub(super) fn country(&self, country: Country) -> Option<&CountryAnswers> {
+        self.answers?.countries.get(&country)
+    }
+
+    /// Whether clients are sent to a mirror.
+    pub(super) fn is_usable(&self, mirror: &MirrorFacts<'_>) -> bool {
+        let status = &mirror.status;
+        status.stuck.is_none()
+            && status.behind <= self.seen.setting.lag
+            && status.ipv4.iter().chain(&status.ipv6).any(|state| state.is_usable())
+    }
+}
+
+/// A pool as pages name it.
+pub(super) fn pool(pool: &AnsweredPool) -> Pool {
+    match pool {
+        AnsweredPool::Country(country) => Pool::Country(*country),
+        AnsweredPool::Continent(continent) => Pool::Continent(*continent),
+        AnsweredPool::World => Pool::World,
+        AnsweredPool::Named(name) => Pool::Named(name.clone()),
+    }
+}
+
+fn site(seen: &Seen) -> Site {
+    let origins = seen.setting.fleets.iter().map(|(origin, _)| origin.trim_end_matches('.'));
+    Site {
+        network: origins.collect::<Vec<_>>().join(", "),
+        generator: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
