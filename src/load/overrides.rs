@@ -88,8 +88,8 @@ impl OverridesFile {
         OverridesLook::News(file, problems)
     }
 
-    /// Whether this may be a file that a program has emptied and is about to write. Such a file must
-    /// not end overrides for a moment. Any other part of a file is likely to be an error.
+    /// Whether this may be a file that a program has emptied and is about to write. Such a file
+    /// must not end overrides for a moment. Any other part of a file is likely to be an error.
     fn may_be_half_written(&self, text: Option<&str>) -> bool {
         text == Some("") && self.text.as_deref().is_some_and(|before| !before.is_empty())
     }

@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::cli::moment::moment;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::problems::print;
 use crate::cli::table::{or_dash, print_table};
+use crate::explaining::moment::moment;
 use crate::load;
 use cvdns_core::health::State;
 use cvdns_core::problem::Problems;

@@ -93,6 +93,7 @@ fn inputs() -> MonitorInputs {
         lag: 1,
         state: std::path::PathBuf::new(),
         log: Log { level: "info", json: false, query_sample: 0.0, file: None },
+        page: None,
     }
 }
 
