@@ -7,6 +7,9 @@ import path from 'node:path';
 
 import { VNU } from './modules.mjs';
 
+/** Properties of SVG 2 that the checker's CSS does not know. */
+const KNOWN = /^CSS: “(r|vector-effect)”: Property “\1” doesn't exist/;
+
 /** Has the Nu Html Checker look at these files, and tells of its errors and warnings. */
 export async function checked(directory, names, fault) {
   const paths = names.map((name) => path.join(directory, name));
@@ -21,6 +24,7 @@ export async function checked(directory, names, fault) {
   for (const { type, subType, url, lastLine, message, extract } of messages) {
     // It reads files, which have no origin that 'self' could be. Chromium judges the policy.
     if (message.startsWith('Resource violates Content Security Policy')) continue;
+    if (KNOWN.test(message)) continue;
     const file = path.relative(directory, new URL(url ?? 'file:///').pathname);
     fault(`${file}:${lastLine}: ${subType ?? type}: ${message}: ${JSON.stringify(extract ?? '')}`);
   }
