@@ -44,7 +44,7 @@ fn files(port: u16, page: &str) -> Files {
         "source = \"feed.json\"",
         "source = \"feed.json\"\noverrides = \"overrides.toml\"",
     );
-    let config = format!("{config}\n[geoip]\ndatabase = {database:?}\n");
+    let config = format!("{config}\n[geoip]\ndatabase = \"{}\"\n", database.display());
     let zone = format!(
         "{}[[name]]\nowner = \"db.local\"\npool = \"client\"\n",
         files.text("zone.toml").replace("max = 0", "max = 2")
@@ -268,7 +268,8 @@ fn check_network(dir: &Path) {
         .collect();
     assert_eq!(shares.len(), HOSTS.len());
     for (host, share) in &shares {
-        assert_eq!(*share, if *host == "good.example" { 1.0 } else { 0.0 }, "{shares:?}");
+        let expected = Value::from(if *host == "good.example" { 1.0 } else { 0.0 });
+        assert_eq!(Value::from(*share), expected, "{shares:?}");
         let of = json(&page_of(dir, host, "mirror.json"));
         assert_eq!(of["share"].as_f64(), Some(*share));
     }

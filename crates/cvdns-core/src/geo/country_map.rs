@@ -158,6 +158,18 @@ impl CountryMap {
         v4.chain(v6).collect()
     }
 
+    /// The ranges of addresses with their areas: first and last address, in ascending order, IPv4
+    /// first.
+    pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Area)> {
+        let v4 = ranges(&self.v4, u32::MAX).map(|(first, last, area)| {
+            (IpAddr::V4(Ipv4Addr::from(first)), IpAddr::V4(Ipv4Addr::from(last)), area)
+        });
+        let v6 = ranges(&self.v6, u128::MAX).map(|(first, last, area)| {
+            (IpAddr::V6(Ipv6Addr::from(first)), IpAddr::V6(Ipv6Addr::from(last)), area)
+        });
+        v4.chain(v6)
+    }
+
     /// The table of the numbers that `f` gives to areas.
     pub fn table(&self, f: impl Fn(Area) -> u16) -> ClientTable {
         ClientTable::new(&self.v4.map(&f), self.v6.map(&f))

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::IpNet;
-
 use crate::geo::area::Area;
-use crate::geo::country::{Continent, Country};
+use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
 
 /// The address of a client in each area that has addresses, and how many IPv4 addresses that has.
@@ -26,26 +24,16 @@ struct AreaClients {
 pub const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 impl Clients {
-    /// Takes the first network of each area, and counts addresses.
+    /// Takes the first address of each area, and counts addresses.
     pub fn new(countries: &CountryMap) -> Self {
-        let areas: Vec<Area> = Country::all()
-            .map(Area::Country)
-            .chain(Continent::all().map(Area::Continent))
-            .chain([Area::Unknown])
-            .collect();
-        let number = |area: Area| {
-            let found = areas.iter().position(|other| *other == area);
-            found.and_then(|found| u16::try_from(found).ok()).unwrap_or(u16::MAX)
-        };
         let mut clients: BTreeMap<Area, AreaClients> = BTreeMap::new();
-        for (network, area) in countries.networks(number) {
-            let Some(area) = areas.get(usize::from(area)) else { continue };
-            let (client, addresses) = (network.network(), ipv4_addresses(network));
-            if let Some(known) = clients.get_mut(area) {
+        for (client, last, area) in countries.ranges() {
+            let addresses = ipv4_addresses(client, last);
+            if let Some(known) = clients.get_mut(&area) {
                 known.addresses += addresses;
-            } else if countries.locate(client).area == *area {
+            } else if countries.locate(client).area == area {
                 // An IPv6 address that holds an IPv4 address is located by that.
-                clients.insert(*area, AreaClients { client, addresses });
+                clients.insert(area, AreaClients { client, addresses });
             }
         }
         Self(clients)
@@ -72,11 +60,13 @@ impl Clients {
     }
 }
 
-/// The number of IPv4 addresses in a network; 0 for an IPv6 network.
-fn ipv4_addresses(network: IpNet) -> u64 {
-    match network {
-        IpNet::V4(network) => 1 << (32 - network.prefix_len().min(32)),
-        IpNet::V6(_) => 0,
+/// The number of IPv4 addresses from one to another; 0 for IPv6 addresses.
+fn ipv4_addresses(first: IpAddr, last: IpAddr) -> u64 {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            u64::from(last.to_bits().saturating_sub(first.to_bits())) + 1
+        }
+        _ => 0,
     }
 }
 

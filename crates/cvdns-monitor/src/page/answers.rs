@@ -138,9 +138,10 @@ impl Answering {
                 match name.kind {
                     NameKind::Record => records.push((owner, release.record(stamp))),
                     NameKind::Database => {
-                        records.extend(release.databases().map(|(database, version)| {
-                            (owner.replace(DB, database), database_record(version, stamp))
-                        }))
+                        for (database, version) in release.databases() {
+                            let text = database_record(version, stamp);
+                            records.push((owner.replace(DB, database), text));
+                        }
                     }
                     NameKind::Pool { .. } | NameKind::Ping => {}
                 }

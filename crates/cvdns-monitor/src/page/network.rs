@@ -2,7 +2,6 @@
 
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::State;
-use cvdns_pages::network::MOST_OUT;
 use cvdns_pages::{
     CountryPage, CountryRow, DatabaseRow, Feed, Frozen, MirrorRow, NetworkChange, NetworkPage,
     Record, Release, StateCounts,
@@ -51,7 +50,6 @@ pub(super) fn out(rows: &[MirrorRow]) -> Vec<MirrorRow> {
     let is_out = |row: &&MirrorRow| row.state != State::Up || !row.reason.is_empty();
     let mut out: Vec<&MirrorRow> = rows.iter().filter(is_out).collect();
     out.sort_by_key(|row| (rank(row), std::cmp::Reverse(row.since), &row.host));
-    out.truncate(MOST_OUT);
     out.into_iter().cloned().collect()
 }
 

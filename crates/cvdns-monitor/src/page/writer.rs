@@ -27,8 +27,9 @@ use super::{json, mirror, network};
 /// Most octets of overrides, as for servers.
 const MAX_OVERRIDES: u64 = 1 << 20;
 
-/// Seconds of the time after which every page is made anew: the cells of the strips are hours.
-const HOUR: i64 = 3600;
+/// Seconds after which a page is made anew, as its strips move on. Each mirror has its own time
+/// in the hour, as ten thousand at once would keep the disk busy.
+const HOUR: u64 = 3600;
 
 /// The files of a mirror, in the order in which they are written.
 const MIRROR_FILES: [&str; 4] =
@@ -338,7 +339,10 @@ fn fingerprint(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> u64 {
     format!("{:?}", of.status).hash(&mut hasher);
     of.share.map(f64::to_bits).hash(&mut hasher);
     feed.release.as_ref().map(cvdns_core::release::Release::core).hash(&mut hasher);
-    now.as_second().div_euclid(HOUR).hash(&mut hasher);
+    let mut time = DefaultHasher::new();
+    of.mirror.host.hash(&mut time);
+    let seconds = now.as_second().cast_unsigned().wrapping_add(time.finish() % HOUR);
+    (seconds / HOUR).hash(&mut hasher);
     let to_come = |to: Timestamp| to > *now;
     of.mirror.downtimes.iter().filter(|of| to_come(of.to)).count().hash(&mut hasher);
     let not_for = feed.mirrors.get(&of.mirror.host).map(|listed| &listed.not_for);

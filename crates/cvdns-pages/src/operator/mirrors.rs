@@ -1,5 +1,7 @@
 //! The list of mirrors, by state, country or host, a page at a time.
 
+use std::fmt::Write as _;
+
 use cvdns_core::geo::country::Country;
 use jiff::Timestamp;
 
@@ -78,7 +80,8 @@ impl MirrorFilter {
         let fields = [("state", &self.state), ("country", &self.country), ("host", &self.host)];
         let mut query = String::from("?");
         for (name, field) in fields.iter().filter(|(_, field)| !field.value.is_empty()) {
-            query.push_str(&format!("{name}={}&", encoded(&field.value)));
+            // Writing to a string does not fail.
+            let _ = write!(query, "{name}={}&", encoded(&field.value));
         }
         format!("{query}page={page}")
     }
@@ -105,7 +108,8 @@ fn encoded(value: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
                 out.push(char::from(octet));
             }
-            _ => out.push_str(&format!("%{octet:02X}")),
+            // Writing to a string does not fail.
+            _ => drop(write!(out, "%{octet:02X}")),
         }
     }
     out

@@ -70,7 +70,11 @@ fn per_second(count: u64, span: SignedDuration) -> String {
         ..0.01 => "<0.01".to_owned(),
         0.01..1.0 => format!("{rate:.2}"),
         1.0..100.0 => format!("{rate:.1}"),
-        _ => format::number(rate.round() as u64),
+        _ => {
+            let millis = span.as_millis().unsigned_abs().max(1);
+            let rounded = (u128::from(count) * 1000 + millis / 2) / millis;
+            format::number(u64::try_from(rounded).unwrap_or(u64::MAX))
+        }
     }
 }
 

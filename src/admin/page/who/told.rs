@@ -130,7 +130,7 @@ fn walked(of: &PoolInfo, path: &PathInfo) -> WalkedPool {
 
 /// The pool that an explanation names.
 fn pool(name: &str) -> Pool {
-    let continent = name.strip_prefix("continent:").and_then(|code| Continent::parse(code));
+    let continent = name.strip_prefix("continent:").and_then(Continent::parse);
     let named = name.strip_prefix("pool:").map(|name| Pool::Named(name.to_owned()));
     let country = Country::parse(name).ok().map(Pool::Country);
     let known = continent.map(Pool::Continent).or(named).or(country);

@@ -11,7 +11,7 @@ use crate::support::fixture::{self, states};
 use crate::support::http;
 
 fn encoded(value: &str) -> String {
-    value.bytes().map(|octet| format!("%{octet:02x}")).collect()
+    value.bytes().fold(String::new(), |encoded, octet| format!("{encoded}%{octet:02x}"))
 }
 
 /// A server some of whose mirrors are out, each for another reason.
@@ -108,10 +108,10 @@ fn assert_told(server: &Controlled, name: &str, rtype: &str, client: &str, at: &
     let network = told["client"]["address"].as_str().expect("an address");
     if !client.is_empty() {
         let prefix = told["client"]["prefix"].as_u64().map(|prefix| format!("/{prefix}"));
-        expected.push_str(&format!(" --client {network}{}", prefix.unwrap_or_default()));
+        expected = format!("{expected} --client {network}{}", prefix.unwrap_or_default());
     }
     if !at.is_empty() {
-        expected.push_str(&format!(" --at {at}"));
+        expected = format!("{expected} --at {at}");
     }
     assert_eq!(command, [expected], "{arguments:?}");
 }

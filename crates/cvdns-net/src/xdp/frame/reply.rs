@@ -91,12 +91,11 @@ fn udp_checksum(addresses_and_ports: Sum, message: &[u8], length: u16) -> [u8; 2
     }
 }
 
-/// Swaps source and destination, which stand side by side and have `SIZE` octets each.
+/// Swaps source and destination, which stand side by side and have `SIZE` octets each: as whole
+/// pieces, which are read and written at once.
 fn swap<const SIZE: usize>(octets: &mut [u8]) {
-    let pair = octets.first_chunk::<SIZE>().copied().zip(octets.last_chunk::<SIZE>().copied());
-    if let Some((source, destination)) = pair {
-        // Whole pieces, which are read and written at once.
-        octets[..SIZE].copy_from_slice(&destination);
-        octets[SIZE..].copy_from_slice(&source);
+    let Some((source, rest)) = octets.split_first_chunk_mut::<SIZE>() else { return };
+    if let Some(destination) = rest.first_chunk_mut::<SIZE>() {
+        std::mem::swap(source, destination);
     }
 }
