@@ -52,6 +52,8 @@ export class Cvdns {
     this.#write('release.json', JSON.stringify(RELEASE));
     this.#write('mirrors.toml', fleet.map((mirror) => this.#mirror(mirror)).join('\n'));
     this.#write('overrides.toml', tame ? '' : this.#override('wild.oulu.example'));
+    // Beside the rest, for pages name it by its path.
+    fs.copyFileSync('geoip/country.mmdb', path.join(directory, 'country.mmdb'));
     this.#configure('12h', false);
   }
 
@@ -84,7 +86,7 @@ workers = 1
 [[zone]]
 file = "zone.toml"
 [geoip]
-database = "${path.resolve('geoip/country.mmdb')}"
+database = "country.mmdb"
 [feed]
 source = "feed.json"
 overrides = "overrides.toml"
