@@ -9,7 +9,7 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::health::{Health, HealthInputs, MirrorCondition, MirrorStatus, Overrides};
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::pools::Pool as AnsweredPool;
-use cvdns_pages::{Frozen, Notice, Pool, Site};
+use cvdns_pages::{Frozen, Notice, Out, Pool, Site};
 
 use super::answers::{Answers, CountryAnswers};
 use super::out::{self, AddressFacts};
@@ -118,6 +118,12 @@ impl<'s> Facts<'s> {
                 .to_owned(),
             since: None,
         })
+    }
+
+    /// Why clients are not sent to a mirror; `None` if they are.
+    pub(super) fn out(&self, of: &MirrorFacts<'_>) -> Option<Out> {
+        let out = || out::out(of.condition, &of.status, &of.addresses);
+        (!self.is_usable(of)).then(out)
     }
 
     /// Whether any mirror can be used.

@@ -27,7 +27,7 @@ pub(super) fn page(
     let MirrorFacts { mirror, status, .. } = of;
     let now = facts.seen.now;
     let addresses = addresses(of, &past);
-    let out = (!facts.is_usable(of)).then(|| out::out(of));
+    let out = facts.out(of);
     let reason = out.as_ref().map(|out| out.reason.as_str()).unwrap_or_default();
     own.note((of.condition, reason), (of.status.since, now), &past.changes);
     let downtimes = mirror.downtimes.iter().filter(|downtime| now < downtime.to);
@@ -87,12 +87,8 @@ pub(super) fn row(
     available: Option<f64>,
     own: &Own,
 ) -> MirrorRow {
-    let (reason, until) = if facts.is_usable(of) {
-        (wrong(of), None)
-    } else {
-        let out = out::out(of);
-        (out.reason, out.until)
-    };
+    let (reason, until) =
+        facts.out(of).map_or_else(|| (wrong(of), None), |out| (out.reason, out.until));
     MirrorRow {
         host: of.mirror.host.clone(),
         country: of.mirror.country,
@@ -106,8 +102,8 @@ pub(super) fn row(
     }
 }
 
-/// What is wrong with a mirror to which clients are sent: nothing if all of its addresses are up and
-/// the last check of each was good enough for that.
+/// What is wrong with a mirror to which clients are sent: nothing if all of its addresses are up,
+/// and were found so.
 fn wrong(of: &MirrorFacts<'_>) -> String {
     let is_up = of.condition == MirrorCondition::Up;
     let by_checks = of.rows.iter().all(|row| row.state.is_none_or(State::is_usable));

@@ -8,7 +8,6 @@ use cvdns_core::fleet::Mirror;
 use cvdns_core::health::{Cause, MirrorCondition, MirrorStatus, Overrides, State};
 use cvdns_pages::{Out, OutBy};
 
-use super::facts::MirrorFacts;
 use crate::coordinator::AddressRow;
 
 /// The reason of what is out in a downtime.
@@ -63,10 +62,13 @@ pub(super) fn addresses(
 }
 
 /// Why clients are not sent to a mirror to which none are.
-pub(super) fn out(of: &MirrorFacts<'_>) -> Out {
-    let status = &of.status;
+pub(super) fn out(
+    condition: MirrorCondition,
+    status: &MirrorStatus,
+    addresses: &[AddressFacts],
+) -> Out {
     let by_checks = |reason| Out { by: OutBy::Checks, reason, until: None };
-    match (of.condition, status.stuck.as_ref(), &status.cause) {
+    match (condition, status.stuck.as_ref(), &status.cause) {
         (MirrorCondition::Stuck, Some(stuck), _) => by_checks(format!("it is {stuck}")),
         (MirrorCondition::Lagging, ..) => {
             let versions = if status.behind == 1 { "version" } else { "versions" };
@@ -78,7 +80,7 @@ pub(super) fn out(of: &MirrorFacts<'_>) -> Out {
         (_, _, Cause::Downtime(until)) => {
             Out { by: OutBy::Downtime, reason: DOWNTIME.to_owned(), until: Some(*until) }
         }
-        _ => by_addresses(&of.addresses),
+        _ => by_addresses(addresses),
     }
 }
 

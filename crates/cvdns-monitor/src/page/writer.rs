@@ -282,8 +282,9 @@ impl Writer {
 
     fn row(&self, facts: &Facts<'_>, of: &MirrorFacts<'_>) -> MirrorRow {
         let known = self.known.get(&of.mirror.host);
-        let own = known.map(|known| known.own.clone()).unwrap_or_default();
-        mirror::row(facts, of, known.and_then(|known| known.available), &own)
+        let unknown = Own::default();
+        let own = known.map_or(&unknown, |known| &known.own);
+        mirror::row(facts, of, known.and_then(|known| known.available), own)
     }
 }
 
