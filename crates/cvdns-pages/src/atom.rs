@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use cvdns_core::health::State;
+use cvdns_core::health::MirrorCondition;
 use jiff::Timestamp;
 
 use crate::layout::{Site, render};
@@ -31,10 +31,10 @@ pub struct Change {
     pub at: Timestamp,
     /// The address; `None` for the mirror as a whole.
     pub address: Option<IpAddr>,
-    /// The state before; `None` if it was new.
-    pub from: Option<State>,
+    /// The state before; `None` if the state was the first that was seen.
+    pub from: Option<MirrorCondition>,
     /// The state after.
-    pub to: State,
+    pub to: MirrorCondition,
     /// Its reason; may be empty.
     pub reason: String,
 }
@@ -60,11 +60,14 @@ impl Change {
 
     /// The change as a sentence.
     fn sentence(&self, host: &str) -> String {
-        let was = self.from.map_or_else(String::new, |state| format!(" It was {state}."));
+        let (since, was) = match self.from {
+            Some(state) => ("since", format!(" It was {state}.")),
+            None => ("as first seen at", String::new()),
+        };
         let reason = text::reason(&self.reason);
         let reason = if reason.is_empty() { reason } else { format!(" Reason: {reason}") };
         let subject = self.subject(host);
-        format!("{subject} is {} since {}.{was}{reason}", self.to, format::moment(self.at))
+        format!("{subject} is {} {since} {}.{was}{reason}", self.to, format::moment(self.at))
     }
 }
 

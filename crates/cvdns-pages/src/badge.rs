@@ -1,7 +1,7 @@
 //! The badge of a mirror: a small picture for its admin's own pages.
 
 use askama::Template;
-use cvdns_core::health::State;
+use cvdns_core::health::MirrorCondition;
 
 use crate::format;
 use crate::layout::render;
@@ -10,7 +10,7 @@ use crate::layout::render;
 #[derive(Debug, Clone, Copy)]
 pub struct Badge {
     /// The mirror's state.
-    pub state: State,
+    pub state: MirrorCondition,
     /// The available part of the last 30 days, 0 to 1; `None` if nothing was checked.
     pub available: Option<f64>,
 }
@@ -57,13 +57,16 @@ struct BadgeTemplate {
 }
 
 /// Colours on which white text has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3).
-fn colour(state: State) -> &'static str {
+fn colour(state: MirrorCondition) -> &'static str {
     match state {
-        State::Up => "#1a7f37",
-        State::Old => "#8a5a00",
-        State::Down => "#c1212d",
-        State::Drained => "#1f5fa8",
-        State::Removed => "#57606a",
+        MirrorCondition::Up => "#1a7f37",
+        MirrorCondition::Old
+        | MirrorCondition::Lagging
+        | MirrorCondition::Stuck
+        | MirrorCondition::Settling => "#8a5a00",
+        MirrorCondition::Down => "#c1212d",
+        MirrorCondition::Drained => "#1f5fa8",
+        MirrorCondition::Removed | MirrorCondition::Disabled => "#57606a",
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_badge_says_state_and_availability() {
-        let badge = Badge { state: State::Up, available: Some(0.9998) }.to_svg();
+        let badge = Badge { state: MirrorCondition::Up, available: Some(0.9998) }.to_svg();
         assert!(
             badge.contains(">mirror</text>") && badge.contains(">up 99.98 %</text>"),
             "{badge}"
@@ -96,10 +99,10 @@ mod tests {
             badge.contains("<title>Mirror: up, 99.98 % available in 30 days</title>"),
             "{badge}"
         );
-        let badge = Badge { state: State::Down, available: None }.to_svg();
+        let badge = Badge { state: MirrorCondition::Down, available: None }.to_svg();
         assert!(badge.contains(">down</text>") && badge.contains("#c1212d"), "{badge}");
         // What is markup in the value is escaped.
-        let badge = Badge { state: State::Up, available: Some(1e-9) }.to_svg();
+        let badge = Badge { state: MirrorCondition::Up, available: Some(1e-9) }.to_svg();
         assert!(badge.contains(">up &#60;0.01 %</text>"), "{badge}");
     }
 }

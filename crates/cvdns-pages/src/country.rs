@@ -2,7 +2,7 @@
 
 use askama::Template;
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::State;
+use cvdns_core::health::MirrorCondition;
 use jiff::Timestamp;
 
 use crate::counts::StateCounts;
@@ -53,8 +53,8 @@ pub struct MirrorRow {
     pub host: String,
     /// The country in which it is.
     pub country: Country,
-    /// Its state.
-    pub state: State,
+    /// Its state, as servers count it.
+    pub state: MirrorCondition,
     /// Start of the state; `None` if it is not known.
     pub since: Option<Timestamp>,
     /// Its capacity in kbit/s.
@@ -63,8 +63,10 @@ pub struct MirrorRow {
     pub share: Option<f64>,
     /// The available part of the last 30 days, 0 to 1; `None` if nothing was checked.
     pub available: Option<f64>,
-    /// Why it is not up; empty if it is.
+    /// Why it is not up, or what is wrong at some of its addresses; empty if all is well.
     pub reason: String,
+    /// When it is back by itself, if that is known.
+    pub until: Option<Timestamp>,
 }
 
 impl CountryPage {

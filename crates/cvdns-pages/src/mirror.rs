@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use askama::Template;
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::State;
+use cvdns_core::health::{MirrorCondition, State};
 use jiff::Timestamp;
 
-use crate::layout::{Frame, Site, render};
+use crate::layout::{Frame, Notice, Site, render};
 use crate::pool::{self, Pool};
 use crate::show::{
     ShowKnown as _, ShowMoment as _, ShowNumber as _, ShowPart as _, ShowState as _, ShowText as _,
@@ -20,12 +20,14 @@ use crate::{place, text};
 pub struct MirrorPage {
     /// The network.
     pub site: Site,
+    /// What readers must know first.
+    pub notices: Vec<Notice>,
     /// The mirror's host.
     pub host: String,
     /// The country in which it is.
     pub country: Country,
-    /// Its state.
-    pub state: State,
+    /// Its state, as servers count it.
+    pub state: MirrorCondition,
     /// Start of the state; `None` if it is not known.
     pub since: Option<Timestamp>,
     /// Why clients are not sent to it; `None` if they are.
@@ -52,7 +54,7 @@ pub struct MirrorPage {
     pub history: History,
     /// The last checks, the newest first.
     pub checks: Vec<CheckRow>,
-    /// The last changes of its state, the newest first.
+    /// The last changes of its state and of its addresses' states, the newest first.
     pub changes: Vec<crate::atom::Change>,
 }
 
@@ -76,6 +78,8 @@ pub enum OutBy {
     Operator,
     /// A downtime that its admin announced.
     Downtime,
+    /// The operator of some addresses, and the checks of the others.
+    Both,
 }
 
 /// An announced downtime.
@@ -98,7 +102,7 @@ pub struct AddressRow {
     pub since: Option<Timestamp>,
     /// The timestamp that it serves; `None` if none was read.
     pub timestamp: Option<Timestamp>,
-    /// What the last check found wrong; empty if nothing.
+    /// Why it is out, or what the last check found wrong; empty if nothing.
     pub reason: String,
     /// The available part of the last 30 days, 0 to 1; `None` if nothing was checked.
     pub available: Option<f64>,
@@ -166,17 +170,39 @@ impl MirrorPage {
     /// What its state means, in a sentence.
     fn meaning(&self) -> &'static str {
         match self.state {
-            State::Up => "Clients are sent to it.",
-            State::Old => {
+            MirrorCondition::Up => "Clients are sent to it.",
+            MirrorCondition::Old => {
                 "Its files are old: clients are sent to it only where too few other mirrors are up."
             }
-            State::Down => "It does not work: clients are not sent to it.",
-            State::Drained => "It was taken out on purpose: clients are not sent to it.",
-            State::Removed => {
+            MirrorCondition::Lagging => {
+                "It works, but its databases are too far behind: clients are not sent to it."
+            }
+            MirrorCondition::Stuck => {
+                "It works, but has had old databases for too long: clients are not sent to it."
+            }
+            MirrorCondition::Settling => {
+                "It changed its state too often: clients are not sent to it for now."
+            }
+            MirrorCondition::Drained => "It was taken out on purpose: clients are not sent to it.",
+            _ if self.is_out_by_operator() => {
+                "The network\u{2019}s operator took it out: clients are not sent to it."
+            }
+            MirrorCondition::Down => "It does not work: clients are not sent to it.",
+            MirrorCondition::Removed => {
                 "It was out for so long that it was removed: clients are not sent to it until its \
                  checks succeed again."
             }
+            MirrorCondition::Disabled => "It does not take part: clients are not sent to it.",
         }
+    }
+
+    fn is_out_by_operator(&self) -> bool {
+        self.out.as_ref().is_some_and(|out| out.by == OutBy::Operator)
+    }
+
+    /// The addresses at which something is wrong.
+    fn faulty(&self) -> Vec<&AddressRow> {
+        self.addresses.iter().filter(|row| !row.reason.is_empty()).collect()
     }
 
     /// The pools that it is in, as a list.
@@ -197,6 +223,7 @@ impl OutBy {
             Self::Checks => "The checks found",
             Self::Operator => "The network\u{2019}s operator took it out",
             Self::Downtime => "A downtime was announced",
+            Self::Both => "All of its addresses are out",
         }
     }
 }

@@ -39,8 +39,8 @@ pub struct NetworkPage {
     pub addresses: StateCounts,
     /// All countries of the database, with and without mirrors, in the order of their names.
     pub countries: Vec<CountryRow>,
-    /// The mirrors that are not up, in the order in which they are shown. The page shows the first
-    /// [`MOST_OUT`] of them.
+    /// The mirrors that are not up, or of which some addresses are out, in the order in which they
+    /// are shown. The page shows the first [`MOST_OUT`] of them.
     pub out: Vec<MirrorRow>,
     /// The last changes of mirrors, the newest first. The page shows the first [`MOST_CHANGES`] of
     /// them.
@@ -147,19 +147,9 @@ impl NetworkPage {
         }
     }
 
-    /// The database whose release the fewest mirrors hold.
-    fn slowest(&self) -> Option<&DatabaseRow> {
-        let databases = self.release.iter().flat_map(|release| &release.databases);
-        databases
-            .filter(|database| database.held_by.is_some())
-            .min_by(|one, two| one.held_by.unwrap_or(1.0).total_cmp(&two.held_by.unwrap_or(1.0)))
-    }
-
-    /// The number of mirrors that are not up and not in the list of them.
-    fn more_out(&self) -> u32 {
-        let shown = self.out.len().min(MOST_OUT);
-        let out = self.mirrors.total().saturating_sub(self.mirrors.up);
-        out.saturating_sub(u32::try_from(shown).unwrap_or(u32::MAX))
+    /// The number of mirrors that are out and not in the list of them.
+    fn more_out(&self) -> u64 {
+        self.out.len().saturating_sub(MOST_OUT) as u64
     }
 
     /// The number of countries all of whose mirrors are out.

@@ -1,7 +1,7 @@
 //! How templates show values: as methods, which a template can call on values and on references.
 
 use askama::filters::Safe;
-use cvdns_core::health::State;
+use cvdns_core::health::{MirrorCondition, State};
 use jiff::Timestamp;
 
 use crate::{format, text};
@@ -32,6 +32,12 @@ pub(crate) trait ShowState {
 }
 
 impl ShowState for State {
+    fn mark(&self) -> Safe<String> {
+        MirrorCondition::from(*self).mark()
+    }
+}
+
+impl ShowState for MirrorCondition {
     fn mark(&self) -> Safe<String> {
         Safe(format!("<span class=\"state {self}\">{self}</span>"))
     }

@@ -204,6 +204,15 @@ fn check_mirrors(dir: &Path) {
         }
         let badge = fs::read_to_string(page_of(dir, host, "badge.svg")).expect("a badge");
         assert!(badge.contains(state), "{badge}");
+        // The first state that was seen is an entry, so that no feed is empty or of no time.
+        let atom = fs::read_to_string(page_of(dir, host, "changes.atom")).expect("a feed");
+        assert!(atom.contains("<entry>") && !atom.contains("1970-"), "{host}: {atom}");
+        let first = document["changes"]
+            .as_array()
+            .expect("changes")
+            .iter()
+            .find(|change| change["address"] == Value::Null && change["from"] == Value::Null);
+        assert_eq!(first.expect("a first state")["at"], "2026-11-23T17:00:00Z", "{host}");
     }
     let off = of("off.example");
     assert!(off["out"]["reason"].as_str().expect("a reason").contains("the connection is refused"));

@@ -1,5 +1,7 @@
 //! The condition of a mirror as metrics and logs name it.
 
+use std::fmt;
+
 use super::{Cause, MirrorStatus, State};
 use crate::fleet::Mirror;
 
@@ -62,13 +64,12 @@ impl MirrorCondition {
         let first = mirror_status.ipv4.iter().chain(&mirror_status.ipv6).next();
         let dead = usable(&mirror_status.state)
             && !mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable);
-        match first.filter(|_| dead).copied().unwrap_or(mirror_status.state) {
-            State::Up => Self::Up,
-            State::Old => Self::Old,
-            State::Down => Self::Down,
-            State::Drained => Self::Drained,
-            State::Removed => Self::Removed,
-        }
+        first.filter(|_| dead).copied().unwrap_or(mirror_status.state).into()
+    }
+
+    /// The condition with this name.
+    pub fn named(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|condition| condition.label() == label)
     }
 
     /// Name of the condition in metrics and logs.
@@ -89,5 +90,23 @@ impl MirrorCondition {
     /// Whether mirrors in this condition are answered, if only in the absence of better ones.
     pub const fn is_answered(self) -> bool {
         matches!(self, Self::Up | Self::Old)
+    }
+}
+
+impl From<State> for MirrorCondition {
+    fn from(state: State) -> Self {
+        match state {
+            State::Up => Self::Up,
+            State::Old => Self::Old,
+            State::Down => Self::Down,
+            State::Drained => Self::Drained,
+            State::Removed => Self::Removed,
+        }
+    }
+}
+
+impl fmt::Display for MirrorCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use cvdns_core::fleet::Mirror;
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::{Health, HealthInputs, MirrorStatus, Overrides};
+use cvdns_core::health::{Health, HealthInputs, MirrorCondition, MirrorStatus, Overrides};
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::pools::Pool as AnsweredPool;
-use cvdns_pages::{Notice, Pool, Site};
+use cvdns_pages::{Frozen, Notice, Out, Pool, Site};
 
 use super::answers::{Answers, CountryAnswers};
+use super::out::{self, AddressFacts};
 use super::seen::Seen;
 use crate::coordinator::AddressRow;
 
@@ -34,8 +35,12 @@ pub(super) struct MirrorFacts<'s> {
     pub(super) mirror: &'s Mirror,
     /// Its status as servers have it.
     pub(super) status: Cow<'s, MirrorStatus>,
+    /// Its state as servers count it.
+    pub(super) condition: MirrorCondition,
     /// What checks found at its addresses.
     pub(super) rows: Vec<&'s AddressRow>,
+    /// What there is to say of each of its addresses.
+    pub(super) addresses: Vec<AddressFacts>,
     /// The part of all clients' answers that it leads, from 0 to 1.
     pub(super) share: Option<f64>,
 }
@@ -67,10 +72,14 @@ impl<'s> Facts<'s> {
                 let same = |status: &&MirrorStatus| {
                     (status.ipv4.len(), status.ipv6.len()) == (own.ipv4.len(), own.ipv6.len())
                 };
+                let status = served.filter(same).map_or(Cow::Owned(own), Cow::Borrowed);
+                let rows = rows.remove(mirror.host.as_str()).unwrap_or_default();
                 mirrors.push(MirrorFacts {
                     mirror,
-                    status: served.filter(same).map_or(Cow::Owned(own), Cow::Borrowed),
-                    rows: rows.remove(mirror.host.as_str()).unwrap_or_default(),
+                    condition: MirrorCondition::of(mirror, &status, seen.setting.lag),
+                    addresses: out::addresses(mirror, &status, &rows, (overrides, seen.now)),
+                    status,
+                    rows,
                     share: answers.and_then(|answers| answers.shares.get(&mirror.host)).copied(),
                 });
             }
@@ -85,7 +94,9 @@ impl<'s> Facts<'s> {
                 pools.entry(country).or_default().push(place);
             }
         }
-        Self { seen, site: site(seen), mirrors, pools, answers, notices }
+        let mut facts = Self { seen, site: site(seen), mirrors, pools, answers, notices };
+        facts.notices.extend(facts.nothing_usable());
+        facts
     }
 
     /// What is announced; `None` if that is not known.
@@ -98,12 +109,52 @@ impl<'s> Facts<'s> {
         self.answers?.countries.get(&country)
     }
 
+    /// What readers must know when no mirror can be used; `None` if one can.
+    fn nothing_usable(&self) -> Option<Notice> {
+        let none = !self.mirrors.is_empty() && !self.any_usable();
+        none.then(|| Notice {
+            title: "No mirror can be used".to_owned(),
+            text: "Name servers answer all mirrors all the same, as an empty answer helps nobody."
+                .to_owned(),
+            since: None,
+        })
+    }
+
+    /// Why clients are not sent to a mirror; `None` if they are.
+    pub(super) fn out(&self, of: &MirrorFacts<'_>) -> Option<Out> {
+        let out = || out::out(of.condition, &of.status, &of.addresses);
+        (!self.is_usable(of)).then(out)
+    }
+
+    /// Whether any mirror can be used.
+    pub(super) fn any_usable(&self) -> bool {
+        self.mirrors.iter().any(|of| self.is_usable(of))
+    }
+
+    /// Why and since when all states stand still; `None` if they do not.
+    pub(super) fn frozen(&self) -> Option<Frozen> {
+        let frozen = self.seen.frozen.as_ref()?;
+        Some(Frozen { since: Some(frozen.since), reason: frozen.reason.clone() })
+    }
+
     /// Whether clients are sent to a mirror.
     pub(super) fn is_usable(&self, mirror: &MirrorFacts<'_>) -> bool {
         let status = &mirror.status;
         status.stuck.is_none()
             && status.behind <= self.seen.setting.lag
             && status.ipv4.iter().chain(&status.ipv6).any(|state| state.is_usable())
+    }
+}
+
+/// What readers must know while all states stand still.
+pub(super) fn standstill(frozen: &Frozen) -> Notice {
+    Notice {
+        title: "All states stand still".to_owned(),
+        text: format!(
+            "The coordinator doubts what it sees, so no mirror changes its state. Reason: {}.",
+            frozen.reason
+        ),
+        since: frozen.since,
     }
 }
 

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use cvdns_core::health::State;
+use cvdns_core::health::{MirrorCondition, State};
 use cvdns_core::problem::printable;
 use cvdns_pages::strip::{Cell, Measured, Strip};
 use cvdns_pages::{
     AddressRow, Change, CheckRow, CountryRow, MirrorPage, MirrorRow, NetworkPage, Notice, Out,
     OutBy, Pool, StateCounts, Verdict, VersionRow, place, text,
 };
+
+use super::facts::standstill;
 
 /// The version of the documents.
 const FORMAT: u32 = 1;
@@ -23,8 +25,9 @@ pub(super) fn mirror(page: &MirrorPage) -> Result<Vec<u8>, String> {
         network: cut(&page.site.network),
         host: text::host(&page.host),
         country: page.country.code(),
-        state: page.state,
+        state: page.state.label(),
         since: page.since,
+        notices: page.notices.iter().map(NoticeDocument::of).collect(),
         out: page.out.as_ref().map(OutDocument::of),
         advice: page.advice.iter().map(|advice| cut(advice)).collect(),
         addresses: page.addresses.iter().map(AddressDocument::of).collect(),
@@ -49,6 +52,9 @@ pub(super) fn mirror(page: &MirrorPage) -> Result<Vec<u8>, String> {
 pub(super) fn network(page: &NetworkPage, mirrors: &[MirrorRow]) -> Result<Vec<u8>, String> {
     let feed = &page.feed;
     let changes = page.changes.iter();
+    // The page shows the first one apart from the others.
+    let standstill = feed.frozen.as_ref().map(standstill);
+    let notices = standstill.iter().chain(&page.notices);
     octets(&NetworkDocument {
         format: FORMAT,
         network: cut(&page.site.network),
@@ -69,7 +75,7 @@ pub(super) fn network(page: &NetworkPage, mirrors: &[MirrorRow]) -> Result<Vec<u
             .collect(),
         release: page.release.as_ref().map(ReleaseDocument::of),
         share_note: &page.share_note,
-        notices: page.notices.iter().map(NoticeDocument::of).collect(),
+        notices: notices.map(NoticeDocument::of).collect(),
         states: Counts::of(page.mirrors),
         address_states: Counts::of(page.addresses),
         countries: page.countries.iter().map(CountryDocument::of).collect(),
@@ -110,8 +116,9 @@ struct MirrorDocument {
     network: String,
     host: String,
     country: &'static str,
-    state: State,
+    state: &'static str,
     since: Option<Timestamp>,
+    notices: Vec<NoticeDocument>,
     out: Option<OutDocument>,
     advice: Vec<String>,
     addresses: Vec<AddressDocument>,
@@ -140,6 +147,7 @@ impl OutDocument {
             OutBy::Checks => "checks",
             OutBy::Operator => "operator",
             OutBy::Downtime => "downtime",
+            OutBy::Both => "both",
         };
         Self { by, reason: cut(&out.reason), until: out.until }
     }
@@ -256,16 +264,16 @@ struct ChangeDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     address: Option<IpAddr>,
-    from: Option<State>,
-    to: State,
+    from: Option<&'static str>,
+    to: &'static str,
     reason: String,
 }
 
 impl ChangeDocument {
     fn of(host: Option<&str>, change: &Change) -> Self {
-        let Change { at, address, from, to, .. } = *change;
-        let reason = cut(&change.reason);
-        Self { at, host: host.map(text::host), address, from, to, reason }
+        let Change { at, address, .. } = *change;
+        let (from, to) = (change.from.map(MirrorCondition::label), change.to.label());
+        Self { at, host: host.map(text::host), address, from, to, reason: cut(&change.reason) }
     }
 }
 
@@ -355,14 +363,18 @@ impl NoticeDocument {
 struct Counts {
     up: u32,
     old: u32,
+    lagging: u32,
+    stuck: u32,
+    settling: u32,
     down: u32,
     drained: u32,
     removed: u32,
 }
 
 impl Counts {
-    fn of(StateCounts { up, old, down, drained, removed }: StateCounts) -> Self {
-        Self { up, old, down, drained, removed }
+    fn of(counts: StateCounts) -> Self {
+        let StateCounts { up, old, lagging, stuck, settling, down, drained, removed } = counts;
+        Self { up, old, lagging, stuck, settling, down, drained, removed }
     }
 }
 
@@ -398,8 +410,9 @@ impl CountryDocument {
 struct MirrorEntry {
     host: String,
     country: &'static str,
-    state: State,
+    state: &'static str,
     since: Option<Timestamp>,
+    until: Option<Timestamp>,
     capacity: u64,
     share: Option<f64>,
     available: Option<f64>,
@@ -413,8 +426,9 @@ impl MirrorEntry {
         Self {
             host: text::host(&row.host),
             country: row.country.code(),
-            state: row.state,
+            state: row.state.label(),
             since: row.since,
+            until: row.until,
             capacity: row.capacity,
             share: row.share.map(rounded),
             available: row.available.map(rounded),

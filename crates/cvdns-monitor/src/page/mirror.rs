@@ -1,27 +1,35 @@
 //! The page of a mirror, its Atom feed and its badge.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 
 use cvdns_core::geo::area::Area;
-use cvdns_core::health::{Cause, State};
+use cvdns_core::health::{Cause, MirrorCondition, State};
 use cvdns_core::release::CORE_DATABASES;
 use cvdns_pages::mirror::Downtime;
 use cvdns_pages::{
-    AddressRow as AddressView, AtomFeed, Badge, MirrorPage, MirrorRow, Out, OutBy, Pool, VersionRow,
+    AddressRow as AddressView, AtomFeed, Badge, MirrorPage, MirrorRow, Pool, VersionRow,
 };
 
-use super::facts::{Facts, MirrorFacts};
+use super::facts::{Facts, MirrorFacts, standstill};
+use super::out::{self, AddressFacts};
+use super::own::Own;
 use super::past::Past;
 use crate::coordinator::AddressRow;
 use crate::trial::Advice;
 
-/// The page of a mirror with this past.
-pub(super) fn page(facts: &Facts<'_>, of: &MirrorFacts<'_>, past: Past) -> MirrorPage {
+/// The page of a mirror with this past. Its state is noted in `own`.
+pub(super) fn page(
+    facts: &Facts<'_>,
+    of: &MirrorFacts<'_>,
+    past: Past,
+    own: &mut Own,
+) -> MirrorPage {
     let MirrorFacts { mirror, status, .. } = of;
     let now = facts.seen.now;
     let addresses = addresses(of, &past);
+    let out = facts.out(of);
+    let reason = out.as_ref().map(|out| out.reason.as_str()).unwrap_or_default();
+    own.note((of.condition, reason), (of.status.since, now), &past.changes);
     let downtimes = mirror.downtimes.iter().filter(|downtime| now < downtime.to);
     let listed = facts.seen.feed.mirrors.get(&mirror.host);
     let not_for = mirror.not_for.iter().chain(listed.into_iter().flat_map(|of| &of.not_for));
@@ -34,11 +42,12 @@ pub(super) fn page(facts: &Facts<'_>, of: &MirrorFacts<'_>, past: Past) -> Mirro
     let pools = pools.chain(mirror.pools.iter().map(|pool| Pool::Named(pool.clone())));
     MirrorPage {
         site: facts.site.clone(),
+        notices: facts.frozen().iter().map(standstill).collect(),
         host: mirror.host.clone(),
         country: mirror.country,
-        state: status.state,
-        since: since(of),
-        out: out(facts, of),
+        state: of.condition,
+        since: since(of, own),
+        out,
         advice: advice(facts, of),
         addresses,
         versions: versions(facts, of),
@@ -50,12 +59,13 @@ pub(super) fn page(facts: &Facts<'_>, of: &MirrorFacts<'_>, past: Past) -> Mirro
         downtimes: downtimes.map(|of| Downtime { from: of.from, to: of.to }).collect(),
         history: past.strips,
         checks: past.checks,
-        changes: past.changes,
+        changes: own.with(past.changes),
     }
 }
 
 /// The Atom feed beside a page.
 pub(super) fn atom(page: &MirrorPage) -> AtomFeed {
+    // There is always a change: at least the first state that was seen.
     let first = page.since.unwrap_or(Timestamp::UNIX_EPOCH);
     AtomFeed {
         site: page.site.clone(),
@@ -71,66 +81,45 @@ pub(super) fn badge(page: &MirrorPage) -> Badge {
 }
 
 /// The row of a mirror in tables. `available` is the available part of the last 30 days.
-pub(super) fn row(facts: &Facts<'_>, of: &MirrorFacts<'_>, available: Option<f64>) -> MirrorRow {
-    let is_well = of.status.state == State::Up && facts.is_usable(of);
-    let reason = out(facts, of).map_or_else(|| reasons(&of.rows), |out| out.reason);
+pub(super) fn row(
+    facts: &Facts<'_>,
+    of: &MirrorFacts<'_>,
+    available: Option<f64>,
+    own: &Own,
+) -> MirrorRow {
+    let (reason, until) =
+        facts.out(of).map_or_else(|| (wrong(of), None), |out| (out.reason, out.until));
     MirrorRow {
         host: of.mirror.host.clone(),
         country: of.mirror.country,
-        state: of.status.state,
-        since: since(of),
+        state: of.condition,
+        since: since(of, own),
         capacity: of.mirror.capacity,
         share: of.share,
         available,
-        reason: if is_well { String::new() } else { reason },
+        reason,
+        until,
     }
 }
 
-/// Why clients are not sent to a mirror; `None` if they are.
-fn out(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> Option<Out> {
-    if facts.is_usable(of) {
-        return None;
-    }
-    let status = &of.status;
-    let by_checks = |reason| Out { by: OutBy::Checks, reason, until: None };
-    Some(match &status.cause {
-        Cause::Override { reason, until } if !status.state.is_usable() => {
-            Out { by: OutBy::Operator, reason: reason.to_string(), until: *until }
-        }
-        Cause::Downtime(until) => Out {
-            by: OutBy::Downtime,
-            reason: "an announced downtime".to_owned(),
-            until: Some(*until),
-        },
-        _ if status.state.is_usable() && status.behind > facts.seen.setting.lag => {
-            by_checks(format!("it is {} versions behind the record", status.behind))
-        }
-        _ => by_checks(reasons(&of.rows)),
-    })
-}
-
-/// The different reasons of a mirror's addresses, each with its address if they differ.
-fn reasons(rows: &[&AddressRow]) -> String {
-    let failing: Vec<&&AddressRow> = rows.iter().filter(|row| !row.reason.is_empty()).collect();
-    match failing.split_first() {
-        None => String::new(),
-        Some((first, rest))
-            if failing.len() == rows.len() && rest.iter().all(|row| row.reason == first.reason) =>
-        {
-            first.reason.clone()
-        }
-        Some(_) => {
-            let each = failing.iter().map(|row| format!("{}: {}", row.address, row.reason));
-            each.collect::<Vec<_>>().join("; ")
-        }
-    }
+/// What is wrong with a mirror to which clients are sent: nothing if all of its addresses are up,
+/// and were found so.
+fn wrong(of: &MirrorFacts<'_>) -> String {
+    let is_up = of.condition == MirrorCondition::Up;
+    let by_checks = of.rows.iter().all(|row| row.state.is_none_or(State::is_usable));
+    let is_well = is_up && by_checks && of.addresses.iter().all(|it| it.state.is_usable());
+    if is_well { String::new() } else { out::reasons(&of.addresses) }
 }
 
 /// What the admin of a mirror can do about what checks find: the words of `cvdns monitor --try`.
 fn advice(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> Vec<String> {
     let is_for_all = facts.seen.setting.is_probe;
     let mut advice: Vec<Advice> = Vec::new();
-    for row in &of.rows {
+    if matches!(of.condition, MirrorCondition::Lagging | MirrorCondition::Stuck) {
+        advice.push(Advice::Update);
+    }
+    // What is not believed may be the fault of the coordinator.
+    for row in of.rows.iter().filter(|row| !row.reason.starts_with("withheld: ")) {
         let found = Advice::of_reason(&row.reason);
         let found = found.filter(|advice| !is_for_all || advice.is_general());
         advice.extend(found.filter(|found| !advice.contains(found)));
@@ -139,25 +128,37 @@ fn advice(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> Vec<String> {
 }
 
 /// The start of a mirror's state.
-fn since(of: &MirrorFacts<'_>) -> Option<Timestamp> {
-    of.status.since.filter(|_| !matches!(of.status.cause, Cause::Override { .. }))
+fn since(of: &MirrorFacts<'_>, own: &Own) -> Option<Timestamp> {
+    match of.status.cause {
+        Cause::Override { .. } => own.since(),
+        // Servers stay away a little earlier than it was announced.
+        Cause::Downtime(until) => {
+            let downtime = of.mirror.downtimes.iter().find(|downtime| downtime.to == until);
+            downtime.map(|downtime| downtime.from)
+        }
+        _ => match of.condition {
+            MirrorCondition::Lagging => own.since(),
+            MirrorCondition::Stuck => of.status.stuck.as_ref().map(|stuck| stuck.since),
+            _ => of.status.since,
+        },
+    }
 }
 
 fn addresses(of: &MirrorFacts<'_>, past: &Past) -> Vec<AddressView> {
-    let states = of.status.ipv4.iter().chain(&of.status.ipv6);
-    let view = |(address, state): (IpAddr, &State)| {
+    let view = |facts: &AddressFacts| {
+        let AddressFacts { address, state, .. } = *facts;
         let row = of.rows.iter().find(|row| row.address == address);
         let available = past.available.iter().find(|(of, _)| *of == address);
         AddressView {
             address,
-            state: *state,
-            since: row.filter(|row| row.state == Some(*state)).and_then(|row| row.since),
+            state,
+            since: row.filter(|row| row.state == Some(state)).and_then(|row| row.since),
             timestamp: row.and_then(|row| row.timestamp),
-            reason: row.map(|row| row.reason.clone()).unwrap_or_default(),
+            reason: facts.reason.clone(),
             available: available.and_then(|(_, available)| *available),
         }
     };
-    of.mirror.addresses().zip(states).map(view).collect()
+    of.addresses.iter().map(view).collect()
 }
 
 /// The databases of a mirror: the lowest versions among the addresses that clients are sent to, or

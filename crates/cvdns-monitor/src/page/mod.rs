@@ -6,6 +6,7 @@
 //!
 //! - `answers` finds out what servers answer by the feed, `facts` puts that together with the fleet
 //!   and what checks found, and `past` adds the history;
+//! - `out` tells why clients are not sent to a mirror, and `own` how its state as a whole changed;
 //! - `mirror`, `network` and `json` make pages of it;
 //! - `directory` writes files, and `writer` decides which ones.
 
@@ -15,6 +16,8 @@ mod facts;
 mod json;
 mod mirror;
 mod network;
+mod out;
+mod own;
 mod past;
 mod seen;
 mod writer;

@@ -1,10 +1,10 @@
 //! The network's page and the pages of countries.
 
 use cvdns_core::geo::country::Country;
-use cvdns_core::health::State;
+use cvdns_core::health::MirrorCondition;
 use cvdns_pages::{
-    CountryPage, CountryRow, DatabaseRow, Feed, Frozen, MirrorRow, NetworkChange, NetworkPage,
-    Record, Release, StateCounts,
+    CountryPage, CountryRow, DatabaseRow, Feed, MirrorRow, NetworkChange, NetworkPage, Record,
+    Release, StateCounts,
 };
 
 use super::answers::CountryAnswers;
@@ -20,8 +20,18 @@ pub(super) fn page(
     let mut mirrors = StateCounts::default();
     let mut addresses = StateCounts::default();
     for of in &facts.mirrors {
-        mirrors.add(of.status.state);
-        of.status.ipv4.iter().chain(&of.status.ipv6).for_each(|state| addresses.add(*state));
+        mirrors.add(of.condition);
+        for address in &of.addresses {
+            match of.condition {
+                // The states of the addresses do not tell that nobody is sent there.
+                left_out @ (MirrorCondition::Lagging | MirrorCondition::Stuck)
+                    if address.state.is_usable() =>
+                {
+                    addresses.add(left_out);
+                }
+                _ => addresses.add(address.state),
+            }
+        }
     }
     NetworkPage {
         site: facts.site.clone(),
@@ -41,13 +51,14 @@ pub(super) fn page(
 /// The rows of the mirrors that are not well: first those that fail, and of these the last ones.
 pub(super) fn out(rows: &[MirrorRow]) -> Vec<MirrorRow> {
     let rank = |row: &MirrorRow| match row.state {
-        State::Down => 0,
-        State::Up => 1,
-        State::Old => 2,
-        State::Drained => 3,
-        State::Removed => 4,
+        MirrorCondition::Down => 0,
+        MirrorCondition::Lagging | MirrorCondition::Stuck | MirrorCondition::Settling => 1,
+        MirrorCondition::Up => 2,
+        MirrorCondition::Old => 3,
+        MirrorCondition::Drained => 4,
+        MirrorCondition::Removed | MirrorCondition::Disabled => 5,
     };
-    let is_out = |row: &&MirrorRow| row.state != State::Up || !row.reason.is_empty();
+    let is_out = |row: &&MirrorRow| row.state != MirrorCondition::Up || !row.reason.is_empty();
     let mut out: Vec<&MirrorRow> = rows.iter().filter(is_out).collect();
     out.sort_by_key(|row| (rank(row), std::cmp::Reverse(row.since), &row.host));
     out.into_iter().cloned().collect()
@@ -76,7 +87,7 @@ fn row(facts: &Facts<'_>, country: Country) -> CountryRow {
         fallback: Vec::new(),
     };
     for of in members(facts, country) {
-        row.mirrors.add(of.status.state);
+        row.mirrors.add(of.condition);
         row.capacity = row.capacity.saturating_add(of.mirror.capacity);
         if facts.is_usable(of) {
             row.usable_capacity = row.usable_capacity.saturating_add(of.mirror.capacity);
@@ -114,13 +125,11 @@ fn share_note(facts: &Facts<'_>) -> String {
 fn feed(facts: &Facts<'_>) -> Feed {
     let feed = &facts.seen.feed;
     let fresh = crate::rule::later(feed.generated, facts.seen.setting.inputs.max_age);
-    let frozen = facts.seen.frozen.as_ref();
     Feed {
         serial: feed.serial,
         generated: feed.generated,
         fresh_until: fresh,
-        frozen: frozen
-            .map(|frozen| Frozen { since: Some(frozen.since), reason: frozen.reason.clone() }),
+        frozen: facts.frozen(),
     }
 }
 
@@ -136,13 +145,15 @@ fn records(facts: &Facts<'_>) -> Vec<Record> {
 fn release(facts: &Facts<'_>) -> Option<Release> {
     let release = facts.seen.feed.release.as_ref()?;
     let gates = facts.announced().map(|announced| &announced.gates);
+    let any_usable = facts.any_usable();
     let row = |(name, version): (&str, u32)| {
         let gate = gates.and_then(|gates| gates.iter().find(|gate| gate.database == name));
         DatabaseRow {
             name: name.to_owned(),
             released: version,
             announced: gate.map_or(version, |gate| gate.announced),
-            held_by: gate.map(|gate| gate.released_held.ratio()),
+            // Of no capacity at all, every part is held.
+            held_by: gate.filter(|_| any_usable).map(|gate| gate.released_held.ratio()),
         }
     };
     Some(Release {

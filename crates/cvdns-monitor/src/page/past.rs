@@ -15,7 +15,7 @@ use cvdns_pages::{
 const CHECKS: usize = 20;
 
 /// The number of changes on a page and in an Atom feed.
-const CHANGES: usize = 50;
+pub(super) const CHANGES: usize = 50;
 
 /// What is kept of a mirror's past.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ fn row(address: IpAddr, check: Check) -> CheckRow {
 
 fn change(change: StateChange) -> Change {
     let StateChange { at, address, was, is, reason, .. } = change;
-    Change { at, address: Some(address), from: Some(was), to: is, reason }
+    Change { at, address: Some(address), from: Some(was.into()), to: is.into(), reason }
 }
 
 fn strip(strip: &Strip) -> StripView {

@@ -20,6 +20,7 @@ use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
 use super::facts::{Facts, MirrorFacts};
+use super::own::Own;
 use super::past::{Archive, Past};
 use super::seen::{Moment, Seen, Setting};
 use super::{json, mirror, network};
@@ -53,12 +54,14 @@ pub(super) struct Writer {
 }
 
 /// What was written of a mirror.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Written {
     /// The hash of all that its page was made from, but for its history.
     fingerprint: u64,
     /// The available part of the last 30 days, from 0 to 1.
     available: Option<f64>,
+    /// How its state changed.
+    own: Own,
 }
 
 /// What has come of a round.
@@ -222,7 +225,11 @@ impl Writer {
         (past, fingerprint): (Past, u64),
         files: &mut Files<'_>,
     ) -> Result<(), String> {
-        let page = mirror::page(facts, of, past);
+        let mut own = match self.known.get(&of.mirror.host) {
+            Some(known) => known.own.clone(),
+            None => Own::read(&facts.seen.setting.inputs.directory, &of.mirror.host),
+        };
+        let page = mirror::page(facts, of, past, &mut own);
         let contents = [
             mirror::badge(&page).to_svg().into_bytes(),
             mirror::atom(&page).to_xml().into_bytes(),
@@ -233,7 +240,7 @@ impl Writer {
             files.put(&place::mirror_file(&page.host, file), &content)?;
         }
         let available = page.history.month.available;
-        self.known.insert(page.host.clone(), Written { fingerprint, available });
+        self.known.insert(page.host.clone(), Written { fingerprint, available, own });
         self.note_changes(&page.host, page.changes);
         Ok(())
     }
@@ -243,6 +250,7 @@ impl Writer {
         let oldest = self.changes.get(MOST_CHANGES - 1).map(|last| last.change.at);
         let news = changes.into_iter().take(MOST_CHANGES);
         let mut news: Vec<NetworkChange> = news
+            .filter(|change| change.from.is_some())
             .filter(|change| oldest.is_none_or(|oldest| change.at >= oldest))
             .map(|change| NetworkChange { host: host.to_owned(), change })
             .collect();
@@ -274,7 +282,9 @@ impl Writer {
 
     fn row(&self, facts: &Facts<'_>, of: &MirrorFacts<'_>) -> MirrorRow {
         let known = self.known.get(&of.mirror.host);
-        mirror::row(facts, of, known.and_then(|known| known.available))
+        let unknown = Own::default();
+        let own = known.map_or(&unknown, |known| &known.own);
+        mirror::row(facts, of, known.and_then(|known| known.available), own)
     }
 }
 
@@ -336,6 +346,8 @@ fn fingerprint(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> u64 {
     let Seen { now, feed, .. } = facts.seen;
     let mut hasher = DefaultHasher::new();
     of.rows.hash(&mut hasher);
+    of.addresses.hash(&mut hasher);
+    format!("{:?}{:?}", of.condition, facts.seen.frozen).hash(&mut hasher);
     format!("{:?}", of.status).hash(&mut hasher);
     of.share.map(f64::to_bits).hash(&mut hasher);
     feed.release.as_ref().map(cvdns_core::release::Release::core).hash(&mut hasher);

@@ -157,10 +157,10 @@ fn the_front_page_counts_mirrors() {
     let text = page.to_html();
     let rows = network.mirrors_page().mirrors;
     for state in [State::Up, State::Old, State::Down, State::Drained, State::Removed] {
-        let count = rows.iter().filter(|row| row.state == state).count();
+        let count = rows.iter().filter(|row| row.state == state.into()).count();
         assert!(text.contains(&format!("<b>{count}</b> <span>{state}</span>")), "{count} {state}");
     }
-    let usable = rows.iter().filter(|row| row.state.is_usable()).count();
+    let usable = rows.iter().filter(|row| row.state.is_answered()).count();
     assert!(text.contains(&format!("{usable} of 82 mirrors can be used.")));
     for row in &page.countries {
         let count = rows.iter().filter(|each| each.country == row.country).count();

@@ -228,8 +228,8 @@ fn change(index: usize, mirror: &Mirror) -> Change {
     Change {
         at: ago(index as i64 * 7 + 1),
         address: (index % 3 == 1).then(|| mirror.addresses[0]),
-        from: Some(if up { State::Down } else { State::Up }),
-        to: mirror.state,
+        from: Some(if up { State::Down } else { State::Up }.into()),
+        to: mirror.state.into(),
         reason: mirror.reason.to_owned(),
     }
 }

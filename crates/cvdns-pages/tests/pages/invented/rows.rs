@@ -14,12 +14,13 @@ impl Mirror {
         MirrorRow {
             host: self.host.clone(),
             country: self.country,
-            state: self.state,
+            state: self.state.into(),
             since: Some(self.since),
             capacity: self.capacity,
             share: Some(if self.state.is_usable() { 0.0123 } else { 0.0 }),
             available: Some(if self.state.is_usable() { 0.9998 } else { 0.93 }),
             reason: self.reason.to_owned(),
+            until: None,
         }
     }
 
@@ -48,9 +49,10 @@ impl Mirror {
         };
         MirrorPage {
             site: site(),
+            notices: Vec::new(),
             host: self.host.clone(),
             country: self.country,
-            state: self.state,
+            state: self.state.into(),
             since: Some(self.since),
             out,
             advice,
