@@ -263,7 +263,7 @@ mod tests {
             measured: *measured,
         });
         let cells: Vec<Cell> = cells.collect();
-        let checked = SignedDuration::from_hours(24 * cells.len() as i64);
+        let checked = SignedDuration::from_hours(24) * i32::try_from(cells.len()).unwrap();
         Strip { cells, available: Some(0.9), checked }
     }
 
