@@ -16,6 +16,9 @@ use super::rule::span;
 use super::target::Requirements;
 use cvdns_core::release::CORE_DATABASES;
 
+/// The name of the fault of an old timestamp, for programs.
+const OLD: &str = "old";
+
 /// Octets of the timed transfer.
 const SPEED: u64 = 1 << 20;
 
@@ -69,8 +72,9 @@ impl Step {
         Self { what, good: true, found, failure: None, advice: None }
     }
 
-    fn bad(what: String, failure: &Failure) -> Self {
-        let advice = Some(Advice::on(failure));
+    /// `is_served`: see [`Advice::on`].
+    fn bad(what: String, failure: &Failure, is_served: bool) -> Self {
+        let advice = Some(Advice::on(failure, is_served));
         Self {
             what,
             good: false,
@@ -102,8 +106,10 @@ impl Trial {
                 return report;
             }
         };
+        let mut is_served = true;
         for host in labels(hosts) {
             let (step, dead) = self.timestamp(&host, &mut report);
+            is_served &= step.good || step.failure == Some(OLD);
             report.steps.push(step);
             if dead {
                 return report;
@@ -112,10 +118,15 @@ impl Trial {
         for (number, database) in CORE_DATABASES.into_iter().enumerate() {
             let released = self.release.and_then(|release| release.get(number).copied());
             let request = (hosts, format!("/{database}.cvd"));
-            let step = self.database(request, released, address);
+            let step = self
+                .database(request, released, address)
+                .unwrap_or_else(|(what, failure)| Step::bad(what, &failure, is_served));
             report.steps.push(step);
         }
-        report.steps.push(self.speed(hosts, address));
+        let speed = self.speed(hosts, address);
+        report
+            .steps
+            .push(speed.unwrap_or_else(|(what, failure)| Step::bad(what, &failure, is_served)));
         report
     }
 
@@ -135,9 +146,11 @@ impl Trial {
                     return (Step::good(what, found), false);
                 }
                 let advice = Some(Advice::Update);
-                (Step { what, good: false, found, failure: Some("old"), advice }, false)
+                (Step { what, good: false, found, failure: Some(OLD), advice }, false)
             }
-            Err(failure) => (Step::bad(what, &failure), failure.severity() != Severity::Faulty),
+            Err(failure) => {
+                (Step::bad(what, &failure, false), failure.severity() != Severity::Faulty)
+            }
         }
     }
 
@@ -151,7 +164,7 @@ impl Trial {
             }
             // The other advice is for ClamAV's files.
             Err(failure) => {
-                let mut step = Step::bad(what, &failure);
+                let mut step = Step::bad(what, &failure, false);
                 step.advice = step.advice.filter(|advice| advice.is_general());
                 step
             }
@@ -163,7 +176,7 @@ impl Trial {
         ([host, _], path): (&[String; 2], String),
         released: Option<u32>,
         address: IpAddr,
-    ) -> Step {
+    ) -> Result<Step, (String, Failure)> {
         let what = format!("{host}{path}");
         match check::database(&self.client, self.request(host, &path, address), self.now) {
             Ok(database) if database.ranged => {
@@ -171,23 +184,23 @@ impl Trial {
                 let found = format!("version {}, built {}", header.version, header.time);
                 let behind = released.map_or(0, |of| of.saturating_sub(header.version));
                 let (Some(released), 1..) = (released, behind) else {
-                    return Step::good(what, found);
+                    return Ok(Step::good(what, found));
                 };
                 let versions = if behind == 1 { "version" } else { "versions" };
                 let found = format!("{found}; {behind} {versions} behind the release, {released}");
                 if behind <= self.lag {
-                    return Step::good(what, found);
+                    return Ok(Step::good(what, found));
                 }
                 let advice = Some(Advice::Update);
-                Step { what, good: false, found, failure: Some("behind"), advice }
+                Ok(Step { what, good: false, found, failure: Some("behind"), advice })
             }
-            Ok(_) => Step::bad(what, &Failure::NoRange),
-            Err(failure) => Step::bad(what, &failure),
+            Ok(_) => Err((what, Failure::NoRange)),
+            Err(failure) => Err((what, failure)),
         }
     }
 
     /// Times the transfer of the first megabyte of the largest database, connection included.
-    fn speed(&self, [host, _]: &[String; 2], address: IpAddr) -> Step {
+    fn speed(&self, [host, _]: &[String; 2], address: IpAddr) -> Result<Step, (String, Failure)> {
         let path = "/main.cvd";
         let what = format!("{host}{path}, transfer");
         let request =
@@ -197,9 +210,10 @@ impl Trial {
                 let seconds = answer.elapsed.as_secs_f64().max(1e-6);
                 let octets = answer.body.len();
                 let rate = octets as f64 * 8.0 / seconds / 1e6;
-                Step::good(what, format!("{octets} octets in {seconds:.3} s: {rate:.1} Mbit/s"))
+                let found = format!("{octets} octets in {seconds:.3} s: {rate:.1} Mbit/s");
+                Ok(Step::good(what, found))
             }
-            Err(failure) => Step::bad(what, &failure),
+            Err(failure) => Err((what, failure)),
         }
     }
 }

@@ -19,6 +19,21 @@ pub struct Badge {
 const LABEL: &str = "mirror";
 
 impl Badge {
+    /// Its colour: white text has a contrast of at least 4.5 to 1 on each (WCAG 2.2, 1.4.3).
+    fn colour(self) -> &'static str {
+        match self.state {
+            MirrorCondition::Up if self.available.is_none_or(|part| part >= GREEN) => "#1a7f37",
+            MirrorCondition::Up
+            | MirrorCondition::Old
+            | MirrorCondition::Lagging
+            | MirrorCondition::Stuck
+            | MirrorCondition::Settling => "#8a5a00",
+            MirrorCondition::Down => "#c1212d",
+            MirrorCondition::Drained => "#1f5fa8",
+            MirrorCondition::Removed | MirrorCondition::Disabled => "#57606a",
+        }
+    }
+
     /// The badge as SVG.
     pub fn to_svg(&self) -> String {
         let value = match self.available {
@@ -35,7 +50,7 @@ impl Badge {
         render(&BadgeTemplate {
             title,
             value,
-            colour: colour(self.state),
+            colour: self.colour(),
             left,
             right,
             split: left + 12,
@@ -56,19 +71,8 @@ struct BadgeTemplate {
     width: usize,
 }
 
-/// Colours on which white text has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3).
-fn colour(state: MirrorCondition) -> &'static str {
-    match state {
-        MirrorCondition::Up => "#1a7f37",
-        MirrorCondition::Old
-        | MirrorCondition::Lagging
-        | MirrorCondition::Stuck
-        | MirrorCondition::Settling => "#8a5a00",
-        MirrorCondition::Down => "#c1212d",
-        MirrorCondition::Drained => "#1f5fa8",
-        MirrorCondition::Removed | MirrorCondition::Disabled => "#57606a",
-    }
-}
+/// The available part below which the badge of a mirror that is up is not green.
+const GREEN: f64 = 0.95;
 
 /// The width of a text in pixels, in about the widths of a sans serif of 11 pixels. The picture
 /// makes the text fit it, whatever the font is.
@@ -101,6 +105,13 @@ mod tests {
         );
         let badge = Badge { state: MirrorCondition::Down, available: None }.to_svg();
         assert!(badge.contains(">down</text>") && badge.contains("#c1212d"), "{badge}");
+        // Who was often out is not as green as who never was.
+        for (available, colour) in
+            [(None, "#1a7f37"), (Some(0.95), "#1a7f37"), (Some(0.5004), "#8a5a00")]
+        {
+            let badge = Badge { state: MirrorCondition::Up, available }.to_svg();
+            assert!(badge.contains(colour), "{badge}");
+        }
         // What is markup in the value is escaped.
         let badge = Badge { state: MirrorCondition::Up, available: Some(1e-9) }.to_svg();
         assert!(badge.contains(">up &#60;0.01 %</text>"), "{badge}");

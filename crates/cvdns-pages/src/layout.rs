@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use crate::style::CONTENT_SECURITY_POLICY;
+use crate::style::{CONTENT_SECURITY_POLICY, FORMS_POLICY};
 
 /// The network that the pages are about.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,11 @@ impl Frame<'_> {
     /// The policy for browsers.
     pub fn policy(&self) -> &'static str {
         CONTENT_SECURITY_POLICY
+    }
+
+    /// The policy for browsers of a page with forms.
+    pub fn forms_policy(&self) -> &'static str {
+        FORMS_POLICY
     }
 }
 

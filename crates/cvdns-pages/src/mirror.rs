@@ -281,7 +281,7 @@ impl ShownStrip {
         let (outages, more) = strip.outages(step, MOST_OUTAGES);
         Self {
             name,
-            share: strip.share(),
+            share: strip.share(step),
             picture: strip.draw(step),
             words: strip.words(step),
             ends: strip.ends(step),

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::country::MirrorRow;
 use crate::layout::{Frame, Site, render};
-use crate::show::{ShowState as _, ShowText as _};
+use crate::show::{ShowKnown as _, ShowState as _, ShowText as _};
 
 /// The list of all mirrors.
 #[derive(Debug, Clone)]

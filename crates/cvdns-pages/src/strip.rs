@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::format;
 
@@ -24,6 +24,8 @@ pub struct Strip {
     pub cells: Vec<Cell>,
     /// The available part of the time that was checked, 0 to 1; `None` if nothing was checked.
     pub available: Option<f64>,
+    /// The time that was checked.
+    pub checked: SignedDuration,
 }
 
 /// A part of the time of a strip.
@@ -115,6 +117,11 @@ impl Step {
         }
     }
 
+    /// The time of a cell.
+    fn time(self) -> SignedDuration {
+        SignedDuration::from_hours(if self == Self::Hour { 1 } else { 24 })
+    }
+
     fn unit(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -143,9 +150,22 @@ impl Strip {
         Some((step.name(first.from), step.name(last.from)))
     }
 
-    /// The available part in words.
-    pub(crate) fn share(&self) -> String {
-        self.available.map_or_else(|| "not checked".to_owned(), format::percent)
+    /// The available part in words, such as `99.5 % of 3 hours checked`.
+    pub(crate) fn share(&self, step: Step) -> String {
+        let share = |part| format!("{}{}", format::percent(part), self.basis(step));
+        self.available.map_or_else(|| "not checked".to_owned(), share)
+    }
+
+    /// The time that was checked, after what is said of it. It is empty if nine tenths of the
+    /// strip's time were checked: then a percentage says what it seems to say.
+    fn basis(&self, step: Step) -> String {
+        let cells = i32::try_from(self.cells.len()).unwrap_or(i32::MAX);
+        let enough = step.time().saturating_mul(cells) / 10 * 9;
+        if self.checked >= enough {
+            String::new()
+        } else {
+            format!(" of {} checked", format::span(self.checked))
+        }
     }
 
     /// What the picture shows, in a sentence.
@@ -158,7 +178,7 @@ impl Strip {
         };
         let outages = count(Measured::is_outage);
         let late = count(|measured| measured == Measured::Late);
-        let mut words = format!("{} available", format::percent(part));
+        let mut words = format!("{} available{}", format::percent(part), self.basis(step));
         if outages.is_none() && late.is_none() {
             words.push_str(", without an outage");
         }
@@ -242,7 +262,9 @@ mod tests {
             from: start + jiff::SignedDuration::from_hours(24 * day),
             measured: *measured,
         });
-        Strip { cells: cells.collect(), available: Some(0.9) }
+        let cells: Vec<Cell> = cells.collect();
+        let checked = SignedDuration::from_hours(24 * cells.len() as i64);
+        Strip { cells, available: Some(0.9), checked }
     }
 
     #[test]
@@ -273,8 +295,27 @@ mod tests {
         );
         let nothing = Strip::default();
         assert_eq!(nothing.words(Step::Day), "Nothing was checked.");
-        assert_eq!((nothing.share(), nothing.ends(Step::Day)), ("not checked".to_owned(), None));
+        let share = nothing.share(Step::Day);
+        assert_eq!((share, nothing.ends(Step::Day)), ("not checked".to_owned(), None));
         assert!(nothing.draw(Step::Day).starts_with("<svg"));
+    }
+
+    /// A percentage of a minute is none of a day, 30 days and a year.
+    #[test]
+    fn a_short_time_is_named_beside_its_share() {
+        let month = [Measured::Available(1.0); 30];
+        for (checked, share) in [
+            (SignedDuration::from_mins(1), "90 % of 1 minute checked"),
+            (SignedDuration::from_hours(26 * 24), "90 % of 26 days checked"),
+            (SignedDuration::from_hours(27 * 24), "90 %"),
+            (SignedDuration::from_hours(30 * 24), "90 %"),
+        ] {
+            assert_eq!(Strip { checked, ..strip(&month) }.share(Step::Day), share);
+        }
+        let day = Strip { checked: SignedDuration::from_hours(22), ..strip(&month[..24]) };
+        assert_eq!(day.share(Step::Hour), "90 %");
+        let words = Strip { checked: SignedDuration::from_hours(3), ..day }.words(Step::Hour);
+        assert_eq!(words, "90 % available of 3 hours checked, without an outage.");
     }
 
     fn measured() -> impl Strategy<Value = Measured> {

@@ -17,6 +17,10 @@ pub const ICON: &str = include_str!("icon.svg");
 /// The policy that every page names in its head, for servers that send none. `frame-ancestors`
 /// counts in a header only.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+     form-action 'none'; base-uri 'none'";
+
+/// The policy of pages with forms.
+pub const FORMS_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
      form-action 'self'; base-uri 'none'";
 
 #[cfg(test)]
@@ -79,6 +83,10 @@ mod tests {
             ("bar-full", "back"),
             ("bar-wrong", "back"),
             ("bar-wrong", "bar-rest"),
+            ("bar-most", "back"),
+            ("bar-most", "bar-rest"),
+            ("bar-none", "back"),
+            ("bar-none", "bar-rest"),
             ("bar-planned", "raised"),
             ("hatch", "back"),
             ("hatch", "hatch-back"),

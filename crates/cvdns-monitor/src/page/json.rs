@@ -205,6 +205,8 @@ struct Availability {
 #[derive(Serialize)]
 struct StripDocument {
     available: Option<f64>,
+    /// Seconds of which checks say something.
+    checked: i64,
     from: Option<Timestamp>,
     cells: Vec<CellDocument>,
 }
@@ -227,6 +229,7 @@ impl StripDocument {
         };
         Self {
             available: strip.available.map(rounded),
+            checked: strip.checked.as_secs(),
             from: strip.cells.first().map(|cell| cell.from),
             cells: strip.cells.iter().map(cell).collect(),
         }

@@ -73,6 +73,11 @@ impl Past {
         let MirrorHistory { strips, addresses, changes, .. } = history;
         let available = addresses.iter().map(|of| (of.address, of.strips.month.availability()));
         let available = available.collect();
+        let checked = [
+            checked(addresses.iter().map(|of| &of.strips.day)),
+            checked(addresses.iter().map(|of| &of.strips.month)),
+            checked(addresses.iter().map(|of| &of.strips.year)),
+        ];
         let mut checks: Vec<CheckRow> = Vec::new();
         for of in addresses {
             checks.extend(of.checks.into_iter().map(|check| row(of.address, check)));
@@ -80,9 +85,9 @@ impl Past {
         checks.sort_by(|a, b| b.at.cmp(&a.at).then(a.address.cmp(&b.address)));
         checks.truncate(CHECKS);
         let strips = Strips {
-            day: strip(&strips.day),
-            month: strip(&strips.month),
-            year: strip(&strips.year),
+            day: strip(&strips.day, checked[0]),
+            month: strip(&strips.month, checked[1]),
+            year: strip(&strips.year, checked[2]),
         };
         let changes = changes.into_iter().take(CHANGES).map(change).collect();
         Self { strips, available, checks, changes }
@@ -106,7 +111,17 @@ fn change(change: StateChange) -> Change {
     Change { at, address: Some(address), from: Some(was.into()), to: is.into(), reason }
 }
 
-fn strip(strip: &Strip) -> StripView {
+/// The time of which checks say something: that of the address which was checked for longest.
+fn checked<'s>(strips: impl Iterator<Item = &'s Strip>) -> SignedDuration {
+    let known = strips.map(|strip| {
+        let Cell { served, failed, .. } = strip.sum();
+        i64::from(served).saturating_add(i64::from(failed))
+    });
+    SignedDuration::from_secs(known.max().unwrap_or(0))
+}
+
+/// The strip of a mirror that was checked for this time.
+fn strip(strip: &Strip, checked: SignedDuration) -> StripView {
     let step = SignedDuration::from_secs(strip.step.into());
     let cell = |(number, cell): (i32, &Cell)| CellView {
         from: strip.from.saturating_add(step * number).unwrap_or(Timestamp::MAX),
@@ -115,6 +130,7 @@ fn strip(strip: &Strip) -> StripView {
     StripView {
         cells: (0..).zip(&strip.cells).map(cell).collect(),
         available: strip.availability(),
+        checked,
     }
 }
 

@@ -177,6 +177,22 @@ fn two_days_of_that_is_removed() {
     check(&[(0, Stale), (48, Stale), (50, Fresh), (51, Fresh)], State::Up, 51);
 }
 
+/// The two days count from the check that first finds a timestamp old, however old it is by then:
+/// a coordinator that was away must not find a whole network removed.
+#[test]
+fn the_two_days_of_an_old_timestamp_count_from_the_first_check() {
+    let old = |hour: i64| Evidence::Serves { timestamp: at((hour - 80) * HOUR), versions: RELEASE };
+    let judge = |known: Option<&Known>, hour: i64| {
+        RULE.judge(known, &old(hour), moment(hour * HOUR)).unwrap()
+    };
+    let first = judge(None, 0);
+    assert_eq!((first.state, first.since), (State::Old, at(0)));
+    let later = judge(Some(&first), 47);
+    assert_eq!(later.state, State::Old);
+    let last = judge(Some(&later), 48);
+    assert_eq!((last.state, last.since), (State::Removed, at(48 * HOUR)));
+}
+
 #[test]
 fn dead_is_down_at_once_and_two_good_checks_bring_it_back() {
     check(&[(0, Fresh), (1, Dead)], State::Down, 1);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use cvdns_core::release::CORE_DATABASES;
+
 use crate::failure::Failure;
 
 /// The subject of a fault.
@@ -18,7 +20,11 @@ pub enum Advice {
     Redirect,
     /// The server does not support ranges.
     Ranges,
-    /// The files are missing or not fresh.
+    /// The virtual hosts are right, and a file is missing or may not be read.
+    File,
+    /// The virtual hosts are right, and a web page comes in place of a file.
+    Page,
+    /// The files are not fresh.
     Update,
     /// The fault is on the side of the checking host.
     Here,
@@ -58,9 +64,12 @@ impl Software {
 }
 
 impl Advice {
-    /// The subject of a failure.
-    pub fn on(failure: &Failure) -> Self {
+    /// The subject of a failure at a request. `is_served` is whether the virtual hosts have
+    /// served another file of the network's: then they are the right ones.
+    pub fn on(failure: &Failure, is_served: bool) -> Self {
         match failure {
+            Failure::Status(_) if is_served => Self::File,
+            Failure::Html if is_served => Self::Page,
             Failure::Refused | Failure::Unreachable | Failure::ConnectTimeout(_) => Self::Listen,
             Failure::AnswerTimeout(_)
             | Failure::BodyTimeout { .. }
@@ -83,8 +92,9 @@ impl Advice {
     /// to do. Reasons are kept as texts, in the words of [`Failure`] and of the rule.
     pub fn of_reason(reason: &str) -> Option<Self> {
         let reason = reason.strip_prefix("withheld: ").unwrap_or(reason);
-        // The request comes first: `HOST/FILE: …`.
-        let Some((_, failure)) =
+        // The request comes first: `HOST/FILE: …`. A check asks for databases once both virtual
+        // hosts have served the timestamp.
+        let Some((request, failure)) =
             reason.split_once(": ").filter(|(request, _)| request.contains('/'))
         else {
             let is_late = reason.starts_with("its timestamp is ") || reason.contains(".cvd is ");
@@ -92,6 +102,7 @@ impl Advice {
         };
         // What a mirror wrote itself comes later in the text.
         let begins = |beginnings: &[&str]| beginnings.iter().any(|of| failure.starts_with(of));
+        let is_served = is_database(request);
         let advice = if begins(LISTEN) {
             Self::Listen
         } else if begins(SLOW) {
@@ -100,7 +111,15 @@ impl Advice {
             Self::Redirect
         } else if begins(RANGES) {
             Self::Ranges
-        } else if begins(VIRTUAL_HOST) || failure.ends_with(" octets, far more than it may have") {
+        } else if is_served && begins(STATUS) {
+            Self::File
+        } else if is_served && begins(PAGE) {
+            Self::Page
+        } else if begins(STATUS)
+            || begins(PAGE)
+            || begins(&["more than "])
+            || failure.ends_with(" octets, far more than it may have")
+        {
             Self::VirtualHost
         } else if begins(&["cannot be checked from here: "]) {
             Self::Here
@@ -130,6 +149,14 @@ impl Advice {
                 "One virtual host with the files must answer to both names, the second one with any label after \"db.\", \
                  and give a plain 404 for what is not there rather than a page."
             }
+            Self::File => {
+                "Both virtual hosts serve, but this file is not there or cannot be read: look at the update of the mirror, \
+                 at the path and the rights of the file, and at the log of the web server."
+            }
+            Self::Page => {
+                "Both virtual hosts serve, but this file is not there, and a page comes in its place: look at the update of \
+                 the mirror and at the path of the file, and have the web server give a plain 404 for what is not there."
+            }
             Self::Redirect => {
                 "Old clients follow no redirect: these names must be answered by HTTP themselves."
             }
@@ -158,12 +185,19 @@ const SLOW: &[&str] = &[
 ];
 const RANGES: &[&str] =
     &["the whole file in place of the range", "another range than ", "a wrong length: "];
-const VIRTUAL_HOST: &[&str] = &["status ", "a web page in place of the file", "more than "];
+const STATUS: &[&str] = &["status "];
+const PAGE: &[&str] = &["a web page in place of the file"];
+
+/// Whether a request `HOST/FILE` is for a database.
+fn is_database(request: &str) -> bool {
+    let file = request.split_once('/').map_or("", |(_, file)| file);
+    file.strip_suffix(".cvd").is_some_and(|name| CORE_DATABASES.contains(&name))
+}
 
 /// The lines to add to the configuration of a web server; `None` if its configuration is not the
 /// cause. `hosts` are the virtual hosts: the network's name, and one of `db.*`.
 pub fn text(advice: Advice, software: Software, hosts: &[String]) -> Option<String> {
-    use Advice::{Listen, Ranges, Redirect, VirtualHost};
+    use Advice::{Listen, Page, Ranges, Redirect, VirtualHost};
     use Software::{Apache, Lighttpd, Nginx};
     let (host, wildcard) = (hosts.first()?, hosts.last()?);
     let pattern =
@@ -187,6 +221,14 @@ pub fn text(advice: Advice, software: Software, hosts: &[String]) -> Option<Stri
              # and no url.rewrite-if-not-file that ends in a page",
             escaped(host)
         ),
+        (Page, Apache) => {
+            "# In this VirtualHost: neither FallbackResource nor an ErrorDocument of another status"
+                .to_owned()
+        }
+        (Page, Nginx) => "# In this server: no try_files that ends in a page".to_owned(),
+        (Page, Lighttpd) => {
+            "# For these hosts: no url.rewrite-if-not-file that ends in a page".to_owned()
+        }
         (Redirect, Apache) => {
             "# In this VirtualHost: no Redirect, and no RewriteRule with [R]".to_owned()
         }
@@ -278,11 +320,14 @@ mod tests {
             Failure::NotADatabase(HeaderError::Missing("version")),
             Failure::Local(text()),
         ] {
-            let (host, path) = ("database.clam.example".to_owned(), "/main.cvd".to_owned());
-            let expected = Some(Advice::on(&failure));
-            let reason = FailedRequest { host, path, failure }.to_string();
-            assert_eq!(Advice::of_reason(&reason), expected, "{reason}");
-            assert_eq!(Advice::of_reason(&format!("withheld: {reason}")), expected, "{reason}");
+            // Databases are asked for once both virtual hosts have served the timestamp.
+            for (path, is_served) in [("/timestamp", false), ("/main.cvd", true)] {
+                let (host, path) = ("database.clam.example".to_owned(), path.to_owned());
+                let expected = Some(Advice::on(&failure, is_served));
+                let reason = FailedRequest { host, path, failure: failure.clone() }.to_string();
+                assert_eq!(Advice::of_reason(&reason), expected, "{reason}");
+                assert_eq!(Advice::of_reason(&format!("withheld: {reason}")), expected, "{reason}");
+            }
         }
         let behind = behind([63, 7, 1], [63, 5, 1]).unwrap();
         for (reason, advice) in [
@@ -295,6 +340,31 @@ mod tests {
         ] {
             assert_eq!(Advice::of_reason(reason), advice, "{reason}");
         }
+    }
+
+    /// Where the virtual hosts serve other files, they are not what is wrong.
+    #[test]
+    fn a_single_missing_file_is_no_fault_of_the_virtual_hosts() {
+        for (reason, advice) in [
+            ("database.clam.example/timestamp: status 404", Advice::VirtualHost),
+            ("db.test.clam.example/timestamp: status 404", Advice::VirtualHost),
+            (
+                "db.test.clam.example/timestamp: a web page in place of the file",
+                Advice::VirtualHost,
+            ),
+            ("database.clam.example/daily.cvd: status 404", Advice::File),
+            ("database.clam.example/daily.cvd: status 403", Advice::File),
+            ("database.clam.example/daily.cvd: a web page in place of the file", Advice::Page),
+            ("clam.example/status: status 404", Advice::VirtualHost),
+        ] {
+            assert_eq!(Advice::of_reason(reason), Some(advice), "{reason}");
+        }
+        let hosts = ["a.example".to_owned(), "b.example".to_owned()];
+        for software in Software::ALL {
+            assert_eq!(text(Advice::File, software, &hosts), None);
+            assert!(text(Advice::Page, software, &hosts).unwrap().starts_with("# "));
+        }
+        assert!(!Advice::File.sentence().contains("must answer to both names"));
     }
 
     #[test]

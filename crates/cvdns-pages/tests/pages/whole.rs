@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::State;
-use cvdns_pages::format::number;
+use cvdns_pages::format::{number, percent};
 use cvdns_pages::network::MOST_OUT;
-use cvdns_pages::{place, style};
+use cvdns_pages::{Pool, place, style, text};
 
 use crate::invented::Network;
 use crate::parsed::{Html, html, xml};
@@ -176,6 +176,67 @@ fn the_front_page_counts_mirrors() {
         }
     }
     assert!(text.contains("<code>1.4.6:63:28129:1796038200:1:90:49192:339</code>"));
+}
+
+/// A country without mirrors has its path on its page, as the documents have it.
+#[test]
+fn the_page_of_a_country_has_its_path() {
+    let network = Network::of(4);
+    for country in ["DE", "NZ"] {
+        let mut page = network.country_page(country.parse().unwrap());
+        page.row.fallback = vec![Pool::Named("path-of-it".to_owned()), Pool::World];
+        let text = page.to_html();
+        assert!(text.contains("<dd>pool path-of-it, the whole world</dd>"), "{country}: {text}");
+    }
+}
+
+#[test]
+fn the_list_of_mirrors_says_how_they_fare() {
+    let page = Network::of(60).mirrors_page();
+    let text = page.to_html();
+    for row in &page.mirrors {
+        let page = format!("\"mirrors/{}/index.html\"", row.host);
+        let line = text.lines().find(|line| line.contains(&page)).unwrap();
+        for part in [row.available, row.share].into_iter().flatten() {
+            assert!(
+                line.contains(&format!("{}</td>", percent(part).replace('<', "&lt;"))),
+                "{line}"
+            );
+        }
+        assert!(line.contains(&text::escaped(&row.reason)), "{line}");
+    }
+}
+
+/// What a volunteer copies is HTML itself, once the page's address is put in.
+#[test]
+fn the_badge_can_be_copied() {
+    let network = Network::of(30);
+    let page = network.mirror_page(28).to_html();
+    let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
+    let code = code.replace("&lt;", "<").replace("&gt;", ">");
+    let code = code.replace("PAGE", "https://status.example/mirrors/clamav28.za.example");
+    assert_eq!(
+        code,
+        "<a href=\"https://status.example/mirrors/clamav28.za.example/\"><img \
+         src=\"https://status.example/mirrors/clamav28.za.example/badge.svg\" \
+         alt=\"State of this mirror\" height=\"20\"></a>"
+    );
+    assert!(page.contains("<code>/mirrors/clamav28.za.example</code>"));
+}
+
+/// Nobody reads for long that all is well after the coordinator has died.
+#[test]
+fn every_page_leads_to_the_time_until_which_it_is_true() {
+    let network = Network::of(30);
+    assert!(network.page().to_html().contains("<div id=\"fresh\"><dt>Fresh until</dt>"));
+    for (page, root) in [
+        (network.mirrors_page().to_html(), ""),
+        (network.country_page("DE".parse().unwrap()).to_html(), "../"),
+        (network.mirror_page(28).to_html(), "../../"),
+    ] {
+        assert!(page.contains(&format!("<a href=\"{root}index.html#fresh\">")), "{page}");
+        assert!(page.contains("form-action &#39;none&#39;"), "{page}");
+    }
 }
 
 /// RFC 4287, sections 4.1.1 and 4.1.2; RFC 4151 for the ids.

@@ -32,7 +32,8 @@ fn strip(cells: i64, hours: i64, state: State, since: Timestamp, index: usize) -
         Measured::Planned | Measured::Unchecked => None,
     });
     let (sum, count) = parts.fold((0.0, 0), |(sum, count), part| (sum + part, count + 1));
-    Strip { cells, available: (count > 0).then(|| sum / f64::from(count)) }
+    let checked = step * count;
+    Strip { checked, cells, available: (count > 0).then(|| sum / f64::from(count)) }
 }
 
 fn measured(day: i64, end: Timestamp, state: State, since: Timestamp, index: usize) -> Measured {
