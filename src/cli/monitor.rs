@@ -20,7 +20,7 @@ use crate::logging::{LogQueue, check_variable, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
-use cvdns_monitor::rule::span;
+use cvdns_monitor::rule::age;
 use cvdns_monitor::{AddressRow, Checked, Start, once, watch};
 
 /// Arguments of `cvdns monitor`.
@@ -128,8 +128,7 @@ fn read_again(config: &Path) -> Option<MonitorInputs> {
 }
 
 fn print_summary(rows: &[AddressRow], now: Timestamp) -> Result<(), Failure> {
-    let age =
-        |moment: Option<Timestamp>| or_dash(moment.map(|moment| span(now.duration_since(moment))));
+    let age = |moment: Option<Timestamp>| or_dash(moment.map(|moment| age(moment, now)));
     let header =
         ["Mirror", "Address", "State", "For", "Timestamp", "main", "daily", "bytecode", "Reason"];
     let rows = rows.iter().map(|row| {

@@ -34,7 +34,7 @@ pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
-pub use monitor::{check_page, monitor};
+pub use monitor::{check_page, monitor, state_directory};
 pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;

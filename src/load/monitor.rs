@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{config, geoip, settings, zones};
-use cvdns_core::config::Config;
+use cvdns_core::config::{Config, Monitor};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
@@ -52,15 +52,18 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         feed: feed.map(beside),
         secret_key: settings.secret_key.as_ref().map(beside),
         release: settings.release.as_ref().map(beside),
-        state: settings
-            .state
-            .as_ref()
-            .map_or_else(|| cvdns_io::beside(path, DEFAULT_STATE), beside),
+        state: state_directory(path, &settings),
         fleets,
         settings,
         log: config.log,
         page,
     })
+}
+
+/// The coordinator's directory.
+pub fn state_directory(path: &Path, monitor: &Monitor) -> PathBuf {
+    let state = monitor.state.as_ref().map_or(DEFAULT_STATE, |named| &named.value);
+    cvdns_io::beside(path, state)
 }
 
 /// The pages that a configuration wants; `None` if it wants none.
@@ -112,11 +115,7 @@ pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
     let Some(named) = &config.monitor.page else { return };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let page = real(&cvdns_io::beside(path, &named.value));
-    let state = config.monitor.state.as_ref();
-    let state = state.map_or_else(
-        || cvdns_io::beside(path, DEFAULT_STATE),
-        |of| cvdns_io::beside(path, &of.value),
-    );
+    let state = state_directory(path, &config.monitor);
     let help =
         "name a directory of its own, such as \"/srv/www/mirrors\": all that is in it is public";
     if page == real(&state) {

@@ -342,6 +342,13 @@ pub fn span(duration: SignedDuration) -> String {
     }
 }
 
+/// The age of a moment for display: `12m`, or `23h 0m ahead` if it is one of the future, as after
+/// a clock was set back.
+pub fn age(moment: Timestamp, now: Timestamp) -> String {
+    let duration = now.duration_since(moment);
+    if duration.as_mins() < 0 { format!("{} ahead", span(duration.abs())) } else { span(duration) }
+}
+
 #[cfg(test)]
 #[path = "rule/tests.rs"]
 mod tests;

@@ -347,12 +347,16 @@ pub fn once(
         // Each run has its own log or mail.
         Start::warn_of_doubt(&frozen.text());
     }
-    start.publish()?;
+    let published = start.publish();
     let rows = start.coordinator.rows();
     if let Some(pages) = start.pages.take() {
+        // What goes wrong after the feed, as on a full disk, must not cost the pages.
         start.history.flush(HISTORY_GRACE);
         let written = pages.finish();
+        published?;
         start.write_metrics(Some(written))?;
+    } else {
+        published?;
     }
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use self::advice::{Advice, Software, text};
 use super::check::{self, Client, Request, TIMESTAMP};
 use super::failure::{Failure, Severity};
-use super::rule::span;
+use super::rule;
 use super::target::Requirements;
 use cvdns_core::release::CORE_DATABASES;
 
@@ -141,7 +141,10 @@ impl Trial {
             Ok((timestamp, answer)) => {
                 report.server = report.server.take().or(answer.server);
                 let age = self.now.duration_since(timestamp);
-                let found = format!("{timestamp}, {} old", span(age));
+                let found = match rule::age(timestamp, self.now) {
+                    ahead if age.is_negative() => format!("{timestamp}, {ahead}"),
+                    old => format!("{timestamp}, {old} old"),
+                };
                 if Duration::try_from(age).unwrap_or_default() < self.old_after {
                     return (Step::good(what, found), false);
                 }

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::load::{Loaded, check_page};
+use crate::load::{Loaded, check_page, state_directory};
 use cvdns_core::fleet::Fleet;
-use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::Placed;
+use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
+use cvdns_monitor::history::history_trouble;
 use cvdns_monitor::{Signer, page_trouble, read_release};
 
 pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
@@ -21,6 +22,12 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
         let help = "name a directory that the account of `cvdns monitor` can write; it is needed \
                     only where that runs";
         problems.warning(named.location.clone(), what, help);
+    }
+    if let Some(what) = history_trouble(&state_directory(config, monitor)) {
+        let whole = || Location::file(&config.display().to_string());
+        let location = monitor.state.as_ref().map_or_else(whole, |named| named.location.clone());
+        let help = "docs/monitor.md, The history; it is needed only where `cvdns monitor` runs";
+        problems.warning(location, what, help);
     }
     if let Some(named) = &monitor.secret_key {
         check_key(&beside(config, &named.value), named, loaded, problems);

@@ -20,13 +20,17 @@ use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::nearest;
 use cvdns_monitor::MonitorInputs;
 use cvdns_monitor::history::{
-    Cell, CellKind, Check, History, MirrorHistory, StateChange, Strip, Strips,
+    AddressHistory, Cell, CellKind, Check, History, MirrorHistory, StateChange, Strip, Strips,
 };
-use cvdns_monitor::rule::span;
+use cvdns_monitor::rule::age;
 
 /// What the characters of a strip mean.
 const LEGEND: &str = "+ served   ~ served as old or removed   % served and failed   x failed   \
                       - downtime   . not known";
+
+/// Days for which hours are kept for certain. Those of days on which nothing was recorded do not
+/// count, so there may be older ones.
+const YEAR: i64 = 365;
 
 /// Arguments of `cvdns monitor history`.
 #[derive(Args, Clone, Debug)]
@@ -73,36 +77,34 @@ pub(super) fn run(args: &HistoryArgs, config: &Path) -> Result<ExitCode, Failure
 /// What to say of a host without history.
 fn unknown(host: &str, inputs: &MonitorInputs, history: &History) -> Failure {
     let recorded = history.hosts().unwrap_or_default();
+    let canonical = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let in_fleet = || inputs.fleets.iter().flat_map(|(_, fleet)| &fleet.mirrors);
-    if in_fleet().any(|mirror| mirror.host == host) {
-        return Failure::new(format!("no check of {host} is recorded yet"));
+    if in_fleet().any(|mirror| mirror.host == canonical) {
+        return Failure::new(format!("no check of {canonical} is recorded yet"));
     }
     let known: Vec<&str> = in_fleet()
         .map(|mirror| mirror.host.as_str())
         .chain(recorded.iter().map(String::as_str))
         .collect();
-    let near = nearest(host, &known).map(|near| format!("; did you mean {near}?"));
+    let near = nearest(&canonical, &known).map(|near| format!("; did you mean {near}?"));
     let near = near.unwrap_or_default();
-    Failure::new(format!("{host} is no mirror of the fleet, and no check of it is recorded{near}"))
+    // It may be empty, or have any characters.
+    Failure::new(format!(
+        "{host:?} is no mirror of the fleet, and no check of it is recorded{near}"
+    ))
 }
 
 fn show(mirror: &MirrorHistory, now: Timestamp) -> Result<(), Failure> {
     let header = ["Address", "State", "For", "24 hours", "30 days", "365 days"];
-    let age = |since: Timestamp| span(now.duration_since(since));
-    let row = |name: String, state: Option<State>, since: Option<Timestamp>, strips: &Strips| {
-        let state = state.map_or_else(|| "unknown".to_owned(), |state| state.to_string());
+    let row = |name: String, state: String, since: Option<Timestamp>, strips: &Strips| {
         let [day, month, year] = [&strips.day, &strips.month, &strips.year].map(percent);
-        vec![name, state, or_dash(since.map(age)), day, month, year]
+        vec![name, state, or_dash(since.map(|since| age(since, now))), day, month, year]
     };
     let addresses = mirror.addresses.iter();
     let mut rows: Vec<Vec<String>> =
-        addresses.map(|of| row(of.address.to_string(), of.state, of.since, &of.strips)).collect();
+        addresses.map(|of| row(of.address.to_string(), state(of), of.since, &of.strips)).collect();
     if mirror.addresses.len() > 1 {
-        let mut all = row("all".to_owned(), None, None, &mirror.strips);
-        if let Some(state) = all.get_mut(1) {
-            "-".clone_into(state);
-        }
-        rows.push(all);
+        rows.push(row("all".to_owned(), "-".to_owned(), None, &mirror.strips));
     }
     print_line(format!("{}: share of the time in which it served\n", mirror.host))?;
     print_table(&header, rows)?;
@@ -118,6 +120,15 @@ fn show(mirror: &MirrorHistory, now: Timestamp) -> Result<(), Failure> {
     print_strips(strips)?;
     print_checks(mirror)?;
     print_damage(mirror.damaged)
+}
+
+/// The state of an address, or since when it is not known.
+fn state(of: &AddressHistory) -> String {
+    match (of.state, of.checked) {
+        (Some(state), _) => state.to_string(),
+        (None, Some(checked)) => format!("not known: last checked {}", minutes(checked)),
+        (None, None) => "unknown".to_owned(),
+    }
 }
 
 /// Prints strips in lines of at most 73 cells, a fifth of a year.
@@ -183,7 +194,17 @@ fn show_day(
     json: bool,
 ) -> Result<(), Failure> {
     let begins = day.to_zoned(TimeZone::UTC).map_err(|error| Failure::new(error.to_string()))?;
+    let today = now.to_zoned(TimeZone::UTC).date();
+    if day > today {
+        return Err(Failure::new(format!("{day} is yet to come: today is {today} (UTC)")));
+    }
     let hours = history.hours(host, begins.timestamp(), now).map_err(Failure::new)?;
+    let is_old = now.duration_since(begins.timestamp()).as_hours() / 24 > YEAR;
+    if is_old && hours.iter().all(|(_, strip)| strip.sum().known() == 0) {
+        return Err(Failure::new(format!(
+            "no hours of {day} are kept: name a day of the last year"
+        )));
+    }
     if json {
         let reports: Vec<HoursReport> = hours
             .iter()
@@ -245,6 +266,7 @@ struct AddressReport<'h> {
     address: IpAddr,
     state: Option<State>,
     since: Option<Timestamp>,
+    checked: Option<Timestamp>,
     #[serde(flatten)]
     strips: StripsReport<'h>,
     checks: &'h [Check],
@@ -277,6 +299,7 @@ impl<'h> Report<'h> {
             address: of.address,
             state: of.state,
             since: of.since,
+            checked: of.checked,
             strips: (&of.strips).into(),
             checks: &of.checks,
         });

@@ -6,6 +6,7 @@ use crate::support::{PATIENCE, ports};
 use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Output;
 use std::time::Instant;
@@ -105,6 +106,16 @@ fn a_mirrors_history_is_told_by_the_command() {
     let change = [&change["was"], &change["is"], &change["at"]].map(|value| value.as_str());
     assert_eq!(change, [Some("up"), Some("down"), Some("2026-03-02T13:00:00Z")]);
 
+    // Much later, nothing is known of its state.
+    let later = at(START + 26 * 24 * HOUR);
+    let told = text(&history(dir, &[TWO, "--at", &later]));
+    assert!(told.contains("not known: last checked 2026-03-02T15:00Z  -  "), "{told}");
+    let json: Value =
+        serde_json::from_str(&text(&history(dir, &[TWO, "--json", "--at", &later]))).expect("JSON");
+    let address = &json["addresses"][0];
+    assert_eq!([&address["state"], &address["since"]], [&Value::Null; 2]);
+    assert_eq!(address["checked"], "2026-03-02T15:00:00Z");
+
     let told = text(&history(dir, &[TWO, "--day", "2026-03-02", "--at", &now]));
     assert!(told.contains("  ..........+++xxx........\n"), "{told}");
 }
@@ -127,8 +138,48 @@ fn hosts_without_history_are_named() {
     assert!(near.contains(unknown) && near.contains("did you mean one.example?"), "{near}");
     let far = said(&["elsewhere.invalid"]);
     assert!(far.contains(unknown) && !far.contains("did you mean"), "{far}");
+    let none = said(&[""]);
+    assert!(none.contains(&format!("\"\" is {unknown}")), "{none}");
+    let now = at(START);
+    for (day, wrong) in
+        [("2020-01-01", "no hours of 2020-01-01 are kept"), ("2026-03-03", "to come")]
+    {
+        let days = said(&[ONE, "--day", day, "--at", &now]);
+        assert!(days.contains(wrong), "{days}");
+    }
     // A flag of the coordinator's does not go with it.
     assert_eq!(run(dir, &["--once", "history", ONE]).status.code(), Some(2));
+}
+
+/// As after a backup was restored by root: what another account owns is whole, and stays.
+#[test]
+fn a_history_of_another_account_stays_where_it_is() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let dir = directory.path();
+    place(&network::files(&[mirror(ONE, "127.0.2.5")], ports::free(), QUICK), dir);
+    round(dir, START);
+    let path = dir.join("state/monitor/history.db");
+    let before = fs::read(&path).expect("the history");
+    for given in [dir, &dir.join("state"), &dir.join("state/monitor")] {
+        std::os::unix::fs::chown(given, Some(65_534), Some(65_534)).expect("it is given away");
+    }
+    let files = fs::read_dir(dir.join("state/monitor")).expect("the directory");
+    for file in files.map(|file| file.expect("a file").path()).chain([dir.join("feed.json")]) {
+        if file != path {
+            std::os::unix::fs::chown(file, Some(65_534), Some(65_534)).expect("it is given away");
+        }
+    }
+    let mut command = network::command(dir, &["--once", "--at", &at(START + HOUR)]);
+    let output = command.uid(65_534).gid(65_534).output().expect("the monitor runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("cannot be written: its mode or owner forbids its use"), "{said}");
+    assert!(said.contains("WARN the last 1 checks are not in the history"), "{said}");
+    assert!(!dir.join("state/monitor/history.db.broken").exists(), "{said}");
+    assert_eq!(fs::read(&path).expect("the history"), before);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! loss of power may lose the last commits, but never the whole: the log is flushed before the
 //! database is touched, and pages of the log have checksums.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::fs::metadata;
 use std::io::ErrorKind;
@@ -14,9 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
-
-use cvdns_io::put_aside;
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ffi};
 
 /// Days of checks in one row of `hours`.
 pub(super) const HOURS_BLOCK: i64 = 32;
@@ -32,6 +31,11 @@ const NAME: &str = "history.db";
 const APPLICATION: i32 = 0x6376_6468;
 /// The only format (`PRAGMA user_version`).
 const FORMAT: i32 = 1;
+
+/// What a database that cannot be used is named, after the name of the database.
+const ASIDE: &str = ".broken";
+/// The most databases that are put aside. With more of them, the disk would be full of them.
+const MOST_ASIDE: usize = 8;
 
 /// How long a connection waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +109,16 @@ impl fmt::Display for Trouble {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        let text = error.to_string();
+        let mut text = in_one_line(&error.to_string());
+        // The file beside the database that is mapped into memory is the first to need room.
+        if error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+        {
+            text.push_str(
+                ": the file beside it, with -shm in its name, cannot grow: the disk is full",
+            );
+        }
         match error.sqlite_error_code() {
             // Of the unknown ones: a table is missing, or has other columns or values than ours.
             Some(
@@ -131,13 +144,12 @@ pub(super) fn open(path: &Path, thorough: bool) -> Result<Connection, Trouble> {
     is_usable(path)?;
     let was_open = beside(path, "-wal").exists();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| without_target(path).unwrap_or_else(|| error.into()))?;
     settle(&connection)?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let is_empty = number("schema_version")? == 0;
-    if is_empty {
+    if is_empty(&connection)? {
         let create = format!(
             "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; \
              PRAGMA user_version = {FORMAT}; COMMIT;"
@@ -152,7 +164,8 @@ pub(super) fn open(path: &Path, thorough: bool) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
-/// Opens the database to read it. `None` if there is none.
+/// Opens the database to read it. `None` if there is none, or one without anything in it yet, as
+/// it is until its tables are made.
 pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, Trouble> {
     match metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -173,6 +186,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, Trouble> {
         }
         opened => opened?,
     };
+    if is_empty(&connection)? {
+        return Ok(None);
+    }
     is_ours(&connection)?;
     Ok(Some(connection))
 }
@@ -182,22 +198,33 @@ pub(super) fn examine(connection: &Connection) -> Result<(), Trouble> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(Trouble::from)?;
+    // Before what it found, SQLite has a line about the database in which it did.
+    let found: Vec<&str> = found.lines().filter(|line| !line.starts_with("***")).collect();
+    let found = in_one_line(&found.join(" "));
     if found == "ok" { Ok(()) } else { Err(Trouble::Damaged(found)) }
 }
 
-/// Puts a database that cannot be used aside, with its log. Returns a message about that.
-pub(super) fn make_room(path: &Path) -> String {
-    let mut outcome = put_aside(path, "db.broken");
-    if path.symlink_metadata().is_ok() {
-        // Something in that place, such as a directory, cannot be replaced.
-        let second = jiff::Timestamp::now().as_second();
-        outcome = put_aside(path, &format!("db.broken-{second}"));
-    }
+/// Puts a database that cannot be used aside, with its log. What was put aside before stays.
+/// Returns a message about that, or why it cannot be.
+pub(super) fn make_room(path: &Path) -> Result<String, Trouble> {
+    let is_free =
+        |path: &Path| [path, &beside(path, "-wal")].iter().all(|of| of.symlink_metadata().is_err());
+    let names = (1..=MOST_ASIDE).map(|number| match number {
+        1 => beside(path, ASIDE),
+        number => beside(path, format!("{ASIDE}-{number}")),
+    });
+    let aside = names.into_iter().find(|aside| is_free(aside)).ok_or_else(|| {
+        Trouble::Refused(format!(
+            "{MOST_ASIDE} others were put aside before it: look at the disk, and remove \
+             {NAME}{ASIDE} and those with a number"
+        ))
+    })?;
+    std::fs::rename(path, &aside)
+        .map_err(|error| Trouble::Refused(format!("it cannot be put aside: {error}")))?;
     // With the log under this name, the database that was put aside can still be opened.
-    let aside = path.with_extension("db.broken");
     let _ = std::fs::rename(beside(path, "-wal"), beside(&aside, "-wal"));
     let _ = std::fs::remove_file(beside(path, "-shm"));
-    outcome
+    Ok(format!("it is put aside as {}", aside.display()))
 }
 
 /// The octets that the database and its log take on the disk.
@@ -206,8 +233,8 @@ pub(super) fn size(path: &Path) -> u64 {
     of(path).saturating_add(of(&beside(path, "-wal")))
 }
 
-/// A file that `SQLite` keeps beside a database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// A file beside a database, with a longer name.
+fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -229,21 +256,44 @@ fn unchanging(path: &Path) -> String {
 }
 
 /// Whether there is a file that can be written, or none.
-fn is_usable(path: &Path) -> Result<(), Trouble> {
+pub(super) fn is_usable(path: &Path) -> Result<(), Trouble> {
     match metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             Err(Trouble::Damaged("it is no regular file".to_owned()))
         }
         // A file that is opened and closed beside SQLite would lose SQLite's locks.
-        Ok(_) => access(path, AccessFlags::R_OK | AccessFlags::W_OK).map_err(|error| match error {
-            nix::errno::Errno::EACCES => {
-                Trouble::Damaged("its mode or owner forbids its use".to_owned())
-            }
-            error => Trouble::Refused(error.to_string()),
+        Ok(_) => access(path, AccessFlags::R_OK | AccessFlags::W_OK).map_err(|error| {
+            Trouble::Refused(match error {
+                nix::errno::Errno::EACCES => "its mode or owner forbids its use: give it to the \
+                                              account of `cvdns monitor`"
+                    .to_owned(),
+                error => error.to_string(),
+            })
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Trouble::Refused(error.to_string())),
     }
+}
+
+/// What is wrong with a link that leads to no file, and to no place for one.
+fn without_target(path: &Path) -> Option<Trouble> {
+    let target = std::fs::read_link(path).ok().filter(|_| !path.exists())?;
+    let what = format!("it is a link to {}, where no file can be made", target.display());
+    Some(Trouble::Refused(what))
+}
+
+/// Whether there is nothing in a database yet.
+fn is_empty(connection: &Connection) -> Result<bool, Trouble> {
+    Ok(pragma(connection, "schema_version")? == 0 && pragma(connection, "application_id")? == 0)
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<i32, Trouble> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+/// Messages of SQLite have several lines, and what it was told to do.
+fn in_one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Settings of every connection. `cell_size_check` finds damage early; without a memory map, a
@@ -265,11 +315,10 @@ fn ready_to_read(connection: Connection) -> Result<Connection, Error> {
 }
 
 fn is_ours(connection: &Connection) -> Result<(), Trouble> {
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    if number("application_id")? != APPLICATION {
+    if pragma(connection, "application_id")? != APPLICATION {
         return Err(Trouble::Damaged("it is the database of another program".to_owned()));
     }
-    match number("user_version")? {
+    match pragma(connection, "user_version")? {
         FORMAT => Ok(()),
         format => Err(Trouble::Damaged(format!(
             "format {format} is not known; this version reads format {FORMAT}"

@@ -26,7 +26,7 @@ mod write;
 
 pub use cell::{Cell, CellKind, Strip, Strips};
 pub use note::{Check, Found, Note, StateChange};
-pub use read::{AddressHistory, History, MirrorHistory};
+pub use read::{AddressHistory, History, MirrorHistory, history_trouble};
 pub use recorder::{Recorder, Status};
 
 #[cfg(test)]

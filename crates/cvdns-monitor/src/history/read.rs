@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::cell::{Cell, Strip, Strips};
 use super::compact::{DAYS, DateRow, HOURS, Kept, checks, dates};
-use super::database::{ALL, Trouble, open_to_read, path};
+use super::database::{ALL, Trouble, is_usable, open_to_read, path};
 use super::fold::{Span, cells, spans};
 use super::note::{Check, StateChange, state};
 use super::packed_checks::{DAY, Entry, read};
@@ -24,6 +24,23 @@ const WHOLE_DAY: u32 = 86_400;
 const DAY_CELLS: u16 = 24;
 const MONTH_CELLS: u16 = 30;
 const YEAR_CELLS: u16 = 365;
+
+/// What is wrong with the history of a state directory, for `cvdns check`: `None` if it can be
+/// read and written, or is not there. Rows are not looked at.
+pub fn history_trouble(state: &Path) -> Option<String> {
+    let path = path(state);
+    let read = open_to_read(&path).and_then(|_| is_usable(&path));
+    read.err().map(|trouble| match trouble {
+        Trouble::Damaged(what) => format!(
+            "the history of checks {} is not usable: {what}; `cvdns monitor` would put it aside \
+             and begin anew",
+            path.display()
+        ),
+        Trouble::Refused(what) => {
+            format!("the history of checks {} cannot be written: {what}", path.display())
+        }
+    })
+}
 
 /// The history of a state directory, to be read. It is to be opened anew for each use: when a
 /// database is damaged, another one takes its place.
@@ -55,10 +72,12 @@ pub struct AddressHistory {
     pub address: IpAddr,
     /// Its strips.
     pub strips: Strips,
-    /// Its state after the last check; `None` if nothing is known.
+    /// Its state; `None` if it is not known, as when the last check says nothing of now.
     pub state: Option<State>,
     /// When it entered that state; `None` if no change to it is kept.
     pub since: Option<Timestamp>,
+    /// When it was checked last; `None` if no check is kept.
+    pub checked: Option<Timestamp>,
     /// The last checks, the newest first.
     pub checks: Vec<Check>,
 }
@@ -256,7 +275,9 @@ impl Reading<'_> {
         let (mut addresses, mut changes) = (Vec::new(), Vec::new());
         let mut sum: Option<Strips> = None;
         for (id, address) in self.addresses(id)? {
-            let of_address = self.changes(id, address)?;
+            let mut of_address = self.changes(id, address)?;
+            // Of a clock that was ahead.
+            of_address.retain(|change| change.at.as_second() <= self.now);
             let history = self.address(id, address, &of_address)?;
             match &mut sum {
                 Some(sum) => sum.add(&history.strips),
@@ -285,10 +306,16 @@ impl Reading<'_> {
         found.retain(|(entry, _)| entry.second <= self.now);
         let spans = spans(&found, self.now);
         let strips = self.strips(id, &spans, &live)?;
-        let (last, state) = self.last(id, &found, first)?;
-        let entered = changes.iter().find(|change| change.at.as_second() <= self.now);
-        let since = entered.filter(|change| Some(change.is) == state).map(|change| change.at);
-        Ok(AddressHistory { address, strips, state, since, checks: last })
+        let (checks, last) = self.last(id, &found, first)?;
+        // Those that are not among `found` hold no longer.
+        let holds = found.iter().any(|(entry, hold)| {
+            Some(entry) == last.as_ref() && entry.second.saturating_add(*hold) > self.now
+        });
+        let state = last.filter(|_| holds).and_then(|last| last.outcome.state);
+        let entered = changes.first().filter(|change| Some(change.is) == state);
+        let since = entered.map(|change| change.at);
+        let checked = last.map(|last| moment(last.second));
+        Ok(AddressHistory { address, strips, state, since, checked, checks })
     }
 
     /// The dates whose cells are made of checks now: those that are not folded, and the days after
@@ -352,14 +379,14 @@ impl Reading<'_> {
         Ok(strip(date.saturating_mul(DAY), HOUR, hours))
     }
 
-    /// The last checks, and the state after the last one. `found` has those of the dates from
+    /// The last checks, and the very last one. `found` has those of the dates from
     /// `first` on.
     fn last(
         &mut self,
         id: i64,
         found: &[(Entry, i64)],
         first: i64,
-    ) -> Result<(Vec<Check>, Option<State>), Trouble> {
+    ) -> Result<(Vec<Check>, Option<Entry>), Trouble> {
         let mut entries: Vec<Entry> = found.iter().map(|(entry, _)| *entry).collect();
         if entries.len() < self.checks.max(1) {
             let mut rows = self.connection.prepare_cached(
@@ -377,10 +404,10 @@ impl Reading<'_> {
             }
         }
         entries.sort_by_key(|entry| entry.second);
-        let state = entries.last().and_then(|entry| entry.outcome.state);
+        let last = entries.last().copied();
         let newest = entries.iter().rev().take(self.checks);
         let checks = newest.map(|entry| self.check(entry)).collect::<Result<_, _>>()?;
-        Ok((checks, state))
+        Ok((checks, last))
     }
 
     fn check(&mut self, entry: &Entry) -> Result<Check, Trouble> {

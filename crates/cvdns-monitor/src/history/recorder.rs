@@ -60,7 +60,8 @@ enum Message {
     Flush(SyncSender<bool>),
     /// Somebody could not read the database.
     Suspect,
-    Stop(SyncSender<bool>),
+    /// Answers once what waits is recorded, or cannot be.
+    Stop(SyncSender<()>),
 }
 
 struct Shared {
@@ -147,8 +148,15 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        if !self.ask(Message::Stop, GRACE) {
-            warn!("the last checks are not in the history");
+        // What the thread cannot record it says itself.
+        let (answer, answered) = sync_channel(1);
+        if self.messages.send(Message::Stop(answer)).is_err()
+            || answered.recv_timeout(GRACE).is_err()
+        {
+            warn!(
+                "the last checks may not be in the history: it took more than {} s to write it",
+                GRACE.as_secs()
+            );
         }
     }
 }
@@ -207,7 +215,8 @@ impl Work {
                     self.record_all();
                     // The last connection to close takes the log into the database.
                     self.database = None;
-                    let _ = answer.send(self.pending.is_empty());
+                    self.warn_of_lost();
+                    let _ = answer.send(());
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) if since.is_none() => self.compact(),
@@ -330,7 +339,10 @@ impl Work {
     /// Puts a damaged database aside, and begins another one.
     fn put_aside(&mut self, what: &str) {
         self.database = None;
-        let outcome = make_room(&self.path);
+        let outcome = match make_room(&self.path) {
+            Ok(outcome) => outcome,
+            Err(trouble) => return self.complain(&format!("{what}; {trouble}")),
+        };
         let shown = self.path.display().to_string();
         match open(&self.path, false) {
             Ok(database) => {
@@ -341,6 +353,18 @@ impl Work {
                 );
             }
             Err(trouble) => self.complain(&format!("{what}; {outcome}; then: {trouble}")),
+        }
+    }
+
+    /// Says at the end what is not recorded, and why.
+    fn warn_of_lost(&self) {
+        if !self.pending.is_empty() {
+            warn!(
+                "the last {} checks are not in the history {}: {}",
+                self.pending.len(),
+                self.path.display(),
+                self.complaint.as_deref().unwrap_or("it cannot be written")
+            );
         }
     }
 

@@ -140,6 +140,8 @@ impl Writer {
         troubles: &mut Vec<String>,
         ends: &AtomicBool,
     ) -> Result<(), String> {
+        // A clock that was ahead has left changes of the future.
+        self.changes.retain(|of| of.change.at <= facts.seen.now);
         let names = names(facts);
         directory.claim(names.iter().cloned())?;
         let mut files = Files { directory, troubles };

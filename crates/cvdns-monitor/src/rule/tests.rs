@@ -224,6 +224,16 @@ fn reasons_say_what_was_found() {
 }
 
 #[test]
+fn ages_of_the_future_are_told_as_such() {
+    let age = |minutes| {
+        let now = Timestamp::UNIX_EPOCH;
+        super::age(now + SignedDuration::from_mins(minutes), now)
+    };
+    assert_eq!([-61, 0].map(age), ["1h 1m", "0m"]);
+    assert_eq!([1, 1380, 3000].map(age), ["1m ahead", "23h 0m ahead", "2d 2h ahead"]);
+}
+
+#[test]
 fn what_cannot_be_checked_changes_nothing() {
     let unchecked = Evidence::Unchecked("no route from here".to_owned());
     assert_eq!(RULE.judge(None, &unchecked, moment(0)), None);

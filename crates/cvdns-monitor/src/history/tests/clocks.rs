@@ -1,9 +1,10 @@
 //! Clocks that are wrong for a while, and hosts that leave.
 
-use super::super::{Found, History};
+use super::super::{Found, History, Note};
 use super::{HOLD, at};
 use super::{compact, database, ip, note, record};
 use crate::history::write::write;
+use cvdns_core::health::State;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -49,6 +50,52 @@ fn a_clock_far_ahead_or_behind_for_a_day_costs_a_day_of_checks() {
     day(&mut database, "a.example", 39);
     day(&mut database, "a.example", 41);
     assert_eq!(served(&history, "a.example", at(START + 41 * DAY + 11 * 3600)).0, 42);
+}
+
+/// A check that says nothing of now: its address left the fleet, or the coordinator stands.
+#[test]
+fn a_state_of_the_past_is_not_todays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = database(dir.path());
+    day(&mut database, "a.example", 0);
+    let history = History::open(dir.path()).unwrap().unwrap();
+    let last = START + 11 * 3600;
+    for (later, state) in [(0, Some(State::Up)), (HOLD - 1, Some(State::Up)), (HOLD, None)]
+        .into_iter()
+        .chain([2, 26, 29].map(|days| (days * DAY, None)))
+    {
+        let mirror = history.of("a.example", at(last + later), 1).unwrap().unwrap();
+        let of = &mirror.addresses[0];
+        assert_eq!((of.state, of.checked), (state, Some(at(last))), "{later}");
+        assert_eq!(of.checks[0].state, Some(State::Up), "{later}");
+    }
+}
+
+#[test]
+fn changes_of_the_future_are_not_shown_before_their_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = database(dir.path());
+    let change = |second: i64, was: State, is: State| {
+        let found = if is == State::Up { Found::Serves } else { Found::Dead };
+        Note { change: Some((was, is)), ..note("a.example", ip(1), second, found) }
+    };
+    // The clock is an hour ahead for the second one.
+    let notes = [
+        change(START, State::Up, State::Down),
+        change(START + 3660, State::Down, State::Up),
+        note("a.example", ip(1), START + 120, Found::Dead),
+    ];
+    record(&mut database, &notes);
+    let history = History::open(dir.path()).unwrap().unwrap();
+    let seen = |second: i64| {
+        let mirror = history.of("a.example", at(second), 1).unwrap().unwrap();
+        let of = &mirror.addresses[0];
+        let changes: Vec<i64> =
+            mirror.changes.iter().map(|change| change.at.as_second() - START).collect();
+        (changes, of.state, of.since.map(|since| since.as_second() - START))
+    };
+    assert_eq!(seen(START + 180), (vec![0], Some(State::Down), Some(0)));
+    assert_eq!(seen(START + 3660), (vec![3660, 0], Some(State::Up), Some(3660)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::database::{Trouble, open, path};
-use super::super::{Found, History, Recorder};
+use super::super::{Found, History, Recorder, history_trouble};
 use super::{HOLD, at, compact, database, ip, note, record};
 use crate::history::write::write;
 
@@ -85,21 +85,100 @@ fn whatever_is_in_its_place_is_put_aside() {
     }
 }
 
+/// The last that was put aside may be junk, and an earlier one the good history.
 #[test]
-fn what_was_put_aside_before_stays_in_nobodys_way() {
+fn what_was_put_aside_before_is_never_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(path(dir.path()).with_extension("db.broken").join("full")).unwrap();
-    std::fs::write(path(dir.path()), "no database ".repeat(1000)).unwrap();
+    let name = |number: u32| match number {
+        1 => "history.db.broken".to_owned(),
+        number => format!("history.db.broken-{number}"),
+    };
+    // One of them has left nothing but its log.
+    std::fs::write(dir.path().join("history.db.broken-3-wal"), "log").unwrap();
+    let junk = |number: u32| format!("no database {number} ").repeat(1000);
+    let numbers = [1, 2, 4, 5, 6, 7, 8];
+    for number in numbers {
+        std::fs::write(path(dir.path()), junk(number)).unwrap();
+        std::fs::write(dir.path().join("history.db-wal"), number.to_string()).unwrap();
+        assert!(records(&recorder(dir.path()), dir.path(), SECOND), "{number}");
+    }
+    for number in numbers {
+        let aside = dir.path().join(name(number));
+        assert_eq!(std::fs::read_to_string(&aside).unwrap(), junk(number));
+        let log = dir.path().join(format!("{}-wal", name(number)));
+        assert_eq!(std::fs::read_to_string(log).unwrap(), number.to_string());
+    }
+    // With so many of them, nothing more is put aside until somebody has looked.
+    std::fs::write(path(dir.path()), junk(9)).unwrap();
+    let waiting = recorder(dir.path());
+    assert!(!records(&waiting, dir.path(), SECOND) && !waiting.status().writable);
+    assert_eq!(std::fs::read_to_string(path(dir.path())).unwrap(), junk(9));
+    std::fs::remove_file(dir.path().join(name(4))).unwrap();
+    assert!(records(&waiting, dir.path(), SECOND));
+    assert_eq!(std::fs::read_to_string(dir.path().join(name(4))).unwrap(), junk(9));
+}
+
+/// It is no fault of the database that somebody else owns it, or that its link leads nowhere.
+#[test]
+fn what_the_system_refuses_is_not_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/nonexistent/history", path(dir.path())).unwrap();
+    let Err(Trouble::Refused(what)) = open(&path(dir.path()), true) else { panic!("refused") };
+    assert_eq!(what, "it is a link to /nonexistent/history, where no file can be made");
+    assert!(History::open(dir.path()).unwrap().is_none());
+    let recorder = recorder(dir.path());
+    assert!(!records(&recorder, dir.path(), SECOND));
+    drop(recorder);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing but the link");
+}
+
+/// On a full disk the file may be there before its tables are.
+#[test]
+fn a_database_with_nothing_in_it_is_none_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(path(dir.path()), "").unwrap();
+    assert!(History::open(dir.path()).unwrap().is_none());
+    let connection = rusqlite::Connection::open(path(dir.path())).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    drop(connection);
+    assert!(std::fs::metadata(path(dir.path())).unwrap().len() > 0);
+    assert!(History::open(dir.path()).unwrap().is_none());
+    assert_eq!(history_trouble(dir.path()), None);
     assert!(records(&recorder(dir.path()), dir.path(), SECOND));
-    let names: Vec<String> = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(
-        names.iter().any(|name| name.starts_with("history.db.broken-2")
-            || name.starts_with("history.db.broken-1")),
-        "{names:?}"
-    );
+}
+
+#[test]
+fn what_is_wrong_is_told_beforehand_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(history_trouble(dir.path()), None);
+    fill(dir.path());
+    assert_eq!(history_trouble(dir.path()), None);
+    let connection = rusqlite::Connection::open(path(dir.path())).unwrap();
+    connection.execute_batch("DROP TABLE dates").unwrap();
+    let history = History::open(dir.path()).unwrap().unwrap();
+    let error = history.of("a.example", at(SECOND), 1).unwrap_err();
+    assert!(error.contains("no such table: dates") && !error.contains('\n'), "{error:?}");
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    let what = history_trouble(dir.path()).unwrap();
+    assert!(what.contains("format 2 is not known"), "{what}");
+    // An index without the entries that it must have.
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path());
+    let connection = rusqlite::Connection::open(path(dir.path())).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET rootpage = (SELECT max(rootpage) FROM sqlite_schema)
+             WHERE name = 'hosts';",
+        )
+        .unwrap();
+    drop(connection);
+    let Err(Trouble::Damaged(what)) = open(&path(dir.path()), true) else { panic!("damaged") };
+    assert!(!what.contains('\n') && !what.contains("***"), "{what:?}");
+    std::fs::remove_file(path(dir.path())).unwrap();
+    std::fs::create_dir(path(dir.path())).unwrap();
+    let what = history_trouble(dir.path()).unwrap();
+    assert!(what.ends_with("begin anew") && what.contains("no regular file"), "{what}");
 }
 
 #[test]
