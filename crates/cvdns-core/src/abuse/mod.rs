@@ -11,6 +11,6 @@ mod ticks;
 
 pub use limited_prefixes::{LimitedPrefixes, Prefix};
 pub use networks::Networks;
-pub use rate_limiter::{Buckets, LimitMode, RateLimit, RateLimiter, Verdict};
+pub use rate_limiter::{Bucket, LimitMode, RateLimit, RateLimiter, Verdict};
 pub use secrets::CookieSecrets;
 pub use ticks::Ticks;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::limited_prefixes::{LimitedPrefixes, Prefix};
 use super::networks::Networks;
-use super::sketch::{Place, Rate, Sketch};
+use super::sketch::{Key, Place, Rate, Sketch};
 use super::ticks::Ticks;
 
 /// Whether answers are limited.
@@ -63,11 +63,12 @@ pub enum Verdict {
     Drop,
 }
 
-/// Where the buckets of a client's prefixes are.
+/// Where the bucket of a client is. Those of the wider prefixes are at hand anyway, as many clients
+/// share them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Buckets {
+pub struct Bucket {
     source: IpAddr,
-    places: [Place; WIDTHS],
+    place: Place,
 }
 
 /// Prefixes of a client.
@@ -95,41 +96,43 @@ impl RateLimiter {
     /// Counts a query that came over UDP, and decides what becomes of it.
     #[inline]
     pub fn judge(&mut self, limit: &RateLimit, now: Ticks, source: IpAddr) -> Verdict {
-        let buckets = self.find(limit, source);
-        buckets.map_or(Verdict::Answer, |buckets| self.judge_by(limit, now, &buckets))
+        let bucket = self.find(limit, source);
+        bucket.map_or(Verdict::Answer, |bucket| self.judge_by(limit, now, &bucket))
     }
 
-    /// The first step of [`Self::judge`]: where a client's buckets are; `None` if the client has no
+    /// The first step of [`Self::judge`]: where a client's bucket is; `None` if the client has no
     /// limit.
     #[inline]
-    pub fn find(&self, limit: &RateLimit, source: IpAddr) -> Option<Buckets> {
+    pub fn find(&self, limit: &RateLimit, source: IpAddr) -> Option<Bucket> {
         if limit.mode == LimitMode::Off || limit.exempt.contains(source) {
             return None;
         }
-        let family = if source.is_ipv4() { 0 } else { 0x80 };
-        let places =
-            prefixes(source).map(|(length, bits)| self.sketch.place(length | family, bits));
-        Some(Buckets { source, places })
+        let [(length, bits), ..] = prefixes(source);
+        Some(Bucket { source, place: self.sketch.place(kind(source, length), bits) })
     }
 
-    /// The second step, which may be left out: has the processor fetch the buckets, while other
-    /// ones are found.
+    /// The second step, which may be left out: has the processor fetch the bucket, while others are
+    /// found.
     #[inline]
-    pub fn fetch(&self, buckets: &Buckets) {
-        self.sketch.fetch(&buckets.places);
+    pub fn fetch(&self, bucket: &Bucket) {
+        self.sketch.fetch(bucket.place);
     }
 
     /// The last step: counts the query, and decides what becomes of it.
     #[inline]
-    pub fn judge_by(&mut self, limit: &RateLimit, now: Ticks, buckets: &Buckets) -> Verdict {
+    pub fn judge_by(&mut self, limit: &RateLimit, now: Ticks, bucket: &Bucket) -> Verdict {
         if self.responses_per_second != limit.responses_per_second {
             self.set_rate(limit.responses_per_second);
         }
         let [ipv4, ipv6] = &self.rates;
-        let rates = if buckets.source.is_ipv4() { ipv4 } else { ipv6 };
-        match self.sketch.take(now, &buckets.places, rates) {
+        let (source, mut keys) = (bucket.source, [Key::default(); WIDTHS]);
+        let rates = if source.is_ipv4() { ipv4 } else { ipv6 };
+        for ((key, (length, bits)), rate) in keys.iter_mut().zip(prefixes(source)).zip(rates) {
+            *key = Key { kind: kind(source, length), bits, rate: *rate };
+        }
+        match self.sketch.take(now, bucket.place, &keys) {
             Ok(()) => Verdict::Answer,
-            Err(number) => self.limited(limit, buckets.source, number),
+            Err(number) => self.limited(limit, source, number),
         }
     }
 
@@ -178,6 +181,11 @@ fn prefixes(source: IpAddr) -> [(u8, u64); WIDTHS] {
         let spare = u32::from(width - length);
         (length, bits >> spare << spare)
     })
+}
+
+/// Distinguishes the prefixes of both families by their lengths.
+fn kind(source: IpAddr, length: u8) -> u8 {
+    if source.is_ipv4() { length } else { length | 0x80 }
 }
 
 #[cfg(test)]

@@ -35,6 +35,15 @@ pub(super) struct Rate {
     pub burst: u64,
 }
 
+/// A key and its bucket's rate.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Key {
+    /// Distinguishes kinds of keys, which have hash functions of their own.
+    pub kind: u8,
+    pub bits: u64,
+    pub rate: Rate,
+}
+
 /// Where a key's bucket is: its set, as the index of the first entry, and its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
@@ -62,7 +71,7 @@ impl Sketch {
         Self { entries, first, key }
     }
 
-    /// The place of a key. Kinds of keys have hash functions of their own.
+    /// The place of a key.
     #[inline]
     pub(super) fn place(&self, kind: u8, bits: u64) -> Place {
         let [key0, key1] = self.key;
@@ -72,34 +81,33 @@ impl Sketch {
         Place { set: set as u32, tag: (hash >> MOMENT_BITS) as u32 }
     }
 
-    /// Reads the sets of places, and does nothing with them: the processor has them at hand
-    /// afterwards.
+    /// Reads the set of a place, and does nothing with it: the processor has it at hand afterwards.
     #[inline]
-    pub(super) fn fetch<const KEYS: usize>(&self, places: &[Place; KEYS]) {
-        for place in places {
-            std::hint::black_box(self.entries.get(place.set as usize).copied());
-        }
+    pub(super) fn fetch(&self, place: Place) {
+        std::hint::black_box(self.entries.get(place.set as usize).copied());
     }
 
-    /// Takes one answer from the buckets at all places, which have these rates.
+    /// Takes one answer from the buckets of all keys, the first of which is at `first`.
     ///
     /// # Errors
-    /// The number of the first bucket that is full. Nothing is taken from any then: a client that
-    /// asks too much still gets its rate, and takes nothing from its neighbours beyond that.
+    /// The number of the first key whose bucket is full. Nothing is taken from any then: a client
+    /// that asks too much still gets its rate, and takes nothing from its neighbours beyond that.
+    /// The places of further keys are not even computed: who is limited is to cost little.
     #[inline]
     pub(super) fn take<const KEYS: usize>(
         &mut self,
         now: Ticks,
-        places: &[Place; KEYS],
-        rates: &[Rate; KEYS],
+        first: Place,
+        keys: &[Key; KEYS],
     ) -> Result<(), usize> {
         // The moment of a bucket in use is at most a burst ahead; a second allows for a clock that
         // differs. What seems to be further ahead is behind, as moments are kept modulo 2^44.
-        let burst = rates.iter().map(|rate| rate.burst).max().unwrap_or_default();
+        let burst = keys.iter().map(|key| key.rate.burst).max().unwrap_or_default();
         let most = burst.saturating_add(Ticks::SECOND);
         let mut replaced = [(0, 0); KEYS];
-        for (number, (Place { set, tag }, rate)) in places.iter().zip(rates).enumerate() {
-            let (set, tag) = (*set as usize, u64::from(*tag));
+        for (number, Key { kind, bits, rate }) in keys.iter().enumerate() {
+            let place = if number == 0 { first } else { self.place(*kind, *bits) };
+            let (set, tag) = (place.set as usize, u64::from(place.tag));
             let (way, ahead) = find(self.set(set), tag, now, most);
             let ahead = ahead.saturating_add(rate.interval);
             if ahead > rate.burst {
@@ -163,13 +171,6 @@ mod tests {
 
     const RATE: Rate = Rate { interval: Ticks::SECOND / 10, burst: Ticks::SECOND };
 
-    #[derive(Clone, Copy)]
-    struct Key {
-        kind: u8,
-        bits: u64,
-        rate: Rate,
-    }
-
     fn key(bits: u64) -> Key {
         Key { kind: 0, bits, rate: RATE }
     }
@@ -179,8 +180,8 @@ mod tests {
         now: u64,
         keys: &[Key; KEYS],
     ) -> Result<(), usize> {
-        let places = keys.map(|key| sketch.place(key.kind, key.bits));
-        sketch.take(Ticks(now), &places, &keys.map(|key| key.rate))
+        let first = sketch.place(keys[0].kind, keys[0].bits);
+        sketch.take(Ticks(now), first, keys)
     }
 
     /// Buckets without limits, in fractions of an answer: they leak as time goes by.

@@ -32,7 +32,7 @@ impl Guard {
         self.judge(parsed, settings);
     }
 
-    /// The first step: verifies the cookie, and finds the buckets of the client.
+    /// The first step: verifies the cookie, and finds the bucket of the client.
     #[inline]
     pub(super) fn look(
         &self,
@@ -57,24 +57,24 @@ impl Guard {
         if transport == Transport::Udp
             && let Some(limiter) = &self.limiter
         {
-            parsed.buckets = limiter.find(&settings.rate_limit, source);
+            parsed.bucket = limiter.find(&settings.rate_limit, source);
         }
     }
 
-    /// The second step, which may be left out: has the processor fetch the buckets, while other
+    /// The second step, which may be left out: has the processor fetch the bucket, while other
     /// queries are looked at.
     #[inline]
     pub(super) fn fetch(&self, parsed: &ParsedQuery) {
-        if let (Some(limiter), Some(buckets)) = (&self.limiter, &parsed.buckets) {
-            limiter.fetch(buckets);
+        if let (Some(limiter), Some(bucket)) = (&self.limiter, &parsed.bucket) {
+            limiter.fetch(bucket);
         }
     }
 
     /// The last step: counts the query, and decides whether its client has asked too much.
     #[inline]
     pub(super) fn judge(&mut self, parsed: &mut ParsedQuery, settings: &Settings) {
-        if let (Some(limiter), Some(buckets)) = (&mut self.limiter, &parsed.buckets) {
-            let verdict = limiter.judge_by(&settings.rate_limit, self.moment.ticks, buckets);
+        if let (Some(limiter), Some(bucket)) = (&mut self.limiter, &parsed.bucket) {
+            let verdict = limiter.judge_by(&settings.rate_limit, self.moment.ticks, bucket);
             // What is malformed has no question that could be asked again over TCP.
             let is_lost = parsed.reject.is_some() && verdict == Verdict::Truncate;
             parsed.verdict = if is_lost { Verdict::Drop } else { verdict };

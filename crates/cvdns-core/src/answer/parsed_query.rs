@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::abuse::cookie::CheckedCookie;
-use crate::abuse::{Buckets, Verdict};
+use crate::abuse::{Bucket, Verdict};
 use crate::decision::{self, Client, NameMatch, Question, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::names::Probe;
@@ -21,7 +21,7 @@ pub(super) struct ParsedQuery {
     /// Why the message is not answered as a query, if it is not.
     pub reject: Option<Reject>,
     /// Where the rate limit counts its client; `None` if it does not.
-    pub buckets: Option<Buckets>,
+    pub bucket: Option<Bucket>,
     /// What becomes of it under the rate limit. Of a limited query, name and client are not looked
     /// up: it is to cost less than one that is answered.
     pub verdict: Verdict,
@@ -40,7 +40,7 @@ impl ParsedQuery {
         Self {
             query: Query::default(),
             reject: Some(Reject::Drop),
-            buckets: None,
+            bucket: None,
             verdict: Verdict::Answer,
             cookie: None,
             name: LowerName::new(),
@@ -53,7 +53,7 @@ impl ParsedQuery {
     /// Makes this hold no query.
     pub(super) fn clear(&mut self) {
         self.reject = Some(Reject::Drop);
-        (self.buckets, self.verdict, self.cookie) = (None, Verdict::Answer, None);
+        (self.bucket, self.verdict, self.cookie) = (None, Verdict::Answer, None);
     }
 
     /// Reads a message that came from the address `source`.
@@ -61,7 +61,7 @@ impl ParsedQuery {
         let settings = &snapshot.static_data.settings;
         let honoured = Honoured { ecs: settings.ecs, cookies: settings.cookies };
         self.reject = self.query.read(message, &mut self.name, honoured).err();
-        (self.buckets, self.verdict, self.cookie) = (None, Verdict::Answer, None);
+        (self.bucket, self.verdict, self.cookie) = (None, Verdict::Answer, None);
         self.client = Client { address: source, placed: None };
         if self.reject.is_none() {
             self.client.address = self.query.subnet().unwrap_or(source);
