@@ -64,10 +64,11 @@ pub fn number(number: u64) -> String {
     out
 }
 
-/// A rate of `kbits` kbit/s, such as `1.5 Gbit/s`.
+/// A rate of `kbits` kbit/s, such as `1.5 Gbit/s`; none at all is `none`.
 pub fn rate(kbits: u64) -> String {
     let (unit, name) = match kbits {
-        0..1_000 => (1.0, "kbit/s"),
+        0 => return "none".to_owned(),
+        1..1_000 => (1.0, "kbit/s"),
         1_000..1_000_000 => (1e3, "Mbit/s"),
         1_000_000..1_000_000_000 => (1e6, "Gbit/s"),
         _ => (1e9, "Tbit/s"),
@@ -121,7 +122,7 @@ mod tests {
             assert_eq!(number(value), text);
         }
         for (value, text) in [
-            (0, "0 kbit/s"),
+            (0, "none"),
             (100_000, "100 Mbit/s"),
             (1_500_000, "1.5 Gbit/s"),
             (2_000_000_000, "2 Tbit/s"),
