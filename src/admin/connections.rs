@@ -30,6 +30,7 @@ use super::listener::{Listener, Stream};
 use super::origin::{self, Names};
 use super::peer::Peer;
 use super::permission;
+use super::routes;
 use super::view::ServerView;
 
 /// Most connections at once. For a further one, another is closed: the one that has waited longest
@@ -213,14 +214,20 @@ impl Responder {
     ) -> Response {
         let condition = self.view.condition.load_full();
         let access = &condition.access;
+        if let Err(refusal) = origin::check_host(request.version(), request.headers()) {
+            return refusal.into_response();
+        }
         // Names protect addresses against web pages, which cannot reach a Unix socket.
         if matches!(peer, Peer::Tcp(_)) {
             let names = Names { machine: &self.machine, configured: &access.hosts };
-            if let Err(reason) = origin::check(request.uri(), request.headers(), names) {
-                return (StatusCode::FORBIDDEN, reason + "\n").into_response();
+            if let Err(refusal) = origin::check(request.uri(), request.headers(), names) {
+                return refusal.into_response();
             }
         }
-        if permission::changes(request.method()) {
+        // What no route takes changes nothing: the router says so to everybody.
+        if permission::changes(request.method())
+            && routes::takes(request.method(), request.uri().path())
+        {
             let token_file = access.token_file.as_deref();
             if let Err(refusal) = permission::check(peer, request.headers(), token_file).await {
                 return refusal.into_response();

@@ -33,8 +33,9 @@ pub struct Foresight {
 impl Foresight {
     /// The snapshot of another moment. It counts nothing.
     pub(super) fn snapshot(&self, time: Timestamp) -> Snapshot {
+        let feed = self.feed.as_ref().map(|feed| feed.as_of(time));
         let inputs = HealthInputs {
-            feed: self.feed.as_ref(),
+            feed: feed.as_deref(),
             overrides: Some(&self.overrides),
             settling: Some(&self.settling),
         };

@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use axum::response::{IntoResponse, Response};
 
 /// The names that a request may call the server by, beside addresses and `localhost`.
 #[derive(Debug, Clone, Copy)]
@@ -20,22 +21,38 @@ pub(super) struct Names<'n> {
     pub configured: &'n [String],
 }
 
-/// Checks a request. The error says for people why it is refused.
-pub(super) fn check(target: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), String> {
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is no good request: 400 (RFC 9112 section 3.2).
+    Malformed(&'static str),
+    /// It calls the server by a foreign name, or a web page sent it.
+    Foreign(String),
+}
+
+/// Checks that a request has the Host that its version needs (RFC 9112 section 3.2).
+pub(super) fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::HTTP_11 => Err(Refusal::Malformed("there is no Host")),
+        (_, Some(_)) => Err(Refusal::Malformed("there is more than one Host")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks where a request comes from.
+pub(super) fn check(target: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Refusal> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().map(authority).transpose()?;
-    if hosts.next().is_some() {
-        return Err("there is more than one Host".to_owned());
-    }
     // A target with a host takes precedence over the field (RFC 9112 section 3.2.2). HTTP/1.0
     // knows no Host, and is no browser's.
     for named in target.authority().into_iter().chain(&host) {
         if !is_ours(named.host(), names) {
-            return Err(format!(
+            return Err(Refusal::Foreign(format!(
                 "{:?} is no address and no name of this machine: use an address, or localhost, or \
                  add the name to `hosts` in [admin]",
                 named.host()
-            ));
+            )));
         }
     }
     for origin in headers.get_all(ORIGIN) {
@@ -44,17 +61,28 @@ pub(super) fn check(target: &Uri, headers: &HeaderMap, names: Names<'_>) -> Resu
             origin.as_bytes().eq_ignore_ascii_case(own.as_bytes())
         });
         if !same {
-            return Err("requests of web pages are refused (Origin)".to_owned());
+            let why = "requests of web pages are refused (Origin)";
+            return Err(Refusal::Foreign(why.to_owned()));
         }
     }
     Ok(())
 }
 
-fn authority(value: &HeaderValue) -> Result<Authority, String> {
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, why) = match self {
+            Self::Malformed(why) => (StatusCode::BAD_REQUEST, why.to_owned()),
+            Self::Foreign(why) => (StatusCode::FORBIDDEN, why),
+        };
+        (status, why + "\n").into_response()
+    }
+}
+
+fn authority(value: &HeaderValue) -> Result<Authority, Refusal> {
     let authority = Authority::try_from(value.as_bytes()).ok();
     authority
         .filter(|authority| !authority.as_str().contains('@'))
-        .ok_or_else(|| "the Host is malformed".to_owned())
+        .ok_or(Refusal::Malformed("the Host is malformed"))
 }
 
 /// Whether nobody else's name server decides where this host is: it is an address, `localhost`, or
@@ -80,7 +108,8 @@ mod tests {
         }
         let configured = ["ns1.example.net".to_owned()];
         let names = Names { machine: "ns1", configured: &configured };
-        check(&target.parse().unwrap(), &headers, names).is_ok()
+        check_host(Version::HTTP_10, &headers).is_ok()
+            && check(&target.parse().unwrap(), &headers, names).is_ok()
     }
 
     #[test]
@@ -127,6 +156,25 @@ mod tests {
         assert!(!is_allowed("/metrics", &[("host", "localhost"), ("host", "localhost")]));
         assert!(!is_allowed("http://evil.example/metrics", &[("host", "localhost")]));
         assert!(is_allowed("http://localhost/metrics", &[("host", "localhost")]));
+    }
+
+    /// RFC 9112 section 3.2.
+    #[test]
+    fn a_request_has_one_host_as_its_version_needs() {
+        for (version, hosts, is_good) in [
+            (Version::HTTP_11, &["localhost"][..], true),
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["localhost", "localhost"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["localhost"], true),
+            (Version::HTTP_10, &["localhost", "localhost"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(HOST, HeaderValue::from_static(host));
+            }
+            assert_eq!(check_host(version, &headers).is_ok(), is_good, "{version:?} {hosts:?}");
+        }
     }
 
     #[test]

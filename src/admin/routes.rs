@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post, put};
 
@@ -26,6 +26,31 @@ pub(super) fn router() -> Router<Arc<AdminState>> {
     routes()
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+}
+
+/// The requests that change something.
+const CHANGES: [(Method, &str); 3] = [
+    (Method::POST, "/api/v1/feed/accept"),
+    (Method::POST, "/api/v1/reload"),
+    (Method::PUT, "/api/v1/log-level"),
+];
+
+/// Whether a request that changes something goes to a route that takes it.
+pub(super) fn takes(method: &Method, path: &str) -> bool {
+    CHANGES.iter().any(|(taken, at)| method == taken && path == *at)
+}
+
+async fn no_such_path() -> impl IntoResponse {
+    let why = "there is no such path: / is the page for browsers, /api/v1/openapi.json describes \
+               all paths\n";
+    (StatusCode::NOT_FOUND, why)
+}
+
+async fn no_such_method() -> impl IntoResponse {
+    let why = "this path does not take the method: Allow names those that it takes\n";
+    (StatusCode::METHOD_NOT_ALLOWED, why)
 }
 
 fn routes() -> [Route; 16] {
@@ -80,6 +105,11 @@ mod tests {
         let routes: BTreeSet<_> =
             routes().iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
         assert_eq!(described, routes);
+        // Whatever is not read needs permission.
+        for (method, path) in &routes {
+            let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+            assert_eq!(takes(&method, path), !method.is_safe(), "{method} {path}");
+        }
         assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
     }
 }

@@ -1,6 +1,7 @@
 //! `/api/v1/status`: the status of the running server, which `cvdns status` prints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use cvdns_core::answer::QueryTotals;
 use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
 use cvdns_core::geo::country::Country;
+use cvdns_core::health::{Override, State};
 use cvdns_core::snapshot::{HeldFeed, Snapshot};
 
 /// The status of the server at one moment.
@@ -42,6 +44,9 @@ pub struct Status {
     pub feed: FeedStatus,
     /// Number of the operator's overrides in force.
     pub overrides: usize,
+    /// The overrides in force, in their order.
+    #[serde(default)]
+    pub overrides_in_force: Vec<OverrideStatus>,
     /// Where the overrides come from, if that is a URL.
     #[serde(default)]
     pub overrides_from: Option<OverridesStatus>,
@@ -147,6 +152,21 @@ pub struct FeedStatus {
     pub refused: BTreeMap<String, u64>,
 }
 
+/// An override in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideStatus {
+    /// The host or glob that it is about.
+    pub host: String,
+    /// The addresses of these hosts that it is about; all, if this is empty.
+    pub addresses: Vec<IpAddr>,
+    /// The state that it sets.
+    pub state: State,
+    /// The operator's reason.
+    pub reason: String,
+    /// Its end; `None` if it does not end by itself.
+    pub until: Option<Timestamp>,
+}
+
 /// Overrides that come from a URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverridesStatus {
@@ -181,7 +201,7 @@ pub struct LeftOutMirror {
     pub host: String,
     /// The code of its country.
     pub country: String,
-    /// The reason, for people.
+    /// The reason, for people, with what the feed remarks.
     pub why: String,
 }
 
@@ -228,7 +248,8 @@ impl Status {
             names: snapshot.static_data.nodes.len(),
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),
-            overrides: condition.overrides,
+            overrides: condition.overrides.len(),
+            overrides_in_force: condition.overrides.iter().map(OverrideStatus::of).collect(),
             overrides_from: OverridesStatus::of(&condition),
             not_taken: not_taken(&condition, &view.cookie_secrets.load()),
             record: RecordInfo::of_release(&snapshot, now).map(RecordStatus::of),
@@ -243,6 +264,13 @@ impl Status {
             log: LogStatus::of(view.log_level.in_force(), &view.log),
             dnstap: DnstapStatus::of(&view.dnstap),
         }
+    }
+}
+
+impl OverrideStatus {
+    fn of(entry: &Override) -> Self {
+        let Override { host, addresses, state, reason, until, .. } = entry.clone();
+        Self { host, addresses, state, reason: reason.to_string(), until }
     }
 }
 
@@ -382,8 +410,8 @@ fn left_out(snapshot: &Snapshot) -> Vec<LeftOutMirror> {
         (0..snapshot.static_data.plans.len()).flat_map(|plan| mirrors(snapshot, plan as u32));
     let first = stories.filter(|story| seen.insert(story.host.clone()));
     let out = first.filter_map(|story| {
-        let (host, country) = (story.host, story.country.to_owned());
-        Some(LeftOutMirror { host, country, why: story.left_out? })
+        let why = story.with_note(story.left_out.as_ref()?);
+        Some(LeftOutMirror { host: story.host, country: story.country.to_owned(), why })
     });
     out.collect()
 }

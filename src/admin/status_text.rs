@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::status::{
-    DnstapStatus, FeedStatus, LogStatus, OverridesStatus, QueryStatus, RecordStatus, Status,
-    ZoneStatus,
+    DnstapStatus, FeedStatus, LogStatus, OverrideStatus, OverridesStatus, QueryStatus,
+    RecordStatus, Status, ZoneStatus,
 };
 use super::xdp_status::{XdpInterface, XdpQueue};
 use cvdns_core::explain::format::age;
 use cvdns_core::health::MirrorCondition;
-use cvdns_core::problem::plural;
+use cvdns_core::problem::{excerpt, plural};
 
 /// A part of the status: its lines, with a label in front of the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,14 @@ pub(crate) struct Section {
     pub lines: Vec<String>,
 }
 
-/// Left-out mirrors that are listed at most; the JSON has all.
+/// Left-out mirrors and overrides that are listed at most; the JSON has all.
 const MAX_LISTED: usize = 20;
+
+/// Addresses of an override that are named at most.
+const MAX_ADDRESSES: usize = 8;
+
+/// Most characters of an override's reason.
+const MAX_REASON: usize = 200;
 
 /// All parts of a status, in the order in which they are shown.
 pub(crate) fn sections(status: &Status) -> Vec<Section> {
@@ -163,10 +169,27 @@ fn overrides(status: &Status) -> Vec<String> {
         None => format!(", nothing yet of {source}"),
     });
     let mut lines = vec![format!("{} in force{}", status.overrides, serial.unwrap_or_default())];
+    lines.extend(status.overrides_in_force.iter().take(MAX_LISTED).map(override_words));
+    if let Some(more @ 1..) = status.overrides_in_force.len().checked_sub(MAX_LISTED) {
+        lines.push(format!("and {more} more: --json has all"));
+    }
     if let Some(refused) = from.map(|from| &from.refused).filter(|refused| !refused.is_empty()) {
         lines.push(format!("refused: {}", counts(refused.iter())));
     }
     lines
+}
+
+/// `a.example 192.0.2.1: down (disk swap, until 2026-12-01T06:00:00Z)`
+fn override_words(entry: &OverrideStatus) -> String {
+    let OverrideStatus { host, addresses, state, reason, until } = entry;
+    let named = addresses.iter().take(MAX_ADDRESSES).map(|address| format!(" {address}"));
+    let more = match addresses.len().saturating_sub(MAX_ADDRESSES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+    let reason = excerpt(reason, MAX_REASON);
+    format!("{host}{}{more}: {state} ({reason}{until})", named.collect::<String>())
 }
 
 fn record(record: Option<&RecordStatus>) -> Vec<String> {
@@ -244,6 +267,27 @@ fn of(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_override_says_what_it_is_about_and_is_cut() {
+        let entry = |addresses: &[&str], reason: &str, until: Option<&str>| {
+            override_words(&OverrideStatus {
+                host: "*.example".to_owned(),
+                addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+                state: cvdns_core::health::State::Down,
+                reason: reason.to_owned(),
+                until: until.map(|until| until.parse().unwrap()),
+            })
+        };
+        assert_eq!(entry(&[], "gone", None), "*.example: down (gone)");
+        assert_eq!(
+            entry(&["192.0.2.1", "2001:db8::1"], "swap", Some("2026-12-01T06:00:00Z")),
+            "*.example 192.0.2.1 2001:db8::1: down (swap, until 2026-12-01T06:00:00Z)"
+        );
+        let long = entry(&["192.0.2.1"; 20], &format!("\u{202e}{}", "x".repeat(9_000)), None);
+        assert!(long.contains(" and 12 more: ") && long.contains("(\\u202ex"), "{long}");
+        assert!(long.chars().count() < 400, "{long}");
+    }
 
     #[test]
     fn an_interface_says_who_answers_now_and_who_did_before() {

@@ -18,6 +18,7 @@ use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
+use cvdns_core::health::Override;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
 use cvdns_net::Tallies;
@@ -138,8 +139,8 @@ pub struct ServerCondition {
     pub not_taken: Vec<String>,
     /// How often a file of the state directory could not be written.
     pub state_write_errors: u64,
-    /// Number of overrides in force.
-    pub overrides: usize,
+    /// The overrides in force, in their order.
+    pub overrides: Vec<Override>,
     /// The URL that overrides come from, if it is one.
     pub overrides_source: Option<String>,
     /// The serial of the overrides in force, if they come from a URL.

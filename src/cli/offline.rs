@@ -211,6 +211,8 @@ impl Offline {
         before: Option<&Snapshot>,
         problems: &mut Problems,
     ) -> Result<Snapshot, Failure> {
+        let feed = feed.map(|feed| feed.as_of(self.time));
+        let feed = feed.as_deref();
         let required = feed.map(Feed::requirements).unwrap_or_default();
         let Some(static_data) = compile(&self.loaded.inputs, &required, problems) else {
             print(problems);

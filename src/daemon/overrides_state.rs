@@ -193,9 +193,9 @@ impl OverridesState {
         &self.file.overrides
     }
 
-    /// How many overrides are in force.
-    pub(super) fn in_force(&self, now: Timestamp) -> usize {
-        self.overrides().in_force(now).count()
+    /// The overrides in force.
+    pub(super) fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Override> {
+        self.overrides().in_force(now)
     }
 
     fn complain(&mut self, problems: &Problems, now: Timestamp) {
@@ -214,7 +214,7 @@ impl OverridesState {
 
     /// What is in force while a file or a document cannot be used.
     pub(super) fn meanwhile(&self, now: Timestamp) -> String {
-        match self.in_force(now) {
+        match self.in_force(now).count() {
             0 => "none are in force".to_owned(),
             1 => "the one in force goes on".to_owned(),
             count => format!("the {count} in force go on"),

@@ -119,7 +119,7 @@ impl ServerState {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
         self.overrides.take_over(&self.loaded.overrides);
         self.resume_overrides();
-        if self.overrides.in_force(now) > 0 {
+        if self.overrides.in_force(now).next().is_some() {
             self.publish(self.publisher.static_data(), now);
         }
         self.reporter.log_mirrors();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::base::iana::{OptRcode, OptionCode};
+use domain::base::iana::{OptRcode, OptionCode, Rtype};
 use domain::base::{Message, RecordSection};
 use domain::rdata::AllRecordData;
 use hickory_net::proto::op::Message as Query;
@@ -22,6 +22,8 @@ pub(crate) struct DecodedAnswer {
     pub records: Vec<String>,
     /// The authority section in presentation form.
     pub authority: Vec<String>,
+    /// The additional section in presentation form, without the OPT record.
+    pub additional: Vec<String>,
     /// The scope prefix length of the client subnet option; `None` without that option.
     pub scope: Option<u8>,
     /// The extended DNS error (RFC 8914): code and extra text.
@@ -90,6 +92,11 @@ impl DecodedAnswer {
                 })
                 .transpose()?
                 .unwrap_or_default(),
+            additional: message
+                .additional()
+                .ok()
+                .and_then(texts)
+                .ok_or_else(|| bad("a record of the additional section is malformed"))?,
             scope: None,
             extended_error: None,
             truncated: message.header().tc(),
@@ -119,11 +126,15 @@ impl DecodedAnswer {
     }
 }
 
-/// Records in presentation form.
+/// Records in presentation form, but for OPT, which is none of a name.
 fn texts(section: RecordSection<'_, &[u8]>) -> Option<Vec<String>> {
     let mut out = Vec::new();
     for record in section {
-        let record = record.ok()?.into_any_record::<AllRecordData<_, _>>().ok()?;
+        let record = record.ok()?;
+        if record.rtype() == Rtype::OPT {
+            continue;
+        }
+        let record = record.into_any_record::<AllRecordData<_, _>>().ok()?;
         let (owner, ttl, class) = (record.owner(), record.ttl().as_secs(), record.class());
         out.push(format!("{owner}. {ttl} {class} {} {}", record.rtype(), record.data()));
     }

@@ -8,7 +8,7 @@ use super::answer::DecodedAnswer;
 use super::query::{plain, with_client};
 use super::question::{ANY_CLIENT, AskedName};
 use cvdns_core::answer::Answering;
-use cvdns_core::explain::{ClientAddress, ExplainQuery, Explanation, line};
+use cvdns_core::explain::{ClientAddress, ExplainQuery, Explanation, OutcomeKind, line};
 use cvdns_core::snapshot::Snapshot;
 
 /// A decision, and the answer made from it.
@@ -18,6 +18,9 @@ pub(crate) struct Explained {
     pub story: Explanation,
     /// The answer as it would be sent.
     pub answer: DecodedAnswer,
+    /// The name of this server that was meant, if no zone of it has the one that was asked for.
+    #[serde(skip)]
+    pub meant: Option<String>,
 }
 
 /// A question of one client.
@@ -40,7 +43,20 @@ impl Explained {
         let story = Explanation::of(snapshot, &asked.inquiry());
         let (query, client) = (asked.query(), asked.client.address);
         let answer = DecodedAnswer::expected(&mut answering, snapshot, &query, client)?;
-        Ok(Self { story, answer })
+        let is_foreign = story.outcome == OutcomeKind::NotOurs;
+        let meant = is_foreign.then(|| Self::meant(snapshot, asked)).flatten();
+        Ok(Self { story, answer, meant })
+    }
+
+    /// The first of the names that may have been meant that exists.
+    fn meant(snapshot: &Snapshot, asked: Asked<'_>) -> Option<String> {
+        let origins = snapshot.static_data.zones.iter().map(|zone| zone.origin.to_string());
+        let names = asked.name.likely(origins);
+        let known = names.filter_map(|text| AskedName::parse(&text).ok()).find(|name| {
+            let story = Explanation::of(snapshot, &Asked { name, ..asked }.inquiry());
+            !matches!(story.outcome, OutcomeKind::NotOurs | OutcomeKind::Nxdomain)
+        });
+        known.map(|name| name.written.to_string())
     }
 
     /// Whether the answer depends on the client, and none was named.
@@ -51,8 +67,16 @@ impl Explained {
     /// The decision and the answer as text for people.
     pub(crate) fn text(&self) -> String {
         let mut out = self.story.text();
-        for record in self.answer.records.iter().chain(&self.answer.authority) {
-            out.push_str(&line("", record));
+        if let Some(meant) = &self.meant {
+            out.push_str(&line("", &format!("did you mean {meant}?")));
+        }
+        let DecodedAnswer { records, authority, additional, .. } = &self.answer;
+        for (section, records) in
+            [("", records), ("authority", authority), ("additional", additional)]
+        {
+            for (number, record) in records.iter().enumerate() {
+                out.push_str(&line(if number == 0 { section } else { "" }, record));
+            }
         }
         if let Some(error) = &self.answer.extended_error {
             out.push_str(&line("EDE", error));

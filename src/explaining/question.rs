@@ -53,6 +53,28 @@ impl AskedName {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+
+    /// What was written, if a terminal shows it as it is; otherwise the name in presentation
+    /// format, whose octets anybody can copy.
+    pub(crate) fn copyable(&self) -> String {
+        if self.text.bytes().all(|octet| octet.is_ascii_graphic()) {
+            self.text.clone()
+        } else {
+            self.written.to_string()
+        }
+    }
+
+    /// Other names that may have been meant: the host of a URL, and names below these origins.
+    pub(crate) fn likely<'n>(
+        &'n self,
+        origins: impl Iterator<Item = String> + 'n,
+    ) -> impl Iterator<Item = String> + 'n {
+        let host = self.text.split_once("://").map_or(&*self.text, |(_, rest)| rest);
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.split_once(':').map_or(host, |(host, _)| host).trim_end_matches('.');
+        let whole = (host != self.text).then(|| host.to_owned());
+        whole.into_iter().chain(origins.map(move |origin| format!("{host}.{origin}")))
+    }
 }
 
 /// Reads a record type: `AAAA`, or `TYPE65280` (RFC 3597 section 5).
@@ -84,4 +106,35 @@ pub(crate) fn client(word: &str) -> Result<ClientAddress, String> {
         ));
     }
     Ok(ClientAddress { address: net.network(), prefix: Some(net.prefix_len()), from })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_may_have_been_meant() {
+        let likely = |text: &str| -> Vec<String> {
+            let name = AskedName::parse(text).unwrap();
+            name.likely(["x.example".to_owned()].into_iter()).collect()
+        };
+        assert_eq!(likely("db.de"), ["db.de.x.example"]);
+        for url in ["http://db.de.x.example/", "https://db.de.x.example:80/a?b", "db.de.x.example/"]
+        {
+            assert_eq!(likely(url), ["db.de.x.example", "db.de.x.example.x.example"], "{url}");
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_copied_whatever_it_is_made_of() {
+        for (text, copied) in [
+            ("DB.de.X.example.", "DB.de.X.example."),
+            ("\u{202e}db.example", "\\226\\128\\174db.example"),
+            ("zürich.example", "z\\195\\188rich.example"),
+        ] {
+            let name = AskedName::parse(text).unwrap();
+            assert_eq!(name.copyable(), copied);
+            assert_eq!(AskedName::parse(copied).unwrap().lower, name.lower, "{text}");
+        }
+    }
 }

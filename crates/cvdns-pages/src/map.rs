@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use cvdns_core::geo::country::Country;
 
-pub use self::way::{Stop, Way, with_path};
+pub use self::way::{Stop, Way, way_legend, with_path};
 use crate::counts::StateCounts;
 use crate::format;
 
@@ -97,7 +97,12 @@ impl Level {
 
 /// The legend of the map as a list for a page.
 pub fn legend() -> String {
-    let mut out = "<ul class=\"legend\">\n".to_owned();
+    format!("<ul class=\"legend\">\n{}</ul>\n", legend_items())
+}
+
+/// The items of the legend that every map has.
+fn legend_items() -> String {
+    let mut out = String::new();
     for (level, words) in Level::LEGEND {
         // Writing to a string does not fail.
         let _ = writeln!(out, "<li>{} {words}</li>", level.sample());
@@ -105,7 +110,7 @@ pub fn legend() -> String {
     out.push_str(
         "<li><svg class=\"map\" width=\"24\" height=\"16\" viewBox=\"0 0 24 16\" \
          aria-hidden=\"true\"><circle class=\"partly\" cx=\"12\" cy=\"8\" r=\"6\"/></svg> \
-         some mirrors are out</li>\n</ul>\n",
+         some mirrors are out</li>\n",
     );
     out
 }

@@ -61,8 +61,22 @@ pub struct Remark {
 pub struct FleetCountries {
     /// The origin of the zone file.
     pub zone: String,
-    /// The countries that have mirrors, in the order of their names.
+    /// The countries that have mirrors or that mirrors elsewhere serve, in the order of their
+    /// names.
     pub countries: Vec<ServedCountry>,
+}
+
+impl FleetCountries {
+    /// How many countries there are, and why more than have mirrors.
+    fn words(&self) -> String {
+        let own = self.countries.iter().filter(|row| row.has_own).count();
+        let countries = if own == 1 { "country has" } else { "countries have" };
+        let served = match self.countries.len().saturating_sub(own) {
+            0 => String::new(),
+            served => format!("; {served} more are served by mirrors elsewhere (serves)"),
+        };
+        format!("{own} {countries} mirrors{served}. Mirrors count in each country that they serve.")
+    }
 }
 
 /// A country with mirrors.
@@ -70,6 +84,8 @@ pub struct FleetCountries {
 pub struct ServedCountry {
     /// The country.
     pub country: Country,
+    /// Whether a mirror is in the country, and not only one elsewhere that serves it.
+    pub has_own: bool,
     /// The mirrors of its pool by state. Those that are left out although they work count as down.
     pub mirrors: StateCounts,
     /// Capacity of those that are usable in kbit/s.

@@ -49,16 +49,16 @@ pub struct Told {
     pub moment: Timestamp,
     /// What is to be known of an answer at another moment than now; empty for now.
     pub foresight: Vec<String>,
-    /// The kind of answer, its TTL and its scope.
-    pub answer: String,
-    /// The RCODE.
-    pub rcode: String,
+    /// The kind of answer.
+    pub verdict: Verdict,
+    /// The name of the server that may have been meant, if the one of the question is none of it.
+    pub meant: Option<String>,
     /// Addresses of mirrors in the order of the answer.
     pub addresses: Vec<AnsweredAddress>,
-    /// Which window of the answer this is, from 1, and of how many; `None` without mirrors.
-    pub window: Option<(usize, u32)>,
-    /// The records of the answer section, and of the authority section.
-    pub records: Vec<String>,
+    /// How many answers take turns; `None` without mirrors.
+    pub windows: Option<u32>,
+    /// The sections of the answer that have records.
+    pub sections: Vec<AnswerSection>,
     /// The extended DNS error (RFC 8914).
     pub extended_error: Option<String>,
     /// What led to the answer, beside pools.
@@ -71,6 +71,34 @@ pub struct Told {
     pub marks: Vec<Mark>,
     /// The command that tells the same.
     pub command: String,
+}
+
+/// The kind of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The RCODE, or what is more than that: `NODATA`.
+    pub code: String,
+    /// The kind of answer, its TTL and its scope.
+    pub words: String,
+}
+
+impl Verdict {
+    /// The kind of an answer with this RCODE and these words, which may begin with a code.
+    pub fn of(rcode: &str, words: &str) -> Self {
+        let is_code = |code: &str| code.bytes().all(|octet| octet.is_ascii_uppercase());
+        let begun = words.split_once(": ").filter(|(code, _)| is_code(code));
+        let (code, words) = begun.unwrap_or((rcode, words));
+        Self { code: code.to_owned(), words: words.to_owned() }
+    }
+}
+
+/// A section of an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerSection {
+    /// Its name.
+    pub name: &'static str,
+    /// Its records in presentation format.
+    pub records: Vec<String>,
 }
 
 /// An address of an answer.
@@ -118,7 +146,12 @@ impl WhoPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
         let Self { site, form, .. } = self;
-        render(&WhoTemplate { frame: Frame { site, root: "" }, page: self, form })
+        render(&WhoTemplate {
+            frame: Frame { site, root: "" },
+            page: self,
+            form,
+            legend: map::way_legend(),
+        })
     }
 }
 
@@ -141,12 +174,33 @@ impl WhoForm {
 }
 
 impl Told {
-    /// The map with the way to the mirrors; `None` if the answer has none.
+    /// The map with the way to the mirrors; `None` if nothing of the way has a place on it.
     fn map(&self) -> Option<String> {
+        let way = self.way();
+        way.is_on_map(&self.marks).then(|| map::with_path(&self.marks, &way))
+    }
+
+    /// What the map shows of the way, in words.
+    fn caption(&self) -> String {
+        let way = self.way();
+        let from = if way.shows_client() {
+            "Pools asked for this client, in order. The ring is the country of the client. "
+        } else {
+            "Pools asked for this client, in order. The country of the client is not known. "
+        };
+        let without = way.without_place(&self.marks);
+        let elsewhere = match &*without {
+            [] => String::new(),
+            [one] => format!("Pool {one} has no place on the map. "),
+            more => format!("Pools {} have no place on the map. ", more.join(", ")),
+        };
+        format!("{from}{elsewhere}The list below says the same.")
+    }
+
+    fn way(&self) -> Way {
         let stop = |pool: &WalkedPool| Stop { pool: pool.pool.clone(), answers: pool.answers };
         let stops: Vec<Stop> = self.pools.iter().map(stop).collect();
-        let way = Way { client: self.country, stops };
-        (!self.pools.is_empty()).then(|| map::with_path(&self.marks, &way))
+        Way { client: self.country, stops }
     }
 }
 
@@ -156,4 +210,31 @@ struct WhoTemplate<'a> {
     frame: Frame<'a>,
     page: &'a WhoPage,
     form: &'a WhoForm,
+    legend: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_said_once() {
+        for (rcode, words, expected) in [
+            (
+                "NXDOMAIN",
+                "NXDOMAIN: the name does not exist",
+                ("NXDOMAIN", "the name does not exist"),
+            ),
+            ("NOERROR", "NODATA: no records", ("NODATA", "no records")),
+            (
+                "NOERROR",
+                "addresses of mirrors, TTL 60 s",
+                ("NOERROR", "addresses of mirrors, TTL 60 s"),
+            ),
+            ("NOERROR", "a referral: the name", ("NOERROR", "a referral: the name")),
+        ] {
+            let Verdict { code, words } = Verdict::of(rcode, words);
+            assert_eq!((&*code, &*words), expected);
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl MetricsEncoder<'_, '_> {
         self.counters("feed_errors", "Failed attempts to get a feed, by reason", refusals)?;
         let held = condition.held.as_ref().map_or(0, |held| held.serial);
         self.gauge("feed_held_serial", "Serial of the feed that is held back; 0 if none is", held)?;
-        let overrides = condition.overrides as u64;
+        let overrides = condition.overrides.len() as u64;
         self.gauge("overrides_in_force", "The operator's overrides in force", overrides)?;
         let refusals = condition.overrides_refusals.iter();
         let refusals = refusals.map(|(reason, count)| ([("reason", *reason)], *count));

@@ -67,6 +67,7 @@ fn countries(
         let path = plan.paths.get(plan.paths.of_client(country));
         ServedCountry {
             country,
+            has_own: plan.fleet.enabled().any(|(_, mirror)| mirror.country == country),
             mirrors,
             usable_capacity,
             share: shares.as_ref().map(|of| of.get(country.code()).copied().unwrap_or_default()),

@@ -29,12 +29,19 @@ impl Fields {
         sent.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     }
 
-    /// The value of a field, and why it is too long, for people; `None` if it is not.
+    /// Why a field cannot be read, for people: it was sent more than once, with other values.
+    pub(super) fn repeated(&self, name: &str) -> Option<String> {
+        let value = self.value(name);
+        let differs = self.0.iter().any(|(sent, other)| sent == name && other.trim() != value);
+        differs.then(|| "It was sent more than once, with different values".to_owned())
+    }
+
+    /// The value of a field, and why it cannot be read, for people; `None` if it can.
     pub(super) fn checked(&self, name: &str) -> (String, Option<String>) {
         let value = self.value(name);
         let too_long = (value.len() > LONGEST)
             .then(|| format!("{} octets are too long: expected at most {LONGEST}", value.len()));
-        (value, too_long)
+        (value, too_long.or_else(|| self.repeated(name)))
     }
 }
 
@@ -54,6 +61,9 @@ mod tests {
         assert!(!fields.is_empty() && Fields::of(&"/who".parse().unwrap()).is_empty());
         let long: Uri = format!("/who?name={}", "x".repeat(LONGEST + 1)).parse().unwrap();
         assert!(Fields::of(&long).checked("name").1.is_some());
-        assert!(fields.checked("name").1.is_none());
+        assert!(fields.checked("client").1.is_none());
+        assert!(fields.checked("name").1.unwrap().contains("more than once"));
+        let twice = Fields::of(&"/?state=down&state=+down".parse().unwrap());
+        assert_eq!(twice.repeated("state"), None, "the same twice is no doubt");
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn of(status: &Status) -> Vec<Remark> {
         remark("The feed is stale", text.to_owned())
     });
     let not_taken =
-        status.not_taken.iter().map(|why| remark("What is there cannot be used", why.clone()));
+        status.not_taken.iter().map(|why| remark("A source cannot be read", why.clone()));
     let record = status.record.iter();
     let suspect = record.clone().flat_map(|record| &record.suspect);
     let suspect = suspect.map(|why| remark("The release is suspect", why.clone()));

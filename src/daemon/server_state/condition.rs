@@ -18,7 +18,7 @@ impl ServerState {
             held: snapshot.meta.held.clone(),
             refusals: self.feed.refusals().clone(),
             unusable_files: self.release.errors().len(),
-            overrides: self.overrides.in_force(self.publisher.published()),
+            overrides: self.overrides.in_force(self.publisher.published()).cloned().collect(),
             not_ready: self.not_ready(&snapshot),
             source: self.loaded.feed.as_ref().map(ToString::to_string),
             read_from: self.feed.document().map(|document| document.source.to_string()),

@@ -178,7 +178,7 @@ pub(super) fn eventful() -> Controlled {
             let state = down.iter().find(|(host, _)| *host == mirror.host);
             let state = state.map_or("up", |(_, state)| state);
             feed["mirrors"][&mirror.host] = json!({
-                "state": state, "since": "2026-11-20T02:11:00Z", "not-for": ["CN"],
+                "state": state, "note": "as seen from here", "since": "2026-11-20T02:11:00Z", "not-for": ["CN"],
                 "daily": if number < 20 { 28_129 } else { 28_130 }, "main": 63, "bytecode": 339,
             });
         }
@@ -186,6 +186,9 @@ pub(super) fn eventful() -> Controlled {
         feed.to_string()
     };
     let first = feed(1_000, &[("de1.example", "down")]);
+    let overrides = "[[override]]\nhost = \"nl*\"\naddresses = [\"192.0.2.250\"]\nstate = \"down\"\n\
+                     reason = \"r\"\nuntil = 2099-12-02T00:00:00Z\n";
+    let files = files.with("overrides.toml", overrides);
     let server = Controlled {
         daemon: crate::support::daemon::Daemon::start(&files.with("feed.json", first)),
         port,

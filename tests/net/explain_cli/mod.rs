@@ -220,7 +220,7 @@ fn every_kind_of_name_has_its_story() {
         // The text is of the same.
         let (code, text, _) = explain(dir.path(), &format!("{asked} {AT}"));
         assert_eq!(code, Some(0));
-        assert!(text.starts_with(&format!("{name} {rtype}, asked by anybody\n")), "{text}");
+        assert!(text.starts_with(&format!("{name} {rtype}, asked by any client\n")), "{text}");
         assert!(found.is_empty() || text.contains(found), "{text}");
     }
 }

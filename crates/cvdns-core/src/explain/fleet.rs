@@ -6,11 +6,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::fleet::Mirror;
+use crate::geo::country::Country;
 use crate::health::{Cause, Health, MirrorStatus, State};
-use crate::problem::plural;
+use crate::problem::{excerpt, plural};
 use crate::release::CORE_DATABASES;
 use crate::snapshot::Snapshot;
 use crate::snapshot::static_data::Plan;
+
+/// Most characters of the feed's note that are shown.
+const NOTE: usize = 200;
 
 /// Most areas that are named where a mirror is not for their clients.
 const NAMED_AREAS: usize = 4;
@@ -22,6 +26,8 @@ pub struct MirrorInfo {
     pub host: String,
     /// ISO 3166 code of its country.
     pub country: &'static str,
+    /// ISO 3166 codes of the other countries whose pools it is in (`serves`).
+    pub serves: Vec<&'static str>,
     /// Whether the fleet file enables it (`enabled`).
     pub enabled: bool,
     /// Capacity in kbit/s.
@@ -38,6 +44,8 @@ pub struct MirrorInfo {
     pub since: Option<Timestamp>,
     /// The state and its source, for people: `down since 2026-11-20T02:11:00Z`.
     pub standing: String,
+    /// What the feed remarks on it, escaped and cut; `None` if it is nothing.
+    pub note: Option<String>,
     /// Its versions of main, daily and bytecode, as far as the feed says them.
     pub versions: Vec<MirrorVersion>,
     /// Number of versions by which it is behind the record.
@@ -105,6 +113,7 @@ impl MirrorInfo {
         Some(Self {
             host: mirror.host.clone(),
             country: mirror.country.code(),
+            serves: mirror.serves.iter().map(|country| country.code()).collect(),
             enabled: mirror.enabled,
             capacity: mirror.capacity,
             not_for: plan
@@ -118,6 +127,7 @@ impl MirrorInfo {
             said_by: said_by(&status.cause),
             since: status.since,
             standing: status.to_string(),
+            note: status.note.as_deref().map(|note| excerpt(note, NOTE)),
             versions: versions.filter_map(|(database, version)| of(database, version)).collect(),
             behind: status.behind,
             stuck: status.stuck.map(|stuck| StuckInfo {
@@ -133,6 +143,22 @@ impl MirrorInfo {
 }
 
 impl MirrorInfo {
+    /// A reason why the mirror is left out, with what the feed remarks if the feed has decided.
+    pub fn with_note(&self, why: &str) -> String {
+        let note = self.note.as_ref().filter(|_| self.enabled && self.said_by == "feed");
+        note.map_or_else(|| why.to_owned(), |note| format!("{why}: {note}"))
+    }
+
+    /// Whether it is in the country, or in the pool of the country.
+    pub fn serves(&self, country: Country) -> bool {
+        self.country == country.code() || self.serves.contains(&country.code())
+    }
+
+    /// Its addresses whose state is not that of the mirror.
+    pub fn differing(&self) -> impl Iterator<Item = &AddressInfo> {
+        self.addresses.iter().filter(|of| of.state != self.state)
+    }
+
     /// For whom the mirror is not, for people: `not for CN, continent:AS`; `None` if it is for all.
     pub fn restriction(&self) -> Option<String> {
         let named: Vec<&str> = self.not_for.iter().take(NAMED_AREAS).map(String::as_str).collect();

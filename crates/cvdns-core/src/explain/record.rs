@@ -23,7 +23,8 @@ pub struct RecordInfo {
     pub stamp: Option<i64>,
     /// Seconds since the stamp.
     pub age: Option<i64>,
-    /// Whether clients no longer trust the stamp.
+    /// Whether nothing renews the stamp any more, and caches could keep the record for longer than
+    /// clients trust it.
     pub stale: bool,
     /// How the announced versions of main, daily and bytecode were chosen.
     pub gates: Vec<GateInfo>,
@@ -42,10 +43,11 @@ pub struct GateInfo {
     pub announced: u32,
     /// Whether the released version waits for mirrors.
     pub waits: bool,
-    /// Share of the usable mirrors' capacity that has the announced version, from 0 to 1.
-    pub held: f64,
-    /// Share that has the released version, from 0 to 1.
-    pub released_held: f64,
+    /// Share of the usable mirrors' capacity that has the announced version, from 0 to 1; `None` if
+    /// the version of no usable mirror is known.
+    pub held: Option<f64>,
+    /// Share that has the released version, from 0 to 1; `None` likewise.
+    pub released_held: Option<f64>,
     /// Share that a version needs to be announced, from 0 to 1.
     pub quorum: f64,
     /// The largest mirrors that do not have the released version, while it waits.
@@ -136,8 +138,8 @@ impl GateInfo {
             released: gate.released,
             announced: gate.announced,
             waits: gate.waits(),
-            held: gate.held.ratio(),
-            released_held: gate.released_held.ratio(),
+            held: gate.is_known.then(|| gate.held.ratio()),
+            released_held: gate.is_known.then(|| gate.released_held.ratio()),
             quorum: gate.quorum.ratio(),
             held_back_by: gate
                 .holding_back

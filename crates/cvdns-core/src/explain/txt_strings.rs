@@ -133,7 +133,7 @@ impl std::fmt::Display for ClientAddress {
 impl ClientAddress {
     /// The client, for people.
     pub fn words(&self) -> String {
-        if self.prefix == Some(0) { "anybody".to_owned() } else { self.to_string() }
+        if self.prefix == Some(0) { "any client".to_owned() } else { self.to_string() }
     }
 
     /// The address or network, without its source.

@@ -73,7 +73,7 @@ impl MemberInfo {
     /// The mirror's addresses that may be answered, or why there are none.
     pub fn words(&self) -> String {
         if let Some(why) = &self.why_not {
-            return format!("left out: {why}");
+            return format!("left out: {}", self.mirror.with_note(why));
         }
         let addresses: Vec<String> = self.answered.iter().map(ToString::to_string).collect();
         let (standing, capacity) = (&self.mirror.standing, capacity(self.mirror.capacity));
@@ -87,9 +87,21 @@ impl RecordInfo {
     /// The record's stamp and its age; `None` without a release.
     pub fn stamp_words(&self) -> Option<String> {
         let (stamp, seconds) = (self.stamp?, self.age?);
-        let stale = if self.stale { ": too old to be trusted" } else { "" };
-        Some(format!("{stamp}, {} old{stale}", age(seconds)))
+        let stale = if self.stale {
+            ": nothing renews it any more, and caches could keep it for longer than clients trust it"
+        } else {
+            ""
+        };
+        Some(format!("{stamp}, {}{stale}", seen_from(seconds, "begun")))
     }
+}
+
+/// An age in seconds: `2d 5h old`, or of what was not there yet `generated 2d 5h later`.
+fn seen_from(seconds: i64, what: &str) -> String {
+    if seconds < 0 {
+        return format!("{what} {} later", age(seconds.saturating_neg()));
+    }
+    format!("{} old", age(seconds))
 }
 
 impl FeedInfo {
@@ -99,12 +111,40 @@ impl FeedInfo {
             return vec!["none: all mirrors count as up".to_owned()];
         };
         let stale = if self.fresh == Some(false) { ": older than max-age" } else { "" };
-        let mut words = vec![format!("{serial}, {} old{stale}", age(seconds))];
+        let mut words = vec![format!("{serial}, {}{stale}", seen_from(seconds, "generated"))];
         words.extend(
             self.frozen.as_ref().map(|reason| format!("frozen by the coordinator: {reason}")),
         );
         let held = self.held_back.zip(self.takes_away.as_ref());
         words.extend(held.map(|(held, what)| format!("{held} is held back: it takes away {what}")));
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_yet_has_no_age() {
+        assert_eq!(seen_from(172, "begun"), "2m 52s old");
+        assert_eq!(seen_from(-1_875_600, "generated"), "generated 21d 17h later");
+    }
+
+    #[test]
+    fn a_stamp_that_nothing_renews_is_not_called_old() {
+        let mut record = RecordInfo {
+            text: None,
+            ttl: None,
+            stamp: Some(1_796_043_600),
+            age: Some(172),
+            stale: false,
+            gates: Vec::new(),
+            suspect: None,
+        };
+        assert_eq!(record.stamp_words().unwrap(), "1796043600, 2m 52s old");
+        record.stale = true;
+        let words = "1796043600, 2m 52s old: nothing renews it any more, and caches could keep it";
+        assert!(record.stamp_words().unwrap().starts_with(words));
     }
 }

@@ -1,6 +1,7 @@
 //! The feed: the document in which the coordinator publishes the state of the mirrors. It is taken
 //! as a whole or not at all.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -117,6 +118,19 @@ fn syntax(what: impl Into<String>) -> FeedError {
 }
 
 impl Feed {
+    /// The feed as far as it says something of this moment: states that begin later have no start.
+    pub fn as_of(&self, time: Timestamp) -> Cow<'_, Self> {
+        let begins_later = |mirror: &MirrorHealth| mirror.since.is_some_and(|since| since > time);
+        if !self.mirrors.values().any(begins_later) {
+            return Cow::Borrowed(self);
+        }
+        let mut feed = self.clone();
+        for mirror in feed.mirrors.values_mut().filter(|mirror| begins_later(mirror)) {
+            mirror.since = None;
+        }
+        Cow::Owned(feed)
+    }
+
     /// Reads a feed. A byte order mark is ignored (RFC 8259 section 8.1), although the signature
     /// covers it.
     ///
@@ -393,5 +407,16 @@ mod tests {
             bytes.truncate(bytes.len().saturating_sub(cut));
             let _ = Feed::parse(&bytes);
         }
+    }
+
+    #[test]
+    fn what_begins_later_has_no_start() {
+        let feed = Feed::parse(GOOD.as_bytes()).unwrap();
+        let starts = |time: &str| -> usize {
+            let feed = feed.as_of(time.parse().unwrap());
+            feed.mirrors.values().filter(|mirror| mirror.since.is_some()).count()
+        };
+        assert_eq!(starts("2099-01-01T00:00:00Z"), 1);
+        assert_eq!(starts("1999-01-01T00:00:00Z"), 0);
     }
 }

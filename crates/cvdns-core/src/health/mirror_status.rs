@@ -39,6 +39,8 @@ pub struct MirrorStatus {
     pub stuck: Option<Stuck>,
     /// The share of its capacity by which it is answered.
     pub weight: Share,
+    /// What the feed remarks on the mirror, for people; `None` if it is nothing.
+    pub note: Option<Arc<str>>,
     /// Whether the feed determines the state and changed it in the last 10 minutes.
     pub unsettled: bool,
     /// State of each IPv4 address, in the order of the fleet file.
@@ -256,6 +258,10 @@ impl MirrorStatus {
             behind: 0,
             stuck: None,
             weight: Share::WHOLE,
+            note: listed
+                .map(|listed| listed.note.trim())
+                .filter(|it| !it.is_empty())
+                .map(Arc::from),
             unsettled: false,
             ipv4: vec![state; mirror.ipv4.len()],
             ipv6: vec![state; mirror.ipv6.len()],

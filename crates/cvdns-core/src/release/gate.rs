@@ -34,6 +34,8 @@ pub struct Gate {
     pub held: Share,
     /// The same for the version in the release.
     pub released_held: Share,
+    /// Whether the version of any usable mirror is known. If not, nothing is known of the shares.
+    pub is_known: bool,
     /// Share that a version needs to be announced.
     pub quorum: Share,
     /// The mirrors that do not have the version in the release, while it waits.
@@ -193,6 +195,7 @@ impl Gate {
             announced: 0,
             held,
             released_held,
+            is_known: false,
             quorum,
             holding_back: HoldingBack::default(),
             waits_since: None,
@@ -209,6 +212,7 @@ impl Gate {
         };
         self.announced = newest.min(self.released).max(floor);
         (self.held, self.released_held) = (held.held(self.announced), held.held(self.released));
+        self.is_known = !held.0.is_empty();
     }
 
     /// Whether the released version is held back until more mirrors have it.
@@ -322,6 +326,9 @@ impl fmt::Display for Gate {
         let Self { database, released, announced, released_held, quorum, holding_back, .. } = self;
         write!(f, "{database} {announced}")?;
         match announced.cmp(released) {
+            std::cmp::Ordering::Less if !self.is_known => {
+                write!(f, " ({released} waits: the version of no usable mirror is known)")
+            }
             std::cmp::Ordering::Less => {
                 write!(f, " ({released} is held by {released_held} of {quorum}")?;
                 let none = holding_back.is_empty();

@@ -44,6 +44,40 @@ struct Scale {
     radius: i32,
 }
 
+impl Way {
+    /// Whether the map shows where the client is.
+    pub(crate) fn shows_client(&self) -> bool {
+        self.client.and_then(shapes::point).is_some()
+    }
+
+    /// The numbers of the pools that have no place on a map with these marks.
+    pub(crate) fn without_place(&self, marks: &[Mark]) -> Vec<String> {
+        let numbered = self.stops.iter().zip(1..);
+        let missing = numbered.filter(|(stop, _)| point(&stop.pool, marks).is_none());
+        missing.map(|(stop, number): (&Stop, usize)| format!("{number} ({})", stop.pool)).collect()
+    }
+
+    /// Whether anything of it has a place on a map with these marks.
+    pub(crate) fn is_on_map(&self, marks: &[Mark]) -> bool {
+        self.stops.iter().any(|stop| point(&stop.pool, marks).is_some())
+    }
+}
+
+/// The legend of a map with the way of a client as a list for a page.
+pub fn way_legend() -> String {
+    let sample = |drawn: &str, words: &str| {
+        format!(
+            "<li><svg class=\"map\" width=\"24\" height=\"16\" viewBox=\"0 0 24 16\" \
+             aria-hidden=\"true\">{drawn}</svg> {words}</li>\n"
+        )
+    };
+    let circle = "<circle cx=\"12\" cy=\"8\" r=\"6\"/>";
+    let client = sample("<circle class=\"client\" cx=\"12\" cy=\"8\" r=\"5\"/>", "the client");
+    let answers = sample(&format!("<g class=\"stop answers\">{circle}</g>"), "a pool that answers");
+    let asked = sample(&format!("<g class=\"stop\">{circle}</g>"), "a pool that does not answer");
+    format!("<ul class=\"legend\">\n{client}{answers}{asked}{}</ul>\n", super::legend_items())
+}
+
 /// The map with the way of a client: a ring at its country, and a number at each pool in the order
 /// in which they are asked, filled where addresses are answered from it. Only the part of the map
 /// is shown in which they are. The world and pools that the fleet names have no place on the map.
@@ -214,6 +248,14 @@ mod tests {
             })
             .collect();
         assert_eq!(places.len(), 4, "{places:?}");
+        assert_eq!(way.without_place(&marks), ["4 (pool <other>)", "6 (the whole world)"]);
+        assert!(way.shows_client() && way.is_on_map(&marks));
+        let nowhere = Way { client: None, stops: stops(vec![Pool::World]) };
+        assert!(!nowhere.shows_client() && !nowhere.is_on_map(&marks));
+        // A class that a map draws and the legend does not explain would be a riddle.
+        for class in ["client", "stop answers", "stop\"", "partly", "usable-1", "without"] {
+            assert!(way_legend().contains(&format!("class=\"{class}")), "{class}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The list of mirrors, by state, country or host, a page at a time.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use cvdns_core::geo::country::Country;
+use cvdns_core::health::State;
 use jiff::Timestamp;
 
 use crate::parts::Field;
@@ -18,6 +20,8 @@ pub struct MirrorList {
     pub rows: Vec<ListedMirror>,
     /// Number of all mirrors that the filter leaves.
     pub total: usize,
+    /// How many of them the fleet file disables. They are in no other number.
+    pub disabled: usize,
     /// Number of the page, from 1.
     pub page: usize,
     /// Number of pages, at least 1.
@@ -33,6 +37,8 @@ pub struct MirrorFilter {
     pub country: Field,
     /// A part of the host.
     pub host: Field,
+    /// The page of the list; empty for the first.
+    pub page: Field,
 }
 
 /// A mirror in the list.
@@ -46,6 +52,8 @@ pub struct ListedMirror {
     pub state: &'static str,
     /// Why it is in this state; empty if there is nothing to say but the state and its start.
     pub why: String,
+    /// Its addresses that are in another state than it, with their state.
+    pub addresses: Vec<(IpAddr, State)>,
     /// Start of the state; `None` if the feed does not say it.
     pub since: Option<Timestamp>,
     /// Its capacity in kbit/s.
@@ -72,7 +80,8 @@ impl MirrorFilter {
 
     /// Whether anything of it is wrong.
     pub fn is_wrong(&self) -> bool {
-        [&self.state, &self.country, &self.host].iter().any(|field| field.error.is_some())
+        let fields = [&self.state, &self.country, &self.host, &self.page];
+        fields.iter().any(|field| field.error.is_some())
     }
 
     /// The query of a page of the list.
@@ -129,6 +138,7 @@ mod tests {
             states: Vec::new(),
             rows: Vec::new(),
             total: 250,
+            disabled: 0,
             page,
             pages: 3,
         };

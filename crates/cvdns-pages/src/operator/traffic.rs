@@ -53,9 +53,10 @@ impl Traffic {
         }
     }
 
-    /// The latest span in words.
+    /// The latest span as it follows "last": `minute`, `5 minutes`.
     pub(super) fn recent_words(&self) -> Option<String> {
-        self.recent.map(format::span)
+        let span = self.recent.map(format::span)?;
+        Some(span.strip_prefix("1 ").map(str::to_owned).unwrap_or(span))
     }
 }
 

@@ -12,7 +12,7 @@ use cvdns_core::geo::country::{Continent, Country};
 use cvdns_pages::Pool;
 use cvdns_pages::map::Mark;
 use cvdns_pages::parts::Fact;
-use cvdns_pages::who::{AnsweredAddress, Told, WalkedMirror, WalkedPool};
+use cvdns_pages::who::{AnswerSection, AnsweredAddress, Told, Verdict, WalkedMirror, WalkedPool};
 
 /// Mirrors of a pool that a page shows at most.
 const MEMBERS: usize = 50;
@@ -24,7 +24,7 @@ pub(super) fn of(
     now: Option<Timestamp>,
     marks: Vec<Mark>,
 ) -> Told {
-    let Explained { story, answer } = explained;
+    let Explained { story, answer, meant } = explained;
     let pools = story.pools.as_ref();
     let window = pools.and_then(|pools| pools.window.as_ref());
     let country = story.location.as_ref().and_then(|location| location.country);
@@ -33,11 +33,11 @@ pub(super) fn of(
         client: story.client.words(),
         moment: asked.time,
         foresight: now.map(|now| foresight(asked.time, now)).unwrap_or_default(),
-        answer: story.answer_words(),
-        rcode: answer.rcode,
+        verdict: Verdict::of(&answer.rcode, &story.answer_words()),
+        meant,
         addresses: pools.map(addresses).unwrap_or_default(),
-        window: window.map(|window| (window.number, window.of)),
-        records: answer.records.into_iter().chain(answer.authority).collect(),
+        windows: window.map(|window| window.of),
+        sections: sections(answer.records, answer.authority, answer.additional),
         extended_error: answer.extended_error,
         facts: facts(&story),
         pools: pools
@@ -47,6 +47,17 @@ pub(super) fn of(
         marks,
         command: command(asked, now.is_some()),
     }
+}
+
+/// The sections of an answer that have records.
+fn sections(
+    answer: Vec<String>,
+    authority: Vec<String>,
+    additional: Vec<String>,
+) -> Vec<AnswerSection> {
+    let all = [("Answer", answer), ("Authority", authority), ("Additional", additional)];
+    let some = all.into_iter().filter(|(_, records)| !records.is_empty());
+    some.map(|(name, records)| AnswerSection { name, records }).collect()
 }
 
 /// What is to be known of an answer at another moment.
@@ -145,7 +156,7 @@ fn command(asked: Asked<'_>, is_other_moment: bool) -> String {
     let mut words = vec![
         "cvdns".to_owned(),
         "explain".to_owned(),
-        asked.name.text().to_owned(),
+        asked.name.copyable(),
         cvdns_core::explain::rtype_text(asked.qtype),
     ];
     if asked.client != ANY_CLIENT {

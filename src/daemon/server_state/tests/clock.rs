@@ -117,7 +117,7 @@ fn an_override_ends_at_its_moment() {
     let mut server = Server::start();
     let said = "[[override]]\nhost = \"mirror.de.*\"\nstate = \"removed\"\nreason = \"moves\"\nuntil = 2026-11-22T17:20:00Z\n";
     server.overrides(5, said);
-    let in_force = |server: &Server| server.state.condition.load().overrides;
+    let in_force = |server: &Server| server.state.condition.load().overrides.len();
     assert_eq!((server.answer(5), in_force(&server), server.next()), ((false, 60), 1, at(1200)));
     let plan =
         server.state.publisher.newest().dynamic_data.health(0).unwrap().mirrors[1].to_string();

@@ -67,10 +67,20 @@ fn pages_are_read_over_the_socket_too_and_never_changed() {
         assert_eq!(head.field("content-type"), whole.field("content-type"), "{target}");
         assert!(head.field("content-length").is_some_and(|length| length != "0"), "{target}");
         for method in ["POST", "PUT", "DELETE"] {
-            assert_eq!(server.over_tcp(method, target, &[], "").status, 401, "{method} {target}");
-            let answer = server.over_tcp(method, target, &[&token], "");
-            assert_eq!(answer.status, 405, "{method} {target}");
+            // With or without a token: nothing could be changed by it (RFC 9110 section 15.5.6).
+            for fields in [&[][..], &[&*token]] {
+                let answer = server.over_tcp(method, target, fields, "");
+                assert_eq!(answer.status, 405, "{method} {target}");
+                assert_eq!(answer.field("allow"), Some("GET,HEAD"), "{method} {target}");
+                assert!(answer.body.contains("does not take the method"), "{answer:?}");
+            }
+            assert_eq!(server.over_socket(method, target, "").status, 405, "{method} {target}");
         }
+    }
+    for target in ["/who/", "//", "/index.html"] {
+        let answer = server.over_tcp("GET", target, &[], "");
+        assert_eq!(answer.status, 404, "{target}");
+        assert!(answer.body.starts_with("there is no such path: / is the page"), "{answer:?}");
     }
     // Any name reaches a Unix socket: no web page does.
     let named = http::request(To::Socket(&server.socket()), "GET", "/", &["Host: x.example"], "");

@@ -135,6 +135,9 @@ fn the_page_tells_what_status_and_mirrors_tell() {
     assert_eq!(listed(&server, "country=de").len(), 3);
     assert_eq!(listed(&server, "country=DE&state=up&host=DE3").len(), 1);
     assert_eq!(listed(&server, "host=nobody").len(), 0);
+    // A row of a country leads to the mirrors that it counts: those that serve it too.
+    let serving = fixture::mirrors().iter().filter(|mirror| mirror.serves.contains(&"IS")).count();
+    assert_eq!((listed(&server, "country=IS").len(), serving), (1, 1));
 
     // The counts of that moment. FR leads all answers with mirrors, and its mirrors share them.
     let figures = between(&page, "<table class=\"figures\">", "</table>");
@@ -189,6 +192,51 @@ fn what_needs_attention_comes_first_with_its_command() {
     assert!(text(&page).contains("not ready The server is not ready, and answers all the same"));
 }
 
+/// A single address may be in another state than its mirror, by the feed or by an override, and a
+/// feed says why.
+#[test]
+fn notes_and_single_addresses_are_shown() {
+    let (files, port) = files("");
+    let feed = fixture::feed(1_000, &states(&[("de1.example", "down"), ("de2.example", "up")]));
+    let mut feed: Value = serde_json::from_str(&feed).expect("JSON");
+    feed["mirrors"]["de1.example"]["note"] = "no answer on port 80".into();
+    let fleet = fixture::mirrors();
+    let of = |host: &str| fleet.iter().find(|mirror| mirror.host == host).expect("a mirror");
+    let v4 = of("de3.example").v4.clone();
+    let v6 = of("de2.example").v6.clone().expect("an IPv6 address");
+    feed["mirrors"]["de2.example"]["addresses"] = serde_json::json!({ (v6.as_str()): "down" });
+    let overrides = format!(
+        "[[override]]\nhost = \"de3.*\"\naddresses = [\"{v4}\"]\nstate = \"drained\"\n\
+         reason = \"new disk\"\nuntil = 2099-12-02T00:00:00Z\n"
+    );
+    let files = files.with("feed.json", feed.to_string()).with("overrides.toml", overrides);
+    let server = Controlled { daemon: Daemon::start(&files), port };
+    let page = text(&server.page("/?country=DE", 200));
+    for words in [
+        "no answer on port 80",
+        &format!("{v4} is drained"),
+        &format!("{v6} is down"),
+        &format!("de3.* {v4}: drained (new disk, until 2099-12-02T00:00:00Z)"),
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert_tells_the_status(&server);
+    let (_, status, _) = server.cvdns(&["status"]);
+    assert!(status.contains("left out: DE de1.example: down: no answer on port 80"), "{status}");
+    let (_, told, _) = server.cvdns(&["explain", "db.de.clam.example"]);
+    assert!(told.contains("de1.example: left out: down: no answer on port 80"), "{told}");
+    // A name that no zone has, and the one that was meant.
+    for typed in ["db.de", "http://db.de.clam.example/"] {
+        let (_, told, _) = server.cvdns(&["explain", typed]);
+        assert!(told.contains("did you mean db.de.clam.example?"), "{told}");
+    }
+    let page = text(&server.page("/who?name=db.de", 200));
+    assert!(page.contains("Did you mean db.de.clam.example?"), "{page}");
+    // A client of nowhere has no place on the map, and no words about a ring.
+    let page = server.page("/who?name=db.local.clam.example&client=2001:db8::1", 200);
+    assert!(!text(&page).contains("The ring is"), "{}", text(&page));
+}
+
 /// Rates need two looks. The page asks for another one, and then says of which span they are.
 #[test]
 fn rates_are_of_the_time_since_an_earlier_look() {
@@ -196,7 +244,7 @@ fn rates_are_of_the_time_since_an_earlier_look() {
     let page = server.page("/", 200);
     assert!(text(&page).contains("Load the page again for the latest rates"));
     server.daemon.until("a span that is long enough for a rate", || {
-        server.page("/", 200).contains("A second in the last")
+        server.page("/", 200).contains("Per second, last ")
     });
 }
 
@@ -207,20 +255,26 @@ fn foreign_words_are_escaped_and_cut() {
     let (files, port) = files("");
     let long = "x".repeat(10_000);
     let frozen = serde_json::json!(format!("{markup}{long}"));
-    let feed = fixture::feed(1_000, &states(&[("de1.example", "up")]));
-    let feed = feed.replacen("\"serial\"", &format!("\"frozen\": {frozen}, \"serial\""), 1);
+    let feed = fixture::feed(1_000, &states(&[("de1.example", "down")]));
+    let mut feed: Value = serde_json::from_str(&feed).expect("JSON");
+    feed["mirrors"]["de1.example"]["note"] = serde_json::json!(format!("{markup}{long}"));
+    let feed =
+        feed.to_string().replacen("\"serial\"", &format!("\"frozen\": {frozen}, \"serial\""), 1);
     let reason = serde_json::json!(markup.replace('\u{202e}', "")).to_string();
     let overrides =
         format!("[[override]]\nhost = \"de2.example\"\nstate = \"down\"\nreason = {reason}\n");
     let files = files.with("feed.json", feed).with("overrides.toml", overrides);
     let server = Controlled { daemon: Daemon::start(&files), port };
-    for target in ["/", "/?host=de2", "/who?name=db.de.clam.example"] {
+    for target in ["/", "/?host=de1", "/?host=de2", "/who?name=db.de.clam.example"] {
         let page = server.page(target, 200);
         assert!(!page.contains("<script"), "{target}");
         assert!(!page.contains('\u{202e}'), "{target}");
         assert!(!page.contains(&"x".repeat(1_000)), "{target}");
         assert!(text(&page).contains("<script>alert(1)</script>"), "{target}");
     }
+    let told = server.json("/api/v1/mirrors").to_string();
+    assert!(told.contains("\\\\u202e") && !told.contains('\u{202e}'), "{told}");
+    assert!(!told.contains(&"x".repeat(200)), "a note is cut");
     let typed = "/who?name=%3Cscript%3E%E2%80%AE%22%20onfocus%3D%22x&client=%3Cb%3E&at=%3Ci%3E";
     let page = server.page(typed, 400);
     assert!(!page.contains("<script") && !page.contains("<b>") && !page.contains("<i>"));

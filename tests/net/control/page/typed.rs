@@ -81,9 +81,24 @@ fn a_filter_that_fits_nothing_by_mistake_says_so() {
         let page = server.page(&format!("/?{query}"), 400);
         let said = all(&page, &format!("id=\"{field}-error\""), "</strong>");
         assert!(said.len() == 1 && said[0].starts_with(words), "{said:?}");
-        assert!(page.contains("<title>Error: ") && page.contains("No mirror is like this"));
+        assert!(page.contains("<title>Error: ") && page.contains("No mirror matches"));
     }
-    for page in ["0", "-1", "x", "99999999999999999999", ""] {
+    for page in ["1", "99999999999999999999", ""] {
         server.page(&format!("/?page={page}"), 200);
     }
+    for (query, field, words) in [
+        ("page=0", "page", "\"0\" is no page: expected a number from 1"),
+        ("page=-1", "page", "\"-1\" is no page"),
+        ("page=abc", "page", "\"abc\" is no page"),
+        ("page=1&page=2", "page", "It was sent more than once"),
+        ("state=up&state=down", "state", "It was sent more than once"),
+    ] {
+        let said = all(
+            &server.page(&format!("/?{query}"), 400),
+            &format!("id=\"{field}-error\""),
+            "</strong>",
+        );
+        assert!(said.len() == 1 && said[0].starts_with(words), "{query}: {said:?}");
+    }
+    server.page("/?state=DOWN&country=de", 200);
 }

@@ -76,16 +76,20 @@ fn assert_told(server: &Controlled, name: &str, rtype: &str, client: &str, at: &
         "{arguments:?}"
     );
     let rcode = told["answer"]["rcode"].as_str().expect("an RCODE");
-    assert!(page.contains(&format!("<b>{rcode}</b>: ")), "{arguments:?}");
-    let records = all(
-        &page,
-        "<pre class=\"wire\" tabindex=\"0\" role=\"region\" aria-label=\"Records\">",
-        "</pre>",
-    );
-    let sent =
-        [strings(&told["answer"]["records"]), strings(&told["answer"]["authority"])].concat();
-    let sent = sent.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(records.join(" "), sent, "{arguments:?}");
+    let code = if told["outcome"] == "nodata" { "NODATA" } else { rcode };
+    assert!(page.contains(&format!("<b>{code}</b>: ")), "{arguments:?}");
+    assert!(!shown.contains(&format!("{code}: {code}: ")), "{arguments:?}");
+    for (section, name) in [
+        ("records", "Answer section"),
+        ("authority", "Authority section"),
+        ("additional", "Additional section"),
+    ] {
+        let region = "<pre class=\"wire\" tabindex=\"0\" role=\"region\" aria-label=";
+        let records = all(&page, &format!("{region}\"{name}\">"), "</pre>");
+        let sent = strings(&told["answer"][section]).join(" ");
+        let sent = sent.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(records.join(" "), sent, "{arguments:?} {section}");
+    }
     // Which mirrors are in, and which are out.
     let mut members = BTreeMap::new();
     for pool in told["pools"]["path"].as_array().map(Vec::as_slice).unwrap_or_default() {
@@ -175,6 +179,10 @@ fn another_moment_is_told_with_what_nobody_knows() {
     assert!(page("2030-12-01T03:00:00Z").contains("the server cannot know"));
     assert!(page("2020-12-01T03:00:00Z").contains("The server does not remember what it answered"));
     assert!(!page("").contains("cannot know") && !page("").contains("does not remember"));
+    // What is not there yet has neither an age nor a start.
+    let early = page("2020-12-01 03:00");
+    assert!(early.contains("generated ") && early.contains(" later"), "{early}");
+    assert!(!early.contains(" -"), "{early}");
     for at in ["-009999-02-01T00:00:00Z", "9999-12-30T00:00:00Z", "1970-01-01T00:00:00Z"] {
         page(at);
     }

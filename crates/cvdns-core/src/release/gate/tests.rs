@@ -149,6 +149,11 @@ fn announced_versions_stay_when_no_version_is_known() {
     };
     let first = at(8, vec![holder(Some(8))], None);
     assert_eq!(at(9, vec![], Some(&first)).gates[1].announced, 8);
+    // Nothing is held by all of no mirrors.
+    let words = "daily 8 (9 waits: the version of no usable mirror is known)";
+    let gate = at(9, vec![], Some(&first)).gates[1].clone();
+    assert_eq!((gate.is_known, gate.to_string().as_str()), (false, words));
+    assert!(first.gates[1].is_known);
     assert_eq!(at(9, vec![holder(None)], Some(&first)).gates[1].announced, 8);
     assert_eq!(at(9, vec![], None).gates[1].announced, 9);
 }
