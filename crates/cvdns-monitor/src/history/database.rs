@@ -291,7 +291,7 @@ fn pragma(connection: &Connection, name: &str) -> Result<i32, Trouble> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
-/// Messages of SQLite have several lines, and what it was told to do.
+/// Messages of `SQLite` have several lines, and what it was told to do.
 fn in_one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
