@@ -14,7 +14,9 @@ use cvdns_pages::{
 
 use super::facts::{Facts, MirrorFacts};
 use super::past::Past;
+use super::renewal::renewal;
 use crate::coordinator::AddressRow;
+use crate::rule::later;
 use crate::trial::Advice;
 
 /// The page of a mirror with this past.
@@ -47,6 +49,7 @@ pub(super) fn page(facts: &Facts<'_>, of: &MirrorFacts<'_>, past: Past) -> Mirro
         share: of.share,
         pools: pools.collect(),
         not_for,
+        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.inputs.max_age),
         downtimes: downtimes.map(|of| Downtime { from: of.from, to: of.to }).collect(),
         history: past.strips,
         checks: past.checks,
