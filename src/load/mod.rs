@@ -3,7 +3,8 @@
 //! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
 //! `overrides` read what answers are made of; `source` is where the feed comes from, which
 //! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
-//! what the coordinator needs.
+//! what the coordinator needs, and `page_place` finds out whether its pages would lie among other
+//! files.
 
 mod admin_token;
 mod cookie_secrets;
@@ -11,6 +12,7 @@ mod geoip;
 mod include;
 mod monitor;
 mod overrides;
+mod page_place;
 mod release;
 pub mod remote;
 mod remote_overrides;
@@ -34,8 +36,9 @@ pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
-pub use monitor::{check_page, monitor, state_directory};
+pub use monitor::monitor;
 pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
+pub use page_place::{check_page, state_directory};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};

@@ -1,8 +1,9 @@
 //! Reads what the coordinator needs of a configuration: `[monitor]` and the fleets.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::page_place::{check_page, state_directory};
 use super::{config, geoip, settings, zones};
 use cvdns_core::config::{Config, Monitor};
 use cvdns_core::fleet::Fleet;
@@ -10,9 +11,6 @@ use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_monitor::{AnswerInputs, AnswersReader, MonitorInputs, PageInputs};
-
-/// The coordinator's directory, if the configuration names none.
-const DEFAULT_STATE: &str = "state/monitor";
 
 /// Reads a configuration and the fleets of its zones. All problems are noted. Returns `None` if the
 /// configuration cannot be read.
@@ -108,40 +106,4 @@ fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInpu
         release_is_of_feed: config.record.file.is_none() && config.record.cvd_dir.is_none(),
         inputs: Inputs { zones, countries: countries.map, settings, record_ttl },
     })
-}
-
-/// Reports pages that would lie among the files that a configuration names.
-pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
-    let Some(named) = &config.monitor.page else { return };
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let page = real(&cvdns_io::beside(path, &named.value));
-    let state = state_directory(path, &config.monitor);
-    let help =
-        "name a directory of its own, such as \"/srv/www/mirrors\": all that is in it is public";
-    if page == real(&state) {
-        let what =
-            format!("the pages would lie beside the coordinator's memory in {}", state.display());
-        problems.error(named.location.clone(), what, help);
-        return;
-    }
-    let private = private_files(path, config);
-    let directory = |file: &Path| match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => real(parent),
-        _ => real(Path::new(".")),
-    };
-    let inside = private.iter().find(|file| directory(file) == page);
-    if let Some(file) = inside {
-        let what = format!("the pages would lie beside {}", file.display());
-        problems.error(named.location.clone(), what, help);
-    }
-}
-
-/// The files that a configuration names and that nobody else may see or that pages could replace.
-fn private_files(path: &Path, config: &Config) -> Vec<PathBuf> {
-    let monitor = &config.monitor;
-    let named = config.zones.iter().chain([&config.geoip.database]);
-    let named = named.chain(config.feed.overrides.iter().filter(|of| !of.value.contains("://")));
-    let named = named.chain(monitor.secret_key.iter()).chain(monitor.release.iter());
-    let files = named.map(|named| cvdns_io::beside(path, &named.value));
-    files.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }

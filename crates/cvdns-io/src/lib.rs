@@ -30,7 +30,7 @@ pub use files::{
     read_text_up_to,
 };
 pub use replace::{
-    create, is_leftover, put_aside, replace, replace_alike, replace_private, replace_unsynced,
+    create, is_leftover, publish_unsynced, put_aside, replace, replace_alike, replace_private,
     target_of,
 };
 #[cfg(unix)]

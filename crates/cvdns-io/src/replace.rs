@@ -15,6 +15,9 @@ const PUBLIC: u32 = 0o666;
 /// The mode of files that a server keeps for itself, whatever the umask: readable by its group.
 const PRIVATE: u32 = 0o640;
 
+/// The mode of files that a web server shows, whatever the umask.
+const PUBLISHED: u32 = 0o644;
+
 /// Suffix of temporary names, which distinguishes them from those of editors (`.feed.json.swp`).
 const SUFFIX: &str = ".tmp";
 
@@ -69,13 +72,14 @@ pub fn replace_alike(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a file like [`replace`], but leaves it to the system when the disk has it: after a loss
-/// of power it may be empty. This is for many files that can be made again.
+/// Writes a file like [`replace`] that everybody can read (0644, whatever the umask), but leaves it
+/// to the system when the disk has it: after a loss of power it may be empty. This is for many
+/// files that can be made again.
 ///
 /// # Errors
 /// As for [`replace`].
-pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let file = make_temporary(path, bytes, PUBLIC)?;
+pub fn publish_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let file = make_temporary(path, bytes, PUBLISHED)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
@@ -140,7 +144,7 @@ fn make_temporary(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<Named
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory_of(path))?;
-    if mode == PRIVATE {
+    if mode != PUBLIC {
         // The umask may have taken bits away.
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
@@ -202,8 +206,8 @@ mod tests {
         replace(&path, b"three").unwrap();
         assert_eq!(mode(&path), usual);
         replace_private(&path, b"four").unwrap();
-        replace_unsynced(&path, b"five").unwrap();
-        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (usual, b"five".to_vec()));
+        publish_unsynced(&path, b"five").unwrap();
+        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (0o644, b"five".to_vec()));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 

@@ -48,6 +48,8 @@ pub struct MirrorPage {
     pub pools: Vec<Pool>,
     /// Countries and continents whose clients are never sent to it, by name.
     pub not_for: Vec<String>,
+    /// Until when the page is made anew at the latest, unless nobody does so any more.
+    pub fresh_until: Timestamp,
     /// Announced downtimes that are not over.
     pub downtimes: Vec<Downtime>,
     /// Its history.

@@ -47,7 +47,6 @@ fn only_what_changed_is_written_and_only_our_own_files_are_removed() {
         directory.put(name, b"one").unwrap();
     }
     assert_eq!(directory.written, 3);
-    assert_eq!(root.metadata().unwrap().permissions().mode() & 0o700, 0o700);
     let before = (inode("index.html"), inode("mirrors/a/index.html"));
     directory.put("index.html", b"one").unwrap();
     directory.put("mirrors/a/index.html", b"two").unwrap();
@@ -59,11 +58,87 @@ fn only_what_changed_is_written_and_only_our_own_files_are_removed() {
     fs::write(root.join("mirrors/b/note"), "another's").unwrap();
     let mut directory = open(&root);
     claim(&mut directory, &["index.html"]);
-    directory.keep(&kept(&["index.html"])).unwrap();
+    let mut troubles = Vec::new();
+    directory.keep(&kept(&["index.html"]), &mut troubles).unwrap();
+    assert_eq!(troubles, Vec::<String>::new());
     assert_eq!(named(&files(&root)), [MANIFEST, "index.html", "mirrors/b/note"]);
     assert!(!root.join("mirrors/a").exists());
     // A file that nobody claimed is not written.
     assert!(directory.put("mirrors/b/note", b"ours").is_err());
+}
+
+#[test]
+fn every_web_server_can_read_what_is_made() {
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    let dir = tempfile::tempdir().unwrap();
+    // A directory that is there is its owner's, and so is its mode.
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o2750)).unwrap();
+    let root = dir.path().join("a/pages");
+    let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    let mut directory = open(&root);
+    claim(&mut directory, &["mirrors/a/index.html"]);
+    directory.put("mirrors/a/index.html", b"one").unwrap();
+    nix::sys::stat::umask(before);
+    assert_eq!(mode(dir.path()), 0o2750);
+    for path in [dir.path().join("a"), root.clone(), root.join("mirrors"), root.join("mirrors/a")] {
+        assert_eq!(mode(&path), 0o2755, "{}", path.display());
+    }
+    for name in ["mirrors/a/index.html", MANIFEST] {
+        assert_eq!(mode(&root.join(name)), 0o644, "{name}");
+    }
+}
+
+#[test]
+fn what_is_in_the_way_is_said_beforehand_and_hinders_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, other) = (dir.path().join("pages"), dir.path().join("other"));
+    fs::create_dir(&other).unwrap();
+    let names = ["countries/DE.html", "mirrors/a/index.html", "mirrors/b/index.html", "style.css"];
+    let mut directory = open(&root);
+    claim(&mut directory, &names);
+    assert_eq!(page_trouble(&root), None);
+    for name in names {
+        directory.put(name, b"one").unwrap();
+    }
+    assert_eq!(page_trouble(&root), None);
+    fs::remove_dir_all(root.join("mirrors/a")).unwrap();
+    fs::write(root.join("mirrors/a"), "another's").unwrap();
+    let file = "mirrors/a is a file, and was to be a directory: remove it";
+    assert_eq!(page_trouble(&root), Some(format!("{}/{file}", root.display())));
+    fs::remove_dir_all(root.join("mirrors/b")).unwrap();
+    symlink(&other, root.join("mirrors/b")).unwrap();
+    fs::remove_file(root.join("countries/DE.html")).unwrap();
+    fs::create_dir(root.join("countries/DE.html")).unwrap();
+    assert_eq!(page_trouble(&root), Some(format!("{}/{file}, and 2 more", root.display())));
+    let refused = names.map(|name| directory.put(name, b"two").err());
+    assert!(refused.iter().flatten().all(|refused| refused.is_of_one));
+    assert_eq!(refused.iter().flatten().count(), 3);
+    assert_eq!(fs::read_to_string(root.join("style.css")).unwrap(), "two");
+    // What is in their place is not ours, when they are to be removed.
+    let mut troubles = Vec::new();
+    directory.keep(&BTreeSet::new(), &mut troubles).unwrap();
+    assert_eq!((troubles, directory.ours.len()), (Vec::new(), 0));
+    assert!(root.join("mirrors/a").is_file() && root.join("countries/DE.html").is_dir());
+    // Neither is a list that was cut or damaged.
+    fs::write(root.join(MANIFEST), "half").unwrap();
+    assert!(page_trouble(&root).unwrap().contains("is no list of pages"));
+}
+
+#[test]
+fn a_full_disk_is_a_trouble_of_all_files_and_each_time_the_same() {
+    let path = Path::new("pages/index.html");
+    for (code, is_of_one) in [
+        (nix::errno::Errno::ENOSPC, false),
+        (nix::errno::Errno::EDQUOT, false),
+        (nix::errno::Errno::EROFS, false),
+        (nix::errno::Errno::EACCES, true),
+        (nix::errno::Errno::EISDIR, true),
+    ] {
+        assert_eq!(write_error(path, &Error::from(code)).is_of_one, is_of_one, "{code}");
+    }
+    let named = Error::other("No space left on device (os error 28) at path \"/a/.index.AbC.tmp\"");
+    let said = write_error(path, &named).what;
+    assert_eq!(said, "cannot write pages/index.html: No space left on device (os error 28)");
 }
 
 #[test]
@@ -101,7 +176,7 @@ fn a_manifest_names_no_file_elsewhere() {
     fs::write(root.join(MANIFEST), format!("{FIRST_LINE}\n{}\n", lines.join("\n"))).unwrap();
     let mut directory = open(&root);
     assert_eq!(directory.ours, kept(&["index.html"]));
-    directory.keep(&BTreeSet::new()).unwrap();
+    directory.keep(&BTreeSet::new(), &mut Vec::new()).unwrap();
     assert!(outside.exists());
 }
 
@@ -122,8 +197,8 @@ fn links_are_replaced_and_never_followed() {
     symlink(&other, root.join("mirrors/a")).unwrap();
     let refused = directory.put("mirrors/a/index.html", b"ours").unwrap_err();
     assert!(refused.what.contains("is a link, and was to be a directory"), "{}", refused.what);
-    assert!(!refused.is_of_one);
-    directory.keep(&BTreeSet::new()).unwrap();
+    assert!(refused.is_of_one);
+    directory.keep(&BTreeSet::new(), &mut Vec::new()).unwrap();
     assert_eq!(fs::read_to_string(other.join("index.html")).unwrap(), "another's");
     // The directory of the pages itself may be a link.
     let link = dir.path().join("link");

@@ -37,6 +37,7 @@ pub(super) fn mirror(page: &MirrorPage) -> Result<Vec<u8>, String> {
         share: page.share.map(rounded),
         pools: page.pools.iter().map(pool).collect(),
         not_for: page.not_for.clone(),
+        fresh_until: page.fresh_until,
         downtimes: page.downtimes.iter().map(|of| Span { from: of.from, to: of.to }).collect(),
         availability: Availability {
             day: StripDocument::of(&page.history.day),
@@ -128,6 +129,7 @@ struct MirrorDocument {
     share: Option<f64>,
     pools: Vec<String>,
     not_for: Vec<String>,
+    fresh_until: Timestamp,
     downtimes: Vec<Span>,
     availability: Availability,
     checks: Vec<CheckDocument>,

@@ -14,7 +14,9 @@ use super::facts::{Facts, MirrorFacts, standstill};
 use super::out::{self, AddressFacts};
 use super::own::Own;
 use super::past::Past;
+use super::renewal::renewal;
 use crate::coordinator::AddressRow;
+use crate::rule::later;
 use crate::trial::Advice;
 
 /// The page of a mirror with this past. Its state is noted in `own`.
@@ -56,6 +58,7 @@ pub(super) fn page(
         share: of.share,
         pools: pools.collect(),
         not_for,
+        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.inputs.max_age),
         downtimes: downtimes.map(|of| Downtime { from: of.from, to: of.to }).collect(),
         history: past.strips,
         checks: past.checks,

@@ -17,8 +17,10 @@ mod json;
 mod mirror;
 mod network;
 mod out;
+mod overrides;
 mod own;
 mod past;
+mod renewal;
 mod seen;
 mod writer;
 
@@ -32,6 +34,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 pub use self::directory::page_trouble;
+use self::directory::summary;
 pub(crate) use self::seen::{Seen, Setting};
 use self::writer::{Round, Writer};
 
@@ -162,10 +165,7 @@ impl Shared {
                 Ok(Round { written, troubles, lacks_history }) => {
                     self.files.fetch_add(written, Ordering::Relaxed);
                     self.lacks_history.fetch_or(lacks_history, Ordering::Relaxed);
-                    troubles.first().map(|first| match troubles.len() {
-                        1 => first.clone(),
-                        count => format!("{first}, and {} more", count - 1),
-                    })
+                    summary(&troubles)
                 }
                 Err(error) => Some(error),
             };

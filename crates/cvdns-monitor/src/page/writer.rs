@@ -4,7 +4,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,25 +12,18 @@ use jiff::Timestamp;
 
 use cvdns_core::geo::country::Country;
 use cvdns_core::health::Overrides;
-use cvdns_core::problem::Problems;
-use cvdns_io::read_optional_text;
 use cvdns_pages::network::MOST_CHANGES;
 use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
 use super::facts::{Facts, MirrorFacts};
+use super::overrides::OverridesFile;
 use super::own::Own;
 use super::past::{Archive, Past};
+use super::renewal::renewal;
 use super::seen::{Moment, Seen, Setting};
 use super::{json, mirror, network};
-
-/// Most octets of overrides, as for servers.
-const MAX_OVERRIDES: u64 = 1 << 20;
-
-/// Seconds after which a page is made anew, as its strips move on. Each mirror has its own time
-/// in the hour, as ten thousand at once would keep the disk busy.
-const HOUR: u64 = 3600;
 
 /// The files of a mirror, in the order in which they are written.
 const MIRROR_FILES: [&str; 4] =
@@ -41,6 +34,7 @@ const MIRROR_FILES: [&str; 4] =
 pub(super) struct Writer {
     setting: Option<Arc<Setting>>,
     directory: Option<Directory>,
+    overrides: OverridesFile,
     /// What servers answer; the error says why that is not known.
     answering: Option<Result<Answering, String>>,
     /// What was written of each mirror, by host.
@@ -56,8 +50,9 @@ pub(super) struct Writer {
 /// What was written of a mirror.
 #[derive(Debug, Clone)]
 struct Written {
-    /// The hash of all that its page was made from, but for its history.
-    fingerprint: u64,
+    /// The hash of all that its page was made from, but for its history; `None` if a file of it
+    /// could not be written.
+    fingerprint: Option<u64>,
     /// The available part of the last 30 days, from 0 to 1.
     available: Option<f64>,
     /// How its state changed.
@@ -79,23 +74,31 @@ impl Writer {
     /// Writes the pages of a moment. `ends` tells it to stop.
     ///
     /// # Errors
-    /// When a file could not be written. What is there is whole, and older.
+    /// When nothing more can be written, or nothing true. What is there is whole, and older.
     pub(super) fn write(&mut self, seen: &Seen, ends: &AtomicBool) -> Result<Round, String> {
         self.renew(&seen.setting);
         self.lacks_history = false;
-        let root: PathBuf = seen.setting.inputs.directory.clone();
+        let inputs = &seen.setting.inputs;
+        let read = self.overrides.read(inputs.overrides.as_deref())?;
         let mut directory = match self.directory.take() {
             Some(directory) => directory,
-            None => Directory::open(&root)?,
+            None => Directory::open(&inputs.directory)?,
         };
         let mut notices = Vec::new();
-        let overrides = overrides(seen, &mut notices);
+        if read.are_earlier {
+            // The path and the text are the operator's own.
+            let text = "These are the last ones that could be. `cvdns check` says why.";
+            notices.push(notice("The operator's overrides cannot be read", text));
+        }
+        let overrides = read.overrides;
         let answers = self.answers(seen, &overrides, &mut notices);
         let facts = Facts::new(seen, answers.as_ref(), &overrides, notices);
         let before = directory.written;
         let mut troubles = Vec::new();
         self.write_all(&facts, &mut directory, &mut troubles, ends)?;
         let written = directory.written - before;
+        troubles.sort();
+        troubles.dedup();
         self.directory = Some(directory);
         Ok(Round { written, troubles, lacks_history: self.lacks_history })
     }
@@ -105,7 +108,8 @@ impl Writer {
         if self.setting.as_ref().is_some_and(|before| Arc::ptr_eq(before, setting)) {
             return;
         }
-        *self = Self { setting: Some(Arc::clone(setting)), ..Self::default() };
+        let overrides = std::mem::take(&mut self.overrides);
+        *self = Self { setting: Some(Arc::clone(setting)), overrides, ..Self::default() };
     }
 
     /// What servers answer; `None`, with a notice, if that is not known.
@@ -152,7 +156,7 @@ impl Writer {
             return Ok(());
         }
         self.write_network(facts, &mut files)?;
-        directory.keep(&names)?;
+        directory.keep(&names, troubles)?;
         let there: BTreeSet<&str> =
             facts.mirrors.iter().map(|of| of.mirror.host.as_str()).collect();
         self.known.retain(|host, _| there.contains(host.as_str()));
@@ -171,7 +175,8 @@ impl Writer {
         for of in &facts.mirrors {
             let host = of.mirror.host.as_str();
             let fingerprint = fingerprint(facts, of);
-            let same = self.known.get(host).is_some_and(|known| known.fingerprint == fingerprint);
+            let same =
+                self.known.get(host).is_some_and(|known| known.fingerprint == Some(fingerprint));
             if !same || changed.contains(host) {
                 wanted.insert(host, (of, fingerprint));
             }
@@ -238,9 +243,11 @@ impl Writer {
             json::mirror(&page)?,
             page.to_html().into_bytes(),
         ];
+        let troubles = files.troubles.len();
         for (file, content) in MIRROR_FILES.iter().zip(contents) {
             files.put(&place::mirror_file(&page.host, file), &content)?;
         }
+        let fingerprint = Some(fingerprint).filter(|_| files.troubles.len() == troubles);
         let available = page.history.month.available;
         self.known.insert(page.host.clone(), Written { fingerprint, available, own });
         self.note_changes(&page.host, page.changes);
@@ -297,7 +304,7 @@ struct Files<'d> {
 }
 
 impl Files<'_> {
-    /// Writes a file. Where something else than a file is in its place, that is noted.
+    /// Writes a file. If that fails, and others can be written all the same, it is noted.
     fn put(&mut self, name: &str, content: &[u8]) -> Result<(), String> {
         match self.directory.put(name, content) {
             Err(WriteError { what, is_of_one: false }) => Err(what),
@@ -321,23 +328,6 @@ fn names(facts: &Facts<'_>) -> BTreeSet<String> {
     fixed.into_iter().map(str::to_owned).chain(countries).chain(mirrors).collect()
 }
 
-/// The operator's overrides. Those that cannot be read are left out, with a notice.
-fn overrides(seen: &Seen, notices: &mut Vec<Notice>) -> Overrides {
-    let Some(path) = &seen.setting.inputs.overrides else { return Overrides::default() };
-    let mut problems = Problems::default();
-    let read = read_optional_text(path, MAX_OVERRIDES).map(|text| {
-        let name = path.display().to_string();
-        text.map(|text| Overrides::parse(&name, &text, &mut problems)).unwrap_or_default()
-    });
-    if read.is_ok() && !problems.has_errors() {
-        return read.unwrap_or_default();
-    }
-    // The path and the text are the operator's own.
-    let text = "The file cannot be used: `cvdns check` says why.";
-    notices.push(notice("The operator's overrides are not known", text));
-    Overrides::default()
-}
-
 fn notice(title: &str, text: &str) -> Notice {
     Notice { title: title.to_owned(), text: text.to_owned(), since: None }
 }
@@ -353,10 +343,7 @@ fn fingerprint(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> u64 {
     format!("{:?}", of.status).hash(&mut hasher);
     of.share.map(f64::to_bits).hash(&mut hasher);
     feed.release.as_ref().map(cvdns_core::release::Release::core).hash(&mut hasher);
-    let mut time = DefaultHasher::new();
-    of.mirror.host.hash(&mut time);
-    let seconds = now.as_second().cast_unsigned().wrapping_add(time.finish() % HOUR);
-    (seconds / HOUR).hash(&mut hasher);
+    renewal(&of.mirror.host, *now).hash(&mut hasher);
     let to_come = |to: Timestamp| to > *now;
     of.mirror.downtimes.iter().filter(|of| to_come(of.to)).count().hash(&mut hasher);
     let not_for = feed.mirrors.get(&of.mirror.host).map(|listed| &listed.not_for);

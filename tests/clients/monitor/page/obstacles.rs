@@ -198,10 +198,9 @@ fn killed_at_a_hundred_points_the_pages_are_whole() {
 fn pages_do_not_go_among_other_files() {
     let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
     let dir = dir.path();
-    for (page, said) in [
-        (".", "the pages would lie beside"),
-        ("state/monitor", "the pages would lie beside the coordinator's memory in"),
-    ] {
+    for (page, said) in
+        [(".", "would lie among the pages"), ("state/monitor", "the coordinator's memory in")]
+    {
         place(dir, port, &format!("page = {page:?}"));
         fs::create_dir_all(dir.join(page)).expect("the directory");
         let output = network::run(dir, &["--once"]);

@@ -63,6 +63,7 @@ impl Mirror {
             share: self.row().share,
             pools: vec![Pool::Country(self.country), Pool::Named("other".to_owned())],
             not_for: if index % 7 == 2 { vec!["China".to_owned()] } else { Vec::new() },
+            fresh_until: ago(-1),
             downtimes: vec![
                 Downtime { from: ago(-40), to: ago(-44) };
                 usize::from(index.is_multiple_of(6))
