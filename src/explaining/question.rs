@@ -134,7 +134,7 @@ mod tests {
         ] {
             let name = AskedName::parse(text).unwrap();
             assert_eq!(name.copyable(), copied);
-            assert_eq!(AskedName::parse(copied).unwrap().lower, name.lower, "{text}");
+            assert_eq!(AskedName::parse(copied).unwrap().lower.wire(), name.lower.wire(), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::page_place::{check_page, state_directory};
 use super::{config, geoip, settings, zones};
-use cvdns_core::config::{Config, Monitor};
+use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
@@ -56,12 +56,6 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         log: config.log,
         page,
     })
-}
-
-/// The coordinator's directory.
-pub fn state_directory(path: &Path, monitor: &Monitor) -> PathBuf {
-    let state = monitor.state.as_ref().map_or(DEFAULT_STATE, |named| &named.value);
-    cvdns_io::beside(path, state)
 }
 
 /// The pages that a configuration wants; `None` if it wants none.

@@ -13,7 +13,7 @@ const DEFAULT_STATE: &str = "state/monitor";
 const MAX_LINKS: u32 = 40;
 
 /// The coordinator's directory.
-pub(super) fn state_directory(path: &Path, monitor: &Monitor) -> PathBuf {
+pub fn state_directory(path: &Path, monitor: &Monitor) -> PathBuf {
     beside(path, monitor.state.as_ref().map_or(DEFAULT_STATE, |named| &named.value))
 }
 
