@@ -258,7 +258,8 @@ fn hindrances(root: &Path, ours: &BTreeSet<String>) -> Vec<String> {
     let directories: BTreeSet<&str> = ours.iter().flat_map(|name| parents(name)).collect();
     let directories = directories.into_iter().map(|name| root.join(name));
     let of_directories = directories.filter(|path| path.symlink_metadata().is_ok());
-    let of_directories = of_directories.filter_map(|path| in_the_way(&path).or(no_access(&path)));
+    let of_directories =
+        of_directories.filter_map(|path| in_the_way(&path).or_else(|| no_access(&path)));
     let files = ours.iter().map(|name| root.join(name));
     let of_files = files
         .filter(|path| is_directory(path, false))
