@@ -141,9 +141,12 @@ fn names_and_origins_of_others_are_refused() {
             format!("Host: rebound.example:{port}\r\nOrigin: http://rebound.example:{port}\r\n"),
             format!("{own}Origin: http://evil.example\r\n"),
             format!("{own}Origin: null\r\n"),
-            format!("{own}Host: rebound.example\r\n"),
         ] {
             assert_eq!(ask(method, path, &fields), Some(403), "{path} {fields}");
+        }
+        // RFC 9112 section 3.2: a request has one Host.
+        for fields in [String::new(), format!("{own}Host: rebound.example\r\n")] {
+            assert_eq!(ask(method, path, &fields), Some(400), "{path} {fields}");
         }
         let target = format!("http://rebound.example{path}");
         assert_eq!(ask(method, &target, &own), Some(403), "{target}");
