@@ -104,7 +104,8 @@ mod tests {
     fn said(dir: &Path, feed: &str, monitor: &str, more: &str) -> String {
         let path = dir.join("cvdns.toml");
         let text = format!(
-            "zones = [\"conf/zones/a.zone.toml\"]\n[feed]\n{feed}\n[monitor]\n{monitor}\n{more}\n"
+            "[[zone]]\nfile = \"conf/zones/a.zone.toml\"\n[feed]\n{feed}\n[monitor]\n{monitor}\n\
+             {more}\n"
         );
         fs::write(&path, text).unwrap();
         let mut problems = Problems::default();
