@@ -98,6 +98,16 @@ fn the_table_of_keys_is_what_json_has() {
         let remembering = directory(&remembering(&files, stuck));
         add(remembering.path(), asked, 0);
     }
+    // No mirror is usable, so that nobody is known to hold a version, and the feed says why.
+    let all: fixture::States =
+        fixture::mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
+    let feed = fixture::feed(1_000, &all)
+        .replace("28129", "28140")
+        .replace("\"state\": \"down\"", "\"state\": \"down\", \"note\": \"no answer\"");
+    let down = directory(&remembering(&files, 1).with("feed.json", feed));
+    for asked in ["db.de.clam.example", "current.cvd.clam.example"] {
+        add(down.path(), asked, 0);
+    }
     let server = Daemon::start(
         &files.with("feed.json", fixture::feed(1_001, &states(&[("de3.example", "down")]))),
     );
