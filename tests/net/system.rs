@@ -105,8 +105,9 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
     let daemon = Daemon::start_logging_to(&files, writer);
     let mut serial = 2_000;
     let mut until_lines_are_lost = || {
+        // Two at least, as one line is told in other words.
         let before = metric(admin, "cvdns_log_lines_dropped_total");
-        while metric(admin, "cvdns_log_lines_dropped_total") == before {
+        while metric(admin, "cvdns_log_lines_dropped_total") <= before + 1 {
             serial += 1;
             assert!(serial < 2_100, "the log takes all of it");
             daemon.write_feed(&talkative(serial));
