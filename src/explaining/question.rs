@@ -80,7 +80,7 @@ impl AskedName {
 /// Reads a record type: `AAAA`, or `TYPE65280` (RFC 3597 section 5).
 ///
 /// # Errors
-/// When it is none: what was expected, for people.
+/// When the text names no record type. The message says for people what was expected.
 pub(crate) fn rtype(text: &str) -> Result<u16, String> {
     let parsed = text.to_ascii_uppercase().parse::<Rtype>();
     let expected = "expected a type such as A, AAAA, TXT or TYPE65280";
