@@ -18,10 +18,12 @@ pub mod remote;
 mod remote_overrides;
 mod sockets;
 mod source;
+mod transfer_keys;
 mod zones;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -31,6 +33,7 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::{Placed, SourceText};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings};
+use cvdns_transfer::Keyring;
 
 pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
@@ -64,6 +67,8 @@ pub struct Loaded {
     pub overrides: OverridesFile,
     /// The secrets of cookies.
     pub cookie_secrets: CookieSecretsFile,
+    /// The keys of transfers.
+    pub transfer_keys: Arc<Keyring>,
     /// The file with the token that allows changes over TCP; `None` if none is configured.
     pub admin_token: Option<PathBuf>,
     /// The files that the release is put together from, beside the feed.
@@ -75,7 +80,7 @@ pub struct Loaded {
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
     /// The files that are read at a reload alone: the configuration, the zones, the country
-    /// database and certificates.
+    /// database, certificates and keys of transfers.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -136,6 +141,7 @@ fn load_after(
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
+    let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
@@ -145,6 +151,7 @@ fn load_after(
         roots,
         overrides,
         cookie_secrets,
+        transfer_keys,
         admin_token,
         supply,
         state,
@@ -158,6 +165,7 @@ fn load_after(
 /// alone.
 fn reloaded_files(path: &Path, config: &Config) -> BTreeSet<PathBuf> {
     let named = config.feed.ca_file.iter().chain([&config.geoip.database]);
+    let named = named.chain(&config.transfer.keys);
     let named = named.map(|named| cvdns_io::beside(path, &named.value));
     named.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }
