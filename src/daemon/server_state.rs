@@ -5,6 +5,7 @@ mod database;
 mod keeping;
 mod losses;
 mod overrides;
+mod transfers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use crate::admin::{Foresight, ServerCondition};
 use crate::load::{FeedSource, Loaded, signature_path};
+use crate::transfer::Versions;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
@@ -52,6 +54,8 @@ pub(super) struct ServerState {
     /// What was usable by the feeds before.
     losses: LossWindow,
     state_directory: StateDirectory,
+    /// Versions of transferred zones; `None` where nobody is served.
+    zone_versions: Option<Versions>,
     publisher: Publisher,
     reporter: Reporter,
     /// What the admin address shows beside snapshots.
@@ -103,6 +107,7 @@ impl ServerState {
             versions,
             losses: LossWindow::default(),
             state_directory,
+            zone_versions: None,
             publisher,
             reporter: Reporter::default(),
             condition: Arc::default(),
@@ -422,7 +427,8 @@ impl ServerState {
         let offered = self.release.offered().map(|offered| offered.release.core());
         self.versions.follow(self.feed.feed(), offered);
         self.follow_flapping(now);
-        let compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
+        let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
+        self.follow_transfers(&mut compiled.snapshot, now);
         self.overrides.log(now);
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);
@@ -430,6 +436,7 @@ impl ServerState {
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
         self.keep_history();
+        self.keep_secondaries();
         self.versions.log(newest.dynamic_data.announced(), now);
         let ages = self.ages().into_iter();
         let ages = ages.filter(|(_, from)| from.is_some_and(|from| now >= from));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use cvdns_core::wire::name::Name;
 use domain::base::name::ToName as _;
-use domain::base::{Message, Rtype};
 use domain::base::rdata::UnknownRecordData;
+use domain::base::{Message, Rtype};
 use proptest::prelude::*;
 
 use crate::history::{Content, History};

@@ -81,6 +81,9 @@ pub struct Settings {
     /// How long a mirror may be further behind without moving before it counts as stuck; zero: none
     /// does.
     pub stuck_after: Duration,
+    /// Whether the server has keys: signed queries and requests for transfers are then answered by
+    /// others ([`Elsewhere`](crate::answer::Elsewhere)).
+    pub has_keys: bool,
 }
 
 impl Settings {
@@ -150,6 +153,7 @@ impl Default for Settings {
             quorum: record::QUORUM.preset(),
             lag: record::LAG.preset(),
             stuck_after: record::STUCK_AFTER.preset(),
+            has_keys: false,
         }
     }
 }

@@ -1,0 +1,21 @@
+//! Queries that are answered by others: what keys and transfers need is no part of a snapshot.
+
+use crate::snapshot::extended_error::ExtendedError;
+
+/// What a message is that somebody else is to answer, where the server has keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// A query with a signature (RFC 8945), whatever it asks.
+    Signed,
+    /// A request for a zone transfer without a signature.
+    Transfer,
+}
+
+/// How a request for a transfer is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferRefusal {
+    /// The RCODE.
+    pub rcode: u16,
+    /// Why, for people who ask by `dig`.
+    pub ede: Option<ExtendedError<'static>>,
+}
