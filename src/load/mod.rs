@@ -19,6 +19,7 @@ mod remote_overrides;
 mod sockets;
 mod source;
 mod transfer_keys;
+mod transfer_zones;
 mod zones;
 
 use std::collections::BTreeSet;
@@ -132,6 +133,7 @@ fn load_after(
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
+    transfer_zones::check(&config, &zones, problems);
     let settings = settings(&config, &transfer_keys);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };

@@ -29,3 +29,4 @@ mod manual;
 mod monitoring;
 mod schemas;
 mod static_zones;
+mod transfer;
