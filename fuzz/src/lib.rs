@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod frame;
 pub mod frames;
+pub mod keys;
 pub mod limiter;
 pub mod list;
 pub mod master;
@@ -36,6 +37,7 @@ pub mod release;
 pub mod respond;
 pub mod secrets;
 pub mod signature;
+pub mod signed;
 pub mod sources;
 pub mod tcp;
 pub mod timestamp;
@@ -46,7 +48,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 31] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -61,6 +63,7 @@ pub const TARGETS: [Target; 29] = [
     ("fleet", fleet::run),
     ("frame", frame::run),
     ("frames", frames::run),
+    ("keys", keys::run),
     ("limiter", limiter::run),
     ("list", list::run),
     ("master", master::run),
@@ -71,6 +74,7 @@ pub const TARGETS: [Target; 29] = [
     ("respond", respond::run),
     ("secrets", secrets::run),
     ("signature", signature::run),
+    ("signed", signed::run),
     ("sources", sources::run),
     ("tcp", tcp::run),
     ("timestamp", timestamp::run),
