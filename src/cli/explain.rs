@@ -89,7 +89,9 @@ fn explain(args: &ExplainArgs, config: &Path) -> Result<ExitCode, Failure> {
     if let Some(sourced) = &sourced {
         print_notes(&offline, sourced);
     }
-    let snapshot = offline.snapshot(sourced.as_ref().map(|sourced| &sourced.feed), None)?;
+    let feed = sourced.as_ref().map(|sourced| &sourced.feed);
+    let mut snapshot = offline.snapshot(feed, None)?;
+    offline.give_serials(&mut snapshot, feed);
     refuse_diagnostic_name(&snapshot, &name)?;
     let qtype = match &args.r#type {
         Some(text) => rtype(text).map_err(Failure::new)?,

@@ -11,6 +11,7 @@ use super::problems::print;
 use super::remote_overrides::{self, NotFetched};
 use crate::daemon;
 use crate::load::{self, FeedSource, Loaded, SignedFeed};
+use crate::transfer::{TransferSettings, Versions};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::{Announced, DatedRelease, ReleaseSources, VersionHistory};
@@ -202,6 +203,15 @@ impl Offline {
         before: Option<&Snapshot>,
     ) -> Result<Snapshot, Failure> {
         self.snapshot_with_problems(feed, before, &mut Problems::default())
+    }
+
+    /// Gives a snapshot that was made with this feed the serials that the server answers for zones
+    /// that secondaries transfer.
+    pub(in crate::cli) fn give_serials(&self, snapshot: &mut Snapshot, feed: Option<&Feed>) {
+        let feed = feed.map(|feed| feed.serial);
+        let settings = TransferSettings::new(&self.loaded, feed, self.time);
+        let mut kept = daemon::LastVersions(self.loaded.state.as_deref());
+        Versions::new(Arc::default()).follow(snapshot, settings, &mut kept);
     }
 
     /// Builds the snapshot like [`Self::snapshot`] and adds the compiler's warnings to `problems`.

@@ -80,7 +80,7 @@ pub use headless::follow_without_serving;
 pub use origin::Origin;
 pub use start_error::StartError;
 pub use state_directory::{
-    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+    LastVersions, copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
 };
 pub use stepped::SteppedServer;
 

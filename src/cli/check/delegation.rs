@@ -68,7 +68,7 @@ const CONCURRENT: usize = 32;
 pub(super) fn check(args: &DelegationArgs, config: &Path) -> Result<DelegationReport, Failure> {
     let time = Timestamp::now();
     let samples = Samples::of(config, time)?;
-    let subjects = subjects(samples.inputs());
+    let subjects = subjects(samples.inputs(), samples.transfer());
     let resolver = Resolver::of(args.resolver)?;
     runtime()?.block_on(async {
         let zones = ask_all(&subjects, &samples, resolver, args.port).await?;

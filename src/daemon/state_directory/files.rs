@@ -37,6 +37,9 @@ pub(super) const FILES: [&str; 5] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARI
 /// comes on top.
 pub(super) const MAX_FILE: u64 = 6 * MAX_FEED_SIZE as u64 + (1 << 20);
 
+/// Most octets of a file of versions: a zone of the longest length and its differences.
+pub(super) const MAX_VERSIONS: u64 = 1 << 33;
+
 /// How far a stamp may be in the future. Beyond that, the clock was wrong when the stamp was
 /// written, or is wrong now.
 const MAX_STAMP_AHEAD: SignedDuration = SignedDuration::from_mins(30);

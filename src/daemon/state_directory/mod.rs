@@ -26,7 +26,7 @@ use files::{
 };
 
 pub use offline::{
-    copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+    LastVersions, copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
 };
 
 /// The state directory, if one is configured. What cannot be written is logged once and not fatal:

@@ -6,13 +6,15 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::files::{
-    FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile, RECORD,
-    RecordFile,
+    FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, MAX_VERSIONS, OVERRIDES, OverridesFile,
+    RECORD, RecordFile, SECONDARIES, VERSIONS,
 };
 use crate::load::SignedOverrides;
+use crate::transfer::KeepsVersions;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
 use cvdns_io::{read_optional, replace_private};
+use cvdns_transfer::{History, kept};
 
 /// A feed as a server keeps it in its state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +83,25 @@ pub fn last_history(directory: &Path) -> Option<VersionHistory> {
     history.validate().is_ok().then_some(history)
 }
 
+/// The versions of zones that the server with the state in this directory keeps. Nothing is
+/// written.
+#[derive(Debug)]
+pub struct LastVersions<'p>(pub Option<&'p Path>);
+
+impl KeepsVersions for LastVersions<'_> {
+    fn read_versions(&mut self, file: &str) -> Option<History> {
+        let path = self.0?.join(format!("{VERSIONS}{file}"));
+        kept::from_octets(&read_optional(&path, MAX_VERSIONS).ok()??).ok()
+    }
+
+    fn keep_versions(&mut self, _: &str, _: &History) {}
+}
+
 /// Copies the state in `from` to `to`, file by file, unless the file exists there. A command that
 /// follows the same feed as a server starts from the server's state so, and then keeps its own.
 pub fn copy_state(from: &Path, to: &Path) {
-    for name in FILES {
+    // Only a server has secondaries.
+    for name in FILES.into_iter().filter(|name| *name != SECONDARIES) {
         let target = to.join(name);
         if target.exists() {
             continue;

@@ -6,14 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::files::{FORMAT, SECONDARIES, VERSIONS};
+use super::files::{FORMAT, MAX_VERSIONS, SECONDARIES, VERSIONS};
 use super::{StateDirectory, read, warn_unusable};
 use crate::transfer::{KeepsVersions, Progress, SecondaryId, Taken};
 use cvdns_io::{cannot_write, read_optional, replace_private};
 use cvdns_transfer::{History, kept};
-
-/// Most octets of a file: a zone of the longest length and its differences.
-const MAX_FILE: u64 = 1 << 33;
 
 /// What secondaries have.
 #[derive(Serialize, Deserialize)]
@@ -71,7 +68,7 @@ impl StateDirectory {
 impl KeepsVersions for StateDirectory {
     fn read_versions(&mut self, file: &str) -> Option<History> {
         let path = self.versions_path(file)?;
-        let octets = match read_optional(&path, MAX_FILE) {
+        let octets = match read_optional(&path, MAX_VERSIONS) {
             Ok(octets) => octets?,
             Err(error) => {
                 let path = path.display();

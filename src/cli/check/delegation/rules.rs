@@ -270,12 +270,16 @@ impl Checked {
             let each = serials
                 .iter()
                 .map(|(serial, servers)| format!("{serial} at {}", servers.join(", ")));
+            let of_file = file.map(|file| format!("; the zone file has {file}"));
             let what = format!(
-                "the servers have different SOA serials: {}; the zone file has {file}",
-                each.collect::<Vec<_>>().join("; ")
+                "the servers have different SOA serials: {}{}",
+                each.collect::<Vec<_>>().join("; "),
+                of_file.unwrap_or_default()
             );
             findings.push(Kind::SerialsDiffer.of_zone(zone, what));
-        } else if let Some((serial, _)) = serials.first_key_value().filter(|(it, _)| **it != file) {
+        } else if let Some(file) = file
+            && let Some((serial, _)) = serials.first_key_value().filter(|(it, _)| **it != file)
+        {
             let what =
                 format!("all servers have the SOA serial {serial}, the zone file has {file}");
             findings.push(Kind::SerialNotOfFile.of_zone(zone, what));

@@ -15,6 +15,7 @@ use crate::cli::output::Failure;
 use crate::explaining::answer::DecodedAnswer;
 use crate::explaining::query::{plain, with_client, with_edns};
 use cvdns_core::answer::Answering;
+use cvdns_core::config::Transfer;
 use cvdns_core::explain::{AddressSource, ClientAddress, ExplainQuery};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
@@ -75,6 +76,11 @@ impl Samples {
     /// What the zones are made of.
     pub(super) fn inputs(&self) -> &Inputs {
         &self.offline.loaded.inputs
+    }
+
+    /// Who may transfer which zones.
+    pub(super) fn transfer(&self) -> &Transfer {
+        &self.offline.loaded.config.transfer
     }
 
     /// The samples of a zone; only the first zone of a zone file has any.

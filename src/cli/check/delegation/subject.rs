@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::export::ServedZones;
+use cvdns_core::config::Transfer;
 use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
@@ -12,8 +13,9 @@ use cvdns_core::zone::{Records, Rrset};
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub origin: Name,
-    /// SERIAL of the SOA record.
-    pub serial: u32,
+    /// SERIAL of the SOA record in the file; `None` if the zone is transferred to secondaries, as it
+    /// has a serial of its own then.
+    pub serial: Option<u32>,
     pub servers: Vec<NameServer>,
     /// Number of its zone file in the configuration.
     pub file: usize,
@@ -33,14 +35,14 @@ pub(super) struct NameServer {
 }
 
 /// All zones of a configuration.
-pub(super) fn subjects(inputs: &Inputs) -> Vec<Subject> {
+pub(super) fn subjects(inputs: &Inputs, transfer: &Transfer) -> Vec<Subject> {
     let served = ServedZones::of(inputs);
     let mut subjects = Vec::new();
     for (file, input) in inputs.zones.iter().enumerate() {
         for (number, records) in records(input).enumerate() {
             subjects.push(Subject {
                 origin: records.origin.clone(),
-                serial: serial(records),
+                serial: (!is_transferred(records, transfer)).then(|| serial(records)),
                 servers: servers(records, &served),
                 file,
                 first_of_file: number == 0,
@@ -48,6 +50,11 @@ pub(super) fn subjects(inputs: &Inputs) -> Vec<Subject> {
         }
     }
     subjects
+}
+
+/// Whether secondaries may transfer a zone.
+fn is_transferred(records: &Records, transfer: &Transfer) -> bool {
+    transfer.secondaries.iter().any(|secondary| secondary.takes(&records.origin))
 }
 
 fn records(input: &ZoneInput) -> impl Iterator<Item = &Records> {
