@@ -139,6 +139,7 @@ impl ServerState {
         self.show();
         self.publisher.reclaim();
         give_back();
+        self.publisher.prefer_huge_pages();
     }
 
     /// Reads all followed files, and takes over what is good and new.

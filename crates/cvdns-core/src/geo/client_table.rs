@@ -10,12 +10,19 @@ mod tests;
 mod trie;
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 pub use self::lookup::{LookupBatch, ScopedValue};
 use self::networks::Ipv6Ranges;
 use self::trie::Trie;
 use super::embedded::{IPV4_MAPPED, SIX_TO_FOUR, ipv4_of};
 use super::range_map::RangeMap;
+
+/// Where a list is in memory.
+fn place<T>(list: &[T]) -> Range<*const u8> {
+    let Range { start, end } = list.as_ptr_range();
+    start.cast()..end.cast()
+}
 
 /// Number of the IPv6 ranges that embed IPv4 addresses; those are looked up as IPv4.
 const EMBEDDED_IPV4: u16 = u16::MAX;
@@ -79,5 +86,10 @@ impl ClientTable {
     /// Memory in use, in octets.
     pub fn octets(&self) -> usize {
         self.v4.octets() + self.v6.octets()
+    }
+
+    /// Where the table is in memory, for whoever asks the system to keep it in large pages.
+    pub fn places(&self) -> impl Iterator<Item = Range<*const u8>> {
+        self.v4.places().into_iter().chain(self.v6.places())
     }
 }
