@@ -254,7 +254,9 @@ mod tests {
 
     #[test]
     fn urls_of_pages_are_those_of_directories() {
-        let of = |url: &str| read(&format!("page = \"p\"\npage-url = {url:?}"));
+        // TOML takes the escapes of JSON.
+        let quoted = |url: &str| serde_json::to_string(url).unwrap();
+        let of = |url: &str| read(&format!("page = \"p\"\npage-url = {}", quoted(url)));
         for (url, whole) in [
             ("https://a.example", "https://a.example/"),
             ("http://192.0.2.1:8080/", "http://192.0.2.1:8080/"),

@@ -205,35 +205,31 @@ fn the_list_of_mirrors_says_how_they_fare() {
     }
 }
 
-/// What a volunteer copies is HTML itself, once the page's address is put in.
+/// What a volunteer copies is HTML itself, once the page's address is put in. With the URL of the
+/// pages nothing is left to do.
 #[test]
 fn the_badge_can_be_copied() {
-    let network = Network::of(30);
-    let page = network.mirror_page(28).to_html();
-    let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
-    let code = code.replace("&lt;", "<").replace("&gt;", ">");
-    let code = code.replace("PAGE", "https://status.example/mirrors/clamav28.za.example");
-    assert_eq!(
-        code,
-        "<a href=\"https://status.example/mirrors/clamav28.za.example/\"><img \
-         src=\"https://status.example/mirrors/clamav28.za.example/badge.svg\" \
-         alt=\"State of this mirror\" height=\"20\"></a>"
-    );
-    assert!(page.contains("<code>/mirrors/clamav28.za.example</code>"));
-    // With the URL of the pages nothing is left to do. It is escaped once in what is copied.
-    let mut page = network.mirror_page(28);
-    page.site.url = Some("https://status.example/a&b/".to_owned());
-    let page = page.to_html();
-    let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
-    let code = code.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", "\"");
-    let url = "https://status.example/a&#38;b/mirrors/clamav28.za.example";
-    assert_eq!(
-        code.replace("&#38;", "&"),
+    let shown = |page: &str| -> String {
+        let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
+        let marks = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#38;", "&")];
+        marks.iter().fold(code.to_owned(), |code, (mark, of)| code.replace(mark, of))
+    };
+    let badge = |url: &str| {
         format!(
             "<a href=\"{url}/\"><img src=\"{url}/badge.svg\" alt=\"State of this mirror\" \
              height=\"20\"></a>"
         )
-    );
+    };
+    let network = Network::of(30);
+    let page = network.mirror_page(28).to_html();
+    assert_eq!(shown(&page), badge("PAGE"));
+    assert!(page.contains("<code>/mirrors/clamav28.za.example</code>"));
+    let mut page = network.mirror_page(28);
+    page.site.url = Some("https://status.example/a&b/".to_owned());
+    let page = page.to_html();
+    // What is copied is HTML, in which an ampersand is escaped.
+    let url = "https://status.example/a&#38;b/mirrors/clamav28.za.example";
+    assert_eq!(shown(&page), badge(url));
     assert!(!page.contains("PAGE"));
 }
 
