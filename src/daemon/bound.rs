@@ -98,7 +98,12 @@ impl Bound {
             if is_replacing { StateDirectory::of_running_server } else { StateDirectory::new };
         let directory = open(loaded.state.clone());
         let threads = self.listeners.sockets();
-        ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
+        let mut state =
+            ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)?;
+        if let Some(workers) = self.listeners.kept_workers() {
+            state.keep_workers(workers);
+        }
+        Some(state)
     }
 }
 

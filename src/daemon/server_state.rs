@@ -295,6 +295,11 @@ impl ServerState {
         &self.loaded
     }
 
+    /// Notes that the sockets of an earlier process are served, which have so many workers.
+    pub(super) fn keep_workers(&mut self, workers: usize) {
+        self.started_with.server.workers = workers;
+    }
+
     /// Keys that have changed since the start and take effect only at a restart.
     pub(super) fn waiting_for_restart(&self) -> Vec<String> {
         waiting_for_restart(&self.started_with, &self.loaded.config)

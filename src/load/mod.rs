@@ -169,14 +169,17 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
 }
 
 /// Reads where a configuration's overrides come from, which may be a file that is missing, and the
-/// fleets of its zones. Returns `None` if the configuration cannot be read.
+/// fleets of its zones, whose problems are noted apart. Returns `None` if the configuration cannot
+/// be read.
 pub fn overrides_source(
     path: &Path,
     problems: &mut Problems,
+    of_fleets: &mut Problems,
 ) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
     let config = config(path, problems)?;
-    let fleets = config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems));
-    let fleets = fleets.map(|(_, fleet)| fleet).collect();
+    let mut files = BTreeSet::new();
+    let fleet = |zone| zones::read_fleet(path, zone, &mut files, of_fleets);
+    let fleets = config.zones.iter().filter_map(fleet).map(|(_, fleet)| fleet).collect();
     let named = config.feed.overrides.as_ref();
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));

@@ -87,18 +87,23 @@ pub(super) fn read(
     Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
-/// Reads the origin and the fleet of a zone file that `config` names. Returns `None` if it has no
-/// mirrors or is not usable.
+/// Reads the origin and the fleet of a zone file that `config` names, and adds the files that it
+/// names to `files`. Returns `None` if it has no mirrors or is not usable.
 pub(super) fn read_fleet(
     config: &Path,
     named: &Placed<String>,
+    files: &mut BTreeSet<PathBuf>,
     problems: &mut Problems,
 ) -> Option<(String, Fleet)> {
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.location, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    files.insert(beside(&path, &file.records.value));
     let mirrors = file.mirrors.as_ref()?;
-    let fleet = fleet(&beside(&path, &mirrors.value), &mirrors.location, problems)?;
+    let mirrors_path = beside(&path, &mirrors.value);
+    let fleet = fleet(&mirrors_path, &mirrors.location, problems);
+    files.insert(mirrors_path);
+    let fleet = fleet?;
     Some((file.origin.value, fleet))
 }
 

@@ -15,12 +15,13 @@ const STATES: [State; 4] = [State::Up, State::Old, State::Down, State::Removed];
 type Samples = Vec<(String, String)>;
 
 /// All metrics, in the text format (version 0.0.4). Labels are names and addresses of the fleet
-/// file. `pages` is what has come of the pages, if any are written.
+/// file. `pages` is what has come of the pages, if any are written. The last feed was `written`,
+/// and the next one is `overdue`, at these moments in Unix seconds.
 pub(super) fn text(
     stored: &StoredState,
     history: Status,
     pages: Option<page::Status>,
-    published: i64,
+    (written, overdue): (i64, i64),
 ) -> String {
     let mut out = Text(String::new());
     let plain = |value: String| vec![(String::new(), value)];
@@ -30,8 +31,10 @@ pub(super) fn text(
         "Serial of the last feed.",
         &plain(stored.serial.to_string()),
     );
-    let written = plain(published.to_string());
+    let written = plain(written.to_string());
     out.family("feed_written_seconds", "gauge", "When the last feed was written.", &written);
+    let help = "From when on the next feed is overdue.";
+    out.family("feed_overdue_seconds", "gauge", help, &plain(overdue.to_string()));
     let frozen = plain(u8::from(stored.frozen.is_some()).to_string());
     let help = "Whether all states are left as they were, as the coordinator doubts its checks.";
     out.family("frozen", "gauge", help, &frozen);

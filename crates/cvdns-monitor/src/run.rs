@@ -48,6 +48,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Changes are collected for this long: a network failure is to make one feed, not a hundred.
 const COLLECT: Duration = Duration::from_secs(1);
 
+/// A running coordinator is silent if no feed came in the time of so many.
+const LATE_FEEDS: u32 = 6;
+
 /// The pause before a feed that could not be written is written again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,10 @@ pub struct Start {
     downtimes: Downtimes,
     pages: Option<Paging>,
     settings: Monitor,
+    /// How long after its generation servers count a feed as fresh.
+    max_age: Duration,
+    /// Whether this is a single round, and when the next one comes is not known.
+    is_once: bool,
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
@@ -135,6 +142,8 @@ impl Start {
             downtimes: Downtimes::default(),
             pages,
             settings: inputs.settings,
+            max_age: inputs.max_age,
+            is_once: false,
             state: inputs.state,
             clock,
             published: None,
@@ -165,6 +174,7 @@ impl Start {
         self.history.set_interval(inputs.settings.interval);
         self.pages = Paging::of(&inputs, self.pages.take());
         (self.publisher, self.settings) = (publisher, inputs.settings);
+        self.max_age = inputs.max_age;
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
         Ok(())
@@ -212,9 +222,15 @@ impl Start {
     }
 
     fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
-        let published = self.published.as_ref().map_or(0, |published| published.time.as_second());
+        let written = self.published.as_ref().map_or(0, |published| published.time.as_second());
+        let patience = if self.is_once {
+            self.max_age
+        } else {
+            self.settings.publish_every.saturating_mul(LATE_FEEDS)
+        };
+        let overdue = written.saturating_add_unsigned(patience.as_secs());
         let history = self.history.status();
-        let text = metrics::text(&self.coordinator.stored, history, pages, published);
+        let text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
         let path = self.state.join("metrics.prom");
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -307,6 +323,7 @@ pub fn once(
     signals: Signals,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Checked, String> {
+    start.is_once = true;
     let (events, received) = events(signals);
     let pool = start.pool(&events)?;
     start.coordinator.begin(start.clock.now());

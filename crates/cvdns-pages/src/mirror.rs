@@ -169,6 +169,18 @@ impl MirrorPage {
         })
     }
 
+    /// The HTML of its badge with a link to this page, for other people's pages.
+    fn badge_html(&self) -> String {
+        let url = self.site.url_of(&place::mirror_directory(&self.host));
+        // What is copied is HTML itself: `&` and `'` may stand in a URL.
+        let url = url.map_or_else(|| "PAGE".to_owned(), |url| text::escaped(&url));
+        let badge = place::MIRROR_BADGE;
+        format!(
+            "<a href=\"{url}/\"><img src=\"{url}/{badge}\" alt=\"State of this mirror\" \
+             height=\"20\"></a>"
+        )
+    }
+
     /// What its state means, in a sentence.
     fn meaning(&self) -> &'static str {
         match self.state {

@@ -82,7 +82,7 @@ pub enum Outcome<'s> {
         template: Template<'s>,
         /// The release it was written from.
         announced: &'s Announced,
-        /// Whether its stamp is too old to be trusted, and `on-stale` has it answered all the same.
+        /// Whether its stamp is too old, and `on-stale` has it answered all the same.
         stale: bool,
     },
     /// The answer to a download report.
@@ -120,7 +120,7 @@ pub enum Outcome<'s> {
     TooLong,
     /// No release is known yet: SERVFAIL, so that resolvers ask another server.
     NotReady,
-    /// The stamp of the release is too old to be trusted: SERVFAIL, so that resolvers ask another
+    /// The stamp of the release is too old: SERVFAIL, so that resolvers ask another
     /// server.
     Expired,
     /// The snapshot refers to data that it does not have, which is a defect of cvdns. SERVFAIL,

@@ -263,7 +263,7 @@ impl OutcomeKind {
             Self::AliasesEnd => "aliases that lead out of the zone or in a circle",
             Self::TooLong => "YXDOMAIN: an alias makes the name too long",
             Self::NotReady => "SERVFAIL: no release is known yet",
-            Self::Expired => "SERVFAIL: the record is too old to be trusted",
+            Self::Expired => "SERVFAIL: the record is too old",
             Self::Broken => "SERVFAIL: a defect of cvdns, please report it",
             Self::NotOurs => "REFUSED: not below any zone of this server",
             Self::Transfer => "REFUSED: zones are not transferred",

@@ -9,7 +9,7 @@ pub struct ExtendedError<'e>(pub &'e [u8]);
 /// The text of two errors.
 macro_rules! too_old {
     () => {
-        "the record is too old to be trusted: nothing renews it"
+        "the record is too old: nothing renews it"
     };
 }
 

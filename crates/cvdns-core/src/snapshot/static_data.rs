@@ -325,7 +325,7 @@ impl StaticData {
         downtimes.chain(now.inputs.next_change(now.time)).chain(self.next_expiry(now)).min()
     }
 
-    /// The next moment after `now` at which a release text becomes too old to be trusted; `None`
+    /// The next moment after `now` at which a release text becomes too old; `None`
     /// when there is none.
     pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
         let moments = self.texts.iter().filter_map(|text| text.expiry(now));
@@ -352,7 +352,7 @@ impl Plan {
 }
 
 impl ReleaseText {
-    /// From when on the text is too old to be trusted; `None` without a release.
+    /// From when on the text is too old; `None` without a release.
     pub(super) fn expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
         Some(release::expiry(now.fresh_until()?, self.ttl))
     }

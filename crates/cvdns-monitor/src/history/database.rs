@@ -270,7 +270,12 @@ pub(super) fn is_usable(path: &Path) -> Result<(), Trouble> {
                 error => error.to_string(),
             })
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let place = |target: PathBuf| path.parent().map(|of| of.join(target));
+            let target = std::fs::read_link(path).ok().and_then(place);
+            let has_place = target.is_none_or(|target| target.parent().is_some_and(Path::is_dir));
+            if has_place { Ok(()) } else { without_target(path).map_or(Ok(()), Err) }
+        }
         Err(error) => Err(Trouble::Refused(error.to_string())),
     }
 }

@@ -173,5 +173,6 @@ fn site(seen: &Seen) -> Site {
     Site {
         network: origins.collect::<Vec<_>>().join(", "),
         generator: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
+        url: seen.setting.inputs.url.clone(),
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn page(
         share: of.share,
         pools: pools.collect(),
         not_for,
-        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.inputs.max_age),
+        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.max_age),
         downtimes: downtimes.map(|of| Downtime { from: of.from, to: of.to }).collect(),
         history: past.strips,
         checks: past.checks,

@@ -124,7 +124,7 @@ fn share_note(facts: &Facts<'_>) -> String {
 
 fn feed(facts: &Facts<'_>) -> Feed {
     let feed = &facts.seen.feed;
-    let fresh = crate::rule::later(feed.generated, facts.seen.setting.inputs.max_age);
+    let fresh = crate::rule::later(feed.generated, facts.seen.setting.max_age);
     Feed {
         serial: feed.serial,
         generated: feed.generated,

@@ -18,7 +18,7 @@ use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
 use super::facts::{Facts, MirrorFacts};
-use super::overrides::OverridesFile;
+use super::overrides::LastOverrides;
 use super::own::Own;
 use super::past::{Archive, Past};
 use super::renewal::renewal;
@@ -34,7 +34,7 @@ const MIRROR_FILES: [&str; 4] =
 pub(super) struct Writer {
     setting: Option<Arc<Setting>>,
     directory: Option<Directory>,
-    overrides: OverridesFile,
+    overrides: LastOverrides,
     /// What servers answer; the error says why that is not known.
     answering: Option<Result<Answering, String>>,
     /// What was written of each mirror, by host.
@@ -79,7 +79,7 @@ impl Writer {
         self.renew(&seen.setting);
         self.lacks_history = false;
         let inputs = &seen.setting.inputs;
-        let read = self.overrides.read(inputs.overrides.as_deref())?;
+        let read = self.overrides.read(inputs.overrides.as_ref())?;
         let mut directory = match self.directory.take() {
             Some(directory) => directory,
             None => Directory::open(&inputs.directory)?,
@@ -123,7 +123,7 @@ impl Writer {
         let answering =
             self.answering.get_or_insert_with(|| inputs.answers.read().map(Answering::new));
         let Seen { now, feed, .. } = seen;
-        let moment = Moment { now: *now, feed, overrides, max_age: inputs.max_age };
+        let moment = Moment { now: *now, feed, overrides, max_age: seen.setting.max_age };
         let answered = match answering {
             Ok(answering) => answering.at(&moment),
             Err(error) => Err(error.clone()),

@@ -30,6 +30,7 @@ impl Paging {
             inputs: page.clone(),
             fleets: inputs.fleets.clone(),
             lag: inputs.lag,
+            max_age: inputs.max_age,
             is_probe: inputs.settings.probe.is_some(),
             state: inputs.state.clone(),
         });

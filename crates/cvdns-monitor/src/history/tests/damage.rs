@@ -158,6 +158,15 @@ fn what_is_wrong_is_told_beforehand_in_one_line() {
     connection.pragma_update(None, "user_version", 2).unwrap();
     let what = history_trouble(dir.path()).unwrap();
     assert!(what.contains("format 2 is not known"), "{what}");
+    // A link may lead to a place where a file can be made, and to none.
+    let dir = tempfile::tempdir().unwrap();
+    for (target, is_wrong) in [("other.db", false), ("missing/other.db", true)] {
+        std::os::unix::fs::symlink(target, path(dir.path())).unwrap();
+        let what = format!("it is a link to {target}, where no file can be made");
+        let told = history_trouble(dir.path());
+        assert_eq!(told.is_some_and(|told| told.ends_with(&what)), is_wrong, "{target}");
+        std::fs::remove_file(path(dir.path())).unwrap();
+    }
     // An index without the entries that it must have.
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path());

@@ -46,7 +46,7 @@ fn ago(hours: i64) -> Timestamp {
 }
 
 fn site() -> Site {
-    Site { network: "clamav.example".to_owned(), generator: "cvdns 0.1.0".to_owned() }
+    Site { network: "clamav.example".to_owned(), generator: "cvdns 0.1.0".to_owned(), url: None }
 }
 
 impl Network {
