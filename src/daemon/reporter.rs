@@ -127,7 +127,7 @@ impl Reporter {
                     "the stamp of the record in `record-file` is older than max-age: stamps are no longer renewed"
                 ),
                 Overdue::Record => {
-                    warn!("the record is too old: SERVFAIL until it is renewed (`on-stale`)")
+                    warn!("the record is too old: SERVFAIL until it is renewed (`on-stale`)");
                 }
             }
         }
