@@ -9,7 +9,7 @@ use arc_swap::{ArcSwap, Cache};
 use jiff::Timestamp;
 
 use cvdns_core::abuse::CookieSecrets;
-use cvdns_core::answer::{Answering, QueryCounterSet, Transport};
+use cvdns_core::answer::{Answering, NotifyResponder, QueryCounterSet, Transport};
 use cvdns_core::snapshot::Snapshot;
 use cvdns_net::{Endpoint, MakeResponder, Responder};
 
@@ -36,6 +36,8 @@ pub(super) struct MakeAnswerer {
     observing: Observing,
     /// `None` in tests that need neither rate limit nor cookies.
     protection: Option<Protection>,
+    /// `None` in tests that need no NOTIFY.
+    notify: Option<Arc<dyn NotifyResponder>>,
     /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
 }
@@ -78,12 +80,18 @@ impl MakeAnswerer {
         tallies: QueryCounterSet,
         observing: Observing,
     ) -> Self {
-        Self { snapshots, tallies, observing, protection: None, turns: Arc::default() }
+        let (protection, notify) = (None, None);
+        Self { snapshots, tallies, observing, protection, notify, turns: Arc::default() }
     }
 
     /// The same with a rate limit and cookies.
     pub(super) fn protected_by(self, protection: Protection) -> Self {
         Self { protection: Some(protection), ..self }
+    }
+
+    /// The same with somebody who answers NOTIFY.
+    pub(super) fn notified_by(self, notify: impl NotifyResponder + 'static) -> Self {
+        Self { notify: Some(Arc::new(notify)), ..self }
     }
 }
 
@@ -100,6 +108,10 @@ impl MakeResponder for MakeAnswerer {
         let protection = self.protection.as_ref();
         let answering = match protection.and_then(|protection| protection.limiter(endpoint)) {
             Some(limiter) => answering.limited_by(limiter),
+            None => answering,
+        };
+        let answering = match &self.notify {
+            Some(notify) => answering.notifying(notify.clone()),
             None => answering,
         };
         let secrets = protection.map(|protection| Cache::new(protection.secrets().clone()));

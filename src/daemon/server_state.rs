@@ -5,6 +5,7 @@ mod database;
 mod keeping;
 mod losses;
 mod overrides;
+mod transferred;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +27,10 @@ use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
+use super::zone_checks::ZoneChecks;
 use crate::admin::{Foresight, ServerCondition};
 use crate::load::{FeedSource, Loaded, signature_path};
+use crate::logging::LogOnce;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
@@ -51,6 +54,12 @@ pub(super) struct ServerState {
     versions: VersionMemory,
     /// What was usable by the feeds before.
     losses: LossWindow,
+    /// What became of the checks of zones that are transferred.
+    checks: ZoneChecks,
+    /// The zones that are expired.
+    expired: LogOnce,
+    /// Whether another process transfers zones, whose copies are followed.
+    follows_copies: bool,
     state_directory: StateDirectory,
     publisher: Publisher,
     reporter: Reporter,
@@ -74,7 +83,7 @@ impl ServerState {
     pub(super) fn for_threads(
         threads: usize,
         mut state_directory: StateDirectory,
-        loaded: Loaded,
+        mut loaded: Loaded,
         now: Timestamp,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -86,6 +95,7 @@ impl ServerState {
         let announced = state_directory.announced(now);
         let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
+        loaded.expire_zones(now);
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
         let static_data = compile(&loaded.inputs, &required, problems)?;
@@ -102,6 +112,9 @@ impl ServerState {
             flapping: FlapTracker::default(),
             versions,
             losses: LossWindow::default(),
+            checks: ZoneChecks::default(),
+            expired: LogOnce::default(),
+            follows_copies: false,
             state_directory,
             publisher,
             reporter: Reporter::default(),
@@ -117,6 +130,7 @@ impl ServerState {
     /// Takes over the overrides, the feed that was kept and the one of the source, in this order.
     fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
+        self.log_expired();
         self.overrides.take_over(&self.loaded.overrides);
         self.resume_overrides();
         if self.overrides.in_force(now).next().is_some() {
@@ -191,6 +205,7 @@ impl ServerState {
             self.resume(kept, now);
             self.read(now);
         }
+        self.expire_zones(now);
         if now >= self.next_change() || now < self.publisher.published() {
             self.publish(self.publisher.static_data(), now);
         }
@@ -200,10 +215,11 @@ impl ServerState {
     /// other; nothing changes then. The old feed stays in force until the new one can be read.
     pub(super) fn reload(
         &mut self,
-        loaded: Loaded,
+        mut loaded: Loaded,
         now: Timestamp,
         problems: &mut Problems,
     ) -> bool {
+        loaded.expire_zones(now);
         let policy = FeedPolicy::of(&loaded);
         let rekeyed = self.feed.is_rekeyed(policy);
         let candidate = self.feed.read_for_reload(policy, now);
@@ -253,6 +269,8 @@ impl ServerState {
             self.state_directory.forget_early();
         }
         self.loaded = loaded;
+        self.checks.retain(self.loaded.transferred.iter().map(|zone| &zone.origin));
+        self.log_expired();
         self.overrides.take_over(&self.loaded.overrides);
         self.countries.forget();
         self.flapping.set_settle(self.loaded.config.feed.settle);
@@ -285,8 +303,9 @@ impl ServerState {
         let ages = self.ages().into_iter().filter_map(|(_, from)| from);
         let ages = ages.filter(|from| *from > published);
         let newest = self.publisher.newest();
+        let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        change.into_iter().chain(ages).chain(waits).fold(half_hour, Timestamp::min)
+        change.into_iter().chain(ages).chain(waits).chain(expiry).fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.
@@ -339,7 +358,8 @@ impl ServerState {
         let secrets = self.loaded.cookie_secrets.path.clone();
         let overrides = self.overrides.watched();
         let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
-        feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets).collect()
+        let feed = feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets);
+        feed.chain(self.followed_copies()).collect()
     }
 
     /// Whether any feed is in force.
@@ -365,8 +385,10 @@ impl ServerState {
         reporter::log_without_feed(self.loaded.feed.as_ref(), self.release.has_age_of_feed());
     }
 
-    /// Reads the files of the record and the overrides, and takes over these and a candidate.
+    /// Reads the copies of zones, the files of the record and the overrides, and takes over these
+    /// and a candidate.
     fn take(&mut self, candidate: Option<FeedCandidate>, now: Timestamp) {
+        self.read_copies(now);
         let release_changed = self.release.read(&self.loaded.supply, now);
         let overrides_changed = self.overrides.read(fleets(&self.loaded), now);
         let static_data = self.publisher.static_data();

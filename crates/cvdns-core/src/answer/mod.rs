@@ -4,6 +4,7 @@
 mod body;
 mod diagnose;
 mod guard;
+mod notify;
 mod options;
 mod parsed_query;
 mod query_batch;
@@ -14,6 +15,7 @@ pub mod respond;
 mod stats;
 
 pub use diagnose::diagnosed_name;
+pub use notify::NotifyResponder;
 pub use query_counters::{CounterHandle, QueryCounterSet, QueryCounters, QueryKind, QueryTotals};
 pub use reclaimer::{Reclaimed, SnapshotReclaimer};
 pub use request::{Clock, Moment, Transport};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::body::{self, Body};
 use super::diagnose::diagnose;
 use super::guard::Guard;
+use super::notify::{self, NotifyResponder};
 use super::options::Opt;
 use super::parsed_query::ParsedQuery;
 use super::query_batch::QueryBatch;
@@ -48,6 +49,8 @@ struct State {
     counters: CounterHandle,
     /// Metrics labels of the current answer.
     labels: Labels,
+    /// `None` if NOTIFY is not implemented.
+    notify: Option<Arc<dyn NotifyResponder>>,
 }
 
 /// A complete answer.
@@ -101,7 +104,8 @@ impl Answering {
         let labels =
             Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
         let turn = turn.wrapping_mul(STRIDE);
-        let state = State { trail, turn, idle: None, lane, clock, counters, labels };
+        let (idle, notify) = (None, None);
+        let state = State { trail, turn, idle, lane, clock, counters, labels, notify };
         let (query_batch, guard) = (QueryBatch::default(), Guard::default());
         Self { parsed: ParsedQuery::empty(), query_batch, guard, state }
     }
@@ -119,6 +123,13 @@ impl Answering {
     #[must_use]
     pub fn limited_by(self, limiter: RateLimiter) -> Self {
         Self { guard: Guard { limiter: Some(limiter), ..self.guard }, ..self }
+    }
+
+    /// The same with somebody who answers NOTIFY.
+    #[must_use]
+    pub fn notifying(mut self, notify: Arc<dyn NotifyResponder>) -> Self {
+        self.state.notify = Some(notify);
+        self
     }
 
     /// Begins a batch of queries: they are of this moment, and their cookies are made and verified
@@ -223,6 +234,15 @@ fn answer(
                 opt,
                 subnet.then_some(ExtendedError::BAD_SUBNET),
             );
+        }
+        Some(Reject::Notify { length, edns }) => {
+            let notify = state.notify.as_deref();
+            let answer =
+                notify.and_then(|to| notify::respond(to, buffer, (length, edns), peer.client.ip()));
+            let (end, code) = answer.map_or((None, rcode::NOTIMP), |(end, code)| (Some(end), code));
+            state.counters.count(NameClass::Other, 0, code);
+            let opt = edns.then(|| Opt::bare(settings, false, None));
+            return end.or_else(|| reject(buffer, rcode::NOTIMP, None, opt, None));
         }
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
             state.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
