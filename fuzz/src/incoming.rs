@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cvdns_core::wire::name::Name;
 use cvdns_transfer::incoming::{
-    Asked, Difference, Limits, Progress, Receiver, Transfer, ZoneContent, ZoneRecord, notify,
+    Asked, Difference, Limits, Progress, ReceivedRecord, Receiver, Transfer, ZoneContent, notify,
 };
 
 use super::octets::Octets;
@@ -52,11 +52,11 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn whole(records: Vec<ZoneRecord>, zone: &Name) {
+fn whole(records: Vec<ReceivedRecord>, zone: &Name) {
     assert!(records.iter().all(|record| record.owner.is_within(zone)));
-    let set: BTreeSet<ZoneRecord> = records.iter().cloned().collect();
+    let set: BTreeSet<ReceivedRecord> = records.iter().cloned().collect();
     let content = ZoneContent::of_transfer(records).expect("a SOA record");
-    let kept: Vec<&ZoneRecord> = content.records().collect();
+    let kept: Vec<&ReceivedRecord> = content.records().collect();
     assert_eq!(kept.len(), set.len(), "each record once");
     assert!(kept.iter().all(|record| set.contains(record)));
     assert!(kept[1..].is_sorted(), "in order");
@@ -68,7 +68,7 @@ fn applied(differences: Vec<Difference>, zone: &Name) {
     // The known version has what the differences delete first, and a record that none of them has.
     let mut other = first.clone();
     (other.owner, other.rtype, other.rdata) = (zone.clone(), 65_280, Box::new([1]));
-    let mut known: BTreeSet<ZoneRecord> = [other].into();
+    let mut known: BTreeSet<ReceivedRecord> = [other].into();
     known.extend(differences.first().expect("a difference").deleted.iter().cloned());
     let mut set = known.clone();
     let mut fits = true;

@@ -14,7 +14,6 @@ mod input;
 mod named_conf;
 pub mod presentation;
 mod reload;
-mod serial;
 mod tree;
 mod views;
 mod zone;

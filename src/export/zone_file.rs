@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use super::clients::ClientSet;
 use super::input::ExportInput;
 use super::zone::{ExportZone, SharedRecords, ZoneRecord};
-use super::{header, presentation, serial};
+use super::{header, presentation};
 use cvdns_core::release::STAMP_PERIOD;
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::zone::records::Rrset;
+use cvdns_transfer::serial;
 
 /// A zone file without its serial, which depends on the file that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]

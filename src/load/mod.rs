@@ -92,7 +92,7 @@ pub struct Loaded {
     /// Where they are kept; `None` without a state directory.
     pub copies: Option<ZoneCopies>,
     /// The files that are read at a reload alone: the configuration, the zones, the country
-    /// database and certificates.
+    /// database, certificates and keys of transfers.
     pub files: BTreeSet<PathBuf>,
 }
 

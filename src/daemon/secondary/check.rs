@@ -1,7 +1,6 @@
 //! Asks the primaries of a zone, one after the other, whether there is a newer version, and takes
 //! it.
 
-use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use super::version::{NewVersion, Way};
 use cvdns_core::wire::name::Name;
 use cvdns_core::zone::Records;
 use cvdns_transfer::Key;
-use cvdns_transfer::incoming::serial::compare;
-use cvdns_transfer::incoming::{Asked, Transfer, ZoneContent, ZoneRecord};
+use cvdns_transfer::incoming::{Asked, ReceivedRecord, Transfer, ZoneContent};
+use cvdns_transfer::serial::is_greater;
 
 /// What is to be asked.
 #[derive(Debug, Clone)]
@@ -95,16 +94,15 @@ fn ask(
     };
     let serial = soa.serial().unwrap_or_default();
     let own = serial_of(known);
-    match compare(serial, own) {
-        Ordering::Equal => return Ok(Confirmed::Same { serial, primary }),
-        Ordering::Less => {
-            let what = format!(
-                "its serial {serial} is older than {own}, the one in force: raise it there, or \
-                 remove the copy to start anew"
-            );
-            return Err(Failure::new("serial-behind", what));
-        }
-        Ordering::Greater => {}
+    if serial == own {
+        return Ok(Confirmed::Same { serial, primary });
+    }
+    if !is_greater(serial, own) {
+        let what = format!(
+            "its serial {serial} is older than {own}, the one in force: raise it there, or remove \
+             the copy to start anew"
+        );
+        return Err(Failure::new("serial-behind", what));
     }
     match differences(task, primary, known, own) {
         Err(failure) if failure.may_have_whole => {
@@ -157,7 +155,11 @@ fn whole(
     }
 }
 
-fn taken(task: &Task, records: Vec<ZoneRecord>, primary: SocketAddr) -> Result<Confirmed, Failure> {
+fn taken(
+    task: &Task,
+    records: Vec<ReceivedRecord>,
+    primary: SocketAddr,
+) -> Result<Confirmed, Failure> {
     let content = ZoneContent::of_transfer(records)
         .ok_or_else(|| Failure::new("form", "there is no SOA record"))?;
     version(task, &content, primary, Way::Axfr)
