@@ -250,7 +250,7 @@ fn notify_without_the_right_signature_brings_no_check() {
         "-y",
         &format!("hmac-sha256:{KEY}:c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmU="),
     ]);
-    assert!(said.contains("NOTAUTH") && said.contains("BADSIG"), "{said}");
+    assert!(said.contains("BADSIG") && !said.contains("aa"), "{said}");
     let said = kdig(&["-y", &format!("hmac-sha256:other:{secret}")]);
-    assert!(said.contains("NOTAUTH") && said.contains("BADKEY"), "{said}");
+    assert!(said.contains("BADKEY") && !said.contains("aa"), "{said}");
 }

@@ -24,6 +24,8 @@ fn must_be(daemon: &Daemon, text: &str, what: &str) {
 fn lines(serial: u32) -> String {
     let mut out = String::new();
     for number in 0..40u32 {
+        // Of eight lines one changes: BIND sends no differences that are larger than the zone.
+        let serial = serial - (serial + number) % 8 % (serial + 1);
         let mixed = serial.wrapping_mul(2_654_435_761).wrapping_add(number.wrapping_mul(40_503));
         match mixed / 7 % 5 {
             0 => {}
@@ -98,6 +100,10 @@ fn either_side_may_be_killed() {
         let mut daemon = Daemon::start_on(port, &files(hidden.port, &key, admin));
         until_served(&daemon, 1);
         for serial in 2..8 {
+            if serial % 2 == 1 {
+                hidden.kill();
+                hidden.run();
+            }
             hidden.change(&zone(serial, &lines(serial)));
             if serial % 2 == 0 {
                 // In the midst of whatever it does.
@@ -109,10 +115,6 @@ fn either_side_may_be_killed() {
                 let texts = [serial - 1, serial].map(|serial| serial.to_string());
                 let texts = texts.map(|text| rr::txt(&[text.as_bytes()]));
                 assert!(texts.contains(&served[0]), "{kind:?} {serial}: {served:?}");
-            } else {
-                hidden.kill();
-                hidden.run();
-                daemon.sighup();
             }
             until_served(&daemon, serial);
             must_be(&daemon, &zone(serial, &lines(serial)), &format!("{kind:?}: serial {serial}"));
@@ -120,19 +122,22 @@ fn either_side_may_be_killed() {
     }
 }
 
-/// A version with an error, by a primary that does not mind.
+/// A version that does not fit the names of the zone file, which the primary does not know.
 #[test]
 fn a_version_that_is_no_zone_changes_nothing() {
     let (port, admin) = (ports::free(), ports::free());
     let key = key(KEY, "hmac-sha256");
     let first = zone(1, "a A 192.0.2.1\n");
     let hidden = Hidden::start(Kind::Bind, (ORIGIN, &first), &key, port);
-    let daemon = Daemon::start_on(port, &files(hidden.port, &key, admin));
+    let files = files(hidden.port, &key, admin);
+    let zone_file = files.text("z.toml").to_owned() + "[[name]]\nowner = \"*.ping\"\nping = true\n";
+    let daemon = Daemon::start_on(port, &files.with("z.toml", zone_file));
     until_served(&daemon, 1);
-    hidden.change(&zone(2, "*.w NS ns.other.example.\n"));
+    // A name that the zone file has too.
+    hidden.change(&zone(2, "*.ping A 192.0.2.2\n"));
     daemon.until("the reason is told", || {
         let said = zone_status(admin)["complaint"].as_str().unwrap_or_default().to_owned();
-        said.contains("a wildcard owns an NS") && said.contains("serial 1 is served until")
+        said.contains("*.ping.z.example") && said.contains("serial 1 is served until")
     });
     until_served(&daemon, 1);
     must_be(&daemon, &first, "the copy stays");

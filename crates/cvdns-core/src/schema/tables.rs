@@ -48,8 +48,11 @@ fn add_below(section: &Section, path: &str, all: &mut Vec<Table>) {
         let name =
             if path.is_empty() { key.name().to_owned() } else { format!("{path}.{}", key.name()) };
         let Some((heading, section)) = heading(*key, &name) else { continue };
-        // What holds for the path alone does not belong to the table in its place.
-        let doc = if section.doc.is_empty() { key.doc() } else { section.doc };
+        // The key's own words are about the path, in whose place the table stands.
+        let doc = match key.shape() {
+            Shape::PathOrTable(_) => section.doc,
+            _ => key.doc(),
+        };
         all.push(Table { heading, doc, section });
         add_below(section, &name, all);
     }

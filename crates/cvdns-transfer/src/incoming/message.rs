@@ -63,7 +63,8 @@ impl Question {
             1 => self.check_question(message)?,
             _ => return Err(TransferError::Unasked("it does not repeat the question")),
         }
-        if is_first && !header.aa() {
+        // Knot leaves AA clear in transfers, and RFC 5936 section 2.2.1 has it ignored there.
+        if self.qtype == rtype::SOA && !header.aa() {
             return Err(TransferError::NotAuthoritative);
         }
         if counts.ancount() == 0 {

@@ -37,8 +37,8 @@ pub static ROOT: Section = Section {
 };
 
 static RECORDS_SECTION: Section = Section {
-    doc: "In place of a file, `records` may be a table, `records = { primary = \"192.0.2.7\" }`: the \
-        static records are transferred from a primary (AXFR and IXFR), and kept in `state`.",
+    doc: "In place of a path, `records` may be a table with a primary, from which the static \
+        records are transferred (docs/secondary.md).",
     keys: &[&PRIMARY, &PRIMARY_KEY],
 };
 
