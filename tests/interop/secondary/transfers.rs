@@ -25,7 +25,7 @@ fn lines(serial: u32) -> String {
     let mut out = String::new();
     for number in 0..40u32 {
         // Of eight lines one changes: BIND sends no differences that are larger than the zone.
-        let serial = serial - (serial + number) % 8 % (serial + 1);
+        let serial = serial.saturating_sub((serial + number) % 8);
         let mixed = serial.wrapping_mul(2_654_435_761).wrapping_add(number.wrapping_mul(40_503));
         match mixed / 7 % 5 {
             0 => {}
