@@ -18,6 +18,7 @@ use super::process::ProcessStats;
 use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};
+use crate::transfer::TransferDesk;
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::health::Override;
 use cvdns_core::problem::Problems;
@@ -51,6 +52,8 @@ pub struct ServerView {
     pub process: Arc<ProcessStats>,
     /// The NOTIFY requests that came.
     pub notifies: Arc<NotifyCounts>,
+    /// Transfers to secondary servers.
+    pub transfers: Arc<TransferDesk>,
     /// Passes operators' requests to the thread that follows feed and files.
     pub changes: mpsc::Sender<OperatorRequest>,
 }

@@ -1,6 +1,7 @@
 //! Opens all sockets of a server and gives up root.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -98,7 +99,10 @@ impl Bound {
             if is_replacing { StateDirectory::of_running_server } else { StateDirectory::new };
         let directory = open(loaded.state.clone());
         let threads = self.listeners.sockets();
-        ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)
+        let now = Timestamp::now();
+        let mut state = ServerState::for_threads(threads, directory, loaded, now, problems)?;
+        state.begin_transfers(Arc::default(), now);
+        Some(state)
     }
 }
 

@@ -174,8 +174,9 @@ impl Daemon {
 }
 
 /// Descriptors beside those of sockets and connections: the log, the clock, the size of the address
-/// space, watched files, a feed and the files of a reload, of which one is open at a time.
-const OTHER_DESCRIPTORS: usize = 64;
+/// space, watched files, a feed and the files of a reload, of which one is open at a time, and up
+/// to 16 notifications of secondaries.
+const OTHER_DESCRIPTORS: usize = 96;
 
 /// Descriptors of an interface of `[xdp]`: queues, program and maps, the last ones twice for a
 /// process that replaces this one, and connections to the kernel.

@@ -29,6 +29,7 @@ use crate::admin::{
 };
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
+use crate::transfer::Notifier;
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
 use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
@@ -81,6 +82,7 @@ impl Daemon {
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
         state.begin_writing();
+        let notifier = notifier(&state, &addresses)?;
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         log_addresses(&addresses);
@@ -109,6 +111,7 @@ impl Daemon {
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };
+        drop(notifier);
         threads.end().await;
         log_stop(&counters);
         Ok(counters)
@@ -130,7 +133,17 @@ fn answering(
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
     let (observing, threads) = Observing::start(&state.loaded().config, config, log, &snapshots)?;
     let make = MakeAnswerer::new(snapshots, queries, observing).protected_by(protection);
+    let make = match state.transfers() {
+        Some(desk) => make.with_transfers(desk.clone()),
+        None => make,
+    };
     Ok((make, threads))
+}
+
+/// Tells secondaries of changes, from the addresses that the server listens on.
+fn notifier(state: &ServerState, listen: &[SocketAddr]) -> io::Result<Option<Notifier>> {
+    let desk = state.transfers().cloned();
+    desk.map(|desk| Notifier::start(desk, listen.to_vec())).transpose()
 }
 
 /// Everything that another process is given, once more.
@@ -205,6 +218,7 @@ fn view(
         dnstap,
         process,
         notifies,
+        transfers: state.transfers().cloned().unwrap_or_default(),
         changes,
     }
 }

@@ -6,6 +6,7 @@ mod keeping;
 mod losses;
 mod overrides;
 mod transferred;
+mod transfers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use super::zone_checks::ZoneChecks;
 use crate::admin::{Foresight, ServerCondition};
 use crate::load::{FeedSource, Loaded, signature_path};
 use crate::logging::LogOnce;
+use crate::transfer::Versions;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
@@ -61,6 +63,8 @@ pub(super) struct ServerState {
     /// Whether another process transfers zones, whose copies are followed.
     follows_copies: bool,
     state_directory: StateDirectory,
+    /// Versions of transferred zones; `None` where nobody is served.
+    zone_versions: Option<Versions>,
     publisher: Publisher,
     reporter: Reporter,
     /// What the admin address shows beside snapshots.
@@ -116,6 +120,7 @@ impl ServerState {
             expired: LogOnce::default(),
             follows_copies: false,
             state_directory,
+            zone_versions: None,
             publisher,
             reporter: Reporter::default(),
             condition: Arc::default(),
@@ -444,7 +449,8 @@ impl ServerState {
         let offered = self.release.offered().map(|offered| offered.release.core());
         self.versions.follow(self.feed.feed(), offered);
         self.follow_flapping(now);
-        let compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
+        let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
+        self.follow_transfers(&mut compiled.snapshot, now);
         self.overrides.log(now);
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);
@@ -452,6 +458,7 @@ impl ServerState {
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
         self.keep_history();
+        self.keep_secondaries();
         self.versions.log(newest.dynamic_data.announced(), now);
         let ages = self.ages().into_iter();
         let ages = ages.filter(|(_, from)| from.is_some_and(|from| now >= from));

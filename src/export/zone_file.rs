@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use super::clients::ClientSet;
 use super::input::ExportInput;
+use super::transferred::sum;
 use super::zone::{ExportZone, SharedRecords, ZoneRecord};
 use super::{header, presentation};
-use cvdns_core::release::STAMP_PERIOD;
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::zone::records::Rrset;
 use cvdns_transfer::serial;
@@ -46,10 +46,6 @@ pub(super) struct ZoneRenderer<'z, 's> {
 
 impl<'z, 's> ZoneRenderer<'z, 's> {
     pub(super) fn new(input: &ExportInput, zone: &'z ExportZone<'s>) -> Self {
-        let dynamic_data = &input.snapshot.dynamic_data;
-        let half_hour = dynamic_data
-            .announced()
-            .map(|announced| (announced.stamp / STAMP_PERIOD).cast_unsigned() as u32);
         let shared = zone.shared();
         let (.., master) = soa(&zone.soa);
         Self {
@@ -58,11 +54,7 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
             lines: lines(&shared.records),
             largest_rrset: largest_rrset(&shared.records),
             shared,
-            sum: serial::sum(
-                master,
-                input.feed.filter(|_| zone.has_pools || zone.has_texts),
-                half_hour.filter(|_| zone.has_texts),
-            ),
+            sum: sum(&input.snapshot, zone, master, input.feed),
         }
     }
 

@@ -145,7 +145,9 @@ fn load_after(
     let ZoneFinder { copies, found: transferred, .. } = finder;
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
-    let settings = settings(&config);
+    let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
+    let has_primaries = !transferred.is_empty();
+    let settings = Settings { has_primaries, ..settings(&config, &transfer_keys) };
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
@@ -154,7 +156,6 @@ fn load_after(
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
-    let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
     transferred::check_keys(&transferred, &transfer_keys, problems);
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
@@ -302,7 +303,7 @@ fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
     Config::parse_joined(&sources, problems)
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, keys: &Keyring) -> Settings {
     let server = &config.server;
     let host = || {
         nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
@@ -320,5 +321,7 @@ fn settings(config: &Config) -> Settings {
         quorum: config.record.quorum,
         lag: config.record.lag,
         stuck_after: config.record.stuck_after,
+        has_keys: !keys.is_empty(),
+        has_primaries: false,
     }
 }

@@ -96,7 +96,7 @@ fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInpu
     let mut of_countries = Problems::default();
     let countries = geoip::read(path, &config, &zones, None, &mut of_countries);
     let is_read = !of_countries.has_errors() && countries.size.is_some();
-    let settings = settings(&config);
+    let settings = settings(&config, &cvdns_transfer::Keyring::default());
     let record_ttl = config.record.ttl;
     Some(AnswerInputs {
         knows_countries: is_read || countries.path.is_none(),

@@ -13,7 +13,6 @@ use super::schedule::Schedule;
 use super::threads::Secondary;
 use crate::admin::NotifyCounts;
 use crate::load::Loaded;
-use cvdns_core::answer::NotifyResponder;
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rcode;
 use cvdns_transfer::Keyring;
@@ -25,6 +24,15 @@ use cvdns_transfer::tsig::{Received, receive};
 pub(crate) struct NotifyListener {
     zones: Arc<ArcSwapOption<NotifiedZones>>,
     counts: Arc<NotifyCounts>,
+}
+
+/// The answer to a NOTIFY request.
+#[derive(Debug)]
+pub(crate) struct NotifyAnswer {
+    /// The message.
+    pub octets: Vec<u8>,
+    /// Its RCODE.
+    pub rcode: u16,
 }
 
 /// The zones for which NOTIFY is accepted.
@@ -43,12 +51,6 @@ struct Sender {
     addresses: Vec<IpAddr>,
     /// The key that must sign; `None` if no signature is asked for.
     key: Option<Name>,
-}
-
-impl NotifyResponder for NotifyListener {
-    fn respond(&self, request: &[u8], edns: bool, client: IpAddr) -> Option<Vec<u8>> {
-        self.answer(request, edns, client)
-    }
 }
 
 impl NotifyListener {
@@ -72,26 +74,22 @@ impl NotifyListener {
         &self.counts
     }
 
-    /// The answer to a NOTIFY request. Returns `None` if no zone is transferred: the request is
-    /// then answered as one of an opcode that is not implemented.
-    fn answer(&self, request: &[u8], edns: bool, client: IpAddr) -> Option<Vec<u8>> {
+    /// The answer to a NOTIFY request. Returns `None` if it gets none.
+    pub(crate) fn answer(&self, request: &[u8], client: IpAddr) -> Option<NotifyAnswer> {
         let zones = self.zones.load();
         let zones = zones.as_ref()?;
         let now = unix_time();
         let mut message = request.to_vec();
-        let (signer, refusal) = match receive(&zones.keys, &mut message, now) {
-            Received::Unsigned => (None, None),
-            Received::Signed(signer) => (Some(signer), None),
-            Received::Refused(refusal) => (None, Some(refusal)),
+        let signer = match receive(&zones.keys, &mut message, now) {
+            Received::Unsigned => None,
+            Received::Signed(signer) => Some(signer),
+            Received::Refused(refusal) => {
+                self.counts.refused.fetch_add(1, Relaxed);
+                let error = refusal.error;
+                debug!("NOTIFY from {client} is refused: its signature is not right ({error})");
+                return refusal.answer(request, notify::UDP_SIZE).map(NotifyAnswer::of);
+            }
         };
-        if let Some(refusal) = refusal {
-            self.counts.refused.fetch_add(1, Relaxed);
-            debug!(
-                "NOTIFY from {client} is refused: its signature is not right ({})",
-                refusal.error
-            );
-            return refusal.answer(request);
-        }
         let key = signer.as_ref().map(|signer| signer.key().name());
         let judged = Notify::read(&message).and_then(|notify| {
             let number = zones.judge(&notify.zone, client, key).map_err(Some)?;
@@ -110,11 +108,18 @@ impl NotifyListener {
                 rcode?
             }
         };
-        let mut answer = notify::answer(&message, rcode, edns)?;
+        let mut answer = notify::answer(&message, rcode)?;
         if let Some(mut signer) = signer {
             signer.sign(&mut answer, now)?;
         }
-        Some(answer)
+        Some(NotifyAnswer::of(answer))
+    }
+}
+
+impl NotifyAnswer {
+    fn of(octets: Vec<u8>) -> Self {
+        let rcode = octets.get(3).map_or(0, |octet| u16::from(octet & 0x0f));
+        Self { octets, rcode }
     }
 }
 

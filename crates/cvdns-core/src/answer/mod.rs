@@ -2,9 +2,10 @@
 //! answer in its place.
 
 mod body;
+mod completion;
 mod diagnose;
+mod elsewhere;
 mod guard;
-mod notify;
 mod options;
 mod parsed_query;
 mod query_batch;
@@ -15,7 +16,7 @@ pub mod respond;
 mod stats;
 
 pub use diagnose::diagnosed_name;
-pub use notify::NotifyResponder;
+pub use elsewhere::{Elsewhere, TransferRefusal};
 pub use query_counters::{CounterHandle, QueryCounterSet, QueryCounters, QueryKind, QueryTotals};
 pub use reclaimer::{Reclaimed, SnapshotReclaimer};
 pub use request::{Clock, Moment, Transport};

@@ -103,6 +103,11 @@ pub struct Settings {
     /// How long a mirror may be further behind without moving before it counts as stuck; zero: none
     /// does.
     pub stuck_after: Duration,
+    /// Whether the server has keys: signed queries and requests for transfers are then answered by
+    /// others ([`Elsewhere`](crate::answer::Elsewhere)).
+    pub has_keys: bool,
+    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others.
+    pub has_primaries: bool,
 }
 
 impl Settings {
@@ -172,6 +177,8 @@ impl Default for Settings {
             quorum: record::QUORUM.preset(),
             lag: record::LAG.preset(),
             stuck_after: record::STUCK_AFTER.preset(),
+            has_keys: false,
+            has_primaries: false,
         }
     }
 }

@@ -42,8 +42,6 @@ pub enum Reject {
     },
     /// Hand the message on: it is a NOTIFY request (RFC 1996). If nobody takes it, send NOTIMP.
     Notify {
-        /// The length of the message in octets.
-        length: u16,
         /// Whether it had an OPT record.
         edns: bool,
     },
@@ -161,9 +159,10 @@ fn without_question(rcode: u16, edns: bool) -> Reject {
 #[cold]
 fn other_opcode(message: &[u8], flags: u8) -> Reject {
     let edns = has_opt(message);
-    match (flags & 0x78, u16::try_from(message.len())) {
-        (NOTIFY, Ok(length)) => Reject::Notify { length, edns },
-        _ => without_question(rcode::NOTIMP, edns),
+    if flags & 0x78 == NOTIFY {
+        Reject::Notify { edns }
+    } else {
+        without_question(rcode::NOTIMP, edns)
     }
 }
 
@@ -251,8 +250,7 @@ mod tests {
         assert_eq!(parse(&trailing), Err(formerr(Some(19))));
         let mut notify = question(b"\0");
         notify[2] = 0x20;
-        let length = notify.len() as u16;
-        assert_eq!(parse(&notify), Err(Reject::Notify { length, edns: false }));
+        assert_eq!(parse(&notify), Err(Reject::Notify { edns: false }));
         let mut update = question(b"\0");
         update[2] = 0x28;
         assert!(matches!(parse(&update), Err(Reject::Code { rcode: rcode::NOTIMP, .. })));

@@ -1,5 +1,7 @@
 //! NOTIFY, by which a primary says that a zone has changed (RFC 1996).
 
+use domain::base::Message;
+
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::wire::{HEADER, class, rcode, rtype, u16_at};
 
@@ -47,14 +49,16 @@ impl Notify {
     }
 }
 
-/// The octets of an OPT record without options (RFC 6891 section 6.1.2): the server takes 1,232
-/// octets over UDP.
-const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+/// How many octets the server takes over UDP, as it says in answers to NOTIFY.
+pub const UDP_SIZE: u16 = 1232;
+
+/// The octets of an OPT record without options (RFC 6891 section 6.1.2).
+const OPT: [u8; 11] = [0, 0, 41, (UDP_SIZE >> 8) as u8, UDP_SIZE as u8, 0, 0, 0, 0, 0, 0];
 
 /// The answer to a NOTIFY request: its header and question (RFC 1996 section 4.7), with AA if the
 /// RCODE is NOERROR, and an OPT record if the request has one. Returns `None` if the request has no
 /// header.
-pub fn answer(request: &[u8], rcode: u16, edns: bool) -> Option<Vec<u8>> {
+pub fn answer(request: &[u8], rcode: u16) -> Option<Vec<u8>> {
     let mut answer = request.get(..HEADER)?.to_vec();
     let [_, _, flags, low, counts @ ..] = answer.as_mut_slice() else { return None };
     let authoritative = if rcode == rcode::NOERROR { 0x04 } else { 0 };
@@ -66,11 +70,16 @@ pub fn answer(request: &[u8], rcode: u16, edns: bool) -> Option<Vec<u8>> {
         *answer.get_mut(5)? = 1;
         answer.extend(question);
     }
-    if edns {
+    if has_opt(request) {
         *answer.get_mut(HEADER - 1)? = 1;
         answer.extend(OPT);
     }
     Some(answer)
+}
+
+/// Whether a request has an OPT record.
+fn has_opt(request: &[u8]) -> bool {
+    Message::from_slice(request).is_ok_and(|message| message.opt().is_some())
 }
 
 fn question(request: &[u8]) -> Option<&[u8]> {
@@ -88,11 +97,13 @@ mod tests {
     fn a_notify_names_its_zone() {
         let zone = Name::parse("z.example.", &Name::root()).unwrap();
         assert_eq!(Notify::read(REQUEST), Ok(Notify { zone }));
-        let answered = |rcode| answer(REQUEST, rcode, false).unwrap();
+        let answered = |rcode| answer(REQUEST, rcode).unwrap();
         let expected = [&b"\x12\x34\xa4\0\0\x01\0\0\0\0\0\0"[..], &REQUEST[12..]].concat();
         assert_eq!(answered(rcode::NOERROR), expected);
         assert_eq!(answered(rcode::REFUSED)[..4], *b"\x12\x34\xa0\x05");
-        let with_opt = answer(REQUEST, rcode::NOERROR, true).unwrap();
+        let mut request = [REQUEST, &OPT].concat();
+        request[11] = 1;
+        let with_opt = answer(&request, rcode::NOERROR).unwrap();
         assert_eq!((with_opt[11], &with_opt[expected.len()..]), (1, &OPT[..]));
     }
 
@@ -111,7 +122,7 @@ mod tests {
         assert_eq!(with(26, 3), Some(rcode::NOTAUTH), "another class");
         for end in 0..REQUEST.len() {
             assert!(Notify::read(&REQUEST[..end]).is_err(), "{end}");
-            let _ = answer(&REQUEST[..end], rcode::FORMERR, true);
+            let _ = answer(&REQUEST[..end], rcode::FORMERR);
         }
     }
 }

@@ -31,8 +31,8 @@ use Part::{Name, Octets, Text};
 /// other types are octets like others.
 fn parts(rtype: u16) -> &'static [Part] {
     match rtype {
-        // NS, MD, MF, CNAME, MB, MG, MR, PTR.
-        2..=5 | 7..=9 | 12 => &[Name],
+        // NS, MD, MF, CNAME, MB, MG, MR, PTR, NXT.
+        2..=5 | 7..=9 | 12 | 30 => &[Name],
         // SOA, MINFO, RP.
         6 | 14 | 17 => &[Name, Name],
         // MX, AFSDB, RT.
@@ -41,8 +41,6 @@ fn parts(rtype: u16) -> &'static [Part] {
         24 => &[Octets(18), Name],
         // PX.
         26 => &[Octets(2), Name, Name],
-        // NXT.
-        30 => &[Name],
         // SRV.
         33 => &[Octets(6), Name],
         // NAPTR.

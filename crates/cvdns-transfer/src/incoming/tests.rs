@@ -247,7 +247,7 @@ proptest! {
             }
         }
         let _ = notify::Notify::read(&octets);
-        let _ = notify::answer(&octets, 5, true);
+        let _ = notify::answer(&octets, 5);
     }
 }
 

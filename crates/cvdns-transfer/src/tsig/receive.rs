@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cvdns_core::wire::{HEADER, u16_at};
+use domain::base::Message;
 
 use super::TsigError;
 use super::digest::{Digest, is_right};
@@ -89,8 +90,10 @@ fn judge(
 
 impl Refusal {
     /// The answer to the request: its header and question, the RCODE, and a TSIG record that says
-    /// what is wrong. `None` if the request has no header, or is an answer itself.
-    pub fn answer(self, request: &[u8]) -> Option<Vec<u8>> {
+    /// what is wrong. If the request has an OPT record, the answer has one too (RFC 6891 section
+    /// 7), which announces this many octets over UDP. `None` if the request has no header, or is
+    /// an answer itself.
+    pub fn answer(self, request: &[u8], udp_size: u16) -> Option<Vec<u8>> {
         let mut answer = request.get(..HEADER)?.to_vec();
         let [_, _, flags, low, ..] = answer.as_mut_slice() else { return None };
         if *flags & 0x80 != 0 {
@@ -104,6 +107,11 @@ impl Refusal {
         if let Some(question) = question {
             *answer.get_mut(5)? = 1;
             answer.extend(question);
+        }
+        if Message::from_octets(request).is_ok_and(|request| request.opt().is_some()) {
+            let [size1, size0] = udp_size.to_be_bytes();
+            *answer.get_mut(11)? = 1;
+            answer.extend([0, 0, 41, size1, size0, 0, 0, 0, 0, 0, 0]);
         }
         let (Some(code), Some(record)) = (self.error.code(), self.record) else {
             return Some(answer);

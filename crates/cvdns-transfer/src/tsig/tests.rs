@@ -155,7 +155,7 @@ proptest! {
         let (own, keys) = ours("transfer", Algorithm::Sha256, &[7; 32]);
         let mut request = octets.clone();
         if let Received::Refused(refusal) = receive(&keys, &mut request, NOW) {
-            let _ = refusal.answer(&octets);
+            let _ = refusal.answer(&octets, 1232);
         }
         let mut plain = query(1, "a");
         let mut exchange = Exchange::begin(own, &mut plain, NOW).unwrap();
@@ -179,7 +179,7 @@ fn forged(change: impl FnOnce(&mut TsigRecord)) -> Vec<u8> {
 fn refused(request: &[u8], now: u64) -> (TsigError, Vec<u8>) {
     let (_, keys) = ours("transfer", Algorithm::Sha256, &[7; 32]);
     match receive(&keys, &mut request.to_vec(), now) {
-        Received::Refused(refusal) => (refusal.error, refusal.answer(request).unwrap()),
+        Received::Refused(refusal) => (refusal.error, refusal.answer(request, 1232).unwrap()),
         other => panic!("{other:?}"),
     }
 }
@@ -231,7 +231,7 @@ fn a_client_learns_the_time_of_the_server() {
     let Received::Refused(refusal) = receive(&keys, &mut request.clone(), NOW + 600) else {
         panic!("accepted")
     };
-    let mut told = refusal.answer(&request).unwrap();
+    let mut told = refusal.answer(&request, 1232).unwrap();
     assert_eq!(exchange.check(&mut told, NOW), Err(AnswerError::Clock(NOW + 600)));
 }
 
