@@ -2,13 +2,14 @@
 
 mod condition;
 mod database;
+mod followed;
 mod keeping;
 mod losses;
 mod overrides;
 mod transferred;
 mod transfers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use super::feed_candidate::{FeedCandidate, FeedDocument};
 use super::feed_poller::FetchResult;
 use super::feed_state::{FeedChange, FeedPolicy, FeedState};
 use super::flapping::FlapTracker;
-use super::follower::FollowedState;
 use super::overrides_state::OverridesState;
 use super::publisher::Publisher;
 use super::release_state::ReleaseState;
@@ -29,8 +29,8 @@ use super::reporter::{self, Overdue, Reporter};
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use super::zone_checks::ZoneChecks;
-use crate::admin::{Foresight, ServerCondition};
-use crate::load::{FeedSource, Loaded, signature_path};
+use crate::admin::ServerCondition;
+use crate::load::Loaded;
 use crate::logging::LogOnce;
 use crate::transfer::Versions;
 use cvdns_core::config::{Config, waiting_for_restart};
@@ -331,40 +331,6 @@ impl ServerState {
     /// What the admin address shows beside snapshots.
     pub(super) fn condition(&self) -> &Arc<ArcSwap<ServerCondition>> {
         &self.condition
-    }
-
-    /// What is in force, for those who answer by other means.
-    pub(super) fn followed_state(&self) -> FollowedState<'_> {
-        FollowedState {
-            snapshot: self.publisher.newest(),
-            feed: self.feed.feed().map(|feed| feed.serial),
-            loaded: &self.loaded,
-        }
-    }
-
-    /// What is in force beside the clock.
-    pub(super) fn foresight(&self) -> Foresight {
-        Foresight {
-            newest: self.publisher.newest(),
-            feed: self.feed.feed().cloned(),
-            held: self.feed.held(),
-            overrides: self.overrides.overrides().clone(),
-            settling: self.flapping.settling().clone(),
-            release: self.release.offered().map(|it| (it.release.clone(), it.generated)),
-            history: self.versions.history().clone(),
-            max_age: self.loaded.config.feed.max_age,
-        }
-    }
-
-    /// The files whose change may change answers.
-    pub(super) fn followed_files(&self) -> Vec<PathBuf> {
-        let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
-        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
-        let secrets = self.loaded.cookie_secrets.path.clone();
-        let overrides = self.overrides.watched();
-        let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
-        let feed = feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets);
-        feed.chain(self.followed_copies()).collect()
     }
 
     /// Whether any feed is in force.

@@ -25,8 +25,8 @@ pub struct TransferredZone {
     pub content: Option<Content>,
 }
 
-/// The zones of a snapshot that are `wanted` and have data, in their order. `feed` is the serial of the feed in
-/// force.
+/// The zones of a snapshot that are `wanted` and have data, in their order. `feed` is the serial of
+/// the feed in force.
 pub fn transferred(
     snapshot: &Snapshot,
     feed: Option<u64>,
