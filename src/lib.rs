@@ -10,6 +10,7 @@
 //! - `explaining` tells people why an answer is what it is.
 //! - [`admin`] answers HTTP requests for metrics, health and status.
 //! - [`export`] writes snapshots as files for other name servers.
+//! - [`transfer`] sends zones to secondary servers, and tells them of changes.
 //! - [`logging`] writes the log without ever making a thread wait for it.
 //! - [`dnstap`] hands queries and answers to a collector, likewise.
 //! - [`cli`] has a module for each command.
@@ -25,3 +26,4 @@ mod explaining;
 pub mod export;
 pub mod load;
 pub mod logging;
+pub mod transfer;

@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod frame;
 pub mod frames;
+pub mod incoming;
 pub mod limiter;
 pub mod list;
 pub mod master;
@@ -46,7 +47,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 30] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -61,6 +62,7 @@ pub const TARGETS: [Target; 29] = [
     ("fleet", fleet::run),
     ("frame", frame::run),
     ("frames", frames::run),
+    ("incoming", incoming::run),
     ("limiter", limiter::run),
     ("list", list::run),
     ("master", master::run),

@@ -25,6 +25,7 @@ mod routes;
 mod serving;
 pub mod status;
 pub(crate) mod status_text;
+pub mod transferred;
 mod view;
 pub mod xdp_status;
 
@@ -51,7 +52,8 @@ pub use metrics::count;
 pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use view::{
-    Access, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition, ServerView,
+    Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
+    ServerView, TransferredCondition,
 };
 
 /// The bound admin listener.

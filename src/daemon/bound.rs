@@ -1,6 +1,7 @@
 //! Opens all sockets of a server and gives up root.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::{info, warn};
@@ -98,11 +99,12 @@ impl Bound {
             if is_replacing { StateDirectory::of_running_server } else { StateDirectory::new };
         let directory = open(loaded.state.clone());
         let threads = self.listeners.sockets();
-        let mut state =
-            ServerState::for_threads(threads, directory, loaded, Timestamp::now(), problems)?;
+        let now = Timestamp::now();
+        let mut state = ServerState::for_threads(threads, directory, loaded, now, problems)?;
         if let Some(workers) = self.listeners.kept_workers() {
             state.keep_workers(workers);
         }
+        state.begin_transfers(Arc::default(), now);
         Some(state)
     }
 }

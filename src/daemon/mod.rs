@@ -3,9 +3,9 @@
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
 //! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`,
-//! `version_memory` and `state_directory`;
+//! `version_memory`, `zone_checks` and `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
-//! `answerer` answers from the snapshots.
+//! `answerer` answers from the snapshots. `secondary` transfers zones from their primaries.
 //!
 //! `origin` says how the server is started. `bound` opens its sockets (`admin_sockets` those of the
 //! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer`
@@ -46,6 +46,7 @@ mod reporter;
 mod running;
 mod sampling;
 mod sandbox;
+mod secondary;
 mod server_state;
 mod start_error;
 mod state_directory;
@@ -55,6 +56,7 @@ mod supervision;
 mod takeover;
 mod tap;
 mod version_memory;
+mod zone_checks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,8 +174,9 @@ impl Daemon {
 }
 
 /// Descriptors beside those of sockets and connections: the log, the clock, the size of the address
-/// space, watched files, a feed and the files of a reload, of which one is open at a time.
-const OTHER_DESCRIPTORS: usize = 64;
+/// space, watched files, a feed and the files of a reload, of which one is open at a time, and up
+/// to 16 notifications of secondaries.
+const OTHER_DESCRIPTORS: usize = 96;
 
 /// Descriptors of an interface of `[xdp]`: queues, program and maps, the last ones twice for a
 /// process that replaces this one, and connections to the kernel.

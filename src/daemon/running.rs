@@ -20,12 +20,16 @@ use super::observer::{Observing, ObservingThreads};
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
 use super::reload_memory::ReloadMemory;
+use super::secondary::{NotifyListener, Primaries};
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{Admin, OperatorRequest, ProcessStats, SecretsCondition, ServerView};
+use crate::admin::{
+    Admin, NotifyCounts, OperatorRequest, ProcessStats, SecretsCondition, ServerView,
+};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
+use crate::transfer::Notifier;
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
 use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
@@ -60,6 +64,8 @@ impl Daemon {
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
+        let notify = NotifyListener::default();
+        let make = make.notified_by(notify.clone());
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
         let (sockets, xdp) = shared(&listeners, &admin)?;
@@ -69,12 +75,14 @@ impl Daemon {
         drop(make);
         let (requests, changes) = mpsc::channel(1);
         let log = (log, log_level.clone());
-        let seen = (threads.dnstap(), process, cookies.condition().clone());
+        let (secrets, notifies) = (cookies.condition().clone(), notify.counts().clone());
+        let seen = (threads.dnstap(), process, secrets, notifies);
         let view = view(&state, serving.tallies(), log, seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
         state.begin_writing();
+        let notifier = notifier(&state, &addresses)?;
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         log_addresses(&addresses);
@@ -83,6 +91,7 @@ impl Daemon {
         let events = EventLoop {
             config: &config,
             pollers,
+            primaries: Primaries::start(notify, state.loaded()),
             pending: &pending,
             changes,
             log_level: &log_level,
@@ -102,6 +111,7 @@ impl Daemon {
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };
+        drop(notifier);
         threads.end().await;
         log_stop(&counters);
         Ok(counters)
@@ -123,7 +133,17 @@ fn answering(
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
     let (observing, threads) = Observing::start(&state.loaded().config, config, log, &snapshots)?;
     let make = MakeAnswerer::new(snapshots, queries, observing).protected_by(protection);
+    let make = match state.transfers() {
+        Some(desk) => make.with_transfers(desk.clone()),
+        None => make,
+    };
     Ok((make, threads))
+}
+
+/// Tells secondaries of changes, from the addresses that the server listens on.
+fn notifier(state: &ServerState, listen: &[SocketAddr]) -> io::Result<Option<Notifier>> {
+    let desk = state.transfers().cloned();
+    desk.map(|desk| Notifier::start(desk, listen.to_vec())).transpose()
 }
 
 /// Everything that another process is given, once more.
@@ -172,15 +192,16 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-/// What the admin address shows of dnstap, the process and the secrets of cookies.
-type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>);
+/// What the admin address shows of dnstap, the process, the secrets of cookies and NOTIFY.
+type Seen =
+    (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>, Arc<NotifyCounts>);
 
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    (dnstap, process, cookie_secrets): Seen,
+    (dnstap, process, cookie_secrets, notifies): Seen,
     changes: mpsc::Sender<OperatorRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -196,6 +217,8 @@ fn view(
         log_level,
         dnstap,
         process,
+        notifies,
+        transfers: state.transfers().cloned().unwrap_or_default(),
         changes,
     }
 }

@@ -7,7 +7,7 @@ use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::PoolAnswer;
 use cvdns_core::snapshot::names::NodeId;
 use cvdns_core::snapshot::pools::{PathChoice, PathId};
-use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData};
+use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData, Zone};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::{Name, parent};
 use cvdns_core::wire::{rtype, u16_at};
@@ -20,7 +20,8 @@ const PLACEHOLDER: u16 = 65_280;
 /// A served zone.
 pub(super) struct ExportZone<'s> {
     snapshot: &'s Snapshot,
-    number: u32,
+    /// Its number in the snapshot.
+    pub(super) number: u32,
     /// The name of the zone.
     pub(super) origin: &'s Name,
     /// The SOA record.
@@ -48,9 +49,18 @@ pub(super) struct ZoneRecord {
 
 /// All zones of a snapshot, in the same order.
 pub(super) fn zones(snapshot: &Snapshot) -> Vec<ExportZone<'_>> {
+    zones_where(snapshot, &|_, _| true)
+}
+
+/// The zones of a snapshot that are `wanted`, in the same order.
+pub(super) fn zones_where<'s>(
+    snapshot: &'s Snapshot,
+    wanted: &dyn Fn(u32, &Zone) -> bool,
+) -> Vec<ExportZone<'s>> {
     let static_data = &*snapshot.static_data;
     let mut zones: Vec<ExportZone<'_>> = (0..)
         .zip(&static_data.zones)
+        .filter(|(number, zone)| wanted(*number, zone))
         .map_while(|(number, zone)| {
             let soa = static_data.rrset(zone.soa)?;
 
@@ -66,9 +76,16 @@ pub(super) fn zones(snapshot: &Snapshot) -> Vec<ExportZone<'_>> {
             })
         })
         .collect();
+    let mut places = vec![None; static_data.zones.len()];
+    for (place, zone) in zones.iter().enumerate() {
+        if let Some(slot) = places.get_mut(zone.number as usize) {
+            *slot = Some(place);
+        }
+    }
     for (id, name) in static_data.names.iter() {
         let Some(node) = static_data.nodes.get(id as usize) else { continue };
-        let Some(zone) = zones.get_mut(node.zone as usize) else { continue };
+        let place = places.get(node.zone as usize).copied().flatten();
+        let Some(zone) = place.and_then(|place| zones.get_mut(place)) else { continue };
         zone.nodes.insert(name, id);
         for holding in static_data.answers(node) {
             match holding.answer {
@@ -260,7 +277,7 @@ impl<'s> RecordCollector<'_, 's> {
                 continue;
             };
             let ds = match above.ds {
-                ParentDs::Referral(_) => continue,
+                ParentDs::Referral(_) | ParentDs::Unavailable(_) => continue,
                 ParentDs::Records { rrset, .. } => static_data.rrset(rrset),
                 ParentDs::None => None,
             };

@@ -1,7 +1,8 @@
 //! Reads the configuration and the files that it names into inputs for the compiler.
 //!
 //! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
-//! `overrides` read what answers are made of; `source` is where the feed comes from, which
+//! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
+//! `zone_copies` are kept; `source` is where the feed comes from, which
 //! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
 //! what the coordinator needs, and `page_place` finds out whether its pages would lie among other
 //! files.
@@ -18,19 +19,27 @@ pub mod remote;
 mod remote_overrides;
 mod sockets;
 mod source;
+mod transfer_keys;
+mod transferred;
+mod zone_copies;
 mod zones;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use cvdns_core::config::{Admin, CommandLine, Config};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::{Placed, SourceText};
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::snapshot::inputs::{Inputs, Settings};
+use cvdns_core::snapshot::inputs::{Inputs, Settings, ZoneInput};
+use cvdns_transfer::Keyring;
+
+use transferred::ZoneFinder;
 
 pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
@@ -43,6 +52,8 @@ pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
 pub use source::{FeedServer, FeedSource, SignedFeed};
+pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
+pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
 
 /// A path as it is written in a file, and where.
 type PlacedPath = Placed<String>;
@@ -64,6 +75,8 @@ pub struct Loaded {
     pub overrides: OverridesFile,
     /// The secrets of cookies.
     pub cookie_secrets: CookieSecretsFile,
+    /// The keys of transfers.
+    pub transfer_keys: Arc<Keyring>,
     /// The file with the token that allows changes over TCP; `None` if none is configured.
     pub admin_token: Option<PathBuf>,
     /// The files that the release is put together from, beside the feed.
@@ -74,8 +87,12 @@ pub struct Loaded {
     pub takeover: Option<PathBuf>,
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
+    /// The zones of `inputs` that are transferred from primaries.
+    pub transferred: Vec<TransferredZone>,
+    /// Where they are kept; `None` without a state directory.
+    pub copies: Option<ZoneCopies>,
     /// The files that are read at a reload alone: the configuration, the zones, the country
-    /// database and certificates.
+    /// database, certificates and keys of transfers.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -120,22 +137,26 @@ fn load_after(
     let mut config = config(path, problems)?;
     config.apply(command_line, problems);
     let mut files = reloaded_files(path, &config);
-    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
-        .into_iter()
-        .filter_map(|file| zones::read(path, file, &mut files, problems))
-        .collect();
+    let state = state(path, &config);
+    let known = before.map(|before| (&*before.inputs.zones, &*before.transferred));
+    let copies = state.as_deref().map(ZoneCopies::of);
+    let mut finder = ZoneFinder { copies, before: known, found: Vec::new() };
+    let zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    let ZoneFinder { copies, found: transferred, .. } = finder;
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
-    let settings = settings(&config);
+    let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
+    let has_primaries = !transferred.is_empty();
+    let settings = Settings { has_primaries, ..settings(&config, &transfer_keys) };
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
-    let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
     let takeover = config.server.takeover.as_ref();
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
+    transferred::check_keys(&transferred, &transfer_keys, problems);
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
@@ -145,19 +166,51 @@ fn load_after(
         roots,
         overrides,
         cookie_secrets,
+        transfer_keys,
         admin_token,
         supply,
         state,
         takeover,
         countries,
+        transferred,
+        copies,
         files,
     })
+}
+
+impl Loaded {
+    /// Takes zones that are transferred out of service, or back into it, by their age at a moment.
+    /// Returns whether any changes.
+    pub fn expire_zones(&mut self, now: Timestamp) -> bool {
+        transferred::expire(&mut self.transferred, &mut self.inputs.zones, now)
+    }
+}
+
+/// Reads all zones of a configuration.
+fn read_zones(
+    path: &Path,
+    config: &Config,
+    files: &mut BTreeSet<PathBuf>,
+    finder: &mut ZoneFinder<'_>,
+    problems: &mut Problems,
+) -> Vec<ZoneInput> {
+    let mut zones = Vec::new();
+    for file in zones::once_each(path, &config.zones, problems) {
+        zones.extend(zones::read(path, (zones.len(), file), files, finder, problems));
+    }
+    zones
+}
+
+/// The state directory.
+fn state(path: &Path, config: &Config) -> Option<PathBuf> {
+    config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value))
 }
 
 /// The configuration, and the files that it includes or names itself and that are read at a reload
 /// alone.
 fn reloaded_files(path: &Path, config: &Config) -> BTreeSet<PathBuf> {
     let named = config.feed.ca_file.iter().chain([&config.geoip.database]);
+    let named = named.chain(&config.transfer.keys);
     let named = named.map(|named| cvdns_io::beside(path, &named.value));
     named.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }
@@ -253,7 +306,7 @@ fn config(path: &Path, problems: &mut Problems) -> Option<Config> {
     Config::parse_joined(&sources, problems)
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, keys: &Keyring) -> Settings {
     let server = &config.server;
     let host = || {
         nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
@@ -271,5 +324,7 @@ fn settings(config: &Config) -> Settings {
         quorum: config.record.quorum,
         lag: config.record.lag,
         stuck_after: config.record.stuck_after,
+        has_keys: !keys.is_empty(),
+        has_primaries: false,
     }
 }

@@ -7,7 +7,9 @@ use super::overrides::MAX_OVERRIDES;
 use super::page_place::{check_page, state_directory};
 use super::remote_overrides::SignedOverrides;
 use super::source::FeedSource;
-use super::{config, geoip, roots, settings, zones};
+use super::transferred::ZoneFinder;
+use super::zone_copies::ZoneCopies;
+use super::{config, geoip, read_zones, roots, settings, state, zones};
 use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
@@ -131,15 +133,16 @@ fn answer_inputs(path: &Path) -> Result<AnswerInputs, String> {
 fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInputs> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
-    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
-        .into_iter()
-        .filter_map(|file| zones::read(path, file, &mut files, problems))
-        .collect();
+    let copies = state(path, &config).as_deref().map(ZoneCopies::of);
+    let mut finder = ZoneFinder { copies, before: None, found: Vec::new() };
+    let mut zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    // The servers have static records that are transferred; mirrors are answered without them here.
+    zones.iter_mut().flat_map(|input| &mut input.zones).for_each(|zone| zone.unavailable = None);
     // Without the database, the other facts are still known.
     let mut of_countries = Problems::default();
     let countries = geoip::read(path, &config, &zones, None, &mut of_countries);
     let is_read = !of_countries.has_errors() && countries.size.is_some();
-    let settings = settings(&config);
+    let settings = settings(&config, &cvdns_transfer::Keyring::default());
     let record_ttl = config.record.ttl;
     Some(AnswerInputs {
         knows_countries: is_read || countries.path.is_none(),

@@ -28,4 +28,5 @@ mod import;
 mod manual;
 mod monitoring;
 mod schemas;
+mod secondary;
 mod static_zones;

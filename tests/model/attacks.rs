@@ -70,6 +70,6 @@ macro_rules! replays {
 }
 
 replays! {
-    abuse compile config cookie cvd database demand diff edns feed fetch fleet frame frames limiter list
-    master mirror name overrides release respond secrets signature sources tcp timestamp writer zone
+    abuse compile config cookie cvd database demand diff edns feed fetch fleet frame frames incoming limiter
+    list master mirror name overrides release respond secrets signature sources tcp timestamp writer zone
 }

@@ -95,6 +95,11 @@ impl Output {
         true
     }
 
+    /// Appends a message, with its length in front. False if it does not fit.
+    pub fn push(&mut self, message: &[u8]) -> bool {
+        self.add(message, |_, length| Some(length))
+    }
+
     /// The answers.
     pub fn octets(&self) -> &[u8] {
         self.buffer.get(..self.written).unwrap_or_default()

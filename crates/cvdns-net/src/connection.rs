@@ -18,7 +18,7 @@ use super::counters::{TcpTally, add};
 use super::input::{Input, Malformed};
 use super::memory::{NoMemory, copied};
 use super::phase::Phase;
-use super::responder::{Responder, Transport};
+use super::responder::{CannotGoOn, MessageStream, Responder, Transport};
 use super::tcp_limits::{TcpLimits, patience};
 use super::watchdog::Progress;
 
@@ -32,6 +32,7 @@ pub(super) struct Connection<R> {
     limits: TcpLimits,
     permit: Permit,
     tally: Arc<TcpTally>,
+    phase: watch::Receiver<Phase>,
     progress: Arc<Progress>,
 }
 
@@ -44,11 +45,16 @@ pub(super) struct Shared {
     pub buffers: Arc<Buffers>,
     pub limits: TcpLimits,
     pub tally: Arc<TcpTally>,
+    pub phase: watch::Receiver<Phase>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: TcpLimits, tally: Arc<TcpTally>) -> Self {
-        Self { buffers: Arc::new(Buffers::new(SPARE_BUFFERS)), limits, tally }
+    pub(super) fn new(
+        limits: TcpLimits,
+        tally: Arc<TcpTally>,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        Self { buffers: Arc::new(Buffers::new(SPARE_BUFFERS)), limits, tally, phase }
     }
 }
 
@@ -72,6 +78,8 @@ enum End {
     Malformed,
     /// The system gives no memory for its queries or answers.
     NoMemory,
+    /// An answer of several messages cannot go on.
+    CutOff,
 }
 
 /// What a connection waits for.
@@ -106,11 +114,11 @@ impl<R: Responder> Connection<R> {
         client: SocketAddr,
         responder: R,
         permit: Permit,
-        Shared { buffers, limits, tally }: Shared,
+        Shared { buffers, limits, tally, phase }: Shared,
         progress: Arc<Progress>,
     ) -> Self {
         let input = Input::default();
-        Self { stream, client, responder, input, buffers, limits, permit, tally, progress }
+        Self { stream, client, responder, input, buffers, limits, permit, tally, phase, progress }
     }
 
     /// Serves the connection until it ends.
@@ -128,7 +136,7 @@ impl<R: Responder> Connection<R> {
         };
         let tally = &self.tally;
         match end {
-            End::Peer => add(&tally.closed, 1),
+            End::Peer | End::CutOff => add(&tally.closed, 1),
             End::Stop => add(&tally.stopped, 1),
             End::Evicted => add(&tally.evicted, 1),
             End::NoQuery => add(&tally.first_query_timeouts, 1),
@@ -210,7 +218,7 @@ impl<R: Responder> Connection<R> {
     async fn answer(&mut self) -> Result<bool, End> {
         let (mut received, mut answered, mut any) = (0, 0, false);
         let mut outcome = Ok(());
-        let mut output = None;
+        let mut filling = None;
         loop {
             let range = match self.input.next_message() {
                 Ok(Some(range)) => range,
@@ -227,7 +235,7 @@ impl<R: Responder> Connection<R> {
                 self.responder.set_idle_timeout(idle);
             }
             any = true;
-            if let Some(full) = output.take_if(|output: &mut Output| output.is_full()) {
+            if let Some(full) = filling.take_if(|output: &mut Output| output.is_full()) {
                 // Counted before they are sent, as the peer may be gone.
                 self.count(std::mem::take(&mut received), std::mem::take(&mut answered));
                 self.flush(full).await?;
@@ -235,20 +243,61 @@ impl<R: Responder> Connection<R> {
             }
             received += 1;
             let Self { input, responder, client, progress, buffers, .. } = self;
-            let output = match output.as_mut() {
+            let output = match filling.as_mut() {
                 Some(output) => output,
-                None => output.insert(buffers.take().map_err(|NoMemory| End::NoMemory)?),
+                None => filling.insert(buffers.take().map_err(|NoMemory| End::NoMemory)?),
             };
-            answered += u64::from(output.add(input.message(range), |buffer, length| {
+            let is_answered = output.add(input.message(range), |buffer, length| {
                 progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
-            }));
+            });
+            answered += u64::from(is_answered);
+            if is_answered {
+                continue;
+            }
+            if let Some(messages) = responder.take_messages() {
+                answered += 1;
+                self.count(std::mem::take(&mut received), std::mem::take(&mut answered));
+                let before = filling.take();
+                self.send_all(messages, before).await?;
+                self.progress.set_thread();
+            }
         }
         self.count(received, answered);
         self.input.compact();
-        if let Some(output) = output {
+        if let Some(output) = filling {
             self.flush(output).await?;
         }
         outcome.map(|()| any)
+    }
+
+    /// Sends an answer of several messages, behind the answers `before` it. One message is held at
+    /// a time, and other connections of this thread have their turn after each.
+    async fn send_all(
+        &mut self,
+        mut messages: Box<dyn MessageStream>,
+        before: Option<Output>,
+    ) -> Result<(), End> {
+        if let Some(before) = before {
+            self.flush(before).await?;
+        }
+        let mut is_first = true;
+        loop {
+            self.progress.set_thread();
+            let Some(message) = self.progress.during(|| messages.next_message()) else {
+                return Ok(());
+            };
+            if !std::mem::take(&mut is_first) && *self.phase.borrow() != Phase::Serving {
+                return Err(End::Stop);
+            }
+            let message = message.map_err(|CannotGoOn| End::CutOff)?;
+            let mut output = self.buffers.take().map_err(|NoMemory| End::NoMemory)?;
+            if !output.push(&message) {
+                return Err(End::CutOff);
+            }
+            drop(message);
+            self.flush(output).await?;
+            tokio::task::yield_now().await;
+        }
     }
 
     fn count(&self, received: u64, answered: u64) {

@@ -83,7 +83,7 @@ pub use counters::{Counters, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
 pub use inherited::{Inherited, OpenSocket, number_in_name};
 pub use listen::BindError;
-pub use responder::{Endpoint, MakeResponder, Responder, Transport};
+pub use responder::{CannotGoOn, Endpoint, MakeResponder, MessageStream, Responder, Transport};
 pub use running::{Finishing, Serving};
 pub use tallies::{SocketCounters, Tallies};
 pub use tcp_limits::TcpLimits;

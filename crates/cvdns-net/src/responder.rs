@@ -40,6 +40,12 @@ pub trait Responder: Send + 'static {
         transport: Transport,
     ) -> Option<usize>;
 
+    /// The messages that answer the last query of a connection, if [`Responder::respond`] returned
+    /// `None` for it and it has more than one answer.
+    fn take_messages(&mut self) -> Option<Box<dyn MessageStream>> {
+        None
+    }
+
     /// Receives all queries of a batch before the first one is answered. `None` is a datagram that
     /// cannot be a query.
     fn read_batch<'q>(&mut self, queries: impl Iterator<Item = Option<(&'q [u8], SocketAddr)>>) {
@@ -59,6 +65,21 @@ pub trait Responder: Send + 'static {
         self.respond(buffer, length, client, transport)
     }
 }
+
+/// The messages that answer one query over TCP, such as a zone transfer (RFC 5936 section 2.2).
+pub trait MessageStream: Send {
+    /// Makes the next message; `None` after the last one. It is called once the message before was
+    /// taken by the kernel, so that one message is held at a time.
+    ///
+    /// # Errors
+    /// When the answer cannot go on. The connection is closed then, as nothing else tells the
+    /// client.
+    fn next_message(&mut self) -> Option<Result<Vec<u8>, CannotGoOn>>;
+}
+
+/// An answer of several messages ends before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CannotGoOn;
 
 /// Makes a responder for each thread and connection.
 ///

@@ -64,7 +64,8 @@ impl Serving {
         let Listeners { bound, backend, xdp, .. } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
-            let shared = Shared::new(limits, serving.tallies.tcp.clone());
+            let phase = serving.phase.subscribe();
+            let shared = Shared::new(limits, serving.tallies.tcp.clone(), phase);
             let (stop, watchdog) = (serving.phase.subscribe(), serving.watchdog.clone());
             let acceptor =
                 Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);

@@ -1,5 +1,7 @@
 //! What is kept in the state directory for the next start.
 
+use jiff::Timestamp;
+
 use super::ServerState;
 use crate::daemon::feed_candidate::FeedDocument;
 
@@ -12,6 +14,7 @@ impl ServerState {
             self.keep_overrides();
             self.versions.kept(false);
             self.keep_again();
+            self.take_over_versions(Timestamp::now());
         }
     }
 
@@ -51,5 +54,6 @@ impl ServerState {
             self.versions.kept(false);
         }
         self.keep_history();
+        self.keep_secondaries();
     }
 }

@@ -23,8 +23,11 @@ pub(super) const HISTORY: &str = "versions.json";
 /// The name of [`OverridesFile`].
 pub(super) const OVERRIDES: &str = "overrides.json";
 
+/// What secondary servers have.
+pub(super) const SECONDARIES: &str = "secondaries.json";
+
 /// All files.
-pub(super) const FILES: [&str; 4] = [FEED, RECORD, HISTORY, OVERRIDES];
+pub(super) const FILES: [&str; 5] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARIES];
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
 /// comes on top.

@@ -3,6 +3,8 @@
 
 mod files;
 mod offline;
+mod transfers;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +15,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::load::SignedOverrides;
+use crate::load::{SignedOverrides, ZoneCopies};
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
-use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_private};
+use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_private, target_of};
 
 use files::{
     FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile,
@@ -43,6 +45,8 @@ pub(super) struct StateDirectory {
     complaints: BTreeMap<&'static str, LogOnce>,
     /// How often a file could not be written.
     write_errors: u64,
+    /// The number of changes of what secondaries have, as it was when that was written last.
+    secondaries_kept: Option<u64>,
 }
 
 /// A feed that was in force.
@@ -58,7 +62,12 @@ impl StateDirectory {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
         if let Some(path) = &path {
             remove_leftovers(path);
+            ZoneCopies::of(path).remove_leftovers();
         }
+        Self::of(path)
+    }
+
+    fn of(path: Option<PathBuf>) -> Self {
         Self {
             path,
             is_foreign: false,
@@ -66,6 +75,7 @@ impl StateDirectory {
             early: None,
             complaints: BTreeMap::new(),
             write_errors: 0,
+            secondaries_kept: None,
         }
     }
 
@@ -82,8 +92,7 @@ impl StateDirectory {
     /// Opens the directory of a server that still runs. Nothing is written there until
     /// [`Self::begin_writing`].
     pub(super) fn of_running_server(path: Option<PathBuf>) -> Self {
-        let complaints = BTreeMap::new();
-        Self { path, is_foreign: true, announced: None, early: None, complaints, write_errors: 0 }
+        Self { is_foreign: true, ..Self::of(path) }
     }
 
     /// Writes from now on. Returns whether nothing was written so far.
@@ -277,31 +286,42 @@ impl StateDirectory {
         let octets = serde_json::to_vec_pretty(content).map_err(io::Error::other);
         let made = fs::create_dir_all(directory);
         let written = made.and(octets).and_then(|octets| replace_private(&path, &octets));
+        self.note_written(name, written.map_err(|error| (path, error)))
+    }
+
+    /// Logs why a file could not be written, unless that is known, and returns whether it is
+    /// written. `name` stands for files of a kind.
+    fn note_written(
+        &mut self,
+        name: &'static str,
+        written: Result<(), (PathBuf, io::Error)>,
+    ) -> bool {
         let complaint = self.complaints.entry(name).or_default();
-        match written {
-            Ok(()) => {
-                complaint.clear();
-                true
-            }
-            Err(error) => {
-                self.write_errors += 1;
-                let text = cannot_write(&path, &error);
-                if complaint.is_new(text.clone()) {
-                    warn!(
-                        path = %path.display(),
-                        error = %error,
-                        "{text}; the next start will not know what is in force now (`state` in [feed])"
-                    );
-                }
-                false
-            }
+        let Err((path, error)) = written else {
+            complaint.clear();
+            return true;
+        };
+        self.write_errors += 1;
+        let text = cannot_write(&path, &error);
+        if complaint.is_new(text.clone()) {
+            warn!(
+                path = %path.display(),
+                error = %error,
+                "{text}; the next start will not know what is in force now (`state` in [feed])"
+            );
         }
+        false
     }
 }
 
 /// Removes what a server that was killed while it wrote has left.
 fn remove_leftovers(directory: &Path) {
     let is_left = |name: &str| FILES.iter().any(|file| is_leftover(name, file));
+    remove_where(directory, &is_left);
+    remove_where(&directory.join(transfers::DIRECTORY), &|name| target_of(name).is_some());
+}
+
+fn remove_where(directory: &Path, is_left: &dyn Fn(&str) -> bool) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_left) {
             let _ = fs::remove_file(entry.path());

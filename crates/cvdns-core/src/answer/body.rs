@@ -6,12 +6,12 @@
 
 use super::request::MessageBuffer;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
-use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{self, WindowSet};
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
-use crate::snapshot::static_data::{Cut, StaticData, Zone};
+use crate::snapshot::static_data::{Cut, StaticData};
 use crate::snapshot::template::Template;
+use crate::snapshot::{Snapshot, Unavailable};
 use crate::wire::name::MAX_NAME;
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -96,6 +96,7 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         Outcome::Expired => {
             Body { ede: Some(ExtendedError::EXPIRED), ..Body::authoritative(rcode::SERVFAIL) }
         }
+        Outcome::Unavailable(why) => unavailable(*why),
         Outcome::Broken => Body::code(rcode::SERVFAIL),
         Outcome::TooLong => Body::authoritative(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::authoritative(rcode::NXDOMAIN),
@@ -116,6 +117,16 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         }
         _ => Body::authoritative(rcode::NOERROR),
     }
+}
+
+/// SERVFAIL for a zone without data. A server has no authority over what it does not have.
+#[cold]
+fn unavailable(why: Unavailable) -> Body<'static> {
+    let ede = match why {
+        Unavailable::NotTransferred => ExtendedError::NOT_TRANSFERRED,
+        Unavailable::Expired => ExtendedError::ZONE_EXPIRED,
+    };
+    Body { ede: Some(ede), ..Body::code(rcode::SERVFAIL) }
 }
 
 /// NODATA for a zone, for rare callers: not inlined.
@@ -156,36 +167,49 @@ impl Target<'_> {
         let static_data = &*snapshot.static_data;
         match decision.outcome {
             Outcome::Static { template, .. } | Outcome::DownloadReport { template, .. } => {
-                self.template(static_data.templates.get(template), body)
+                let template = static_data.templates.get(template);
+                let has_serial = template.is_some_and(|template| template.ends_with_soa);
+                let serial = if has_serial { serial(snapshot, decision.zone) } else { None };
+                self.template(template, serial, body)
             }
-            Outcome::Text { template, .. } => self.template(Some(template), body),
+            Outcome::Text { template, .. } => self.template(Some(template), None, body),
             Outcome::MinimalAny => {
-                self.template(static_data.templates.get(static_data.minimal_any), body)
+                self.template(static_data.templates.get(static_data.minimal_any), None, body)
             }
             Outcome::Pool { answer, ipv6, .. } => self.window(answer.windows(ipv6), body),
-            Outcome::Referral(cut) => self.template(static_data.templates.get(cut.referral), body),
+            Outcome::Referral(cut) => {
+                self.template(static_data.templates.get(cut.referral), None, body)
+            }
             Outcome::NoData | Outcome::NxDomain => {
                 let zone = decision.zone.and_then(|zone| static_data.zone(zone));
-                self.template(zone.and_then(|zone| static_data.templates.get(zone.negative)), body)
+                let template = zone.and_then(|zone| static_data.templates.get(zone.negative));
+                self.template(template, serial(snapshot, decision.zone), body)
             }
             Outcome::NoAddresses { rule, .. } | Outcome::NoSuchType { rule } => {
                 let template = decision
                     .zone
                     .and_then(|zone| static_data.no_data(zone, rule))
                     .and_then(|template| static_data.templates.get(template));
-                self.template(template, body)
+                self.template(template, serial(snapshot, decision.zone), body)
             }
             Outcome::NotOurs
             | Outcome::NotReady
             | Outcome::Expired
+            | Outcome::Unavailable(_)
             | Outcome::Broken
             | Outcome::TooLong
             | Outcome::ChainEnds => body,
         }
     }
 
+    /// Writes a template. With a `serial`, its last record is a SOA record that gets it.
     #[inline(always)]
-    fn template<'s>(self, template: Option<Template<'_>>, body: Body<'s>) -> Body<'s> {
+    fn template<'s>(
+        self,
+        template: Option<Template<'_>>,
+        serial: Option<u32>,
+        body: Body<'s>,
+    ) -> Body<'s> {
         let Some(template) = template else { return Body::broken() };
         let MessageBuffer { buffer, question_end, limit, .. } = self.message;
         if question_end + template.octets.len() > limit {
@@ -193,6 +217,9 @@ impl Target<'_> {
         }
         let name_length = question_end - HEADER - 4;
         let end = template.write(buffer, question_end, name_length);
+        if let (Some(serial), Some(end)) = (serial, end) {
+            put_serial(buffer, end, serial);
+        }
         Body { end, counts: template.counts, ..body }
     }
 
@@ -273,18 +300,19 @@ fn write_end(
         }
         Outcome::NoData | Outcome::NxDomain => {
             let zone = static_data.zone(decision.zone?)?;
-            counts.authority += write_soa(writer, static_data, zone, zone.negative_ttl)?;
+            counts.authority += write_soa(writer, snapshot, decision.zone?, zone.negative_ttl)?;
         }
         Outcome::NoAddresses { rule, .. } | Outcome::NoSuchType { rule } => {
             let zone = static_data.zone(decision.zone?)?;
             let ttl = static_data.rules.get(rule as usize)?.ttl.min(zone.negative_ttl);
-            counts.authority += write_soa(writer, static_data, zone, ttl)?;
+            counts.authority += write_soa(writer, snapshot, decision.zone?, ttl)?;
         }
         Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
         | Outcome::TooLong
         | Outcome::NotReady
         | Outcome::Expired
+        | Outcome::Unavailable(_)
         | Outcome::Broken
         | Outcome::NotOurs => {}
     }
@@ -399,13 +427,43 @@ fn write_prepared(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8
 
 fn write_soa(
     writer: &mut MessageWriter<'_>,
-    static_data: &StaticData,
-    zone: &Zone,
+    snapshot: &Snapshot,
+    zone: u32,
     ttl: u32,
 ) -> Option<u16> {
-    let rdata = static_data.rrset(zone.soa)?.first()?;
-    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, ttl, rdata);
+    let number = zone;
+    let zone = snapshot.static_data.zone(zone)?;
+    let rdata = snapshot.static_data.rrset(zone.soa)?.first()?;
+    let mut own = [0; LONGEST_SOA];
+    let own = own.get_mut(..rdata.len())?;
+    own.copy_from_slice(rdata);
+    if let Some(serial) = serial(snapshot, Some(number)) {
+        put_serial(own, rdata.len(), serial);
+    }
+    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, ttl, own);
     Some(1)
+}
+
+/// Octets of the longest data of a SOA record: two names and five numbers.
+const LONGEST_SOA: usize = 2 * MAX_NAME + SOA_NUMBERS;
+
+/// Octets of the numbers at the end of a SOA record, of which the serial is the first (RFC 1035
+/// section 3.3.13).
+const SOA_NUMBERS: usize = 20;
+
+/// The serial that a zone has instead of that of its master file.
+#[inline(always)]
+fn serial(snapshot: &Snapshot, zone: Option<u32>) -> Option<u32> {
+    zone.and_then(|zone| snapshot.serials.get(zone))
+}
+
+/// Replaces the serial of the SOA record that ends at `end`.
+#[cold]
+fn put_serial(octets: &mut [u8], end: usize, serial: u32) {
+    let numbers = octets.get_mut(..end).and_then(|all| all.last_chunk_mut::<SOA_NUMBERS>());
+    if let Some(slot) = numbers.and_then(|numbers| numbers.first_chunk_mut()) {
+        *slot = serial.to_be_bytes();
+    }
 }
 
 fn write_referral(

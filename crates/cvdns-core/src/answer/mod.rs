@@ -2,7 +2,9 @@
 //! answer in its place.
 
 mod body;
+mod completion;
 mod diagnose;
+mod elsewhere;
 mod guard;
 mod options;
 mod parsed_query;
@@ -14,6 +16,7 @@ pub mod respond;
 mod stats;
 
 pub use diagnose::diagnosed_name;
+pub use elsewhere::{Elsewhere, TransferRefusal};
 pub use query_counters::{CounterHandle, QueryCounterSet, QueryCounters, QueryKind, QueryTotals};
 pub use reclaimer::{Reclaimed, SnapshotReclaimer};
 pub use request::{Clock, Moment, Transport};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::body::{self, Body};
+use super::completion::{Finished, finish, reject, unknown_key};
 use super::diagnose::diagnose;
+use super::elsewhere::{Elsewhere, TransferRefusal};
 use super::guard::Guard;
 use super::options::Opt;
 use super::parsed_query::ParsedQuery;
@@ -22,8 +24,7 @@ use crate::snapshot::name_class::NameClass;
 use crate::snapshot::path_counts::PathCounts;
 use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Reject};
-use crate::wire::tsig::Tsig;
-use crate::wire::{HEADER, MAX_MESSAGE, class, rcode, rtype};
+use crate::wire::{MAX_MESSAGE, class, rcode, rtype};
 
 /// Answers queries from snapshots. Each thread has one.
 #[derive(Debug, Clone)]
@@ -48,14 +49,11 @@ struct State {
     counters: CounterHandle,
     /// Metrics labels of the current answer.
     labels: Labels,
-}
-
-/// A complete answer.
-struct Finished {
-    /// Its length in octets.
-    end: usize,
-    /// Whether TC is set.
-    truncated: bool,
+    /// Why the last message was left to somebody else.
+    elsewhere: Option<Elsewhere>,
+    /// How a request for a transfer is refused; `None`: it is left to somebody else, where the
+    /// server has keys.
+    refusal: Option<TransferRefusal>,
 }
 
 /// Metrics labels of an answer.
@@ -101,7 +99,17 @@ impl Answering {
         let labels =
             Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
         let turn = turn.wrapping_mul(STRIDE);
-        let state = State { trail, turn, idle: None, lane, clock, counters, labels };
+        let state = State {
+            trail,
+            turn,
+            idle: None,
+            lane,
+            clock,
+            counters,
+            labels,
+            elsewhere: None,
+            refusal: None,
+        };
         let (query_batch, guard) = (QueryBatch::default(), Guard::default());
         Self { parsed: ParsedQuery::empty(), query_batch, guard, state }
     }
@@ -159,6 +167,35 @@ impl Answering {
         parsed.probe(snapshot);
         parsed.find(snapshot);
         answer(snapshot, parsed, state, buffer, Peer { client, transport })
+    }
+
+    /// Why the last message got no answer, if somebody else is to answer it. The message is still
+    /// in the buffer as it came.
+    pub fn take_elsewhere(&mut self) -> Option<Elsewhere> {
+        self.state.elsewhere.take()
+    }
+
+    /// Answers like [`Self::respond`], but refuses a request for a transfer in this way, and a
+    /// signature by a key that is not known.
+    #[cold]
+    pub fn respond_refusing(
+        &mut self,
+        refusal: TransferRefusal,
+        snapshot: &Snapshot,
+        buffer: &mut [u8],
+        length: usize,
+        (client, transport): (SocketAddr, Transport),
+    ) -> Option<usize> {
+        self.state.refusal = Some(refusal);
+        let answered = self.respond(snapshot, buffer, length, client, transport);
+        self.state.refusal = None;
+        answered
+    }
+
+    /// Counts an answer that somebody else gave.
+    #[cold]
+    pub fn count_elsewhere(&self, qtype: u16, rcode: u16) {
+        self.state.counters.count(NameClass::Other, qtype, rcode);
     }
 
     /// Reads the queries over UDP that [`Self::respond_in_batch`] will answer from the same
@@ -224,7 +261,20 @@ fn answer(
                 subnet.then_some(ExtendedError::BAD_SUBNET),
             );
         }
+        Some(Reject::Notify { edns }) => {
+            if settings.has_primaries {
+                state.elsewhere = Some(Elsewhere::Notify);
+                return None;
+            }
+            state.counters.count(NameClass::Other, 0, rcode::NOTIMP);
+            let opt = edns.then(|| Opt::bare(settings, false, None));
+            return reject(buffer, rcode::NOTIMP, None, opt, None);
+        }
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
+            if settings.has_keys && state.refusal.is_none() {
+                state.elsewhere = Some(Elsewhere::Signed);
+                return None;
+            }
             state.counters.count(NameClass::Other, query.qtype, rcode::NOTAUTH);
             let edns = query.edns.as_ref().filter(|_| edns);
             let opt = edns.map(|edns| Opt::new(edns, settings, None, cookie));
@@ -238,14 +288,14 @@ fn answer(
     let idle = state.idle.filter(|_| peer.transport == Transport::Tcp);
     let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings, idle, cookie));
     let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
-    let body = body(snapshot, parsed, state, peer, buffer, limit);
+    let body = body(snapshot, parsed, state, peer, buffer, limit)?;
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
     count(snapshot, state, query, body.rcode, truncated);
     Some(end)
 }
 
 /// Writes the answer's sections behind the question, unless the query's class, type or EDNS version
-/// decides the answer.
+/// decides the answer. `None` if somebody else is to answer.
 fn body<'s>(
     snapshot: &'s Snapshot,
     parsed: &ParsedQuery,
@@ -253,21 +303,23 @@ fn body<'s>(
     peer: Peer,
     buffer: &mut [u8],
     limit: usize,
-) -> Body<'s> {
+) -> Option<Body<'s>> {
     let query = &parsed.query;
     state.labels = Labels { class: NameClass::Other, path: NO_MIRRORS, level: FallbackLevel::Near };
     if query.edns.is_some_and(|edns| edns.version > 0) {
-        return Body::code(rcode::BADVERS);
+        return Some(Body::code(rcode::BADVERS));
     }
     if peer.transport == Transport::Tcp
         && query.edns.is_some_and(|edns| edns.keepalive == Keepalive::Malformed)
     {
         state.labels.class = NameClass::Malformed;
-        return Body::code(rcode::FORMERR);
+        return Some(Body::code(rcode::FORMERR));
     }
-    match (query.qclass, query.qtype) {
+    Some(match (query.qclass, query.qtype) {
         (_, rtype::OPT | rtype::TKEY | rtype::TSIG) => Body::code(rcode::FORMERR),
-        (class::IN, rtype::AXFR | rtype::IXFR) => Body::code(rcode::REFUSED),
+        (class::IN, rtype::AXFR | rtype::IXFR) => {
+            return transfer(state, snapshot.static_data.settings.has_keys);
+        }
         (class::IN, rtype::MAILA | rtype::MAILB) => Body::code(rcode::NOTIMP),
         (class::IN, _) => {
             state.turn = state.turn.wrapping_add(STRIDE);
@@ -279,7 +331,7 @@ fn body<'s>(
                 let (turn, clock) = (state.turn, state.clock);
                 if let Some(body) = diagnose(snapshot, parsed, peer, turn, clock, message) {
                     state.labels.class = NameClass::Diagnostic;
-                    return body;
+                    return Some(body);
                 }
             }
             decided(snapshot, parsed, state, peer, buffer, limit)
@@ -294,6 +346,19 @@ fn body<'s>(
             state.labels.class = NameClass::Foreign;
             Body::code(rcode::REFUSED)
         }
+    })
+}
+
+/// Refuses a request for a transfer, or leaves it to somebody else.
+#[cold]
+fn transfer(state: &mut State, has_keys: bool) -> Option<Body<'static>> {
+    match state.refusal {
+        Some(TransferRefusal { rcode, ede }) => Some(Body { ede, ..Body::code(rcode) }),
+        None if has_keys => {
+            state.elsewhere = Some(Elsewhere::Transfer);
+            None
+        }
+        None => Some(Body::code(rcode::REFUSED)),
     }
 }
 
@@ -393,82 +458,5 @@ fn limited(
     if cookie.is_none() {
         *buffer.get_mut(2)? |= 0x02;
     }
-    Some(end)
-}
-
-/// Completes an answer: removes its sections and sets TC if it is too long, adds the OPT record,
-/// writes the header.
-fn finish(
-    buffer: &mut [u8],
-    query: &Query,
-    body: Body<'_>,
-    opt: Option<Opt<'_>>,
-    limit: usize,
-) -> Option<Finished> {
-    let opt_size = opt.map_or(0, |opt| opt.size());
-    let end = body.end.map(|end| end.max(query.question_end));
-    let fits = end.filter(|end| end + opt_size <= limit);
-    // An extended error never displaces records.
-    let ede = body.ede.filter(|ede| fits.is_some_and(|end| end + opt_size + ede.size() <= limit));
-    let (sections_end, counts) = match fits {
-        Some(end) => (end, body.counts),
-        None => (query.question_end, body::SectionCounts::default()),
-    };
-    let end = match opt {
-        Some(opt) => opt.write(buffer, sections_end, body.rcode, body.scope, ede)?,
-        None => sections_end,
-    };
-    let [answer, authority] = [counts.answer.to_be_bytes(), counts.authority.to_be_bytes()];
-    let additional = (counts.additional + u16::from(opt.is_some())).to_be_bytes();
-    let header = buffer.first_chunk_mut::<HEADER>()?;
-    let [_, _, flags, code, _, _, an1, an0, ns1, ns0, ar1, ar0] = header;
-    let truncated = if fits.is_none() { 0x02 } else { 0 };
-    let authoritative = if body.authoritative { 0x04 } else { 0 };
-    *flags = 0x80 | authoritative | truncated | (*flags & 0x01);
-    *code = (body.rcode & 0x0f) as u8;
-    [[*an1, *an0], [*ns1, *ns0], [*ar1, *ar0]] = [answer, authority, additional];
-    Some(Finished { end, truncated: fits.is_none() })
-}
-
-/// NOTAUTH with a TSIG record that says BADKEY (RFC 8945 section 5.2.1), which is left out if it
-/// does not fit.
-#[cold]
-fn unknown_key(
-    buffer: &mut [u8],
-    question_end: usize,
-    opt: Option<Opt<'_>>,
-    tsig: Tsig,
-    limit: usize,
-) -> Option<usize> {
-    let (record, length) = tsig.unknown_key(buffer)?;
-    let end = reject(buffer, rcode::NOTAUTH, Some(question_end), opt, None)?;
-    if end + length > limit {
-        return Some(end);
-    }
-    buffer.get_mut(end..end + length)?.copy_from_slice(record.get(..length)?);
-    // The last octet of ARCOUNT: the TSIG record counts beside the OPT record.
-    *buffer.get_mut(HEADER - 1)? += 1;
-    Some(end + length)
-}
-
-/// An answer that consists of an RCODE, the question if it could be read, and an OPT record.
-fn reject(
-    buffer: &mut [u8],
-    rcode: u16,
-    question_end: Option<usize>,
-    opt: Option<Opt<'_>>,
-    ede: Option<ExtendedError<'_>>,
-) -> Option<usize> {
-    let end = question_end.unwrap_or(HEADER);
-    let end = match opt {
-        Some(opt) => opt.write(buffer, end, rcode, 0, ede)?,
-        None => end,
-    };
-    let header = buffer.first_chunk_mut::<HEADER>()?;
-    let [_, _, flags, code, counts @ ..] = header;
-    // OPCODE and RD are copied (RFC 1035 section 4.1.1).
-    *flags = 0x80 | (*flags & 0x79);
-    *code = (rcode & 0x0f) as u8;
-    *counts = [0, u8::from(question_end.is_some()), 0, 0, 0, 0, 0, u8::from(opt.is_some())];
     Some(end)
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_address;
 mod admin_token;
+mod client_names;
 mod command_line;
 mod cookies;
 mod dnstap;
@@ -16,9 +17,11 @@ mod monitor;
 mod rate_limit;
 mod record;
 mod restart;
+mod secondary_address;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod udp_mode;
 mod xdp;
 mod xdp_mode;
@@ -32,6 +35,7 @@ use crate::problem::table::{Document, Placed, SourceText, Table};
 pub use admin::Admin;
 pub use admin_address::AdminAddress;
 pub use admin_token::AdminToken;
+pub use client_names::ClientNames;
 pub use command_line::CommandLine;
 pub use cookies::Cookies;
 pub use dnstap::Dnstap;
@@ -43,7 +47,9 @@ pub use log::Log;
 pub use monitor::Monitor;
 pub use record::Record;
 pub use restart::waiting_for_restart;
+pub use secondary_address::SecondaryAddress;
 pub use server::Server;
+pub use transfer::{Secondary, Transfer};
 pub use udp_mode::UdpMode;
 pub use xdp::Xdp;
 pub use xdp_mode::XdpMode;
@@ -72,6 +78,8 @@ pub struct Config {
     pub cookies: Cookies,
     /// UDP past the kernel's sockets.
     pub xdp: Xdp,
+    /// Zone transfers.
+    pub transfer: Transfer,
     /// How much is logged.
     pub log: Log,
     /// Which queries and answers are sent to a collector.
@@ -126,6 +134,7 @@ impl Config {
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
         let xdp = Xdp::read(root.table(&keys::XDP));
+        let transfer = Transfer::read(root.table(&keys::TRANSFER));
         let log = Log::read(root.table(&keys::LOG));
         let dnstap = Dnstap::read(root.table(&keys::DNSTAP));
         let monitor = Monitor::read(root.table(&keys::MONITOR), feed.max_age);
@@ -141,6 +150,7 @@ impl Config {
             rate_limit,
             cookies,
             xdp,
+            transfer,
             log,
             dnstap,
             monitor,

@@ -78,7 +78,7 @@ pub fn waiting_for_restart(started: &Config, now: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::{cookies, rate_limit};
+    use crate::config::keys::{cookies, rate_limit, transfer};
     use crate::problem::Problems;
 
     fn config(text: &str) -> Config {
@@ -113,6 +113,10 @@ mod tests {
         ("cookies", "secret-file", "\"s\"", true),
         ("xdp", "interfaces", "[\"eth0\"]", false),
         ("xdp", "mode", "\"generic\"", false),
+        ("transfer", "keys", "[\"k\"]", true),
+        ("transfer", "catalog", "\"c\"", true),
+        ("transfer", "client-names", "\"unknown\"", true),
+        ("transfer", "secondary", "[{ address = \"::1\", key = \"k\" }]", true),
         ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),
         ("log", "query-sample", "0.5", false),
@@ -146,6 +150,7 @@ mod tests {
             ("rate-limit", &rate_limit::SECTION),
             ("cookies", &cookies::SECTION),
             ("xdp", &xdp::SECTION),
+            ("transfer", &transfer::SECTION),
             ("log", &log::SECTION),
             ("dnstap", &dnstap::SECTION),
         ];

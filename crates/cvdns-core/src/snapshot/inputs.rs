@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::unavailable::Unavailable;
 use crate::abuse::RateLimit;
 use crate::config::{
     Explain,
@@ -14,7 +15,9 @@ use crate::geo::country_map::CountryMap;
 use crate::problem::{Location, Problems};
 use crate::release::Share;
 use crate::wire::name::Name;
+use crate::wire::rtype;
 use crate::zone::include::NoFiles;
+use crate::zone::records::ResourceRecord;
 use crate::zone::{Records, ZoneFile, master};
 
 /// All validated input of the compiler. Feed and clock come in later ([`Now`](super::Now)).
@@ -51,6 +54,25 @@ pub struct ExpandedZone {
     pub country: Option<Country>,
     /// Its static records, shared with all `StaticData` compiled from them.
     pub records: Arc<Records>,
+    /// Why nothing is answered from these records; `None` if they are served.
+    pub unavailable: Option<Unavailable>,
+}
+
+impl ExpandedZone {
+    /// A zone that is to be transferred and has not been yet. Its only record, a SOA record of
+    /// zeros, is never answered.
+    pub fn not_transferred(origin: &Name, country: Option<Country>) -> Self {
+        // MNAME and RNAME are the root; SERIAL to MINIMUM have four octets each.
+        let soa = ResourceRecord {
+            owner: origin.clone(),
+            rtype: rtype::SOA,
+            ttl: 0,
+            rdata: Box::new([0; 22]),
+            location: Location::file(""),
+        };
+        let unavailable = Some(Unavailable::NotTransferred);
+        Self { country, records: Arc::new(Records::of_one(&soa)), unavailable }
+    }
 }
 
 /// Settings that apply to every answer.
@@ -81,6 +103,11 @@ pub struct Settings {
     /// How long a mirror may be further behind without moving before it counts as stuck; zero: none
     /// does.
     pub stuck_after: Duration,
+    /// Whether the server has keys: signed queries and requests for transfers are then answered by
+    /// others ([`Elsewhere`](crate::answer::Elsewhere)).
+    pub has_keys: bool,
+    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others.
+    pub has_primaries: bool,
 }
 
 impl Settings {
@@ -121,7 +148,7 @@ impl Inputs {
         let fleet = Fleet::parse("fleet", fleet, problems);
         let zone = ZoneInput {
             file,
-            zones: vec![ExpandedZone { country: None, records: records.into() }],
+            zones: vec![ExpandedZone { country: None, records: records.into(), unavailable: None }],
             fleet: fleet.into(),
             fleet_complete: true,
         };
@@ -150,6 +177,8 @@ impl Default for Settings {
             quorum: record::QUORUM.preset(),
             lag: record::LAG.preset(),
             stuck_after: record::STUCK_AFTER.preset(),
+            has_keys: false,
+            has_primaries: false,
         }
     }
 }

@@ -26,8 +26,10 @@ pub mod path_counts;
 pub mod pools;
 pub mod static_data;
 pub mod template;
+mod unavailable;
 pub mod windows;
 pub mod yields;
+mod zone_serials;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -45,6 +47,8 @@ pub use loss_window::{LossWindow, UsableHosts};
 pub use meta::{FeedInForce, HeldFeed, SnapshotMeta};
 pub use now::Now;
 pub use static_data::StaticData;
+pub use unavailable::Unavailable;
+pub use zone_serials::ZoneSerials;
 
 /// The data that workers answer from.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Snapshot {
     pub meta: SnapshotMeta,
     /// Time that diagnostics may take.
     pub budget: DiagnosticsBudget,
+    /// The serials of zones that are transferred to other servers.
+    pub serials: ZoneSerials,
 }
 
 impl Snapshot {
@@ -89,7 +95,8 @@ impl Snapshot {
     fn of(static_data: Arc<StaticData>, dynamic_data: DynamicData, now: &Now<'_>) -> Self {
         let (meta, budget, counts) =
             (SnapshotMeta::at(now), DiagnosticsBudget::default(), PathCounts::default());
-        Self { static_data, dynamic_data, counts, meta, budget }
+        let serials = ZoneSerials::default();
+        Self { static_data, dynamic_data, counts, meta, budget, serials }
     }
 
     /// Adds counters of answers: a lane for each of this many threads, and one that all others

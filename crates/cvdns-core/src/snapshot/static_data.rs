@@ -13,6 +13,7 @@ use super::names::{NameTable, NodeId};
 use super::now::Now;
 use super::pools::{PathChoice, Paths};
 use super::template::{TemplateId, Templates};
+use super::unavailable::Unavailable;
 use super::yields::Walk;
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
@@ -97,6 +98,8 @@ pub enum NodeKind {
     Alias(u32),
     /// By a referral to the delegation of this number.
     Cut(u32),
+    /// With SERVFAIL, as for all names below: it is the apex of a zone without data.
+    Unavailable(Unavailable),
 }
 
 /// How questions for names below a node that do not exist are answered.
@@ -134,6 +137,8 @@ pub enum ParentDs {
     },
     /// A referral: a zone between the two is delegated to other servers.
     Referral(Cut),
+    /// SERVFAIL: the parent zone has no data.
+    Unavailable(Unavailable),
 }
 
 /// A delegation (RFC 1034 section 4.2.1).
@@ -202,6 +207,8 @@ pub struct Zone {
     pub no_data: Box<[(u32, TemplateId)]>,
     /// The parent zone; `None` when it is not served here.
     pub parent: Option<Parent>,
+    /// Why the zone has no data; `None` when it has.
+    pub unavailable: Option<Unavailable>,
 }
 
 /// A fleet with its paths.

@@ -6,7 +6,7 @@
 //! question name itself.
 
 use crate::wire::writer::{MessageWriter, Owner};
-use crate::wire::{HEADER, MAX_MESSAGE};
+use crate::wire::{HEADER, MAX_MESSAGE, rtype};
 use crate::zone::records::Rrset;
 
 /// Number of a template.
@@ -34,6 +34,8 @@ pub struct Template<'t> {
     pub origin_length: usize,
     /// Number of records in each section.
     pub counts: SectionCounts,
+    /// Whether the last record is a SOA record, whose serial may have to be replaced.
+    pub ends_with_soa: bool,
 }
 
 /// Templates, stored one after the other.
@@ -55,6 +57,7 @@ struct TemplateEntry {
     pointers_length: u16,
     counts: SectionCounts,
     origin_length: u8,
+    ends_with_soa: bool,
 }
 
 /// A record of a template under construction.
@@ -91,6 +94,17 @@ impl<'r> TemplateRecord<'r> {
     }
 }
 
+impl<'r> Sections<'r> {
+    /// The records of all sections, in their order.
+    fn records(&self) -> impl DoubleEndedIterator<Item = &TemplateRecord<'r>> {
+        self.answer.iter().chain(&self.authority).chain(&self.additional)
+    }
+
+    fn last(&self) -> Option<&TemplateRecord<'r>> {
+        self.records().next_back()
+    }
+}
+
 impl Templates {
     /// Writes a template that follows a question for `origin`; `None` when it is too long for a
     /// message.
@@ -101,8 +115,7 @@ impl Templates {
         message.get_mut(HEADER..HEADER + origin.len())?.copy_from_slice(origin);
         let mut pointers = Vec::new();
         let mut writer = MessageWriter::for_template(&mut message, question_end, &mut pointers);
-        for record in sections.answer.iter().chain(&sections.authority).chain(&sections.additional)
-        {
+        for record in sections.records() {
             writer.record(record.owner, record.rtype, record.class, record.ttl, record.rdata);
         }
         let end = writer.finish()?;
@@ -117,6 +130,7 @@ impl Templates {
             octets_length: (end - question_end) as u16,
             pointers_length: pointers.len() as u16,
             origin_length: origin.len() as u8,
+            ends_with_soa: sections.last().is_some_and(|last| last.rtype == rtype::SOA),
             counts: SectionCounts {
                 answer: count(&sections.answer),
                 authority: count(&sections.authority),
@@ -144,6 +158,7 @@ impl Templates {
             pointers: self.pointers.get(pointers..pointers + usize::from(entry.pointers_length))?,
             origin_length: usize::from(entry.origin_length),
             counts: entry.counts,
+            ends_with_soa: entry.ends_with_soa,
         })
     }
 }

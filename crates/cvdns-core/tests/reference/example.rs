@@ -87,7 +87,13 @@ fn tables<'s>(
             if path.is_empty() { key.name().to_owned() } else { format!("{path}.{}", key.name()) };
         out.push('\n');
         out.push_str(&wrapped(key.doc(), "#"));
-        let heading = if are_several { format!("[[{path}]]") } else { format!("[{path}]") };
+        // A table that may occur several times need not occur at all.
+        let is_set = section.keys.iter().any(|key| set(&path, *key).is_some());
+        let heading = match are_several {
+            true if is_set => format!("[[{path}]]"),
+            true => format!("# [[{path}]]"),
+            false => format!("[{path}]"),
+        };
         out.push_str(&heading);
         out.push('\n');
         for key in section.keys.iter().filter(|key| table_of(**key).is_none()) {

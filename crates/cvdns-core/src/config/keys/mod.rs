@@ -15,6 +15,7 @@ pub mod rate_limit;
 pub mod record;
 pub mod server;
 mod share;
+pub mod transfer;
 pub mod xdp;
 
 /// `cvdns.toml`.
@@ -34,6 +35,7 @@ pub static ROOT: Section = Section {
         &RATE_LIMIT,
         &COOKIES,
         &XDP,
+        &TRANSFER,
         &MONITOR,
         &LOG,
         &DNSTAP,
@@ -104,6 +106,10 @@ pub static COOKIES: Key<SubTable, Optional> =
 /// `[xdp]`.
 pub static XDP: Key<SubTable, Optional> =
     section("xdp", &xdp::SECTION, "UDP past the kernel's sockets (Linux); off without it.");
+
+/// `[transfer]`.
+pub static TRANSFER: Key<SubTable, Optional> =
+    section("transfer", &transfer::SECTION, "Zone transfers to secondary servers.");
 
 /// `[monitor]`.
 pub static MONITOR: Key<SubTable, Optional> =

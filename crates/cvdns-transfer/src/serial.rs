@@ -1,17 +1,17 @@
-//! The SOA serial of an exported zone (RFC 1982).
+//! Serials of zones (RFC 1982): how they follow from what a zone is made of, and which is greater.
 
 /// The serial that the sources of a zone add up to: the master file's serial, the feed's serial if
 /// the zone has mirrors, and the number of the half hour of the record's stamp if the zone has a
-/// record. When any of them rises, so does the sum (RFC 1982 section 3.1), and two servers that
-/// export the same sources get the same serial.
-pub(super) fn sum(master: u32, feed: Option<u64>, half_hour: Option<u32>) -> u32 {
+/// record. When any of them rises, so does the sum (RFC 1982 section 3.1), and two servers with the
+/// same sources get the same serial.
+pub fn sum(master: u32, feed: Option<u64>, half_hour: Option<u32>) -> u32 {
     // Only differences of feed serials matter, so the lower 32 bits are enough.
     master.wrapping_add(feed.unwrap_or_default() as u32).wrapping_add(half_hour.unwrap_or_default())
 }
 
 /// The serial of changed content: the sum, or one more than `before` if a secondary that has
 /// `before` would not take the sum as newer.
-pub(super) fn next(sum: u32, before: Option<u32>) -> u32 {
+pub fn next(sum: u32, before: Option<u32>) -> u32 {
     match before {
         Some(before) if !is_greater(sum, before) => before.wrapping_add(1),
         _ => sum,
@@ -20,7 +20,7 @@ pub(super) fn next(sum: u32, before: Option<u32>) -> u32 {
 
 /// Whether `one` is greater than `other` (RFC 1982 section 3.2). If they are half the range apart,
 /// neither is.
-pub(super) fn is_greater(one: u32, other: u32) -> bool {
+pub fn is_greater(one: u32, other: u32) -> bool {
     (1..1 << 31).contains(&one.wrapping_sub(other))
 }
 

@@ -1,0 +1,117 @@
+//! What each secondary has, as far as its requests and transfers show it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use cvdns_core::wire::name::Name;
+
+use super::secondary::SecondaryId;
+use super::served::{Served, zone_key};
+
+/// The serial that a secondary has of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The serial.
+    pub serial: u32,
+    /// When it took it, or showed that it has it.
+    pub at: Timestamp,
+}
+
+/// What is known of a secondary and a zone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What it has; `None` if it has shown nothing yet.
+    pub taken: Option<Taken>,
+    /// Since when it has not the newest version; `None` if it has, or moved since.
+    pub behind_since: Option<Timestamp>,
+}
+
+/// What all secondaries have.
+#[derive(Debug, Default)]
+pub struct Progress {
+    known: Mutex<HashMap<(SecondaryId, String), Known>>,
+    /// Told of each change.
+    changed: Notify,
+    /// How many changes there were.
+    changes: AtomicU64,
+}
+
+impl Progress {
+    /// Notes that a secondary has this serial of a zone.
+    pub(super) fn note(&self, secondary: SecondaryId, zone: &Name, taken: Taken) {
+        let mut all = self.lock();
+        let known = all.entry((secondary, zone_key(zone))).or_default();
+        if known.taken.is_none_or(|before| before.serial != taken.serial) {
+            known.behind_since = None;
+            self.changes.fetch_add(1, Relaxed);
+        }
+        known.taken = Some(taken);
+        drop(all);
+        self.changed.notify_one();
+    }
+
+    /// Notes who has not the newest versions, and forgets who is no longer configured.
+    pub(super) fn compare(&self, served: &Served) {
+        let mut before = std::mem::take(&mut *self.lock());
+        let mut all = HashMap::new();
+        for secondary in &served.secondaries {
+            for zone in served.zones_of(secondary) {
+                let newest = zone.history.newest();
+                let place = (secondary.id(), zone_key(&newest.zone));
+                let mut known = before.remove(&place).unwrap_or_default();
+                if known.taken.is_some_and(|taken| taken.serial == newest.serial()) {
+                    known.behind_since = None;
+                } else {
+                    known.behind_since.get_or_insert(zone.since);
+                }
+                all.insert(place, known);
+            }
+        }
+        *self.lock() = all;
+    }
+
+    /// What is known of a secondary and a zone.
+    pub fn of(&self, secondary: &SecondaryId, zone: &Name) -> Known {
+        let known = self.lock().get(&(secondary.clone(), zone_key(zone))).copied();
+        known.unwrap_or_default()
+    }
+
+    /// Waits until something is noted.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// How often what secondaries have has changed.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Relaxed)
+    }
+
+    /// What all secondaries have, sorted.
+    pub fn all(&self) -> Vec<(SecondaryId, String, Taken)> {
+        let known = self.lock();
+        let taken = known
+            .iter()
+            .filter_map(|((id, zone), known)| Some((id.clone(), zone.clone(), known.taken?)));
+        let mut all: Vec<_> = taken.collect();
+        drop(known);
+        all.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        all
+    }
+
+    /// Goes on with what an earlier run of the server knew.
+    pub fn resume(&self, taken: impl IntoIterator<Item = (SecondaryId, String, Taken)>) {
+        let mut all = self.lock();
+        for (id, zone, taken) in taken {
+            all.entry((id, zone)).or_default().taken.get_or_insert(taken);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(SecondaryId, String), Known>> {
+        // Nothing can panic while it is held.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

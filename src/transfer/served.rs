@@ -1,0 +1,101 @@
+//! What secondaries may transfer at the moment.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use cvdns_core::wire::name::Name;
+use cvdns_transfer::{History, Keyring};
+
+use super::secondary::{SecondaryId, SecondaryServer};
+
+/// A zone that is transferred.
+#[derive(Debug, Clone)]
+pub struct ServedZone {
+    /// Its newest version, and the differences that lead to it.
+    pub history: Arc<History>,
+    /// Since when it has that version.
+    pub since: Timestamp,
+}
+
+/// Keys, secondaries and zones of a moment.
+#[derive(Debug, Default)]
+pub struct Served {
+    /// All keys.
+    pub keys: Arc<Keyring>,
+    /// The servers that may transfer zones.
+    pub secondaries: Vec<SecondaryServer>,
+    /// The zones that any of them may transfer, but the catalog.
+    pub zones: BTreeMap<String, ServedZone>,
+    /// Zones that are not transferred, as their answers depend on the client.
+    pub refused: HashSet<Name>,
+    /// The name of the catalog.
+    pub catalog: Option<Name>,
+    /// The catalog, by the patterns of those who may have it.
+    pub catalogs: HashMap<String, ServedZone>,
+    /// Most octets over UDP (`edns-udp-size`).
+    pub udp_size: u16,
+}
+
+/// What becomes of a request for a zone.
+#[derive(Debug)]
+pub enum Found {
+    /// The zone may be transferred.
+    Zone(ServedZone),
+    /// Nobody with this address and key may transfer anything.
+    Stranger,
+    /// The secondary may not transfer this zone.
+    NotTaken,
+    /// The zone's answers depend on the client.
+    DependsOnClients,
+    /// There is no such zone here.
+    NotHere,
+}
+
+/// What [`Served::zones`] is sorted by.
+pub(super) fn zone_key(zone: &Name) -> String {
+    zone.to_lower().to_string()
+}
+
+impl Served {
+    /// The zone for whoever asks from this address with this key, and who that is.
+    pub fn find(&self, zone: &Name, address: IpAddr, key: &Name) -> (Option<SecondaryId>, Found) {
+        let mut known = None;
+        for secondary in &self.secondaries {
+            if !secondary.is_it(address, key) {
+                continue;
+            }
+            known.get_or_insert(secondary);
+            if let Some(found) = self.of(secondary, zone) {
+                return (Some(secondary.id()), Found::Zone(found.clone()));
+            }
+        }
+        let found = match known {
+            None => Found::Stranger,
+            Some(_) if self.refused.contains(zone) => Found::DependsOnClients,
+            Some(_) if self.zones.contains_key(&zone_key(zone)) => Found::NotTaken,
+            Some(_) => Found::NotHere,
+        };
+        (known.map(SecondaryServer::id), found)
+    }
+
+    /// The zone, if this secondary may transfer it.
+    pub fn of(&self, secondary: &SecondaryServer, zone: &Name) -> Option<&ServedZone> {
+        if self.catalog.as_ref() == Some(zone) {
+            return self.catalogs.get(&secondary.patterns());
+        }
+        self.zones.get(&zone_key(zone)).filter(|_| secondary.takes.takes(zone))
+    }
+
+    /// The zones that a secondary may transfer, its catalog first.
+    pub fn zones_of<'s>(
+        &'s self,
+        secondary: &'s SecondaryServer,
+    ) -> impl Iterator<Item = &'s ServedZone> {
+        let catalog = self.catalog.as_ref().and(self.catalogs.get(&secondary.patterns()));
+        let takes = |zone: &&ServedZone| secondary.takes.takes(&zone.history.newest().zone);
+        catalog.into_iter().chain(self.zones.values().filter(takes))
+    }
+}
