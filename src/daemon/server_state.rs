@@ -427,6 +427,7 @@ impl ServerState {
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);
         self.publisher.publish(compiled, now);
+        self.announce_versions();
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
         self.keep_history();

@@ -20,6 +20,7 @@ mod remote_overrides;
 mod sockets;
 mod source;
 mod transfer_keys;
+mod transfer_zones;
 mod transferred;
 mod zone_copies;
 mod zones;
@@ -146,6 +147,7 @@ fn load_after(
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
+    transfer_zones::check(&config, &zones, problems);
     let has_primaries = !transferred.is_empty();
     let settings = Settings { has_primaries, ..settings(&config, &transfer_keys) };
     let inputs =

@@ -47,6 +47,13 @@ pub struct ZoneInput {
     pub fleet_complete: bool,
 }
 
+impl ZoneInput {
+    /// The names of its zones.
+    pub fn origins(&self) -> impl Iterator<Item = &Name> {
+        self.zones.iter().map(|zone| &zone.records.origin)
+    }
+}
+
 /// A zone whose `{cc}` is expanded.
 #[derive(Debug)]
 pub struct ExpandedZone {
