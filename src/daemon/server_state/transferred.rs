@@ -31,7 +31,7 @@ impl ServerState {
                     attempts(&failed),
                     self.meanwhile(&zone)
                 );
-                self.complain(&zone, what);
+                self.complain(&zone, &what);
                 (false, None)
             }
             Some(Confirmed::Same { serial, primary }) => {
@@ -108,10 +108,8 @@ impl ServerState {
     /// Refuses a result for want of memory: the check is to be repeated.
     pub(in crate::daemon) fn postpone(&mut self, checked: &Checked, why: &str) -> Verdict {
         let zone = &checked.zone;
-        self.complain(
-            zone,
-            format!("the zone {zone} has a newer version, which is not read: {why}"),
-        );
+        let what = format!("the zone {zone} has a newer version, which is not read: {why}");
+        self.complain(zone, &what);
         let timers = self.records_of(zone).and_then(|records| timers(&records));
         let next = self.checks.of_mut(zone).after_failure(timers);
         self.show();
@@ -255,7 +253,7 @@ impl ServerState {
                     self.meanwhile(zone)
                 );
                 *self.checks.of_mut(zone).failures.entry("invalid").or_default() += 1;
-                self.complain(zone, what);
+                self.complain(zone, &what);
                 return None;
             }
         };
@@ -356,8 +354,8 @@ impl ServerState {
     }
 
     /// Logs what is wrong with a zone, unless it was wrong before.
-    fn complain(&mut self, zone: &Name, what: String) {
-        if self.checks.of_mut(zone).complain(what.clone()) {
+    fn complain(&mut self, zone: &Name, what: &str) {
+        if self.checks.of_mut(zone).complain(what.to_owned()) {
             warn!(zone = %zone, "{what}");
         }
     }
@@ -372,7 +370,7 @@ impl ServerState {
             return;
         }
         let what = format!("a primary of the zone {zone} fails: {}", attempts(failed));
-        self.complain(zone, what);
+        self.complain(zone, &what);
     }
 
     /// What holds while a zone is not confirmed.
