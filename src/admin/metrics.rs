@@ -4,6 +4,7 @@ mod encoder;
 mod state;
 mod traffic;
 mod transferred;
+mod transfers;
 mod xdp;
 
 use std::fmt::Error;
@@ -56,6 +57,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.xdp(&tallies.xdp())?;
     encoder.log(log.counts())?;
     encoder.dnstap(dnstap)?;
+    encoder.transfers(&view.transfers, now)?;
     let condition = condition.load();
     encoder.program(&condition)?;
     encoder.cookie_secrets(&view.cookie_secrets.load())?;

@@ -25,6 +25,7 @@ mod routes;
 mod serving;
 pub mod status;
 pub(crate) mod status_text;
+mod transfer_text;
 pub mod transferred;
 mod view;
 pub mod xdp_status;

@@ -12,6 +12,7 @@ use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
 use crate::logging::{LevelInForce, LogQueue};
+use crate::transfer::TransferStatus;
 use cvdns_core::answer::QueryTotals;
 use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
@@ -76,6 +77,9 @@ pub struct Status {
     /// dnstap; `None` if nothing is sent to a collector.
     #[serde(default)]
     pub dnstap: Option<DnstapStatus>,
+    /// Transfers to secondary servers; `None` if nobody may transfer anything.
+    #[serde(default)]
+    pub transfers: Option<TransferStatus>,
 }
 
 /// The log: its level and losses.
@@ -268,6 +272,7 @@ impl Status {
             failed_reloads: condition.reloads[1],
             log: LogStatus::of(view.log_level.in_force(), &view.log),
             dnstap: DnstapStatus::of(&view.dnstap),
+            transfers: TransferStatus::of(&view.transfers, now),
         }
     }
 }

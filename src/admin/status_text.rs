@@ -6,6 +6,7 @@ use super::status::{
     DnstapStatus, FeedStatus, LogStatus, OverrideStatus, OverridesStatus, QueryStatus,
     RecordStatus, Status, ZoneStatus,
 };
+use super::transfer_text::transfers;
 use super::transferred::TransferredStatus;
 use super::xdp_status::{XdpInterface, XdpQueue};
 use cvdns_core::explain::format::age;
@@ -58,6 +59,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         ("not taken", status.not_taken.clone()),
         ("log", log(&status.log)),
         ("dnstap", status.dnstap.as_ref().map(dnstap).into_iter().collect()),
+        ("transfers", status.transfers.as_ref().map(transfers).unwrap_or_default()),
     ];
     parts.map(|(label, lines)| Section { label, lines }).into()
 }

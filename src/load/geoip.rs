@@ -110,18 +110,18 @@ pub(super) fn read(
     before: Option<&CountryData>,
     problems: &mut Problems,
 ) -> CountryData {
-    let asks = |zone: &ZoneInput| {
-        zone.file
-            .names
-            .iter()
-            .any(|name| matches!(name.kind, NameKind::Pool { pool: PoolRef::Client, .. }))
-            || zone.fleet.enabled().any(|(_, mirror)| !mirror.not_for.is_empty())
-    };
-    if !zones.iter().any(asks) {
+    if !zones.iter().any(depends_on_clients) {
         let described = "no country database: no answer depends on where clients are";
         return CountryData::unread(described, None);
     }
     read_file(&beside(path, &config.geoip.database.value), config, before, problems)
+}
+
+/// Whether any answer of a zone file depends on where clients are.
+pub(super) fn depends_on_clients(zone: &ZoneInput) -> bool {
+    let asks = |kind: &NameKind| matches!(kind, NameKind::Pool { pool: PoolRef::Client, .. });
+    zone.file.names.iter().any(|name| asks(&name.kind))
+        || zone.fleet.enabled().any(|(_, mirror)| !mirror.not_for.is_empty())
 }
 
 /// Reads the database from this file.

@@ -20,6 +20,7 @@ mod remote_overrides;
 mod sockets;
 mod source;
 mod transfer_keys;
+mod transfer_zones;
 mod transferred;
 mod zone_copies;
 mod zones;
@@ -146,8 +147,8 @@ fn load_after(
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
-    let has_primaries = !transferred.is_empty();
-    let settings = Settings { has_primaries, ..settings(&config, &transfer_keys) };
+    transfer_zones::check(&config, &zones, problems);
+    let settings = settings(&config, &transfer_keys);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
@@ -322,6 +323,5 @@ fn settings(config: &Config, keys: &Keyring) -> Settings {
         lag: config.record.lag,
         stuck_after: config.record.stuck_after,
         has_keys: !keys.is_empty(),
-        has_primaries: false,
     }
 }

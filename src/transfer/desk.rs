@@ -34,7 +34,7 @@ pub struct TransferDesk {
     progress: Arc<Progress>,
     tally: Arc<TransferTally>,
     notified: NotifyState,
-    /// Told whenever something else is served.
+    /// Told whenever something else may be announced.
     changed: Notify,
 }
 
@@ -78,6 +78,11 @@ impl TransferDesk {
     pub(super) fn serve(&self, served: Served) {
         self.progress.compare(&served);
         self.served.store(Arc::new(served));
+    }
+
+    /// Has secondaries notified of what is served. Call this once the SOA records are answered
+    /// that say so: a secondary that is notified asks for them at once.
+    pub fn announce(&self) {
         self.changed.notify_one();
     }
 
@@ -96,7 +101,7 @@ impl TransferDesk {
         &self.notified
     }
 
-    /// Waits until something else is served.
+    /// Waits for [`Self::announce`].
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }

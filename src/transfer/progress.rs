@@ -59,9 +59,15 @@ impl Progress {
         let mut before = std::mem::take(&mut *self.lock());
         let mut all = HashMap::new();
         for secondary in &served.secondaries {
-            for zone in served.zones_of(secondary) {
+            let id = secondary.id();
+            let has_taken = |zone: &Name| {
+                let known = before.get(&(id.clone(), zone_key(zone)));
+                known.is_some_and(|known| known.taken.is_some())
+            };
+            let expected: Vec<_> = served.expected_of(secondary, has_taken).collect();
+            for zone in expected {
                 let newest = zone.history.newest();
-                let place = (secondary.id(), zone_key(&newest.zone));
+                let place = (id.clone(), zone_key(&newest.zone));
                 let mut known = before.remove(&place).unwrap_or_default();
                 if known.taken.is_some_and(|taken| taken.serial == newest.serial()) {
                     known.behind_since = None;

@@ -89,12 +89,15 @@ impl Served {
         self.zones.get(&zone_key(zone)).filter(|_| secondary.takes.takes(zone))
     }
 
-    /// The zones that a secondary may transfer, its catalog first.
-    pub fn zones_of<'s>(
+    /// The zones that a secondary is expected to have, the catalog first. That is expected only of
+    /// one that has transferred it before: not every secondary takes catalogs.
+    pub fn expected_of<'s>(
         &'s self,
         secondary: &'s SecondaryServer,
+        has_catalog: impl Fn(&Name) -> bool,
     ) -> impl Iterator<Item = &'s ServedZone> {
-        let catalog = self.catalog.as_ref().and(self.catalogs.get(&secondary.patterns()));
+        let catalog = self.catalog.as_ref().filter(|catalog| has_catalog(catalog));
+        let catalog = catalog.and_then(|_| self.catalogs.get(&secondary.patterns()));
         let takes = |zone: &&ServedZone| secondary.takes.takes(&zone.history.newest().zone);
         catalog.into_iter().chain(self.zones.values().filter(takes))
     }

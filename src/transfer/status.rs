@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cvdns_core::wire::name::Name;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -123,7 +124,8 @@ impl SecondaryStatus {
     ) -> Self {
         let id = secondary.id();
         let (mut zones, mut behind) = (Vec::new(), None);
-        for zone in served.zones_of(secondary) {
+        let has_taken = |zone: &Name| desk.progress().of(&id, zone).taken.is_some();
+        for zone in served.expected_of(secondary, has_taken) {
             let newest = zone.history.newest();
             let known = desk.progress().of(&id, &newest.zone);
             let current = known.taken.is_some_and(|taken| taken.serial == newest.serial());

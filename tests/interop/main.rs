@@ -30,3 +30,4 @@ mod monitoring;
 mod schemas;
 mod secondary;
 mod static_zones;
+mod transfer;

@@ -8,7 +8,9 @@ use tracing::{info, warn};
 
 use super::ServerState;
 use crate::admin::TransferredCondition;
-use crate::daemon::secondary::{Attempt, Checked, Confirmed, NewVersion, Verdict, serial_of};
+use crate::daemon::secondary::{
+    Attempt, Checked, Confirmed, NewVersion, NotifyListener, Verdict, serial_of,
+};
 use crate::load::{CopyNote, TransferredZone, ZoneCopies, first_error, parse_transferred};
 use crate::logging::log_problems;
 use cvdns_core::problem::{Problems, plural};
@@ -56,6 +58,11 @@ impl ServerState {
         };
         self.show();
         Verdict { number, records, next }
+    }
+
+    /// What answers NOTIFY.
+    pub(in crate::daemon) fn notified(&self) -> &NotifyListener {
+        &self.notified
     }
 
     /// Leaves transfers to another process, whose copies are followed from now on.

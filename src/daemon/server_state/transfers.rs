@@ -32,6 +32,13 @@ impl ServerState {
         }
     }
 
+    /// Has secondaries notified of what was published.
+    pub(super) fn announce_versions(&self) {
+        if let Some(versions) = &self.zone_versions {
+            versions.desk().announce();
+        }
+    }
+
     /// Goes on from the versions that the server before kept last, whose directory this is now.
     pub(super) fn take_over_versions(&mut self, now: Timestamp) {
         if let Some(versions) = &mut self.zone_versions {

@@ -316,12 +316,10 @@ impl StateDirectory {
 
 /// Removes what a server that was killed while it wrote has left.
 fn remove_leftovers(directory: &Path) {
-    let is_left = |name: &str| FILES.iter().any(|file| is_leftover(name, file));
-    remove_where(directory, &is_left);
-    remove_where(&directory.join(transfers::DIRECTORY), &|name| target_of(name).is_some());
-}
-
-fn remove_where(directory: &Path, is_left: &dyn Fn(&str) -> bool) {
+    let is_left = |name: &str| {
+        FILES.iter().any(|file| is_leftover(name, file))
+            || target_of(name).is_some_and(|target| target.starts_with(transfers::PREFIX))
+    };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_left) {
             let _ = fs::remove_file(entry.path());

@@ -1,6 +1,5 @@
-//! Versions of transferred zones and what secondaries have of them, in a directory of their own.
+//! Versions of transferred zones, and what secondaries have of them.
 
-use std::fs;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -13,11 +12,9 @@ use crate::transfer::{KeepsVersions, Progress, SecondaryId, Taken};
 use cvdns_io::{cannot_write, read_optional, replace_private};
 use cvdns_transfer::{History, kept};
 
-/// The directory below the state directory, and what its files are complained of by.
-pub(super) const DIRECTORY: &str = "transfer";
-
-/// The end of the names of files of versions.
-const EXTENSION: &str = "versions";
+/// How the names of files of versions begin. They lie in the state directory itself: a server in
+/// its sandbox makes no directories.
+pub(super) const PREFIX: &str = "transfer-";
 
 /// Most octets of a file: a zone of the longest length and its differences.
 const MAX_FILE: u64 = 1 << 33;
@@ -71,7 +68,7 @@ impl StateDirectory {
     }
 
     fn versions_path(&self, file: &str) -> Option<PathBuf> {
-        Some(self.path.as_ref()?.join(DIRECTORY).join(format!("{file}.{EXTENSION}")))
+        Some(self.path.as_ref()?.join(format!("{PREFIX}{file}")))
     }
 }
 
@@ -97,9 +94,9 @@ impl KeepsVersions for StateDirectory {
 
     fn keep_versions(&mut self, file: &str, history: &History) {
         let Some(path) = self.versions_path(file).filter(|_| !self.is_foreign) else { return };
-        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| replace_private(&path, &kept::to_octets(history)));
-        let complaint = self.complaints.entry(DIRECTORY).or_default();
+        let complaint = self.complaints.entry(PREFIX).or_default();
         match written {
             Ok(()) => drop(complaint.clear()),
             Err(error) => {

@@ -82,6 +82,7 @@ fn word(code: u8) -> String {
     match code {
         1 => "FORMERR".to_owned(),
         2 => "SERVFAIL".to_owned(),
+        3 => "NXDOMAIN: it does not serve the zone".to_owned(),
         4 => "NOTIMP: it takes no notifications".to_owned(),
         5 => "REFUSED: it does not take notifications from this server".to_owned(),
         9 => "NOTAUTH: it does not serve the zone, or not know the key".to_owned(),

@@ -8,6 +8,7 @@ use crate::transfer::notified::NotifyOutcome;
 use crate::transfer::progress::Progress;
 use crate::transfer::secondary::SecondaryId;
 use crate::transfer::served::{Served, zone_key};
+use cvdns_core::wire::name::Name;
 
 /// Notifications that are due, sent, or answered, for each secondary and zone.
 #[derive(Debug, Default)]
@@ -23,8 +24,8 @@ struct Entry {
     at: Option<Instant>,
     /// Whether one is under way.
     is_sent: bool,
-    /// How often the newest version was sent in vain.
-    failures: u32,
+    /// How often the newest version was sent.
+    tries: u32,
     /// The serial that was sent last, and when.
     last: Option<(u32, Instant)>,
 }
@@ -33,7 +34,7 @@ struct Entry {
 /// are one change. One that took the version is notified of the next at once.
 const COALESCED: Duration = Duration::from_secs(5);
 
-/// The pause after the first notification in vain. It doubles with each (RFC 1996 section 3.6).
+/// The pause after the first notification. It doubles with each (RFC 1996 section 3.6).
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest pause.
@@ -41,7 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Most notifications of one version. After these, about seven minutes, the secondary finds out by
 /// the zone's REFRESH.
-const MOST_FAILURES: u32 = 10;
+const MOST_TRIES: u32 = 10;
 
 /// Most notifications at the same time; each has a socket.
 const MOST: usize = 16;
@@ -53,7 +54,8 @@ impl Schedule {
         for secondary in &served.secondaries {
             let Some(address) = secondary.notified() else { continue };
             let id = secondary.id();
-            for zone in served.zones_of(secondary) {
+            let has_taken = |zone: &Name| progress.of(&id, zone).taken.is_some();
+            for zone in served.expected_of(secondary, has_taken) {
                 let version = zone.history.newest();
                 let (serial, name) = (version.serial(), zone_key(&version.zone));
                 let taken = progress.of(&id, &version.zone).taken.map(|taken| taken.serial);
@@ -67,7 +69,7 @@ impl Schedule {
                         address,
                         key: secondary.key.clone(),
                     };
-                    Entry { due, at: Some(now), is_sent: false, failures: 0, last: None }
+                    Entry { due, at: Some(now), is_sent: false, tries: 0, last: None }
                 });
                 let is_new = entry.due.version.serial() != serial;
                 (entry.due.version, entry.due.key) = (version.clone(), secondary.key.clone());
@@ -87,6 +89,7 @@ impl Schedule {
             if !entry.is_sent && entry.at.is_some_and(|at| at <= now) {
                 self.under_way += 1;
                 (entry.at, entry.is_sent) = (None, true);
+                entry.tries = entry.tries.saturating_add(1);
                 entry.last = Some((entry.due.version.serial(), now));
                 taken.push(entry.due.clone());
             }
@@ -106,12 +109,14 @@ impl Schedule {
         let place = (outcome.secondary.clone(), outcome.zone.clone());
         let Some(entry) = self.entries.get_mut(&place) else { return };
         entry.is_sent = false;
-        if outcome.result.is_err() && entry.due.version.serial() == outcome.serial {
-            entry.failures = entry.failures.saturating_add(1);
-            let pause = FIRST_PAUSE.saturating_mul(1 << entry.failures.min(10).saturating_sub(1));
-            let is_last = entry.failures >= MOST_FAILURES;
-            entry.at = (!is_last).then(|| now + pause.min(LONGEST_PAUSE));
+        if entry.due.version.serial() != outcome.serial {
+            return;
         }
+        // Even a secondary that has answered may be killed before it takes the version.
+        let least = if outcome.result.is_ok() { COALESCED } else { FIRST_PAUSE };
+        let pause = FIRST_PAUSE.saturating_mul(1 << entry.tries.clamp(1, 10).saturating_sub(1));
+        let is_last = entry.tries >= MOST_TRIES;
+        entry.at = (!is_last).then(|| now + pause.clamp(least, LONGEST_PAUSE));
     }
 }
 
@@ -119,16 +124,15 @@ impl Entry {
     /// Plans the next notification. `taken` is the serial that the secondary has.
     fn plan(&mut self, is_new: bool, taken: Option<u32>, now: Instant) {
         if taken == Some(self.due.version.serial()) {
-            (self.at, self.failures) = (None, 0);
+            (self.at, self.tries) = (None, 0);
             return;
         }
         if is_new {
-            self.failures = 0;
+            self.tries = 0;
             self.at = Some(now);
         }
         // While the version before is on its way, the next one waits.
         if let (Some(at), Some((serial, sent))) = (self.at, self.last)
-            && self.failures == 0
             && serial != self.due.version.serial()
         {
             let is_open = taken != Some(serial);

@@ -47,6 +47,13 @@ pub struct ZoneInput {
     pub fleet_complete: bool,
 }
 
+impl ZoneInput {
+    /// The names of its zones.
+    pub fn origins(&self) -> impl Iterator<Item = &Name> {
+        self.zones.iter().map(|zone| &zone.records.origin)
+    }
+}
+
 /// A zone whose `{cc}` is expanded.
 #[derive(Debug)]
 pub struct ExpandedZone {
@@ -106,8 +113,6 @@ pub struct Settings {
     /// Whether the server has keys: signed queries and requests for transfers are then answered by
     /// others ([`Elsewhere`](crate::answer::Elsewhere)).
     pub has_keys: bool,
-    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others.
-    pub has_primaries: bool,
 }
 
 impl Settings {
@@ -178,7 +183,6 @@ impl Default for Settings {
             lag: record::LAG.preset(),
             stuck_after: record::STUCK_AFTER.preset(),
             has_keys: false,
-            has_primaries: false,
         }
     }
 }

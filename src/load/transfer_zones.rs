@@ -1,0 +1,71 @@
+//! Checks whether the zones can be transferred that a configuration says.
+
+use cvdns_core::config::{ClientNames, Config};
+use cvdns_core::problem::Problems;
+use cvdns_core::snapshot::inputs::ZoneInput;
+use cvdns_core::wire::name::Name;
+
+use super::geoip::depends_on_clients;
+
+/// Reports secondaries whose zones are not here or are not transferred, a catalog that is a zone
+/// already, and serials that would not survive a restart.
+pub(super) fn check(config: &Config, zones: &[ZoneInput], problems: &mut Problems) {
+    let transfer = &config.transfer;
+    if !transfer.is_on() {
+        return;
+    }
+    let names: Vec<&Name> = zones.iter().flat_map(ZoneInput::origins).collect();
+    if let Some(catalog) = &transfer.catalog
+        && names.contains(&&catalog.value)
+    {
+        let what = format!("{} is a zone of this server already", catalog.value);
+        let help = "name the catalog otherwise: nobody asks for it but the secondaries";
+        problems.error(catalog.location.clone(), what, help);
+    }
+    for secondary in &transfer.secondaries {
+        for pattern in &secondary.zones {
+            if !names.iter().any(|name| pattern_matches(&pattern.value, name)) {
+                let what = format!("no zone of this server is {}", pattern.value);
+                let help = "the names of zones are the origins of the zone files";
+                problems.warning(pattern.location.clone(), what, help);
+            }
+        }
+    }
+    warn_of_clients(config, zones, problems);
+    if config.feed.state.is_none()
+        && let Some(first) = transfer.secondaries.first()
+    {
+        let what = "the serials of transferred zones are not kept: `state` in [feed] is not set";
+        let help = "set it: after a restart a serial could otherwise be smaller than before, and \
+                    secondaries would not take the zone until it has grown";
+        problems.warning(first.address.location.clone(), what, help);
+    }
+}
+
+fn pattern_matches(pattern: &str, zone: &Name) -> bool {
+    wildmatch::WildMatch::new(pattern).matches(&zone.to_lower().to_string())
+}
+
+/// Warns of zones that secondaries may have, and do not get.
+fn warn_of_clients(config: &Config, zones: &[ZoneInput], problems: &mut Problems) {
+    let transfer = &config.transfer;
+    if !config.server.ecs || transfer.client_names != ClientNames::Refuse {
+        return;
+    }
+    for zone in zones.iter().filter(|zone| depends_on_clients(zone)) {
+        let is_taken = |origin: &&Name| transfer.secondaries.iter().any(|of| of.takes(origin));
+        if !zone.origins().any(|origin| is_taken(&origin)) {
+            continue;
+        }
+        let what = format!(
+            "{} is not transferred: answers to some of its names depend on the client, and a \
+             secondary would give all clients the same",
+            zone.file.origin.value
+        );
+        let help = "resolvers with ECS keep such an answer for all their clients, also if cvdns \
+                    answers others (RFC 7871 section 7.3.1). Write `client-names = \"unknown\"` in \
+                    [transfer] if the secondaries are in no NS record of the zone, or \
+                    `ecs = false` in [server]";
+        problems.warning(zone.file.origin.location.clone(), what, help);
+    }
+}
