@@ -20,13 +20,11 @@ use super::observer::{Observing, ObservingThreads};
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
 use super::reload_memory::ReloadMemory;
-use super::secondary::{NotifyListener, Primaries};
+use super::secondary::Primaries;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{
-    Admin, NotifyCounts, OperatorRequest, ProcessStats, SecretsCondition, ServerView,
-};
+use crate::admin::{Admin, OperatorRequest, ProcessStats, SecretsCondition, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use crate::transfer::Notifier;
@@ -64,8 +62,6 @@ impl Daemon {
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
-        let notify = NotifyListener::default();
-        let make = make.notified_by(notify.clone());
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
         let (sockets, xdp) = shared(&listeners, &admin)?;
@@ -75,8 +71,7 @@ impl Daemon {
         drop(make);
         let (requests, changes) = mpsc::channel(1);
         let log = (log, log_level.clone());
-        let (secrets, notifies) = (cookies.condition().clone(), notify.counts().clone());
-        let seen = (threads.dnstap(), process, secrets, notifies);
+        let seen = (threads.dnstap(), process, cookies.condition().clone());
         let view = view(&state, serving.tallies(), log, seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
@@ -91,7 +86,7 @@ impl Daemon {
         let events = EventLoop {
             config: &config,
             pollers,
-            primaries: Primaries::start(notify, state.loaded()),
+            primaries: Primaries::start(state.notified().clone(), state.loaded()),
             pending: &pending,
             changes,
             log_level: &log_level,
@@ -133,6 +128,7 @@ fn answering(
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
     let (observing, threads) = Observing::start(&state.loaded().config, config, log, &snapshots)?;
     let make = MakeAnswerer::new(snapshots, queries, observing).protected_by(protection);
+    let make = make.notified_by(state.notified().clone());
     let make = match state.transfers() {
         Some(desk) => make.with_transfers(desk.clone()),
         None => make,
@@ -192,16 +188,15 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-/// What the admin address shows of dnstap, the process, the secrets of cookies and NOTIFY.
-type Seen =
-    (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>, Arc<NotifyCounts>);
+/// What the admin address shows of dnstap, the process and the secrets of cookies.
+type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>);
 
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    (dnstap, process, cookie_secrets, notifies): Seen,
+    (dnstap, process, cookie_secrets): Seen,
     changes: mpsc::Sender<OperatorRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -217,7 +212,7 @@ fn view(
         log_level,
         dnstap,
         process,
-        notifies,
+        notifies: state.notified().counts().clone(),
         transfers: state.transfers().cloned().unwrap_or_default(),
         changes,
     }

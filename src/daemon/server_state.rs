@@ -26,6 +26,7 @@ use super::overrides_state::OverridesState;
 use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
+use super::secondary::NotifyListener;
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use super::zone_checks::ZoneChecks;
@@ -62,6 +63,8 @@ pub(super) struct ServerState {
     expired: LogOnce,
     /// Whether another process transfers zones, whose copies are followed.
     follows_copies: bool,
+    /// Answers NOTIFY.
+    notified: NotifyListener,
     state_directory: StateDirectory,
     /// Versions of transferred zones; `None` where nobody is served.
     zone_versions: Option<Versions>,
@@ -119,6 +122,7 @@ impl ServerState {
             checks: ZoneChecks::default(),
             expired: LogOnce::default(),
             follows_copies: false,
+            notified: NotifyListener::default(),
             state_directory,
             zone_versions: None,
             publisher,

@@ -148,8 +148,7 @@ fn load_after(
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
     transfer_zones::check(&config, &zones, problems);
-    let has_primaries = !transferred.is_empty();
-    let settings = Settings { has_primaries, ..settings(&config, &transfer_keys) };
+    let settings = settings(&config, &transfer_keys);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
@@ -327,6 +326,5 @@ fn settings(config: &Config, keys: &Keyring) -> Settings {
         lag: config.record.lag,
         stuck_after: config.record.stuck_after,
         has_keys: !keys.is_empty(),
-        has_primaries: false,
     }
 }

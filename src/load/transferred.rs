@@ -178,11 +178,12 @@ impl ZoneFinder<'_> {
         let has_none = input.unavailable == Some(Unavailable::NotTransferred);
         let is_same = copies.version(origin) == zone.version;
         let records = input.records.clone();
-        (is_same && !has_none).then(|| Found {
+        let found = Found {
             zone: ExpandedZone { country: None, records, unavailable: input.unavailable },
             checked: zone.checked,
             version: zone.version,
-        })
+        };
+        (is_same && !has_none).then_some(found)
     }
 
     /// Reads the copy of a zone. One that cannot be used is as good as none: the zone is

@@ -1,7 +1,7 @@
 //! Answers NOTIFY for zones that are transferred (RFC 1996).
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -59,7 +59,7 @@ impl NotifyListener {
         let zones = secondary.map(|secondary| {
             // The zones have the same numbers in the schedule.
             let zones = loaded.transferred.iter().enumerate().map(|(number, zone)| {
-                let addresses = zone.primaries.iter().map(|primary| primary.ip()).collect();
+                let addresses = zone.primaries.iter().map(SocketAddr::ip).collect();
                 let key = zone.key.as_ref().map(|key| key.value.clone());
                 (zone.origin.clone(), Sender { number, addresses, key })
             });

@@ -8,7 +8,9 @@ use tracing::{info, warn};
 
 use super::ServerState;
 use crate::admin::TransferredCondition;
-use crate::daemon::secondary::{Attempt, Checked, Confirmed, NewVersion, Verdict, serial_of};
+use crate::daemon::secondary::{
+    Attempt, Checked, Confirmed, NewVersion, NotifyListener, Verdict, serial_of,
+};
 use crate::load::{CopyNote, TransferredZone, ZoneCopies, first_error, parse_transferred};
 use crate::logging::log_problems;
 use cvdns_core::problem::{Problems, plural};
@@ -31,7 +33,7 @@ impl ServerState {
                     attempts(&failed),
                     self.meanwhile(&zone)
                 );
-                self.complain(&zone, what);
+                self.complain(&zone, &what);
                 (false, None)
             }
             Some(Confirmed::Same { serial, primary }) => {
@@ -56,6 +58,11 @@ impl ServerState {
         };
         self.show();
         Verdict { number, records, next }
+    }
+
+    /// What answers NOTIFY.
+    pub(in crate::daemon) fn notified(&self) -> &NotifyListener {
+        &self.notified
     }
 
     /// Leaves transfers to another process, whose copies are followed from now on.
@@ -108,10 +115,8 @@ impl ServerState {
     /// Refuses a result for want of memory: the check is to be repeated.
     pub(in crate::daemon) fn postpone(&mut self, checked: &Checked, why: &str) -> Verdict {
         let zone = &checked.zone;
-        self.complain(
-            zone,
-            format!("the zone {zone} has a newer version, which is not read: {why}"),
-        );
+        let what = format!("the zone {zone} has a newer version, which is not read: {why}");
+        self.complain(zone, &what);
         let timers = self.records_of(zone).and_then(|records| timers(&records));
         let next = self.checks.of_mut(zone).after_failure(timers);
         self.show();
@@ -255,7 +260,7 @@ impl ServerState {
                     self.meanwhile(zone)
                 );
                 *self.checks.of_mut(zone).failures.entry("invalid").or_default() += 1;
-                self.complain(zone, what);
+                self.complain(zone, &what);
                 return None;
             }
         };
@@ -356,8 +361,8 @@ impl ServerState {
     }
 
     /// Logs what is wrong with a zone, unless it was wrong before.
-    fn complain(&mut self, zone: &Name, what: String) {
-        if self.checks.of_mut(zone).complain(what.clone()) {
+    fn complain(&mut self, zone: &Name, what: &str) {
+        if self.checks.of_mut(zone).complain(what.to_owned()) {
             warn!(zone = %zone, "{what}");
         }
     }
@@ -372,7 +377,7 @@ impl ServerState {
             return;
         }
         let what = format!("a primary of the zone {zone} fails: {}", attempts(failed));
-        self.complain(zone, what);
+        self.complain(zone, &what);
     }
 
     /// What holds while a zone is not confirmed.

@@ -104,7 +104,9 @@ pub(super) fn message(asked: &Asked, flags: u16, records: &[Record]) -> Vec<u8> 
     out.extend(name::wire(&asked.zone));
     out.extend(asked.qtype.to_be_bytes());
     out.extend(rr::IN.to_be_bytes());
-    records.iter().for_each(|record| record.build(&mut out));
+    for record in records {
+        record.build(&mut out);
+    }
     out
 }
 

@@ -113,8 +113,6 @@ pub struct Settings {
     /// Whether the server has keys: signed queries and requests for transfers are then answered by
     /// others ([`Elsewhere`](crate::answer::Elsewhere)).
     pub has_keys: bool,
-    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others.
-    pub has_primaries: bool,
 }
 
 impl Settings {
@@ -185,7 +183,6 @@ impl Default for Settings {
             lag: record::LAG.preset(),
             stuck_after: record::STUCK_AFTER.preset(),
             has_keys: false,
-            has_primaries: false,
         }
     }
 }

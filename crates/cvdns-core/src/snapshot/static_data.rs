@@ -53,6 +53,9 @@ pub struct StaticData {
     pub texts: Vec<ReleaseText>,
     /// The minimal answer to ANY (RFC 8482 section 4.2).
     pub minimal_any: TemplateId,
+    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others
+    /// ([`Elsewhere`](crate::answer::Elsewhere)).
+    pub has_primaries: bool,
     /// The counters of download reports.
     pub download_reports: DownloadReports,
     /// The country of every address.

@@ -202,7 +202,9 @@ proptest! {
                 format!("{}.", record.owner.to_lower()),
                 String::from_utf8(record.rdata[1..].to_vec()).unwrap(),
             );
-            deleted.iter().for_each(|record| { set.remove(&of(record)); });
+            for record in deleted {
+                set.remove(&of(record));
+            }
             fits &= added.iter().all(|record| !set.contains(&of(record)));
             set.extend(added.iter().map(of));
         }
