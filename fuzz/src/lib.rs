@@ -27,6 +27,7 @@ pub mod fleet;
 pub mod frame;
 pub mod frames;
 pub mod incoming;
+pub mod keys;
 pub mod limiter;
 pub mod list;
 pub mod master;
@@ -37,6 +38,7 @@ pub mod release;
 pub mod respond;
 pub mod secrets;
 pub mod signature;
+pub mod signed;
 pub mod sources;
 pub mod tcp;
 pub mod timestamp;
@@ -47,7 +49,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 32] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -63,6 +65,7 @@ pub const TARGETS: [Target; 30] = [
     ("frame", frame::run),
     ("frames", frames::run),
     ("incoming", incoming::run),
+    ("keys", keys::run),
     ("limiter", limiter::run),
     ("list", list::run),
     ("master", master::run),
@@ -73,6 +76,7 @@ pub const TARGETS: [Target; 30] = [
     ("respond", respond::run),
     ("secrets", secrets::run),
     ("signature", signature::run),
+    ("signed", signed::run),
     ("sources", sources::run),
     ("tcp", tcp::run),
     ("timestamp", timestamp::run),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 
+use cvdns_core::snapshot::StaticData;
 use cvdns_core::wire::name::Name;
 use cvdns_transfer::{History, Keyring};
 
@@ -37,6 +38,8 @@ pub struct Served {
     pub catalogs: HashMap<String, ServedZone>,
     /// Most octets over UDP (`edns-udp-size`).
     pub udp_size: u16,
+    /// What is answered, for zones that nobody transfers.
+    pub static_data: Weak<StaticData>,
 }
 
 /// What becomes of a request for a zone.
@@ -75,10 +78,16 @@ impl Served {
         let found = match known {
             None => Found::Stranger,
             Some(_) if self.refused.contains(zone) => Found::DependsOnClients,
-            Some(_) if self.zones.contains_key(&zone_key(zone)) => Found::NotTaken,
+            Some(_) if self.is_here(zone) => Found::NotTaken,
             Some(_) => Found::NotHere,
         };
         (known.map(SecondaryServer::id), found)
+    }
+
+    /// Whether the zone is served here at all.
+    fn is_here(&self, zone: &Name) -> bool {
+        let static_data = self.static_data.upgrade();
+        static_data.is_some_and(|data| data.zones.iter().any(|here| here.origin == *zone))
     }
 
     /// The zone, if this secondary may transfer it.

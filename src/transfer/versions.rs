@@ -122,6 +122,7 @@ impl Versions {
             catalog: settings.transfer.catalog.as_ref().map(|catalog| catalog.value.clone()),
             catalogs: self.catalogs.clone(),
             udp_size: settings.udp_size,
+            static_data: Arc::downgrade(&snapshot.static_data),
         };
         self.desk.serve(served);
     }
@@ -233,3 +234,6 @@ fn digest(patterns: &str) -> String {
     let mix = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
     format!("{:016x}", patterns.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,11 @@ pub(super) const OVERRIDES: &str = "overrides.json";
 /// What secondary servers have.
 pub(super) const SECONDARIES: &str = "secondaries.json";
 
-/// All files.
+/// How the names of files of versions of zones begin. They lie in the state directory itself: a
+/// server in its sandbox makes no directories.
+pub(super) const VERSIONS: &str = "transfer-";
+
+/// All files but those of versions.
 pub(super) const FILES: [&str; 5] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARIES];
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature

@@ -23,7 +23,7 @@ use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_priv
 
 use files::{
     FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile,
-    RECORD, RecordFile,
+    RECORD, RecordFile, VERSIONS,
 };
 
 pub use offline::{
@@ -318,7 +318,7 @@ impl StateDirectory {
 fn remove_leftovers(directory: &Path) {
     let is_left = |name: &str| {
         FILES.iter().any(|file| is_leftover(name, file))
-            || target_of(name).is_some_and(|target| target.starts_with(transfers::PREFIX))
+            || target_of(name).is_some_and(|target| target.starts_with(VERSIONS))
     };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_left) {

@@ -6,15 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::files::{FORMAT, SECONDARIES};
+use super::files::{FORMAT, SECONDARIES, VERSIONS};
 use super::{StateDirectory, read, warn_unusable};
 use crate::transfer::{KeepsVersions, Progress, SecondaryId, Taken};
 use cvdns_io::{cannot_write, read_optional, replace_private};
 use cvdns_transfer::{History, kept};
-
-/// How the names of files of versions begin. They lie in the state directory itself: a server in
-/// its sandbox makes no directories.
-pub(super) const PREFIX: &str = "transfer-";
 
 /// Most octets of a file: a zone of the longest length and its differences.
 const MAX_FILE: u64 = 1 << 33;
@@ -68,7 +64,7 @@ impl StateDirectory {
     }
 
     fn versions_path(&self, file: &str) -> Option<PathBuf> {
-        Some(self.path.as_ref()?.join(format!("{PREFIX}{file}")))
+        Some(self.path.as_ref()?.join(format!("{VERSIONS}{file}")))
     }
 }
 
@@ -96,7 +92,7 @@ impl KeepsVersions for StateDirectory {
         let Some(path) = self.versions_path(file).filter(|_| !self.is_foreign) else { return };
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| replace_private(&path, &kept::to_octets(history)));
-        let complaint = self.complaints.entry(PREFIX).or_default();
+        let complaint = self.complaints.entry(VERSIONS).or_default();
         match written {
             Ok(()) => drop(complaint.clear()),
             Err(error) => {

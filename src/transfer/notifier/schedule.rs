@@ -140,3 +140,148 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::progress::Taken;
+    use crate::transfer::secondary::SecondaryServer;
+    use crate::transfer::served::ServedZone;
+    use cvdns_core::config::Config;
+    use cvdns_core::problem::Problems;
+    use cvdns_transfer::records::RecordCollector;
+    use cvdns_transfer::version::Soa;
+    use cvdns_transfer::{Algorithm, Content, History, Key, Keyring};
+    use jiff::Timestamp;
+
+    /// A zone of a secondary, and the time.
+    struct Scene {
+        schedule: Schedule,
+        progress: Progress,
+        now: Instant,
+        zones: usize,
+    }
+
+    fn name(text: &str) -> Name {
+        Name::parse(text, &Name::root()).unwrap()
+    }
+
+    impl Scene {
+        fn new(zones: usize) -> Self {
+            let (schedule, progress) = (Schedule::default(), Progress::default());
+            Self { schedule, progress, now: Instant::now(), zones }
+        }
+
+        fn served(&self, serial: u32) -> Served {
+            let config = "zone = [{ file = \"z\" }]\n[[transfer.secondary]]\naddress = \
+                          \"192.0.2.53\"\nkey = \"k\"\n";
+            let config = Config::parse("c", config, &mut Problems::default()).unwrap();
+            let keys: Keyring =
+                [Key::new(&name("k"), Algorithm::Sha256, &[7; 32])].into_iter().collect();
+            let zone = |number: usize| {
+                let zone = name(&format!("z{number}"));
+                let soa = Soa::new(60, &[0; 22]).unwrap();
+                let records = RecordCollector::default().finish();
+                let (key, sum) = (zone_key(&zone), serial);
+                let content = Content { zone, soa, records, sum, follows_sum: true };
+                let history = History::new(content).into();
+                (key, ServedZone { history, since: Timestamp::UNIX_EPOCH })
+            };
+            Served {
+                secondaries: SecondaryServer::all(&config.transfer.secondaries, &keys),
+                zones: (0..self.zones).map(zone).collect(),
+                ..Served::default()
+            }
+        }
+
+        /// The serials that are sent now.
+        fn sent(&mut self, served: &Served) -> Vec<u32> {
+            self.schedule.update(served, &self.progress, self.now);
+            let due = self.schedule.take_due(self.now);
+            due.iter().map(|due| due.version.serial()).collect()
+        }
+
+        fn answered(&mut self, serial: u32, is_answered: bool) {
+            let secondary = self.served(serial).secondaries[0].id();
+            let result = if is_answered { Ok(()) } else { Err("silence".to_owned()) };
+            let outcome = NotifyOutcome { secondary, zone: "z0".to_owned(), serial, result };
+            self.schedule.conclude(&outcome, self.now);
+        }
+
+        fn takes(&self, serial: u32) {
+            let secondary = self.served(serial).secondaries[0].id();
+            let taken = Taken { serial, at: Timestamp::UNIX_EPOCH };
+            self.progress.note(secondary, &name("z0"), taken);
+        }
+    }
+
+    #[test]
+    fn who_took_a_version_is_told_of_the_next_at_once() {
+        let mut scene = Scene::new(1);
+        let served: Vec<Served> = (0..5).map(|serial| scene.served(serial)).collect();
+        for serial in 1..5u32 {
+            assert_eq!(scene.sent(&served[serial as usize]), [serial]);
+            scene.answered(serial, true);
+            scene.takes(serial);
+            assert_eq!(scene.sent(&served[serial as usize]), [0; 0]);
+            assert_eq!(scene.schedule.next(), None);
+        }
+    }
+
+    #[test]
+    fn changes_for_a_slow_one_are_one_notification() {
+        let mut scene = Scene::new(1);
+        let begun = scene.now;
+        let first = scene.served(1);
+        assert_eq!(scene.sent(&first), [1]);
+        scene.answered(1, true);
+        for serial in 2..7u32 {
+            let served = scene.served(serial);
+            assert_eq!(scene.sent(&served), [0; 0], "{serial}");
+            assert_eq!(scene.schedule.next(), Some(begun + COALESCED));
+            scene.now += Duration::from_millis(900);
+        }
+        scene.now = begun + COALESCED;
+        let served = scene.served(7);
+        assert_eq!(scene.sent(&served), [7]);
+    }
+
+    /// RFC 1996 section 3.6: with pauses that grow, and not for ever.
+    #[test]
+    fn silence_is_asked_again_with_growing_pauses() {
+        for (is_answered, first) in [(false, 2), (true, 5)] {
+            let mut scene = Scene::new(1);
+            let served = scene.served(1);
+            let mut pauses = Vec::new();
+            for _ in 0..MOST_TRIES {
+                assert_eq!(scene.sent(&served), [1]);
+                scene.answered(1, is_answered);
+                let Some(next) = scene.schedule.next() else { break };
+                pauses.push((next - scene.now).as_secs());
+                scene.now = next;
+            }
+            assert_eq!(pauses[..5], [first, first.max(4), 8, 16, 32]);
+            assert!(pauses.is_sorted() && pauses.last() == Some(&60), "{pauses:?}");
+            assert_eq!(pauses.len(), MOST_TRIES as usize - 1);
+            assert_eq!((scene.sent(&served), scene.schedule.next()), (vec![], None));
+            // The next version is a new beginning.
+            let served = scene.served(2);
+            scene.now += COALESCED;
+            assert_eq!(scene.sent(&served), [2]);
+        }
+    }
+
+    #[test]
+    fn few_notifications_are_under_way_at_the_same_time() {
+        let mut scene = Scene::new(40);
+        let served = scene.served(1);
+        assert_eq!(scene.sent(&served).len(), MOST);
+        assert_eq!((scene.sent(&served).len(), scene.schedule.next()), (0, None));
+        scene.schedule.under_way -= 1;
+        assert_eq!(scene.sent(&served).len(), 1);
+        // A zone that is no longer served is forgotten, and so is its outcome.
+        let none = Scene::new(0).served(1);
+        scene.schedule.update(&none, &scene.progress, scene.now);
+        assert_eq!(scene.schedule.entries.len(), 0);
+    }
+}

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use super::secondaries::{CATALOG, Program, SECRET, serial, transferred};
+use super::secondaries::{AXFR, CATALOG, IXFR, Program, SECRET, serial, signed, transferred};
 use super::{ZONES, files};
 use crate::support::client::{ALL, Client, Transport};
 use crate::support::daemon::Daemon;
 use crate::support::packet::Query;
+use crate::support::reply::Reply;
 use crate::support::tools::{output, tool};
 use crate::support::{fixture, ports, rr};
 
@@ -74,7 +75,7 @@ fn dig_and_kdig_verify_transfers_and_answers() {
         for name in [zone, &format!("db.de.{zone}"), &format!("large.{zone}")] {
             for kind in ["SOA", "A", "TXT"] {
                 for program in ["dig", "kdig"] {
-                    let said = asked(program, port, &["-y", &key, transport, name, kind]);
+                    let said = asked(program, port, &["-y", &key, transport, "+norec", name, kind]);
                     let words = said.to_ascii_lowercase();
                     assert!(words.contains("noerror") && words.contains("tsig"), "{said}");
                     assert!(
@@ -112,7 +113,8 @@ fn dig_and_kdig_verify_transfers_and_answers() {
     for serial in ["1", "4000000000"] {
         let ixfr = format!("IXFR={serial}");
         let said = asked("dig", port, &["-y", &key, zone, &ixfr, "+tcp", "+noall", "+answer"]);
-        assert!(said.lines().count() > 1_000, "{serial}: {}", said.lines().count());
+        // dig stops after a message whose serial is smaller than its own.
+        assert!(said.lines().count() > 100, "{serial}: {}", said.lines().count());
     }
 }
 
@@ -146,12 +148,12 @@ fn strangers_are_refused() {
     let client = daemon.client();
     for transport in ALL {
         for (name, qtype) in [
-            (fixture::ORIGIN, rr::number("AXFR")),
-            ("short.example", rr::number("AXFR")),
-            ("short.example", rr::number("IXFR")),
-            (CATALOG, rr::number("AXFR")),
+            (fixture::ORIGIN, AXFR),
+            ("short.example", AXFR),
+            ("short.example", IXFR),
+            (CATALOG, AXFR),
             (CATALOG, rr::SOA),
-            ("elsewhere.example", rr::number("AXFR")),
+            ("elsewhere.example", AXFR),
         ] {
             let reply = client.ask(transport, &Query::new(name, qtype).edns(1232));
             assert_eq!(reply.rcode(), rr::REFUSED, "{transport:?} {name} {qtype}");
@@ -169,21 +171,24 @@ fn strangers_are_refused() {
 fn a_secondary_gets_its_zones_alone() {
     let daemon = server("unknown", "[\"SHORT.example\"]");
     let port = daemon.port();
-    let key = key(SECRET);
-    let status = |zone: &str, kind: &str| {
-        let mut dig = tool("dig");
-        dig.args(["@127.0.0.1", "-p", &port.to_string(), "-y", &key, zone, kind, "+tcp"]);
-        // An IXFR query, unlike AXFR, shows the header of a refusal.
-        let said = String::from_utf8_lossy(&dig.output().expect("dig runs").stdout).into_owned();
-        let status = said.split("status: ").nth(1).and_then(|rest| rest.split(',').next());
-        (status.map(ToOwned::to_owned), said)
+    let rcode = |zone: &str, qtype: u16, transport: Transport| {
+        let answer = daemon.client().exchange(transport, &signed(zone, qtype)).expect("an answer");
+        Reply::walk(&answer).expect("well formed").rcode()
     };
     assert!(transferred(port, "short.example", Some(Program::Named)).len() > 2);
-    assert_eq!(status(fixture::ORIGIN, "IXFR=1").0.as_deref(), Some("REFUSED"));
-    assert_eq!(status("elsewhere.example", "IXFR=1").0.as_deref(), Some("NOTAUTH"));
-    assert_eq!(status("short.example", "SOA").0.as_deref(), Some("NOERROR"));
-    let (answer, said) = status(CATALOG, "SOA");
-    assert_eq!(answer.as_deref(), Some("NOERROR"), "{said}");
+    for qtype in [AXFR, IXFR] {
+        for transport in [Transport::Udp4, Transport::Tcp4] {
+            assert_eq!(rcode(fixture::ORIGIN, qtype, transport), rr::REFUSED, "{transport:?}");
+            // NOTAUTH (RFC 5936 section 2.2.1).
+            assert_eq!(rcode("elsewhere.example", qtype, transport), 9, "{transport:?}");
+        }
+    }
+    for transport in [Transport::Udp4, Transport::Tcp4] {
+        assert_eq!(rcode("short.example", IXFR, transport), rr::NOERROR, "{transport:?}");
+        assert_eq!(rcode(CATALOG, rr::SOA, transport), rr::NOERROR, "{transport:?}");
+        let of_udp = if transport.is_udp() { rr::REFUSED } else { rr::NOERROR };
+        assert_eq!(rcode("short.example", AXFR, transport), of_udp, "{transport:?}");
+    }
     let lines = transferred(port, CATALOG, Some(Program::Named));
     assert_eq!(lines.iter().filter(|line| line.contains(" in ptr ")).count(), 1, "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with("in txt \"2\"")), "{lines:?}");
@@ -195,9 +200,11 @@ fn a_secondary_gets_its_zones_alone() {
 fn zones_that_depend_on_clients_are_refused() {
     let daemon = server("refuse", "[\"*\"]");
     let port = daemon.port();
-    let said =
-        asked("dig", port, &["-y", &key(SECRET), fixture::ORIGIN, "IXFR=1", "+tcp", "+edns=0"]);
-    assert!(said.contains("status: REFUSED") && said.contains("depend on the client"), "{said}");
+    let answer = daemon.client().exchange(Transport::Tcp4, &signed(fixture::ORIGIN, AXFR));
+    let reply = Reply::walk(&answer.expect("an answer")).expect("well formed");
+    let why = String::from_utf8_lossy(reply.option(15).expect("an extended error"));
+    assert_eq!(reply.rcode(), rr::REFUSED);
+    assert!(why.contains("depend on the client"), "{why}");
     assert!(transferred(port, "short.example", Some(Program::Named)).len() > 2);
     // The zone has the serial of its master file.
     assert_eq!(serial(port, fixture::ORIGIN), Some(2_026_112_201));

@@ -165,3 +165,71 @@ fn nsd_follows_by_the_page() {
     let _running = start(command, dir.path());
     must_follow(&daemon, port);
 }
+
+/// The octets of a transfer, as dig counts them.
+fn octets(daemon: &Daemon, kind: &str) -> u64 {
+    let key = fs::read_to_string(daemon.path().join("transfer.key")).expect("the key");
+    let secret = key.split("secret \"").nth(1).and_then(|rest| rest.split('"').next());
+    let key = format!("hmac-sha256:transfer:{}", secret.expect("a secret"));
+    let port = daemon.port().to_string();
+    let mut dig = tool("dig");
+    let said = output(dig.args(["@127.0.0.1", "-p", &port, "-y", &key, "clamav.net", kind]));
+    let size = said.split("bytes ").nth(1).and_then(|rest| rest.split(')').next());
+    size.and_then(|size| size.parse().ok()).unwrap_or_else(|| panic!("no size: {said}"))
+}
+
+/// The page's table of octets: differences against whole zones, of the example's network. Its
+/// figures are these, to one part in five.
+#[test]
+fn differences_are_as_short_as_the_page_says() {
+    let page = page();
+    let daemon = primary(&page, ports::free());
+    let feed = fs::read_to_string(daemon.path().join("feed.json")).expect("the feed");
+    let mut feed: serde_json::Value = serde_json::from_str(&feed).expect("JSON");
+    let fleet = fs::read_to_string(daemon.path().join("zones/mirrors.toml")).expect("the fleet");
+    let fleet: toml::Table = fleet.parse().expect("TOML");
+    let mirrors = fleet["mirror"].as_array().expect("mirrors");
+    let hosts = |country: Option<&str>| -> Vec<String> {
+        let is_of = |mirror: &&toml::Value| {
+            country.is_none_or(|country| mirror["country"].as_str() == Some(country))
+        };
+        let of = mirrors.iter().filter(is_of);
+        of.map(|mirror| mirror["host"].as_str().expect("a host").to_owned()).collect()
+    };
+    let mut change = |down: &[String]| {
+        let before = serial(daemon.port(), "clamav.net").expect("a serial");
+        feed["serial"] = (feed["serial"].as_u64().expect("a serial") + 1).into();
+        feed["generated"] = jiff::Timestamp::now().strftime("%FT%TZ").to_string().into();
+        let states = down.iter().map(|host| (host.clone(), serde_json::json!({"state": "down"})));
+        feed["mirrors"] = serde_json::Value::Object(states.collect());
+        daemon.write_feed(&feed.to_string());
+        daemon.until("another serial", || serial(daemon.port(), "clamav.net") != Some(before));
+        octets(&daemon, &format!("IXFR={before}"))
+    };
+    let nothing = change(&[]);
+    let one = change(&hosts(Some("JP"))[..1]);
+    change(&[]);
+    let country = change(&hosts(Some("JP")));
+    change(&[]);
+    let half = hosts(None);
+    let half = change(&half[..half.len() / 2]);
+    let whole = octets(&daemon, "AXFR");
+    let found = [
+        ("only the feed's serial", nothing),
+        ("one mirror", one),
+        ("all mirrors of a country", country),
+        ("half of all mirrors", half),
+        ("the whole zone (AXFR)", whole),
+    ];
+    for (what, octets) in found {
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {what} | ")));
+        let stated =
+            row.and_then(|rest| rest.split(' ').next()).map(|number| number.replace(',', ""));
+        let stated: Option<u64> = stated.and_then(|number| number.parse().ok());
+        let stated = stated.unwrap_or_else(|| panic!("no row for {what}: {found:?}"));
+        assert!(
+            octets.abs_diff(stated) * 5 <= stated,
+            "{what}: {octets}, the page says {stated}: {found:?}"
+        );
+    }
+}

@@ -221,8 +221,8 @@ fn each_error_is_answered_as_the_rfc_says() {
     assert_eq!(TsigError::Malformed.rcode(), rcode::FORMERR);
 }
 
-/// `domain` 0.12 signs eight octets of Other Data here instead of six, so that `dig` and `named` are
-/// asked instead (`tests/interop`).
+/// `domain` 0.12 signs eight octets of Other Data here instead of six; `tests/interop` has another
+/// judge.
 #[test]
 fn a_client_learns_the_time_of_the_server() {
     let (own, keys) = ours("transfer", Algorithm::Sha384, &[7; 32]);
