@@ -17,8 +17,8 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The first queries of a set, each from one of so many clients, with right checksums. They must
-    /// be of one length, as programs copy so many octets.
+    /// The first queries of a set, each from one of so many clients, with right checksums. They
+    /// must be of one length, as programs copy so many octets.
     pub fn of(queries: &QuerySet, clients: u32) -> Self {
         let mut numbers = Numbers(23);
         let frame = |number| {

@@ -26,8 +26,8 @@ impl UniversalHash {
         Self { factor: word(0) << 64 | word(1), summand: word(2) << 64 | word(3) }
     }
 
-    /// The hash of a key: a permutation of what the function gives. That alone would have neighbours
-    /// at equal distances, and with some secrets at few places.
+    /// The hash of a key: a permutation of what the function gives. That alone would have
+    /// neighbours at equal distances, and with some secrets at few places.
     #[inline]
     pub(super) fn of(&self, key: u64) -> u64 {
         let hash = self.linear(key);

@@ -5,6 +5,7 @@
 
 mod lookup;
 mod networks;
+mod place;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -17,12 +18,6 @@ use self::networks::Ipv6Ranges;
 use self::trie::Trie;
 use super::embedded::{IPV4_MAPPED, SIX_TO_FOUR, ipv4_of};
 use super::range_map::RangeMap;
-
-/// Where a list is in memory.
-fn place<T>(list: &[T]) -> Range<*const u8> {
-    let Range { start, end } = list.as_ptr_range();
-    start.cast()..end.cast()
-}
 
 /// Number of the IPv6 ranges that embed IPv4 addresses; those are looked up as IPv4.
 const EMBEDDED_IPV4: u16 = u16::MAX;

@@ -64,8 +64,8 @@ pub(super) fn has_reserve() -> bool {
     can_map(RESERVE) || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
 }
 
-/// Opens and reads what [`can_map`] and [`prefer_huge_pages`] need of the system. To be called before
-/// the sandbox is entered.
+/// Opens and reads what [`can_map`] and [`prefer_huge_pages`] need of the system. To be called
+/// before the sandbox is entered.
 pub fn prepare() {
     #[cfg(target_os = "linux")]
     {

@@ -38,8 +38,8 @@ pub(super) const POOL_SIZE: usize = 4 << 20;
 /// Octets of a frame's place: half a page, the least that the kernel allows.
 pub(super) const FRAME_SIZE: usize = 2048;
 
-/// Octets from one place to the next: an odd number of cache lines. At powers of two, the beginnings
-/// of all frames of a batch would compete for a few places of the first-level cache.
+/// Octets from one place to the next: an odd number of cache lines. At powers of two, the
+/// beginnings of all frames of a batch would compete for a few places of the first-level cache.
 const STRIDE: usize = FRAME_SIZE + 64;
 
 /// Frames of a queue.
@@ -223,8 +223,8 @@ impl Held {
     }
 }
 
-/// The octet of the pool to which an address of the kernel leads: its upper 16 bits are the distance
-/// from the beginning of the place, which the others tell.
+/// The octet of the pool to which an address of the kernel leads. Its upper 16 bits are the
+/// distance from the beginning of the place, which the others tell.
 fn octet_of(address: u64) -> usize {
     let (start, distance) = (address & XSK_UNALIGNED_BUF_ADDR_MASK, address >> OFFSET_SHIFT);
     start.saturating_add(distance) as usize

@@ -269,8 +269,8 @@ impl FrameSlots {
         }
     }
 
-    /// Waits for frames, and returns whether there are any. In copy mode the kernel sends what is in
-    /// the ring before it waits (`xsk_poll` in net/xdp/xsk.c).
+    /// Waits for frames, and returns whether there are any. In copy mode the kernel sends what is
+    /// in the ring before it waits (`xsk_poll` in net/xdp/xsk.c).
     fn wait_and_send(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         let limit = match (self.left_to_wait, self.unsent) {
             _ if self.is_down => RECEIVE_TIMEOUT,

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::lookup::{Lookup, ScopedValue};
-use super::place;
+use super::place::place;
 
 /// Number of a /64 network that is split: its ranges are in [`Ipv6Ranges::inner`].
 const SPLIT: u16 = u16::MAX - 1;

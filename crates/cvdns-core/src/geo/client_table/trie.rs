@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::lookup::{Lookup, ScopedValue};
-use super::place;
+use super::place::place;
 
 /// Number of bits of the first step.
 const LEAD: u32 = 16;
