@@ -84,6 +84,7 @@ impl ExpandedZone {
 
 /// Settings that apply to every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "so are the settings")]
 pub struct Settings {
     /// Largest response over UDP, in octets.
     pub udp_size: u16,
