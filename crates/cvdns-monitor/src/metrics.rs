@@ -2,6 +2,7 @@
 //! is run by cron has no port that could be asked.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::history::Status;
 use super::page;
@@ -13,6 +14,11 @@ const STATES: [State; 4] = [State::Up, State::Old, State::Down, State::Removed];
 
 /// Samples of a metric: labels and value.
 type Samples = Vec<(String, String)>;
+
+/// The file of the metrics in the state directory.
+pub(super) fn path(state: &Path) -> PathBuf {
+    state.join("metrics.prom")
+}
 
 /// All metrics, in the text format (version 0.0.4). Labels are names and addresses of the fleet
 /// file. `pages` is what has come of the pages, if any are written. The last feed was `written`,
@@ -67,6 +73,14 @@ pub(super) fn text(
         out.family("page_files_total", "counter", help, &plain(files.to_string()));
     }
     out.0
+}
+
+/// The time of the feed by which all pages were last written, as metrics of an earlier run have it;
+/// 0 if they do not.
+pub(super) fn pages_written(earlier: &str) -> i64 {
+    let value =
+        |line: &str| line.strip_prefix("cvdns_monitor_pages_written_seconds ")?.parse().ok();
+    earlier.lines().find_map(value).unwrap_or(0)
 }
 
 /// Metrics in the text format.

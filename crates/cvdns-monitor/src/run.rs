@@ -29,7 +29,7 @@ use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::doubt::Frozen;
-use super::history::Recorder;
+use super::history::{Recorder, Status as HistoryStatus};
 use super::metrics;
 use super::notify::Notifier;
 use super::page::Status;
@@ -57,7 +57,7 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The time that `on-change` gets at the end for the changes that still wait.
 const NOTIFY_GRACE: Duration = Duration::from_secs(10);
 
-/// The time for which pages wait for the history of a single round.
+/// The time for which pages and metrics wait for the history of a single round.
 const HISTORY_GRACE: Duration = Duration::from_secs(10);
 
 /// A coordinator that is ready to run.
@@ -217,11 +217,11 @@ impl Start {
                 self.history.suspect();
             }
         }
-        self.write_metrics(self.pages.as_ref().map(Paging::status))?;
+        self.write_metrics(self.history.status(), self.pages.as_ref().map(Paging::status))?;
         self.save()
     }
 
-    fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
+    fn write_metrics(&self, history: HistoryStatus, pages: Option<Status>) -> Result<(), String> {
         let written = self.published.as_ref().map_or(0, |published| published.time.as_second());
         let patience = if self.is_once {
             self.max_age
@@ -229,9 +229,8 @@ impl Start {
             self.settings.publish_every.saturating_mul(LATE_FEEDS)
         };
         let overdue = written.saturating_add_unsigned(patience.as_secs());
-        let history = self.history.status();
         let text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
-        let path = self.state.join("metrics.prom");
+        let path = metrics::path(&self.state);
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
@@ -366,15 +365,11 @@ pub fn once(
     }
     let published = start.publish();
     let rows = start.coordinator.rows();
-    if let Some(pages) = start.pages.take() {
-        // What goes wrong after the feed, as on a full disk, must not cost the pages.
-        start.history.flush(HISTORY_GRACE);
-        let written = pages.finish();
-        published?;
-        start.write_metrics(Some(written))?;
-    } else {
-        published?;
-    }
+    // What goes wrong after the feed, as on a full disk, must not cost the pages.
+    let history = start.history.conclude(HISTORY_GRACE);
+    let pages = start.pages.take().map(Paging::finish);
+    published?;
+    start.write_metrics(history, pages)?;
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);
     }

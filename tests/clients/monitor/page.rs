@@ -1,7 +1,9 @@
 //! The pages that the monitor writes beside the feed: what they say, which files are written, and
-//! what happens where they cannot be written (`obstacles`).
+//! what happens where they cannot be written (`obstacles`), and that they say what servers do, and
+//! what they lack (`truth`).
 
 mod obstacles;
+mod truth;
 
 use super::network::{self, Mirror, ORIGIN, QUICK, fill, mirror};
 use super::web::{self, Nginx};

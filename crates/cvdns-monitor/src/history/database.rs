@@ -168,7 +168,8 @@ pub(super) fn open(path: &Path, thorough: bool) -> Result<Connection, Trouble> {
 /// it is until its tables are made.
 pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, Trouble> {
     match metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A link may lead to no place for a file.
+        Err(error) if error.kind() == ErrorKind::NotFound => return is_usable(path).map(|()| None),
         Err(error) => return Err(Trouble::Refused(error.to_string())),
         Ok(metadata) if !metadata.is_file() => {
             return Err(Trouble::Damaged("it is no regular file".to_owned()));

@@ -122,9 +122,14 @@ fn what_the_system_refuses_is_not_put_aside() {
     std::os::unix::fs::symlink("/nonexistent/history", path(dir.path())).unwrap();
     let Err(Trouble::Refused(what)) = open(&path(dir.path()), true) else { panic!("refused") };
     assert_eq!(what, "it is a link to /nonexistent/history, where no file can be made");
-    assert!(History::open(dir.path()).unwrap().is_none());
+    // Whoever reads is told the same, rather than that nothing was recorded.
+    let refused = History::open(dir.path()).err().unwrap();
+    assert!(refused.ends_with(&what), "{refused}");
     let recorder = recorder(dir.path());
     assert!(!records(&recorder, dir.path(), SECOND));
+    // At the end of a run, what is not recorded is lost.
+    assert_eq!(recorder.status().dropped, 0);
+    assert_eq!(recorder.conclude(SECOND).dropped, 1);
     drop(recorder);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing but the link");
 }

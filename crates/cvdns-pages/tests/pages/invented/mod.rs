@@ -109,6 +109,7 @@ impl Network {
     pub(crate) fn country_page(&self, country: Country) -> CountryPage {
         CountryPage {
             site: site(),
+            notices: Vec::new(),
             row: self.row(country),
             mirrors: self.of_country(country).map(Mirror::row).collect(),
         }
