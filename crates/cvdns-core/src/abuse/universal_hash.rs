@@ -7,8 +7,8 @@ use siphasher::sip::SipHasher13;
 /// `factor * key + summand` modulo 2^128.
 ///
 /// Two different keys have any pair of hashes equally often, over all functions of the family. Who
-/// does not know the function so cannot choose keys that collide. Unlike `SipHash`, it does not hide
-/// itself from somebody who sees hashes; nobody outside sees any.
+/// does not know the function so cannot choose keys that collide. Unlike `SipHash`, it does not
+/// hide itself from somebody who sees hashes; nobody outside sees any.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UniversalHash {
     factor: u128,
