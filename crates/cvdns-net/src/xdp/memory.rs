@@ -206,12 +206,13 @@ impl Frames {
 /// Asks the kernel to send a whole batch in one call, which Linux 6.17 and newer can, and returns
 /// how many frames it sends in one call.
 fn send_whole_batches(socket: BorrowedFd<'_>) -> usize {
-    /// `XDP_MAX_TX_SKB_BUDGET` in linux/if_xdp.h.
+    /// `XDP_MAX_TX_SKB_BUDGET` in `linux/if_xdp.h`.
     const MAX_TX_SKB_BUDGET: libc::c_int = 9;
     /// Frames that the kernel sends in one call where nothing else was said (`TX_BATCH_SIZE` in
     /// net/xdp/xsk.c).
     const SENT_BY_CALL: usize = 32;
-    let is_set = set_option(socket, libc::SOL_XDP, MAX_TX_SKB_BUDGET, BATCH_SIZE as libc::c_int);
+    let wanted = libc::c_int::try_from(BATCH_SIZE).unwrap_or(libc::c_int::MAX);
+    let is_set = set_option(socket, libc::SOL_XDP, MAX_TX_SKB_BUDGET, wanted);
     if is_set.is_ok() { BATCH_SIZE } else { SENT_BY_CALL }
 }
 
