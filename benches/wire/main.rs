@@ -85,6 +85,9 @@ struct Args {
     /// Queries a second: 30,000 with --paced, 20,000 with --effect.
     #[arg(long, value_parser = positive)]
     rate: Option<f64>,
+    /// Clients with --xdp, of 65,536 at most.
+    #[arg(long, default_value_t = 1 << 16, value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
+    clients: u32,
     /// Workloads whose names contain this.
     filter: Option<String>,
     /// Passed by cargo to every benchmark.
@@ -128,7 +131,7 @@ fn measure(args: &Args) -> ExitCode {
         Args { growth: true, .. } => growth::run(effort),
         Args { workers: true, .. } => workers::run(effort),
         Args { before: Some(program), .. } => before::run(&chosen, program, effort),
-        Args { xdp: true, .. } => xdp::run(&chosen, effort),
+        Args { xdp: true, .. } => xdp::run(&chosen, effort, args.clients),
         Args { guard: true, .. } => before::guard(&chosen, effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
     }

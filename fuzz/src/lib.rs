@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod frame;
 pub mod frames;
+pub mod incoming;
 pub mod keys;
 pub mod limiter;
 pub mod list;
@@ -48,7 +49,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 31] = [
+pub const TARGETS: [Target; 32] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -63,6 +64,7 @@ pub const TARGETS: [Target; 31] = [
     ("fleet", fleet::run),
     ("frame", frame::run),
     ("frames", frames::run),
+    ("incoming", incoming::run),
     ("keys", keys::run),
     ("limiter", limiter::run),
     ("list", list::run),

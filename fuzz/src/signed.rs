@@ -10,8 +10,8 @@ use super::octets::Octets;
 /// The moment of everything.
 const NOW: u64 = 1_795_000_000;
 
-/// A message is signed, an octet of it is changed, and it is read: it is refused, or it says what it
-/// said. Nothing that was not signed is taken for signed, and refusals are well formed.
+/// A message is signed, an octet of it is changed, and it is read: it is refused, or it says what
+/// it said. Nothing that was not signed is taken for signed, and refusals are well formed.
 pub fn run(input: &[u8]) {
     let mut octets = Octets(input);
     let (algorithm, change, at, by) = (octets.u8(), octets.u8(), octets.u16(), octets.u8());

@@ -3,6 +3,7 @@
 mod encoder;
 mod state;
 mod traffic;
+mod transferred;
 mod transfers;
 mod xdp;
 
@@ -61,6 +62,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.program(&condition)?;
     encoder.cookie_secrets(&view.cookie_secrets.load())?;
     encoder.feed(&condition, now)?;
+    encoder.transferred(&condition.transferred, &view.notifies, now)?;
     let snapshot = snapshots.load();
     encoder.record(&snapshot, &condition, now)?;
     encoder.mirrors(&snapshot)?;

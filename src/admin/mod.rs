@@ -26,6 +26,7 @@ mod serving;
 pub mod status;
 pub(crate) mod status_text;
 mod transfer_text;
+pub mod transferred;
 mod view;
 pub mod xdp_status;
 
@@ -52,7 +53,8 @@ pub use metrics::count;
 pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use view::{
-    Access, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition, ServerView,
+    Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
+    ServerView, TransferredCondition,
 };
 
 /// The bound admin listener.

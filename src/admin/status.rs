@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::transferred::TransferredStatus;
 use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
@@ -37,6 +38,9 @@ pub struct Status {
     pub xdp: Vec<XdpInterface>,
     /// The zone files.
     pub zones: Vec<ZoneStatus>,
+    /// The zones that are transferred from primaries.
+    #[serde(default)]
+    pub transferred: Vec<TransferredStatus>,
     /// Number of names that exist.
     pub names: usize,
     /// Description of the country database, for people.
@@ -249,6 +253,7 @@ impl Status {
             listen: listening(view),
             xdp: view.tallies.xdp().into_iter().map(XdpInterface::from).collect(),
             zones: zones(&snapshot),
+            transferred: TransferredStatus::all(&condition, now),
             names: snapshot.static_data.nodes.len(),
             database: condition.database.clone(),
             feed: FeedStatus::of(&condition, now),

@@ -7,6 +7,7 @@ use super::status::{
     RecordStatus, Status, ZoneStatus,
 };
 use super::transfer_text::transfers;
+use super::transferred::TransferredStatus;
 use super::xdp_status::{XdpInterface, XdpQueue};
 use cvdns_core::explain::format::age;
 use cvdns_core::health::MirrorCondition;
@@ -46,6 +47,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         ("listen", listen.collect()),
         ("xdp", status.xdp.iter().flat_map(interface).collect()),
         ("zones", status.zones.iter().map(zone).collect()),
+        ("primaries", transferred(&status.transferred)),
         ("names", vec![status.names.to_string()]),
         ("database", vec![status.database.clone()]),
         ("feed", feed(&status.feed)),
@@ -66,6 +68,17 @@ fn zone(zone: &ZoneStatus) -> String {
     let (mirrors, countries) =
         (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
     format!("{}: {mirrors} in {countries}", zone.origin)
+}
+
+/// Zones that are transferred, those first that are not served or fail.
+fn transferred(zones: &[TransferredStatus]) -> Vec<String> {
+    let mut sorted: Vec<&TransferredStatus> = zones.iter().collect();
+    sorted.sort_by_key(|zone| (zone.state == "served", zone.complaint.is_none()));
+    let mut lines: Vec<String> = sorted.iter().take(MAX_LISTED).map(|zone| zone.line()).collect();
+    if let Some(more @ 1..) = sorted.len().checked_sub(MAX_LISTED) {
+        lines.push(format!("and {more} more: --json has all"));
+    }
+    lines
 }
 
 /// What became of an interface of `[xdp]`, and what was lost on its queues.

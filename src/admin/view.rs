@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,7 +22,7 @@ use crate::transfer::TransferDesk;
 use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::health::Override;
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot};
+use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot, Unavailable};
 use cvdns_net::Tallies;
 
 /// The parts of the running server that handlers read, and the channel for requests.
@@ -49,6 +50,8 @@ pub struct ServerView {
     pub dnstap: Arc<DnstapState>,
     /// What the process takes of its machine.
     pub process: Arc<ProcessStats>,
+    /// The NOTIFY requests that came.
+    pub notifies: Arc<NotifyCounts>,
     /// Transfers to secondary servers.
     pub transfers: Arc<TransferDesk>,
     /// Passes operators' requests to the thread that follows feed and files.
@@ -158,10 +161,46 @@ pub struct ServerCondition {
     pub started: Timestamp,
     /// Numbers of successful and failed reloads.
     pub reloads: [u64; 2],
+    /// The zones that are transferred from primaries.
+    pub transferred: Vec<TransferredCondition>,
     /// Number of compiled snapshots.
     pub compiled: u64,
     /// How long the newest snapshot took to compile.
     pub compile_time: Duration,
+}
+
+/// What is known of a zone that is transferred from primaries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferredCondition {
+    /// The name of the zone.
+    pub zone: String,
+    /// The addresses of its primaries, in the order in which they are asked.
+    pub primaries: Vec<String>,
+    /// Why nothing is answered from it; `None` if it is served.
+    pub unavailable: Option<Unavailable>,
+    /// The serial of its records; `None` if there are none yet.
+    pub serial: Option<u32>,
+    /// When a primary last confirmed it; `None` if nobody knows.
+    pub checked: Option<Timestamp>,
+    /// When it expires, or did; `None` without records.
+    pub expires: Option<Timestamp>,
+    /// What is wrong with its primaries or with what they send, for people.
+    pub complaint: Option<String>,
+    /// How often a primary failed, by reason.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// How often a version was taken over: by AXFR, by IXFR.
+    pub transfers: [u64; 2],
+    /// How often a primary confirmed the version in force.
+    pub confirmations: u64,
+}
+
+/// How many NOTIFY requests came for zones of primaries.
+#[derive(Debug, Default)]
+pub struct NotifyCounts {
+    /// Those that had a zone checked.
+    pub accepted: AtomicU64,
+    /// Those that were refused.
+    pub refused: AtomicU64,
 }
 
 /// State shared by all handlers.

@@ -147,14 +147,12 @@ impl AdminClient {
     fn read(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Answer, Failure> {
         let unreachable = |error: &ureq::Error| {
             let server = &self.server;
-            let hint = match error {
-                ureq::Error::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    "only its owner and its group may use it"
-                }
-                _ => "is it running?",
+            let (why, hint) = match error {
+                ureq::Error::Io(error) => (error.to_string(), hint(error.kind(), server)),
+                error => (error.to_string(), "is it running?"),
             };
             Failure::new(format!(
-                "the server at {server} (`listen` in [admin]) does not answer: {error}; {hint}"
+                "the server at {server} (`listen` in [admin]) does not answer: {why}; {hint}"
             ))
         };
         let mut response = response.map_err(|error| unreachable(&error))?;
@@ -162,6 +160,17 @@ impl AdminClient {
         let text = response.body_mut().with_config().limit(u64::MAX).read_to_string();
         let text = text.map_err(|error| unreachable(&error))?;
         Ok(Answer { status: response.status().as_u16(), text })
+    }
+}
+
+/// What may be the cause of such an error.
+fn hint(kind: ErrorKind, server: &Server) -> &'static str {
+    match (kind, server) {
+        (ErrorKind::PermissionDenied, _) => "only its owner and its group may use it",
+        (ErrorKind::NotFound, Server::Unix(_)) => {
+            "is it running? If it is, the file of its socket was removed: a restart makes it again"
+        }
+        _ => "is it running?",
     }
 }
 

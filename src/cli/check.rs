@@ -98,6 +98,7 @@ fn check(
 ) -> Option<CheckReport> {
     system::check(config, loaded, problems);
     check_database(loaded, problems);
+    check_copies(loaded, now, problems);
     check_release_files(loaded, now, problems);
     coordinator::check(config, loaded, problems);
     let feeds = feed::read(loaded, now, problems);
@@ -106,6 +107,30 @@ fn check(
     let start = feeds.choose(loaded, &static_data, now, problems);
     let demand = demand::check(loaded, &static_data, now, problems);
     Some(CheckReport::of(config, loaded, &static_data, start).with_demand(demand))
+}
+
+/// Warns of copies of zones that no primary has confirmed for too long. They are checked all the
+/// same.
+fn check_copies(loaded: &Loaded, now: Timestamp, problems: &mut Problems) {
+    for zone in &loaded.transferred {
+        let Some(input) = zone.input(&loaded.inputs.zones) else { continue };
+        if input.unavailable.is_some() || zone.unavailable(&input.records, false, now).is_none() {
+            continue;
+        }
+        let what = match zone.checked {
+            Some(checked) => {
+                format!(
+                    "the zone {} is expired: it was last confirmed at {checked:.0}",
+                    zone.origin
+                )
+            }
+            None => format!("the zone {} is expired: nobody knows its age", zone.origin),
+        };
+        let location = input.records.sets().next().map(|set| set.location());
+        let location = location.unwrap_or_else(|| Location::file(&zone.origin.to_string()));
+        let help = "the answer is SERVFAIL until a primary confirms it: look at `cvdns status`";
+        problems.warning(location, what, help);
+    }
 }
 
 /// Fetches overrides that come from a URL. The server starts without them, so what is wrong is a

@@ -48,6 +48,7 @@ impl Offline {
             print(&problems);
             return Err(Failure::new(format!("{} cannot be served", config.display())));
         };
+        loaded.expire_zones(time);
         if let Err(NotFetched { source, error, meanwhile }) = remote_overrides::fetch(&mut loaded) {
             eprint_line!(
                 "cvdns: the overrides {source} are not usable: {}; {meanwhile}",

@@ -10,15 +10,16 @@ use domain::base::Message;
 use jiff::Timestamp;
 
 use cvdns_core::abuse::CookieSecrets;
-use cvdns_core::answer::{Answering, QueryCounterSet, TransferRefusal, Transport};
+use cvdns_core::answer::{Answering, Elsewhere, QueryCounterSet, TransferRefusal, Transport};
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::wire::{MAX_MESSAGE, rcode};
+use cvdns_core::wire::{MAX_MESSAGE, rcode, rtype};
 use cvdns_net::{Endpoint, MakeResponder, MessageStream, Responder};
 use cvdns_transfer::tsig::Signer;
 
 use super::coarse_clock;
 use super::observer::{Observer, Observing};
 use super::protection::Protection;
+use super::secondary::NotifyListener;
 use crate::transfer::{Reply, TransferDesk, Unsigned};
 
 /// Answers the queries of one thread or connection.
@@ -32,6 +33,8 @@ pub(super) struct Answerer {
     observer: Option<Observer>,
     /// Answers what is signed or asks for a transfer; `None` in tests that have no keys.
     transfers: Option<Arc<TransferDesk>>,
+    /// Answers NOTIFY; `None` in tests that need none.
+    notified: Option<NotifyListener>,
     /// The messages that answer the last query of a connection.
     messages: Option<Box<dyn MessageStream>>,
 }
@@ -45,6 +48,8 @@ pub(super) struct MakeAnswerer {
     /// `None` in tests that need neither rate limit nor cookies.
     protection: Option<Protection>,
     transfers: Option<Arc<TransferDesk>>,
+    /// Answers NOTIFY; `None` in tests that need none.
+    notified: Option<NotifyListener>,
     /// Answerers start at different turns of the rotation.
     turns: Arc<AtomicU64>,
 }
@@ -59,6 +64,7 @@ impl Answerer {
             secrets: None,
             observer: None,
             transfers: None,
+            notified: None,
             messages: None,
         }
     }
@@ -106,8 +112,13 @@ impl Answerer {
         client: SocketAddr,
         transport: Transport,
     ) -> Option<usize> {
-        self.answering.take_elsewhere()?;
-        let (desk, message) = (self.transfers.as_ref()?, buffer.get(..length)?);
+        let message = buffer.get(..length)?;
+        if self.answering.take_elsewhere()? == Elsewhere::Notify {
+            let answer = self.notified.as_ref()?.answer(message, client.ip())?;
+            self.answering.count_elsewhere(rtype::SOA, answer.rcode);
+            return put(buffer, &answer.octets);
+        }
+        let desk = self.transfers.as_ref()?;
         match desk.answer(message, client, transport, Timestamp::now())? {
             Reply::Message { octets, qtype, rcode } => {
                 self.answering.count_elsewhere(qtype, rcode);
@@ -177,6 +188,7 @@ impl MakeAnswerer {
             observing,
             protection: None,
             transfers: None,
+            notified: None,
             turns: Arc::default(),
         }
     }
@@ -184,6 +196,11 @@ impl MakeAnswerer {
     /// The same with a rate limit and cookies.
     pub(super) fn protected_by(self, protection: Protection) -> Self {
         Self { protection: Some(protection), ..self }
+    }
+
+    /// The same with somebody who answers NOTIFY.
+    pub(super) fn notified_by(self, notified: NotifyListener) -> Self {
+        Self { notified: Some(notified), ..self }
     }
 
     /// The same with keys and transfers.
@@ -209,9 +226,9 @@ impl MakeResponder for MakeAnswerer {
         };
         let secrets = protection.map(|protection| Cache::new(protection.secrets().clone()));
         let observer = self.observing.observer(endpoint);
-        let transfers = self.transfers.clone();
+        let (transfers, notified) = (self.transfers.clone(), self.notified.clone());
         let answerer = Answerer::new(self.snapshots.clone(), answering);
-        Answerer { secrets, observer, transfers, ..answerer }
+        Answerer { secrets, observer, transfers, notified, ..answerer }
     }
 }
 

@@ -101,6 +101,9 @@ impl Bound {
         let threads = self.listeners.sockets();
         let now = Timestamp::now();
         let mut state = ServerState::for_threads(threads, directory, loaded, now, problems)?;
+        if let Some(workers) = self.listeners.kept_workers() {
+            state.keep_workers(workers);
+        }
         state.begin_transfers(Arc::default(), now);
         Some(state)
     }

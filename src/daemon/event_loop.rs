@@ -14,6 +14,7 @@ use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::reload_memory::{ReloadMemory, Shortage};
 use super::sandbox;
+use super::secondary::{Checked, Confirmed, Primaries};
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
@@ -38,6 +39,8 @@ pub(super) struct EventLoop<'l> {
     pub config: &'l Path,
     /// What fetches feed and overrides from URLs.
     pub pollers: Pollers,
+    /// What transfers zones from their primaries.
+    pub primaries: Primaries,
     pub pending: &'l PendingSignals,
     /// Operators' requests.
     pub changes: mpsc::Receiver<OperatorRequest>,
@@ -105,6 +108,7 @@ impl EventLoop<'_> {
                         take_fetched_overrides(poller, fetched, state);
                     }
                 }
+                checked = self.primaries.next() => self.take_checked(checked, state),
                 () = watcher.changed() => {
                     tokio::time::sleep(BURST).await;
                     state.read_changed(Timestamp::now());
@@ -133,6 +137,18 @@ impl EventLoop<'_> {
         }
     }
 
+    /// Takes over what came of the check of a zone. A newer version needs as much memory as a
+    /// reload.
+    fn take_checked(&self, checked: Checked, state: &mut ServerState) {
+        let is_newer = matches!(checked.confirmed, Some(Confirmed::Newer(_)));
+        let memory = if is_newer { self.memory.check() } else { Ok(()) };
+        let verdict = match memory {
+            Ok(()) => state.take_checked(checked, Timestamp::now()),
+            Err(Shortage { what, .. }) => state.postpone(&checked, &what),
+        };
+        self.primaries.settle(verdict);
+    }
+
     /// Reads everything again. Returns whether it is in force, and what is wrong with it; if
     /// anything is, nothing changes.
     fn reload(
@@ -157,6 +173,7 @@ impl EventLoop<'_> {
                 info!("the log level is {:?}", self.log_level.in_force().level);
             }
             self.pollers = Pollers::start(state.loaded());
+            self.primaries.restart(state.loaded());
         } else {
             let path = self.config.display();
             error!(path = %path, "{path} was not reloaded: what was served before goes on");

@@ -11,6 +11,7 @@ use super::feed_poller::Pollers;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
 use super::reload_memory::ReloadMemory;
+use super::secondary::Primaries;
 use super::server_state::ServerState;
 use super::supervision::Supervision;
 use crate::load::Loaded;
@@ -37,6 +38,7 @@ pub fn follow_without_serving(
     let Some(mut state) = ServerState::new(loaded, Timestamp::now(), &mut problems) else {
         return Err(StartError::Inputs(problems));
     };
+    state.follow_copies();
     log_problems(&problems);
     let run = || -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -51,6 +53,7 @@ pub fn follow_without_serving(
             let events = EventLoop {
                 config,
                 pollers,
+                primaries: Primaries::of_nobody(),
                 pending,
                 changes,
                 log_level,

@@ -3,9 +3,9 @@
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
 //! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`,
-//! `version_memory` and `state_directory`;
+//! `version_memory`, `zone_checks` and `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
-//! `answerer` answers from the snapshots.
+//! `answerer` answers from the snapshots. `secondary` transfers zones from their primaries.
 //!
 //! `origin` says how the server is started. `bound` opens its sockets (`admin_sockets` those of the
 //! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer`
@@ -46,6 +46,7 @@ mod reporter;
 mod running;
 mod sampling;
 mod sandbox;
+mod secondary;
 mod server_state;
 mod start_error;
 mod state_directory;
@@ -55,6 +56,7 @@ mod supervision;
 mod takeover;
 mod tap;
 mod version_memory;
+mod zone_checks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

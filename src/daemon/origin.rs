@@ -1,14 +1,12 @@
 //! How a server is started: from nothing, in place of a running one, or with sockets that a service
 //! manager hands over.
 
-use std::os::fd::OwnedFd;
-
 use tracing::{info, warn};
 
 use super::StartError;
 use super::takeover::Predecessor;
 use crate::load::Loaded;
-use cvdns_io::service_manager::{ServiceManager, sockets_of_manager};
+use cvdns_io::service_manager::{HandedOver, ServiceManager, handed_over};
 use cvdns_net::{Inherited, OpenSocket, number_in_name};
 
 /// How a server is started.
@@ -16,29 +14,40 @@ pub struct Origin {
     /// Whether it replaces the one that runs, if one does (`--replace`).
     replace: bool,
     manager: Result<ServiceManager, std::io::Error>,
-    /// Sockets of the service manager, with their names.
-    sockets: Vec<(String, OwnedFd)>,
-    /// Names of what else the manager has handed over.
-    others: Vec<String>,
+    handed_over: HandedOver,
 }
+
+/// Descriptors that are named at most in a line of the log.
+const MAX_NAMED: usize = 8;
 
 impl Origin {
     /// Looks into the environment for a service manager. To be called once, before the first
     /// thread is started.
     pub fn from_environment(replace: bool) -> Self {
-        let (sockets, others) = sockets_of_manager();
-        Self { replace, manager: ServiceManager::from_environment(), sockets, others }
+        let handed_over = handed_over();
+        Self { replace, manager: ServiceManager::from_environment(), handed_over }
     }
 
     /// Takes the sockets of the service manager. What cannot be served is logged.
     pub(super) fn take_sockets(&mut self) -> Inherited {
         let mut inherited = Inherited::default();
-        for name in self.others.drain(..) {
+        let HandedOver { sockets, others, complaint } = std::mem::take(&mut self.handed_over);
+        if let Some(what) = complaint {
+            warn!("no socket of the service manager is used: {what}");
+        }
+        if !others.is_empty() {
+            let named: Vec<&str> = others.iter().take(MAX_NAMED).map(String::as_str).collect();
+            let more = match others.len().saturating_sub(MAX_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             warn!(
-                "the service manager hands over {name:?}, which is no socket of UDP or TCP: not used"
+                "not used: the service manager hands over what is no socket of UDP or TCP, as \
+                 descriptor {}{more}",
+                named.join(", ")
             );
         }
-        for (place, (name, descriptor)) in self.sockets.drain(..).enumerate() {
+        for (place, (name, descriptor)) in sockets.into_iter().enumerate() {
             // Sockets of a unit are in the order of that unit.
             let number = number_in_name(&name).unwrap_or(place);
             match OpenSocket::examine(descriptor, number) {

@@ -13,7 +13,7 @@ use cvdns_core::problem::Problems;
 use cvdns_core::release::Announced;
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_core::snapshot::{HeldFeed, Now, Snapshot, StaticData, compile};
-use cvdns_net::memory::give_back;
+use cvdns_net::memory::{give_back, prefer_huge_pages};
 
 /// When to look again for snapshots that nobody answers from. Idle UDP workers take up the newest
 /// snapshot within 200 ms, idle connections when they end.
@@ -150,12 +150,22 @@ impl Publisher {
         (self.published, self.compile_time) = (time, compile_time);
     }
 
+    /// Asks the system for huge pages for the tables of clients: each look-up is at another place
+    /// of these megabytes. To be called after free memory was given back, which takes huge pages
+    /// apart.
+    pub(super) fn prefer_huge_pages(&self) {
+        let static_data = self.static_data();
+        let tables = static_data.plans.iter().flat_map(|plan| [&plan.clients, &plan.classes]);
+        prefer_huge_pages(tables.flatten().flat_map(|table| table.places()));
+    }
+
     /// Frees the snapshots that nobody answers from any more. Returns when to try again, or `None`
     /// if none is left but the newest.
     pub(super) fn reclaim(&self) -> Option<Duration> {
         let Reclaimed { static_data, more } = self.reclaimer.reclaim();
         if static_data {
             give_back();
+            self.prefer_huge_pages();
         }
         more.then_some(RECLAIM_DELAY)
     }

@@ -7,7 +7,7 @@ use crate::load::{FeedSource, Loaded};
 use crate::logging::{LogOnce, log_first, warn_of};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, unknown_hosts};
-use cvdns_core::problem::{HAS_MARK, Problem, Problems, without_mark};
+use cvdns_core::problem::{HAS_MARK, Problem, Problems, plural, without_mark};
 use cvdns_core::snapshot::{Snapshot, StaticData};
 
 /// What has been logged, and is logged again only when it changes.
@@ -126,9 +126,9 @@ impl Reporter {
                 Overdue::RecordFile => warn!(
                     "the stamp of the record in `record-file` is older than max-age: stamps are no longer renewed"
                 ),
-                Overdue::Record => warn!(
-                    "the record is too old to be trusted: SERVFAIL until it is renewed (`on-stale`)"
-                ),
+                Overdue::Record => {
+                    warn!("the record is too old: SERVFAIL until it is renewed (`on-stale`)");
+                }
             }
         }
     }
@@ -214,8 +214,9 @@ pub(super) fn log_inputs(loaded: &Loaded, static_data: &StaticData) {
             info!(
                 zone = origin,
                 count = mirrors,
-                "zone {origin}{shape}: {mirrors} mirrors in {} countries",
-                countries.len()
+                "zone {origin}{shape}: {} in {}",
+                plural(mirrors, "mirror", "mirrors"),
+                plural(countries.len(), "country", "countries")
             );
         },
         |more| info!("{more} more zone files with mirrors"),

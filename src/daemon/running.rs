@@ -20,6 +20,7 @@ use super::observer::{Observing, ObservingThreads};
 use super::pending_signals::PendingSignals;
 use super::protection::Protection;
 use super::reload_memory::ReloadMemory;
+use super::secondary::Primaries;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
@@ -85,6 +86,7 @@ impl Daemon {
         let events = EventLoop {
             config: &config,
             pollers,
+            primaries: Primaries::start(state.notified().clone(), state.loaded()),
             pending: &pending,
             changes,
             log_level: &log_level,
@@ -126,6 +128,7 @@ fn answering(
     let (snapshots, queries) = (publisher.snapshots().clone(), publisher.queries().clone());
     let (observing, threads) = Observing::start(&state.loaded().config, config, log, &snapshots)?;
     let make = MakeAnswerer::new(snapshots, queries, observing).protected_by(protection);
+    let make = make.notified_by(state.notified().clone());
     let make = match state.transfers() {
         Some(desk) => make.with_transfers(desk.clone()),
         None => make,
@@ -209,6 +212,7 @@ fn view(
         log_level,
         dnstap,
         process,
+        notifies: state.notified().counts().clone(),
         transfers: state.transfers().cloned().unwrap_or_default(),
         changes,
     }

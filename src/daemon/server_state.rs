@@ -2,12 +2,14 @@
 
 mod condition;
 mod database;
+mod followed;
 mod keeping;
 mod losses;
 mod overrides;
+mod transferred;
 mod transfers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,15 +22,17 @@ use super::feed_candidate::{FeedCandidate, FeedDocument};
 use super::feed_poller::FetchResult;
 use super::feed_state::{FeedChange, FeedPolicy, FeedState};
 use super::flapping::FlapTracker;
-use super::follower::FollowedState;
 use super::overrides_state::OverridesState;
 use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
+use super::secondary::NotifyListener;
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
-use crate::admin::{Foresight, ServerCondition};
-use crate::load::{FeedSource, Loaded, signature_path};
+use super::zone_checks::ZoneChecks;
+use crate::admin::ServerCondition;
+use crate::load::Loaded;
+use crate::logging::LogOnce;
 use crate::transfer::Versions;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
@@ -53,6 +57,14 @@ pub(super) struct ServerState {
     versions: VersionMemory,
     /// What was usable by the feeds before.
     losses: LossWindow,
+    /// What became of the checks of zones that are transferred.
+    checks: ZoneChecks,
+    /// The zones that are expired.
+    expired: LogOnce,
+    /// Whether another process transfers zones, whose copies are followed.
+    follows_copies: bool,
+    /// Answers NOTIFY.
+    notified: NotifyListener,
     state_directory: StateDirectory,
     /// Versions of transferred zones; `None` where nobody is served.
     zone_versions: Option<Versions>,
@@ -78,7 +90,7 @@ impl ServerState {
     pub(super) fn for_threads(
         threads: usize,
         mut state_directory: StateDirectory,
-        loaded: Loaded,
+        mut loaded: Loaded,
         now: Timestamp,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -90,6 +102,7 @@ impl ServerState {
         let announced = state_directory.announced(now);
         let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
+        loaded.expire_zones(now);
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
         let static_data = compile(&loaded.inputs, &required, problems)?;
@@ -106,6 +119,10 @@ impl ServerState {
             flapping: FlapTracker::default(),
             versions,
             losses: LossWindow::default(),
+            checks: ZoneChecks::default(),
+            expired: LogOnce::default(),
+            follows_copies: false,
+            notified: NotifyListener::default(),
             state_directory,
             zone_versions: None,
             publisher,
@@ -122,6 +139,7 @@ impl ServerState {
     /// Takes over the overrides, the feed that was kept and the one of the source, in this order.
     fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
+        self.log_expired();
         self.overrides.take_over(&self.loaded.overrides);
         self.resume_overrides();
         if self.overrides.in_force(now).next().is_some() {
@@ -144,6 +162,7 @@ impl ServerState {
         self.show();
         self.publisher.reclaim();
         give_back();
+        self.publisher.prefer_huge_pages();
     }
 
     /// Reads all followed files, and takes over what is good and new.
@@ -196,6 +215,7 @@ impl ServerState {
             self.resume(kept, now);
             self.read(now);
         }
+        self.expire_zones(now);
         if now >= self.next_change() || now < self.publisher.published() {
             self.publish(self.publisher.static_data(), now);
         }
@@ -205,10 +225,11 @@ impl ServerState {
     /// other; nothing changes then. The old feed stays in force until the new one can be read.
     pub(super) fn reload(
         &mut self,
-        loaded: Loaded,
+        mut loaded: Loaded,
         now: Timestamp,
         problems: &mut Problems,
     ) -> bool {
+        loaded.expire_zones(now);
         let policy = FeedPolicy::of(&loaded);
         let rekeyed = self.feed.is_rekeyed(policy);
         let candidate = self.feed.read_for_reload(policy, now);
@@ -258,6 +279,8 @@ impl ServerState {
             self.state_directory.forget_early();
         }
         self.loaded = loaded;
+        self.checks.retain(self.loaded.transferred.iter().map(|zone| &zone.origin));
+        self.log_expired();
         self.overrides.take_over(&self.loaded.overrides);
         self.countries.forget();
         self.flapping.set_settle(self.loaded.config.feed.settle);
@@ -290,13 +313,19 @@ impl ServerState {
         let ages = self.ages().into_iter().filter_map(|(_, from)| from);
         let ages = ages.filter(|from| *from > published);
         let newest = self.publisher.newest();
+        let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        change.into_iter().chain(ages).chain(waits).fold(half_hour, Timestamp::min)
+        change.into_iter().chain(ages).chain(waits).chain(expiry).fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.
     pub(super) fn loaded(&self) -> &Loaded {
         &self.loaded
+    }
+
+    /// Notes that the sockets of an earlier process are served, which have so many workers.
+    pub(super) fn keep_workers(&mut self, workers: usize) {
+        self.started_with.server.workers = workers;
     }
 
     /// Keys that have changed since the start and take effect only at a restart.
@@ -312,39 +341,6 @@ impl ServerState {
     /// What the admin address shows beside snapshots.
     pub(super) fn condition(&self) -> &Arc<ArcSwap<ServerCondition>> {
         &self.condition
-    }
-
-    /// What is in force, for those who answer by other means.
-    pub(super) fn followed_state(&self) -> FollowedState<'_> {
-        FollowedState {
-            snapshot: self.publisher.newest(),
-            feed: self.feed.feed().map(|feed| feed.serial),
-            loaded: &self.loaded,
-        }
-    }
-
-    /// What is in force beside the clock.
-    pub(super) fn foresight(&self) -> Foresight {
-        Foresight {
-            newest: self.publisher.newest(),
-            feed: self.feed.feed().cloned(),
-            held: self.feed.held(),
-            overrides: self.overrides.overrides().clone(),
-            settling: self.flapping.settling().clone(),
-            release: self.release.offered().map(|it| (it.release.clone(), it.generated)),
-            history: self.versions.history().clone(),
-            max_age: self.loaded.config.feed.max_age,
-        }
-    }
-
-    /// The files whose change may change answers.
-    pub(super) fn followed_files(&self) -> Vec<PathBuf> {
-        let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
-        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
-        let secrets = self.loaded.cookie_secrets.path.clone();
-        let overrides = self.overrides.watched();
-        let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
-        feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets).collect()
     }
 
     /// Whether any feed is in force.
@@ -370,8 +366,10 @@ impl ServerState {
         reporter::log_without_feed(self.loaded.feed.as_ref(), self.release.has_age_of_feed());
     }
 
-    /// Reads the files of the record and the overrides, and takes over these and a candidate.
+    /// Reads the copies of zones, the files of the record and the overrides, and takes over these
+    /// and a candidate.
     fn take(&mut self, candidate: Option<FeedCandidate>, now: Timestamp) {
+        self.read_copies(now);
         let release_changed = self.release.read(&self.loaded.supply, now);
         let overrides_changed = self.overrides.read(fleets(&self.loaded), now);
         let static_data = self.publisher.static_data();

@@ -52,6 +52,8 @@ pub enum DirectoryError {
     Unquotable(PathBuf),
     /// Another process exports to this directory.
     Busy(PathBuf),
+    /// A zone has no data: this zone, which was never transferred from its primary or is expired.
+    NoData(String),
     /// A system call failed: the operation as a verb, the path and the error.
     System(&'static str, PathBuf, io::Error),
 }
@@ -373,6 +375,11 @@ impl fmt::Display for DirectoryError {
             Self::Busy(path) => {
                 write!(f, "another export is writing {}: stop it first", path.display())
             }
+            Self::NoData(zone) => write!(
+                f,
+                "the zone {zone} has not been transferred from its primary, or is expired: nothing \
+                 was exported"
+            ),
             Self::System(what, path, error) => {
                 write!(f, "cannot {what} {}: {error}; nothing was exported", path.display())
             }

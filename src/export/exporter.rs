@@ -12,7 +12,7 @@ use tracing::{error, info};
 use super::directory::{Directory, DirectoryError, ExportChanges, ReloadTarget};
 use super::input::{AclKind, ExportInput};
 use super::reload::ReloadCommands;
-use super::tree::tree;
+use super::tree::{Tree, tree};
 use cvdns_io::essential;
 
 /// How long to wait before a failed export is tried again.
@@ -50,9 +50,18 @@ impl Exporter {
     /// Exports once and runs no command.
     ///
     /// # Errors
-    /// When a system call fails; the previous export then stays in place.
+    /// When a zone has no data or a system call fails; the previous export then stays in place.
     pub fn export(&self, input: &ExportInput) -> Result<ExportChanges, DirectoryError> {
-        self.directory.write(&tree(input, self.acl, &self.directory.current()))
+        self.write(input).map(|(_, changes)| changes)
+    }
+
+    fn write(&self, input: &ExportInput) -> Result<(Tree, ExportChanges), DirectoryError> {
+        if let Some(zone) = input.zone_without_data() {
+            return Err(DirectoryError::NoData(zone.to_string()));
+        }
+        let tree = tree(input, self.acl, &self.directory.current());
+        let changes = self.directory.write(&tree)?;
+        Ok((tree, changes))
     }
 
     /// Exports and runs the commands for the zones that changed, or for all zones if `all`.
@@ -62,8 +71,7 @@ impl Exporter {
         all: bool,
         slot: &LatestSlot,
     ) -> Result<(), DirectoryError> {
-        let tree = tree(input, self.acl, &self.directory.current());
-        let mut changes = self.directory.write(&tree)?;
+        let (tree, mut changes) = self.write(input)?;
         if changes.written > 0 {
             let ExportChanges { written, files, .. } = changes;
             let serial = input.feed.map(|serial| format!("feed {serial}: ")).unwrap_or_default();

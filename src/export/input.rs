@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::wire::name::Name;
 
 /// Everything that an export is made from.
 #[derive(Debug, Clone)]
@@ -14,6 +15,14 @@ pub struct ExportInput {
     pub feed: Option<u64>,
     /// The countries of client networks.
     pub countries: Arc<CountryMap>,
+}
+
+impl ExportInput {
+    /// The first zone that has no data, as it was never transferred from its primary or is expired.
+    pub(super) fn zone_without_data(&self) -> Option<&Name> {
+        let zones = &self.snapshot.static_data.zones;
+        zones.iter().find(|zone| zone.unavailable.is_some()).map(|zone| &zone.origin)
+    }
 }
 
 /// How BIND matches clients to its views.

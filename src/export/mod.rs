@@ -31,4 +31,4 @@ pub use reload::{CommandTemplate, ReloadCommands};
 pub use transferred::{TransferredZone, transferred};
 pub use tree::{ExportFile, Tree, tree};
 pub use zone::left_out;
-pub use zone_file::{ZoneFile, stem};
+pub use zone_file::ZoneFile;

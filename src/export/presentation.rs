@@ -34,6 +34,7 @@ pub fn data(rtype: u16, rdata: &[u8]) -> (String, String) {
 
 fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
     Some(match rtype {
+        rtype::SOA => ("SOA", soa(rdata)?),
         rtype::A => ("A", Ipv4Addr::from(*fixed::<4>(rdata)?).to_string()),
         rtype::AAAA => ("AAAA", Ipv6Addr::from(*fixed::<16>(rdata)?).to_string()),
         rtype::NS => ("NS", whole_name(rdata)?),
@@ -56,6 +57,17 @@ fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
         }
         _ => return None,
     })
+}
+
+/// A SOA record's names and numbers.
+fn soa(rdata: &[u8]) -> Option<String> {
+    let (mname, rest) = rdata.split_at_checked(wire_length(rdata)?)?;
+    let (rname, rest) = rest.split_at_checked(wire_length(rest)?)?;
+    let (numbers, []) = rest.as_chunks::<4>() else { return None };
+    let [serial, refresh, retry, expire, minimum] = *numbers else { return None };
+    let numbers = [serial, refresh, retry, expire, minimum].map(u32::from_be_bytes);
+    let numbers = numbers.map(|number| number.to_string()).join(" ");
+    Some(format!("{} {} {numbers}", name(mname), name(rname)))
 }
 
 fn fixed<const N: usize>(rdata: &[u8]) -> Option<&[u8; N]> {

@@ -25,14 +25,15 @@ pub struct TransferredZone {
     pub content: Option<Content>,
 }
 
-/// The zones of a snapshot that are `wanted`, in their order. `feed` is the serial of the feed in
-/// force.
+/// The zones of a snapshot that are `wanted` and have data, in their order. `feed` is the serial of
+/// the feed in force.
 pub fn transferred(
     snapshot: &Snapshot,
     feed: Option<u64>,
     wanted: &dyn Fn(u32, &Zone) -> bool,
 ) -> Vec<TransferredZone> {
-    let zones = zones_where(snapshot, wanted);
+    let zones =
+        zones_where(snapshot, &|number, zone| zone.unavailable.is_none() && wanted(number, zone));
     zones.iter().map(|zone| transferred_zone(snapshot, zone, feed)).collect()
 }
 

@@ -9,9 +9,10 @@ use super::input::{AclKind, ExportInput};
 use super::named_conf::{self, ZoneStatement};
 use super::views::{View, views};
 use super::zone::{ExportZone, zones};
-use super::zone_file::{self, ZoneFile, ZoneRenderer};
+use super::zone_file::{ZoneFile, ZoneRenderer};
 use cvdns_core::geo::area::Area;
 use cvdns_core::geo::country::Country;
+use cvdns_io::zone_stem;
 
 /// The files of an export, by path relative to its directory.
 pub type Tree = BTreeMap<String, ExportFile>;
@@ -58,7 +59,7 @@ impl TreeBuilder<'_> {
     fn plain(&mut self) {
         for zone in &self.zones {
             let file = ZoneRenderer::new(self.input, zone).file(ClientSet::Undistinguished, None);
-            let path = format!("zones/{}.zone", zone_file::stem(zone.origin));
+            let path = format!("zones/{}.zone", zone_stem(zone.origin));
             let statement = ZoneStatement::file(&path, &file);
             named_conf::zone(&mut self.config, "", zone.origin, self.directory, &statement);
             self.tree.insert(path, ExportFile::Zone(file));
@@ -103,7 +104,7 @@ impl TreeBuilder<'_> {
                 loaded.insert((number, client), &view.name);
                 let file = renderer.file(client, Some(&view.name));
                 let of_view = asked.map(|_| format!("@{}", view.name)).unwrap_or_default();
-                let path = format!("zones/{}{of_view}.zone", zone_file::stem(zone.origin));
+                let path = format!("zones/{}{of_view}.zone", zone_stem(zone.origin));
                 let statement = ZoneStatement::file(&path, &file);
                 named_conf::zone(&mut self.config, "    ", zone.origin, self.directory, &statement);
                 self.tree.insert(path, ExportFile::Zone(file));

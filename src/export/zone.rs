@@ -277,7 +277,7 @@ impl<'s> RecordCollector<'_, 's> {
                 continue;
             };
             let ds = match above.ds {
-                ParentDs::Referral(_) => continue,
+                ParentDs::Referral(_) | ParentDs::Unavailable(_) => continue,
                 ParentDs::Records { rrset, .. } => static_data.rrset(rrset),
                 ParentDs::None => None,
             };

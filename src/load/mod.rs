@@ -1,7 +1,8 @@
 //! Reads the configuration and the files that it names into inputs for the compiler.
 //!
 //! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
-//! `overrides` read what answers are made of; `source` is where the feed comes from, which
+//! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
+//! `zone_copies` are kept; `source` is where the feed comes from, which
 //! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
 //! what the coordinator needs, and `page_place` finds out whether its pages would lie among other
 //! files.
@@ -20,6 +21,8 @@ mod sockets;
 mod source;
 mod transfer_keys;
 mod transfer_zones;
+mod transferred;
+mod zone_copies;
 mod zones;
 
 use std::collections::BTreeSet;
@@ -27,14 +30,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use cvdns_core::config::{Admin, CommandLine, Config};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::{Placed, SourceText};
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::snapshot::inputs::{Inputs, Settings};
+use cvdns_core::snapshot::inputs::{Inputs, Settings, ZoneInput};
 use cvdns_transfer::Keyring;
+
+use transferred::ZoneFinder;
 
 pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
@@ -47,6 +53,8 @@ pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
 pub use source::{FeedServer, FeedSource, SignedFeed};
+pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
+pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
 
 /// A path as it is written in a file, and where.
 type PlacedPath = Placed<String>;
@@ -80,6 +88,10 @@ pub struct Loaded {
     pub takeover: Option<PathBuf>,
     /// The countries of addresses, as in `inputs`, and what they were read from.
     pub countries: CountryData,
+    /// The zones of `inputs` that are transferred from primaries.
+    pub transferred: Vec<TransferredZone>,
+    /// Where they are kept; `None` without a state directory.
+    pub copies: Option<ZoneCopies>,
     /// The files that are read at a reload alone: the configuration, the zones, the country
     /// database, certificates and keys of transfers.
     pub files: BTreeSet<PathBuf>,
@@ -126,10 +138,12 @@ fn load_after(
     let mut config = config(path, problems)?;
     config.apply(command_line, problems);
     let mut files = reloaded_files(path, &config);
-    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
-        .into_iter()
-        .filter_map(|file| zones::read(path, file, &mut files, problems))
-        .collect();
+    let state = state(path, &config);
+    let known = before.map(|before| (&*before.inputs.zones, &*before.transferred));
+    let copies = state.as_deref().map(ZoneCopies::of);
+    let mut finder = ZoneFinder { copies, before: known, found: Vec::new() };
+    let zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    let ZoneFinder { copies, found: transferred, .. } = finder;
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
@@ -138,12 +152,12 @@ fn load_after(
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
     let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
-    let state = config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value));
     let takeover = config.server.takeover.as_ref();
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
+    transferred::check_keys(&transferred, &transfer_keys, problems);
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
@@ -159,8 +173,38 @@ fn load_after(
         state,
         takeover,
         countries,
+        transferred,
+        copies,
         files,
     })
+}
+
+impl Loaded {
+    /// Takes zones that are transferred out of service, or back into it, by their age at a moment.
+    /// Returns whether any changes.
+    pub fn expire_zones(&mut self, now: Timestamp) -> bool {
+        transferred::expire(&mut self.transferred, &mut self.inputs.zones, now)
+    }
+}
+
+/// Reads all zones of a configuration.
+fn read_zones(
+    path: &Path,
+    config: &Config,
+    files: &mut BTreeSet<PathBuf>,
+    finder: &mut ZoneFinder<'_>,
+    problems: &mut Problems,
+) -> Vec<ZoneInput> {
+    let mut zones = Vec::new();
+    for file in zones::once_each(path, &config.zones, problems) {
+        zones.extend(zones::read(path, (zones.len(), file), files, finder, problems));
+    }
+    zones
+}
+
+/// The state directory.
+fn state(path: &Path, config: &Config) -> Option<PathBuf> {
+    config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value))
 }
 
 /// The configuration, and the files that it includes or names itself and that are read at a reload
@@ -179,14 +223,17 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
 }
 
 /// Reads where a configuration's overrides come from, which may be a file that is missing, and the
-/// fleets of its zones. Returns `None` if the configuration cannot be read.
+/// fleets of its zones, whose problems are noted apart. Returns `None` if the configuration cannot
+/// be read.
 pub fn overrides_source(
     path: &Path,
     problems: &mut Problems,
+    of_fleets: &mut Problems,
 ) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
     let config = config(path, problems)?;
-    let fleets = config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems));
-    let fleets = fleets.map(|(_, fleet)| fleet).collect();
+    let mut files = BTreeSet::new();
+    let fleet = |zone| zones::read_fleet(path, zone, &mut files, of_fleets);
+    let fleets = config.zones.iter().filter_map(fleet).map(|(_, fleet)| fleet).collect();
     let named = config.feed.overrides.as_ref();
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));

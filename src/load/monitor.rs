@@ -1,25 +1,36 @@
 //! Reads what the coordinator needs of a configuration: `[monitor]` and the fleets.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::overrides::MAX_OVERRIDES;
 use super::page_place::{check_page, state_directory};
-use super::{config, geoip, settings, zones};
+use super::remote_overrides::SignedOverrides;
+use super::source::FeedSource;
+use super::transferred::ZoneFinder;
+use super::zone_copies::ZoneCopies;
+use super::{config, geoip, read_zones, roots, settings, state, zones};
 use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
+use cvdns_core::health::Overrides;
 use cvdns_core::problem::table::Placed;
-use cvdns_core::problem::{Location, Problems};
+use cvdns_core::problem::{Location, Problems, Severity};
 use cvdns_core::snapshot::inputs::Inputs;
-use cvdns_monitor::{AnswerInputs, AnswersReader, MonitorInputs, PageInputs};
+use cvdns_io::read_optional_text;
+use cvdns_monitor::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs};
 
 /// Reads a configuration and the fleets of its zones. All problems are noted. Returns `None` if the
 /// configuration cannot be read.
 pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let config = config(path, problems)?;
-    let page = page(path, &config, problems);
+    let mut files = BTreeSet::new();
+    let fleets: Vec<(String, Fleet)> = config
+        .zones
+        .iter()
+        .filter_map(|zone| zones::read_fleet(path, zone, &mut files, problems))
+        .collect();
+    let page = page(path, &config, &files, problems);
     let settings = config.monitor;
-    let fleets: Vec<(String, Fleet)> =
-        config.zones.iter().filter_map(|zone| zones::read_fleet(path, zone, problems)).collect();
     let beside = |named: &Placed<String>| cvdns_io::beside(path, &named.value);
     let feed = settings.feed.as_ref().or(config.feed.source.as_ref());
     let whole = || Location::file(&path.display().to_string());
@@ -47,6 +58,7 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     settings.check_witnesses(&every, problems);
     Some(MonitorInputs {
         lag: config.record.lag,
+        max_age: config.feed.max_age,
         feed: feed.map(beside),
         secret_key: settings.secret_key.as_ref().map(beside),
         release: settings.release.as_ref().map(beside),
@@ -58,20 +70,56 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     })
 }
 
-/// The pages that a configuration wants; `None` if it wants none.
-fn page(path: &Path, config: &Config, problems: &mut Problems) -> Option<PageInputs> {
+/// The pages that a configuration wants; `None` if it wants none. `files` are those that its zone
+/// files name.
+fn page(
+    path: &Path,
+    config: &Config,
+    files: &BTreeSet<PathBuf>,
+    problems: &mut Problems,
+) -> Option<PageInputs> {
     let named = config.monitor.page.as_ref()?;
     let directory = cvdns_io::beside(path, &named.value);
-    check_page(path, config, problems);
+    check_page(path, config, files, problems);
     let overrides = config.feed.overrides.as_ref();
-    let overrides = overrides.filter(|named| !named.value.contains("://"));
+    let overrides = overrides
+        .and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems))
+        .map(|source| overrides_reader(path, config, source, problems));
     let from = path.to_owned();
     Some(PageInputs {
         directory,
-        overrides: overrides.map(|named| cvdns_io::beside(path, &named.value)),
-        max_age: config.feed.max_age,
+        url: config.monitor.page_url.clone(),
+        overrides,
         answers: AnswersReader::new(move || answer_inputs(&from)),
     })
+}
+
+/// Reads overrides as a server would.
+fn overrides_reader(
+    path: &Path,
+    config: &Config,
+    source: FeedSource,
+    problems: &mut Problems,
+) -> OverridesReader {
+    match source {
+        FeedSource::File(file) => OverridesReader::new(file.display().to_string(), move || {
+            let text = read_optional_text(&file, MAX_OVERRIDES as u64)?.unwrap_or_default();
+            let mut problems = Problems::default();
+            let overrides = Overrides::parse(&file.display().to_string(), &text, &mut problems);
+            let first = problems.iter().find(|problem| problem.severity == Severity::Error);
+            first.map_or(Ok(overrides), |problem| Err(problem.to_string()))
+        }),
+        FeedSource::Url(url) => {
+            let feed = FeedSource::of(path, config, &mut Problems::default());
+            let roots = roots(path, config, feed.as_ref(), problems);
+            let keys = config.feed.public_key.clone();
+            OverridesReader::new(url.clone(), move || {
+                let fetched = SignedOverrides::fetch(&url, &roots, keys.as_ref());
+                fetched.map(|document| document.overrides).map_err(|error| error.what)
+            })
+            .with_serials()
+        }
+    }
 }
 
 /// Reads what answers are made of. The error is for everyone: it names no file.
@@ -85,10 +133,11 @@ fn answer_inputs(path: &Path) -> Result<AnswerInputs, String> {
 fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInputs> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
-    let zones: Vec<_> = zones::once_each(path, &config.zones, problems)
-        .into_iter()
-        .filter_map(|file| zones::read(path, file, &mut files, problems))
-        .collect();
+    let copies = state(path, &config).as_deref().map(ZoneCopies::of);
+    let mut finder = ZoneFinder { copies, before: None, found: Vec::new() };
+    let mut zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    // The servers have static records that are transferred; mirrors are answered without them here.
+    zones.iter_mut().flat_map(|input| &mut input.zones).for_each(|zone| zone.unavailable = None);
     // Without the database, the other facts are still known.
     let mut of_countries = Problems::default();
     let countries = geoip::read(path, &config, &zones, None, &mut of_countries);

@@ -1,5 +1,6 @@
 //! Finds out whether the coordinator's pages, which are public, would lie among other files.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use cvdns_core::config::{Config, Monitor};
@@ -18,8 +19,14 @@ pub fn state_directory(path: &Path, monitor: &Monitor) -> PathBuf {
 }
 
 /// Reports a directory of pages in which, or below which, there is something else that a
-/// configuration names: all that is in it is public, and must be the pages' own.
-pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
+/// configuration names, or one of `files`, which its zone files name: all that is in it is public,
+/// and must be the pages' own.
+pub fn check_page(
+    path: &Path,
+    config: &Config,
+    files: &BTreeSet<PathBuf>,
+    problems: &mut Problems,
+) {
     let Some(named) = &config.monitor.page else { return };
     let page = real(&beside(path, &named.value));
     // A link in the directory is in it, wherever it leads, and so is that to which a link leads.
@@ -31,7 +38,9 @@ pub fn check_page(path: &Path, config: &Config, problems: &mut Problems) {
     let state = state_directory(path, &config.monitor);
     let what = if is_in_it(&state) {
         format!("the coordinator's memory in {} would lie among the pages", state.display())
-    } else if let Some(other) = others(path, config).iter().find(|other| is_in_it(other)) {
+    } else if let Some(other) =
+        others(path, config).iter().chain(files).find(|other| is_in_it(other))
+    {
         format!("{} would lie among the pages", other.display())
     } else {
         return;
@@ -111,7 +120,8 @@ mod tests {
         let mut problems = Problems::default();
         let config = super::super::config(&path, &mut problems);
         assert!(!problems.has_errors(), "{problems:?}");
-        check_page(&path, &config.unwrap(), &mut problems);
+        let files = ["fleet/mirrors.toml", "conf/zones/a.zone"].map(|file| dir.join(file)).into();
+        check_page(&path, &config.unwrap(), &files, &mut problems);
         let said: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
         said.join("\n").replace(&format!("{}/", dir.display()), "")
     }
@@ -134,6 +144,7 @@ mod tests {
             (source, "page = \"feed.json\"", "", "feed.json"),
             (source, "page = \"conf\"", "", "conf/zones/a.zone.toml"),
             (source, "page = \"./state/../conf/\"", "", "conf/zones/a.zone.toml"),
+            (source, "page = \"fleet\"", "", "fleet/mirrors.toml"),
             (source, "page = \".\"", "", "the coordinator's memory in state/monitor"),
             (
                 source,

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::transferred::ZoneFinder;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::{self, Country};
 use cvdns_core::problem::table::Placed;
@@ -12,7 +13,7 @@ use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{ExpandedZone, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
-use cvdns_core::zone::file::CC;
+use cvdns_core::zone::file::{CC, RecordsSource};
 use cvdns_core::zone::{Records, ZoneFile, master};
 use cvdns_io::{IncludeFiles, beside, read_master, read_text};
 
@@ -45,8 +46,9 @@ pub(super) fn once_each<'z>(
 /// `None` if it is not usable at all.
 pub(super) fn read(
     config: &Path,
-    named: &Placed<String>,
+    (number, named): (usize, &Placed<String>),
     files: &mut BTreeSet<PathBuf>,
+    finder: &mut ZoneFinder<'_>,
     problems: &mut Problems,
 ) -> Option<ZoneInput> {
     let path = beside(config, &named.value);
@@ -64,41 +66,68 @@ pub(super) fn read(
     };
     let fleet_complete = !found.has_errors();
     problems.append(found);
-    let records = beside(&path, &file.records.value);
-    let master = noted(read_master(&records), &file.records.location, problems)?;
+    let zones = match &file.records {
+        RecordsSource::File(named) => {
+            zones_of_file(&file, &beside(&path, &named.value), &named.location, files, problems)?
+        }
+        RecordsSource::Primary(primaries) => {
+            let origins = origins(&file, problems);
+            finder.zones(number, primaries, origins, problems)
+        }
+    };
+    files.insert(path);
+    Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
+}
+
+/// Reads the zones of a zone file from the master file `path`, which `location` names.
+fn zones_of_file(
+    file: &ZoneFile,
+    path: &Path,
+    location: &Location,
+    files: &mut BTreeSet<PathBuf>,
+    problems: &mut Problems,
+) -> Option<Vec<ExpandedZone>> {
+    let master = noted(read_master(path), location, problems)?;
     let mut included = IncludeFiles::default();
     let mut zones = Vec::new();
-    for (origin, country) in origins(&file, problems) {
+    for (origin, country) in origins(file, problems) {
         let mut found = Problems::default();
-        let records = parse(&records, &master, &origin, &mut included, &mut found);
+        let records = parse(path, &master, &origin, &mut included, &mut found);
         let failed = found.has_errors();
         // All zones of a file have the same problems: the first one's are enough.
         if failed || zones.is_empty() {
             problems.append(found);
         }
         if records.get(&records.origin, rtype::SOA).is_some() {
-            zones.push(ExpandedZone { country, records: Arc::new(records) });
+            zones.push(ExpandedZone { country, records: Arc::new(records), unavailable: None });
         }
         if failed {
             break;
         }
     }
-    files.extend([path, records].into_iter().chain(included.read));
-    Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
+    files.extend([path.to_owned()].into_iter().chain(included.read));
+    Some(zones)
 }
 
-/// Reads the origin and the fleet of a zone file that `config` names. Returns `None` if it has no
-/// mirrors or is not usable.
+/// Reads the origin and the fleet of a zone file that `config` names, and adds the files that it
+/// names to `files`. Returns `None` if it has no mirrors or is not usable.
 pub(super) fn read_fleet(
     config: &Path,
     named: &Placed<String>,
+    files: &mut BTreeSet<PathBuf>,
     problems: &mut Problems,
 ) -> Option<(String, Fleet)> {
     let path = beside(config, &named.value);
     let text = text_of(&path, &named.location, problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    if let RecordsSource::File(records) = &file.records {
+        files.insert(beside(&path, &records.value));
+    }
     let mirrors = file.mirrors.as_ref()?;
-    let fleet = fleet(&beside(&path, &mirrors.value), &mirrors.location, problems)?;
+    let mirrors_path = beside(&path, &mirrors.value);
+    let fleet = fleet(&mirrors_path, &mirrors.location, problems);
+    files.insert(mirrors_path);
+    let fleet = fleet?;
     Some((file.origin.value, fleet))
 }
 

@@ -10,13 +10,14 @@ use cvdns_core::config::{ClientNames, Transfer};
 use cvdns_core::snapshot::static_data::Zone;
 use cvdns_core::snapshot::{Snapshot, StaticData, ZoneSerials};
 use cvdns_core::wire::name::Name;
+use cvdns_io::zone_stem;
 use cvdns_transfer::catalog::catalog;
 use cvdns_transfer::{Content, History, Keyring};
 
 use super::desk::{TransferDesk, seconds};
 use super::secondary::SecondaryServer;
 use super::served::{Served, ServedZone, zone_key};
-use crate::export::{TransferredZone, stem, transferred};
+use crate::export::{TransferredZone, transferred};
 use crate::load::Loaded;
 
 /// The versions of all transferred zones.
@@ -164,7 +165,7 @@ impl Versions {
                 continue;
             };
             let known = before.remove(origin).map(|zone| zone.served);
-            let served = advanced(known, content, &stem(origin), settings.now, keeper);
+            let served = advanced(known, content, &zone_stem(origin), settings.now, keeper);
             self.zones.insert(origin.clone(), Tracked { number, is_static, served });
         }
     }
@@ -186,7 +187,7 @@ impl Versions {
             }
             let members = self.zones.keys().filter(|zone| secondary.takes.takes(zone));
             let Some(content) = catalog(name, members, seconds(settings.now)) else { continue };
-            let file = format!("{}@{}", stem(name), digest(&patterns));
+            let file = format!("{}@{}", zone_stem(name), digest(&patterns));
             let known = before.remove(&patterns);
             let served = advanced(known, content, &file, settings.now, keeper);
             self.catalogs.insert(patterns, served);

@@ -13,7 +13,7 @@ use support::{ports, tools};
 const PORTS: [&str; 4] = ["5300", "5301", "5302", "5953"];
 
 /// The page's commands, each with what it prints where the page says so.
-fn steps(page: &str) -> Vec<(String, Option<String>)> {
+pub(crate) fn steps(page: &str) -> Vec<(String, Option<String>)> {
     let mut steps: Vec<(String, Option<String>)> = Vec::new();
     let mut rest = page;
     while let Some((before, after)) = rest.split_once("```") {
@@ -39,10 +39,10 @@ fn steps(page: &str) -> Vec<(String, Option<String>)> {
 }
 
 /// Where the commands run; ends what they started when a step fails.
-struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         for name in ["cvdns.toml", "feed.json", "zones", "geoip"] {
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Runs commands as the reader's shell would; what they print.
-    fn run(&self, commands: &str) -> String {
+    pub(crate) fn run(&self, commands: &str) -> String {
         let binaries = Path::new(env!("CARGO_BIN_EXE_cvdns")).parent().expect("a directory");
         let path = format!(
             "{}:{}:/usr/sbin",
@@ -88,7 +88,7 @@ impl Drop for Place {
                 fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
             );
         }
-        for name in ["export.pid", "named.pid", "server.pid", "parent.pid"] {
+        for name in ["export.pid", "named.pid", "knotd.pid", "server.pid", "parent.pid"] {
             if let Ok(pid) = fs::read_to_string(self.0.path().join(name)) {
                 let _ = Command::new("kill").arg(pid.trim()).status();
             }
@@ -111,7 +111,11 @@ fn the_commands_of_the_page_do_what_it_says() {
     let steps = steps(&page);
     let count = |of: &str| steps.iter().filter(|(commands, _)| commands.contains(of)).count();
     assert_eq!((count("export bind"), count("export delegation"), count("dig ")), (2, 1, 5));
-    let place = Place::new();
+    follow(&Place::new(), steps);
+}
+
+/// Runs the commands, and expects what they print.
+pub(crate) fn follow(place: &Place, steps: Vec<(String, Option<String>)>) {
     for (commands, expected) in steps {
         let deadline = Instant::now() + support::PATIENCE;
         loop {

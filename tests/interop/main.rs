@@ -28,5 +28,6 @@ mod import;
 mod manual;
 mod monitoring;
 mod schemas;
+mod secondary;
 mod static_zones;
 mod transfer;

@@ -191,6 +191,9 @@ fn keys(schema: &Value, path: &str, heading: &str, found: &mut BTreeMap<(String,
             (map, below.clone(), true)
         } else if value["anyOf"][0]["properties"].is_object() {
             (&value["anyOf"][0], below.clone(), true)
+        } else if value["anyOf"][1]["properties"].is_object() {
+            // A path, or a table in its place.
+            (&value["anyOf"][1], format!("[{below}]"), true)
         } else {
             (&Value::Null, String::new(), true)
         };

@@ -211,11 +211,23 @@ fn what_is_asked_for_is_shown() {
     let files = fixture::files();
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
     let web = BadWeb::start(Way::good("serial = 1\n"));
-    let overrides = format!("[feed]\noverrides = \"{}\"\n", web.url());
+    let overrides = format!("[feed]\noverrides = \"{}\"\nstate = \"state\"\n", web.url());
     let config = config.replace("[feed]\n", &overrides);
-    let config = format!("{config}\n[cookies]\nsecret-file = \"secrets\"\n");
+    let config = format!(
+        "{config}\n[cookies]\nsecret-file = \"secrets\"\n[[zone]]\nfile = \"hidden.toml\"\n"
+    );
     let secret = "e5e973e5a6b2a43f48e7dc849e37bfcf\n";
-    let daemon = Daemon::start(&files.with("cvdns.toml", config).with("secrets", secret));
+    // A zone from a primary, before which another one does not answer.
+    let text = "@ 60 SOA ns h 1 3600 600 86400 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n";
+    let primary = tools::Peer::named(&[("hidden.example", text)]);
+    let zone = format!(
+        "format = 1\norigin = \"hidden.example\"\n\
+         records = {{ primary = [\"127.0.0.1:9\", \"127.0.0.1:{}\"] }}\n",
+        primary.port
+    );
+    let files = files.with("hidden.toml", zone).with("secrets", secret);
+    let daemon = Daemon::start(&files.with("cvdns.toml", config));
+    daemon.wait_for_log(0, &["serial 1 of the zone hidden.example is in force"]);
     for transport in [Transport::Udp4, Transport::Tcp4] {
         daemon.client().ask(transport, &Query::new("db.de.clam.example", rr::A).flags(RD));
     }

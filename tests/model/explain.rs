@@ -216,7 +216,10 @@ fn random_client(numbers: &mut Numbers) -> (IpAddr, u8) {
 fn rcode(outcome: OutcomeKind) -> ResponseCode {
     match outcome {
         OutcomeKind::Nxdomain => ResponseCode::NXDomain,
-        OutcomeKind::NotReady | OutcomeKind::Expired => ResponseCode::ServFail,
+        OutcomeKind::NotReady
+        | OutcomeKind::Expired
+        | OutcomeKind::NotTransferred
+        | OutcomeKind::ZoneExpired => ResponseCode::ServFail,
         OutcomeKind::NotOurs => ResponseCode::Refused,
         OutcomeKind::TooLong => ResponseCode::YXDomain,
         _ => ResponseCode::NoError,

@@ -258,7 +258,11 @@ fn inputs(loaded: &Loaded) -> cvdns_core::snapshot::inputs::Inputs {
         zones: zone
             .zones
             .iter()
-            .map(|zone| ExpandedZone { country: zone.country, records: zone.records.clone() })
+            .map(|zone| ExpandedZone {
+                country: zone.country,
+                records: zone.records.clone(),
+                unavailable: zone.unavailable,
+            })
             .collect(),
         fleet: zone.fleet.clone(),
         fleet_complete: zone.fleet_complete,

@@ -142,6 +142,17 @@ fn what_is_announced_and_why_is_shown() {
     assert!((fields[2] - 28_129.0).abs() < 0.1, "the quorum is not reached: {record}");
 }
 
+/// While no mirror is usable, nobody knows which share of them holds a version.
+#[test]
+fn no_share_of_nothing_is_shown() {
+    let down = mirrors().into_iter().map(|mirror| (mirror.host, "down")).collect();
+    let (_daemon, port) = start(fixture::files().with("feed.json", fixture::feed(1_000, &down)));
+    let shown = metrics(port);
+    let of = |name: &str| shown.get(&format!("cvdns_record_{name}{{database=\"daily\"}}")).copied();
+    assert_eq!((of("held_ratio"), of("released_held_ratio")), (None, None));
+    assert!(of("version").is_some() && of("quorum_ratio").is_some());
+}
+
 #[test]
 fn health_and_readiness_are_told() {
     let (daemon, port) = start(fixture::files());

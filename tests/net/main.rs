@@ -41,6 +41,7 @@ mod portable;
 mod record_files;
 mod samples;
 mod sandbox;
+mod secondary;
 mod settling;
 mod shortage;
 mod simulate;

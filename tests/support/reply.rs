@@ -26,7 +26,7 @@ impl Record {
         Self { owner: name::lower(&self.owner), ..self.clone() }
     }
 
-    fn build(&self, out: &mut Vec<u8>) {
+    pub fn build(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.owner);
         out.extend(self.rtype.to_be_bytes());
         out.extend(self.class.to_be_bytes());

@@ -145,6 +145,17 @@ impl Peer {
         peer
     }
 
+    /// Ends it without a word (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Sends it the signal of this name.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
     /// Where its files are.
     pub fn path(&self) -> &Path {
         self.dir.path()

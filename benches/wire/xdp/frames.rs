@@ -17,14 +17,15 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The first queries of a set, each from some client of some network, with right checksums.
-    /// They must be of one length, as programs copy so many octets.
-    pub fn of(queries: &QuerySet) -> Self {
+    /// The first queries of a set, each from one of so many clients, with right checksums. They
+    /// must be of one length, as programs copy so many octets.
+    pub fn of(queries: &QuerySet, clients: u32) -> Self {
         let mut numbers = Numbers(23);
         let frame = |number| {
             let mut message = queries.packet(queries.entry(number)).to_vec();
             message[..2].copy_from_slice(&(numbers.next() as u16).to_be_bytes());
-            frame(&message, numbers.next() as u16, 1024 + numbers.below(64_000) as u16)
+            let client = numbers.below(clients as usize) as u16;
+            frame(&message, client, 1024 + numbers.below(64_000) as u16)
         };
         let all: Vec<Vec<u8>> = (0..COUNT).map(frame).collect();
         let octets = all[0].len();

@@ -55,9 +55,9 @@ struct Racer {
     server: Server,
 }
 
-/// Prints a table for each workload and size of batches.
-pub fn run(workloads: &[Workload], effort: Effort) -> ExitCode {
-    match race(workloads, effort) {
+/// Prints a table for each workload and size of batches. The queries come from so many clients.
+pub fn run(workloads: &[Workload], effort: Effort, clients: u32) -> ExitCode {
+    match race(workloads, effort, clients) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -66,12 +66,13 @@ pub fn run(workloads: &[Workload], effort: Effort) -> ExitCode {
     }
 }
 
-fn race(workloads: &[Workload], effort: Effort) -> Result<(), String> {
+fn race(workloads: &[Workload], effort: Effort, clients: u32) -> Result<(), String> {
     let track = Track::new(Fleet::race());
     let mut racers = start(&track.fleet)?;
     for workload in workloads.iter().filter(|workload| workload.has_one_length()) {
         let queries = QuerySet::read(&track.queries(*workload).path);
-        let frames = Frames::of(&queries.map_err(|error| format!("the queries: {error}"))?);
+        let queries = queries.map_err(|error| format!("the queries: {error}"))?;
+        let frames = Frames::of(&queries, clients);
         let octets = racers[0].measure(&frames, BATCHES[0], WARM)?.octets;
         racers.insert(REFLECTOR, reflector(octets, &frames)?);
         for (number, batch) in BATCHES.into_iter().enumerate() {

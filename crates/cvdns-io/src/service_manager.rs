@@ -112,17 +112,35 @@ impl ServiceManager {
     }
 }
 
-/// Sockets that the manager hands over at the start, each with its name, which is empty if it has
-/// none. Descriptors that are no sockets of UDP or TCP are named in the second list.
+/// What a manager hands over at the start.
+#[derive(Debug, Default)]
+pub struct HandedOver {
+    /// Sockets, each with its name, which is empty if it has none.
+    pub sockets: Vec<(String, OwnedFd)>,
+    /// Descriptors that are no sockets of UDP or TCP, with their names.
+    pub others: Vec<String>,
+    /// Why nothing could be taken; `None` if it could.
+    pub complaint: Option<String>,
+}
+
+/// The first descriptor that a manager passes (`SD_LISTEN_FDS_START`).
+const FIRST: usize = 3;
+
+/// What the manager hands over at the start.
 ///
 /// Call this before the first thread is started, and once: it takes the variables out of the
 /// environment.
-pub fn sockets_of_manager() -> (Vec<(String, OwnedFd)>, Vec<String>) {
+pub fn handed_over() -> HandedOver {
     let number = |name| env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
     // Without `LISTEN_PID`, the variables may be those of the process that started this one.
     let is_own = number("LISTEN_PID") == usize::try_from(std::process::id()).ok();
-    let count = number("LISTEN_FDS").filter(|count| is_own && *count <= MAX_SOCKETS);
-    let Some(count) = count else { return (Vec::new(), Vec::new()) };
+    let Some(text) = env::var("LISTEN_FDS").ok().filter(|_| is_own) else {
+        return HandedOver::default();
+    };
+    let Some(count) = number("LISTEN_FDS").filter(|count| *count <= MAX_SOCKETS) else {
+        let what = format!("LISTEN_FDS is {text:?}, and no number from 0 to {MAX_SOCKETS}");
+        return HandedOver { complaint: Some(what), ..HandedOver::default() };
+    };
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
     let mut handed_over = ListenFd::from_env();
@@ -133,10 +151,11 @@ pub fn sockets_of_manager() -> (Vec<(String, OwnedFd)>, Vec<String>) {
         let tcp = || handed_over.take_tcp_listener(place).ok().flatten().map(OwnedFd::from);
         match udp.or_else(tcp) {
             Some(socket) => sockets.push((name, socket)),
-            None => others.push(name),
+            None if name.is_empty() => others.push((FIRST + place).to_string()),
+            None => others.push(format!("{} ({name:?})", FIRST + place)),
         }
     }
-    (sockets, others)
+    HandedOver { sockets, others, complaint: None }
 }
 
 fn connect(socket: &UnixDatagram, path: &std::ffi::OsStr) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cvdns_core::config::{Log, Monitor};
 use cvdns_core::fleet::Fleet;
+use cvdns_core::health::Overrides;
 use cvdns_core::snapshot::inputs::Inputs;
 
 /// The configuration of the coordinator.
@@ -18,6 +19,8 @@ pub struct MonitorInputs {
     pub fleets: Vec<(String, Fleet)>,
     /// The path of the feed.
     pub feed: Option<PathBuf>,
+    /// How long after its generation a feed counts as fresh.
+    pub max_age: Duration,
     /// The path of the secret key; `None` leaves the feed unsigned.
     pub secret_key: Option<PathBuf>,
     /// The path of the file with the release.
@@ -37,12 +40,67 @@ pub struct MonitorInputs {
 pub struct PageInputs {
     /// The directory of the pages.
     pub directory: PathBuf,
-    /// The file of the operator's overrides; `None` if the configuration names none.
-    pub overrides: Option<PathBuf>,
-    /// How long after its generation a feed counts as fresh.
-    pub max_age: Duration,
+    /// The URL of that directory, with a slash at its end; `None`: it is not known.
+    pub url: Option<String>,
+    /// The operator's overrides; `None` if the configuration names none.
+    pub overrides: Option<OverridesReader>,
     /// Reads what answers are made of.
     pub answers: AnswersReader,
+}
+
+/// Reads the operator's overrides, from a file or a web server.
+#[derive(Clone)]
+pub struct OverridesReader {
+    place: String,
+    has_serials: bool,
+    read: Arc<ReadOverrides>,
+}
+
+type ReadOverrides = dyn Fn() -> Result<Overrides, String> + Send + Sync;
+
+impl OverridesReader {
+    /// A reader of the overrides in this place, which calls this function.
+    pub fn new(
+        place: String,
+        read: impl Fn() -> Result<Overrides, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { place, has_serials: false, read: Arc::new(read) }
+    }
+
+    /// Has older overrides refused once there were newer ones, as servers do with those of a URL.
+    #[must_use]
+    pub fn with_serials(self) -> Self {
+        Self { has_serials: true, ..self }
+    }
+
+    /// The path or URL.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Reads the overrides, of which `last` were read before.
+    ///
+    /// # Errors
+    /// When they cannot be used, or are older than those.
+    pub fn read(&self, last: Option<&Overrides>) -> Result<Overrides, String> {
+        let read = (self.read)()?;
+        let of = |overrides: &Overrides| overrides.serial().unwrap_or_default();
+        let Some(last) = last.filter(|_| self.has_serials) else { return Ok(read) };
+        let (serial, known) = (of(&read), of(last));
+        if serial < known {
+            return Err(format!("serial {serial} is lower than {known}, which was read before"));
+        }
+        if serial == known && read != *last {
+            return Err(format!("serial {serial} was read before, with other content"));
+        }
+        Ok(read)
+    }
+}
+
+impl fmt::Debug for OverridesReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OverridesReader({})", self.place)
+    }
 }
 
 /// Reads what answers are made of: zones and the country database. That takes so long that it is

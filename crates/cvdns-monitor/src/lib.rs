@@ -50,7 +50,7 @@ mod witness;
 
 pub use coordinator::{AddressRow, Coordinator};
 pub use doubt::Frozen;
-pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, PageInputs};
+pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs};
 pub use page::page_trouble;
 pub use publish::{read_release, released};
 pub use run::{Checked, Start, once, watch};

@@ -2,6 +2,7 @@
 //! is run by cron has no port that could be asked.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::history::Status;
 use super::page;
@@ -14,13 +15,19 @@ const STATES: [State; 4] = [State::Up, State::Old, State::Down, State::Removed];
 /// Samples of a metric: labels and value.
 type Samples = Vec<(String, String)>;
 
+/// The file of the metrics in the state directory.
+pub(super) fn path(state: &Path) -> PathBuf {
+    state.join("metrics.prom")
+}
+
 /// All metrics, in the text format (version 0.0.4). Labels are names and addresses of the fleet
-/// file. `pages` is what has come of the pages, if any are written.
+/// file. `pages` is what has come of the pages, if any are written. The last feed was `written`,
+/// and the next one is `overdue`, at these moments in Unix seconds.
 pub(super) fn text(
     stored: &StoredState,
     history: Status,
     pages: Option<page::Status>,
-    published: i64,
+    (written, overdue): (i64, i64),
 ) -> String {
     let mut out = Text(String::new());
     let plain = |value: String| vec![(String::new(), value)];
@@ -30,8 +37,10 @@ pub(super) fn text(
         "Serial of the last feed.",
         &plain(stored.serial.to_string()),
     );
-    let written = plain(published.to_string());
+    let written = plain(written.to_string());
     out.family("feed_written_seconds", "gauge", "When the last feed was written.", &written);
+    let help = "From when on the next feed is overdue.";
+    out.family("feed_overdue_seconds", "gauge", help, &plain(overdue.to_string()));
     let frozen = plain(u8::from(stored.frozen.is_some()).to_string());
     let help = "Whether all states are left as they were, as the coordinator doubts its checks.";
     out.family("frozen", "gauge", help, &frozen);
@@ -64,6 +73,14 @@ pub(super) fn text(
         out.family("page_files_total", "counter", help, &plain(files.to_string()));
     }
     out.0
+}
+
+/// The time of the feed by which all pages were last written, as metrics of an earlier run have it;
+/// 0 if they do not.
+pub(super) fn pages_written(earlier: &str) -> i64 {
+    let value =
+        |line: &str| line.strip_prefix("cvdns_monitor_pages_written_seconds ")?.parse().ok();
+    earlier.lines().find_map(value).unwrap_or(0)
 }
 
 /// Metrics in the text format.

@@ -29,7 +29,7 @@ use super::check::Client;
 use super::coordinator::{AddressRow, Coordinator};
 use super::document::Mirrors;
 use super::doubt::Frozen;
-use super::history::Recorder;
+use super::history::{Recorder, Status as HistoryStatus};
 use super::metrics;
 use super::notify::Notifier;
 use super::page::Status;
@@ -48,13 +48,16 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Changes are collected for this long: a network failure is to make one feed, not a hundred.
 const COLLECT: Duration = Duration::from_secs(1);
 
+/// A running coordinator is silent if no feed came in the time of so many.
+const LATE_FEEDS: u32 = 6;
+
 /// The pause before a feed that could not be written is written again.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The time that `on-change` gets at the end for the changes that still wait.
 const NOTIFY_GRACE: Duration = Duration::from_secs(10);
 
-/// The time for which pages wait for the history of a single round.
+/// The time for which pages and metrics wait for the history of a single round.
 const HISTORY_GRACE: Duration = Duration::from_secs(10);
 
 /// A coordinator that is ready to run.
@@ -66,6 +69,10 @@ pub struct Start {
     downtimes: Downtimes,
     pages: Option<Paging>,
     settings: Monitor,
+    /// How long after its generation servers count a feed as fresh.
+    max_age: Duration,
+    /// Whether this is a single round, and when the next one comes is not known.
+    is_once: bool,
     state: PathBuf,
     clock: Clock,
     published: Option<Published>,
@@ -135,6 +142,8 @@ impl Start {
             downtimes: Downtimes::default(),
             pages,
             settings: inputs.settings,
+            max_age: inputs.max_age,
+            is_once: false,
             state: inputs.state,
             clock,
             published: None,
@@ -165,6 +174,7 @@ impl Start {
         self.history.set_interval(inputs.settings.interval);
         self.pages = Paging::of(&inputs, self.pages.take());
         (self.publisher, self.settings) = (publisher, inputs.settings);
+        self.max_age = inputs.max_age;
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
         Ok(())
@@ -207,15 +217,20 @@ impl Start {
                 self.history.suspect();
             }
         }
-        self.write_metrics(self.pages.as_ref().map(Paging::status))?;
+        self.write_metrics(self.history.status(), self.pages.as_ref().map(Paging::status))?;
         self.save()
     }
 
-    fn write_metrics(&self, pages: Option<Status>) -> Result<(), String> {
-        let published = self.published.as_ref().map_or(0, |published| published.time.as_second());
-        let history = self.history.status();
-        let text = metrics::text(&self.coordinator.stored, history, pages, published);
-        let path = self.state.join("metrics.prom");
+    fn write_metrics(&self, history: HistoryStatus, pages: Option<Status>) -> Result<(), String> {
+        let written = self.published.as_ref().map_or(0, |published| published.time.as_second());
+        let patience = if self.is_once {
+            self.max_age
+        } else {
+            self.settings.publish_every.saturating_mul(LATE_FEEDS)
+        };
+        let overdue = written.saturating_add_unsigned(patience.as_secs());
+        let text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
+        let path = metrics::path(&self.state);
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
@@ -307,6 +322,7 @@ pub fn once(
     signals: Signals,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Checked, String> {
+    start.is_once = true;
     let (events, received) = events(signals);
     let pool = start.pool(&events)?;
     start.coordinator.begin(start.clock.now());
@@ -349,15 +365,11 @@ pub fn once(
     }
     let published = start.publish();
     let rows = start.coordinator.rows();
-    if let Some(pages) = start.pages.take() {
-        // What goes wrong after the feed, as on a full disk, must not cost the pages.
-        start.history.flush(HISTORY_GRACE);
-        let written = pages.finish();
-        published?;
-        start.write_metrics(Some(written))?;
-    } else {
-        published?;
-    }
+    // What goes wrong after the feed, as on a full disk, must not cost the pages.
+    let history = start.history.conclude(HISTORY_GRACE);
+    let pages = start.pages.take().map(Paging::finish);
+    published?;
+    start.write_metrics(history, pages)?;
     if let Some(notifier) = start.notifier {
         notifier.finish(Duration::MAX);
     }

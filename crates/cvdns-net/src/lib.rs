@@ -96,6 +96,9 @@ pub use xdp::{Xdp, XdpDescription, XdpHandover, XdpMode, XdpSettings, XdpStatus}
 pub struct Listeners {
     bound: Vec<listen::Bound>,
     backend: UdpBackend,
+    /// How many UDP sockets an address has inherited, if these are more or fewer than the workers
+    /// that were asked for.
+    kept_workers: Option<usize>,
     /// `None` without `[xdp]`.
     xdp: Option<xdp::Xdp>,
 }
@@ -163,7 +166,19 @@ impl Listeners {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { bound, backend, xdp: None }) } else { Err(errors) }
+        let count = |bound: &listen::Bound| bound.udp.len();
+        let kept_workers = bound.iter().map(count).find(|count| *count != workers.max(1));
+        if errors.is_empty() {
+            Ok(Self { bound, backend, kept_workers, xdp: None })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// How many workers an address has that keeps its inherited sockets, if that is another number
+    /// than was asked for.
+    pub fn kept_workers(&self) -> Option<usize> {
+        self.kept_workers
     }
 
     /// Most UDP sockets that [`Listeners::bind`] opens for these addresses and so many workers.

@@ -146,7 +146,8 @@ pub(super) fn adopt(
         if udp.len() != workers.max(1) {
             tracing::warn!(
                 "{address} keeps its {} UDP workers, as sockets that are taken over are all served: `workers` \
-                 ({workers} now) takes effect at a restart",
+                 ({workers} now) takes effect once the server is stopped and then started (`systemctl \
+                 restart` keeps the sockets)",
                 udp.len()
             );
         }

@@ -61,7 +61,7 @@ impl Serving {
             xdp: super::xdp::XdpServing::default(),
         };
         let filter = SourceFilter::new(listeners.addresses());
-        let Listeners { bound, backend, xdp } = listeners;
+        let Listeners { bound, backend, xdp, .. } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let phase = serving.phase.subscribe();

@@ -48,7 +48,13 @@ impl AtomFeed {
             place::directory_name(&self.site.network),
             place::mirror_directory(&self.host)
         );
-        render(&AtomTemplate { page: self, id })
+        // RFC 4287 section 4.2.7.1 has IRI references: without the URL, those of the files beside.
+        let link = |file| {
+            let url = self.site.url_of(&place::mirror_file(&self.host, file));
+            url.unwrap_or_else(|| file.to_owned())
+        };
+        let (page_link, own_link) = (link(place::MIRROR_PAGE), link(place::MIRROR_ATOM));
+        render(&AtomTemplate { page: self, id, page_link, own_link })
     }
 }
 
@@ -76,4 +82,6 @@ impl Change {
 struct AtomTemplate<'a> {
     page: &'a AtomFeed,
     id: String,
+    page_link: String,
+    own_link: String,
 }

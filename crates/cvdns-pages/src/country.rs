@@ -6,7 +6,7 @@ use cvdns_core::health::MirrorCondition;
 use jiff::Timestamp;
 
 use crate::counts::StateCounts;
-use crate::layout::{Frame, Site, render};
+use crate::layout::{Frame, Notice, Site, render};
 use crate::map::{Link, Mark};
 use crate::place;
 use crate::pool::{self, Pool};
@@ -19,6 +19,8 @@ use crate::show::{
 pub struct CountryPage {
     /// The network.
     pub site: Site,
+    /// What readers must know first.
+    pub notices: Vec<Notice>,
     /// The country.
     pub row: CountryRow,
     /// Its mirrors, in the order in which they are shown.

@@ -12,6 +12,17 @@ pub struct Site {
     pub network: String,
     /// The program that writes the pages, with its version.
     pub generator: String,
+    /// The URL of the directory of all pages, with a slash at its end; `None`: it is not known, or
+    /// there is none.
+    pub url: Option<String>,
+}
+
+impl Site {
+    /// The URL of a place in the directory of all pages; `None`: it is not known. All characters of
+    /// a place stand for themselves in a URL (RFC 3986 section 3.3).
+    pub fn url_of(&self, place: &str) -> Option<String> {
+        self.url.as_ref().map(|url| format!("{url}{place}"))
+    }
 }
 
 /// Something that readers of a page must know first.

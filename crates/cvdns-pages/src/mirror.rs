@@ -30,8 +30,10 @@ pub struct MirrorPage {
     pub state: MirrorCondition,
     /// Start of the state; `None` if it is not known.
     pub since: Option<Timestamp>,
-    /// Why clients are not sent to it; `None` if they are.
+    /// Why it is left out; `None` if it is not.
     pub out: Option<Out>,
+    /// Whether clients are sent to it although it is out, as there is no better mirror for them.
+    pub fails_open: bool,
     /// What its admin can do about what is wrong now, a sentence each.
     pub advice: Vec<String>,
     /// Its addresses.
@@ -169,33 +171,47 @@ impl MirrorPage {
         })
     }
 
+    /// The HTML of its badge with a link to this page, for other people's pages.
+    fn badge_html(&self) -> String {
+        let url = self.site.url_of(&place::mirror_directory(&self.host));
+        // What is copied is HTML itself: `&` and `'` may stand in a URL.
+        let url = url.map_or_else(|| "PAGE".to_owned(), |url| text::escaped(&url));
+        let badge = place::MIRROR_BADGE;
+        format!(
+            "<a href=\"{url}/\"><img src=\"{url}/{badge}\" alt=\"State of this mirror\" \
+             height=\"20\"></a>"
+        )
+    }
+
     /// What its state means, in a sentence.
-    fn meaning(&self) -> &'static str {
-        match self.state {
-            MirrorCondition::Up => "Clients are sent to it.",
+    fn meaning(&self) -> String {
+        let why = match self.state {
+            MirrorCondition::Up => return "Clients are sent to it.".to_owned(),
             MirrorCondition::Old => {
-                "Its files are old: clients are sent to it only where too few other mirrors are up."
+                return "Its files are old: clients are sent to it only where too few other \
+                        mirrors are up."
+                    .to_owned();
             }
-            MirrorCondition::Lagging => {
-                "It works, but its databases are too far behind: clients are not sent to it."
+            MirrorCondition::Lagging => "It works, but its databases are too far behind",
+            MirrorCondition::Stuck => "It works, but has had old databases for too long",
+            MirrorCondition::Settling => "It changed its state too often",
+            MirrorCondition::Drained => "It was taken out on purpose",
+            _ if self.is_out_by_operator() => "The network\u{2019}s operator took it out",
+            MirrorCondition::Down => "It does not work",
+            MirrorCondition::Removed => "It was out for so long that it was removed",
+            MirrorCondition::Disabled => "It does not take part",
+        };
+        let so = match self.state {
+            _ if self.fails_open => {
+                "clients are sent to it all the same, where no mirror can be used"
             }
-            MirrorCondition::Stuck => {
-                "It works, but has had old databases for too long: clients are not sent to it."
+            MirrorCondition::Settling => "clients are not sent to it for now",
+            MirrorCondition::Removed if !self.is_out_by_operator() => {
+                "clients are not sent to it until its checks succeed again"
             }
-            MirrorCondition::Settling => {
-                "It changed its state too often: clients are not sent to it for now."
-            }
-            MirrorCondition::Drained => "It was taken out on purpose: clients are not sent to it.",
-            _ if self.is_out_by_operator() => {
-                "The network\u{2019}s operator took it out: clients are not sent to it."
-            }
-            MirrorCondition::Down => "It does not work: clients are not sent to it.",
-            MirrorCondition::Removed => {
-                "It was out for so long that it was removed: clients are not sent to it until its \
-                 checks succeed again."
-            }
-            MirrorCondition::Disabled => "It does not take part: clients are not sent to it.",
-        }
+            _ => "clients are not sent to it",
+        };
+        format!("{why}: {so}.")
     }
 
     fn is_out_by_operator(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Catalog zones (RFC 9432): a zone that lists zones, from which secondaries learn what to serve.
 
+use std::fmt::Write as _;
+
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 use ring::digest::{SHA256, digest};
@@ -52,8 +54,10 @@ pub fn catalog<'n>(
 /// at every time. Otherwise secondaries would reset the zone (RFC 9432 section 4.2).
 fn owner(catalog: &Name, member: &Name) -> Option<Name> {
     let hash = digest(&SHA256, member.to_lower().wire());
-    let label: String =
-        hash.as_ref().iter().take(HASH).map(|octet| format!("{octet:02x}")).collect();
+    let mut label = String::new();
+    for octet in hash.as_ref().iter().take(HASH) {
+        let _ = write!(label, "{octet:02x}");
+    }
     Name::parse(&format!("{label}.zones"), catalog).ok()
 }
 

@@ -12,12 +12,14 @@
 //! - [`catalog`]: what a catalog zone says.
 //! - [`request`], [`outgoing`]: what a secondary asks for, and the messages of the answer.
 //! - [`notification`]: how a secondary is told of a change.
+//! - [`incoming`]: the other side: what a primary sends.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod catalog;
 pub mod history;
+pub mod incoming;
 pub mod kept;
 pub mod keys;
 pub mod notification;

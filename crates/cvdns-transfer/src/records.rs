@@ -128,7 +128,6 @@ impl RecordSet {
         let (mut left, mut right) = (0, 0);
         loop {
             match (self.encoded(left), other.encoded(right)) {
-                (None, None) => break,
                 (Some(one), Some(two)) if one == two => {
                     left += 1;
                     right += 1;
@@ -141,7 +140,7 @@ impl RecordSet {
                     others.push(two);
                     right += 1;
                 }
-                (Some(_), None) => break,
+                (_, None) => break,
             }
         }
         (Self::of_sorted(&own), Self::of_sorted(&others))

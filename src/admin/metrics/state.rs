@@ -144,10 +144,12 @@ impl MetricsEncoder<'_, '_> {
         let gates = || announced.gates.iter().map(|gate| ([("database", gate.database)], gate));
         let released = gates().map(|(labels, gate)| (labels, gate.released));
         self.gauges("record_released_version", "Version of the release", released)?;
-        let held = gates().map(|(labels, gate)| (labels, gate.held.ratio()));
+        // Nobody knows a share while the version of no usable mirror is known.
+        let known = || gates().filter(|(_, gate)| gate.is_known);
+        let held = known().map(|(labels, gate)| (labels, gate.held.ratio()));
         let help = "Share of the usable mirrors' capacity that holds the announced version";
         self.gauges("record_held_ratio", help, held)?;
-        let held = gates().map(|(labels, gate)| (labels, gate.released_held.ratio()));
+        let held = known().map(|(labels, gate)| (labels, gate.released_held.ratio()));
         let help = "Share of the usable mirrors' capacity that holds the released version";
         self.gauges("record_released_held_ratio", help, held)?;
         let quorum = gates().map(|(labels, gate)| (labels, gate.quorum.ratio()));

@@ -12,6 +12,7 @@ pub(super) fn site(snapshot: &Snapshot) -> Site {
     Site {
         network: first.map(|plan| plan.origin.to_string()).unwrap_or_default(),
         generator: format!("cvdns {}", env!("CARGO_PKG_VERSION")),
+        url: None,
     }
 }
 

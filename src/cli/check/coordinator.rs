@@ -15,7 +15,7 @@ pub(super) fn check(config: &Path, loaded: &Loaded, problems: &mut Problems) {
     let monitor = &loaded.config.monitor;
     let fleets: Vec<&Fleet> = loaded.inputs.zones.iter().map(|zone| &*zone.fleet).collect();
     monitor.check_witnesses(&fleets, problems);
-    check_page(config, &loaded.config, problems);
+    check_page(config, &loaded.config, &loaded.files, problems);
     if let Some(named) = &monitor.page
         && let Some(what) = page_trouble(&beside(config, &named.value))
     {

@@ -48,7 +48,7 @@ struct ZoneReport {
     origin: String,
     file: String,
     zones: usize,
-    /// Records of the master file, over all of its zones.
+    /// Records of the master file, or of what was transferred, over all of its zones.
     records: usize,
     /// Names with computed answers (`[[name]]`).
     dynamic_names: usize,
@@ -71,7 +71,8 @@ struct ProblemReport<'p> {
 
 impl ZoneReport {
     fn of(zone: &ZoneInput) -> Self {
-        let records = zone.zones.iter().flat_map(|zone| zone.records.sets());
+        let known = zone.zones.iter().filter(|zone| zone.unavailable.is_none());
+        let records = known.flat_map(|zone| zone.records.sets());
         let countries: BTreeSet<_> =
             zone.fleet.enabled().map(|(_, mirror)| mirror.country).collect();
         Self {

@@ -15,6 +15,7 @@ use nix::unistd::{Uid, User, getegid, geteuid};
 
 use crate::load::{Loaded, signature_path};
 use cvdns_core::problem::{Location, Problems};
+use cvdns_core::zone::file::RecordsSource;
 use cvdns_io::beside;
 use cvdns_net::privileges;
 
@@ -151,7 +152,11 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let named: HashMap<PathBuf, &Location> = named.collect();
     for zone in &loaded.inputs.zones {
         let file = PathBuf::from(zone.file.whole.file_name());
-        let parts = [Some(&zone.file.records), zone.file.mirrors.as_ref()];
+        let records = match &zone.file.records {
+            RecordsSource::File(path) => Some(path),
+            RecordsSource::Primary(_) => None,
+        };
+        let parts = [records, zone.file.mirrors.as_ref()];
         out.extend(
             parts
                 .into_iter()

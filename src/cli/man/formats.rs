@@ -90,6 +90,10 @@ listen = "unix:/run/cvdns/admin.sock"
             "A static zone needs only `format`, `origin` and `records`. The master file is read \
              as BIND reads it (RFC 1035), with `$INCLUDE`, `$GENERATE` and unknown types (RFC \
              3597).",
+            "Instead of a path, `records` may be a table with a primary, from which the server \
+             transfers these records (AXFR, IXFR, NOTIFY): `records = { primary = \
+             \"192.0.2.7\", key = \"transfer\" }`. They are kept in `state` of `cvdns.toml`(5), and \
+             `cvdns-status`(8) says how old they are.",
         ],
         sign: " = ",
         example_of: "The names of a mirror network:",

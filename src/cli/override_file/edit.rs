@@ -104,9 +104,14 @@ fn end(args: &AddArgs, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
 
 /// The hosts that the override is about. Each of its addresses must be one of theirs.
 fn matched<'f>(new: &Override, file: &'f OverridesFile) -> Result<Vec<&'f str>, Failure> {
-    let mirrors: Vec<_> = file.mirrors().filter(|mirror| new.matches(&mirror.host)).collect();
+    file.fleets.warn();
+    let mirrors: Vec<_> =
+        file.fleets.mirrors().filter(|mirror| new.matches(&mirror.host)).collect();
     if mirrors.is_empty() {
-        let all = file.mirrors().map(|mirror| mirror.host.as_str());
+        if file.fleets.may_lack_some() {
+            file.fleets.print_problems();
+        }
+        let all = file.fleets.mirrors().map(|mirror| mirror.host.as_str());
         return Err(Failure::new(format!(
             "no mirror is called {}{}",
             new.host,

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, eprint_line};
 use crate::cli::problems::print;
 use crate::load::{self, FeedSource};
 use cvdns_core::fleet::{Fleet, Mirror};
 use cvdns_core::health::Overrides;
-use cvdns_core::problem::Problems;
+use cvdns_core::problem::{Problems, plural};
 use cvdns_io::{read_optional_text, replace_alike};
 
 /// Most octets of the file, as for the server.
@@ -20,7 +20,15 @@ const MAX_SIZE: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct OverridesFile {
     pub path: PathBuf,
-    pub fleets: Vec<Fleet>,
+    pub fleets: Fleets,
+}
+
+/// The mirrors of a configuration. An override may be urgent while somebody edits a zone file, so
+/// what cannot be read of them keeps nobody from it.
+#[derive(Debug)]
+pub(super) struct Fleets {
+    fleets: Vec<Fleet>,
+    problems: Problems,
 }
 
 /// The content of the file.
@@ -31,7 +39,7 @@ pub(super) struct Content {
 }
 
 impl OverridesFile {
-    /// The file that this configuration names. The fleets must be free of errors.
+    /// The file that this configuration names.
     pub(super) fn of(config: &Path) -> Result<Self, Failure> {
         match Self::source(config)? {
             (FeedSource::File(path), fleets) => Ok(Self { path, fleets }),
@@ -43,14 +51,15 @@ impl OverridesFile {
         }
     }
 
-    /// Where overrides come from, and the fleets, which must be free of errors.
-    pub(super) fn source(config: &Path) -> Result<(FeedSource, Vec<Fleet>), Failure> {
-        let mut problems = Problems::default();
-        let read = load::overrides_source(config, &mut problems);
+    /// Where overrides come from, and the fleets.
+    pub(super) fn source(config: &Path) -> Result<(FeedSource, Fleets), Failure> {
+        let (mut problems, mut of_fleets) = (Problems::default(), Problems::default());
+        let read = load::overrides_source(config, &mut problems, &mut of_fleets);
         let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
             print(&problems);
             return Err(Failure::new("correct this, or name another configuration with --config"));
         };
+        let fleets = Fleets { fleets, problems: of_fleets };
         source.map(|source| (source, fleets)).ok_or_else(|| {
             Failure::new(format!(
                 "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
@@ -58,11 +67,6 @@ impl OverridesFile {
                 config.display()
             ))
         })
-    }
-
-    /// All mirrors.
-    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Mirror> {
-        self.fleets.iter().flat_map(|fleet| &fleet.mirrors)
     }
 
     /// Keeps other commands from editing the file until the result is dropped.
@@ -107,5 +111,34 @@ impl OverridesFile {
             )));
         }
         Ok(Content { text, overrides })
+    }
+}
+
+impl Fleets {
+    /// All mirrors that could be read.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Mirror> {
+        self.fleets.iter().flat_map(|fleet| &fleet.mirrors)
+    }
+
+    /// Whether there may be mirrors that could not be read.
+    pub(super) fn may_lack_some(&self) -> bool {
+        self.problems.has_errors()
+    }
+
+    /// Prints why some may be missing.
+    pub(super) fn print_problems(&self) {
+        print(&self.problems);
+    }
+
+    /// Warns that some may be missing.
+    pub(super) fn warn(&self) {
+        if self.may_lack_some() {
+            let (errors, _) = self.problems.counts();
+            eprint_line!(
+                "warning: the zones have {} (`cvdns check`): mirrors that could not be read are not \
+                 looked at here",
+                plural(errors, "error", "errors")
+            );
+        }
     }
 }

@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::ListArgs;
-use super::file::OverridesFile;
+use super::file::{Fleets, OverridesFile};
 use crate::cli::offline::Offline;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
 use crate::load::FeedSource;
-use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Override, Overrides, State};
 
 /// An override in the JSON output.
@@ -47,10 +46,14 @@ pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(),
 fn print(
     args: &ListArgs,
     overrides: &Overrides,
-    fleets: &[Fleet],
+    fleets: &Fleets,
     name: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    if args.json {
+        // Only there are mirrors named.
+        fleets.warn();
+    }
     let infos: Vec<OverrideInfo<'_>> =
         overrides.iter().map(|entry| info(entry, fleets, now)).collect();
     if args.json {
@@ -63,9 +66,8 @@ fn print(
     print_table(&header, infos.iter().map(OverrideInfo::row))
 }
 
-fn info<'o>(entry: &'o Override, fleets: &'o [Fleet], now: Timestamp) -> OverrideInfo<'o> {
-    let mirrors = fleets.iter().flat_map(|fleet| &fleet.mirrors);
-    let mirrors = mirrors.filter(|mirror| entry.matches(&mirror.host));
+fn info<'o>(entry: &'o Override, fleets: &'o Fleets, now: Timestamp) -> OverrideInfo<'o> {
+    let mirrors = fleets.mirrors().filter(|mirror| entry.matches(&mirror.host));
     OverrideInfo {
         host: &entry.host,
         addresses: &entry.addresses,

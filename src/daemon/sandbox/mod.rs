@@ -73,6 +73,9 @@ fn allowed(loaded: &Loaded) -> Allowed {
     for source in loaded.feed.iter().chain(&loaded.overrides.url) {
         resolver::allow(&mut allowed, source, &loaded.roots);
     }
+    for primary in loaded.transferred.iter().flat_map(|zone| &zone.primaries) {
+        allowed.connect(primary.port());
+    }
     // The service manager is told by this socket (sd_notify(3)); `@` begins a name that is no path.
     if std::env::var_os("NOTIFY_SOCKET")
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"@"))

@@ -41,6 +41,7 @@ impl ServerState {
             reloads: self.reloads,
             compiled: self.publisher.compiled(),
             compile_time: self.publisher.compile_time(),
+            transferred: self.transferred(),
         }));
     }
 
@@ -61,7 +62,7 @@ impl ServerState {
             no_record.then(|| "no release: there is no record".to_owned()),
             no_mirror_up(snapshot),
         ];
-        reasons.into_iter().flatten().collect()
+        reasons.into_iter().flatten().chain(self.unavailable_zones()).collect()
     }
 
     /// What an operator is told of a reload beside problems of the configuration, for people:
@@ -81,7 +82,9 @@ impl ServerState {
             format!("no overrides have come from {source} yet; {meanwhile}")
         });
         let files = self.release.errors().iter().map(|error| format!("the record: {error}"));
-        self.not_taken().into_iter().chain(held).chain(unread).chain(files).collect()
+        let expired = self.expired_zones().map(|zone| format!("the zone {zone} is expired"));
+        let remarks = self.not_taken().into_iter().chain(held).chain(unread).chain(files);
+        remarks.chain(expired).collect()
     }
 
     /// Sources that go on with what was read of them before, as what is there now cannot be used,
@@ -93,7 +96,7 @@ impl ServerState {
         });
         let overrides = self.overrides.complaint(self.publisher.published());
         let database = self.countries.complaint().map(ToOwned::to_owned);
-        [feed, overrides, database].into_iter().flatten().collect()
+        [feed, overrides, database].into_iter().flatten().chain(self.zone_complaints()).collect()
     }
 
     /// What holds while a feed is not taken.

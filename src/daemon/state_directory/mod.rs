@@ -4,6 +4,7 @@
 mod files;
 mod offline;
 mod transfers;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::load::SignedOverrides;
+use crate::load::{SignedOverrides, ZoneCopies};
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
@@ -61,6 +62,7 @@ impl StateDirectory {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
         if let Some(path) = &path {
             remove_leftovers(path);
+            ZoneCopies::of(path).remove_leftovers();
         }
         Self::of(path)
     }
@@ -284,25 +286,31 @@ impl StateDirectory {
         let octets = serde_json::to_vec_pretty(content).map_err(io::Error::other);
         let made = fs::create_dir_all(directory);
         let written = made.and(octets).and_then(|octets| replace_private(&path, &octets));
+        self.note_written(name, written.map_err(|error| (path, error)))
+    }
+
+    /// Logs why a file could not be written, unless that is known, and returns whether it is
+    /// written. `name` stands for files of a kind.
+    fn note_written(
+        &mut self,
+        name: &'static str,
+        written: Result<(), (PathBuf, io::Error)>,
+    ) -> bool {
         let complaint = self.complaints.entry(name).or_default();
-        match written {
-            Ok(()) => {
-                complaint.clear();
-                true
-            }
-            Err(error) => {
-                self.write_errors += 1;
-                let text = cannot_write(&path, &error);
-                if complaint.is_new(text.clone()) {
-                    warn!(
-                        path = %path.display(),
-                        error = %error,
-                        "{text}; the next start will not know what is in force now (`state` in [feed])"
-                    );
-                }
-                false
-            }
+        let Err((path, error)) = written else {
+            complaint.clear();
+            return true;
+        };
+        self.write_errors += 1;
+        let text = cannot_write(&path, &error);
+        if complaint.is_new(text.clone()) {
+            warn!(
+                path = %path.display(),
+                error = %error,
+                "{text}; the next start will not know what is in force now (`state` in [feed])"
+            );
         }
+        false
     }
 }
 

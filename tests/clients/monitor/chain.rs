@@ -291,6 +291,13 @@ fn a_broken_memory_stops_nothing() {
     assert_eq!(rows.as_array().map(Vec::len), Some(4));
     assert_eq!((up(), network::feed(dir)["serial"].as_u64() > serial), (3, true));
     let metrics = fs::read_to_string(dir.join("state/monitor/metrics.prom")).expect("metrics");
+    let moment = |name: &str| -> i64 {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect(name).parse().expect("a number")
+    };
+    // Nobody knows when the next single round comes: servers want it within `max-age`.
+    let written = moment("cvdns_monitor_feed_written_seconds");
+    assert_eq!(moment("cvdns_monitor_feed_overdue_seconds"), written + 2000 * 3600);
     for line in [
         "cvdns_monitor_mirrors{state=\"up\"} 3",
         "cvdns_monitor_mirrors{state=\"down\"} 1",

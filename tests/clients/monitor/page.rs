@@ -1,7 +1,9 @@
 //! The pages that the monitor writes beside the feed: what they say, which files are written, and
-//! what happens where they cannot be written (`obstacles`).
+//! what happens where they cannot be written (`obstacles`), and that they say what servers do, and
+//! what they lack (`truth`).
 
 mod obstacles;
+mod truth;
 
 use super::network::{self, Mirror, ORIGIN, QUICK, fill, mirror};
 use super::web::{self, Nginx};
@@ -383,4 +385,53 @@ fn only_changed_files_are_written_and_those_of_former_mirrors_go() {
     assert!(!dir.join("pages/mirrors/away.example").exists());
     assert!(third.contains_key("robots.txt"));
     assert!(third.keys().all(|name| !name.contains("away.example")));
+}
+
+/// With the URL of the pages nothing that others read is relative. The operator's overrides come
+/// from a web server here, as servers get them.
+#[test]
+fn with_a_url_links_are_whole_and_overrides_may_come_by_one() {
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
+    let dir = dir.path();
+    place(dir, port, "page = \"pages\"\npage-url = \"https://status.example/net\"");
+    let publisher = crate::support::nginx::Nginx::start();
+    let document = |serial: &str| {
+        format!(
+            "{serial}\n[[override]]\nhost = \"good.example\"\nstate = \"drained\"\n\
+             reason = \"by URL\"\n"
+        )
+    };
+    publisher.publish("o.toml", &document("serial = 1"));
+    let config = fs::read_to_string(dir.join("cvdns.toml")).expect("the configuration");
+    let named = format!("overrides = \"{}\"\nca-file = \"ca.pem\"", publisher.https("o.toml"));
+    fs::write(dir.join("ca.pem"), publisher.authority()).expect("written");
+    fs::write(dir.join("cvdns.toml"), config.replace("overrides = \"overrides.toml\"", &named))
+        .expect("written");
+    let _web = serve(dir, port);
+    round(dir, 0);
+    let good = json(&page_of(dir, "good.example", "mirror.json"));
+    assert_eq!((&good["state"], &good["out"]["reason"]), (&"drained".into(), &"by URL".into()));
+    let url = "https://status.example/net/mirrors/good.example/";
+    assert_eq!(good["url"], format!("{url}index.html"));
+    assert_eq!(
+        json(&dir.join("pages/network.json"))["url"],
+        "https://status.example/net/index.html"
+    );
+    let text = |file| fs::read_to_string(page_of(dir, "good.example", file)).expect("a file");
+    let atom = text("changes.atom");
+    for link in ["index.html\"", "changes.atom\""] {
+        assert!(atom.contains(&format!(" href=\"{url}{link}")), "{atom}");
+    }
+    let page = text("index.html");
+    assert!(page.contains(&format!("src=&#34;{url}badge.svg&#34;")), "{page}");
+    assert!(!page.contains("PAGE"), "{page}");
+    // What servers would refuse is not shown: the pages stay, and the feed is written.
+    publisher.publish("o.toml", &document(""));
+    let before = (tree(&dir.join("pages")), network::feed(dir)["serial"].as_u64());
+    let output = round(dir, 600);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("the overrides cannot be used") && log.contains("no serial"), "{log}");
+    assert_eq!(metric(dir, "cvdns_monitor_pages_failing"), "1");
+    assert_eq!(tree(&dir.join("pages")), before.0);
+    assert!(network::feed(dir)["serial"].as_u64() > before.1);
 }

@@ -80,7 +80,9 @@ fn a_server_that_is_not_there_is_named() {
         assert_eq!(code, Some(1), "{error}");
         assert!(
             error.contains(
-                "the server at unix:run/admin.sock (`listen` in [admin]) does not answer"
+                "the server at unix:run/admin.sock (`listen` in [admin]) does not answer: No such \
+                 file or directory (os error 2); is it running? If it is, the file of its socket \
+                 was removed"
             ),
             "{error}"
         );

@@ -225,10 +225,16 @@ fn the_description_is_what_the_server_answers() {
     all.add("POST", path, &server.over_socket("POST", path, "{\"serial\": 1001}"));
     all.add("GET", "/readyz", &server.over_tcp("GET", "/readyz", &[], ""));
     all.add("GET", "/api/v1/mirrors", &server.over_tcp("GET", "/api/v1/mirrors", &[], ""));
-    // Overrides by URL, where nobody answers.
+    // Overrides by URL and a zone from a primary, where nobody answers.
     let by_url = config.replace("overrides.toml", "http://127.0.0.1:9/overrides.toml");
     assert_ne!(by_url, config);
-    server.daemon.write_file("cvdns.toml", &by_url);
+    let with_state = by_url.replace("[feed]\n", "[feed]\nstate = \"state\"\n");
+    let with_zone = format!("{with_state}\n[[zone]]\nfile = \"hidden.toml\"\n");
+    server.daemon.write_file(
+        "hidden.toml",
+        "format = 1\norigin = \"hidden.example\"\nrecords = { primary = \"127.0.0.1:9\" }\n",
+    );
+    server.daemon.write_file("cvdns.toml", &with_zone);
     assert_eq!(server.over_socket("POST", "/api/v1/reload", "").status, 200);
     all.add("GET", "/api/v1/status", &server.over_tcp("GET", "/api/v1/status", &[], ""));
     // Over TCP without a token: another server.

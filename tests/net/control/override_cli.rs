@@ -255,6 +255,40 @@ fn what_is_wrong_is_refused_and_nothing_is_written() {
     assert!(code == Some(1) && error.contains("names no file of overrides"), "{error}");
 }
 
+/// A mistake in a zone or a fleet does not stand in the way of an urgent override.
+#[test]
+fn zones_with_errors_are_no_obstacle() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (files, _) = files("");
+    let fleet = files.text("mirrors.toml");
+    let broken = format!("{fleet}\n[[mirror]]\nhots = \"de9.example\"\n");
+    files.with("mirrors.toml", broken).write(dir.path(), ports::free());
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        let done = command.arg("override").args(arguments).current_dir(dir.path()).output();
+        let done = done.expect("cvdns");
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (done.status.code(), text(&done.stdout), text(&done.stderr))
+    };
+    let add = |host: &str| run(&["add", host, "--state", "down", "--reason", "r"]);
+    let warning = "(`cvdns check`): mirrors that could not be read are not looked at here\n";
+    let (code, out, error) = add("de1.example");
+    assert_eq!((code, out.as_str()), (Some(0), "override added: de1.example down (r)\n"));
+    assert!(error.starts_with("warning: the zones have ") && error.ends_with(warning), "{error}");
+    // A name that is not known may be one that could not be read.
+    let (code, _, error) = add("de9.example");
+    assert_eq!(code, Some(1));
+    assert!(error.contains("unknown key `hots`"), "{error}");
+    assert!(error.contains("no mirror is called de9.example"), "{error}");
+    let (code, out, error) = run(&["list"]);
+    assert!(code == Some(0) && out.contains("de1.example") && error.is_empty(), "{out}{error}");
+    let (code, out, error) = run(&["list", "--json"]);
+    assert!(code == Some(0) && error.ends_with(warning), "{error}");
+    assert!(serde_json::from_str::<Value>(&out).is_ok(), "{out}");
+    let (code, out, error) = run(&["remove", "de1.example"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
+}
+
 /// A link leads to the file that is meant. It is never replaced.
 #[test]
 fn a_link_without_its_file_is_refused() {

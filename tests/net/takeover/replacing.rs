@@ -91,6 +91,10 @@ fn addresses_may_change() {
         output.lines().filter(|line| line.contains(&format!(":{port} "))).count()
     };
     assert_eq!((sockets(port), sockets(other)), (2, 3));
+    // A reload goes on to name the key.
+    let length = daemon.log().len();
+    daemon.sighup();
+    daemon.wait_for_log(length, &["changed: `workers` in [server]; takes effect at a restart"]);
     let query = Query::new("www.clam.example", rr::A);
     for port in [port, other] {
         let client = super::super::support::client::Client { port };

@@ -200,6 +200,30 @@ fn sockets_for_another_process_are_left_alone() {
     stop(&mut server);
 }
 
+/// What is handed over by mistake is named, and keeps nobody from being served.
+#[test]
+fn what_is_no_socket_is_named() {
+    let mut manager = Manager::new();
+    let file = || Stdio::from(std::fs::File::open("/dev/null").unwrap());
+    let own = "exec 3<&0 4<&1; export LISTEN_PID=$$ ";
+    for (variables, says) in [
+        ("LISTEN_FDS=2 LISTEN_FDNAMES=a.socket:", "as descriptor 3 (\"a.socket\"), 4\n"),
+        ("LISTEN_FDS=12", "as descriptor 3, 4, 5, 6, 7, 8, 9, 10 and 4 more\n"),
+        ("LISTEN_FDS=4097", "LISTEN_FDS is \"4097\", and no number from 0 to 4096\n"),
+        ("LISTEN_FDS=two", "LISTEN_FDS is \"two\", and no number from 0 to 4096\n"),
+    ] {
+        let mut server = manager.start(&format!("{own}{variables};"), [file(), file()]);
+        manager.until_ready();
+        manager.ask(Transport::Udp4);
+        stop(&mut server);
+        while !manager.hear().starts_with("STOPPING=1") {}
+        // What the manager keeps would be in the way of the next one, which is not given it.
+        manager.store.clear();
+        let log = manager.log();
+        assert!(log.contains(says) && log.matches("WARN").count() == 1, "{variables}: {log}");
+    }
+}
+
 /// A socket of a unit that has a socket for UDP alone: the server binds the other itself.
 #[test]
 fn what_a_unit_does_not_open_is_bound() {

@@ -8,6 +8,7 @@ mod rate_limiter;
 pub mod secrets;
 mod sketch;
 mod ticks;
+mod universal_hash;
 
 pub use limited_prefixes::{LimitedPrefixes, Prefix};
 pub use networks::Networks;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::limited_prefixes::{LimitedPrefixes, Prefix};
 use super::networks::Networks;
-use super::sketch::{Key, Place, Rate, Sketch};
+use super::sketch::{KINDS, Place, Rate, Sketch};
 use super::ticks::Ticks;
 
 /// Whether answers are limited.
@@ -44,6 +44,8 @@ pub struct RateLimiter {
     responses_per_second: u32,
     /// Rates of the widths in [`IPV4`] and [`IPV6`].
     rates: [[Rate; WIDTHS]; 2],
+    /// The longest burst of them.
+    longest_burst: u64,
     /// Limited answers, modulo 2^32.
     limited: u32,
     noted: Arc<Mutex<LimitedPrefixes>>,
@@ -88,6 +90,7 @@ impl RateLimiter {
             workers: workers.max(1),
             responses_per_second: 0,
             rates: [[Rate::default(); WIDTHS]; 2],
+            longest_burst: 0,
             limited: 0,
             noted,
         }
@@ -107,8 +110,8 @@ impl RateLimiter {
         if limit.mode == LimitMode::Off || limit.exempt.contains(source) {
             return None;
         }
-        let [(length, bits), ..] = prefixes(source);
-        Some(Bucket { source, place: self.sketch.place(kind(source, length), bits) })
+        let [(_, bits), ..] = prefixes(source);
+        Some(Bucket { source, place: self.sketch.place(kind(source), bits) })
     }
 
     /// The second step, which may be left out: has the processor fetch the bucket, while others are
@@ -124,13 +127,12 @@ impl RateLimiter {
         if self.responses_per_second != limit.responses_per_second {
             self.set_rate(limit.responses_per_second);
         }
-        let [ipv4, ipv6] = &self.rates;
-        let (source, mut keys) = (bucket.source, [Key::default(); WIDTHS]);
-        let rates = if source.is_ipv4() { ipv4 } else { ipv6 };
-        for ((key, (length, bits)), rate) in keys.iter_mut().zip(prefixes(source)).zip(rates) {
-            *key = Key { kind: kind(source, length), bits, rate: *rate };
-        }
-        match self.sketch.take(now, bucket.place, &keys) {
+        let source = bucket.source;
+        let ([ipv4, ipv6], longest) = (&self.rates, self.longest_burst);
+        let ([a, b, c, d], [of_a, of_b, of_c, of_d]) =
+            (if source.is_ipv4() { ipv4 } else { ipv6 }, prefixes(source));
+        let keys = [(of_a.1, a), (of_b.1, b), (of_c.1, c), (of_d.1, d)];
+        match self.sketch.take(now, bucket.place, kind(source), keys, longest) {
             Ok(()) => Verdict::Answer,
             Err(number) => self.limited(limit, source, number),
         }
@@ -166,6 +168,8 @@ impl RateLimiter {
                 *rate = Rate { interval, burst: interval.max(Ticks::SECOND) };
             }
         }
+        let bursts = self.rates.iter().flatten().map(|rate| rate.burst);
+        self.longest_burst = bursts.max().unwrap_or_default();
     }
 }
 
@@ -183,10 +187,12 @@ fn prefixes(source: IpAddr) -> [(u8, u64); WIDTHS] {
     })
 }
 
-/// Distinguishes the prefixes of both families by their lengths.
-fn kind(source: IpAddr, length: u8) -> u8 {
-    if source.is_ipv4() { length } else { length | 0x80 }
+/// The kind of a family's narrowest prefixes; those of wider ones follow.
+fn kind(source: IpAddr) -> usize {
+    if source.is_ipv4() { 0 } else { WIDTHS }
 }
+
+const _: () = assert!(KINDS == 2 * WIDTHS);
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use siphasher::sip::SipHasher13;
 
 use super::ticks::Ticks;
+use super::universal_hash::UniversalHash;
 
 /// A table of leaky buckets of fixed size: 65,536 of them in 512 KiB.
 ///
@@ -18,12 +19,13 @@ use super::ticks::Ticks;
 /// bits of the tag with another: one time in 100,000 with every place taken.
 #[derive(Debug, Clone)]
 pub(super) struct Sketch {
-    /// An entry is the key's tag and, in the lower bits, its bucket. Zeros are empty buckets, and
-    /// the system gives memory only for what was touched.
-    entries: Vec<u64>,
+    /// The sets, of 16 words each. Zeros are empty buckets, and the system gives memory only for
+    /// what was touched.
+    words: Vec<u32>,
     /// Where the first set begins, so that sets are cache lines.
     first: usize,
     key: [u64; 2],
+    wide: [UniversalHash; KINDS],
 }
 
 /// What a bucket may hold, and how fast it leaks.
@@ -35,16 +37,10 @@ pub(super) struct Rate {
     pub burst: u64,
 }
 
-/// A key and its bucket's rate.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Key {
-    /// Distinguishes kinds of keys, which have hash functions of their own.
-    pub kind: u8,
-    pub bits: u64,
-    pub rate: Rate,
-}
+/// Kinds of keys, which have hash functions of their own.
+pub(super) const KINDS: usize = 8;
 
-/// Where a key's bucket is: its set, as the index of the first entry, and its tag.
+/// Where a key's bucket is: its set, as the index of the first word, and its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
     set: u32,
@@ -54,6 +50,10 @@ pub(super) struct Place {
 /// Buckets of a set.
 const WAYS: usize = 8;
 
+/// The words of a set: first one for each bucket with the key's tag and the upper bits of the
+/// moment, then one for each with the lower bits. So all tags are compared at once.
+type Set = [u32; 2 * WAYS];
+
 /// Sets of the table; a power of two.
 const SETS: usize = 8192;
 
@@ -61,33 +61,50 @@ const SETS: usize = 8192;
 const MOMENT_BITS: u32 = 44;
 const MOMENT: u64 = (1 << MOMENT_BITS) - 1;
 
+/// Those of a bucket's first word that hold the tag.
+const TAG: u32 = u32::MAX << (MOMENT_BITS - 32);
+
 impl Sketch {
     /// An empty table. Nobody outside may know `key`, or they could choose addresses that share a
     /// set.
     pub(super) fn new(key: [u64; 2]) -> Self {
-        let entries = vec![0u64; WAYS * SETS + WAYS - 1];
+        let words = vec![0; 2 * WAYS * SETS + 2 * WAYS - 1];
         // It may be larger than any index, as the documentation of `align_offset` says.
-        let first = entries.as_ptr().align_offset(WAYS * size_of::<u64>()) % WAYS;
-        Self { entries, first, key }
+        let first = words.as_ptr().align_offset(size_of::<Set>()) % (2 * WAYS);
+        let wide = std::array::from_fn(|kind| UniversalHash::new(key, kind as u64));
+        Self { words, first, key, wide }
     }
 
-    /// The place of a key.
+    /// The place of the first key, which any client can choose among the most: by a hash function
+    /// that tells nothing about itself.
     #[inline]
-    pub(super) fn place(&self, kind: u8, bits: u64) -> Place {
+    pub(super) fn place(&self, kind: usize, bits: u64) -> Place {
         let [key0, key1] = self.key;
-        let hasher = SipHasher13::new_with_keys(key0, key1.wrapping_add(kind.into()));
-        let hash = hasher.hash(&bits.to_le_bytes());
-        let set = self.first + (hash as usize % SETS) * WAYS;
-        Place { set: set as u32, tag: (hash >> MOMENT_BITS) as u32 }
+        let hasher = SipHasher13::new_with_keys(key0, key1.wrapping_add(kind as u64));
+        self.at(hasher.hash(&bits.to_le_bytes()))
+    }
+
+    /// The place of a further key.
+    #[inline]
+    fn wide_place(&self, kind: usize, bits: u64) -> Place {
+        let hash = self.wide.get(kind).map_or(bits, |hash| hash.of(bits));
+        self.at(hash)
+    }
+
+    #[inline]
+    fn at(&self, hash: u64) -> Place {
+        let set = self.first + (hash as usize % SETS) * 2 * WAYS;
+        Place { set: set as u32, tag: (hash >> 32) as u32 & TAG }
     }
 
     /// Reads the set of a place, and does nothing with it: the processor has it at hand afterwards.
     #[inline]
     pub(super) fn fetch(&self, place: Place) {
-        std::hint::black_box(self.entries.get(place.set as usize).copied());
+        std::hint::black_box(self.words.get(place.set as usize).copied());
     }
 
-    /// Takes one answer from the buckets of all keys, the first of which is at `first`.
+    /// Takes one answer from the buckets of all keys: each has its bits and the rate of its bucket.
+    /// Kinds count from `kind`. The first is at `first`. No burst is longer than `longest_burst`.
     ///
     /// # Errors
     /// The number of the first key whose bucket is full. Nothing is taken from any then: a client
@@ -98,68 +115,121 @@ impl Sketch {
         &mut self,
         now: Ticks,
         first: Place,
-        keys: &[Key; KEYS],
+        kind: usize,
+        keys: [(u64, &Rate); KEYS],
+        longest_burst: u64,
     ) -> Result<(), usize> {
         // The moment of a bucket in use is at most a burst ahead; a second allows for a clock that
         // differs. What seems to be further ahead is behind, as moments are kept modulo 2^44.
-        let burst = keys.iter().map(|key| key.rate.burst).max().unwrap_or_default();
-        let most = burst.saturating_add(Ticks::SECOND);
-        let mut replaced = [(0, 0); KEYS];
-        for (number, Key { kind, bits, rate }) in keys.iter().enumerate() {
-            let place = if number == 0 { first } else { self.place(*kind, *bits) };
-            let (set, tag) = (place.set as usize, u64::from(place.tag));
-            let (way, ahead) = find(self.set(set), tag, now, most);
+        let most = longest_burst.saturating_add(Ticks::SECOND);
+        let mut replaced = [Replaced::default(); KEYS];
+        for (number, (bits, rate)) in keys.into_iter().enumerate() {
+            let place = if number == 0 { first } else { self.wide_place(kind + number, bits) };
+            let Some(set) = self.set(place) else { continue };
+            let (way, ahead) = find(set, place.tag, now, most);
             let ahead = ahead.saturating_add(rate.interval);
             if ahead > rate.burst {
-                for (place, entry) in replaced.iter().take(number) {
-                    self.put(*place, *entry);
-                }
+                replaced.iter().take(number).for_each(|replaced| self.put_back(replaced));
                 return Err(number);
             }
-            let entry = tag << MOMENT_BITS | now.0.wrapping_add(ahead) & MOMENT;
+            let moment = now.0.wrapping_add(ahead) & MOMENT;
+            let entry = [place.tag | (moment >> 32) as u32, moment as u32];
             // At once, so that keys which share a set take different places.
-            let before = self.put(set + way, entry);
+            let before = put(set, way, entry);
             if let Some(replaced) = replaced.get_mut(number) {
-                *replaced = (set + way, before);
+                *replaced = Replaced { place, way, entry: before };
             }
         }
         Ok(())
     }
 
-    /// Replaces an entry, and returns the one before.
-    fn put(&mut self, place: usize, entry: u64) -> u64 {
-        self.entries.get_mut(place).map_or(0, |slot| std::mem::replace(slot, entry))
+    #[inline]
+    fn set(&mut self, place: Place) -> Option<&mut Set> {
+        self.words.get_mut(place.set as usize..)?.first_chunk_mut()
     }
 
-    #[inline]
-    fn set(&self, first: usize) -> &[u64; WAYS] {
-        const NONE: &[u64; WAYS] = &[0; WAYS];
-        self.entries.get(first..).and_then(<[u64]>::first_chunk).unwrap_or(NONE)
+    fn put_back(&mut self, Replaced { place, way, entry }: &Replaced) {
+        if let Some(set) = self.set(*place) {
+            put(set, *way, *entry);
+        }
     }
 }
 
-/// The place of a tag in a set, and how far its bucket is ahead of now, in ticks. If the tag is not
-/// in the set, it is the place of the emptiest bucket, to be replaced by one that holds nothing.
+/// An entry that another one has replaced.
+#[derive(Clone, Copy, Default)]
+struct Replaced {
+    place: Place,
+    way: usize,
+    entry: [u32; 2],
+}
+
+/// Replaces the entry of a bucket, and returns the one before.
 #[inline]
-fn find(set: &[u64; WAYS], tag: u64, now: Ticks, most: u64) -> (usize, u64) {
-    let ahead = |entry: u64| {
-        let ahead = entry.wrapping_sub(now.0) & MOMENT;
-        if ahead > most { 0 } else { ahead }
-    };
-    // No branch depends on where the tag is, which cannot be predicted.
-    let is_there = |number: usize, entry: &u64| u32::from(entry >> MOMENT_BITS == tag) << number;
-    let places = set.iter().enumerate().map(|(number, entry)| is_there(number, entry));
-    let place = places.fold(0, |all, place| all | place).trailing_zeros() as usize;
-    if let Some(entry) = set.get(place) {
-        return (place, ahead(*entry));
+fn put(set: &mut Set, way: usize, [upper, lower]: [u32; 2]) -> [u32; 2] {
+    let mut replace = |at: usize, word| set.get_mut(at).map_or(0, |it| std::mem::replace(it, word));
+    [replace(way, upper), replace(way + WAYS, lower)]
+}
+
+/// The place of a tag in a set, and how far its bucket is ahead of now, in ticks. If the tag is not
+/// in the set, it is the place of a bucket to be replaced by one that holds nothing.
+#[inline]
+fn find(set: &Set, tag: u32, now: Ticks, most: u64) -> (usize, u64) {
+    let [upper, lower] = halves(set);
+    let place = preferred(tag);
+    match (upper.get(place), lower.get(place)) {
+        (Some(upper), Some(lower)) if upper & TAG == tag => {
+            (place, ahead(*upper, *lower, now, most))
+        }
+        _ => search(set, tag, now, most),
     }
-    let (mut emptiest, mut least) = (0, u64::MAX);
-    for (number, entry) in set.iter().enumerate() {
-        let ahead = ahead(*entry);
+}
+
+/// Where a tag is as long as nothing else needs the place. Most are found without looking further.
+#[inline]
+fn preferred(tag: u32) -> usize {
+    (tag >> (u32::BITS - WAYS.ilog2())) as usize
+}
+
+/// How far a bucket is ahead of now, in ticks.
+#[inline]
+fn ahead(upper: u32, lower: u32, now: Ticks, most: u64) -> u64 {
+    let entry = u64::from(upper) << 32 | u64::from(lower);
+    let ahead = entry.wrapping_sub(now.0) & MOMENT;
+    if ahead > most { 0 } else { ahead }
+}
+
+/// The same as [`find`] for a tag that is not at its preferred place. A tag that is nowhere gets
+/// that place if its bucket is empty, or else that of the emptiest bucket.
+#[inline(never)]
+fn search(set: &Set, tag: u32, now: Ticks, most: u64) -> (usize, u64) {
+    let [upper, lower] = halves(set);
+    let of = |(upper, lower): (&u32, &u32)| ahead(*upper, *lower, now, most);
+    // No branch depends on where the tag is, which cannot be predicted.
+    let mut places = 0_u32;
+    for (number, word) in upper.iter().enumerate() {
+        places |= u32::from(word & TAG == tag) << number;
+    }
+    let place = places.trailing_zeros() as usize;
+    if let Some(bucket) = upper.get(place).zip(lower.get(place)) {
+        return (place, of(bucket));
+    }
+    let place = preferred(tag);
+    let is_free = upper.get(place).zip(lower.get(place)).is_some_and(|bucket| of(bucket) == 0);
+    let (mut emptiest, mut least) = (place, if is_free { 0 } else { u64::MAX });
+    for (number, bucket) in upper.iter().zip(lower).enumerate() {
+        let ahead = of(bucket);
         emptiest = if ahead < least { number } else { emptiest };
         least = least.min(ahead);
     }
     (emptiest, 0)
+}
+
+/// The first words of all buckets, and the second ones.
+#[inline]
+fn halves(set: &Set) -> [&[u32; WAYS]; 2] {
+    const NONE: &[u32; WAYS] = &[0; WAYS];
+    let (upper, lower) = set.split_at(WAYS);
+    [upper, lower].map(|half| half.first_chunk().unwrap_or(NONE))
 }
 
 #[cfg(test)]
@@ -168,6 +238,13 @@ mod tests {
 
     use super::*;
     use proptest::prelude::*;
+
+    #[derive(Debug, Clone, Copy)]
+    struct Key {
+        kind: usize,
+        bits: u64,
+        rate: Rate,
+    }
 
     const RATE: Rate = Rate { interval: Ticks::SECOND / 10, burst: Ticks::SECOND };
 
@@ -181,12 +258,14 @@ mod tests {
         keys: &[Key; KEYS],
     ) -> Result<(), usize> {
         let first = sketch.place(keys[0].kind, keys[0].bits);
-        sketch.take(Ticks(now), first, keys)
+        let longest_burst = keys.iter().map(|key| key.rate.burst).max().unwrap_or_default();
+        let each = keys.each_ref().map(|key| (key.bits, &key.rate));
+        sketch.take(Ticks(now), first, keys[0].kind, each, longest_burst)
     }
 
     /// Buckets without limits, in fractions of an answer: they leak as time goes by.
     #[derive(Default)]
-    struct ExactBuckets(HashMap<(u8, u64), (f64, u64)>);
+    struct ExactBuckets(HashMap<(usize, u64), (f64, u64)>);
 
     impl ExactBuckets {
         fn take(&mut self, now: u64, keys: &[Key]) -> bool {
@@ -227,7 +306,7 @@ mod tests {
                 let keys = [0, 1, 2].map(|kind| {
                     let interval = intervals[kind];
                     let rate = Rate { interval, burst: bursts[kind].max(interval) };
-                    Key { kind: kind as u8, bits: u64::from(source) >> (2 * kind), rate }
+                    Key { kind, bits: u64::from(source) >> (2 * kind), rate }
                 });
                 let granted = take(&mut sketch, now, &keys).is_ok();
                 prop_assert_eq!(granted, exact.take(now, &keys));

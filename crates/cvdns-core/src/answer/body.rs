@@ -6,12 +6,12 @@
 
 use super::request::MessageBuffer;
 use crate::decision::{Chain, Decision, Link, Outcome, substitute};
-use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::{self, WindowSet};
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::static_data::{Cut, StaticData};
 use crate::snapshot::template::Template;
+use crate::snapshot::{Snapshot, Unavailable};
 use crate::wire::name::MAX_NAME;
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -96,6 +96,7 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         Outcome::Expired => {
             Body { ede: Some(ExtendedError::EXPIRED), ..Body::authoritative(rcode::SERVFAIL) }
         }
+        Outcome::Unavailable(why) => unavailable(*why),
         Outcome::Broken => Body::code(rcode::SERVFAIL),
         Outcome::TooLong => Body::authoritative(rcode::YXDOMAIN),
         Outcome::NxDomain => Body::authoritative(rcode::NXDOMAIN),
@@ -116,6 +117,16 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         }
         _ => Body::authoritative(rcode::NOERROR),
     }
+}
+
+/// SERVFAIL for a zone without data. A server has no authority over what it does not have.
+#[cold]
+fn unavailable(why: Unavailable) -> Body<'static> {
+    let ede = match why {
+        Unavailable::NotTransferred => ExtendedError::NOT_TRANSFERRED,
+        Unavailable::Expired => ExtendedError::ZONE_EXPIRED,
+    };
+    Body { ede: Some(ede), ..Body::code(rcode::SERVFAIL) }
 }
 
 /// NODATA for a zone, for rare callers: not inlined.
@@ -184,6 +195,7 @@ impl Target<'_> {
             Outcome::NotOurs
             | Outcome::NotReady
             | Outcome::Expired
+            | Outcome::Unavailable(_)
             | Outcome::Broken
             | Outcome::TooLong
             | Outcome::ChainEnds => body,
@@ -300,6 +312,7 @@ fn write_end(
         | Outcome::TooLong
         | Outcome::NotReady
         | Outcome::Expired
+        | Outcome::Unavailable(_)
         | Outcome::Broken
         | Outcome::NotOurs => {}
     }

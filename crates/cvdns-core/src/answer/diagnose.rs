@@ -135,7 +135,8 @@ impl Topic {
     }
 
     /// The zone that can answer this topic about a name. For a name that does not exist, only
-    /// `_explain` can, and says that it does not exist. Below a delegation none can.
+    /// `_explain` can, and says that it does not exist. Below a delegation and in a zone without
+    /// data none can.
     fn zone(self, static_data: &StaticData, name: &LowerName) -> Option<u32> {
         let found = find(static_data, name, static_data.names.probe(name));
         let node = match found {
@@ -150,7 +151,8 @@ impl Topic {
             }
         };
         let node = static_data.nodes.get(node as usize)?;
-        (!matches!(node.kind, NodeKind::Cut(_))).then_some(node.zone)
+        let is_answered = !matches!(node.kind, NodeKind::Cut(_) | NodeKind::Unavailable(_));
+        is_answered.then_some(node.zone)
     }
 }
 

@@ -261,6 +261,7 @@ fn answer(
                 subnet.then_some(ExtendedError::BAD_SUBNET),
             );
         }
+        Some(Reject::Notify { edns }) => return notify(snapshot, edns, state, buffer),
         Some(Reject::UnknownKey { question_end, edns, tsig }) => {
             if settings.has_keys && state.refusal.is_none() {
                 state.elsewhere = Some(Elsewhere::Signed);
@@ -338,6 +339,18 @@ fn body<'s>(
             Body::code(rcode::REFUSED)
         }
     })
+}
+
+/// Leaves NOTIFY to somebody else, where a zone has a primary.
+#[cold]
+fn notify(snapshot: &Snapshot, edns: bool, state: &mut State, buffer: &mut [u8]) -> Option<usize> {
+    if snapshot.static_data.has_primaries {
+        state.elsewhere = Some(Elsewhere::Notify);
+        return None;
+    }
+    state.counters.count(NameClass::Other, 0, rcode::NOTIMP);
+    let opt = edns.then(|| Opt::bare(&snapshot.static_data.settings, false, None));
+    reject(buffer, rcode::NOTIMP, None, opt, None)
 }
 
 /// Refuses a request for a transfer, or leaves it to somebody else.

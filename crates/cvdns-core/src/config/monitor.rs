@@ -23,6 +23,8 @@ pub struct Monitor {
     pub release: Option<Placed<String>>,
     /// Directory of the web pages; `None`: none are written.
     pub page: Option<Placed<String>>,
+    /// The URL of that directory, with a slash at its end; `None`: it is not known.
+    pub page_url: Option<String>,
     /// The path that is requested instead of ClamAV's timestamp and databases; `None`: these.
     pub probe: Option<String>,
     /// The virtual hosts of mirrors, two without `probe`; `None`: `database.ORIGIN` and
@@ -95,6 +97,7 @@ impl Monitor {
             state: table.get(&keys::STATE),
             release: table.get(&keys::RELEASE),
             page: table.get(&keys::PAGE),
+            page_url: table.get(&keys::PAGE_URL).map(|url| url.value),
             hosts: hosts(&mut table, probe.is_some()),
             probe,
             interval: table.value(&keys::INTERVAL),
@@ -122,6 +125,15 @@ impl Monitor {
             );
             let location = table.key_location(&keys::PUBLISH_EVERY);
             table.warning(location, what, "write less than half of `max-age`");
+        }
+        if monitor.page_url.is_some() && monitor.page.is_none() {
+            let location = table.key_location(&keys::PAGE_URL);
+            let what = "`page-url` has no effect without `page`: no pages are written";
+            table.warning(
+                location,
+                what,
+                "name the directory of the pages as `page`, or remove it",
+            );
         }
         table.finish();
         monitor
@@ -192,6 +204,7 @@ mod tests {
             state = "s"
             release = "r"
             page = "p"
+            page-url = "https://status.example:8443/a%20b"
             hosts = ["database.a.example", "db.test.a.example"]
             port = 8080
             interval = "2h"
@@ -217,6 +230,8 @@ mod tests {
             (8080, 4, 5, 7)
         );
         assert_eq!(monitor.page.unwrap().value, "p");
+        // Links are made by what follows the slash.
+        assert_eq!(monitor.page_url.unwrap(), "https://status.example:8443/a%20b/");
         assert_eq!(monitor.hosts.unwrap()[1], "db.test.a.example");
         assert_eq!(monitor.old_after, Duration::from_secs(25 * 3600));
         assert_eq!(monitor.removed_after, Duration::from_secs(49 * 3600));
@@ -238,12 +253,60 @@ mod tests {
     }
 
     #[test]
+    fn urls_of_pages_are_those_of_directories() {
+        // TOML takes the escapes of JSON.
+        let quoted = |url: &str| serde_json::to_string(url).unwrap();
+        let of = |url: &str| read(&format!("page = \"p\"\npage-url = {}", quoted(url)));
+        for (url, whole) in [
+            ("https://a.example", "https://a.example/"),
+            ("http://192.0.2.1:8080/", "http://192.0.2.1:8080/"),
+            ("https://[2001:db8::1]:443/~a/b;c=1,d", "https://[2001:db8::1]:443/~a/b;c=1,d/"),
+            ("https://a.example/'&'", "https://a.example/'&'/"),
+        ] {
+            let (monitor, problems) = of(url);
+            assert_eq!((monitor.page_url.as_deref(), problems), (Some(whole), vec![]), "{url}");
+        }
+        let long = format!("https://a.example/{}", "x".repeat(1001));
+        for url in [
+            "status.example",
+            "//a.example/",
+            "ftp://a.example/",
+            "javascript:alert(1)//https://a.example/",
+            "https:///",
+            "https://:443/",
+            "https://a.example:/",
+            "https://a.example:0/",
+            "https://a.example:65536/",
+            "https://a.example:+1/",
+            "https://[2001:db8::1/",
+            "https://[::1]x/",
+            "https://user:secret@a.example/",
+            "https://a.example?x=1",
+            "https://a.example/?x=1",
+            "https://a.example/#x",
+            "https://a.example/a b",
+            "https://a.example/\"onload=\"x",
+            "https://a.example/<script>",
+            "https://a.example/\u{202e}",
+            "https://a.example/\u{0}",
+            "https://zürich.example/",
+            &long,
+        ] {
+            let (monitor, problems) = of(url);
+            assert_eq!(monitor.page_url, None, "{url}");
+            let [problem] = problems.as_slice() else { panic!("{url}: {problems:?}") };
+            assert!(problem.contains("(expected the URL of a directory, such as"), "{problem}");
+        }
+    }
+
+    #[test]
     fn problems_are_reported_with_their_location() {
         for (line, words) in [
             ("confirm = 0", "c:3:11: `confirm`: 0 is not within 1 to 100"),
             ("probe = \"timestamp\"", "\"timestamp\" is not the path of a URL"),
             ("probe = \"/a b\"", "\"/a b\" is not the path of a URL (expected a path that begins"),
             ("probe = \"/a#b\"", "is not the path of a URL"),
+            ("page-url = \"https://a/\"", "c:3:1: `page-url` has no effect without `page`"),
             ("probe = \"/\"\nhosts = []", "`hosts` has 0 names (expected one name such as"),
             ("port = 65536", "is not within 1 to 65535"),
             ("hosts = [\"one.example\"]", "`hosts` has 1 names"),

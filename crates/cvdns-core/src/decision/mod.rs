@@ -22,7 +22,6 @@ use std::net::IpAddr;
 
 use crate::geo::client_table::ScopedValue;
 use crate::release::Announced;
-use crate::snapshot::Snapshot;
 use crate::snapshot::dynamic_data::PoolAnswer;
 use crate::snapshot::name_class::NameClass;
 use crate::snapshot::pools::{PathChoice, PathId};
@@ -30,6 +29,7 @@ use crate::snapshot::static_data::{
     Answer, ClientTableId, Cut, Node, NodeKind, Parent, ParentDs, StaticData,
 };
 use crate::snapshot::template::{Template, TemplateId};
+use crate::snapshot::{Snapshot, Unavailable};
 use crate::wire::lower::LowerName;
 use crate::wire::rtype;
 
@@ -82,7 +82,7 @@ pub enum Outcome<'s> {
         template: Template<'s>,
         /// The release it was written from.
         announced: &'s Announced,
-        /// Whether its stamp is too old to be trusted, and `on-stale` has it answered all the same.
+        /// Whether its stamp is too old, and `on-stale` has it answered all the same.
         stale: bool,
     },
     /// The answer to a download report.
@@ -120,9 +120,11 @@ pub enum Outcome<'s> {
     TooLong,
     /// No release is known yet: SERVFAIL, so that resolvers ask another server.
     NotReady,
-    /// The stamp of the release is too old to be trusted: SERVFAIL, so that resolvers ask another
+    /// The stamp of the release is too old: SERVFAIL, so that resolvers ask another
     /// server.
     Expired,
+    /// The zone has no data: SERVFAIL, so that resolvers ask another server.
+    Unavailable(Unavailable),
     /// The snapshot refers to data that it does not have, which is a defect of cvdns. SERVFAIL,
     /// because resolvers could cache any other answer for all their clients.
     Broken,
@@ -233,6 +235,9 @@ impl<'s> Decision<'s> {
                 (NameMatch::ClosestEncloser(_), NodeKind::Cut(cut)) => {
                     return referral(static_data, cut);
                 }
+                (NameMatch::ClosestEncloser(_), NodeKind::Unavailable(why)) => {
+                    return Outcome::Unavailable(why);
+                }
                 (NameMatch::ClosestEncloser(_) | NameMatch::Nothing, _) => {
                     return Outcome::NxDomain;
                 }
@@ -279,6 +284,7 @@ impl<'s> Decision<'s> {
                     return self.ds_of_parent(parent);
                 }
             }
+            NodeKind::Unavailable(why) => return self.without_data(static_data, node, qtype, why),
             _ => {}
         }
         if qtype == rtype::ANY {
@@ -321,6 +327,24 @@ impl<'s> Decision<'s> {
             ParentDs::None => Outcome::NoData,
             ParentDs::Records { template, rrset } => Outcome::Static { template, rrset },
             ParentDs::Referral(cut) => Outcome::Referral(cut),
+            ParentDs::Unavailable(why) => Outcome::Unavailable(why),
+        }
+    }
+
+    /// The answer at the apex of a zone without data: DS is the parent's.
+    #[cold]
+    #[inline(never)]
+    fn without_data(
+        &mut self,
+        static_data: &StaticData,
+        node: &Node,
+        qtype: u16,
+        why: Unavailable,
+    ) -> Outcome<'s> {
+        let parent = static_data.zone(node.zone).and_then(|zone| zone.parent);
+        match parent.filter(|_| qtype == rtype::DS) {
+            Some(parent) => self.ds_of_parent(parent),
+            None => Outcome::Unavailable(why),
         }
     }
 

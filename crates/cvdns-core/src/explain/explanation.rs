@@ -11,7 +11,7 @@ use super::path::PathInfo;
 use super::record::RecordInfo;
 use crate::decision::{Chain, Link, Outcome, Trail, decide_by_name};
 use crate::geo::country::{Continent, Country};
-use crate::snapshot::{Snapshot, SnapshotMeta};
+use crate::snapshot::{Snapshot, SnapshotMeta, Unavailable};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
 use crate::wire::rtype;
@@ -136,6 +136,10 @@ pub enum OutcomeKind {
     NotReady,
     /// SERVFAIL: clients would no longer trust the record.
     Expired,
+    /// SERVFAIL: the zone was never transferred from its primary.
+    NotTransferred,
+    /// SERVFAIL: no primary confirms the zone, for longer than its SOA record allows.
+    ZoneExpired,
     /// SERVFAIL: a defect of cvdns.
     Broken,
     /// REFUSED: no zone of the server has the name.
@@ -244,6 +248,8 @@ impl OutcomeKind {
             Outcome::TooLong => Self::TooLong,
             Outcome::NotReady => Self::NotReady,
             Outcome::Expired => Self::Expired,
+            Outcome::Unavailable(Unavailable::NotTransferred) => Self::NotTransferred,
+            Outcome::Unavailable(Unavailable::Expired) => Self::ZoneExpired,
             Outcome::Broken => Self::Broken,
             Outcome::NotOurs => Self::NotOurs,
         }
@@ -263,7 +269,9 @@ impl OutcomeKind {
             Self::AliasesEnd => "aliases that lead out of the zone or in a circle",
             Self::TooLong => "YXDOMAIN: an alias makes the name too long",
             Self::NotReady => "SERVFAIL: no release is known yet",
-            Self::Expired => "SERVFAIL: the record is too old to be trusted",
+            Self::Expired => "SERVFAIL: the record is too old",
+            Self::NotTransferred => "SERVFAIL: the zone has not been transferred yet",
+            Self::ZoneExpired => "SERVFAIL: the zone is expired, as no primary confirms it",
             Self::Broken => "SERVFAIL: a defect of cvdns, please report it",
             Self::NotOurs => "REFUSED: not below any zone of this server",
             Self::Transfer => "REFUSED: zones are not transferred",

@@ -111,7 +111,7 @@ impl RecordInfo {
             out.push(format!("record={text}"));
         }
         if let (Some(stamp), Some(seconds)) = (self.stamp, self.age) {
-            let stale = if self.stale { ", too old to be trusted" } else { "" };
+            let stale = if self.stale { ", too old" } else { "" };
             out.push(format!("stamp={stamp} age={}{stale}", age(seconds)));
         }
         out.extend(self.gates.iter().map(|gate| format!("announced: {}", gate.words)));

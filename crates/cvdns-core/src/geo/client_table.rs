@@ -5,11 +5,13 @@
 
 mod lookup;
 mod networks;
+mod place;
 #[cfg(test)]
 mod tests;
 mod trie;
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 pub use self::lookup::{LookupBatch, ScopedValue};
 use self::networks::Ipv6Ranges;
@@ -79,5 +81,10 @@ impl ClientTable {
     /// Memory in use, in octets.
     pub fn octets(&self) -> usize {
         self.v4.octets() + self.v6.octets()
+    }
+
+    /// Where the table is in memory, for whoever asks the system to keep it in large pages.
+    pub fn places(&self) -> impl Iterator<Item = Range<*const u8>> {
+        self.v4.places().into_iter().chain(self.v6.places())
     }
 }

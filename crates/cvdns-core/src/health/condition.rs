@@ -45,7 +45,9 @@ impl MirrorCondition {
     /// The condition of a mirror with this status, if mirrors may be `lag` versions behind the
     /// record. Single addresses may be in other states than their mirror.
     pub fn of(mirror: &Mirror, mirror_status: &MirrorStatus, lag: u32) -> Self {
-        let usable = |state: &State| state.is_usable();
+        let addresses = || mirror_status.ipv4.iter().chain(&mirror_status.ipv6).copied();
+        let usable = addresses().filter(|state| state.is_usable());
+        let best = usable.min_by_key(|state| *state != State::Up);
         if !mirror.enabled {
             return Self::Disabled;
         }
@@ -55,16 +57,16 @@ impl MirrorCondition {
         if mirror_status.stuck.is_some() {
             return Self::Stuck;
         }
-        if mirror_status.behind > lag
-            && mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable)
-        {
+        if mirror_status.behind > lag && best.is_some() {
             return Self::Lagging;
         }
-        // A mirror counts as its first address does if the mirror works but none of its addresses.
-        let first = mirror_status.ipv4.iter().chain(&mirror_status.ipv6).next();
-        let dead = usable(&mirror_status.state)
-            && !mirror_status.ipv4.iter().chain(&mirror_status.ipv6).any(usable);
-        first.filter(|_| dead).copied().unwrap_or(mirror_status.state).into()
+        // What clients get decides. A mirror that works, but none of whose addresses does, counts
+        // as its first address.
+        let left_out = || {
+            let first = addresses().next().filter(|_| mirror_status.state.is_usable());
+            first.unwrap_or(mirror_status.state)
+        };
+        best.unwrap_or_else(left_out).into()
     }
 
     /// The condition with this name.
@@ -108,5 +110,64 @@ impl From<State> for MirrorCondition {
 impl fmt::Display for MirrorCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fleet::Fleet;
+    use crate::health::{Feed, Health, HealthInputs, Overrides};
+    use crate::problem::Problems;
+
+    const FLEET: &str = "[[mirror]]\nhost = \"a.example\"\ncountry = \"DE\"\n\
+                         ipv4 = [\"192.0.2.1\", \"192.0.2.2\"]\n";
+
+    /// The condition of a mirror in this state, two addresses of which the operator overrides.
+    fn condition(state: &str, overrides: [Option<&str>; 2], behind: u32) -> MirrorCondition {
+        let mut problems = Problems::default();
+        let fleet = Fleet::parse("m", FLEET, &mut problems);
+        let entry = |(number, state): (usize, Option<&str>)| {
+            let state = state?;
+            Some(format!(
+                "[[override]]\nhost = \"a.example\"\naddresses = [\"192.0.2.{number}\"]\n\
+                 state = \"{state}\"\nreason = \"r\"\n"
+            ))
+        };
+        let text: String = (1..).zip(overrides).filter_map(entry).collect();
+        let overrides = Overrides::parse("o", &text, &mut problems);
+        assert!(problems.is_empty());
+        let feed = format!(
+            r#"{{"format":1,"serial":1,"generated":"2026-11-30T00:00:00Z",
+                "mirrors":{{"a.example":{{"state":"{state}"}}}}}}"#
+        );
+        let feed = Feed::parse(feed.as_bytes()).unwrap();
+        let inputs =
+            HealthInputs { feed: Some(&feed), overrides: Some(&overrides), settling: None };
+        let health = Health::at(&fleet, inputs, feed.generated, Duration::ZERO);
+        let status = MirrorStatus { behind, ..health.mirrors[0].clone() };
+        MirrorCondition::of(&fleet.mirrors[0], &status, 3)
+    }
+
+    #[test]
+    fn a_mirror_counts_as_what_clients_get_of_it() {
+        use MirrorCondition::{Down, Drained, Lagging, Old, Up};
+        for (state, overrides, behind, expected) in [
+            ("down", [None, None], 0, Down),
+            ("down", [Some("up"), None], 0, Up),
+            ("down", [None, Some("old")], 0, Old),
+            ("removed", [Some("old"), Some("up")], 0, Up),
+            ("old", [None, Some("up")], 0, Up),
+            ("up", [Some("old"), Some("old")], 0, Old),
+            ("up", [Some("drained"), None], 0, Up),
+            ("up", [Some("drained"), Some("down")], 0, Drained),
+            ("down", [Some("drained"), None], 0, Down),
+            ("down", [Some("up"), None], 4, Lagging),
+            ("down", [None, None], 4, Down),
+        ] {
+            assert_eq!(condition(state, overrides, behind), expected, "{state} {overrides:?}");
+        }
     }
 }

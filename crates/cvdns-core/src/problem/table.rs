@@ -7,7 +7,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::document::{Place, Source, article};
 use super::{Location, Problems};
-use crate::schema::kind::OneOrList;
+use crate::schema::kind::{self, OneOrList};
 use crate::schema::{
     Key, KeyInfo, List, Literal, Optional, Presence, Preset, Required, Scalar, Section, Shape,
     SubTable, Tables,
@@ -32,6 +32,14 @@ struct KeyValue<'d> {
     place: Place<'d>,
     /// `None` once it has been taken.
     value: Option<Spanned<DeValue<'d>>>,
+}
+
+/// What a key has that takes the path of a file, or a table in its place.
+pub enum PathOrTable<'d> {
+    /// The path.
+    Path(Placed<String>),
+    /// The table.
+    Table(Table<'d>),
 }
 
 /// A value that was taken, and the file that has it.
@@ -204,11 +212,44 @@ impl<'d> Table<'d> {
 
     /// Takes a key that must be present.
     pub fn require<K: Scalar>(&mut self, key: &Key<K, Required>) -> Option<Placed<K::Value>> {
-        if !self.entries.iter().any(|e| e.key == key.name && e.value.is_some()) {
-            let what = format!("{} has no `{}`", self.name, key.name);
-            self.error(self.location(), what, format!("add `{}` = {}", key.name, key.expected()));
-        }
+        self.report_missing(key.name, || key.expected());
         self.get(key)
+    }
+
+    /// Takes a value, or a list of values, which must be present.
+    pub fn require_one_or_list<K: Scalar>(
+        &mut self,
+        key: &Key<OneOrList<K>, Required>,
+    ) -> Option<Vec<Placed<K::Value>>> {
+        self.report_missing(key.name, || key.expected());
+        self.one_or_list(key)
+    }
+
+    /// Takes a path or a table, one of which must be present. Returns `None` if it is missing or
+    /// something else.
+    pub fn path_or_table(
+        &mut self,
+        key: &Key<kind::PathOrTable, Required>,
+    ) -> Option<PathOrTable<'d>> {
+        self.report_missing(key.name, || key.expected());
+        let Taken { source, value } = self.take(key.name)?;
+        if !matches!(value.get_ref(), DeValue::Table(_)) {
+            let kind = &kind::FilePath;
+            let path = self.document.value(source, &value, kind, key.name, || key.expected());
+            return path.map(PathOrTable::Path);
+        }
+        let place = Place { source, span: value.span() };
+        let DeValue::Table(table) = value.into_inner() else { return None };
+        let name = format!("`{}`", key.name);
+        let table = Table::new(self.document, key.kind.0, vec![(place, table)], name);
+        Some(PathOrTable::Table(table))
+    }
+
+    fn report_missing(&self, key: &str, expected: impl FnOnce() -> String) {
+        if !self.entries.iter().any(|e| e.key == key && e.value.is_some()) {
+            let what = format!("{} has no `{key}`", self.name);
+            self.error(self.location(), what, format!("add `{key}` = {}", expected()));
+        }
     }
 
     /// Takes a key that has a default, which also stands in for a wrong value.

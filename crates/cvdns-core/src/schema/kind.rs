@@ -98,6 +98,10 @@ pub struct SubTable(pub &'static Section);
 #[derive(Debug)]
 pub struct Tables(pub &'static Section);
 
+/// The path of a file, or a table in its place.
+#[derive(Debug)]
+pub struct PathOrTable(pub &'static Section);
+
 /// A value that serde reads; only references need its type.
 #[derive(Debug)]
 pub struct Described(pub fn() -> Shape);
@@ -343,6 +347,14 @@ impl Kind for Tables {
 
     fn shape(&self) -> Shape {
         Shape::Tables(self.0)
+    }
+}
+
+impl Kind for PathOrTable {
+    type Value = ();
+
+    fn shape(&self) -> Shape {
+        Shape::PathOrTable(self.0)
     }
 }
 

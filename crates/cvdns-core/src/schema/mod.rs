@@ -11,8 +11,8 @@ mod shape;
 pub mod tables;
 
 pub use kind::{
-    Custom, FilePath, Flag, Integer, Kind, List, Literal, OneOf, OneOrList, Parsed, Scalar,
-    SubTable, Tables, Text,
+    Custom, FilePath, Flag, Integer, Kind, List, Literal, OneOf, OneOrList, Parsed, PathOrTable,
+    Scalar, SubTable, Tables, Text,
 };
 pub use shape::Shape;
 

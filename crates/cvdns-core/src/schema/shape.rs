@@ -36,6 +36,8 @@ pub enum Shape {
     OneOrList(Box<Self>),
     /// A table, or a JSON object.
     Table(&'static Section),
+    /// The path of a file, or a table in its place.
+    PathOrTable(&'static Section),
     /// A list of tables.
     Tables(&'static Section),
     /// A JSON object with names that are not fixed, and values of this type.
@@ -77,6 +79,7 @@ impl Shape {
             Self::List(shape) => format!("list: {}", shape.described()),
             Self::OneOrList(shape) => format!("{}, or a list", shape.described()),
             Self::Table(_) => "object".to_owned(),
+            Self::PathOrTable(_) => "path, or a table".to_owned(),
             Self::Tables(_) => "tables".to_owned(),
             Self::Map(shape) => format!("object of {}", shape.described()),
             Self::Nullable(shape) => shape.described(),

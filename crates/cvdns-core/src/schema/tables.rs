@@ -48,7 +48,12 @@ fn add_below(section: &Section, path: &str, all: &mut Vec<Table>) {
         let name =
             if path.is_empty() { key.name().to_owned() } else { format!("{path}.{}", key.name()) };
         let Some((heading, section)) = heading(*key, &name) else { continue };
-        all.push(Table { heading, doc: key.doc(), section });
+        // The key's own words are about the path, in whose place the table stands.
+        let doc = match key.shape() {
+            Shape::PathOrTable(_) => section.doc,
+            _ => key.doc(),
+        };
+        all.push(Table { heading, doc, section });
         add_below(section, &name, all);
     }
 }
@@ -60,6 +65,7 @@ fn heading(key: &dyn KeyInfo, name: &str) -> Option<(String, &'static Section)> 
         return Some((heading, section));
     }
     match key.shape() {
+        Shape::PathOrTable(section) => Some((format!("[{name}]"), section)),
         Shape::Nullable(shape) | Shape::Map(shape) => match *shape {
             Shape::Table(section) => Some((name.to_owned(), section)),
             _ => None,

@@ -9,7 +9,7 @@ pub struct ExtendedError<'e>(pub &'e [u8]);
 /// The text of two errors.
 macro_rules! too_old {
     () => {
-        "the record is too old to be trusted: nothing renews it"
+        "the record is too old: nothing renews it"
     };
 }
 
@@ -27,10 +27,14 @@ impl ExtendedError<'static> {
     pub const STALE: Self = Self(concat!("\0\x03", too_old!()).as_bytes());
     /// 14, Not Ready: no release is known yet.
     pub const NOT_READY: Self = Self(b"\0\x0eno release is known yet");
+    /// 14, Not Ready: the zone was never transferred from its primary.
+    pub const NOT_TRANSFERRED: Self = Self(b"\0\x0ethe zone has not been transferred yet");
     /// 18, Prohibited: the client may not ask for diagnostic names.
     pub const PROHIBITED: Self = Self(b"\0\x12diagnostic names are for local clients (explain)");
     /// 24, Invalid Data: the record is too old to be answered.
     pub const EXPIRED: Self = Self(concat!("\0\x18", too_old!()).as_bytes());
+    /// 24, Invalid Data, whose example in RFC 8914 section 4.25 this is: the zone is expired.
+    pub const ZONE_EXPIRED: Self = Self(b"\0\x18the zone is expired: no primary confirms it");
 }
 
 impl<'e> ExtendedError<'e> {

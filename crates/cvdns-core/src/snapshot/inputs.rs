@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::unavailable::Unavailable;
 use crate::abuse::RateLimit;
 use crate::config::{
     Explain,
@@ -14,7 +15,9 @@ use crate::geo::country_map::CountryMap;
 use crate::problem::{Location, Problems};
 use crate::release::Share;
 use crate::wire::name::Name;
+use crate::wire::rtype;
 use crate::zone::include::NoFiles;
+use crate::zone::records::ResourceRecord;
 use crate::zone::{Records, ZoneFile, master};
 
 /// All validated input of the compiler. Feed and clock come in later ([`Now`](super::Now)).
@@ -58,10 +61,30 @@ pub struct ExpandedZone {
     pub country: Option<Country>,
     /// Its static records, shared with all `StaticData` compiled from them.
     pub records: Arc<Records>,
+    /// Why nothing is answered from these records; `None` if they are served.
+    pub unavailable: Option<Unavailable>,
+}
+
+impl ExpandedZone {
+    /// A zone that is to be transferred and has not been yet. Its only record, a SOA record of
+    /// zeros, is never answered.
+    pub fn not_transferred(origin: &Name, country: Option<Country>) -> Self {
+        // MNAME and RNAME are the root; SERIAL to MINIMUM have four octets each.
+        let soa = ResourceRecord {
+            owner: origin.clone(),
+            rtype: rtype::SOA,
+            ttl: 0,
+            rdata: Box::new([0; 22]),
+            location: Location::file(""),
+        };
+        let unavailable = Some(Unavailable::NotTransferred);
+        Self { country, records: Arc::new(Records::of_one(&soa)), unavailable }
+    }
 }
 
 /// Settings that apply to every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "so are the settings")]
 pub struct Settings {
     /// Largest response over UDP, in octets.
     pub udp_size: u16,
@@ -131,7 +154,7 @@ impl Inputs {
         let fleet = Fleet::parse("fleet", fleet, problems);
         let zone = ZoneInput {
             file,
-            zones: vec![ExpandedZone { country: None, records: records.into() }],
+            zones: vec![ExpandedZone { country: None, records: records.into(), unavailable: None }],
             fleet: fleet.into(),
             fleet_complete: true,
         };

@@ -26,6 +26,7 @@ pub mod path_counts;
 pub mod pools;
 pub mod static_data;
 pub mod template;
+mod unavailable;
 pub mod windows;
 pub mod yields;
 mod zone_serials;
@@ -46,6 +47,7 @@ pub use loss_window::{LossWindow, UsableHosts};
 pub use meta::{FeedInForce, HeldFeed, SnapshotMeta};
 pub use now::Now;
 pub use static_data::StaticData;
+pub use unavailable::Unavailable;
 pub use zone_serials::ZoneSerials;
 
 /// The data that workers answer from.

@@ -13,6 +13,7 @@ use super::names::{NameTable, NodeId};
 use super::now::Now;
 use super::pools::{PathChoice, Paths};
 use super::template::{TemplateId, Templates};
+use super::unavailable::Unavailable;
 use super::yields::Walk;
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
@@ -52,6 +53,9 @@ pub struct StaticData {
     pub texts: Vec<ReleaseText>,
     /// The minimal answer to ANY (RFC 8482 section 4.2).
     pub minimal_any: TemplateId,
+    /// Whether any zone is transferred from a primary: NOTIFY is then answered by others
+    /// ([`Elsewhere`](crate::answer::Elsewhere)).
+    pub has_primaries: bool,
     /// The counters of download reports.
     pub download_reports: DownloadReports,
     /// The country of every address.
@@ -97,6 +101,8 @@ pub enum NodeKind {
     Alias(u32),
     /// By a referral to the delegation of this number.
     Cut(u32),
+    /// With SERVFAIL, as for all names below: it is the apex of a zone without data.
+    Unavailable(Unavailable),
 }
 
 /// How questions for names below a node that do not exist are answered.
@@ -134,6 +140,8 @@ pub enum ParentDs {
     },
     /// A referral: a zone between the two is delegated to other servers.
     Referral(Cut),
+    /// SERVFAIL: the parent zone has no data.
+    Unavailable(Unavailable),
 }
 
 /// A delegation (RFC 1034 section 4.2.1).
@@ -202,6 +210,8 @@ pub struct Zone {
     pub no_data: Box<[(u32, TemplateId)]>,
     /// The parent zone; `None` when it is not served here.
     pub parent: Option<Parent>,
+    /// Why the zone has no data; `None` when it has.
+    pub unavailable: Option<Unavailable>,
 }
 
 /// A fleet with its paths.
@@ -325,7 +335,7 @@ impl StaticData {
         downtimes.chain(now.inputs.next_change(now.time)).chain(self.next_expiry(now)).min()
     }
 
-    /// The next moment after `now` at which a release text becomes too old to be trusted; `None`
+    /// The next moment after `now` at which a release text becomes too old; `None`
     /// when there is none.
     pub fn next_expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
         let moments = self.texts.iter().filter_map(|text| text.expiry(now));
@@ -352,7 +362,7 @@ impl Plan {
 }
 
 impl ReleaseText {
-    /// From when on the text is too old to be trusted; `None` without a release.
+    /// From when on the text is too old; `None` without a release.
     pub(super) fn expiry(&self, now: &Now<'_>) -> Option<Timestamp> {
         Some(release::expiry(now.fresh_until()?, self.ttl))
     }

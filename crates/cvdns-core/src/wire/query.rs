@@ -7,6 +7,9 @@ use super::lower::LowerName;
 use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
 
+/// The opcode of NOTIFY (RFC 1996) at its place in the third octet of a message.
+const NOTIFY: u8 = 4 << 3;
+
 /// A query without its QNAME, which [`Query::read`] puts into a separate [`LowerName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Query {
@@ -37,6 +40,11 @@ pub enum Reject {
         /// Whether the error is in the client subnet option (RFC 7871).
         subnet: bool,
     },
+    /// Hand the message on: it is a NOTIFY request (RFC 1996). If nobody takes it, send NOTIMP.
+    Notify {
+        /// Whether it had an OPT record.
+        edns: bool,
+    },
     /// Send NOTAUTH: the query is signed, and this server knows no keys (RFC 8945 section 5.2.1).
     UnknownKey {
         /// End of the question.
@@ -66,8 +74,7 @@ impl Query {
             return Err(Reject::Drop);
         }
         if flags & 0x78 != 0 {
-            // Other opcodes give the sections another meaning (RFC 2136), so none is read.
-            return Err(without_question(rcode::NOTIMP, has_opt(message)));
+            return Err(other_opcode(message, flags));
         }
         let formerr = without_question(rcode::FORMERR, false);
         if u16_at(message, 4) != Some(1) {
@@ -145,6 +152,18 @@ impl Query {
 
 fn without_question(rcode: u16, edns: bool) -> Reject {
     Reject::Code { rcode, question_end: None, edns, subnet: false }
+}
+
+/// How to treat a message of another opcode than QUERY. Other opcodes give the sections another
+/// meaning (RFC 2136), so none is read.
+#[cold]
+fn other_opcode(message: &[u8], flags: u8) -> Reject {
+    let edns = has_opt(message);
+    if flags & 0x78 == NOTIFY {
+        Reject::Notify { edns }
+    } else {
+        without_question(rcode::NOTIMP, edns)
+    }
 }
 
 /// Whether a message that is not parsed any further has an OPT record. The answer then has one too
@@ -231,7 +250,10 @@ mod tests {
         assert_eq!(parse(&trailing), Err(formerr(Some(19))));
         let mut notify = question(b"\0");
         notify[2] = 0x20;
-        assert!(matches!(parse(&notify), Err(Reject::Code { rcode: rcode::NOTIMP, .. })));
+        assert_eq!(parse(&notify), Err(Reject::Notify { edns: false }));
+        let mut update = question(b"\0");
+        update[2] = 0x28;
+        assert!(matches!(parse(&update), Err(Reject::Code { rcode: rcode::NOTIMP, .. })));
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use crate::wire::name::{Name, wire_length};
 use crate::wire::{HEADER, MAX_MESSAGE, rtype};
 
 pub use super::packed::{OwnerSets, Rdatas, Rrset};
-use canonical::canonical;
+pub use canonical::canonical;
 use rrsets::ZoneRrsets;
 
 /// All records of a zone's master file, in `RRsets`.

@@ -87,6 +87,9 @@ fn shape(shape: &Shape) -> Map<String, Value> {
             json!({ "anyOf": [inner(element), { "type": "array", "items": inner(element) }] })
         }
         Shape::Table(section) => Value::Object(object(section)),
+        Shape::PathOrTable(section) => {
+            json!({ "anyOf": [inner(&Shape::Path), object(section)] })
+        }
         Shape::Tables(section) => json!({ "type": "array", "items": object(section) }),
         Shape::Map(value) => json!({ "type": "object", "additionalProperties": inner(value) }),
         Shape::Nullable(value) => json!({ "anyOf": [inner(value), { "type": "null" }] }),

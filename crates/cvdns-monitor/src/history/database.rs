@@ -168,7 +168,8 @@ pub(super) fn open(path: &Path, thorough: bool) -> Result<Connection, Trouble> {
 /// it is until its tables are made.
 pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, Trouble> {
     match metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A link may lead to no place for a file.
+        Err(error) if error.kind() == ErrorKind::NotFound => return is_usable(path).map(|()| None),
         Err(error) => return Err(Trouble::Refused(error.to_string())),
         Ok(metadata) if !metadata.is_file() => {
             return Err(Trouble::Damaged("it is no regular file".to_owned()));
@@ -270,7 +271,12 @@ pub(super) fn is_usable(path: &Path) -> Result<(), Trouble> {
                 error => error.to_string(),
             })
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let place = |target: PathBuf| path.parent().map(|of| of.join(target));
+            let target = std::fs::read_link(path).ok().and_then(place);
+            let has_place = target.is_none_or(|target| target.parent().is_some_and(Path::is_dir));
+            if has_place { Ok(()) } else { without_target(path).map_or(Ok(()), Err) }
+        }
         Err(error) => Err(Trouble::Refused(error.to_string())),
     }
 }

@@ -126,6 +126,16 @@ impl Recorder {
         self.ask(Message::Flush, limit)
     }
 
+    /// How it fares at the end of a run: what is not recorded within `limit` counts as dropped, as
+    /// no later run has it.
+    pub fn conclude(&self, limit: Duration) -> Status {
+        let is_recorded = self.flush(limit);
+        let status = self.status();
+        let left = self.shared.waiting.load(Ordering::Relaxed);
+        let lost = if is_recorded { 0 } else { u64::try_from(left).unwrap_or(u64::MAX) };
+        Status { dropped: status.dropped.saturating_add(lost), ..status }
+    }
+
     /// Says that the database could not be read. If it is damaged, another one takes its place.
     pub fn suspect(&self) {
         let _ = self.messages.send(Message::Suspect);
@@ -251,6 +261,11 @@ impl Work {
         // SQLite would go on with a file that was removed, or that another one has replaced.
         if self.database.is_some() && FileId::of(&self.path) != self.file {
             self.database = None;
+            warn!(
+                "the history of checks {} is not the file that it was: somebody removed or replaced \
+                 it. It goes on in the one that is there now, or begins anew",
+                self.path.display()
+            );
         }
         if self.database.is_none() {
             self.open(true);

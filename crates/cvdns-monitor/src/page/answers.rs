@@ -48,6 +48,8 @@ pub(super) struct CountryAnswers {
     pub(super) answered_from: Vec<Pool>,
     /// The pools of their path beyond that of their own country.
     pub(super) fallback: Vec<Pool>,
+    /// Whether they are answered mirrors that cannot be used, as there are no others.
+    pub(super) fails_open: bool,
 }
 
 /// Finds out what name servers answer. It keeps what does not change from feed to feed.
@@ -188,6 +190,7 @@ impl Answering {
                 answers.countries.entry(country).or_insert_with(|| CountryAnswers {
                     answered_from: answered_from.clone(),
                     fallback: fallback.collect(),
+                    fails_open: matches!(answer.level, Level::Lagging | Level::Open),
                 });
             }
         }

@@ -220,8 +220,17 @@ fn cannot_make(path: &Path, error: &Error) -> String {
 /// What is in the place of a directory; `None` if nothing else is.
 fn in_the_way(path: &Path) -> Option<String> {
     let metadata = path.symlink_metadata().ok().filter(|metadata| !metadata.is_dir())?;
-    let what = if metadata.is_symlink() { "link" } else { "file" };
-    Some(format!("{} is a {what}, and was to be a directory: remove it", path.display()))
+    let what = if metadata.is_symlink() && !path.exists() {
+        "is a link that leads nowhere: make the directory there, or remove the link"
+    } else if metadata.is_symlink() {
+        "is a link, and was to be a directory: remove it"
+    } else if metadata.is_file() {
+        "is a file, and was to be a directory: remove it"
+    } else {
+        // Such as a device, which others need.
+        "is neither a directory nor a file: name another place"
+    };
+    Some(format!("{} {what}", path.display()))
 }
 
 /// Whether there is a directory. A link to one counts only where `follows` is set: links below the

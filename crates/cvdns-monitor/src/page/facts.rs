@@ -28,6 +28,8 @@ pub(super) struct Facts<'s> {
     pub(super) answers: Option<&'s Answers>,
     /// What readers must know first.
     pub(super) notices: Vec<Notice>,
+    /// Whether any mirror can be used.
+    pub(super) any_usable: bool,
 }
 
 /// What is known about a mirror.
@@ -94,7 +96,9 @@ impl<'s> Facts<'s> {
                 pools.entry(country).or_default().push(place);
             }
         }
-        let mut facts = Self { seen, site: site(seen), mirrors, pools, answers, notices };
+        let site = site(seen);
+        let mut facts = Self { seen, site, mirrors, pools, answers, notices, any_usable: false };
+        facts.any_usable = facts.mirrors.iter().any(|of| facts.is_usable(of));
         facts.notices.extend(facts.nothing_usable());
         facts
     }
@@ -111,24 +115,45 @@ impl<'s> Facts<'s> {
 
     /// What readers must know when no mirror can be used; `None` if one can.
     fn nothing_usable(&self) -> Option<Notice> {
-        let none = !self.mirrors.is_empty() && !self.any_usable();
-        none.then(|| Notice {
-            title: "No mirror can be used".to_owned(),
-            text: "Name servers answer all mirrors all the same, as an empty answer helps nobody."
-                .to_owned(),
-            since: None,
-        })
+        let none = !self.mirrors.is_empty() && !self.any_usable;
+        let text = "Name servers answer all mirrors all the same, as an empty answer helps nobody.";
+        none.then(|| notice("No mirror can be used", text))
+    }
+
+    /// Whether clients are sent to a mirror that cannot be used, as those have no other.
+    pub(super) fn fails_open(&self, of: &MirrorFacts<'_>) -> bool {
+        !self.is_usable(of) && of.share.map_or(!self.any_usable, |share| share > 0.0)
+    }
+
+    /// What readers of a mirror's page must know first.
+    pub(super) fn notices_of(&self, of: &MirrorFacts<'_>) -> Vec<Notice> {
+        let text = "No mirror can be used for some clients. Name servers answer them mirrors that \
+                    cannot be used, as an empty answer helps nobody.";
+        let own = notice("Clients are sent to it all the same", text);
+        let own = Some(own).filter(|_| self.any_usable && self.fails_open(of));
+        self.general_notices().chain(own).collect()
+    }
+
+    /// What readers of a country's page must know first.
+    pub(super) fn notices_of_country(&self, country: Country) -> Vec<Notice> {
+        let fails_open = self.country(country).is_some_and(|answers| answers.fails_open);
+        let text = "Name servers answer them mirrors that cannot be used all the same, as an empty \
+                    answer helps nobody.";
+        let own = notice("No mirror can be used for clients here", text);
+        let own = Some(own).filter(|_| self.any_usable && fails_open);
+        self.general_notices().chain(own).collect()
+    }
+
+    /// What readers of every page must know first.
+    fn general_notices(&self) -> impl Iterator<Item = Notice> {
+        let frozen = self.frozen();
+        frozen.as_ref().map(standstill).into_iter().chain(self.nothing_usable())
     }
 
     /// Why clients are not sent to a mirror; `None` if they are.
     pub(super) fn out(&self, of: &MirrorFacts<'_>) -> Option<Out> {
         let out = || out::out(of.condition, &of.status, &of.addresses);
         (!self.is_usable(of)).then(out)
-    }
-
-    /// Whether any mirror can be used.
-    pub(super) fn any_usable(&self) -> bool {
-        self.mirrors.iter().any(|of| self.is_usable(of))
     }
 
     /// Why and since when all states stand still; `None` if they do not.
@@ -144,6 +169,11 @@ impl<'s> Facts<'s> {
             && status.behind <= self.seen.setting.lag
             && status.ipv4.iter().chain(&status.ipv6).any(|state| state.is_usable())
     }
+}
+
+/// A notice of these words.
+pub(super) fn notice(title: &str, text: &str) -> Notice {
+    Notice { title: title.to_owned(), text: text.to_owned(), since: None }
 }
 
 /// What readers must know while all states stand still.
@@ -173,5 +203,6 @@ fn site(seen: &Seen) -> Site {
     Site {
         network: origins.collect::<Vec<_>>().join(", "),
         generator: concat!("cvdns ", env!("CARGO_PKG_VERSION")).to_owned(),
+        url: seen.setting.inputs.url.clone(),
     }
 }

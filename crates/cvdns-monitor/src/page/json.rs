@@ -23,6 +23,7 @@ pub(super) fn mirror(page: &MirrorPage) -> Result<Vec<u8>, String> {
     octets(&MirrorDocument {
         format: FORMAT,
         network: cut(&page.site.network),
+        url: page.site.url_of(&place::mirror_file(&page.host, place::MIRROR_PAGE)),
         host: text::host(&page.host),
         country: page.country.code(),
         state: page.state.label(),
@@ -59,6 +60,7 @@ pub(super) fn network(page: &NetworkPage, mirrors: &[MirrorRow]) -> Result<Vec<u
     octets(&NetworkDocument {
         format: FORMAT,
         network: cut(&page.site.network),
+        url: page.site.url_of(place::INDEX),
         generator: &page.site.generator,
         feed: FeedDocument {
             serial: feed.serial,
@@ -115,6 +117,7 @@ fn pool(pool: &Pool) -> String {
 struct MirrorDocument {
     format: u32,
     network: String,
+    url: Option<String>,
     host: String,
     country: &'static str,
     state: &'static str,
@@ -287,6 +290,7 @@ impl ChangeDocument {
 struct NetworkDocument<'p> {
     format: u32,
     network: String,
+    url: Option<String>,
     generator: &'p str,
     feed: FeedDocument,
     records: Vec<RecordDocument<'p>>,

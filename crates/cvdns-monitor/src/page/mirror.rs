@@ -10,7 +10,7 @@ use cvdns_pages::{
     AddressRow as AddressView, AtomFeed, Badge, MirrorPage, MirrorRow, Pool, VersionRow,
 };
 
-use super::facts::{Facts, MirrorFacts, standstill};
+use super::facts::{Facts, MirrorFacts};
 use super::out::{self, AddressFacts};
 use super::own::Own;
 use super::past::Past;
@@ -44,12 +44,13 @@ pub(super) fn page(
     let pools = pools.chain(mirror.pools.iter().map(|pool| Pool::Named(pool.clone())));
     MirrorPage {
         site: facts.site.clone(),
-        notices: facts.frozen().iter().map(standstill).collect(),
+        notices: facts.notices_of(of),
         host: mirror.host.clone(),
         country: mirror.country,
         state: of.condition,
         since: since(of, own),
         out,
+        fails_open: facts.fails_open(of),
         advice: advice(facts, of),
         addresses,
         versions: versions(facts, of),
@@ -58,7 +59,7 @@ pub(super) fn page(
         share: of.share,
         pools: pools.collect(),
         not_for,
-        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.inputs.max_age),
+        fresh_until: later(renewal(&mirror.host, now), facts.seen.setting.max_age),
         downtimes: downtimes.map(|of| Downtime { from: of.from, to: of.to }).collect(),
         history: past.strips,
         checks: past.checks,
@@ -133,18 +134,27 @@ fn advice(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> Vec<String> {
 /// The start of a mirror's state.
 fn since(of: &MirrorFacts<'_>, own: &Own) -> Option<Timestamp> {
     match of.status.cause {
-        Cause::Override { .. } => own.since(),
+        Cause::Override { .. } => own.since().or_else(|| since_by_checks(of)),
         // Servers stay away a little earlier than it was announced.
-        Cause::Downtime(until) => {
+        Cause::Downtime(until) if !of.condition.is_answered() => {
             let downtime = of.mirror.downtimes.iter().find(|downtime| downtime.to == until);
             downtime.map(|downtime| downtime.from)
         }
+        // The feed says nothing of what the operator keeps up.
+        _ if of.condition.is_answered() && !of.status.state.is_usable() => own.since(),
         _ => match of.condition {
             MirrorCondition::Lagging => own.since(),
             MirrorCondition::Stuck => of.status.stuck.as_ref().map(|stuck| stuck.since),
             _ => of.status.since,
         },
     }
+}
+
+/// Since when checks have found a mirror as it is; `None` if they find it otherwise. An override
+/// that agrees with them begins nothing.
+fn since_by_checks(of: &MirrorFacts<'_>) -> Option<Timestamp> {
+    let same = of.rows.iter().all(|row| row.state == Some(of.status.state));
+    of.rows.iter().map(|row| row.since).max().flatten().filter(|_| same)
 }
 
 fn addresses(of: &MirrorFacts<'_>, past: &Past) -> Vec<AddressView> {

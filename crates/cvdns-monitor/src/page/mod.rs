@@ -30,7 +30,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tracing::{info, warn};
 
 pub use self::directory::page_trouble;
@@ -76,9 +75,19 @@ struct Shared {
     lacks_history: AtomicBool,
 }
 
+/// A task of the thread.
+enum Task {
+    /// Looks at the overrides of a setting.
+    Look(Arc<Setting>),
+    /// Writes the pages of a moment.
+    Write(Box<Seen>),
+}
+
 /// What the thread does next.
 #[derive(Default)]
 struct Next {
+    /// The setting whose overrides are to be looked at.
+    look: Option<Arc<Setting>>,
     seen: Option<Seen>,
     /// When the first of those came that were offered since the last round.
     since: Option<Instant>,
@@ -88,8 +97,12 @@ struct Next {
 
 impl Pages {
     /// Starts the thread.
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+    /// An earlier run last wrote all pages by the feed of the moment `written`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(written: i64) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { written: AtomicI64::new(written), ..Shared::default() });
         let work = {
             let shared = Arc::clone(&shared);
             move || shared.work()
@@ -104,6 +117,13 @@ impl Pages {
         next.seen = Some(seen);
         next.since.get_or_insert_with(Instant::now);
         drop(next);
+        self.shared.woken.notify_all();
+    }
+
+    /// Has the overrides of a setting read at once, and the log say if they cannot be used: the
+    /// next pages may be a while away.
+    pub(crate) fn look(&self, setting: Arc<Setting>) {
+        self.shared.next().look = Some(setting);
         self.shared.woken.notify_all();
     }
 
@@ -148,44 +168,56 @@ impl Shared {
 
     fn work(&self) {
         let mut writer = Writer::default();
-        let mut complaint: Option<String> = None;
+        let mut told = Told::default();
         let mut last: Option<Instant> = None;
-        while let Some(seen) = self.take(last) {
-            last = Some(Instant::now());
+        while let Some(task) = self.take(last) {
             // A defect must not end the pages for good.
-            let write = AssertUnwindSafe(|| writer.write(&seen, &self.ends));
-            let result = catch_unwind(write).unwrap_or_else(|_| {
+            let run = AssertUnwindSafe(|| match &task {
+                Task::Look(setting) => writer.look(setting).map(|()| None),
+                Task::Write(seen) => writer.write(seen, &self.ends).map(Some),
+            });
+            let result = catch_unwind(run).unwrap_or_else(|_| {
                 writer = Writer::default();
                 Err("they failed by a defect of the program".to_owned())
             });
             if self.ends.load(Ordering::Relaxed) {
                 return;
             }
-            let trouble = match result {
-                Ok(Round { written, troubles, lacks_history }) => {
+            if matches!(task, Task::Write(_)) {
+                last = Some(Instant::now());
+            }
+            match (result, task) {
+                (Ok(Some(Round { written, troubles, no_history })), Task::Write(seen)) => {
                     self.files.fetch_add(written, Ordering::Relaxed);
-                    self.lacks_history.fetch_or(lacks_history, Ordering::Relaxed);
-                    summary(&troubles)
+                    self.lacks_history.fetch_or(no_history.is_some(), Ordering::Relaxed);
+                    told.note_history(no_history);
+                    self.note(summary(&troubles), &mut told);
+                    if troubles.is_empty() {
+                        self.written.store(seen.now.as_second(), Ordering::Relaxed);
+                    }
                 }
-                Err(error) => Some(error),
-            };
-            self.note(trouble, seen.now, &mut complaint);
+                (Ok(_), _) => {}
+                (Err(error), _) => self.note(Some(error), &mut told),
+            }
         }
     }
 
     /// Waits until there is something to write. Returns `None` at the end.
-    fn take(&self, last: Option<Instant>) -> Option<Seen> {
+    fn take(&self, last: Option<Instant>) -> Option<Task> {
         let mut next = self.next();
         loop {
             if self.ends.load(Ordering::Relaxed) {
                 return None;
+            }
+            if let Some(setting) = next.look.take() {
+                return Some(Task::Look(setting));
             }
             let rest = |of: Duration, since: Instant| of.saturating_sub(since.elapsed());
             let pause = last.map_or(Duration::ZERO, |last| rest(INTERVAL, last));
             let wait = next.since.map(|since| rest(SETTLE, since).max(pause));
             if next.is_last || wait.is_some_and(|wait| wait.is_zero()) {
                 next.since = None;
-                return next.seen.take();
+                return next.seen.take().map(Box::new).map(Task::Write);
             }
             next = self.wait(next, wait.unwrap_or(Duration::MAX));
         }
@@ -199,18 +231,38 @@ impl Shared {
     }
 
     /// Notes what has come of a round. The same trouble is logged once.
-    fn note(&self, trouble: Option<String>, now: Timestamp, complaint: &mut Option<String>) {
+    fn note(&self, trouble: Option<String>, told: &mut Told) {
         self.fails.store(trouble.is_some(), Ordering::Relaxed);
         match &trouble {
-            Some(error) if trouble != *complaint => {
+            Some(error) if trouble != told.trouble => {
                 warn!(reason = error, "the pages are not all written: {error}; the feed goes on");
             }
-            None if complaint.is_some() => info!("the pages are written again"),
+            None if told.trouble.is_some() => info!("the pages are written again"),
             _ => {}
         }
-        if trouble.is_none() {
-            self.written.store(now.as_second(), Ordering::Relaxed);
+        told.trouble = trouble;
+    }
+}
+
+/// What the log says now.
+#[derive(Default)]
+struct Told {
+    /// What is missing of the pages.
+    trouble: Option<String>,
+    /// Why the history cannot be read.
+    no_history: Option<String>,
+}
+
+impl Told {
+    /// Notes why the history cannot be read; `None` if it can. The same is logged once.
+    fn note_history(&mut self, no_history: Option<String>) {
+        match &no_history {
+            Some(error) if no_history != self.no_history => {
+                warn!(reason = error, "the pages are written without availability: {error}");
+            }
+            None if self.no_history.is_some() => info!("the pages have their history again"),
+            _ => {}
         }
-        *complaint = trouble;
+        self.no_history = no_history;
     }
 }

@@ -73,7 +73,8 @@ pub(super) fn countries(facts: &Facts<'_>) -> Vec<CountryRow> {
 
 /// The page of a country whose mirrors have these rows.
 pub(super) fn country(facts: &Facts<'_>, row: &CountryRow, mirrors: Vec<MirrorRow>) -> CountryPage {
-    CountryPage { site: facts.site.clone(), row: row.clone(), mirrors }
+    let notices = facts.notices_of_country(row.country);
+    CountryPage { site: facts.site.clone(), notices, row: row.clone(), mirrors }
 }
 
 fn row(facts: &Facts<'_>, country: Country) -> CountryRow {
@@ -96,7 +97,7 @@ fn row(facts: &Facts<'_>, country: Country) -> CountryRow {
             *row.share.get_or_insert(0.0) += share;
         }
     }
-    if let Some(CountryAnswers { answered_from, fallback }) = facts.country(country) {
+    if let Some(CountryAnswers { answered_from, fallback, .. }) = facts.country(country) {
         row.answered_from = answered_from.iter().map(pool).collect();
         row.fallback = fallback.iter().map(pool).collect();
     }
@@ -124,7 +125,7 @@ fn share_note(facts: &Facts<'_>) -> String {
 
 fn feed(facts: &Facts<'_>) -> Feed {
     let feed = &facts.seen.feed;
-    let fresh = crate::rule::later(feed.generated, facts.seen.setting.inputs.max_age);
+    let fresh = crate::rule::later(feed.generated, facts.seen.setting.max_age);
     Feed {
         serial: feed.serial,
         generated: feed.generated,
@@ -145,7 +146,7 @@ fn records(facts: &Facts<'_>) -> Vec<Record> {
 fn release(facts: &Facts<'_>) -> Option<Release> {
     let release = facts.seen.feed.release.as_ref()?;
     let gates = facts.announced().map(|announced| &announced.gates);
-    let any_usable = facts.any_usable();
+    let any_usable = facts.any_usable;
     let row = |(name, version): (&str, u32)| {
         let gate = gates.and_then(|gates| gates.iter().find(|gate| gate.database == name));
         DatabaseRow {

@@ -13,6 +13,9 @@ use crate::coordinator::AddressRow;
 /// The reason of what is out in a downtime.
 const DOWNTIME: &str = "an announced downtime";
 
+/// What stands before the operator's reason.
+const BY_OPERATOR: &str = "taken out by the operator: ";
+
 /// What there is to say of an address.
 #[derive(Debug, Clone, Hash, PartialEq, Eq)]
 pub(super) struct AddressFacts {
@@ -48,9 +51,17 @@ pub(super) fn addresses(
         let found = found.map(|row| row.reason.clone()).unwrap_or_default();
         let entry = overrides.of_address(&mirror.host, address, now);
         let (by, reason, until) = match (entry, &status.cause) {
+            (Some(entry), _) if state.is_usable() && !found.is_empty() => (
+                By::Checks,
+                format!("{found}; the operator keeps it {state}: {}", entry.reason),
+                None,
+            ),
             _ if state.is_usable() => (By::Checks, found, None),
             (Some(entry), _) => {
-                let reason = format!("taken out by the operator: {}", entry.reason);
+                let mut reason = format!("{BY_OPERATOR}{}", entry.reason);
+                if !found.is_empty() {
+                    reason = format!("{reason}; checks find: {found}");
+                }
                 (By::Operator, reason, entry.until)
             }
             (None, Cause::Downtime(until)) => (By::Downtime, DOWNTIME.to_owned(), Some(*until)),
@@ -93,7 +104,12 @@ fn by_addresses(addresses: &[AddressFacts]) -> Out {
         _ => OutBy::Both,
     };
     let until = addresses.iter().filter_map(|of| of.until).min();
-    Out { by, reason: reasons(addresses), until }
+    let mut addresses = addresses.to_vec();
+    for of in addresses.iter_mut().filter(|_| by == OutBy::Operator) {
+        // Who reads `by` knows whose reasons these are.
+        of.reason = of.reason.trim_start_matches(BY_OPERATOR).to_owned();
+    }
+    Out { by, reason: reasons(&addresses), until }
 }
 
 /// The different reasons of a mirror's addresses, each with its address if they differ.

@@ -94,13 +94,21 @@ fn overrides_of_single_addresses_are_told() {
     assert_eq!((one.as_str(), other.as_str()), (REFUSED, "taken out by the operator: disk"));
     assert_eq!(reason, format!("192.0.2.1: {REFUSED}; 192.0.2.2: {other}"));
     let both = overriding("addresses = [\"192.0.2.2\", \"192.0.2.1\"]\n", "down");
+    // What is wrong stays to be seen, and the operator is named once.
+    let (_, by, reason, _, rows) = told(&Case { feed, overrides: &both, ..UP });
+    assert_eq!((by, rows[1].as_str()), (OutBy::Operator, "taken out by the operator: disk"));
+    assert_eq!(reason, format!("192.0.2.1: disk; checks find: {REFUSED}; 192.0.2.2: disk"));
     let both = format!("{both}until = 2026-12-01T00:00:00Z\n");
     let (_, by, reason, until, _) = told(&Case { overrides: &both, ..UP });
-    assert_eq!((by, reason.as_str()), (OutBy::Operator, "taken out by the operator: disk"));
+    assert_eq!((by, reason.as_str()), (OutBy::Operator, "disk"));
     assert_eq!(until.as_deref(), Some("2026-12-01T00:00:00Z"));
-    // What an override holds up keeps what checks found.
-    let up = overriding("", "up");
-    assert_eq!(told(&Case { feed, overrides: &up, ..UP }).4, [REFUSED, ""]);
+    // What an override holds up keeps what checks found, and says who wants it so.
+    let kept = format!("{REFUSED}; the operator keeps it up: disk");
+    for addresses in ["", "addresses = [\"192.0.2.1\"]\n"] {
+        let up = overriding(addresses, "up");
+        let (condition, .., reasons) = told(&Case { feed, overrides: &up, ..UP });
+        assert_eq!((condition, reasons), (MirrorCondition::Up, [kept.clone(), String::new()]));
+    }
 }
 
 #[test]

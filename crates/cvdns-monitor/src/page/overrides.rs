@@ -1,24 +1,18 @@
-//! The operator's overrides as the pages show them. A file that cannot be used changes nothing:
-//! otherwise a mistake in it would show mirrors as up that no server answers.
-
-use std::path::{Path, PathBuf};
+//! The operator's overrides as the pages show them. What cannot be used changes nothing: otherwise
+//! a mistake in it would show mirrors as up that no server answers.
 
 use tracing::{info, warn};
 
+use crate::inputs::OverridesReader;
 use cvdns_core::health::Overrides;
-use cvdns_core::problem::{Problems, Severity};
-use cvdns_io::read_optional_text;
 
-/// Most octets of overrides, as for servers.
-const MAX_OVERRIDES: u64 = 1 << 20;
-
-/// The file of overrides, and the last ones that could be used.
+/// The last overrides that could be used.
 #[derive(Debug, Default)]
-pub(super) struct OverridesFile {
+pub(super) struct LastOverrides {
     /// Where those in `last` were.
-    path: Option<PathBuf>,
+    place: Option<String>,
     last: Option<Overrides>,
-    /// Why the file cannot be used; `None` if it can.
+    /// Why those that are there cannot be used; `None` if they can.
     complaint: Option<String>,
 }
 
@@ -26,27 +20,28 @@ pub(super) struct OverridesFile {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) overrides: Overrides,
-    /// Whether these are of an earlier moment, because the file cannot be used.
+    /// Whether these are of an earlier moment, because those of now cannot be used.
     pub(super) are_earlier: bool,
 }
 
-impl OverridesFile {
-    /// Reads the file; `None`: the configuration names none.
+impl LastOverrides {
+    /// Reads the overrides; `None`: the configuration names none. It may wait for a web server.
     ///
     /// # Errors
-    /// When the file cannot be used, and never could.
-    pub(super) fn read(&mut self, path: Option<&Path>) -> Result<Read, String> {
-        let Some(path) = path else {
+    /// When they cannot be used, and never could.
+    pub(super) fn read(&mut self, reader: Option<&OverridesReader>) -> Result<Read, String> {
+        let Some(reader) = reader else {
             *self = Self::default();
             return Ok(Read { overrides: Overrides::default(), are_earlier: false });
         };
-        if self.path.as_deref() != Some(path) {
-            *self = Self { path: Some(path.to_owned()), ..Self::default() };
+        let place = reader.place();
+        if self.place.as_deref() != Some(place) {
+            *self = Self { place: Some(place.to_owned()), ..Self::default() };
         }
-        match parse(path) {
+        match reader.read(self.last.as_ref()) {
             Ok(overrides) => {
                 if self.complaint.take().is_some() {
-                    info!("the overrides {} can be used again", path.display());
+                    info!("the overrides {place} can be used again");
                 }
                 self.last = Some(overrides.clone());
                 Ok(Read { overrides, are_earlier: false })
@@ -71,54 +66,64 @@ impl OverridesFile {
     }
 }
 
-/// The overrides in a file, which may be missing.
-fn parse(path: &Path) -> Result<Overrides, String> {
-    let Some(text) = read_optional_text(path, MAX_OVERRIDES)? else {
-        return Ok(Overrides::default());
-    };
-    let mut problems = Problems::default();
-    let overrides = Overrides::parse(&path.display().to_string(), &text, &mut problems);
-    let first = problems.iter().find(|problem| problem.severity == Severity::Error);
-    first.map_or(Ok(overrides), |problem| Err(problem.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use cvdns_core::problem::Problems;
 
-    const GOOD: &str =
-        "[[override]]\nhost = \"a.example\"\nstate = \"drained\"\nreason = \"disk\"\n";
-
-    #[test]
-    fn a_file_that_cannot_be_used_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, other) = (dir.path().join("overrides.toml"), dir.path().join("other.toml"));
-        let mut file = OverridesFile::default();
-        let drained = parse_text(&path, GOOD);
-        assert_ne!(drained, Overrides::default());
-        for (text, is_good) in [
-            (GOOD.to_owned(), true),
-            (format!("{GOOD}garbage"), false),
-            (format!("{GOOD}state = \"gone\""), false),
-            (GOOD.to_owned(), true),
-        ] {
-            std::fs::write(&path, &text).unwrap();
-            let read = file.read(Some(&path)).unwrap();
-            assert_eq!((&read.overrides, read.are_earlier), (&drained, !is_good), "{text}");
-            assert_eq!(file.complaint.is_none(), is_good, "{text}");
-        }
-        // A file that is gone has no overrides, as for servers.
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(file.read(Some(&path)).unwrap().overrides, Overrides::default());
-        // Those of another file say nothing about this one.
-        std::fs::write(&other, "garbage").unwrap();
-        let refused = file.read(Some(&other)).unwrap_err();
-        assert!(refused.contains("other.toml:1:"), "{refused}");
-        assert!(file.read(None).unwrap().overrides == Overrides::default());
+    /// A reader of what is in the variable that comes with it.
+    fn reader(place: &str) -> (OverridesReader, Arc<Mutex<Result<Overrides, String>>>) {
+        let there = Arc::new(Mutex::new(Ok(Overrides::default())));
+        let read = Arc::clone(&there);
+        (OverridesReader::new(place.to_owned(), move || read.lock().unwrap().clone()), there)
     }
 
-    fn parse_text(path: &Path, text: &str) -> Overrides {
-        std::fs::write(path, text).unwrap();
-        parse(path).unwrap()
+    fn drained(serial: u64, host: &str) -> Overrides {
+        let text = format!(
+            "serial = {serial}\n[[override]]\nhost = \"{host}\"\nstate = \"drained\"\nreason = \"r\"\n"
+        );
+        Overrides::parse("o", &text, &mut Problems::default())
+    }
+
+    #[test]
+    fn what_cannot_be_used_changes_nothing() {
+        let ((one, there), (other, other_there)) = (reader("one.toml"), reader("other.toml"));
+        let mut last = LastOverrides::default();
+        let good = drained(1, "a.example");
+        for (now, is_good) in [
+            (Ok(good.clone()), true),
+            (Err("one.toml:1:1: garbage".to_owned()), false),
+            (Err("one.toml: it is a directory".to_owned()), false),
+            (Ok(good.clone()), true),
+        ] {
+            *there.lock().unwrap() = now.clone();
+            let read = last.read(Some(&one)).unwrap();
+            assert_eq!((&read.overrides, read.are_earlier), (&good, !is_good), "{now:?}");
+            assert_eq!(last.complaint.is_none(), is_good, "{now:?}");
+        }
+        // Those of another place say nothing about this one.
+        *other_there.lock().unwrap() = Err("other.toml:1: garbage".to_owned());
+        let refused = last.read(Some(&other)).unwrap_err();
+        assert!(refused.contains("other.toml:1:"), "{refused}");
+        assert!(last.read(None).unwrap().overrides == Overrides::default());
+    }
+
+    #[test]
+    fn older_ones_are_refused_where_there_are_serials() {
+        let (plain, there) = reader("https://a.example/o");
+        let counting = plain.clone().with_serials();
+        let mut last = LastOverrides::default();
+        for (serial, host, is_taken) in
+            [(7, "a", true), (7, "a", true), (6, "b", false), (7, "b", false), (8, "b", true)]
+        {
+            *there.lock().unwrap() = Ok(drained(serial, host));
+            let read = last.read(Some(&counting)).unwrap();
+            assert_eq!(read.are_earlier, !is_taken, "{serial} {host}");
+        }
+        // A file is what it is.
+        *there.lock().unwrap() = Ok(drained(1, "a"));
+        assert!(!last.read(Some(&plain)).unwrap().are_earlier);
     }
 }

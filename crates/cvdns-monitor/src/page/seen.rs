@@ -36,6 +36,8 @@ pub(crate) struct Setting {
     pub(crate) fleets: Vec<(String, Fleet)>,
     /// The number of versions by which a mirror may be behind.
     pub(crate) lag: u32,
+    /// How long after its generation a feed counts as fresh.
+    pub(crate) max_age: Duration,
     /// Whether a path is probed instead of the databases.
     pub(crate) is_probe: bool,
     /// The coordinator's directory, in which the history lies.

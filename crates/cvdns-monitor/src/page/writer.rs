@@ -17,8 +17,8 @@ use cvdns_pages::{MirrorRow, MirrorsPage, NetworkChange, Notice, place, style};
 
 use super::answers::{Answering, Answers};
 use super::directory::{Directory, WriteError};
-use super::facts::{Facts, MirrorFacts};
-use super::overrides::OverridesFile;
+use super::facts::{Facts, MirrorFacts, notice};
+use super::overrides::LastOverrides;
 use super::own::Own;
 use super::past::{Archive, Past};
 use super::renewal::renewal;
@@ -34,7 +34,7 @@ const MIRROR_FILES: [&str; 4] =
 pub(super) struct Writer {
     setting: Option<Arc<Setting>>,
     directory: Option<Directory>,
-    overrides: OverridesFile,
+    overrides: LastOverrides,
     /// What servers answer; the error says why that is not known.
     answering: Option<Result<Answering, String>>,
     /// What was written of each mirror, by host.
@@ -43,8 +43,8 @@ pub(super) struct Writer {
     changes: Vec<NetworkChange>,
     /// How far the history was read.
     progress: Option<i64>,
-    /// Whether it could not be read in this round.
-    lacks_history: bool,
+    /// Why it could not be read in this round; `None` if it could.
+    no_history: Option<String>,
 }
 
 /// What was written of a mirror.
@@ -64,10 +64,10 @@ struct Written {
 pub(super) struct Round {
     /// The number of files that were written.
     pub(super) written: u64,
-    /// What is missing: single files that could not be written, or the history.
+    /// What is missing: single files that could not be written.
     pub(super) troubles: Vec<String>,
-    /// Whether the history could not be read.
-    pub(super) lacks_history: bool,
+    /// Why the history could not be read; `None` if it could.
+    pub(super) no_history: Option<String>,
 }
 
 impl Writer {
@@ -77,9 +77,9 @@ impl Writer {
     /// When nothing more can be written, or nothing true. What is there is whole, and older.
     pub(super) fn write(&mut self, seen: &Seen, ends: &AtomicBool) -> Result<Round, String> {
         self.renew(&seen.setting);
-        self.lacks_history = false;
+        self.no_history = None;
         let inputs = &seen.setting.inputs;
-        let read = self.overrides.read(inputs.overrides.as_deref())?;
+        let read = self.overrides.read(inputs.overrides.as_ref())?;
         let mut directory = match self.directory.take() {
             Some(directory) => directory,
             None => Directory::open(&inputs.directory)?,
@@ -100,7 +100,16 @@ impl Writer {
         troubles.sort();
         troubles.dedup();
         self.directory = Some(directory);
-        Ok(Round { written, troubles, lacks_history: self.lacks_history })
+        Ok(Round { written, troubles, no_history: self.no_history.clone() })
+    }
+
+    /// Reads the overrides of a setting.
+    ///
+    /// # Errors
+    /// When they cannot be used, and never could. Otherwise the log says it.
+    pub(super) fn look(&mut self, setting: &Arc<Setting>) -> Result<(), String> {
+        self.renew(setting);
+        self.overrides.read(setting.inputs.overrides.as_ref()).map(drop)
     }
 
     /// Takes the setting of a moment. After a reload everything is read and compared again.
@@ -123,7 +132,7 @@ impl Writer {
         let answering =
             self.answering.get_or_insert_with(|| inputs.answers.read().map(Answering::new));
         let Seen { now, feed, .. } = seen;
-        let moment = Moment { now: *now, feed, overrides, max_age: inputs.max_age };
+        let moment = Moment { now: *now, feed, overrides, max_age: seen.setting.max_age };
         let answered = match answering {
             Ok(answering) => answering.at(&moment),
             Err(error) => Err(error.clone()),
@@ -170,7 +179,7 @@ impl Writer {
         files: &mut Files<'_>,
         ends: &AtomicBool,
     ) -> Result<(), String> {
-        let (archive, changed) = self.archive(&facts.seen.setting.state, files.troubles);
+        let (archive, changed) = self.archive(&facts.seen.setting.state);
         let mut wanted: HashMap<&str, (&MirrorFacts<'_>, u64)> = HashMap::new();
         for of in &facts.mirrors {
             let host = of.mirror.host.as_str();
@@ -193,8 +202,7 @@ impl Writer {
                 }
             });
             if let Err(error) = read {
-                self.lacks_history = true;
-                files.troubles.push(error);
+                self.lack_history(error);
             }
         }
         result?;
@@ -208,21 +216,29 @@ impl Writer {
     }
 
     /// The history, and the hosts of which something was recorded since the last round.
-    fn archive(
-        &mut self,
-        state: &Path,
-        troubles: &mut Vec<String>,
-    ) -> (Option<Archive>, BTreeSet<String>) {
+    fn archive(&mut self, state: &Path) -> (Option<Archive>, BTreeSet<String>) {
         let mut open = || {
             let archive = Archive::open(state)?;
             let changed = archive.as_ref().map(|archive| archive.changed(&mut self.progress));
             Ok((archive, changed.transpose()?.unwrap_or_default()))
         };
         open().unwrap_or_else(|error: String| {
-            self.lacks_history = true;
-            troubles.push(error);
+            self.lack_history(error);
             (None, BTreeSet::new())
         })
+    }
+
+    /// Notes that the history cannot be read. Once it can, all pages are made anew.
+    fn lack_history(&mut self, error: String) {
+        self.progress = None;
+        self.no_history = Some(error);
+    }
+
+    /// What readers must know if the history cannot be read.
+    fn history_notice(&self) -> Option<Notice> {
+        // The error names paths of the operator.
+        let text = "The history of the checks cannot be read. States are current all the same.";
+        self.no_history.as_ref().map(|_| notice("Availability is not known", text))
     }
 
     fn write_mirror(
@@ -236,7 +252,8 @@ impl Writer {
             Some(known) => known.own.clone(),
             None => Own::read(&facts.seen.setting.inputs.directory, &of.mirror.host),
         };
-        let page = mirror::page(facts, of, past, &mut own);
+        let mut page = mirror::page(facts, of, past, &mut own);
+        page.notices.extend(self.history_notice());
         let contents = [
             mirror::badge(&page).to_svg().into_bytes(),
             mirror::atom(&page).to_xml().into_bytes(),
@@ -282,7 +299,8 @@ impl Writer {
         }
         let mut rows: Vec<MirrorRow> = facts.mirrors.iter().map(|of| self.row(facts, of)).collect();
         rows.sort_by(|a, b| a.host.cmp(&b.host));
-        let page = network::page(facts, countries, network::out(&rows), self.changes.clone());
+        let mut page = network::page(facts, countries, network::out(&rows), self.changes.clone());
+        page.notices.extend(self.history_notice());
         files.put(place::NETWORK_JSON, &json::network(&page, &rows)?)?;
         let mirrors = MirrorsPage { site: facts.site.clone(), mirrors: rows };
         files.put(place::MIRRORS, mirrors.to_html().as_bytes())?;
@@ -328,10 +346,6 @@ fn names(facts: &Facts<'_>) -> BTreeSet<String> {
     fixed.into_iter().map(str::to_owned).chain(countries).chain(mirrors).collect()
 }
 
-fn notice(title: &str, text: &str) -> Notice {
-    Notice { title: title.to_owned(), text: text.to_owned(), since: None }
-}
-
 /// The hash of all that the page of a mirror is made from, but for its history: that changes with
 /// the checks, whose times are in the rows, and with the hour.
 fn fingerprint(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> u64 {
@@ -342,6 +356,7 @@ fn fingerprint(facts: &Facts<'_>, of: &MirrorFacts<'_>) -> u64 {
     format!("{:?}{:?}", of.condition, facts.seen.frozen).hash(&mut hasher);
     format!("{:?}", of.status).hash(&mut hasher);
     of.share.map(f64::to_bits).hash(&mut hasher);
+    facts.any_usable.hash(&mut hasher);
     feed.release.as_ref().map(cvdns_core::release::Release::core).hash(&mut hasher);
     renewal(&of.mirror.host, *now).hash(&mut hasher);
     let to_come = |to: Timestamp| to > *now;

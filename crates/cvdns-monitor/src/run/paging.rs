@@ -1,5 +1,6 @@
 //! Has the pages written beside the feed.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,8 +8,13 @@ use tracing::warn;
 
 use crate::MonitorInputs;
 use crate::coordinator::Coordinator;
+use crate::metrics;
 use crate::page::{Pages, Seen, Setting, Status};
 use cvdns_core::health::Feed;
+use cvdns_io::read_optional_text;
+
+/// Most octets of the metrics of an earlier run. 10,000 mirrors have about 3 MB.
+const MAX_METRICS: u64 = 64 << 20;
 
 /// The thread that writes pages, and what it needs beside feeds.
 pub(super) struct Paging {
@@ -30,10 +36,17 @@ impl Paging {
             inputs: page.clone(),
             fleets: inputs.fleets.clone(),
             lag: inputs.lag,
+            max_age: inputs.max_age,
             is_probe: inputs.settings.probe.is_some(),
             state: inputs.state.clone(),
         });
-        let pages = before.map(|before| before.pages).map_or_else(Pages::start, Ok);
+        let pages = match before {
+            Some(before) => {
+                before.pages.look(Arc::clone(&setting));
+                Ok(before.pages)
+            }
+            None => Pages::start(written_before(&inputs.state)),
+        };
         match pages {
             Ok(pages) => Some(Self { pages, setting }),
             Err(error) => {
@@ -73,4 +86,11 @@ impl Paging {
     pub(super) fn abandon(self) {
         self.pages.abandon();
     }
+}
+
+/// The time of the feed by which an earlier run last wrote all pages, in Unix seconds; 0 if none
+/// did.
+fn written_before(state: &Path) -> i64 {
+    let earlier = read_optional_text(&metrics::path(state), MAX_METRICS).ok().flatten();
+    earlier.map_or(0, |earlier| metrics::pages_written(&earlier))
 }

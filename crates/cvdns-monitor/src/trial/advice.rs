@@ -14,6 +14,8 @@ pub enum Advice {
     Listen,
     /// The server answers too slowly or incompletely.
     Slow,
+    /// What answers does not speak HTTP.
+    Protocol,
     /// The wrong virtual host answers, or none.
     VirtualHost,
     /// The server redirects.
@@ -74,8 +76,8 @@ impl Advice {
             Failure::AnswerTimeout(_)
             | Failure::BodyTimeout { .. }
             | Failure::NoAnswer
-            | Failure::ClosedEarly { .. }
-            | Failure::NotHttp(_) => Self::Slow,
+            | Failure::ClosedEarly { .. } => Self::Slow,
+            Failure::NotHttp(_) => Self::Protocol,
             Failure::Redirect { .. } => Self::Redirect,
             Failure::Status(_) | Failure::Html | Failure::Endless(_) | Failure::TooLong(_) => {
                 Self::VirtualHost
@@ -107,6 +109,8 @@ impl Advice {
             Self::Listen
         } else if begins(SLOW) {
             Self::Slow
+        } else if begins(&["the answer is not HTTP "]) {
+            Self::Protocol
         } else if begins(&["a redirect ("]) {
             Self::Redirect
         } else if begins(RANGES) {
@@ -131,7 +135,7 @@ impl Advice {
 
     /// Whether the advice is the same for networks with other files than ClamAV's.
     pub(crate) fn is_general(self) -> bool {
-        matches!(self, Self::Listen | Self::Slow | Self::Here)
+        matches!(self, Self::Listen | Self::Slow | Self::Protocol | Self::Here)
     }
 
     /// The advice as a sentence.
@@ -144,6 +148,10 @@ impl Advice {
             Self::Slow => {
                 "The web server takes connections and does not answer to the end in time: look at its log, its limit of \
                  connections, and at what stands before it."
+            }
+            Self::Protocol => {
+                "What answers at this address and port is no web server that speaks HTTP: look at what listens there, \
+                 and whether it expects TLS."
             }
             Self::VirtualHost => {
                 "One virtual host with the files must answer to both names, the second one with any label after \"db.\", \
@@ -181,7 +189,6 @@ const SLOW: &[&str] = &[
     "connected, but no answer within ",
     "the answer is not complete within ",
     "the connection is closed ",
-    "the answer is not HTTP ",
 ];
 const RANGES: &[&str] =
     &["the whole file in place of the range", "another range than ", "a wrong length: "];
@@ -365,6 +372,9 @@ mod tests {
             assert!(text(Advice::Page, software, &hosts).unwrap().starts_with("# "));
         }
         assert!(!Advice::File.sentence().contains("must answer to both names"));
+        // Who answers is not too slow.
+        let reason = "database.clam.example/timestamp: the answer is not HTTP (\"SSH-2.0\")";
+        assert_eq!(Advice::of_reason(reason), Some(Advice::Protocol));
     }
 
     #[test]

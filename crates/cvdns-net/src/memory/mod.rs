@@ -7,6 +7,11 @@
 
 #[cfg(target_os = "linux")]
 mod address_space;
+#[cfg(target_os = "linux")]
+mod huge_pages;
+
+#[cfg(target_os = "linux")]
+pub use huge_pages::prefer as prefer_huge_pages;
 
 /// The system gives no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +64,14 @@ pub(super) fn has_reserve() -> bool {
     can_map(RESERVE) || Vec::<u8>::new().try_reserve_exact(RESERVE).is_ok()
 }
 
-/// Opens what [`can_map`] reads. To be called before the sandbox is entered.
+/// Opens and reads what [`can_map`] and [`prefer_huge_pages`] need of the system. To be called
+/// before the sandbox is entered.
 pub fn prepare() {
     #[cfg(target_os = "linux")]
-    address_space::open();
+    {
+        address_space::open();
+        huge_pages::prepare();
+    }
 }
 
 /// Whether the system would give so many octets now, by the limit on the address space (`ulimit
@@ -91,6 +100,10 @@ fn is_mapped_for_a_moment(octets: usize) -> bool {
 pub fn can_map(_: usize) -> bool {
     true
 }
+
+/// Asks for huge pages: there are none on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn prefer_huge_pages(_: impl Iterator<Item = std::ops::Range<*const u8>>) {}
 
 /// Returns free memory to the system, which takes a few milliseconds. UDP workers are not delayed,
 /// as they do not allocate.

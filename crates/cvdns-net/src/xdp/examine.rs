@@ -8,7 +8,7 @@ use super::attachment::Maps;
 use super::bpf;
 use super::filter::Action;
 use super::interface::{MAX_QUEUES, System};
-use super::memory::{FRAME_SIZE, FRAMES, Frames};
+use super::memory::{Frames, POOL_SIZE};
 use super::reasons;
 use super::set_up::open;
 use super::status::XdpMode;
@@ -34,7 +34,7 @@ pub fn examine(
     }
     let queues = interface.queues.min(MAX_QUEUES);
     let addresses: Vec<_> = interface.endpoints.iter().map(ToString::to_string).collect();
-    let memory = u64::from(queues) * u64::from(FRAMES) * FRAME_SIZE as u64 / (1 << 20);
+    let memory = u64::from(queues) * (POOL_SIZE >> 20) as u64;
     let mut facts = vec![
         format!("answers for {}", addresses.join(", ")),
         format!("{queues} of {} receive queues, a thread for each", interface.queues),

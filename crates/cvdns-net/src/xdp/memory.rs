@@ -4,8 +4,8 @@
 //! Each frame is in one place at any time. [`Frames`] gives all frames to the kernel by the ring
 //! `fill`; the kernel returns those with a received frame by `received`. These are *held* until
 //! they are answered, by the ring `outgoing`, or given back to `fill`. The kernel returns answers
-//! that are sent by `completed`, from where they go to `fill`. There are as many places in each
-//! ring as there are frames, so no ring overflows, and no list of free frames is needed.
+//! that are sent by `completed`, from where they go to `fill`. Each ring has
+//! an entry for each frame, so none overflows, and no list of free frames is needed.
 //!
 //! References to a frame are given out only while it is held. All access to the mappings is in this
 //! file.
@@ -20,16 +20,30 @@ use std::sync::atomic::{
 };
 
 use rustix::net::sockopt;
-use rustix::net::xdp::{XdpRingOffset, XdpUmemReg, XdpUmemRegFlags};
+use rustix::net::xdp::{
+    XSK_UNALIGNED_BUF_ADDR_MASK, XSK_UNALIGNED_BUF_OFFSET_SHIFT as OFFSET_SHIFT, XdpRingOffset,
+    XdpUmemReg, XdpUmemRegFlags,
+};
 
 use super::super::datagrams::BATCH_SIZE;
+use super::super::mmsg::set_option;
 
-/// Frames of a queue, and places of each ring: a power of two, as the kernel wants. At a million
-/// queries a second they last for 2 ms, in which a thread that was off its core is back on it.
-pub(super) const FRAMES: u32 = 2048;
+/// Entries of each ring: a power of two, as the kernel wants, and at least as many as frames.
+const ENTRIES: u32 = 2048;
+
+/// Octets of all frames of a queue. At a million queries a second they last for 2 ms, in which a
+/// thread that was off its core is back on it. Two queues fit the usual limit of locked memory.
+pub(super) const POOL_SIZE: usize = 4 << 20;
 
 /// Octets of a frame's place: half a page, the least that the kernel allows.
 pub(super) const FRAME_SIZE: usize = 2048;
+
+/// Octets from one place to the next: an odd number of cache lines. At powers of two, the
+/// beginnings of all frames of a batch would compete for a few places of the first-level cache.
+const STRIDE: usize = FRAME_SIZE + 64;
+
+/// Frames of a queue.
+const FRAMES: u32 = (POOL_SIZE / STRIDE) as u32;
 
 /// Octets that the kernel keeps free before each frame (`XDP_PACKET_HEADROOM` in linux/bpf.h).
 pub(super) const HEADROOM: usize = 256;
@@ -43,6 +57,7 @@ pub(super) struct Frames {
     completed: Ring<u64>,
     held: [Held; BATCH_SIZE],
     count: usize,
+    sent_by_call: usize,
 }
 
 /// A frame that is held.
@@ -61,25 +76,26 @@ impl Frames {
     /// `ENOBUFS` if the process may not lock so much memory (`RLIMIT_MEMLOCK`), and others of the
     /// system.
     pub(super) fn register(socket: BorrowedFd<'_>) -> io::Result<Self> {
-        let pool = Mapping::anonymous(FRAMES as usize * FRAME_SIZE)?;
+        let pool = Mapping::anonymous(POOL_SIZE)?;
         pool.want_huge_pages();
         let registration = XdpUmemReg {
             addr: pool.start.as_ptr().expose_provenance() as u64,
             len: pool.length as u64,
             chunk_size: FRAME_SIZE as u32,
             headroom: 0,
-            flags: XdpUmemRegFlags::empty(),
+            // Places may begin anywhere.
+            flags: XdpUmemRegFlags::XDP_UMEM_UNALIGNED_CHUNK_FLAG,
             tx_metadata_len: 0,
         };
         sockopt::set_xdp_umem_reg(socket, registration)?;
-        sockopt::set_xdp_umem_fill_ring_size(socket, FRAMES)?;
-        sockopt::set_xdp_umem_completion_ring_size(socket, FRAMES)?;
-        sockopt::set_xdp_rx_ring_size(socket, FRAMES)?;
-        sockopt::set_xdp_tx_ring_size(socket, FRAMES)?;
+        sockopt::set_xdp_umem_fill_ring_size(socket, ENTRIES)?;
+        sockopt::set_xdp_umem_completion_ring_size(socket, ENTRIES)?;
+        sockopt::set_xdp_rx_ring_size(socket, ENTRIES)?;
+        sockopt::set_xdp_tx_ring_size(socket, ENTRIES)?;
         let offsets = sockopt::xdp_mmap_offsets(socket)?;
         let mut fill = Ring::map(socket, offsets.fr, libc::XDP_UMEM_PGOFF_FILL_RING)?;
         for number in 0..u64::from(FRAMES) {
-            fill.push(number.wrapping_mul(FRAME_SIZE as u64));
+            fill.push(number.wrapping_mul(STRIDE as u64));
         }
         fill.publish();
         Ok(Self {
@@ -90,6 +106,7 @@ impl Frames {
             completed: Ring::map(socket, offsets.cr, libc::XDP_UMEM_PGOFF_COMPLETION_RING)?,
             held: [Held::default(); BATCH_SIZE],
             count: 0,
+            sent_by_call: send_whole_batches(socket),
         })
     }
 
@@ -99,7 +116,7 @@ impl Frames {
         for number in 0..self.count {
             self.give_back(number);
         }
-        let sent = self.completed.waiting(FRAMES);
+        let sent = self.completed.waiting(ENTRIES);
         for index in 0..sent {
             self.fill.push(first_of_place(self.completed.peek(index)));
         }
@@ -109,7 +126,7 @@ impl Frames {
         self.count = 0;
         for index in 0..waiting {
             let libc::xdp_desc { addr, len, .. } = self.received.peek(index);
-            let (start, length) = (addr as usize, len as usize);
+            let (start, length) = (octet_of(addr), len as usize);
             let held = Held { start, length, is_ours: true };
             // The kernel describes no others.
             if let Some(place) = self.held.get_mut(self.count).filter(|_| held.is_whole()) {
@@ -136,7 +153,7 @@ impl Frames {
     /// The same to be changed, up to the end of the frame's place.
     pub(super) fn whole_frame(&mut self, number: usize) -> Option<&mut [u8]> {
         let held = self.held.get(number).filter(|held| held.is_ours)?;
-        let room = FRAME_SIZE.saturating_sub(held.start % FRAME_SIZE);
+        let room = FRAME_SIZE.saturating_sub(held.start % STRIDE);
         // SAFETY: as in `frame`; up to the end of its place a frame shares no octet with others,
         // and this is the only reference to it, as it borrows `self` exclusively.
         Some(unsafe {
@@ -175,23 +192,48 @@ impl Frames {
         self.outgoing.publish();
     }
 
+    /// Most frames that the kernel sends in one call.
+    pub(super) fn sent_by_call(&self) -> usize {
+        self.sent_by_call
+    }
+
     /// Frames that were handed over and that the kernel has not taken yet.
     pub(super) fn unsent(&self) -> usize {
         self.outgoing.unread() as usize
     }
 }
 
+/// Asks the kernel to send a whole batch in one call, which Linux 6.17 and newer can, and returns
+/// how many frames it sends in one call.
+fn send_whole_batches(socket: BorrowedFd<'_>) -> usize {
+    /// `XDP_MAX_TX_SKB_BUDGET` in `linux/if_xdp.h`.
+    const MAX_TX_SKB_BUDGET: libc::c_int = 9;
+    /// Frames that the kernel sends in one call where nothing else was said (`TX_BATCH_SIZE` in
+    /// net/xdp/xsk.c).
+    const SENT_BY_CALL: usize = 32;
+    let wanted = libc::c_int::try_from(BATCH_SIZE).unwrap_or(libc::c_int::MAX);
+    let is_set = set_option(socket, libc::SOL_XDP, MAX_TX_SKB_BUDGET, wanted);
+    if is_set.is_ok() { BATCH_SIZE } else { SENT_BY_CALL }
+}
+
 impl Held {
     /// Whether it lies within one place of the pool.
     fn is_whole(&self) -> bool {
-        let end = (self.start % FRAME_SIZE).saturating_add(self.length);
-        self.start < FRAMES as usize * FRAME_SIZE && end <= FRAME_SIZE
+        let end = (self.start % STRIDE).saturating_add(self.length);
+        self.start < FRAMES as usize * STRIDE && end <= FRAME_SIZE
     }
+}
+
+/// The octet of the pool to which an address of the kernel leads. Its upper 16 bits are the
+/// distance from the beginning of the place, which the others tell.
+fn octet_of(address: u64) -> usize {
+    let (start, distance) = (address & XSK_UNALIGNED_BUF_ADDR_MASK, address >> OFFSET_SHIFT);
+    start.saturating_add(distance) as usize
 }
 
 /// The first octet of the place in which this octet of the pool is.
 fn first_of_place(octet: u64) -> u64 {
-    octet & !(FRAME_SIZE as u64 - 1)
+    octet.saturating_sub(octet % STRIDE as u64)
 }
 
 /// A ring of the kernel, one end of which is ours. Indices count on without end, modulo 2^32.
@@ -222,7 +264,7 @@ impl<T: Copy> Ring<T> {
             consumer: offset.consumer as usize,
             entries: offset.desc as usize,
         };
-        let octets = FRAMES as usize * size_of::<T>();
+        let octets = ENTRIES as usize * size_of::<T>();
         let length = offsets.entries.saturating_add(octets);
         let is_inside = |index: usize| index.is_multiple_of(4) && index.saturating_add(4) <= length;
         let is_aligned = offsets.entries.is_multiple_of(align_of::<T>());
@@ -289,8 +331,8 @@ impl<T: Copy> Ring<T> {
     }
 
     fn place(&self, index: u32) -> *mut T {
-        let place = (index % FRAMES) as usize;
-        // SAFETY: `map` has mapped room for `FRAMES` entries behind the offset, which is aligned.
+        let place = (index % ENTRIES) as usize;
+        // SAFETY: `map` has mapped room for `ENTRIES` entries behind the offset, which is aligned.
         unsafe { self.memory.start.as_ptr().add(self.offsets.entries).cast::<T>().add(place) }
     }
 }

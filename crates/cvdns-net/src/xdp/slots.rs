@@ -33,6 +33,10 @@ pub(super) struct FrameSlots {
     filled: usize,
     /// Answers that the kernel has not taken.
     unsent: usize,
+    /// Those among them that the next wait sends. They are counted as sent already.
+    left_to_wait: usize,
+    /// Most answers that a wait sends.
+    sent_by_wait: usize,
     /// Whether the kernel takes none, as the interface is down.
     is_down: bool,
     /// Batches since the kernel's own counts were read.
@@ -57,6 +61,10 @@ const LOOKS: usize = 16;
 /// How long a worker waits for frames while answers wait for the kernel to take them.
 const UNSENT_WAIT: Duration = Duration::from_millis(1);
 
+/// How long the wait that sends answers may last. If it has not sent them all, as the interface was
+/// full, they are tried again then.
+const SENDING_WAIT: Duration = Duration::from_millis(5);
+
 /// Calls for sending without effect after which the answers wait for the next batch.
 const SEND_TRIES: usize = 3;
 
@@ -73,9 +81,22 @@ impl FrameSlots {
         tally: Arc<QueueTally>,
     ) -> Self {
         let slots = std::array::from_fn(|_| Slot::Empty);
-        let (filled, unsent, is_down, batches) = (0, 0, false, 0);
         let (impossible, mtu) = (interface.impossible.clone(), interface.mtu as usize);
-        Self { frames, slots, filter, impossible, mtu, tally, filled, unsent, is_down, batches }
+        let sent_by_wait = frames.sent_by_call();
+        Self {
+            frames,
+            slots,
+            filter,
+            impossible,
+            mtu,
+            tally,
+            filled: 0,
+            unsent: 0,
+            left_to_wait: 0,
+            sent_by_wait,
+            is_down: false,
+            batches: 0,
+        }
     }
 
     /// Fills the slots with what was received, and returns how many are filled. Frames that hold no
@@ -120,7 +141,7 @@ impl FrameSlots {
             *slot = Slot::Empty;
         }
         self.filled = 0;
-        self.unsent = self.frames.unsent();
+        self.note_unsent();
     }
 
     fn count(&mut self, socket: BorrowedFd<'_>, now: bool) {
@@ -140,14 +161,14 @@ impl Datagrams for FrameSlots {
         for _ in 0..LOOKS {
             let filled = self.fill();
             if filled > 0 {
+                self.send_what_was_left(socket);
                 return Ok(filled);
             }
             if !std::mem::take(&mut wait) {
+                self.send_what_was_left(socket);
                 break;
             }
-            let is_soon = self.unsent > 0 && !self.is_down;
-            let limit = if is_soon { UNSENT_WAIT } else { RECEIVE_TIMEOUT };
-            if !wait_for_frames(socket, limit)? {
+            if !self.wait_and_send(socket)? {
                 self.count(socket, true);
                 break;
             }
@@ -197,28 +218,75 @@ impl Datagrams for FrameSlots {
         self.unsent
     }
 
-    /// The kernel takes up to 32 frames a call, and then wants another call. What it does not take
-    /// stays in the ring for the next batch.
+    /// Leaves the answers to the wait for the next frames if that sends as many: a system call is
+    /// much of what an answer in a small batch costs. What the kernel does not take stays in the
+    /// ring for the next batch.
     fn send(&mut self, socket: BorrowedFd<'_>, _from: usize) -> io::Result<usize> {
         self.frames.publish();
-        let before = self.frames.unsent();
+        let waiting = self.frames.unsent();
+        if self.left_to_wait == 0 && waiting <= self.sent_by_wait && !self.is_down {
+            self.left_to_wait = waiting;
+            return Ok(waiting);
+        }
         for _ in 0..SEND_TRIES {
-            let error = send(socket, &[], SendFlags::DONTWAIT).err();
-            let taken = before.saturating_sub(self.frames.unsent());
-            if taken > 0 {
-                // The driver has taken the last of them and lost it.
-                let is_lost = error == Some(Errno::BUSY);
-                add_unshared(&self.tally.udp.send_errors, u64::from(is_lost));
-                self.is_down = false;
-                return Ok(taken);
+            let taken = self.send_some(socket);
+            // The oldest come first.
+            let counted = taken.min(self.left_to_wait);
+            self.left_to_wait = self.left_to_wait.saturating_sub(counted);
+            if taken > counted {
+                return Ok(taken.saturating_sub(counted));
             }
-            // The interface may be down, or gone.
-            self.is_down = matches!(error, Some(Errno::NETDOWN | Errno::NXIO | Errno::NODEV));
             if self.is_down {
                 break;
             }
         }
         Ok(0)
+    }
+}
+
+impl FrameSlots {
+    /// Has the kernel take answers, and returns how many it took.
+    fn send_some(&mut self, socket: BorrowedFd<'_>) -> usize {
+        let before = self.frames.unsent();
+        let error = send(socket, &[], SendFlags::DONTWAIT).err();
+        let taken = before.saturating_sub(self.frames.unsent());
+        if taken > 0 {
+            // The driver has taken the last of them and lost it.
+            let is_lost = error == Some(Errno::BUSY);
+            add_unshared(&self.tally.udp.send_errors, u64::from(is_lost));
+        }
+        // The interface may be down, or gone.
+        self.is_down =
+            taken == 0 && matches!(error, Some(Errno::NETDOWN | Errno::NXIO | Errno::NODEV));
+        taken
+    }
+
+    /// Sends the answers that were left to a wait, as there is none.
+    fn send_what_was_left(&mut self, socket: BorrowedFd<'_>) {
+        if self.left_to_wait > 0 {
+            self.send_some(socket);
+            self.note_unsent();
+        }
+    }
+
+    /// Waits for frames, and returns whether there are any. In copy mode the kernel sends what is
+    /// in the ring before it waits (`xsk_poll` in net/xdp/xsk.c).
+    fn wait_and_send(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
+        let limit = match (self.left_to_wait, self.unsent) {
+            _ if self.is_down => RECEIVE_TIMEOUT,
+            (1.., _) => SENDING_WAIT,
+            (0, 1..) => UNSENT_WAIT,
+            (0, 0) => RECEIVE_TIMEOUT,
+        };
+        let has_frames = wait_for_frames(socket, limit)?;
+        self.note_unsent();
+        Ok(has_frames)
+    }
+
+    /// Notes what the kernel has taken meanwhile.
+    fn note_unsent(&mut self) {
+        self.unsent = self.frames.unsent();
+        self.left_to_wait = self.left_to_wait.min(self.unsent);
     }
 }
 

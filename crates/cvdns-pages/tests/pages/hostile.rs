@@ -29,7 +29,9 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn site(text: &str) -> Site {
-    Site { network: text.to_owned(), generator: text.to_owned() }
+    // A configuration takes no such URL, and none that is longer.
+    let url = Some(text.chars().take(1000).collect());
+    Site { network: text.to_owned(), generator: text.to_owned(), url }
 }
 
 fn change(change: &mut Change, text: &str) {

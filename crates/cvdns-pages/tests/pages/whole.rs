@@ -205,21 +205,32 @@ fn the_list_of_mirrors_says_how_they_fare() {
     }
 }
 
-/// What a volunteer copies is HTML itself, once the page's address is put in.
+/// What a volunteer copies is HTML itself, once the page's address is put in. With the URL of the
+/// pages nothing is left to do.
 #[test]
 fn the_badge_can_be_copied() {
+    let shown = |page: &str| -> String {
+        let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
+        let marks = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#38;", "&")];
+        marks.iter().fold(code.to_owned(), |code, (mark, of)| code.replace(mark, of))
+    };
+    let badge = |url: &str| {
+        format!(
+            "<a href=\"{url}/\"><img src=\"{url}/badge.svg\" alt=\"State of this mirror\" \
+             height=\"20\"></a>"
+        )
+    };
     let network = Network::of(30);
     let page = network.mirror_page(28).to_html();
-    let code = page.split("<code>").nth(1).unwrap().split_once("</code>").unwrap().0;
-    let code = code.replace("&lt;", "<").replace("&gt;", ">");
-    let code = code.replace("PAGE", "https://status.example/mirrors/clamav28.za.example");
-    assert_eq!(
-        code,
-        "<a href=\"https://status.example/mirrors/clamav28.za.example/\"><img \
-         src=\"https://status.example/mirrors/clamav28.za.example/badge.svg\" \
-         alt=\"State of this mirror\" height=\"20\"></a>"
-    );
+    assert_eq!(shown(&page), badge("PAGE"));
     assert!(page.contains("<code>/mirrors/clamav28.za.example</code>"));
+    let mut page = network.mirror_page(28);
+    page.site.url = Some("https://status.example/a&b/".to_owned());
+    let page = page.to_html();
+    // What is copied is HTML, in which an ampersand is escaped.
+    let url = "https://status.example/a&#38;b/mirrors/clamav28.za.example";
+    assert_eq!(shown(&page), badge(url));
+    assert!(!page.contains("PAGE"));
 }
 
 /// Nobody reads for long that all is well after the coordinator has died.
@@ -256,6 +267,18 @@ fn an_atom_feed_has_what_it_must() {
     assert!(
         ids.iter().all(|id| id.starts_with("tag:clamav.example,2026:mirrors/clamav28.za.example"))
     );
+    // Links are those of the files beside, or whole where the URL is known.
+    let links = |text: &str| -> BTreeSet<String> {
+        let links = text.split(" href=\"").skip(1);
+        links.map(|rest| rest.split_once('"').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(links(&text), ["changes.atom", "index.html"].map(str::to_owned).into());
+    let mut feed = Network::of(30).atom(28);
+    feed.site.url = Some("https://status.example/net/".to_owned());
+    let whole = feed.to_xml();
+    let of = |file: &str| format!("https://status.example/net/mirrors/clamav28.za.example/{file}");
+    assert_eq!(links(&whole), ["changes.atom", "index.html"].map(of).into());
+    assert_eq!(xml(&whole).unwrap(), elements);
     // The same changes make the same feed, whenever it is written.
     assert_eq!(text, Network::of(30).atom(28).to_xml());
 }

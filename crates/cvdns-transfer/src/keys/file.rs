@@ -154,14 +154,20 @@ impl<'t> Parser<'t, '_> {
     fn word(&mut self, expected: &str) -> Result<Clause<'t>, ()> {
         match self.tokens.next() {
             Some(Token { kind: TokenKind::Word(word), span }) => Ok((word, span)),
-            other => Err(self.unexpected(other, expected)),
+            other => {
+                self.unexpected(other, expected);
+                Err(())
+            }
         }
     }
 
     fn expect(&mut self, kind: TokenKind<'static>, expected: &str) -> Result<(), ()> {
         match self.tokens.next() {
             Some(token) if token.kind == kind => Ok(()),
-            other => Err(self.unexpected(other, expected)),
+            other => {
+                self.unexpected(other, expected);
+                Err(())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! All keys of a server.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use cvdns_core::problem::{Location, Problems};
@@ -24,11 +25,14 @@ impl Keyring {
 
     fn add(&mut self, key: Key, location: Location, problems: &mut Problems) {
         let name = key.name().clone();
-        if self.0.contains_key(&name) {
-            let what = format!("the key {name} is defined twice");
-            problems.error(location, what, "keep one: a name means one key");
-        } else {
-            self.0.insert(name, Arc::new(key));
+        match self.0.entry(name) {
+            Entry::Occupied(entry) => {
+                let what = format!("the key {} is defined twice", entry.key());
+                problems.error(location, what, "keep one: a name means one key");
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Arc::new(key));
+            }
         }
     }
 

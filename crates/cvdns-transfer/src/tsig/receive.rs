@@ -118,18 +118,13 @@ impl Refusal {
         };
         let is_time = self.error == TsigError::BadTime;
         let other = if is_time { time_octets(self.now).to_vec() } else { Vec::new() };
-        match self.signer {
-            Some(mut signer) => {
-                // The client's own time for BADTIME, so that it can verify the answer
-                // (section 5.2.3).
-                let time = if is_time { record.time } else { self.now };
-                signer.sign_with(&mut answer, time, code, other)?;
-            }
-            None => {
-                let id = u16_at(&answer, 0)?;
-                TsigRecord { mac: Vec::new(), id, error: code, other, ..record }
-                    .append(&mut answer)?;
-            }
+        if let Some(mut signer) = self.signer {
+            // The client's own time for BADTIME, so that it can verify the answer (section 5.2.3).
+            let time = if is_time { record.time } else { self.now };
+            signer.sign_with(&mut answer, time, code, other)?;
+        } else {
+            let id = u16_at(&answer, 0)?;
+            TsigRecord { mac: Vec::new(), id, error: code, other, ..record }.append(&mut answer)?;
         }
         Some(answer)
     }

@@ -6,7 +6,7 @@ use std::sync::Weak;
 
 use super::*;
 use crate::daemon::answerer::Answerer;
-use crate::load::load;
+use crate::load::{FeedSource, load, signature_path};
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::health::Keys;
 use cvdns_core::snapshot::Snapshot;

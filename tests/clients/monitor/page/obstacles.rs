@@ -42,7 +42,11 @@ fn the_feed_comes_wherever_the_pages_cannot_go() {
             }),
             "mirrors is a link, and was to be a directory",
         ),
-        ("no directory there", Box::new(|| symlink("/proc/none", &pages).expect("it")), "pages"),
+        (
+            "no directory there",
+            Box::new(|| symlink("/proc/none", &pages).expect("it")),
+            "pages is a link that leads nowhere: make the directory there",
+        ),
     ];
     let mut after = 0;
     for (what, make, said) in obstacles {

@@ -111,8 +111,8 @@ pub static STATE: Key<FilePath, Optional> = Key {
     default: Optional("none"),
     expected: "the path of a directory",
     example: "\"state\"",
-    doc: "Directory in which the last good feed and record are kept for the next start. A real \
-        server should have one, and `user` must be able to write in it.",
+    doc: "Directory in which the last good feed and record, and zones from primaries, are kept for \
+        the next start. A real server should have one, and `user` must be able to write in it.",
 };
 
 /// `overrides`.

@@ -1,6 +1,6 @@
 //! The keys of `[monitor]`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::schema::kind::{DURATION, SECONDS, ZERO_OR_SECONDS};
@@ -39,6 +39,59 @@ const REQUEST_PATH: Custom<String> = Custom {
     literal: |text| format!("{text:?}"),
 };
 
+/// The URL of a directory (RFC 3986): without account, query and fragment, with a slash at its end.
+const DIRECTORY_URL: Custom<String> = Custom {
+    read: |value| {
+        let text = read::string(value)?;
+        let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let rest = rest.ok_or_else(|| format!("\"{text}\" is not an https or http URL"))?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if !is_authority(authority) {
+            return Err(format!("\"{text}\" is a URL without a host that can be named in links"));
+        }
+        if !is_url_path(path) {
+            return Err(format!(
+                "\"{text}\" is not the URL of a directory: its path has at most {LONGEST_PATH} \
+                 visible ASCII characters, and neither `?` nor `#`"
+            ));
+        }
+        Ok(if text.ends_with('/') { text } else { text + "/" })
+    },
+    shape: || {
+        Shape::Pattern("^https?://[0-9A-Za-z._:\\[\\]-]{1,261}(/[!$-;=@-\\[\\]_a-z~%]{0,1000})?$")
+    },
+    literal: |text| format!("{text:?}"),
+};
+
+/// Whether this is a host with or without a port: a name, an IPv4 address, or an IPv6 address in
+/// brackets (RFC 3986 section 3.2).
+fn is_authority(text: &str) -> bool {
+    // Of a name (RFC 1035 section 2.3.4).
+    const LONGEST: usize = 253;
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.len() <= LONGEST && host.bytes().all(is_name),
+    };
+    let is_number = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
+    let is_port = |port: &str| is_number(port) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    is_host && port.is_none_or(is_port)
+}
+
+/// Most octets of a URL's path: it stands in each file of each mirror.
+const LONGEST_PATH: usize = 1000;
+
+/// Whether a URL can have this as its path.
+fn is_url_path(text: &str) -> bool {
+    let is_allowed = |octet: u8| octet.is_ascii_graphic() && !b"\"#<>?\\^`{|}".contains(&octet);
+    text.len() <= LONGEST_PATH && text.bytes().all(is_allowed)
+}
+
 /// The section.
 pub static SECTION: Section = Section {
     doc: "",
@@ -48,6 +101,7 @@ pub static SECTION: Section = Section {
         &STATE,
         &RELEASE,
         &PAGE,
+        &PAGE_URL,
         &PROBE,
         &HOSTS,
         &PORT,
@@ -123,6 +177,17 @@ pub static PAGE: Key<FilePath, Optional> = Key {
     example: "\"/srv/www/mirrors\"",
     doc: "Directory of its own into which the coordinator writes web pages about the network and \
         each of its mirrors, for any web server. All that is in them is public.",
+};
+
+/// `page-url`.
+pub static PAGE_URL: Key<Custom<String>, Optional> = Key {
+    name: "page-url",
+    kind: DIRECTORY_URL,
+    default: Optional("none"),
+    expected: "the URL of a directory, such as \"https://status.example.org/\"",
+    example: "\"https://status.example.org/\"",
+    doc: "The URL at which a web server shows `page`. With it, Atom feeds have absolute links, the \
+        HTML of a badge can be copied as it is, and the JSON documents have the URLs of their pages.",
 };
 
 /// `probe`.

@@ -4,7 +4,10 @@
 //! trie of single bits, with equal halves merged, would end. IPv6 networks are too sparse for the
 //! trie of IPv4, which would take twice the time and 6 MB for them.
 
+use std::ops::Range;
+
 use super::lookup::{Lookup, ScopedValue};
+use super::place::place;
 
 /// Number of a /64 network that is split: its ranges are in [`Ipv6Ranges::inner`].
 const SPLIT: u16 = u16::MAX - 1;
@@ -54,6 +57,12 @@ impl Ipv6Ranges {
     /// Memory in use, in octets.
     pub(super) fn octets(&self) -> usize {
         self.upper.octets() + self.inner.octets()
+    }
+
+    /// Where its larger parts are in memory.
+    pub(super) fn places(&self) -> [Range<*const u8>; 4] {
+        let Ranges { starts, values, buckets, slots } = &self.upper;
+        [place(starts), place(values), place(buckets), place(slots)]
     }
 }
 

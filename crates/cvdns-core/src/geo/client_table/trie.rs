@@ -6,7 +6,10 @@
 //! Degermark et al. 1997 and Poptrie, 2015). So three reads find a /24, and a database of 400,000
 //! IPv4 ranges takes less than 5 MB.
 
+use std::ops::Range;
+
 use super::lookup::{Lookup, ScopedValue};
+use super::place::place;
 
 /// Number of bits of the first step.
 const LEAD: u32 = 16;
@@ -133,6 +136,11 @@ impl Trie {
     /// Memory in use, in octets.
     pub(super) fn octets(&self) -> usize {
         size_of_val(&*self.root) + size_of_val(&*self.quarters) + size_of_val(&*self.entries)
+    }
+
+    /// Where its parts are in memory.
+    pub(super) fn places(&self) -> [Range<*const u8>; 3] {
+        [place(&self.root), place(&self.quarters), place(&self.entries)]
     }
 }
 

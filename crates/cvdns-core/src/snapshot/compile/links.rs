@@ -45,10 +45,10 @@ fn parent_of(static_data: &StaticData, origin: &[u8]) -> Option<Parent> {
     name.set(wire_parent(origin)?);
     let (closest, _) = static_data.names.closest(&name, static_data.names.probe(&name))?;
     let node = static_data.nodes.get(closest as usize)?;
-    let cut = match node.kind {
-        NodeKind::Cut(cut) => static_data.cut(cut),
-        _ => None,
+    let ds = match node.kind {
+        NodeKind::Cut(cut) => static_data.cut(cut).map_or(ParentDs::None, ParentDs::Referral),
+        NodeKind::Unavailable(why) => ParentDs::Unavailable(why),
+        _ => ParentDs::None,
     };
-    let ds = cut.map_or(ParentDs::None, ParentDs::Referral);
     Some(Parent { zone: node.zone, ds })
 }

@@ -18,6 +18,7 @@ use super::static_data::{
     Zone,
 };
 use super::template::{Sections, TemplateRecord};
+use super::unavailable::Unavailable;
 use crate::health::FeedRequirements;
 use crate::problem::Problems;
 use crate::release::{CORE_DATABASES, LONGEST_TTL};
@@ -103,8 +104,11 @@ impl<'i> Compiler<'i> {
     ) {
         let number = self.tables.static_data.zones.len() as u32;
         let records = self.tables.add_records(zone.records.clone());
-        let mut owners = Owners::new(number, &zone.records, origins, problems);
         let current = CurrentZone { number, records, plan, input, zone };
+        if let Some(why) = zone.unavailable {
+            return self.unavailable_zone(why, &current, problems);
+        }
+        let mut owners = Owners::new(number, &zone.records, origins, problems);
         for name in &input.file.names {
             self.dynamic_name(name, &current, &mut owners, problems);
         }
@@ -113,7 +117,16 @@ impl<'i> Compiler<'i> {
             self.extra_names(name, &current, &mut owners, problems);
         }
         owners.fill_between();
-        self.add_zone(&current, &owners, problems);
+        self.add_zone(&current, problems);
+        for (child, set) in &owners.child_ds {
+            let answer = TemplateRecord::of(set, Owner::Question).collect();
+            let sections = Sections { answer, ..Sections::default() };
+            let records = &*zone.records;
+            let template = self.tables.template(records, set.owner(), &sections, set, problems);
+            let rrset = self.tables.add_rrset(current.records, set);
+            let ds = ParentDs::Records { template, rrset };
+            self.parents_with_ds.insert(*child, Parent { zone: current.number, ds });
+        }
         for named in owners.names() {
             if named.name.len() == zone.records.origin.wire().len() {
                 self.apexes.insert(number, self.tables.static_data.nodes.len());
@@ -122,12 +135,29 @@ impl<'i> Compiler<'i> {
         }
     }
 
-    fn add_zone(
+    /// Adds a zone whose names are all answered with SERVFAIL: the node of its apex is the closest
+    /// encloser of all of them.
+    fn unavailable_zone(
         &mut self,
+        why: Unavailable,
         current: &CurrentZone<'_>,
-        owners: &Owners<'_>,
         problems: &mut Problems,
     ) {
+        self.add_zone(current, problems);
+        let static_data = &mut self.tables.static_data;
+        self.apexes.insert(current.number, static_data.nodes.len());
+        static_data.nodes.push(Node {
+            zone: current.number,
+            kind: NodeKind::Unavailable(why),
+            below: Below::Nothing,
+            first: static_data.answers.len() as u32,
+            count: 0,
+            class: NameClass::default(),
+        });
+        self.names.push(current.zone.records.origin.wire());
+    }
+
+    fn add_zone(&mut self, current: &CurrentZone<'_>, problems: &mut Problems) {
         let records = &*current.zone.records;
         let Some(soa) = records.get(&records.origin, rtype::SOA) else {
             let what = format!("the zone {} has no SOA record", records.origin);
@@ -153,15 +183,8 @@ impl<'i> Compiler<'i> {
             negative,
             no_data,
             parent: None,
+            unavailable: current.zone.unavailable,
         });
-        for (child, set) in &owners.child_ds {
-            let answer = TemplateRecord::of(set, Owner::Question).collect();
-            let sections = Sections { answer, ..Sections::default() };
-            let template = self.tables.template(records, set.owner(), &sections, set, problems);
-            let rrset = self.tables.add_rrset(current.records, set);
-            let ds = ParentDs::Records { template, rrset };
-            self.parents_with_ds.insert(*child, Parent { zone: current.number, ds });
-        }
     }
 
     /// Adds the names that a dynamic name of the zone file stands for.

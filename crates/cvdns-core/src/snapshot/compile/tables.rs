@@ -12,6 +12,7 @@ use crate::snapshot::template::{Sections, TemplateId, TemplateRecord, Templates}
 use crate::wire::name::{MAX_NAME, lowered};
 use crate::wire::writer::Owner;
 use crate::wire::{HEADER, MAX_MESSAGE, class, rtype};
+use crate::zone::file::RecordsSource;
 use crate::zone::records::{Records, Rrset};
 
 /// TTL in seconds of the minimal answer to ANY, which never changes (RFC 8482 section 4.2).
@@ -51,6 +52,10 @@ impl Tables {
             rules: Vec::new(),
             texts: Vec::new(),
             minimal_any,
+            has_primaries: inputs
+                .zones
+                .iter()
+                .any(|zone| matches!(zone.file.records, RecordsSource::Primary(_))),
             download_reports: DownloadReports::new(inputs.zones.iter().map(|zone| &*zone.fleet)),
             countries: inputs.countries.clone(),
             settings: inputs.settings.clone(),

@@ -240,7 +240,7 @@ impl DynamicData {
         self.windows.octets()
     }
 
-    /// The TXT answer of a release text, and whether it is too old to be trusted; `None` when it is
+    /// The TXT answer of a release text, and whether it is too old; `None` when it is
     /// not answered.
     #[inline]
     pub fn text(&self, text: u32) -> Option<(Template<'_>, bool)> {
@@ -252,7 +252,7 @@ impl DynamicData {
         self.texts.expired(text)
     }
 
-    /// Whether a release text is too old to be trusted, whether or not `on-stale` has it answered.
+    /// Whether a release text is too old, whether or not `on-stale` has it answered.
     pub fn stale(&self, text: u32) -> bool {
         self.texts.stale(text)
     }

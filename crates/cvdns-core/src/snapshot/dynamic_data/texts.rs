@@ -1,4 +1,4 @@
-//! The TXT answers of a release, and whether they are too old to be trusted.
+//! The TXT answers of a release, and whether they are too old.
 
 use crate::release::{self, Announced};
 use crate::snapshot::now::Now;
@@ -11,7 +11,7 @@ use crate::wire::{class, rtype};
 #[derive(Debug, Clone, Copy)]
 struct TextAnswer {
     template: TemplateId,
-    /// Whether its stamp is too old to be trusted.
+    /// Whether its stamp is too old.
     stale: bool,
 }
 
@@ -19,7 +19,7 @@ struct TextAnswer {
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     answers: Vec<Option<TextAnswer>>,
-    /// Whether the stamp of each text is too old to be trusted, answered or not.
+    /// Whether the stamp of each text is too old, answered or not.
     stale: Vec<bool>,
     /// Whether texts that are too old are not answered (`on-stale`).
     expire: bool,
@@ -60,7 +60,7 @@ impl Texts {
         self.templates.add(&[0], &Sections { answer: vec![line], ..Sections::default() })
     }
 
-    /// The TXT answer of a text, and whether it is too old to be trusted; `None` when it is not
+    /// The TXT answer of a text, and whether it is too old; `None` when it is not
     /// answered.
     #[inline]
     pub(super) fn get(&self, text: u32) -> Option<(Template<'_>, bool)> {
@@ -68,7 +68,7 @@ impl Texts {
         Some((self.templates.get(template)?, stale))
     }
 
-    /// Whether a text is too old to be trusted.
+    /// Whether a text is too old.
     pub(super) fn stale(&self, text: u32) -> bool {
         self.stale.get(text as usize).copied().unwrap_or_default()
     }

@@ -1,12 +1,14 @@
 //! The keys of zone files.
 
+use super::key_name::KeyName;
 use super::name_kind::{Families, TxtKind};
 use super::pool_ref::PoolRef;
+use super::primary_address::PrimaryAddress;
 use crate::geo::country::Country;
 use crate::schema::kind::RATE;
 use crate::schema::{
-    Custom, FileFormat, Flag, Integer, Key, List, OneOf, Optional, Parsed, Preset, Required,
-    Section, SubTable, Tables, Text,
+    Custom, FileFormat, Flag, Integer, Key, List, OneOf, OneOrList, Optional, Parsed, PathOrTable,
+    Preset, Required, Section, SubTable, Tables, Text,
 };
 
 /// Regular expression of pools.
@@ -15,6 +17,9 @@ const POOL_PATTERN: &str =
 
 /// Regular expression of countries.
 const COUNTRY_PATTERN: &str = "^[A-Za-z]{2}$";
+
+/// Regular expression of primaries: it allows more than addresses.
+const PRIMARY_PATTERN: &str = "^[0-9A-Fa-f.:%\\[\\]]+$";
 
 /// RFC 2181 section 8: a TTL has 31 bits.
 const MAX_TTL: u64 = 0x7fff_ffff;
@@ -29,6 +34,12 @@ pub static FILE: FileFormat = FileFormat { title: "zone file", name: "zone", roo
 pub static ROOT: Section = Section {
     doc: "",
     keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &DEMAND, &NEIGHBOURS],
+};
+
+static RECORDS_SECTION: Section = Section {
+    doc: "In place of a path, `records` may be a table with a primary, from which the static \
+        records are transferred (docs/secondary.md).",
+    keys: &[&PRIMARY, &PRIMARY_KEY],
 };
 
 static ANSWER_SECTION: Section =
@@ -62,13 +73,36 @@ pub static ORIGIN: Key<Text, Required> = Key {
 };
 
 /// `records`.
-pub static RECORDS: Key<Text, Required> = Key {
+pub static RECORDS: Key<PathOrTable, Required> = Key {
     name: "records",
-    kind: Text,
+    kind: PathOrTable(&RECORDS_SECTION),
     default: Required,
-    expected: "the master file, such as \"clamav.net.zone\"",
+    expected: "the master file, such as \"clamav.net.zone\", or { primary = \"192.0.2.7\" }",
     example: "\"clamav.net.zone\"",
-    doc: "The master file with all static records: SOA, NS, glue, MX …",
+    doc: "The master file with all static records: SOA, NS, glue, MX … Or a table, if they are \
+        transferred from a primary.",
+};
+
+/// `primary` in `records`.
+pub static PRIMARY: Key<OneOrList<Parsed<PrimaryAddress>>, Required> = Key {
+    name: "primary",
+    kind: OneOrList(Parsed::new(PRIMARY_PATTERN)),
+    default: Required,
+    expected: "the address of the primary: \"192.0.2.7\", \"[2001:db8::7]:5353\", or a list",
+    example: "[\"192.0.2.7\", \"[2001:db8::7]:5353\"]",
+    doc: "The address of the primary, with a port if that is not 53; or several, which are asked in \
+        this order until one answers.",
+};
+
+/// `key` in `records`.
+pub static PRIMARY_KEY: Key<Parsed<KeyName>, Optional> = Key {
+    name: "key",
+    kind: Parsed::new(".+"),
+    default: Optional("none"),
+    expected: "the name of a key in the files of `keys` in [transfer]",
+    example: "\"transfer\"",
+    doc: "Name of the key with which requests are signed, and answers and NOTIFY must be (TSIG). A \
+        file of `keys` in `[transfer]` has it.",
 };
 
 /// `mirrors`.

@@ -2,6 +2,7 @@
 
 mod demand;
 mod demand_file;
+mod key_name;
 pub mod keys;
 mod limits;
 mod name;
@@ -9,6 +10,8 @@ mod name_kind;
 mod neighbours;
 mod placeholder;
 mod pool_ref;
+mod primary_address;
+mod records_source;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +25,16 @@ pub use name::{DynamicName, PING_TTL};
 pub use name_kind::{Families, NameKind, TxtKind};
 pub use placeholder::{CC, DB};
 pub use pool_ref::PoolRef;
+pub use primary_address::PrimaryAddress;
+pub use records_source::{Primaries, RecordsSource};
 
 /// A zone's TOML file.
 #[derive(Debug, Clone)]
 pub struct ZoneFile {
     /// Name of the zone; with `{cc}`, one zone for each country code.
     pub origin: Placed<String>,
-    /// Path of the master file, as written.
-    pub records: Placed<String>,
+    /// Where the static records come from.
+    pub records: RecordsSource,
     /// Path of the fleet file, as written; a purely static zone has none.
     pub mirrors: Option<Placed<String>>,
     /// Limits of names that have none of their own.
@@ -66,7 +71,7 @@ impl ZoneFile {
         }
         let whole = root.file();
         let origin = root.require(&keys::ORIGIN);
-        let records = root.require(&keys::RECORDS);
+        let records = RecordsSource::read(&mut root);
         let mirrors = root.get(&keys::MIRRORS);
         let mut answer = root.table(&keys::ANSWER);
         let limits = AnswerDefaults::read(&mut answer);

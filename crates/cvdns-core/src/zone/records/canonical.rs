@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::wire::name::wire_length;
 
 /// The RDATA with names in lower case, for the types of RFC 4034 section 6.2.
-pub(super) fn canonical(rtype: u16, rdata: &[u8]) -> Cow<'_, [u8]> {
+pub fn canonical(rtype: u16, rdata: &[u8]) -> Cow<'_, [u8]> {
     let names = names_in(rtype, rdata);
     if !rdata.get(names.clone()).is_some_and(|names| names.iter().any(u8::is_ascii_uppercase)) {
         return Cow::Borrowed(rdata);

@@ -122,9 +122,14 @@ fn what_the_system_refuses_is_not_put_aside() {
     std::os::unix::fs::symlink("/nonexistent/history", path(dir.path())).unwrap();
     let Err(Trouble::Refused(what)) = open(&path(dir.path()), true) else { panic!("refused") };
     assert_eq!(what, "it is a link to /nonexistent/history, where no file can be made");
-    assert!(History::open(dir.path()).unwrap().is_none());
+    // Whoever reads is told the same, rather than that nothing was recorded.
+    let refused = History::open(dir.path()).err().unwrap();
+    assert!(refused.ends_with(&what), "{refused}");
     let recorder = recorder(dir.path());
     assert!(!records(&recorder, dir.path(), SECOND));
+    // At the end of a run, what is not recorded is lost.
+    assert_eq!(recorder.status().dropped, 0);
+    assert_eq!(recorder.conclude(std::time::Duration::from_secs(10)).dropped, 1);
     drop(recorder);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing but the link");
 }
@@ -158,6 +163,15 @@ fn what_is_wrong_is_told_beforehand_in_one_line() {
     connection.pragma_update(None, "user_version", 2).unwrap();
     let what = history_trouble(dir.path()).unwrap();
     assert!(what.contains("format 2 is not known"), "{what}");
+    // A link may lead to a place where a file can be made, and to none.
+    let dir = tempfile::tempdir().unwrap();
+    for (target, is_wrong) in [("other.db", false), ("missing/other.db", true)] {
+        std::os::unix::fs::symlink(target, path(dir.path())).unwrap();
+        let what = format!("it is a link to {target}, where no file can be made");
+        let told = history_trouble(dir.path());
+        assert_eq!(told.is_some_and(|told| told.ends_with(&what)), is_wrong, "{target}");
+        std::fs::remove_file(path(dir.path())).unwrap();
+    }
     // An index without the entries that it must have.
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path());

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::super::cell::{Cell, Strip};
 use super::super::read::History;
@@ -91,6 +92,7 @@ fn inputs() -> MonitorInputs {
         secret_key: None,
         release: None,
         lag: 1,
+        max_age: Duration::from_secs(3600),
         state: std::path::PathBuf::new(),
         log: Log { level: "info", json: false, query_sample: 0.0, file: None },
         page: None,

@@ -46,7 +46,7 @@ fn ago(hours: i64) -> Timestamp {
 }
 
 fn site() -> Site {
-    Site { network: "clamav.example".to_owned(), generator: "cvdns 0.1.0".to_owned() }
+    Site { network: "clamav.example".to_owned(), generator: "cvdns 0.1.0".to_owned(), url: None }
 }
 
 impl Network {
@@ -109,6 +109,7 @@ impl Network {
     pub(crate) fn country_page(&self, country: Country) -> CountryPage {
         CountryPage {
             site: site(),
+            notices: Vec::new(),
             row: self.row(country),
             mirrors: self.of_country(country).map(Mirror::row).collect(),
         }

@@ -55,6 +55,7 @@ impl Mirror {
             state: self.state.into(),
             since: Some(self.since),
             out,
+            fails_open: false,
             advice,
             addresses: self.address_rows(),
             versions: self.version_rows(),

@@ -1,0 +1,44 @@
+//! What others see of the state, and the files that it follows.
+
+use std::path::PathBuf;
+
+use super::ServerState;
+use crate::admin::Foresight;
+use crate::daemon::follower::FollowedState;
+use crate::load::{FeedSource, signature_path};
+
+impl ServerState {
+    /// What is in force, for those who answer by other means.
+    pub(in crate::daemon) fn followed_state(&self) -> FollowedState<'_> {
+        FollowedState {
+            snapshot: self.publisher.newest(),
+            feed: self.feed.feed().map(|feed| feed.serial),
+            loaded: &self.loaded,
+        }
+    }
+
+    /// What is in force beside the clock.
+    pub(in crate::daemon) fn foresight(&self) -> Foresight {
+        Foresight {
+            newest: self.publisher.newest(),
+            feed: self.feed.feed().cloned(),
+            held: self.feed.held(),
+            overrides: self.overrides.overrides().clone(),
+            settling: self.flapping.settling().clone(),
+            release: self.release.offered().map(|it| (it.release.clone(), it.generated)),
+            history: self.versions.history().clone(),
+            max_age: self.loaded.config.feed.max_age,
+        }
+    }
+
+    /// The files whose change may change answers.
+    pub(in crate::daemon) fn followed_files(&self) -> Vec<PathBuf> {
+        let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
+        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
+        let secrets = self.loaded.cookie_secrets.path.clone();
+        let overrides = self.overrides.watched();
+        let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
+        let feed = feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets);
+        feed.chain(self.followed_copies()).collect()
+    }
+}
