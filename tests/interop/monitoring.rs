@@ -214,7 +214,9 @@ fn what_is_asked_for_is_shown() {
     let overrides = format!("[feed]\noverrides = \"{}\"\nstate = \"state\"\n", web.url());
     let config = config.replace("[feed]\n", &overrides);
     let config = format!(
-        "{config}\n[cookies]\nsecret-file = \"secrets\"\n[[zone]]\nfile = \"hidden.toml\"\n"
+        "{config}\n[cookies]\nsecret-file = \"secrets\"\n[[zone]]\nfile = \"hidden.toml\"\n\
+         [transfer]\nkeys = [\"transfer.key\"]\n[[transfer.secondary]]\naddress = \"127.0.0.1:9\"\n\
+         key = \"k\"\n"
     );
     let secret = "e5e973e5a6b2a43f48e7dc849e37bfcf\n";
     // A zone from a primary, before which another one does not answer.
@@ -225,7 +227,8 @@ fn what_is_asked_for_is_shown() {
          records = {{ primary = [\"127.0.0.1:9\", \"127.0.0.1:{}\"] }}\n",
         primary.port
     );
-    let files = files.with("hidden.toml", zone).with("secrets", secret);
+    let key = "key k { algorithm hmac-sha256; secret c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0; };\n";
+    let files = files.with("hidden.toml", zone).with("secrets", secret).with("transfer.key", key);
     let daemon = Daemon::start(&files.with("cvdns.toml", config));
     daemon.wait_for_log(0, &["serial 1 of the zone hidden.example is in force"]);
     for transport in [Transport::Udp4, Transport::Tcp4] {

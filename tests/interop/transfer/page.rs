@@ -49,6 +49,9 @@ fn primary(page: &str, secondary: u16) -> Daemon {
     let read = |name: &str| fs::read(project.join(name)).expect("a file of the project");
     let [block] = blocks(page, "toml").try_into().expect("one block");
     let block = block.replace(SECONDARY, &format!("127.0.0.1:{secondary}"));
+    // All mirrors of a country may go at once.
+    let block = block.replacen("[feed]\n", "[feed]\nmax-loss = 1\n", 1);
+    assert!(block.contains("max-loss"), "{block}");
     let config = format!(
         "[server]\nlisten = [\"127.0.0.1:@PORT@\", \"[::1]:@PORT@\"]\n[[zone]]\nfile = \"zones/clamav.net.toml\"\n\
          [geoip]\ndatabase = \"geoip/country.mmdb\"\n{block}"

@@ -225,11 +225,16 @@ fn the_description_is_what_the_server_answers() {
     all.add("POST", path, &server.over_socket("POST", path, "{\"serial\": 1001}"));
     all.add("GET", "/readyz", &server.over_tcp("GET", "/readyz", &[], ""));
     all.add("GET", "/api/v1/mirrors", &server.over_tcp("GET", "/api/v1/mirrors", &[], ""));
-    // Overrides by URL and a zone from a primary, where nobody answers.
+    // Overrides by URL, a zone from a primary and a secondary, where nobody answers.
     let by_url = config.replace("overrides.toml", "http://127.0.0.1:9/overrides.toml");
     assert_ne!(by_url, config);
     let with_state = by_url.replace("[feed]\n", "[feed]\nstate = \"state\"\n");
-    let with_zone = format!("{with_state}\n[[zone]]\nfile = \"hidden.toml\"\n");
+    let with_zone = format!(
+        "{with_state}\n[[zone]]\nfile = \"hidden.toml\"\n[transfer]\nkeys = [\"transfer.key\"]\n\
+         [[transfer.secondary]]\naddress = \"127.0.0.1:9\"\nkey = \"k\"\n"
+    );
+    let key = "key k { algorithm hmac-sha256; secret c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0; };\n";
+    server.daemon.write_file("transfer.key", key);
     server.daemon.write_file(
         "hidden.toml",
         "format = 1\norigin = \"hidden.example\"\nrecords = { primary = \"127.0.0.1:9\" }\n",

@@ -1,7 +1,7 @@
 //! The pages say what servers do, and what is missing of them: overrides of single addresses, a
 //! network of which nothing can be used, a history or overrides that cannot be read.
 
-use super::super::network::{self, Running};
+use super::super::network::Running;
 use super::{HOSTS, START, json, metric, page_of, place, round, serve};
 use crate::support::{ports, tools};
 use std::fs;
@@ -51,7 +51,7 @@ fn an_address_that_the_operator_keeps_up_makes_its_mirror_usable() {
     assert_eq!((&network["states"]["up"], &network["states"]["down"]), (&4.into(), &1.into()));
     let country = read(&dir.join("pages/countries/DE.html"));
     assert!(country.contains("3 of 4 mirrors can be used."), "{country}");
-    assert!(!read(&dir.join("pages/index.html")).contains("all mirrors are out"));
+    assert!(!read(&dir.join("pages/index.html")).contains(", all mirrors are out."));
 }
 
 /// Where nothing can be used, servers answer everything, and every page says so.
