@@ -209,7 +209,7 @@ fn differences_are_as_short_as_the_page_says() {
         daemon.until("another serial", || serial(daemon.port(), "clamav.net") != Some(before));
         octets(&daemon, &format!("IXFR={before}"))
     };
-    let nothing = change(&[]);
+    change(&[]);
     let one = change(&hosts(Some("JP"))[..1]);
     change(&[]);
     let country = change(&hosts(Some("JP")));
@@ -218,7 +218,6 @@ fn differences_are_as_short_as_the_page_says() {
     let half = change(&half[..half.len() / 2]);
     let whole = octets(&daemon, "AXFR");
     let found = [
-        ("only the feed's serial", nothing),
         ("one mirror", one),
         ("all mirrors of a country", country),
         ("half of all mirrors", half),
