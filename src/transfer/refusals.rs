@@ -50,7 +50,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 const MOST: usize = 16;
 
 impl RefusalReason {
-    /// The words for the reasons in metrics, in the order of [`Self::index`].
+    /// The words for the reasons in metrics, in the order of the reasons.
     pub const LABELS: [&str; 6] =
         ["stranger", "signature", "zone", "client-names", "busy", "malformed"];
 

@@ -191,6 +191,10 @@ fn commented_out_values_are_the_defaults() {
             "identity",
             "version",
             "listen = \"127.0.0.1:8053",
+            "catalog",
+            "address",
+            "key = \"transfer\"",
+            "zones = [",
         ]
         .iter()
         .any(|key| line.starts_with(key))

@@ -53,7 +53,12 @@ impl StateDirectory {
             let SecondaryId { address, key } = id;
             SecondaryEntry { address, key, zone, serial: taken.serial, at: taken.at }
         };
-        let secondaries = progress.all().into_iter().map(entry).collect();
+        let secondaries: Vec<_> = progress.all().into_iter().map(entry).collect();
+        // Without secondaries there is no file.
+        if secondaries.is_empty() && self.secondaries_kept.is_none() {
+            self.secondaries_kept = Some(changes);
+            return;
+        }
         let file = SecondariesFile { format: FORMAT, secondaries };
         if self.write(SECONDARIES, &file) {
             self.secondaries_kept = Some(changes);

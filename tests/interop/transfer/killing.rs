@@ -28,15 +28,12 @@ fn whoever_is_killed_finds_back() {
         let newest = change(&daemon, number);
         std::thread::sleep(Duration::from_micros(random % 60_000));
         let whom = usize::try_from(number % 4).expect("small");
-        match secondaries.get_mut(whom) {
-            Some(secondary) => {
-                secondary.kill();
-                secondary.start();
-            }
-            None => {
-                daemon.kill();
-                daemon.start_again();
-            }
+        if let Some(secondary) = secondaries.get_mut(whom) {
+            secondary.kill();
+            secondary.start();
+        } else {
+            daemon.kill();
+            daemon.start_again();
         }
         let after = serial(daemon.port(), fixture::ORIGIN).expect("a serial");
         assert!(after.wrapping_sub(newest) < 1 << 31, "{after} after {newest}");

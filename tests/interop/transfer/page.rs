@@ -209,7 +209,6 @@ fn differences_are_as_short_as_the_page_says() {
         daemon.until("another serial", || serial(daemon.port(), "clamav.net") != Some(before));
         octets(&daemon, &format!("IXFR={before}"))
     };
-    // All mirrors are up, which they are not in the example's feed.
     change(&[]);
     let one = change(&hosts(Some("JP"))[..1]);
     change(&[]);

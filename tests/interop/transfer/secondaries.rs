@@ -1,5 +1,6 @@
 //! BIND, Knot and NSD as secondaries of a server.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
@@ -121,10 +122,11 @@ impl Secondary {
              key:\n  name: {key}\n  algorithm: {algorithm}\n  secret: \"{SECRET}\"\n"
         );
         for zone in zones {
-            config.push_str(&format!(
+            let _ = write!(
+                config,
                 "zone:\n  name: {zone}\n  zonefile: {zone}.zone\n  request-xfr: 127.0.0.1@{primary} {key}\n  \
                  allow-notify: 127.0.0.1 {key}\n  provide-xfr: 127.0.0.1 NOKEY\n  min-retry-time: 1\n  min-refresh-time: 1\n"
-            ));
+            );
         }
         config
     }

@@ -1,5 +1,6 @@
 //! Bad signatures, and clients that take more than their share.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
@@ -74,7 +75,7 @@ fn large() -> Daemon {
     let mut zone =
         "$TTL 60\n@ SOA ns h 7 3600 900 1209600 60\n@ NS ns\nns A 192.0.2.1\n".to_owned();
     for number in 0..120_000 {
-        zone.push_str(&format!("n{number} TXT \"{}\"\n", "x".repeat(80)));
+        let _ = writeln!(zone, "n{number} TXT \"{}\"", "x".repeat(80));
     }
     let files = files("client-names = \"unknown\"", &[(Program::Named, ports::free())]);
     let config = files.text("cvdns.toml");

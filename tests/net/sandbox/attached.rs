@@ -25,6 +25,11 @@ fn debugged(daemon: &Daemon, test: &str, commands: &[String]) -> Option<String> 
         leave_out(test, "no program may attach to another here", false);
         return None;
     }
+    if text.contains("Couldn't write extended state status") {
+        // gdb 13 knows fewer registers than processors with AMX have.
+        leave_out(test, "this gdb cannot call functions on this processor", true);
+        return None;
+    }
     Some(text)
 }
 
