@@ -13,7 +13,7 @@ use cvdns_core::zone::{Records, Rrset};
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub origin: Name,
-    /// SERIAL of the SOA record in the file; `None` if the zone is transferred to secondaries, as it
+    /// SERIAL of the SOA record in the file; `None` if the zone is transferred to secondaries: it
     /// has a serial of its own then.
     pub serial: Option<u32>,
     pub servers: Vec<NameServer>,
