@@ -3,7 +3,7 @@
 //!
 //! In order of reading: `server_state` holds what answers depend on, made of the states of
 //! `feed_state`, `release_state`, `overrides_state`, `countries_state`, `flapping`,
-//! `version_memory`, `zone_checks` and `state_directory`;
+//! `version_memory`, `zone_checks`, `transfers_state` and `state_directory`;
 //! `publisher` makes snapshots of it and `reporter` logs what changed. `event_loop` drives it,
 //! `answerer` answers from the snapshots. `secondary` transfers zones from their primaries.
 //!
@@ -55,6 +55,7 @@ mod succession;
 mod supervision;
 mod takeover;
 mod tap;
+mod transfers_state;
 mod version_memory;
 mod zone_checks;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -27,7 +28,6 @@ use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
 use crate::admin::{Admin, OperatorRequest, ProcessStats, SecretsCondition, ServerView};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
-use crate::transfer::Notifier;
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
 use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
@@ -65,6 +65,7 @@ impl Daemon {
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
         let (sockets, xdp) = shared(&listeners, &admin)?;
+        state.follow_predecessor(Timestamp::now());
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The threads of observers end when the last observer is dropped.
@@ -77,7 +78,7 @@ impl Daemon {
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;
         state.begin_writing();
-        let notifier = notifier(&state, &addresses)?;
+        state.begin_notifying(addresses.clone());
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
         log_addresses(&addresses);
@@ -94,19 +95,24 @@ impl Daemon {
             supervision: &mut supervision,
             memory: ReloadMemory::of_start(),
         };
-        let counters = match events.run(&mut state, &mut cookies).await {
+        let ending = events.run(&mut state, &mut cookies).await;
+        // Before another server reads what is kept.
+        state.end_transfers();
+        let counters = match ending {
             Ending::Stopped => {
                 supervision.stopping();
                 drop(admin);
                 close(offering, false);
-                serving.stop().await
+                let counters = serving.stop().await;
+                // What the last transfers have brought.
+                state.end_transfers();
+                counters
             }
             Ending::Replaced(successor) => {
                 close(offering, successor.keeps_file());
                 succession::leave(successor, serving, admin, &view, &mut supervision).await
             }
         };
-        drop(notifier);
         threads.end().await;
         log_stop(&counters);
         Ok(counters)
@@ -134,12 +140,6 @@ fn answering(
         None => make,
     };
     Ok((make, threads))
-}
-
-/// Tells secondaries of changes, from the addresses that the server listens on.
-fn notifier(state: &ServerState, listen: &[SocketAddr]) -> io::Result<Option<Notifier>> {
-    let desk = state.transfers().cloned();
-    desk.map(|desk| Notifier::start(desk, listen.to_vec())).transpose()
 }
 
 /// Everything that another process is given, once more.

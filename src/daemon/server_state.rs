@@ -28,12 +28,12 @@ use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::secondary::NotifyListener;
 use super::state_directory::{KeptFeed, StateDirectory};
+use super::transfers_state::TransfersState;
 use super::version_memory::{self, VersionMemory};
 use super::zone_checks::ZoneChecks;
 use crate::admin::ServerCondition;
 use crate::load::Loaded;
 use crate::logging::LogOnce;
-use crate::transfer::Versions;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, HealthInputs};
@@ -66,8 +66,8 @@ pub(super) struct ServerState {
     /// Answers NOTIFY.
     notified: NotifyListener,
     state_directory: StateDirectory,
-    /// Versions of transferred zones; `None` where nobody is served.
-    zone_versions: Option<Versions>,
+    /// What is transferred to secondaries; `None` where nobody is served.
+    transfers: Option<TransfersState>,
     publisher: Publisher,
     reporter: Reporter,
     /// What the admin address shows beside snapshots.
@@ -124,7 +124,7 @@ impl ServerState {
             follows_copies: false,
             notified: NotifyListener::default(),
             state_directory,
-            zone_versions: None,
+            transfers: None,
             publisher,
             reporter: Reporter::default(),
             condition: Arc::default(),
@@ -435,7 +435,7 @@ impl ServerState {
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
         self.keep_history();
-        self.keep_secondaries();
+        self.keep_transfers();
         self.versions.log(newest.dynamic_data.announced(), now);
         let ages = self.ages().into_iter();
         let ages = ages.filter(|(_, from)| from.is_some_and(|from| now >= from));

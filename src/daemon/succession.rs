@@ -57,7 +57,7 @@ pub(super) async fn relieve(
         Ok(Ok((counted, predecessor))) => {
             view.counted_before.store(Arc::new(counted));
             info!("replaces {name}, which finishes its connections and ends");
-            take_last_counts(predecessor, name, view);
+            take_last_words(predecessor, name, view);
         }
         Ok(Err(HandoverError::Refused(reason))) => {
             serving.stop().await;
@@ -74,12 +74,13 @@ pub(super) async fn relieve(
     Ok(serving)
 }
 
-/// Adds what the server before still counts until it ends. A thread of its own waits for that, so
-/// that this server can stop meanwhile.
-fn take_last_counts(predecessor: Predecessor, name: String, view: &ServerView) {
-    let before = view.counted_before.clone();
+/// Adds what the server before still counts, and what it still transfers, until it ends. A thread
+/// of its own waits for that, so that this server can stop meanwhile.
+fn take_last_words(predecessor: Predecessor, name: String, view: &ServerView) {
+    let (before, transfers) = (view.counted_before.clone(), view.transfers.clone());
     let wait = move || {
-        if let Some(counted) = predecessor.last_counts() {
+        if let Some((shown, counted)) = predecessor.last_words() {
+            transfers.progress().resume(shown);
             before.store(Arc::new(counted));
         } else {
             warn!("{name} ended without its last counts, those of its last connections");
@@ -111,7 +112,8 @@ pub(super) async fn leave(
     let told = match handed.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(successor) => {
             let counted = self::counted(view);
-            let told = spawn_blocking(move || successor.finish(counted)).await;
+            let shown = view.transfers.progress().all();
+            let told = spawn_blocking(move || successor.finish(shown, counted)).await;
             told.unwrap_or_else(|error| Err(io::Error::other(error)))
         }
         Err(error) => Err(error),

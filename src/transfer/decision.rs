@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use cvdns_core::answer::{TransferRefusal, Transport};
+use cvdns_core::snapshot::Unavailable;
 use cvdns_core::snapshot::extended_error::ExtendedError;
 use cvdns_core::wire::name::{Name, wire_length};
 use cvdns_core::wire::{HEADER, class, rcode, rtype, u16_at};
@@ -31,6 +32,10 @@ const OVER_UDP: ExtendedError<'static> = ExtendedError(b"\0\0a zone is transferr
 const DEPENDS: ExtendedError<'static> = ExtendedError(
     b"\0\x12not transferred: answers depend on the client (client-names in [transfer])",
 );
+
+/// Text while another process still keeps versions. 14 is Not Ready.
+const WAITING: ExtendedError<'static> =
+    ExtendedError(b"\0\x0ethis server is just taking over: ask again later");
 
 /// Text for strangers. 18 is Prohibited.
 const STRANGER: ExtendedError<'static> =
@@ -74,6 +79,18 @@ pub(super) fn decide(
         (Found::NotTaken, _) => refuse(zone, RefusalReason::Zone, rcode::REFUSED, None),
         (Found::DependsOnClients, _) => {
             refuse(zone, RefusalReason::DependsOnClients, rcode::REFUSED, Some(DEPENDS))
+        }
+        // As a secondary answers whose own copy is expired: it is asked again later, and what was
+        // transferred before stays until it expires itself.
+        (Found::Unavailable(why), _) => {
+            let ede = match why {
+                Unavailable::Expired => ExtendedError::ZONE_EXPIRED,
+                Unavailable::NotTransferred => ExtendedError::NOT_TRANSFERRED,
+            };
+            refuse(zone, RefusalReason::Unavailable, rcode::SERVFAIL, Some(ede))
+        }
+        (Found::Waiting, _) => {
+            refuse(zone, RefusalReason::Unavailable, rcode::SERVFAIL, Some(WAITING))
         }
         // RFC 5936 section 2.2.1.
         (Found::NotHere, _) => refuse(zone, RefusalReason::Zone, rcode::NOTAUTH, None),

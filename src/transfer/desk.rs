@@ -80,9 +80,8 @@ impl TransferDesk {
         self.served.store(Arc::new(served));
     }
 
-    /// Has secondaries notified of what is served. Call this once the SOA records are answered
-    /// that say so: a secondary that is notified asks for them at once.
-    pub fn announce(&self) {
+    /// Wakes who waits for [`Self::changed`].
+    pub(super) fn announce(&self) {
         self.changed.notify_one();
     }
 

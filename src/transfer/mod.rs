@@ -23,7 +23,7 @@ mod versions;
 pub use desk::{Reply, TransferDesk, Unsigned};
 pub use notified::{Notified, NotifyState};
 pub use notifier::Notifier;
-pub use progress::{Known, Progress, Taken};
+pub use progress::{Known, Progress, Shown, Taken};
 pub use refusals::RefusalReason;
 pub use secondary::{SecondaryId, SecondaryServer};
 pub use served::{Served, ServedZone};

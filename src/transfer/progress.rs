@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use cvdns_core::wire::name::Name;
@@ -28,6 +29,22 @@ pub struct Known {
     pub taken: Option<Taken>,
     /// Since when it has not the newest version; `None` if it has, or moved since.
     pub behind_since: Option<Timestamp>,
+}
+
+/// What a secondary has shown that it has, as it is kept for the next start and handed to a server
+/// that takes over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shown {
+    /// The address of the secondary, as in the configuration.
+    address: String,
+    /// The name of its key.
+    key: String,
+    /// The origin of the zone.
+    zone: String,
+    /// The serial.
+    serial: u32,
+    /// When it took it, or showed that it has it.
+    at: Timestamp,
 }
 
 /// What all secondaries have.
@@ -76,6 +93,14 @@ impl Progress {
                 }
                 all.insert(place, known);
             }
+            // Nobody is behind where nothing can be had; what is known counts once it can.
+            for (key, zone) in &served.suspended {
+                if secondary.takes.takes(&zone.history.newest().zone)
+                    && let Some(known) = before.remove(&(id.clone(), key.clone()))
+                {
+                    all.insert((id.clone(), key.clone()), Known { behind_since: None, ..known });
+                }
+            }
         }
         *self.lock() = all;
     }
@@ -97,22 +122,34 @@ impl Progress {
     }
 
     /// What all secondaries have, sorted.
-    pub fn all(&self) -> Vec<(SecondaryId, String, Taken)> {
+    pub fn all(&self) -> Vec<Shown> {
         let known = self.lock();
-        let taken = known
-            .iter()
-            .filter_map(|((id, zone), known)| Some((id.clone(), zone.clone(), known.taken?)));
-        let mut all: Vec<_> = taken.collect();
+        let shown = known.iter().filter_map(|((id, zone), known)| {
+            let SecondaryId { address, key } = id.clone();
+            let Taken { serial, at } = known.taken?;
+            Some(Shown { address, key, zone: zone.clone(), serial, at })
+        });
+        let mut all: Vec<_> = shown.collect();
         drop(known);
-        all.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        all.sort();
         all
     }
 
-    /// Goes on with what an earlier run of the server knew.
-    pub fn resume(&self, taken: impl IntoIterator<Item = (SecondaryId, String, Taken)>) {
+    /// Goes on with what another process knew: an earlier run of the server, or the one that this
+    /// one replaces. Of two serials of a secondary, the later counts.
+    pub fn resume(&self, shown: impl IntoIterator<Item = Shown>) {
         let mut all = self.lock();
-        for (id, zone, taken) in taken {
-            all.entry((id, zone)).or_default().taken.get_or_insert(taken);
+        let before = self.changes();
+        for Shown { address, key, zone, serial, at } in shown {
+            let known = all.entry((SecondaryId { address, key }, zone)).or_default();
+            if known.taken.is_none_or(|taken| taken.at < at) {
+                known.taken = Some(Taken { serial, at });
+                self.changes.fetch_add(1, Relaxed);
+            }
+        }
+        drop(all);
+        if self.changes() != before {
+            self.changed.notify_one();
         }
     }
 

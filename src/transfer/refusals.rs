@@ -25,6 +25,9 @@ pub enum RefusalReason {
     Busy,
     /// The request is malformed, or asks for a whole zone over UDP.
     Malformed,
+    /// The zone has no data that may be answered: it is expired, or was never transferred here, or
+    /// this server is just taking over.
+    Unavailable,
 }
 
 /// Counts refusals, and logs each source at most once a minute.
@@ -51,8 +54,8 @@ const MOST: usize = 16;
 
 impl RefusalReason {
     /// The words for the reasons in metrics, in the order of the reasons.
-    pub const LABELS: [&str; 6] =
-        ["stranger", "signature", "zone", "client-names", "busy", "malformed"];
+    pub const LABELS: [&str; 7] =
+        ["stranger", "signature", "zone", "client-names", "busy", "malformed", "unavailable"];
 
     fn index(self) -> usize {
         match self {
@@ -62,6 +65,7 @@ impl RefusalReason {
             Self::DependsOnClients => 3,
             Self::Busy => 4,
             Self::Malformed => 5,
+            Self::Unavailable => 6,
         }
     }
 
@@ -84,6 +88,9 @@ impl RefusalReason {
             }
             Self::Busy => "too many transfers are under way".to_owned(),
             Self::Malformed => "the request is malformed".to_owned(),
+            Self::Unavailable => {
+                "the zone has no data to give at the moment (`cvdns status`)".to_owned()
+            }
         }
     }
 }
@@ -158,7 +165,7 @@ mod tests {
         refusals.note(source, Some(&Name::root()), RefusalReason::Busy);
         refusals.note(source, None, RefusalReason::Signature(TsigError::BadTime));
         refusals.note(source, Some(&Name::root()), RefusalReason::Busy);
-        assert_eq!(refusals.counts(), [0, 1, 0, 0, 2, 0]);
+        assert_eq!(refusals.counts(), [0, 1, 0, 0, 2, 0, 0]);
         let labels = std::collections::HashSet::from(RefusalReason::LABELS);
         assert_eq!(labels.len(), RefusalReason::LABELS.len());
     }

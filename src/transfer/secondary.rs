@@ -56,6 +56,11 @@ impl SecondaryServer {
         self.address.notified()
     }
 
+    /// Whether it is notified at all.
+    pub fn is_notified(&self) -> bool {
+        self.notified().is_some()
+    }
+
     /// The patterns of the zones that it takes, sorted: what its catalog depends on.
     pub(super) fn patterns(&self) -> String {
         let mut patterns: Vec<&str> =

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 
-use cvdns_core::snapshot::StaticData;
+use cvdns_core::snapshot::{StaticData, Unavailable};
 use cvdns_core::wire::name::Name;
 use cvdns_transfer::{History, Keyring};
 
@@ -30,6 +30,11 @@ pub struct Served {
     pub secondaries: Vec<SecondaryServer>,
     /// The zones that any of them may transfer, but the catalog.
     pub zones: BTreeMap<String, ServedZone>,
+    /// Zones that have no data that may be answered, with what they had. They stay in catalogs:
+    /// secondaries would drop them with all that they still may answer.
+    pub suspended: BTreeMap<String, ServedZone>,
+    /// Zones that are transferred once this process keeps their versions.
+    pub waiting: HashSet<Name>,
     /// Zones that are not transferred, as their answers depend on the client.
     pub refused: HashSet<Name>,
     /// The name of the catalog.
@@ -53,6 +58,10 @@ pub enum Found {
     NotTaken,
     /// The zone's answers depend on the client.
     DependsOnClients,
+    /// The zone has no data that may be answered.
+    Unavailable(Unavailable),
+    /// The zone is transferred in a moment.
+    Waiting,
     /// There is no such zone here.
     NotHere,
 }
@@ -77,17 +86,24 @@ impl Served {
         }
         let found = match known {
             None => Found::Stranger,
+            Some(_) if self.waiting.contains(zone) => Found::Waiting,
             Some(_) if self.refused.contains(zone) => Found::DependsOnClients,
-            Some(_) if self.is_here(zone) => Found::NotTaken,
-            Some(_) => Found::NotHere,
+            Some(_) => self.not_transferred(zone, address, key),
         };
         (known.map(SecondaryServer::id), found)
     }
 
-    /// Whether the zone is served here at all.
-    fn is_here(&self, zone: &Name) -> bool {
-        let static_data = self.static_data.upgrade();
-        static_data.is_some_and(|data| data.zones.iter().any(|here| here.origin == *zone))
+    /// Why a zone is not transferred to a secondary that may transfer others.
+    fn not_transferred(&self, zone: &Name, address: IpAddr, key: &Name) -> Found {
+        let Some(data) = self.static_data.upgrade() else { return Found::NotHere };
+        let Some(here) = data.zones.iter().find(|here| here.origin == *zone) else {
+            return Found::NotHere;
+        };
+        let takes = |of: &SecondaryServer| of.is_it(address, key) && of.takes.takes(zone);
+        match here.unavailable.filter(|_| self.secondaries.iter().any(takes)) {
+            Some(why) => Found::Unavailable(why),
+            None => Found::NotTaken,
+        }
     }
 
     /// The zone, if this secondary may transfer it.

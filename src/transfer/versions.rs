@@ -1,6 +1,6 @@
 //! Makes a version of each transferred zone whenever answers change.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
@@ -27,6 +27,10 @@ pub struct Versions {
     zones: HashMap<Name, Tracked>,
     /// The catalog, by the patterns of those who may have it.
     catalogs: HashMap<String, ServedZone>,
+    /// Zones that have no data that may be answered at the moment, with what they had.
+    suspended: HashMap<Name, ServedZone>,
+    /// Zones whose versions another process still keeps, and that have none yet.
+    waiting: HashSet<Name>,
     /// The static data from which `zones` were made last.
     static_data: Weak<StaticData>,
 }
@@ -44,10 +48,15 @@ struct Tracked {
 /// Keeps versions for the next start. Without them, serials could go back, and every secondary
 /// would transfer everything.
 pub trait KeepsVersions {
-    /// Reads what was kept by this name.
-    fn read_versions(&mut self, file: &str) -> Option<History>;
-    /// Keeps a history by this name.
-    fn keep_versions(&mut self, file: &str, history: &History);
+    /// Whether versions may be made. As long as another process makes and keeps them, its serials
+    /// must not be used for something else: what it kept is served.
+    fn makes_versions(&self) -> bool;
+    /// Reads what was kept of the zone with this stem of a file name.
+    fn read_versions(&mut self, stem: &str) -> Option<History>;
+    /// Keeps the history of the zone with this stem.
+    fn keep_versions(&mut self, stem: &str, history: &History);
+    /// Whether nothing is kept by this stem, or an older history than was to be.
+    fn lacks_versions(&self, stem: &str) -> bool;
 }
 
 /// What decides what is transferred, beside the snapshot.
@@ -80,8 +89,14 @@ impl<'l> TransferSettings<'l> {
 impl Versions {
     /// No versions yet.
     pub fn new(desk: Arc<TransferDesk>) -> Self {
-        let (zones, catalogs, static_data) = (HashMap::new(), HashMap::new(), Weak::new());
-        Self { desk, zones, catalogs, static_data }
+        Self {
+            desk,
+            zones: HashMap::new(),
+            catalogs: HashMap::new(),
+            suspended: HashMap::new(),
+            waiting: HashSet::new(),
+            static_data: Weak::new(),
+        }
     }
 
     /// What answers from the versions.
@@ -92,6 +107,32 @@ impl Versions {
     /// Forgets all versions: those that are kept count, which another process may have written.
     pub fn forget(&mut self) {
         (self.zones, self.catalogs) = (HashMap::new(), HashMap::new());
+        (self.suspended, self.waiting) = (HashMap::new(), HashSet::new());
+    }
+
+    /// Serves keys alone, as long as nobody may transfer anything.
+    pub fn serve_nobody(&mut self, settings: TransferSettings<'_>) {
+        self.forget();
+        let before = self.desk.served();
+        let is_same = before.secondaries.is_empty()
+            && Arc::ptr_eq(&before.keys, settings.keys)
+            && before.udp_size == settings.udp_size;
+        if !is_same {
+            let (keys, udp_size) = (settings.keys.clone(), settings.udp_size);
+            self.desk.serve(Served { keys, udp_size, ..Served::default() });
+        }
+    }
+
+    /// Keeps versions again that could not be written, or that somebody has removed.
+    pub fn keep_again(&self, transfer: &Transfer, keeper: &mut dyn KeepsVersions) {
+        let zones = self.zones.iter().map(|(origin, zone)| (origin, &zone.served));
+        for (origin, zone) in zones.chain(&self.suspended) {
+            keep_if_lacking(&zone_stem(origin), zone, keeper);
+        }
+        let Some(catalog) = &transfer.catalog else { return };
+        for (patterns, zone) in &self.catalogs {
+            keep_if_lacking(&catalog_stem(&catalog.value, patterns), zone, keeper);
+        }
     }
 
     /// Makes versions of what a snapshot answers that is about to be published, keeps and serves
@@ -104,20 +145,27 @@ impl Versions {
         keeper: &mut dyn KeepsVersions,
     ) {
         let secondaries = SecondaryServer::all(&settings.transfer.secondaries, settings.keys);
-        let mut refused = HashSet::new();
         if secondaries.is_empty() {
-            self.forget();
-        } else {
-            self.follow_zones(snapshot, settings, &secondaries, &mut refused, keeper);
-            self.follow_catalogs(settings, &secondaries, keeper);
-            snapshot.serials = self.serials(snapshot.static_data.zones.len());
+            self.serve_nobody(settings);
+            return;
         }
-        let zones: BTreeMap<String, ServedZone> =
-            self.zones.iter().map(|(name, zone)| (zone_key(name), zone.served.clone())).collect();
+        if !keeper.makes_versions() {
+            // The other process may have kept more since.
+            self.forget();
+        }
+        self.waiting.clear();
+        let mut refused = HashSet::new();
+        self.follow_zones(snapshot, settings, &secondaries, &mut refused, keeper);
+        self.follow_catalogs(settings, &secondaries, keeper);
+        snapshot.serials = self.serials(snapshot.static_data.zones.len());
+        let zones = self.zones.iter().map(|(name, zone)| (zone_key(name), zone.served.clone()));
+        let suspended = self.suspended.iter().map(|(name, zone)| (zone_key(name), zone.clone()));
         let served = Served {
             keys: settings.keys.clone(),
             secondaries,
-            zones,
+            zones: zones.collect(),
+            suspended: suspended.collect(),
+            waiting: self.waiting.clone(),
             refused,
             catalog: settings.transfer.catalog.as_ref().map(|catalog| catalog.value.clone()),
             catalogs: self.catalogs.clone(),
@@ -149,6 +197,15 @@ impl Versions {
             });
         let numbers: HashSet<u32> = unchanged.values().map(|zone| zone.number).collect();
         self.zones = unchanged;
+        let mut before: HashMap<Name, ServedZone> =
+            before.drain().map(|(name, zone)| (name, zone.served)).collect();
+        before.extend(self.suspended.drain());
+        let out = snapshot.static_data.zones.iter().filter(|zone| zone.unavailable.is_some());
+        for Zone { origin, .. } in out.filter(|zone| is_taken(zone)) {
+            let known = before.remove(origin);
+            let known = known.or_else(|| kept(&zone_stem(origin), origin, settings.now, keeper));
+            self.suspended.extend(known.map(|known| (origin.clone(), known)));
+        }
         let wanted = |number: u32, zone: &Zone| !numbers.contains(&number) && is_taken(zone);
         let refuses = settings.ecs && settings.transfer.client_names == ClientNames::Refuse;
         for zone in transferred(snapshot, settings.feed, &wanted) {
@@ -164,9 +221,13 @@ impl Versions {
                 error!(zone = %origin, "{origin} is not transferred: it is larger than 4 GiB");
                 continue;
             };
-            let known = before.remove(origin).map(|zone| zone.served);
-            let served = advanced(known, content, &zone_stem(origin), settings.now, keeper);
-            self.zones.insert(origin.clone(), Tracked { number, is_static, served });
+            let known = before.remove(origin);
+            match advanced(known, content, &zone_stem(origin), settings.now, keeper) {
+                Some(served) => {
+                    self.zones.insert(origin.clone(), Tracked { number, is_static, served });
+                }
+                None => drop(self.waiting.insert(origin.clone())),
+            }
         }
     }
 
@@ -185,12 +246,16 @@ impl Versions {
             if self.catalogs.contains_key(&patterns) {
                 continue;
             }
-            let members = self.zones.keys().filter(|zone| secondary.takes.takes(zone));
+            // Who misses a zone in the catalog drops it at once, with all that it still answers.
+            let members = self.zones.keys().chain(self.suspended.keys());
+            let members = members.filter(|zone| secondary.takes.takes(zone));
             let Some(content) = catalog(name, members, seconds(settings.now)) else { continue };
-            let file = format!("{}@{}", zone_stem(name), digest(&patterns));
             let known = before.remove(&patterns);
-            let served = advanced(known, content, &file, settings.now, keeper);
-            self.catalogs.insert(patterns, served);
+            let stem = catalog_stem(name, &patterns);
+            match advanced(known, content, &stem, settings.now, keeper) {
+                Some(served) => drop(self.catalogs.insert(patterns, served)),
+                None => drop(self.waiting.insert(name.clone())),
+            }
         }
     }
 
@@ -206,27 +271,50 @@ impl Versions {
     }
 }
 
-/// The version that follows the one before, or what is kept, if the zone says anything new.
+/// The version that follows the one before, or what is kept, if the zone says anything new. `None`
+/// if another process makes versions and has kept none.
 fn advanced(
     known: Option<ServedZone>,
     content: Content,
-    file: &str,
+    stem: &str,
     now: Timestamp,
     keeper: &mut dyn KeepsVersions,
-) -> ServedZone {
-    let before = known.or_else(|| {
-        let kept = keeper.read_versions(file).filter(|kept| kept.newest().zone == content.zone);
-        kept.map(|kept| ServedZone { history: Arc::new(kept), since: now })
-    });
+) -> Option<ServedZone> {
+    let before = known.or_else(|| kept(stem, &content.zone, now, keeper));
+    if !keeper.makes_versions() {
+        return before;
+    }
     let next = match before {
         None => History::new(content),
         Some(before) => match before.history.followed_by(content) {
-            None => return before,
+            None => return Some(before),
             Some(next) => next,
         },
     };
-    keeper.keep_versions(file, &next);
-    ServedZone { history: Arc::new(next), since: now }
+    keeper.keep_versions(stem, &next);
+    Some(ServedZone { history: Arc::new(next), since: now })
+}
+
+/// What is kept of a zone.
+fn kept(
+    stem: &str,
+    zone: &Name,
+    now: Timestamp,
+    keeper: &mut dyn KeepsVersions,
+) -> Option<ServedZone> {
+    let kept = keeper.read_versions(stem).filter(|kept| kept.newest().zone == *zone)?;
+    Some(ServedZone { history: Arc::new(kept), since: now })
+}
+
+fn keep_if_lacking(stem: &str, zone: &ServedZone, keeper: &mut dyn KeepsVersions) {
+    if keeper.lacks_versions(stem) {
+        keeper.keep_versions(stem, &zone.history);
+    }
+}
+
+/// The stem of the catalog's file for those who may have the zones of these patterns.
+fn catalog_stem(catalog: &Name, patterns: &str) -> String {
+    format!("{}@{}", zone_stem(catalog), digest(patterns))
 }
 
 /// A short name for patterns (FNV-1a), which is the same in every version.

@@ -54,6 +54,6 @@ impl ServerState {
             self.versions.kept(false);
         }
         self.keep_history();
-        self.keep_secondaries();
+        self.keep_transfers();
     }
 }

@@ -28,7 +28,10 @@ pub(super) const SECONDARIES: &str = "secondaries.json";
 
 /// How the names of files of versions of zones begin. They lie in the state directory itself: a
 /// server in its sandbox makes no directories.
-pub(super) const VERSIONS: &str = "transfer-";
+const VERSIONS: &str = "transfer-";
+
+/// How their names end: names of zones have dots, and what is put aside has another extension.
+const VERSIONS_END: &str = ".versions";
 
 /// All files but those of versions.
 pub(super) const FILES: [&str; 5] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARIES];
@@ -39,6 +42,16 @@ pub(super) const MAX_FILE: u64 = 6 * MAX_FEED_SIZE as u64 + (1 << 20);
 
 /// Most octets of a file of versions: a zone of the longest length and its differences.
 pub(super) const MAX_VERSIONS: u64 = 1 << 33;
+
+/// The name of the file of a zone's versions; `stem` is different for each zone.
+pub(super) fn versions_file(stem: &str) -> String {
+    format!("{VERSIONS}{stem}{VERSIONS_END}")
+}
+
+/// Whether a file of this name has versions of a zone.
+pub(super) fn is_versions_file(name: &str) -> bool {
+    name.starts_with(VERSIONS) && name.ends_with(VERSIONS_END)
+}
 
 /// How far a stamp may be in the future. Beyond that, the clock was wrong when the stamp was
 /// written, or is wrong now.

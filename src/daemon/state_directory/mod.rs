@@ -6,7 +6,7 @@ mod offline;
 mod transfers;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use cvdns_io::{cannot_write, is_leftover, put_aside, read_optional, replace_priv
 
 use files::{
     FEED, FILES, FORMAT, FeedFile, HISTORY, HistoryFile, MAX_FILE, OVERRIDES, OverridesFile,
-    RECORD, RecordFile, VERSIONS,
+    RECORD, RecordFile, is_versions_file,
 };
 
 pub use offline::{
@@ -47,6 +47,10 @@ pub(super) struct StateDirectory {
     write_errors: u64,
     /// The number of changes of what secondaries have, as it was when that was written last.
     secondaries_kept: Option<u64>,
+    /// Whether it was read what secondaries had.
+    secondaries_read: bool,
+    /// Files of versions that could not be written.
+    unwritten_versions: BTreeSet<String>,
 }
 
 /// A feed that was in force.
@@ -76,6 +80,8 @@ impl StateDirectory {
             complaints: BTreeMap::new(),
             write_errors: 0,
             secondaries_kept: None,
+            secondaries_read: false,
+            unwritten_versions: BTreeSet::new(),
         }
     }
 
@@ -97,7 +103,14 @@ impl StateDirectory {
 
     /// Writes from now on. Returns whether nothing was written so far.
     pub(super) fn begin_writing(&mut self) -> bool {
+        // The server that had the directory may have written more meanwhile.
+        self.secondaries_read = false;
         std::mem::take(&mut self.is_foreign)
+    }
+
+    /// Whether another process still writes there.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// The directory's path.
@@ -318,7 +331,7 @@ impl StateDirectory {
 fn remove_leftovers(directory: &Path) {
     let is_left = |name: &str| {
         FILES.iter().any(|file| is_leftover(name, file))
-            || target_of(name).is_some_and(|target| target.starts_with(VERSIONS))
+            || target_of(name).is_some_and(is_versions_file)
     };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_left) {

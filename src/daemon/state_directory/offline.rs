@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::files::{
     FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, MAX_VERSIONS, OVERRIDES, OverridesFile,
-    RECORD, RecordFile, SECONDARIES, VERSIONS,
+    RECORD, RecordFile, SECONDARIES, versions_file,
 };
 use crate::load::SignedOverrides;
 use crate::transfer::KeepsVersions;
@@ -89,12 +89,21 @@ pub fn last_history(directory: &Path) -> Option<VersionHistory> {
 pub struct LastVersions<'p>(pub Option<&'p Path>);
 
 impl KeepsVersions for LastVersions<'_> {
-    fn read_versions(&mut self, file: &str) -> Option<History> {
-        let path = self.0?.join(format!("{VERSIONS}{file}"));
+    fn makes_versions(&self) -> bool {
+        // Those that the server would make next.
+        true
+    }
+
+    fn read_versions(&mut self, stem: &str) -> Option<History> {
+        let path = self.0?.join(versions_file(stem));
         kept::from_octets(&read_optional(&path, MAX_VERSIONS).ok()??).ok()
     }
 
     fn keep_versions(&mut self, _: &str, _: &History) {}
+
+    fn lacks_versions(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// Copies the state in `from` to `to`, file by file, unless the file exists there. A command that

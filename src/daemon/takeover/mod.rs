@@ -10,7 +10,8 @@
 //! says that it serves                 ->       stops receiving, answers what it has received
 //!                                     <-       its counters
 //! serves metrics, writes `state`               finishes its connections
-//!                                     <-       what it counted meanwhile; ends
+//!                                     <-       what secondaries took and what it counted
+//!                                              meanwhile; ends
 //! ```
 //!
 //! Until the new server says that it serves, everything may go wrong without a consequence: the

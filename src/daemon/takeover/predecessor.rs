@@ -12,6 +12,7 @@ use super::protocol::{
     OfferedSocket, OfferedState,
 };
 use crate::admin::Counted;
+use crate::transfer::Shown;
 use cvdns_io::private_socket;
 use cvdns_net::{Inherited, OpenSocket, XdpHandover};
 
@@ -191,12 +192,18 @@ impl Predecessor {
         }
     }
 
-    /// Waits until it has ended. Blocks. Returns what it has counted in all; `None` if it ended
-    /// without a word.
-    pub(crate) fn last_counts(mut self) -> Option<Counted> {
+    /// Waits until it has ended. Blocks. Returns what secondaries have, as far as it knows, and
+    /// what it has counted in all; `None` if it ended without a word.
+    pub(crate) fn last_words(mut self) -> Option<(Vec<Shown>, Counted)> {
         self.conversation.allow(FINISH_TIME);
-        match self.conversation.receive() {
-            Ok((FromOld::Finished(counted), _)) => Some(counted),
+        let (mut message, _) = self.conversation.receive().ok()?;
+        let mut shown = Vec::new();
+        if let FromOld::Secondaries(all) = message {
+            shown = all;
+            (message, _) = self.conversation.receive().ok()?;
+        }
+        match message {
+            FromOld::Finished(counted) => Some((shown, counted)),
             _ => None,
         }
     }

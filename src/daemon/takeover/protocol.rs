@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interfaces::OfferedInterface;
 use crate::admin::Counted;
+use crate::transfer::Shown;
 use cvdns_io::DescriptorChannel;
 
 /// The version of these messages. Servers of different versions do not replace each other.
@@ -37,6 +38,9 @@ pub(super) struct Greeting {
     pub version: String,
     /// The number of the process.
     pub process: u32,
+    /// Whether it understands [`FromOld::Secondaries`].
+    #[serde(default)]
+    pub takes_secondaries: bool,
 }
 
 /// What a new server says.
@@ -66,6 +70,8 @@ pub(super) enum FromOld {
     Sockets(Vec<OfferedSocket>),
     /// It has stopped receiving. What it has counted.
     Handed(Counted),
+    /// What secondaries have by its last transfers, for servers that understand this.
+    Secondaries(Vec<Shown>),
     /// Its connections have ended, too. What it has counted in all. The last message.
     Finished(Counted),
 }
@@ -128,6 +134,7 @@ impl Greeting {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: std::process::id(),
+            takes_secondaries: true,
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use super::protocol::{Broken, Conversation, FINISH_TIME, FromOld, Greeting, HANDOVER_TIME};
 use crate::admin::Counted;
+use crate::transfer::Shown;
 
 /// A new server that answers from the same sockets, and waits for this one to stop.
 pub(crate) struct Successor {
@@ -42,12 +43,15 @@ impl Successor {
         Ok(self)
     }
 
-    /// Tells it what was counted in all. Blocks.
+    /// Tells it what secondaries have, and what was counted in all. Blocks.
     ///
     /// # Errors
     /// As of [`Self::hand`].
-    pub(crate) fn finish(mut self, counted: Counted) -> io::Result<()> {
+    pub(crate) fn finish(mut self, shown: Vec<Shown>, counted: Counted) -> io::Result<()> {
         self.conversation.allow(FINISH_TIME);
+        if self.greeting.takes_secondaries && !shown.is_empty() {
+            self.send(&FromOld::Secondaries(shown))?;
+        }
         self.send(&FromOld::Finished(counted))
     }
 

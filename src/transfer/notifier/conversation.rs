@@ -68,7 +68,15 @@ async fn exchange(due: &Due, listen: &[SocketAddr]) -> Result<(), String> {
 
 /// A socket for datagrams to and from one address.
 async fn connected(to: SocketAddr, listen: &[SocketAddr]) -> std::io::Result<UdpSocket> {
-    let socket = match UdpSocket::bind(source(listen, to.ip())).await {
+    // Nothing is sent yet: the system looks up the way.
+    let free = UdpSocket::bind(any(to.ip())).await?;
+    let chosen = free.connect(to).await.and_then(|()| free.local_addr()).ok();
+    let chosen = chosen.map(|address| address.ip());
+    let from = source(listen, to.ip(), chosen);
+    if chosen.is_some() && (from.ip().is_unspecified() || chosen == Some(from.ip())) {
+        return Ok(free);
+    }
+    let socket = match UdpSocket::bind(from).await {
         Ok(socket) => socket,
         // The address may have gone from its interface.
         Err(_) => UdpSocket::bind(any(to.ip())).await?,

@@ -14,7 +14,7 @@ use crate::support::reply::{Record, Reply, sets};
 use crate::support::rr;
 use crate::support::tools::{Peer, output};
 
-const TYPES: [u16; 7] = [rr::A, rr::AAAA, rr::TXT, rr::NS, rr::SOA, rr::MX, rr::CNAME];
+pub(crate) const TYPES: [u16; 7] = [rr::A, rr::AAAA, rr::TXT, rr::NS, rr::SOA, rr::MX, rr::CNAME];
 
 /// How often the server is asked for all addresses of a pool: windows turn, and each address is in
 /// many.

@@ -1,10 +1,10 @@
 //! What is exported is what is answered: real BIND, Knot and NSD load it, and are asked beside the
 //! real server.
 
-mod answers;
+pub(crate) mod answers;
 mod checkers;
-mod exporting;
-mod servers;
+pub(crate) mod exporting;
+pub(crate) mod servers;
 mod views;
 mod watching;
 mod wicked;

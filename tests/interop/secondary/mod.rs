@@ -1,7 +1,7 @@
 //! cvdns as a secondary of BIND and Knot (docs/secondary.md).
 
 mod page;
-mod servers;
+pub(crate) mod servers;
 mod signatures;
 mod transfers;
 

@@ -6,27 +6,27 @@ use std::fs;
 use std::path::Path;
 
 /// The key of all transfers.
-pub(super) const KEY: &str = "transfer";
+pub(crate) const KEY: &str = "transfer";
 
 /// A server that gives a zone away, to whoever has the key.
-pub(super) struct Hidden {
-    pub(super) peer: Option<Peer>,
+pub(crate) struct Hidden {
+    pub(crate) peer: Option<Peer>,
     kind: Kind,
     dir: tempfile::TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     origin: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Bind,
     Knot,
 }
 
-pub(super) const BOTH: [Kind; 2] = [Kind::Bind, Kind::Knot];
+pub(crate) const BOTH: [Kind; 2] = [Kind::Bind, Kind::Knot];
 
 /// A file of keys as `tsig-keygen` writes it.
-pub(super) fn key(name: &str, algorithm: &str) -> String {
+pub(crate) fn key(name: &str, algorithm: &str) -> String {
     output(tool("tsig-keygen").args(["-a", algorithm, name]))
 }
 
@@ -36,7 +36,7 @@ fn secret(key: &str) -> &str {
 
 impl Hidden {
     /// Serves this zone, and sends NOTIFY to a secondary on this port.
-    pub(super) fn start(
+    pub(crate) fn start(
         kind: Kind,
         (origin, text): (&str, &str),
         key: &str,
@@ -76,7 +76,7 @@ impl Hidden {
     }
 
     /// Starts it, or starts it again.
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let conf = self.dir.path().join("conf");
         let mut command = match self.kind {
             Kind::Bind => tool("named"),
@@ -91,7 +91,7 @@ impl Hidden {
     }
 
     /// Ends it without a word.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(peer) = self.peer.take() {
             peer.kill();
         }
@@ -103,7 +103,7 @@ impl Hidden {
     }
 
     /// Has it serve another version.
-    pub(super) fn change(&self, text: &str) {
+    pub(crate) fn change(&self, text: &str) {
         self.write(text);
         let peer = self.peer.as_ref().expect("it runs");
         match self.kind {
@@ -117,7 +117,7 @@ impl Hidden {
 }
 
 /// All records of a master file in canonical order, as `named-compilezone` prints them.
-pub(super) fn compiled(origin: &str, path: &Path) -> Vec<String> {
+pub(crate) fn compiled(origin: &str, path: &Path) -> Vec<String> {
     let mut command = tool("named-compilezone");
     command
         .args(["-q", "-i", "none", "-k", "ignore", "-n", "ignore", "-M", "ignore", "-S", "ignore"]);

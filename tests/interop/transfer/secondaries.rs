@@ -55,6 +55,8 @@ impl Program {
 pub(super) struct Secondary {
     pub(super) program: Program,
     pub(super) port: u16,
+    /// The loopback address of its primary. It listens on both.
+    primary: &'static str,
     dir: tempfile::TempDir,
     child: Option<Child>,
 }
@@ -63,8 +65,18 @@ impl Secondary {
     /// A secondary of the server on this port for these zones, not yet started. BIND and Knot
     /// learn the zones from the catalog.
     pub(super) fn new(program: Program, port: u16, primary: u16, zones: &[&str]) -> Self {
+        Self::of_address(program, port, ("127.0.0.1", primary), zones)
+    }
+
+    /// The same with its primary at this address of loopback.
+    pub(super) fn of_address(
+        program: Program,
+        port: u16,
+        (address, primary): (&'static str, u16),
+        zones: &[&str],
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let secondary = Self { program, port, dir, child: None };
+        let secondary = Self { program, port, primary: address, dir, child: None };
         let config = match program {
             Program::Named => secondary.named(primary),
             Program::Knotd => secondary.knotd(primary),
@@ -77,10 +89,11 @@ impl Secondary {
     fn named(&self, primary: u16) -> String {
         let (key, algorithm) = (self.program.key(), self.program.algorithm());
         let (dir, port) = (self.dir.path().display(), self.port);
-        let primaries = format!("{{ 127.0.0.1 port {primary} key {key}; }}");
+        let primaries = format!("{{ {} port {primary} key {key}; }}", self.primary);
         format!(
             "key {key} {{ algorithm {algorithm}; secret \"{SECRET}\"; }};\n\
-             options {{ directory \"{dir}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+             options {{ directory \"{dir}\"; listen-on port {port} {{ 127.0.0.1; }};\n\
+             listen-on-v6 port {port} {{ ::1; }};\n\
              pid-file none; session-keyfile none; recursion no; dnssec-validation no; notify no;\n\
              empty-zones-enable no; allow-transfer {{ 127.0.0.1; }}; min-refresh-time 1; min-retry-time 1;\n\
              serial-query-rate 1000; minimal-responses yes;\n\
@@ -92,13 +105,13 @@ impl Secondary {
 
     fn knotd(&self, primary: u16) -> String {
         let (key, algorithm) = (self.program.key(), self.program.algorithm());
-        let (dir, port) = (self.dir.path().display(), self.port);
+        let (dir, port, address) = (self.dir.path().display(), self.port, self.primary);
         format!(
-            "server:\n  rundir: {dir}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n\
+            "server:\n  rundir: {dir}\n  listen: [127.0.0.1@{port}, ::1@{port}]\n  udp-workers: 1\n  tcp-workers: 1\n\
              log:\n  - target: stderr\n    any: info\n\
              key:\n  - id: {key}\n    algorithm: {algorithm}\n    secret: {SECRET}\n\
-             remote:\n  - id: primary\n    address: 127.0.0.1@{primary}\n    key: {key}\n\
-             acl:\n  - id: notify\n    address: 127.0.0.1\n    key: {key}\n    action: notify\n\
+             remote:\n  - id: primary\n    address: {address}@{primary}\n    key: {key}\n\
+             acl:\n  - id: notify\n    address: {address}\n    key: {key}\n    action: notify\n\
              \x20 - id: transfer\n    address: 127.0.0.1\n    action: transfer\n\
              database:\n  storage: {dir}\n\
              template:\n  - id: default\n    storage: {dir}\n    zonefile-sync: -1\n    zonefile-load: none\n    \
@@ -113,9 +126,9 @@ impl Secondary {
 
     fn nsd(&self, primary: u16, zones: &[&str]) -> String {
         let (key, algorithm) = (self.program.key(), self.program.algorithm());
-        let (dir, port) = (self.dir.path().display(), self.port);
+        let (dir, port, address) = (self.dir.path().display(), self.port, self.primary);
         let mut config = format!(
-            "server:\n  ip-address: 127.0.0.1\n  port: {port}\n  server-count: 1\n  username: \"\"\n  zonesdir: \"{dir}\"\n\
+            "server:\n  ip-address: 127.0.0.1\n  ip-address: ::1\n  port: {port}\n  server-count: 1\n  username: \"\"\n  zonesdir: \"{dir}\"\n\
              \x20 database: \"\"\n  pidfile: \"{dir}/pid\"\n  xfrdfile: \"{dir}/xfrd\"\n  xfrdir: \"{dir}\"\n\
              \x20 zonelistfile: \"{dir}/zones\"\n  minimal-responses: yes\n  rrl-ratelimit: 0\n  xfrd-reload-timeout: 0\n\
              remote-control:\n  control-enable: no\n\
@@ -124,8 +137,8 @@ impl Secondary {
         for zone in zones {
             let _ = write!(
                 config,
-                "zone:\n  name: {zone}\n  zonefile: {zone}.zone\n  request-xfr: 127.0.0.1@{primary} {key}\n  \
-                 allow-notify: 127.0.0.1 {key}\n  provide-xfr: 127.0.0.1 NOKEY\n  min-retry-time: 1\n  min-refresh-time: 1\n"
+                "zone:\n  name: {zone}\n  zonefile: {zone}.zone\n  request-xfr: {address}@{primary} {key}\n  \
+                 allow-notify: {address} {key}\n  provide-xfr: 127.0.0.1 NOKEY\n  min-retry-time: 1\n  min-refresh-time: 1\n"
             );
         }
         config

@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use super::files;
 use super::secondaries::{AXFR, Program, SECRET, serial, signed, transferred};
 use crate::support::client::{ALL, framed, read};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, Files};
 use crate::support::packet::Query;
 use crate::support::reply::Reply;
 use crate::support::tools::output;
@@ -60,7 +60,7 @@ fn rfc8945_5_2_each_bad_signature_gets_its_error() {
 }
 
 /// A connection from this address, with a small buffer for what comes.
-fn connected(from: IpAddr, port: u16) -> TcpStream {
+pub(super) fn connected(from: IpAddr, port: u16) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     socket.bind(&SocketAddr::new(from, 0).into()).expect("an address of loopback");
@@ -72,6 +72,11 @@ fn connected(from: IpAddr, port: u16) -> TcpStream {
 
 /// A server with a zone that no buffer holds.
 fn large() -> Daemon {
+    Daemon::start(&large_files())
+}
+
+/// The files of that server.
+pub(super) fn large_files() -> Files {
     let mut zone =
         "$TTL 60\n@ SOA ns h 7 3600 900 1209600 60\n@ NS ns\nns A 192.0.2.1\n".to_owned();
     for number in 0..120_000 {
@@ -84,7 +89,7 @@ fn large() -> Daemon {
     let config = config.replacen("[geoip]", "[[zone]]\nfile = \"large.toml\"\n[geoip]", 1);
     let toml = "format = 1\norigin = \"large.example\"\nrecords = \"large.zone\"\n";
     let files = files.with("large.toml", toml).with("large.zone", zone);
-    Daemon::start(&files.with("cvdns.toml", config))
+    files.with("cvdns.toml", config)
 }
 
 /// 500 transfers at the same time, none of which is read: 16 of a client and 32 in all begin, the

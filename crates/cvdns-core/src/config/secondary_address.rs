@@ -21,17 +21,21 @@ pub enum SecondaryAddress {
 impl SecondaryAddress {
     /// Whether it has this address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let canonical = address.to_canonical();
         match self {
-            Self::Server(server) => server.ip().to_canonical() == address,
-            Self::Network(network) => network.contains(&address),
+            Self::Server(server) => server.ip().to_canonical() == canonical,
+            Self::Network(network) => network.contains(&canonical) || network.contains(&address),
         }
     }
 
     /// Where it is notified; `None` for a network.
     pub fn notified(&self) -> Option<SocketAddr> {
         match self {
-            Self::Server(server) => Some(*server),
+            Self::Server(server) => {
+                let mut server = *server;
+                server.set_ip(server.ip().to_canonical());
+                Some(server)
+            }
             Self::Network(_) => None,
         }
     }
@@ -102,5 +106,8 @@ mod tests {
         let network: SecondaryAddress = "2001:db8::/32".parse().unwrap();
         assert!(network.contains("2001:db8::1".parse().unwrap()));
         assert!(!network.contains("192.0.2.53".parse().unwrap()));
+        let mapped: SecondaryAddress = "::ffff:192.0.2.53".parse().unwrap();
+        assert!(mapped.contains("192.0.2.53".parse().unwrap()));
+        assert_eq!(mapped.notified(), Some("192.0.2.53:53".parse().unwrap()));
     }
 }

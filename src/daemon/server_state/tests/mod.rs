@@ -172,3 +172,20 @@ fn an_unreadable_signature_is_not_called_missing() {
     let complaint = state.feed.complaint().unwrap();
     assert!(complaint.contains("feed.json.minisig: it is a pipe"), "{complaint}");
 }
+
+/// A server without `[transfer]` neither compiles for it nor has a thread for it.
+#[test]
+fn transfers_cost_nothing_where_there_are_none() {
+    let feed = project().join("feed.json");
+    let mut state = example(&feed);
+    let now = Timestamp::now();
+    let before = (state.publisher.compiled(), newest(&state));
+    state.begin_transfers(Arc::default(), now);
+    state.begin_notifying(Vec::new());
+    assert_eq!(state.publisher.compiled(), before.0);
+    assert!(before.1.ptr_eq(&newest(&state)));
+    // Nothing is put in force again and again.
+    let served = state.transfers().unwrap().served();
+    state.publish(state.publisher.static_data(), now);
+    assert!(Arc::ptr_eq(&served, &state.transfers().unwrap().served()));
+}

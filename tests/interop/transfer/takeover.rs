@@ -1,0 +1,147 @@
+//! A server with secondaries is replaced by another process (`cvdns serve --replace`).
+
+use std::fs;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use super::following::change;
+use super::secondaries::{AXFR, Program, SECRET, serial, signed};
+use super::wicked::{connected, large_files};
+use super::{all_must_follow, scene_of, status};
+use crate::support::client::{framed, read};
+use crate::support::daemon::{Daemon, Files};
+use crate::support::fixture::{self, feed, states};
+use crate::support::ports;
+use crate::support::reply::Reply;
+use crate::support::rr;
+use crate::support::tools::{output, tool};
+
+/// With a socket of takeovers, and this admin port.
+fn replaceable(files: Files, admin: u16) -> Files {
+    let config = files
+        .text("cvdns.toml")
+        .replace("[server]\n", "[server]\ntakeover = \"run/takeover.sock\"\n");
+    assert!(config.contains("takeover"), "{config}");
+    let config = format!("{config}[admin]\nlisten = \"127.0.0.1:{admin}\"\n");
+    files.with("cvdns.toml", config)
+}
+
+/// Asks for a zone's serial all the time, and fails where it goes back.
+struct SerialWatch {
+    is_over: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl SerialWatch {
+    fn start(port: u16) -> Self {
+        let (is_over, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (over, count) = (is_over.clone(), asked.clone());
+        let thread = spawn(move || {
+            let mut before = serial(port, fixture::ORIGIN).expect("a serial");
+            while !over.load(Relaxed) {
+                let now = serial(port, fixture::ORIGIN).expect("every query is answered");
+                assert!(now.wrapping_sub(before) < 1 << 31, "{now} after {before}");
+                before = now;
+                count.fetch_add(1, Relaxed);
+            }
+        });
+        Self { is_over, asked, thread }
+    }
+
+    fn stop(self) -> usize {
+        self.is_over.store(true, Relaxed);
+        self.thread.join().expect("no serial went back");
+        self.asked.load(Relaxed)
+    }
+}
+
+/// Serials, differences, and what each secondary has go on. Whatever changes meanwhile arrives.
+#[test]
+fn secondaries_do_not_notice_a_takeover() {
+    let admin = ports::free();
+    let (mut daemon, secondaries) = scene_of("127.0.0.1", |files| replaceable(files, admin));
+    all_must_follow(&daemon, &secondaries);
+    let watch = SerialWatch::start(daemon.port());
+    for round in 1..=4u64 {
+        let before = change(&daemon, 10 * round + 1);
+        // Both processes see this one, at whatever moment.
+        let out = states(&[("fr1.example", "down")]);
+        daemon.write_feed(&feed(1_000 + 10 * round + 2, &out));
+        let (exit, log) = daemon.replace();
+        assert_eq!(exit.code(), Some(0), "{log}");
+        daemon.until("the feed is in force", || {
+            serial(daemon.port(), fixture::ORIGIN).is_some_and(|now| now != before)
+        });
+        let after = change(&daemon, 10 * round + 4);
+        all_must_follow(&daemon, &secondaries);
+        // The new one has the differences from the versions of the one before.
+        let mut dig = tool("dig");
+        let program = Program::Named;
+        let key = format!("{}:{}:{SECRET}", program.algorithm(), program.key());
+        dig.args(["@127.0.0.1", "-p", &daemon.port().to_string(), "-y", &key, fixture::ORIGIN]);
+        let said = output(dig.args([&format!("IXFR={before}"), "+noall", "+answer"]));
+        // RFC 1995 section 4: a difference begins and ends with SOA records of its own.
+        let soas = said.lines().filter(|line| line.contains("SOA")).count();
+        assert!(soas >= 4, "no differences from {before} to {after}:\n{said}");
+        daemon.until("it knows what all have", || {
+            let status = status(admin);
+            let all = status["secondaries"].as_array().expect("secondaries").clone();
+            let zones = |of: &serde_json::Value| of["zones"].as_array().expect("zones").clone();
+            all.len() == 3
+                && all.iter().flat_map(zones).all(|zone| zone["current"] == true)
+                && all.iter().all(|of| zones(of).len() >= 2)
+        });
+    }
+    assert!(watch.stop() > 100);
+}
+
+/// Who is in the middle of a transfer gets the rest of it from the old process, whole and of one
+/// version, and the new process learns of it.
+#[test]
+fn a_transfer_that_is_under_way_is_finished() {
+    let admin = ports::free();
+    let mut daemon = Daemon::start(&replaceable(large_files(), admin));
+    let new_log = daemon.path().join("log.1");
+    let mut connection = connected([127, 0, 0, 1].into(), daemon.port());
+    connection.write_all(&framed(&signed("large.example", AXFR))).expect("sent");
+    let first = read(&mut connection).expect("the first message");
+    let reader = spawn(move || {
+        let mut messages = vec![first];
+        let serves =
+            || fs::read_to_string(&new_log).is_ok_and(|log| log.contains("answering on ["));
+        let (mut records, mut after_takeover) = (Vec::new(), 0);
+        loop {
+            for message in messages.drain(..) {
+                let reply = Reply::walk(&message).expect("well formed");
+                assert_eq!(reply.rcode(), rr::NOERROR);
+                records.extend(reply.answer.into_iter().map(|record| (record.rtype, record.rdata)));
+            }
+            if records.len() > 1 && records.last().is_some_and(|(rtype, _)| *rtype == rr::SOA) {
+                return (records, after_takeover);
+            }
+            // Slowly, so that there is something left for the time after, but not so slowly that it
+            // would be given up.
+            if serves() {
+                after_takeover += 1;
+            } else {
+                sleep(Duration::from_millis(50));
+            }
+            messages.push(read(&mut connection).expect("the next message"));
+        }
+    });
+    let (exit, log) = daemon.replace();
+    assert_eq!(exit.code(), Some(0), "{log}");
+    let (records, after_takeover) = reader.join().expect("a whole transfer");
+    assert!(after_takeover > 10, "{after_takeover} messages came after the takeover");
+    assert_eq!(records.len(), 120_004);
+    assert_eq!(records[0], records[120_003], "one version from the beginning to the end");
+    daemon.until("the new process knows", || {
+        let status = status(admin);
+        let zones = status["secondaries"][0]["zones"].as_array().expect("zones").clone();
+        zones.iter().any(|zone| zone["zone"] == "large.example" && zone["current"] == true)
+    });
+}
