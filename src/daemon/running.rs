@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -30,7 +29,7 @@ use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Tallies, XdpHandover, available_cores};
+use cvdns_net::{Counters, Listeners, OpenSocket, Serving, Tallies, XdpHandover, available_cores};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -58,14 +57,13 @@ impl Daemon {
         let mut pollers = Pollers::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut pollers, &mut state, patience).await;
-        let predecessor = succession::check(predecessor, &state)?;
+        let predecessor = succession::check(predecessor, &mut state)?;
         let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
         let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
         let (sockets, xdp) = shared(&listeners, &admin)?;
-        state.follow_predecessor(Timestamp::now());
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
         // The threads of observers end when the last observer is dropped.
@@ -103,10 +101,7 @@ impl Daemon {
                 supervision.stopping();
                 drop(admin);
                 close(offering, false);
-                let counters = serving.stop().await;
-                // What the last transfers have brought.
-                state.end_transfers();
-                counters
+                stop(serving, &mut state).await
             }
             Ending::Replaced(successor) => {
                 close(offering, successor.keeps_file());
@@ -140,6 +135,14 @@ fn answering(
         None => make,
     };
     Ok((make, threads))
+}
+
+/// Stops receiving, and finishes the connections.
+async fn stop(serving: Serving, state: &mut ServerState) -> Counters {
+    let counters = serving.stop().await;
+    // What the last transfers have brought.
+    state.end_transfers();
+    counters
 }
 
 /// Everything that another process is given, once more.

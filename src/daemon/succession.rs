@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
@@ -18,17 +19,19 @@ use cvdns_net::{Counters, Serving};
 pub(super) const FEED_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checks that a new server answers no worse than the one that it is to replace, which may have a
-/// feed that the new one cannot get.
+/// feed that the new one cannot get. Goes on from the versions of zones for secondaries that the
+/// running one has kept by now.
 ///
 /// # Errors
 /// When it would. The running server is told.
 pub(super) fn check(
     predecessor: Option<Predecessor>,
-    state: &ServerState,
+    state: &mut ServerState,
 ) -> io::Result<Option<Predecessor>> {
     let Some(predecessor) = predecessor else { return Ok(None) };
     let lacks_feed = state.loaded().feed.is_some() && !state.has_feed();
     if !(lacks_feed && predecessor.has_feed()) {
+        state.follow_predecessor(Timestamp::now());
         return Ok(Some(predecessor));
     }
     let reason = "it has no feed yet, and the running server has one";

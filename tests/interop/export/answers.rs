@@ -43,13 +43,15 @@ impl Outcome {
         };
         let reply = ask(Transport::Udp4);
         let reply = if reply.has(TC) { ask(Transport::Tcp4) } else { reply };
+        let is_soa = |record: &Record| record.rtype == rr::SOA;
+        let is_no_data = reply.rcode() == 0 && !reply.answer.iter().any(is_soa);
         let record = |record: &Record| {
             let mut record = record.folded();
             if record.rtype == rr::SOA {
                 let at = record.rdata.len() - 20;
                 record.rdata[at..at + 4].fill(0);
                 // NODATA at names with mirrors is shorter than a zone file can have it.
-                if reply.rcode() == 0 && reply.answer.is_empty() {
+                if is_no_data {
                     record.ttl = 0;
                 }
             }

@@ -67,7 +67,7 @@ fn scene_of(
         .into_iter()
         .map(|(program, port)| {
             let primary = (address, daemon.port());
-            let mut secondary = Secondary::of_address(program, port, primary, &ZONES);
+            let mut secondary = Secondary::new(program, port, primary, &ZONES);
             secondary.start();
             secondary
         })

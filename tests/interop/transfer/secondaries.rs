@@ -62,14 +62,9 @@ pub(super) struct Secondary {
 }
 
 impl Secondary {
-    /// A secondary of the server on this port for these zones, not yet started. BIND and Knot
-    /// learn the zones from the catalog.
-    pub(super) fn new(program: Program, port: u16, primary: u16, zones: &[&str]) -> Self {
-        Self::of_address(program, port, ("127.0.0.1", primary), zones)
-    }
-
-    /// The same with its primary at this address of loopback.
-    pub(super) fn of_address(
+    /// A secondary of the server at this address of loopback and port for these zones, not yet
+    /// started. BIND and Knot learn the zones from the catalog.
+    pub(super) fn new(
         program: Program,
         port: u16,
         (address, primary): (&'static str, u16),
@@ -96,7 +91,7 @@ impl Secondary {
              listen-on-v6 port {port} {{ ::1; }};\n\
              pid-file none; session-keyfile none; recursion no; dnssec-validation no; notify no;\n\
              empty-zones-enable no; allow-transfer {{ 127.0.0.1; }}; min-refresh-time 1; min-retry-time 1;\n\
-             serial-query-rate 1000; minimal-responses yes;\n\
+             serial-query-rate 1000; minimal-responses yes; zero-no-soa-ttl no;\n\
              catalog-zones {{ zone \"{CATALOG}\" default-primaries {primaries} in-memory no\n\
              zone-directory \"{dir}\" min-update-interval 1s; }}; }};\ncontrols {{ }};\n\
              zone \"{CATALOG}\" {{ type secondary; primaries {primaries}; file \"catalog\"; }};\n"
