@@ -178,8 +178,9 @@ impl ZoneFinder<'_> {
         let has_none = input.unavailable == Some(Unavailable::NotTransferred);
         let is_same = copies.version(origin) == zone.version;
         let records = input.records.clone();
+        let unavailable = input.unavailable;
         let found = Found {
-            zone: ExpandedZone { country: None, records, unavailable: input.unavailable },
+            zone: ExpandedZone { unavailable, ..ExpandedZone::new(None, records) },
             checked: zone.checked,
             version: zone.version,
         };
@@ -210,7 +211,7 @@ impl ZoneFinder<'_> {
         problems.append(found);
         let records = Arc::new(records?);
         let checked = copies.note(origin).map(|note| note.checked);
-        let zone = ExpandedZone { country: None, records, unavailable: None };
+        let zone = ExpandedZone::new(None, records);
         Some(Found { zone, checked, version })
     }
 }

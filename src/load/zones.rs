@@ -99,7 +99,7 @@ fn zones_of_file(
             problems.append(found);
         }
         if records.get(&records.origin, rtype::SOA).is_some() {
-            zones.push(ExpandedZone { country, records: Arc::new(records), unavailable: None });
+            zones.push(ExpandedZone::new(country, Arc::new(records)));
         }
         if failed {
             break;

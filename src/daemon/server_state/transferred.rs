@@ -310,8 +310,7 @@ impl ServerState {
     fn place(&mut self, zone: &Name, records: &Arc<Records>) -> Option<ExpandedZone> {
         let zone = self.loaded.transferred.iter().find(|of| of.origin == *zone)?;
         let input = zone.input_mut(&mut self.loaded.inputs.zones)?;
-        let placed =
-            ExpandedZone { country: input.country, records: records.clone(), unavailable: None };
+        let placed = ExpandedZone { records: records.clone(), unavailable: None, ..input.clone() };
         Some(std::mem::replace(input, placed))
     }
 

@@ -15,6 +15,7 @@ use super::pools::{PathChoice, Paths};
 use super::template::{TemplateId, Templates};
 use super::unavailable::Unavailable;
 use super::yields::Walk;
+use crate::dnssec::ZoneSigning;
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
@@ -212,6 +213,8 @@ pub struct Zone {
     pub parent: Option<Parent>,
     /// Why the zone has no data; `None` when it has.
     pub unavailable: Option<Unavailable>,
+    /// How the zone is signed; `None` if it is not.
+    pub signing: Option<Arc<ZoneSigning>>,
 }
 
 /// A fleet with its paths.

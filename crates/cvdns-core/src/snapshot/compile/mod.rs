@@ -184,6 +184,7 @@ impl<'i> Compiler<'i> {
             no_data,
             parent: None,
             unavailable: current.zone.unavailable,
+            signing: current.zone.signing.clone(),
         });
     }
 
