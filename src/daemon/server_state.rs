@@ -27,6 +27,7 @@ use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::secondary::NotifyListener;
+use super::signing::ZoneSigner;
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::version_memory::{self, VersionMemory};
 use super::zone_checks::ZoneChecks;
@@ -66,6 +67,8 @@ pub(super) struct ServerState {
     /// Answers NOTIFY.
     notified: NotifyListener,
     state_directory: StateDirectory,
+    /// Signs zones with `[dnssec]`.
+    signer: ZoneSigner,
     /// Versions of transferred zones; `None` where nobody is served.
     zone_versions: Option<Versions>,
     publisher: Publisher,
@@ -124,6 +127,7 @@ impl ServerState {
             follows_copies: false,
             notified: NotifyListener::default(),
             state_directory,
+            signer: ZoneSigner::default(),
             zone_versions: None,
             publisher,
             reporter: Reporter::default(),
@@ -131,6 +135,7 @@ impl ServerState {
             started: now,
             reloads: [0; 2],
         };
+        state.signer.resume(state.state_directory.signed());
         state.reporter.note_problems(problems);
         state.start(kept, now);
         Some(state)
@@ -159,10 +164,19 @@ impl ServerState {
         if !self.has_feed() && !is_fetched {
             self.log_without_feed();
         }
+        self.sign_first(now);
         self.show();
         self.publisher.reclaim();
         give_back();
         self.publisher.prefer_huge_pages();
+    }
+
+    /// Signs the snapshot that was there before any feed.
+    fn sign_first(&mut self, now: Timestamp) {
+        let newest = self.publisher.newest();
+        if newest.signatures.is_empty() && !newest.static_data.chains.is_empty() {
+            self.publish(newest.static_data.clone(), now);
+        }
     }
 
     /// Reads all followed files, and takes over what is good and new.
@@ -315,7 +329,17 @@ impl ServerState {
         let newest = self.publisher.newest();
         let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        change.into_iter().chain(ages).chain(waits).chain(expiry).fold(half_hour, Timestamp::min)
+        // Signatures are in force until the end of that second.
+        let renewal = newest.signatures.renewal().map(|second| second.saturating_add(1));
+        let renewal = renewal.and_then(|second| Timestamp::from_second(second).ok());
+        let renewal = renewal.filter(|moment| *moment > published);
+        change
+            .into_iter()
+            .chain(ages)
+            .chain(waits)
+            .chain(expiry)
+            .chain(renewal)
+            .fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.
@@ -427,6 +451,8 @@ impl ServerState {
         self.follow_flapping(now);
         let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
         self.follow_transfers(&mut compiled.snapshot, now);
+        self.signer.sign(&mut compiled.snapshot, &self.publisher.newest(), now);
+        self.signer.keep(&mut self.state_directory);
         self.overrides.log(now);
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);

@@ -3,6 +3,7 @@
 
 mod files;
 mod offline;
+mod signed;
 mod transfers;
 mod zones;
 
@@ -47,6 +48,8 @@ pub(super) struct StateDirectory {
     write_errors: u64,
     /// The number of changes of what secondaries have, as it was when that was written last.
     secondaries_kept: Option<u64>,
+    /// The latest moment for which zones were signed, as it was written last.
+    signed: Option<Timestamp>,
 }
 
 /// A feed that was in force.
@@ -76,6 +79,7 @@ impl StateDirectory {
             complaints: BTreeMap::new(),
             write_errors: 0,
             secondaries_kept: None,
+            signed: None,
         }
     }
 

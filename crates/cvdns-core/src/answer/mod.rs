@@ -13,6 +13,7 @@ mod query_counters;
 mod reclaimer;
 mod request;
 pub mod respond;
+mod signed;
 mod stats;
 
 pub use diagnose::diagnosed_name;

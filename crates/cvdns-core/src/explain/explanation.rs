@@ -234,7 +234,7 @@ impl OutcomeKind {
             _ => {}
         }
         match outcome {
-            Outcome::Static { .. } => Self::Static,
+            Outcome::Static { .. } | Outcome::Nsec => Self::Static,
             Outcome::Pool { .. } => Self::Pool,
             Outcome::Text { .. } => Self::Record,
             Outcome::DownloadReport { .. } => Self::Ping,

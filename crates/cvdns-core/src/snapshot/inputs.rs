@@ -74,6 +74,14 @@ impl ExpandedZone {
         Self { country, records, unavailable: None, signing: None }
     }
 
+    /// The zone with the records of its keys among its static records. Whatever else DNSSEC adds to
+    /// a zone must not be in the files of a zone that is signed here.
+    pub(super) fn with_keys(&self, problems: &mut Problems) -> Self {
+        let Some(signing) = &self.signing else { return self.clone() };
+        let records = self.records.with_keys(&signing.key_records, problems);
+        Self { records: Arc::new(records), ..self.clone() }
+    }
+
     /// A zone that is to be transferred and has not been yet. Its only record, a SOA record of
     /// zeros, is never answered.
     pub fn not_transferred(origin: &Name, country: Option<Country>) -> Self {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::inputs::{ExpandedZone, Inputs, ZoneInput};
 use super::name_class::NameClass;
 use super::names::{NameList, NameTable};
+use super::nsec_chain::NsecChain;
 use super::pools::PathChoice;
 use super::static_data::{
     Answer, Below, Node, NodeAnswer, NodeKind, Parent, ParentDs, ReleaseText, Rule, StaticData,
@@ -103,6 +104,7 @@ impl<'i> Compiler<'i> {
         problems: &mut Problems,
     ) {
         let number = self.tables.static_data.zones.len() as u32;
+        let zone = &zone.with_keys(problems);
         let records = self.tables.add_records(zone.records.clone());
         let current = CurrentZone { number, records, plan, input, zone };
         if let Some(why) = zone.unavailable {
@@ -375,6 +377,7 @@ impl<'i> Compiler<'i> {
         static_data.names = NameTable::new(self.names.iter());
         links::link_wildcards(&mut static_data, &self.names);
         links::link_parents(&mut static_data, &self.names, &self.apexes, &self.parents_with_ds);
+        static_data.chains = NsecChain::all(&static_data, &self.names);
         for rule in &static_data.rules {
             if let Some(plan) = static_data.plans.get_mut(rule.plan as usize) {
                 plan.ttl = plan.ttl.max(rule.ttl);

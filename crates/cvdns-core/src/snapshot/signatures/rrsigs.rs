@@ -1,0 +1,151 @@
+//! RRSIG records as octets.
+
+use super::store::SignatureStore;
+use crate::dnssec::{
+    Covered, SIGNATURE, Signature, SigningKey, Validity, ZoneSigning, head, signed_octets,
+};
+use crate::wire::{class, rtype};
+
+/// Octets of a record between its owner and its RDATA: type, class, TTL, RDLENGTH.
+pub(in crate::snapshot) const FIXED: usize = 10;
+
+/// RRSIG records of one `RRset`, each without its owner: type, class, TTL, RDLENGTH, RDATA. All
+/// have the same length.
+#[derive(Debug, Clone, Copy)]
+pub struct Rrsigs<'s> {
+    octets: &'s [u8],
+    count: u16,
+}
+
+/// Signs what belongs to a zone.
+pub(super) struct Signer<'s> {
+    /// The zone's name in wire form.
+    pub origin: &'s [u8],
+    pub signing: &'s ZoneSigning,
+    pub store: &'s SignatureStore,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What the signatures of sets with the same owner and type have in common.
+#[derive(Debug)]
+pub(super) struct SignatureHeads {
+    /// RDATA up to the signature, one for each key.
+    heads: Box<[Box<[u8]>]>,
+    /// From when on other signatures take the place of these, in Unix seconds.
+    pub renewal: i64,
+}
+
+impl<'s> Rrsigs<'s> {
+    /// RRSIG records from their octets.
+    pub fn new(octets: &'s [u8], count: u16) -> Self {
+        Self { octets, count }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// Their TTL in seconds: that of what they cover.
+    pub fn ttl(&self) -> u32 {
+        // Type and class precede it.
+        let ttl = self.octets.get(4..8).and_then(|ttl| ttl.try_into().ok());
+        ttl.map_or(0, u32::from_be_bytes)
+    }
+
+    /// Each record without its owner.
+    pub fn records(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+        let length = self.octets.len().checked_div(self.count.into()).unwrap_or_default();
+        self.octets.chunks_exact(length.max(1))
+    }
+
+    /// RDATA of each record.
+    pub fn rdatas(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+        self.records().filter_map(|record| record.get(FIXED..))
+    }
+}
+
+impl SignatureHeads {
+    pub(super) fn new(
+        keys: &[SigningKey],
+        covered: &Covered<'_>,
+        origin: &[u8],
+        validity: &Validity,
+    ) -> Self {
+        let of_key = |key: &SigningKey| {
+            let (algorithm, tag) = (key.dnskey.algorithm.number(), key.dnskey.tag());
+            head(covered, algorithm, tag, origin, validity).into()
+        };
+        Self { heads: keys.iter().map(of_key).collect(), renewal: validity.renewal }
+    }
+
+    /// The head of each key.
+    pub(super) fn heads(&self) -> impl Iterator<Item = &[u8]> {
+        self.heads.iter().map(|head| &**head)
+    }
+
+    /// The head of the key with this number.
+    pub(super) fn head(&self, number: usize) -> Option<&[u8]> {
+        self.heads.get(number).map(|head| &**head)
+    }
+}
+
+impl Signer<'_> {
+    pub(super) fn validity(&self, covered: &Covered<'_>) -> Validity {
+        Validity::at(self.now, self.signing.validity, covered.owner, covered.rtype)
+    }
+
+    /// Signs a set by all keys of the zone, or if it is a set of keys, by those that sign these.
+    /// Appends RRSIG records without owners to `out`. Returns how many, and from when on others
+    /// take their place.
+    pub(super) fn sign<'d>(
+        &self,
+        covered: &Covered<'_>,
+        rdatas: impl Iterator<Item = &'d [u8]> + Clone,
+        out: &mut Vec<u8>,
+    ) -> (u16, i64) {
+        let keys = match covered.rtype {
+            rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY => {
+                if let Some(signed) = self.foreign(covered, out) {
+                    return signed;
+                }
+                &self.signing.key_set_keys
+            }
+            _ => &self.signing.zone_keys,
+        };
+        let validity = self.validity(covered);
+        let heads = SignatureHeads::new(keys, covered, self.origin, &validity);
+        let mut count = 0;
+        for (key, head) in keys.iter().zip(heads.heads()) {
+            let octets = signed_octets(head, covered, rdatas.clone());
+            if let Some(signature) = self.store.sign(key, &octets) {
+                put(out, covered.ttl, head, &signature);
+                count += 1;
+            }
+        }
+        (count, validity.renewal)
+    }
+
+    /// Signatures that were made elsewhere. `None` if there are none of this type.
+    fn foreign(&self, covered: &Covered<'_>, out: &mut Vec<u8>) -> Option<(u16, i64)> {
+        let mut count = 0;
+        for foreign in self.signing.foreign.iter().filter(|of| of.covered == covered.rtype) {
+            let (rdata, signature) = foreign.rdata.split_last_chunk::<SIGNATURE>()?;
+            put(out, covered.ttl, rdata, signature);
+            count += 1;
+        }
+        (count > 0).then_some((count, i64::MAX))
+    }
+}
+
+/// Appends an RRSIG record without its owner. Its TTL is that of what it covers (RFC 4034
+/// section 3).
+pub(super) fn put(out: &mut Vec<u8>, ttl: u32, head: &[u8], signature: &Signature) {
+    out.extend(rtype::RRSIG.to_be_bytes());
+    out.extend(class::IN.to_be_bytes());
+    out.extend(ttl.to_be_bytes());
+    out.extend(((head.len() + SIGNATURE) as u16).to_be_bytes());
+    out.extend_from_slice(head);
+    out.extend_from_slice(signature);
+}

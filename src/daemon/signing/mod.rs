@@ -1,0 +1,146 @@
+//! Signs the answers of zones with `[dnssec]` before they are given.
+
+mod filler;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{debug, error, info};
+
+use super::state_directory::StateDirectory;
+use crate::logging::LogOnce;
+use cvdns_core::problem::plural;
+use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::signatures::SignatureStore;
+
+use filler::Filler;
+
+/// Most signatures that a snapshot waits for: at 17 to 35 µs each, about 0.2 seconds.
+const MOST_AT_ONCE: usize = 8000;
+
+/// How far the clock may go back without an alarm. Services that set the clock step it by less.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Signs snapshots. Signatures carry over from one to the next.
+#[derive(Debug, Default)]
+pub(in crate::daemon) struct ZoneSigner {
+    store: Arc<SignatureStore>,
+    filler: Filler,
+    /// The latest moment for which anything was signed, here or before the start.
+    latest: Option<Timestamp>,
+    /// The clock is behind that moment.
+    backwards: LogOnce,
+    failing: LogOnce,
+    /// How long signing took altogether, apart from what was done behind a snapshot.
+    spent: Duration,
+}
+
+/// What is signed, for those who watch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SigningStatus {
+    /// How many signatures were made.
+    pub made: u64,
+    /// How many could not be made.
+    pub failed: u64,
+    /// How many sets of addresses have a place for a signature.
+    pub places: usize,
+    /// How many of these places are empty.
+    pub empty: usize,
+    /// Octets of all signatures.
+    pub octets: usize,
+    /// When the next signatures take the place of others; `None` if no zone is signed.
+    pub renewal: Option<Timestamp>,
+    /// The latest moment for which anything was signed, if the clock is behind it.
+    pub ahead_of_clock: Option<Timestamp>,
+    /// How long snapshots have waited for signatures altogether.
+    pub spent: Duration,
+}
+
+impl ZoneSigner {
+    /// Goes on from what the last run has kept.
+    pub(in crate::daemon) fn resume(&mut self, kept: Option<Timestamp>) {
+        self.latest = kept;
+    }
+
+    /// Signs what a snapshot answers that follows `before`. A clock that went back changes nothing:
+    /// signatures of an earlier time would expire earlier than those that caches have.
+    pub(in crate::daemon) fn sign(
+        &mut self,
+        snapshot: &mut Snapshot,
+        before: &Snapshot,
+        now: Timestamp,
+    ) {
+        if snapshot.static_data.chains.is_empty() {
+            self.filler.stop();
+            return;
+        }
+        let begun = Instant::now();
+        let moment = self.moment(now);
+        snapshot.sign(&before.signatures, &self.store, moment.as_second());
+        let (places, empty) = snapshot.signatures.places();
+        if empty <= MOST_AT_ONCE {
+            self.filler.stop();
+            snapshot.signatures.fill(&self.store, || true);
+        } else {
+            let what = plural(empty, "signature", "signatures");
+            info!("{what} of {places} are made while the answers are served already");
+            self.filler.fill(snapshot.signatures.clone(), self.store.clone());
+        }
+        self.spent += begun.elapsed();
+        debug!("signed in {:?}", begun.elapsed());
+        self.complain();
+    }
+
+    /// The moment for which is signed.
+    fn moment(&mut self, now: Timestamp) -> Timestamp {
+        let latest = self.latest.unwrap_or(now).max(now);
+        self.latest = Some(latest);
+        if now.checked_add(TOLERANCE).is_ok_and(|bound| bound < latest) {
+            let text = format!(
+                "the clock is behind: zones were signed for {latest} already, and signatures are \
+                 made for that time until it has come; if the clock was ahead then, stop the \
+                 server, remove signed.json from the directory of `state` in [feed], and start it"
+            );
+            if self.backwards.is_new(text.clone()) {
+                error!("{text}");
+            }
+        } else {
+            self.backwards.clear();
+        }
+        latest
+    }
+
+    fn complain(&mut self) {
+        let failed = self.store.failed();
+        if failed > 0 && self.failing.is_new(failed.to_string()) {
+            let what = plural(failed as usize, "signature", "signatures");
+            error!("{what} could not be made: the system gives no random numbers");
+        }
+    }
+
+    /// Keeps the latest moment for the next start.
+    pub(in crate::daemon) fn keep(&self, directory: &mut StateDirectory) {
+        if let Some(latest) = self.latest {
+            directory.keep_signed(latest);
+        }
+    }
+
+    /// What is signed in a snapshot.
+    pub(in crate::daemon) fn status(&self, snapshot: &Snapshot, now: Timestamp) -> SigningStatus {
+        let (places, empty) = snapshot.signatures.places();
+        let renewal = snapshot.signatures.renewal();
+        SigningStatus {
+            made: self.store.made(),
+            failed: self.store.failed(),
+            places,
+            empty,
+            octets: snapshot.signatures.octets(),
+            renewal: renewal.and_then(|second| Timestamp::from_second(second).ok()),
+            ahead_of_clock: self
+                .latest
+                .filter(|latest| now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest)),
+            spent: self.spent,
+        }
+    }
+}
