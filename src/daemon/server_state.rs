@@ -6,6 +6,7 @@ mod followed;
 mod keeping;
 mod losses;
 mod overrides;
+mod signing;
 mod transferred;
 mod transfers;
 
@@ -171,14 +172,6 @@ impl ServerState {
         self.publisher.prefer_huge_pages();
     }
 
-    /// Signs the snapshot that was there before any feed.
-    fn sign_first(&mut self, now: Timestamp) {
-        let newest = self.publisher.newest();
-        if newest.signatures.is_empty() && !newest.static_data.chains.is_empty() {
-            self.publish(newest.static_data.clone(), now);
-        }
-    }
-
     /// Reads all followed files, and takes over what is good and new.
     pub(super) fn read(&mut self, now: Timestamp) {
         let candidate = self.feed.read_file(FeedPolicy::of(&self.loaded), now);
@@ -329,10 +322,7 @@ impl ServerState {
         let newest = self.publisher.newest();
         let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        // Signatures are in force until the end of that second.
-        let renewal = newest.signatures.renewal().map(|second| second.saturating_add(1));
-        let renewal = renewal.and_then(|second| Timestamp::from_second(second).ok());
-        let renewal = renewal.filter(|moment| *moment > published);
+        let renewal = self.next_renewal(published);
         change
             .into_iter()
             .chain(ages)
@@ -451,8 +441,7 @@ impl ServerState {
         self.follow_flapping(now);
         let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
         self.follow_transfers(&mut compiled.snapshot, now);
-        self.signer.sign(&mut compiled.snapshot, &self.publisher.newest(), now);
-        self.signer.keep(&mut self.state_directory);
+        self.sign(&mut compiled.snapshot, now);
         self.overrides.log(now);
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);

@@ -24,7 +24,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Signs snapshots. Signatures carry over from one to the next.
 #[derive(Debug, Default)]
-pub(in crate::daemon) struct ZoneSigner {
+pub(super) struct ZoneSigner {
     store: Arc<SignatureStore>,
     filler: Filler,
     /// The latest moment for which anything was signed, here or before the start.
@@ -59,18 +59,13 @@ pub struct SigningStatus {
 
 impl ZoneSigner {
     /// Goes on from what the last run has kept.
-    pub(in crate::daemon) fn resume(&mut self, kept: Option<Timestamp>) {
+    pub(super) fn resume(&mut self, kept: Option<Timestamp>) {
         self.latest = kept;
     }
 
     /// Signs what a snapshot answers that follows `before`. A clock that went back changes nothing:
     /// signatures of an earlier time would expire earlier than those that caches have.
-    pub(in crate::daemon) fn sign(
-        &mut self,
-        snapshot: &mut Snapshot,
-        before: &Snapshot,
-        now: Timestamp,
-    ) {
+    pub(super) fn sign(&mut self, snapshot: &mut Snapshot, before: &Snapshot, now: Timestamp) {
         if snapshot.static_data.chains.is_empty() {
             self.filler.stop();
             return;
@@ -120,14 +115,14 @@ impl ZoneSigner {
     }
 
     /// Keeps the latest moment for the next start.
-    pub(in crate::daemon) fn keep(&self, directory: &mut StateDirectory) {
+    pub(super) fn keep(&self, directory: &mut StateDirectory) {
         if let Some(latest) = self.latest {
             directory.keep_signed(latest);
         }
     }
 
     /// What is signed in a snapshot.
-    pub(in crate::daemon) fn status(&self, snapshot: &Snapshot, now: Timestamp) -> SigningStatus {
+    pub(super) fn status(&self, snapshot: &Snapshot, now: Timestamp) -> SigningStatus {
         let (places, empty) = snapshot.signatures.places();
         let renewal = snapshot.signatures.renewal();
         SigningStatus {

@@ -4,8 +4,9 @@
     reason = "as in `decision`: the answer path is to be compiled into one function"
 )]
 
+use super::links::{CurrentName, write_links, write_set};
 use super::request::MessageBuffer;
-use crate::decision::{Chain, Decision, Link, Outcome, substitute};
+use crate::decision::{Chain, Decision, Outcome};
 use crate::snapshot::dynamic_data::{self, WindowSet};
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
@@ -15,7 +16,6 @@ use crate::snapshot::{Snapshot, Unavailable};
 use crate::wire::name::{MAX_NAME, lowered};
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
-use crate::zone::records::{Rrset, target};
 
 pub(super) use crate::snapshot::template::SectionCounts;
 
@@ -281,7 +281,7 @@ impl Target<'_> {
         let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
         let mut writer = MessageWriter::new(room, question_end);
         let static_data = &snapshot.static_data;
-        let links = write_chain(chain, static_data, &mut current, &mut writer, |_, _, _| 0);
+        let links = write_links(chain, static_data, &mut current, &mut writer, |_, _, _| 0);
         let Some(mut counts) = links else { return Body::broken() };
         // Two aliases are usual. Many long ones are what somebody needs who sends little to have
         // much sent to somebody else.
@@ -348,87 +348,6 @@ pub(super) fn write_end(
         | Outcome::NotOurs => {}
     }
     Some(())
-}
-
-/// The name that the chain has led to so far, in its original case.
-pub(super) struct CurrentName {
-    octets: [u8; MAX_NAME],
-    length: usize,
-    /// Whether it is still the question's name, which is written as a pointer.
-    question: bool,
-}
-
-impl CurrentName {
-    pub(super) fn of_question(buffer: &[u8], question_end: usize) -> Option<Self> {
-        let mut current = Self { octets: [0; MAX_NAME], length: 0, question: true };
-        current.set(buffer.get(HEADER..question_end.checked_sub(4)?)?)?;
-        Some(current)
-    }
-
-    fn set(&mut self, wire: &[u8]) -> Option<()> {
-        self.octets.get_mut(..wire.len())?.copy_from_slice(wire);
-        self.length = wire.len();
-        Some(())
-    }
-
-    pub(super) fn wire(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
-    }
-
-    pub(super) fn owner(&self) -> Owner<'_> {
-        if self.question { Owner::Question } else { Owner::Name(self.wire()) }
-    }
-}
-
-/// Writes the links of a chain. Behind each one, `behind` may write more, and returns how many
-/// records. `None` if the snapshot lacks one of the links.
-pub(super) fn write_chain(
-    chain: &Chain,
-    static_data: &StaticData,
-    current: &mut CurrentName,
-    writer: &mut MessageWriter<'_>,
-    mut behind: impl FnMut(Link, &CurrentName, &mut MessageWriter<'_>) -> u16,
-) -> Option<SectionCounts> {
-    let mut counts = SectionCounts::default();
-    for link in chain.links() {
-        let set = static_data.rrset(link.rrset())?;
-        let target = set.first().and_then(target)?;
-        match link {
-            Link::Cname(_) => {
-                counts.answer += write_set(writer, current.owner(), &set);
-                counts.answer += behind(link, current, writer);
-                current.set(target)?;
-            }
-            Link::Dname(_) => {
-                counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
-                counts.answer += behind(link, current, writer);
-                let mut renamed = [0; MAX_NAME];
-                let owner_length = set.owner().len();
-                // A name that becomes too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
-                let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed)
-                else {
-                    break;
-                };
-                let renamed = renamed.get(..length)?;
-                // The synthesized CNAME has the DNAME's TTL (RFC 6672 section 3.1).
-                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
-                counts.answer += 1;
-                current.set(renamed)?;
-            }
-        }
-        current.question = false;
-    }
-    Some(counts)
-}
-
-pub(super) fn write_set(writer: &mut MessageWriter<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
-    for rdata in set.rdatas() {
-        if writer.overflowed() {
-            break;
-        }
-        writer.record(owner, set.rtype(), class::IN, set.ttl(), rdata);
-    }
-    set.count()
 }
 
 /// Writes the records of a window with an owner other than the question's name.

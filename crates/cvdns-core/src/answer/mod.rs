@@ -6,6 +6,7 @@ mod completion;
 mod diagnose;
 mod elsewhere;
 mod guard;
+mod links;
 mod options;
 mod parsed_query;
 mod query_batch;

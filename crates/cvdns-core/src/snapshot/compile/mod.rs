@@ -2,6 +2,7 @@
 
 mod expand;
 mod links;
+mod nsec_chains;
 mod owners;
 mod plan;
 mod tables;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use super::inputs::{ExpandedZone, Inputs, ZoneInput};
 use super::name_class::NameClass;
 use super::names::{NameList, NameTable};
-use super::nsec_chain::NsecChain;
 use super::pools::PathChoice;
 use super::static_data::{
     Answer, Below, Node, NodeAnswer, NodeKind, Parent, ParentDs, ReleaseText, Rule, StaticData,
@@ -30,6 +30,7 @@ use crate::zone::file::{DB, DynamicName, Families, NameKind, PING_TTL};
 use crate::zone::records::{OwnerSets, Records, ResourceRecord};
 
 use expand::{ExpandedOwner, expand};
+use nsec_chains::nsec_chains;
 use owners::{Named, Origins, Owners};
 use tables::Tables;
 
@@ -377,7 +378,7 @@ impl<'i> Compiler<'i> {
         static_data.names = NameTable::new(self.names.iter());
         links::link_wildcards(&mut static_data, &self.names);
         links::link_parents(&mut static_data, &self.names, &self.apexes, &self.parents_with_ds);
-        static_data.chains = NsecChain::all(&static_data, &self.names);
+        static_data.chains = nsec_chains(&static_data, &self.names);
         for rule in &static_data.rules {
             if let Some(plan) = static_data.plans.get_mut(rule.plan as usize) {
                 plan.ttl = plan.ttl.max(rule.ttl);

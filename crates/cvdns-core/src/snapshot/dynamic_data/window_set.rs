@@ -190,12 +190,12 @@ impl WindowSet {
     }
 
     /// Whether these are the same windows in the same place of memory.
-    pub(in crate::snapshot) fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.octets, &other.octets)
     }
 
     /// Where the windows are in memory, which tells apart windows that exist at the same time.
-    pub(in crate::snapshot) fn address(&self) -> usize {
+    pub fn address(&self) -> usize {
         self.octets.as_ptr().addr()
     }
 

@@ -7,7 +7,7 @@ use crate::dnssec::{
 use crate::wire::{class, rtype};
 
 /// Octets of a record between its owner and its RDATA: type, class, TTL, RDLENGTH.
-pub(in crate::snapshot) const FIXED: usize = 10;
+pub(super) const FIXED: usize = 10;
 
 /// RRSIG records of one `RRset`, each without its owner: type, class, TTL, RDLENGTH, RDATA. All
 /// have the same length.

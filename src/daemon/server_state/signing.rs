@@ -1,0 +1,30 @@
+//! Signatures, as far as the state of the server goes with them.
+
+use jiff::Timestamp;
+
+use super::ServerState;
+use cvdns_core::snapshot::Snapshot;
+
+impl ServerState {
+    /// Signs the snapshot that was there before any feed.
+    pub(super) fn sign_first(&mut self, now: Timestamp) {
+        let newest = self.publisher.newest();
+        if newest.signatures.is_empty() && !newest.static_data.chains.is_empty() {
+            self.publish(newest.static_data.clone(), now);
+        }
+    }
+
+    /// Signs what a snapshot answers that is about to be published.
+    pub(super) fn sign(&mut self, snapshot: &mut Snapshot, now: Timestamp) {
+        self.signer.sign(snapshot, &self.publisher.newest(), now);
+        self.signer.keep(&mut self.state_directory);
+    }
+
+    /// When the next signatures take the place of others; `None` if that is not after `published`,
+    /// or if no zone is signed.
+    pub(super) fn next_renewal(&self, published: Timestamp) -> Option<Timestamp> {
+        // Signatures are in force until the end of that second.
+        let second = self.publisher.newest().signatures.renewal()?.saturating_add(1);
+        Timestamp::from_second(second).ok().filter(|moment| *moment > published)
+    }
+}
