@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
+use super::signing::SigningCondition;
 use super::counted::Counted;
 use super::foresight::Foresight;
 use super::page::state::PageState;
@@ -163,6 +164,8 @@ pub struct ServerCondition {
     pub reloads: [u64; 2],
     /// The zones that are transferred from primaries.
     pub transferred: Vec<TransferredCondition>,
+    /// Signing of zones.
+    pub signing: SigningCondition,
     /// Number of compiled snapshots.
     pub compiled: u64,
     /// How long the newest snapshot took to compile.

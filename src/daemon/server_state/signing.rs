@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::ServerState;
+use cvdns_core::dnssec::Lifetime;
 use cvdns_core::snapshot::Snapshot;
 
 impl ServerState {
@@ -20,11 +21,22 @@ impl ServerState {
         self.signer.keep(&mut self.state_directory);
     }
 
-    /// When the next signatures take the place of others; `None` if that is not after `published`,
-    /// or if no zone is signed.
+    /// That signatures are expired, for people.
+    pub(super) fn expired_signatures(&self, snapshot: &Snapshot) -> Option<String> {
+        let expiration = snapshot.signatures.lifetime()?.expiration;
+        let is_expired = expiration <= self.publisher.published().as_second();
+        is_expired.then(|| "signatures of a zone are expired".to_owned())
+    }
+
+    /// When the next signatures take the place of others, or the first ones expire that nobody here
+    /// can replace; `None` if that is not after `published`, or if no zone is signed.
     pub(super) fn next_renewal(&self, published: Timestamp) -> Option<Timestamp> {
         // Signatures are in force until the end of that second.
-        let second = self.publisher.newest().signatures.renewal()?.saturating_add(1);
-        Timestamp::from_second(second).ok().filter(|moment| *moment > published)
+        let Lifetime { renewal, expiration } = self.publisher.newest().signatures.lifetime()?;
+        [renewal.saturating_add(1), expiration]
+            .into_iter()
+            .filter_map(|second| Timestamp::from_second(second).ok())
+            .filter(|moment| *moment > published)
+            .min()
     }
 }

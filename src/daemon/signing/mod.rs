@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, error, info};
 
 use super::state_directory::StateDirectory;
+use crate::admin::SigningCondition;
 use crate::logging::LogOnce;
 use cvdns_core::problem::plural;
 use cvdns_core::snapshot::Snapshot;
@@ -34,27 +35,6 @@ pub(super) struct ZoneSigner {
     failing: LogOnce,
     /// How long signing took altogether, apart from what was done behind a snapshot.
     spent: Duration,
-}
-
-/// What is signed, for those who watch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SigningStatus {
-    /// How many signatures were made.
-    pub made: u64,
-    /// How many could not be made.
-    pub failed: u64,
-    /// How many sets of addresses have a place for a signature.
-    pub places: usize,
-    /// How many of these places are empty.
-    pub empty: usize,
-    /// Octets of all signatures.
-    pub octets: usize,
-    /// When the next signatures take the place of others; `None` if no zone is signed.
-    pub renewal: Option<Timestamp>,
-    /// The latest moment for which anything was signed, if the clock is behind it.
-    pub ahead_of_clock: Option<Timestamp>,
-    /// How long snapshots have waited for signatures altogether.
-    pub spent: Duration,
 }
 
 impl ZoneSigner {
@@ -121,21 +101,15 @@ impl ZoneSigner {
         }
     }
 
-    /// What is signed in a snapshot.
-    pub(super) fn status(&self, snapshot: &Snapshot, now: Timestamp) -> SigningStatus {
-        let (places, empty) = snapshot.signatures.places();
-        let renewal = snapshot.signatures.renewal();
-        SigningStatus {
-            made: self.store.made(),
-            failed: self.store.failed(),
-            places,
-            empty,
-            octets: snapshot.signatures.octets(),
-            renewal: renewal.and_then(|second| Timestamp::from_second(second).ok()),
-            ahead_of_clock: self
-                .latest
-                .filter(|latest| now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest)),
+    /// What is known of signing beside snapshots.
+    pub(super) fn condition(&self, now: Timestamp) -> SigningCondition {
+        let is_ahead = |latest: &Timestamp| {
+            now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest)
+        };
+        SigningCondition {
+            store: self.store.clone(),
             spent: self.spent,
+            ahead_of_clock: self.latest.filter(is_ahead),
         }
     }
 }

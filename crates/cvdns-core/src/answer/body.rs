@@ -105,6 +105,9 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         Outcome::Expired => {
             Body { ede: Some(ExtendedError::EXPIRED), ..Body::authoritative(rcode::SERVFAIL) }
         }
+        Outcome::SignaturesAlone => {
+            Body { ede: Some(ExtendedError::SIGNATURES_ALONE), ..Body::code(rcode::REFUSED) }
+        }
         Outcome::Unavailable(why) => unavailable(*why),
         Outcome::Broken => Body::code(rcode::SERVFAIL),
         Outcome::TooLong => Body::authoritative(rcode::YXDOMAIN),
@@ -203,6 +206,7 @@ impl Target<'_> {
                 self.template(template, serial(snapshot, decision.zone), body)
             }
             Outcome::NotOurs
+            | Outcome::SignaturesAlone
             | Outcome::NotReady
             | Outcome::Expired
             | Outcome::Unavailable(_)
@@ -341,6 +345,7 @@ pub(super) fn write_end(
         Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
         | Outcome::TooLong
+        | Outcome::SignaturesAlone
         | Outcome::NotReady
         | Outcome::Expired
         | Outcome::Unavailable(_)

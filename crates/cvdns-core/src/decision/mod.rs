@@ -96,6 +96,9 @@ pub enum Outcome<'s> {
     },
     /// The NSEC record of a name in a signed zone (RFC 4034 section 4).
     Nsec,
+    /// Signatures alone, in a signed zone: REFUSED. No resolver asks for them, and all signatures of
+    /// a name are many octets (RFC 8482 section 4.4 has the same reason).
+    SignaturesAlone,
     /// The minimal answer to ANY (RFC 8482).
     MinimalAny,
     /// The name exists, but has no records of the type (RFC 2308 section 2.2).
@@ -299,6 +302,9 @@ impl<'s> Decision<'s> {
             _ => qtype,
         };
         match static_data.answer(node, qtype) {
+            None if qtype == rtype::RRSIG && is_signed(static_data, node) => {
+                Outcome::SignaturesAlone
+            }
             None if qtype == rtype::NSEC && has_nsec(static_data, name, node) => Outcome::Nsec,
             None => no_data(static_data, node),
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },

@@ -15,4 +15,4 @@ pub use nsec::nsec;
 pub use order::OrderKey;
 pub use rrsig::{Covered, head, signed_octets};
 pub use signing::{ForeignSignature, PrivateKey, SIGNATURE, Signature, SigningKey, ZoneSigning};
-pub use validity::Validity;
+pub use validity::{Lifetime, Validity};

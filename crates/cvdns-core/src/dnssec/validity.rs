@@ -22,7 +22,36 @@ pub struct Validity {
     pub renewal: i64,
 }
 
+/// When the first of several signatures is to be replaced, and when the first of them expires, in
+/// Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// From when on another signature takes the place of one of them.
+    pub renewal: i64,
+    /// When one of them expires.
+    pub expiration: i64,
+}
+
+impl Lifetime {
+    /// Of no signatures.
+    pub const ENDLESS: Self = Self { renewal: i64::MAX, expiration: i64::MAX };
+
+    /// Of these signatures and others together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            renewal: self.renewal.min(other.renewal),
+            expiration: self.expiration.min(other.expiration),
+        }
+    }
+}
+
 impl Validity {
+    /// When signatures that are valid so are replaced, and when they expire.
+    pub fn lifetime(&self) -> Lifetime {
+        Lifetime { renewal: self.renewal, expiration: self.expiration }
+    }
+
     /// When a signature is valid that is in force at `now`, in Unix seconds. `owner` is in
     /// lower-case wire form, and `validity` how long signatures are valid.
     pub fn at(now: i64, validity: Duration, owner: &[u8], covered: u16) -> Self {

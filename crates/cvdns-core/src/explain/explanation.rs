@@ -144,6 +144,8 @@ pub enum OutcomeKind {
     Broken,
     /// REFUSED: no zone of the server has the name.
     NotOurs,
+    /// REFUSED: signatures without what they cover.
+    SignaturesAlone,
     /// REFUSED: zone transfers are not supported.
     Transfer,
     /// FORMERR: a meta-type that is not a QTYPE (RFC 6895 section 3.1).
@@ -239,6 +241,7 @@ impl OutcomeKind {
             Outcome::Text { .. } => Self::Record,
             Outcome::DownloadReport { .. } => Self::Ping,
             Outcome::MinimalAny => Self::MinimalAny,
+            Outcome::SignaturesAlone => Self::SignaturesAlone,
             Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NoSuchType { .. } => {
                 Self::Nodata
             }
@@ -274,6 +277,7 @@ impl OutcomeKind {
             Self::ZoneExpired => "SERVFAIL: the zone is expired, as no primary confirms it",
             Self::Broken => "SERVFAIL: a defect of cvdns, please report it",
             Self::NotOurs => "REFUSED: not below any zone of this server",
+            Self::SignaturesAlone => "REFUSED: signatures are answered with what they cover",
             Self::Transfer => "REFUSED: zones are not transferred",
             Self::MetaType => "FORMERR: the type is no question",
             Self::Obsolete => "NOTIMP: the type is obsolete",

@@ -2,22 +2,21 @@
 
 use super::rrsigs::{FIXED, Rrsigs, Signer};
 use super::store::SignatureStore;
-use crate::dnssec::{Covered, nsec};
+use crate::dnssec::{Covered, Lifetime, nsec};
 use crate::snapshot::nsec_chain::{ChainName, NsecChain};
 use crate::snapshot::static_data::{Answer, NodeKind, StaticData, Zone};
 use crate::wire::name::{MAX_NAME, lowered};
 use crate::wire::{class, rtype};
 
 /// Signatures of what neither feed nor clock change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FixedSignatures {
     blocks: Blocks,
     /// The block of each static `RRset`, by its number.
     rrsets: Box<[Option<BlockId>]>,
     /// The blocks of the NSEC records of each zone.
     chains: Box<[ChainBlocks]>,
-    /// From when on any of them is to be made anew, in Unix seconds.
-    pub renewal: i64,
+    pub lifetime: Lifetime,
 }
 
 /// Number of a block.
@@ -50,9 +49,20 @@ pub struct SignedNsec<'s> {
     pub signatures: Rrsigs<'s>,
 }
 
+impl Default for FixedSignatures {
+    fn default() -> Self {
+        Self {
+            blocks: Blocks::default(),
+            rrsets: Box::default(),
+            chains: Box::default(),
+            lifetime: Lifetime::ENDLESS,
+        }
+    }
+}
+
 impl FixedSignatures {
     pub(super) fn new(static_data: &StaticData, store: &SignatureStore, now: i64) -> Self {
-        let mut fixed = Self { renewal: i64::MAX, ..Self::default() };
+        let mut fixed = Self::default();
         fixed.rrsets = vec![None; static_data.rrsets.len()].into();
         let signer = |zone: &'_ Zone| zone.signing.clone();
         for node in &static_data.nodes {
@@ -141,13 +151,13 @@ impl FixedSignatures {
         rdatas: impl Iterator<Item = &'d [u8]> + Clone,
         signer: &Signer<'_>,
     ) -> BlockId {
-        let mut renewal = i64::MAX;
+        let mut lifetime = Lifetime::ENDLESS;
         let block = self.blocks.add_counted(|octets| {
-            let (count, until) = signer.sign(covered, rdatas, octets);
-            renewal = until;
+            let (count, own) = signer.sign(covered, rdatas, octets);
+            lifetime = own;
             count
         });
-        self.renewal = self.renewal.min(renewal);
+        self.lifetime = self.lifetime.and(lifetime);
         block
     }
 

@@ -19,7 +19,7 @@ use super::nsec_chain::ChainPlace;
 use super::pools::{PathChoice, PathId, Paths};
 use super::static_data::{Answer, NodeAnswer, StaticData, Zone};
 use super::zone_serials::ZoneSerials;
-use crate::dnssec::Covered;
+use crate::dnssec::{Covered, Lifetime};
 use crate::wire::rtype;
 
 use address_sets::AddressSets;
@@ -48,8 +48,8 @@ pub struct Signatures {
     places: Box<[Place]>,
     /// The sets of addresses, to be shared and taken over.
     sets: Vec<Arc<AddressSets>>,
-    /// From when on any signature is to be made anew, in Unix seconds; `None` if there are none.
-    renewal: Option<i64>,
+    /// For how long the signatures are good; `None` if there are none.
+    lifetime: Option<Lifetime>,
 }
 
 /// The signatures of a name along a path; `None` if the path has no addresses.
@@ -97,16 +97,16 @@ impl Signatures {
         }
         store.begin(now);
         let is_same = before.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, static_data));
-        let fixed = if is_same && now <= before.fixed.renewal {
+        let fixed = if is_same && now <= before.fixed.lifetime.renewal {
             before.fixed.clone()
         } else {
             Arc::new(FixedSignatures::new(static_data, store, now))
         };
         let mut maker = Maker::new(before, to_sign, store);
-        maker.renewal = fixed.renewal;
+        maker.lifetime = fixed.lifetime;
         let soas = maker.soas();
         let places = maker.answers();
-        let Maker { texts, tables, sets, renewal, .. } = maker;
+        let Maker { texts, tables, sets, lifetime, .. } = maker;
         Self {
             fixed,
             of: Some(static_data.clone()),
@@ -115,7 +115,7 @@ impl Signatures {
             tables: tables.into(),
             places: places.into(),
             sets: sets.into_values().flatten().collect(),
-            renewal: Some(renewal),
+            lifetime: Some(lifetime),
         }
     }
 
@@ -125,9 +125,10 @@ impl Signatures {
         self.of.is_none()
     }
 
-    /// From when on any signature is to be made anew, in Unix seconds; `None` if there are none.
-    pub fn renewal(&self) -> Option<i64> {
-        self.renewal
+    /// When the first signature is to be made anew, and when the first one expires; `None` if there
+    /// are none.
+    pub fn lifetime(&self) -> Option<Lifetime> {
+        self.lifetime
     }
 
     /// How many places there are for signatures of addresses, and how many are empty.
@@ -233,7 +234,7 @@ struct Maker<'m> {
     /// The sets of windows, by what shuffles them together.
     sets: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
     sets_before: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
-    renewal: i64,
+    lifetime: Lifetime,
 }
 
 impl<'m> Maker<'m> {
@@ -243,7 +244,8 @@ impl<'m> Maker<'m> {
             sets_before.entry(sets.mark()).or_default().push(sets.clone());
         }
         let (texts, tables, sets) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { before, to_sign, store, texts, tables, sets, sets_before, renewal: i64::MAX }
+        let lifetime = Lifetime::ENDLESS;
+        Self { before, to_sign, store, texts, tables, sets, sets_before, lifetime }
     }
 
     fn signer<'z>(&self, zone: &'z Zone) -> Option<Signer<'z>>
@@ -277,8 +279,8 @@ impl<'m> Maker<'m> {
 
     fn own(&mut self, signer: &Signer<'_>, covered: &Covered<'_>, rdata: &[u8]) -> OwnRrsigs {
         let mut octets = Vec::new();
-        let (count, renewal) = signer.sign(covered, std::iter::once(rdata), &mut octets);
-        self.renewal = self.renewal.min(renewal);
+        let (count, lifetime) = signer.sign(covered, std::iter::once(rdata), &mut octets);
+        self.lifetime = self.lifetime.and(lifetime);
         OwnRrsigs { octets: octets.into(), count }
     }
 
@@ -331,7 +333,7 @@ impl<'m> Maker<'m> {
                 for path in paths_of(&plan.paths, choice) {
                     let table = self.table(zone, signer, &covered, (rule, path));
                     if let Some(table) = &table {
-                        self.renewal = self.renewal.min(table.renewal());
+                        self.lifetime = self.lifetime.and(table.lifetime());
                     }
                     self.tables.push((path, table));
                 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::address_sets::AddressSets;
 use super::rrsigs::{SignatureHeads, Signer};
 use super::store::SignatureStore;
-use crate::dnssec::{Covered, SIGNATURE, Signature, SigningKey, ZoneSigning, signed_octets};
+use crate::dnssec::{Covered, Lifetime, SIGNATURE, Signature, SigningKey, ZoneSigning, signed_octets};
 
 /// The signatures of one name and type along one path: a place for each set of addresses, which is
 /// filled before it is asked for, or when it is.
@@ -60,12 +60,12 @@ impl PoolTable {
             && self.rtype == covered.rtype
             && *self.owner == *covered.owner
             && Arc::ptr_eq(&self.signing, signing)
-            && now <= self.heads.renewal
+            && now <= self.heads.lifetime.renewal
     }
 
-    /// From when on other signatures take the place of these, in Unix seconds.
-    pub(super) fn renewal(&self) -> i64 {
-        self.heads.renewal
+    /// For how long the signatures are good.
+    pub(super) fn lifetime(&self) -> Lifetime {
+        self.heads.lifetime
     }
 
     /// How many places there are, and how many of them are empty.

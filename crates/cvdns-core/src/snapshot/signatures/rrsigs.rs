@@ -2,7 +2,7 @@
 
 use super::store::SignatureStore;
 use crate::dnssec::{
-    Covered, SIGNATURE, Signature, SigningKey, Validity, ZoneSigning, head, signed_octets,
+    Covered, Lifetime, SIGNATURE, Signature, SigningKey, Validity, ZoneSigning, head, signed_octets,
 };
 use crate::wire::{class, rtype};
 
@@ -32,8 +32,7 @@ pub(super) struct Signer<'s> {
 pub(super) struct SignatureHeads {
     /// RDATA up to the signature, one for each key.
     heads: Box<[Box<[u8]>]>,
-    /// From when on other signatures take the place of these, in Unix seconds.
-    pub renewal: i64,
+    pub lifetime: Lifetime,
 }
 
 impl<'s> Rrsigs<'s> {
@@ -77,7 +76,7 @@ impl SignatureHeads {
             let (algorithm, tag) = (key.dnskey.algorithm.number(), key.dnskey.tag());
             head(covered, algorithm, tag, origin, validity).into()
         };
-        Self { heads: keys.iter().map(of_key).collect(), renewal: validity.renewal }
+        Self { heads: keys.iter().map(of_key).collect(), lifetime: validity.lifetime() }
     }
 
     /// The head of each key.
@@ -97,14 +96,14 @@ impl Signer<'_> {
     }
 
     /// Signs a set by all keys of the zone, or if it is a set of keys, by those that sign these.
-    /// Appends RRSIG records without owners to `out`. Returns how many, and from when on others
-    /// take their place.
+    /// Appends RRSIG records without owners to `out`. Returns how many, and for how long they are
+    /// good.
     pub(super) fn sign<'d>(
         &self,
         covered: &Covered<'_>,
         rdatas: impl Iterator<Item = &'d [u8]> + Clone,
         out: &mut Vec<u8>,
-    ) -> (u16, i64) {
+    ) -> (u16, Lifetime) {
         let keys = match covered.rtype {
             rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY => {
                 if let Some(signed) = self.foreign(covered, out) {
@@ -124,18 +123,23 @@ impl Signer<'_> {
                 count += 1;
             }
         }
-        (count, validity.renewal)
+        (count, validity.lifetime())
     }
 
     /// Signatures that were made elsewhere. `None` if there are none of this type.
-    fn foreign(&self, covered: &Covered<'_>, out: &mut Vec<u8>) -> Option<(u16, i64)> {
-        let mut count = 0;
+    fn foreign(&self, covered: &Covered<'_>, out: &mut Vec<u8>) -> Option<(u16, Lifetime)> {
+        let (mut count, mut lifetime) = (0, Lifetime::ENDLESS);
         for foreign in self.signing.foreign.iter().filter(|of| of.covered == covered.rtype) {
             let (rdata, signature) = foreign.rdata.split_last_chunk::<SIGNATURE>()?;
             put(out, covered.ttl, rdata, signature);
             count += 1;
+            // Type, algorithm, labels and TTL precede it. It is a number of 32 bits; whoever keeps
+            // a signature until 2106 is early enough then.
+            let expiration = rdata.get(8..12).and_then(|octets| octets.try_into().ok());
+            let expiration = i64::from(expiration.map_or(0, u32::from_be_bytes));
+            lifetime = lifetime.and(Lifetime { expiration, ..Lifetime::ENDLESS });
         }
-        (count > 0).then_some((count, i64::MAX))
+        (count > 0).then_some((count, lifetime))
     }
 }
 
