@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
-use super::signing::SigningCondition;
 use super::counted::Counted;
 use super::foresight::Foresight;
 use super::page::state::PageState;
 use super::process::ProcessStats;
+use super::signing::SigningCondition;
 use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};

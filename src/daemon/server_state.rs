@@ -226,6 +226,7 @@ impl ServerState {
         if now >= self.next_change() || now < self.publisher.published() {
             self.publish(self.publisher.static_data(), now);
         }
+        self.sign_ahead(now);
     }
 
     /// Takes over new inputs and the feed that they name. Returns false if they contradict each

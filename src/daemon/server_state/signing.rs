@@ -4,7 +4,14 @@ use jiff::Timestamp;
 
 use super::ServerState;
 use cvdns_core::dnssec::Lifetime;
-use cvdns_core::snapshot::Snapshot;
+use cvdns_core::health::{Feed, HealthInputs};
+use cvdns_core::snapshot::{Now, Snapshot};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// How long before midnight the next day is signed, in seconds.
+const EVENING: i64 = 2 * 3600;
 
 impl ServerState {
     /// Signs the snapshot that was there before any feed.
@@ -19,6 +26,26 @@ impl ServerState {
     pub(super) fn sign(&mut self, snapshot: &mut Snapshot, now: Timestamp) {
         self.signer.sign(snapshot, &self.publisher.newest(), now);
         self.signer.keep(&mut self.state_directory);
+    }
+
+    /// Signs in the evening what will be answered from midnight on, when the order of addresses is
+    /// another one: with many mirrors, most of their sets are other ones too.
+    pub(super) fn sign_ahead(&mut self, now: Timestamp) {
+        let second = now.as_second();
+        let midnight = (second.div_euclid(DAY) + 1) * DAY;
+        let Ok(tomorrow) = Timestamp::from_second(midnight) else { return };
+        let newest = self.publisher.newest();
+        let is_evening = midnight - second <= EVENING;
+        if newest.signatures.is_empty() || !is_evening || !self.signer.begin_ahead(tomorrow) {
+            return;
+        }
+        // The order is that of the feed's day.
+        let feed = self.feed.feed().map(|feed| Feed { generated: tomorrow, ..feed.clone() });
+        let moment = self.moment(tomorrow);
+        let inputs = HealthInputs { feed: feed.as_ref(), ..moment.inputs };
+        let moment = Now { inputs, ..moment };
+        let ahead = Snapshot::after(&newest, newest.static_data.clone(), &moment);
+        self.signer.sign_ahead(ahead, &newest, now);
     }
 
     /// That signatures are expired, for people.

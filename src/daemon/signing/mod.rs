@@ -28,6 +28,10 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) struct ZoneSigner {
     store: Arc<SignatureStore>,
     filler: Filler,
+    /// Signs for the next day.
+    ahead: Filler,
+    /// The midnight for which was signed ahead.
+    ahead_for: Option<Timestamp>,
     /// The latest moment for which anything was signed, here or before the start.
     latest: Option<Timestamp>,
     /// The clock is behind that moment.
@@ -67,6 +71,22 @@ impl ZoneSigner {
         self.complain();
     }
 
+    /// Whether what is answered from a midnight on is still to be signed; it counts as signed then.
+    pub(super) fn begin_ahead(&mut self, midnight: Timestamp) -> bool {
+        self.ahead_for.replace(midnight) != Some(midnight)
+    }
+
+    /// Signs in the background what a snapshot of the future answers, which follows `before`. The
+    /// snapshot itself is forgotten: what counts is that its signatures are known.
+    pub(super) fn sign_ahead(&mut self, mut ahead: Snapshot, before: &Snapshot, now: Timestamp) {
+        ahead.serials = before.serials.clone();
+        ahead.sign(&before.signatures, &self.store, self.latest.unwrap_or(now).as_second());
+        let (_, empty) = ahead.signatures.places();
+        let what = plural(empty, "signature", "signatures");
+        debug!("{what} for tomorrow are made ahead");
+        self.ahead.fill(ahead.signatures, self.store.clone());
+    }
+
     /// The moment for which is signed.
     fn moment(&mut self, now: Timestamp) -> Timestamp {
         let latest = self.latest.unwrap_or(now).max(now);
@@ -103,9 +123,8 @@ impl ZoneSigner {
 
     /// What is known of signing beside snapshots.
     pub(super) fn condition(&self, now: Timestamp) -> SigningCondition {
-        let is_ahead = |latest: &Timestamp| {
-            now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest)
-        };
+        let is_ahead =
+            |latest: &Timestamp| now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest);
         SigningCondition {
             store: self.store.clone(),
             spent: self.spent,

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use super::address_sets::AddressSets;
 use super::rrsigs::{SignatureHeads, Signer};
 use super::store::SignatureStore;
-use crate::dnssec::{Covered, Lifetime, SIGNATURE, Signature, SigningKey, ZoneSigning, signed_octets};
+use crate::dnssec::{
+    Covered, Lifetime, SIGNATURE, Signature, SigningKey, ZoneSigning, signed_octets,
+};
 
 /// The signatures of one name and type along one path: a place for each set of addresses, which is
 /// filled before it is asked for, or when it is.
