@@ -10,6 +10,7 @@ mod fixed;
 mod pool_table;
 mod rrsigs;
 mod store;
+mod whole_zone;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use rrsigs::Signer;
 pub use fixed::SignedNsec;
 pub use rrsigs::Rrsigs;
 pub use store::SignatureStore;
+pub use whole_zone::{ZoneRecord, sign_soa, sign_zone};
 
 /// The signatures of a snapshot; empty where no zone is signed.
 #[derive(Debug, Default)]
