@@ -96,8 +96,8 @@ pub enum Outcome<'s> {
     },
     /// The NSEC record of a name in a signed zone (RFC 4034 section 4).
     Nsec,
-    /// Signatures alone, in a signed zone: REFUSED. No resolver asks for them, and all signatures of
-    /// a name are many octets.
+    /// Signatures alone, in a signed zone: REFUSED. No resolver asks for them, and all signatures
+    /// of a name are many octets.
     SignaturesAlone,
     /// The minimal answer to ANY (RFC 8482).
     MinimalAny,

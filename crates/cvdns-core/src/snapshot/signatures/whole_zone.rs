@@ -25,8 +25,8 @@ pub struct ZoneRecord {
 /// The sets of an owner, by type.
 type Sets<'r> = BTreeMap<u16, Vec<&'r ZoneRecord>>;
 
-/// The signatures of the SOA record of a zone, with this TTL in seconds and this RDATA. `now` is the
-/// moment in Unix seconds.
+/// The signatures of the SOA record of a zone, with this TTL in seconds and this RDATA. `now` is
+/// the moment in Unix seconds.
 pub fn sign_soa(
     (origin, signing): (&Name, &ZoneSigning),
     (ttl, rdata): (u32, &[u8]),
