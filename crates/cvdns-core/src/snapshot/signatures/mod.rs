@@ -237,7 +237,13 @@ struct Maker<'m> {
     sets: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
     sets_before: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
     lifetime: Lifetime,
+    /// How many more places may be looked up.
+    look_ups: usize,
 }
+
+/// Most places of new tables that are looked up among the signatures that are known, at about 1 µs
+/// each. [`Signatures::fill`] looks up the others.
+const MOST_LOOK_UPS: usize = 50_000;
 
 impl<'m> Maker<'m> {
     fn new(before: &'m Signatures, to_sign: ToSign<'m>, store: &'m SignatureStore) -> Self {
@@ -246,8 +252,8 @@ impl<'m> Maker<'m> {
             sets_before.entry(sets.mark()).or_default().push(sets.clone());
         }
         let (texts, tables, sets) = (Vec::new(), Vec::new(), HashMap::new());
-        let lifetime = Lifetime::ENDLESS;
-        Self { before, to_sign, store, texts, tables, sets, sets_before, lifetime }
+        let (lifetime, look_ups) = (Lifetime::ENDLESS, MOST_LOOK_UPS);
+        Self { before, to_sign, store, texts, tables, sets, sets_before, lifetime, look_ups }
     }
 
     fn signer<'z>(&self, zone: &'z Zone) -> Option<Signer<'z>>
@@ -368,8 +374,15 @@ impl<'m> Maker<'m> {
             Some(table) if table.is_for(&sets, covered, signing, self.to_sign.now) => {
                 Some(table.clone())
             }
-            _ => Some(Arc::new(PoolTable::new(covered, sets, signing, signer))),
+            _ => Some(Arc::new(self.new_table(PoolTable::new(covered, sets, signing, signer)))),
         }
+    }
+
+    /// A new table, with what is known of it, as long as that takes no time that matters.
+    fn new_table(&mut self, table: PoolTable) -> PoolTable {
+        let Some(rest) = self.look_ups.checked_sub(table.len()) else { return table };
+        self.look_ups = rest;
+        table.with_known(self.store)
     }
 
     /// The sets of addresses of windows.

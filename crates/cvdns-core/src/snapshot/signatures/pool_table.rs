@@ -25,7 +25,7 @@ pub(super) struct PoolTable {
 }
 
 impl PoolTable {
-    /// A table with the signatures that are known already.
+    /// A table without signatures.
     pub(super) fn new(
         covered: &Covered<'_>,
         sets: Arc<AddressSets>,
@@ -38,15 +38,24 @@ impl PoolTable {
         let Covered { owner, rtype, ttl } = *covered;
         let places = places.collect();
         let owner = owner.into();
-        let table = Self { sets, heads, signing: signing.clone(), owner, rtype, ttl, places };
-        for number in 0..table.places.len() {
-            let Some((key, octets, place)) = table.place(number) else { continue };
-            if let Some(known) = signer.store.find(key, &octets) {
+        Self { sets, heads, signing: signing.clone(), owner, rtype, ttl, places }
+    }
+
+    /// The same with the signatures that are known already.
+    pub(super) fn with_known(self, store: &SignatureStore) -> Self {
+        for number in 0..self.places.len() {
+            let Some((key, octets, place)) = self.place(number) else { continue };
+            if let Some(known) = store.find(key, &octets) {
                 // It was empty: nobody else has the table yet.
                 let _ = place.set(known);
             }
         }
-        table
+        self
+    }
+
+    /// How many places there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether the table holds for these sets, this TTL and these keys at this moment.
