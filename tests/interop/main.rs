@@ -21,6 +21,7 @@ mod cookies;
 mod delegation;
 mod diagnose;
 mod dig;
+mod dnssec;
 mod documented_commands;
 mod export;
 mod geoip;
