@@ -25,6 +25,7 @@ mod documented_commands;
 mod export;
 mod geoip;
 mod import;
+mod keys;
 mod manual;
 mod monitoring;
 mod schemas;
