@@ -4,6 +4,7 @@ mod condition;
 mod database;
 mod followed;
 mod keeping;
+mod keys;
 mod losses;
 mod overrides;
 mod signing;
@@ -107,6 +108,7 @@ impl ServerState {
         let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
         loaded.expire_zones(now);
+        loaded.follow_keys(now, problems);
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
         let static_data = compile(&loaded.inputs, &required, problems)?;
@@ -223,6 +225,7 @@ impl ServerState {
             self.read(now);
         }
         self.expire_zones(now);
+        self.follow_keys(now);
         if now >= self.next_change() || now < self.publisher.published() {
             self.publish(self.publisher.static_data(), now);
         }
@@ -238,6 +241,7 @@ impl ServerState {
         problems: &mut Problems,
     ) -> bool {
         loaded.expire_zones(now);
+        loaded.follow_keys(now, problems);
         let policy = FeedPolicy::of(&loaded);
         let rekeyed = self.feed.is_rekeyed(policy);
         let candidate = self.feed.read_for_reload(policy, now);
@@ -311,8 +315,8 @@ impl ServerState {
     }
 
     /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
-    /// override, a mirror that settles, or a feed or record that becomes too old. Or a version has
-    /// waited for too long, which is logged.
+    /// override, a mirror that settles, a key, or a feed or record that becomes too old. Or a version
+    /// has waited for too long, which is logged.
     pub(super) fn next_change(&self) -> Timestamp {
         let published = self.publisher.published();
         let half_hour = release::half_hour(published) + STAMP_PERIOD;
@@ -323,14 +327,10 @@ impl ServerState {
         let newest = self.publisher.newest();
         let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        let renewal = self.next_renewal(published);
-        change
-            .into_iter()
-            .chain(ages)
-            .chain(waits)
-            .chain(expiry)
-            .chain(renewal)
-            .fold(half_hour, Timestamp::min)
+        let signing = [self.next_renewal(published), self.loaded.next_key_change()];
+        let signing = signing.into_iter().flatten();
+        let moments = change.into_iter().chain(ages).chain(waits).chain(expiry).chain(signing);
+        moments.fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.

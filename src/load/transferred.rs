@@ -46,6 +46,18 @@ pub struct ZonePlace {
     pub zone: usize,
 }
 
+impl ZonePlace {
+    /// The zone among the inputs.
+    pub fn input<'i>(&self, inputs: &'i [ZoneInput]) -> Option<&'i ExpandedZone> {
+        inputs.get(self.file)?.zones.get(self.zone)
+    }
+
+    /// The same, to be changed.
+    pub fn input_mut<'i>(&self, inputs: &'i mut [ZoneInput]) -> Option<&'i mut ExpandedZone> {
+        inputs.get_mut(self.file)?.zones.get_mut(self.zone)
+    }
+}
+
 /// What finds the records of zones that are transferred.
 pub(super) struct ZoneFinder<'f> {
     /// `None` without a state directory.
@@ -90,12 +102,12 @@ impl TransferredZone {
 
     /// The zone among the inputs.
     pub fn input<'i>(&self, inputs: &'i [ZoneInput]) -> Option<&'i ExpandedZone> {
-        inputs.get(self.place.file)?.zones.get(self.place.zone)
+        self.place.input(inputs)
     }
 
     /// The same, to be changed.
     pub fn input_mut<'i>(&self, inputs: &'i mut [ZoneInput]) -> Option<&'i mut ExpandedZone> {
-        inputs.get_mut(self.place.file)?.zones.get_mut(self.place.zone)
+        self.place.input_mut(inputs)
     }
 
     /// The key for the primaries.

@@ -26,6 +26,7 @@ mod documented_commands;
 mod export;
 mod geoip;
 mod import;
+mod keys;
 mod manual;
 mod monitoring;
 mod schemas;

@@ -340,7 +340,7 @@ impl ServerState {
     }
 
     /// Compiles the inputs again, which were compiled before.
-    fn compile_again(&mut self, now: Timestamp) {
+    pub(super) fn compile_again(&mut self, now: Timestamp) {
         let mut problems = Problems::default();
         let required = self.publisher.required().clone();
         let inputs = &self.loaded.inputs;
