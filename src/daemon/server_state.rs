@@ -315,8 +315,8 @@ impl ServerState {
     }
 
     /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
-    /// override, a mirror that settles, a key, or a feed or record that becomes too old. Or a version
-    /// has waited for too long, which is logged.
+    /// override, a mirror that settles, a key, or a feed or record that becomes too old. Or a
+    /// version has waited for too long, which is logged.
     pub(super) fn next_change(&self) -> Timestamp {
         let published = self.publisher.published();
         let half_hour = release::half_hour(published) + STAMP_PERIOD;

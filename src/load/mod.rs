@@ -2,10 +2,10 @@
 //!
 //! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
 //! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
-//! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the feed comes from, which
-//! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
-//! what the coordinator needs, and `page_place` finds out whether its pages would lie among other
-//! files.
+//! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the
+//! feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files of the
+//! record; `monitor` reads what the coordinator needs, and `page_place` finds out whether its pages
+//! would lie among other files.
 
 mod admin_token;
 mod cookie_secrets;

@@ -32,6 +32,7 @@ pub enum KeyRole {
 
 /// What a key does at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "a key does some of these things")]
 pub struct KeyDuty {
     /// Its role. A key with the SEP flag is combined where the zone has no other key of its
     /// algorithm that signs everything else.

@@ -106,8 +106,8 @@ pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a file like [`create`] that its owner alone can read and write (0600, whatever the umask),
-/// and that belongs to whom its directory belongs to.
+/// Writes a file like [`create`] that its owner alone can read and write (0600, whatever the
+/// umask), and that belongs to whom its directory belongs to.
 ///
 /// # Errors
 /// As for [`create`].

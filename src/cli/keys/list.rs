@@ -31,6 +31,7 @@ pub struct ListArgs {
 
 /// A key in the JSON output.
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "a key does some of these things")]
 struct KeyInfo {
     tag: u16,
     algorithm: &'static str,
