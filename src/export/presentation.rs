@@ -171,7 +171,7 @@ mod tests {
 
         #[test]
         fn digests_come_back(head: [u8; 3], kind in 0u8..6, digest in proptest::collection::vec(any::<u8>(), 0..50)) {
-            let rdata = [&head, &[kind], &*digest].concat();
+            let rdata = [&head[..], &[kind], &digest].concat();
             // Octets that are no DS record have no other form that is read.
             if matches!((kind, digest.len()), (2, 32) | (4, 48)) {
                 prop_assert_eq!(read_back(&[0], rtype::DS, &rdata).2, rdata);

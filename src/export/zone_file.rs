@@ -199,6 +199,7 @@ mod tests {
             sum,
             is_static: false,
             after: format!("{SERIAL_END}\n 1 2 3 4 )\n{after}"),
+            soa_signer: None,
         }
     }
 

@@ -15,7 +15,8 @@ fn exported(signed: &Signed, arguments: &[&str]) -> String {
     fs::read_to_string(out.join("current/zones/clam.example.zone")).expect("the zone file")
 }
 
-/// `ldns-verify-zone` and `dnssec-verify` check every signature and the whole chain of NSEC records.
+/// `ldns-verify-zone` and `dnssec-verify` check every signature and the whole chain of NSEC
+/// records.
 #[test]
 fn a_signed_export_is_a_zone_that_verifies() {
     for keys in [Keys::Single("ED25519"), Keys::Split("ECDSAP256SHA256")] {
