@@ -79,7 +79,8 @@ struct Args {
     /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
-    /// Seconds of each run: 1.5, 0.3 with --before, --guard and --signed, or 20 with --paced and --effect.
+    /// Seconds of each run: 1.5, 0.3 with --before, --guard and --signed, or 20 with --paced and
+    /// --effect.
     #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
     /// Runs of each server: 3, or 60 with --before, --guard and --signed.
