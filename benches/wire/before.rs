@@ -1,5 +1,5 @@
-//! `--before`, `--guard` and `--signed`: compare this build with another one, or with itself without
-//! rate limit and cookies, or with signatures, as precisely as the machine allows.
+//! `--before`, `--guard` and `--signed`: compare this build with another one, or with itself
+//! without rate limit and cookies, or with signatures, as precisely as the machine allows.
 
 use std::path::Path;
 use std::process::ExitCode;
