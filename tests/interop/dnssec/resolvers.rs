@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::{Keys, ORIGIN, Signed, files};
 use crate::support::numbers::Numbers;
@@ -55,8 +56,24 @@ fn resolver(kind: Kind, signed: &Signed) -> Peer {
             command
         }
     };
-    command.env("LC_ALL", "C");
-    Peer::of(command, port, dir, [ORIGIN])
+    let peer = Peer::of(command, port, dir, []);
+    // Whoever does not ask for recursion gets nothing from a resolver, or only what it knows.
+    let deadline = Instant::now() + PATIENCE;
+    while !is_served(port) {
+        assert!(Instant::now() < deadline, "{ORIGIN} is not resolved:\n{}", peer.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    peer
+}
+
+/// Whether the resolver answers for the zone.
+fn is_served(port: u16) -> bool {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    let query = Query::new(ORIGIN, rr::SOA).flags(RD);
+    let sent = socket.send_to(&query.build(), ("127.0.0.1", port)).is_ok();
+    let answer = receive(&socket).filter(|_| sent);
+    answer.is_some_and(|answer| Reply::parse(&answer).rcode() == rr::NOERROR)
 }
 
 fn ask(port: u16, name: &str, qtype: u16) -> Reply {
@@ -111,7 +128,7 @@ fn follows(kind: Kind) {
         let before = signed.daemon.log().len();
         signed.daemon.write_feed(&fixture::feed(serial, &states));
         signed.daemon.wait_for_log(before, &[&serial.to_string()]);
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(2));
     }
 }
 
@@ -163,7 +180,9 @@ fn tells_names_apart(kind: Kind) {
         assert_eq!(own.is_empty(), told.is_empty(), "{name} {qtype}");
         // The set that is cached may be another window; each address is one of the name's.
         let all = ask(signed.port(), &format!("db.{country}.big.clam.example"), qtype);
-        if name.starts_with("db.") && !name.contains("ipv6") && !told.is_empty() {
+        // Those of other countries are filled up from further away, each time by others.
+        let is_whole = ["de", "us"].contains(country);
+        if is_whole && name.starts_with("db.") && !name.contains("ipv6") && !told.is_empty() {
             let all = data(&all, qtype);
             assert!(told.is_subset(&all), "{name} {qtype}: {told:?} of {all:?}");
         }

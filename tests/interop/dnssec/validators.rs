@@ -1,6 +1,7 @@
 //! Every kind of answer before delv, drill and unbound-host.
 
 use std::fs;
+use std::process::Stdio;
 
 use super::{Keys, ORIGIN, Signed, files};
 use crate::support::tools::{output, tool, tool_of};
@@ -38,14 +39,17 @@ fn delv(signed: &Signed, name: &str, qtype: &str) -> String {
     fs::write(&anchors, signed.bind_anchor()).expect("the anchors");
     let mut delv = tool("delv");
     delv.args(["@127.0.0.1", "-p", &signed.port().to_string(), "-a"]).arg(&anchors);
-    output(delv.args([format!("+root={ORIGIN}").as_str(), "+multiline", name, qtype]))
+    delv.args([format!("+root={ORIGIN}").as_str(), "+multiline", name, qtype]);
+    // A negative answer is a failure for it.
+    let done = delv.stdin(Stdio::null()).output().expect("delv");
+    String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
 }
 
 fn secure_by_delv(keys: Keys) {
     let signed = Signed::start(keys, files());
     for (name, qtype) in QUESTIONS {
         let said = delv(&signed, name, qtype);
-        assert!(said.contains("; fully validated"), "{name} {qtype}: {said}");
+        assert!(said.contains("fully validated"), "{name} {qtype}: {said}");
         assert!(!said.contains("; unsigned answer"), "{name} {qtype}: {said}");
     }
 }
@@ -60,10 +64,11 @@ fn delv_validates_all_answers_of_split_keys() {
     secure_by_delv(Keys::Split("ED25519"));
 }
 
-/// drill chases from the anchor, and unbound-host says whether an answer is secure.
+/// drill takes the anchor for the key of all signatures, and unbound-host says whether an answer is
+/// secure.
 #[test]
 fn drill_and_unbound_host_find_answers_secure() {
-    let signed = Signed::start(Keys::Split("ECDSAP256SHA256"), files());
+    let signed = Signed::start(Keys::Single("ECDSAP256SHA256"), files());
     let anchor = signed.daemon.path().join("anchor.key");
     fs::write(&anchor, signed.anchors.join("\n") + "\n").expect("the anchor");
     let port = signed.port().to_string();
@@ -71,7 +76,7 @@ fn drill_and_unbound_host_find_answers_secure() {
         let mut drill = tool_of("drill", "install ldnsutils");
         drill.args(["-p", &port, "-D", "-k"]).arg(&anchor).args(["@127.0.0.1", name, qtype]);
         let said = output(&mut drill);
-        assert!(said.contains("RRSIG") && !said.contains("Bogus"), "{said}");
+        assert!(said.contains("; VALIDATED by id = "), "{said}");
     }
     let config = format!(
         "server:\n  do-not-query-localhost: no\n  trust-anchor-file: \"{}\"\n\
@@ -99,7 +104,7 @@ fn referrals_have_ds_records_or_deny_them() {
         output(dig.args([name, "A"]))
     };
     let insecure = dig("x.sub.clam.example");
-    assert!(insecure.contains(" NSEC ") && !insecure.contains(" DS "), "{insecure}");
+    assert!(insecure.contains("\tNSEC\t") && !insecure.contains("\tDS\t"), "{insecure}");
     let bitmap = insecure.lines().find(|line| line.contains("\tNSEC\t")).expect("an NSEC record");
     assert!(bitmap.ends_with(" NS RRSIG NSEC"), "{bitmap}");
     let secure = dig("x.safe.clam.example");
