@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{Keys, ORIGIN, Signed, files};
@@ -15,46 +17,27 @@ use crate::support::{PATIENCE, client::receive, fixture, ports, rr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Unbound,
+    /// It sends and takes client subnets (RFC 7871).
+    UnboundWithSubnets,
     Bind,
+    KnotResolver,
 }
 
 /// A resolver that validates the zone, and asks the server for it.
 fn resolver(kind: Kind, signed: &Signed) -> Peer {
     let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
-    let (path, server) = (dir.path().display().to_string(), signed.port());
-    let mut command = match kind {
-        Kind::Unbound => {
-            let config = format!(
-                "server:\n  interface: 127.0.0.1\n  port: {port}\n  do-not-query-localhost: no\n  \
-                 username: \"\"\n  chroot: \"\"\n  directory: \"{path}\"\n  pidfile: \"\"\n  \
-                 use-syslog: no\n  logfile: \"\"\n  num-threads: 1\n  \
-                 module-config: \"validator iterator\"\n  trust-anchor: \"{}\"\n  \
-                 aggressive-nsec: yes\n  harden-below-nxdomain: yes\n  harden-dnssec-stripped: yes\n  \
-                 harden-referral-path: no\n  qname-minimisation-strict: yes\n  val-log-level: 2\n\
-                 stub-zone:\n  name: \"{ORIGIN}\"\n  stub-addr: 127.0.0.1@{server}\n\
-                 remote-control:\n  control-enable: no\n",
-                signed.anchors.first().expect("an anchor")
+    let command = match kind {
+        Kind::Unbound => unbound(signed, (dir.path(), port), "validator iterator", ""),
+        Kind::UnboundWithSubnets => {
+            let settings = format!(
+                "  send-client-subnet: 127.0.0.1\n  client-subnet-zone: \"{ORIGIN}\"\n  \
+                 client-subnet-always-forward: yes\n  max-client-subnet-ipv4: 32\n"
             );
-            fs::write(dir.path().join("unbound.conf"), config).expect("written");
-            let mut command = tool_of("unbound", "install unbound");
-            command.args(["-d", "-c"]).arg(dir.path().join("unbound.conf"));
-            command
+            let modules = "subnetcache validator iterator";
+            unbound(signed, (dir.path(), port), modules, &settings)
         }
-        Kind::Bind => {
-            let config = format!(
-                "options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }};\n\
-                 listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; recursion yes;\n\
-                 dnssec-validation yes; synth-from-dnssec yes; empty-zones-enable no;\n\
-                 allow-query {{ any; }}; qname-minimization off; }};\ncontrols {{ }};\n{}\
-                 zone \"{ORIGIN}\" {{ type forward; forward only;\n\
-                 forwarders {{ 127.0.0.1 port {server}; }}; }};\n",
-                signed.bind_anchor()
-            );
-            fs::write(dir.path().join("named.conf"), config).expect("written");
-            let mut command = tool("named");
-            command.args(["-g", "-n", "1", "-c"]).arg(dir.path().join("named.conf"));
-            command
-        }
+        Kind::Bind => bind(signed, (dir.path(), port)),
+        Kind::KnotResolver => kresd(signed, (dir.path(), port)),
     };
     let peer = Peer::of(command, port, dir, []);
     // Whoever does not ask for recursion gets nothing from a resolver, or only what it knows.
@@ -64,6 +47,61 @@ fn resolver(kind: Kind, signed: &Signed) -> Peer {
         std::thread::sleep(Duration::from_millis(100));
     }
     peer
+}
+
+fn unbound(signed: &Signed, (dir, port): (&Path, u16), modules: &str, settings: &str) -> Command {
+    let (path, server) = (dir.display(), signed.port());
+    let config = format!(
+        "server:\n  interface: 127.0.0.1\n  port: {port}\n  do-not-query-localhost: no\n  \
+         username: \"\"\n  chroot: \"\"\n  directory: \"{path}\"\n  pidfile: \"\"\n  \
+         use-syslog: no\n  logfile: \"\"\n  num-threads: 1\n  \
+         module-config: \"{modules}\"\n{settings}  trust-anchor: \"{}\"\n  \
+         aggressive-nsec: yes\n  harden-below-nxdomain: yes\n  harden-dnssec-stripped: yes\n  \
+         harden-referral-path: no\n  qname-minimisation-strict: yes\n  val-log-level: 2\n\
+         stub-zone:\n  name: \"{ORIGIN}\"\n  stub-addr: 127.0.0.1@{server}\n\
+         remote-control:\n  control-enable: no\n",
+        signed.anchors.first().expect("an anchor")
+    );
+    fs::write(dir.join("unbound.conf"), config).expect("written");
+    let mut command = tool_of("unbound", "install unbound");
+    command.args(["-d", "-c"]).arg(dir.join("unbound.conf"));
+    command
+}
+
+fn bind(signed: &Signed, (dir, port): (&Path, u16)) -> Command {
+    let config = format!(
+        "options {{ directory \"{}\"; listen-on port {port} {{ 127.0.0.1; }};\n\
+         listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; recursion yes;\n\
+         dnssec-validation yes; synth-from-dnssec yes; empty-zones-enable no;\n\
+         allow-query {{ any; }}; qname-minimization off; }};\ncontrols {{ }};\n{}\
+         zone \"{ORIGIN}\" {{ type forward; forward only;\n\
+         forwarders {{ 127.0.0.1 port {}; }}; }};\n",
+        dir.display(),
+        signed.bind_anchor(),
+        signed.port()
+    );
+    fs::write(dir.join("named.conf"), config).expect("written");
+    let mut command = tool("named");
+    command.args(["-g", "-n", "1", "-c"]).arg(dir.join("named.conf"));
+    command
+}
+
+fn kresd(signed: &Signed, (dir, port): (&Path, u16)) -> Command {
+    // What it does by itself would ask servers on the Internet.
+    let without = ["ta_update", "ta_signal_query", "priming", "detect_time_skew"];
+    let without = without.map(|module| format!("modules.unload('{module}')\n")).concat();
+    let config = format!(
+        "net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})\n{without}\
+         trust_anchors.remove('.')\ntrust_anchors.add('{}')\n\
+         policy.add(policy.suffix(policy.FORWARD({{'127.0.0.1@{}'}}), {{todname('{ORIGIN}')}}))\n\
+         cache.size = 10*MB\n",
+        signed.anchors.first().expect("an anchor"),
+        signed.port()
+    );
+    fs::write(dir.join("kresd.conf"), config).expect("written");
+    let mut command = tool_of("kresd", "install knot-resolver");
+    command.args(["-n", "-c"]).arg(dir.join("kresd.conf")).arg(dir);
+    command
 }
 
 /// Whether the resolver answers for the zone.
@@ -77,10 +115,13 @@ fn is_served(port: u16) -> bool {
 }
 
 fn ask(port: u16, name: &str, qtype: u16) -> Reply {
+    exchange(port, &Query::new(name, qtype).flags(RD | AD).edns(4096))
+}
+
+fn exchange(port: u16, query: &Query) -> Reply {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(("127.0.0.1", port)).expect("connected");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let query = Query::new(name, qtype).flags(RD | AD).edns(4096);
     socket.send(&query.build()).expect("sent");
     Reply::parse(&receive(&socket).expect("an answer"))
 }
@@ -197,4 +238,39 @@ fn unbound_tells_names_apart() {
 #[test]
 fn bind_tells_names_apart() {
     tells_names_apart(Kind::Bind);
+}
+
+#[test]
+fn knot_resolver_finds_all_answers_secure_while_they_change() {
+    follows(Kind::KnotResolver);
+}
+
+#[test]
+fn knot_resolver_tells_names_apart() {
+    tells_names_apart(Kind::KnotResolver);
+}
+
+/// A resolver that sends client subnets answers each client as the server does: neither addresses
+/// nor denials of one country reach another one, though it uses NSEC records aggressively. Some
+/// countries have no IPv6: for them, `db.local` has no AAAA.
+#[test]
+fn unbound_with_client_subnets_tells_clients_apart() {
+    let signed = Signed::start(Keys::Single("ED25519"), files());
+    let resolver = resolver(Kind::UnboundWithSubnets, &signed);
+    let networks: Vec<&str> =
+        fixture::GEO.iter().map(|(network, _)| *network).filter(|net| !net.contains(':')).collect();
+    let mut numbers = Numbers(11);
+    let mut denied = 0;
+    for _ in 0..questions() {
+        let network = *numbers.one_of(&networks);
+        let qtype = *numbers.one_of(&[rr::A, rr::AAAA, rr::AAAA, rr::MX]);
+        let name = *numbers.one_of(&["db.local.clam.example", "database.clam.example"]);
+        let query = || Query::new(name, qtype).flags(RD | AD).edns(4096).subnet(network);
+        let (own, told) = (exchange(signed.port(), &query()), exchange(resolver.port, &query()));
+        assert!(told.has(AD), "{name} {qtype} {network}\n{}", resolver.log());
+        let (own, told) = (data(&own, qtype), data(&told, qtype));
+        assert_eq!(own.is_empty(), told.is_empty(), "{name} {qtype} {network}");
+        denied += usize::from(qtype == rr::AAAA && own.is_empty());
+    }
+    assert!(denied > 0, "some countries have no IPv6");
 }
