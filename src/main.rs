@@ -16,6 +16,7 @@ use cvdns::cli::feed::{self, FeedCommand};
 use cvdns::cli::geoip::{self, GeoipCommand};
 use cvdns::cli::import::{self, ImportArgs};
 use cvdns::cli::init::{self, InitArgs};
+use cvdns::cli::keys::{self, KeysCommand};
 use cvdns::cli::log_level::{self, LogLevelArgs};
 use cvdns::cli::man::{self, ManArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
@@ -83,6 +84,12 @@ enum Command {
     /// The configuration passes `cvdns check`, and `cvdns serve` answers at once on 127.0.0.1, port
     /// 5300.
     Init(InitArgs),
+    /// Make, list and print the keys by which zones are signed (DNSSEC).
+    ///
+    /// Keys are files of BIND's form in the directory that `[dnssec]` of the zone file names. Those
+    /// of dnssec-keygen and ldns-keygen are as good.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Set what the running server logs, until the next reload or restart.
     ///
     /// The request goes to the server's admin listener. `cvdns status` shows the level unless it is
@@ -141,6 +148,7 @@ fn main() -> ExitCode {
         Command::Geoip(command) => geoip::run(command, &config),
         Command::Import(args) => import::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Keys(command) => keys::run(&command, &config),
         Command::LogLevel(args) => log_level::run(&args, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
         Command::Override(command) => override_file::run(&command, &config),

@@ -1,5 +1,5 @@
-//! `--before` and `--guard`: compare this build with another one, or with itself without rate limit
-//! and cookies, as precisely as the machine allows.
+//! `--before`, `--guard` and `--signed`: compare this build with another one, or with itself
+//! without rate limit and cookies, or with signatures, as precisely as the machine allows.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use crate::fleet::Fleet;
 use crate::load::Load;
 use crate::outcome::{Outcome, median};
 use crate::queries::Numbers;
-use crate::race::{Effort, Track};
+use crate::race::{Effort, Queries, Track};
 use crate::server::Server;
 use crate::table;
 use crate::workload::Workload;
@@ -44,18 +44,41 @@ pub fn guard(workloads: &[Workload], effort: Effort) -> ExitCode {
     compare(workloads, &servers, effort)
 }
 
+/// Shows what signatures cost a query that is answered: all queries have DO.
+pub fn signed(workloads: &[Workload], effort: Effort) -> ExitCode {
+    let unsigned = Options { name: "not signed", ..Options::default() };
+    let servers = [
+        unsigned.clone(),
+        Options { name: "not signed, again", ..unsigned },
+        Options { name: "signed, P-256", signed: Some("ecdsap256sha256"), ..Options::default() },
+        Options { name: "signed, Ed25519", signed: Some("ed25519"), ..Options::default() },
+    ];
+    let track = Track::new(Fleet::race());
+    for workload in workloads {
+        let queries = track.queries_with_do(*workload);
+        println!("\n{}", report(*workload, (&track, &queries), &servers, effort));
+    }
+    ExitCode::SUCCESS
+}
+
 /// Prints the cost of each server relative to the first one. That one runs twice: the difference
 /// between its two runs is the precision of the figures.
 fn compare(workloads: &[Workload], servers: &[Options], effort: Effort) -> ExitCode {
     let track = Track::new(Fleet::race());
     for workload in workloads {
-        println!("\n{}", report(*workload, &track, servers, effort));
+        let queries = track.queries(*workload);
+        println!("\n{}", report(*workload, (&track, &queries), servers, effort));
     }
     ExitCode::SUCCESS
 }
 
-fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort) -> String {
-    let rounds = rounds(workload, track, servers, effort);
+fn report(
+    workload: Workload,
+    asked: (&Track, &Queries),
+    servers: &[Options],
+    effort: Effort,
+) -> String {
+    let rounds = rounds(asked, servers, effort);
     let mut table = table::new(&["", "µs CPU", "ratio", "95 % of its medians", "lost", "wrong"]);
     for (server, options) in servers.iter().enumerate() {
         let cost = median(rounds.iter().map(|round| round[server].cost()));
@@ -81,12 +104,10 @@ fn report(workload: Workload, track: &Track, servers: &[Options], effort: Effort
 
 /// The outcomes of all servers in each round. Each round has an order of its own.
 fn rounds(
-    workload: Workload,
-    track: &Track,
+    (track, queries): (&Track, &Queries),
     servers: &[Options],
     effort: Effort,
 ) -> Vec<Vec<Outcome>> {
-    let queries = track.queries(workload);
     let mut numbers = Numbers(5);
     let mut rounds = Vec::new();
     for _ in 0..STARTS {

@@ -35,6 +35,8 @@ pub struct Options {
     pub observed: bool,
     /// There is neither rate limit nor cookies.
     pub unguarded: bool,
+    /// The zone is signed by a key of this algorithm.
+    pub signed: Option<&'static str>,
     /// A network of its own.
     pub lab: Option<Arc<Lab>>,
     /// The mode of AF_XDP there.
@@ -51,6 +53,7 @@ impl Default for Options {
             static_names: 0,
             observed: false,
             unguarded: false,
+            signed: None,
             lab: None,
             xdp: None,
         }
@@ -77,6 +80,15 @@ pub fn start(fleet: &Fleet, options: &Options) -> Server {
     check.args(["check", "--config", "cvdns.toml"]).current_dir(sandbox.path());
     if !check.output().expect("cvdns check").status.success() {
         sandbox.write("cvdns.toml", &config);
+    }
+    if let Some(algorithm) = options.signed {
+        let zone = shipped("clamav.net.toml") + "\n[dnssec]\nkeys = \"keys\"\n";
+        sandbox.write("clamav.net.toml", &zone);
+        fs::create_dir(sandbox.path().join("keys")).expect("the directory of keys");
+        let mut generate = Command::new(&options.program);
+        generate.args(["keys", "generate", "--config", "cvdns.toml", "--algorithm", algorithm]);
+        generate.arg("clamav.net").current_dir(sandbox.path());
+        assert!(generate.output().expect("cvdns keys").status.success(), "a key");
     }
     let mut command = Command::new(&options.program);
     command.args(["serve", "--config", "cvdns.toml"]);

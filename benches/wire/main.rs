@@ -70,16 +70,20 @@ struct Args {
     /// Rate limit and cookies compared with neither.
     #[arg(long, group = "mode")]
     guard: bool,
+    /// Signed answers compared with the same without signatures.
+    #[arg(long, group = "mode")]
+    signed: bool,
     /// Write the ratios of this run to benches/wire/ratios.toml.
     #[arg(long, group = "mode")]
     commit: bool,
     /// Other name servers: all, none, or some of gdnsd, knotd, `pdns_server`, nsd, named.
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = peers::parse_list)]
     peers: String,
-    /// Seconds of each run: 1.5, 0.3 with --before and --guard, or 20 with --paced and --effect.
+    /// Seconds of each run: 1.5, 0.3 with --before, --guard and --signed, or 20 with --paced and
+    /// --effect.
     #[arg(long, value_parser = positive)]
     seconds: Option<f64>,
-    /// Runs of each server: 3, or 60 with --before and --guard.
+    /// Runs of each server: 3, or 60 with --before, --guard and --signed.
     #[arg(long)]
     runs: Option<usize>,
     /// Queries a second: 30,000 with --paced, 20,000 with --effect.
@@ -111,7 +115,8 @@ fn measure(args: &Args) -> ExitCode {
             "One core only: server and load share it, and CPU times are higher than they need be."
         );
     }
-    let (seconds, rounds) = if args.before.is_some() || args.guard { (0.3, 60) } else { (1.5, 3) };
+    let (seconds, rounds) =
+        if args.before.is_some() || args.guard || args.signed { (0.3, 60) } else { (1.5, 3) };
     let effort = Effort {
         seconds: args.seconds.unwrap_or(seconds),
         rounds: args.runs.unwrap_or(rounds).max(1),
@@ -133,6 +138,7 @@ fn measure(args: &Args) -> ExitCode {
         Args { before: Some(program), .. } => before::run(&chosen, program, effort),
         Args { xdp: true, .. } => xdp::run(&chosen, effort, args.clients),
         Args { guard: true, .. } => before::guard(&chosen, effort),
+        Args { signed: true, .. } => before::signed(&chosen, effort),
         Args { commit, .. } => compare::run(&chosen, &args.peers, effort, *commit),
     }
 }

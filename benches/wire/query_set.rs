@@ -43,6 +43,19 @@ impl QuerySet {
         self.entries.push(QueryEntry { start, length: packet.len() as u16, rcode, least });
     }
 
+    /// Sets DO in all queries, which have an OPT record behind the question (RFC 3225 section 3).
+    pub fn set_dnssec_ok(&mut self) {
+        for entry in &self.entries {
+            let mut at = entry.start as usize + 12;
+            while self.bytes[at] > 0 {
+                at += usize::from(self.bytes[at]) + 1;
+            }
+            // The root label, type and class of the question; then of the OPT record: name, type,
+            // size, extended RCODE, version.
+            self.bytes[at + 1 + 4 + 7] |= 0x80;
+        }
+    }
+
     /// Writes for each query: its length in two octets, the RCODE, the least number of records, and
     /// the packet.
     pub fn write(&self, path: &Path) -> io::Result<()> {

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::fleet::Fleet;
 use crate::load::Load;
 use crate::outcome::{Outcome, median};
+use crate::query_set::QuerySet;
 use crate::reflector::Reflector;
 use crate::server::Server;
 use crate::workload::{Networks, Workload};
@@ -104,7 +105,17 @@ impl Track {
 
     /// Writes the queries of a workload.
     pub fn queries(&self, workload: Workload) -> Queries {
-        let queries = workload.queries(&self.fleet, &self.networks);
+        self.write(workload, workload.queries(&self.fleet, &self.networks))
+    }
+
+    /// The same from clients that understand DNSSEC.
+    pub fn queries_with_do(&self, workload: Workload) -> Queries {
+        let mut queries = workload.queries(&self.fleet, &self.networks);
+        queries.set_dnssec_ok();
+        self.write(workload, queries)
+    }
+
+    fn write(&self, workload: Workload, queries: QuerySet) -> Queries {
         let path = self.dir.path().join(format!("{workload}.queries"));
         queries.write(&path).expect("the queries written");
         Queries { path, mean_octets: queries.mean_octets() }

@@ -45,7 +45,7 @@ pub fn run(input: &[u8]) {
     }
     let zones = vec![ZoneInput {
         file,
-        zones: vec![ExpandedZone { country: None, records: records.into(), unavailable: None }],
+        zones: vec![ExpandedZone::new(None, records.into())],
         fleet,
         fleet_complete: true,
     }];

@@ -27,6 +27,7 @@ pub mod fleet;
 pub mod frame;
 pub mod frames;
 pub mod incoming;
+pub mod key_files;
 pub mod keys;
 pub mod limiter;
 pub mod list;
@@ -49,7 +50,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 32] = [
+pub const TARGETS: [Target; 33] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -65,6 +66,7 @@ pub const TARGETS: [Target; 32] = [
     ("frame", frame::run),
     ("frames", frames::run),
     ("incoming", incoming::run),
+    ("key_files", key_files::run),
     ("keys", keys::run),
     ("limiter", limiter::run),
     ("list", list::run),

@@ -1,6 +1,7 @@
 //! The metrics, collected from the running server at each request.
 
 mod encoder;
+mod signing;
 mod state;
 mod traffic;
 mod transferred;
@@ -65,6 +66,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.transferred(&condition.transferred, &view.notifies, now)?;
     let snapshot = snapshots.load();
     encoder.record(&snapshot, &condition, now)?;
+    encoder.signing(&snapshot, &condition.signing)?;
     encoder.mirrors(&snapshot)?;
     encoder.reports(&snapshot.static_data.download_reports.reports())
 }

@@ -23,6 +23,7 @@ mod process;
 pub mod reload;
 mod routes;
 mod serving;
+mod signing;
 pub mod status;
 pub(crate) mod status_text;
 mod transfer_text;
@@ -52,6 +53,7 @@ pub use foresight::Foresight;
 pub use metrics::count;
 pub use process::ProcessStats;
 pub use serving::AdminServing;
+pub use signing::SigningCondition;
 pub use view::{
     Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
     ServerView, TransferredCondition,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::signing::SigningStatus;
 use super::transferred::TransferredStatus;
 use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
@@ -80,6 +81,9 @@ pub struct Status {
     /// Transfers to secondary servers; `None` if nobody may transfer anything.
     #[serde(default)]
     pub transfers: Option<TransferStatus>,
+    /// Signatures; `None` if no zone is signed.
+    #[serde(default)]
+    pub signing: Option<SigningStatus>,
 }
 
 /// The log: its level and losses.
@@ -273,6 +277,7 @@ impl Status {
             log: LogStatus::of(view.log_level.in_force(), &view.log),
             dnstap: DnstapStatus::of(&view.dnstap),
             transfers: TransferStatus::of(&view.transfers, now),
+            signing: SigningStatus::of(&snapshot, &condition.signing),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::signing::SigningStatus;
 use super::status::{
     DnstapStatus, FeedStatus, LogStatus, OverrideStatus, OverridesStatus, QueryStatus,
     RecordStatus, Status, ZoneStatus,
@@ -60,6 +61,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         ("log", log(&status.log)),
         ("dnstap", status.dnstap.as_ref().map(dnstap).into_iter().collect()),
         ("transfers", status.transfers.as_ref().map(transfers).unwrap_or_default()),
+        ("signing", status.signing.as_ref().map(SigningStatus::lines).unwrap_or_default()),
     ];
     parts.map(|(label, lines)| Section { label, lines }).into()
 }

@@ -15,6 +15,7 @@ use super::counted::Counted;
 use super::foresight::Foresight;
 use super::page::state::PageState;
 use super::process::ProcessStats;
+use super::signing::SigningCondition;
 use crate::dnstap::DnstapState;
 use crate::load::DatabaseSize;
 use crate::logging::{LogLevel, LogQueue};
@@ -163,6 +164,8 @@ pub struct ServerCondition {
     pub reloads: [u64; 2],
     /// The zones that are transferred from primaries.
     pub transferred: Vec<TransferredCondition>,
+    /// Signing of zones.
+    pub signing: SigningCondition,
     /// Number of compiled snapshots.
     pub compiled: u64,
     /// How long the newest snapshot took to compile.

@@ -23,11 +23,11 @@ pub enum ExportCommand {
     /// caches keep its answers for all clients. If a zone has both cvdns and BIND servers, set
     /// `ecs = false` in `[server]`.
     Bind(BindArgs),
-    /// Print the delegations for parent zones: NS records and glue.
+    /// Print the delegations for parent zones: NS records, glue and DS records.
     ///
     /// For each parent zone, prints master-file lines with the NS records at the apexes of its
     /// child zones, and with the addresses of name servers that are within any of these zones.
-    /// There are no DS records, as answers are not signed.
+    /// A zone that is signed has a DS record for each key that signs its keys.
     Delegation(DelegationArgs),
 }
 

@@ -14,6 +14,7 @@ pub mod feed;
 pub mod geoip;
 pub mod import;
 pub mod init;
+pub mod keys;
 mod live;
 pub mod log_level;
 mod long_running;

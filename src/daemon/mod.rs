@@ -48,6 +48,7 @@ mod sampling;
 mod sandbox;
 mod secondary;
 mod server_state;
+mod signing;
 mod start_error;
 mod state_directory;
 mod stepped;

@@ -4,8 +4,10 @@ mod condition;
 mod database;
 mod followed;
 mod keeping;
+mod keys;
 mod losses;
 mod overrides;
+mod signing;
 mod transferred;
 mod transfers;
 
@@ -27,6 +29,7 @@ use super::publisher::Publisher;
 use super::release_state::ReleaseState;
 use super::reporter::{self, Overdue, Reporter};
 use super::secondary::NotifyListener;
+use super::signing::ZoneSigner;
 use super::state_directory::{KeptFeed, StateDirectory};
 use super::transfers_state::TransfersState;
 use super::version_memory::{self, VersionMemory};
@@ -66,6 +69,8 @@ pub(super) struct ServerState {
     /// Answers NOTIFY.
     notified: NotifyListener,
     state_directory: StateDirectory,
+    /// Signs zones with `[dnssec]`.
+    signer: ZoneSigner,
     /// What is transferred to secondaries; `None` where nobody is served.
     transfers: Option<TransfersState>,
     publisher: Publisher,
@@ -103,6 +108,7 @@ impl ServerState {
         let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
         loaded.expire_zones(now);
+        loaded.follow_keys(now, problems);
         // The memory that reading took is not to come on top of what compiling takes.
         give_back();
         let static_data = compile(&loaded.inputs, &required, problems)?;
@@ -124,6 +130,7 @@ impl ServerState {
             follows_copies: false,
             notified: NotifyListener::default(),
             state_directory,
+            signer: ZoneSigner::default(),
             transfers: None,
             publisher,
             reporter: Reporter::default(),
@@ -131,6 +138,7 @@ impl ServerState {
             started: now,
             reloads: [0; 2],
         };
+        state.signer.resume(state.state_directory.signed());
         state.reporter.note_problems(problems);
         state.start(kept, now);
         Some(state)
@@ -159,6 +167,7 @@ impl ServerState {
         if !self.has_feed() && !is_fetched {
             self.log_without_feed();
         }
+        self.sign_first(now);
         self.show();
         self.publisher.reclaim();
         give_back();
@@ -216,9 +225,11 @@ impl ServerState {
             self.read(now);
         }
         self.expire_zones(now);
+        self.follow_keys(now);
         if now >= self.next_change() || now < self.publisher.published() {
             self.publish(self.publisher.static_data(), now);
         }
+        self.sign_ahead(now);
     }
 
     /// Takes over new inputs and the feed that they name. Returns false if they contradict each
@@ -230,6 +241,7 @@ impl ServerState {
         problems: &mut Problems,
     ) -> bool {
         loaded.expire_zones(now);
+        loaded.follow_keys(now, problems);
         let policy = FeedPolicy::of(&loaded);
         let rekeyed = self.feed.is_rekeyed(policy);
         let candidate = self.feed.read_for_reload(policy, now);
@@ -303,8 +315,8 @@ impl ServerState {
     }
 
     /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
-    /// override, a mirror that settles, or a feed or record that becomes too old. Or a version has
-    /// waited for too long, which is logged.
+    /// override, a mirror that settles, a key, or a feed or record that becomes too old. Or a
+    /// version has waited for too long, which is logged.
     pub(super) fn next_change(&self) -> Timestamp {
         let published = self.publisher.published();
         let half_hour = release::half_hour(published) + STAMP_PERIOD;
@@ -315,7 +327,10 @@ impl ServerState {
         let newest = self.publisher.newest();
         let expiry = self.next_zone_expiry(published);
         let waits = version_memory::next_overdue(newest.dynamic_data.announced(), published);
-        change.into_iter().chain(ages).chain(waits).chain(expiry).fold(half_hour, Timestamp::min)
+        let signing = [self.next_renewal(published), self.loaded.next_key_change()];
+        let signing = signing.into_iter().flatten();
+        let moments = change.into_iter().chain(ages).chain(waits).chain(expiry).chain(signing);
+        moments.fold(half_hour, Timestamp::min)
     }
 
     /// The configuration and all files that it names, as read last.
@@ -427,6 +442,7 @@ impl ServerState {
         self.follow_flapping(now);
         let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
         self.follow_transfers(&mut compiled.snapshot, now);
+        self.sign(&mut compiled.snapshot, now);
         self.overrides.log(now);
         self.flapping.log(now);
         self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);

@@ -1,16 +1,18 @@
-//! Delegations for parent zones: the NS records and glue of the zones served here (RFC 1034 section
-//! 4.2.1, RFC 9471).
+//! Delegations for parent zones: the NS records, glue and DS records of the zones served here (RFC
+//! 1034 section 4.2.1, RFC 9471, RFC 4035 section 2.4).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::{header, presentation};
+use cvdns_core::dnssec::Dnskey;
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
+use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 use cvdns_core::zone::records::Rrset;
 use cvdns_core::zone::{Records, file::CC};
+use cvdns_dnssec::{DigestType, ds, trusted_keys};
 
 /// Delegations by parent zone.
 #[derive(Debug)]
@@ -35,8 +37,25 @@ struct ParentZone<'z> {
 #[derive(Debug)]
 struct DelegationSet<'z> {
     origin: &'z str,
-    /// The NS records of each zone.
-    ns: Vec<Rrset<'z>>,
+    zones: Vec<DelegatedZone<'z>>,
+}
+
+/// The delegation of a zone.
+#[derive(Debug)]
+struct DelegatedZone<'z> {
+    ns: Rrset<'z>,
+    /// Data of DS records: one for each key that signs the zone's keys.
+    ds: Vec<Vec<u8>>,
+}
+
+impl<'z> DelegatedZone<'z> {
+    fn of(zone: &'z ExpandedZone) -> Option<Self> {
+        let origin = &zone.records.origin;
+        let ns = zone.records.get(origin, rtype::NS)?;
+        let keys = zone.signing.as_ref().map(|signing| trusted_keys(signing));
+        let ds = |key: Dnskey| ds(origin, &key, DigestType::Sha256);
+        Some(Self { ns, ds: keys.into_iter().flatten().map(ds).collect() })
+    }
 }
 
 /// The delegations of all served zones, or of those that are delegated from `parent`. Missing glue
@@ -55,7 +74,7 @@ pub fn delegations<'z>(
             let Some(into) = parent_zone(origin, &served, parent, above.as_ref()) else {
                 continue;
             };
-            let Some(ns) = zone.records.get(origin, rtype::NS) else { continue };
+            let Some(delegated) = DelegatedZone::of(zone) else { continue };
             let index = parents.iter().position(|known| known.name == into).unwrap_or_else(|| {
                 let is_served = served.0.contains_key(&into);
                 parents.push(ParentZone {
@@ -67,7 +86,7 @@ pub fn delegations<'z>(
                 parents.len() - 1
             });
             let Some(parent) = parents.get_mut(index) else { continue };
-            parent.add(&input.file.origin.value, ns);
+            parent.add(&input.file.origin.value, delegated);
         }
     }
     for parent in &mut parents {
@@ -121,18 +140,21 @@ fn common_parent(input: &ZoneInput) -> Option<Name> {
 }
 
 impl<'z> ParentZone<'z> {
-    fn add(&mut self, origin: &'z str, ns: Rrset<'z>) {
+    fn add(&mut self, origin: &'z str, zone: DelegatedZone<'z>) {
         match self.sets.last_mut() {
-            Some(set) if set.origin == origin => set.ns.push(ns),
-            _ => self.sets.push(DelegationSet { origin, ns: vec![ns] }),
+            Some(set) if set.origin == origin => set.zones.push(zone),
+            _ => self.sets.push(DelegationSet { origin, zones: vec![zone] }),
         }
+    }
+
+    fn zones(&self) -> impl Iterator<Item = &DelegatedZone<'z>> {
+        self.sets.iter().flat_map(|set| &set.zones)
     }
 
     /// Collects glue: the addresses of name servers within one of the delegated zones, which
     /// resolvers could not look up otherwise.
     fn find_glue(&mut self, served: &ServedZones<'z>, problems: &mut Problems) {
-        let zones: Vec<Rrset<'z>> =
-            self.sets.iter().flat_map(|set| set.ns.iter().copied()).collect();
+        let zones: Vec<Rrset<'z>> = self.zones().map(|zone| zone.ns).collect();
         let names: HashMap<Name, Rrset<'z>> =
             zones.iter().map(|zone| (zone.owner_name(), *zone)).collect();
         let enclosing = |server: &Name| {
@@ -212,7 +234,9 @@ impl ParentZone<'_> {
             "; Made by cvdns {}. Export again when name servers change.",
             env!("CARGO_PKG_VERSION")
         );
-        out.push_str("; No DS records: answers are not signed.\n");
+        if self.zones().all(|zone| zone.ds.is_empty()) {
+            out.push_str("; No DS records: answers are not signed.\n");
+        }
         for line in header::ecs_warning(ecs) {
             let _ = writeln!(out, "; {line}");
         }
@@ -224,11 +248,16 @@ impl ParentZone<'_> {
         for set in &self.sets {
             out.push('\n');
             if set.origin.contains(CC) {
-                let _ = writeln!(out, "; {}: {} zones", set.origin, set.ns.len());
+                let _ = writeln!(out, "; {}: {} zones", set.origin, set.zones.len());
             }
-            for ns in &set.ns {
+            for DelegatedZone { ns, ds } in &set.zones {
+                let (owner, ttl) = (of(ns.owner()), ns.ttl());
                 for target in ns.rdatas() {
-                    let _ = writeln!(out, "{} {} IN NS {}", of(ns.owner()), ns.ttl(), of(target));
+                    let _ = writeln!(out, "{owner} {ttl} IN NS {}", of(target));
+                }
+                for rdata in ds {
+                    let (mnemonic, data) = presentation::data(rtype::DS, rdata);
+                    let _ = writeln!(out, "{owner} {ttl} IN {mnemonic} {data}");
                 }
             }
         }

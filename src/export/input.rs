@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cvdns_core::geo::country_map::CountryMap;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::signatures::SignatureStore;
 use cvdns_core::wire::name::Name;
 
 /// Everything that an export is made from.
@@ -15,6 +16,17 @@ pub struct ExportInput {
     pub feed: Option<u64>,
     /// The countries of client networks.
     pub countries: Arc<CountryMap>,
+    /// What signs signed zones; `None` if whoever serves the files signs by itself.
+    pub signer: Option<ExportSigner>,
+}
+
+/// Signs exported zones.
+#[derive(Debug, Clone)]
+pub struct ExportSigner {
+    /// The signatures that were made.
+    pub store: Arc<SignatureStore>,
+    /// The moment in Unix seconds.
+    pub now: i64,
 }
 
 impl ExportInput {

@@ -43,6 +43,7 @@ fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
         rtype::DNAME => ("DNAME", whole_name(rdata)?),
         rtype::MX => ("MX", format!("{} {}", u16_at(rdata, 0)?, whole_name(rdata.get(2..)?)?)),
         rtype::TXT => ("TXT", strings(rdata)?),
+        rtype::DS => ("DS", ds(rdata)?),
         SRV => {
             let [priority, weight, port] =
                 [u16_at(rdata, 0)?, u16_at(rdata, 2)?, u16_at(rdata, 4)?];
@@ -57,6 +58,18 @@ fn common(rtype: u16, rdata: &[u8]) -> Option<(&'static str, String)> {
         }
         _ => return None,
     })
+}
+
+/// A DS record whose digest is one of SHA-256 or SHA-384 (RFC 4034 section 5.3).
+fn ds(rdata: &[u8]) -> Option<String> {
+    let [t1, t0, algorithm, kind, digest @ ..] = rdata else { return None };
+    let is_whole = matches!((kind, digest.len()), (2, 32) | (4, 48));
+    let hex = digest.iter().fold(String::new(), |mut hex, octet| {
+        let _ = write!(hex, "{octet:02X}");
+        hex
+    });
+    let tag = u16::from_be_bytes([*t1, *t0]);
+    is_whole.then(|| format!("{tag} {algorithm} {kind} {hex}"))
 }
 
 /// A SOA record's names and numbers.
@@ -154,6 +167,15 @@ mod tests {
         #[test]
         fn names_come_back(owner in labels(), target in labels()) {
             prop_assert_eq!(read_back(&owner, rtype::CNAME, &target), (owner, rtype::CNAME, target));
+        }
+
+        #[test]
+        fn digests_come_back(head: [u8; 3], kind in 0u8..6, digest in proptest::collection::vec(any::<u8>(), 0..50)) {
+            let rdata = [&head[..], &[kind], &digest].concat();
+            // Octets that are no DS record have no other form that is read.
+            if matches!((kind, digest.len()), (2, 32) | (4, 48)) {
+                prop_assert_eq!(read_back(&[0], rtype::DS, &rdata).2, rdata);
+            }
         }
 
         #[test]

@@ -29,10 +29,14 @@ pub enum ExportFile {
 /// Makes the files of an export. Name servers read them below the absolute path `directory`. With
 /// an `acl` there are views.
 pub fn tree(input: &ExportInput, acl: Option<AclKind>, directory: &Path) -> Tree {
+    let mut zones = zones(&input.snapshot);
+    for zone in zones.iter_mut().filter(|_| input.signer.is_some()) {
+        zone.without_keys = false;
+    }
     let mut maker = TreeBuilder {
         input,
         directory,
-        zones: zones(&input.snapshot),
+        zones,
         config: header::of_file("#", input.snapshot.static_data.settings.ecs),
         tree: Tree::new(),
     };

@@ -7,6 +7,7 @@ use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::PoolAnswer;
 use cvdns_core::snapshot::names::NodeId;
 use cvdns_core::snapshot::pools::{PathChoice, PathId};
+use cvdns_core::snapshot::signatures::ZoneRecord;
 use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData, Zone};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::{Name, parent};
@@ -26,6 +27,8 @@ pub(super) struct ExportZone<'s> {
     pub(super) origin: &'s Name,
     /// The SOA record.
     pub(super) soa: Rrset<'s>,
+    /// Whether records of the zone's keys are left out: whoever signs the copy has its own.
+    pub(super) without_keys: bool,
     /// The names of the zone, by lower-case wire form.
     nodes: BTreeMap<&'s [u8], NodeId>,
     /// The plan by which answers depend on the client; `None` if none does.
@@ -34,17 +37,6 @@ pub(super) struct ExportZone<'s> {
     pub(super) has_pools: bool,
     /// Whether any name has a record of the release.
     pub(super) has_texts: bool,
-}
-
-/// A resource record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ZoneRecord {
-    /// The owner name in wire form.
-    pub(super) owner: Box<[u8]>,
-    pub(super) rtype: u16,
-    /// The TTL in seconds.
-    pub(super) ttl: u32,
-    pub(super) rdata: Box<[u8]>,
 }
 
 /// All zones of a snapshot, in the same order.
@@ -69,6 +61,7 @@ pub(super) fn zones_where<'s>(
                 number,
                 origin: &zone.origin,
                 soa,
+                without_keys: zone.signing.is_some(),
                 nodes: BTreeMap::new(),
                 client_plan: None,
                 has_pools: false,
@@ -229,6 +222,7 @@ impl<'s> RecordCollector<'_, 's> {
         let Snapshot { static_data, dynamic_data, .. } = self.zone.snapshot;
         match answer {
             Answer::Static { .. } if rtype == rtype::SOA => {}
+            Answer::Static { .. } if self.zone.without_keys && is_of_keys(rtype) => {}
             Answer::Static { rrset, .. } | Answer::DownloadReport { rrset, .. } => {
                 self.records
                     .extend(static_data.rrset(rrset).into_iter().flat_map(|set| records_of(&set)));
@@ -328,6 +322,11 @@ impl<'s> RecordCollector<'_, 's> {
             .collect();
         self.records.extend(glue);
     }
+}
+
+/// Whether records of this type are made of keys (RFC 4034, RFC 7344).
+fn is_of_keys(rtype: u16) -> bool {
+    matches!(rtype, rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY)
 }
 
 fn records_of(set: &Rrset<'_>) -> Vec<ZoneRecord> {

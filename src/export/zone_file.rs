@@ -4,11 +4,15 @@
 use std::fmt::Write as _;
 
 use super::clients::ClientSet;
-use super::input::ExportInput;
+use super::input::{ExportInput, ExportSigner};
+use super::soa_signer::SoaSigner;
 use super::transferred::sum;
-use super::zone::{ExportZone, SharedRecords, ZoneRecord};
+use super::zone::{ExportZone, SharedRecords};
 use super::{header, presentation};
+use cvdns_core::snapshot::signatures::{ZoneRecord, sign_zone};
+use cvdns_core::snapshot::static_data::Zone;
 use cvdns_core::wire::name::{Name, wire_length};
+use cvdns_core::wire::rtype;
 use cvdns_core::zone::records::Rrset;
 use cvdns_transfer::serial;
 
@@ -29,6 +33,8 @@ pub struct ZoneFile {
     is_static: bool,
     /// The text after the serial.
     after: String,
+    /// Signs the SOA record, if the file has signatures.
+    soa_signer: Option<SoaSigner>,
 }
 
 /// The comment after the serial, by which the line is found again.
@@ -42,10 +48,13 @@ pub(super) struct ZoneRenderer<'z, 's> {
     lines: String,
     largest_rrset: usize,
     sum: u32,
+    signer: Option<(&'z ExportSigner, &'z Zone)>,
 }
 
 impl<'z, 's> ZoneRenderer<'z, 's> {
-    pub(super) fn new(input: &ExportInput, zone: &'z ExportZone<'s>) -> Self {
+    pub(super) fn new(input: &'z ExportInput, zone: &'z ExportZone<'s>) -> Self {
+        let of_zone = input.snapshot.static_data.zone(zone.number);
+        let of_zone = of_zone.filter(|zone| zone.signing.is_some());
         let shared = zone.shared();
         let (.., master) = soa(&zone.soa);
         Self {
@@ -55,6 +64,7 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
             largest_rrset: largest_rrset(&shared.records),
             shared,
             sum: sum(&input.snapshot, zone, master, input.feed),
+            signer: input.signer.as_ref().zip(of_zone),
         }
     }
 
@@ -62,6 +72,7 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
     pub(super) fn file(&self, client: ClientSet, view: Option<&str>) -> ZoneFile {
         let records = self.zone.of_client(&self.shared, client);
         let (soa, soa_rest, _) = soa(&self.zone.soa);
+        let signatures = self.signatures(&records);
         ZoneFile {
             zone: name(self.zone.origin),
             view: view.map(str::to_owned),
@@ -69,8 +80,25 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
             before: header::of_zone(self.zone, self.ecs, view) + &soa,
             sum: self.sum,
             is_static: !self.zone.has_pools && !self.zone.has_texts,
-            after: soa_rest + &self.lines + &lines(&records),
+            after: soa_rest + &self.lines + &lines(&records) + &lines(&signatures),
+            soa_signer: self.signer.and_then(|(signer, zone)| {
+                SoaSigner::new(signer, zone, self.zone.soa.ttl(), self.zone.soa.first()?)
+            }),
         }
+    }
+
+    /// The signatures of a zone with these records beside those of all clients, and its NSEC
+    /// records; none if the file has no signatures.
+    fn signatures(&self, records: &[ZoneRecord]) -> Vec<ZoneRecord> {
+        let Some((signer, zone)) = self.signer else { return Vec::new() };
+        let soa = self.zone.soa.first().map(|rdata| ZoneRecord {
+            owner: self.zone.origin.wire().into(),
+            rtype: rtype::SOA,
+            ttl: self.zone.soa.ttl(),
+            rdata: rdata.into(),
+        });
+        let all = self.shared.records.iter().chain(records).cloned().chain(soa);
+        sign_zone(zone, &all.collect::<Vec<_>>(), &signer.store, signer.now)
     }
 }
 
@@ -78,7 +106,11 @@ impl ZoneFile {
     /// The text of the file, which replaces the text `replaced`; `others` are further files of the
     /// same zone. `None` if nothing changed. A raised serial in the master file counts as a change.
     pub(super) fn render(&self, replaced: Option<&str>, others: &[String]) -> Option<String> {
-        let whole = |serial: u32| format!("{}{serial}{}", self.before, self.after);
+        let whole = |serial: u32| {
+            let signatures = self.soa_signer.as_ref().map(|signer| lines(&signer.sign(serial)));
+            let signatures = signatures.unwrap_or_default();
+            format!("{}{serial}{}{signatures}", self.before, self.after)
+        };
         let same = |text: &&str| serial_of(text).is_some_and(|serial| whole(serial) == **text);
         let is_raised = |text: &str| {
             self.is_static
@@ -167,6 +199,7 @@ mod tests {
             sum,
             is_static: false,
             after: format!("{SERIAL_END}\n 1 2 3 4 )\n{after}"),
+            soa_signer: None,
         }
     }
 

@@ -2,15 +2,18 @@
 //!
 //! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
 //! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
-//! `zone_copies` are kept; `source` is where the feed comes from, which
-//! [`remote`] fetches if that is a URL; `release` reads the files of the record; `monitor` reads
-//! what the coordinator needs, and `page_place` finds out whether its pages would lie among other
-//! files.
+//! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the
+//! feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files of the
+//! record; `monitor` reads what the coordinator needs, and `page_place` finds out whether its pages
+//! would lie among other files.
 
 mod admin_token;
 mod cookie_secrets;
+mod dnssec;
 mod geoip;
 mod include;
+mod key_directory;
+mod key_place;
 mod monitor;
 mod overrides;
 mod page_place;
@@ -38,6 +41,7 @@ use cvdns_core::geo::country::Country;
 use cvdns_core::problem::table::{Placed, SourceText};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::{Inputs, Settings, ZoneInput};
+use cvdns_core::wire::name::Name;
 use cvdns_transfer::Keyring;
 
 use transferred::ZoneFinder;
@@ -45,7 +49,10 @@ use transferred::ZoneFinder;
 pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::signature_path;
+pub use dnssec::SignedZone;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
+pub use key_directory::KeyDirectory;
+pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
 pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
 pub use page_place::{check_page, state_directory};
@@ -55,6 +62,7 @@ pub use remote_overrides::{OverridesError, SignedOverrides};
 pub use source::{FeedServer, FeedSource, SignedFeed};
 pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
 pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
+pub use zones::origins_of;
 
 /// A path as it is written in a file, and where.
 type PlacedPath = Placed<String>;
@@ -92,8 +100,10 @@ pub struct Loaded {
     pub transferred: Vec<TransferredZone>,
     /// Where they are kept; `None` without a state directory.
     pub copies: Option<ZoneCopies>,
+    /// The zones of `inputs` that are signed, with their keys.
+    pub signed: Vec<SignedZone>,
     /// The files that are read at a reload alone: the configuration, the zones, the country
-    /// database, certificates and keys of transfers.
+    /// database, certificates, keys of transfers and those by which zones are signed.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -142,8 +152,9 @@ fn load_after(
     let known = before.map(|before| (&*before.inputs.zones, &*before.transferred));
     let copies = state.as_deref().map(ZoneCopies::of);
     let mut finder = ZoneFinder { copies, before: known, found: Vec::new() };
-    let zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    let mut zones = read_zones(path, &config, &mut files, &mut finder, problems);
     let ZoneFinder { copies, found: transferred, .. } = finder;
+    let signed = dnssec::sign(&mut zones, &mut files, Timestamp::now(), problems);
     let before = before.map(|before| &before.countries);
     let countries = geoip::read(path, &config, &zones, before, problems);
     let transfer_keys = Arc::new(transfer_keys::keyring(path, &config, problems));
@@ -175,6 +186,7 @@ fn load_after(
         countries,
         transferred,
         copies,
+        signed,
         files,
     })
 }
@@ -184,6 +196,19 @@ impl Loaded {
     /// Returns whether any changes.
     pub fn expire_zones(&mut self, now: Timestamp) -> bool {
         transferred::expire(&mut self.transferred, &mut self.inputs.zones, now)
+    }
+
+    /// Has zones signed with the keys of a moment, as far as these differ from those in force.
+    /// Returns the zones that are signed otherwise. Where nothing would sign a zone, what was in
+    /// force goes on, and the problem is reported.
+    pub fn follow_keys(&mut self, now: Timestamp, problems: &mut Problems) -> Vec<Name> {
+        dnssec::follow(&mut self.signed, &mut self.inputs.zones, now, problems)
+    }
+
+    /// The next moment at which keys begin or end to sign or to be published, or at which a
+    /// signature that was made elsewhere ends.
+    pub fn next_key_change(&self) -> Option<Timestamp> {
+        dnssec::next_change(&self.signed)
     }
 }
 
@@ -238,6 +263,14 @@ pub fn overrides_source(
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
     Some((source, fleets))
+}
+
+/// Reads where the keys of the zones are that are to be signed; nothing of the keys themselves.
+/// Returns `None` if the configuration cannot be read.
+pub fn key_places(path: &Path, problems: &mut Problems) -> Option<Vec<KeyPlace>> {
+    let config = config(path, problems)?;
+    let places = config.zones.iter().filter_map(|named| KeyPlace::read(path, named, problems));
+    Some(places.collect())
 }
 
 /// Reads the path of a configuration's country database, and the networks that override it.

@@ -46,6 +46,18 @@ pub struct ZonePlace {
     pub zone: usize,
 }
 
+impl ZonePlace {
+    /// The zone among the inputs.
+    pub fn input<'i>(&self, inputs: &'i [ZoneInput]) -> Option<&'i ExpandedZone> {
+        inputs.get(self.file)?.zones.get(self.zone)
+    }
+
+    /// The same, to be changed.
+    pub fn input_mut<'i>(&self, inputs: &'i mut [ZoneInput]) -> Option<&'i mut ExpandedZone> {
+        inputs.get_mut(self.file)?.zones.get_mut(self.zone)
+    }
+}
+
 /// What finds the records of zones that are transferred.
 pub(super) struct ZoneFinder<'f> {
     /// `None` without a state directory.
@@ -90,12 +102,12 @@ impl TransferredZone {
 
     /// The zone among the inputs.
     pub fn input<'i>(&self, inputs: &'i [ZoneInput]) -> Option<&'i ExpandedZone> {
-        inputs.get(self.place.file)?.zones.get(self.place.zone)
+        self.place.input(inputs)
     }
 
     /// The same, to be changed.
     pub fn input_mut<'i>(&self, inputs: &'i mut [ZoneInput]) -> Option<&'i mut ExpandedZone> {
-        inputs.get_mut(self.place.file)?.zones.get_mut(self.place.zone)
+        self.place.input_mut(inputs)
     }
 
     /// The key for the primaries.
@@ -178,8 +190,9 @@ impl ZoneFinder<'_> {
         let has_none = input.unavailable == Some(Unavailable::NotTransferred);
         let is_same = copies.version(origin) == zone.version;
         let records = input.records.clone();
+        let unavailable = input.unavailable;
         let found = Found {
-            zone: ExpandedZone { country: None, records, unavailable: input.unavailable },
+            zone: ExpandedZone { unavailable, ..ExpandedZone::new(None, records) },
             checked: zone.checked,
             version: zone.version,
         };
@@ -210,7 +223,7 @@ impl ZoneFinder<'_> {
         problems.append(found);
         let records = Arc::new(records?);
         let checked = copies.note(origin).map(|note| note.checked);
-        let zone = ExpandedZone { country: None, records, unavailable: None };
+        let zone = ExpandedZone::new(None, records);
         Some(Found { zone, checked, version })
     }
 }

@@ -99,7 +99,7 @@ fn zones_of_file(
             problems.append(found);
         }
         if records.get(&records.origin, rtype::SOA).is_some() {
-            zones.push(ExpandedZone { country, records: Arc::new(records), unavailable: None });
+            zones.push(ExpandedZone::new(country, Arc::new(records)));
         }
         if failed {
             break;
@@ -144,30 +144,30 @@ fn parse(
 }
 
 /// The zone's origin; with `{cc}`, one for each country code.
-fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Country>)> {
-    let pattern = &file.origin.value;
+pub(super) fn origins(file: &ZoneFile, problems: &mut Problems) -> Vec<(Name, Option<Country>)> {
+    origins_of(&file.origin.value).unwrap_or_else(|what| {
+        problems.error(file.origin.location.clone(), what, "write a domain name");
+        Vec::new()
+    })
+}
+
+/// The zones that an origin means: one, or with `{cc}` one for each country code.
+///
+/// # Errors
+/// When that is no domain name.
+pub fn origins_of(pattern: &str) -> Result<Vec<(Name, Option<Country>)>, String> {
     let texts: Vec<(String, Option<Country>)> = if pattern.contains(CC) {
         country::labels()
             .map(|(label, country)| (pattern.replace(CC, label), Some(country)))
             .collect()
     } else {
-        vec![(pattern.clone(), None)]
+        vec![(pattern.to_owned(), None)]
     };
-    let mut out = Vec::new();
-    for (text, country) in texts {
-        match Name::parse(&text, &Name::root()) {
-            Ok(name) => out.push((name, country)),
-            Err(e) => {
-                problems.error(
-                    file.origin.location.clone(),
-                    format!("\"{text}\": {e}"),
-                    "write a domain name",
-                );
-                break;
-            }
-        }
-    }
-    out
+    let name = |(text, country): (String, Option<Country>)| {
+        let name = Name::parse(&text, &Name::root()).map_err(|e| format!("\"{text}\": {e}"))?;
+        Ok((name, country))
+    };
+    texts.into_iter().map(name).collect()
 }
 
 fn fleet(path: &Path, location: &Location, problems: &mut Problems) -> Option<Fleet> {
@@ -175,7 +175,7 @@ fn fleet(path: &Path, location: &Location, problems: &mut Problems) -> Option<Fl
     Some(Fleet::parse(&path.display().to_string(), &text, problems))
 }
 
-fn text_of(path: &Path, location: &Location, problems: &mut Problems) -> Option<String> {
+pub(super) fn text_of(path: &Path, location: &Location, problems: &mut Problems) -> Option<String> {
     noted(read_text(path), location, problems)
 }
 

@@ -252,18 +252,10 @@ fn nobody_gets_a_mirror_that_is_not_for_them_and_scopes_hold() {
 
 /// The inputs once more, of which each round has its own fleet.
 fn inputs(loaded: &Loaded) -> cvdns_core::snapshot::inputs::Inputs {
-    use cvdns_core::snapshot::inputs::{ExpandedZone, Inputs, ZoneInput};
+    use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
     let zones = loaded.inputs.zones.iter().map(|zone| ZoneInput {
         file: zone.file.clone(),
-        zones: zone
-            .zones
-            .iter()
-            .map(|zone| ExpandedZone {
-                country: zone.country,
-                records: zone.records.clone(),
-                unavailable: zone.unavailable,
-            })
-            .collect(),
+        zones: zone.zones.clone(),
         fleet: zone.fleet.clone(),
         fleet_complete: zone.fleet_complete,
     });

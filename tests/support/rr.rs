@@ -16,6 +16,7 @@ pub const SRV: u16 = 33;
 pub const DNAME: u16 = 39;
 pub const OPT: u16 = 41;
 pub const DS: u16 = 43;
+pub const DNSKEY: u16 = 48;
 pub const ANY: u16 = 255;
 pub const CAA: u16 = 257;
 

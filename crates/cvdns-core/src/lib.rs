@@ -18,6 +18,7 @@
 //!   versions back: [`Announced`](release::Announced).
 //! - [`zone`]: zone files and master files: [`ZoneFile`](zone::ZoneFile),
 //!   [`Records`](zone::Records).
+//! - [`dnssec`]: keys, signatures and denial: [`ZoneSigning`](dnssec::ZoneSigning).
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
 //! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
@@ -116,6 +117,8 @@ pub mod abuse;
 pub mod answer;
 pub mod config;
 pub mod decision;
+pub mod dnssec;
+
 pub mod explain;
 pub mod fleet;
 pub mod geo;

@@ -31,8 +31,8 @@ pub use files::{
     read_text_up_to,
 };
 pub use replace::{
-    create, is_leftover, publish_unsynced, put_aside, replace, replace_alike, replace_private,
-    target_of,
+    create, create_published, create_secret, is_leftover, publish_unsynced, put_aside, replace,
+    replace_alike, replace_private, target_of,
 };
 #[cfg(unix)]
 pub use unix_http::unix_agent;

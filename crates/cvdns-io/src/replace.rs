@@ -15,6 +15,9 @@ const PUBLIC: u32 = 0o666;
 /// The mode of files that a server keeps for itself, whatever the umask: readable by its group.
 const PRIVATE: u32 = 0o640;
 
+/// The mode of files that their owner alone may read, whatever the umask.
+const SECRET: u32 = 0o600;
+
 /// The mode of files that a web server shows, whatever the umask.
 const PUBLISHED: u32 = 0o644;
 
@@ -98,6 +101,38 @@ fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()
 pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // A rename could replace a file that somebody else wrote in between.
     let file = write_temporary(path, bytes, PUBLIC)?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_directory(path);
+    Ok(())
+}
+
+/// Writes a file like [`create`] that its owner alone can read and write (0600, whatever the
+/// umask), and that belongs to whom its directory belongs to.
+///
+/// # Errors
+/// As for [`create`].
+pub fn create_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    create_alike(path, bytes, SECRET)
+}
+
+/// Writes a file like [`create`] that everybody can read (0644, whatever the umask), and that
+/// belongs to whom its directory belongs to.
+///
+/// # Errors
+/// As for [`create`].
+pub fn create_published(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    create_alike(path, bytes, PUBLISHED)
+}
+
+/// Writes a file like [`create`] with this mode, owned as its directory is, as far as the system
+/// allows: what root writes for the account of a server is read by that.
+fn create_alike(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let directory = directory_of(path).metadata()?;
+    let mut file = make_temporary(path, &[], mode)?;
+    let _ = fchown(file.as_file(), Some(directory.uid()), Some(directory.gid()));
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_directory(path);
     Ok(())
@@ -202,6 +237,15 @@ mod tests {
         create(&path, b"one").unwrap();
         assert_eq!(mode(&path), usual);
         assert_eq!(create(&path, b"two").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        for (new, expected) in [("secret", 0o600), ("published", 0o644)] {
+            let path = dir.path().join(new);
+            let create = if expected == 0o600 { create_secret } else { create_published };
+            create(&path, b"one").unwrap();
+            let again = create(&path, b"two").unwrap_err();
+            assert_eq!((mode(&path), again.kind()), (expected, std::io::ErrorKind::AlreadyExists));
+            assert_eq!(std::fs::read(&path).unwrap(), b"one");
+            std::fs::remove_file(&path).unwrap();
+        }
         replace_private(&path, b"two").unwrap();
         replace(&path, b"three").unwrap();
         assert_eq!(mode(&path), usual);

@@ -1,6 +1,7 @@
 //! `cvdns check --delegation`: asks the parent's name servers and every name server of the zones
 //! whether resolvers find the servers, and whether these answer the same.
 
+mod ds;
 mod finding;
 mod parent;
 mod probe;

@@ -166,6 +166,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         let location = named.get(&file).map_or_else(whole, |location| (*location).clone());
         out.push((file, location));
     }
+    for zone in &loaded.signed {
+        out.extend(zone.files.iter().map(|file| (file.clone(), zone.location.clone())));
+    }
     let (feed, record) = (&loaded.config.feed, &loaded.config.record);
     if loaded.countries.size.is_some() {
         let database = &loaded.config.geoip.database;

@@ -16,13 +16,14 @@ use crate::cli::problems::print;
 use crate::daemon::{FollowedState, Follower, StartError, follow_without_serving};
 use crate::explaining::moment::moment;
 use crate::export::{
-    AclKind, CommandTemplate, Directory, ExportInput, ExportThread, Exporter, ReloadCommands,
-    ecs_warning, left_out, undistinguished_warning,
+    AclKind, CommandTemplate, Directory, ExportInput, ExportSigner, ExportThread, Exporter,
+    ReloadCommands, ecs_warning, left_out, undistinguished_warning,
 };
 use crate::load::{FeedSource, Loaded, load};
 use crate::logging::{LogQueue, check_variable};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::signatures::SignatureStore;
 use cvdns_io::signals::Signals;
 
 /// Arguments of `cvdns export bind`.
@@ -39,6 +40,10 @@ pub struct BindArgs {
     /// How BIND matches clients to views: by its own country database, or by lists of all networks.
     #[arg(long, value_enum, default_value_t = AclArg::Geoip, requires = "views")]
     pub acl: AclArg,
+    /// Sign zones that have `[dnssec]`. Without this, records of their keys are left out, for a
+    /// server that signs by itself.
+    #[arg(long)]
+    pub signed: bool,
     /// Keep running and export again whenever feed, clock or files change an answer. SIGHUP rereads
     /// the files. Feeds are accepted by the same rules as by serve.
     #[arg(long)]
@@ -136,6 +141,10 @@ fn once(args: &BindArgs, config: &Path) -> Result<ExitCode, Failure> {
         snapshot,
         feed: feed.map(|sourced| sourced.feed.serial),
         countries: offline.loaded.inputs.countries.clone(),
+        signer: args.signed.then(|| ExportSigner {
+            store: Arc::default(),
+            now: args.at.unwrap_or_else(Timestamp::now).as_second(),
+        }),
     };
     let exporter = Exporter::new(directory, args.acl(), args.commands()?);
     let changes = exporter.export(&input).map_err(|error| Failure::new(error.to_string()))?;
@@ -184,6 +193,7 @@ fn watch(
         state,
         exporting,
         views: args.views,
+        signatures: args.signed.then(Arc::default),
         last: None,
         keeps_export,
         warned: false,
@@ -211,6 +221,8 @@ struct ExportFollower {
     exporting: ExportThread,
     /// Whether clients are told apart by views.
     views: bool,
+    /// The signatures that were made, if the export has any.
+    signatures: Option<Arc<SignatureStore>>,
     /// The snapshot that was exported last.
     last: Option<Arc<Snapshot>>,
     /// Whether the export of an earlier run stays in place because no feed has arrived since.
@@ -256,6 +268,15 @@ impl Follower for ExportFollower {
         }
         self.last = Some(snapshot.clone());
         let countries = loaded.inputs.countries.clone();
-        self.exporting.give(ExportInput { snapshot: snapshot.clone(), feed: *feed, countries });
+        let signer = self
+            .signatures
+            .as_ref()
+            .map(|store| ExportSigner { store: store.clone(), now: Timestamp::now().as_second() });
+        self.exporting.give(ExportInput {
+            snapshot: snapshot.clone(),
+            feed: *feed,
+            countries,
+            signer,
+        });
     }
 }

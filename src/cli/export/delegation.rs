@@ -1,4 +1,4 @@
-//! `cvdns export delegation`: prints NS records and glue for parent zones.
+//! `cvdns export delegation`: prints NS records, glue and DS records for parent zones.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -106,10 +106,69 @@ pub(super) static ALL: &[Details] = &[
     Details {
         command: "export delegation",
         examples: &[
-            ("Print NS records and glue for all parent zones:", "cvdns export delegation"),
+            (
+                "Print NS records, glue and DS records for all parent zones:",
+                "cvdns export delegation",
+            ),
             ("Print them for one of several parents:", "cvdns export delegation --parent net"),
         ],
         see: &["cvdns-check(1)", "cvdns-zone(5)"],
+        ..USUAL
+    },
+    Details {
+        command: "keys",
+        failure: "The input is bad, or there are no such keys. Standard error says what.",
+        examples: &[(
+            "Make the key of a zone whose zone file has `[dnssec]`, and print what its parent needs:",
+            "cvdns keys generate clamav.net\ncvdns reload\ncvdns keys ds clamav.net",
+        )],
+        see: &["cvdns-zone(5)"],
+        ..USUAL
+    },
+    Details {
+        command: "keys generate",
+        success: "The files are written.",
+        files: &[
+            HERE,
+            SYSTEM,
+            ("KZONE+ALGORITHM+TAG.key", "The public key: a DNSKEY record."),
+            ("KZONE+ALGORITHM+TAG.private", "The private key, which only its owner can read."),
+        ],
+        examples: &[
+            ("Make a key that signs everything:", "cvdns keys generate clamav.net"),
+            (
+                "Make a zone-signing key that takes over from another one on a day:",
+                "cvdns keys generate --zsk --activate 2026-12-10 clamav.net",
+            ),
+            (
+                "Make a key for each zone of a zone file with `{cc}` that has none:",
+                "cvdns keys generate 'db.{cc}.clamav.net'",
+            ),
+        ],
+        see: &["cvdns-reload(8)", "cvdns-zone(5)", "dnssec-settime(1)"],
+        ..USUAL
+    },
+    Details {
+        command: "keys list",
+        failure: "There are no keys, or one of them cannot be used. Standard error says why.",
+        examples: &[
+            ("Which keys sign, and until when?", "cvdns keys list clamav.net"),
+            (
+                "Look at the keys in another directory:",
+                "cvdns keys list --directory new-keys clamav.net",
+            ),
+        ],
+        see: &["cvdns-zone(5)"],
+        ..USUAL
+    },
+    Details {
+        command: "keys ds",
+        failure: "No key signs the keys of the zone, or one of them cannot be used.",
+        examples: &[
+            ("Print what the parent needs:", "cvdns keys ds clamav.net"),
+            ("Print it for a key that does not sign yet:", "cvdns keys ds --tag 12345 clamav.net"),
+        ],
+        see: &["cvdns-check(1)", "cvdns-export-delegation(1)"],
         ..USUAL
     },
     Details {

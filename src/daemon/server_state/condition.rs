@@ -42,6 +42,7 @@ impl ServerState {
             compiled: self.publisher.compiled(),
             compile_time: self.publisher.compile_time(),
             transferred: self.transferred(),
+            signing: self.signer.condition(self.publisher.published()),
         }));
     }
 
@@ -61,6 +62,7 @@ impl ServerState {
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
             no_mirror_up(snapshot),
+            self.expired_signatures(snapshot),
         ];
         reasons.into_iter().flatten().chain(self.unavailable_zones()).collect()
     }

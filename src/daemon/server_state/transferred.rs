@@ -310,8 +310,7 @@ impl ServerState {
     fn place(&mut self, zone: &Name, records: &Arc<Records>) -> Option<ExpandedZone> {
         let zone = self.loaded.transferred.iter().find(|of| of.origin == *zone)?;
         let input = zone.input_mut(&mut self.loaded.inputs.zones)?;
-        let placed =
-            ExpandedZone { country: input.country, records: records.clone(), unavailable: None };
+        let placed = ExpandedZone { records: records.clone(), unavailable: None, ..input.clone() };
         Some(std::mem::replace(input, placed))
     }
 
@@ -341,7 +340,7 @@ impl ServerState {
     }
 
     /// Compiles the inputs again, which were compiled before.
-    fn compile_again(&mut self, now: Timestamp) {
+    pub(super) fn compile_again(&mut self, now: Timestamp) {
         let mut problems = Problems::default();
         let required = self.publisher.required().clone();
         let inputs = &self.loaded.inputs;

@@ -26,6 +26,9 @@ pub(super) const OVERRIDES: &str = "overrides.json";
 /// What secondary servers have.
 pub(super) const SECONDARIES: &str = "secondaries.json";
 
+/// The latest moment for which zones were signed.
+pub(super) const SIGNED: &str = "signed.json";
+
 /// How the names of files of versions of zones begin. They lie in the state directory itself: a
 /// server in its sandbox makes no directories.
 const VERSIONS: &str = "transfer-";
@@ -34,7 +37,7 @@ const VERSIONS: &str = "transfer-";
 const VERSIONS_END: &str = ".versions";
 
 /// All files but those of versions.
-pub(super) const FILES: [&str; 5] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARIES];
+pub(super) const FILES: [&str; 6] = [FEED, RECORD, HISTORY, OVERRIDES, SECONDARIES, SIGNED];
 
 /// Most octets of a file. JSON may write each octet of a feed as six (`\u0000`), and a signature
 /// comes on top.

@@ -3,6 +3,7 @@
 
 mod files;
 mod offline;
+mod signed;
 mod transfers;
 mod zones;
 
@@ -51,6 +52,8 @@ pub(super) struct StateDirectory {
     secondaries_read: bool,
     /// Files of versions that could not be written.
     unwritten_versions: BTreeSet<String>,
+    /// The latest moment for which zones were signed, as it was written last.
+    signed: Option<Timestamp>,
 }
 
 /// A feed that was in force.
@@ -82,6 +85,7 @@ impl StateDirectory {
             secondaries_kept: None,
             secondaries_read: false,
             unwritten_versions: BTreeSet::new(),
+            signed: None,
         }
     }
 

@@ -123,8 +123,7 @@ impl SmallZone {
         let origin = Name::parse(origin, &Name::root()).unwrap();
         let parsed = master::parse("z", &self.text, &origin, &mut NoFiles, &mut problems);
         let records = Records::build(&origin, parsed, &Location::file("z"), &mut problems);
-        let zones =
-            vec![ExpandedZone { country: None, records: Arc::new(records), unavailable: None }];
+        let zones = vec![ExpandedZone::new(None, Arc::new(records))];
         let zones = vec![ZoneInput {
             file,
             zones,

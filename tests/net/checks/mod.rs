@@ -5,6 +5,7 @@ mod check;
 mod countries;
 mod demand;
 mod include;
+mod keys;
 mod start;
 mod stated;
 mod terminal;

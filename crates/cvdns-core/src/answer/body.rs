@@ -4,18 +4,18 @@
     reason = "as in `decision`: the answer path is to be compiled into one function"
 )]
 
+use super::links::{CurrentName, write_links, write_set};
 use super::request::MessageBuffer;
-use crate::decision::{Chain, Decision, Link, Outcome, substitute};
+use crate::decision::{Chain, Decision, Outcome};
 use crate::snapshot::dynamic_data::{self, WindowSet};
 use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::static_data::{Cut, StaticData};
 use crate::snapshot::template::Template;
 use crate::snapshot::{Snapshot, Unavailable};
-use crate::wire::name::MAX_NAME;
+use crate::wire::name::{MAX_NAME, lowered};
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
-use crate::zone::records::{Rrset, target};
 
 pub(super) use crate::snapshot::template::SectionCounts;
 
@@ -79,10 +79,19 @@ pub(super) fn write<'s>(
     if chain.is_empty() {
         target.direct(snapshot, decision, body)
     } else {
-        // AA refers to the first owner name, which is the question's (RFC 1035 section 4.1.1),
-        // wherever the chain leads.
-        target.chained(snapshot, decision, chain, Body { authoritative: true, ..body })
+        target.chained(snapshot, decision, chain, of_chain(body))
     }
+}
+
+/// AA refers to the first owner name, which is the question's (RFC 1035 section 4.1.1), wherever a
+/// chain leads.
+fn of_chain(body: Body<'_>) -> Body<'_> {
+    Body { authoritative: true, ..body }
+}
+
+/// Header fields and extended error of an outcome at the end of a chain.
+pub(super) fn head_of_chain<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
+    of_chain(head(snapshot, outcome))
 }
 
 /// Header fields and extended error of an outcome.
@@ -95,6 +104,9 @@ fn head<'s>(snapshot: &'s Snapshot, outcome: &Outcome<'s>) -> Body<'s> {
         }
         Outcome::Expired => {
             Body { ede: Some(ExtendedError::EXPIRED), ..Body::authoritative(rcode::SERVFAIL) }
+        }
+        Outcome::SignaturesAlone => {
+            Body { ede: Some(ExtendedError::SIGNATURES_ALONE), ..Body::code(rcode::REFUSED) }
         }
         Outcome::Unavailable(why) => unavailable(*why),
         Outcome::Broken => Body::code(rcode::SERVFAIL),
@@ -173,6 +185,7 @@ impl Target<'_> {
                 self.template(template, serial, body)
             }
             Outcome::Text { template, .. } => self.template(Some(template), None, body),
+            Outcome::Nsec => self.nsec(snapshot, decision.zone, body),
             Outcome::MinimalAny => {
                 self.template(static_data.templates.get(static_data.minimal_any), None, body)
             }
@@ -193,6 +206,7 @@ impl Target<'_> {
                 self.template(template, serial(snapshot, decision.zone), body)
             }
             Outcome::NotOurs
+            | Outcome::SignaturesAlone
             | Outcome::NotReady
             | Outcome::Expired
             | Outcome::Unavailable(_)
@@ -221,6 +235,24 @@ impl Target<'_> {
             put_serial(buffer, end, serial);
         }
         Body { end, counts: template.counts, ..body }
+    }
+
+    /// Writes the NSEC record of the question's name, which is in a signed zone.
+    #[cold]
+    fn nsec<'s>(self, snapshot: &Snapshot, zone: Option<u32>, body: Body<'s>) -> Body<'s> {
+        let MessageBuffer { buffer, question_end, limit, .. } = self.message;
+        let Some(current) = CurrentName::of_question(buffer, question_end) else {
+            return Body::broken();
+        };
+        let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
+        let mut writer = MessageWriter::new(room, question_end);
+        match write_nsec(&mut writer, snapshot, zone, (Owner::Question, current.wire())) {
+            Some(answer) => {
+                let counts = SectionCounts { answer, ..SectionCounts::default() };
+                Body { end: writer.finish(), counts, ..body }
+            }
+            None => Body::broken(),
+        }
     }
 
     #[inline(always)]
@@ -252,10 +284,9 @@ impl Target<'_> {
         };
         let Some(room) = buffer.get_mut(..limit) else { return Body { end: None, ..body } };
         let mut writer = MessageWriter::new(room, question_end);
-        let Some(mut counts) = write_chain(chain, &snapshot.static_data, &mut current, &mut writer)
-        else {
-            return Body::broken();
-        };
+        let static_data = &snapshot.static_data;
+        let links = write_links(chain, static_data, &mut current, &mut writer, |_, _, _| 0);
+        let Some(mut counts) = links else { return Body::broken() };
         // Two aliases are usual. Many long ones are what somebody needs who sends little to have
         // much sent to somebody else.
         if chain.links().count() > 2 && writer.length() - question_end > alias_limit {
@@ -271,7 +302,7 @@ impl Target<'_> {
 }
 
 /// Writes the records at the end of a chain. `None` if the snapshot lacks them.
-fn write_end(
+pub(super) fn write_end(
     snapshot: &Snapshot,
     decision: &Decision<'_>,
     turn: u64,
@@ -286,6 +317,10 @@ fn write_end(
         }
         Outcome::Pool { answer, ipv6, .. } => {
             counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
+        }
+        Outcome::Nsec => {
+            let Owner::Name(name) = owner else { return None };
+            counts.answer += write_nsec(writer, snapshot, decision.zone, (owner, name))?;
         }
         // The template of a text is a single record without names in its RDATA.
         Outcome::Text { template: Template { octets, .. }, .. } => {
@@ -310,6 +345,7 @@ fn write_end(
         Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
         | Outcome::TooLong
+        | Outcome::SignaturesAlone
         | Outcome::NotReady
         | Outcome::Expired
         | Outcome::Unavailable(_)
@@ -317,83 +353,6 @@ fn write_end(
         | Outcome::NotOurs => {}
     }
     Some(())
-}
-
-/// The name that the chain has led to so far, in its original case.
-struct CurrentName {
-    octets: [u8; MAX_NAME],
-    length: usize,
-    /// Whether it is still the question's name, which is written as a pointer.
-    question: bool,
-}
-
-impl CurrentName {
-    fn of_question(buffer: &[u8], question_end: usize) -> Option<Self> {
-        let mut current = Self { octets: [0; MAX_NAME], length: 0, question: true };
-        current.set(buffer.get(HEADER..question_end.checked_sub(4)?)?)?;
-        Some(current)
-    }
-
-    fn set(&mut self, wire: &[u8]) -> Option<()> {
-        self.octets.get_mut(..wire.len())?.copy_from_slice(wire);
-        self.length = wire.len();
-        Some(())
-    }
-
-    fn wire(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
-    }
-
-    fn owner(&self) -> Owner<'_> {
-        if self.question { Owner::Question } else { Owner::Name(self.wire()) }
-    }
-}
-
-/// Writes the links of a chain. `None` if the snapshot lacks one of them.
-fn write_chain(
-    chain: &Chain,
-    static_data: &StaticData,
-    current: &mut CurrentName,
-    writer: &mut MessageWriter<'_>,
-) -> Option<SectionCounts> {
-    let mut counts = SectionCounts::default();
-    for link in chain.links() {
-        let set = static_data.rrset(link.rrset())?;
-        let target = set.first().and_then(target)?;
-        match link {
-            Link::Cname(_) => {
-                counts.answer += write_set(writer, current.owner(), &set);
-                current.set(target)?;
-            }
-            Link::Dname(_) => {
-                counts.answer += write_set(writer, Owner::Name(set.owner()), &set);
-                let mut renamed = [0; MAX_NAME];
-                let owner_length = set.owner().len();
-                // A name that becomes too long ends the chain with YXDOMAIN (RFC 6672 section 2.2).
-                let Some(length) = substitute(current.wire(), owner_length, target, &mut renamed)
-                else {
-                    break;
-                };
-                let renamed = renamed.get(..length)?;
-                // The synthesized CNAME has the DNAME's TTL (RFC 6672 section 3.1).
-                writer.record(current.owner(), rtype::CNAME, class::IN, set.ttl(), renamed);
-                counts.answer += 1;
-                current.set(renamed)?;
-            }
-        }
-        current.question = false;
-    }
-    Some(counts)
-}
-
-fn write_set(writer: &mut MessageWriter<'_>, owner: Owner<'_>, set: &Rrset<'_>) -> u16 {
-    for rdata in set.rdatas() {
-        if writer.overflowed() {
-            break;
-        }
-        writer.record(owner, set.rtype(), class::IN, set.ttl(), rdata);
-    }
-    set.count()
 }
 
 /// Writes the records of a window with an owner other than the question's name.
@@ -409,6 +368,21 @@ fn write_window(
         return Some(0);
     }
     window.chunks_exact(size).map(|record| write_prepared(writer, owner, record)).sum()
+}
+
+/// Writes the NSEC record of a name, which is in a signed zone. `None` if the name has none.
+fn write_nsec(
+    writer: &mut MessageWriter<'_>,
+    snapshot: &Snapshot,
+    zone: Option<u32>,
+    (owner, name): (Owner<'_>, &[u8]),
+) -> Option<u16> {
+    let mut lower = [0; MAX_NAME];
+    let (static_data, lower) = (&snapshot.static_data, lowered(name, &mut lower));
+    let (_, nsec) = snapshot.signatures.nsec(static_data, zone?, lower, None)?;
+    let ttl = static_data.zone(zone?)?.negative_ttl;
+    writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.record.get(10..)?);
+    Some(1)
 }
 
 /// Writes a prepared record, which has no names in its RDATA, with another owner.

@@ -6,6 +6,7 @@ mod completion;
 mod diagnose;
 mod elsewhere;
 mod guard;
+mod links;
 mod options;
 mod parsed_query;
 mod query_batch;
@@ -13,6 +14,7 @@ mod query_counters;
 mod reclaimer;
 mod request;
 pub mod respond;
+mod signed;
 mod stats;
 
 pub use diagnose::diagnosed_name;

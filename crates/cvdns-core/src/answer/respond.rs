@@ -15,6 +15,7 @@ use super::parsed_query::ParsedQuery;
 use super::query_batch::QueryBatch;
 use super::query_counters::{CounterHandle, QueryCounters};
 use super::request::{Clock, MessageBuffer, Moment, Peer, Transport};
+use super::signed;
 use crate::abuse::{CookieSecrets, RateLimiter, Verdict};
 use crate::decision::{Outcome, Trail, decide};
 use crate::snapshot::Snapshot;
@@ -399,7 +400,11 @@ fn decided<'s>(
     // Whoever may be a forger gets the question three times at most, before the records at the end.
     let alias_limit = if is_verified { limit } else { 2 * question_end };
     let message = MessageBuffer { buffer, question_end, limit, alias_limit };
-    let body = body::write(snapshot, &decision, &trail.chain, message, *turn);
+    let body = if query.edns.is_some_and(|edns| edns.dnssec_ok) && !snapshot.signatures.is_empty() {
+        signed::write(snapshot, &decision, parsed.question(), trail, message, *turn)
+    } else {
+        body::write(snapshot, &decision, &trail.chain, message, *turn)
+    };
     Body { scope, ..body }
 }
 

@@ -94,6 +94,11 @@ pub enum Outcome<'s> {
         /// Length in octets of the name below which reports are sent.
         suffix: u8,
     },
+    /// The NSEC record of a name in a signed zone (RFC 4034 section 4).
+    Nsec,
+    /// Signatures alone, in a signed zone: REFUSED. No resolver asks for them, and all signatures
+    /// of a name are many octets.
+    SignaturesAlone,
     /// The minimal answer to ANY (RFC 8482).
     MinimalAny,
     /// The name exists, but has no records of the type (RFC 2308 section 2.2).
@@ -228,7 +233,11 @@ impl<'s> Decision<'s> {
                 (NameMatch::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(qtype) => {
                     (Link::Cname(rrset), None)
                 }
-                (NameMatch::Node(_), _) => return self.at(snapshot, node, qtype, client),
+                (NameMatch::Node(_), _) => {
+                    let is_first = trail.chain.is_empty();
+                    let name = if is_first { question.name } else { &trail.name };
+                    return self.at(snapshot, (name, node), qtype, client);
+                }
                 (NameMatch::Dname { rrset, owner_length, .. }, _) => {
                     (Link::Dname(rrset), Some(owner_length))
                 }
@@ -271,7 +280,7 @@ impl<'s> Decision<'s> {
     fn at(
         &mut self,
         snapshot: &'s Snapshot,
-        node: &Node,
+        (name, node): (&LowerName, &Node),
         qtype: u16,
         client: &Client,
     ) -> Outcome<'s> {
@@ -287,10 +296,16 @@ impl<'s> Decision<'s> {
             NodeKind::Unavailable(why) => return self.without_data(static_data, node, qtype, why),
             _ => {}
         }
-        if qtype == rtype::ANY {
-            return any(snapshot, node);
-        }
+        let qtype = match qtype {
+            rtype::ANY if !is_signed(static_data, node) => return any(snapshot, node),
+            rtype::ANY => one_of(static_data, node),
+            _ => qtype,
+        };
         match static_data.answer(node, qtype) {
+            None if qtype == rtype::RRSIG && is_signed(static_data, node) => {
+                Outcome::SignaturesAlone
+            }
+            None if qtype == rtype::NSEC && has_nsec(static_data, name, node) => Outcome::Nsec,
             None => no_data(static_data, node),
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
@@ -440,6 +455,31 @@ fn pool(snapshot: &Snapshot, rule: u32, path: PathId, ipv6: bool) -> Outcome<'_>
     } else {
         Outcome::NoAddresses { rule, path }
     }
+}
+
+#[inline(always)]
+fn is_signed(static_data: &StaticData, node: &Node) -> bool {
+    static_data.zone(node.zone).is_some_and(|zone| zone.signing.is_some())
+}
+
+/// Whether a name has an NSEC record. An empty non-terminal has none, nor has a name that is
+/// synthesised from a wildcard.
+#[cold]
+fn has_nsec(static_data: &StaticData, name: &LowerName, node: &Node) -> bool {
+    let exists = static_data.names.get(name.wire()).is_some();
+    exists && node.count > 0 && is_signed(static_data, node)
+}
+
+/// The type by which ANY is answered in a signed zone: a record of which nothing was said when the
+/// zone was signed could not be validated (RFC 8482 section 4.1). What [`any`] answers itself comes
+/// first here too.
+#[cold]
+fn one_of(static_data: &StaticData, node: &Node) -> u16 {
+    let answers = static_data.answers(node);
+    let preferred = answers
+        .iter()
+        .find(|entry| matches!(entry.answer, Answer::Text(_)) || entry.rtype == rtype::CNAME);
+    preferred.or(answers.first()).map_or(rtype::ANY, |entry| entry.rtype)
 }
 
 /// ANY is answered minimally (RFC 8482), with two exceptions: a CNAME record is answered itself,

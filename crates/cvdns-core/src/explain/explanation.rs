@@ -10,7 +10,9 @@ use super::format;
 use super::path::PathInfo;
 use super::record::RecordInfo;
 use crate::decision::{Chain, Link, Outcome, Trail, decide_by_name};
+use crate::dnssec::{Dnskey, SigningKey};
 use crate::geo::country::{Continent, Country};
+use crate::snapshot::static_data::Zone;
 use crate::snapshot::{Snapshot, SnapshotMeta, Unavailable};
 use crate::wire::lower::LowerName;
 use crate::wire::name::Name;
@@ -66,6 +68,8 @@ pub struct Explanation {
     pub client: ClientAddress,
     /// Origin of the zone that answers; `None` if no zone of the server does.
     pub zone: Option<String>,
+    /// The keys by which the zone is signed; empty if it is not.
+    pub keys: Vec<KeyInfo>,
     /// The CNAME and DNAME records that were followed.
     pub aliases: Vec<AliasInfo>,
     /// Location of the client, if the answer depends on it.
@@ -80,6 +84,15 @@ pub struct Explanation {
     pub record: Option<RecordInfo>,
     /// The feed in force, and a feed that is held back.
     pub feed: FeedInfo,
+}
+
+/// A key that signs a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KeyInfo {
+    /// Key tag (RFC 4034 appendix B).
+    pub tag: u16,
+    /// Mnemonic of the algorithm.
+    pub algorithm: &'static str,
 }
 
 /// A CNAME or DNAME record.
@@ -144,6 +157,8 @@ pub enum OutcomeKind {
     Broken,
     /// REFUSED: no zone of the server has the name.
     NotOurs,
+    /// REFUSED: signatures without what they cover.
+    SignaturesAlone,
     /// REFUSED: zone transfers are not supported.
     Transfer,
     /// FORMERR: a meta-type that is not a QTYPE (RFC 6895 section 3.1).
@@ -178,14 +193,13 @@ impl Explanation {
         let static_data = &*snapshot.static_data;
         let mut trail = Trail::default();
         let decision = decide_by_name(snapshot, name, qtype, client.address, &mut trail);
+        let zone = decision.zone.and_then(|zone| static_data.zone(zone));
         Self {
             name: format::name(name.wire()),
             r#type: rtype_text(qtype),
             client,
-            zone: decision
-                .zone
-                .and_then(|zone| static_data.zone(zone))
-                .map(|zone| zone.origin.to_string()),
+            zone: zone.map(|zone| zone.origin.to_string()),
+            keys: zone.map(keys).unwrap_or_default(),
             aliases: aliases(snapshot, &trail.chain),
             location: decision.client.map(|_| LocationInfo::of(snapshot, client.address)),
             scope: decision.client.map(|place| place.scope),
@@ -195,6 +209,15 @@ impl Explanation {
             feed: FeedInfo::of(&snapshot.meta, time),
         }
     }
+}
+
+fn keys(zone: &Zone) -> Vec<KeyInfo> {
+    let keys = zone.signing.iter().flat_map(|signing| &signing.zone_keys);
+    let info = |key: &SigningKey| {
+        let Dnskey { algorithm, .. } = &key.dnskey;
+        KeyInfo { tag: key.dnskey.tag(), algorithm: algorithm.mnemonic() }
+    };
+    keys.map(info).collect()
 }
 
 fn aliases(snapshot: &Snapshot, chain: &Chain) -> Vec<AliasInfo> {
@@ -234,11 +257,12 @@ impl OutcomeKind {
             _ => {}
         }
         match outcome {
-            Outcome::Static { .. } => Self::Static,
+            Outcome::Static { .. } | Outcome::Nsec => Self::Static,
             Outcome::Pool { .. } => Self::Pool,
             Outcome::Text { .. } => Self::Record,
             Outcome::DownloadReport { .. } => Self::Ping,
             Outcome::MinimalAny => Self::MinimalAny,
+            Outcome::SignaturesAlone => Self::SignaturesAlone,
             Outcome::NoData | Outcome::NoAddresses { .. } | Outcome::NoSuchType { .. } => {
                 Self::Nodata
             }
@@ -274,6 +298,7 @@ impl OutcomeKind {
             Self::ZoneExpired => "SERVFAIL: the zone is expired, as no primary confirms it",
             Self::Broken => "SERVFAIL: a defect of cvdns, please report it",
             Self::NotOurs => "REFUSED: not below any zone of this server",
+            Self::SignaturesAlone => "REFUSED: signatures are answered with what they cover",
             Self::Transfer => "REFUSED: zones are not transferred",
             Self::MetaType => "FORMERR: the type is no question",
             Self::Obsolete => "NOTIMP: the type is obsolete",

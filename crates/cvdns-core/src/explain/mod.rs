@@ -11,8 +11,8 @@ mod txt_strings;
 mod words;
 
 pub use explanation::{
-    AddressSource, AliasInfo, ClientAddress, ExplainQuery, Explanation, FeedInfo, LocationInfo,
-    OutcomeKind, rtype_text,
+    AddressSource, AliasInfo, ClientAddress, ExplainQuery, Explanation, FeedInfo, KeyInfo,
+    LocationInfo, OutcomeKind, rtype_text,
 };
 pub use path::{MemberInfo, PathInfo, PoolInfo, WindowInfo};
 pub use record::{GateInfo, HoldingMirror, RecordInfo, suspect, usual_type};

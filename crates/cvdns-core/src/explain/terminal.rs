@@ -17,6 +17,11 @@ impl Explanation {
         let mut page =
             Page(format!("{} {}, asked by {}\n", self.name, self.r#type, self.client.words()));
         page.line("zone", self.zone_words());
+        if !self.keys.is_empty() {
+            let keys: Vec<String> =
+                self.keys.iter().map(|key| format!("{} ({})", key.tag, key.algorithm)).collect();
+            page.line("signed by", &keys.join(", "));
+        }
         for alias in &self.aliases {
             page.line("alias", &alias.words());
         }

@@ -31,6 +31,9 @@ impl ExtendedError<'static> {
     pub const NOT_TRANSFERRED: Self = Self(b"\0\x0ethe zone has not been transferred yet");
     /// 18, Prohibited: the client may not ask for diagnostic names.
     pub const PROHIBITED: Self = Self(b"\0\x12diagnostic names are for local clients (explain)");
+    /// 21, Not Supported: signatures without what they cover.
+    pub const SIGNATURES_ALONE: Self =
+        Self(b"\0\x15signatures are answered with what they cover: ask for that (+dnssec)");
     /// 24, Invalid Data: the record is too old to be answered.
     pub const EXPIRED: Self = Self(concat!("\0\x18", too_old!()).as_bytes());
     /// 24, Invalid Data, whose example in RFC 8914 section 4.25 this is: the zone is expired.

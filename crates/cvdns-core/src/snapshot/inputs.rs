@@ -9,6 +9,7 @@ use crate::config::{
     Explain,
     keys::{cookies, record, server},
 };
+use crate::dnssec::ZoneSigning;
 use crate::fleet::Fleet;
 use crate::geo::country::Country;
 use crate::geo::country_map::CountryMap;
@@ -55,7 +56,7 @@ impl ZoneInput {
 }
 
 /// A zone whose `{cc}` is expanded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ExpandedZone {
     /// The country that `{cc}` stands for; `None` when the origin does not contain it.
     pub country: Option<Country>,
@@ -63,9 +64,24 @@ pub struct ExpandedZone {
     pub records: Arc<Records>,
     /// Why nothing is answered from these records; `None` if they are served.
     pub unavailable: Option<Unavailable>,
+    /// How the zone is signed; `None` if it is not.
+    pub signing: Option<Arc<ZoneSigning>>,
 }
 
 impl ExpandedZone {
+    /// A zone that is served from these records, without signatures.
+    pub fn new(country: Option<Country>, records: Arc<Records>) -> Self {
+        Self { country, records, unavailable: None, signing: None }
+    }
+
+    /// The zone with the records of its keys among its static records. Whatever else DNSSEC adds to
+    /// a zone must not be in the files of a zone that is signed here.
+    pub(super) fn with_keys(&self, problems: &mut Problems) -> Self {
+        let Some(signing) = &self.signing else { return self.clone() };
+        let records = self.records.with_keys(&signing.key_records, problems);
+        Self { records: Arc::new(records), ..self.clone() }
+    }
+
     /// A zone that is to be transferred and has not been yet. Its only record, a SOA record of
     /// zeros, is never answered.
     pub fn not_transferred(origin: &Name, country: Option<Country>) -> Self {
@@ -78,7 +94,7 @@ impl ExpandedZone {
             location: Location::file(""),
         };
         let unavailable = Some(Unavailable::NotTransferred);
-        Self { country, records: Arc::new(Records::of_one(&soa)), unavailable }
+        Self { unavailable, ..Self::new(country, Arc::new(Records::of_one(&soa))) }
     }
 }
 
@@ -154,7 +170,7 @@ impl Inputs {
         let fleet = Fleet::parse("fleet", fleet, problems);
         let zone = ZoneInput {
             file,
-            zones: vec![ExpandedZone { country: None, records: records.into(), unavailable: None }],
+            zones: vec![ExpandedZone::new(None, records.into())],
             fleet: fleet.into(),
             fleet_complete: true,
         };

@@ -21,9 +21,11 @@ mod meta;
 pub mod name_class;
 pub mod names;
 mod now;
+pub mod nsec_chain;
 mod path_builder;
 pub mod path_counts;
 pub mod pools;
+pub mod signatures;
 pub mod static_data;
 pub mod template;
 mod unavailable;
@@ -38,6 +40,7 @@ use crate::health::MirrorCondition;
 use crate::release::Announced;
 
 use path_counts::PathCounts;
+use signatures::{SignatureStore, Signatures, ToSign};
 
 pub use budget::DiagnosticsBudget;
 pub use compile::compile;
@@ -66,6 +69,8 @@ pub struct Snapshot {
     pub budget: DiagnosticsBudget,
     /// The serials of zones that are transferred to other servers.
     pub serials: ZoneSerials,
+    /// The signatures of answers; empty until [`Self::sign`] makes them.
+    pub signatures: Arc<Signatures>,
 }
 
 impl Snapshot {
@@ -95,8 +100,17 @@ impl Snapshot {
     fn of(static_data: Arc<StaticData>, dynamic_data: DynamicData, now: &Now<'_>) -> Self {
         let (meta, budget, counts) =
             (SnapshotMeta::at(now), DiagnosticsBudget::default(), PathCounts::default());
-        let serials = ZoneSerials::default();
-        Self { static_data, dynamic_data, counts, meta, budget, serials }
+        let (serials, signatures) = (ZoneSerials::default(), Arc::default());
+        Self { static_data, dynamic_data, counts, meta, budget, serials, signatures }
+    }
+
+    /// Signs what the snapshot answers at a moment, in Unix seconds, after its serials are known.
+    /// What the signatures of the snapshot `before` have in common with that is taken over. Sets of
+    /// addresses that were never signed before are left for [`Signatures::fill`].
+    pub fn sign(&mut self, before: &Signatures, store: &SignatureStore, now: i64) {
+        let Self { static_data, dynamic_data, serials, .. } = self;
+        let to_sign = ToSign { static_data, dynamic_data, serials, now };
+        self.signatures = Arc::new(Signatures::after(before, to_sign, store));
     }
 
     /// Adds counters of answers: a lane for each of this many threads, and one that all others

@@ -155,7 +155,7 @@ impl NameTable {
     }
 
     /// The node of a name in lower-case wire form.
-    pub(super) fn get(&self, lower: &[u8]) -> Option<NodeId> {
+    pub fn get(&self, lower: &[u8]) -> Option<NodeId> {
         self.find(hash(lower), |slot, words| {
             words.as_flattened().get(..usize::from(slot.length)) == Some(lower)
         })

@@ -126,6 +126,13 @@ impl Paths {
         self.variants.get(at).copied()
     }
 
+    /// All variants of a path.
+    pub(super) fn variants_of(&self, number: u16) -> &[PathId] {
+        let width = self.exclusions.classes().len() + 1;
+        let first = usize::from(number) * width;
+        self.variants.get(first..first + width).unwrap_or_default()
+    }
+
     /// The path from which clients in an area are answered.
     pub fn asked_from(&self, choice: PathChoice, area: Area) -> PathId {
         match choice {

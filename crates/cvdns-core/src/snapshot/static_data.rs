@@ -11,10 +11,12 @@ use super::inputs::Settings;
 use super::name_class::NameClass;
 use super::names::{NameTable, NodeId};
 use super::now::Now;
+use super::nsec_chain::NsecChain;
 use super::pools::{PathChoice, Paths};
 use super::template::{TemplateId, Templates};
 use super::unavailable::Unavailable;
 use super::yields::Walk;
+use crate::dnssec::ZoneSigning;
 use crate::fleet::Fleet;
 use crate::geo::client_table::ClientTable;
 use crate::geo::country_map::CountryMap;
@@ -45,6 +47,9 @@ pub struct StaticData {
     pub templates: Templates,
     /// The zones.
     pub zones: Vec<Zone>,
+    /// The chain of names of each signed zone, by the number of the zone; empty where no zone is
+    /// signed.
+    pub chains: Box<[NsecChain]>,
     /// The fleets with their paths, one plan for each zone file.
     pub plans: Vec<Plan>,
     /// The distinct sets of limits under which paths are followed.
@@ -144,6 +149,18 @@ pub enum ParentDs {
     Unavailable(Unavailable),
 }
 
+impl ParentDs {
+    /// Whether the parent zone itself answers, with or without records.
+    pub fn is_of_parent(self) -> bool {
+        matches!(self, Self::None | Self::Records { .. })
+    }
+
+    /// Whether there are DS records.
+    pub fn has_records(self) -> bool {
+        matches!(self, Self::Records { .. })
+    }
+}
+
 /// A delegation (RFC 1034 section 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
@@ -212,6 +229,8 @@ pub struct Zone {
     pub parent: Option<Parent>,
     /// Why the zone has no data; `None` when it has.
     pub unavailable: Option<Unavailable>,
+    /// How the zone is signed; `None` if it is not.
+    pub signing: Option<Arc<ZoneSigning>>,
 }
 
 /// A fleet with its paths.

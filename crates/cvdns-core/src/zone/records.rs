@@ -18,6 +18,9 @@ pub use super::packed::{OwnerSets, Rdatas, Rrset};
 pub use canonical::canonical;
 use rrsets::ZoneRrsets;
 
+/// Types that only signing adds to a zone (RFC 4034, RFC 5155).
+const MADE_BY_SIGNING: [u16; 4] = [rtype::RRSIG, rtype::NSEC, rtype::NSEC3, rtype::NSEC3PARAM];
+
 /// All records of a zone's master file, in `RRsets`.
 #[derive(Debug, Clone)]
 pub struct Records {
@@ -59,6 +62,48 @@ impl Records {
         drop(records);
         zone.packed.finish();
         checks::check(zone.rrsets(), file, problems);
+        zone
+    }
+
+    /// These records with the records of the zone's keys. What else DNSSEC adds to a zone is an
+    /// error: it is made here.
+    pub fn with_keys(&self, keys: &[ResourceRecord], problems: &mut Problems) -> Self {
+        if let Some(set) = self.sets().find(|set| MADE_BY_SIGNING.contains(&set.rtype())) {
+            problems.error(
+                set.location(),
+                format!("the zone {} is signed here, and has signatures already", self.origin),
+                "leave RRSIG, NSEC, NSEC3 and NSEC3PARAM records out, or the table [dnssec]",
+            );
+        }
+        let record = |set: &Rrset<'_>, rdata: &[u8]| ResourceRecord {
+            owner: set.owner_name(),
+            rtype: set.rtype(),
+            ttl: set.ttl(),
+            rdata: rdata.into(),
+            location: set.location(),
+        };
+        let own = self
+            .sets()
+            .flat_map(|set| set.rdatas().map(move |rdata| record(&set, rdata)).collect::<Vec<_>>());
+        // A key that is in the file too is there once; its TTL is that of the file.
+        let mut records: Vec<ResourceRecord> = own.collect();
+        for key in keys {
+            let same = |of: &&ResourceRecord| of.rtype == key.rtype && of.owner == self.origin;
+            let ttl = records.iter().find(same).map_or(key.ttl, |record| record.ttl);
+            let is_there = records.iter().filter(same).any(|record| record.rdata == key.rdata);
+            if !is_there {
+                records.push(ResourceRecord { ttl, ..key.clone() });
+            }
+        }
+        let mut zone = Self {
+            origin: self.origin.clone(),
+            packed: PackedRrsets::with_capacity(records.len()),
+        };
+        if zone.sort(&records, problems).is_err() {
+            let what = format!("the records of {} take more than 4 GiB", self.origin);
+            problems.error(Location::file(""), what, "split the zone");
+        }
+        zone.packed.finish();
         zone
     }
 

@@ -44,6 +44,10 @@ pub(super) enum Kind {
     NoAddress,
     OneServer,
     DsWithoutKey,
+    DsMissing,
+    DsOfOtherKeys,
+    DsOfUnknownKey,
+    KeyWithoutDs,
     Unreachable,
     UdpUnanswered,
     TcpUnanswered,
@@ -73,6 +77,9 @@ impl Kind {
         match self {
             Self::ParentUnreachable
             | Self::OneServer
+            | Self::DsMissing
+            | Self::DsOfUnknownKey
+            | Self::KeyWithoutDs
             | Self::SerialNotOfFile
             | Self::EdnsVersion
             | Self::NsidMissing
@@ -106,6 +113,18 @@ impl Kind {
             }
             Self::DsWithoutKey => {
                 "have the parent remove the DS record, or sign the zone: validating resolvers answer SERVFAIL"
+            }
+            Self::DsMissing => {
+                "give the parent's operator the records that `cvdns keys ds` prints: until then nobody validates the zone"
+            }
+            Self::DsOfOtherKeys => {
+                "have the parent replace them by the records that `cvdns keys ds` prints, at once: validating resolvers answer SERVFAIL"
+            }
+            Self::DsOfUnknownKey => {
+                "have the parent remove it, unless its key is still to come (docs/dnssec.md)"
+            }
+            Self::KeyWithoutDs => {
+                "give the parent's operator the record that `cvdns keys ds` prints before other keys stop to sign"
             }
             Self::Unreachable => {
                 "start the server and let UDP and TCP of its port through, or remove the name server \

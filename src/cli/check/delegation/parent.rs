@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hickory_net::proto::op::{DnsResponse, ResponseCode};
+use hickory_net::proto::rr::{RData, Record};
 
 use super::resolver::{ParentServer, address, owner, target};
 use crate::cli::live::client::{NoAnswer, ask_whole};
@@ -37,12 +38,9 @@ pub(super) enum ParentAnswer {
 pub(super) struct Delegation {
     pub ns: Vec<Name>,
     pub glue: Vec<(Name, IpAddr)>,
-    /// Whether there is a DS record (RFC 4034 section 5).
-    pub ds: bool,
+    /// The data of its DS records (RFC 4034 section 5).
+    pub ds: Vec<Vec<u8>>,
 }
-
-/// Type of DS records.
-const DS: u16 = 43;
 
 impl Parent {
     /// Asks these name servers.
@@ -82,20 +80,28 @@ async fn ask(origin: &Name, server: &ParentServer) -> ParentAnswer {
     };
     match read(origin, &answer) {
         ParentAnswer::Delegation(delegation) => {
-            let ds = ask_whole(server.address, &with_edns(plain(origin, DS), 0)).await;
-            let has_ds = |answer: DnsResponse| {
-                answer.answers.iter().any(|record| u16::from(record.record_type()) == DS)
-            };
-            ParentAnswer::Delegation(Delegation { ds: ds.is_ok_and(has_ds), ..delegation })
+            let ds = ask_whole(server.address, &with_edns(plain(origin, rtype::DS), 0)).await;
+            let ds = ds.map(|answer| answer.answers.iter().filter_map(ds_data).collect());
+            ParentAnswer::Delegation(Delegation { ds: ds.unwrap_or_default(), ..delegation })
         }
         other => other,
+    }
+}
+
+/// The data of a record if it is a DS record, which hickory knows by its number only.
+fn ds_data(record: &Record) -> Option<Vec<u8>> {
+    match &record.data {
+        RData::Unknown { code, rdata } if u16::from(*code) == rtype::DS => {
+            Some(rdata.anything.clone())
+        }
+        _ => None,
     }
 }
 
 fn read(origin: &Name, answer: &DnsResponse) -> ParentAnswer {
     let code = answer.metadata.response_code;
     let is_authoritative = answer.metadata.authoritative;
-    let of_zone = |records: &[hickory_net::proto::rr::Record]| -> Vec<Name> {
+    let of_zone = |records: &[Record]| -> Vec<Name> {
         records.iter().filter(|record| owner(record) == *origin).filter_map(target).collect()
     };
     let (answered, referred) = (of_zone(&answer.answers), of_zone(&answer.authorities));
@@ -107,7 +113,7 @@ fn read(origin: &Name, answer: &DnsResponse) -> ParentAnswer {
             let glue = answer.additionals.iter();
             let glue = glue.filter_map(|record| Some((owner(record), address(&record.data)?)));
             let glue = glue.collect();
-            ParentAnswer::Delegation(Delegation { ns: referred, glue, ds: false })
+            ParentAnswer::Delegation(Delegation { ns: referred, glue, ds: Vec::new() })
         }
         ResponseCode::NoError if is_authoritative => ParentAnswer::NotDelegated(
             "it answers that the name exists without NS records".to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::ds::compare_ds;
 use super::finding::{Finding, Kind};
 use super::parent::{Parent, ParentAnswer};
 use super::probe::{Details, Probe, SoaReply};
@@ -120,10 +121,15 @@ impl Checked {
                 }
             }
             let signed = self.details().any(|(_, _, details)| details.signed);
-            if delegation.ds && !signed && self.details().next().is_some() {
+            if !delegation.ds.is_empty() && !signed && self.details().next().is_some() {
                 let what =
                     "the parent has a DS record, and no server has DNSKEY records".to_owned();
                 note(Kind::DsWithoutKey, what, server.to_string());
+            }
+            if let Some(keys) = &self.subject.trusted {
+                for (kind, what) in compare_ds(&self.subject.origin, keys, &delegation.ds) {
+                    note(kind, what, server.to_string());
+                }
             }
         }
         let all = parent.delegations().count();

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use crate::export::ServedZones;
 use cvdns_core::config::Transfer;
-use cvdns_core::snapshot::inputs::{Inputs, ZoneInput};
+use cvdns_core::dnssec::Dnskey;
+use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 use cvdns_core::zone::{Records, Rrset};
+use cvdns_dnssec::trusted_keys;
 
 /// A zone that is served, as its files have it.
 #[derive(Debug, Clone)]
@@ -17,6 +19,9 @@ pub(super) struct Subject {
     /// has a serial of its own then.
     pub serial: Option<u32>,
     pub servers: Vec<NameServer>,
+    /// The keys to which DS records at the parent are to refer; `None` if the zone is not signed
+    /// here.
+    pub trusted: Option<Vec<Dnskey>>,
     /// Number of its zone file in the configuration.
     pub file: usize,
     /// Whether it is the first zone of its zone file: only that is checked in every detail, as all
@@ -39,11 +44,13 @@ pub(super) fn subjects(inputs: &Inputs, transfer: &Transfer) -> Vec<Subject> {
     let served = ServedZones::of(inputs);
     let mut subjects = Vec::new();
     for (file, input) in inputs.zones.iter().enumerate() {
-        for (number, records) in records(input).enumerate() {
+        for (number, zone) in input.zones.iter().enumerate() {
+            let records = &*zone.records;
             subjects.push(Subject {
                 origin: records.origin.clone(),
                 serial: (!is_transferred(records, transfer)).then(|| serial(records)),
                 servers: servers(records, &served),
+                trusted: zone.signing.as_ref().map(|signing| trusted_keys(signing)),
                 file,
                 first_of_file: number == 0,
             });
@@ -55,10 +62,6 @@ pub(super) fn subjects(inputs: &Inputs, transfer: &Transfer) -> Vec<Subject> {
 /// Whether secondaries may transfer a zone.
 fn is_transferred(records: &Records, transfer: &Transfer) -> bool {
     transfer.secondaries.iter().any(|secondary| secondary.takes(&records.origin))
-}
-
-fn records(input: &ZoneInput) -> impl Iterator<Item = &Records> {
-    input.zones.iter().map(|zone| &*zone.records)
 }
 
 /// SERIAL is the first of the five numbers that end the RDATA (RFC 1035 section 3.3.13).

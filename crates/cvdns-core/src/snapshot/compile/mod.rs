@@ -2,6 +2,7 @@
 
 mod expand;
 mod links;
+mod nsec_chains;
 mod owners;
 mod plan;
 mod tables;
@@ -29,6 +30,7 @@ use crate::zone::file::{DB, DynamicName, Families, NameKind, PING_TTL};
 use crate::zone::records::{OwnerSets, Records, ResourceRecord};
 
 use expand::{ExpandedOwner, expand};
+use nsec_chains::nsec_chains;
 use owners::{Named, Origins, Owners};
 use tables::Tables;
 
@@ -103,6 +105,7 @@ impl<'i> Compiler<'i> {
         problems: &mut Problems,
     ) {
         let number = self.tables.static_data.zones.len() as u32;
+        let zone = &zone.with_keys(problems);
         let records = self.tables.add_records(zone.records.clone());
         let current = CurrentZone { number, records, plan, input, zone };
         if let Some(why) = zone.unavailable {
@@ -184,6 +187,7 @@ impl<'i> Compiler<'i> {
             no_data,
             parent: None,
             unavailable: current.zone.unavailable,
+            signing: current.zone.signing.clone(),
         });
     }
 
@@ -374,6 +378,7 @@ impl<'i> Compiler<'i> {
         static_data.names = NameTable::new(self.names.iter());
         links::link_wildcards(&mut static_data, &self.names);
         links::link_parents(&mut static_data, &self.names, &self.apexes, &self.parents_with_ds);
+        static_data.chains = nsec_chains(&static_data, &self.names);
         for rule in &static_data.rules {
             if let Some(plan) = static_data.plans.get_mut(rule.plan as usize) {
                 plan.ttl = plan.ttl.max(rule.ttl);

@@ -48,6 +48,7 @@ impl Tables {
             cuts: Vec::new(),
             templates,
             zones: Vec::new(),
+            chains: Box::default(),
             plans: Vec::new(),
             rules: Vec::new(),
             texts: Vec::new(),

@@ -182,6 +182,23 @@ impl WindowSet {
         }
     }
 
+    /// TTL of the records in seconds; 0 without windows.
+    pub fn ttl(&self) -> u32 {
+        // The pointer to the owner, type and class precede it.
+        let ttl = self.records().get(6..10).and_then(|ttl| ttl.try_into().ok());
+        ttl.map_or(0, u32::from_be_bytes)
+    }
+
+    /// Whether these are the same windows in the same place of memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.octets, &other.octets)
+    }
+
+    /// Where the windows are in memory, which tells apart windows that exist at the same time.
+    pub fn address(&self) -> usize {
+        self.octets.as_ptr().addr()
+    }
+
     /// The records of the window that `turn`, a fraction of 2^64, chooses.
     pub fn window(&self, turn: u64) -> &[u8] {
         self.numbered(self.chosen(turn))

@@ -1,9 +1,12 @@
 //! The keys of zone files.
 
+use std::time::Duration;
+
 use super::key_name::KeyName;
 use super::name_kind::{Families, TxtKind};
 use super::pool_ref::PoolRef;
 use super::primary_address::PrimaryAddress;
+use super::validity::VALIDITY;
 use crate::geo::country::Country;
 use crate::schema::kind::RATE;
 use crate::schema::{
@@ -33,7 +36,7 @@ pub static FILE: FileFormat = FileFormat { title: "zone file", name: "zone", roo
 /// The top of the file.
 pub static ROOT: Section = Section {
     doc: "",
-    keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &DEMAND, &NEIGHBOURS],
+    keys: &[&FORMAT, &ORIGIN, &RECORDS, &MIRRORS, &ANSWER, &NAME, &DNSSEC, &DEMAND, &NEIGHBOURS],
 };
 
 static RECORDS_SECTION: Section = Section {
@@ -47,6 +50,9 @@ static ANSWER_SECTION: Section =
 
 static NAME_SECTION: Section =
     Section { doc: "", keys: &[&OWNER, &POOL, &TYPES, &TXT, &PING, &TTL, &MAX, &MIN] };
+
+static DNSSEC_SECTION: Section =
+    Section { doc: "", keys: &[&DNSSEC_KEYS, &DNSSEC_VALIDITY, &DNSSEC_KEY_SET] };
 
 static DEMAND_SECTION: Section = Section { doc: "", keys: &[&DEMAND_COUNTRY, &DEMAND_RATE] };
 
@@ -135,6 +141,50 @@ pub static NAME: Key<Tables, Optional> = Key {
     example: "",
     doc: "A name that is answered from pools or from the release. It has exactly one of `pool`, \
         `txt` and `ping`.",
+};
+
+/// `dnssec`.
+pub static DNSSEC: Key<SubTable, Optional> = Key {
+    name: "dnssec",
+    kind: SubTable(&DNSSEC_SECTION),
+    default: Optional("not signed"),
+    expected: "",
+    example: "",
+    doc: "With this table, the zone is signed (docs/dnssec.md).",
+};
+
+/// `keys` in `dnssec`.
+pub static DNSSEC_KEYS: Key<Text, Required> = Key {
+    name: "keys",
+    kind: Text,
+    default: Required,
+    expected: "the directory with the zone's key files, such as \"keys\"",
+    example: "\"keys\"",
+    doc: "The directory of the zone's keys, in files as `cvdns keys generate`, `dnssec-keygen` and \
+        `ldns-keygen` write them: `KZONE+ALGORITHM+TAG.key` and `.private`. Keys of other zones may \
+        be in it.",
+};
+
+/// `validity` in `dnssec`.
+pub static DNSSEC_VALIDITY: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "validity",
+    kind: VALIDITY,
+    default: Preset(Duration::from_secs(14 * 86_400)),
+    expected: "a duration from \"1d\" to \"365d\"",
+    example: "",
+    doc: "How long signatures are valid: from \"1d\" to \"365d\".",
+};
+
+/// `key-set` in `dnssec`.
+pub static DNSSEC_KEY_SET: Key<Text, Optional> = Key {
+    name: "key-set",
+    kind: Text,
+    default: Optional("signed here"),
+    expected: "a master file with the zone's DNSKEY and RRSIG records",
+    example: "\"clamav.net.keyset\"",
+    doc: "A master file with the DNSKEY, CDS and CDNSKEY records of the zone and their RRSIG \
+        records, which were made where the key-signing key is. All other records in it are left \
+        out. Here only the private keys of zone-signing keys are needed then.",
 };
 
 /// `demand`.

@@ -2,6 +2,7 @@
 
 mod demand;
 mod demand_file;
+mod dnssec;
 mod key_name;
 pub mod keys;
 mod limits;
@@ -14,12 +15,14 @@ mod primary_address;
 mod records_source;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use crate::geo::country::Country;
 use crate::problem::table::{Document, Placed, Table};
 use crate::problem::{Location, Problems};
 
 pub use demand::Demand;
+pub use dnssec::Dnssec;
 pub use limits::AnswerDefaults;
 pub use name::{DynamicName, PING_TTL};
 pub use name_kind::{Families, NameKind, TxtKind};
@@ -43,6 +46,8 @@ pub struct ZoneFile {
     pub unknown: Placed<PoolRef>,
     /// The dynamic names.
     pub names: Vec<DynamicName>,
+    /// How the zone is signed; `None` if it is not.
+    pub dnssec: Option<Dnssec>,
     /// What the clients of countries need.
     pub demand: Vec<Demand>,
     /// Neighbours that replace the nearest countries, by country.
@@ -78,6 +83,7 @@ impl ZoneFile {
         let unknown = answer.get(&keys::UNKNOWN);
         answer.finish();
         let names = root.tables(&keys::NAME).into_iter().filter_map(DynamicName::read).collect();
+        let dnssec = dnssec::read(&mut root);
         let demand = demand::read(&mut root);
         let neighbours = neighbours::read(&mut root);
         root.finish();
@@ -90,6 +96,7 @@ impl ZoneFile {
             answer: limits,
             unknown,
             names,
+            dnssec,
             demand,
             neighbours,
             whole,

@@ -111,3 +111,38 @@ fn a_country_has_one_demand() {
     ZoneFile::parse("z", text, &mut problems);
     assert_eq!(problems.counts(), (1, 0), "a static zone has no mirrors to share it out among");
 }
+
+/// FORMATS, `[dnssec]`: a directory of keys, and signatures that are valid for a while.
+#[test]
+fn a_zone_is_signed_with_the_keys_of_a_directory() {
+    let parse = |text: &str| {
+        let text = format!("format = 1\norigin = \"a.example\"\nrecords = \"z\"\n{text}");
+        let mut problems = Problems::default();
+        let zone = ZoneFile::parse("z", &text, &mut problems);
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        (zone.and_then(|zone| zone.dnssec), lines.join("\n"))
+    };
+    assert!(parse("").0.is_none());
+    let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
+    let (dnssec, lines) = parse("[dnssec]\nkeys = \"keys\"\n");
+    let dnssec = dnssec.unwrap();
+    assert_eq!(
+        (dnssec.keys.value.as_str(), dnssec.validity, lines.as_str()),
+        ("keys", days(14), "")
+    );
+    let (dnssec, lines) = parse("[dnssec]\nkeys = \"k\"\nvalidity = \"1d\"\nkey-set = \"s\"\n");
+    let dnssec = dnssec.unwrap();
+    assert_eq!((dnssec.validity, lines.as_str()), (days(1), ""));
+    assert_eq!(dnssec.key_set.unwrap().value, "s");
+    for (text, place, words) in [
+        ("[dnssec]", "z:4:1: ", "[dnssec] has no `keys`"),
+        ("[dnssec]\nkeys = []", "z:5:8: ", "the directory with the zone's key files"),
+        ("[dnssec]\nkeys = \"k\"\nvalidity = \"23h\"", "z:6:12: ", "not from \"1d\" to \"365d\""),
+        ("[dnssec]\nkeys = \"k\"\nvalidity = \"366d\"", "z:6:12: ", "not from \"1d\" to \"365d\""),
+        ("[dnssec]\nkeys = \"k\"\nvalidity = 14", "z:6:12: ", "a duration from"),
+        ("[dnssec]\nkeys = \"k\"\nkeyset = \"k\"", "z:6:1: ", "did you mean `key-set`?"),
+    ] {
+        let (_, lines) = parse(text);
+        assert!(lines.contains(place) && lines.contains(words), "{text}: {lines}");
+    }
+}
