@@ -26,6 +26,7 @@ mod announcing;
 mod attacks;
 mod batches;
 mod client_table;
+mod dnssec;
 mod example;
 mod explain;
 mod home_first;

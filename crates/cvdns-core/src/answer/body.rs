@@ -370,7 +370,8 @@ fn write_window(
     window.chunks_exact(size).map(|record| write_prepared(writer, owner, record)).sum()
 }
 
-/// Writes the NSEC record of a name, which is in a signed zone. `None` if the name has none.
+/// Writes the NSEC record of a name, or that of the wildcard that it is synthesised from, which is
+/// in a signed zone. `None` if there is none.
 fn write_nsec(
     writer: &mut MessageWriter<'_>,
     snapshot: &Snapshot,
@@ -378,8 +379,12 @@ fn write_nsec(
     (owner, name): (Owner<'_>, &[u8]),
 ) -> Option<u16> {
     let mut lower = [0; MAX_NAME];
-    let (static_data, lower) = (&snapshot.static_data, lowered(name, &mut lower));
-    let (_, nsec) = snapshot.signatures.nsec(static_data, zone?, lower, None)?;
+    let (static_data, mut wildcard) = (&snapshot.static_data, [0; MAX_NAME]);
+    let mut source = lowered(name, &mut lower);
+    if static_data.names.get(source).is_none() {
+        source = static_data.names.wildcard(source, &mut wildcard)?;
+    }
+    let (_, nsec) = snapshot.signatures.nsec(static_data, zone?, source, None)?;
     let ttl = static_data.zone(zone?)?.negative_ttl;
     writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.record.get(10..)?);
     Some(1)

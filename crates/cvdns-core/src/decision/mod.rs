@@ -233,11 +233,7 @@ impl<'s> Decision<'s> {
                 (NameMatch::Node(_), NodeKind::Alias(rrset)) if !is_beside_alias(qtype) => {
                     (Link::Cname(rrset), None)
                 }
-                (NameMatch::Node(_), _) => {
-                    let is_first = trail.chain.is_empty();
-                    let name = if is_first { question.name } else { &trail.name };
-                    return self.at(snapshot, (name, node), qtype, client);
-                }
+                (NameMatch::Node(_), _) => return self.at(snapshot, node, qtype, client),
                 (NameMatch::Dname { rrset, owner_length, .. }, _) => {
                     (Link::Dname(rrset), Some(owner_length))
                 }
@@ -280,7 +276,7 @@ impl<'s> Decision<'s> {
     fn at(
         &mut self,
         snapshot: &'s Snapshot,
-        (name, node): (&LowerName, &Node),
+        node: &Node,
         qtype: u16,
         client: &Client,
     ) -> Outcome<'s> {
@@ -305,7 +301,7 @@ impl<'s> Decision<'s> {
             None if qtype == rtype::RRSIG && is_signed(static_data, node) => {
                 Outcome::SignaturesAlone
             }
-            None if qtype == rtype::NSEC && has_nsec(static_data, name, node) => Outcome::Nsec,
+            None if qtype == rtype::NSEC && has_nsec(static_data, node) => Outcome::Nsec,
             None => no_data(static_data, node),
             Some(Answer::Static { template, rrset }) => Outcome::Static { template, rrset },
             Some(Answer::Text(number)) => text(snapshot, number),
@@ -462,12 +458,11 @@ fn is_signed(static_data: &StaticData, node: &Node) -> bool {
     static_data.zone(node.zone).is_some_and(|zone| zone.signing.is_some())
 }
 
-/// Whether a name has an NSEC record. An empty non-terminal has none, nor has a name that is
-/// synthesised from a wildcard.
+/// Whether a name has an NSEC record, its own or that of the wildcard that it is synthesised from
+/// (RFC 4592 section 4.7). An empty non-terminal has none.
 #[cold]
-fn has_nsec(static_data: &StaticData, name: &LowerName, node: &Node) -> bool {
-    let exists = static_data.names.get(name.wire()).is_some();
-    exists && node.count > 0 && is_signed(static_data, node)
+fn has_nsec(static_data: &StaticData, node: &Node) -> bool {
+    node.count > 0 && is_signed(static_data, node)
 }
 
 /// The type by which ANY is answered in a signed zone: a record of which nothing was said when the

@@ -1,9 +1,13 @@
 //! The table of all existing names, consulted once per query.
 
 use crate::wire::lower::{LowerName, WORD, hash, labels};
+use crate::wire::name::{MAX_NAME, parent};
 
 /// Number of a node in [`StaticData::nodes`](super::StaticData::nodes).
 pub type NodeId = u32;
+
+/// The label of wildcards in wire form.
+const WILDCARD: &[u8] = b"\x01*";
 
 /// A hash table of names in lower-case wire form. It uses open addressing and is at most half full,
 /// so that most look-ups need one probe.
@@ -143,6 +147,20 @@ impl NameTable {
             rest = tail.get(usize::from(*length)..)?;
         }
         None
+    }
+
+    /// The wildcard from which a name that does not exist would be synthesised: below its closest
+    /// encloser (RFC 4592 section 3.3.1). Both are in lower-case wire form. `None` if no name above
+    /// exists.
+    pub fn wildcard<'w>(&self, lower: &[u8], room: &'w mut [u8; MAX_NAME]) -> Option<&'w [u8]> {
+        let mut above = parent(lower)?;
+        while self.get(above).is_none() {
+            above = parent(above)?;
+        }
+        let length = WILDCARD.len() + above.len();
+        room.get_mut(..WILDCARD.len())?.copy_from_slice(WILDCARD);
+        room.get_mut(WILDCARD.len()..length)?.copy_from_slice(above);
+        room.get(..length)
     }
 
     /// All names with their nodes, in no particular order.

@@ -17,6 +17,9 @@ pub(super) struct Appender<'b> {
     pub nsecs: Nsecs,
 }
 
+/// The farthest offset that a compression pointer has room for, which is 14 bits.
+const FARTHEST: u16 = 0x3fff;
+
 /// The first two octets of a compression pointer to an offset (RFC 1035 section 4.1.4).
 pub(super) fn pointer(offset: u16) -> [u8; 2] {
     (0xc000 | offset).to_be_bytes()
@@ -64,17 +67,25 @@ impl Appender<'_> {
         if !self.nsecs.add(place) {
             return Some(());
         }
-        let owner = match nsec.owner.len().checked_sub(self.origin_length)? {
-            0 => self.origin,
-            labels => {
-                let at = self.at as u16;
-                self.put(nsec.owner.get(..labels)?)?;
-                at
-            }
-        };
-        self.put(&pointer(self.origin))?;
+        let labels = nsec.owner.get(..nsec.owner.len().checked_sub(self.origin_length)?)?;
+        let at = self.at;
+        self.below_origin(labels)?;
         self.record(nsec.record, ttl)?;
-        self.counts.authority += 1 + self.signatures(owner, nsec.signatures, ttl)?;
+        let owner = if labels.is_empty() { self.origin.into() } else { at };
+        for record in nsec.signatures.records() {
+            match u16::try_from(owner) {
+                Ok(owner) if owner <= FARTHEST => self.put(&pointer(owner))?,
+                _ => self.below_origin(labels)?,
+            }
+            self.record(record, ttl)?;
+        }
+        self.counts.authority += 1 + nsec.signatures.count();
         Some(())
+    }
+
+    /// Appends a name: these labels, and the zone's name.
+    fn below_origin(&mut self, labels: &[u8]) -> Option<()> {
+        self.put(labels)?;
+        self.put(&pointer(self.origin))
     }
 }

@@ -28,18 +28,21 @@ impl<'s> SignedZone<'s> {
         let Some(room) = buffer.get_mut(..limit) else { return too_long };
         let mut writer = MessageWriter::new(room, question_end);
         let mut counts = SectionCounts::default();
-        let written = self.write_referral(cut, &mut writer, &mut counts);
+        let mut proofs = Proofs::default();
+        let written = self.write_referral(cut, &mut writer, &mut counts, &mut proofs);
         match written {
             Some(()) => Body { end: writer.finish(), counts, ..body },
             None => too_long,
         }
     }
 
-    pub(super) fn write_referral(
+    /// Writes a referral, and the proofs of what leads to it.
+    fn write_referral(
         &self,
         cut: Cut,
         writer: &mut MessageWriter<'_>,
         counts: &mut SectionCounts,
+        proofs: &mut Proofs<'s>,
     ) -> Option<()> {
         let static_data = self.static_data();
         let ns = static_data.rrset(cut.ns)?;
@@ -54,11 +57,9 @@ impl<'s> SignedZone<'s> {
                 let rrsigs = self.snapshot.signatures.rrset(self.zone, self.number, rrset);
                 counts.authority += put_rrsigs(writer, Owner::Name(owner), rrsigs, None);
             }
-            _ => {
-                let nsec = self.nsec(owner, None)?;
-                put_nsec(writer, &nsec.1, self.zone.negative_ttl, counts)?;
-            }
+            _ => proofs.add(Some(self.nsec(owner, None)?)),
         }
+        self.put_proofs(proofs, self.zone.negative_ttl, writer, counts)?;
         for set in static_data.glue(&cut) {
             counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
         }
@@ -89,8 +90,7 @@ impl<'s> SignedZone<'s> {
         }
         let owner = current.owner();
         let written = if let Outcome::Referral(cut) = decision.outcome {
-            self.put_proofs(&proofs, self.zone.negative_ttl, &mut writer, &mut counts)
-                .and_then(|()| self.write_referral(cut, &mut writer, &mut counts))
+            self.write_referral(cut, &mut writer, &mut counts, &mut proofs)
         } else {
             let (snapshot, turn) = (self.snapshot, self.turn);
             let end = (&decision.outcome, &trail.name);
@@ -163,7 +163,7 @@ impl<'s> SignedZone<'s> {
                 }
             }
             Outcome::Nsec => {
-                let (_, nsec) = self.nsec(name.wire(), None)?;
+                let nsec = self.own_nsec(name)?;
                 counts.answer += put_rrsigs(writer, owner, Some(nsec.signatures), None);
             }
             Outcome::NoData
@@ -175,7 +175,7 @@ impl<'s> SignedZone<'s> {
                 counts.authority +=
                     put_rrsigs(writer, origin, signatures.soa(self.number), Some(ttl));
                 self.denials(outcome, name, |nsec| {
-                    proofs.add(Some(nsec));
+                    proofs.put(nsec);
                     Some(())
                 })?;
             }
@@ -209,6 +209,7 @@ pub(super) fn has_records(outcome: &Outcome<'_>) -> bool {
             | Outcome::DownloadReport { .. }
             | Outcome::Text { .. }
             | Outcome::Pool { .. }
+            | Outcome::Nsec
     )
 }
 

@@ -111,10 +111,8 @@ impl<'s> SignedZone<'s> {
                 self.deny_exact(name, appender)
             }
             Outcome::Nsec => {
-                let (_, nsec) = self.nsec(name.wire(), None)?;
-                let count = appender.signatures(HEADER as u16, nsec.signatures, None)?;
-                appender.counts.answer += count;
-                Some(())
+                let nsec = self.own_nsec(name)?;
+                self.answered(name, Some(nsec.signatures), appender)
             }
             Outcome::NoData
             | Outcome::NxDomain
@@ -189,21 +187,25 @@ impl<'s> SignedZone<'s> {
         if self.exists(name.wire()) {
             return each(self.nsec(name.wire(), without)?);
         }
-        each(self.nsec(name.wire(), None)?)?;
         let mut wildcard = [0; MAX_NAME];
-        let wildcard = self.wildcard(name, &mut wildcard)?;
-        each(self.nsec(wildcard, without)?)
+        let wildcard = self.static_data().names.wildcard(name.wire(), &mut wildcard)?;
+        let (covering, own) = (self.nsec(name.wire(), None)?, self.nsec(wildcard, without)?);
+        // The wildcard's record may be the one that covers the name. It must lack the type then.
+        if covering.0.number() != own.0.number() {
+            each(covering)?;
+        }
+        each(own)
     }
 
-    /// The wildcard from which a name that does not exist would be synthesised: below its closest
-    /// encloser (RFC 4592 section 3.3.1).
-    fn wildcard<'w>(&self, name: &LowerName, room: &'w mut [u8; MAX_NAME]) -> Option<&'w [u8]> {
-        let names = &self.static_data().names;
-        let (_, before) = names.closest(name, names.probe(name))?;
-        let above = name.wire().get(before..)?;
-        room.get_mut(..2)?.copy_from_slice(b"\x01*");
-        room.get_mut(2..2 + above.len())?.copy_from_slice(above);
-        room.get(..2 + above.len())
+    /// The NSEC record at a name, or at the wildcard that it is synthesised from.
+    fn own_nsec(&self, name: &LowerName) -> Option<SignedNsec<'s>> {
+        let mut wildcard = [0; MAX_NAME];
+        let owner = if self.exists(name.wire()) {
+            name.wire()
+        } else {
+            self.static_data().names.wildcard(name.wire(), &mut wildcard)?
+        };
+        Some(self.nsec(owner, None)?.1)
     }
 
     fn nsec(&self, name: &[u8], without: Option<u16>) -> Option<(ChainPlace, SignedNsec<'s>)> {

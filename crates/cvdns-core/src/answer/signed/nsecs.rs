@@ -33,23 +33,32 @@ impl Nsecs {
 /// NSEC records of an answer whose aliases are written first.
 #[derive(Default)]
 pub(super) struct Proofs<'s> {
-    seen: Nsecs,
-    nsecs: [Option<SignedNsec<'s>>; MAX_NSEC],
-    count: usize,
+    nsecs: [Option<(ChainPlace, SignedNsec<'s>)>; MAX_NSEC],
 }
 
 impl<'s> Proofs<'s> {
+    /// Adds a record, unless there is one of its owner.
     pub(super) fn add(&mut self, nsec: Option<(ChainPlace, SignedNsec<'s>)>) {
         if let Some((place, nsec)) = nsec
-            && self.seen.add(place)
-            && let Some(slot) = self.nsecs.get_mut(self.count)
+            && !self.nsecs.iter().flatten().any(|(known, _)| known.number() == place.number())
         {
-            *slot = Some(nsec);
-            self.count += 1;
+            self.put((place, nsec));
+        }
+    }
+
+    /// Adds a record, or puts it in place of the one of its owner: it may lack a type that must be
+    /// denied.
+    pub(super) fn put(&mut self, (place, nsec): (ChainPlace, SignedNsec<'s>)) {
+        let is_free = |slot: &&mut Option<(ChainPlace, SignedNsec<'s>)>| match slot {
+            Some((known, _)) => known.number() == place.number(),
+            None => true,
+        };
+        if let Some(slot) = self.nsecs.iter_mut().find(is_free) {
+            *slot = Some((place, nsec));
         }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &SignedNsec<'s>> {
-        self.nsecs.iter().flatten()
+        self.nsecs.iter().flatten().map(|(_, nsec)| nsec)
     }
 }

@@ -182,6 +182,12 @@ impl FixedSignatures {
         Some(SignedNsec { owner: &name.name, record, signatures: Rrsigs::new(octets, count) })
     }
 
+    /// All signatures. There may be other octets among them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &[u8]> {
+        let blocks = (0..self.blocks.ends.len()).filter_map(|block| self.blocks.get(block as u32));
+        blocks.flat_map(|(octets, count)| Rrsigs::new(octets, count).signatures())
+    }
+
     /// How many octets they take.
     pub(super) fn octets(&self) -> usize {
         self.blocks.octets.len() + self.blocks.ends.len() * size_of::<(u32, u16)>()

@@ -27,6 +27,7 @@ use address_sets::AddressSets;
 use fixed::FixedSignatures;
 use pool_table::PoolTable;
 use rrsigs::Signer;
+use store::SignatureMark;
 
 pub use fixed::SignedNsec;
 pub use rrsigs::Rrsigs;
@@ -97,7 +98,7 @@ impl Signatures {
         if static_data.chains.is_empty() {
             return Self::default();
         }
-        store.begin(now);
+        store.begin(now, || before.in_force().collect());
         let is_same = before.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, static_data));
         let fixed = if is_same && now <= before.fixed.lifetime.renewal {
             before.fixed.clone()
@@ -142,6 +143,14 @@ impl Signatures {
     /// How many octets the signatures take.
     pub fn octets(&self) -> usize {
         self.fixed.octets() + self.tables().map(PoolTable::octets).sum::<usize>()
+    }
+
+    /// All signatures.
+    fn in_force(&self) -> impl Iterator<Item = SignatureMark> {
+        let tables = self.tables().flat_map(PoolTable::made).filter_map(store::mark);
+        let own = self.soas.iter().chain(&self.texts).filter_map(OwnRrsigs::rrsigs);
+        let own = own.flat_map(|rrsigs| rrsigs.signatures());
+        tables.chain(self.fixed.all().chain(own).filter_map(store::mark))
     }
 
     fn tables(&self) -> impl Iterator<Item = &PoolTable> {

@@ -138,6 +138,11 @@ impl PoolTable {
         Some((keys.get(key)?, octets, place))
     }
 
+    /// The signatures that were made.
+    pub(super) fn made(&self) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().filter_map(|place| place.get()).map(Signature::as_slice)
+    }
+
     /// How many octets the places take.
     pub(super) fn octets(&self) -> usize {
         self.places.len() * size_of::<OnceLock<Signature>>()

@@ -59,6 +59,13 @@ impl<'s> Rrsigs<'s> {
         self.octets.chunks_exact(length.max(1))
     }
 
+    /// The signature of each record.
+    pub(super) fn signatures(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+        self.records()
+            .filter_map(|record| record.last_chunk::<SIGNATURE>())
+            .map(Signature::as_slice)
+    }
+
     /// RDATA of each record.
     pub fn rdatas(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
         self.records().filter_map(|record| record.get(FIXED..))

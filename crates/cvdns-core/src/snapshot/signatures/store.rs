@@ -1,6 +1,6 @@
 //! Remembers signatures, so that nothing is signed twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -28,6 +28,15 @@ struct Known {
     signature: Signature,
     /// The moment in Unix seconds for which it was used last.
     used: i64,
+}
+
+/// The first octets of a signature, by which it is told apart from others: they look random,
+/// whatever the algorithm.
+pub(super) type SignatureMark = [u8; 8];
+
+/// The mark of a signature.
+pub(super) fn mark(signature: &[u8]) -> Option<SignatureMark> {
+    signature.first_chunk().copied()
 }
 
 /// For how long a signature is kept that nobody uses, in seconds: a mirror that was down for a
@@ -66,13 +75,21 @@ impl SignatureStore {
     }
 
     /// Begins to sign for a moment, in Unix seconds. Signatures that were not used for a long time
-    /// are forgotten.
-    pub fn begin(&self, now: i64) {
+    /// are forgotten, but for those in force: whoever takes over whole tables of them does not ask
+    /// for each.
+    pub(super) fn begin(&self, now: i64, in_force: impl FnOnce() -> HashSet<SignatureMark>) {
         self.now.store(now, Ordering::Relaxed);
-        if now.saturating_sub(self.swept.load(Ordering::Relaxed)) >= KEPT / 4 {
-            self.swept.store(now, Ordering::Relaxed);
-            self.lock().retain(|_, known| known.used.saturating_add(KEPT) >= now);
+        if now.saturating_sub(self.swept.load(Ordering::Relaxed)) < KEPT / 4 {
+            return;
         }
+        self.swept.store(now, Ordering::Relaxed);
+        let in_force = in_force();
+        self.lock().retain(|_, known| {
+            if mark(&known.signature).is_some_and(|mark| in_force.contains(&mark)) {
+                known.used = now;
+            }
+            known.used.saturating_add(KEPT) >= now
+        });
     }
 
     /// How many signatures were made since the start.
