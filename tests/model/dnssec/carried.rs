@@ -77,7 +77,8 @@ const TEXTS: usize = 8;
 
 #[track_caller]
 fn is_no_more_than_new((made, new): (usize, usize)) {
-    assert!(made >= new && made <= new + TEXTS, "{made} made for {new} new sets");
+    // Some of them may be known from before the snapshot before.
+    assert!(made > 0 && made <= new + TEXTS, "{made} made for {new} new sets");
 }
 
 #[test]

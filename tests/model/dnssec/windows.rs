@@ -87,7 +87,7 @@ fn pools(snapshot: &Snapshot, oracle: &Oracle) -> Vec<Pool> {
                 _ => of_client.get_or_insert_with(|| clients(snapshot, owner, oracle)).clone(),
             };
             // Continents and named pools are paths too, but of no client.
-            assert!(choice != PathChoice::Client || asked.len() > 200, "{} paths", asked.len());
+            assert!(choice != PathChoice::Client || asked.len() > 100, "{} paths", asked.len());
             let (name, qtype) = (name::text(owner), entry.rtype);
             pools.extend(asked.into_iter().map(|(path, client)| Pool {
                 name: name.clone(),
