@@ -223,11 +223,12 @@ impl Reader<'_> {
         };
         if more == 0 {
             let zones = self.directory.zones();
-            what += &match zones.as_slice() {
+            let only = match zones.as_slice() {
                 [] => String::new(),
                 _ if zones.len() <= MAX_NAMED => format!(", only those of {}", zones.join(", ")),
                 _ => format!(", only those of {} other zones", zones.len()),
             };
+            what.push_str(&only);
         }
         let help = format!("make them: cvdns keys generate {pattern}");
         problems.error(self.dnssec.keys.location.clone(), what, help);

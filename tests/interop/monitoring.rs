@@ -1,6 +1,7 @@
 //! The alert rules and the dashboard of docs/: what promtool says of them, and whether they ask for
 //! what the server shows.
 
+use crate::dnssec::{Keys, with_keys};
 use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,6 +230,7 @@ fn what_is_asked_for_is_shown() {
     );
     let key = "key k { algorithm hmac-sha256; secret c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0; };\n";
     let files = files.with("hidden.toml", zone).with("secrets", secret).with("transfer.key", key);
+    let (files, _) = with_keys(Keys::Single("ED25519"), files);
     let daemon = Daemon::start(&files.with("cvdns.toml", config));
     daemon.wait_for_log(0, &["serial 1 of the zone hidden.example is in force"]);
     for transport in [Transport::Udp4, Transport::Tcp4] {

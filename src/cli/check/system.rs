@@ -197,13 +197,17 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
             .filter(|path| loaded.supply.line.as_ref() != Some(path));
         out.extend(databases.map(|path| (path, named.location.clone())));
     }
-    if let (Some(state), Some(named)) = (&loaded.state, &feed.state) {
-        out.extend(
-            ["feed.json", "record.json", "overrides.json"]
-                .map(|name| (state.join(name), named.location.clone())),
-        );
-    }
+    out.extend(kept_files(loaded));
     out
+}
+
+/// The files that are kept in the state directory and read at the start.
+fn kept_files(loaded: &Loaded) -> Vec<(PathBuf, Location)> {
+    let Some((state, named)) = loaded.state.as_ref().zip(loaded.config.feed.state.as_ref()) else {
+        return Vec::new();
+    };
+    let files = ["feed.json", "record.json", "overrides.json", "signed.json"];
+    files.map(|name| (state.join(name), named.location.clone())).into()
 }
 
 fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &mut Problems) {

@@ -12,7 +12,7 @@ use crate::cli::output::{Failure, print_line};
 use crate::export::presentation::{data, name};
 use cvdns_core::dnssec::Dnskey;
 use cvdns_core::wire::rtype;
-use cvdns_dnssec::{DigestType, ds, trusted_keys};
+use cvdns_dnssec::{DigestType, SignedKeySet, ds, trusted_keys};
 
 /// Arguments of `cvdns keys ds`.
 #[derive(Args, Clone, Debug)]
@@ -55,7 +55,7 @@ pub(super) fn run(args: &DsArgs, config: &Path, now: Timestamp) -> Result<ExitCo
         }
         Some(tag) => {
             let here = keys.keys.keys.iter().map(|key| &key.dnskey);
-            let elsewhere = keys.signed.iter().flat_map(|signed| signed.keys());
+            let elsewhere = keys.signed.iter().flat_map(SignedKeySet::keys);
             let of_tag: Vec<Dnskey> =
                 here.chain(elsewhere).filter(|key| key.tag() == tag).cloned().collect();
             of_tag.into_iter().take(1).collect()

@@ -31,8 +31,10 @@ pub fn head(
     head.extend([algorithm, label_count(covered.owner)]);
     head.extend(covered.ttl.to_be_bytes());
     // Times are numbers of 32 bits that are compared by serial arithmetic (section 3.1.5).
-    head.extend((validity.expiration as u32).to_be_bytes());
-    head.extend((validity.inception as u32).to_be_bytes());
+    for moment in [validity.expiration, validity.inception] {
+        let [.., b3, b2, b1, b0] = moment.to_be_bytes();
+        head.extend([b3, b2, b1, b0]);
+    }
     head.extend(tag.to_be_bytes());
     let mut lower = [0; MAX_NAME];
     head.extend_from_slice(lowered(signer, &mut lower));

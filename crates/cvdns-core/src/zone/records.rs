@@ -67,6 +67,7 @@ impl Records {
 
     /// These records with the records of the zone's keys. What else DNSSEC adds to a zone is an
     /// error: it is made here.
+    #[must_use]
     pub fn with_keys(&self, keys: &[ResourceRecord], problems: &mut Problems) -> Self {
         if let Some(set) = self.sets().find(|set| MADE_BY_SIGNING.contains(&set.rtype())) {
             problems.error(

@@ -84,6 +84,7 @@ fn a_rollover_of_the_zsk_goes_step_by_step() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of sets of keys")]
 fn who_cannot_sign_is_said() {
     let public = |mut key: ZoneKey| {
         key.private = None;

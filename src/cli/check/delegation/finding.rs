@@ -91,6 +91,7 @@ impl Kind {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a text for each kind")]
     fn help(self) -> &'static str {
         match self {
             Self::NotDelegated => {

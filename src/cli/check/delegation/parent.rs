@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hickory_net::proto::op::{DnsResponse, ResponseCode};
-use hickory_net::proto::rr::{RData, Record};
+use hickory_net::proto::rr::Record;
+use hickory_net::proto::serialize::binary::BinEncodable;
 
 use super::resolver::{ParentServer, address, owner, target};
 use crate::cli::live::client::{NoAnswer, ask_whole};
@@ -88,14 +89,11 @@ async fn ask(origin: &Name, server: &ParentServer) -> ParentAnswer {
     }
 }
 
-/// The data of a record if it is a DS record, which hickory knows by its number only.
+/// The data of a record if it is a DS record. hickory knows its form only with the feature for
+/// DNSSEC, and is asked for octets in either case.
 fn ds_data(record: &Record) -> Option<Vec<u8>> {
-    match &record.data {
-        RData::Unknown { code, rdata } if u16::from(*code) == rtype::DS => {
-            Some(rdata.anything.clone())
-        }
-        _ => None,
-    }
+    let is_ds = u16::from(record.record_type()) == rtype::DS;
+    is_ds.then(|| record.data.to_bytes().ok()).flatten()
 }
 
 fn read(origin: &Name, answer: &DnsResponse) -> ParentAnswer {

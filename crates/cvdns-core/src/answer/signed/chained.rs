@@ -59,7 +59,7 @@ impl<'s> SignedZone<'s> {
             }
             _ => proofs.add(Some(self.nsec(owner, None)?)),
         }
-        self.put_proofs(proofs, self.zone.negative_ttl, writer, counts)?;
+        put_proofs(proofs, self.zone.negative_ttl, writer, counts)?;
         for set in static_data.glue(&cut) {
             counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
         }
@@ -185,21 +185,20 @@ impl<'s> SignedZone<'s> {
         if is_positive && !self.exists(name.wire()) && has_records(outcome) {
             proofs.add(self.nsec(name.wire(), None));
         }
-        self.put_proofs(proofs, ttl, writer, counts)
+        put_proofs(proofs, ttl, writer, counts)
     }
+}
 
-    pub(super) fn put_proofs(
-        &self,
-        proofs: &Proofs<'_>,
-        ttl: u32,
-        writer: &mut MessageWriter<'_>,
-        counts: &mut SectionCounts,
-    ) -> Option<()> {
-        for nsec in proofs.all() {
-            put_nsec(writer, nsec, ttl, counts)?;
-        }
-        Some(())
+fn put_proofs(
+    proofs: &Proofs<'_>,
+    ttl: u32,
+    writer: &mut MessageWriter<'_>,
+    counts: &mut SectionCounts,
+) -> Option<()> {
+    for nsec in proofs.all() {
+        put_nsec(writer, nsec, ttl, counts)?;
     }
+    Some(())
 }
 
 pub(super) fn has_records(outcome: &Outcome<'_>) -> bool {

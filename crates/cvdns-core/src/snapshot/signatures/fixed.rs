@@ -62,8 +62,8 @@ impl Default for FixedSignatures {
 
 impl FixedSignatures {
     pub(super) fn new(static_data: &StaticData, store: &SignatureStore, now: i64) -> Self {
-        let mut fixed = Self::default();
-        fixed.rrsets = vec![None; static_data.rrsets.len()].into();
+        let rrsets = vec![None; static_data.rrsets.len()].into();
+        let mut fixed = Self { rrsets, ..Self::default() };
         let signer = |zone: &'_ Zone| zone.signing.clone();
         for node in &static_data.nodes {
             let Some(zone) = static_data.zone(node.zone) else { continue };
@@ -117,7 +117,7 @@ impl FixedSignatures {
         let mut lower = [0; MAX_NAME];
         let owner = lowered(set.owner(), &mut lower);
         let covered = Covered { owner, rtype: set.rtype(), ttl: set.ttl() };
-        let block = self.sign(&covered, set.rdatas(), signer);
+        let block = self.sign(&covered, &set.rdatas(), signer);
         if let Some(slot) = self.rrsets.get_mut(rrset as usize) {
             *slot = Some(block);
         }
@@ -139,7 +139,7 @@ impl FixedSignatures {
                 record.extend((rdata.len() as u16).to_be_bytes());
                 record.extend_from_slice(&rdata);
                 self.blocks.add(1, |octets| octets.extend_from_slice(&record));
-                self.sign(&covered, std::iter::once(&*rdata), signer);
+                self.sign(&covered, &std::iter::once(&*rdata), signer);
             }
         }
         ChainBlocks { first: first.into() }
@@ -148,7 +148,7 @@ impl FixedSignatures {
     fn sign<'d>(
         &mut self,
         covered: &Covered<'_>,
-        rdatas: impl Iterator<Item = &'d [u8]> + Clone,
+        rdatas: &(impl Iterator<Item = &'d [u8]> + Clone),
         signer: &Signer<'_>,
     ) -> BlockId {
         let mut lifetime = Lifetime::ENDLESS;

@@ -296,7 +296,7 @@ impl<'m> Maker<'m> {
 
     fn own(&mut self, signer: &Signer<'_>, covered: &Covered<'_>, rdata: &[u8]) -> OwnRrsigs {
         let mut octets = Vec::new();
-        let (count, lifetime) = signer.sign(covered, std::iter::once(rdata), &mut octets);
+        let (count, lifetime) = signer.sign(covered, &std::iter::once(rdata), &mut octets);
         self.lifetime = self.lifetime.and(lifetime);
         OwnRrsigs { octets: octets.into(), count }
     }

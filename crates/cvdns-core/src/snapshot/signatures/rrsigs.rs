@@ -108,7 +108,7 @@ impl Signer<'_> {
     pub(super) fn sign<'d>(
         &self,
         covered: &Covered<'_>,
-        rdatas: impl Iterator<Item = &'d [u8]> + Clone,
+        rdatas: &(impl Iterator<Item = &'d [u8]> + Clone),
         out: &mut Vec<u8>,
     ) -> (u16, Lifetime) {
         let keys = match covered.rtype {

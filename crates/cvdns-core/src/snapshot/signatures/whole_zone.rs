@@ -36,8 +36,11 @@ pub fn sign_soa(
     let signer = Signer { origin: origin.wire(), signing, store, now };
     let origin = origin.to_lower();
     let covered = Covered { owner: origin.wire(), rtype: rtype::SOA, ttl };
-    signatures(&signer, &covered, std::iter::once(rdata))
+    signatures(&signer, &covered, &std::iter::once(rdata))
 }
+
+/// An owner in lower-case wire form, with its sets.
+type Owner<'r> = (Box<[u8]>, Sets<'r>);
 
 /// The NSEC records of a zone that has these records, its SOA record among them, and the signatures
 /// of everything but the SOA record, whose serial may not be known yet. There are none if the zone
@@ -50,7 +53,7 @@ pub fn sign_zone(
 ) -> Vec<ZoneRecord> {
     let Some(signing) = &zone.signing else { return Vec::new() };
     let signer = Signer { origin: zone.origin.wire(), signing, store, now };
-    let mut owners: BTreeMap<Box<[u8]>, (Box<[u8]>, Sets<'_>)> = BTreeMap::new();
+    let mut owners: BTreeMap<Box<[u8]>, Owner<'_>> = BTreeMap::new();
     for record in records {
         let mut lower = [0; MAX_NAME];
         let lower = lowered(&record.owner, &mut lower);
@@ -70,7 +73,7 @@ pub fn sign_zone(
         }
         true
     });
-    let names: Vec<(Box<[u8]>, Sets<'_>)> = owners.into_values().collect();
+    let names: Vec<Owner<'_>> = owners.into_values().collect();
     let next = names.iter().skip(1).chain(names.first()).map(|(name, _)| name);
     let signed = names.iter().zip(next);
     signed.flat_map(|((owner, sets), next)| of_owner(zone, &signer, (owner, sets), next)).collect()
@@ -99,7 +102,7 @@ fn of_owner(
     let mut sign = |rtype: u16, records: &[&ZoneRecord]| {
         let Some(ttl) = records.iter().map(|record| record.ttl).min() else { return };
         let covered = Covered { owner, rtype, ttl };
-        out.extend(signatures(signer, &covered, records.iter().map(|of| &*of.rdata)));
+        out.extend(signatures(signer, &covered, &records.iter().map(|of| &*of.rdata)));
     };
     for (rtype, records) in sets {
         let is_delegation = is_cut && *rtype == rtype::NS;
@@ -115,7 +118,7 @@ fn of_owner(
 fn signatures<'d>(
     signer: &Signer<'_>,
     covered: &Covered<'_>,
-    rdatas: impl Iterator<Item = &'d [u8]> + Clone,
+    rdatas: &(impl Iterator<Item = &'d [u8]> + Clone),
 ) -> Vec<ZoneRecord> {
     let mut octets = Vec::new();
     let (count, _) = signer.sign(covered, rdatas, &mut octets);
