@@ -274,7 +274,10 @@ fn a_reload_takes_new_keys_and_refuses_bad_ones() {
     daemon.wait_for_log(before, &["cannot read ", "was not reloaded"]);
 }
 
-/// The moments of keys, as files have them.
+/// How far ahead moments are, in seconds: time enough for the server to start.
+const AHEAD: i64 = 15;
+
+/// A moment ahead, as files have it.
 fn in_seconds(seconds: i64) -> String {
     let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     moment.strftime("%Y%m%d%H%M%S").to_string()
@@ -286,7 +289,7 @@ fn the_clock_changes_keys() {
     let daemon = start(|dir| {
         generate(dir, &["--ksk"]);
         let [one, other] = [generate(dir, &["--zsk"]), generate(dir, &["--zsk"])];
-        let then = in_seconds(3);
+        let then = in_seconds(AHEAD);
         set_moments(&one, &format!("Activate: 20200101000000\nInactive: {then}\n"));
         set_moments(&other, &format!("Publish: 20200101000000\nActivate: {then}\n"));
         tags = [tag(&one), tag(&other)];
@@ -304,7 +307,7 @@ fn the_clock_changes_keys() {
 fn the_last_key_does_not_go_unnoticed() {
     let daemon = start(|dir| {
         let key = generate(dir, &[]);
-        set_moments(&key, &format!("Activate: 20200101000000\nInactive: {}\n", in_seconds(3)));
+        set_moments(&key, &format!("Activate: 20200101000000\nInactive: {}\n", in_seconds(AHEAD)));
     });
     daemon.wait_for_log(0, &["nothing signs the zone clam.example", "is inactive since "]);
     assert!(!daemon.log().contains("change by their moments"), "{}", daemon.log());
