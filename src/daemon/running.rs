@@ -69,9 +69,8 @@ impl Daemon {
         // The threads of observers end when the last observer is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let log = (log, log_level.clone());
         let seen = (threads.dnstap(), process, cookies.condition().clone());
-        let view = view(&state, serving.tallies(), log, seen, requests);
+        let view = view(&state, serving.tallies(), (log, log_level.clone()), seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
             succession::relieve(predecessor, keeps_file, serving, &view, &mut supervision).await?;

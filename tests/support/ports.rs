@@ -30,7 +30,8 @@ fn block() -> (u16, TcpListener) {
     firsts.into_iter().find_map(taken).expect("22 processes run tests here already")
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether nobody listens on this port.
+pub fn is_free(port: u16) -> bool {
     ["127.0.0.1", "::1"].iter().all(|ip| {
         let address = SocketAddr::new(ip.parse().expect("an address"), port);
         TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()

@@ -17,7 +17,7 @@ use crate::transfer::served::Found;
 /// What is kept, as on a disk.
 #[derive(Default)]
 struct Kept {
-    kept: HashMap<String, History>,
+    histories: HashMap<String, History>,
     /// Stems of what could not be written.
     unwritten: HashSet<String>,
     is_full: bool,
@@ -30,7 +30,7 @@ impl KeepsVersions for Kept {
     }
 
     fn read_versions(&mut self, stem: &str) -> Option<History> {
-        self.kept.get(stem).cloned()
+        self.histories.get(stem).cloned()
     }
 
     fn keep_versions(&mut self, stem: &str, history: &History) {
@@ -39,12 +39,12 @@ impl KeepsVersions for Kept {
             self.unwritten.insert(stem.to_owned());
         } else {
             self.unwritten.remove(stem);
-            self.kept.insert(stem.to_owned(), history.clone());
+            self.histories.insert(stem.to_owned(), history.clone());
         }
     }
 
     fn lacks_versions(&self, stem: &str) -> bool {
-        self.unwritten.contains(stem) || !self.kept.contains_key(stem)
+        self.unwritten.contains(stem) || !self.histories.contains_key(stem)
     }
 }
 
@@ -88,7 +88,7 @@ impl Scene {
         let now = Now::new(feed, time, Duration::from_secs(1 << 30));
         let mut snapshot = Snapshot::new(self.static_data.clone(), &now);
         let settings = TransferSettings::new(&self.loaded, feed.map(|feed| feed.serial), time);
-        versions.follow(&mut snapshot, settings, &mut self.kept);
+        versions.follow(&mut snapshot, settings, &mut self.histories);
         snapshot.serials.get(0)
     }
 }
@@ -123,7 +123,7 @@ fn zones_of_clients_are_refused_and_keep_their_serials() {
     assert_eq!(scene.follow(&mut versions, 0, true), None);
     let served = versions.desk().served();
     assert_eq!((served.zones.len(), served.refused.len()), (0, 1));
-    assert!(scene.kept.kept.is_empty());
+    assert!(scene.kept.histories.is_empty());
 }
 
 #[test]
@@ -150,9 +150,9 @@ const ALL: &str = "client-names = \"unknown\"\ncatalog = \"catalog.example\"\n";
 
 /// The serials that are kept, of the zone and the catalog.
 fn kept_serials(scene: &Scene) -> Vec<u32> {
-    let mut stems: Vec<&String> = scene.kept.kept.keys().collect();
+    let mut stems: Vec<&String> = scene.kept.histories.keys().collect();
     stems.sort();
-    stems.iter().map(|stem| scene.kept.kept[*stem].newest().serial()).collect()
+    stems.iter().map(|stem| scene.kept.histories[*stem].newest().serial()).collect()
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn versions_that_are_not_kept_are_kept_again() {
     keep_again(&mut scene, &versions);
     assert_eq!(kept_serials(&scene), [catalog, second]);
     // Somebody removes everything.
-    scene.kept.kept.clear();
+    scene.kept.histories.clear();
     keep_again(&mut scene, &versions);
     assert_eq!(kept_serials(&scene), [catalog, second]);
 }

@@ -11,7 +11,7 @@ use crate::support::client::Client;
 use crate::support::packet::Query;
 use crate::support::reply::{Record, Reply};
 use crate::support::tools::{self, tool, tool_of};
-use crate::support::{PATIENCE, rr};
+use crate::support::{PATIENCE, ports, rr};
 use cvdns_core::wire::name::Name;
 use cvdns_transfer::tsig::Exchange;
 use cvdns_transfer::{Algorithm, Key};
@@ -172,6 +172,13 @@ impl Secondary {
         let group = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process"));
         let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
         child.wait().expect("gone");
+        // Processes that it started are no children of this one, and hold the sockets until they
+        // are gone, too.
+        let deadline = Instant::now() + PATIENCE;
+        while !ports::is_free(self.port) {
+            assert!(Instant::now() < deadline, "{:?} still listens", self.program);
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The serial that it answers for a zone; `None` while it answers none.

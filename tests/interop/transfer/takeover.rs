@@ -100,8 +100,8 @@ fn secondaries_do_not_notice_a_takeover() {
     assert!(watch.stop() > 100);
 }
 
-/// The records of a transfer from this connection, message by message; `None` if the connection ends
-/// before the last one. `pause` comes before each further message.
+/// The records of a transfer from this connection, message by message; `None` if the connection
+/// ends before the last one. `pause` comes before each further message.
 fn records(connection: &mut TcpStream, mut pause: impl FnMut()) -> Option<Vec<(u16, Vec<u8>)>> {
     let mut records: Vec<(u16, Vec<u8>)> = Vec::new();
     loop {
