@@ -49,6 +49,12 @@ impl Files {
         fs::write(dir.join("cvdns.toml"), place::config(config)).expect("the configuration");
     }
 
+    /// The files in a directory, as text.
+    pub fn beneath<'f>(&'f self, directory: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
+        let names = self.0.iter().map(|(name, _)| &**name);
+        names.filter(move |name| name.starts_with(directory)).map(|name| (name, self.text(name)))
+    }
+
     pub fn text(&self, name: &str) -> &str {
         let (_, content) =
             self.0.iter().find(|(known, _)| known == name).expect("a file of that name");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::process::Command;
+use std::process::Command;
 use std::sync::OnceLock;
 
 pub const ORIGIN: &str = "clam.example";
@@ -305,6 +306,21 @@ pub fn files() -> Files {
         .with("mirrors.toml", mirrors_toml())
         .with("feed.json", feed(1_000, &States::new()))
         .with("country.mmdb", country_mmdb())
+}
+
+/// The same with a signed zone: `cvdns keys generate` makes the key.
+pub fn signed(files: Files) -> Files {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut generate = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    generate.args(["keys", "generate", "clam.example", "--directory"]).arg(dir.path());
+    super::tools::output(&mut generate);
+    let zone = format!("{}\n[dnssec]\nkeys = \"keys\"\n", files.text("clam.toml"));
+    let keys = std::fs::read_dir(dir.path()).expect("the files of the key");
+    keys.fold(files.with("clam.toml", zone), |files, entry| {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        files.with(&format!("keys/{name}"), std::fs::read(&path).expect("a key"))
+    })
 }
 
 const CONFIG: &str = r#"

@@ -28,6 +28,19 @@ struct Entry {
     tries: u32,
     /// The serial that was sent last, and when.
     last: Option<(u32, Instant)>,
+    /// The notification of a version that the secondary has taken already.
+    reminder: Option<Reminder>,
+}
+
+/// One more notification of a version that a secondary has taken: it may have been killed before it
+/// stored the version, and would otherwise have the one before until REFRESH.
+#[derive(Debug, Clone, Copy)]
+struct Reminder {
+    serial: u32,
+    /// When it is sent; `None` once it was.
+    at: Option<Instant>,
+    /// How often it was sent.
+    tries: u32,
 }
 
 /// How long a secondary has for a version before it is notified of the next one. Changes meanwhile
@@ -36,6 +49,9 @@ const COALESCED: Duration = Duration::from_secs(5);
 
 /// The pause after the first notification. It doubles with each (RFC 1996 section 3.6).
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// When a secondary is reminded of a version that it has taken.
+const REMINDER: Duration = Duration::from_secs(15);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -69,7 +85,14 @@ impl Schedule {
                         address,
                         key: secondary.key.clone(),
                     };
-                    Entry { due, at: Some(now), is_sent: false, tries: 0, last: None }
+                    Entry {
+                        due,
+                        at: Some(now),
+                        is_sent: false,
+                        tries: 0,
+                        last: None,
+                        reminder: None,
+                    }
                 });
                 let is_new = entry.due.version.serial() != serial;
                 (entry.due.version, entry.due.key) = (version.clone(), secondary.key.clone());
@@ -90,6 +113,9 @@ impl Schedule {
                 self.under_way += 1;
                 (entry.at, entry.is_sent) = (None, true);
                 entry.tries = entry.tries.saturating_add(1);
+                if let Some(reminder) = &mut entry.reminder {
+                    (reminder.at, reminder.tries) = (None, reminder.tries.saturating_add(1));
+                }
                 entry.last = Some((entry.due.version.serial(), now));
                 taken.push(entry.due.clone());
             }
@@ -112,6 +138,11 @@ impl Schedule {
         if entry.due.version.serial() != outcome.serial {
             return;
         }
+        // Who does not answer is reminded until it does: it may be starting.
+        if let Some(reminder) = &mut entry.reminder {
+            let is_open = outcome.result.is_err() && reminder.tries < MOST_TRIES;
+            reminder.at = is_open.then(|| now + LONGEST_PAUSE);
+        }
         // Even a secondary that has answered may be killed before it takes the version.
         let least = if outcome.result.is_ok() { COALESCED } else { FIRST_PAUSE };
         let pause = FIRST_PAUSE.saturating_mul(1 << entry.tries.clamp(1, 10).saturating_sub(1));
@@ -123,10 +154,15 @@ impl Schedule {
 impl Entry {
     /// Plans the next notification. `taken` is the serial that the secondary has.
     fn plan(&mut self, is_new: bool, taken: Option<u32>, now: Instant) {
-        if taken == Some(self.due.version.serial()) {
-            (self.at, self.tries) = (None, 0);
+        let serial = self.due.version.serial();
+        if taken == Some(serial) {
+            let known = self.reminder.filter(|reminder| reminder.serial == serial);
+            let new = Reminder { serial, at: Some(now + REMINDER), tries: 0 };
+            let reminder = known.unwrap_or(new);
+            (self.at, self.tries, self.reminder) = (reminder.at, 0, Some(reminder));
             return;
         }
+        self.reminder = None;
         if is_new {
             self.tries = 0;
             self.at = Some(now);
@@ -269,6 +305,30 @@ mod tests {
             scene.now += COALESCED;
             assert_eq!(scene.sent(&served), [2]);
         }
+    }
+
+    #[test]
+    fn who_took_a_version_is_reminded_of_it_until_it_answers() {
+        let mut scene = Scene::new(1);
+        let served = scene.served(1);
+        assert_eq!(scene.sent(&served), [1]);
+        scene.answered(1, true);
+        scene.takes(1);
+        assert!(scene.sent(&served).is_empty());
+        assert_eq!(scene.schedule.next(), Some(scene.now + REMINDER));
+        scene.now += REMINDER;
+        assert_eq!(scene.sent(&served), [1]);
+        // It is starting, and does not answer.
+        scene.answered(1, false);
+        assert!(scene.sent(&served).is_empty());
+        scene.now += LONGEST_PAUSE;
+        assert_eq!(scene.sent(&served), [1]);
+        scene.answered(1, true);
+        assert_eq!((scene.sent(&served), scene.schedule.next()), (vec![], None));
+        // It shows an earlier version, as it lost the one that it had taken.
+        scene.takes(0);
+        let later = scene.served(2);
+        assert_eq!(scene.sent(&later), [2]);
     }
 
     #[test]

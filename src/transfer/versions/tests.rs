@@ -88,7 +88,7 @@ impl Scene {
         let now = Now::new(feed, time, Duration::from_secs(1 << 30));
         let mut snapshot = Snapshot::new(self.static_data.clone(), &now);
         let settings = TransferSettings::new(&self.loaded, feed.map(|feed| feed.serial), time);
-        versions.follow(&mut snapshot, settings, &mut self.histories);
+        versions.follow(&mut snapshot, settings, &mut self.kept);
         snapshot.serials.get(0)
     }
 }

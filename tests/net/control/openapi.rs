@@ -242,6 +242,15 @@ fn the_description_is_what_the_server_answers() {
     server.daemon.write_file("cvdns.toml", &with_zone);
     assert_eq!(server.over_socket("POST", "/api/v1/reload", "").status, 200);
     all.add("GET", "/api/v1/status", &server.over_tcp("GET", "/api/v1/status", &[], ""));
+    // A signed zone.
+    let signed = fixture::signed(fixture::files());
+    server.daemon.write_file("clam.toml", signed.text("clam.toml"));
+    std::fs::create_dir(server.daemon.path().join("keys")).expect("the directory of keys");
+    for (name, content) in signed.beneath("keys/") {
+        server.daemon.write_file(name, content);
+    }
+    assert_eq!(server.over_socket("POST", "/api/v1/reload", "").status, 200);
+    all.add("GET", "/api/v1/status", &server.over_tcp("GET", "/api/v1/status", &[], ""));
     // Over TCP without a token: another server.
     let without = Controlled::start("");
     for (method, path) in

@@ -89,6 +89,8 @@ fn the_table_of_keys_is_what_json_has() {
         .replace("host = \"de3.example\"\n", "host = \"de3.example\"\nnot-for = [\"FR\"]\n");
     let restricted = directory(&files.clone().with("mirrors.toml", restricted));
     add(restricted.path(), "db.de.clam.example --client 198.51.100.9", 0);
+    let signed = directory(&fixture::signed(files.clone()));
+    add(signed.path(), "db.de.clam.example", 0);
     // Beside a server that remembers one stuck mirror, and one that remembers too many.
     for (stuck, asked) in [
         (1, "db.us.clam.example"),

@@ -181,7 +181,7 @@ fn warn_signed(zone: ZoneRrsets<'_>, problems: &mut Problems) {
         problems.warning(
             set.location(),
             format!("the zone {} has records of DNSSEC", zone.origin),
-            "answers are not signed: leave RRSIG, NSEC, NSEC3 and DNSKEY out, and DS out of the parent",
+            "they sign nothing here: leave RRSIG, NSEC, NSEC3 and DNSKEY out; [dnssec] has a zone signed",
         );
     }
 }
