@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::process::Command;
-use std::process::Command;
 use std::sync::OnceLock;
 
 pub const ORIGIN: &str = "clam.example";
