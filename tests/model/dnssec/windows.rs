@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use cvdns::load::Loaded;
 use cvdns_core::answer::{Answering, Transport};
 use cvdns_core::decision::{Outcome, Trail, decide_by_name};
+use cvdns_core::geo::area::Area;
+use cvdns_core::geo::country::{Continent, Country};
 use cvdns_core::health::Feed;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::pools::{PathChoice, PathId};
@@ -65,7 +67,7 @@ fn clients(snapshot: &Snapshot, name: &[u8], oracle: &Oracle) -> BTreeMap<PathId
     let mut lower = LowerName::new();
     assert!(lower.set(name));
     let (mut clients, mut trail) = (BTreeMap::new(), Trail::default());
-    let networks = [false, true].map(|ipv6| oracle.networks(ipv6, 60_000));
+    let networks = [false, true].map(|ipv6| oracle.networks(ipv6, usize::MAX));
     for (address, _) in networks.into_iter().flatten() {
         let decision = decide_by_name(snapshot, &lower, A, address, &mut trail);
         if let Outcome::Pool { path, .. } = decision.outcome {
@@ -108,7 +110,13 @@ fn paths(snapshot: &Snapshot, rule: u32, choice: PathChoice) -> Vec<PathId> {
         PathChoice::Path(path) => vec![path],
         PathChoice::Client => {
             let plan = static_data.rules[rule as usize].plan;
-            (0..static_data.plans[plan as usize].paths.paths.len() as PathId).collect()
+            let paths = &static_data.plans[plan as usize].paths;
+            let countries = Country::all().map(|country| paths.of_client(country));
+            let continents =
+                Continent::all().map(|continent| paths.of_client(Area::Continent(continent)));
+            let unknown = paths.of_client(Area::Unknown);
+            let all: BTreeSet<PathId> = countries.chain(continents).chain([unknown]).collect();
+            all.into_iter().collect()
         }
         PathChoice::Restricted(_) => panic!("no mirror is restricted"),
     }

@@ -1,6 +1,6 @@
 //! Pools and paths: the mirrors that may be answered, regardless of their health.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::exclusions::{ClassId, Exclusions};
@@ -99,6 +99,13 @@ impl Paths {
             }
         };
         known.unwrap_or(self.unknown)
+    }
+
+    /// The paths that clients can have, in ascending order.
+    pub fn of_clients(&self) -> BTreeSet<PathId> {
+        let countries = self.of_country.iter().copied();
+        let continents = self.of_continent.iter().map(|(_, path)| *path);
+        countries.chain(continents).chain([self.unknown]).collect()
     }
 
     /// The paths of clients of which only the continent is known.

@@ -413,7 +413,7 @@ impl<'m> Maker<'m> {
 fn paths_of(paths: &Paths, choice: PathChoice) -> Vec<PathId> {
     match choice {
         PathChoice::Path(path) => vec![path],
-        PathChoice::Client => (0..paths.paths.len() as PathId).collect(),
+        PathChoice::Client => paths.of_clients().into_iter().collect(),
         PathChoice::Restricted(number) => {
             let variants: BTreeSet<PathId> = paths.variants_of(number).iter().copied().collect();
             variants.into_iter().collect()
