@@ -13,7 +13,7 @@ use crate::support::tools::{output, tool};
 
 /// What zones of tests are signed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// One key that signs everything.
     Single(&'static str),
     /// A key for keys and another one for the rest.
@@ -72,7 +72,7 @@ fn files() -> Files {
 }
 
 /// Adds keys that dnssec-keygen makes, and has the zone signed by them.
-pub fn with_keys(keys: Keys, files: Files) -> (Files, Vec<String>) {
+pub(crate) fn with_keys(keys: Keys, files: Files) -> (Files, Vec<String>) {
     let dir = tempfile::tempdir().expect("a directory");
     let generate = |algorithm: &str, flags: &[&str]| {
         let mut keygen = tool("dnssec-keygen");
