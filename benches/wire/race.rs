@@ -105,17 +105,17 @@ impl Track {
 
     /// Writes the queries of a workload.
     pub fn queries(&self, workload: Workload) -> Queries {
-        self.write(workload, workload.queries(&self.fleet, &self.networks))
+        self.write(workload, &workload.queries(&self.fleet, &self.networks))
     }
 
     /// The same from clients that understand DNSSEC.
     pub fn queries_with_do(&self, workload: Workload) -> Queries {
         let mut queries = workload.queries(&self.fleet, &self.networks);
         queries.set_dnssec_ok();
-        self.write(workload, queries)
+        self.write(workload, &queries)
     }
 
-    fn write(&self, workload: Workload, queries: QuerySet) -> Queries {
+    fn write(&self, workload: Workload, queries: &QuerySet) -> Queries {
         let path = self.dir.path().join(format!("{workload}.queries"));
         queries.write(&path).expect("the queries written");
         Queries { path, mean_octets: queries.mean_octets() }

@@ -21,9 +21,9 @@ const ZONE: &str = "$TTL 300\n@ SOA ns.z.example. admin.z.example. 7 2 1 4 60\n@
 fn files(primary: u16, transfer_key: &str, secondary: u16) -> Files {
     let own = Program::Named;
     let mut keys = transfer_key.to_owned();
-    let _ = write!(
+    let _ = writeln!(
         keys,
-        "key \"{}\" {{ algorithm {}; secret \"{SECRET}\"; }};\n",
+        "key \"{}\" {{ algorithm {}; secret \"{SECRET}\"; }};",
         own.key(),
         own.algorithm()
     );

@@ -21,7 +21,7 @@ impl Packets {
         self.count += 1;
     }
 
-    pub(super) fn append(&mut self, other: Self) {
+    pub(super) fn append(&mut self, other: &Self) {
         self.lines.push_str(&other.lines);
         self.count += other.count;
     }

@@ -30,7 +30,7 @@ struct SmallZones {
 
 fn any_name(numbers: &mut Numbers, labels: &[&str], most: usize, origin: &str) -> String {
     let mut name = String::new();
-    for _ in 0..1 + numbers.below(most) {
+    for _ in 0..=numbers.below(most) {
         write!(name, "{}.", numbers.one_of(labels)).unwrap();
     }
     format!("{name}{origin}")
@@ -207,7 +207,7 @@ fn rfc4035_5_4_answers_of_small_zones_are_secure_and_say_what_is_there() {
             asked += 1;
         }
         if usable % 3 == 0 {
-            packets.append(checker.packets);
+            packets.append(&checker.packets);
             trust.now = network.trust.now;
             for (zone, keys) in network.trust.keys {
                 trust.keys.entry(zone).or_default().extend(keys);

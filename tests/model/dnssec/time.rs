@@ -47,7 +47,9 @@ fn forty_days(scheme: Scheme) -> Vec<u64> {
         }
         hours.push(store.made() - made);
         made = store.made();
-        for (name, qtype, verdict, _) in questions.iter().skip(hour as usize % 7).step_by(7) {
+        for (name, qtype, verdict, _) in
+            questions.iter().skip(usize::try_from(hour % 7).unwrap()).step_by(7)
+        {
             let judged = judge.judge(&ask(&snapshot, name, *qtype));
             let judged = judged.unwrap_or_else(|why| panic!("{name} TYPE{qtype}: {why}"));
             assert!(judged.verdict != Verdict::Truncated);

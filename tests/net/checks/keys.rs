@@ -35,7 +35,7 @@ fn tag([key, _]: &[PathBuf; 2]) -> u16 {
 /// Adds lines to both files' moments, in place of those that they have.
 fn set_moments([_, private]: &[PathBuf; 2], moments: &str) {
     let text = fs::read_to_string(private).expect("the file");
-    let kept: String = text.lines().take(3).map(|line| format!("{line}\n")).collect();
+    let kept: String = text.split_inclusive('\n').take(3).collect();
     fs::write(private, format!("{kept}{moments}")).expect("written");
 }
 
