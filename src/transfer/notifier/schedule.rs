@@ -260,7 +260,7 @@ mod tests {
             scene.answered(serial, true);
             scene.takes(serial);
             assert_eq!(scene.sent(&served[serial as usize]), [0; 0]);
-            assert_eq!(scene.schedule.next(), None);
+            assert_eq!(scene.schedule.next(), Some(scene.now + REMINDER));
         }
     }
 
@@ -328,6 +328,8 @@ mod tests {
         // It shows an earlier version, as it lost the one that it had taken.
         scene.takes(0);
         let later = scene.served(2);
+        assert_eq!(scene.sent(&later), [0; 0]);
+        scene.now += COALESCED;
         assert_eq!(scene.sent(&later), [2]);
     }
 
