@@ -138,7 +138,7 @@ fn timing_of(comments: &[&str]) -> KeyTiming {
     timing
 }
 
-/// Why a record is none: a place and what is wrong there.
+/// What is wrong with a line that is no record of a key, and where.
 type Fault = (Range<usize>, String);
 
 struct Reader<'e, 't> {
