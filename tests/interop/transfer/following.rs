@@ -50,6 +50,7 @@ fn every_change_arrives_at_every_secondary() {
         times[times.len() / 2],
         times.last().expect("some")
     );
+    all_must_follow(&daemon, &secondaries);
     for zone in ZONES {
         let expected = transferred(daemon.port(), zone, Some(secondaries[0].program));
         assert!(expected.len() > 2, "{expected:?}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::following::change;
 use super::secondaries::{serial, transferred};
-use super::{ZONES, scene};
+use super::{ZONES, all_must_follow, scene};
 use crate::support::fixture;
 
 /// How often something is killed, unless `CVDNS_TRANSFER_KILLS` says otherwise (tests/README.md).
@@ -41,6 +41,7 @@ fn whoever_is_killed_finds_back() {
             secondary.must_reach(fixture::ORIGIN, after);
         }
     }
+    all_must_follow(&daemon, &secondaries);
     for zone in ZONES {
         let expected = transferred(daemon.port(), zone, Some(secondaries[0].program));
         for secondary in &secondaries {

@@ -12,7 +12,7 @@ use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::fallback::FallbackLevel;
 use crate::snapshot::static_data::{Cut, StaticData};
 use crate::snapshot::template::Template;
-use crate::snapshot::{Snapshot, Unavailable};
+use crate::snapshot::{SOA_NUMBERS, Snapshot, Unavailable, put_serial};
 use crate::wire::name::{MAX_NAME, lowered};
 use crate::wire::writer::{MessageWriter, Owner};
 use crate::wire::{HEADER, class, rcode, rtype};
@@ -232,7 +232,7 @@ impl Target<'_> {
         let name_length = question_end - HEADER - 4;
         let end = template.write(buffer, question_end, name_length);
         if let (Some(serial), Some(end)) = (serial, end) {
-            put_serial(buffer, end, serial);
+            put_serial(buffer.get_mut(..end).unwrap_or_default(), serial);
         }
         Body { end, counts: template.counts, ..body }
     }
@@ -379,14 +379,10 @@ fn write_nsec(
     (owner, name): (Owner<'_>, &[u8]),
 ) -> Option<u16> {
     let mut lower = [0; MAX_NAME];
-    let (static_data, mut wildcard) = (&snapshot.static_data, [0; MAX_NAME]);
-    let mut source = lowered(name, &mut lower);
-    if static_data.names.get(source).is_none() {
-        source = static_data.names.wildcard(source, &mut wildcard)?;
-    }
-    let (_, nsec) = snapshot.signatures.nsec(static_data, zone?, source, None)?;
+    let (static_data, lower) = (&snapshot.static_data, lowered(name, &mut lower));
+    let nsec = snapshot.signatures.own_nsec(static_data, zone?, lower)?;
     let ttl = static_data.zone(zone?)?.negative_ttl;
-    writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.record.get(10..)?);
+    writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.rdata());
     Some(1)
 }
 
@@ -417,7 +413,7 @@ fn write_soa(
     let own = own.get_mut(..rdata.len())?;
     own.copy_from_slice(rdata);
     if let Some(serial) = serial(snapshot, Some(number)) {
-        put_serial(own, rdata.len(), serial);
+        put_serial(own, serial);
     }
     writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, ttl, own);
     Some(1)
@@ -426,23 +422,10 @@ fn write_soa(
 /// Octets of the longest data of a SOA record: two names and five numbers.
 const LONGEST_SOA: usize = 2 * MAX_NAME + SOA_NUMBERS;
 
-/// Octets of the numbers at the end of a SOA record, of which the serial is the first (RFC 1035
-/// section 3.3.13).
-const SOA_NUMBERS: usize = 20;
-
 /// The serial that a zone has instead of that of its master file.
 #[inline(always)]
 fn serial(snapshot: &Snapshot, zone: Option<u32>) -> Option<u32> {
     zone.and_then(|zone| snapshot.serials.get(zone))
-}
-
-/// Replaces the serial of the SOA record that ends at `end`.
-#[cold]
-fn put_serial(octets: &mut [u8], end: usize, serial: u32) {
-    let numbers = octets.get_mut(..end).and_then(|all| all.last_chunk_mut::<SOA_NUMBERS>());
-    if let Some(slot) = numbers.and_then(|numbers| numbers.first_chunk_mut()) {
-        *slot = serial.to_be_bytes();
-    }
 }
 
 fn write_referral(

@@ -51,7 +51,7 @@ pub use meta::{FeedInForce, HeldFeed, SnapshotMeta};
 pub use now::Now;
 pub use static_data::StaticData;
 pub use unavailable::Unavailable;
-pub use zone_serials::ZoneSerials;
+pub use zone_serials::{SOA_NUMBERS, ZoneSerials, put_serial};
 
 /// The data that workers answer from.
 #[derive(Debug)]

@@ -17,3 +17,16 @@ impl ZoneSerials {
         self.0.get(zone as usize).copied().flatten()
     }
 }
+
+/// Octets of the numbers at the end of a SOA record, of which the serial is the first (RFC 1035
+/// section 3.3.13).
+pub const SOA_NUMBERS: usize = 20;
+
+/// Replaces the serial of the SOA record with which these octets end.
+#[cold]
+pub fn put_serial(octets: &mut [u8], serial: u32) {
+    let numbers = octets.last_chunk_mut::<SOA_NUMBERS>();
+    if let Some(slot) = numbers.and_then(|numbers| numbers.first_chunk_mut()) {
+        *slot = serial.to_be_bytes();
+    }
+}

@@ -59,7 +59,7 @@ impl<'s> SignedZone<'s> {
             }
             _ => proofs.add(Some(self.nsec(owner, None)?)),
         }
-        put_proofs(proofs, self.zone.negative_ttl, writer, counts)?;
+        put_proofs(proofs, self.zone.negative_ttl, writer, counts);
         for set in static_data.glue(&cut) {
             counts.additional += write_set(writer, Owner::Name(set.owner()), &set);
         }
@@ -185,7 +185,8 @@ impl<'s> SignedZone<'s> {
         if is_positive && !self.exists(name.wire()) && has_records(outcome) {
             proofs.add(self.nsec(name.wire(), None));
         }
-        put_proofs(proofs, ttl, writer, counts)
+        put_proofs(proofs, ttl, writer, counts);
+        Some(())
     }
 }
 
@@ -194,14 +195,13 @@ fn put_proofs(
     ttl: u32,
     writer: &mut MessageWriter<'_>,
     counts: &mut SectionCounts,
-) -> Option<()> {
+) {
     for nsec in proofs.all() {
-        put_nsec(writer, nsec, ttl, counts)?;
+        put_nsec(writer, nsec, ttl, counts);
     }
-    Some(())
 }
 
-pub(super) fn has_records(outcome: &Outcome<'_>) -> bool {
+fn has_records(outcome: &Outcome<'_>) -> bool {
     matches!(
         outcome,
         Outcome::Static { .. }
@@ -214,7 +214,7 @@ pub(super) fn has_records(outcome: &Outcome<'_>) -> bool {
 
 /// Writes signatures. With a `ttl`, they have that instead of their own, in seconds. Returns how
 /// many there are.
-pub(super) fn put_rrsigs(
+fn put_rrsigs(
     writer: &mut MessageWriter<'_>,
     owner: Owner<'_>,
     rrsigs: Option<Rrsigs<'_>>,
@@ -227,14 +227,13 @@ pub(super) fn put_rrsigs(
     rrsigs.count()
 }
 
-pub(super) fn put_nsec(
+fn put_nsec(
     writer: &mut MessageWriter<'_>,
     nsec: &SignedNsec<'_>,
     ttl: u32,
     counts: &mut SectionCounts,
-) -> Option<()> {
+) {
     let owner = Owner::Name(nsec.owner);
-    writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.record.get(10..)?);
+    writer.record(owner, rtype::NSEC, class::IN, ttl, nsec.rdata());
     counts.authority += 1 + put_rrsigs(writer, owner, Some(nsec.signatures), Some(ttl));
-    Some(())
 }

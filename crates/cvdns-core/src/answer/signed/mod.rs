@@ -11,11 +11,11 @@ use super::request::MessageBuffer;
 use crate::decision::{Decision, NameMatch, Outcome, Question, Trail, find};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nsec_chain::ChainPlace;
-use crate::snapshot::signatures::{Rrsigs, SignedNsec};
+use crate::snapshot::signatures::{Rrsigs, SignedNsec, fixed};
 use crate::snapshot::static_data::{StaticData, Zone};
 use crate::wire::lower::LowerName;
 use crate::wire::name::MAX_NAME;
-use crate::wire::{HEADER, class, rtype};
+use crate::wire::{HEADER, rtype};
 
 use appender::{Appender, pointer};
 use nsecs::Nsecs;
@@ -103,7 +103,7 @@ impl<'s> SignedZone<'s> {
                 let ttl = windows.ttl();
                 for (head, signature) in self.snapshot.signatures.window(number, *path, window) {
                     appender.put(&pointer(HEADER as u16))?;
-                    appender.put(&rrsig_fixed(ttl, head.len() + signature.len()))?;
+                    appender.put(&fixed(rtype::RRSIG, ttl, head.len() + signature.len()))?;
                     appender.put(head)?;
                     appender.put(signature)?;
                     appender.counts.answer += 1;
@@ -199,13 +199,7 @@ impl<'s> SignedZone<'s> {
 
     /// The NSEC record at a name, or at the wildcard that it is synthesised from.
     fn own_nsec(&self, name: &LowerName) -> Option<SignedNsec<'s>> {
-        let mut wildcard = [0; MAX_NAME];
-        let owner = if self.exists(name.wire()) {
-            name.wire()
-        } else {
-            self.static_data().names.wildcard(name.wire(), &mut wildcard)?
-        };
-        Some(self.nsec(owner, None)?.1)
+        self.snapshot.signatures.own_nsec(self.static_data(), self.number, name.wire())
     }
 
     fn nsec(&self, name: &[u8], without: Option<u16>) -> Option<(ChainPlace, SignedNsec<'s>)> {
@@ -231,13 +225,4 @@ impl<'s> SignedZone<'s> {
 
 const fn address_type(ipv6: bool) -> u16 {
     if ipv6 { rtype::AAAA } else { rtype::A }
-}
-
-/// Type, class, TTL and RDLENGTH of an RRSIG record.
-fn rrsig_fixed(ttl: u32, length: usize) -> [u8; 10] {
-    let [type1, type0] = rtype::RRSIG.to_be_bytes();
-    let [class1, class0] = class::IN.to_be_bytes();
-    let [ttl3, ttl2, ttl1, ttl0] = ttl.to_be_bytes();
-    let [length1, length0] = (length as u16).to_be_bytes();
-    [type1, type0, class1, class0, ttl3, ttl2, ttl1, ttl0, length1, length0]
 }

@@ -1,12 +1,12 @@
 //! Signatures of what neither feed nor clock change: static records, NSEC records.
 
-use super::rrsigs::{FIXED, Rrsigs, Signer};
+use super::rrsigs::{self, FIXED, Rrsigs, Signer};
 use super::store::SignatureStore;
 use crate::dnssec::{Covered, Lifetime, nsec};
 use crate::snapshot::nsec_chain::{ChainName, NsecChain};
 use crate::snapshot::static_data::{Answer, NodeKind, StaticData, Zone};
 use crate::wire::name::{MAX_NAME, lowered};
-use crate::wire::{class, rtype};
+use crate::wire::rtype;
 
 /// Signatures of what neither feed nor clock change.
 #[derive(Debug)]
@@ -47,6 +47,13 @@ pub struct SignedNsec<'s> {
     pub record: &'s [u8],
     /// Its signatures.
     pub signatures: Rrsigs<'s>,
+}
+
+impl<'s> SignedNsec<'s> {
+    /// RDATA of the record.
+    pub fn rdata(&self) -> &'s [u8] {
+        self.record.get(FIXED..).unwrap_or_default()
+    }
 }
 
 impl Default for FixedSignatures {
@@ -133,10 +140,7 @@ impl FixedSignatures {
                     Covered { owner: &name.name, rtype: rtype::NSEC, ttl: zone.negative_ttl };
                 let rdata = nsec(&next.name, types_without(name, without));
                 let mut record = Vec::with_capacity(FIXED + rdata.len());
-                record.extend(rtype::NSEC.to_be_bytes());
-                record.extend(class::IN.to_be_bytes());
-                record.extend(zone.negative_ttl.to_be_bytes());
-                record.extend((rdata.len() as u16).to_be_bytes());
+                record.extend(rrsigs::fixed(rtype::NSEC, zone.negative_ttl, rdata.len()));
                 record.extend_from_slice(&rdata);
                 self.blocks.add(1, |octets| octets.extend_from_slice(&record));
                 self.sign(&covered, &std::iter::once(&*rdata), signer);

@@ -19,8 +19,9 @@ use super::dynamic_data::{DynamicData, WindowSet};
 use super::nsec_chain::ChainPlace;
 use super::pools::{PathChoice, PathId, Paths};
 use super::static_data::{Answer, NodeAnswer, StaticData, Zone};
-use super::zone_serials::ZoneSerials;
+use super::zone_serials::{ZoneSerials, put_serial};
 use crate::dnssec::{Covered, Lifetime};
+use crate::wire::name::MAX_NAME;
 use crate::wire::rtype;
 
 use address_sets::AddressSets;
@@ -30,7 +31,7 @@ use rrsigs::Signer;
 use store::SignatureMark;
 
 pub use fixed::SignedNsec;
-pub use rrsigs::Rrsigs;
+pub use rrsigs::{Rrsigs, fixed};
 pub use store::SignatureStore;
 pub use whole_zone::{ZoneRecord, sign_soa, sign_zone};
 
@@ -38,7 +39,7 @@ pub use whole_zone::{ZoneRecord, sign_soa, sign_zone};
 #[derive(Debug, Default)]
 pub struct Signatures {
     fixed: Arc<FixedSignatures>,
-    /// The static data that `fixed` is of: its address.
+    /// The static data that `fixed` is of.
     of: Option<Arc<StaticData>>,
     /// The signatures of the SOA record of each zone, which has the serial of the zone's transfers.
     soas: Box<[OwnRrsigs]>,
@@ -227,6 +228,23 @@ impl Signatures {
         let entry = (place.number(), chain.names().get(place.number())?);
         Some((place, self.fixed.nsec(zone, entry, without)?))
     }
+
+    /// The NSEC record at a name, or at the wildcard that it is synthesised from. The name is in
+    /// lower-case wire form. `None` if the zone is not signed, or has neither.
+    pub fn own_nsec<'s>(
+        &'s self,
+        static_data: &'s StaticData,
+        zone: u32,
+        name: &[u8],
+    ) -> Option<SignedNsec<'s>> {
+        let mut wildcard = [0; MAX_NAME];
+        let owner = if static_data.names.get(name).is_some() {
+            name
+        } else {
+            static_data.names.wildcard(name, &mut wildcard)?
+        };
+        Some(self.nsec(static_data, zone, owner, None)?.1)
+    }
 }
 
 impl OwnRrsigs {
@@ -242,7 +260,7 @@ struct Maker<'m> {
     store: &'m SignatureStore,
     texts: Vec<OwnRrsigs>,
     tables: Vec<Table>,
-    /// The sets of windows, by what shuffles them together.
+    /// The sets of addresses of windows, by the numbers by which they are found.
     sets: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
     sets_before: HashMap<(u32, usize), Vec<Arc<AddressSets>>>,
     lifetime: Lifetime,
@@ -418,14 +436,5 @@ fn paths_of(paths: &Paths, choice: PathChoice) -> Vec<PathId> {
             let variants: BTreeSet<PathId> = paths.variants_of(number).iter().copied().collect();
             variants.into_iter().collect()
         }
-    }
-}
-
-/// Replaces the serial in the data of a SOA record, which ends with five numbers of four octets
-/// (RFC 1035 section 3.3.13).
-fn put_serial(rdata: &mut [u8], serial: u32) {
-    let numbers = rdata.last_chunk_mut::<20>();
-    if let Some(slot) = numbers.and_then(|numbers| numbers.first_chunk_mut()) {
-        *slot = serial.to_be_bytes();
     }
 }

@@ -153,10 +153,17 @@ impl Signer<'_> {
 /// Appends an RRSIG record without its owner. Its TTL is that of what it covers (RFC 4034
 /// section 3).
 pub(super) fn put(out: &mut Vec<u8>, ttl: u32, head: &[u8], signature: &Signature) {
-    out.extend(rtype::RRSIG.to_be_bytes());
-    out.extend(class::IN.to_be_bytes());
-    out.extend(ttl.to_be_bytes());
-    out.extend(((head.len() + SIGNATURE) as u16).to_be_bytes());
+    out.extend(fixed(rtype::RRSIG, ttl, head.len() + SIGNATURE));
     out.extend_from_slice(head);
     out.extend_from_slice(signature);
+}
+
+/// What is between the owner of a record in class IN and its RDATA of so many octets: type, class,
+/// TTL in seconds, RDLENGTH.
+pub fn fixed(rtype: u16, ttl: u32, length: usize) -> [u8; FIXED] {
+    let [type1, type0] = rtype.to_be_bytes();
+    let [class1, class0] = class::IN.to_be_bytes();
+    let [ttl3, ttl2, ttl1, ttl0] = ttl.to_be_bytes();
+    let [length1, length0] = (length as u16).to_be_bytes();
+    [type1, type0, class1, class0, ttl3, ttl2, ttl1, ttl0, length1, length0]
 }
