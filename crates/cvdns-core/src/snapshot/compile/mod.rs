@@ -337,12 +337,17 @@ impl<'i> Compiler<'i> {
         let cut = sets().find(|set| set.rtype() == rtype::NS).filter(|_| !apex);
         let mut answers = Vec::new();
         let (mut alias, mut dname) = (None, None);
+        // Its signatures are found by this number, as they cover the serial that is answered.
+        let soa = self.tables.static_data.zone(current.number).map(|zone| zone.soa);
         // At a delegation, only DS records belong to the parent zone (RFC 4035 section 3.1.4.1).
         for set in sets().filter(|set| cut.is_none() || set.rtype() == rtype::DS) {
             let answer = TemplateRecord::of(&set, Owner::Question).collect();
             let sections = Sections { answer, ..Sections::default() };
             let template = self.tables.template(records, set.owner(), &sections, &set, problems);
-            let rrset = self.tables.add_rrset(current.records, &set);
+            let rrset = match soa {
+                Some(soa) if apex && set.rtype() == rtype::SOA => soa,
+                _ => self.tables.add_rrset(current.records, &set),
+            };
             match set.rtype() {
                 rtype::CNAME => alias = Some(rrset),
                 rtype::DNAME => dname = Some(rrset),
